@@ -1,0 +1,44 @@
+# The one door to this project. `make help` prints what each target does.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo generate lint format typecheck test clean
+
+# npm puts the Node of the lockfile first in PATH for everything that it runs.
+NPX := npm exec --silent -c
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: node_modules/.recollect ## Install Node 24 and all dependencies, as the lockfile says
+
+node_modules/.recollect: package.json package-lock.json
+	@scripts/install.sh
+	@touch $@
+
+run: setup ## Start the server (gRPC on 50051, HTTP on 8000)
+	@$(NPX) 'exec node --disable-warning=ExperimentalWarning src/main.ts serve'
+
+demo: setup ## Remember real documents, ask questions about them, and cache answers
+	@$(NPX) 'node --disable-warning=ExperimentalWarning scripts/demo.ts'
+
+generate: setup ## Generate gen/ from proto/
+	@$(NPX) 'buf generate'
+
+lint: setup ## Check style, layers, the API and its compatibility with the last release
+	@$(NPX) 'biome check .'
+	@$(NPX) 'buf lint && buf format --diff --exit-code'
+	@scripts/check-breaking.sh
+
+format: setup ## Format code and proto files
+	@$(NPX) 'biome check --write .'
+	@$(NPX) 'buf format --write'
+
+typecheck: setup ## Check types
+	@$(NPX) 'tsc'
+
+test: setup ## Check types, then run all tests
+	@$(NPX) 'tsc'
+	@$(NPX) 'vitest run'
+
+clean: ## Remove what was installed and built, and the development data
+	rm -rf node_modules data coverage

@@ -1,0 +1,459 @@
+/**
+ * What Recollect does, shown on text that nobody wrote for it: the documentation of the packages installed here
+ * becomes memories, questions are asked about it, and the answers go through the cache. Also a smoke test: it
+ * ends with 1 when something that should happen does not.
+ *
+ * Runs a server of its own in a temporary directory; RECOLLECT_ADDRESS=host:port uses that server instead.
+ */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { toBinary } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  GuardReason,
+  type LookupCacheResponse,
+  LookupCacheResponse_Hit_Match as Match,
+  LookupCacheResponse_Miss_Reason as MissReason,
+} from "#gen/recollect/v1/cache_pb.js";
+import type { SearchMemoriesResponse_Result } from "#gen/recollect/v1/memory_pb.js";
+import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
+import { inBatches } from "../src/cli/batches.ts";
+import { type Connection, connect } from "../src/cli/client.ts";
+import { draftsOfDocument } from "../src/cli/drafts.ts";
+import { describeError } from "../src/cli/errors.ts";
+import { formatHit, formatMiss } from "../src/cli/format-outcome.ts";
+import { formatResult } from "../src/cli/format-result.ts";
+import { print, printError } from "../src/cli/output.ts";
+
+const PACKAGES = join(import.meta.dirname, "..", "node_modules");
+const MAX_DOCUMENTS = 400;
+const MAX_TOTAL_BYTES = 8 * 1024 * 1024;
+const MODEL = "demo-model";
+const SYSTEM_PROMPT = "Answer from the documentation of the installed packages.";
+const ANSWER_TTL_MS = 60 * 60 * 1000;
+const TIMING_ROUNDS = 5;
+
+/** A question, and how to tell that it was answered: a passage of this document that contains this word. */
+interface Question {
+  readonly text: string;
+  readonly source: string;
+  readonly word: string;
+}
+
+const QUESTIONS: readonly Question[] = [
+  {
+    text: "How do I make an option mandatory in commander?",
+    source: "commander/Readme.md",
+    word: "requiredOption",
+  },
+  {
+    text: "How do I remove sensitive keys from the output of pino with the redact option?",
+    source: "pino/docs/redaction.md",
+    word: "redact",
+  },
+  {
+    text: "How do I validate data with zod without try/catch?",
+    source: "zod/README.md",
+    word: "safeParse",
+  },
+  {
+    text: "Which channel options set the keepalive time of gRPC?",
+    source: "@grpc/grpc-js/README.md",
+    word: "grpc.keepalive_time_ms",
+  },
+  {
+    text: "How do I export OpenTelemetry metrics to Prometheus?",
+    source: "@opentelemetry/exporter-prometheus/README.md",
+    word: "PrometheusExporter",
+  },
+  {
+    text: "How do I add reflection to a gRPC server?",
+    source: "@grpc/reflection/README.md",
+    word: "addToServer",
+  },
+  {
+    text: "How do I parse several YAML documents from one string?",
+    source: "yaml/README.md",
+    word: "parseAllDocuments",
+  },
+  {
+    text: "How do I create a version 7 UUID from a timestamp?",
+    source: "uuid/README.md",
+    word: "v7",
+  },
+  {
+    text: "What keeps my Node.js process running?",
+    source: "why-is-node-running/README.md",
+    word: "whyIsNodeRunning",
+  },
+  {
+    text: "Which mask formats a date with the ISO 8601 week number?",
+    source: "dateformat/Readme.md",
+    word: "ISO 8601 week",
+  },
+  {
+    text: "How are source maps changed when I overwrite part of a string with magic-string?",
+    source: "magic-string/README.md",
+    word: "overwrite",
+  },
+  {
+    text: "How do I switch on debug output with the DEBUG environment variable?",
+    source: "debug/README.md",
+    word: "DEBUG",
+  },
+];
+
+/** What the cache is asked after the questions above were stored with their answers. */
+interface CacheTrial {
+  readonly about: string;
+  readonly prompt: string;
+  readonly model?: string;
+  readonly systemPrompt?: string;
+  readonly expected: "EXACT" | "SEMANTIC" | "NOT_FOUND" | keyof typeof GuardReason;
+}
+
+const CACHE_TRIALS: readonly CacheTrial[] = [
+  {
+    about: "the same question",
+    prompt: "How do I make an option mandatory in commander?",
+    expected: "EXACT",
+  },
+  {
+    about: "asked politely",
+    prompt: "Could you please tell me how to make an option mandatory in commander?",
+    expected: "SEMANTIC",
+  },
+  {
+    about: "without capitals and punctuation",
+    prompt: "how do i validate data with zod without try/catch",
+    expected: "SEMANTIC",
+  },
+  {
+    about: "with a contraction",
+    prompt: "What's keeping my Node.js process running?",
+    expected: "SEMANTIC",
+  },
+  {
+    about: "in other words of the same kind",
+    prompt: "How can I add reflection to a gRPC server, please?",
+    expected: "SEMANTIC",
+  },
+  {
+    about: "another number",
+    prompt: "How do I create a version 4 UUID from a timestamp?",
+    expected: "NUMBER",
+  },
+  {
+    about: "the opposite",
+    prompt: "How do I make an option not mandatory in commander?",
+    expected: "NEGATION",
+  },
+  {
+    about: "another name",
+    prompt: "How do I parse several JSON documents from one string?",
+    expected: "ENTITY",
+  },
+  {
+    about: "the same question for another model",
+    prompt: "How do I make an option mandatory in commander?",
+    model: "another-model",
+    expected: "NOT_FOUND",
+  },
+  {
+    about: "the same question under another system prompt",
+    prompt: "How do I make an option mandatory in commander?",
+    systemPrompt: "Answer in one word.",
+    expected: "NOT_FOUND",
+  },
+];
+
+/** What did not happen as it should. */
+const failures: string[] = [];
+const interrupted = new AbortController();
+
+function check(passed: boolean, expectation: string): void {
+  if (passed) return;
+  failures.push(expectation);
+  print(`    FAILED: ${expectation}`);
+}
+
+interface Server extends AsyncDisposable {
+  readonly address: string;
+  readonly namespace: string;
+  readonly about: string;
+}
+
+async function openServer(): Promise<Server> {
+  const address = process.env["RECOLLECT_ADDRESS"];
+  if (address) {
+    // Its memories stay: the namespace is fresh, so that they meet no others.
+    const namespace = `demo-${new Date().toISOString().replaceAll(/[^0-9]/g, "")}`;
+    return { address, namespace, about: "the given server", [Symbol.asyncDispose]: async () => undefined };
+  }
+  const [{ createApp }, { loadConfig }] = await Promise.all([
+    import("../src/app.ts"),
+    import("../src/config/load.ts"),
+  ]);
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "recollect-demo-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  // Nothing of the caller's environment, so that every run sees the same defaults.
+  const env = {
+    DATA_DIR: folder,
+    GRPC_PORT: "0",
+    HTTP_PORT: "0",
+    LOG_LEVEL: "warn",
+    RECOLLECT_CONFIG: join(folder, "none.yaml"),
+  };
+  const app = stack.use(await createApp(loadConfig({ env })));
+  await app.start();
+  const { host, port } = app.addresses.grpc;
+  const open = stack.move();
+  return {
+    address: `${host}:${port}`,
+    namespace: "demo",
+    about: "a server of its own, embedded backend",
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+interface Document {
+  readonly packageName: string;
+  /** Package and path: what the memories name as their source. */
+  readonly source: string;
+  readonly path: string;
+}
+
+/** README, CHANGELOG and docs of every package at the top level; copies nested in other packages are left out. */
+async function findDocuments(): Promise<Document[]> {
+  const documents: Document[] = [];
+  for (const packageName of await findPackages()) {
+    const folder = join(PACKAGES, packageName);
+    const names = await readdir(folder, { recursive: false, withFileTypes: true });
+    const paths = names
+      .filter((entry) => entry.isFile() && /^(?:readme|changelog).*\.md$/i.test(entry.name))
+      .map((entry) => entry.name);
+    if (names.some((entry) => entry.isDirectory() && entry.name === "docs")) {
+      const inDocs = await readdir(join(folder, "docs"), { recursive: true, withFileTypes: true });
+      for (const entry of inDocs) {
+        if (!entry.isFile() || !entry.name.endsWith(".md")) continue;
+        paths.push(join(entry.parentPath, entry.name).slice(folder.length + 1));
+      }
+    }
+    for (const path of paths) {
+      const source = `${packageName}/${path.replaceAll("\\", "/")}`;
+      documents.push({ packageName, source, path: join(folder, path) });
+    }
+  }
+  return documents.sort((one, other) => (one.source < other.source ? -1 : 1)).slice(0, MAX_DOCUMENTS);
+}
+
+async function findPackages(): Promise<string[]> {
+  const packages: string[] = [];
+  for (const entry of await readdir(PACKAGES, { withFileTypes: true })) {
+    // Symbolic links are not directories here, and are left out.
+    if (!entry.isDirectory() || entry.name.startsWith(".")) continue;
+    if (!entry.name.startsWith("@")) {
+      packages.push(entry.name);
+      continue;
+    }
+    for (const scoped of await readdir(join(PACKAGES, entry.name), { withFileTypes: true })) {
+      if (scoped.isDirectory()) packages.push(`${entry.name}/${scoped.name}`);
+    }
+  }
+  return packages;
+}
+
+interface Ingested {
+  readonly documents: number;
+  readonly bytes: number;
+  readonly passages: number;
+  readonly stored: number;
+  readonly seconds: number;
+}
+
+async function ingest({ memory }: Connection, namespace: string): Promise<Ingested> {
+  const found = await findDocuments();
+  const drafts = [];
+  let documents = 0;
+  let bytes = 0;
+  for (const { packageName, source, path } of found) {
+    const text = await readFile(path, "utf8");
+    const size = Buffer.byteLength(text);
+    if (bytes + size > MAX_TOTAL_BYTES) continue;
+    documents += 1;
+    bytes += size;
+    drafts.push(...draftsOfDocument({ source, text }, { tags: [packageName.slice(0, 64)] }));
+  }
+  const started = performance.now();
+  let stored = 0;
+  for await (const batch of inBatches(drafts, (draft) => toBinary(MemorySchema, draft.memory).byteLength)) {
+    const { results } = await memory.batchCreateMemories(
+      { namespace, memories: batch.map((draft) => draft.memory) },
+      { signal: interrupted.signal },
+    );
+    for (const [index, { outcome, duplicate }] of results.entries()) {
+      if (outcome.case === "memory") stored += duplicate ? 0 : 1;
+      else check(false, `${batch[index]?.origin} is stored: ${outcome.value?.message ?? "no outcome"}`);
+    }
+    check(results.length === batch.length, "every item of a batch has a result");
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return { documents, bytes, passages: drafts.length, stored, seconds };
+}
+
+async function search(
+  { memory }: Connection,
+  namespace: string,
+  text: string,
+): Promise<SearchMemoriesResponse_Result[]> {
+  const { results } = await memory.searchMemories(
+    { namespace, query: { by: { case: "text", value: text } }, limit: 3 },
+    { signal: interrupted.signal },
+  );
+  return results;
+}
+
+function isAnsweredBy(question: Question, { memory }: SearchMemoriesResponse_Result): boolean {
+  return memory?.metadata?.["source"] === question.source && memory.text.includes(question.word);
+}
+
+async function ask(connection: Connection, namespace: string, question: Question): Promise<string> {
+  print(`\n? ${question.text}`);
+  const results = await search(connection, namespace, question.text);
+  for (const [index, result] of results.entries()) {
+    // The last line is the id, which says nothing here.
+    for (const line of formatResult(result, index + 1).slice(0, -1)) print(line);
+  }
+  const answer = results.find((result) => isAnsweredBy(question, result));
+  check(
+    answer !== undefined,
+    `"${question.text}" finds a passage of ${question.source} with ${question.word} among the first 3`,
+  );
+  return answer?.memory?.text ?? results[0]?.memory?.text ?? "no answer";
+}
+
+async function storeAnswer(
+  { cache }: Connection,
+  namespace: string,
+  prompt: string,
+  response: string,
+): Promise<void> {
+  await cache.storeCacheEntry(
+    {
+      namespace,
+      prompt: { prompt: { case: "text", value: prompt } },
+      origin: { case: "scope", value: { model: MODEL, systemPrompt: SYSTEM_PROMPT } },
+      response,
+      ttl: durationFromMs(ANSWER_TTL_MS),
+    },
+    { signal: interrupted.signal },
+  );
+}
+
+function lookUp(
+  { cache }: Connection,
+  namespace: string,
+  trial: Pick<CacheTrial, "prompt" | "model" | "systemPrompt">,
+): Promise<LookupCacheResponse> {
+  return cache.lookupCache(
+    {
+      namespace,
+      prompt: { prompt: { case: "text", value: trial.prompt } },
+      scope: { model: trial.model ?? MODEL, systemPrompt: trial.systemPrompt ?? SYSTEM_PROMPT },
+    },
+    { signal: interrupted.signal },
+  );
+}
+
+async function tryCache(connection: Connection, namespace: string, trial: CacheTrial): Promise<void> {
+  const { outcome } = await lookUp(connection, namespace, trial);
+  print(`\n? ${trial.prompt}   [${trial.about}]`);
+  let decided: string[] = [];
+  if (outcome.case === "hit") {
+    decided = [Match[outcome.value.match]];
+    print(`    ${formatHit(outcome.value)}`);
+    print(`    stored for: ${outcome.value.entry?.prompt}`);
+  } else if (outcome.case === "miss") {
+    const reasons = outcome.value.guardReasons.map((reason) => GuardReason[reason]);
+    decided = reasons.length > 0 ? reasons : [MissReason[outcome.value.reason]];
+    print(`    ${formatMiss(outcome.value)}`);
+  }
+  check(decided.includes(trial.expected), `${trial.about}: ${trial.expected}, not ${decided.join("+")}`);
+}
+
+/** The median time of a call, in milliseconds, over all of the inputs several times. */
+async function medianMs<T>(inputs: readonly T[], call: (input: T) => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < TIMING_ROUNDS; round += 1) {
+    for (const input of inputs) {
+      const started = performance.now();
+      await call(input);
+      times.push(performance.now() - started);
+    }
+  }
+  times.sort((one, other) => one - other);
+  return times[Math.floor(times.length / 2)] ?? Number.NaN;
+}
+
+async function demonstrate(server: Server): Promise<void> {
+  const { namespace } = server;
+  using connection = connect(server.address);
+  print(`Recollect demo: ${server.about} at ${server.address}, namespace ${namespace}`);
+
+  print("\n== Documentation of the installed packages becomes memories");
+  const ingested = await ingest(connection, namespace);
+  check(ingested.stored > 0, "passages are stored");
+  print(
+    `${ingested.passages} passages of ${ingested.documents} documents, ${ingested.stored} different ones`,
+  );
+
+  print("\n== Questions about them");
+  const answers = new Map<string, string>();
+  for (const question of QUESTIONS) {
+    answers.set(question.text, await ask(connection, namespace, question));
+  }
+
+  print("\n== The answers go into the cache; then the same is asked again, or nearly");
+  for (const [prompt, answer] of answers) await storeAnswer(connection, namespace, prompt, answer);
+  for (const trial of CACHE_TRIALS) await tryCache(connection, namespace, trial);
+
+  const searchMs = await medianMs(QUESTIONS, ({ text }) => search(connection, namespace, text));
+  const timeLookups = (expected: CacheTrial["expected"]): Promise<number> =>
+    medianMs(
+      CACHE_TRIALS.filter((trial) => trial.expected === expected),
+      (trial) => lookUp(connection, namespace, trial),
+    );
+  const exactMs = await timeLookups("EXACT");
+  const semanticMs = await timeLookups("SEMANTIC");
+
+  print("\n== Counts and times, client and server on this machine");
+  const { documents, passages, stored, bytes, seconds } = ingested;
+  const facts = [
+    ["documents", `${documents}`],
+    ["passages", `${passages} (${stored} stored, ${passages - stored} already there)`],
+    ["text", `${(bytes / 1024 / 1024).toFixed(2)} MiB`],
+    ["storing", `${seconds.toFixed(2)} s, ${Math.round(passages / seconds)} passages/s`],
+    ["search, median", `${searchMs.toFixed(1)} ms`],
+    ["cache hit, exact, median", `${exactMs.toFixed(1)} ms`],
+    ["cache hit, semantic, median", `${semanticMs.toFixed(1)} ms`],
+    ["questions answered", `${QUESTIONS.length}`],
+    ["cache lookups tried", `${CACHE_TRIALS.length}`],
+  ] as const;
+  for (const [name, value] of facts) print(`${name.padEnd(28)}${value}`);
+}
+
+process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
+let address = process.env["RECOLLECT_ADDRESS"] ?? "";
+try {
+  await using server = await openServer();
+  address = server.address;
+  await demonstrate(server);
+  for (const failure of failures) printError(`FAILED: ${failure}`);
+  if (failures.length > 0) process.exitCode = 1;
+} catch (error) {
+  for (const line of describeError(error, address)) printError(line);
+  process.exitCode = 1;
+}

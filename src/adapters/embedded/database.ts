@@ -1,0 +1,207 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { RecollectError } from "../../domain/errors.ts";
+import { FORMAT, SCHEMA } from "./schema.ts";
+
+/** A value read from, or bound to, a statement. */
+export type Row = Record<string, SQLInputValue>;
+
+/** What a write leaves to be done once it is on disk, such as updating what is kept in memory. */
+export interface Written<T> {
+  readonly result: T;
+  readonly afterCommit?: () => void;
+}
+
+/**
+ * One SQLite file in WAL mode. Reads run at once. Writes that are asked for in the same turn of the event loop
+ * share one transaction, and so one fsync; each is a savepoint of its own, so that a refused one undoes itself
+ * alone. A write resolves when the transaction is on disk (synchronous = FULL).
+ */
+export class Database implements Disposable {
+  readonly #sqlite: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #queue: QueuedWrite[] = [];
+  #closed = false;
+
+  constructor(file: string) {
+    this.#sqlite = openSqlite(file);
+  }
+
+  /** All rows of a query. */
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return guarded(() => this.#prepare(sql).all(...values) as Row[]);
+  }
+
+  /** The first row of a query, if there is one. */
+  first(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return guarded(() => this.#prepare(sql).get(...values) as Row | undefined);
+  }
+
+  /** A statement that changes data; only inside `write`. Returns the number of the row it inserted. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
+  }
+
+  /** Runs `work` in a transaction and resolves with its result when that is on disk. */
+  write<T>(work: () => Written<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) {
+        reject(new RecollectError("STORE_UNAVAILABLE", "the store is closed"));
+        return;
+      }
+      this.#queue.push({
+        work,
+        succeed: (written) => {
+          const { result, afterCommit } = written as Written<T>;
+          afterCommit?.();
+          resolve(result);
+        },
+        fail: reject,
+      });
+      if (this.#queue.length === 1) setImmediate(() => this.#commitQueue());
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#commitQueue();
+    this.#closed = true;
+    this.#sqlite.close();
+  }
+
+  #commitQueue(): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    this.#queue = [];
+    const done: (() => void)[] = [];
+    try {
+      this.#sqlite.exec("BEGIN IMMEDIATE");
+      for (const write of queue) done.push(this.#runSavepoint(write));
+      this.#sqlite.exec("COMMIT");
+    } catch (error) {
+      this.#rollBack();
+      const failure = translate(error);
+      for (const write of queue) write.fail(failure);
+      return;
+    }
+    for (const settle of done) settle();
+  }
+
+  /** What to do when the transaction has been committed: succeed, or fail alone. */
+  #runSavepoint(write: QueuedWrite): () => void {
+    this.#sqlite.exec("SAVEPOINT one");
+    try {
+      const written = write.work();
+      this.#sqlite.exec("RELEASE one");
+      return () => write.succeed(written);
+    } catch (error) {
+      // SQLite has already ended the whole transaction on some errors, a full disk among them.
+      if (!this.#sqlite.isTransaction) throw error;
+      this.#sqlite.exec("ROLLBACK TO one; RELEASE one");
+      return () => write.fail(translate(error));
+    }
+  }
+
+  #rollBack(): void {
+    if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#sqlite.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+interface QueuedWrite {
+  readonly work: () => Written<unknown>;
+  readonly succeed: (written: Written<unknown>) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+function openSqlite(file: string): DatabaseSync {
+  mkdirSync(dirname(file), { recursive: true });
+  return guarded(() => {
+    const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
+    try {
+      // One process: the file stays locked until this one ends, however it ends.
+      sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      migrate(sqlite);
+      return sqlite;
+    } catch (error) {
+      sqlite.close();
+      throw isBusy(error) ? inUse(file, error) : error;
+    }
+  });
+}
+
+function inUse(file: string, cause: unknown): RecollectError {
+  return new RecollectError(
+    "STORE_UNAVAILABLE",
+    `${file} is in use by another process; the embedded store serves one at a time (choose another DATA_DIR, or Redis)`,
+    { metadata: { backend: "embedded" }, cause },
+  );
+}
+
+function migrate(sqlite: DatabaseSync): void {
+  const format = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  if (format > FORMAT) {
+    throw new RecollectError(
+      "STORE_UNAVAILABLE",
+      `the data was written by a newer version of Recollect (format ${format}; this one reads up to ${FORMAT})`,
+      { metadata: { backend: "embedded" } },
+    );
+  }
+  if (format === 0) sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${FORMAT}; COMMIT`);
+}
+
+function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+// https://www.sqlite.org/rescode.html; node:sqlite gives the extended code, whose low byte is the primary one.
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_NOTADB = 26;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+}
+
+/** SQLite's failures as errors of the port; anything else is a bug and stays what it is. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof Error) || !("errcode" in error)) return error;
+  const metadata = { backend: "embedded" };
+  switch (Number(error.errcode) & 0xff) {
+    case SQLITE_FULL:
+      return new RecollectError("STORE_FULL", "the disk is full", { metadata, cause: error });
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return new RecollectError("STORE_CORRUPT", "stored data is damaged", { metadata, cause: error });
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return new RecollectError("STORE_UNAVAILABLE", "the store does not answer", {
+        metadata,
+        retryAfterMs: 1000,
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,455 @@
+import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
+import { type CorpusStatistics, countTerms } from "../../domain/memory/bm25.ts";
+import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
+import { isExpired, type Memory } from "../../domain/memory/memory.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import { clampSimilarity, vectorFromBytes, vectorToBytes } from "../../domain/vector.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type {
+  CandidateFacts,
+  CandidateQuery,
+  Candidates,
+  CreateOutcome,
+  ListPosition,
+  MemoryStore,
+  NewMemory,
+  RefusedMemory,
+} from "../../ports/memory-store.ts";
+import type { Database, Row, Written } from "./database.ts";
+import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
+import type { Namespaces } from "./namespaces.ts";
+import type { Requests } from "./requests.ts";
+import { type NearRow, VectorTable } from "./vector-table.ts";
+
+/** Expired memories are removed a few at each write, so that no write pays for all of them. */
+const SWEEP_LIMIT = 32;
+
+/** What became of one item, as the request record keeps it: ids and codes, no texts. */
+interface RecordedItem {
+  readonly kind: CreateOutcome["kind"];
+  readonly id?: string;
+  readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
+}
+
+/** Memories in SQLite, with FTS5 for keyword candidates and an exact scan of vectors kept in memory. */
+export class EmbeddedMemoryStore implements MemoryStore {
+  readonly #database: Database;
+  readonly #namespaces: Namespaces;
+  readonly #requests: Requests;
+  readonly #dimension: number;
+  /** By namespace number; filled from disk when a search first needs it. */
+  readonly #vectors = new Map<number, VectorTable>();
+
+  constructor(database: Database, namespaces: Namespaces, requests: Requests, dimension: number) {
+    this.#database = database;
+    this.#namespaces = namespaces;
+    this.#requests = requests;
+    this.#dimension = dimension;
+  }
+
+  create(
+    scope: Scope,
+    items: readonly (NewMemory | RefusedMemory)[],
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<CreateOutcome[]> {
+    const { now, request } = options;
+    return this.#database.write(() => {
+      const namespaceId = this.#namespaces.findOrCreate(scope);
+      const recorded = this.#requests.recall(namespaceId, request, now);
+      if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, recorded, now) };
+      const removed = this.#sweep(now);
+      const stored: { readonly row: number; readonly item: NewMemory }[] = [];
+      const outcomes = items.map((item): CreateOutcome => {
+        if ("refusal" in item) return { kind: "refused", error: item.refusal };
+        const existing = this.#existing(scope, namespaceId, item, now);
+        if (existing !== undefined) return existing;
+        const { row, memory } = this.#insert(namespaceId, item);
+        stored.push({ row, item });
+        return { kind: "created", memory };
+      });
+      this.#requests.record(namespaceId, request, outcomes.map(recordItem) as unknown as Json, now);
+      return {
+        result: outcomes,
+        afterCommit: () => {
+          for (const expired of removed) this.#vectors.get(expired.namespaceId)?.remove(expired.row);
+          const vectors = this.#vectors.get(namespaceId);
+          for (const { row, item } of stored) {
+            if (item.vector !== undefined) vectors?.put(row, item.vector, slotOf(item.memory));
+          }
+        },
+      };
+    });
+  }
+
+  async get(scope: Scope, ids: readonly string[], now: number): Promise<(Memory | undefined)[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return ids.map(() => undefined);
+    return ids.map((id) => {
+      const row = this.#row(namespaceId, id);
+      if (row === undefined) return undefined;
+      const memory = memoryOf(row);
+      return isExpired(memory, now) ? undefined : memory;
+    });
+  }
+
+  async list(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return [];
+    const condition = memoryCondition(namespaceId, options.filter, options.now);
+    const { after } = options;
+    const rows = this.#database.all(
+      `SELECT m.record FROM memory m WHERE ${condition.sql}
+       ${after === undefined ? "" : "AND (m.create_time, m.id) < (?, ?)"}
+       ORDER BY m.create_time DESC, m.id DESC LIMIT ?`,
+      ...condition.values,
+      ...(after === undefined ? [] : [after.createTime, after.id]),
+      options.limit,
+    );
+    return rows.map(memoryOf);
+  }
+
+  delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    const { etag, now, request } = options;
+    return this.#database.write((): Written<void> => {
+      const namespaceId = this.#namespaces.find(scope);
+      if (namespaceId === undefined) throw memoryNotFound(scope.namespace, id);
+      if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+      const row = this.#row(namespaceId, id);
+      const memory = row === undefined ? undefined : memoryOf(row);
+      if (row === undefined || memory === undefined || isExpired(memory, now)) {
+        throw memoryNotFound(scope.namespace, id);
+      }
+      if (etag !== undefined && etag !== memory.etag) {
+        throw new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`, {
+          metadata: { id, current_etag: memory.etag },
+        });
+      }
+      this.#remove(row);
+      this.#requests.record(namespaceId, request, { deleted: id }, now);
+      return {
+        result: undefined,
+        afterCommit: () => this.#vectors.get(namespaceId)?.remove(Number(row["row"])),
+      };
+    });
+  }
+
+  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
+    const nearest = query.vector === undefined ? [] : this.#nearest(namespaceId, query, query.vector, now);
+    return {
+      nearest: nearest.flatMap(({ row, similarity }) => {
+        const facts = this.#facts(row);
+        return facts === undefined ? [] : [{ ...facts, similarity: clampSimilarity(similarity) }];
+      }),
+      ...this.#containing(namespaceId, query, now),
+    };
+  }
+
+  async vectors(scope: Scope, ids: readonly string[]): Promise<(Float32Array | undefined)[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return ids.map(() => undefined);
+    return ids.map((id) => {
+      const row = this.#database.first(
+        `SELECT v.vector FROM memory m JOIN memory_vector v ON v.row = m.row
+         WHERE m.namespace_id = ? AND m.id = ?`,
+        namespaceId,
+        id,
+      );
+      return row === undefined ? undefined : vectorFromBytes(row["vector"] as Uint8Array);
+    });
+  }
+
+  #replay(scope: Scope, namespaceId: number, recorded: Json, now: number): CreateOutcome[] {
+    return (recorded as unknown as RecordedItem[]).map((item): CreateOutcome => {
+      if (item.error !== undefined) {
+        const { reason, message, detail } = item.error;
+        return {
+          kind: "refused",
+          error: new RecollectError(reason as RecollectError["reason"], message, detail as object),
+        };
+      }
+      const id = item.id ?? "";
+      const row = this.#row(namespaceId, id);
+      const memory = row === undefined ? undefined : memoryOf(row);
+      if (memory === undefined || isExpired(memory, now)) {
+        return { kind: "refused", error: memoryNotFound(scope.namespace, id) };
+      }
+      return { kind: item.kind === "duplicate" ? "duplicate" : "created", memory };
+    });
+  }
+
+  /** What stands in the way of an item: its id is taken, or its text is there. */
+  #existing(scope: Scope, namespaceId: number, item: NewMemory, now: number): CreateOutcome | undefined {
+    const { id } = item.memory;
+    if (item.onDuplicate !== "ALLOW") {
+      const duplicate = this.#database.first(
+        `SELECT record FROM memory WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
+         AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
+        namespaceId,
+        item.duplicateKey,
+        now,
+      );
+      if (duplicate !== undefined) {
+        const memory = memoryOf(duplicate);
+        if (item.onDuplicate === "RETURN_EXISTING") return { kind: "duplicate", memory };
+        return {
+          kind: "refused",
+          error: new RecollectError("MEMORY_DUPLICATE", `memory ${memory.id} holds the same text`, {
+            metadata: { existing_id: memory.id, namespace: scope.namespace },
+            resource: { type: "memory", name: memory.id },
+          }),
+        };
+      }
+    }
+    const taken = this.#row(namespaceId, id);
+    if (taken === undefined) return undefined;
+    if (isExpired(memoryOf(taken), now)) {
+      // Ended, but not swept yet: the id is free.
+      this.#remove(taken);
+      return undefined;
+    }
+    return {
+      kind: "refused",
+      error: new RecollectError(
+        "MEMORY_ALREADY_EXISTS",
+        `memory ${id} exists in namespace ${scope.namespace}`,
+        {
+          metadata: { id, namespace: scope.namespace },
+          resource: { type: "memory", name: id },
+        },
+      ),
+    };
+  }
+
+  #insert(namespaceId: number, item: NewMemory): { readonly row: number; readonly memory: Memory } {
+    const memory = {
+      ...item.memory,
+      sessionPosition: this.#nextPosition(namespaceId, item.memory.sessionId),
+    };
+    const row = this.#database.run(
+      `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id, author, importance,
+         pinned, create_time, event_time, expire_time, duplicate_key, term_count)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      namespaceId,
+      memory.id,
+      JSON.stringify(memory),
+      memory.kind,
+      memory.state,
+      memory.userId,
+      memory.agentId,
+      memory.sessionId,
+      memory.author,
+      memory.importance,
+      memory.pinned ? 1 : 0,
+      memory.createTime,
+      memory.eventTime ?? null,
+      memory.expireTime ?? null,
+      item.duplicateKey,
+      item.terms.length,
+    );
+    for (const tag of memory.tags) {
+      this.#database.run("INSERT INTO memory_tag (row, tag) VALUES (?, ?)", row, tag);
+    }
+    for (const token of new Set(metadataTokens(memory.metadata))) {
+      this.#database.run("INSERT INTO memory_metadata (row, token) VALUES (?, ?)", row, token);
+    }
+    if (item.vector !== undefined) {
+      this.#database.run(
+        "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
+        row,
+        vectorToBytes(item.vector),
+      );
+    }
+    this.#database.run(
+      "INSERT INTO memory_terms (rowid, scope, terms) VALUES (?, ?, ?)",
+      row,
+      scopeTerm(namespaceId),
+      item.terms.join(" "),
+    );
+    this.#count(namespaceId, 1, item.terms.length);
+    return { row, memory };
+  }
+
+  #nextPosition(namespaceId: number, sessionId: string): number {
+    if (sessionId === "") return 0;
+    const row = this.#database.first(
+      `INSERT INTO session (namespace_id, session_id, last_position) VALUES (?, ?, 1)
+       ON CONFLICT DO UPDATE SET last_position = last_position + 1 RETURNING last_position`,
+      namespaceId,
+      sessionId,
+    );
+    return Number(row?.["last_position"]);
+  }
+
+  /** Takes a row and all that hangs on it. Tags, metadata and vector go by foreign key. */
+  #remove(row: Row): void {
+    const number = Number(row["row"]);
+    this.#database.run("DELETE FROM memory_terms WHERE rowid = ?", number);
+    this.#database.run("DELETE FROM memory WHERE row = ?", number);
+    this.#count(Number(row["namespace_id"]), -1, -Number(row["term_count"]));
+  }
+
+  #count(namespaceId: number, memories: number, terms: number): void {
+    this.#database.run(
+      `UPDATE namespace SET memory_count = memory_count + ?, term_count = term_count + ? WHERE namespace_id = ?`,
+      memories,
+      terms,
+      namespaceId,
+    );
+  }
+
+  #sweep(now: number): { readonly namespaceId: number; readonly row: number }[] {
+    const expired = this.#database.all(
+      "SELECT row, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
+      now,
+      SWEEP_LIMIT,
+    );
+    for (const row of expired) this.#remove(row);
+    return expired.map((row) => ({ namespaceId: Number(row["namespace_id"]), row: Number(row["row"]) }));
+  }
+
+  #row(namespaceId: number, id: string): Row | undefined {
+    return this.#database.first(
+      "SELECT row, namespace_id, term_count, record FROM memory WHERE namespace_id = ? AND id = ?",
+      namespaceId,
+      id,
+    );
+  }
+
+  #nearest(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): NearRow[] {
+    const table = this.#vectorTable(namespaceId);
+    if (isDefaultFilter(query.filter)) return table.nearestDefault(vector, query.limit, now);
+    const condition = memoryCondition(namespaceId, query.filter, now);
+    const rows = this.#database.all(`SELECT m.row FROM memory m WHERE ${condition.sql}`, ...condition.values);
+    return table.nearestOf(
+      rows.map((row) => Number(row["row"])),
+      vector,
+      query.limit,
+    );
+  }
+
+  #containing(
+    namespaceId: number,
+    query: CandidateQuery,
+    now: number,
+  ): Pick<Candidates, "containing" | "corpus"> {
+    const terms = query.terms ?? [];
+    if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS };
+    const condition = memoryCondition(namespaceId, query.filter, now);
+    // FTS5's own bm25 counts the documents of all tenants: good enough to choose candidates, not to score them.
+    const rows = this.#database.all(
+      `SELECT m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, f.terms
+       FROM memory_terms f JOIN memory m ON m.row = f.rowid
+       WHERE f.memory_terms MATCH ? AND ${condition.sql}
+       ORDER BY bm25(f.memory_terms, 0.0, 1.0), m.row LIMIT ?`,
+      matchAny(namespaceId, terms),
+      ...condition.values,
+      query.limit,
+    );
+    return {
+      containing: rows.map((row) => ({
+        ...factsOf(row),
+        document: countTerms(String(row["terms"]).split(" ")),
+      })),
+      corpus: this.#corpus(namespaceId, terms),
+    };
+  }
+
+  #corpus(namespaceId: number, terms: readonly string[]): CorpusStatistics {
+    const counts = this.#database.first(
+      "SELECT memory_count, term_count FROM namespace WHERE namespace_id = ?",
+      namespaceId,
+    );
+    const documentCount = Number(counts?.["memory_count"] ?? 0);
+    const documentFrequencies = new Map(
+      terms.map((term) => {
+        const row = this.#database.first(
+          "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
+          matchAny(namespaceId, [term]),
+        );
+        return [term, Number(row?.["n"] ?? 0)] as const;
+      }),
+    );
+    return {
+      documentCount,
+      meanLength: documentCount === 0 ? 0 : Number(counts?.["term_count"] ?? 0) / documentCount,
+      documentFrequencies,
+    };
+  }
+
+  #facts(row: number): CandidateFacts | undefined {
+    const found = this.#database.first(
+      "SELECT id, importance, coalesce(event_time, create_time) AS time FROM memory WHERE row = ?",
+      row,
+    );
+    return found === undefined ? undefined : factsOf(found);
+  }
+
+  #vectorTable(namespaceId: number): VectorTable {
+    const known = this.#vectors.get(namespaceId);
+    if (known !== undefined) return known;
+    const table = new VectorTable(this.#dimension);
+    const rows = this.#database.all(
+      `SELECT m.row, m.state, m.expire_time, v.vector FROM memory m JOIN memory_vector v ON v.row = m.row
+       WHERE m.namespace_id = ?`,
+      namespaceId,
+    );
+    for (const row of rows) {
+      table.put(Number(row["row"]), vectorFromBytes(row["vector"] as Uint8Array), {
+        isDefault: row["state"] === "ACTIVE",
+        expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
+      });
+    }
+    this.#vectors.set(namespaceId, table);
+    return table;
+  }
+}
+
+const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
+
+function slotOf(memory: Memory): { readonly isDefault: boolean; readonly expireTime: number } {
+  return {
+    isDefault: memory.state === "ACTIVE",
+    expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+function memoryOf(row: Row): Memory {
+  return JSON.parse(String(row["record"])) as Memory;
+}
+
+function factsOf(row: Row): CandidateFacts {
+  return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
+}
+
+/** The term that stands for a namespace in the full-text table. */
+function scopeTerm(namespaceId: number): string {
+  return `n${namespaceId}`;
+}
+
+/** An FTS5 query: documents of this namespace that contain any of the terms. Terms hold letters and digits only. */
+function matchAny(namespaceId: number, terms: readonly string[]): string {
+  const quoted = terms.map((term) => `"${term.replaceAll('"', '""')}"`);
+  return `scope : ${scopeTerm(namespaceId)} AND terms : (${quoted.join(" OR ")})`;
+}
+
+function recordItem(outcome: CreateOutcome): RecordedItem {
+  if (outcome.kind !== "refused") return { kind: outcome.kind, id: outcome.memory.id };
+  const { reason, message, detail } = outcome.error;
+  const { cause: _cause, ...kept } = detail;
+  return { kind: "refused", error: { reason, message, detail: kept as unknown as Json } };
+}

@@ -1,0 +1,103 @@
+/**
+ * The tables of the embedded store, format 1. The format number is SQLite's user_version; a program refuses a
+ * newer one and brings an older one forward step by step.
+ *
+ * A memory is one row of `memory`, whose `record` is its whole JSON; the columns beside it are what filters and
+ * orders need. Everything else that belongs to it (tags, metadata tokens, vector, terms) hangs on its row number
+ * and goes with it.
+ */
+export const FORMAT = 1;
+
+export const SCHEMA = `
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE namespace (
+  namespace_id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  memory_count INTEGER NOT NULL DEFAULT 0,
+  term_count INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (tenant, name)
+) STRICT;
+
+CREATE TABLE memory (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace,
+  id TEXT NOT NULL,
+  record TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  author TEXT NOT NULL,
+  importance REAL NOT NULL,
+  pinned INTEGER NOT NULL,
+  create_time INTEGER NOT NULL,
+  event_time INTEGER,
+  expire_time INTEGER,
+  duplicate_key TEXT NOT NULL,
+  term_count INTEGER NOT NULL,
+  UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX memory_by_time ON memory (namespace_id, create_time DESC, id DESC);
+CREATE INDEX memory_by_duplicate ON memory (namespace_id, duplicate_key);
+CREATE INDEX memory_by_user ON memory (namespace_id, user_id);
+CREATE INDEX memory_by_session ON memory (namespace_id, session_id);
+CREATE INDEX memory_by_expiry ON memory (expire_time) WHERE expire_time IS NOT NULL;
+
+CREATE TABLE memory_tag (
+  row INTEGER NOT NULL REFERENCES memory ON DELETE CASCADE,
+  tag TEXT NOT NULL,
+  PRIMARY KEY (row, tag)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE memory_metadata (
+  row INTEGER NOT NULL REFERENCES memory ON DELETE CASCADE,
+  token TEXT NOT NULL,
+  PRIMARY KEY (row, token)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE memory_vector (
+  row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+  vector BLOB NOT NULL
+) STRICT;
+
+-- Terms come analysed and joined by spaces, so the tokenizer only has to split; it keeps all that is not ASCII.
+-- The scope is a term like any other, which makes a search in one namespace an intersection of two lists.
+CREATE VIRTUAL TABLE memory_terms USING fts5 (scope, terms, tokenize = 'ascii');
+
+CREATE TABLE session (
+  namespace_id INTEGER NOT NULL REFERENCES namespace,
+  session_id TEXT NOT NULL,
+  last_position INTEGER NOT NULL,
+  PRIMARY KEY (namespace_id, session_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE request (
+  namespace_id INTEGER NOT NULL REFERENCES namespace,
+  key TEXT NOT NULL,
+  body_hash TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  expire_time INTEGER NOT NULL,
+  PRIMARY KEY (namespace_id, key)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX request_by_expiry ON request (expire_time);
+
+CREATE TABLE cache_entry (
+  row INTEGER PRIMARY KEY,
+  namespace_id INTEGER NOT NULL REFERENCES namespace,
+  id TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  record TEXT NOT NULL,
+  create_time INTEGER NOT NULL,
+  expire_time INTEGER NOT NULL,
+  vector BLOB,
+  UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX cache_entry_by_fingerprint ON cache_entry (namespace_id, fingerprint);
+CREATE INDEX cache_entry_by_expiry ON cache_entry (expire_time);
+`;

@@ -1,0 +1,146 @@
+/** A vector that is near to the query. */
+export interface NearRow {
+  readonly row: number;
+  readonly similarity: number;
+}
+
+interface Slot {
+  /** A memory that default reads leave out (another state than ACTIVE) is skipped by `nearestDefault`. */
+  readonly isDefault: boolean;
+  readonly expireTime: number;
+}
+
+const FIRST_CAPACITY = 64;
+
+/**
+ * The vectors of one namespace, side by side in memory, searched exactly. It mirrors the rows on disk and is
+ * changed only after they are.
+ */
+export class VectorTable {
+  readonly #dimension: number;
+  #data: Float32Array;
+  /** Row numbers by slot; slots are filled from 0 without gaps. */
+  readonly #rows: number[] = [];
+  readonly #slots: Slot[] = [];
+  readonly #slotOfRow = new Map<number, number>();
+
+  constructor(dimension: number) {
+    this.#dimension = dimension;
+    this.#data = new Float32Array(FIRST_CAPACITY * dimension);
+  }
+
+  put(row: number, vector: Float32Array, slot: Slot): void {
+    let index = this.#slotOfRow.get(row);
+    if (index === undefined) {
+      index = this.#rows.length;
+      this.#rows.push(row);
+      this.#slots.push(slot);
+      this.#slotOfRow.set(row, index);
+      this.#reserve(this.#rows.length);
+    } else {
+      this.#slots[index] = slot;
+    }
+    this.#data.set(vector, index * this.#dimension);
+  }
+
+  /** The last slot takes the place of the removed one. */
+  remove(row: number): void {
+    const index = this.#slotOfRow.get(row);
+    if (index === undefined) return;
+    const lastRow = this.#rows.pop();
+    const lastSlot = this.#slots.pop();
+    this.#slotOfRow.delete(row);
+    if (lastRow === undefined || lastSlot === undefined || lastRow === row) return;
+    const last = this.#rows.length;
+    this.#data.copyWithin(index * this.#dimension, last * this.#dimension, (last + 1) * this.#dimension);
+    this.#rows[index] = lastRow;
+    this.#slots[index] = lastSlot;
+    this.#slotOfRow.set(lastRow, index);
+  }
+
+  /** The rows nearest to a unit vector, nearest first, among those that default reads see at `now`. */
+  nearestDefault(query: Float32Array, limit: number, now: number): NearRow[] {
+    const best = new NearestRows(limit);
+    for (let index = 0; index < this.#rows.length; index += 1) {
+      const slot = this.#slots[index];
+      if (slot?.isDefault === true && slot.expireTime > now) this.#offer(best, index, query);
+    }
+    return best.sorted();
+  }
+
+  /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
+  nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow[] {
+    const best = new NearestRows(limit);
+    for (const row of rows) {
+      const index = this.#slotOfRow.get(row);
+      if (index !== undefined) this.#offer(best, index, query);
+    }
+    return best.sorted();
+  }
+
+  get(row: number): Float32Array | undefined {
+    const index = this.#slotOfRow.get(row);
+    if (index === undefined) return undefined;
+    return this.#data.slice(index * this.#dimension, (index + 1) * this.#dimension);
+  }
+
+  #offer(best: NearestRows, index: number, query: Float32Array): void {
+    best.offer(this.#rows[index] ?? 0, this.#similarity(index, query));
+  }
+
+  /** Four sums at a time: the processor need not wait for one addition to begin the next. */
+  #similarity(index: number, query: Float32Array): number {
+    const data = this.#data;
+    const dimension = this.#dimension;
+    const offset = index * dimension;
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    let at = 0;
+    for (; at + 3 < dimension; at += 4) {
+      a += (data[offset + at] as number) * (query[at] as number);
+      b += (data[offset + at + 1] as number) * (query[at + 1] as number);
+      c += (data[offset + at + 2] as number) * (query[at + 2] as number);
+      d += (data[offset + at + 3] as number) * (query[at + 3] as number);
+    }
+    for (; at < dimension; at += 1) a += (data[offset + at] as number) * (query[at] as number);
+    return a + b + c + d;
+  }
+
+  #reserve(count: number): void {
+    if (count * this.#dimension <= this.#data.length) return;
+    const grown = new Float32Array(Math.max(count, 2 * this.#rows.length) * this.#dimension);
+    grown.set(this.#data);
+    this.#data = grown;
+  }
+}
+
+/** Keeps the `limit` most similar rows of those offered, in order; equal ones by row, the older first. */
+class NearestRows {
+  readonly #limit: number;
+  readonly #rows: NearRow[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  offer(row: number, similarity: number): void {
+    const rows = this.#rows;
+    const last = rows.at(-1);
+    if (rows.length >= this.#limit && last !== undefined && similarity <= last.similarity) return;
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((rows[middle]?.similarity ?? 0) >= similarity) low = middle + 1;
+      else high = middle;
+    }
+    rows.splice(low, 0, { row, similarity });
+    if (rows.length > this.#limit) rows.pop();
+  }
+
+  sorted(): NearRow[] {
+    return this.#rows;
+  }
+}

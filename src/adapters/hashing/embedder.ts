@@ -1,0 +1,74 @@
+import { STOP_WORDS } from "../../domain/text/stop-words.ts";
+import { wordsOf } from "../../domain/text/terms.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+
+/** Changes whenever the same text would get another vector. */
+const MODEL = "hashing-1";
+
+/** A character n-gram counts less than the word it is part of; a stop word less than a telling one. */
+const NGRAM_WEIGHT = 0.35;
+const STOP_WORD_WEIGHT = 0.3;
+const NGRAM_SIZES = [3, 4] as const;
+
+/**
+ * Feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009) of words and
+ * of character n-grams inside words: each feature adds its weight, with a sign of its own, at one place of the
+ * vector. Deterministic, offline, of any dimension. It finds the same wording (inflections, typos, other order),
+ * not the same meaning.
+ */
+export function createHashingEmbedder(dimension: number): Embedder {
+  return {
+    identity: { provider: "hashing", model: MODEL, dimension },
+    embed: async (texts, signal) => {
+      signal.throwIfAborted();
+      return texts.map((text) => embedText(text, dimension));
+    },
+  };
+}
+
+function embedText(text: string, dimension: number): EmbeddedText {
+  const vector = new Float32Array(dimension);
+  const counts = new Map<string, number>();
+  for (const word of wordsOf(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const [word, count] of counts) {
+    // The tenth repetition says less than the first.
+    const weight = (STOP_WORDS.has(word) ? STOP_WORD_WEIGHT : 1) * (1 + Math.log(count));
+    add(vector, `w ${word}`, weight);
+    const framed = `<${word}>`;
+    for (const size of NGRAM_SIZES) {
+      for (let start = 0; start + size <= framed.length; start += 1) {
+        add(vector, `g ${framed.slice(start, start + size)}`, weight * NGRAM_WEIGHT);
+      }
+    }
+  }
+  return { vector: atUnitLength(vector, text), truncated: false };
+}
+
+function add(vector: Float32Array, feature: string, weight: number): void {
+  const hash = fnv1a(feature);
+  const place = (hash >>> 1) % vector.length;
+  vector[place] = (vector[place] ?? 0) + ((hash & 1) === 0 ? weight : -weight);
+}
+
+/** Every vector has a direction: a text without words (or whose features cancel out) gets one of its own. */
+function atUnitLength(vector: Float32Array, text: string): Float32Array {
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  if (sum === 0) {
+    add(vector, `t ${text}`, 1);
+    return vector;
+  }
+  const length = Math.sqrt(sum);
+  return vector.map((value) => value / length);
+}
+
+/** FNV-1a over UTF-16 units, with a last mixing step (murmur3's) so that the low bits are as good as the high. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,95 @@
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import packageJson from "../package.json" with { type: "json" };
+import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
+import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
+import { systemClock } from "./adapters/system/clock.ts";
+import { createUuidIds } from "./adapters/system/ids.ts";
+import type { Config } from "./config/config.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Embedder } from "./ports/embedder.ts";
+import type { Ids } from "./ports/ids.ts";
+import { openLog } from "./telemetry/logger.ts";
+import { openTelemetry } from "./telemetry/telemetry.ts";
+import { type Addresses, startServer } from "./transport/server.ts";
+
+/** What a test may put in the place of the real thing. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly embedder?: Embedder;
+}
+
+/** A server that can be started once. Disposing it stops it. */
+export interface App extends AsyncDisposable {
+  /** Opens the store, then the doors; resolves when calls are served. Rejects, with nothing left open, on failure. */
+  start(): Promise<void>;
+  /** Stops gracefully: not serving, then drain, then close. Resolves when nothing is left open. */
+  stop(): Promise<void>;
+  /** Where the doors listen, with the ports that were really taken. Throws before `start` has resolved. */
+  readonly addresses: Addresses;
+}
+
+/**
+ * The composition root: makes every part of the configuration and puts them together. The only file that knows
+ * adapters and transport together.
+ */
+export function createApp(config: Config, overrides: Overrides = {}): App {
+  const resources = new AsyncDisposableStack();
+  let addresses: Addresses | undefined;
+  const stop = (): Promise<void> => resources.disposeAsync();
+  return {
+    start: async () => {
+      try {
+        addresses = await compose(config, overrides, resources);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+    stop,
+    get addresses(): Addresses {
+      if (addresses === undefined) throw new TypeError("the app has not been started");
+      return addresses;
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Opens everything in order; the stack closes it in reverse. */
+async function compose(
+  config: Config,
+  overrides: Overrides,
+  resources: AsyncDisposableStack,
+): Promise<Addresses> {
+  const { log } = resources.use(openLog({ ...config.log, environment: config.environment }));
+  const telemetry = resources.use(openTelemetry());
+  const embedder = config.vectorSearch.enabled
+    ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
+    : undefined;
+  const backend = resources.use(
+    await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity }),
+  );
+  const ports = {
+    embedder,
+    clock: overrides.clock ?? systemClock,
+    ids: overrides.ids ?? createUuidIds(),
+    meters: telemetry.instruments,
+    log,
+    secret: backend.secret,
+    settings: config.cache,
+  };
+  const server = await startServer({
+    config,
+    version: packageJson.version,
+    log,
+    telemetry,
+    backend,
+    embedder: embedder?.identity,
+    memory: { ...ports, store: backend.memories },
+    cache: { ...ports, store: backend.cache },
+    unserved: [CompactionService, OperationsService],
+  });
+  resources.defer(() => server.stop());
+  return server.addresses;
+}

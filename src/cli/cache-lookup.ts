@@ -1,0 +1,55 @@
+import { toJson } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { CacheStrategy, LookupCacheResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import { connect } from "./client.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatHit, formatMiss } from "./format-outcome.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import { print, printError } from "./output.ts";
+
+export interface CacheLookupOptions extends GlobalOptions {
+  readonly model: string;
+  readonly system?: string;
+  readonly threshold?: number;
+  readonly strategy?: "hybrid" | "exact" | "semantic";
+  /** Milliseconds. */
+  readonly maxAge?: number;
+}
+
+const STRATEGIES = {
+  hybrid: CacheStrategy.HYBRID,
+  exact: CacheStrategy.EXACT,
+  semantic: CacheStrategy.SEMANTIC,
+} as const;
+
+/**
+ * Looks for a stored answer. The answer alone goes to standard output, so that a script can use it; what was
+ * decided goes to standard error. Ends with 1 on a miss.
+ */
+export async function cacheLookup(words: readonly string[], options: CacheLookupOptions): Promise<ExitCode> {
+  using connection = connect(options.address);
+  const response = await connection.cache.lookupCache({
+    namespace: options.namespace,
+    prompt: { prompt: { case: "text", value: words.join(" ") } },
+    scope: { model: options.model, systemPrompt: options.system ?? "" },
+    options: {
+      ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
+      ...(options.strategy === undefined ? {} : { strategy: STRATEGIES[options.strategy] }),
+      ...(options.maxAge === undefined ? {} : { maxAge: durationFromMs(options.maxAge) }),
+    },
+  });
+  const { outcome, decisionId } = response;
+  if (options.json) print(JSON.stringify(toJson(LookupCacheResponseSchema, response)));
+  if (outcome.case === "hit") {
+    if (!options.json) {
+      printError(formatHit(outcome.value));
+      print(outcome.value.entry?.response ?? "");
+    }
+    return EXIT_CODE.ok;
+  }
+  if (!options.json) {
+    if (outcome.case === "miss") printError(formatMiss(outcome.value));
+    printError(`decision_id: ${decisionId}`);
+  }
+  return EXIT_CODE.no;
+}

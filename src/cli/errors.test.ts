@@ -1,0 +1,51 @@
+import { create } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { describeError, describeItemError } from "./errors.ts";
+import { UsageError } from "./usage-error.ts";
+
+const ADDRESS = "localhost:50051";
+
+describe("describeError", () => {
+  it("shows the status code where there is no reason", () => {
+    const error = new ConnectError("the operation timed out", Code.DeadlineExceeded);
+    expect(describeError(error, ADDRESS)).toEqual(["recollect: the operation timed out (DEADLINE_EXCEEDED)"]);
+  });
+
+  it("says how to start a server when none is there", () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+    const error = new ConnectError("x", Code.Unavailable, undefined, undefined, refused);
+    expect(describeError(error, ADDRESS)).toEqual([
+      "recollect: no server at localhost:50051; start one with `make run`",
+    ]);
+  });
+
+  it("shows a wrong use as it is, and the stack of a bug", () => {
+    expect(describeError(new UsageError("give a text"), ADDRESS)).toEqual(["recollect: give a text"]);
+    expect(describeError(new TypeError("x is not a function"), ADDRESS)[0]).toContain("errors.test.ts");
+  });
+});
+
+describe("describeItemError", () => {
+  it("shows the reason, the fields and when to try again", () => {
+    const status = {
+      code: Code.InvalidArgument,
+      message: "the request\nis invalid",
+      details: [
+        anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: "REQUEST_INVALID", domain: "recollect" })),
+        anyPack(
+          BadRequestSchema,
+          create(BadRequestSchema, { fieldViolations: [{ field: "memory.text", description: "is empty" }] }),
+        ),
+        anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: durationFromMs(2_000) })),
+      ],
+    };
+    expect(describeItemError(status, "a.jsonl, line 3")).toEqual([
+      "recollect: a.jsonl, line 3: the request is invalid (REQUEST_INVALID)",
+      "  memory.text: is empty",
+      "  try again in 2 s",
+    ]);
+  });
+});

@@ -1,0 +1,70 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { formatDuration } from "./duration.ts";
+import { toLine } from "./excerpt.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** The status that the server gave one item of a batch. */
+interface ItemStatus {
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly Any[];
+}
+
+/**
+ * Says what went wrong, for the person who typed the command: one line with the reason that programs act on,
+ * then one line for each field that breaks a rule. `address` is the server that was called. An error that is
+ * none of ours is a bug, and keeps its stack.
+ */
+export function describeError(error: unknown, address: string): string[] {
+  if (error instanceof ConnectError) return describeCallError(error, address);
+  if (error instanceof UsageError) return [`recollect: ${error.message}`];
+  return [`recollect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
+}
+
+/** The same for one item of a batch; `origin` says which one. */
+export function describeItemError(status: ItemStatus, origin: string): string[] {
+  const error = new ConnectError(status.message, status.code);
+  error.details = status.details.map(({ typeUrl, value }) => ({
+    type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
+    value,
+  }));
+  return describeStatus(error, `${origin}: `);
+}
+
+function describeCallError(error: ConnectError, address: string): string[] {
+  const systemCode = systemCodeOf(error);
+  if (systemCode === "ECONNREFUSED") {
+    return [`recollect: no server at ${address}; start one with \`make run\``];
+  }
+  if (systemCode === "ENOTFOUND" || systemCode === "EAI_AGAIN") {
+    return [`recollect: no server at ${address}; its name cannot be resolved`];
+  }
+  return describeStatus(error, "");
+}
+
+function describeStatus(error: ConnectError, prefix: string): string[] {
+  const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
+  const retries = error.findDetails(RetryInfoSchema).flatMap(({ retryDelay }) => retryDelay ?? []);
+  return [
+    `recollect: ${prefix}${toLine(error.rawMessage)} (${reasonOf(error)})`,
+    ...violations.map(({ field, description }) => `  ${toLine(field)}: ${toLine(description)}`),
+    ...retries.map((delay) => `  try again in ${formatDuration(durationMs(delay))}`),
+  ];
+}
+
+/** The server's own reason, or the status code where something between us and the server answered. */
+function reasonOf(error: ConnectError): string {
+  const [info] = error.findDetails(ErrorInfoSchema);
+  return info?.reason ?? Code[error.code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+}
+
+function systemCodeOf(error: Error): string | undefined {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; depth += 1) {
+    if ("code" in cause && typeof cause.code === "string") return cause.code;
+    cause = cause.cause;
+  }
+  return undefined;
+}

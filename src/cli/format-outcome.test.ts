@@ -1,0 +1,53 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { describe, expect, it } from "vitest";
+import {
+  GuardReason,
+  LookupCacheResponse_HitSchema,
+  LookupCacheResponse_MissSchema,
+  LookupCacheResponse_Hit_Match as Match,
+  LookupCacheResponse_Miss_Reason as Reason,
+} from "#gen/recollect/v1/cache_pb.js";
+import { formatHit, formatMiss } from "./format-outcome.ts";
+
+describe("formatHit", () => {
+  it("says how old an exact match is", () => {
+    const hit = create(LookupCacheResponse_HitSchema, {
+      match: Match.EXACT,
+      similarity: 1,
+      age: durationFromMs(61_000),
+    });
+    expect(formatHit(hit)).toBe("hit: EXACT, age 1 min 1 s");
+  });
+
+  it("says how near a match by meaning is, and its bound when calibrated", () => {
+    const hit = create(LookupCacheResponse_HitSchema, {
+      match: Match.SEMANTIC,
+      similarity: 0.92,
+      threshold: 0.85,
+      falseHitBound: 0.01,
+      stale: true,
+    });
+    expect(formatHit(hit)).toBe(
+      "hit: SEMANTIC, similarity 0.920, threshold 0.85, at most 1.0 % wrong, stale",
+    );
+  });
+});
+
+describe("formatMiss", () => {
+  it("says what the guard found", () => {
+    const miss = create(LookupCacheResponse_MissSchema, {
+      reason: Reason.GUARD,
+      nearestSimilarity: 0.93,
+      threshold: 0.85,
+      guardReasons: [GuardReason.NUMBER, GuardReason.UNIT],
+    });
+    expect(formatMiss(miss)).toBe("miss: GUARD (NUMBER+UNIT), nearest similarity 0.930, threshold 0.85");
+  });
+
+  it("says no similarity when nothing was near", () => {
+    expect(formatMiss(create(LookupCacheResponse_MissSchema, { reason: Reason.NOT_FOUND }))).toBe(
+      "miss: NOT_FOUND",
+    );
+  });
+});

@@ -1,0 +1,9 @@
+/** Options that every client command takes. */
+export interface GlobalOptions {
+  /** The server's gRPC door, `host:port`. */
+  readonly address: string;
+  /** Empty: the server's default. */
+  readonly namespace: string;
+  /** Print JSON, one object a line, instead of text for people. */
+  readonly json?: boolean;
+}

@@ -1,0 +1,107 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import process from "node:process";
+import { UsageError } from "./usage-error.ts";
+
+/** Stands for standard input where a path is expected. */
+export const STDIN = "-";
+
+/** No line that the API could take is longer: 64 KiB of text and 16 KiB of metadata, escaped sixfold. */
+const MAX_LINE_LENGTH = 1024 * 1024;
+/** Larger than any document worth splitting; it stops a misnamed disk image from filling the memory. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads a whole file, or standard input for `-`, as UTF-8 text without its byte order mark.
+ *
+ * @throws UsageError when it cannot be read, is not text, or is larger than 64 MiB.
+ */
+export async function readText(path: string): Promise<string> {
+  let text = "";
+  for await (const part of readChunks(path, MAX_TEXT_BYTES)) text += part;
+  if (text.includes("\0")) throw new UsageError(`${nameOf(path)} is not text`);
+  return text;
+}
+
+/**
+ * Reads the text that is piped into the command, without the line end that `echo` and here-documents add.
+ * `instead` tells somebody at a keyboard what to do.
+ */
+export async function readPipedText(instead: string): Promise<string> {
+  if (process.stdin.isTTY) throw new UsageError(instead);
+  return (await readText(STDIN)).replace(/\r?\n$/, "");
+}
+
+/** A line and its number, from 1. */
+export interface NumberedLine {
+  readonly number: number;
+  readonly text: string;
+}
+
+/**
+ * Streams the lines of a file, or of standard input for `-`. Only line feeds end a line: node:readline would also
+ * cut at U+2028, which JSON allows inside strings.
+ *
+ * @throws UsageError when the file cannot be read, is not UTF-8, or has a line longer than a million characters.
+ */
+export async function* readLines(path: string): AsyncGenerator<NumberedLine> {
+  let number = 0;
+  let rest = "";
+  for await (const part of readChunks(path, Number.POSITIVE_INFINITY)) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop() ?? "";
+    for (const text of lines) yield { number: ++number, text };
+    if (rest.length > MAX_LINE_LENGTH) {
+      throw new UsageError(`${nameOf(path)}, line ${number + 1}: longer than ${MAX_LINE_LENGTH} characters`);
+    }
+  }
+  if (rest !== "") yield { number: ++number, text: rest };
+}
+
+/**
+ * Checks files before the first of them is used, so that a misspelt name stops a command before it has written
+ * anything.
+ *
+ * @throws UsageError naming the first that is not a readable file.
+ */
+export async function requireFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (path === STDIN) continue;
+    const found = await stat(path).catch((error: unknown) => {
+      throw unreadable(path, error);
+    });
+    if (found.isDirectory()) throw new UsageError(`${path} is a directory; name its files`);
+  }
+}
+
+/** What to call an input in a message. */
+export function nameOf(path: string): string {
+  return path === STDIN ? "standard input" : path;
+}
+
+async function* readChunks(path: string, maxBytes: number): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const stream = path === STDIN ? process.stdin : createReadStream(path);
+  let bytes = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw new UsageError(`${nameOf(path)} is larger than ${maxBytes} bytes`);
+      yield decoder.decode(chunk, { stream: true });
+    }
+    yield decoder.decode();
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  const reasons: Record<string, string> = {
+    ENOENT: "there is no such file",
+    EACCES: "it may not be read",
+    EISDIR: "it is a directory",
+    ERR_ENCODING_INVALID_ENCODED_DATA: "it is not UTF-8 text",
+  };
+  return new UsageError(`${nameOf(path)}: ${reasons[String(error.code)] ?? error.message}`);
+}

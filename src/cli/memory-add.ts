@@ -1,0 +1,175 @@
+import { createRegistry, toBinary, toJson } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "#gen/google/rpc/error_details_pb.js";
+import {
+  type BatchCreateMemoriesResponse_Result,
+  BatchCreateMemoriesResponse_ResultSchema,
+  MemorySchema,
+  OnDuplicate,
+} from "#gen/recollect/v1/memory_pb.js";
+import { inBatches } from "./batches.ts";
+import { type Connection, connect } from "./client.ts";
+import { type Draft, type DraftDefaults, draftOfText, draftsOfFiles, draftsOfJsonLines } from "./drafts.ts";
+import { describeItemError } from "./errors.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import { readPipedText, requireFiles, STDIN } from "./input.ts";
+import { type KindName, toKind } from "./kind-names.ts";
+import { print, printError } from "./output.ts";
+import { UsageError } from "./usage-error.ts";
+
+export interface MemoryAddOptions extends GlobalOptions {
+  readonly file?: readonly string[];
+  readonly jsonl?: string;
+  readonly user?: string;
+  readonly session?: string;
+  readonly author?: string;
+  readonly kind?: KindName;
+  readonly tag: readonly string[];
+  readonly importance?: number;
+  /** Milliseconds. */
+  readonly ttl?: number;
+  readonly onDuplicate?: "return-existing" | "allow" | "refuse";
+}
+
+const ON_DUPLICATE = {
+  "return-existing": OnDuplicate.RETURN_EXISTING,
+  allow: OnDuplicate.ALLOW,
+  refuse: OnDuplicate.REFUSE,
+} as const;
+
+/** A file of garbage must not fill the screen. */
+const MAX_REPORTED = 20;
+const DETAILS = createRegistry(ErrorInfoSchema, BadRequestSchema, ResourceInfoSchema, RetryInfoSchema);
+
+/**
+ * Stores text, documents or lines of JSON as memories. Prints the id of a single text, a count line otherwise;
+ * with `json` every item's result. Items that the server refuses are reported and do not stop the others.
+ */
+export async function memoryAdd(words: readonly string[], options: MemoryAddOptions): Promise<ExitCode> {
+  const drafts = await openDrafts(words, options);
+  const report = new AddReport(options.json ?? false, words.length > 0);
+  using connection = connect(options.address);
+  try {
+    for await (const batch of inBatches(drafts, sizeOf)) await store(connection, batch, options, report);
+  } catch (error) {
+    report.breakOff();
+    throw error;
+  }
+  report.finish();
+  return report.failed === 0 ? EXIT_CODE.ok : EXIT_CODE.no;
+}
+
+async function openDrafts(
+  words: readonly string[],
+  options: MemoryAddOptions,
+): Promise<AsyncIterable<Draft> | Iterable<Draft>> {
+  const { file, jsonl } = options;
+  const given = [words.length > 0, file !== undefined, jsonl !== undefined].filter(Boolean).length;
+  if (given !== 1) throw new UsageError("give one of: text, - for standard input, --file, --jsonl");
+  const defaults = defaultsOf(options);
+  if (file !== undefined) {
+    await requireFiles(file);
+    return draftsOfFiles(file, defaults);
+  }
+  if (jsonl !== undefined) {
+    await requireFiles([jsonl]);
+    return draftsOfJsonLines(jsonl, defaults);
+  }
+  const isPiped = words.length === 1 && words[0] === STDIN;
+  const text = isPiped ? await readPipedText("pipe a text into `memory add -`") : words.join(" ");
+  return [draftOfText(text, defaults)];
+}
+
+function defaultsOf(options: MemoryAddOptions): DraftDefaults {
+  const { user, session, author, kind, tag, importance, ttl } = options;
+  return {
+    tags: [...new Set(tag)],
+    ...(user === undefined ? {} : { userId: user }),
+    ...(session === undefined ? {} : { sessionId: session }),
+    ...(author === undefined ? {} : { author }),
+    ...(kind === undefined ? {} : { kind: toKind(kind) }),
+    ...(importance === undefined ? {} : { importance }),
+    ...(ttl === undefined ? {} : { expiration: { case: "ttl", value: durationFromMs(ttl) } }),
+  };
+}
+
+function sizeOf(draft: Draft): number {
+  return "memory" in draft ? toBinary(MemorySchema, draft.memory).byteLength : 0;
+}
+
+async function store(
+  { memory: client }: Connection,
+  batch: readonly Draft[],
+  options: MemoryAddOptions,
+  report: AddReport,
+): Promise<void> {
+  for (const draft of batch) {
+    if ("problem" in draft) report.problem([`recollect: ${draft.origin}: ${draft.problem}`]);
+  }
+  const drafts = batch.filter((draft) => "memory" in draft);
+  if (drafts.length === 0) return;
+  const { results } = await client.batchCreateMemories({
+    namespace: options.namespace,
+    memories: drafts.map(({ memory }) => memory),
+    ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
+  });
+  for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "item");
+}
+
+/** Counts what became of the items, and says it. */
+class AddReport {
+  failed = 0;
+  readonly #json: boolean;
+  readonly #single: boolean;
+  #stored = 0;
+  #duplicates = 0;
+
+  constructor(json: boolean, single: boolean) {
+    this.#json = json;
+    this.#single = single;
+  }
+
+  result(result: BatchCreateMemoriesResponse_Result, origin: string): void {
+    if (this.#json) {
+      const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: DETAILS });
+      print(JSON.stringify(line));
+    }
+    const { outcome, duplicate } = result;
+    if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
+    else if (duplicate) this.#duplicates += 1;
+    else this.#stored += 1;
+    if (this.#single && !this.#json && outcome.case === "memory") {
+      print(outcome.value.id);
+      if (duplicate) printError("already there: nothing was stored");
+    }
+  }
+
+  problem(lines: readonly string[]): void {
+    this.failed += 1;
+    if (this.failed <= MAX_REPORTED) for (const line of lines) printError(line);
+  }
+
+  finish(): void {
+    this.#countUnreported();
+    if (this.#single || this.#json) return;
+    print(`${this.#stored} stored, ${this.#duplicates} already there, ${this.failed} failed`);
+  }
+
+  /** An error ended the command half-way: what was stored stays stored, and repeating is harmless. */
+  breakOff(): void {
+    this.#countUnreported();
+    if (this.#stored > 0) printError(`recollect: ${this.#stored} were stored before this error:`);
+  }
+
+  #countUnreported(): void {
+    if (this.failed > MAX_REPORTED) {
+      printError(`recollect: ${this.failed - MAX_REPORTED} more failures are not shown`);
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { toJson } from "@bufbuild/protobuf";
+import {
+  SearchMemoriesRequest_Mode,
+  SearchMemoriesResponse_Degradation,
+  SearchMemoriesResponse_ResultSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { connect } from "./client.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatResult } from "./format-result.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import { type KindName, toKind } from "./kind-names.ts";
+import { print, printError } from "./output.ts";
+
+export interface MemorySearchOptions extends GlobalOptions {
+  readonly limit?: number;
+  readonly mode?: "hybrid" | "vector" | "keyword";
+  readonly user?: string;
+  readonly session?: string;
+  readonly kind: readonly KindName[];
+  readonly tag: readonly string[];
+  readonly minSimilarity?: number;
+  readonly explain?: boolean;
+}
+
+const MODES = {
+  hybrid: SearchMemoriesRequest_Mode.HYBRID,
+  vector: SearchMemoriesRequest_Mode.VECTOR,
+  keyword: SearchMemoriesRequest_Mode.KEYWORD,
+} as const;
+
+/** Prints the memories that answer a query, best first. Finding none is an answer too, and ends with 0. */
+export async function memorySearch(
+  words: readonly string[],
+  options: MemorySearchOptions,
+): Promise<ExitCode> {
+  using connection = connect(options.address);
+  const { results, degraded } = await connection.memory.searchMemories({
+    namespace: options.namespace,
+    query: { by: { case: "text", value: words.join(" ") } },
+    filter: {
+      userId: options.user ?? "",
+      sessionId: options.session ?? "",
+      kinds: [...new Set(options.kind.map(toKind))],
+      tagsAll: [...new Set(options.tag)],
+    },
+    explain: options.explain ?? false,
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
+    ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
+    ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),
+  });
+  for (const arm of degraded) {
+    printError(`the search was incomplete: ${SearchMemoriesResponse_Degradation[arm]}`);
+  }
+  for (const [index, result] of results.entries()) {
+    if (options.json) print(JSON.stringify(toJson(SearchMemoriesResponse_ResultSchema, result)));
+    else for (const line of formatResult(result, index + 1)) print(line);
+  }
+  if (results.length === 0) printError("nothing found");
+  return EXIT_CODE.ok;
+}

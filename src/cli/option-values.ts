@@ -1,0 +1,42 @@
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "./duration.ts";
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+/** Adds a value to those an option was given before. */
+export function collect(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+/** The same for an option with a fixed set of values. */
+export function collectChoice<T extends string>(
+  choices: readonly T[],
+): (value: string, earlier: readonly T[]) => T[] {
+  return (value, earlier) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) throw new InvalidArgumentError(`Allowed choices are ${choices.join(", ")}.`);
+    return [...earlier, choice];
+  };
+}
+
+/** Reads a whole number that fits the API's int32; whether it is allowed is for the server to say. */
+export function toInteger(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= MAX_INT32)) throw new InvalidArgumentError("Give a whole number.");
+  return value;
+}
+
+/** Reads a number such as 0.85; whether it is allowed is for the server to say. */
+export function toNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError("Give a number.");
+  return value;
+}
+
+/** Reads a span of time as milliseconds. */
+export function toMilliseconds(text: string): number {
+  const value = parseDuration(text);
+  if (value === undefined)
+    throw new InvalidArgumentError("Give a number with a unit, such as 90s, 12h or 7d.");
+  return value;
+}

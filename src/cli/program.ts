@@ -1,0 +1,167 @@
+import process from "node:process";
+import { Command, Option } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import type { CacheLookupOptions } from "./cache-lookup.ts";
+import type { CacheStoreOptions } from "./cache-store.ts";
+import type { MemoryAddOptions } from "./memory-add.ts";
+import type { MemorySearchOptions } from "./memory-search.ts";
+import { collect, collectChoice, toInteger, toMilliseconds, toNumber } from "./option-values.ts";
+
+const DEFAULT_ADDRESS = "localhost:50051";
+const KINDS = ["episodic", "semantic", "procedural", "message", "summary"];
+const EXIT_CODES = `
+Exit codes:
+  0  it worked, or the cache hit
+  1  the cache missed, or the server refused some of the items
+  2  it did not work: no server, an error, a wrong option`;
+
+/**
+ * The grammar of the command line: every command with its arguments and options. What a command does is loaded
+ * when it runs, so that help and client commands start fast. Errors are thrown; see run.ts.
+ */
+export function createProgram(): Command {
+  const program = new Command("recollect")
+    .description(packageJson.description)
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError("(see --help)")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (message, write) => write(message.replace(/^error: /, "recollect: ")),
+    })
+    .option(
+      "--address <host:port>",
+      "gRPC door of the server that client commands call (RECOLLECT_ADDRESS)",
+      // An empty variable means unset, as for the server's own.
+      process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
+    )
+    .addOption(new Option("--namespace <name>", "namespace to read and write").default("", "default"))
+    .option("--json", "print JSON, one object a line")
+    .addHelpText("after", EXIT_CODES);
+  program
+    .command("serve")
+    .description("start the server; configured by environment variables and YAML")
+    .action(async () => {
+      const { serve } = await import("./serve.ts");
+      await serve();
+    });
+  addMemoryCommands(program.command("memory").description("store memories and find them again"));
+  addCacheCommands(program.command("cache").description("store answers and look them up"));
+  return program;
+}
+
+function addMemoryCommands(memory: Command): void {
+  memory
+    .command("add")
+    .description("store a text, documents or lines of JSON as memories; prints the id, or a count")
+    .argument("[text...]", "what to remember; - reads standard input")
+    .option("--file <path...>", "Markdown or plain text to cut into passages, one memory each")
+    .option("--jsonl <path>", "lines of JSON, each a Memory of the API; - reads standard input")
+    .option("--user <id>", "user_id: whom it is about")
+    .option("--session <id>", "session_id: the conversation it belongs to")
+    .option("--author <name>", "author: who said it")
+    .addOption(new Option("--kind <kind>", "kind: what it is").choices(KINDS))
+    .addOption(tagOption("a label; repeat for several"))
+    .option("--importance <number>", "importance, 0 to 1", toNumber)
+    .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
+    .addOption(
+      new Option("--on-duplicate <action>", "what to do when the same text is there").choices([
+        "return-existing",
+        "allow",
+        "refuse",
+      ]),
+    )
+    .addHelpText(
+      "after",
+      `
+With --jsonl the options fill in what a line leaves out. By default a text that is already there is not stored
+again, so an interrupted command can simply be repeated.
+${EXIT_CODES}
+
+Examples:
+  recollect memory add --user ana "Ana is allergic to nuts"
+  recollect memory add --file docs/*.md --tag docs
+  recollect --namespace imported memory add --jsonl memories.jsonl`,
+    )
+    .action(async (words: string[], _options: unknown, command: Command) => {
+      const { memoryAdd } = await import("./memory-add.ts");
+      process.exitCode = await memoryAdd(words, command.optsWithGlobals<MemoryAddOptions>());
+    });
+  memory
+    .command("search")
+    .description("find the memories that answer a query best")
+    .argument("<query...>", "a question or a few words")
+    .option("--limit <number>", "how many at most, up to 100 (default: 10)", toInteger)
+    .addOption(
+      new Option("--mode <mode>", "how to look (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
+    )
+    .option("--user <id>", "user_id: exactly this user")
+    .option("--session <id>", "session_id: exactly this session")
+    .addOption(
+      new Option("--kind <kind>", "any of these kinds; repeat for several")
+        // After choices(), whose own parser keeps the last value only.
+        .choices(KINDS)
+        .argParser(collectChoice(KINDS))
+        .default([], "all"),
+    )
+    .addOption(tagOption("with this tag; repeat to ask for all of several"))
+    .option("--min-similarity <number>", "leave out what is less similar, -1 to 1", toNumber)
+    .option("--explain", "show how each score came about")
+    .addHelpText("after", `${EXIT_CODES}\n\nFinding nothing is not an error and ends with 0.`)
+    .action(async (words: string[], _options: unknown, command: Command) => {
+      const { memorySearch } = await import("./memory-search.ts");
+      process.exitCode = await memorySearch(words, command.optsWithGlobals<MemorySearchOptions>());
+    });
+}
+
+function addCacheCommands(cache: Command): void {
+  cache
+    .command("store")
+    .description("store an answer; prints the id of its entry")
+    .argument("[prompt...]", "the question that was answered")
+    .option("--prompt <text>", "the question, instead of the argument")
+    .option("--model <name>", "the model that answered; required unless --decision is given")
+    .option("--system <text>", "the system prompt it was given")
+    .option("--decision <decision_id>", "the lookup that missed, instead of --model and --system")
+    .option("--response <text>", "the answer; by default read from standard input")
+    .option("--ttl <duration>", "how long it may be served, up to 24h", toMilliseconds)
+    .addOption(tagOption("a label to invalidate by; repeat for several"))
+    .addHelpText("after", EXIT_CODES)
+    .action(async (words: string[], _options: unknown, command: Command) => {
+      const { cacheStore } = await import("./cache-store.ts");
+      process.exitCode = await cacheStore(words, command.optsWithGlobals<CacheStoreOptions>());
+    });
+  cache
+    .command("lookup")
+    .description("look for a stored answer and print it")
+    .argument("<prompt...>", "the question")
+    .requiredOption("--model <name>", "the model that would answer")
+    .option("--system <text>", "the system prompt it would be given")
+    .option("--threshold <number>", "serve by meaning only from this similarity on, 0 to 1", toNumber)
+    .addOption(
+      new Option("--strategy <strategy>", "how to match (default: the server's)").choices([
+        "hybrid",
+        "exact",
+        "semantic",
+      ]),
+    )
+    .option("--max-age <duration>", "serve no answer older than this, such as 90s or 12h", toMilliseconds)
+    .addHelpText(
+      "after",
+      `
+The answer goes to standard output; whether and why it hit or missed goes to standard error.
+${EXIT_CODES}
+
+Example:
+  recollect cache lookup --model gpt-5 "$question" || ask-the-model "$question" |
+    recollect cache store --model gpt-5 "$question"`,
+    )
+    .action(async (words: string[], _options: unknown, command: Command) => {
+      const { cacheLookup } = await import("./cache-lookup.ts");
+      process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
+    });
+}
+
+function tagOption(description: string): Option {
+  return new Option("--tag <tag>", description).argParser(collect).default([], "none");
+}

@@ -1,0 +1,29 @@
+import type { JsonObject } from "../json.ts";
+import type { PromptAnalysis } from "./analysis.ts";
+
+/** What generating an answer took; absent numbers are 0. */
+export interface CacheUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly generationMs: number;
+  readonly costUsd: number;
+}
+
+/** A stored answer. Times are milliseconds since the epoch. */
+export interface CacheEntry {
+  /** See cacheEntryId. */
+  readonly id: string;
+  /** See scopeFingerprint. */
+  readonly fingerprint: string;
+  readonly model: string;
+  readonly prompt: string;
+  /** Of `prompt`; made once, when the entry is stored. */
+  readonly analysis: PromptAnalysis;
+  readonly response: string;
+  readonly tags: readonly string[];
+  readonly metadata: JsonObject;
+  readonly usage?: CacheUsage;
+  readonly createTime: number;
+  readonly expireTime: number;
+  readonly etag: string;
+}

@@ -1,0 +1,277 @@
+import type { PromptAnalysis, PromptItem } from "./analysis.ts";
+import { alignItems, areAntonyms, areOpposite } from "./guard-align.ts";
+import { compareOrder } from "./guard-order.ts";
+
+/** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
+export type GuardReason =
+  /** A number (or version) differs or stands on one side only. */
+  | "NUMBER"
+  /** The same number in another unit or currency. */
+  | "UNIT"
+  /** A date, day or time of day differs or stands on one side only. */
+  | "DATE"
+  /** One prompt denies what the other does not, or denies another part of it. */
+  | "NEGATION"
+  /** A word stands against its opposite. */
+  | "ANTONYM"
+  /** From and to, before and after, what is compared with what: exchanged. */
+  | "DIRECTION"
+  /** A name differs or stands on one side only. */
+  | "ENTITY"
+  /** A piece of code, identifier, flag or sign differs or stands on one side only. */
+  | "CODE"
+  /** All, only, most, always … differ. */
+  | "QUANTIFIER"
+  /** Should, must, past, future or a condition on one side only. */
+  | "MODALITY"
+  /** The same words in an order that changes who does what. */
+  | "ORDER"
+  /** I, you, he and she differ or are exchanged. */
+  | "ROLE"
+  /** Another thing is asked of the same matter: when, where, who, why, how much. */
+  | "QUESTION"
+  /** Policy: one prompt says more than the other. */
+  | "SPECIFICITY"
+  /** Policy: one or two words replaced in an otherwise equal prompt. */
+  | "SUBSTITUTION"
+  /** Words differ in a language or script the rules do not know, or the languages differ. */
+  | "LANGUAGE"
+  /** A prompt was too long to be analysed, or the analyses are of two versions; only equal ones pass. */
+  | "INCOMPARABLE";
+
+/** No reasons: the answer may be served. Aligned: each content word has its like on the other side. */
+export interface GuardVerdict {
+  readonly reasons: readonly GuardReason[];
+  readonly aligned: boolean;
+}
+
+/** `strict` (default true) applies the two policy reasons, SPECIFICITY and SUBSTITUTION. */
+export interface GuardOptions {
+  readonly strict?: boolean;
+}
+
+const ACCEPTED: GuardVerdict = { reasons: [], aligned: true };
+const INCOMPARABLE: GuardVerdict = { reasons: ["INCOMPARABLE"], aligned: false };
+const LEFTOVER_REASONS = {
+  number: "NUMBER",
+  date: "DATE",
+  code: "CODE",
+  name: "ENTITY",
+  foreign: "LANGUAGE",
+} as const satisfies Partial<Record<PromptItem["kind"], GuardReason>>;
+
+// With no more left-over words a side prompts are near: then order, tense and mood are evidence. In a free
+// rewording they vary without a change of meaning, and refusing would cost most paraphrases.
+const MAX_NEAR = 1;
+// Left-over words on both sides that still make a substitution rather than a rewording.
+const MAX_SUBSTITUTED = 2;
+
+/**
+ * Compares what was asked with what an answer was stored for. Symmetric; equal analyses are accepted. It refuses
+ * where it is unsure, and knows nothing of meaning: a reworded question with one changed fact in words it cannot
+ * align gets no reason but is not `aligned`, and the similarity threshold decides.
+ */
+export function guardPrompts(
+  asked: PromptAnalysis,
+  stored: PromptAnalysis,
+  options: GuardOptions = {},
+): GuardVerdict {
+  if (asked.version !== stored.version || asked.digest !== stored.digest) return INCOMPARABLE;
+  // Alignment is greedy: one fixed order of the two makes the verdict symmetric.
+  const order = compareTexts(asked.items, stored.items) || compareWhole(asked, stored);
+  if (order === 0) return ACCEPTED;
+  return order < 0 ? compare(asked, stored, options) : compare(stored, asked, options);
+}
+
+// Almost all pairs differ in an early item, which is far cheaper than writing both out.
+function compareTexts(left: readonly PromptItem[], right: readonly PromptItem[]): number {
+  if (left.length !== right.length) return left.length - right.length;
+  for (const [at, { text }] of left.entries()) {
+    const other = right[at]?.text ?? "";
+    if (text !== other) return text < other ? -1 : 1;
+  }
+  return 0;
+}
+
+function compareWhole(left: PromptAnalysis, right: PromptAnalysis): number {
+  const [one, other] = [JSON.stringify(left), JSON.stringify(right)];
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
+function compare(left: PromptAnalysis, right: PromptAnalysis, { strict = true }: GuardOptions): GuardVerdict {
+  const reasons = new Set<GuardReason>();
+  const alignment = alignItems(left.items, right.items);
+  if (left.language !== right.language && !isEqualText(left, right)) reasons.add("LANGUAGE");
+  addLeftoverReasons(alignment.left, alignment.right, reasons);
+  const words = [alignment.left, alignment.right].map((items) => items.filter(isContent)) as [
+    PromptItem[],
+    PromptItem[],
+  ];
+  const turned = addDenialReasons(left, right, words, reasons);
+  const [leftOver = 0, rightOver = 0] = words.map(
+    (items) => items.filter((item) => !turned.includes(item)).length,
+  );
+  const near = Math.max(leftOver, rightOver) <= Math.min(MAX_NEAR, alignment.pairs.length);
+  addRoleReason(alignment.left, alignment.right, near, reasons);
+  addQuantifierReason(left.quantifiers, right.quantifiers, near, reasons);
+  if (near) addModalityReason(left.modality, right.modality, reasons);
+  const order = compareOrder(left.items, right.items, orderedPairs(left, right, alignment.pairs), near);
+  if (order !== undefined) reasons.add(order);
+  const complete = leftOver + rightOver === 0;
+  const question = compareQuestions(left.question, right.question, complete);
+  if (question === "refuse") reasons.add("QUESTION");
+  if (strict && reasons.size === 0 && !complete) {
+    if (leftOver === 0 || rightOver === 0) reasons.add("SPECIFICITY");
+    else if (Math.max(leftOver, rightOver) <= MAX_SUBSTITUTED) reasons.add("SUBSTITUTION");
+  }
+  return { reasons: [...reasons].sort(), aligned: reasons.size === 0 && complete && question === "same" };
+}
+
+function isEqualText(left: PromptAnalysis, right: PromptAnalysis): boolean {
+  return (
+    left.items.length === right.items.length &&
+    left.items.every((item, at) => item.text === right.items[at]?.text)
+  );
+}
+
+function isContent(item: PromptItem): boolean {
+  return item.kind === "word";
+}
+
+function addLeftoverReasons(
+  left: readonly PromptItem[],
+  right: readonly PromptItem[],
+  reasons: Set<GuardReason>,
+): void {
+  for (const [items, others] of [
+    [left, right],
+    [right, left],
+  ] as const) {
+    for (const item of items) {
+      if (item.kind === "word" || item.kind === "pronoun") continue;
+      const sameValue = (other: PromptItem): boolean => other.kind === "number" && other.stem === item.stem;
+      if (item.kind === "number" && others.some(sameValue)) reasons.add("UNIT");
+      else if (item.kind === "code" && /^v?[0-9]+(?:\.[0-9]+)*$/.test(item.text)) reasons.add("NUMBER");
+      else reasons.add(LEFTOVER_REASONS[item.kind]);
+    }
+  }
+}
+
+/** "My limit" against "your limit"; a person named on one side only says nothing. */
+function addRoleReason(
+  left: readonly PromptItem[],
+  right: readonly PromptItem[],
+  near: boolean,
+  reasons: Set<GuardReason>,
+): void {
+  const persons = (items: readonly PromptItem[], owners: boolean): PromptItem[] =>
+    items.filter((item) => item.kind === "pronoun" && item.text.endsWith("'s") === owners);
+  const differ = (owners: boolean): boolean =>
+    persons(left, owners).length > 0 && persons(right, owners).length > 0;
+  // Who asks whom varies freely in a rewording; whose it is does not.
+  if (differ(true) || (near && differ(false))) reasons.add("ROLE");
+}
+
+/**
+ * Denials and opposites. "Not allowed" is "forbidden": one pair of opposites turns one denial back. Returns the
+ * words so accounted for.
+ */
+function addDenialReasons(
+  left: PromptAnalysis,
+  right: PromptAnalysis,
+  [leftWords, rightWords]: readonly [readonly PromptItem[], readonly PromptItem[]],
+  reasons: Set<GuardReason>,
+): readonly PromptItem[] {
+  const opposites = leftWords.flatMap((one) =>
+    rightWords.filter((other) => areOpposite(one, other)).map((other) => [one, other]),
+  );
+  const differ = (left.negations.length - right.negations.length) % 2 !== 0;
+  const particles = opposedParticles(left.particles, right.particles);
+  if (particles) reasons.add("ANTONYM");
+  if (opposites.length === 1 && differ && !particles) return opposites.flat();
+  if (opposites.length > 0) reasons.add("ANTONYM");
+  else if (differ) reasons.add("NEGATION");
+  else if (!deniesSame(left, right)) reasons.add("NEGATION");
+  return [];
+}
+
+function deniesSame(left: PromptAnalysis, right: PromptAnalysis): boolean {
+  if (left.negations.length !== right.negations.length) return true;
+  const [one, other] = [new Set(left.negations), new Set(right.negations)];
+  if (one.has("") || other.has("")) return true;
+  // Only words that both prompts have tell that another one is denied.
+  const moved = (stem: string, denied: ReadonlySet<string>, items: readonly PromptItem[]): boolean =>
+    !denied.has(stem) && items.some((item) => item.stem === stem);
+  return (
+    ![...one].some((stem) => moved(stem, other, right.items)) ||
+    ![...other].some((stem) => moved(stem, one, left.items))
+  );
+}
+
+function opposedParticles(left: readonly string[], right: readonly string[]): boolean {
+  const [one, other] = [without(left, right), without(right, left)];
+  return one.some((particle) => other.some((counterpart) => areAntonyms(particle, counterpart)));
+}
+
+function without(words: readonly string[], removed: readonly string[]): string[] {
+  const rest = [...words];
+  for (const word of removed) {
+    const at = rest.indexOf(word);
+    if (at >= 0) rest.splice(at, 1);
+  }
+  return rest;
+}
+
+function addQuantifierReason(
+  left: readonly string[],
+  right: readonly string[],
+  near: boolean,
+  reasons: Set<GuardReason>,
+): void {
+  const [one, other] = [new Set(left), new Set(right)];
+  const missing = left.some((word) => !other.has(word));
+  const added = right.some((word) => !one.has(word));
+  if (near ? missing || added : missing && added) reasons.add("QUANTIFIER");
+}
+
+function addModalityReason(
+  left: readonly string[],
+  right: readonly string[],
+  reasons: Set<GuardReason>,
+): void {
+  const [one, other] = [new Set(left), new Set(right)];
+  if (["if", "should", "must", "future"].some((mode) => one.has(mode) !== other.has(mode)))
+    reasons.add("MODALITY");
+  if (isPastAgainstPresent(one, other) || isPastAgainstPresent(other, one)) reasons.add("MODALITY");
+}
+
+// "Have you shipped it" and "did you ship it" ask the same; without an auxiliary the tense is often unknown.
+function isPastAgainstPresent(past: ReadonlySet<string>, present: ReadonlySet<string>): boolean {
+  const onlyPast = past.has("past") && !past.has("present");
+  return onlyPast && present.has("present") && !present.has("past") && !present.has("perfect");
+}
+
+/** Pronouns take part in the order only where both prompts have the same number of each. */
+function orderedPairs<Pair extends { left: number; right: number }>(
+  left: PromptAnalysis,
+  right: PromptAnalysis,
+  pairs: readonly Pair[],
+): Pair[] {
+  const persons = ({ items }: PromptAnalysis): string =>
+    items
+      .flatMap((item) => (item.kind === "pronoun" ? [item.text] : []))
+      .sort()
+      .join();
+  const count = persons(left) === persons(right);
+  return count ? [...pairs] : pairs.filter((pair) => left.items[pair.left]?.kind !== "pronoun");
+}
+
+/** What, which and how ask openly; when, where, who, why and how much each ask for one thing. */
+function compareQuestions(one: string, other: string, complete: boolean): "same" | "open" | "refuse" {
+  const level = (question: string): string => (question === "what" ? "" : question);
+  if (level(one) === level(other)) return "same";
+  const open = (question: string): boolean => ["", "how"].includes(level(question));
+  if (open(one) && open(other)) return "open";
+  return complete || !(open(one) || open(other)) ? "refuse" : "open";
+}

@@ -1,0 +1,70 @@
+import { digest } from "../digest.ts";
+import { canonicalJson, type JsonObject } from "../json.ts";
+import type { Scope } from "../tenancy.ts";
+
+/** One message of the conversation before the question. */
+export interface ChatTurn {
+  readonly role: string;
+  readonly content: string;
+  readonly name: string;
+  readonly extra: JsonObject;
+}
+
+/** Everything that changes an answer apart from the last user text. */
+export interface AnswerScope {
+  readonly model: string;
+  readonly systemPrompt: string;
+  readonly history: readonly ChatTurn[];
+  readonly parameters: JsonObject;
+  readonly tools: readonly JsonObject[];
+  readonly responseFormat: JsonObject;
+  readonly locale: string;
+  readonly knowledgeVersion: string;
+  /** Who shares answers: see sharingOf. */
+  readonly sharing: string;
+}
+
+/**
+ * Who shares answers within a tenant: everybody (`shared`), the end users behind one credential (neither), or
+ * one of those end users (`principal`). The three never meet.
+ */
+export function sharingOf(
+  credential: string,
+  choice: { readonly shared: boolean; readonly principal: string },
+): string {
+  if (choice.shared) return "tenant";
+  return choice.principal === ""
+    ? digest("credential", credential)
+    : digest("user", credential, choice.principal);
+}
+
+/** The identity of a scope: entries meet only inside one. JSON counts by value, whatever the order of keys. */
+export function scopeFingerprint(scope: AnswerScope): string {
+  return digest(
+    "scope-1",
+    scope.model,
+    scope.systemPrompt,
+    digest(
+      ...scope.history.flatMap((turn) => [turn.role, turn.content, turn.name, canonicalJson(turn.extra)]),
+    ),
+    canonicalJson(scope.parameters),
+    digest(...scope.tools.map(canonicalJson)),
+    canonicalJson(scope.responseFormat),
+    scope.locale,
+    scope.knowledgeVersion,
+    scope.sharing,
+  );
+}
+
+/**
+ * A prompt as the exact match sees it: Unicode NFC, line ends as \n, no white space around it. Nothing more is
+ * folded: case, inner spaces and compatibility characters can change an answer (us and US, indentation, 2⁵).
+ */
+export function normalizePrompt(prompt: string): string {
+  return prompt.normalize("NFC").replaceAll("\r\n", "\n").trim();
+}
+
+/** The id of an entry: the same question in the same scope has the same one, so that storing is idempotent. */
+export function cacheEntryId(place: Scope, fingerprint: string, prompt: string): string {
+  return digest(place.tenant, place.namespace, fingerprint, normalizePrompt(prompt));
+}

@@ -1,0 +1,80 @@
+/**
+ * Why an operation was refused, as a program can tell it. Each is declared and explained, with its status and
+ * metadata, in proto/api/recollect/v1/error_reason.proto; transport/status.ts gives each its gRPC code.
+ */
+export type Reason =
+  | "INTERNAL"
+  | "METHOD_UNKNOWN"
+  | "METHOD_NOT_SERVED"
+  | "FIELD_NOT_SERVED"
+  | "REQUEST_MALFORMED"
+  | "REQUEST_TOO_LARGE"
+  | "REQUEST_INVALID"
+  | "DEADLINE_EXCEEDED"
+  | "CALL_CANCELLED"
+  | "SERVER_STOPPING"
+  | "STORE_UNAVAILABLE"
+  | "STORE_FULL"
+  | "STORE_CORRUPT"
+  | "MEMORY_NOT_FOUND"
+  | "MEMORY_ALREADY_EXISTS"
+  | "MEMORY_DUPLICATE"
+  | "ETAG_MISMATCH"
+  | "PAGE_TOKEN_INVALID"
+  | "VECTOR_DIMENSION_MISMATCH"
+  | "VECTOR_INVALID"
+  | "VECTOR_SEARCH_DISABLED"
+  | "REQUEST_ID_REUSED"
+  | "CACHE_DISABLED"
+  | "DECISION_INVALID"
+  | "CREDENTIAL_INVALID"
+  | "ROLE_MISSING"
+  | "TOO_MANY_CALLS"
+  | "TOO_MANY_NAMESPACES"
+  | "EMBEDDER_UNAVAILABLE";
+
+/** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface ErrorDetail {
+  /** What a program needs to act on the error. Everything that the message says in numbers and names. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  /** The thing the error is about, such as {type: "memory", name: "m1"}. */
+  readonly resource?: { readonly type: string; readonly name: string };
+  /** When it is worth trying again, in milliseconds from now. */
+  readonly retryAfterMs?: number;
+  /** For the log only; never sent. */
+  readonly cause?: unknown;
+}
+
+/** An error that a caller is meant to see. Anything else that is thrown is a bug and answers as INTERNAL. */
+export class RecollectError extends Error {
+  override readonly name = "RecollectError";
+  readonly reason: Reason;
+  readonly detail: ErrorDetail;
+
+  constructor(reason: Reason, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.reason = reason;
+    this.detail = detail;
+  }
+}
+
+/** The request breaks a rule that the schema cannot say. */
+export function invalidField(field: string, description: string): RecollectError {
+  return new RecollectError("REQUEST_INVALID", `${field}: ${description}`, {
+    metadata: { fields: field },
+    violations: [{ field, description }],
+  });
+}
+
+export function memoryNotFound(namespace: string, id: string): RecollectError {
+  return new RecollectError("MEMORY_NOT_FOUND", `no memory ${id} in namespace ${namespace}`, {
+    metadata: { id, namespace },
+    resource: { type: "memory", name: id },
+  });
+}

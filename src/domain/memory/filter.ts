@@ -1,0 +1,94 @@
+import { canonicalJson, type Json, type JsonObject } from "../json.ts";
+import { isExpired, type Memory, type MemoryKind, type MemoryState } from "./memory.ts";
+
+/** start <= time < end; an absent bound is open. */
+export interface TimeRange {
+  readonly start?: number;
+  readonly end?: number;
+}
+
+/** min <= value <= max; an absent bound is open. */
+export interface NumberRange {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Conditions that must all hold; an absent or empty one is no condition, but for `states`. */
+export interface MemoryFilter {
+  readonly userId?: string;
+  readonly agentId?: string;
+  readonly sessionId?: string;
+  readonly author?: string;
+  readonly kinds?: readonly MemoryKind[];
+  readonly tagsAny?: readonly string[];
+  readonly tagsAll?: readonly string[];
+  readonly tagsNone?: readonly string[];
+  /** Scalars that the metadata must hold at their paths, as `metadataTokens` spells them. */
+  readonly metadata?: readonly string[];
+  readonly createTime?: TimeRange;
+  readonly eventTime?: TimeRange;
+  readonly importance?: NumberRange;
+  readonly pinned?: boolean;
+  /** Never empty: what default reads return is ["ACTIVE"]. */
+  readonly states: readonly MemoryState[];
+}
+
+export const ACTIVE_ONLY: MemoryFilter = { states: ["ACTIVE"] };
+
+/**
+ * Whether a memory passes. This is what a filter means: stores may answer faster, but not otherwise, and their
+ * tests hold them against it.
+ */
+export function matchesFilter(memory: Memory, filter: MemoryFilter, now: number): boolean {
+  return (
+    !isExpired(memory, now) &&
+    filter.states.includes(memory.state) &&
+    (filter.userId === undefined || memory.userId === filter.userId) &&
+    (filter.agentId === undefined || memory.agentId === filter.agentId) &&
+    (filter.sessionId === undefined || memory.sessionId === filter.sessionId) &&
+    (filter.author === undefined || memory.author === filter.author) &&
+    (filter.kinds === undefined || filter.kinds.includes(memory.kind)) &&
+    (filter.tagsAny === undefined || filter.tagsAny.some((tag) => memory.tags.includes(tag))) &&
+    (filter.tagsAll === undefined || filter.tagsAll.every((tag) => memory.tags.includes(tag))) &&
+    (filter.tagsNone === undefined || !filter.tagsNone.some((tag) => memory.tags.includes(tag))) &&
+    (filter.metadata === undefined || containsAll(metadataTokens(memory.metadata), filter.metadata)) &&
+    inTime(memory.createTime, filter.createTime) &&
+    inTime(memory.eventTime, filter.eventTime) &&
+    inNumbers(memory.importance, filter.importance) &&
+    (filter.pinned === undefined || memory.pinned === filter.pinned)
+  );
+}
+
+/**
+ * The scalars of a JSON object, each with its path, as strings that are equal exactly when path, type and value
+ * are: `["a","b"]=1`. Lists are skipped: equality with a list is no condition, and its members have no path.
+ */
+export function metadataTokens(metadata: JsonObject): string[] {
+  const tokens: string[] = [];
+  const visit = (value: Json, path: readonly string[]): void => {
+    if (Array.isArray(value)) return;
+    if (value !== null && typeof value === "object") {
+      for (const [key, child] of Object.entries(value as JsonObject)) visit(child, [...path, key]);
+      return;
+    }
+    tokens.push(`${JSON.stringify(path)}=${canonicalJson(value)}`);
+  };
+  visit(metadata, []);
+  return tokens;
+}
+
+function containsAll(tokens: readonly string[], wanted: readonly string[]): boolean {
+  const set = new Set(tokens);
+  return wanted.every((token) => set.has(token));
+}
+
+function inTime(time: number | undefined, range: TimeRange | undefined): boolean {
+  if (range === undefined || (range.start === undefined && range.end === undefined)) return true;
+  if (time === undefined) return false;
+  return (range.start === undefined || time >= range.start) && (range.end === undefined || time < range.end);
+}
+
+function inNumbers(value: number, range: NumberRange | undefined): boolean {
+  if (range === undefined) return true;
+  return (range.min === undefined || value >= range.min) && (range.max === undefined || value <= range.max);
+}

@@ -1,0 +1,111 @@
+import { digest } from "../digest.ts";
+import { canonicalJson, type Json, type JsonObject } from "../json.ts";
+
+export type MemoryKind = "EPISODIC" | "SEMANTIC" | "PROCEDURAL" | "MESSAGE" | "SUMMARY";
+export type MemoryState = "ACTIVE" | "SUPERSEDED" | "ARCHIVED" | "QUARANTINED";
+
+/** How the vector of a memory was made, or why there is none. */
+export interface MemoryEmbedding {
+  readonly state: "READY" | "PENDING" | "DISABLED";
+  readonly provider: string;
+  readonly model: string;
+  readonly dimension: number;
+  readonly truncated: boolean;
+}
+
+/**
+ * What is remembered. Absent strings are empty; times are milliseconds since the epoch. The meaning of each
+ * field, with its limits and default, stands in memory.proto.
+ */
+export interface Memory {
+  readonly id: string;
+  readonly text: string;
+  readonly kind: MemoryKind;
+  readonly userId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** From 1 in the order of writing; 0 without a session. Given by the store, in the write itself. */
+  readonly sessionPosition: number;
+  readonly role: string;
+  readonly author: string;
+  readonly tags: readonly string[];
+  readonly metadata: JsonObject;
+  readonly importance: number;
+  readonly pinned: boolean;
+  readonly eventTime?: number;
+  readonly validFrom?: number;
+  readonly validUntil?: number;
+  readonly expireTime?: number;
+  readonly createTime: number;
+  readonly updateTime: number;
+  readonly state: MemoryState;
+  readonly supersededBy: string;
+  readonly sourceIds: readonly string[];
+  readonly etag: string;
+  readonly embedding: MemoryEmbedding;
+}
+
+export const DEFAULT_IMPORTANCE = 0.5;
+
+/**
+ * The etag: a hash of what a caller can read and somebody can change. The position in the session is given by
+ * the store inside the write and never changes, and the embedding follows from text and author, so neither is
+ * part of it.
+ */
+export function etagOf(memory: Omit<Memory, "etag" | "sessionPosition" | "embedding">): string {
+  const record: Record<string, Json> = {
+    id: memory.id,
+    text: memory.text,
+    kind: memory.kind,
+    userId: memory.userId,
+    agentId: memory.agentId,
+    sessionId: memory.sessionId,
+    role: memory.role,
+    author: memory.author,
+    tags: memory.tags,
+    metadata: memory.metadata,
+    importance: memory.importance,
+    pinned: memory.pinned,
+    eventTime: memory.eventTime ?? null,
+    validFrom: memory.validFrom ?? null,
+    validUntil: memory.validUntil ?? null,
+    expireTime: memory.expireTime ?? null,
+    createTime: memory.createTime,
+    updateTime: memory.updateTime,
+    state: memory.state,
+    supersededBy: memory.supersededBy,
+    sourceIds: memory.sourceIds,
+  };
+  return digest(canonicalJson(record)).slice(0, 32);
+}
+
+/** What is embedded and searched: the text with its speaker, so that "what did Ann say" finds Ann's words. */
+export function indexedText(memory: { readonly text: string; readonly author: string }): string {
+  return memory.author === "" ? memory.text : `${memory.author}: ${memory.text}`;
+}
+
+/**
+ * Two memories with the same key are duplicates: the same text after Unicode normalisation (NFC), case folding
+ * and folding of white space, for the same user and of the same kind. The namespace is the store's to add.
+ */
+export function duplicateKey(memory: {
+  readonly text: string;
+  readonly userId: string;
+  readonly kind: MemoryKind;
+}): string {
+  const text = memory.text.normalize("NFC").toLowerCase().replaceAll(/\s+/gu, " ").trim();
+  return digest(memory.userId, memory.kind, text);
+}
+
+/** Whether the memory has ended at this moment. */
+export function isExpired(memory: { readonly expireTime?: number }, now: number): boolean {
+  return memory.expireTime !== undefined && memory.expireTime <= now;
+}
+
+/** What to do when a duplicate is already there. */
+export type OnDuplicate = "RETURN_EXISTING" | "ALLOW" | "REFUSE";
+
+/** People say "ok" twice; a fact is stored once. */
+export function defaultOnDuplicate(kind: MemoryKind): OnDuplicate {
+  return kind === "MESSAGE" ? "ALLOW" : "RETURN_EXISTING";
+}

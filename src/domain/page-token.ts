@@ -1,0 +1,49 @@
+import { digest } from "./digest.ts";
+import { RecollectError } from "./errors.ts";
+
+/** Where a page ended: the key of its last row. */
+export interface PagePosition {
+  readonly createTime: number;
+  readonly id: string;
+}
+
+/**
+ * A page token: the last key and a hash of the request it belongs to, as base64url of JSON. It is opaque to
+ * callers, holds nothing that they have not seen, and needs no signature: a forged one reads their own rows.
+ */
+export function sealPageToken(position: PagePosition, request: string): string {
+  return Buffer.from(JSON.stringify([1, position.createTime, position.id, requestHash(request)])).toString(
+    "base64url",
+  );
+}
+
+/** Throws PAGE_TOKEN_INVALID when the token is not one of sealPageToken's for the same request. */
+export function openPageToken(token: string, request: string): PagePosition {
+  const parts = parse(token);
+  if (!Array.isArray(parts)) throw invalid("not a page token");
+  const [version, createTime, id, hash] = parts as unknown[];
+  if (version !== 1 || typeof createTime !== "number" || typeof id !== "string")
+    throw invalid("not a page token");
+  if (hash !== requestHash(request)) throw invalid("made for another request");
+  return { createTime, id };
+}
+
+function parse(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
+  } catch {
+    // Not JSON: not ours. The caller of parse says so.
+    return undefined;
+  }
+}
+
+function requestHash(request: string): string {
+  return digest(request).slice(0, 16);
+}
+
+function invalid(description: string): RecollectError {
+  return new RecollectError("PAGE_TOKEN_INVALID", `page_token: ${description}`, {
+    metadata: { field: "page_token" },
+    violations: [{ field: "page_token", description }],
+  });
+}

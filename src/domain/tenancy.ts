@@ -1,0 +1,30 @@
+/** What a credential may do. A role does not include another; `admin` is for keys and tenants. */
+export type Role = "reader" | "writer" | "operator" | "admin";
+
+/** Who calls. Made by authentication, never from a request. */
+export interface Caller {
+  readonly tenant: string;
+  /** The subject of the credential. */
+  readonly principal: string;
+  readonly roles: ReadonlySet<Role>;
+}
+
+/** Where an operation takes place. No query can be built without one, and none spans two. */
+export interface Scope {
+  readonly tenant: string;
+  readonly namespace: string;
+}
+
+/** The namespace an empty name means. */
+export const DEFAULT_NAMESPACE = "default";
+
+/** Namespaces a tenant may have. */
+export const MAX_NAMESPACES = 100_000;
+
+export function namespaceOf(request: { readonly namespace: string }): string {
+  return request.namespace === "" ? DEFAULT_NAMESPACE : request.namespace;
+}
+
+export function scopeOf(caller: Caller, namespace: string): Scope {
+  return { tenant: caller.tenant, namespace: namespaceOf({ namespace }) };
+}

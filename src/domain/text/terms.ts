@@ -1,0 +1,47 @@
+import { stemmer } from "stemmer";
+import { STOP_WORDS } from "./stop-words.ts";
+
+/** Scripts written without spaces between words; their runs are cut into overlapping pairs of characters. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+const ASCII_LETTERS = /^[a-z]+$/;
+
+/** No term is longer: longer ones are noise (hashes, encoded data) and would only swell the index. */
+const MAX_TERM_LENGTH = 64;
+
+/**
+ * Words as they stand in a text: Unicode normalised (NFKC), lower-cased, possessive 's removed, split at
+ * everything that is not a letter, number or mark. Order and repetitions are kept.
+ */
+export function wordsOf(text: string): string[] {
+  const normalised = text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/['’]s(?![\p{L}\p{N}])/gu, "");
+  const words: string[] = [];
+  for (const [word] of normalised.matchAll(WORD)) {
+    if (!UNSPACED.test(word)) {
+      words.push(word.slice(0, MAX_TERM_LENGTH));
+      continue;
+    }
+    const characters = [...word];
+    if (characters.length === 1) words.push(word);
+    for (let index = 0; index + 1 < characters.length; index += 1) {
+      words.push(`${characters[index]}${characters[index + 1]}`);
+    }
+  }
+  return words;
+}
+
+/**
+ * The terms of a text for keyword search: its words without stop words, English suffixes removed (Porter's
+ * stemmer, by the `stemmer` package). A text of stop words alone keeps them, so that "The Who" can be found.
+ */
+export function termsOf(text: string): string[] {
+  const words = wordsOf(text);
+  const telling = words.filter((word) => !STOP_WORDS.has(word));
+  return (telling.length > 0 ? telling : words).map((word) =>
+    ASCII_LETTERS.test(word) ? stemmer(word) : word,
+  );
+}

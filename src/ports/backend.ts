@@ -1,0 +1,14 @@
+import type { CacheStore } from "./cache-store.ts";
+import type { MemoryStore } from "./memory-store.ts";
+import type { ServerSecret } from "./server-secret.ts";
+
+/** Where data lives: all stores of one kind, opened and closed together. */
+export interface Backend extends AsyncDisposable {
+  /** `embedded` or `redis`. */
+  readonly name: string;
+  readonly memories: MemoryStore;
+  readonly cache: CacheStore;
+  readonly secret: ServerSecret;
+  /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
+  check(): Promise<void>;
+}

@@ -1,0 +1,116 @@
+import type { RecollectError } from "../domain/errors.ts";
+import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
+import type { MemoryFilter } from "../domain/memory/filter.ts";
+import type { Memory, OnDuplicate } from "../domain/memory/memory.ts";
+import type { Scope } from "../domain/tenancy.ts";
+import type { IdempotentRequest } from "./idempotency.ts";
+
+/** A memory to be written, with what the indexes need. The store gives it its session position. */
+export interface NewMemory {
+  readonly memory: Memory;
+  /** See duplicateKey. */
+  readonly duplicateKey: string;
+  readonly onDuplicate: OnDuplicate;
+  /** Terms of the indexed text, in order (see termsOf). */
+  readonly terms: readonly string[];
+  /** Of unit length; absent when there is none yet. */
+  readonly vector?: Float32Array;
+}
+
+/** An item of a batch that is refused already; it takes its place in the outcome and in the request record. */
+export interface RefusedMemory {
+  readonly refusal: RecollectError;
+}
+
+export type CreateOutcome =
+  /** Stored, now or by the first of these requests. The memory is as it now is. */
+  | { readonly kind: "created"; readonly memory: Memory }
+  /** Nothing stored: this memory was there. */
+  | { readonly kind: "duplicate"; readonly memory: Memory }
+  /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
+  | { readonly kind: "refused"; readonly error: RecollectError };
+
+export interface ListPosition {
+  readonly createTime: number;
+  readonly id: string;
+}
+
+/** What a search asks of the engines. At least one arm is there. */
+export interface CandidateQuery {
+  /** Of unit length. Asks for the nearest memories. */
+  readonly vector?: Float32Array;
+  /** Distinct terms. Asks for memories that contain any of them. */
+  readonly terms?: readonly string[];
+  readonly filter: MemoryFilter;
+  /** Candidates an arm, at most. */
+  readonly limit: number;
+}
+
+/** What the ranking needs to know of a candidate. */
+export interface CandidateFacts {
+  readonly id: string;
+  /** event_time or, failing that, create_time; milliseconds. */
+  readonly time: number;
+  readonly importance: number;
+}
+
+export interface Candidates {
+  /** The nearest, nearest first. */
+  readonly nearest: readonly (CandidateFacts & { readonly similarity: number })[];
+  /** Memories that contain terms of the query, in an order of the engine's own; the score is the caller's. */
+  readonly containing: readonly (CandidateFacts & { readonly document: DocumentTerms })[];
+  /** Of all memories in the namespace, in any state. */
+  readonly corpus: CorpusStatistics;
+}
+
+/**
+ * Keeps memories and finds candidates. Every method works inside one scope and sees nothing else; an unknown
+ * namespace is empty. A write that has resolved is durable and is found by every later read. A rejected write
+ * has changed nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE, STORE_FULL or
+ * STORE_CORRUPT.
+ */
+export interface MemoryStore {
+  /**
+   * Writes each item on its own, in order, all in one atomic step together with the request record: an item
+   * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
+   * being there for the duplicates and ids of later ones.
+   *
+   * With a request that was carried out before, changes nothing and answers what it did; an item whose memory
+   * is gone since is refused with MEMORY_NOT_FOUND. Rejects with REQUEST_ID_REUSED.
+   */
+  create(
+    scope: Scope,
+    items: readonly (NewMemory | RefusedMemory)[],
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<CreateOutcome[]>;
+
+  /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
+  get(scope: Scope, ids: readonly string[], now: number): Promise<(Memory | undefined)[]>;
+
+  /** Memories that pass the filter, newest first by (createTime, id), from behind `after` on. */
+  list(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]>;
+
+  /**
+   * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
+   * its. A repeat of a request that was carried out resolves.
+   */
+  delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void>;
+
+  /** What both arms find; every candidate passes the filter. */
+  search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;
+
+  /** Vectors by memory id; undefined where there is no memory or no vector yet. */
+  vectors(scope: Scope, ids: readonly string[]): Promise<(Float32Array | undefined)[]>;
+}

@@ -1,0 +1,208 @@
+import { analyzePrompt } from "../../domain/cache/analysis.ts";
+import { sealDecision } from "../../domain/cache/decision-token.ts";
+import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { GuardReason } from "../../domain/cache/guard.ts";
+import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
+import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { digest } from "../../domain/digest.ts";
+import { type Scope, scopeOf } from "../../domain/tenancy.ts";
+import type { CacheStore } from "../../ports/cache-store.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Meters } from "../../ports/meters.ts";
+import type { ServerSecret } from "../../ports/server-secret.ts";
+import type { CallContext } from "../call.ts";
+import { untilAborted } from "../deadline.ts";
+
+export type CacheStrategy = "HYBRID" | "EXACT" | "SEMANTIC";
+
+/** How the server is configured; a call may narrow it. */
+export interface CacheSettings {
+  readonly enabled: boolean;
+  readonly strategy: CacheStrategy;
+  readonly similarityThreshold: number;
+  readonly alignedThreshold: number;
+  readonly defaultTtlMs: number;
+  /** A lookup takes no longer; then it is a miss. */
+  readonly lookupDeadlineMs: number;
+}
+
+export interface LookupCacheInput {
+  readonly namespace: string;
+  readonly prompt: string;
+  readonly answerScope: AnswerScope;
+  readonly strategy?: CacheStrategy;
+  readonly threshold?: number;
+  readonly maxAgeMs?: number;
+  readonly shadow: boolean;
+}
+
+export type MissReason =
+  | "NOT_FOUND"
+  | "BELOW_THRESHOLD"
+  | "GUARD"
+  | "TOO_OLD"
+  | "DISABLED"
+  | "EMBEDDER_UNAVAILABLE"
+  | "STORE_UNAVAILABLE"
+  | "SHADOW";
+
+export type CacheOutcome =
+  | {
+      readonly kind: "hit";
+      readonly match: "EXACT" | "SEMANTIC";
+      readonly entry: CacheEntry;
+      readonly similarity: number;
+      readonly threshold: number;
+      readonly ageMs: number;
+    }
+  | {
+      readonly kind: "miss";
+      readonly reason: MissReason;
+      readonly nearestId?: string;
+      readonly nearestSimilarity?: number;
+      readonly threshold: number;
+      readonly guardReasons: readonly GuardReason[];
+    };
+
+export interface LookupCachePorts {
+  readonly store: Pick<CacheStore, "find" | "nearest">;
+  /** Undefined: vector search is switched off, and only the exact match is tried. */
+  readonly embedder: Embedder | undefined;
+  readonly secret: ServerSecret;
+  readonly clock: Clock;
+  readonly meters: Meters;
+  readonly log: Log;
+  readonly settings: CacheSettings;
+}
+
+/**
+ * Entries asked for by meaning. Three for the sake of those that are too old; the nearest of the rest decides
+ * alone (see decideSemantic).
+ */
+const NEIGHBOURS = 3;
+
+/**
+ * Looks for an answer: exactly, then by meaning, inside the scope. Fails open: whatever is slow or down, the
+ * outcome is a miss that says so, within the deadline. Writes nothing.
+ */
+export async function lookupCache(
+  ports: LookupCachePorts,
+  input: LookupCacheInput,
+  context: CallContext,
+): Promise<{ readonly decisionId: string; readonly outcome: CacheOutcome }> {
+  const now = ports.clock.now();
+  const scope = scopeOf(context.caller, input.namespace);
+  const fingerprint = scopeFingerprint(input.answerScope);
+  const promptId = cacheEntryId(scope, fingerprint, input.prompt);
+  const decided = await decide(ports, scope, input, { fingerprint, promptId, now }, context.signal);
+  const decisionId = sealDecision(
+    {
+      place: digest(scope.tenant, scope.namespace),
+      entryId: decided.kind === "hit" ? decided.entry.id : (decided.nearestId ?? ""),
+      promptId,
+      fingerprint,
+      model: input.answerScope.model,
+      similarity: decided.kind === "hit" ? decided.similarity : (decided.nearestSimilarity ?? 0),
+      time: now,
+    },
+    await ports.secret.read(),
+  );
+  const outcome = input.shadow && decided.kind === "hit" ? shadowed(decided) : decided;
+  count(ports.meters, outcome);
+  return { decisionId, outcome };
+}
+
+async function decide(
+  ports: LookupCachePorts,
+  scope: Scope,
+  input: LookupCacheInput,
+  ask: { readonly fingerprint: string; readonly promptId: string; readonly now: number },
+  signal: AbortSignal,
+): Promise<CacheOutcome> {
+  const { settings } = ports;
+  const policy: MatchingPolicy = {
+    threshold: settings.similarityThreshold,
+    alignedThreshold: settings.alignedThreshold,
+    ...(input.threshold === undefined ? {} : { floor: input.threshold }),
+    ...(input.maxAgeMs === undefined ? {} : { maxAgeMs: input.maxAgeMs }),
+  };
+  const miss = (reason: MissReason): CacheOutcome => ({
+    kind: "miss",
+    reason,
+    threshold: Math.max(policy.threshold, policy.floor ?? 0),
+    guardReasons: [],
+  });
+  if (!settings.enabled) return miss("DISABLED");
+
+  const strategy = input.strategy ?? settings.strategy;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(settings.lookupDeadlineMs)]);
+  /** Turns a failure into the reason of a miss, and says it in the log. */
+  const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
+    try {
+      return await untilAborted(work, deadline);
+    } catch (error) {
+      // The caller is gone: there is nobody to answer with a miss.
+      signal.throwIfAborted();
+      ports.log.warn({ err: error, reason }, "cache lookup became a miss");
+      return miss(reason);
+    }
+  };
+
+  let tooOld = false;
+  if (strategy !== "SEMANTIC") {
+    const exact = await orMiss(ports.store.find(scope, ask.promptId, ask.now), "STORE_UNAVAILABLE");
+    if (exact !== undefined && "kind" in exact) return exact;
+    if (exact !== undefined && !isTooOld(exact, policy, ask.now)) return hit("EXACT", exact, 1, 0, ask.now);
+    tooOld = exact !== undefined;
+  }
+  if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
+
+  const embedded = await orMiss(ports.embedder.embed([input.prompt], deadline), "EMBEDDER_UNAVAILABLE");
+  if ("kind" in embedded) return embedded;
+  const vector = embedded[0]?.vector;
+  if (vector === undefined) return miss("EMBEDDER_UNAVAILABLE");
+  const nearest = await orMiss(
+    ports.store.nearest(scope, { fingerprint: ask.fingerprint, vector, limit: NEIGHBOURS }, ask.now),
+    "STORE_UNAVAILABLE",
+  );
+  if ("kind" in nearest) return nearest;
+  const decision = decideSemantic(analyzePrompt(input.prompt), nearest, policy, ask.now);
+  if (decision.kind === "miss") return decision;
+  return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, ask.now);
+}
+
+function hit(
+  match: "EXACT" | "SEMANTIC",
+  entry: CacheEntry,
+  similarity: number,
+  threshold: number,
+  now: number,
+): CacheOutcome {
+  return {
+    kind: "hit",
+    match,
+    entry,
+    similarity,
+    threshold,
+    // Clocks of two replicas may differ; an age is never negative.
+    ageMs: Math.max(0, now - entry.createTime),
+  };
+}
+
+function shadowed(outcome: CacheOutcome & { readonly kind: "hit" }): CacheOutcome {
+  return {
+    kind: "miss",
+    reason: "SHADOW",
+    nearestId: outcome.entry.id,
+    nearestSimilarity: outcome.similarity,
+    threshold: outcome.threshold,
+    guardReasons: [],
+  };
+}
+
+function count(meters: Meters, outcome: CacheOutcome): void {
+  if (outcome.kind === "miss") meters.cacheLookup("miss", outcome.reason);
+  else meters.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
+}

@@ -1,0 +1,119 @@
+import { analyzePrompt } from "../../domain/cache/analysis.ts";
+import { invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
+import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { digest } from "../../domain/digest.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import { canonicalJson, type JsonObject } from "../../domain/json.ts";
+import { checkMetadata } from "../../domain/memory/draft.ts";
+import { type Scope, scopeOf } from "../../domain/tenancy.ts";
+import type { CacheStore } from "../../ports/cache-store.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { Log } from "../../ports/log.ts";
+import type { ServerSecret } from "../../ports/server-secret.ts";
+import { type CallContext, idempotentRequest } from "../call.ts";
+import type { CacheSettings } from "./lookup-cache.ts";
+
+export interface StoreCacheEntryInput {
+  readonly namespace: string;
+  readonly prompt: string;
+  readonly origin:
+    | { readonly kind: "scope"; readonly answerScope: AnswerScope }
+    | { readonly kind: "decision"; readonly decisionId: string };
+  readonly response: string;
+  readonly ttlMs?: number;
+  readonly tags: readonly string[];
+  readonly metadata: JsonObject;
+  readonly usage?: CacheUsage;
+  readonly requestId?: string;
+}
+
+export interface StoreCacheEntryPorts {
+  readonly store: Pick<CacheStore, "put">;
+  /** Undefined: vector search is switched off; the entry is then found exactly only. */
+  readonly embedder: Embedder | undefined;
+  readonly secret: ServerSecret;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: CacheSettings;
+}
+
+/**
+ * Stores an answer, replacing the one to the same question. When the prompt cannot be embedded now, the entry is
+ * found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
+ */
+export async function storeCacheEntry(
+  ports: StoreCacheEntryPorts,
+  input: StoreCacheEntryInput,
+  context: CallContext,
+): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean }> {
+  if (!ports.settings.enabled) {
+    throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
+  }
+  const now = ports.clock.now();
+  const scope = scopeOf(context.caller, input.namespace);
+  checkMetadata(input.metadata, "metadata");
+  const { fingerprint, model } = await originOf(ports, scope, input, now);
+  const id = cacheEntryId(scope, fingerprint, input.prompt);
+  const content = {
+    id,
+    fingerprint,
+    model,
+    prompt: input.prompt,
+    response: input.response,
+    tags: input.tags,
+    metadata: input.metadata,
+    ...(input.usage === undefined ? {} : { usage: input.usage }),
+    createTime: now,
+    expireTime: now + (input.ttlMs ?? ports.settings.defaultTtlMs),
+  };
+  const entry: CacheEntry = {
+    ...content,
+    analysis: analyzePrompt(input.prompt),
+    etag: digest(canonicalJson(JSON.parse(JSON.stringify(content)))).slice(0, 32),
+  };
+  const vector = await embedPrompt(ports, input.prompt, context.signal);
+  const { requestId, ...body } = input;
+  const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
+  const { replaced } = await ports.store.put(scope, entry, {
+    now,
+    ...(vector === undefined ? {} : { vector }),
+    ...(request === undefined ? {} : { request }),
+  });
+  return { entry, replaced };
+}
+
+async function originOf(
+  ports: Pick<StoreCacheEntryPorts, "secret">,
+  scope: Scope,
+  input: StoreCacheEntryInput,
+  now: number,
+): Promise<{ readonly fingerprint: string; readonly model: string }> {
+  const { origin } = input;
+  if (origin.kind === "scope") {
+    return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
+  }
+  const decision = openDecision(origin.decisionId, await ports.secret.read(), now);
+  if (decision.place !== digest(scope.tenant, scope.namespace)) throw invalidDecision("namespace");
+  if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
+    throw invalidDecision("prompt");
+  }
+  return decision;
+}
+
+async function embedPrompt(
+  ports: StoreCacheEntryPorts,
+  prompt: string,
+  signal: AbortSignal,
+): Promise<Float32Array | undefined> {
+  if (ports.embedder === undefined) return undefined;
+  try {
+    const [embedded] = await ports.embedder.embed([prompt], signal);
+    return embedded?.vector;
+  } catch (error) {
+    if (!(error instanceof RecollectError) || error.reason !== "EMBEDDER_UNAVAILABLE") throw error;
+    ports.log.warn({ err: error }, "cache entry stored without its vector: it will be found exactly only");
+    return undefined;
+  }
+}

@@ -1,0 +1,148 @@
+import { RecollectError } from "../../domain/errors.ts";
+import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
+import {
+  defaultOnDuplicate,
+  duplicateKey,
+  etagOf,
+  indexedText,
+  type Memory,
+  type MemoryEmbedding,
+  type OnDuplicate,
+} from "../../domain/memory/memory.ts";
+import { scopeOf } from "../../domain/tenancy.ts";
+import { termsOf } from "../../domain/text/terms.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { Ids } from "../../ports/ids.ts";
+import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
+import { type CallContext, idempotentRequest } from "../call.ts";
+
+export interface CreateMemoriesInput {
+  /** The RPC, as request records tell one from another. */
+  readonly rpc: string;
+  readonly namespace: string;
+  /** In order; a draft that the schema refuses comes as the error that says so. */
+  readonly drafts: readonly (MemoryDraft | RecollectError)[];
+  /** The path of one draft in the request, for field violations. */
+  readonly pathOf: (index: number) => string;
+  /** Undefined: what is usual for the kind. */
+  readonly onDuplicate?: OnDuplicate;
+  readonly requestId?: string;
+}
+
+export interface CreateMemoriesPorts {
+  readonly store: Pick<MemoryStore, "create">;
+  /** Undefined: vector search is switched off. */
+  readonly embedder: Embedder | undefined;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/**
+ * Stores memories, each on its own, with at most one call of the embedder for all of them. Resolves when they
+ * are durable and can be found.
+ */
+export async function createMemories(
+  ports: CreateMemoriesPorts,
+  input: CreateMemoriesInput,
+  context: CallContext,
+): Promise<CreateOutcome[]> {
+  const now = ports.clock.now();
+  const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
+  const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
+  const embedded = await embedAll(ports.embedder, accepted, context.signal);
+  const items = checked.map((draft): NewMemory | RefusedMemory =>
+    draft instanceof RecollectError
+      ? { refusal: draft }
+      : newMemory(draft, embedded.get(draft), ports, input.onDuplicate, now),
+  );
+  const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
+  return ports.store.create(scopeOf(context.caller, input.namespace), items, {
+    now,
+    ...(request === undefined ? {} : { request }),
+  });
+}
+
+function refuseInvalid(
+  draft: MemoryDraft | RecollectError,
+  path: string,
+  now: number,
+): MemoryDraft | RecollectError {
+  if (draft instanceof RecollectError) return draft;
+  try {
+    checkDraft(draft, path, now);
+    return draft;
+  } catch (error) {
+    if (error instanceof RecollectError) return error;
+    throw error;
+  }
+}
+
+async function embedAll(
+  embedder: Embedder | undefined,
+  drafts: readonly MemoryDraft[],
+  signal: AbortSignal,
+): Promise<Map<MemoryDraft, EmbeddedText>> {
+  if (embedder === undefined || drafts.length === 0) return new Map();
+  const embedded = await embedder.embed(drafts.map(indexedText), signal);
+  return new Map(
+    drafts.flatMap((draft, index) => {
+      const one = embedded[index];
+      return one === undefined ? [] : [[draft, one] as const];
+    }),
+  );
+}
+
+function newMemory(
+  draft: MemoryDraft,
+  embedded: EmbeddedText | undefined,
+  ports: CreateMemoriesPorts,
+  onDuplicate: OnDuplicate | undefined,
+  now: number,
+): NewMemory {
+  const { ttlMs, id, expireTime, ...given } = draft;
+  const ends = ttlMs === undefined ? expireTime : now + ttlMs;
+  const content = {
+    ...given,
+    ...(ends === undefined ? {} : { expireTime: ends }),
+    id: id === "" ? ports.ids.next(now) : id,
+    createTime: now,
+    updateTime: now,
+    state: "ACTIVE" as const,
+    supersededBy: "",
+  };
+  const memory: Memory = {
+    ...content,
+    sessionPosition: 0,
+    etag: etagOf(content),
+    embedding: embeddingOf(ports.embedder, embedded),
+  };
+  return {
+    memory,
+    duplicateKey: duplicateKey(memory),
+    onDuplicate: onDuplicate ?? defaultOnDuplicate(memory.kind),
+    terms: termsOf(indexedText(memory)),
+    ...(embedded === undefined ? {} : { vector: embedded.vector }),
+  };
+}
+
+function embeddingOf(embedder: Embedder | undefined, embedded: EmbeddedText | undefined): MemoryEmbedding {
+  if (embedder === undefined) {
+    return { state: "DISABLED", provider: "", model: "", dimension: 0, truncated: false };
+  }
+  return {
+    ...embedder.identity,
+    state: embedded === undefined ? "PENDING" : "READY",
+    truncated: embedded?.truncated ?? false,
+  };
+}
+
+/** What makes two requests the same: drafts as handed in, refusals by what they say. */
+function requestBody(input: CreateMemoriesInput): object {
+  return {
+    drafts: input.drafts.map((draft) =>
+      draft instanceof RecollectError ? { refused: draft.message } : draft,
+    ),
+    onDuplicate: input.onDuplicate ?? null,
+  };
+}

@@ -1,0 +1,80 @@
+import { type Meter, metrics, ValueType } from "@opentelemetry/api";
+import type { Meters } from "../ports/meters.ts";
+import { SlidingQuantiles } from "./sliding-quantiles.ts";
+
+/** Calls of the API, for the telemetry middleware. */
+export interface RpcInstruments {
+  callEnded(method: string, code: string, door: string, durationMs: number): void;
+}
+
+export interface Instruments extends RpcInstruments, Meters {}
+
+const QUANTILES = [0.5, 0.95, 0.99] as const;
+
+/** Seconds; from a cache hit to a slow embedding provider. */
+const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/**
+ * Every metric, declared once. The three without a prefix keep the names that existing dashboards ask for, and
+ * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
+ */
+export function createInstruments(meter: Meter = metrics.getMeter("recollect")): Instruments {
+  const calls = meter.createHistogram("rpc.server.call.duration", {
+    description: "Duration of calls, by method, status code and door.",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
+  });
+  const lookups = meter.createCounter("recollect_cache_lookups", {
+    description: "Cache lookups, by outcome (exact, semantic, miss) and detail (the reason of a miss).",
+    valueType: ValueType.INT,
+  });
+  const searches = meter.createHistogram("recollect_vector_search_duration", {
+    description: "Duration of the store's part of searches with a vector.",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
+  });
+
+  const counted = { hits: 0, total: 0 };
+  meter
+    .createObservableGauge("cache_hit_rate", {
+      description: "Share of cache lookups since the start that were hits, 0 to 1; 0 before the first.",
+    })
+    .addCallback((result) => result.observe(counted.total === 0 ? 0 : counted.hits / counted.total));
+
+  const latencies = new SlidingQuantiles();
+  meter
+    .createObservableGauge("vector_search_latency_ms", {
+      description: "Milliseconds of the latest searches with a vector, by quantile; 0 before the first.",
+    })
+    .addCallback((result) => {
+      for (const quantile of QUANTILES)
+        result.observe(latencies.quantile(quantile), { quantile: String(quantile) });
+    });
+
+  meter
+    .createObservableGauge("redis_memory_used_bytes", {
+      description: "Memory that Redis uses, in bytes; 0 on the embedded backend.",
+      valueType: ValueType.INT,
+    })
+    .addCallback((result) => result.observe(0));
+
+  return {
+    callEnded: (method, code, door, durationMs) => {
+      calls.record(durationMs / 1000, {
+        "rpc.system.name": "grpc",
+        "rpc.method": method.slice(1),
+        "rpc.response.status_code": code,
+        "recollect.door": door,
+      });
+    },
+    cacheLookup: (outcome, detail) => {
+      counted.total += 1;
+      if (outcome !== "miss") counted.hits += 1;
+      lookups.add(1, { outcome, detail });
+    },
+    vectorSearch: (milliseconds) => {
+      latencies.add(milliseconds);
+      searches.record(milliseconds / 1000);
+    },
+  };
+}

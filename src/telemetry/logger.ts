@@ -1,0 +1,65 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { destination, type Logger, multistream, pino, stdTimeFunctions } from "pino";
+
+export interface LogOptions {
+  readonly level: string;
+  readonly format: "json" | "text";
+  /** Also write here. */
+  readonly file: string | undefined;
+  readonly environment: string;
+}
+
+export interface LogOutput extends AsyncDisposable {
+  readonly log: Logger;
+}
+
+/** Opens the log: standard output and, if asked, a file. Levels are upper-case words, so that grep ERROR works. */
+export function openLog(options: LogOptions): LogOutput {
+  const standard = destination({ dest: 1, sync: false });
+  const file = options.file === undefined ? undefined : openFile(options.file);
+  const streams = [standard, ...(file === undefined ? [] : [file])];
+  const log = pino(
+    {
+      level: options.level,
+      base: { environment: options.environment },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label.toUpperCase() }) },
+    },
+    options.format === "json"
+      ? multistream(streams.map((stream) => ({ level: "trace" as const, stream })))
+      : multistream([
+          { level: "trace", stream: { write: (line: string) => void standard.write(asText(line)) } },
+          ...(file === undefined ? [] : [{ level: "trace" as const, stream: file }]),
+        ]),
+  );
+  return {
+    log,
+    [Symbol.asyncDispose]: async () => {
+      for (const stream of streams) stream.flushSync();
+    },
+  };
+}
+
+function openFile(path: string): ReturnType<typeof destination> {
+  mkdirSync(dirname(path), { recursive: true });
+  return destination({ dest: path, sync: false });
+}
+
+/** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */
+function asText(line: string): string {
+  const {
+    time,
+    level,
+    msg,
+    environment: _environment,
+    err,
+    ...fields
+  } = JSON.parse(line) as Record<string, unknown>;
+  const shown = Object.entries(fields).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const error = err as { readonly stack?: string } | undefined;
+  const stack = error?.stack === undefined ? "" : `\n${error.stack.replaceAll(/^/gm, "    ")}`;
+  return `${[time, level, msg, ...shown].join(" ")}${stack}\n`;
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { metrics } from "@opentelemetry/api";
+import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import { createInstruments, type Instruments } from "./instruments.ts";
+
+/** Metrics while the process runs, and the page that Prometheus reads them from. */
+export interface Telemetry extends AsyncDisposable {
+  readonly instruments: Instruments;
+  /** Answers a scrape. */
+  readonly scrape: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+interface Running {
+  readonly sdk: NodeSDK;
+  readonly exporter: PrometheusExporter;
+  readonly instruments: Instruments;
+  users: number;
+}
+
+let running: Running | undefined;
+
+/**
+ * Starts OpenTelemetry with a Prometheus exporter that has no server of its own: /metrics is a path of our HTTP
+ * door. OpenTelemetry's providers belong to the whole process, so a second server in it shares the first one's;
+ * the last to leave shuts them down.
+ */
+export function openTelemetry(): Telemetry {
+  running ??= start();
+  const current = running;
+  current.users += 1;
+  return {
+    instruments: current.instruments,
+    scrape: (request, response) => current.exporter.getMetricsRequestHandler(request, response),
+    [Symbol.asyncDispose]: async () => {
+      current.users -= 1;
+      if (current.users > 0) return;
+      running = undefined;
+      await current.sdk.shutdown();
+      metrics.disable();
+    },
+  };
+}
+
+function start(): Running {
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const sdk = new NodeSDK({
+    serviceName: "recollect",
+    autoDetectResources: false,
+    metricReaders: [exporter],
+    // Nothing leaves the process unless somebody scrapes it: no traces and no logs to a collector.
+    spanProcessors: [],
+    logRecordProcessors: [],
+  });
+  sdk.start();
+  return { sdk, exporter, instruments: createInstruments(), users: 0 };
+}

@@ -1,0 +1,140 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type CacheEntrySchema,
+  type CachePrompt,
+  type CacheScope,
+  type LookupCacheResponseSchema,
+  LookupCacheResponse_Hit_Match as Match,
+  LookupCacheResponse_Miss_Reason as MissReasonProto,
+  GuardReason as ProtoGuardReason,
+  CacheStrategy as ProtoStrategy,
+  type CacheUsage as ProtoUsage,
+} from "#gen/recollect/v1/cache_pb.js";
+import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
+import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
+import { invalidField } from "../../domain/errors.ts";
+import type { Caller } from "../../domain/tenancy.ts";
+import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
+import { defined, fromDurationMs, fromMs, toDurationMs, toJsonObject } from "./common.ts";
+
+/** The question, and the conversation before it. */
+export interface Question {
+  readonly prompt: string;
+  readonly history: readonly ChatTurn[];
+}
+
+const MAX_CHAT_BYTES = 256 * 1024;
+
+/** Throws REQUEST_INVALID when the messages of a chat are too large together. */
+export function toQuestion(prompt: CachePrompt): Question {
+  const { case: kind, value } = prompt.prompt;
+  if (kind === "text") return { prompt: value, history: [] };
+  if (kind === undefined) throw new TypeError("a required oneof is missing behind validation");
+  const turns = value.messages.map(
+    ({ role, content, name, extra }, index): ChatTurn => ({
+      role,
+      content,
+      name,
+      extra: toJsonObject(extra, `prompt.chat.messages[${index}].extra`),
+    }),
+  );
+  const bytes = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn.content), 0);
+  if (bytes > MAX_CHAT_BYTES) {
+    throw invalidField(
+      "prompt.chat.messages",
+      `contents take ${bytes} bytes; at most ${MAX_CHAT_BYTES} are allowed`,
+    );
+  }
+  const last = turns.at(-1);
+  if (last === undefined) throw new TypeError("a chat without messages is behind validation");
+  // Name and extras of the question (an image, say) change the answer as the history does.
+  return { prompt: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
+}
+
+export function toAnswerScope(scope: CacheScope, question: Question, caller: Caller): AnswerScope {
+  return {
+    model: scope.model,
+    systemPrompt: scope.systemPrompt,
+    history: question.history,
+    parameters: toJsonObject(scope.parameters, "scope.parameters"),
+    tools: scope.tools.map((tool, index) => toJsonObject(tool, `scope.tools[${index}]`)),
+    responseFormat: toJsonObject(scope.responseFormat, "scope.response_format"),
+    locale: scope.locale,
+    knowledgeVersion: scope.knowledgeVersion,
+    sharing: sharingOf(caller.principal, scope),
+  };
+}
+
+export function toStrategy(strategy: ProtoStrategy): CacheStrategy | undefined {
+  switch (strategy) {
+    case ProtoStrategy.UNSPECIFIED:
+      return undefined;
+    case ProtoStrategy.HYBRID:
+      return "HYBRID";
+    case ProtoStrategy.EXACT:
+      return "EXACT";
+    case ProtoStrategy.SEMANTIC:
+      return "SEMANTIC";
+  }
+}
+
+export function toUsage(usage: ProtoUsage | undefined): CacheUsage | undefined {
+  if (usage === undefined) return undefined;
+  return {
+    promptTokens: usage.promptTokens,
+    completionTokens: usage.completionTokens,
+    generationMs: toDurationMs(usage.generationTime) ?? 0,
+    costUsd: usage.costUsd,
+  };
+}
+
+export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShape<typeof CacheEntrySchema> {
+  const { usage } = entry;
+  return {
+    id: entry.id,
+    namespace,
+    prompt: entry.prompt,
+    response: entry.response,
+    model: entry.model,
+    tags: [...entry.tags],
+    metadata: entry.metadata as Record<string, never>,
+    etag: entry.etag,
+    ...defined({
+      usage: usage && {
+        promptTokens: usage.promptTokens,
+        completionTokens: usage.completionTokens,
+        generationTime: fromDurationMs(usage.generationMs),
+        costUsd: usage.costUsd,
+      },
+      createTime: fromMs(entry.createTime),
+      expireTime: fromMs(entry.expireTime),
+    }),
+  };
+}
+
+type Outcome = NonNullable<MessageInitShape<typeof LookupCacheResponseSchema>["outcome"]>;
+
+export function fromOutcome(outcome: CacheOutcome, namespace: string): Outcome {
+  if (outcome.kind === "hit") {
+    return {
+      case: "hit",
+      value: {
+        entry: fromEntry(outcome.entry, namespace),
+        match: Match[outcome.match],
+        similarity: outcome.similarity,
+        threshold: outcome.threshold,
+        age: fromDurationMs(outcome.ageMs),
+        stale: false,
+      },
+    };
+  }
+  return {
+    case: "miss",
+    value: {
+      reason: MissReasonProto[outcome.reason],
+      threshold: outcome.threshold,
+      guardReasons: outcome.guardReasons.map((reason) => ProtoGuardReason[reason]),
+      ...defined({ nearestSimilarity: outcome.nearestSimilarity }),
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { JsonObject as ProtoJsonObject } from "@bufbuild/protobuf";
+import {
+  type Duration,
+  durationFromMs,
+  durationMs,
+  type Timestamp,
+  timestampFromMs,
+  timestampMs,
+} from "@bufbuild/protobuf/wkt";
+import { invalidField } from "../../domain/errors.ts";
+import type { JsonObject } from "../../domain/json.ts";
+
+/** An absent or empty proto string as an absent value. */
+export function given(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+/** An empty list as an absent value. */
+export function givenList<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+/**
+ * An object without the entries that are undefined: what exactOptionalPropertyTypes wants where the value may be
+ * missing.
+ */
+export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+/** Struct messages are plain JSON objects in protobuf-es; numbers in them may still be NaN or infinite. */
+export function toJsonObject(struct: ProtoJsonObject | undefined, path: string): JsonObject {
+  if (struct === undefined) return {};
+  refuseNonFinite(struct, path);
+  return struct as JsonObject;
+}
+
+function refuseNonFinite(value: unknown, path: string): void {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw invalidField(path, "numbers must be finite");
+  if (value !== null && typeof value === "object") {
+    for (const [key, child] of Object.entries(value)) refuseNonFinite(child, `${path}.${key}`);
+  }
+}
+
+/** The range of google.protobuf.Timestamp: years 1 to 9999. */
+const MIN_TIMESTAMP_S = -62_135_596_800n;
+const MAX_TIMESTAMP_S = 253_402_300_799n;
+
+/** Milliseconds since the epoch; finer parts are dropped. */
+export function toMs(timestamp: Timestamp | undefined, path: string): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const { seconds, nanos } = timestamp;
+  if (seconds < MIN_TIMESTAMP_S || seconds > MAX_TIMESTAMP_S || nanos < 0 || nanos > 999_999_999) {
+    throw invalidField(path, "must be a time between the years 1 and 9999");
+  }
+  return timestampMs(timestamp);
+}
+
+export function toDurationMs(duration: Duration | undefined): number | undefined {
+  return duration === undefined ? undefined : durationMs(duration);
+}
+
+export function fromMs(milliseconds: number | undefined): Timestamp | undefined {
+  return milliseconds === undefined ? undefined : timestampFromMs(milliseconds);
+}
+
+export function fromDurationMs(milliseconds: number): Duration {
+  return durationFromMs(milliseconds);
+}

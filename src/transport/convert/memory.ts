@@ -1,0 +1,192 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  Memory_Embedding_State,
+  Memory_Kind,
+  Memory_State,
+  type MemorySchema,
+  type MemoryFilter as ProtoFilter,
+  type Memory as ProtoMemory,
+  OnDuplicate as ProtoOnDuplicate,
+} from "#gen/recollect/v1/memory_pb.js";
+import { invalidField } from "../../domain/errors.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { MemoryDraft } from "../../domain/memory/draft.ts";
+import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
+import {
+  DEFAULT_IMPORTANCE,
+  type Memory,
+  type MemoryKind,
+  type MemoryState,
+  type OnDuplicate,
+} from "../../domain/memory/memory.ts";
+import { defined, fromMs, given, givenList, toDurationMs, toJsonObject, toMs } from "./common.ts";
+
+/** What a caller hands in, with its defaults. Throws REQUEST_INVALID for times out of range. */
+export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
+  const { expiration } = memory;
+  return {
+    id: memory.id,
+    text: memory.text,
+    kind: toKind(memory.kind) ?? "SEMANTIC",
+    userId: memory.userId,
+    agentId: memory.agentId,
+    sessionId: memory.sessionId,
+    role: memory.role,
+    author: memory.author,
+    tags: memory.tags,
+    metadata: toJsonObject(memory.metadata, `${path}.metadata`),
+    importance: memory.importance ?? DEFAULT_IMPORTANCE,
+    pinned: memory.pinned,
+    sourceIds: memory.sourceIds,
+    ...defined({
+      eventTime: toMs(memory.eventTime, `${path}.event_time`),
+      validFrom: toMs(memory.validFrom, `${path}.valid_from`),
+      validUntil: toMs(memory.validUntil, `${path}.valid_until`),
+      expireTime:
+        expiration.case === "expireTime" ? toMs(expiration.value, `${path}.expire_time`) : undefined,
+      ttlMs: expiration.case === "ttl" ? toDurationMs(expiration.value) : undefined,
+    }),
+  };
+}
+
+export function fromMemory(memory: Memory, namespace: string): MessageInitShape<typeof MemorySchema> {
+  return {
+    id: memory.id,
+    namespace,
+    text: memory.text,
+    kind: Memory_Kind[memory.kind],
+    userId: memory.userId,
+    agentId: memory.agentId,
+    sessionId: memory.sessionId,
+    sessionPosition: memory.sessionPosition,
+    role: memory.role,
+    author: memory.author,
+    tags: [...memory.tags],
+    metadata: memory.metadata as Record<string, never>,
+    importance: memory.importance,
+    pinned: memory.pinned,
+    state: Memory_State[memory.state],
+    supersededBy: memory.supersededBy,
+    sourceIds: [...memory.sourceIds],
+    etag: memory.etag,
+    embedding: {
+      state: Memory_Embedding_State[memory.embedding.state],
+      provider: memory.embedding.provider,
+      model: memory.embedding.model,
+      dimension: memory.embedding.dimension,
+      truncated: memory.embedding.truncated,
+    },
+    ...defined({
+      eventTime: fromMs(memory.eventTime),
+      validFrom: fromMs(memory.validFrom),
+      validUntil: fromMs(memory.validUntil),
+      createTime: fromMs(memory.createTime),
+      updateTime: fromMs(memory.updateTime),
+      expiration:
+        memory.expireTime === undefined
+          ? undefined
+          : { case: "expireTime" as const, value: fromMs(memory.expireTime) ?? {} },
+    }),
+  };
+}
+
+const MAX_METADATA_SCALARS = 16;
+
+/** Throws REQUEST_INVALID for times out of range and for metadata that is not made of scalars. */
+export function toFilter(filter: ProtoFilter | undefined): MemoryFilter {
+  if (filter === undefined) return { states: ["ACTIVE"] };
+  const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] =>
+    span === undefined
+      ? undefined
+      : defined({
+          start: toMs(span.start, `filter.${name}.start`),
+          end: toMs(span.end, `filter.${name}.end`),
+        });
+  const states = filter.states.flatMap((state) => toState(state) ?? []);
+  return {
+    states: states.length === 0 ? ["ACTIVE"] : states,
+    ...defined({
+      userId: given(filter.userId),
+      agentId: given(filter.agentId),
+      sessionId: given(filter.sessionId),
+      author: given(filter.author),
+      kinds: givenList(filter.kinds.flatMap((kind) => toKind(kind) ?? [])),
+      tagsAny: givenList(filter.tagsAny),
+      tagsAll: givenList(filter.tagsAll),
+      tagsNone: givenList(filter.tagsNone),
+      metadata: toMetadataTokens(filter.metadata),
+      createTime: range(filter.createTime, "create_time"),
+      eventTime: range(filter.eventTime, "event_time"),
+      importance:
+        filter.importance === undefined
+          ? undefined
+          : defined({ min: filter.importance.min, max: filter.importance.max }),
+      pinned: filter.pinned,
+    }),
+  };
+}
+
+function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] | undefined {
+  const wanted = toJsonObject(metadata, "filter.metadata");
+  refuseLists(wanted, "filter.metadata");
+  const tokens = metadataTokens(wanted);
+  if (tokens.length > MAX_METADATA_SCALARS) {
+    throw invalidField(
+      "filter.metadata",
+      `asks for ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
+    );
+  }
+  return givenList(tokens);
+}
+
+function refuseLists(value: JsonObject, path: string): void {
+  for (const [key, child] of Object.entries(value)) {
+    if (Array.isArray(child)) throw invalidField(`${path}.${key}`, "lists cannot be compared");
+    if (child !== null && typeof child === "object") refuseLists(child as JsonObject, `${path}.${key}`);
+  }
+}
+
+export function toOnDuplicate(value: ProtoOnDuplicate): OnDuplicate | undefined {
+  switch (value) {
+    case ProtoOnDuplicate.UNSPECIFIED:
+      return undefined;
+    case ProtoOnDuplicate.RETURN_EXISTING:
+      return "RETURN_EXISTING";
+    case ProtoOnDuplicate.ALLOW:
+      return "ALLOW";
+    case ProtoOnDuplicate.REFUSE:
+      return "REFUSE";
+  }
+}
+
+function toKind(kind: Memory_Kind): MemoryKind | undefined {
+  switch (kind) {
+    case Memory_Kind.UNSPECIFIED:
+      return undefined;
+    case Memory_Kind.EPISODIC:
+      return "EPISODIC";
+    case Memory_Kind.SEMANTIC:
+      return "SEMANTIC";
+    case Memory_Kind.PROCEDURAL:
+      return "PROCEDURAL";
+    case Memory_Kind.MESSAGE:
+      return "MESSAGE";
+    case Memory_Kind.SUMMARY:
+      return "SUMMARY";
+  }
+}
+
+function toState(state: Memory_State): MemoryState | undefined {
+  switch (state) {
+    case Memory_State.UNSPECIFIED:
+      return undefined;
+    case Memory_State.ACTIVE:
+      return "ACTIVE";
+    case Memory_State.SUPERSEDED:
+      return "SUPERSEDED";
+    case Memory_State.ARCHIVED:
+      return "ARCHIVED";
+    case Memory_State.QUARANTINED:
+      return "QUARANTINED";
+  }
+}

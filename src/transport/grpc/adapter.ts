@@ -1,0 +1,191 @@
+import { once } from "node:events";
+import {
+  create,
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import * as grpc from "@grpc/grpc-js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+import { RecollectError } from "../../domain/errors.ts";
+import type { CallContext } from "../../services/call.ts";
+import { methodPath, type ServedService } from "../handler.ts";
+import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
+import { Code, type Status, toRpcStatus } from "../status.ts";
+
+/** grpc-js's calls, as far as all four kinds have them in common. */
+type ServerCall = grpc.ServerUnaryCall<Buffer, Buffer> & grpc.ServerDuplexStream<Buffer, Buffer>;
+type Reply = grpc.sendUnaryData<Buffer>;
+type Requests = AsyncIterable<MessageShape<DescMethod["input"]>>;
+type Response = MessageInitShape<DescMethod["output"]>;
+
+/** Messages are decoded and encoded here, inside the pipeline, so that a malformed one is an error like any other. */
+const raw = (bytes: Buffer): Buffer => bytes;
+
+/** Everything that grpc-js needs to know to serve a service: the only file that knows its calls. */
+export function addService(
+  server: grpc.Server,
+  served: ServedService,
+  pipeline: Pipeline,
+  stopping: AbortSignal,
+): void {
+  for (const method of served.service.methods) {
+    const handler = served.handlers[method.localName];
+    // grpc-js types the four kinds apart by what it calls them with; ours takes any of them.
+    const run: unknown = runnerOf(method, handler as never, pipeline, stopping);
+    server.register(
+      methodPath(method),
+      run as grpc.handleUnaryCall<Buffer, Buffer>,
+      raw,
+      raw,
+      typeOf(method),
+    );
+  }
+}
+
+/** Answers METHOD_UNKNOWN to a path that no service has; registered for each such path by server.ts. */
+export function unknownMethod(
+  path: string,
+  statusOf: (error: RecollectError) => Status,
+): grpc.handleBidiStreamingCall<unknown, unknown> {
+  return (call) => {
+    const error = new RecollectError("METHOD_UNKNOWN", `there is no method ${path}`, {
+      metadata: { method: path },
+    });
+    call.emit("error", toServiceError(statusOf(error)));
+  };
+}
+
+function typeOf(method: DescMethod): string {
+  const types = {
+    unary: "unary",
+    server_streaming: "serverStream",
+    client_streaming: "clientStream",
+    bidi_streaming: "bidi",
+  } as const;
+  return types[method.methodKind];
+}
+
+function runnerOf(
+  method: DescMethod,
+  handler: ((request: unknown, context: CallContext) => unknown) | undefined,
+  pipeline: Pipeline,
+  stopping: AbortSignal,
+): (call: ServerCall, reply: Reply) => Promise<void> {
+  const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
+  const responseStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
+  // An async function that rejects here would be an unhandled rejection, and the caller would hang: everything
+  // that can throw is inside the try.
+  return async (call, reply) => {
+    const running = pipeline(incomingCall(call, method, responseStream ? stopping : undefined));
+    try {
+      running.admit();
+      if (handler === undefined) throw notServed(method);
+      const request = requestStream
+        ? decodeStream(call, method, running)
+        : decode(call.request, method, running);
+      const result = handler(request, running.context);
+      if (responseStream) {
+        await sendAll(call, method, result as AsyncIterable<Response>, running.context.signal);
+        running.succeed();
+        call.end();
+      } else {
+        const response = encode(method, (await result) as Response);
+        running.succeed();
+        reply(null, response);
+      }
+    } catch (error) {
+      const failure = toServiceError(running.fail(error));
+      if (responseStream) call.emit("error", failure);
+      else reply(failure);
+    }
+  };
+}
+
+function decode(bytes: Buffer, method: DescMethod, running: RunningCall): MessageShape<DescMethod["input"]> {
+  let message: MessageShape<DescMethod["input"]>;
+  try {
+    message = fromBinary(method.input, bytes, { readUnknownFields: false });
+  } catch (cause) {
+    // The parser's text may quote the request; it stays in the log.
+    throw new RecollectError("REQUEST_MALFORMED", `the request is not a valid ${method.input.typeName}`, {
+      metadata: { method: methodPath(method) },
+      cause,
+    });
+  }
+  running.receive(message);
+  return message;
+}
+
+async function* decodeStream(call: ServerCall, method: DescMethod, running: RunningCall): Requests {
+  for await (const bytes of call as AsyncIterable<Buffer>) yield decode(bytes, method, running);
+}
+
+function encode(method: DescMethod, response: Response): Buffer {
+  const bytes = toBinary(method.output, create(method.output, response));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Sends at the reader's pace: a full buffer is waited for, and only as long as anybody reads. */
+async function sendAll(
+  call: ServerCall,
+  method: DescMethod,
+  responses: AsyncIterable<Response>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const response of responses) {
+    signal.throwIfAborted();
+    if (!call.write(encode(method, response))) await once(call, "drain", { signal });
+  }
+}
+
+function incomingCall(call: ServerCall, method: DescMethod, stopping: AbortSignal | undefined): IncomingCall {
+  let signal: AbortSignal | undefined;
+  return {
+    door: "grpc",
+    method,
+    peer: call.getPeer(),
+    header: (name) => call.metadata.get(name)[0]?.toString(),
+    signal: () => {
+      signal ??= signalOf(call, stopping);
+      return signal;
+    },
+  };
+}
+
+/** Aborts when the caller gives up or its deadline passes, and for streams when the server stops. */
+function signalOf(call: ServerCall, stopping: AbortSignal | undefined): AbortSignal {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(endReason(call));
+  if (call.cancelled) end();
+  // grpc-js emits this after a normal end too, when nobody listens to the signal any more.
+  else call.once("cancelled", end);
+  return stopping === undefined ? ended.signal : AbortSignal.any([ended.signal, stopping]);
+}
+
+function endReason(call: ServerCall): RecollectError {
+  const deadline = call.getDeadline();
+  return Number(deadline) <= Date.now()
+    ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
+    : new RecollectError("CALL_CANCELLED", "the call was cancelled");
+}
+
+function notServed(method: DescMethod): RecollectError {
+  const path = methodPath(method);
+  return new RecollectError("METHOD_NOT_SERVED", `${path} is not served by this version`, {
+    metadata: { method: path },
+  });
+}
+
+/** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */
+export function toServiceError(status: Status): grpc.ServiceError {
+  const metadata = new grpc.Metadata();
+  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toRpcStatus(status))));
+  return Object.assign(new Error(status.message), {
+    code: Code[status.code],
+    details: status.message,
+    metadata,
+  });
+}

@@ -1,0 +1,40 @@
+import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { CallContext } from "../services/call.ts";
+
+type Request<M extends DescMethod> = MessageShape<M["input"]>;
+type Response<M extends DescMethod> = MessageInitShape<M["output"]>;
+
+/** What serves one RPC. Both doors call the same one; it knows neither. */
+export type Handler<M extends DescMethod> = {
+  unary: (request: Request<M>, context: CallContext) => Promise<Response<M>>;
+  server_streaming: (request: Request<M>, context: CallContext) => AsyncIterable<Response<M>>;
+  client_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Response<M>>;
+  bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;
+}[M["methodKind"]];
+
+/** The handlers of a service. An RPC that has none answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
+export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]?: Handler<S["method"][K]> };
+
+/** A service with its handlers, as the doors take it: types are checked where it is made. */
+export interface ServedService {
+  readonly service: DescService;
+  readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
+}
+
+/** A handler whose call kind is known from its method alone. */
+export type AnyHandler = (request: never, context: CallContext) => unknown;
+
+export function serve<S extends DescService>(service: S, handlers: Handlers<S>): ServedService {
+  return { service, handlers: handlers as Readonly<Record<string, AnyHandler | undefined>> };
+}
+
+/** `/package.Service/Method`, as gRPC names a method on the wire. */
+export function methodPath(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+/** A field that validation has seen to. */
+export function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError("a required field is missing behind validation");
+  return value;
+}

@@ -1,0 +1,77 @@
+import { toBinary } from "@bufbuild/protobuf";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { type Reason, RecollectError } from "../../domain/errors.ts";
+import { methodPath } from "../handler.ts";
+import { type Status, statusOf } from "../status.ts";
+
+/** What the library answers by itself, before a handler runs, and the reason it stands for. */
+const REASONS: Readonly<Record<string, Reason>> = {
+  invalid_argument: "REQUEST_MALFORMED",
+  resource_exhausted: "REQUEST_TOO_LARGE",
+  deadline_exceeded: "DEADLINE_EXCEEDED",
+  unimplemented: "METHOD_NOT_SERVED",
+  canceled: "CALL_CANCELLED",
+};
+
+interface ErrorBody {
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: readonly unknown[];
+}
+
+/**
+ * Some unary calls are refused beneath all handlers and interceptors: with broken JSON, over the size limit, for a
+ * method without a handler. Their answers lack ErrorInfo; it is put into the JSON body here.
+ */
+export function completeErrors(handler: UniversalHandler, maxMessageBytes: number): UniversalHandler {
+  const complete = async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
+    const response = await handler(request);
+    const type = response.header?.get("content-type") ?? "";
+    if (response.status < 400 || type !== "application/json" || response.body === undefined) return response;
+    const body = await readAll(response.body);
+    const error = JSON.parse(body.toString("utf8")) as ErrorBody;
+    const reason = REASONS[error.code ?? ""];
+    const completed =
+      reason === undefined || (error.details ?? []).length > 0
+        ? body
+        : Buffer.from(
+            JSON.stringify(withDetails(error, reason, methodPath(handler.method), maxMessageBytes)),
+          );
+    response.header?.set("content-length", String(completed.byteLength));
+    return { ...response, body: once(completed) };
+  };
+  return Object.assign(complete, {
+    protocolNames: handler.protocolNames,
+    supportedContentType: handler.supportedContentType,
+    allowedMethods: handler.allowedMethods,
+    requestPath: handler.requestPath,
+    service: handler.service,
+    method: handler.method,
+  });
+}
+
+function withDetails(error: ErrorBody, reason: Reason, method: string, maxMessageBytes: number): object {
+  const metadata = reason === "REQUEST_TOO_LARGE" ? { max_bytes: String(maxMessageBytes) } : { method };
+  const text =
+    reason === "METHOD_NOT_SERVED" ? `${method} is not served by this version` : (error.message ?? "");
+  const status = statusOf(new RecollectError(reason, text, { metadata }), "");
+  return { code: error.code, message: status.message, details: connectDetails(status) };
+}
+
+/** https://connectrpc.com/docs/protocol#error-end-stream: type name and base64 without padding. */
+function connectDetails(status: Status): object[] {
+  return status.details.map(({ desc, value }) => ({
+    type: desc.typeName,
+    value: Buffer.from(toBinary(desc, value)).toString("base64").replace(/=+$/, ""),
+  }));
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}

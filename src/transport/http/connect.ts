@@ -1,0 +1,143 @@
+import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
+import {
+  Code as ConnectCode,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  type HandlerContext,
+  type ServiceImpl,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { compressionGzip } from "@connectrpc/connect-node";
+import { RecollectError } from "../../domain/errors.ts";
+import type { CallContext } from "../../services/call.ts";
+import type { ServedService } from "../handler.ts";
+import type { Pipeline, RunningCall } from "../pipeline.ts";
+import { Code, type Status } from "../status.ts";
+import { completeErrors } from "./complete-errors.ts";
+
+export interface ConnectOptions {
+  readonly services: readonly ServedService[];
+  readonly pipeline: Pipeline;
+  readonly maxMessageBytes: number;
+  /** Aborts calls in flight when the server stops waiting for them. */
+  readonly stopping: AbortSignal;
+}
+
+/** The same handlers as on the gRPC door, over Connect, gRPC-web and JSON, by the path of each method. */
+export function createConnectHandlers(options: ConnectOptions): Map<string, UniversalHandler> {
+  const router: ConnectRouter = createConnectRouter({
+    // gRPC has a door of its own; over HTTP/1.1 it would not work.
+    grpc: false,
+    acceptCompression: [compressionGzip],
+    // Requests may come compressed; compressing answers would cost more time than it saves.
+    compressMinBytes: Number.MAX_SAFE_INTEGER,
+    readMaxBytes: options.maxMessageBytes,
+    writeMaxBytes: options.maxMessageBytes,
+    shutdownSignal: options.stopping,
+  });
+  for (const served of options.services) {
+    // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
+    router.service(served.service, implementationOf(served, options.pipeline));
+  }
+  return new Map(
+    router.handlers.map((handler) => [handler.requestPath, completeErrors(handler, options.maxMessageBytes)]),
+  );
+}
+
+type Implementation = Partial<ServiceImpl<DescService>>;
+type Response = MessageInitShape<DescMethod["output"]>;
+
+/** Only what has a handler: the library answers the rest with `unimplemented`. */
+function implementationOf({ service, handlers }: ServedService, pipeline: Pipeline): Implementation {
+  const implementation: unknown = Object.fromEntries(
+    service.methods.flatMap((method) => {
+      const handler = handlers[method.localName];
+      return handler === undefined ? [] : [[method.localName, adapt(method, handler as never, pipeline)]];
+    }),
+  );
+  return implementation as Implementation;
+}
+
+function adapt(
+  method: DescMethod,
+  handler: (request: unknown, context: CallContext) => unknown,
+  pipeline: Pipeline,
+): (request: never, context: HandlerContext) => unknown {
+  const streaming = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
+  const begin = (context: HandlerContext): RunningCall =>
+    pipeline({
+      door: "http",
+      method,
+      peer: "http",
+      header: (name) => context.requestHeader.get(name) ?? undefined,
+      signal: () => explained(context.signal),
+    });
+  const received = (request: unknown, running: RunningCall): unknown => {
+    if (!isStream(request)) {
+      running.receive(request as object);
+      return request;
+    }
+    return receiveEach(request, running);
+  };
+  if (!streaming) {
+    return async (request, context) => {
+      const running = begin(context);
+      try {
+        running.admit();
+        const response = await handler(received(request, running), running.context);
+        running.succeed();
+        return response;
+      } catch (error) {
+        throw toConnectError(running.fail(error));
+      }
+    };
+  }
+  return async function* (request, context) {
+    const running = begin(context);
+    try {
+      running.admit();
+      yield* handler(received(request, running), running.context) as AsyncIterable<Response>;
+      running.succeed();
+    } catch (error) {
+      throw toConnectError(running.fail(error));
+    }
+  };
+}
+
+function isStream(request: unknown): request is AsyncIterable<object> {
+  return typeof request === "object" && request !== null && Symbol.asyncIterator in request;
+}
+
+async function* receiveEach(requests: AsyncIterable<object>, running: RunningCall): AsyncIterable<object> {
+  for await (const request of requests) {
+    running.receive(request);
+    yield request;
+  }
+}
+
+/** The library's signal, with a reason of ours: what throws it then answers with the right status. */
+function explained(signal: AbortSignal): AbortSignal {
+  const ours = new AbortController();
+  const abort = (): void => {
+    const late = signal.reason instanceof ConnectError && signal.reason.code === ConnectCode.DeadlineExceeded;
+    ours.abort(
+      late
+        ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
+        : new RecollectError("CALL_CANCELLED", "the call was cancelled"),
+    );
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return ours.signal;
+}
+
+/** Codes of Connect are those of gRPC. */
+function toConnectError(status: Status): ConnectError {
+  return new ConnectError(
+    status.message,
+    Code[status.code] as ConnectCode,
+    undefined,
+    status.details.map(({ desc, value }) => ({ desc, value: value as never })),
+  );
+}

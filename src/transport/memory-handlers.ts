@@ -1,0 +1,256 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  SearchMemoriesResponse_Degradation as Degradation,
+  MemorySchema,
+  MemoryService,
+  SearchMemoriesRequest_Mode as Mode,
+  type Memory as ProtoMemory,
+  type SearchMemoriesRequest,
+  type SearchMemoriesResponse_ResultSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { invalidField, RecollectError } from "../domain/errors.ts";
+import type { MemoryDraft } from "../domain/memory/draft.ts";
+import { namespaceOf } from "../domain/tenancy.ts";
+import { vectorFromBytes } from "../domain/vector.ts";
+import type { CreateOutcome, MemoryStore } from "../ports/memory-store.ts";
+import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
+import { deleteMemory } from "../services/memory/delete-memory.ts";
+import { getMemory, listMemories } from "../services/memory/read-memories.ts";
+import {
+  type FoundMemory,
+  type SearchMemoriesPorts,
+  type SearchMode,
+  type SearchQuery,
+  searchMemories,
+} from "../services/memory/search-memories.ts";
+import { defined } from "./convert/common.ts";
+import { fromMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { required, type ServedService, serve } from "./handler.ts";
+import { invalidRequest, validator } from "./middleware/validation.ts";
+import { statusOf, toRpcStatus } from "./status.ts";
+import { refuseUnserved } from "./unserved.ts";
+
+export type MemoryPorts = Omit<CreateMemoriesPorts, "store"> &
+  Omit<SearchMemoriesPorts, "store"> & { readonly store: MemoryStore };
+
+const DEFAULT_SEARCH_LIMIT = 10;
+
+/** MemoryService: each handler converts, calls one use case, and converts back. */
+export function memoryHandlers(ports: MemoryPorts): ServedService {
+  return serve(MemoryService, {
+    createMemory: async (request, context) => {
+      const [outcome] = await createMemories(
+        ports,
+        {
+          rpc: "CreateMemory",
+          namespace: request.namespace,
+          drafts: [toDraft(required(request.memory), "memory")],
+          pathOf: () => "memory",
+          ...defined({ onDuplicate: toOnDuplicate(request.onDuplicate), requestId: request.requestId }),
+        },
+        context,
+      );
+      if (outcome === undefined) throw new TypeError("no outcome for the memory");
+      if (outcome.kind === "refused") throw outcome.error;
+      return {
+        memory: fromMemory(outcome.memory, namespaceOf(request)),
+        duplicate: outcome.kind === "duplicate",
+      };
+    },
+
+    batchCreateMemories: async (request, context) => {
+      const pathOf = (index: number): string => `memories[${index}]`;
+      const outcomes = await createMemories(
+        ports,
+        {
+          rpc: "BatchCreateMemories",
+          namespace: request.namespace,
+          drafts: withinBatchLimit(request.memories).map((memory, index) =>
+            draftOrError(memory, pathOf(index)),
+          ),
+          pathOf,
+          ...defined({ onDuplicate: toOnDuplicate(request.onDuplicate), requestId: request.requestId }),
+        },
+        context,
+      );
+      return { results: outcomes.map((outcome) => batchResult(outcome, namespaceOf(request))) };
+    },
+
+    getMemory: async (request, context) => {
+      const memory = await getMemory(ports, request, context);
+      return { memory: fromMemory(memory, namespaceOf(request)) };
+    },
+
+    listMemories: async (request, context) => {
+      const { memories, nextPageToken } = await listMemories(
+        ports,
+        {
+          namespace: request.namespace,
+          filter: toFilter(request.filter),
+          pageSize: request.pageSize,
+          pageToken: request.pageToken,
+        },
+        context,
+      );
+      return { memories: memories.map((memory) => fromMemory(memory, namespaceOf(request))), nextPageToken };
+    },
+
+    deleteMemory: async (request, context) => {
+      await deleteMemory(
+        ports,
+        {
+          namespace: request.namespace,
+          id: request.id,
+          etag: request.etag,
+          ...defined({ requestId: request.requestId }),
+        },
+        context,
+      );
+      return {};
+    },
+
+    searchMemories: async (request, context) => {
+      const query = toQuery(request);
+      const filter = toFilter(request.filter);
+      const { found, degraded } = await searchMemories(
+        ports,
+        {
+          namespace: request.namespace,
+          query,
+          filter:
+            request.includeSuperseded && !filter.states.includes("SUPERSEDED")
+              ? { ...filter, states: [...filter.states, "SUPERSEDED"] }
+              : filter,
+          mode: toMode(request.mode, query),
+          limit: request.limit === 0 ? DEFAULT_SEARCH_LIMIT : request.limit,
+          recencyWeight: request.recencyWeight,
+          importanceWeight: request.importanceWeight,
+          ...defined({ minSimilarity: request.minSimilarity }),
+        },
+        context,
+      );
+      return {
+        results: found.map((one) => searchResult(one, namespaceOf(request), request.explain)),
+        degraded: degraded.map((arm) =>
+          arm === "VECTOR" ? Degradation.VECTOR_UNAVAILABLE : Degradation.KEYWORD_UNAVAILABLE,
+        ),
+      };
+    },
+  });
+}
+
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+/** The schema has no rule for the size of all texts together. */
+function withinBatchLimit(memories: readonly ProtoMemory[]): readonly ProtoMemory[] {
+  const bytes = memories.reduce((sum, memory) => sum + Buffer.byteLength(memory.text), 0);
+  if (bytes > MAX_BATCH_BYTES) {
+    throw invalidField(
+      "memories",
+      `texts take ${bytes} bytes; at most ${MAX_BATCH_BYTES} are allowed in a batch`,
+    );
+  }
+  return memories;
+}
+
+/** An item of a batch is checked by itself: its error is its own answer, not that of the call. */
+function draftOrError(memory: ProtoMemory, path: string): MemoryDraft | RecollectError {
+  try {
+    const checked = validator.validate(MemorySchema, memory);
+    if (checked.kind === "invalid") throw invalidRequest(checked.error, path);
+    if (checked.kind === "error") throw checked.error;
+    refuseUnserved(MemorySchema, memory, `${path}.`);
+    return toDraft(memory, path);
+  } catch (error) {
+    if (error instanceof RecollectError) return error;
+    throw error;
+  }
+}
+
+function batchResult(
+  outcome: CreateOutcome,
+  namespace: string,
+): {
+  readonly outcome:
+    | { readonly case: "memory"; readonly value: MessageInitShape<typeof MemorySchema> }
+    | { readonly case: "error"; readonly value: ReturnType<typeof toRpcStatus> };
+  readonly duplicate: boolean;
+} {
+  if (outcome.kind === "refused") {
+    return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
+  }
+  return {
+    outcome: { case: "memory", value: fromMemory(outcome.memory, namespace) },
+    duplicate: outcome.kind === "duplicate",
+  };
+}
+
+function toQuery(request: SearchMemoriesRequest): SearchQuery {
+  const by = required(request.query).by;
+  switch (by.case) {
+    case "text":
+      return { kind: "text", text: by.value };
+    case "memoryId":
+      return { kind: "memory", id: by.value };
+    case "vector":
+      if (by.value.length % 4 !== 0) {
+        throw new RecollectError(
+          "VECTOR_DIMENSION_MISMATCH",
+          `query.vector has ${by.value.length} bytes, which is no whole number of float32`,
+          {
+            metadata: { actual_bytes: String(by.value.length) },
+            violations: [{ field: "query.vector", description: "must be little-endian float32" }],
+          },
+        );
+      }
+      return { kind: "vector", vector: vectorFromBytes(by.value) };
+    case undefined:
+      throw new TypeError("a required oneof is missing behind validation");
+  }
+}
+
+function toMode(mode: Mode, query: SearchQuery): SearchMode {
+  if (query.kind === "vector") {
+    if (mode === Mode.HYBRID || mode === Mode.KEYWORD) {
+      throw invalidField("mode", "a query by vector has no words; use MODE_VECTOR");
+    }
+    return "VECTOR";
+  }
+  switch (mode) {
+    case Mode.UNSPECIFIED:
+    case Mode.HYBRID:
+      return "HYBRID";
+    case Mode.VECTOR:
+      return "VECTOR";
+    case Mode.KEYWORD:
+      return "KEYWORD";
+  }
+}
+
+function searchResult(
+  { memory, ranked, similarity }: FoundMemory,
+  namespace: string,
+  explain: boolean,
+): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
+  return {
+    memory: fromMemory(memory, namespace),
+    score: ranked.score,
+    ...defined({ similarity }),
+    ...(explain
+      ? {
+          explanation: {
+            vectorRank: ranked.vectorRank,
+            vectorScore: ranked.vectorScore,
+            keywordRank: ranked.keywordRank,
+            keywordScore: ranked.keywordScore,
+            bm25: ranked.candidate.bm25 ?? 0,
+            matchedTerms: [...(ranked.candidate.matchedTerms ?? [])],
+            vectorWeight: ranked.vectorWeight,
+            fusedScore: ranked.fusedScore,
+            recencyBoost: ranked.recencyBoost,
+            importanceBoost: ranked.importanceBoost,
+          },
+        }
+      : {}),
+  };
+}

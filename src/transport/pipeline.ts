@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { RecollectError } from "../domain/errors.ts";
+import type { Caller } from "../domain/tenancy.ts";
+import type { CallContext } from "../services/call.ts";
+import { type Status, statusOf } from "./status.ts";
+
+/** What a door knows of a call before anything is decided. */
+export interface IncomingCall {
+  readonly door: "grpc" | "http";
+  readonly method: DescMethod;
+  readonly peer: string;
+  /** The value of a request header; undefined when there is none. */
+  readonly header: (name: string) => string | undefined;
+  /** Aborts on cancellation, deadline and shutdown. Asked for only when somebody needs it. */
+  readonly signal: () => AbortSignal;
+}
+
+/** A call under way, as middleware sees it. */
+export interface Call extends IncomingCall {
+  /** Names the call in the log, and to the caller when something fails inside. */
+  readonly id: string;
+  /** Who calls; set by authentication. */
+  caller: Caller | undefined;
+}
+
+export interface Outcome {
+  /** Undefined: it succeeded. */
+  readonly status: Status | undefined;
+  /** What was thrown. */
+  readonly error: unknown;
+  readonly durationMs: number;
+}
+
+/** One concern around all calls. The list of them, outermost first, is in server.ts. */
+export interface Middleware {
+  readonly name: string;
+  /** Before the request is read; throws to refuse the call. What it returns runs when the call has ended. */
+  readonly begin?: (call: Call) => ((outcome: Outcome) => void) | undefined;
+  /** With each request message; throws to refuse it. */
+  readonly receive?: (call: Call, message: object) => void;
+}
+
+/** One call on its way through the middleware. */
+export interface RunningCall {
+  /** Runs `begin` of all middleware; throws when one of them refuses. */
+  admit(): void;
+  receive(message: object): void;
+  readonly context: CallContext;
+  /** Ends the call well. */
+  succeed(): void;
+  /** Ends the call with what was thrown, and answers what to send. */
+  fail(error: unknown): Status;
+}
+
+export type Pipeline = (incoming: IncomingCall) => RunningCall;
+
+/**
+ * Middleware as hooks around a call instead of functions around functions: unary calls, by far the most, then run
+ * without a chain of async iterators, and streams go through the same hooks.
+ */
+export function createPipeline(middleware: readonly Middleware[]): Pipeline {
+  return (incoming) => {
+    const start = performance.now();
+    const call: Call = { ...incoming, id: randomUUID(), caller: undefined };
+    const endings: ((outcome: Outcome) => void)[] = [];
+    const end = (status: Status | undefined, error: unknown): void => {
+      const outcome = { status, error, durationMs: performance.now() - start };
+      for (const ending of endings.splice(0).reverse()) ending(outcome);
+    };
+    return {
+      admit: () => {
+        for (const { begin } of middleware) {
+          const ending = begin?.(call);
+          if (ending !== undefined) endings.push(ending);
+        }
+      },
+      receive: (message) => {
+        for (const { receive } of middleware) receive?.(call, message);
+      },
+      context: {
+        get caller(): Caller {
+          if (call.caller === undefined) throw new RecollectError("CREDENTIAL_INVALID", "not authenticated");
+          return call.caller;
+        },
+        get signal(): AbortSignal {
+          return call.signal();
+        },
+      },
+      succeed: () => end(undefined, undefined),
+      fail: (error) => {
+        const status = statusOf(error, call.id);
+        end(status, error);
+        return status;
+      },
+    };
+  };
+}

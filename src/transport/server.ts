@@ -1,0 +1,157 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { Logger } from "pino";
+import type { Config, Listen } from "../config/config.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { EmbedderIdentity } from "../ports/embedder.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
+import { createHealth } from "./grpc/health.ts";
+import { createGrpcDoor } from "./grpc/server.ts";
+import { type ServedService, serve } from "./handler.ts";
+import { createConnectHandlers } from "./http/connect.ts";
+import { createHttpDoor, type Readiness } from "./http/door.ts";
+import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
+import { authentication, everyone } from "./middleware/authentication.ts";
+import { telemetry } from "./middleware/telemetry.ts";
+import { validation } from "./middleware/validation.ts";
+import { createPipeline } from "./pipeline.ts";
+
+/** Where the doors listen. */
+export interface Addresses {
+  readonly grpc: Listen;
+  readonly http: Listen;
+}
+
+export interface Server {
+  readonly addresses: Addresses;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly backend: Backend;
+  /** Undefined: vector search is switched off. */
+  readonly embedder: EmbedderIdentity | undefined;
+  readonly memory: MemoryPorts;
+  readonly cache: CachePorts;
+  /** Services of the API without any handler yet. */
+  readonly unserved: readonly DescService[];
+}
+
+/** Opens both doors over the same handlers. Rejects, with neither open, when one cannot be opened. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, log, backend } = options;
+  const services: readonly ServedService[] = [
+    memoryHandlers(options.memory),
+    cacheHandlers(options.cache),
+    ...options.unserved.map((service) => serve(service, {})),
+  ];
+  // Outermost first. What they throw is mapped to a status by the pipeline itself, around all of them.
+  const pipeline = createPipeline([
+    telemetry(log, options.telemetry.instruments),
+    authentication(everyone),
+    validation,
+  ]);
+  const names = services.map(({ service }) => service.typeName);
+  const health = createHealth(names);
+  const grpc = createGrpcDoor({
+    listen: config.grpc,
+    limits: config.limits,
+    services,
+    pipeline,
+    health,
+    onRefused: (method, reason) => {
+      options.telemetry.instruments.callEnded(`/${method.replace(/^\//, "")}`, reason, "grpc", 0);
+      log.info({ method, reason }, "call refused before its handler");
+    },
+  });
+
+  let state: "starting" | "serving" | "stopping" = "starting";
+  const warnings = warningsOf(config);
+  const cut = new AbortController();
+  const http = createHttpDoor({
+    listen: config.http,
+    corsOrigins: config.http.corsOrigins,
+    rpcs: createConnectHandlers({
+      services,
+      pipeline,
+      maxMessageBytes: config.limits.maxMessageBytes,
+      stopping: cut.signal,
+    }),
+    readiness: () => readinessOf(state, backend, warnings),
+    scrape: options.telemetry.scrape,
+    onError: (error) => log.error({ err: error }, "HTTP request failed"),
+  });
+
+  const httpPort = await http.start();
+  let grpcPort: number;
+  try {
+    grpcPort = await grpc.start();
+  } catch (error) {
+    await http.stop(AbortSignal.abort());
+    throw error;
+  }
+  const addresses = {
+    grpc: { host: config.grpc.host, port: grpcPort },
+    http: { host: config.http.host, port: httpPort },
+  };
+  state = "serving";
+  health.set(["", ...names], "SERVING");
+  for (const warning of warnings) log.warn(warning);
+  log.info(
+    {
+      version: options.version,
+      grpc: `${addresses.grpc.host}:${grpcPort}`,
+      http: `${addresses.http.host}:${httpPort}`,
+      backend: backend.name,
+      embedder: options.embedder ?? "none",
+      authentication: config.auth.mode,
+    },
+    "serving",
+  );
+
+  return {
+    addresses,
+    stop: async () => {
+      state = "stopping";
+      health.set(["", ...names], "NOT_SERVING");
+      log.info("stopping: not serving any more, waiting for probes to notice");
+      await new Promise((resolve) => setTimeout(resolve, config.limits.probePeriodMs));
+      const deadline = AbortSignal.timeout(config.limits.drainMs);
+      await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
+      cut.abort();
+      log.info("stopped");
+    },
+  };
+}
+
+async function readinessOf(
+  state: "starting" | "serving" | "stopping",
+  backend: Backend,
+  warnings: readonly string[],
+): Promise<Readiness> {
+  const checks: Record<string, string> = { server: state };
+  try {
+    await backend.check();
+    checks[`backend ${backend.name}`] = "ok";
+  } catch (error) {
+    checks[`backend ${backend.name}`] = error instanceof Error ? error.message : "does not answer";
+    return { ready: false, checks, warnings };
+  }
+  return { ready: state === "serving", checks, warnings };
+}
+
+/** What an operator should know although nothing is wrong; in the log and in /ready. */
+function warningsOf(config: Config): string[] {
+  const warnings: string[] = [];
+  if (config.auth.mode === "none" && config.auth.allowUnauthenticated) {
+    warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
+  }
+  if (config.vectorSearch.enabled && config.embedding.provider === "hashing") {
+    warnings.push("the embedder is `hashing`: it finds the same wording, not the same meaning");
+  }
+  return warnings;
+}

@@ -1,0 +1,166 @@
+import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "#gen/google/rpc/error_details_pb.js";
+import { type Status as RpcStatus, StatusSchema } from "#gen/google/rpc/status_pb.js";
+import type { ErrorReason } from "#gen/recollect/v1/error_reason_pb.js";
+import { type Reason, RecollectError } from "../domain/errors.ts";
+
+/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+export const Code = {
+  OK: 0,
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+export type CodeName = keyof typeof Code;
+
+/** The only place that gives reasons their codes. error_reason.proto says the same to clients. */
+const CODE_OF_REASON = {
+  INTERNAL: "INTERNAL",
+  METHOD_UNKNOWN: "UNIMPLEMENTED",
+  METHOD_NOT_SERVED: "UNIMPLEMENTED",
+  FIELD_NOT_SERVED: "UNIMPLEMENTED",
+  REQUEST_MALFORMED: "INVALID_ARGUMENT",
+  REQUEST_TOO_LARGE: "RESOURCE_EXHAUSTED",
+  REQUEST_INVALID: "INVALID_ARGUMENT",
+  DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+  CALL_CANCELLED: "CANCELLED",
+  SERVER_STOPPING: "UNAVAILABLE",
+  STORE_UNAVAILABLE: "UNAVAILABLE",
+  STORE_FULL: "RESOURCE_EXHAUSTED",
+  STORE_CORRUPT: "DATA_LOSS",
+  MEMORY_NOT_FOUND: "NOT_FOUND",
+  MEMORY_ALREADY_EXISTS: "ALREADY_EXISTS",
+  MEMORY_DUPLICATE: "ALREADY_EXISTS",
+  ETAG_MISMATCH: "ABORTED",
+  PAGE_TOKEN_INVALID: "INVALID_ARGUMENT",
+  VECTOR_DIMENSION_MISMATCH: "INVALID_ARGUMENT",
+  VECTOR_INVALID: "INVALID_ARGUMENT",
+  VECTOR_SEARCH_DISABLED: "FAILED_PRECONDITION",
+  REQUEST_ID_REUSED: "INVALID_ARGUMENT",
+  CACHE_DISABLED: "FAILED_PRECONDITION",
+  DECISION_INVALID: "INVALID_ARGUMENT",
+  CREDENTIAL_INVALID: "UNAUTHENTICATED",
+  ROLE_MISSING: "PERMISSION_DENIED",
+  TOO_MANY_CALLS: "RESOURCE_EXHAUSTED",
+  TOO_MANY_NAMESPACES: "RESOURCE_EXHAUSTED",
+  EMBEDDER_UNAVAILABLE: "UNAVAILABLE",
+} as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
+
+/** The reasons that the proto declares; the table above fails to compile when the two lists differ. */
+type DeclaredReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
+
+const DOMAIN = "recollect";
+
+/** Longer texts would make some clients drop the connection. */
+const MAX_MESSAGE_LENGTH = 1024;
+/** Details travel in a header; more than this is left out. */
+const MAX_DETAIL_BYTES = 4096;
+
+/** One detail, as either door packs it in its own way. */
+export interface StatusDetail<Desc extends DescMessage = DescMessage> {
+  readonly desc: Desc;
+  readonly value: MessageShape<Desc>;
+}
+
+/** How a call failed, ready to be sent. */
+export interface Status {
+  readonly code: CodeName;
+  readonly reason: Reason;
+  readonly message: string;
+  readonly details: readonly StatusDetail[];
+}
+
+/**
+ * What a caller is told of an error. Errors of ours say what they say; anything else is a bug, of which the caller
+ * learns only the id under which the log has it.
+ */
+export function statusOf(error: unknown, callId: string): Status {
+  const known =
+    error instanceof RecollectError
+      ? error
+      : new RecollectError("INTERNAL", "internal error", { metadata: { call_id: callId } });
+  const { reason, detail } = known;
+  return {
+    code: CODE_OF_REASON[reason],
+    reason,
+    message: sendable(known.message),
+    details: fitting([
+      detailOf(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: sendableValues(detail.metadata ?? {}) }),
+      ...(detail.violations === undefined
+        ? []
+        : [
+            detailOf(BadRequestSchema, {
+              fieldViolations: detail.violations.map(({ field, description }) => ({
+                field: sendable(field),
+                description: sendable(description),
+                reason,
+              })),
+            }),
+          ]),
+      ...(detail.retryAfterMs === undefined
+        ? []
+        : [detailOf(RetryInfoSchema, { retryDelay: durationFromMs(detail.retryAfterMs) })]),
+      ...(detail.resource === undefined
+        ? []
+        : [
+            detailOf(ResourceInfoSchema, {
+              resourceType: detail.resource.type,
+              resourceName: sendable(detail.resource.name),
+            }),
+          ]),
+    ]),
+  };
+}
+
+/** The status as the message of the gRPC protocol that carries details. */
+export function toRpcStatus(status: Status): RpcStatus {
+  return create(StatusSchema, {
+    code: Code[status.code],
+    message: status.message,
+    details: status.details.map(({ desc, value }) => anyPack(desc, value)),
+  });
+}
+
+function detailOf<Desc extends DescMessage>(
+  desc: Desc,
+  value: Parameters<typeof create<Desc>>[1],
+): StatusDetail {
+  return { desc, value: create(desc, value) };
+}
+
+/** The first details, ErrorInfo before all, as far as they fit into a header. */
+function fitting(details: readonly StatusDetail[]): StatusDetail[] {
+  let bytes = 0;
+  return details.filter(({ desc, value }) => {
+    const size = toBinary(desc, value).length;
+    if (bytes + size > MAX_DETAIL_BYTES) return false;
+    bytes += size;
+    return true;
+  });
+}
+
+function sendableValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, sendable(value)]));
+}
+
+/** A text that any protocol can carry: bounded, and without lone surrogates, which have no UTF-8. */
+function sendable(text: string): string {
+  return text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
+}
