@@ -1,7 +1,7 @@
 # The one door to this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo generate lint format typecheck test clean
+.PHONY: help setup build run demo generate lint format typecheck test clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -15,11 +15,17 @@ node_modules/.recollect: package.json package-lock.json
 	@scripts/install.sh
 	@touch $@
 
-run: setup ## Start the server (gRPC on 50051, HTTP on 8000)
-	@$(NPX) 'exec node --disable-warning=ExperimentalWarning src/main.ts serve'
+build: dist/main.js ## Compile src/ into dist/
+
+dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src -name '*.ts' -not -name '*.test.ts')
+	@rm -rf dist
+	@$(NPX) 'tsc -p tsconfig.build.json'
+
+run: build ## Start the server (gRPC on 50051, HTTP on 8000)
+	@exec bin/recollect serve
 
 demo: setup ## Remember real documents, ask questions about them, and cache answers
-	@$(NPX) 'node --disable-warning=ExperimentalWarning scripts/demo.ts'
+	@$(NPX) 'node scripts/demo.ts'
 
 generate: setup ## Generate gen/ from proto/
 	@$(NPX) 'buf generate'
@@ -41,4 +47,4 @@ test: setup ## Check types, then run all tests
 	@$(NPX) 'vitest run'
 
 clean: ## Remove what was installed and built, and the development data
-	rm -rf node_modules data coverage
+	rm -rf node_modules dist data coverage

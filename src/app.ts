@@ -1,6 +1,6 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
-import packageJson from "../package.json" with { type: "json" };
+import { VERSION } from "./version.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -81,7 +81,7 @@ async function compose(
   };
   const server = await startServer({
     config,
-    version: packageJson.version,
+    version: VERSION,
     log,
     telemetry,
     backend,

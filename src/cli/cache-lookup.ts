@@ -27,8 +27,8 @@ const STRATEGIES = {
  * decided goes to standard error. Ends with 1 on a miss.
  */
 export async function cacheLookup(words: readonly string[], options: CacheLookupOptions): Promise<ExitCode> {
-  using connection = connect(options.address);
-  const response = await connection.cache.lookupCache({
+  const clients = connect(options.address);
+  const response = await clients.cache.lookupCache({
     namespace: options.namespace,
     prompt: { prompt: { case: "text", value: words.join(" ") } },
     scope: { model: options.model, systemPrompt: options.system ?? "" },

@@ -25,8 +25,8 @@ export async function cacheStore(words: readonly string[], options: CacheStoreOp
   const origin = originOf(options);
   const prompt = promptOf(words, options);
   const response = options.response ?? (await readPipedText("give --response, or pipe the answer in"));
-  using connection = connect(options.address);
-  const stored = await connection.cache.storeCacheEntry({
+  const clients = connect(options.address);
+  const stored = await clients.cache.storeCacheEntry({
     namespace: options.namespace,
     prompt: { prompt: { case: "text", value: prompt } },
     origin,

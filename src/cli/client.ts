@@ -1,40 +1,37 @@
 import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { UsageError } from "./usage-error.ts";
 
-/** A connection to a server with a typed client for each service. Dispose it, or the process lingers. */
-export interface Connection extends Disposable {
+/** A typed client for each service of one server, over one connection. */
+export interface Clients {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
 }
 
 /** Longer than the server's own limit for a slow embedding provider (30 s). */
 const CALL_TIMEOUT_MS = 60_000;
-/** The largest message that the server sends. */
-const READ_MAX_BYTES = 16 * 1024 * 1024;
+/** The largest message that the server sends and reads. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Opens a connection lazily: nothing is sent before the first call.
+ * Makes clients; the connection is opened by the first call. It needs no closing: between calls it does not keep
+ * the process alive. (Closing a connection that has just failed makes connect-node 2.2 leave an error event
+ * without a listener, which ends the process.)
  *
  * @throws UsageError when the address is not `host:port`.
  */
-export function connect(address: string): Connection {
-  const baseUrl = toBaseUrl(address);
-  const sessions = new Http2SessionManager(baseUrl);
+export function connect(address: string): Clients {
   const transport = createGrpcTransport({
-    baseUrl,
-    sessionManager: sessions,
+    baseUrl: toBaseUrl(address),
     defaultTimeoutMs: CALL_TIMEOUT_MS,
-    readMaxBytes: READ_MAX_BYTES,
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    writeMaxBytes: MAX_MESSAGE_BYTES,
   });
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
-    [Symbol.dispose]: () => {
-      sessions.abort();
-    },
   };
 }
 

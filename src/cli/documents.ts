@@ -18,7 +18,7 @@ export interface SplitOptions {
 
 const TARGET_LENGTH = 800;
 const MAX_LENGTH = 4_000;
-/** A passage shorter than this share of the target goes on into the sub-section that follows. */
+/** A passage shorter than this share of the target goes on into the next paragraph and sub-section. */
 const SMALL_SHARE = 1 / 4;
 /** A code block may make a passage this many times the target, to stay with the words that introduce it. */
 const CODE_STRETCH = 2;
@@ -64,7 +64,8 @@ class PassageAssembly {
   add(block: Block): void {
     if (block.kind === "heading") this.#enter(block);
     const whole = block.kind === "code" ? this.#maxLength : this.#targetLength * PARAGRAPH_STRETCH;
-    const room = block.kind === "code" ? this.#targetLength * CODE_STRETCH : this.#targetLength;
+    const stretch = block.kind === "code" ? CODE_STRETCH : this.#isSmall() ? PARAGRAPH_STRETCH : 1;
+    const room = this.#targetLength * stretch;
     const pieces = cut(block.text, Math.min(whole, this.#maxLength), this.#targetLength);
     for (const [at, text] of pieces.entries()) {
       const joined = this.#length + text.length;
@@ -84,8 +85,7 @@ class PassageAssembly {
   }
 
   #enter({ level, title }: { readonly level: number; readonly title: string }): void {
-    const isSmall = this.#length < this.#targetLength * SMALL_SHARE;
-    if (this.#start !== undefined && !(isSmall && level > this.#start.level)) this.#close();
+    if (this.#start !== undefined && !(this.#isSmall() && level > this.#start.level)) this.#close();
     while (this.#level() >= level) this.#path.pop();
     this.#path.push({ level, title });
   }
@@ -99,6 +99,10 @@ class PassageAssembly {
     this.#parts = [];
     this.#length = 0;
     this.#start = undefined;
+  }
+
+  #isSmall(): boolean {
+    return this.#length < this.#targetLength * SMALL_SHARE;
   }
 
   #headings(): string[] {

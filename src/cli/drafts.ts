@@ -4,7 +4,10 @@ import { splitDocument } from "./documents.ts";
 import { nameOf, readLines, readText } from "./input.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** A memory to be stored, or why one could not be made. `origin` says where it comes from, for messages. */
+/**
+ * A memory to be stored, or why one could not be made. `origin` says where it comes from, for messages;
+ * empty when that is plain.
+ */
 export type Draft =
   | { readonly origin: string; readonly memory: Memory }
   | { readonly origin: string; readonly problem: string };
@@ -17,7 +20,7 @@ export type DraftDefaults = Pick<
 
 /** One text as one memory. */
 export function draftOfText(text: string, defaults: DraftDefaults): Draft {
-  return { origin: "text", memory: create(MemorySchema, { text, ...defaults }) };
+  return { origin: "", memory: create(MemorySchema, { text, ...defaults }) };
 }
 
 /**

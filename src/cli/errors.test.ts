@@ -1,8 +1,9 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { ConfigError } from "../config/config-error.ts";
 import { describeError, describeItemError } from "./errors.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -20,6 +21,27 @@ describe("describeError", () => {
     expect(describeError(error, ADDRESS)).toEqual([
       "recollect: no server at localhost:50051; start one with `make run`",
     ]);
+  });
+
+  it("shows each problem of the configuration on a line", () => {
+    expect(describeError(new ConfigError(["A is 1", "B is 2"]), ADDRESS)).toEqual([
+      "recollect: A is 1",
+      "recollect: B is 2",
+    ]);
+  });
+
+  it("does not repeat a violation that is the message", () => {
+    const error = new ConnectError("limit: too high", Code.InvalidArgument);
+    error.details = [
+      {
+        type: BadRequestSchema.typeName,
+        value: toBinary(
+          BadRequestSchema,
+          create(BadRequestSchema, { fieldViolations: [{ field: "limit", description: "too high" }] }),
+        ),
+      },
+    ];
+    expect(describeError(error, ADDRESS)).toEqual(["recollect: limit: too high (INVALID_ARGUMENT)"]);
   });
 
   it("shows a wrong use as it is, and the stack of a bug", () => {
@@ -42,6 +64,9 @@ describe("describeItemError", () => {
         anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: durationFromMs(2_000) })),
       ],
     };
+    expect(describeItemError({ code: 3, message: "memories[7].text: too long", details: [] }, "")).toEqual([
+      "recollect: text: too long (INVALID_ARGUMENT)",
+    ]);
     expect(describeItemError(status, "a.jsonl, line 3")).toEqual([
       "recollect: a.jsonl, line 3: the request is invalid (REQUEST_INVALID)",
       "  memory.text: is empty",

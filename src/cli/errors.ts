@@ -2,6 +2,7 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { ConfigError } from "../config/config-error.ts";
 import { formatDuration } from "./duration.ts";
 import { toLine } from "./excerpt.ts";
 import { UsageError } from "./usage-error.ts";
@@ -21,17 +22,21 @@ interface ItemStatus {
 export function describeError(error: unknown, address: string): string[] {
   if (error instanceof ConnectError) return describeCallError(error, address);
   if (error instanceof UsageError) return [`recollect: ${error.message}`];
+  if (error instanceof ConfigError) return error.problems.map((problem) => `recollect: ${problem}`);
   return [`recollect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
 }
 
-/** The same for one item of a batch; `origin` says which one. */
+/** The same for one item of a batch; `origin` says which one, and is empty when there is only one. */
 export function describeItemError(status: ItemStatus, origin: string): string[] {
   const error = new ConnectError(status.message, status.code);
   error.details = status.details.map(({ typeUrl, value }) => ({
     type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
     value,
   }));
-  return describeStatus(error, `${origin}: `);
+  // The place in the batch means nothing to a reader who never saw the batch.
+  return describeStatus(error, origin === "" ? "" : `${origin}: `).map((line) =>
+    line.replaceAll(/\bmemories\[\d+\]\./g, ""),
+  );
 }
 
 function describeCallError(error: ConnectError, address: string): string[] {
@@ -42,15 +47,23 @@ function describeCallError(error: ConnectError, address: string): string[] {
   if (systemCode === "ENOTFOUND" || systemCode === "EAI_AGAIN") {
     return [`recollect: no server at ${address}; its name cannot be resolved`];
   }
+  if (systemCode === "ERR_HTTP2_ERROR") {
+    return [`recollect: ${address} does not speak gRPC; is it the HTTP port?`];
+  }
   return describeStatus(error, "");
 }
 
 function describeStatus(error: ConnectError, prefix: string): string[] {
   const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
   const retries = error.findDetails(RetryInfoSchema).flatMap(({ retryDelay }) => retryDelay ?? []);
+  const message = toLine(error.rawMessage);
   return [
-    `recollect: ${prefix}${toLine(error.rawMessage)} (${reasonOf(error)})`,
-    ...violations.map(({ field, description }) => `  ${toLine(field)}: ${toLine(description)}`),
+    `recollect: ${prefix}${message} (${reasonOf(error)})`,
+    ...violations
+      .map(({ field, description }) => toLine(`${field}: ${description}`))
+      // Of a single violation the message has said it all.
+      .filter((violation) => violation !== message)
+      .map((violation) => `  ${violation}`),
     ...retries.map((delay) => `  try again in ${formatDuration(durationMs(delay))}`),
   ];
 }

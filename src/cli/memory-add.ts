@@ -13,7 +13,7 @@ import {
   OnDuplicate,
 } from "#gen/recollect/v1/memory_pb.js";
 import { inBatches } from "./batches.ts";
-import { type Connection, connect } from "./client.ts";
+import { type Clients, connect } from "./client.ts";
 import { type Draft, type DraftDefaults, draftOfText, draftsOfFiles, draftsOfJsonLines } from "./drafts.ts";
 import { describeItemError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
@@ -54,9 +54,9 @@ const DETAILS = createRegistry(ErrorInfoSchema, BadRequestSchema, ResourceInfoSc
 export async function memoryAdd(words: readonly string[], options: MemoryAddOptions): Promise<ExitCode> {
   const drafts = await openDrafts(words, options);
   const report = new AddReport(options.json ?? false, words.length > 0);
-  using connection = connect(options.address);
+  const clients = connect(options.address);
   try {
-    for await (const batch of inBatches(drafts, sizeOf)) await store(connection, batch, options, report);
+    for await (const batch of inBatches(drafts, sizeOf)) await store(clients, batch, options, report);
   } catch (error) {
     report.breakOff();
     throw error;
@@ -104,7 +104,7 @@ function sizeOf(draft: Draft): number {
 }
 
 async function store(
-  { memory: client }: Connection,
+  { memory: client }: Clients,
   batch: readonly Draft[],
   options: MemoryAddOptions,
   report: AddReport,
@@ -119,7 +119,7 @@ async function store(
     memories: drafts.map(({ memory }) => memory),
     ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
   });
-  for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "item");
+  for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "");
 }
 
 /** Counts what became of the items, and says it. */

@@ -33,8 +33,8 @@ export async function memorySearch(
   words: readonly string[],
   options: MemorySearchOptions,
 ): Promise<ExitCode> {
-  using connection = connect(options.address);
-  const { results, degraded } = await connection.memory.searchMemories({
+  const clients = connect(options.address);
+  const { results, degraded } = await clients.memory.searchMemories({
     namespace: options.namespace,
     query: { by: { case: "text", value: words.join(" ") } },
     filter: {

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { Command, Option } from "commander";
-import packageJson from "../../package.json" with { type: "json" };
+import { VERSION } from "../version.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
@@ -21,8 +21,8 @@ Exit codes:
  */
 export function createProgram(): Command {
   const program = new Command("recollect")
-    .description(packageJson.description)
-    .version(packageJson.version)
+    .description("Memory and a semantic cache for LLM applications, served over gRPC")
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError("(see --help)")
     .configureHelp({ showGlobalOptions: true })

@@ -9,6 +9,9 @@ export interface RpcInstruments {
 
 export interface Instruments extends RpcInstruments, Meters {}
 
+/** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
+export const RPC_DURATION = "rpc.server.call.duration";
+
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
 /** Seconds; from a cache hit to a slow embedding provider. */
@@ -19,7 +22,7 @@ const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
  * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
  */
 export function createInstruments(meter: Meter = metrics.getMeter("recollect")): Instruments {
-  const calls = meter.createHistogram("rpc.server.call.duration", {
+  const calls = meter.createHistogram(RPC_DURATION, {
     description: "Duration of calls, by method, status code and door.",
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
@@ -28,7 +31,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     description: "Cache lookups, by outcome (exact, semantic, miss) and detail (the reason of a miss).",
     valueType: ValueType.INT,
   });
-  const searches = meter.createHistogram("recollect_vector_search_duration", {
+  const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of the store's part of searches with a vector.",
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },

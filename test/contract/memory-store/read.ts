@@ -1,0 +1,246 @@
+import { describe, expect, it } from "vitest";
+import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
+import type { ListPosition } from "../../../src/ports/memory-store.ts";
+import { memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
+import { reasonOf, vectorOf } from "../store-under-test.ts";
+import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } from "./support.ts";
+
+/** get, list, vectors and delete. */
+export function readCases(subject: MemorySubject): void {
+  describe("get", () => {
+    it("answers in the order of the ids, undefined where there is none, twice what is asked twice", async () => {
+      const [a, b] = [memory({ id: "a" }), memory({ id: "b" })];
+      await write(subject, newMemory(a), newMemory(b));
+      const found = await subject.store.get(subject.scope, ["b", "none", "a", "b"], NOW);
+      expect(found).toEqual([b, undefined, a, b]);
+      expect(await subject.store.get(subject.scope, [], NOW)).toEqual([]);
+    });
+
+    it("finds memories in any state", async () => {
+      const memories = ANY_STATE.states.map((state) => memory({ id: state, state }));
+      await write(subject, ...memories.map((one) => newMemory(one)));
+      expect(await subject.store.get(subject.scope, idsOf(memories), NOW)).toEqual(memories);
+    });
+  });
+
+  describe("an unknown namespace", () => {
+    it("is empty in every read", async () => {
+      const { store, scope } = subject;
+      expect(await store.get(scope, ["a", "b"], NOW)).toEqual([undefined, undefined]);
+      expect(await store.list(scope, { filter: ANY_STATE, limit: ALL, now: NOW })).toEqual([]);
+      expect(await store.vectors(scope, ["a", "b"])).toEqual([undefined, undefined]);
+      const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
+      expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+      expect(found.corpus.meanLength).toBe(0);
+      expect(found.corpus.documentFrequencies.get("fact") ?? 0).toBe(0);
+    });
+
+    it("has nothing to delete", async () => {
+      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
+    });
+  });
+
+  describe("list", () => {
+    it("is ordered by time and, where that is equal, by id, newest first", async () => {
+      const times: readonly (readonly [string, number])[] = [
+        ["b", 2],
+        ["z", 1],
+        ["a", 2],
+        ["B", 2],
+        ["c", 3],
+        ["10", 2],
+        ["9", 2],
+      ];
+      await write(subject, ...times.map(([id, time]) => newMemory({ id, createTime: NOW + time })));
+      expect(await walk(subject, ALL)).toEqual(["c", "b", "a", "B", "9", "10", "z"]);
+    });
+
+    it.each([1, 2, 3, 7, 30, 31])("gives each memory once in pages of %d", async (limit) => {
+      const random = seededRandom(11);
+      await write(
+        subject,
+        ...Array.from({ length: 30 }, (_, index) =>
+          newMemory({ id: `m${index}`, createTime: NOW + Math.floor(random() * 8) }),
+        ),
+      );
+      const whole = await subject.store.list(subject.scope, { filter: ANY_STATE, limit: ALL, now: NOW });
+      expect(whole).toHaveLength(30);
+      expect(await walk(subject, limit)).toEqual(idsOf(whole));
+    });
+
+    it("pages through what passes the filter alone", async () => {
+      await write(
+        subject,
+        ...Array.from({ length: 20 }, (_, index) =>
+          newMemory({ id: `m${String(index).padStart(2, "0")}`, pinned: index % 3 === 0 }),
+        ),
+      );
+      const pinned = await walk(subject, 2, { filter: { ...ACTIVE_ONLY, pinned: true } });
+      expect(pinned).toEqual(["m18", "m15", "m12", "m09", "m06", "m03", "m00"]);
+    });
+
+    it("neither repeats nor hides an older memory when newer ones come between pages", async () => {
+      const old = ["e", "d", "c", "b", "a"];
+      await write(subject, ...old.map((id) => newMemory({ id })));
+      const seen = await walk(subject, 2, {
+        between: (page) => write(subject, newMemory({ id: `new${page}`, createTime: NOW + 1 + page })),
+      });
+      expect(seen).toEqual(old);
+      expect(await storedIds(subject)).toHaveLength(8);
+    });
+
+    it("takes those in that come behind the page, at the same time as its last one too", async () => {
+      await write(subject, ...["e", "d", "c"].map((id) => newMemory({ id })));
+      const first = await subject.store.list(subject.scope, { filter: ANY_STATE, limit: 2, now: NOW });
+      expect(idsOf(first)).toEqual(["e", "d"]);
+      await write(
+        subject,
+        newMemory({ id: "f" }),
+        newMemory({ id: "dd" }),
+        newMemory({ id: "ca" }),
+        newMemory({ id: "z", createTime: NOW - 1 }),
+      );
+      const rest = await subject.store.list(subject.scope, {
+        filter: ANY_STATE,
+        after: { createTime: NOW, id: "d" },
+        limit: ALL,
+        now: NOW,
+      });
+      expect(idsOf(rest)).toEqual(["ca", "c", "z"]);
+    });
+
+    it("goes on behind a memory that is gone", async () => {
+      await write(subject, ...["e", "d", "c", "b", "a"].map((id) => newMemory({ id })));
+      const seen = await walk(subject, 2, {
+        between: async (page) => {
+          if (page === 0) await subject.store.delete(subject.scope, "d", { now: NOW });
+          if (page === 1) await subject.store.delete(subject.scope, "e", { now: NOW });
+        },
+      });
+      expect(seen).toEqual(["e", "d", "c", "b", "a"]);
+    });
+
+    it("is empty behind the last one", async () => {
+      await write(subject, newMemory({ id: "a" }));
+      const after = { createTime: NOW, id: "a" };
+      expect(
+        await subject.store.list(subject.scope, { filter: ANY_STATE, after, limit: ALL, now: NOW }),
+      ).toEqual([]);
+    });
+  });
+
+  describe("vectors", () => {
+    it("are given back by id, undefined where there is no memory or no vector", async () => {
+      const [a, b] = [vectorOf(1), vectorOf(2)];
+      await write(
+        subject,
+        newMemory({ id: "a" }, { vector: a }),
+        newMemory({ id: "b" }, { vector: b }),
+        newMemory({ id: "c" }),
+      );
+      expect(await subject.store.vectors(subject.scope, ["b", "c", "none", "a", "b"])).toEqual([
+        b,
+        undefined,
+        undefined,
+        a,
+        b,
+      ]);
+    });
+
+    it("are those of memories in any state", async () => {
+      const vector = vectorOf(3);
+      await write(subject, newMemory({ state: "ARCHIVED" }, { vector }));
+      expect(await subject.store.vectors(subject.scope, ["m1"])).toEqual([vector]);
+    });
+
+    it("of a refused or duplicate memory are not kept", async () => {
+      const vector = vectorOf(3);
+      await write(subject, newMemory({ id: "a", text: "the same" }, { vector }));
+      await write(
+        subject,
+        newMemory({ id: "a", text: "another" }, { vector: vectorOf(4) }),
+        newMemory({ id: "b", text: "the same" }, { vector: vectorOf(5) }),
+      );
+      expect(await subject.store.vectors(subject.scope, ["a", "b"])).toEqual([vector, undefined]);
+    });
+  });
+
+  describe("delete", () => {
+    it("takes one memory and leaves the others", async () => {
+      await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id }, { vector: vectorOf(1) })));
+      await subject.store.delete(subject.scope, "b", { now: NOW });
+      expect(await storedIds(subject)).toEqual(["a", "c"]);
+      expect(await subject.store.get(subject.scope, ["b"], NOW)).toEqual([undefined]);
+      expect(await subject.store.vectors(subject.scope, ["b"])).toEqual([undefined]);
+    });
+
+    it.each(ANY_STATE.states)("takes a memory that is %s", async (state) => {
+      await write(subject, newMemory({ state }));
+      await subject.store.delete(subject.scope, "m1", { now: NOW });
+      expect(await storedIds(subject)).toEqual([]);
+    });
+
+    it("rejects with MEMORY_NOT_FOUND what is not there, and what is there no more", async () => {
+      await write(subject, newMemory({ id: "a" }));
+      expect(await reasonOf(subject.store.delete(subject.scope, "b", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
+      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBeUndefined();
+      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
+    });
+
+    it("rejects with MEMORY_NOT_FOUND whatever the etag, when there is no memory", async () => {
+      const deletion = subject.store.delete(subject.scope, "a", { etag: "any", now: NOW });
+      expect(await reasonOf(deletion)).toBe("MEMORY_NOT_FOUND");
+    });
+
+    it("takes the memory when the etag is its own", async () => {
+      const one = memory();
+      await write(subject, newMemory(one));
+      await subject.store.delete(subject.scope, "m1", { etag: one.etag, now: NOW });
+      expect(await storedIds(subject)).toEqual([]);
+    });
+
+    it.each(["another", ""])("leaves the memory with ETAG_MISMATCH when the etag is '%s'", async (etag) => {
+      await write(subject, newMemory({}, { vector: vectorOf(1) }));
+      expect(await reasonOf(subject.store.delete(subject.scope, "m1", { etag, now: NOW }))).toBe("ETAG_MISMATCH");
+      expect(await storedIds(subject)).toEqual(["m1"]);
+      const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
+      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], ["m1"]]);
+    });
+
+    it("is carried out once when many ask for it at the same time", async () => {
+      await write(subject, newMemory());
+      const reasons = await Promise.all(
+        Array.from({ length: 10 }, () => reasonOf(subject.store.delete(subject.scope, "m1", { now: NOW }))),
+      );
+      expect(reasons.filter((reason) => reason === undefined)).toHaveLength(1);
+      expect(reasons.filter((reason) => reason === "MEMORY_NOT_FOUND")).toHaveLength(9);
+    });
+  });
+}
+
+/** The ids of a list, page by page to the end; `between` runs after each page that is not the last. */
+async function walk(
+  subject: MemorySubject,
+  limit: number,
+  options: {
+    readonly filter?: MemoryFilter;
+    readonly between?: (page: number) => Promise<unknown>;
+  } = {},
+): Promise<string[]> {
+  const seen: string[] = [];
+  let after: ListPosition | undefined;
+  for (let page = 0; ; page += 1) {
+    const found = await subject.store.list(subject.scope, {
+      filter: options.filter ?? ANY_STATE,
+      ...(after === undefined ? {} : { after }),
+      limit,
+      now: NOW,
+    });
+    expect(found.length).toBeLessThanOrEqual(limit);
+    seen.push(...idsOf(found));
+    const last = found.at(-1);
+    if (last === undefined) return seen;
+    after = { createTime: last.createTime, id: last.id };
+    await options.between?.(page);
+  }
+}

@@ -1,0 +1,66 @@
+import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
+import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { Scope } from "../../../src/domain/tenancy.ts";
+import type {
+  CandidateQuery,
+  Candidates,
+  CreateOutcome,
+  MemoryStore,
+  NewMemory,
+  RefusedMemory,
+} from "../../../src/ports/memory-store.ts";
+import { NOW } from "../../support/builders.ts";
+import type { Subject } from "../store-under-test.ts";
+
+/** What the cases of this folder work on. */
+export type MemorySubject = Subject<MemoryStore>;
+
+/** Passes every memory that has not expired. */
+export const ANY_STATE: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"] };
+
+/** More than any test stores. */
+export const ALL = 1000;
+
+/** Writes items at NOW into the scope of the test. */
+export function write(
+  subject: MemorySubject,
+  ...items: readonly (NewMemory | RefusedMemory)[]
+): Promise<CreateOutcome[]> {
+  return subject.store.create(subject.scope, items, { now: NOW });
+}
+
+/** Everything that a scope holds at `now`, newest first. */
+export function listAll(store: MemoryStore, scope: Scope, now = NOW): Promise<Memory[]> {
+  return store.list(scope, { filter: ANY_STATE, limit: ALL, now });
+}
+
+/** The ids of everything that the scope of the test holds at `now`, sorted. */
+export async function storedIds(subject: MemorySubject, now = NOW): Promise<string[]> {
+  return idsOf(await listAll(subject.store, subject.scope, now)).sort();
+}
+
+/** Searches the scope of the test for whatever is asked, in any state and without end. */
+export function search(
+  subject: MemorySubject,
+  query: Partial<CandidateQuery>,
+  now = NOW,
+): Promise<Candidates> {
+  return subject.store.search(subject.scope, { filter: ANY_STATE, limit: ALL, ...query }, now);
+}
+
+export function idsOf(found: readonly { readonly id: string }[]): string[] {
+  return found.map(({ id }) => id);
+}
+
+/** An outcome in one line: `created m1`, `duplicate m1`, `refused MEMORY_DUPLICATE`. */
+export function told(outcome: CreateOutcome): string {
+  return outcome.kind === "refused"
+    ? `refused ${outcome.error.reason}`
+    : `${outcome.kind} ${outcome.memory.id}`;
+}
+
+/** The memory of an outcome; throws for a refused one. */
+export function memoryOf(outcome: CreateOutcome | undefined): Memory {
+  if (outcome === undefined || outcome.kind === "refused") throw new Error("no memory in this outcome");
+  return outcome.memory;
+}

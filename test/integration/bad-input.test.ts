@@ -1,0 +1,241 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import {
+  CreateMemoryRequestSchema,
+  MemoryService,
+  SearchMemoriesRequestSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import { refusalOf } from "../support/errors.ts";
+import { RawGrpc } from "../support/raw-grpc.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+const CREATE = "/recollect.v1.MemoryService/CreateMemory";
+const SEARCH = "/recollect.v1.MemoryService/SearchMemories";
+
+const SERVED: Readonly<Record<string, readonly string[]>> = {
+  "recollect.v1.MemoryService": [
+    "CreateMemory",
+    "BatchCreateMemories",
+    "GetMemory",
+    "ListMemories",
+    "DeleteMemory",
+    "SearchMemories",
+  ],
+  "recollect.v1.CacheService": ["LookupCache", "StoreCacheEntry"],
+};
+
+describe("bad input", () => {
+  let app: TestApp;
+  let raw: RawGrpc;
+  beforeAll(async () => {
+    app = await startApp();
+    raw = new RawGrpc(app.grpcAddress);
+  });
+  afterAll(async () => {
+    raw[Symbol.dispose]();
+    await app[Symbol.asyncDispose]();
+  });
+  // Whatever was sent: nothing is half written, and the server goes on.
+  afterEach(async () => {
+    expect((await app.memory.listMemories({})).memories).toEqual([]);
+  });
+
+  /** A protobuf field of wire type 2: tag, length, bytes. */
+  function field(number: number, bytes: Uint8Array): Buffer {
+    return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  }
+
+  it.each([
+    ["bytes that are no protobuf", Buffer.from([0xff, 0xff, 0xff])],
+    ["a truncated message", Buffer.from([0x12, 0x7f, 0x01])],
+    ["a field of the wrong wire type", Buffer.from([0x08, 0x01])],
+    ["a string that is not UTF-8", field(2, field(3, Buffer.from([0xc3, 0x28])))],
+    ["a lone surrogate in WTF-8", field(2, field(3, Buffer.from([0xed, 0xa0, 0x80])))],
+  ])("refuses %s", async (_, bytes) => {
+    expect(await raw.unary(CREATE, bytes)).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      reason: "REQUEST_MALFORMED",
+      metadata: { method: CREATE },
+    });
+  });
+
+  it("refuses a message over the limit and says the limit", async () => {
+    const text = "x".repeat(17 * 1024 * 1024);
+    const bytes = toBinary(
+      CreateMemoryRequestSchema,
+      create(CreateMemoryRequestSchema, { memory: { text } }),
+    );
+    expect(await raw.unary(CREATE, bytes)).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      reason: "REQUEST_TOO_LARGE",
+      metadata: { max_bytes: "16777216" },
+    });
+  });
+
+  it("knows a method that there is not from one that is not served yet", async () => {
+    expect(await raw.unary("/recollect.v1.MemoryService/Nonsense", Buffer.alloc(0))).toMatchObject({
+      code: status.UNIMPLEMENTED,
+      reason: "METHOD_UNKNOWN",
+      metadata: { method: "/recollect.v1.MemoryService/Nonsense" },
+    });
+    expect(await raw.unary("/no.Such/Service", Buffer.alloc(0))).toMatchObject({ reason: "METHOD_UNKNOWN" });
+  });
+
+  it("answers UNIMPLEMENTED from every RPC that has no handler, and from no other", async () => {
+    for (const service of [MemoryService, CacheService, CompactionService, OperationsService]) {
+      for (const method of service.methods) {
+        const path = `/${service.typeName}/${method.name}`;
+        const { code, reason } = await raw.unary(path, Buffer.alloc(0));
+        const served = SERVED[service.typeName]?.includes(method.name) ?? false;
+        if (served) expect([path, code]).not.toEqual([path, status.UNIMPLEMENTED]);
+        else expect([path, code, reason]).toEqual([path, status.UNIMPLEMENTED, "METHOD_NOT_SERVED"]);
+      }
+    }
+  });
+
+  it.each([
+    ["an empty text", { memory: { text: "" } }, "memory.text"],
+    ["a text over 64 KiB", { memory: { text: "é".repeat(32 * 1024 + 1) } }, "memory.text"],
+    ["no memory", {}, "memory"],
+    ["a bad id", { memory: { text: "x", id: "-no" } }, "memory.id"],
+    ["a bad namespace", { namespace: "No", memory: { text: "x" } }, "namespace"],
+    ["too many tags", { memory: { text: "x", tags: Array.from({ length: 33 }, String) } }, "memory.tags"],
+    ["an empty tag", { memory: { text: "x", tags: [""] } }, "memory.tags[0]"],
+    ["the same tag twice", { memory: { text: "x", tags: ["a", "a"] } }, "memory.tags"],
+    ["an importance above 1", { memory: { text: "x", importance: 1.5 } }, "memory.importance"],
+    [
+      "an importance that is no number",
+      { memory: { text: "x", importance: Number.NaN } },
+      "memory.importance",
+    ],
+    ["an unknown kind", { memory: { text: "x", kind: 99 } }, "memory.kind"],
+    ["a time to live of nothing", ttl(0n), "memory.ttl"],
+    ["a time of expiry in the past", expires(1n), "memory.expire_time"],
+    [
+      "a time beyond the year 9999",
+      { memory: { text: "x", eventTime: { seconds: 1n << 60n } } },
+      "memory.event_time",
+    ],
+    ["validity that ends before it begins", validity(), "memory.valid_until"],
+    ["too many metadata keys", metadata(65), "memory.metadata"],
+    [
+      "metadata over 16 KiB",
+      { memory: { text: "x", metadata: { key: "x".repeat(16 * 1024) } } },
+      "memory.metadata",
+    ],
+    ["metadata nested too deep", { memory: { text: "x", metadata: nested(17) } }, "memory.metadata"],
+    ["an empty request_id", { memory: { text: "x" }, requestId: "" }, "request_id"],
+  ])("refuses %s and names the field", async (_, request, path) => {
+    const refusal = await refusalOf(app.memory.createMemory(request as object));
+    expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID" });
+    expect(refusal.fields).toContain(path);
+  });
+
+  it.each([
+    ["no query", {}, "REQUEST_INVALID", "query"],
+    ["an empty query", { query: { by: { case: "text", value: "" } } }, "REQUEST_INVALID", "query.text"],
+    ["a limit over 100", { ...query(), limit: 101 }, "REQUEST_INVALID", "limit"],
+    ["a negative limit", { ...query(), limit: -1 }, "REQUEST_INVALID", "limit"],
+    ["a similarity over 1", { ...query(), minSimilarity: 1.1 }, "REQUEST_INVALID", "min_similarity"],
+    [
+      "a filter by a list",
+      { ...query(), filter: { metadata: { a: [1] } } },
+      "REQUEST_INVALID",
+      "filter.metadata.a",
+    ],
+    ["a reversed span", { ...query(), filter: reversed() }, "REQUEST_INVALID", "filter.create_time"],
+    ["words by vector", { ...vector(384), mode: 3 }, "REQUEST_INVALID", "mode"],
+    ["a vector of the wrong length", vector(10), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
+    ["a vector of zeros", vector(384), "VECTOR_INVALID", "query.vector"],
+    ["a vector of odd bytes", bytes(7), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
+    ["a field that is not served", { ...query(), asOf: { seconds: 1n } }, "FIELD_NOT_SERVED", "as_of"],
+  ])("refuses a search with %s", async (_, request, reason, path) => {
+    const refusal = await refusalOf(app.memory.searchMemories(request as object));
+    expect(refusal).toMatchObject({ reason });
+    expect(refusal.fields).toContain(path);
+  });
+
+  it.each([
+    ["no model", { scope: {} }, "scope.model"],
+    ["a chat that ends with the assistant", { prompt: chat("assistant") }, "prompt.chat"],
+    ["shared and principal", { scope: { model: "m", shared: true, principal: "p" } }, "scope"],
+    ["a threshold over 1", { options: { threshold: 2 } }, "options.threshold"],
+  ])("refuses a lookup with %s", async (_, change, path) => {
+    const request = { prompt: { prompt: { case: "text", value: "q" } }, scope: { model: "m" }, ...change };
+    const refusal = await refusalOf(app.cache.lookupCache(request as object));
+    expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID" });
+    expect(refusal.fields).toContain(path);
+  });
+
+  it("refuses an answer over 1 MiB and a life over a day", async () => {
+    const request = {
+      prompt: { prompt: { case: "text" as const, value: "q" } },
+      origin: { case: "scope" as const, value: { model: "m" } },
+    };
+    const large = await refusalOf(
+      app.cache.storeCacheEntry({ ...request, response: "x".repeat(1024 * 1024 + 1) }),
+    );
+    expect(large.fields).toEqual(["response"]);
+    const long = await refusalOf(
+      app.cache.storeCacheEntry({ ...request, response: "x", ttl: { seconds: 86_401n } }),
+    );
+    expect(long.fields).toEqual(["ttl"]);
+  });
+
+  it("keeps a deadline, and takes one beyond what a timer can hold for none", async () => {
+    const search = toBinary(
+      SearchMemoriesRequestSchema,
+      create(SearchMemoriesRequestSchema, { query: { by: { case: "text", value: "x" } } }),
+    );
+    const far = new Date(Date.now() + 60 * 24 * 3600 * 1000);
+    expect(await raw.unary(SEARCH, search, { deadline: far })).toMatchObject({ code: status.OK });
+    const month = new Date(Date.now() + 30 * 24 * 3600 * 1000);
+    expect(await raw.unary(SEARCH, search, { deadline: month })).toMatchObject({ code: status.OK });
+  });
+});
+
+function query(): object {
+  return { query: { by: { case: "text", value: "x" } } };
+}
+
+function bytes(length: number): object {
+  return { query: { by: { case: "vector", value: new Uint8Array(length) } } };
+}
+
+function vector(dimension: number): object {
+  return bytes(4 * dimension);
+}
+
+function ttl(seconds: bigint): object {
+  return { memory: { text: "x", expiration: { case: "ttl", value: { seconds } } } };
+}
+
+function expires(seconds: bigint): object {
+  return { memory: { text: "x", expiration: { case: "expireTime", value: { seconds } } } };
+}
+
+function validity(): object {
+  return { memory: { text: "x", validFrom: { seconds: 2n }, validUntil: { seconds: 1n } } };
+}
+
+function reversed(): object {
+  return { createTime: { start: { seconds: 2n }, end: { seconds: 1n } } };
+}
+
+function metadata(keys: number): object {
+  return {
+    memory: { text: "x", metadata: Object.fromEntries(Array.from({ length: keys }, (_, key) => [key, 1])) },
+  };
+}
+
+function nested(depth: number): object {
+  return depth === 1 ? { leaf: 1 } : { deeper: nested(depth - 1) };
+}
+
+function chat(lastRole: string): object {
+  return { prompt: { case: "chat", value: { messages: [{ role: lastRole, content: "x" }] } } };
+}

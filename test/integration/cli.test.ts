@@ -1,0 +1,214 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type App, createApp } from "../../src/app.ts";
+import { loadConfig } from "../../src/config/load.ts";
+
+const PROGRAM = join(import.meta.dirname, "..", "..", "src", "main.ts");
+/** Processes start slowly on a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let folder: string;
+let app: App;
+let address: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "recollect-cli-"));
+  const env = { DATA_DIR: join(folder, "data"), GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "error" };
+  app = createApp(loadConfig({ env: { ...env, RECOLLECT_CONFIG: join(folder, "none.yaml") } }));
+  await app.start();
+  address = `${app.addresses.grpc.host}:${app.addresses.grpc.port}`;
+}, TIMEOUT_MS);
+
+afterAll(async () => {
+  await app.stop();
+  await rm(folder, { recursive: true });
+}, TIMEOUT_MS);
+
+/** Runs the command as a user does, in a process of its own, against the app. */
+async function recollect(args: readonly string[], input = ""): Promise<Ended> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: address },
+  });
+  child.stdin.end(input);
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve, reject) => child.once("close", resolve).once("error", reject)),
+  ]);
+  return { code, stdout, stderr };
+}
+
+const parseLines = (stdout: string): unknown[] =>
+  stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+
+describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
+  it("stores a text, prints its id, and finds it", async () => {
+    const scope = ["--namespace", "cli-text"];
+    const added = await recollect([...scope, "memory", "add", "Ana", "is allergic to nuts", "--user", "ana"]);
+    expect(added).toEqual({ code: 0, stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/), stderr: "" });
+    const found = await recollect([
+      ...scope,
+      "--json",
+      "memory",
+      "search",
+      "who is allergic",
+      "--user",
+      "ana",
+    ]);
+    expect(parseLines(found.stdout)).toEqual([
+      expect.objectContaining({
+        memory: expect.objectContaining({
+          id: added.stdout.trim(),
+          text: "Ana is allergic to nuts",
+          userId: "ana",
+        }),
+      }),
+    ]);
+    const others = await recollect([...scope, "memory", "search", "who is allergic", "--user", "bob"]);
+    expect(others).toEqual({ code: 0, stdout: "", stderr: "nothing found\n" });
+  });
+
+  it("returns the memory that is there instead of storing a text twice, or refuses when asked to", async () => {
+    const add = ["--namespace", "cli-twice", "memory", "add", "-"];
+    const first = await recollect(add, "the same text\n");
+    const second = await recollect(add, "the same text");
+    expect(second).toEqual({ ...first, stderr: "already there: nothing was stored\n" });
+    const refused = await recollect([...add, "--on-duplicate", "refuse"], "the same text\n");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("(MEMORY_DUPLICATE)");
+  });
+
+  it("cuts documents into passages that say where they stand", async () => {
+    await writeFile(
+      join(folder, "guide.md"),
+      "# Guide\n\nHow to grow roses.\n\n# Pests\n\nAphids eat roses.\n",
+    );
+    const scope = ["--namespace", "cli-file"];
+    const added = await recollect([...scope, "memory", "add", "--file", "guide.md", "--tag", "garden"]);
+    expect(added).toEqual({ code: 0, stdout: "2 stored, 0 already there, 0 failed\n", stderr: "" });
+    const found = await recollect([
+      ...scope,
+      "memory",
+      "search",
+      "aphids",
+      "--tag",
+      "garden",
+      "--limit",
+      "1",
+    ]);
+    expect(found.stdout).toMatch(
+      /^ 1\. {2}score 1\.000 .* guide\.md # Pests\n {4}# Pests Aphids eat roses\.\n/,
+    );
+  });
+
+  it("stores the good lines of a JSONL file, names the bad ones, and ends with 1", async () => {
+    const lines = [
+      '{"text": "one", "userId": "u"}',
+      '{"text": ""}',
+      "nonsense",
+      '{"text": "two", "user_id": "u", "kind": "KIND_EPISODIC"}',
+    ];
+    const scope = ["--namespace", "cli-jsonl"];
+    const added = await recollect([...scope, "memory", "add", "--jsonl", "-"], lines.join("\n"));
+    expect(added.code).toBe(1);
+    expect(added.stdout).toBe("2 stored, 0 already there, 2 failed\n");
+    expect(added.stderr).toMatch(/standard input, line 3: not JSON/);
+    expect(added.stderr).toMatch(/standard input, line 2: .*\(REQUEST_INVALID\)/);
+    const found = await recollect([...scope, "--json", "memory", "search", "two", "--kind", "episodic"]);
+    expect(parseLines(found.stdout)).toHaveLength(1);
+  });
+
+  it("sends more than one batch", async () => {
+    const lines = Array.from({ length: 250 }, (_, index) =>
+      JSON.stringify({ text: `memory number ${index}` }),
+    );
+    const added = await recollect(
+      ["--namespace", "cli-many", "memory", "add", "--jsonl", "-"],
+      lines.join("\n"),
+    );
+    expect(added).toEqual({ code: 0, stdout: "250 stored, 0 already there, 0 failed\n", stderr: "" });
+  });
+});
+
+describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
+  it("misses with 1, stores under the decision, and hits with 0 and the answer alone on standard output", async () => {
+    const scope = ["--namespace", "cli-cache"];
+    const question = "What is the capital of France?";
+    const lookup = [...scope, "cache", "lookup", "--model", "m"];
+    const missed = await recollect([...lookup, question, "--json"]);
+    expect(missed.code).toBe(1);
+    const [{ decisionId }] = parseLines(missed.stdout) as [{ decisionId: string }];
+    const stored = await recollect(
+      [...scope, "cache", "store", "--decision", decisionId, question],
+      "Paris\n",
+    );
+    expect(stored).toEqual({ code: 0, stdout: expect.stringMatching(/^[0-9a-f]{64}\n$/), stderr: "" });
+    const exact = await recollect([...lookup, question]);
+    expect(exact).toEqual({ code: 0, stdout: "Paris\n", stderr: expect.stringMatching(/^hit: EXACT/) });
+    const reworded = await recollect([...lookup, "What's the capital of France, please?"]);
+    expect(reworded).toEqual({ code: 0, stdout: "Paris\n", stderr: expect.stringMatching(/^hit: SEMANTIC/) });
+    const foreign = await recollect([...lookup, "--system", "Be brief.", question]);
+    expect(foreign).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^miss: NOT_FOUND/) });
+  });
+});
+
+describe("recollect", { timeout: TIMEOUT_MS }, () => {
+  it("says the reason of a refusal and ends with 2", async () => {
+    expect(await recollect(["memory", "search", "x", "--limit", "1000"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^recollect: limit: .* \(REQUEST_INVALID\)\n$/),
+    });
+  });
+
+  it("says what is wrong when the server speaks another protocol", async () => {
+    const { host, port } = app.addresses.http;
+    const ended = await recollect(["memory", "search", "x", "--address", `${host}:${port}`]);
+    expect(ended).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `recollect: ${host}:${port} does not speak gRPC; is it the HTTP port?\n`,
+    });
+  });
+
+  it("says how to start a server when there is none", async () => {
+    expect(await recollect(["memory", "search", "x", "--address", "localhost:1"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: "recollect: no server at localhost:1; start one with `make run`\n",
+    });
+  });
+
+  it.each([
+    [["memory", "add"], "give one of: text, - for standard input, --file, --jsonl"],
+    [["memory", "add", "--file", "missing.md"], "missing.md: there is no such file"],
+    [["memory", "add", "x", "--ttl", "5"], "such as 90s, 12h or 7d"],
+    [["cache", "lookup", "x"], "required option '--model <name>' not specified"],
+    [["frobnicate"], "unknown command 'frobnicate'"],
+    [["memory", "search", "x", "--address", "here"], "the address must be host:port"],
+  ])("ends with 2 when it is used wrongly: %j", async (args, message) => {
+    const ended = await recollect(args);
+    expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
+    expect(ended.stderr).toMatch(/^recollect: /);
+  });
+
+  it("explains itself", async () => {
+    const helped = await recollect(["memory", "add", "--help"]);
+    expect(helped).toEqual({ code: 0, stdout: expect.stringContaining("Exit codes:"), stderr: "" });
+  });
+});

@@ -1,0 +1,60 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import * as grpc from "@grpc/grpc-js";
+import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+
+/** How a call with hand-made bytes ended. */
+export interface RawOutcome {
+  readonly code: number;
+  readonly reason: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly fields: readonly string[];
+  readonly reply: Buffer | undefined;
+}
+
+/** A gRPC client that sends bytes as they are, for requests that no generated client would make. */
+export class RawGrpc implements Disposable {
+  readonly #client: grpc.Client;
+
+  constructor(address: string) {
+    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+    });
+  }
+
+  unary(path: string, bytes: Uint8Array, options: grpc.CallOptions = {}): Promise<RawOutcome> {
+    const same = (buffer: Buffer): Buffer => buffer;
+    return new Promise((resolve) => {
+      this.#client.makeUnaryRequest(
+        path,
+        same,
+        same,
+        Buffer.from(bytes),
+        new grpc.Metadata(),
+        options,
+        (error, reply) => {
+          resolve({ ...detailsOf(error), reply });
+        },
+      );
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+function detailsOf(error: grpc.ServiceError | null): Omit<RawOutcome, "reply"> {
+  const [bytes] = error?.metadata.get("grpc-status-details-bin") ?? [];
+  const details = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
+  const info = details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((one) => one !== undefined);
+  const bad = details.map((detail) => anyUnpack(detail, BadRequestSchema)).find((one) => one !== undefined);
+  return {
+    code: error?.code ?? grpc.status.OK,
+    reason: info?.reason,
+    metadata: info?.metadata ?? {},
+    fields: bad?.fieldViolations.map(({ field }) => field) ?? [],
+  };
+}
