@@ -5,5 +5,8 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     reporters: ["default"],
+    // Only ends what hangs: nothing here depends on how fast the machine is.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

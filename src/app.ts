@@ -1,6 +1,5 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
-import { VERSION } from "./version.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -12,6 +11,7 @@ import type { Ids } from "./ports/ids.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
 import { type Addresses, startServer } from "./transport/server.ts";
+import { VERSION } from "./version.ts";
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {

@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Config, Listen } from "../config/config.ts";
+import type { Reason } from "../domain/errors.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -15,6 +16,7 @@ import { authentication, everyone } from "./middleware/authentication.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
 import { createPipeline } from "./pipeline.ts";
+import { CODE_OF_REASON } from "./status.ts";
 
 /** Where the doors listen. */
 export interface Addresses {
@@ -57,16 +59,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
   const names = services.map(({ service }) => service.typeName);
   const health = createHealth(names);
+  /** Calls that a library refuses before the pipeline sees them are counted and logged all the same. */
+  const refusedAt = (door: "grpc" | "http") => (method: string, reason: Reason) => {
+    options.telemetry.instruments.callEnded(method, CODE_OF_REASON[reason], door, 0);
+    log.info({ method, code: CODE_OF_REASON[reason], reason, door }, "call refused before its handler");
+  };
   const grpc = createGrpcDoor({
+    log,
     listen: config.grpc,
     limits: config.limits,
     services,
     pipeline,
     health,
-    onRefused: (method, reason) => {
-      options.telemetry.instruments.callEnded(`/${method.replace(/^\//, "")}`, reason, "grpc", 0);
-      log.info({ method, reason }, "call refused before its handler");
-    },
+    onRefused: refusedAt("grpc"),
   });
 
   let state: "starting" | "serving" | "stopping" = "starting";
@@ -79,6 +84,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       services,
       pipeline,
       maxMessageBytes: config.limits.maxMessageBytes,
+      onRefused: refusedAt("http"),
       stopping: cut.signal,
     }),
     readiness: () => readinessOf(state, backend, warnings),

@@ -31,7 +31,7 @@ export const Code = {
 export type CodeName = keyof typeof Code;
 
 /** The only place that gives reasons their codes. error_reason.proto says the same to clients. */
-const CODE_OF_REASON = {
+export const CODE_OF_REASON = {
   INTERNAL: "INTERNAL",
   METHOD_UNKNOWN: "UNIMPLEMENTED",
   METHOD_NOT_SERVED: "UNIMPLEMENTED",

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type App, createApp } from "../../src/app.ts";
-import { loadConfig } from "../../src/config/load.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
 
 const PROGRAM = join(import.meta.dirname, "..", "..", "src", "main.ts");
 /** Processes start slowly on a busy machine. */
@@ -19,19 +18,15 @@ interface Ended {
 }
 
 let folder: string;
-let app: App;
-let address: string;
+let app: TestApp;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "recollect-cli-"));
-  const env = { DATA_DIR: join(folder, "data"), GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "error" };
-  app = createApp(loadConfig({ env: { ...env, RECOLLECT_CONFIG: join(folder, "none.yaml") } }));
-  await app.start();
-  address = `${app.addresses.grpc.host}:${app.addresses.grpc.port}`;
+  app = await startApp();
 }, TIMEOUT_MS);
 
 afterAll(async () => {
-  await app.stop();
+  await app[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 }, TIMEOUT_MS);
 
@@ -39,7 +34,7 @@ afterAll(async () => {
 async function recollect(args: readonly string[], input = ""): Promise<Ended> {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: folder,
-    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: address },
+    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: app.grpcAddress },
   });
   child.stdin.end(input);
   const [stdout, stderr, code] = await Promise.all([
@@ -177,12 +172,12 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("says what is wrong when the server speaks another protocol", async () => {
-    const { host, port } = app.addresses.http;
-    const ended = await recollect(["memory", "search", "x", "--address", `${host}:${port}`]);
+    const httpAddress = new URL(app.httpUrl).host;
+    const ended = await recollect(["memory", "search", "x", "--address", httpAddress]);
     expect(ended).toEqual({
       code: 2,
       stdout: "",
-      stderr: `recollect: ${host}:${port} does not speak gRPC; is it the HTTP port?\n`,
+      stderr: `recollect: ${httpAddress} does not speak gRPC; is it the HTTP port?\n`,
     });
   });
 

@@ -91,8 +91,8 @@ export class EmbeddedCacheStore implements CacheStore {
       this.#database.run(
         `INSERT INTO cache_entry (namespace_id, id, fingerprint, record, create_time, expire_time, vector)
          VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (namespace_id, id) DO UPDATE SET record = excluded.record, create_time = excluded.create_time,
-           expire_time = excluded.expire_time, vector = excluded.vector`,
+         ON CONFLICT (namespace_id, id) DO UPDATE SET fingerprint = excluded.fingerprint, record = excluded.record,
+           create_time = excluded.create_time, expire_time = excluded.expire_time, vector = excluded.vector`,
         namespaceId,
         entry.id,
         entry.fingerprint,

@@ -58,25 +58,24 @@ export class EmbeddedMemoryStore implements MemoryStore {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#requests.recall(namespaceId, request, now);
       if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, recorded, now) };
-      const removed = this.#sweep(now);
-      const stored: { readonly row: number; readonly item: NewMemory }[] = [];
+      const afterCommit = this.#sweep(now);
       const outcomes = items.map((item): CreateOutcome => {
         if ("refusal" in item) return { kind: "refused", error: item.refusal };
-        const existing = this.#existing(scope, namespaceId, item, now);
+        const existing = this.#existing(scope, namespaceId, item, now, afterCommit);
         if (existing !== undefined) return existing;
         const { row, memory } = this.#insert(namespaceId, item);
-        stored.push({ row, item });
+        const { vector } = item;
+        if (vector !== undefined) {
+          afterCommit.push(() => this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory)));
+        }
         return { kind: "created", memory };
       });
       this.#requests.record(namespaceId, request, outcomes.map(recordItem) as unknown as Json, now);
       return {
         result: outcomes,
+        // In the order of the rows' changes: a row number that is free again may be taken in the same write.
         afterCommit: () => {
-          for (const expired of removed) this.#vectors.get(expired.namespaceId)?.remove(expired.row);
-          const vectors = this.#vectors.get(namespaceId);
-          for (const { row, item } of stored) {
-            if (item.vector !== undefined) vectors?.put(row, item.vector, slotOf(item.memory));
-          }
+          for (const change of afterCommit) change();
         },
       };
     });
@@ -137,12 +136,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
           metadata: { id, current_etag: memory.etag },
         });
       }
-      this.#remove(row);
+      const afterCommit = this.#remove(row);
       this.#requests.record(namespaceId, request, { deleted: id }, now);
-      return {
-        result: undefined,
-        afterCommit: () => this.#vectors.get(namespaceId)?.remove(Number(row["row"])),
-      };
+      return { result: undefined, afterCommit };
     });
   }
 
@@ -193,7 +189,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
   }
 
   /** What stands in the way of an item: its id is taken, or its text is there. */
-  #existing(scope: Scope, namespaceId: number, item: NewMemory, now: number): CreateOutcome | undefined {
+  #existing(
+    scope: Scope,
+    namespaceId: number,
+    item: NewMemory,
+    now: number,
+    afterCommit: (() => void)[],
+  ): CreateOutcome | undefined {
     const { id } = item.memory;
     if (item.onDuplicate !== "ALLOW") {
       const duplicate = this.#database.first(
@@ -219,7 +221,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     if (taken === undefined) return undefined;
     if (isExpired(memoryOf(taken), now)) {
       // Ended, but not swept yet: the id is free.
-      this.#remove(taken);
+      afterCommit.push(this.#remove(taken));
       return undefined;
     }
     return {
@@ -295,12 +297,17 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return Number(row?.["last_position"]);
   }
 
-  /** Takes a row and all that hangs on it. Tags, metadata and vector go by foreign key. */
-  #remove(row: Row): void {
+  /**
+   * Takes a row and all that hangs on it. Tags, metadata and vector go by foreign key. Returns what is left to be
+   * done when that is on disk.
+   */
+  #remove(row: Row): () => void {
     const number = Number(row["row"]);
+    const namespaceId = Number(row["namespace_id"]);
     this.#database.run("DELETE FROM memory_terms WHERE rowid = ?", number);
     this.#database.run("DELETE FROM memory WHERE row = ?", number);
-    this.#count(Number(row["namespace_id"]), -1, -Number(row["term_count"]));
+    this.#count(namespaceId, -1, -Number(row["term_count"]));
+    return () => this.#vectors.get(namespaceId)?.remove(number);
   }
 
   #count(namespaceId: number, memories: number, terms: number): void {
@@ -312,14 +319,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
     );
   }
 
-  #sweep(now: number): { readonly namespaceId: number; readonly row: number }[] {
+  #sweep(now: number): (() => void)[] {
     const expired = this.#database.all(
       "SELECT row, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
       now,
       SWEEP_LIMIT,
     );
-    for (const row of expired) this.#remove(row);
-    return expired.map((row) => ({ namespaceId: Number(row["namespace_id"]), row: Number(row["row"]) }));
+    return expired.map((row) => this.#remove(row));
   }
 
   #row(namespaceId: number, id: string): Row | undefined {

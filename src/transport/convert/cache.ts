@@ -15,7 +15,7 @@ import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/s
 import { invalidField } from "../../domain/errors.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
-import { defined, fromDurationMs, fromMs, toDurationMs, toJsonObject } from "./common.ts";
+import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 
 /** The question, and the conversation before it. */
 export interface Question {
@@ -97,9 +97,9 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     response: entry.response,
     model: entry.model,
     tags: [...entry.tags],
-    metadata: entry.metadata as Record<string, never>,
     etag: entry.etag,
     ...defined({
+      metadata: givenObject(entry.metadata),
       usage: usage && {
         promptTokens: usage.promptTokens,
         completionTokens: usage.completionTokens,

@@ -20,6 +20,11 @@ export function givenList<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
+/** An empty object as an absent value. */
+export function givenObject(object: JsonObject): ProtoJsonObject | undefined {
+  return Object.keys(object).length === 0 ? undefined : (object as ProtoJsonObject);
+}
+
 /**
  * An object without the entries that are undefined: what exactOptionalPropertyTypes wants where the value may be
  * missing.

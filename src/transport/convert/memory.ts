@@ -19,7 +19,16 @@ import {
   type MemoryState,
   type OnDuplicate,
 } from "../../domain/memory/memory.ts";
-import { defined, fromMs, given, givenList, toDurationMs, toJsonObject, toMs } from "./common.ts";
+import {
+  defined,
+  fromMs,
+  given,
+  givenList,
+  givenObject,
+  toDurationMs,
+  toJsonObject,
+  toMs,
+} from "./common.ts";
 
 /** What a caller hands in, with its defaults. Throws REQUEST_INVALID for times out of range. */
 export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
@@ -62,7 +71,6 @@ export function fromMemory(memory: Memory, namespace: string): MessageInitShape<
     role: memory.role,
     author: memory.author,
     tags: [...memory.tags],
-    metadata: memory.metadata as Record<string, never>,
     importance: memory.importance,
     pinned: memory.pinned,
     state: Memory_State[memory.state],
@@ -77,6 +85,7 @@ export function fromMemory(memory: Memory, namespace: string): MessageInitShape<
       truncated: memory.embedding.truncated,
     },
     ...defined({
+      metadata: givenObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),
       validFrom: fromMs(memory.validFrom),
       validUntil: fromMs(memory.validUntil),

@@ -21,7 +21,9 @@ export function addReflection(server: Server, services: readonly DescService[]):
 }
 
 function healthDescriptors(): readonly Buffer[] {
-  const check = healthService["Check"] as { readonly requestType?: { readonly fileDescriptorProtos?: Buffer[] } };
+  const check = healthService["Check"] as {
+    readonly requestType?: { readonly fileDescriptorProtos?: Buffer[] };
+  };
   return check.requestType?.fileDescriptorProtos ?? [];
 }
 

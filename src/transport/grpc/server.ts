@@ -1,12 +1,15 @@
 import * as grpc from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import type { Limits, Listen } from "../../config/config.ts";
 import type { Reason } from "../../domain/errors.ts";
+import { BindError } from "../bind-error.ts";
 import type { ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { statusOf } from "../status.ts";
 import { addService, unknownMethod } from "./adapter.ts";
 import { completeStatus } from "./complete-status.ts";
 import type { Health } from "./health.ts";
+import { logGrpc } from "./log.ts";
 import { addReflection } from "./reflection.ts";
 
 export interface GrpcDoor {
@@ -17,6 +20,7 @@ export interface GrpcDoor {
 }
 
 export interface GrpcDoorOptions {
+  readonly log: Logger;
   readonly listen: Listen;
   readonly limits: Limits;
   readonly services: readonly ServedService[];
@@ -28,6 +32,7 @@ export interface GrpcDoorOptions {
 
 export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const { limits, listen } = options;
+  logGrpc(options.log);
   const stopping = new AbortController();
   const server = new grpc.Server({
     "grpc.max_receive_message_length": limits.maxMessageBytes,
@@ -51,7 +56,7 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
       new Promise((resolve, reject) => {
         server.bindAsync(bindAddress(listen), grpc.ServerCredentials.createInsecure(), (error, port) => {
           if (error === null) resolve(port);
-          else reject(error);
+          else reject(new BindError("gRPC", listen, error));
         });
       }),
     stop: (deadline) =>
@@ -78,7 +83,7 @@ function answerUnknownMethods(server: grpc.Server, onRefused: GrpcDoorOptions["o
     const handler = known(path);
     if (handler !== undefined) return handler;
     const refuse = unknownMethod(path, (error) => {
-      onRefused("unknown", "METHOD_UNKNOWN");
+      onRefused("/unknown", "METHOD_UNKNOWN");
       return statusOf(error, "");
     });
     return {

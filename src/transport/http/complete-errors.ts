@@ -23,7 +23,14 @@ interface ErrorBody {
  * Some unary calls are refused beneath all handlers and interceptors: with broken JSON, over the size limit, for a
  * method without a handler. Their answers lack ErrorInfo; it is put into the JSON body here.
  */
-export function completeErrors(handler: UniversalHandler, maxMessageBytes: number): UniversalHandler {
+export function completeErrors(
+  handler: UniversalHandler,
+  options: {
+    readonly maxMessageBytes: number;
+    /** Called for each status that was not made by a handler. */
+    readonly onRefused: (path: string, reason: Reason) => void;
+  },
+): UniversalHandler {
   const complete = async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
     const response = await handler(request);
     const type = response.header?.get("content-type") ?? "";
@@ -31,12 +38,10 @@ export function completeErrors(handler: UniversalHandler, maxMessageBytes: numbe
     const body = await readAll(response.body);
     const error = JSON.parse(body.toString("utf8")) as ErrorBody;
     const reason = REASONS[error.code ?? ""];
-    const completed =
-      reason === undefined || (error.details ?? []).length > 0
-        ? body
-        : Buffer.from(
-            JSON.stringify(withDetails(error, reason, methodPath(handler.method), maxMessageBytes)),
-          );
+    if (reason === undefined || (error.details ?? []).length > 0) return { ...response, body: once(body) };
+    const path = methodPath(handler.method);
+    options.onRefused(path, reason);
+    const completed = Buffer.from(JSON.stringify(withDetails(error, reason, path, options.maxMessageBytes)));
     response.header?.set("content-length", String(completed.byteLength));
     return { ...response, body: once(completed) };
   };

@@ -9,7 +9,7 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
-import { RecollectError } from "../../domain/errors.ts";
+import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import type { ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
   readonly maxMessageBytes: number;
+  /** Called for each call that ended before any handler. */
+  readonly onRefused: (path: string, reason: Reason) => void;
   /** Aborts calls in flight when the server stops waiting for them. */
   readonly stopping: AbortSignal;
 }
@@ -40,9 +42,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
-  return new Map(
-    router.handlers.map((handler) => [handler.requestPath, completeErrors(handler, options.maxMessageBytes)]),
-  );
+  return new Map(router.handlers.map((handler) => [handler.requestPath, completeErrors(handler, options)]));
 }
 
 type Implementation = Partial<ServiceImpl<DescService>>;

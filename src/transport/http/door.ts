@@ -3,6 +3,7 @@ import { cors } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Listen } from "../../config/config.ts";
+import { BindError } from "../bind-error.ts";
 
 /** Whether the server can do its work now, and if not, what is missing. */
 export interface Readiness {
@@ -43,9 +44,10 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
   return {
     start: () =>
       new Promise((resolve, reject) => {
-        server.once("error", reject);
+        const refuse = (error: Error): void => reject(new BindError("HTTP", options.listen, error));
+        server.once("error", refuse);
         server.listen(options.listen.port, options.listen.host, () => {
-          server.off("error", reject);
+          server.off("error", refuse);
           const address = server.address();
           resolve(typeof address === "object" && address !== null ? address.port : 0);
         });

@@ -738,7 +738,8 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
     case: "memory";
   } | {
     /**
-     * Why it was not stored: the status that CreateMemory would have answered, details included.
+     * Why it was not stored: the status that CreateMemory would have answered, details included. Fields are
+     * named by their path in this request, such as `memories[3].text`.
      *
      * @generated from field: google.rpc.Status error = 2;
      */

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** The real program in a process of its own, in an empty directory. */
+export interface TestProcess extends AsyncDisposable {
+  readonly directory: string;
+  readonly process: ChildProcess;
+  /** Everything that it has written so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Resolves with the first line of standard output that holds the text; rejects when the process ends before. */
+  lineWith(text: string): Promise<string>;
+  /** Resolves with the exit code when the process has ended. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts `recollect serve` with these variables alone (and PATH), on free ports unless they say otherwise. */
+export async function startProcess(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+  const directory = await mkdtemp(join(tmpdir(), "recollect-process-"));
+  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), "serve"], {
+    cwd: directory,
+    env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    stdout += `${line}\n`;
+    lines.push(line);
+    for (const look of waiting) look();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return {
+    directory,
+    process: child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended,
+    lineWith: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const line = lines.find((one) => one.includes(text));
+          if (line === undefined) return;
+          waiting.delete(look);
+          resolve(line);
+        };
+        waiting.add(look);
+        look();
+        void ended.then(() => reject(new Error(`ended without a line with ${text}:\n${stdout}${stderr}`)));
+      }),
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await ended;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
