@@ -1,6 +1,6 @@
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
-import { type CorpusStatistics, countTerms } from "../../domain/memory/bm25.ts";
+import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
 import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import { isExpired, type Memory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -18,6 +18,7 @@ import type {
 } from "../../ports/memory-store.ts";
 import type { Database, Row, Written } from "./database.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
+import { matchAny, readTerms, spell, spellTerms } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { type NearRow, VectorTable } from "./vector-table.ts";
@@ -199,7 +200,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { id } = item.memory;
     if (item.onDuplicate !== "ALLOW") {
       const duplicate = this.#database.first(
-        `SELECT record FROM memory WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
+        // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
+        `SELECT record FROM memory INDEXED BY memory_by_duplicate
+         WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
          AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
         namespaceId,
         item.duplicateKey,
@@ -277,10 +280,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
       );
     }
     this.#database.run(
-      "INSERT INTO memory_terms (rowid, scope, terms) VALUES (?, ?, ?)",
+      "INSERT INTO memory_terms (rowid, terms) VALUES (?, ?)",
       row,
-      scopeTerm(namespaceId),
-      item.terms.join(" "),
+      spellTerms(namespaceId, item.terms),
     );
     this.#count(namespaceId, 1, item.terms.length);
     return { row, memory };
@@ -355,23 +357,26 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): Pick<Candidates, "containing" | "corpus"> {
     const terms = query.terms ?? [];
     if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS };
+    const corpus = this.#corpus(namespaceId, terms);
+    const asked = chooseTerms(terms, corpus);
+    if (asked.length === 0) return { containing: [], corpus };
     const condition = memoryCondition(namespaceId, query.filter, now);
     // FTS5's own bm25 counts the documents of all tenants: good enough to choose candidates, not to score them.
     const rows = this.#database.all(
       `SELECT m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, f.terms
        FROM memory_terms f JOIN memory m ON m.row = f.rowid
        WHERE f.memory_terms MATCH ? AND ${condition.sql}
-       ORDER BY bm25(f.memory_terms, 0.0, 1.0), m.row LIMIT ?`,
-      matchAny(namespaceId, terms),
+       ORDER BY f.rank, m.row LIMIT ?`,
+      matchAny(namespaceId, asked),
       ...condition.values,
       query.limit,
     );
     return {
       containing: rows.map((row) => ({
         ...factsOf(row),
-        document: countTerms(String(row["terms"]).split(" ")),
+        document: countTerms(readTerms(namespaceId, String(row["terms"]))),
       })),
-      corpus: this.#corpus(namespaceId, terms),
+      corpus,
     };
   }
 
@@ -384,10 +389,10 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const documentFrequencies = new Map(
       terms.map((term) => {
         const row = this.#database.first(
-          "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
-          matchAny(namespaceId, [term]),
+          "SELECT doc FROM memory_vocabulary WHERE term = ?",
+          spell(namespaceId, term),
         );
-        return [term, Number(row?.["n"] ?? 0)] as const;
+        return [term, Number(row?.["doc"] ?? 0)] as const;
       }),
     );
     return {
@@ -440,17 +445,6 @@ function memoryOf(row: Row): Memory {
 
 function factsOf(row: Row): CandidateFacts {
   return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
-}
-
-/** The term that stands for a namespace in the full-text table. */
-function scopeTerm(namespaceId: number): string {
-  return `n${namespaceId}`;
-}
-
-/** An FTS5 query: documents of this namespace that contain any of the terms. Terms hold letters and digits only. */
-function matchAny(namespaceId: number, terms: readonly string[]): string {
-  const quoted = terms.map((term) => `"${term.replaceAll('"', '""')}"`);
-  return `scope : ${scopeTerm(namespaceId)} AND terms : (${quoted.join(" OR ")})`;
 }
 
 function recordItem(outcome: CreateOutcome): RecordedItem {

@@ -44,7 +44,7 @@ CREATE TABLE memory (
   UNIQUE (namespace_id, id)
 ) STRICT;
 CREATE INDEX memory_by_time ON memory (namespace_id, create_time DESC, id DESC);
-CREATE INDEX memory_by_duplicate ON memory (namespace_id, duplicate_key);
+CREATE INDEX memory_by_duplicate ON memory (namespace_id, duplicate_key, create_time);
 CREATE INDEX memory_by_user ON memory (namespace_id, user_id);
 CREATE INDEX memory_by_session ON memory (namespace_id, session_id);
 CREATE INDEX memory_by_expiry ON memory (expire_time) WHERE expire_time IS NOT NULL;
@@ -66,9 +66,11 @@ CREATE TABLE memory_vector (
   vector BLOB NOT NULL
 ) STRICT;
 
--- Terms come analysed and joined by spaces, so the tokenizer only has to split; it keeps all that is not ASCII.
--- The scope is a term like any other, which makes a search in one namespace an intersection of two lists.
-CREATE VIRTUAL TABLE memory_terms USING fts5 (scope, terms, tokenize = 'ascii');
+-- Terms come analysed and joined by spaces, each with its namespace in front (see memory-terms.ts): the list of
+-- documents of a term is then that of one namespace alone. The tokenizer only has to split; it keeps all that is
+-- not ASCII.
+CREATE VIRTUAL TABLE memory_terms USING fts5 (terms, tokenize = 'ascii');
+CREATE VIRTUAL TABLE memory_vocabulary USING fts5vocab (memory_terms, 'row');
 
 CREATE TABLE session (
   namespace_id INTEGER NOT NULL REFERENCES namespace,

@@ -49,3 +49,26 @@ export function countTerms(terms: readonly string[]): DocumentTerms {
   for (const term of terms) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
   return { frequencies, length: terms.length };
 }
+
+/** Documents that the terms chosen for candidates may stand in, together. */
+const MAX_POSTINGS = 2000;
+
+/**
+ * The terms to ask an engine for: those that stand in a document at all, rarest first, until together they stand
+ * in MAX_POSTINGS documents. A common word adds thousands of candidates and next to nothing to a score; it still
+ * counts in the score of the candidates that the rarer ones bring.
+ */
+export function chooseTerms(terms: readonly string[], corpus: CorpusStatistics): string[] {
+  const known = terms
+    .map((term) => ({ term, documents: corpus.documentFrequencies.get(term) ?? 0 }))
+    .filter(({ documents }) => documents > 0)
+    .sort((a, b) => a.documents - b.documents);
+  const chosen: string[] = [];
+  let postings = 0;
+  for (const { term, documents } of known) {
+    postings += documents;
+    if (chosen.length > 0 && postings > MAX_POSTINGS) break;
+    chosen.push(term);
+  }
+  return chosen;
+}
