@@ -24,7 +24,7 @@ const DEFAULT_YAML = "config/memory_config.yaml";
 export function loadConfig(options: LoadOptions): Config {
   const fromFile = options.envFile === undefined ? {} : readEnvFile(options.envFile);
   const environment: Environment = {
-    ...fromFile,
+    ...withoutEmpty(fromFile),
     ...withoutEmpty(options.env),
     ...withoutEmpty(options.flags ?? {}),
   };
@@ -44,14 +44,18 @@ export function loadConfig(options: LoadOptions): Config {
     else {
       const why = parsed.error.issues.map((issue) => issue.message).join("; ");
       problems.push(`${found.source} is ${JSON.stringify(found.text)}: ${why}`);
+      // So that what follows can be checked too; nothing starts with it.
+      values[name] = setting.fallback;
     }
   }
   const known = new Set(Object.values(SETTINGS).map((setting: Setting<unknown>) => setting.yaml));
   for (const [key, { source }] of yaml) {
     if (!known.has(key)) problems.push(`${source} is not a setting of this version`);
   }
+  const config = assemble(values as Values, options.terminal ?? false);
+  problems.push(...exposures(config));
   if (problems.length > 0) throw new ConfigError(problems);
-  return freeze(assemble(values as Values, options.terminal ?? false));
+  return freeze(config);
 }
 
 function find(
@@ -61,26 +65,14 @@ function find(
 ): Found | undefined {
   const text = setting.env === undefined ? undefined : environment[setting.env];
   if (text !== undefined && text !== "") return { text, source: `environment variable ${setting.env}` };
-  return setting.yaml === undefined ? undefined : yaml.get(setting.yaml);
+  const inFile = setting.yaml === undefined ? undefined : yaml.get(setting.yaml);
+  return inFile?.text === "" ? undefined : inFile;
 }
 
 function assemble(values: Values, terminal: boolean): Config {
-  const everywhere = values.authMode !== "none" || values.allowUnauthenticated;
   const host = values.authMode === "none" ? "127.0.0.1" : "0.0.0.0";
   const grpc = { host: values.grpcHost ?? host, port: values.grpcPort };
   const http = { host: values.httpHost ?? host, port: values.httpPort };
-  const problems = [
-    ["GRPC_HOST", grpc.host],
-    ["HTTP_HOST", http.host],
-  ].flatMap(([name, address = ""]) =>
-    everywhere || isLoopback(address)
-      ? []
-      : [
-          `${name} is ${JSON.stringify(address)}, which other machines reach, while AUTH_MODE=none lets everyone in: ` +
-            "bind 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if that is meant",
-        ],
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
   return {
     environment: values.environment,
     log: {
@@ -105,6 +97,18 @@ function assemble(values: Values, terminal: boolean): Config {
     },
     limits: LIMITS,
   };
+}
+
+/** Doors that other machines would reach while everyone is let in, and nobody said that this is meant. */
+function exposures({ auth, grpc, http }: Config): string[] {
+  if (auth.mode !== "none" || auth.allowUnauthenticated) return [];
+  return Object.entries({ GRPC_HOST: grpc.host, HTTP_HOST: http.host })
+    .filter(([, host]) => !isLoopback(host))
+    .map(
+      ([name, host]) =>
+        `${name} is ${JSON.stringify(host)}, which other machines reach, while AUTH_MODE=none lets everyone in: ` +
+        "bind 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if that is meant",
+    );
 }
 
 function isLoopback(host: string): boolean {

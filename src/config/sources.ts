@@ -20,7 +20,7 @@ export function readEnvFile(path: string): Environment {
 
 /**
  * The scalars of a YAML file by their path (`cache.default_ttl`), as text; none when there is no such file.
- * `${VAR}` and `${VAR:-default}` are replaced from the environment; what is empty then counts as unset.
+ * `${VAR}` and `${VAR:-default}` are replaced from the environment; what is empty then has an empty text.
  */
 export function readYamlFile(path: string, environment: Environment): Map<string, Found> {
   const found = new Map<string, Found>();
@@ -35,16 +35,19 @@ export function readYamlFile(path: string, environment: Environment): Map<string
       return;
     }
     const text = substitute(value === null || value === undefined ? "" : String(value), environment);
-    if (key !== "" && text !== "") found.set(key, { text, source: `${key} in ${path}` });
+    found.set(key, { text, source: `${key} in ${path}` });
   };
-  visit(document.toJS(), "");
+  const root: unknown = document.toJS();
+  if (root === null || root === undefined) return found;
+  if (typeof root !== "object") throw new ConfigError([`${path}: must hold sections such as \`cache:\``]);
+  visit(root, "");
   return found;
 }
 
 /** Replaces ${VAR} and ${VAR:-default}; an unset or empty variable gives the default, or nothing. */
 export function substitute(text: string, environment: Environment): string {
   return text.replaceAll(
-    /\$\{([A-Za-z_][A-Za-z0-9_ ]*)(?::-([^}]*))?\}/g,
+    /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
     (_, name: string, fallback: string | undefined) => {
       const value = environment[name];
       return value === undefined || value === "" ? (fallback ?? "") : value;

@@ -22,7 +22,7 @@ export interface CacheStore {
   /**
    * Writes an entry, replacing the one with its id. A vector is of unit length; without one the entry is found
    * by id only. A repeat of a request that was carried out changes nothing and answers what it did.
-   * Rejects with REQUEST_ID_REUSED.
+   * Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   put(
     scope: Scope,

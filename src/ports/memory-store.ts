@@ -39,7 +39,10 @@ export interface ListPosition {
 export interface CandidateQuery {
   /** Of unit length. Asks for the nearest memories. */
   readonly vector?: Float32Array;
-  /** Distinct terms. Asks for memories that contain any of them. */
+  /**
+   * Distinct terms, as termsOf makes them. Asks for memories that contain any of those that chooseTerms picks: a
+   * memory that holds nothing but very common words of the query may be passed over.
+   */
   readonly terms?: readonly string[];
   readonly filter: MemoryFilter;
   /** Candidates an arm, at most. */
@@ -59,24 +62,29 @@ export interface Candidates {
   readonly nearest: readonly (CandidateFacts & { readonly similarity: number })[];
   /** Memories that contain terms of the query, in an order of the engine's own; the score is the caller's. */
   readonly containing: readonly (CandidateFacts & { readonly document: DocumentTerms })[];
-  /** Of all memories in the namespace, in any state. */
+  /**
+   * Of all memories that the store holds in the namespace: in any state, and ended ones until they are swept. All
+   * zero when no terms were asked for.
+   */
   readonly corpus: CorpusStatistics;
 }
 
 /**
  * Keeps memories and finds candidates. Every method works inside one scope and sees nothing else; an unknown
  * namespace is empty. A write that has resolved is durable and is found by every later read. A rejected write
- * has changed nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE, STORE_FULL or
- * STORE_CORRUPT.
+ * has changed nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE (also when it is
+ * closed), STORE_FULL or STORE_CORRUPT.
  */
 export interface MemoryStore {
   /**
    * Writes each item on its own, in order, all in one atomic step together with the request record: an item
    * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
-   * being there for the duplicates and ids of later ones.
+   * being there for the duplicates and ids of later ones. A taken id is refused with MEMORY_ALREADY_EXISTS, before
+   * anything is said of its text; a duplicate with MEMORY_DUPLICATE where that is asked for. Of several duplicates
+   * the oldest is answered. A session position is never given twice, not even after a deletion.
    *
    * With a request that was carried out before, changes nothing and answers what it did; an item whose memory
-   * is gone since is refused with MEMORY_NOT_FOUND. Rejects with REQUEST_ID_REUSED.
+   * is gone since is refused with MEMORY_NOT_FOUND. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   create(
     scope: Scope,
@@ -100,7 +108,7 @@ export interface MemoryStore {
 
   /**
    * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
-   * its. A repeat of a request that was carried out resolves.
+   * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in create.
    */
   delete(
     scope: Scope,
@@ -111,6 +119,6 @@ export interface MemoryStore {
   /** What both arms find; every candidate passes the filter. */
   search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;
 
-  /** Vectors by memory id; undefined where there is no memory or no vector yet. */
+  /** Vectors by memory id; undefined where the store holds no memory or no vector. Ended ones count until swept. */
   vectors(scope: Scope, ids: readonly string[]): Promise<(Float32Array | undefined)[]>;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { destination, type Logger, multistream, pino, stdTimeFunctions } from "pino";
 
@@ -36,14 +36,23 @@ export function openLog(options: LogOptions): LogOutput {
   return {
     log,
     [Symbol.asyncDispose]: async () => {
-      for (const stream of streams) stream.flushSync();
+      await Promise.all(streams.map(closed));
     },
   };
 }
 
+/** Ends a stream and waits until everything is written; standard output itself stays open. */
+function closed(stream: ReturnType<typeof destination>): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("close", resolve);
+    stream.end();
+  });
+}
+
 function openFile(path: string): ReturnType<typeof destination> {
   mkdirSync(dirname(path), { recursive: true });
-  return destination({ dest: path, sync: false });
+  // Opened here: a path that cannot be written is an error now, and a flush can come before the first line.
+  return destination({ dest: openSync(path, "a"), sync: false });
 }
 
 /** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */
@@ -59,7 +68,12 @@ function asText(line: string): string {
   const shown = Object.entries(fields).map(
     ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  const error = err as { readonly stack?: string } | undefined;
-  const stack = error?.stack === undefined ? "" : `\n${error.stack.replaceAll(/^/gm, "    ")}`;
-  return `${[time, level, msg, ...shown].join(" ")}${stack}\n`;
+  return `${[time, level, msg, ...shown].join(" ")}${errorText(err)}\n`;
+}
+
+function errorText(error: unknown): string {
+  if (error === undefined) return "";
+  const { stack } = error as { readonly stack?: string };
+  const text = stack === undefined || stack === "" ? JSON.stringify(error) : stack;
+  return `\n${text.replaceAll(/^/gm, "    ")}`;
 }

@@ -116,7 +116,10 @@ export const ODD_TEXTS: readonly (readonly [name: string, text: string])[] = [
   ["letters beyond 16 bits", "𐌰𐌱𐌲 𝒳 𠜎𠜱"],
   ["a lone double quote", 'she said "wait'],
   ["lone single quotes", "it's O'Neil's 'quote"],
-  ["search operators", 'NEAR("a" b, 5) AND (x* OR -y) NOT col:term ^first {a b} @field:[1 2] $p | ~z %fuzzy% \\'],
+  [
+    "search operators",
+    'NEAR("a" b, 5) AND (x* OR -y) NOT col:term ^first {a b} @field:[1 2] $p | ~z %fuzzy% \\',
+  ],
   ["control characters", "a\u0000b\tc\r\nd\u001Fe\u007F"],
   ["only white space and signs", " \n !?… "],
 ];

@@ -84,7 +84,11 @@ describe("recollect serve", () => {
   });
 
   it("refuses a wrong configuration with all of its faults at once", async () => {
-    await using server = await startProcess({ GRPC_PORT: "many", CACHE_SIMILARITY_THRESHOLD: "1.5", AUTH_MODE: "maybe" });
+    await using server = await startProcess({
+      GRPC_PORT: "many",
+      CACHE_SIMILARITY_THRESHOLD: "1.5",
+      AUTH_MODE: "maybe",
+    });
     expect(await server.ended).toBe(2);
     for (const name of ["GRPC_PORT", "CACHE_SIMILARITY_THRESHOLD", "AUTH_MODE"]) {
       expect(server.stderr()).toContain(name);
@@ -117,6 +121,8 @@ describe("recollect serve", () => {
     await server.lineWith('"serving"');
     await using second = await startProcess({ DATA_DIR: join(server.directory, "data") });
     expect(await second.ended).toBe(2);
-    expect(second.stderr().trim().split("\n")).toEqual([expect.stringContaining("in use by another process")]);
+    expect(second.stderr().trim().split("\n")).toEqual([
+      expect.stringContaining("in use by another process"),
+    ]);
   });
 });

@@ -47,7 +47,7 @@ export class Database implements Disposable {
   write<T>(work: () => Written<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) {
-        reject(new RecollectError("STORE_UNAVAILABLE", "the store is closed"));
+        reject(closed());
         return;
       }
       this.#queue.push({
@@ -108,6 +108,7 @@ export class Database implements Disposable {
   }
 
   #prepare(sql: string): StatementSync {
+    if (this.#closed) throw closed();
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#sqlite.prepare(sql);
@@ -157,6 +158,12 @@ function migrate(sqlite: DatabaseSync): void {
     );
   }
   if (format === 0) sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${FORMAT}; COMMIT`);
+}
+
+function closed(): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", "the store is closed", {
+    metadata: { backend: "embedded" },
+  });
 }
 
 function guarded<T>(work: () => T): T {

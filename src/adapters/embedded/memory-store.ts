@@ -198,46 +198,44 @@ export class EmbeddedMemoryStore implements MemoryStore {
     afterCommit: (() => void)[],
   ): CreateOutcome | undefined {
     const { id } = item.memory;
-    if (item.onDuplicate !== "ALLOW") {
-      const duplicate = this.#database.first(
-        // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
-        `SELECT record FROM memory INDEXED BY memory_by_duplicate
-         WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
-         AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
-        namespaceId,
-        item.duplicateKey,
-        now,
-      );
-      if (duplicate !== undefined) {
-        const memory = memoryOf(duplicate);
-        if (item.onDuplicate === "RETURN_EXISTING") return { kind: "duplicate", memory };
-        return {
-          kind: "refused",
-          error: new RecollectError("MEMORY_DUPLICATE", `memory ${memory.id} holds the same text`, {
-            metadata: { existing_id: memory.id, namespace: scope.namespace },
-            resource: { type: "memory", name: memory.id },
-          }),
-        };
-      }
-    }
     const taken = this.#row(namespaceId, id);
-    if (taken === undefined) return undefined;
-    if (isExpired(memoryOf(taken), now)) {
-      // Ended, but not swept yet: the id is free.
-      afterCommit.push(this.#remove(taken));
-      return undefined;
-    }
-    return {
-      kind: "refused",
-      error: new RecollectError(
-        "MEMORY_ALREADY_EXISTS",
-        `memory ${id} exists in namespace ${scope.namespace}`,
-        {
+    if (taken !== undefined && !isExpired(memoryOf(taken), now)) {
+      const message = `memory ${id} exists in namespace ${scope.namespace}`;
+      return {
+        kind: "refused",
+        error: new RecollectError("MEMORY_ALREADY_EXISTS", message, {
           metadata: { id, namespace: scope.namespace },
           resource: { type: "memory", name: id },
-        },
-      ),
-    };
+        }),
+      };
+    }
+    const duplicate = item.onDuplicate === "ALLOW" ? undefined : this.#duplicate(namespaceId, item, now);
+    if (duplicate !== undefined) {
+      if (item.onDuplicate === "RETURN_EXISTING") return { kind: "duplicate", memory: duplicate };
+      return {
+        kind: "refused",
+        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.id} holds the same text`, {
+          metadata: { existing_id: duplicate.id, namespace: scope.namespace },
+          resource: { type: "memory", name: duplicate.id },
+        }),
+      };
+    }
+    // Ended, but not swept yet: the id is free.
+    if (taken !== undefined) afterCommit.push(this.#remove(taken));
+    return undefined;
+  }
+
+  #duplicate(namespaceId: number, item: NewMemory, now: number): Memory | undefined {
+    const row = this.#database.first(
+      // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
+      `SELECT record FROM memory INDEXED BY memory_by_duplicate
+       WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
+       AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
+      namespaceId,
+      item.duplicateKey,
+      now,
+    );
+    return row === undefined ? undefined : memoryOf(row);
   }
 
   #insert(namespaceId: number, item: NewMemory): { readonly row: number; readonly memory: Memory } {

@@ -61,7 +61,7 @@ export function scopeFingerprint(scope: AnswerScope): string {
  * folded: case, inner spaces and compatibility characters can change an answer (us and US, indentation, 2⁵).
  */
 export function normalizePrompt(prompt: string): string {
-  return prompt.normalize("NFC").replaceAll("\r\n", "\n").trim();
+  return prompt.normalize("NFC").replaceAll(/\r\n?/g, "\n").trim();
 }
 
 /** The id of an entry: the same question in the same scope has the same one, so that storing is idempotent. */

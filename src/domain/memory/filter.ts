@@ -13,7 +13,7 @@ export interface NumberRange {
   readonly max?: number;
 }
 
-/** Conditions that must all hold; an absent or empty one is no condition, but for `states`. */
+/** Conditions that must all hold; an absent one is no condition, an empty list matches nothing. */
 export interface MemoryFilter {
   readonly userId?: string;
   readonly agentId?: string;

@@ -39,7 +39,7 @@ export interface Ranked {
  */
 export const HYBRID_VECTOR_WEIGHT = 0.4;
 
-/** The most that a boost may raise a score by, so that a weak match never passes one a fifth stronger. */
+/** The most that one boost may raise a score by: a match never passes one that is 1.2 (with both, 1.44) times as strong. */
 export const MAX_BOOST = 0.2;
 
 const RECENCY_HALF_LIFE_MS = 30 * 24 * 3600 * 1000;

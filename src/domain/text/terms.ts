@@ -1,10 +1,16 @@
 import { stemmer } from "stemmer";
 import { STOP_WORDS } from "./stop-words.ts";
 
-/** Scripts written without spaces between words; their runs are cut into overlapping pairs of characters. */
-const UNSPACED =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+/**
+ * A run of a script that is written without spaces between words (cut into overlapping pairs of characters), or a
+ * run of any other letters, numbers and marks.
+ */
+const UNSPACED_SCRIPTS =
+  "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
+const RUN = new RegExp(
+  `(?<unspaced>[${UNSPACED_SCRIPTS}][${UNSPACED_SCRIPTS}\\p{M}]*)|(?:(?![${UNSPACED_SCRIPTS}])[\\p{L}\\p{N}\\p{M}])+`,
+  "gu",
+);
 const ASCII_LETTERS = /^[a-z]+$/;
 
 /** No term is longer: longer ones are noise (hashes, encoded data) and would only swell the index. */
@@ -20,9 +26,10 @@ export function wordsOf(text: string): string[] {
     .toLowerCase()
     .replaceAll(/['’]s(?![\p{L}\p{N}])/gu, "");
   const words: string[] = [];
-  for (const [word] of normalised.matchAll(WORD)) {
-    if (!UNSPACED.test(word)) {
-      words.push(word.slice(0, MAX_TERM_LENGTH));
+  for (const { 0: word, groups } of normalised.matchAll(RUN)) {
+    if (groups?.["unspaced"] === undefined) {
+      // A cut through a surrogate pair would leave half a character, which no store gives back.
+      words.push(word.slice(0, MAX_TERM_LENGTH).replace(/[\uD800-\uDBFF]$/, ""));
       continue;
     }
     const characters = [...word];

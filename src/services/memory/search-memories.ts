@@ -68,6 +68,9 @@ export async function searchMemories(
   const scope = scopeOf(context.caller, input.namespace);
   const arms = await prepareArms(ports, scope, input, now, context.signal);
 
+  // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
+  if (arms.vector === undefined && arms.terms.length === 0) return { found: [], degraded: arms.degraded };
+
   const candidates = await timedSearch(ports, scope, arms, input.filter, now);
   const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
   const ranked = rank(merged, { ...input, now });

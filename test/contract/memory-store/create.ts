@@ -39,7 +39,15 @@ export function createCases(subject: MemorySubject): void {
       role: "assistant",
       author: "Zoë",
       tags: ["b", "a", "B"],
-      metadata: { zero: 0, yes: true, no: false, nothing: null, text: "1", list: [1, [2], { a: 3 }], deep: { a: { b: 1.5 } } },
+      metadata: {
+        zero: 0,
+        yes: true,
+        no: false,
+        nothing: null,
+        text: "1",
+        list: [1, [2], { a: 3 }],
+        deep: { a: { b: 1.5 } },
+      },
       importance: 0.123456789,
       pinned: true,
       eventTime: NOW - 5 * DAY,
@@ -79,7 +87,9 @@ export function createCases(subject: MemorySubject): void {
       metadata: { [text]: { [text]: text } },
     });
     await write(subject, newMemory(odd));
-    expect(await subject.store.get(subject.scope, ["m1"], NOW)).toStrictEqual([{ ...odd, sessionPosition: 1 }]);
+    expect(await subject.store.get(subject.scope, ["m1"], NOW)).toStrictEqual([
+      { ...odd, sessionPosition: 1 },
+    ]);
   });
 
   it("keeps a text of 64 KiB and metadata of 16 KiB", async () => {
@@ -129,7 +139,11 @@ export function createCases(subject: MemorySubject): void {
     });
 
     it("counts an earlier item of the batch", async () => {
-      const outcomes = await write(subject, newMemory({ text: "the first" }), newMemory({ text: "the second" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ text: "the first" }),
+        newMemory({ text: "the second" }),
+      );
       expect(outcomes.map(told)).toEqual(["created m1", "refused MEMORY_ALREADY_EXISTS"]);
       const [kept] = await subject.store.get(subject.scope, ["m1"], NOW);
       expect(kept?.text).toBe("the first");
@@ -138,7 +152,10 @@ export function createCases(subject: MemorySubject): void {
     it("tells ids apart by case", async () => {
       const outcomes = await write(subject, newMemory({ id: "ab" }), newMemory({ id: "AB", text: "other" }));
       expect(outcomes.map(told)).toEqual(["created ab", "created AB"]);
-      expect(idsOf((await subject.store.get(subject.scope, ["AB", "ab"], NOW)).filter(isThere))).toEqual(["AB", "ab"]);
+      expect(idsOf((await subject.store.get(subject.scope, ["AB", "ab"], NOW)).filter(isThere))).toEqual([
+        "AB",
+        "ab",
+      ]);
     });
 
     it("is free again after a deletion", async () => {
@@ -167,28 +184,40 @@ export function createCases(subject: MemorySubject): void {
 
     it("answers the existing one with RETURN_EXISTING and stores nothing", async () => {
       await write(subject, newMemory(first));
-      const outcomes = await write(subject, newMemory({ id: "second", text: "the same" }, { onDuplicate: "RETURN_EXISTING" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ id: "second", text: "the same" }, { onDuplicate: "RETURN_EXISTING" }),
+      );
       expect(outcomes).toEqual([{ kind: "duplicate", memory: first }]);
       expect(await storedIds(subject)).toEqual(["first"]);
     });
 
     it("refuses it with REFUSE and stores nothing", async () => {
       await write(subject, newMemory(first));
-      const outcomes = await write(subject, newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }),
+      );
       expect(outcomes.map(told)).toEqual(["refused MEMORY_DUPLICATE"]);
       expect(await storedIds(subject)).toEqual(["first"]);
     });
 
     it("stores it with ALLOW", async () => {
       await write(subject, newMemory(first));
-      const outcomes = await write(subject, newMemory({ id: "second", text: "the same" }, { onDuplicate: "ALLOW" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ id: "second", text: "the same" }, { onDuplicate: "ALLOW" }),
+      );
       expect(outcomes.map(told)).toEqual(["created second"]);
       expect(await storedIds(subject)).toEqual(["first", "second"]);
     });
 
     it("counts those that were allowed in as existing", async () => {
       await write(subject, newMemory(first, { onDuplicate: "ALLOW" }));
-      const outcomes = await write(subject, newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }),
+      );
       expect(outcomes.map(told)).toEqual(["refused MEMORY_DUPLICATE"]);
     });
 
@@ -240,27 +269,36 @@ export function createCases(subject: MemorySubject): void {
       ]);
     });
 
-    it.each<MemoryState>(["SUPERSEDED", "ARCHIVED", "QUARANTINED"])("looks past what is %s", async (state) => {
-      await write(subject, newMemory({ ...first, state }));
-      const outcomes = await write(
-        subject,
-        newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
-        newMemory({ id: "c", text: "the same" }, { onDuplicate: "RETURN_EXISTING" }),
-      );
-      expect(outcomes.map(told)).toEqual(["created b", "duplicate b"]);
-    });
+    it.each<MemoryState>(["SUPERSEDED", "ARCHIVED", "QUARANTINED"])(
+      "looks past what is %s",
+      async (state) => {
+        await write(subject, newMemory({ ...first, state }));
+        const outcomes = await write(
+          subject,
+          newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
+          newMemory({ id: "c", text: "the same" }, { onDuplicate: "RETURN_EXISTING" }),
+        );
+        expect(outcomes.map(told)).toEqual(["created b", "duplicate b"]);
+      },
+    );
 
     it("looks past what was deleted", async () => {
       await write(subject, newMemory(first));
       await subject.store.delete(subject.scope, "first", { now: NOW });
-      const outcomes = await write(subject, newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }));
+      const outcomes = await write(
+        subject,
+        newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
+      );
       expect(outcomes.map(told)).toEqual(["created b"]);
     });
 
     it("lets exactly one of many in that come at the same time", async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, (_, index) =>
-          write(subject, newMemory({ id: `m${index}`, text: "the same" }, { onDuplicate: "RETURN_EXISTING" })),
+          write(
+            subject,
+            newMemory({ id: `m${index}`, text: "the same" }, { onDuplicate: "RETURN_EXISTING" }),
+          ),
         ),
       );
       const stored = await storedIds(subject);

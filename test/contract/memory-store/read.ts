@@ -51,7 +51,10 @@ export function readCases(subject: MemorySubject): void {
         ["10", 2],
         ["9", 2],
       ];
-      await write(subject, ...times.map(([id, time]) => newMemory({ id, createTime: NOW + time })));
+      await write(
+        subject,
+        ...times.map(([id, time]) => newMemory({ id, createTime: NOW + time }, { onDuplicate: "ALLOW" })),
+      );
       expect(await walk(subject, ALL)).toEqual(["c", "b", "a", "B", "9", "10", "z"]);
     });
 
@@ -201,7 +204,9 @@ export function readCases(subject: MemorySubject): void {
 
     it.each(["another", ""])("leaves the memory with ETAG_MISMATCH when the etag is '%s'", async (etag) => {
       await write(subject, newMemory({}, { vector: vectorOf(1) }));
-      expect(await reasonOf(subject.store.delete(subject.scope, "m1", { etag, now: NOW }))).toBe("ETAG_MISMATCH");
+      expect(await reasonOf(subject.store.delete(subject.scope, "m1", { etag, now: NOW }))).toBe(
+        "ETAG_MISMATCH",
+      );
       expect(await storedIds(subject)).toEqual(["m1"]);
       const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
       expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], ["m1"]]);
@@ -229,7 +234,8 @@ async function walk(
 ): Promise<string[]> {
   const seen: string[] = [];
   let after: ListPosition | undefined;
-  for (let page = 0; ; page += 1) {
+  // Bounded: a list that repeats itself must fail here, not run on.
+  for (let page = 0; page < ALL; page += 1) {
     const found = await subject.store.list(subject.scope, {
       filter: options.filter ?? ANY_STATE,
       ...(after === undefined ? {} : { after }),
@@ -243,4 +249,5 @@ async function walk(
     after = { createTime: last.createTime, id: last.id };
     await options.between?.(page);
   }
+  throw new Error("a list without end");
 }

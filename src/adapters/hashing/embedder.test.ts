@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dot } from "../../domain/vector.ts";
+import { createHashingEmbedder } from "./embedder.ts";
+
+const UNRELATED = [
+  "Quarterly revenue grew by nine percent",
+  "Deployments run from the main branch",
+  "Lisbon is sunny in October",
+];
+const VARIANTS: readonly (readonly [string, string, string])[] = [
+  ["case", "How do I reset my password?", "HOW DO I RESET MY PASSWORD"],
+  ["a typo", "How do I reset my password?", "How do I reset my pasword?"],
+  ["two letters swapped", "Where is the conference hotel?", "Where is the confernece hotel?"],
+  ["an inflection", "The cat sleeps on the sofa", "The cats slept on a sofa"],
+  ["a plural", "Ann collects old bicycles", "Ann collected an old bicycle"],
+  ["the order of words", "train from Paris to Rome", "from Paris to Rome, train"],
+  ["a word more", "allergic to peanuts", "badly allergic to peanuts"],
+  ["typography", "Ann's “blue” ﬁle", "Ann’s blue file"],
+];
+
+/** Any code point, half characters included. */
+const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
+
+async function similarity(one: string, other: string, dimension = 384): Promise<number> {
+  const [left, right] = await createHashingEmbedder(dimension).embed(
+    [one, other],
+    new AbortController().signal,
+  );
+  if (left === undefined || right === undefined) throw new Error("a vector per text");
+  return dot(left.vector, right.vector);
+}
+
+describe("the hashing embedder", () => {
+  it.each(VARIANTS)("holds texts that differ in %s nearer than unrelated ones", async (_, one, other) => {
+    const near = await similarity(one, other);
+    for (const text of UNRELATED) {
+      expect(near).toBeGreaterThan((await similarity(one, text)) + 0.2);
+      expect(near).toBeGreaterThan((await similarity(other, text)) + 0.2);
+    }
+  });
+
+  it.each([
+    ["a typo", "accommodation", "acommodation"],
+    ["an inflection", "bicycle", "bicycles"],
+  ])("holds single words that differ in %s nearer than unrelated ones", async (_, one, other) => {
+    expect(await similarity(one, other)).toBeGreaterThan((await similarity(one, "password")) + 0.2);
+  });
+
+  it("takes the same words in any order and case for the same", async () => {
+    expect(await similarity("Paris to Rome", "ROME TO PARIS")).toBeCloseTo(1, 5);
+  });
+
+  it("counts a common word for less than a telling one", async () => {
+    const common = await similarity("the sofa", "the cat");
+    const telling = await similarity("sofa red", "sofa blue");
+    expect(telling).toBeGreaterThan(common);
+  });
+
+  it("has a unit vector for any text, in any dimension", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: anyCharacter }),
+        fc.constantFrom(1, 2, 7, 384),
+        async (text, dimension) => {
+          expect(await similarity(text, text, dimension)).toBeCloseTo(1, 4);
+        },
+      ),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it("rejects with the signal's reason when that has aborted", async () => {
+    const reason = new Error("gone");
+    await expect(createHashingEmbedder(8).embed(["a"], AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { analyzePrompt } from "./analysis.ts";
+import type { CacheEntry } from "./entry.ts";
+import { guardPrompts } from "./guard.ts";
+import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
+
+const NOW = 10_000;
+const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5 };
+
+const ASKED = "How do I reset a forgotten account password?";
+/** All words align with those of ASKED. */
+const ALIGNED = "how do i reset the forgotten account password";
+/** The guard has nothing against it, but words are left over on both sides. */
+const REWORDED = "Which steps recover lost login credentials?";
+/** The guard refuses it. */
+const VETOED = "How do I reset 3 forgotten account passwords?";
+
+function stored(prompt: string, similarity: number, createTime = NOW): Neighbour {
+  const entry: CacheEntry = {
+    id: prompt,
+    fingerprint: "f",
+    model: "m",
+    prompt,
+    analysis: analyzePrompt(prompt),
+    response: "r",
+    tags: [],
+    metadata: {},
+    createTime,
+    expireTime: NOW * 2,
+    etag: "e",
+  };
+  return { entry, similarity };
+}
+
+const decide = (nearest: readonly Neighbour[], policy: Partial<MatchingPolicy> = {}) =>
+  decideSemantic(analyzePrompt(ASKED), nearest, { ...POLICY, ...policy }, NOW);
+
+describe("the prompts of this test", () => {
+  it.each([
+    [ALIGNED, true, false],
+    [REWORDED, false, false],
+    [VETOED, false, true],
+  ])("%s", (prompt, aligned, vetoed) => {
+    const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt));
+    expect([verdict.aligned, verdict.reasons.length > 0]).toEqual([aligned, vetoed]);
+  });
+});
+
+describe("decideSemantic", () => {
+  it("misses when there is nothing near", () => {
+    expect(decide([])).toEqual({ kind: "miss", reason: "NOT_FOUND", threshold: 0.85, guardReasons: [] });
+  });
+
+  it.each([
+    ["reworded prompt at the threshold", REWORDED, 0.85, {}, "hit"],
+    ["reworded prompt below the threshold", REWORDED, 0.84, {}, "BELOW_THRESHOLD"],
+    ["aligned prompt at the aligned threshold", ALIGNED, 0.5, {}, "hit"],
+    ["aligned prompt below the aligned threshold", ALIGNED, 0.49, {}, "BELOW_THRESHOLD"],
+    [
+      "aligned prompt when both thresholds are equal",
+      ALIGNED,
+      0.84,
+      { alignedThreshold: 0.85 },
+      "BELOW_THRESHOLD",
+    ],
+    ["aligned prompt under the floor of the call", ALIGNED, 0.89, { floor: 0.9 }, "BELOW_THRESHOLD"],
+    ["aligned prompt at the floor of the call", ALIGNED, 0.9, { floor: 0.9 }, "hit"],
+    ["reworded prompt under the floor of the call", REWORDED, 0.89, { floor: 0.9 }, "BELOW_THRESHOLD"],
+    [
+      "reworded prompt over a floor that is too low to matter",
+      REWORDED,
+      0.84,
+      { floor: 0.1 },
+      "BELOW_THRESHOLD",
+    ],
+    ["other question, however near", VETOED, 1, {}, "GUARD"],
+    ["other question below the threshold", VETOED, 0.2, {}, "BELOW_THRESHOLD"],
+  ])("judges a %s", (_, prompt, similarity, policy, expected) => {
+    const decision = decide([stored(prompt, similarity)], policy);
+    expect(decision.kind === "hit" ? "hit" : decision.reason).toBe(expected);
+  });
+
+  it("says which entry it served, and from which similarity on", () => {
+    expect(decide([stored(ALIGNED, 0.6)])).toMatchObject({
+      kind: "hit",
+      entry: { id: ALIGNED },
+      similarity: 0.6,
+      threshold: 0.5,
+    });
+    expect(decide([stored(ALIGNED, 0.95)], { floor: 0.9 })).toMatchObject({ kind: "hit", threshold: 0.9 });
+  });
+
+  it("says what was nearest, and why it was not served", () => {
+    expect(decide([stored(VETOED, 0.97)])).toEqual({
+      kind: "miss",
+      reason: "GUARD",
+      nearestId: VETOED,
+      nearestSimilarity: 0.97,
+      threshold: 0.85,
+      guardReasons: ["NUMBER"],
+    });
+  });
+
+  it("ends at the guard's veto of the nearest, though the second would do", () => {
+    expect(decide([stored(VETOED, 0.97), stored(ALIGNED, 0.96)])).toMatchObject({
+      kind: "miss",
+      reason: "GUARD",
+    });
+  });
+
+  it("passes over what is too old", () => {
+    const nearest = [stored(VETOED, 0.97, NOW - 101), stored(ALIGNED, 0.96, NOW - 100)];
+    expect(decide(nearest, { maxAgeMs: 100 })).toMatchObject({ kind: "hit", entry: { id: ALIGNED } });
+  });
+
+  it("says that all were too old, and names none of them", () => {
+    const decision = decide([stored(ALIGNED, 1, NOW - 101)], { maxAgeMs: 100, floor: 0.9 });
+    expect(decision).toEqual({ kind: "miss", reason: "TOO_OLD", threshold: 0.9, guardReasons: [] });
+  });
+
+  it("never serves below the floor, whatever the thresholds", () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    const prompt = fc.constantFrom(ASKED, ALIGNED, REWORDED, VETOED);
+    fc.assert(
+      fc.property(
+        prompt,
+        share,
+        share,
+        share,
+        share,
+        (one, similarity, threshold, alignedThreshold, floor) => {
+          const decision = decide([stored(one, similarity)], { threshold, alignedThreshold, floor });
+          if (decision.kind === "hit") expect(similarity).toBeGreaterThanOrEqual(floor);
+          else if (one === ASKED) expect(similarity).toBeLessThan(Math.max(alignedThreshold, floor));
+          expect(decision.threshold).toBeGreaterThanOrEqual(floor);
+        },
+      ),
+      { seed: 1, numRuns: 500 },
+    );
+  });
+
+  it("never serves less when the similarity rises", () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(fc.constantFrom(ALIGNED, REWORDED, VETOED), share, share, (one, low, high) => {
+        fc.pre(low <= high);
+        if (decide([stored(one, low)]).kind === "hit") expect(decide([stored(one, high)]).kind).toBe("hit");
+        else expect(decide([stored(one, low)])).toMatchObject({ nearestId: one });
+      }),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+});
+
+describe("isTooOld", () => {
+  it("is so above the age asked for, not at it", () => {
+    const policy = { ...POLICY, maxAgeMs: 100 };
+    expect([99, 100, 101].map((age) => isTooOld({ createTime: NOW - age }, policy, NOW))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it("is never so unless asked", () => {
+    expect(isTooOld({ createTime: 0 }, POLICY, Number.MAX_SAFE_INTEGER)).toBe(false);
+  });
+});

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { type Caller, DEFAULT_NAMESPACE, namespaceOf, scopeOf } from "./tenancy.ts";
+
+const CALLER: Caller = { tenant: "acme", principal: "key-1", roles: new Set(["reader"]) };
+
+describe("scopeOf", () => {
+  it("takes the tenant from the caller and the namespace from the request", () => {
+    expect(scopeOf(CALLER, "notes")).toEqual({ tenant: "acme", namespace: "notes" });
+  });
+
+  it("means the default namespace by an empty name", () => {
+    expect(scopeOf(CALLER, "")).toEqual({ tenant: "acme", namespace: DEFAULT_NAMESPACE });
+    expect(scopeOf(CALLER, "")).toEqual(scopeOf(CALLER, "default"));
+  });
+
+  it("is one place for all principals of a tenant", () => {
+    expect(scopeOf({ ...CALLER, principal: "key-2", roles: new Set() }, "notes")).toEqual(
+      scopeOf(CALLER, "notes"),
+    );
+  });
+});
+
+describe("namespaceOf", () => {
+  it("keeps a given name and fills in an empty one", () => {
+    expect([namespaceOf({ namespace: "a" }), namespaceOf({ namespace: "" })]).toEqual(["a", "default"]);
+  });
+});

@@ -1,0 +1,241 @@
+import { describe, expect, it, vi } from "vitest";
+import { analyzePrompt } from "../../domain/cache/analysis.ts";
+import { openDecision } from "../../domain/cache/decision-token.ts";
+import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { CallContext } from "../call.ts";
+import {
+  type CacheSettings,
+  type LookupCacheInput,
+  type LookupCachePorts,
+  lookupCache,
+} from "./lookup-cache.ts";
+
+const NOW = 1_700_000_000_000;
+const SECRET = new Uint8Array(32).fill(1);
+const PROMPT = "How do I bake bread?";
+const INPUT: LookupCacheInput = {
+  namespace: "",
+  prompt: PROMPT,
+  answerScope: {
+    model: "m",
+    systemPrompt: "",
+    history: [],
+    parameters: {},
+    tools: [],
+    responseFormat: {},
+    locale: "",
+    knowledgeVersion: "",
+    sharing: "tenant",
+  },
+  shadow: false,
+};
+const SETTINGS: CacheSettings = {
+  enabled: true,
+  strategy: "HYBRID",
+  similarityThreshold: 0.85,
+  alignedThreshold: 0.5,
+  defaultTtlMs: 1000,
+  lookupDeadlineMs: 60_000,
+};
+const FINGERPRINT = scopeFingerprint(INPUT.answerScope);
+const PROMPT_ID = cacheEntryId({ tenant: "t", namespace: "default" }, FINGERPRINT, PROMPT);
+const ENTRY: CacheEntry = {
+  id: "ab".repeat(32),
+  fingerprint: FINGERPRINT,
+  model: "m",
+  prompt: PROMPT,
+  analysis: analyzePrompt(PROMPT),
+  response: "With flour.",
+  tags: [],
+  metadata: {},
+  createTime: NOW - 5,
+  expireTime: NOW + 1000,
+  etag: "e",
+};
+
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+const down = async (): Promise<never> => {
+  throw new RecollectError("STORE_UNAVAILABLE", "down");
+};
+
+function embedder(embed: Embedder["embed"]): Embedder {
+  return { identity: { provider: "p", model: "m", dimension: 2 }, embed };
+}
+
+interface Changes {
+  readonly store?: Partial<LookupCachePorts["store"]>;
+  readonly embedder?: Embedder | undefined;
+  readonly settings?: Partial<CacheSettings>;
+}
+
+/** Ports of a cache that is empty and well, but for the changes. */
+function portsWith(changes: Changes = {}) {
+  const meters = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const log = { warn: vi.fn() };
+  const store = {
+    find: vi.fn(async (): Promise<CacheEntry | undefined> => undefined),
+    nearest: vi.fn(async (): ReturnType<LookupCachePorts["store"]["nearest"]> => []),
+    ...changes.store,
+  };
+  const ports: LookupCachePorts = {
+    store,
+    embedder:
+      "embedder" in changes
+        ? changes.embedder
+        : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
+    secret: { read: async () => SECRET },
+    clock: { now: () => NOW },
+    meters,
+    log,
+    settings: { ...SETTINGS, ...changes.settings },
+  };
+  return { ports, meters, log, store };
+}
+
+const context = (signal: AbortSignal = new AbortController().signal): CallContext => ({
+  caller: { tenant: "t", principal: "p", roles: new Set() },
+  signal,
+});
+
+describe("lookupCache fails open", () => {
+  const HANGS = { lookupDeadlineMs: 5 };
+
+  it.each<[string, Changes, string]>([
+    ["the embedder rejects", { embedder: embedder(down) }, "EMBEDDER_UNAVAILABLE"],
+    ["the embedder hangs", { embedder: embedder(never), settings: HANGS }, "EMBEDDER_UNAVAILABLE"],
+    ["the embedder gives nothing", { embedder: embedder(async () => []) }, "EMBEDDER_UNAVAILABLE"],
+    ["the store rejects the exact read", { store: { find: down } }, "STORE_UNAVAILABLE"],
+    ["the store hangs in the exact read", { store: { find: never }, settings: HANGS }, "STORE_UNAVAILABLE"],
+    ["the store rejects the nearest", { store: { nearest: down } }, "STORE_UNAVAILABLE"],
+    ["the store hangs in the nearest", { store: { nearest: never }, settings: HANGS }, "STORE_UNAVAILABLE"],
+    [
+      "the store rejects with what is no error of ours",
+      { store: { find: () => Promise.reject(new TypeError("bug")) } },
+      "STORE_UNAVAILABLE",
+    ],
+  ])("when %s", async (_, changes, reason) => {
+    const { ports, meters } = portsWith(changes);
+    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
+    expect(meters.cacheLookup.mock.calls).toEqual([["miss", reason]]);
+    expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
+      entryId: "",
+      promptId: PROMPT_ID,
+      similarity: 0,
+    });
+  });
+
+  it("and says so in the log, without the prompt", async () => {
+    const { ports, log } = portsWith({ store: { find: down } });
+    await lookupCache(ports, INPUT, context());
+    expect(log.warn).toHaveBeenCalledTimes(1);
+    expect(log.warn.mock.calls[0]?.[0]).toMatchObject({
+      reason: "STORE_UNAVAILABLE",
+      err: expect.any(RecollectError),
+    });
+    expect(JSON.stringify(log.warn.mock.calls)).not.toContain(PROMPT);
+  });
+
+  it("with the exact hit, though the embedder is down", async () => {
+    const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: embedder(down) });
+    const { outcome } = await lookupCache(ports, INPUT, context());
+    expect(outcome).toMatchObject({ kind: "hit", match: "EXACT", similarity: 1, threshold: 0, ageMs: 5 });
+  });
+
+  it("and hands the embedder a signal that the deadline aborts", async () => {
+    let aborted: AbortSignal | undefined;
+    const { ports } = portsWith({
+      embedder: embedder((_, signal) => {
+        aborted = signal;
+        return never();
+      }),
+      settings: HANGS,
+    });
+    await lookupCache(ports, INPUT, context());
+    expect(aborted?.aborted).toBe(true);
+  });
+
+  it("but not for a caller who is gone", async () => {
+    const reason = new Error("cancelled");
+    const controller = new AbortController();
+    const { ports, meters } = portsWith({
+      embedder: embedder(() => {
+        controller.abort(reason);
+        return never();
+      }),
+    });
+    await expect(lookupCache(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
+    expect(meters.cacheLookup).not.toHaveBeenCalled();
+  });
+});
+
+describe("lookupCache", () => {
+  it("serves the nearest prompt, and its decision names it", async () => {
+    const nearest = async () => [{ entry: ENTRY, similarity: 0.75 }];
+    const { ports, meters } = portsWith({ store: { nearest } });
+    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    expect(outcome).toMatchObject({ kind: "hit", match: "SEMANTIC", similarity: 0.75, threshold: 0.5 });
+    expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
+      entryId: ENTRY.id,
+      similarity: 0.75,
+      time: NOW,
+    });
+    expect(meters.cacheLookup.mock.calls).toEqual([["semantic", "SEMANTIC"]]);
+  });
+
+  it("never gives a negative age, though the clock of another replica is ahead", async () => {
+    const { ports } = portsWith({ store: { find: async () => ({ ...ENTRY, createTime: NOW + 50 }) } });
+    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
+  });
+
+  it("asks nobody when the cache is switched off", async () => {
+    const { ports, store } = portsWith({ settings: { enabled: false } });
+    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
+    expect([store.find, store.nearest].map((method) => vi.mocked(method).mock.calls.length)).toEqual([0, 0]);
+  });
+
+  it.each([
+    ["EXACT", 1, 0],
+    ["SEMANTIC", 0, 1],
+    ["HYBRID", 1, 1],
+  ] as const)("asks by the strategy of the call: %s", async (strategy, found, near) => {
+    const { ports, store } = portsWith();
+    expect((await lookupCache(ports, { ...INPUT, strategy }, context())).outcome).toMatchObject({
+      reason: "NOT_FOUND",
+    });
+    expect(vi.mocked(store.find)).toHaveBeenCalledTimes(found);
+    expect(vi.mocked(store.nearest)).toHaveBeenCalledTimes(near);
+  });
+
+  it("only finds exactly without an embedder", async () => {
+    const { ports, store } = portsWith({ embedder: undefined });
+    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
+    expect(vi.mocked(store.nearest)).not.toHaveBeenCalled();
+  });
+
+  it("says TOO_OLD of an exact match that is, when nothing else is tried", async () => {
+    const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: undefined });
+    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
+      reason: "TOO_OLD",
+    });
+    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 5 }, context())).outcome).toMatchObject({
+      kind: "hit",
+    });
+  });
+
+  it("in shadow mode misses, counts a miss, and its decision still names what it would have served", async () => {
+    const { ports, meters } = portsWith({ store: { find: async () => ENTRY } });
+    const { decisionId, outcome } = await lookupCache(ports, { ...INPUT, shadow: true }, context());
+    expect(outcome).toMatchObject({
+      kind: "miss",
+      reason: "SHADOW",
+      nearestId: ENTRY.id,
+      nearestSimilarity: 1,
+    });
+    expect(openDecision(decisionId, SECRET, NOW).entryId).toBe(ENTRY.id);
+    expect(meters.cacheLookup.mock.calls).toEqual([["miss", "SHADOW"]]);
+  });
+});

@@ -1,0 +1,186 @@
+import { describe, expect, it, vi } from "vitest";
+import { RecollectError } from "../../domain/errors.ts";
+import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
+import type { Memory } from "../../domain/memory/memory.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
+import type { CallContext } from "../call.ts";
+import { type SearchMemoriesInput, type SearchMemoriesPorts, searchMemories } from "./search-memories.ts";
+
+const NOW = 1_700_000_000_000;
+const INPUT: SearchMemoriesInput = {
+  namespace: "",
+  query: { kind: "text", text: "green tea" },
+  filter: ACTIVE_ONLY,
+  mode: "HYBRID",
+  limit: 10,
+  recencyWeight: 0,
+  importanceWeight: 0,
+};
+const MEMORY: Memory = {
+  id: "m",
+  text: "Ann likes tea",
+  kind: "SEMANTIC",
+  userId: "",
+  agentId: "",
+  sessionId: "",
+  sessionPosition: 0,
+  role: "",
+  author: "",
+  tags: [],
+  metadata: {},
+  importance: 0.5,
+  pinned: false,
+  createTime: NOW,
+  updateTime: NOW,
+  state: "ACTIVE",
+  supersededBy: "",
+  sourceIds: [],
+  etag: "e",
+  embedding: { state: "READY", provider: "p", model: "m", dimension: 2, truncated: false },
+};
+const FACTS = { time: NOW, importance: 0.5 };
+const FOUND: Candidates = {
+  nearest: [{ ...FACTS, id: "near", similarity: 0.6 }],
+  containing: [{ ...FACTS, id: "word", document: { frequencies: new Map([["tea", 1]]), length: 3 } }],
+  corpus: { documentCount: 2, meanLength: 3, documentFrequencies: new Map([["tea", 1]]) },
+};
+
+const fails = (error: Error): Embedder => ({
+  identity: { provider: "p", model: "m", dimension: 2 },
+  embed: () => Promise.reject(error),
+});
+const WORKS: Embedder = {
+  identity: { provider: "p", model: "m", dimension: 2 },
+  embed: async (texts) => texts.map(() => ({ vector: Float32Array.of(1, 0), truncated: false })),
+};
+const UNAVAILABLE = new RecollectError("EMBEDDER_UNAVAILABLE", "down");
+const CONTEXT: CallContext = {
+  caller: { tenant: "t", principal: "p", roles: new Set() },
+  signal: new AbortController().signal,
+};
+
+function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemoriesPorts["store"]> = {}) {
+  const search = vi.fn<MemoryStore["search"]>(async (_, query) => ({
+    ...FOUND,
+    nearest: query.vector === undefined ? [] : FOUND.nearest,
+    containing: query.terms === undefined ? [] : FOUND.containing,
+  }));
+  const log = { warn: vi.fn() };
+  const meters = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const ports: SearchMemoriesPorts = {
+    store: {
+      search,
+      get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })),
+      vectors: async (_, ids) => ids.map(() => Float32Array.of(0.8, 0.6)),
+      ...changes,
+    },
+    embedder,
+    clock: { now: () => NOW },
+    meters,
+    log,
+  };
+  return { ports, search, log, meters };
+}
+
+const idsOf = (output: Awaited<ReturnType<typeof searchMemories>>): string[] =>
+  output.found.map(({ memory }) => memory.id);
+
+describe("searchMemories when the embedder is unavailable", () => {
+  it("searches by words alone, says so, and warns", async () => {
+    const { ports, search, log, meters } = portsWith(fails(UNAVAILABLE));
+    const output = await searchMemories(ports, INPUT, CONTEXT);
+    expect(idsOf(output)).toEqual(["word"]);
+    expect(output.degraded).toEqual(["VECTOR"]);
+    expect(search.mock.calls[0]?.[1]).not.toHaveProperty("vector");
+    expect(log.warn).toHaveBeenCalledTimes(1);
+    expect(JSON.stringify(log.warn.mock.calls)).not.toContain("green tea");
+    expect(meters.vectorSearch).not.toHaveBeenCalled();
+  });
+
+  it("refuses a search by meaning alone", async () => {
+    const { ports } = portsWith(fails(UNAVAILABLE));
+    await expect(searchMemories(ports, { ...INPUT, mode: "VECTOR" }, CONTEXT)).rejects.toMatchObject({
+      reason: "EMBEDDER_UNAVAILABLE",
+    });
+  });
+
+  it("does not notice in a search by words alone", async () => {
+    const { ports } = portsWith(fails(UNAVAILABLE));
+    const output = await searchMemories(ports, { ...INPUT, mode: "KEYWORD" }, CONTEXT);
+    expect([idsOf(output), output.degraded]).toEqual([["word"], []]);
+  });
+
+  it("does not hide another failure behind it", async () => {
+    const bug = new TypeError("bug");
+    await expect(searchMemories(portsWith(fails(bug)).ports, INPUT, CONTEXT)).rejects.toBe(bug);
+  });
+});
+
+describe("searchMemories without vector search", () => {
+  it("searches by words alone and says so", async () => {
+    const output = await searchMemories(portsWith(undefined).ports, INPUT, CONTEXT);
+    expect([idsOf(output), output.degraded]).toEqual([["word"], ["VECTOR"]]);
+  });
+
+  it("refuses a search by meaning alone", async () => {
+    await expect(
+      searchMemories(portsWith(undefined).ports, { ...INPUT, mode: "VECTOR" }, CONTEXT),
+    ).rejects.toMatchObject({ reason: "VECTOR_SEARCH_DISABLED" });
+  });
+});
+
+describe("searchMemories", () => {
+  it("tells the similarity of what was found by words alone", async () => {
+    const output = await searchMemories(portsWith(WORKS).ports, INPUT, CONTEXT);
+    expect(output.degraded).toEqual([]);
+    expect(
+      new Map(output.found.map(({ memory, similarity }) => [memory.id, similarity?.toFixed(3)])),
+    ).toEqual(
+      new Map([
+        ["near", "0.600"],
+        ["word", "0.800"],
+      ]),
+    );
+  });
+
+  it("applies the least similarity to those too, and leaves out what has none", async () => {
+    const above = await searchMemories(portsWith(WORKS).ports, { ...INPUT, minSimilarity: 0.7 }, CONTEXT);
+    expect(idsOf(above)).toEqual(["word"]);
+    const { ports } = portsWith(WORKS, { vectors: async (_, ids) => ids.map(() => undefined) });
+    expect(idsOf(await searchMemories(ports, { ...INPUT, minSimilarity: -1 }, CONTEXT))).toEqual(["near"]);
+  });
+
+  it("leaves out what was deleted between its two reads", async () => {
+    const get: MemoryStore["get"] = async (_, ids) =>
+      ids.map((id) => (id === "near" ? undefined : { ...MEMORY, id }));
+    expect(idsOf(await searchMemories(portsWith(WORKS, { get }).ports, INPUT, CONTEXT))).toEqual(["word"]);
+  });
+
+  it("never finds the memory that it was asked to find the like of", async () => {
+    const query = { kind: "memory", id: "near" } as const;
+    const { ports, search } = portsWith(WORKS);
+    expect(idsOf(await searchMemories(ports, { ...INPUT, query }, CONTEXT))).toEqual(["word"]);
+    expect(search.mock.calls[0]?.[1].limit).toBe(101);
+  });
+
+  it.each([
+    ["of another dimension", [1, 0, 0], "VECTOR_DIMENSION_MISMATCH"],
+    ["of zeros", [0, 0], "VECTOR_INVALID"],
+    ["that is not finite", [1, Number.NaN], "VECTOR_INVALID"],
+  ])("refuses a vector %s", async (_, numbers, reason) => {
+    const query = { kind: "vector", vector: Float32Array.from(numbers) } as const;
+    await expect(
+      searchMemories(portsWith(WORKS).ports, { ...INPUT, mode: "VECTOR", query }, CONTEXT),
+    ).rejects.toMatchObject({ reason });
+  });
+
+  it("asks for each word of the query once, and for 64 at most", async () => {
+    const { ports, search } = portsWith(WORKS);
+    const text = `tea tea ${Array.from({ length: 100 }, (_, index) => `w${index}`).join(" ")}`;
+    await searchMemories(ports, { ...INPUT, query: { kind: "text", text } }, CONTEXT);
+    const terms = search.mock.calls[0]?.[1].terms ?? [];
+    expect(terms).toHaveLength(64);
+    expect(new Set(terms).size).toBe(64);
+  });
+});

@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
+import type { Backend } from "../../src/ports/backend.ts";
+import { cacheStoreContract } from "./cache-store.ts";
+import { memoryStoreContract } from "./memory-store.ts";
+import { serverSecretContract } from "./server-secret.ts";
+import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
+
+memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
+cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
+serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
+
+async function openInTemporaryDirectory<Store>(
+  storeOf: (backend: Backend) => Store,
+): Promise<StoreUnderTest<Store>> {
+  const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
+  const embedder = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
+  let backend = await openEmbeddedBackend({ directory, embedder });
+  return {
+    get store() {
+      return storeOf(backend);
+    },
+    reopen: async () => {
+      await backend[Symbol.asyncDispose]();
+      backend = await openEmbeddedBackend({ directory, embedder });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await backend[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { describe } from "vitest";
+import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import { createCases } from "./memory-store/create.ts";
+import { durabilityCases } from "./memory-store/durability.ts";
+import { expiryCases } from "./memory-store/expiry.ts";
+import { filterCases } from "./memory-store/filter.ts";
+import { isolationCases } from "./memory-store/isolation.ts";
+import { readCases } from "./memory-store/read.ts";
+import { requestCases } from "./memory-store/requests.ts";
+import { searchCases } from "./memory-store/search.ts";
+import { sessionCases } from "./memory-store/sessions.ts";
+import { type StoreUnderTest, useStore } from "./store-under-test.ts";
+
+/**
+ * What every MemoryStore promises, in the words of the port. `open` gives a store for vectors of
+ * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
+ */
+export function memoryStoreContract(name: string, open: () => Promise<StoreUnderTest<MemoryStore>>): void {
+  describe(`MemoryStore, ${name}`, () => {
+    const subject = useStore(open);
+    describe("a write", () => createCases(subject));
+    describe("the session position", () => sessionCases(subject));
+    describe("a read or deletion", () => readCases(subject));
+    describe("an expiring memory", () => expiryCases(subject));
+    describe("a filter", () => filterCases(subject));
+    describe("a search", () => searchCases(subject));
+    describe("repeated requests", () => requestCases(subject));
+    describe("a scope", () => isolationCases(subject));
+    describe("a restart", () => durabilityCases(subject));
+  });
+}
