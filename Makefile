@@ -1,7 +1,7 @@
 # The one door to this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo generate lint format typecheck test clean
+.PHONY: help setup build run demo generate lint format typecheck test test-long bench clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -45,6 +45,12 @@ typecheck: setup ## Check types
 test: setup ## Check types, then run all tests
 	@$(NPX) 'tsc'
 	@$(NPX) 'vitest run'
+
+test-long: setup ## Run the fault tests with the counts that docs/reliability.md records (minutes)
+	@$(NPX) 'TEST_LONG=true vitest run test/faults'
+
+bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
+	@$(NPX) 'node bench/run.ts $(ARGS)'
 
 clean: ## Remove what was installed and built, and the development data
 	rm -rf node_modules dist data coverage

@@ -68,7 +68,7 @@ async function compose(
     ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
     : undefined;
   const backend = resources.use(
-    await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity }),
+    await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity, log }),
   );
   const ports = {
     embedder,
@@ -86,7 +86,7 @@ async function compose(
     telemetry,
     backend,
     embedder: embedder?.identity,
-    memory: { ...ports, store: backend.memories },
+    memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     unserved: [CompactionService, OperationsService],
   });

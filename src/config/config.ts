@@ -28,6 +28,7 @@ export interface Config {
     readonly similarityThreshold: number;
     readonly alignedThreshold: number;
     readonly defaultTtlMs: number;
+    readonly maxEntries: number;
     readonly lookupDeadlineMs: number;
   };
   readonly limits: Limits;
@@ -39,6 +40,13 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** Streams that one connection may have open at once. */
   readonly maxConcurrentStreams: number;
+  /** Calls in flight in the whole process, through both doors; the next one is refused. */
+  readonly maxConcurrentCalls: number;
+  /** A gRPC connection without calls is closed after this. */
+  readonly connectionIdleMs: number;
+  /** An HTTP request must have sent its headers within this, and all of itself within `httpRequestMs`. */
+  readonly httpHeadersMs: number;
+  readonly httpRequestMs: number;
   /** How long a stop waits for probes to notice before it drains. */
   readonly probePeriodMs: number;
   /** How long calls in flight may take after that. */
@@ -48,6 +56,10 @@ export interface Limits {
 export const LIMITS: Limits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 1000,
+  maxConcurrentCalls: 1000,
+  connectionIdleMs: 15 * 60_000,
+  httpHeadersMs: 10_000,
+  httpRequestMs: 60_000,
   probePeriodMs: 1000,
   drainMs: 10_000,
 };

@@ -93,6 +93,7 @@ function assemble(values: Values, terminal: boolean): Config {
       similarityThreshold: values.cacheSimilarityThreshold,
       alignedThreshold: Math.min(values.cacheAlignedThreshold, values.cacheSimilarityThreshold),
       defaultTtlMs: values.cacheDefaultTtl * 1000,
+      maxEntries: values.cacheMaxEntries,
       lookupDeadlineMs: LOOKUP_DEADLINE_MS,
     },
     limits: LIMITS,

@@ -169,6 +169,12 @@ export const SETTINGS = {
     3600,
     "Seconds an answer is served unless the call says otherwise.",
   ),
+  cacheMaxEntries: setting(
+    { env: "CACHE_MAX_ENTRIES", yaml: "cache.max_entries" },
+    integer(1, 1_000_000),
+    10_000,
+    "Answers a namespace holds at most; what was used longest ago makes room.",
+  ),
 } as const satisfies Record<string, Setting<unknown>>;
 
 type ValueOf<S> = S extends { readonly schema: z.ZodType<infer T, string>; readonly fallback: infer F }

@@ -19,6 +19,7 @@ export type Reason =
   | "MEMORY_NOT_FOUND"
   | "MEMORY_ALREADY_EXISTS"
   | "MEMORY_DUPLICATE"
+  | "MEMORY_NOT_ACTIVE"
   | "ETAG_MISMATCH"
   | "PAGE_TOKEN_INVALID"
   | "VECTOR_DIMENSION_MISMATCH"
@@ -31,7 +32,8 @@ export type Reason =
   | "ROLE_MISSING"
   | "TOO_MANY_CALLS"
   | "TOO_MANY_NAMESPACES"
-  | "EMBEDDER_UNAVAILABLE";
+  | "EMBEDDER_UNAVAILABLE"
+  | "CACHE_ENTRY_NOT_FOUND";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {
@@ -76,5 +78,12 @@ export function memoryNotFound(namespace: string, id: string): RecollectError {
   return new RecollectError("MEMORY_NOT_FOUND", `no memory ${id} in namespace ${namespace}`, {
     metadata: { id, namespace },
     resource: { type: "memory", name: id },
+  });
+}
+
+export function cacheEntryNotFound(namespace: string, id: string): RecollectError {
+  return new RecollectError("CACHE_ENTRY_NOT_FOUND", `no cache entry ${id} in namespace ${namespace}`, {
+    metadata: { id, namespace },
+    resource: { type: "cache_entry", name: id },
   });
 }

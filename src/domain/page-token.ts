@@ -47,3 +47,11 @@ function invalid(description: string): RecollectError {
     violations: [{ field: "page_token", description }],
   });
 }
+
+const DEFAULT_PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 1000;
+
+/** How many rows a page has: 0 means 50; more than 1,000 is taken as 1,000. */
+export function pageSizeOf(asked: number): number {
+  return asked === 0 ? DEFAULT_PAGE_SIZE : Math.min(asked, MAX_PAGE_SIZE);
+}

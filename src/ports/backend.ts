@@ -1,5 +1,6 @@
 import type { CacheStore } from "./cache-store.ts";
 import type { MemoryStore } from "./memory-store.ts";
+import type { NamespaceStore } from "./namespace-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
 /** Where data lives: all stores of one kind, opened and closed together. */
@@ -8,6 +9,7 @@ export interface Backend extends AsyncDisposable {
   readonly name: string;
   readonly memories: MemoryStore;
   readonly cache: CacheStore;
+  readonly namespaces: NamespaceStore;
   readonly secret: ServerSecret;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
   check(): Promise<void>;

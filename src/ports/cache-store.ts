@@ -1,7 +1,36 @@
 import type { CacheEntry } from "../domain/cache/entry.ts";
+import type { CacheLookup } from "../domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../domain/cache/matching.ts";
 import type { Scope } from "../domain/tenancy.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
+
+/** Which page of a list. */
+export interface CacheListQuery {
+  /** Absent: of any model. */
+  readonly model?: string;
+  /** Absent: whatever their tags. */
+  readonly tagsAny?: readonly string[];
+  /** The key of the last entry before the page. */
+  readonly after?: { readonly createTime: number; readonly id: string };
+  readonly limit: number;
+  /** The page ends before the entry with which it would take more (see entryBytes); it holds one at least. */
+  readonly maxBytes: number;
+  readonly now: number;
+}
+
+/** What a cache holds now, and what became of it since its namespace came into being. */
+export interface CacheStats {
+  /** Of entries that have not expired. */
+  readonly entryCount: number;
+  /** Of the same; see entryBytes. */
+  readonly byteCount: number;
+  readonly exactHits: number;
+  readonly semanticHits: number;
+  readonly misses: number;
+  /** Puts that were carried out. */
+  readonly stores: number;
+  readonly evictions: number;
+}
 
 /**
  * Keeps answers. Every method works inside one scope and sees nothing else. A write that has resolved is
@@ -19,14 +48,52 @@ export interface CacheStore {
     now: number,
   ): Promise<Neighbour[]>;
 
+  /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
+  list(
+    scope: Scope,
+    query: CacheListQuery,
+  ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }>;
+
   /**
    * Writes an entry, replacing the one with its id. A vector is of unit length; without one the entry is found
-   * by id only. A repeat of a request that was carried out changes nothing and answers what it did.
-   * Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
+   * by id only.
+   *
+   * In the same atomic step the scope is brought down to `maxEntries`, 1 at least: first expired entries go, then
+   * those of the lowest keepScore, by their last put or counted hit; never the one that is written. `evicted` is how
+   * many of the latter went.
+   *
+   * A repeat of a request that was carried out changes nothing, evicts nothing, and answers `replaced` as it did, with
+   * the entry as it now is; CACHE_ENTRY_NOT_FOUND when that is gone since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   put(
     scope: Scope,
     entry: CacheEntry,
-    options: { readonly vector?: Float32Array; readonly now: number; readonly request?: IdempotentRequest },
-  ): Promise<{ readonly replaced: boolean }>;
+    options: {
+      readonly vector?: Float32Array;
+      readonly maxEntries: number;
+      readonly now: number;
+      readonly request?: IdempotentRequest;
+    },
+  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }>;
+
+  /**
+   * Deletes one entry. Rejects with CACHE_ENTRY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
+   * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in put.
+   */
+  delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void>;
+
+  /**
+   * Counts a lookup, and its hit as a use of the entry. Never waits, writes or fails: what was counted is written in
+   * batches, within a second and when the store is closed; a crash, or a write that fails, loses a batch. `put` and
+   * `stats` of the same store object know all that was counted before. What was counted in a namespace that is not
+   * there is dropped.
+   */
+  countLookup(scope: Scope, lookup: CacheLookup, now: number): void;
+
+  /** All zero for a namespace that was never written to. */
+  stats(scope: Scope, now: number): Promise<CacheStats>;
 }

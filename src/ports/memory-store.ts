@@ -17,6 +17,9 @@ export interface NewMemory {
   readonly vector?: Float32Array;
 }
 
+/** A new state of a memory, with what the indexes need. */
+export type Replacement = Omit<NewMemory, "onDuplicate">;
+
 /** An item of a batch that is refused already; it takes its place in the outcome and in the request record. */
 export interface RefusedMemory {
   readonly refusal: RecollectError;
@@ -115,6 +118,33 @@ export interface MemoryStore {
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
+
+  /**
+   * Puts a new state in the place of a memory, if that still has this etag. Id, create time and session are those of
+   * the old state; the store keeps its session position. Resolves with the new state. Rejects with MEMORY_NOT_FOUND,
+   * ETAG_MISMATCH or REQUEST_ID_REUSED. A repeat of a request that was carried out changes nothing and resolves with
+   * the memory as it now is.
+   */
+  replace(
+    scope: Scope,
+    expectedEtag: string,
+    replacement: Replacement,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Memory>;
+
+  /** How many memories pass the filter. */
+  count(scope: Scope, filter: MemoryFilter, now: number): Promise<number>;
+
+  /**
+   * Deletes what passes the filter, in bounded steps that are each atomic: other calls get their turn in between, and
+   * a crash leaves some deleted. Resolves with how many went. A repeat of a request that was carried out deletes
+   * nothing and resolves with the same. Rejects with REQUEST_ID_REUSED.
+   */
+  purge(
+    scope: Scope,
+    filter: MemoryFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<number>;
 
   /** What both arms find; every candidate passes the filter. */
   search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;

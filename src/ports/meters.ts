@@ -3,3 +3,9 @@ export interface Meters {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
   vectorSearch(milliseconds: number): void;
 }
+
+/** What storing an answer counts; by the same rules. */
+export interface EvictionMeter {
+  /** Answers that could have been served, taken away for another. */
+  cacheEvicted(count: number): void;
+}

@@ -1,13 +1,17 @@
 import { type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { Meters } from "../ports/meters.ts";
+import type { EvictionMeter, Meters } from "../ports/meters.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
   callEnded(method: string, code: string, door: string, durationMs: number): void;
+  /** A call ended with an error of this reason. */
+  callFailed(reason: string, door: string): void;
+  /** Calls have come (a positive number) or gone. */
+  callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters {}
+export interface Instruments extends RpcInstruments, Meters, EvictionMeter {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";
@@ -27,10 +31,26 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
+  const failures = meter.createCounter("recollect_call_errors", {
+    description: "Calls that ended with an error, by reason and door.",
+    valueType: ValueType.INT,
+  });
+  const inFlight = meter.createUpDownCounter("recollect_calls_in_flight", {
+    description: "Calls of the API that are running; beyond the limit they are refused with TOO_MANY_CALLS.",
+    valueType: ValueType.INT,
+  });
+  // So that the first scrape has it.
+  inFlight.add(0);
   const lookups = meter.createCounter("recollect_cache_lookups", {
     description: "Cache lookups, by outcome (exact, semantic, miss) and detail (the reason of a miss).",
     valueType: ValueType.INT,
   });
+  const evictions = meter.createCounter("recollect_cache_evictions", {
+    description: "Answers taken away because their namespace was full; those that had ended do not count.",
+    valueType: ValueType.INT,
+  });
+  // A counter shows from its first value on.
+  evictions.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of the store's part of searches with a vector.",
     unit: "s",
@@ -70,11 +90,14 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
         "recollect.door": door,
       });
     },
+    callFailed: (reason, door) => failures.add(1, { reason, door }),
+    callsInFlight: (change) => inFlight.add(change),
     cacheLookup: (outcome, detail) => {
       counted.total += 1;
       if (outcome !== "miss") counted.hits += 1;
       lookups.add(1, { outcome, detail });
     },
+    cacheEvicted: (count) => evictions.add(count),
     vectorSearch: (milliseconds) => {
       latencies.add(milliseconds);
       searches.record(milliseconds / 1000);

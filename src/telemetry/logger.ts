@@ -16,7 +16,7 @@ export interface LogOutput extends AsyncDisposable {
 
 /** Opens the log: standard output and, if asked, a file. Levels are upper-case words, so that grep ERROR works. */
 export function openLog(options: LogOptions): LogOutput {
-  const standard = destination({ dest: 1, sync: false });
+  const standard = survived(destination({ dest: 1, sync: false }), "standard output");
   const file = options.file === undefined ? undefined : openFile(options.file);
   const streams = [standard, ...(file === undefined ? [] : [file])];
   const log = pino(
@@ -41,18 +41,35 @@ export function openLog(options: LogOptions): LogOutput {
   };
 }
 
-/** Ends a stream and waits until everything is written; standard output itself stays open. */
-function closed(stream: ReturnType<typeof destination>): Promise<void> {
+type Stream = ReturnType<typeof destination>;
+
+/**
+ * A log that cannot be written must not stop the service: without a listener the first error, a full disk say, would
+ * end the process. It is said once, where there is still room to say it.
+ */
+function survived(stream: Stream, name: string): Stream {
+  let said = false;
+  stream.on("error", (error: Error) => {
+    if (said) return;
+    said = true;
+    process.stderr.write(`recollect: the log cannot be written to ${name}: ${error.message}\n`);
+  });
+  return stream;
+}
+
+/** Ends a stream and waits until everything is written, or cannot be; standard output itself stays open. */
+function closed(stream: Stream): Promise<void> {
   return new Promise((resolve) => {
     stream.once("close", resolve);
+    stream.once("error", () => resolve());
     stream.end();
   });
 }
 
-function openFile(path: string): ReturnType<typeof destination> {
+function openFile(path: string): Stream {
   mkdirSync(dirname(path), { recursive: true });
   // Opened here: a path that cannot be written is an error now, and a flush can come before the first line.
-  return destination({ dest: openSync(path, "a"), sync: false });
+  return survived(destination({ dest: openSync(path, "a"), sync: false }), path);
 }
 
 /** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */

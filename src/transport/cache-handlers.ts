@@ -1,14 +1,25 @@
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
+import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
+import { getCacheStats } from "../services/cache/get-cache-stats.ts";
 import { type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";
+import { getCacheEntry, listCacheEntries } from "../services/cache/read-cache-entries.ts";
 import {
   type StoreCacheEntryInput,
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../services/cache/store-cache-entry.ts";
-import { fromEntry, fromOutcome, toAnswerScope, toQuestion, toStrategy, toUsage } from "./convert/cache.ts";
-import { defined, toDurationMs, toJsonObject } from "./convert/common.ts";
+import {
+  fromEntry,
+  fromOutcome,
+  fromStats,
+  toAnswerScope,
+  toQuestion,
+  toStrategy,
+  toUsage,
+} from "./convert/cache.ts";
+import { defined, given, givenList, toDurationMs, toJsonObject } from "./convert/common.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 
 export type CachePorts = Omit<LookupCachePorts, "store"> &
@@ -60,5 +71,41 @@ export function cacheHandlers(ports: CachePorts): ServedService {
       const { entry, replaced } = await storeCacheEntry(ports, input, context);
       return { entry: { ...fromEntry(entry, namespaceOf(request)), response: "" }, replaced };
     },
+
+    getCacheEntry: async (request, context) => {
+      const entry = await getCacheEntry(ports, { namespace: request.namespace, id: request.id }, context);
+      return { entry: fromEntry(entry, namespaceOf(request)) };
+    },
+
+    listCacheEntries: async (request, context) => {
+      const { entries, nextPageToken } = await listCacheEntries(
+        ports,
+        {
+          namespace: request.namespace,
+          pageSize: request.pageSize,
+          pageToken: request.pageToken,
+          ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
+        },
+        context,
+      );
+      return { entries: entries.map((entry) => fromEntry(entry, namespaceOf(request))), nextPageToken };
+    },
+
+    deleteCacheEntry: async (request, context) => {
+      await deleteCacheEntry(
+        ports,
+        {
+          namespace: request.namespace,
+          id: request.id,
+          etag: request.etag,
+          ...defined({ requestId: request.requestId }),
+        },
+        context,
+      );
+      return {};
+    },
+
+    getCacheStats: async (request, context) =>
+      fromStats(await getCacheStats(ports, { namespace: request.namespace }, context)),
   });
 }

@@ -13,9 +13,12 @@ import type { MemoryDraft } from "../domain/memory/draft.ts";
 import { namespaceOf } from "../domain/tenancy.ts";
 import { vectorFromBytes } from "../domain/vector.ts";
 import type { CreateOutcome, MemoryStore } from "../ports/memory-store.ts";
+import type { NamespaceStore } from "../ports/namespace-store.ts";
 import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
 import { deleteMemory } from "../services/memory/delete-memory.ts";
-import { getMemory, listMemories } from "../services/memory/read-memories.ts";
+import { deleteNamespace, getNamespaceStats, listNamespaces } from "../services/memory/namespaces.ts";
+import { purgeMemories } from "../services/memory/purge-memories.ts";
+import { batchGetMemories, getMemory, listMemories } from "../services/memory/read-memories.ts";
 import {
   type FoundMemory,
   type SearchMemoriesPorts,
@@ -23,14 +26,16 @@ import {
   type SearchQuery,
   searchMemories,
 } from "../services/memory/search-memories.ts";
+import { updateMemory } from "../services/memory/update-memory.ts";
 import { defined } from "./convert/common.ts";
 import { fromMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
 import { refuseUnserved } from "./unserved.ts";
 
-export type MemoryPorts = Omit<CreateMemoriesPorts, "store"> &
+export type MemoryPorts = { readonly namespaces: NamespaceStore } & Omit<CreateMemoriesPorts, "store"> &
   Omit<SearchMemoriesPorts, "store"> & { readonly store: MemoryStore };
 
 const DEFAULT_SEARCH_LIMIT = 10;
@@ -95,6 +100,67 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
       return { memories: memories.map((memory) => fromMemory(memory, namespaceOf(request))), nextPageToken };
     },
 
+    batchGetMemories: async (request, context) => {
+      const found = await batchGetMemories(ports, request, context);
+      return {
+        memories: found.flatMap((memory) =>
+          memory === undefined ? [] : [fromMemory(memory, namespaceOf(request))],
+        ),
+        notFoundIds: request.ids.filter((_, index) => found[index] === undefined),
+      };
+    },
+
+    updateMemory: async (request, context) => {
+      const { memory } = request;
+      if (memory === undefined || memory.id === "") throw invalidField("memory.id", "is required");
+      const paths = toUpdatePaths(request.updateMask, memory);
+      refuseBrokenRules(memory, paths);
+      const updated = await updateMemory(
+        ports,
+        {
+          namespace: request.namespace,
+          id: memory.id,
+          etag: memory.etag,
+          patch: toDraft(memory, "memory"),
+          fields: toMutableFields(paths),
+          ...defined({ requestId: request.requestId }),
+        },
+        context,
+      );
+      return { memory: fromMemory(updated, namespaceOf(request)) };
+    },
+
+    purgeMemories: async (request, context) => {
+      const { namespace, force } = request;
+      const filter = toFilter(request.filter);
+      const count = await purgeMemories(
+        ports,
+        { namespace, filter, force, ...defined({ requestId: request.requestId }) },
+        context,
+      );
+      return { count };
+    },
+
+    listNamespaces: async (request, context) => {
+      const { names, nextPageToken } = await listNamespaces(ports, request, context);
+      return { namespaces: names, nextPageToken };
+    },
+
+    getNamespaceStats: async (request, context) => {
+      const { memories, cacheEntries } = await getNamespaceStats(ports, request, context);
+      return { memoryCount: memories, cacheEntryCount: cacheEntries };
+    },
+
+    deleteNamespace: async (request, context) => {
+      const { namespace, force, requestId } = request;
+      const { memories, cacheEntries } = await deleteNamespace(
+        ports,
+        { namespace, force, ...defined({ requestId }) },
+        context,
+      );
+      return { memoryCount: memories, cacheEntryCount: cacheEntries };
+    },
+
     deleteMemory: async (request, context) => {
       await deleteMemory(
         ports,
@@ -137,6 +203,19 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
       };
     },
   });
+}
+
+/** A correction is held to the rules of the fields that it takes; the others may be empty or wrong. */
+function refuseBrokenRules(memory: ProtoMemory, paths: readonly string[]): void {
+  refuseUnserved(MemorySchema, memory, "memory.");
+  const checked = validator.validate(MemorySchema, memory);
+  if (checked.kind === "error") throw checked.error;
+  if (checked.kind === "valid") return;
+  const broken = checked.error.violations.filter(({ field }) => {
+    const first = field[0];
+    return first?.kind === "field" && (first.name === "id" || paths.includes(first.name));
+  });
+  if (broken.length > 0) throw invalidRequest({ violations: broken }, "memory");
 }
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;

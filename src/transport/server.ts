@@ -12,6 +12,7 @@ import { type ServedService, serve } from "./handler.ts";
 import { createConnectHandlers } from "./http/connect.ts";
 import { createHttpDoor, type Readiness } from "./http/door.ts";
 import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
+import { admission } from "./middleware/admission.ts";
 import { authentication, everyone } from "./middleware/authentication.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
@@ -55,6 +56,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const pipeline = createPipeline([
     telemetry(log, options.telemetry.instruments),
     authentication(everyone),
+    admission(config.limits.maxConcurrentCalls, options.telemetry.instruments),
     validation,
   ]);
   const names = services.map(({ service }) => service.typeName);
@@ -62,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   /** Calls that a library refuses before the pipeline sees them are counted and logged all the same. */
   const refusedAt = (door: "grpc" | "http") => (method: string, reason: Reason) => {
     options.telemetry.instruments.callEnded(method, CODE_OF_REASON[reason], door, 0);
+    options.telemetry.instruments.callFailed(reason, door);
     log.info({ method, code: CODE_OF_REASON[reason], reason, door }, "call refused before its handler");
   };
   const grpc = createGrpcDoor({
@@ -79,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const cut = new AbortController();
   const http = createHttpDoor({
     listen: config.http,
+    limits: config.limits,
     corsOrigins: config.http.corsOrigins,
     rpcs: createConnectHandlers({
       services,

@@ -48,6 +48,7 @@ export const CODE_OF_REASON = {
   MEMORY_NOT_FOUND: "NOT_FOUND",
   MEMORY_ALREADY_EXISTS: "ALREADY_EXISTS",
   MEMORY_DUPLICATE: "ALREADY_EXISTS",
+  MEMORY_NOT_ACTIVE: "FAILED_PRECONDITION",
   ETAG_MISMATCH: "ABORTED",
   PAGE_TOKEN_INVALID: "INVALID_ARGUMENT",
   VECTOR_DIMENSION_MISMATCH: "INVALID_ARGUMENT",
@@ -61,6 +62,7 @@ export const CODE_OF_REASON = {
   TOO_MANY_CALLS: "RESOURCE_EXHAUSTED",
   TOO_MANY_NAMESPACES: "RESOURCE_EXHAUSTED",
   EMBEDDER_UNAVAILABLE: "UNAVAILABLE",
+  CACHE_ENTRY_NOT_FOUND: "NOT_FOUND",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons that the proto declares; the table above fails to compile when the two lists differ. */
@@ -68,10 +70,14 @@ type DeclaredReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
 
 const DOMAIN = "recollect";
 
-/** Longer texts would make some clients drop the connection. */
-const MAX_MESSAGE_LENGTH = 1024;
-/** Details travel in a header; more than this is left out. */
-const MAX_DETAIL_BYTES = 4096;
+/**
+ * A status travels in headers, its message twice, percent-encoded and in base64. Java and C++ clients refuse more
+ * than 8 KiB of headers and grpc-js drops the connection for 64: with these two the worst status takes less than 8.
+ */
+const MAX_MESSAGE_BYTES = 1024;
+const MAX_DETAIL_BYTES = 2304;
+/** Of which the metadata of ErrorInfo, and then the violations of BadRequest, may take so much. */
+const MAX_PART_BYTES = 1100;
 
 /** One detail, as either door packs it in its own way. */
 export interface StatusDetail<Desc extends DescMessage = DescMessage> {
@@ -102,21 +108,27 @@ export function statusOf(error: unknown, callId: string): Status {
     reason,
     message: sendable(known.message),
     details: fitting([
-      detailOf(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: sendableValues(detail.metadata ?? {}) }),
+      detailOf(ErrorInfoSchema, {
+        reason,
+        domain: DOMAIN,
+        metadata: sendableMetadata(detail.metadata ?? {}),
+      }),
       ...(detail.violations === undefined
         ? []
         : [
             detailOf(BadRequestSchema, {
-              fieldViolations: detail.violations.map(({ field, description }) => ({
-                field: sendable(field),
-                description: sendable(description),
-                reason,
-              })),
+              fieldViolations: within(
+                detail.violations.map(({ field, description }) => ({
+                  field: sendable(field),
+                  description: sendable(description),
+                  reason,
+                })),
+              ),
             }),
           ]),
       ...(detail.retryAfterMs === undefined
         ? []
-        : [detailOf(RetryInfoSchema, { retryDelay: durationFromMs(detail.retryAfterMs) })]),
+        : [detailOf(RetryInfoSchema, { retryDelay: durationFromMs(Math.ceil(detail.retryAfterMs)) })]),
       ...(detail.resource === undefined
         ? []
         : [
@@ -156,11 +168,24 @@ function fitting(details: readonly StatusDetail[]): StatusDetail[] {
   });
 }
 
-function sendableValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, sendable(value)]));
+function sendableMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(within(Object.entries(metadata).map(([key, value]) => [key, sendable(value)])));
 }
+
+/** As many of the parts, from the first, as a detail has room for. */
+function within<Part extends object>(parts: readonly Part[]): Part[] {
+  let bytes = 0;
+  return parts.filter((part) => {
+    bytes += Object.values(part).reduce((sum: number, text: string) => sum + Buffer.byteLength(text) + 4, 0);
+    return bytes <= MAX_PART_BYTES;
+  });
+}
+
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
 
 /** A text that any protocol can carry: bounded, and without lone surrogates, which have no UTF-8. */
 function sendable(text: string): string {
-  return text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
+  const wellFormed = text.slice(0, MAX_MESSAGE_BYTES).toWellFormed();
+  return wellFormed.slice(0, encoder.encodeInto(wellFormed, scratch).read);
 }

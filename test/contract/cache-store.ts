@@ -1,9 +1,21 @@
 import { describe, expect, it } from "vitest";
-import type { CacheEntry } from "../../src/domain/cache/entry.ts";
-import type { Neighbour } from "../../src/domain/cache/matching.ts";
 import type { CacheStore } from "../../src/ports/cache-store.ts";
-import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../support/builders.ts";
+import { boundCases } from "./cache-store/bound.ts";
+import { deleteCases } from "./cache-store/delete.ts";
+import { listCases } from "./cache-store/list.ts";
+import { statsCases } from "./cache-store/stats.ts";
+import {
+  ALL,
+  BOUND,
+  type CacheSubject,
+  find,
+  NEW,
+  nearest,
+  nearestIds,
+  put,
+  REPLACED,
+} from "./cache-store/support.ts";
 import {
   freshScope,
   lookAlikeScopes,
@@ -12,15 +24,9 @@ import {
   reasonOf,
   SIMILARITY_PLACES,
   type StoreUnderTest,
-  type Subject,
   useStore,
   vectorOf,
 } from "./store-under-test.ts";
-
-type CacheSubject = Subject<CacheStore>;
-
-/** More than any test stores. */
-const ALL = 1000;
 
 /**
  * What every CacheStore promises, in the words of the port. `open` gives a store for vectors of
@@ -35,6 +41,10 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     describe("repeated requests", () => requestCases(subject));
     describe("a scope", () => isolationCases(subject));
     describe("a restart", () => durabilityCases(subject));
+    listCases(subject);
+    deleteCases(subject);
+    boundCases(subject);
+    statsCases(subject);
   });
 }
 
@@ -48,8 +58,8 @@ function entryCases(subject: CacheSubject): void {
       createTime: NOW - 5,
     });
     const plain = cacheEntry({ id: "e2" });
-    expect(await put(subject, full, { vector: vectorOf(1) })).toEqual({ replaced: false });
-    expect(await put(subject, plain)).toEqual({ replaced: false });
+    expect(await put(subject, full, { vector: vectorOf(1) })).toEqual(NEW);
+    expect(await put(subject, plain)).toEqual(NEW);
     expect(await find(subject, "e1")).toStrictEqual(full);
     expect(await find(subject, "e2")).toStrictEqual(plain);
     expect(await find(subject, "e3")).toBeUndefined();
@@ -89,10 +99,10 @@ function entryCases(subject: CacheSubject): void {
       createTime: NOW + 1,
       expireTime: NOW + 2 * DAY,
     });
-    expect(await put(subject, old)).toEqual({ replaced: false });
-    expect(await put(subject, now)).toEqual({ replaced: true });
+    expect(await put(subject, old)).toEqual(NEW);
+    expect(await put(subject, now)).toEqual(REPLACED);
     expect(await find(subject, "e1")).toStrictEqual(now);
-    expect(await put(subject, old)).toEqual({ replaced: true });
+    expect(await put(subject, old)).toEqual(REPLACED);
     expect(await find(subject, "e1")).toStrictEqual(old);
   });
 
@@ -224,10 +234,8 @@ function expiryCases(subject: CacheSubject): void {
     const now = cacheEntry({ response: "another" });
     await put(subject, cacheEntry({ id: "e1", expireTime: END }), { vector: vectorOf(1) });
     await put(subject, cacheEntry({ id: "e2", expireTime: END }));
-    expect(await put(subject, cacheEntry({ id: "e2", expireTime: END }), { now: END - 1 })).toEqual({
-      replaced: true,
-    });
-    expect(await put(subject, now, { now: END })).toEqual({ replaced: false });
+    expect(await put(subject, cacheEntry({ id: "e2", expireTime: END }), { now: END - 1 })).toEqual(REPLACED);
+    expect(await put(subject, now, { now: END })).toEqual(NEW);
     expect(await find(subject, "e1", END)).toEqual(now);
     expect(await nearestIds(subject, {}, END)).toEqual([]);
   });
@@ -251,18 +259,28 @@ function requestCases(subject: CacheSubject): void {
   const request = idempotentRequest();
 
   it("answer what the first did, and change nothing", async () => {
-    expect(await put(subject, cacheEntry({ response: "first" }), { request })).toEqual({ replaced: false });
-    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual({ replaced: false });
-    expect(await put(subject, cacheEntry({ id: "e2" }), { request })).toEqual({ replaced: false });
+    expect(await put(subject, cacheEntry({ response: "first" }), { request })).toEqual(NEW);
+    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual(NEW);
+    expect(await put(subject, cacheEntry({ id: "e2" }), { request })).toEqual(NEW);
     expect((await find(subject, "e1"))?.response).toBe("first");
     expect(await find(subject, "e2")).toBeUndefined();
   });
 
   it("answer that an entry was replaced, as the first did", async () => {
     await put(subject, cacheEntry());
-    expect(await put(subject, cacheEntry({ response: "first" }), { request })).toEqual({ replaced: true });
-    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual({ replaced: true });
+    expect(await put(subject, cacheEntry({ response: "first" }), { request })).toEqual(REPLACED);
+    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual(REPLACED);
     expect((await find(subject, "e1"))?.response).toBe("first");
+  });
+
+  it("answer with the entry as it now is, and with none when it is gone", async () => {
+    const again = (response: string): ReturnType<typeof subject.store.put> =>
+      subject.store.put(subject.scope, cacheEntry({ response }), { ...BOUND, now: NOW, request });
+    expect((await again("first")).entry.response).toBe("first");
+    await put(subject, cacheEntry({ response: "between" }));
+    expect((await again("first")).entry.response).toBe("between");
+    await subject.store.delete(subject.scope, "e1", { now: NOW });
+    expect(await reasonOf(again("first"))).toBe("CACHE_ENTRY_NOT_FOUND");
   });
 
   it("leave what was put in between", async () => {
@@ -279,7 +297,7 @@ function requestCases(subject: CacheSubject): void {
         put(subject, cacheEntry({ id: `e${index}` }), { request, vector: vectorOf(1) }),
       ),
     );
-    expect(outcomes).toEqual(Array.from({ length: 10 }, () => ({ replaced: false })));
+    expect(outcomes).toEqual(Array.from({ length: 10 }, () => NEW));
     expect(await nearestIds(subject)).toHaveLength(1);
   });
 
@@ -298,9 +316,9 @@ function requestCases(subject: CacheSubject): void {
     await put(subject, cacheEntry({ response: "second" }), { request: kept, now: NOW + 9 });
     expect((await find(subject, "e1"))?.response).toBe("first");
     const later = { ...request, bodyHash: "another", expireTime: NOW + 20 };
-    expect(await put(subject, cacheEntry({ response: "third" }), { request: later, now: NOW + 10 })).toEqual({
-      replaced: true,
-    });
+    expect(await put(subject, cacheEntry({ response: "third" }), { request: later, now: NOW + 10 })).toEqual(
+      REPLACED,
+    );
     expect((await find(subject, "e1"))?.response).toBe("third");
   });
 
@@ -316,7 +334,7 @@ function requestCases(subject: CacheSubject): void {
     const { store } = subject;
     for (const scope of lookAlikeScopes()) {
       const entry = cacheEntry({ response: scope.namespace });
-      expect(await store.put(scope, entry, { now: NOW, request })).toEqual({ replaced: false });
+      expect(await store.put(scope, entry, { ...BOUND, now: NOW, request })).toMatchObject(NEW);
       expect(await store.find(scope, "e1", NOW)).toEqual(entry);
     }
   });
@@ -336,7 +354,7 @@ function isolationCases(subject: CacheSubject): void {
     for (const [index, scope] of scopes.entries()) {
       expect(await store.find(scope, "e1", NOW)).toBeUndefined();
       expect(await store.nearest(scope, query, NOW)).toEqual([]);
-      expect(await store.put(scope, entryOf(index), { vector, now: NOW })).toEqual({ replaced: false });
+      expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }
     for (const [index, scope] of scopes.entries()) {
       expect(await store.find(scope, "e1", NOW)).toEqual(entryOf(index));
@@ -348,9 +366,9 @@ function isolationCases(subject: CacheSubject): void {
     const { store } = subject;
     const [first, ...others] = lookAlikeScopes();
     for (const scope of [first, ...others]) {
-      await store.put(scope, cacheEntry(), { vector: vectorOf(1), now: NOW });
+      await store.put(scope, cacheEntry(), { ...BOUND, vector: vectorOf(1), now: NOW });
     }
-    await store.put(first, cacheEntry({ response: "another" }), { now: NOW });
+    await store.put(first, cacheEntry({ response: "another" }), { ...BOUND, now: NOW });
     expect((await store.find(first, "e1", NOW))?.response).toBe("another");
     for (const scope of others) {
       expect(await store.find(scope, "e1", NOW)).toEqual(cacheEntry());
@@ -363,7 +381,7 @@ function isolationCases(subject: CacheSubject): void {
     const vector = vectorOf(1);
     const other = freshScope();
     const crowd = Array.from({ length: 40 }, (_, index) => cacheEntry({ id: `c${index}` }));
-    await Promise.all(crowd.map((entry) => subject.store.put(other, entry, { vector, now: NOW })));
+    await Promise.all(crowd.map((entry) => subject.store.put(other, entry, { ...BOUND, vector, now: NOW })));
     await put(subject, cacheEntry({ id: "far" }), { vector: vector.map((value) => -value) });
     expect(await nearestIds(subject, { vector, limit: 1 })).toEqual(["far"]);
   });
@@ -392,51 +410,16 @@ function durabilityCases(subject: CacheSubject): void {
     await subject.reopen();
     expect((await find(subject, "e1"))?.response).toBe("second");
     expect(await nearestIds(subject)).toEqual([]);
-    expect(await put(subject, cacheEntry())).toEqual({ replaced: true });
+    expect(await put(subject, cacheEntry())).toEqual(REPLACED);
   });
 
   it("knows requests", async () => {
     const request = idempotentRequest();
     await put(subject, cacheEntry({ response: "first" }), { request });
     await subject.reopen();
-    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual({ replaced: false });
+    expect(await put(subject, cacheEntry({ response: "second" }), { request })).toEqual(NEW);
     expect((await find(subject, "e1"))?.response).toBe("first");
     const reused = put(subject, cacheEntry(), { request: { ...request, bodyHash: "another" } });
     expect(await reasonOf(reused)).toBe("REQUEST_ID_REUSED");
   });
-}
-
-/** Puts an entry into the scope of the test, at NOW unless told. */
-function put(
-  subject: CacheSubject,
-  entry: CacheEntry,
-  options: {
-    readonly vector?: Float32Array;
-    readonly now?: number;
-    readonly request?: IdempotentRequest;
-  } = {},
-): Promise<{ readonly replaced: boolean }> {
-  return subject.store.put(subject.scope, entry, { now: NOW, ...options });
-}
-
-/** Finds by id in the scope of the test. */
-function find(subject: CacheSubject, id: string, now = NOW): Promise<CacheEntry | undefined> {
-  return subject.store.find(subject.scope, id, now);
-}
-
-/** The nearest of fingerprint f1 in the scope of the test, unless told, without end. */
-function nearest(
-  subject: CacheSubject,
-  query: { readonly fingerprint?: string; readonly vector?: Float32Array; readonly limit?: number } = {},
-  now = NOW,
-): Promise<Neighbour[]> {
-  return subject.store.nearest(
-    subject.scope,
-    { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query },
-    now,
-  );
-}
-
-async function nearestIds(...query: Parameters<typeof nearest>): Promise<string[]> {
-  return (await nearest(...query)).map(({ entry }) => entry.id);
 }

@@ -5,11 +5,13 @@ import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
+import { namespaceStoreContract } from "./namespace-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
+namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(
@@ -17,14 +19,14 @@ async function openInTemporaryDirectory<Store>(
 ): Promise<StoreUnderTest<Store>> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
   const embedder = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
-  let backend = await openEmbeddedBackend({ directory, embedder });
+  let backend = await openEmbeddedBackend({ directory, embedder, log: { warn: () => undefined } });
   return {
     get store() {
       return storeOf(backend);
     },
     reopen: async () => {
       await backend[Symbol.asyncDispose]();
-      backend = await openEmbeddedBackend({ directory, embedder });
+      backend = await openEmbeddedBackend({ directory, embedder, log: { warn: () => undefined } });
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import { changeCases } from "./memory-store/changes.ts";
 import { createCases } from "./memory-store/create.ts";
 import { durabilityCases } from "./memory-store/durability.ts";
 import { expiryCases } from "./memory-store/expiry.ts";
@@ -21,6 +22,7 @@ export function memoryStoreContract(name: string, open: () => Promise<StoreUnder
     describe("a write", () => createCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a read or deletion", () => readCases(subject));
+    describe("a change", () => changeCases(subject));
     describe("an expiring memory", () => expiryCases(subject));
     describe("a filter", () => filterCases(subject));
     describe("a search", () => searchCases(subject));

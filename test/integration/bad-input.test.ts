@@ -24,8 +24,21 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "ListMemories",
     "DeleteMemory",
     "SearchMemories",
+    "BatchGetMemories",
+    "UpdateMemory",
+    "PurgeMemories",
+    "ListNamespaces",
+    "GetNamespaceStats",
+    "DeleteNamespace",
   ],
-  "recollect.v1.CacheService": ["LookupCache", "StoreCacheEntry"],
+  "recollect.v1.CacheService": [
+    "LookupCache",
+    "StoreCacheEntry",
+    "GetCacheEntry",
+    "ListCacheEntries",
+    "DeleteCacheEntry",
+    "GetCacheStats",
+  ],
 };
 
 describe("bad input", () => {

@@ -66,7 +66,7 @@ describe("the HTTP door", () => {
     ],
     [
       "what is not served",
-      "/recollect.v1.CacheService/GetCacheStats",
+      "/recollect.v1.CacheService/SimulateCache",
       "{}",
       501,
       "unimplemented",

@@ -9,6 +9,7 @@ import { createApp, type Overrides } from "../../src/app.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
+import { expectClosed } from "./leaks.ts";
 
 /** The real server, composed as in production, on free ports and its own data, with typed clients. */
 export interface TestApp extends AsyncDisposable {
@@ -42,10 +43,13 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   });
   // Nobody probes a test's server, so nothing has to be waited for when it stops.
   const config = { ...loaded, limits: { ...loaded.limits, probePeriodMs: 0 } };
+  let ports: readonly number[] = [];
+  cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
   const app = cleanup.use(createApp(options.configure?.(config) ?? config, options.overrides));
   await app.start();
 
   const { grpc, http } = app.addresses;
+  ports = [grpc.port, http.port];
   const baseUrl = `http://${grpc.host}:${grpc.port}`;
   const sessions = new Http2SessionManager(baseUrl);
   cleanup.defer(() => sessions.abort());

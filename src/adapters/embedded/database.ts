@@ -125,7 +125,7 @@ interface QueuedWrite {
 }
 
 function openSqlite(file: string): DatabaseSync {
-  mkdirSync(dirname(file), { recursive: true });
+  makeDirectory(dirname(file));
   return guarded(() => {
     const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
     try {
@@ -138,6 +138,18 @@ function openSqlite(file: string): DatabaseSync {
       throw isBusy(error) ? inUse(file, error) : error;
     }
   });
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RecollectError("STORE_UNAVAILABLE", `the data directory (DATA_DIR) cannot be used: ${why}`, {
+      metadata: { backend: "embedded" },
+      cause,
+    });
+  }
 }
 
 function inUse(file: string, cause: unknown): RecollectError {

@@ -1,11 +1,13 @@
+import { join } from "node:path";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
 import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import { isExpired, type Memory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
-import { clampSimilarity, vectorFromBytes, vectorToBytes } from "../../domain/vector.ts";
+import { clampSimilarity } from "../../domain/vector.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { Log } from "../../ports/log.ts";
 import type {
   CandidateFacts,
   CandidateQuery,
@@ -15,13 +17,20 @@ import type {
   MemoryStore,
   NewMemory,
   RefusedMemory,
+  Replacement,
 } from "../../ports/memory-store.ts";
 import type { Database, Row, Written } from "./database.ts";
+import { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
-import { matchAny, readTerms, spell, spellTerms } from "./memory-terms.ts";
+import { readTerms } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
-import { type NearRow, VectorTable } from "./vector-table.ts";
+import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
+import { VectorIndex } from "./vector-index.ts";
+import type { NearRow, Slot } from "./vector-table.ts";
+
+/** Memories deleted in one transaction of a purge. */
+const PURGE_STEP = 500;
 
 /** Expired memories are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
@@ -33,20 +42,41 @@ interface RecordedItem {
   readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
 }
 
-/** Memories in SQLite, with FTS5 for keyword candidates and an exact scan of vectors kept in memory. */
+export interface EmbeddedMemoryStoreOptions {
+  /** Numbers in a vector; 0 when vector search is switched off. */
+  readonly dimension: number;
+  /** Where vector graphs are kept. */
+  readonly directory: string;
+  readonly log: Log;
+}
+
+/** Memories in SQLite, with FTS5 for keyword candidates and an index of vectors in memory. */
 export class EmbeddedMemoryStore implements MemoryStore {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
-  readonly #dimension: number;
+  readonly #keywords: KeywordIndex;
+  readonly #options: EmbeddedMemoryStoreOptions;
   /** By namespace number; filled from disk when a search first needs it. */
-  readonly #vectors = new Map<number, VectorTable>();
+  readonly #vectors = new Map<number, VectorIndex>();
 
-  constructor(database: Database, namespaces: Namespaces, requests: Requests, dimension: number) {
+  constructor(
+    database: Database,
+    namespaces: Namespaces,
+    requests: Requests,
+    options: EmbeddedMemoryStoreOptions,
+  ) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
-    this.#dimension = dimension;
+    this.#keywords = new KeywordIndex(database);
+    this.#options = options;
+  }
+
+  /** Keeps what is worth keeping of the vector graphs; the database is closed by its owner. */
+  [Symbol.dispose](): void {
+    for (const index of this.#vectors.values()) index.close();
+    this.#vectors.clear();
   }
 
   create(
@@ -64,11 +94,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
         if ("refusal" in item) return { kind: "refused", error: item.refusal };
         const existing = this.#existing(scope, namespaceId, item, now, afterCommit);
         if (existing !== undefined) return existing;
-        const { row, memory } = this.#insert(namespaceId, item);
-        const { vector } = item;
-        if (vector !== undefined) {
-          afterCommit.push(() => this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory)));
-        }
+        const position = this.#nextPosition(namespaceId, item.memory.sessionId);
+        const { memory, remember } = this.#insert(namespaceId, item, position);
+        afterCommit.push(remember);
         return { kind: "created", memory };
       });
       this.#requests.record(namespaceId, request, outcomes.map(recordItem) as unknown as Json, now);
@@ -107,7 +135,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const condition = memoryCondition(namespaceId, options.filter, options.now);
     const { after } = options;
     const rows = this.#database.all(
-      `SELECT m.record FROM memory m WHERE ${condition.sql}
+      `SELECT m.id, m.record FROM memory m WHERE ${condition.sql}
        ${after === undefined ? "" : "AND (m.create_time, m.id) < (?, ?)"}
        ORDER BY m.create_time DESC, m.id DESC LIMIT ?`,
       ...condition.values,
@@ -128,14 +156,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
       if (namespaceId === undefined) throw memoryNotFound(scope.namespace, id);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
       const row = this.#row(namespaceId, id);
-      const memory = row === undefined ? undefined : memoryOf(row);
-      if (row === undefined || memory === undefined || isExpired(memory, now)) {
+      if (row === undefined || (row["expire_time"] !== null && Number(row["expire_time"]) <= now)) {
         throw memoryNotFound(scope.namespace, id);
       }
-      if (etag !== undefined && etag !== memory.etag) {
-        throw new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`, {
-          metadata: { id, current_etag: memory.etag },
-        });
+      // Without an etag the record is not read: so a damaged one can be deleted.
+      if (etag !== undefined) {
+        const memory = memoryOf(row);
+        if (etag !== memory.etag) throw etagMismatch(memory);
       }
       const afterCommit = this.#remove(row);
       this.#requests.record(namespaceId, request, { deleted: id }, now);
@@ -143,15 +170,104 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
+  replace(
+    scope: Scope,
+    expectedEtag: string,
+    replacement: Replacement,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Memory> {
+    const { now, request } = options;
+    const { id } = replacement.memory;
+    return this.#database.write((): Written<Memory> => {
+      const namespaceId = this.#namespaces.find(scope);
+      const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
+      const current = row === undefined ? undefined : memoryOf(row);
+      if (
+        namespaceId === undefined ||
+        row === undefined ||
+        current === undefined ||
+        isExpired(current, now)
+      ) {
+        throw memoryNotFound(scope.namespace, id);
+      }
+      if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
+      if (current.etag !== expectedEtag) throw etagMismatch(current);
+      const forget = this.#remove(row);
+      const inserted = this.#insert(namespaceId, replacement, current.sessionPosition);
+      this.#requests.record(namespaceId, request, { replaced: id }, now);
+      return {
+        result: inserted.memory,
+        afterCommit: () => {
+          forget();
+          inserted.remember();
+        },
+      };
+    });
+  }
+
+  async count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return 0;
+    const condition = memoryCondition(namespaceId, filter, now);
+    const row = this.#database.first(
+      `SELECT count(*) AS n FROM memory m WHERE ${condition.sql}`,
+      ...condition.values,
+    );
+    return Number(row?.["n"] ?? 0);
+  }
+
+  async purge(
+    scope: Scope,
+    filter: MemoryFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<number> {
+    const { now, request } = options;
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return 0;
+    const condition = memoryCondition(namespaceId, filter, now);
+    let deleted = 0;
+    for (;;) {
+      const step = await this.#database.write(
+        (): Written<{ readonly count: number; readonly done: boolean }> => {
+          const recorded = this.#requests.recall(namespaceId, request, now);
+          if (recorded !== undefined) return { result: { count: Number(recorded), done: true } };
+          const rows = this.#database.all(
+            `SELECT m.row, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
+            ...condition.values,
+            PURGE_STEP,
+          );
+          const forget = rows.map((row) => this.#remove(row));
+          const count = deleted + rows.length;
+          const done = rows.length < PURGE_STEP;
+          if (done) this.#requests.record(namespaceId, request, count, now);
+          return {
+            result: { count, done },
+            afterCommit: () => {
+              for (const one of forget) one();
+            },
+          };
+        },
+      );
+      if (step.done) return step.count;
+      deleted = step.count;
+    }
+  }
+
+  /** Drops what is kept in memory of a namespace that is gone. */
+  forget(namespaceId: number): void {
+    this.#vectorIndex(namespaceId).destroy();
+    this.#vectors.delete(namespaceId);
+  }
+
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
     const nearest = query.vector === undefined ? [] : this.#nearest(namespaceId, query, query.vector, now);
     return {
-      nearest: nearest.flatMap(({ row, similarity }) => {
-        const facts = this.#facts(row);
-        return facts === undefined ? [] : [{ ...facts, similarity: clampSimilarity(similarity) }];
-      }),
+      nearest: nearest.map(({ facts, similarity }) => ({
+        ...facts,
+        similarity: clampSimilarity(similarity),
+      })),
       ...this.#containing(namespaceId, query, now),
     };
   }
@@ -166,7 +282,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         namespaceId,
         id,
       );
-      return row === undefined ? undefined : vectorFromBytes(row["vector"] as Uint8Array);
+      return row === undefined ? undefined : openVector(row["vector"], `the vector of memory ${id}`);
     });
   }
 
@@ -228,7 +344,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #duplicate(namespaceId: number, item: NewMemory, now: number): Memory | undefined {
     const row = this.#database.first(
       // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
-      `SELECT record FROM memory INDEXED BY memory_by_duplicate
+      `SELECT id, record FROM memory INDEXED BY memory_by_duplicate
        WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
        AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
       namespaceId,
@@ -238,18 +354,20 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return row === undefined ? undefined : memoryOf(row);
   }
 
-  #insert(namespaceId: number, item: NewMemory): { readonly row: number; readonly memory: Memory } {
-    const memory = {
-      ...item.memory,
-      sessionPosition: this.#nextPosition(namespaceId, item.memory.sessionId),
-    };
+  /** Writes all rows of a memory; `remember` is to be run when they are on disk. */
+  #insert(
+    namespaceId: number,
+    item: Replacement,
+    sessionPosition: number,
+  ): { readonly memory: Memory; readonly remember: () => void } {
+    const memory = { ...item.memory, sessionPosition };
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id, author, importance,
          pinned, create_time, event_time, expire_time, duplicate_key, term_count)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
-      JSON.stringify(memory),
+      sealRecord(memory),
       memory.kind,
       memory.state,
       memory.userId,
@@ -274,16 +392,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
       this.#database.run(
         "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
         row,
-        vectorToBytes(item.vector),
+        sealVector(item.vector),
       );
     }
-    this.#database.run(
-      "INSERT INTO memory_terms (rowid, terms) VALUES (?, ?)",
-      row,
-      spellTerms(namespaceId, item.terms),
-    );
+    this.#keywords.add(namespaceId, row, item.terms);
     this.#count(namespaceId, 1, item.terms.length);
-    return { row, memory };
+    const { vector } = item;
+    return {
+      memory,
+      remember: () => {
+        if (vector !== undefined) this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory));
+      },
+    };
   }
 
   #nextPosition(namespaceId: number, sessionId: string): number {
@@ -304,7 +424,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #remove(row: Row): () => void {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
-    this.#database.run("DELETE FROM memory_terms WHERE rowid = ?", number);
+    this.#keywords.remove(number);
     this.#database.run("DELETE FROM memory WHERE row = ?", number);
     this.#count(namespaceId, -1, -Number(row["term_count"]));
     return () => this.#vectors.get(namespaceId)?.remove(number);
@@ -330,18 +450,23 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   #row(namespaceId: number, id: string): Row | undefined {
     return this.#database.first(
-      "SELECT row, namespace_id, term_count, record FROM memory WHERE namespace_id = ? AND id = ?",
+      "SELECT row, id, namespace_id, term_count, expire_time, record FROM memory WHERE namespace_id = ? AND id = ?",
       namespaceId,
       id,
     );
   }
 
-  #nearest(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): NearRow[] {
-    const table = this.#vectorTable(namespaceId);
-    if (isDefaultFilter(query.filter)) return table.nearestDefault(vector, query.limit, now);
+  #nearest(
+    namespaceId: number,
+    query: CandidateQuery,
+    vector: Float32Array,
+    now: number,
+  ): NearRow<CandidateFacts>[] {
+    const index = this.#vectorIndex(namespaceId);
+    if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
     const condition = memoryCondition(namespaceId, query.filter, now);
     const rows = this.#database.all(`SELECT m.row FROM memory m WHERE ${condition.sql}`, ...condition.values);
-    return table.nearestOf(
+    return index.nearestOf(
       rows.map((row) => Number(row["row"])),
       vector,
       query.limit,
@@ -355,20 +480,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): Pick<Candidates, "containing" | "corpus"> {
     const terms = query.terms ?? [];
     if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS };
-    const corpus = this.#corpus(namespaceId, terms);
+    const corpus = this.#keywords.corpus(namespaceId, terms);
     const asked = chooseTerms(terms, corpus);
-    if (asked.length === 0) return { containing: [], corpus };
-    const condition = memoryCondition(namespaceId, query.filter, now);
-    // FTS5's own bm25 counts the documents of all tenants: good enough to choose candidates, not to score them.
-    const rows = this.#database.all(
-      `SELECT m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, f.terms
-       FROM memory_terms f JOIN memory m ON m.row = f.rowid
-       WHERE f.memory_terms MATCH ? AND ${condition.sql}
-       ORDER BY f.rank, m.row LIMIT ?`,
-      matchAny(namespaceId, asked),
-      ...condition.values,
-      query.limit,
-    );
+    const rows = asked.length === 0 ? [] : this.#keywords.candidates(namespaceId, asked, corpus, query, now);
     return {
       containing: rows.map((row) => ({
         ...factsOf(row),
@@ -378,67 +492,63 @@ export class EmbeddedMemoryStore implements MemoryStore {
     };
   }
 
-  #corpus(namespaceId: number, terms: readonly string[]): CorpusStatistics {
-    const counts = this.#database.first(
-      "SELECT memory_count, term_count FROM namespace WHERE namespace_id = ?",
-      namespaceId,
-    );
-    const documentCount = Number(counts?.["memory_count"] ?? 0);
-    const documentFrequencies = new Map(
-      terms.map((term) => {
-        const row = this.#database.first(
-          "SELECT doc FROM memory_vocabulary WHERE term = ?",
-          spell(namespaceId, term),
-        );
-        return [term, Number(row?.["doc"] ?? 0)] as const;
-      }),
-    );
-    return {
-      documentCount,
-      meanLength: documentCount === 0 ? 0 : Number(counts?.["term_count"] ?? 0) / documentCount,
-      documentFrequencies,
-    };
-  }
-
-  #facts(row: number): CandidateFacts | undefined {
-    const found = this.#database.first(
-      "SELECT id, importance, coalesce(event_time, create_time) AS time FROM memory WHERE row = ?",
-      row,
-    );
-    return found === undefined ? undefined : factsOf(found);
-  }
-
-  #vectorTable(namespaceId: number): VectorTable {
+  /** The vectors of a namespace; read from disk when they are first needed. */
+  #vectorIndex(namespaceId: number): VectorIndex {
     const known = this.#vectors.get(namespaceId);
     if (known !== undefined) return known;
-    const table = new VectorTable(this.#dimension);
+    const { dimension, directory, log } = this.#options;
+    const index = new VectorIndex({ dimension, path: join(directory, `${namespaceId}.usearch`), log });
     const rows = this.#database.all(
-      `SELECT m.row, m.state, m.expire_time, v.vector FROM memory m JOIN memory_vector v ON v.row = m.row
-       WHERE m.namespace_id = ?`,
+      `SELECT m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
+       FROM memory m JOIN memory_vector v ON v.row = m.row WHERE m.namespace_id = ?`,
       namespaceId,
     );
+    let damaged = 0;
     for (const row of rows) {
-      table.put(Number(row["row"]), vectorFromBytes(row["vector"] as Uint8Array), {
-        isDefault: row["state"] === "ACTIVE",
-        expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
-      });
+      try {
+        index.load(
+          Number(row["row"]),
+          openVector(row["vector"], `the vector of memory ${String(row["id"])}`),
+          {
+            isDefault: row["state"] === "ACTIVE",
+            expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
+            facts: factsOf(row),
+          },
+        );
+      } catch (error) {
+        // Its memory is still found by keyword, and the others by both.
+        damaged += 1;
+        if (damaged === 1)
+          log.warn({ err: error }, "a stored vector is damaged; its memory is not found by meaning");
+      }
     }
-    this.#vectors.set(namespaceId, table);
-    return table;
+    if (damaged > 1)
+      log.warn({ damaged }, "stored vectors are damaged; their memories are not found by meaning");
+    index.finishLoading();
+    this.#vectors.set(namespaceId, index);
+    return index;
   }
+}
+
+function etagMismatch(memory: Memory): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `memory ${memory.id} has changed`, {
+    metadata: { id: memory.id, current_etag: memory.etag },
+    resource: { type: "memory", name: memory.id },
+  });
 }
 
 const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
-function slotOf(memory: Memory): { readonly isDefault: boolean; readonly expireTime: number } {
+function slotOf(memory: Memory): Slot<CandidateFacts> {
   return {
     isDefault: memory.state === "ACTIVE",
     expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
+    facts: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
   };
 }
 
 function memoryOf(row: Row): Memory {
-  return JSON.parse(String(row["record"])) as Memory;
+  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
 }
 
 function factsOf(row: Row): CandidateFacts {

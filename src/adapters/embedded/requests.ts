@@ -26,6 +26,7 @@ export class Requests {
     if (row === undefined) return undefined;
     if (row["body_hash"] !== request.bodyHash) {
       throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
+        metadata: { field: "request_id" },
         violations: [{ field: "request_id", description: "was used for another request" }],
       });
     }

@@ -15,7 +15,7 @@ CREATE TABLE meta (
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE namespace (
-  namespace_id INTEGER PRIMARY KEY,
+  namespace_id INTEGER PRIMARY KEY AUTOINCREMENT,
   tenant TEXT NOT NULL,
   name TEXT NOT NULL,
   memory_count INTEGER NOT NULL DEFAULT 0,
@@ -24,7 +24,8 @@ CREATE TABLE namespace (
 ) STRICT;
 
 CREATE TABLE memory (
-  row INTEGER PRIMARY KEY,
+  -- Never taken twice, so that what still names a row that is gone can only miss.
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
   namespace_id INTEGER NOT NULL REFERENCES namespace,
   id TEXT NOT NULL,
   record TEXT NOT NULL,
@@ -89,17 +90,58 @@ CREATE TABLE request (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX request_by_expiry ON request (expire_time);
 
+-- The large columns come last: what stands before them is read without them.
 CREATE TABLE cache_entry (
-  row INTEGER PRIMARY KEY,
+  -- Never taken twice, as for memories.
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
   namespace_id INTEGER NOT NULL REFERENCES namespace,
   id TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
-  record TEXT NOT NULL,
+  model TEXT NOT NULL,
   create_time INTEGER NOT NULL,
   expire_time INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
   vector BLOB,
+  record TEXT NOT NULL,
   UNIQUE (namespace_id, id)
 ) STRICT;
 CREATE INDEX cache_entry_by_fingerprint ON cache_entry (namespace_id, fingerprint);
+CREATE INDEX cache_entry_by_time ON cache_entry (namespace_id, create_time DESC, id DESC);
+CREATE INDEX cache_entry_by_end ON cache_entry (namespace_id, expire_time, bytes);
 CREATE INDEX cache_entry_by_expiry ON cache_entry (expire_time);
+
+CREATE TABLE cache_entry_tag (
+  row INTEGER NOT NULL REFERENCES cache_entry ON DELETE CASCADE,
+  tag TEXT NOT NULL,
+  PRIMARY KEY (row, tag)
+) WITHOUT ROWID, STRICT;
+
+-- Apart from the entry, because each use changes it: the answer, which may take a megabyte, is not written again.
+-- When a namespace is full, the lowest keep_score goes first (see keepScore).
+CREATE TABLE cache_entry_use (
+  row INTEGER PRIMARY KEY REFERENCES cache_entry ON DELETE CASCADE,
+  namespace_id INTEGER NOT NULL,
+  keep_score REAL NOT NULL
+) STRICT;
+CREATE INDEX cache_entry_use_by_score ON cache_entry_use (namespace_id, keep_score);
+
+CREATE TABLE cache_counter (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  entry_count INTEGER NOT NULL DEFAULT 0,
+  exact_hits INTEGER NOT NULL DEFAULT 0,
+  semantic_hits INTEGER NOT NULL DEFAULT 0,
+  misses INTEGER NOT NULL DEFAULT 0,
+  stores INTEGER NOT NULL DEFAULT 0,
+  evictions INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- entry_count is of rows, ended ones too, whoever writes or deletes them: the bound needs it at each write, and
+-- counting 10,000 rows there would cost more than the write.
+CREATE TRIGGER cache_entry_added AFTER INSERT ON cache_entry BEGIN
+  INSERT INTO cache_counter (namespace_id, entry_count) VALUES (NEW.namespace_id, 1)
+    ON CONFLICT (namespace_id) DO UPDATE SET entry_count = entry_count + 1;
+END;
+CREATE TRIGGER cache_entry_removed AFTER DELETE ON cache_entry BEGIN
+  UPDATE cache_counter SET entry_count = entry_count - 1 WHERE namespace_id = OLD.namespace_id;
+END;
 `;

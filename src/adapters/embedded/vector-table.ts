@@ -1,35 +1,51 @@
-/** A vector that is near to the query. */
-export interface NearRow {
+/** A row whose vector is near to the query. */
+export interface NearRow<Facts> {
   readonly row: number;
   readonly similarity: number;
+  readonly facts: Facts;
 }
 
-interface Slot {
-  /** A memory that default reads leave out (another state than ACTIVE) is skipped by `nearestDefault`. */
+/** What is kept of a row beside its vector. */
+export interface Slot<Facts> {
+  /** A row that default reads leave out (a memory in another state than ACTIVE) is skipped by `nearestDefault`. */
   readonly isDefault: boolean;
+  /** Infinity when it never ends. */
   readonly expireTime: number;
+  readonly facts: Facts;
 }
 
 const FIRST_CAPACITY = 64;
 
 /**
- * The vectors of one namespace, side by side in memory, searched exactly. It mirrors the rows on disk and is
+ * The vectors of one namespace or scope, all of one length, side by side in memory, searched exactly. It mirrors the rows on disk and is
  * changed only after they are.
  */
-export class VectorTable {
-  readonly #dimension: number;
-  #data: Float32Array;
+export class VectorTable<Facts> {
+  /** Known from the first vector on. */
+  #dimension = 0;
+  #data = new Float32Array(0);
   /** Row numbers by slot; slots are filled from 0 without gaps. */
   readonly #rows: number[] = [];
-  readonly #slots: Slot[] = [];
+  readonly #slots: Slot<Facts>[] = [];
   readonly #slotOfRow = new Map<number, number>();
 
-  constructor(dimension: number) {
-    this.#dimension = dimension;
-    this.#data = new Float32Array(FIRST_CAPACITY * dimension);
+  get size(): number {
+    return this.#rows.length;
   }
 
-  put(row: number, vector: Float32Array, slot: Slot): void {
+  /** All rows, in no order that means anything. */
+  rows(): readonly number[] {
+    return this.#rows;
+  }
+
+  /** Whether default reads see the row at `now`. */
+  isDefault(row: number, now: number): boolean {
+    const slot = this.#slots[this.#slotOfRow.get(row) ?? -1];
+    return slot?.isDefault === true && slot.expireTime > now;
+  }
+
+  put(row: number, vector: Float32Array, slot: Slot<Facts>): void {
+    this.#dimension = vector.length;
     let index = this.#slotOfRow.get(row);
     if (index === undefined) {
       index = this.#rows.length;
@@ -59,8 +75,8 @@ export class VectorTable {
   }
 
   /** The rows nearest to a unit vector, nearest first, among those that default reads see at `now`. */
-  nearestDefault(query: Float32Array, limit: number, now: number): NearRow[] {
-    const best = new NearestRows(limit);
+  nearestDefault(query: Float32Array, limit: number, now: number): NearRow<Facts>[] {
+    const best = new NearestRows<Facts>(limit);
     for (let index = 0; index < this.#rows.length; index += 1) {
       const slot = this.#slots[index];
       if (slot?.isDefault === true && slot.expireTime > now) this.#offer(best, index, query);
@@ -69,8 +85,8 @@ export class VectorTable {
   }
 
   /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
-  nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow[] {
-    const best = new NearestRows(limit);
+  nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow<Facts>[] {
+    const best = new NearestRows<Facts>(limit);
     for (const row of rows) {
       const index = this.#slotOfRow.get(row);
       if (index !== undefined) this.#offer(best, index, query);
@@ -84,8 +100,12 @@ export class VectorTable {
     return this.#data.slice(index * this.#dimension, (index + 1) * this.#dimension);
   }
 
-  #offer(best: NearestRows, index: number, query: Float32Array): void {
-    best.offer(this.#rows[index] ?? 0, this.#similarity(index, query));
+  #offer(best: NearestRows<Facts>, index: number, query: Float32Array): void {
+    const similarity = this.#similarity(index, query);
+    const slot = this.#slots[index];
+    if (slot !== undefined && best.admits(similarity)) {
+      best.insert({ row: this.#rows[index] ?? 0, similarity, facts: slot.facts });
+    }
   }
 
   /** Four sums at a time: the processor need not wait for one addition to begin the next. */
@@ -110,37 +130,42 @@ export class VectorTable {
 
   #reserve(count: number): void {
     if (count * this.#dimension <= this.#data.length) return;
-    const grown = new Float32Array(Math.max(count, 2 * this.#rows.length) * this.#dimension);
+    const grown = new Float32Array(Math.max(FIRST_CAPACITY, 2 * count) * this.#dimension);
     grown.set(this.#data);
     this.#data = grown;
   }
 }
 
 /** Keeps the `limit` most similar rows of those offered, in order; equal ones by row, the older first. */
-class NearestRows {
+class NearestRows<Facts> {
   readonly #limit: number;
-  readonly #rows: NearRow[] = [];
+  readonly #rows: NearRow<Facts>[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  offer(row: number, similarity: number): void {
+  /** Most rows of a scan end here. */
+  admits(similarity: number): boolean {
+    if (this.#rows.length < this.#limit) return true;
+    const last = this.#rows[this.#rows.length - 1];
+    return last !== undefined && similarity > last.similarity;
+  }
+
+  insert(row: NearRow<Facts>): void {
     const rows = this.#rows;
-    const last = rows.at(-1);
-    if (rows.length >= this.#limit && last !== undefined && similarity <= last.similarity) return;
     let low = 0;
     let high = rows.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((rows[middle]?.similarity ?? 0) >= similarity) low = middle + 1;
+      if ((rows[middle]?.similarity ?? 0) >= row.similarity) low = middle + 1;
       else high = middle;
     }
-    rows.splice(low, 0, { row, similarity });
+    rows.splice(low, 0, row);
     if (rows.length > this.#limit) rows.pop();
   }
 
-  sorted(): NearRow[] {
+  sorted(): NearRow<Facts>[] {
     return this.#rows;
   }
 }

@@ -27,3 +27,15 @@ export interface CacheEntry {
   readonly expireTime: number;
   readonly etag: string;
 }
+
+/**
+ * What an entry counts in bytes: the UTF-8 of prompt, response, tags and metadata as JSON, and 4 a number of its
+ * vector. What a store needs around them is not in it.
+ */
+export function entryBytes(
+  entry: Pick<CacheEntry, "prompt" | "response" | "tags" | "metadata">,
+  vectorLength: number,
+): number {
+  const texts = [entry.prompt, entry.response, ...entry.tags, JSON.stringify(entry.metadata)];
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 4 * vectorLength);
+}

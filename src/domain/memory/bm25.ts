@@ -51,7 +51,7 @@ export function countTerms(terms: readonly string[]): DocumentTerms {
 }
 
 /** Documents that the terms chosen for candidates may stand in, together. */
-const MAX_POSTINGS = 2000;
+const MAX_POSTINGS = 1000;
 
 /**
  * The terms to ask an engine for: those that stand in a document at all, rarest first, until together they stand

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import type { Embedder } from "../../ports/embedder.ts";
@@ -38,6 +39,7 @@ const SETTINGS: CacheSettings = {
   similarityThreshold: 0.85,
   alignedThreshold: 0.5,
   defaultTtlMs: 1000,
+  maxEntries: 10,
   lookupDeadlineMs: 60_000,
 };
 const FINGERPRINT = scopeFingerprint(INPUT.answerScope);
@@ -78,6 +80,7 @@ function portsWith(changes: Changes = {}) {
   const store = {
     find: vi.fn(async (): Promise<CacheEntry | undefined> => undefined),
     nearest: vi.fn(async (): ReturnType<LookupCachePorts["store"]["nearest"]> => []),
+    countLookup: vi.fn((..._: Parameters<LookupCachePorts["store"]["countLookup"]>) => undefined),
     ...changes.store,
   };
   const ports: LookupCachePorts = {
@@ -194,7 +197,8 @@ describe("lookupCache", () => {
   it("asks nobody when the cache is switched off", async () => {
     const { ports, store } = portsWith({ settings: { enabled: false } });
     expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
-    expect([store.find, store.nearest].map((method) => vi.mocked(method).mock.calls.length)).toEqual([0, 0]);
+    const asked = [store.find, store.nearest, store.countLookup];
+    expect(asked.map((method) => vi.mocked(method).mock.calls.length)).toEqual([0, 0, 0]);
   });
 
   it.each([
@@ -237,5 +241,23 @@ describe("lookupCache", () => {
     });
     expect(openDecision(decisionId, SECRET, NOW).entryId).toBe(ENTRY.id);
     expect(meters.cacheLookup.mock.calls).toEqual([["miss", "SHADOW"]]);
+  });
+
+  it.each<[string, Changes, Partial<LookupCacheInput>, CacheLookup]>([
+    ["an exact hit", { store: { find: async () => ENTRY } }, {}, { kind: "EXACT", id: ENTRY.id }],
+    [
+      "a hit by meaning",
+      { store: { nearest: async () => [{ entry: ENTRY, similarity: 0.75 }] } },
+      {},
+      { kind: "SEMANTIC", id: ENTRY.id },
+    ],
+    ["a miss", {}, {}, { kind: "MISS" }],
+    ["a hit that is shadowed", { store: { find: async () => ENTRY } }, { shadow: true }, { kind: "MISS" }],
+    ["a store that is down", { store: { find: down } }, {}, { kind: "MISS" }],
+  ])("has the store count %s", async (_, changes, input, counted) => {
+    const { ports, store } = portsWith(changes);
+    await lookupCache(ports, { ...INPUT, ...input }, context());
+    const scope = { tenant: "t", namespace: "default" };
+    expect(vi.mocked(store.countLookup).mock.calls).toEqual([[scope, counted, NOW]]);
   });
 });

@@ -2,6 +2,7 @@ import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
+import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
@@ -24,6 +25,8 @@ export interface CacheSettings {
   readonly similarityThreshold: number;
   readonly alignedThreshold: number;
   readonly defaultTtlMs: number;
+  /** Entries a namespace holds at most. */
+  readonly maxEntries: number;
   /** A lookup takes no longer; then it is a miss. */
   readonly lookupDeadlineMs: number;
 }
@@ -67,7 +70,7 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "find" | "nearest">;
+  readonly store: Pick<CacheStore, "find" | "nearest" | "countLookup">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   readonly secret: ServerSecret;
@@ -85,7 +88,7 @@ const NEIGHBOURS = 3;
 
 /**
  * Looks for an answer: exactly, then by meaning, inside the scope. Fails open: whatever is slow or down, the
- * outcome is a miss that says so, within the deadline. Writes nothing.
+ * outcome is a miss that says so, within the deadline. Writes nothing itself; the store counts the outcome later.
  */
 export async function lookupCache(
   ports: LookupCachePorts,
@@ -111,6 +114,8 @@ export async function lookupCache(
   );
   const outcome = input.shadow && decided.kind === "hit" ? shadowed(decided) : decided;
   count(ports.meters, outcome);
+  // A cache that is switched off asks nothing of the store, not even to count.
+  if (ports.settings.enabled) ports.store.countLookup(scope, lookupOf(outcome), now);
   return { decisionId, outcome };
 }
 
@@ -200,6 +205,10 @@ function shadowed(outcome: CacheOutcome & { readonly kind: "hit" }): CacheOutcom
     threshold: outcome.threshold,
     guardReasons: [],
   };
+}
+
+function lookupOf(outcome: CacheOutcome): CacheLookup {
+  return outcome.kind === "miss" ? { kind: "MISS" } : { kind: outcome.match, id: outcome.entry.id };
 }
 
 function count(meters: Meters, outcome: CacheOutcome): void {

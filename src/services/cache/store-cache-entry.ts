@@ -11,6 +11,7 @@ import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
+import type { EvictionMeter } from "../../ports/meters.ts";
 import type { ServerSecret } from "../../ports/server-secret.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
@@ -35,13 +36,14 @@ export interface StoreCacheEntryPorts {
   readonly embedder: Embedder | undefined;
   readonly secret: ServerSecret;
   readonly clock: Clock;
+  readonly meters: EvictionMeter;
   readonly log: Log;
   readonly settings: CacheSettings;
 }
 
 /**
- * Stores an answer, replacing the one to the same question. When the prompt cannot be embedded now, the entry is
- * found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
+ * Stores an answer, replacing the one to the same question; a full namespace makes room for it. When the prompt
+ * cannot be embedded now, the entry is found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
  */
 export async function storeCacheEntry(
   ports: StoreCacheEntryPorts,
@@ -76,12 +78,14 @@ export async function storeCacheEntry(
   const vector = await embedPrompt(ports, input.prompt, context.signal);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
-  const { replaced } = await ports.store.put(scope, entry, {
+  const stored = await ports.store.put(scope, entry, {
     now,
+    maxEntries: ports.settings.maxEntries,
     ...(vector === undefined ? {} : { vector }),
     ...(request === undefined ? {} : { request }),
   });
-  return { entry, replaced };
+  if (stored.evicted > 0) ports.meters.cacheEvicted(stored.evicted);
+  return stored;
 }
 
 async function originOf(

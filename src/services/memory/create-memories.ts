@@ -1,21 +1,13 @@
 import { RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
-import {
-  defaultOnDuplicate,
-  duplicateKey,
-  etagOf,
-  indexedText,
-  type Memory,
-  type MemoryEmbedding,
-  type OnDuplicate,
-} from "../../domain/memory/memory.ts";
+import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
-import { termsOf } from "../../domain/text/terms.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import { prepareMemory } from "./prepare-memory.ts";
 
 export interface CreateMemoriesInput {
   /** The RPC, as request records tell one from another. */
@@ -100,40 +92,16 @@ function newMemory(
   onDuplicate: OnDuplicate | undefined,
   now: number,
 ): NewMemory {
-  const { ttlMs, id, expireTime, ...given } = draft;
-  const ends = ttlMs === undefined ? expireTime : now + ttlMs;
-  const content = {
-    ...given,
-    ...(ends === undefined ? {} : { expireTime: ends }),
-    id: id === "" ? ports.ids.next(now) : id,
+  const origin = {
+    id: draft.id === "" ? ports.ids.next(now) : draft.id,
     createTime: now,
     updateTime: now,
     state: "ACTIVE" as const,
     supersededBy: "",
   };
-  const memory: Memory = {
-    ...content,
-    sessionPosition: 0,
-    etag: etagOf(content),
-    embedding: embeddingOf(ports.embedder, embedded),
-  };
   return {
-    memory,
-    duplicateKey: duplicateKey(memory),
-    onDuplicate: onDuplicate ?? defaultOnDuplicate(memory.kind),
-    terms: termsOf(indexedText(memory)),
-    ...(embedded === undefined ? {} : { vector: embedded.vector }),
-  };
-}
-
-function embeddingOf(embedder: Embedder | undefined, embedded: EmbeddedText | undefined): MemoryEmbedding {
-  if (embedder === undefined) {
-    return { state: "DISABLED", provider: "", model: "", dimension: 0, truncated: false };
-  }
-  return {
-    ...embedder.identity,
-    state: embedded === undefined ? "PENDING" : "READY",
-    truncated: embedded?.truncated ?? false,
+    ...prepareMemory(draft, origin, ports.embedder, embedded),
+    onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
   };
 }
 

@@ -2,7 +2,7 @@ import { memoryNotFound } from "../../domain/errors.ts";
 import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
-import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
+import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
@@ -20,8 +20,14 @@ export async function getMemory(
   return memory;
 }
 
-const DEFAULT_PAGE_SIZE = 50;
-const MAX_PAGE_SIZE = 1000;
+/** Memories by their ids, in any state, in the order of the ids; undefined where there is none. */
+export async function batchGetMemories(
+  ports: { readonly store: Pick<MemoryStore, "get">; readonly clock: Clock },
+  input: { readonly namespace: string; readonly ids: readonly string[] },
+  context: CallContext,
+): Promise<(Memory | undefined)[]> {
+  return ports.store.get(scopeOf(context.caller, input.namespace), input.ids, ports.clock.now());
+}
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
 export async function listMemories(
@@ -29,7 +35,7 @@ export async function listMemories(
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
-    /** 0 means DEFAULT_PAGE_SIZE; clamped to MAX_PAGE_SIZE. */
+    /** See pageSizeOf. */
     readonly pageSize: number;
     /** Empty for the first page. */
     readonly pageToken: string;
@@ -39,7 +45,7 @@ export async function listMemories(
   const scope = scopeOf(context.caller, input.namespace);
   const request = canonicalJson(["memories", scope.tenant, scope.namespace, asJson(input.filter)]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
-  const size = input.pageSize === 0 ? DEFAULT_PAGE_SIZE : Math.min(input.pageSize, MAX_PAGE_SIZE);
+  const size = pageSizeOf(input.pageSize);
   // One more than the page tells whether there is a next one.
   const found = await ports.store.list(scope, {
     filter: input.filter,
@@ -47,10 +53,22 @@ export async function listMemories(
     limit: size + 1,
     now: ports.clock.now(),
   });
-  const memories = found.slice(0, size);
+  const memories = withinBytes(found.slice(0, size));
   const last = memories.at(-1);
-  const nextPageToken = found.length > size && last !== undefined ? sealPageToken(last, request) : "";
+  const nextPageToken =
+    found.length > memories.length && last !== undefined ? sealPageToken(last, request) : "";
   return { memories, nextPageToken };
+}
+
+/** Many clients refuse messages over 4 MiB: a page of long texts ends earlier, but always has a row. */
+const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+
+function withinBytes(memories: readonly Memory[]): Memory[] {
+  let bytes = 0;
+  return memories.filter((memory, index) => {
+    bytes += Buffer.byteLength(memory.text) + Buffer.byteLength(JSON.stringify(memory.metadata));
+    return index === 0 || bytes <= MAX_PAGE_BYTES;
+  });
 }
 
 function asJson(value: object): Json {

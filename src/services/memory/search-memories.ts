@@ -158,7 +158,7 @@ function checkedVector(vector: Float32Array, embedder: Embedder | undefined): Fl
       "VECTOR_DIMENSION_MISMATCH",
       `query.vector has ${vector.length} numbers; this server's vectors have ${expected}`,
       {
-        metadata: { expected_dimension: String(expected), actual_dimension: String(vector.length) },
+        metadata: { expected_dimension: String(expected), actual_bytes: String(vector.byteLength) },
         violations: [{ field: "query.vector", description: `must hold ${expected} float32 numbers` }],
       },
     );

@@ -3,6 +3,7 @@ import {
   type CacheEntrySchema,
   type CachePrompt,
   type CacheScope,
+  type GetCacheStatsResponseSchema,
   type LookupCacheResponseSchema,
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReasonProto,
@@ -13,7 +14,9 @@ import {
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
+import type { CacheStats } from "../../ports/cache-store.ts";
 import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
 import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 
@@ -23,7 +26,17 @@ export interface Question {
   readonly history: readonly ChatTurn[];
 }
 
-const MAX_CHAT_BYTES = 256 * 1024;
+const KIB = 1024;
+const MAX_CHAT_BYTES = 256 * KIB;
+
+/** JSON that becomes part of a scope; the schema has no rule for its size. */
+function boundedJson(struct: Parameters<typeof toJsonObject>[0], path: string, maxBytes: number): JsonObject {
+  const json = toJsonObject(struct, path);
+  const bytes = Buffer.byteLength(JSON.stringify(json));
+  if (bytes > maxBytes)
+    throw invalidField(path, `takes ${bytes} bytes as JSON; at most ${maxBytes} are allowed`);
+  return json;
+}
 
 /** Throws REQUEST_INVALID when the messages of a chat are too large together. */
 export function toQuestion(prompt: CachePrompt): Question {
@@ -35,7 +48,7 @@ export function toQuestion(prompt: CachePrompt): Question {
       role,
       content,
       name,
-      extra: toJsonObject(extra, `prompt.chat.messages[${index}].extra`),
+      extra: boundedJson(extra, `prompt.chat.messages[${index}].extra`, 64 * KIB),
     }),
   );
   const bytes = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn.content), 0);
@@ -56,9 +69,9 @@ export function toAnswerScope(scope: CacheScope, question: Question, caller: Cal
     model: scope.model,
     systemPrompt: scope.systemPrompt,
     history: question.history,
-    parameters: toJsonObject(scope.parameters, "scope.parameters"),
-    tools: scope.tools.map((tool, index) => toJsonObject(tool, `scope.tools[${index}]`)),
-    responseFormat: toJsonObject(scope.responseFormat, "scope.response_format"),
+    parameters: boundedJson(scope.parameters, "scope.parameters", 16 * KIB),
+    tools: scope.tools.map((tool, index) => boundedJson(tool, `scope.tools[${index}]`, 64 * KIB)),
+    responseFormat: boundedJson(scope.responseFormat, "scope.response_format", 64 * KIB),
     locale: scope.locale,
     knowledgeVersion: scope.knowledgeVersion,
     sharing: sharingOf(caller.principal, scope),
@@ -136,5 +149,20 @@ export function fromOutcome(outcome: CacheOutcome, namespace: string): Outcome {
       guardReasons: outcome.guardReasons.map((reason) => ProtoGuardReason[reason]),
       ...defined({ nearestSimilarity: outcome.nearestSimilarity }),
     },
+  };
+}
+
+export function fromStats(
+  stats: CacheStats & { readonly maxEntries: number },
+): MessageInitShape<typeof GetCacheStatsResponseSchema> {
+  return {
+    entryCount: stats.entryCount,
+    byteCount: BigInt(stats.byteCount),
+    exactHits: BigInt(stats.exactHits),
+    semanticHits: BigInt(stats.semanticHits),
+    misses: BigInt(stats.misses),
+    stores: BigInt(stats.stores),
+    evictions: BigInt(stats.evictions),
+    maxEntries: stats.maxEntries,
   };
 }

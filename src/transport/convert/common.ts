@@ -5,7 +5,6 @@ import {
   durationMs,
   type Timestamp,
   timestampFromMs,
-  timestampMs,
 } from "@bufbuild/protobuf/wkt";
 import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
@@ -61,7 +60,7 @@ export function toMs(timestamp: Timestamp | undefined, path: string): number | u
   if (seconds < MIN_TIMESTAMP_S || seconds > MAX_TIMESTAMP_S || nanos < 0 || nanos > 999_999_999) {
     throw invalidField(path, "must be a time between the years 1 and 9999");
   }
-  return timestampMs(timestamp);
+  return Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
 }
 
 export function toDurationMs(duration: Duration | undefined): number | undefined {

@@ -11,7 +11,7 @@ import {
 import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
-import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
+import { ACTIVE_ONLY, type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import {
   DEFAULT_IMPORTANCE,
   type Memory,
@@ -103,7 +103,7 @@ const MAX_METADATA_SCALARS = 16;
 
 /** Throws REQUEST_INVALID for times out of range and for metadata that is not made of scalars. */
 export function toFilter(filter: ProtoFilter | undefined): MemoryFilter {
-  if (filter === undefined) return { states: ["ACTIVE"] };
+  if (filter === undefined) return ACTIVE_ONLY;
   const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] =>
     span === undefined
       ? undefined

@@ -14,6 +14,7 @@ import type { CallContext } from "../../services/call.ts";
 import { methodPath, type ServedService } from "../handler.ts";
 import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status, toRpcStatus } from "../status.ts";
+import { MAX_TIMEOUT_MS } from "./timeout.ts";
 
 /** grpc-js's calls, as far as all four kinds have them in common. */
 type ServerCall = grpc.ServerUnaryCall<Buffer, Buffer> & grpc.ServerDuplexStream<Buffer, Buffer>;
@@ -89,15 +90,24 @@ function runnerOf(
       const result = handler(request, running.context);
       if (responseStream) {
         await sendAll(call, method, result as AsyncIterable<Response>, running.context.signal);
+        running.context.signal.throwIfAborted();
         running.succeed();
         call.end();
       } else {
         const response = encode(method, (await result) as Response);
+        // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
+        if (call.cancelled) throw endReason(call);
         running.succeed();
         reply(null, response);
       }
     } catch (error) {
-      const failure = toServiceError(running.fail(error));
+      // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
+      const ended = call.cancelled
+        ? endReason(call)
+        : responseStream
+          ? running.context.signal.reason
+          : undefined;
+      const failure = toServiceError(running.fail(ended ?? error));
       if (responseStream) call.emit("error", failure);
       else reply(failure);
     }
@@ -162,12 +172,19 @@ function signalOf(call: ServerCall, stopping: AbortSignal | undefined): AbortSig
   if (call.cancelled) end();
   // grpc-js emits this after a normal end too, when nobody listens to the signal any more.
   else call.once("cancelled", end);
-  return stopping === undefined ? ended.signal : AbortSignal.any([ended.signal, stopping]);
+  if (stopping === undefined) return ended.signal;
+  // At the deadline of a stream, grpc-js waits for its reader before it says so.
+  const left = Number(call.getDeadline()) - Date.now();
+  if (left <= MAX_TIMEOUT_MS) {
+    const timer = setTimeout(end, Math.max(left, 0));
+    call.once("cancelled", () => clearTimeout(timer));
+  }
+  return AbortSignal.any([ended.signal, stopping]);
 }
 
 function endReason(call: ServerCall): RecollectError {
-  const deadline = call.getDeadline();
-  return Number(deadline) <= Date.now()
+  // A timer may run a millisecond early.
+  return Number(call.getDeadline()) <= Date.now() + 1
     ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
     : new RecollectError("CALL_CANCELLED", "the call was cancelled");
 }

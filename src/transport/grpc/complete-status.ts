@@ -11,13 +11,13 @@ const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.UNIMPLEMENTED]: "REQUEST_MALFORMED",
 };
 
+/** HTTP/2's frame size unless agreed otherwise; grpc-js looks at each as it comes. */
+const MAX_FRAME_BYTES = 16_384;
+
 /**
  * grpc-js ends some calls itself: past their deadline, with a message over the limit, one it cannot decompress, or
  * none or two where one belongs. It does so beneath all interceptors, without ErrorInfo. So this interceptor takes
  * the place of `sendStatus` on the call at the very bottom, where every status passes.
- *
- * It also undoes a fault there: a timeout of more than 2^31 ms (24.8 days) wraps to one in the past, and the call
- * would end at once. Such a call simply has no deadline.
  */
 export function completeStatus(options: {
   readonly maxMessageBytes: number;
@@ -25,26 +25,90 @@ export function completeStatus(options: {
   readonly onRefused: (path: string, reason: Reason) => void;
 }): grpc.ServerInterceptor {
   return (method, call) => {
-    const deadline = call.getDeadline();
-    const wrapped = Number(deadline) < Date.now() - 1000;
     const send = call.sendStatus.bind(call);
+    const refuse = (reason: Reason, text: string): void => {
+      const metadata =
+        reason === "REQUEST_TOO_LARGE"
+          ? { max_bytes: String(options.maxMessageBytes) }
+          : reason === "REQUEST_MALFORMED"
+            ? { method: method.path }
+            : {};
+      const {
+        code,
+        details,
+        metadata: trailers,
+      } = toServiceError(statusOf(new RecollectError(reason, text, { metadata }), ""));
+      send({ code, details, metadata: trailers });
+    };
+
+    let messages = 0;
+    // From here on the pipeline counts and logs the call.
+    let handled = method.requestStream;
+    let tooLarge: string | undefined;
+    let framesDropped = 0;
     call.sendStatus = (status) => {
-      if (wrapped && status.code === grpc.status.DEADLINE_EXCEEDED) return;
       const own = status.metadata?.get("grpc-status-details-bin") ?? [];
       const reason = own.length > 0 ? undefined : REASONS[status.code ?? grpc.status.OK];
       if (reason === undefined) {
         send(status);
         return;
       }
-      options.onRefused(method.path, reason);
-      const metadata =
-        reason === "REQUEST_TOO_LARGE"
-          ? { max_bytes: String(options.maxMessageBytes) }
-          : { method: method.path };
       const text = status.details ?? "refused";
-      const complete = toServiceError(statusOf(new RecollectError(reason, text, { metadata }), ""));
-      send({ code: complete.code, details: complete.details, metadata: complete.metadata });
+      // A Node client that keeps its default `maxSessionMemory` resets a call (ENHANCE_YOUR_CALM) when it gets
+      // headers while more than 10 MB of its own wait to be sent, and never sees why. So what is still coming is
+      // dropped first, up to twice the limit; grpc-js refuses each frame anew.
+      if (reason === "REQUEST_TOO_LARGE" && text.startsWith("Received message larger than max")) {
+        if (tooLarge === undefined && !handled) options.onRefused(method.path, reason);
+        tooLarge = text;
+        framesDropped += 1;
+        if (framesDropped * MAX_FRAME_BYTES > 2 * options.maxMessageBytes) refuse(reason, text);
+        return;
+      }
+      if (!handled) options.onRefused(method.path, reason);
+      refuse(reason, text);
     };
-    return new grpc.ServerInterceptingCall(call);
+
+    return new grpc.ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMessage: (message, deliver) => {
+            messages += 1;
+            deliver(message);
+          },
+          onReceiveHalfClose: (deliver) => {
+            if (tooLarge !== undefined) {
+              refuse("REQUEST_TOO_LARGE", tooLarge);
+              return;
+            }
+            handled ||= messages === 1;
+            deliver();
+          },
+        }),
+    });
+  };
+}
+
+/**
+ * Ends health watches and reflection when the server stops: they have no end of their own, and a drain would wait
+ * for them until its deadline. Streams of ours see the same signal in their handlers.
+ */
+export function endForeignStreams(
+  isOurs: (path: string) => boolean,
+  stopping: AbortSignal,
+): grpc.ServerInterceptor {
+  return (method, call) => {
+    if (!method.responseStream || isOurs(method.path)) return call as grpc.ServerInterceptingCall;
+    const end = (): void => {
+      const { code, details, metadata } = toServiceError(statusOf(stopping.reason, ""));
+      call.sendStatus({ code, details, metadata });
+    };
+    return new grpc.ServerInterceptingCall(call, {
+      start: (next) => {
+        if (stopping.aborted) end();
+        else stopping.addEventListener("abort", end, { once: true });
+        // grpc-js says this after a normal end too.
+        next({ onCancel: () => stopping.removeEventListener("abort", end) });
+      },
+    });
   };
 }

@@ -1,13 +1,14 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Limits, Listen } from "../../config/config.ts";
-import type { Reason } from "../../domain/errors.ts";
+import { type Reason, RecollectError } from "../../domain/errors.ts";
 import { BindError } from "../bind-error.ts";
-import type { ServedService } from "../handler.ts";
+import { methodPath, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { statusOf } from "../status.ts";
 import { addService, unknownMethod } from "./adapter.ts";
-import { completeStatus } from "./complete-status.ts";
+import { completeStatus, endForeignStreams } from "./complete-status.ts";
+import { watchConnections } from "./connections.ts";
 import type { Health } from "./health.ts";
 import { logGrpc } from "./log.ts";
 import { addReflection } from "./reflection.ts";
@@ -30,19 +31,37 @@ export interface GrpcDoorOptions {
   readonly onRefused: (path: string, reason: Reason) => void;
 }
 
+/** Stands for all paths that no service has. */
+const UNKNOWN = "/unknown";
+
+/** Streams are told to come back after this: time enough for a client to find another server. */
+const RETRY_AFTER_STOP_MS = 1000;
+
 export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const { limits, listen } = options;
   logGrpc(options.log);
   const stopping = new AbortController();
+  const paths = new Set(options.services.flatMap(({ service }) => service.methods.map(methodPath)));
   const server = new grpc.Server({
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_send_message_length": limits.maxMessageBytes,
+    // Unlimited by default. A stream that is open and silent costs memory and no work; work has its own limit, of
+    // calls in flight, across all connections.
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
-    // A peer that no longer answers is gone after this; channelz stays on, for forceShutdown needs it.
+    // A peer that no longer answers is gone after 80 s, and so is one that has never sent HTTP/2's preface: it is
+    // pinged like any other. Channelz stays on, for forceShutdown needs it.
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
-    interceptors: [completeStatus({ maxMessageBytes: limits.maxMessageBytes, onRefused: options.onRefused })],
+    // A peer that answers pings and asks for nothing is let go too. Clients connect again when they call again.
+    "grpc.max_connection_idle_ms": limits.connectionIdleMs,
+    // The first is the undermost.
+    interceptors: [
+      completeStatus({ maxMessageBytes: limits.maxMessageBytes, onRefused: options.onRefused }),
+      endForeignStreams((path) => paths.has(path), stopping.signal),
+    ],
   });
+  allowHonestResets(server);
+  const cutConnections = watchConnections(server);
   for (const served of options.services) addService(server, served, options.pipeline, stopping.signal);
   options.health.addToServer(server);
   addReflection(
@@ -61,15 +80,35 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
       }),
     stop: (deadline) =>
       new Promise((resolve) => {
-        stopping.abort();
-        const force = (): void => server.forceShutdown();
+        const force = (): void => {
+          server.forceShutdown();
+          cutConnections();
+        };
         deadline.addEventListener("abort", force, { once: true });
         server.tryShutdown(() => {
           deadline.removeEventListener("abort", force);
           resolve();
         });
+        stopping.abort(
+          new RecollectError("SERVER_STOPPING", "the server is stopping", {
+            retryAfterMs: RETRY_AFTER_STOP_MS,
+          }),
+        );
+        if (deadline.aborted) force();
       }),
   };
+}
+
+/**
+ * Node ends a connection whose peer resets more than 1,000 streams and then 33 a second, against floods of resets
+ * (CVE-2023-44487). A client whose calls pass their deadline resets each of them too, and honest ones went over
+ * that: 400 expiring calls a second killed the connection and everything on it. A call costs this server about a
+ * tenth of a millisecond, so that one connection may waste a fifth of a core before it is cut. grpc-js has no option
+ * for it; this object, private to the compiler only, goes to `http2.createServer` as it is.
+ * https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler
+ */
+function allowHonestResets(server: grpc.Server): void {
+  Object.assign(server["commonServerOptions"], { streamResetBurst: 20_000, streamResetRate: 2_000 });
 }
 
 /**
@@ -83,12 +122,13 @@ function answerUnknownMethods(server: grpc.Server, onRefused: GrpcDoorOptions["o
     const handler = known(path);
     if (handler !== undefined) return handler;
     const refuse = unknownMethod(path, (error) => {
-      onRefused("/unknown", "METHOD_UNKNOWN");
+      onRefused(UNKNOWN, "METHOD_UNKNOWN");
       return statusOf(error, "");
     });
     return {
       type: "bidi",
-      path,
+      // What a caller makes up must not become a metric's attribute.
+      path: UNKNOWN,
       func: refuse,
       serialize: (value: unknown) => value as Buffer,
       deserialize: (bytes: Buffer) => bytes,

@@ -11,6 +11,7 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
+import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
 import type { ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
@@ -42,8 +43,26 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
-  return new Map(router.handlers.map((handler) => [handler.requestPath, completeErrors(handler, options)]));
+  return new Map(
+    router.handlers.map((handler) => [
+      handler.requestPath,
+      forgetEndlessTimeouts(completeErrors(handler, options)),
+    ]),
+  );
 }
+
+/** The library gives any timeout to a timer, which runs at once when it cannot hold it. Such a call has none. */
+function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
+  const timed = (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
+    const { header } = request;
+    if (Number(header.get("connect-timeout-ms")) > MAX_TIMEOUT_MS) header.delete("connect-timeout-ms");
+    if (isEndless(header.get("grpc-timeout") ?? "")) header.delete("grpc-timeout");
+    return handler(request);
+  };
+  return Object.assign(timed, handler);
+}
+
+const GIVEN_UP = "the call was cancelled";
 
 type Implementation = Partial<ServiceImpl<DescService>>;
 type Response = MessageInitShape<DescMethod["output"]>;
@@ -65,13 +84,13 @@ function adapt(
   pipeline: Pipeline,
 ): (request: never, context: HandlerContext) => unknown {
   const streaming = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
-  const begin = (context: HandlerContext): RunningCall =>
+  const begin = (context: HandlerContext, signal: AbortSignal): RunningCall =>
     pipeline({
       door: "http",
       method,
       peer: "http",
       header: (name) => context.requestHeader.get(name) ?? undefined,
-      signal: () => explained(context.signal),
+      signal: () => signal,
     });
   const received = (request: unknown, running: RunningCall): unknown => {
     if (!isStream(request)) {
@@ -82,25 +101,37 @@ function adapt(
   };
   if (!streaming) {
     return async (request, context) => {
-      const running = begin(context);
+      const signal = explained(context.signal);
+      const running = begin(context, signal);
       try {
         running.admit();
         const response = await handler(received(request, running), running.context);
+        // The library keeps no deadlines; a handler may not notice that one has passed.
+        signal.throwIfAborted();
         running.succeed();
         return response;
       } catch (error) {
-        throw toConnectError(running.fail(error));
+        // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
+        throw toConnectError(running.fail(signal.reason ?? error));
       }
     };
   }
   return async function* (request, context) {
-    const running = begin(context);
+    const signal = explained(context.signal);
+    const running = begin(context, signal);
+    let ended = false;
     try {
       running.admit();
       yield* handler(received(request, running), running.context) as AsyncIterable<Response>;
+      signal.throwIfAborted();
+      ended = true;
       running.succeed();
     } catch (error) {
-      throw toConnectError(running.fail(error));
+      ended = true;
+      throw toConnectError(running.fail(signal.reason ?? error));
+    } finally {
+      // The library stops asking when the caller has gone; then this alone runs.
+      if (!ended) running.fail(signal.reason ?? new RecollectError("CALL_CANCELLED", GIVEN_UP));
     }
   };
 }
@@ -119,17 +150,17 @@ async function* receiveEach(requests: AsyncIterable<object>, running: RunningCal
 /** The library's signal, with a reason of ours: what throws it then answers with the right status. */
 function explained(signal: AbortSignal): AbortSignal {
   const ours = new AbortController();
-  const abort = (): void => {
-    const late = signal.reason instanceof ConnectError && signal.reason.code === ConnectCode.DeadlineExceeded;
-    ours.abort(
-      late
-        ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
-        : new RecollectError("CALL_CANCELLED", "the call was cancelled"),
-    );
-  };
+  const abort = (): void => ours.abort(endReason(signal.reason));
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
   return ours.signal;
+}
+
+function endReason(reason: unknown): RecollectError {
+  if (reason instanceof RecollectError) return reason;
+  return reason instanceof ConnectError && reason.code === ConnectCode.DeadlineExceeded
+    ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
+    : new RecollectError("CALL_CANCELLED", GIVEN_UP);
 }
 
 /** Codes of Connect are those of gRPC. */

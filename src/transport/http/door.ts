@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { cors } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import type { Listen } from "../../config/config.ts";
+import type { Limits, Listen } from "../../config/config.ts";
 import { BindError } from "../bind-error.ts";
 
 /** Whether the server can do its work now, and if not, what is missing. */
@@ -23,6 +24,7 @@ export interface HttpDoor {
 
 export interface HttpDoorOptions {
   readonly listen: Listen;
+  readonly limits: Limits;
   readonly corsOrigins: readonly string[];
   /** RPCs by path. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
@@ -34,13 +36,25 @@ export interface HttpDoorOptions {
 
 /** HTTP/1.1: what Kubernetes and Prometheus ask, and the API for curl and browsers. */
 export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
-  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+  const { limits } = options;
+  const settings = {
+    // Longer than the 60 s of common load balancers: the side that sends requests should be the one to hang up.
+    keepAliveTimeout: 65_000,
+    // Peers that trickle. Looked at often enough that the limits mean what they say.
+    headersTimeout: limits.httpHeadersMs,
+    requestTimeout: limits.httpRequestMs,
+    connectionsCheckingInterval: limits.httpHeadersMs / 2,
+    // Node's default, said here because it is meant: tokens fit, floods answer 431.
+    maxHeaderSize: 16 * 1024,
+  };
+  const server = createServer(settings, (request, response) => {
     route(options, request, response).catch((error: unknown) => {
       options.onError(error);
       if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
       else response.destroy();
     });
   });
+  const closeUnused = trackUse(server);
   return {
     start: () =>
       new Promise((resolve, reject) => {
@@ -60,8 +74,34 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
           deadline.removeEventListener("abort", force);
           resolve();
         });
-        server.closeIdleConnections();
+        closeUnused();
+        if (deadline.aborted) force();
       }),
+  };
+}
+
+/**
+ * Which connections answer a request. Node closes those between two requests when a server closes, but waits for
+ * those that have not asked for anything yet, as browsers open them in advance, and keeps those whose answer comes
+ * later. Returns what closes all of them: now, or after the answer.
+ */
+function trackUse(server: Server): () => void {
+  const unused = new Set<Socket>();
+  let closing = false;
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    unused.delete(socket);
+    response.once("close", () => {
+      if (closing) socket.end();
+      else if (!socket.destroyed) unused.add(socket);
+    });
+  });
+  return () => {
+    closing = true;
+    for (const socket of unused) socket.destroy();
   };
 }
 

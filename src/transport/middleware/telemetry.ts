@@ -18,6 +18,7 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
       return ({ status, error, durationMs }) => {
         const code = status?.code ?? "OK";
         instruments.callEnded(method, code, call.door, durationMs);
+        if (status !== undefined) instruments.callFailed(status.reason, call.door);
         const latency = `Latency: ${durationMs.toFixed(2)} ms`;
         const line = {
           method,

@@ -139,7 +139,7 @@ export declare type CacheScope = Message<"recollect.v1.CacheScope"> & {
   parameters?: JsonObject | undefined;
 
   /**
-   * Definitions of tools as sent to the model, in order. At most 128.
+   * Definitions of tools as sent to the model, in order. At most 128 of 64 KiB of JSON each.
    *
    * @generated from field: repeated google.protobuf.Struct tools = 4;
    */
@@ -1144,11 +1144,27 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
   pageSize: number;
 
   /**
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the page before; empty for the first page. Everything but page_size must be the same
+   * as in the call it came from.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Entries of this model; empty means of any. At most 200 bytes of UTF-8.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * Entries with at least one of these tags; none means whatever their tags. At most 32 different ones of 1 to 64
+   * characters.
+   *
+   * @generated from field: repeated string tags_any = 5;
+   */
+  tagsAny: string[];
 };
 
 /**
@@ -1212,7 +1228,7 @@ export declare type DeleteCacheEntryRequest = Message<"recollect.v1.DeleteCacheE
   etag: string;
 
   /**
-   * Makes a retry harmless, as in StoreCacheEntryRequest.
+   * Makes a retry harmless, as in StoreCacheEntryRequest: a repeat answers OK although the entry is gone.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -1520,6 +1536,11 @@ export declare const GetCacheStatsRequestSchema: GenMessage<GetCacheStatsRequest
 /**
  * Counts of a namespace.
  *
+ * `entry_count` and `byte_count` are of this moment. The others count since the namespace came into being, and
+ * outlive the server. `stores` and `evictions` are exact. Lookups are written in batches, a second after they were
+ * answered at the latest: what a crash, or a store that does not answer, takes from a batch stays uncounted.
+ * Lookups before the first write to the namespace, and those of a cache that is switched off, are not counted.
+ *
  * @generated from message recollect.v1.GetCacheStatsResponse
  */
 export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsResponse"> & {
@@ -1531,25 +1552,54 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
   entryCount: number;
 
   /**
-   * Hits by exact match.
+   * Lookups answered by exact match.
    *
-   * @generated from field: int32 exact_hits = 2;
+   * @generated from field: int64 exact_hits = 2;
    */
-  exactHits: number;
+  exactHits: bigint;
 
   /**
-   * Hits by meaning.
+   * Lookups answered by meaning.
    *
-   * @generated from field: int32 semantic_hits = 3;
+   * @generated from field: int64 semantic_hits = 3;
    */
-  semanticHits: number;
+  semanticHits: bigint;
 
   /**
-   * Misses.
+   * Lookups answered with a miss, for whatever reason (also those in shadow mode).
    *
-   * @generated from field: int32 misses = 4;
+   * @generated from field: int64 misses = 4;
    */
-  misses: number;
+  misses: bigint;
+
+  /**
+   * What those entries take: the UTF-8 of prompts, responses, tags and metadata as JSON, and 4 bytes a number of
+   * their vectors. What the store needs around them is not in it.
+   *
+   * @generated from field: int64 byte_count = 5;
+   */
+  byteCount: bigint;
+
+  /**
+   * Answers stored or replaced; repeats of a request are counted once.
+   *
+   * @generated from field: int64 stores = 6;
+   */
+  stores: bigint;
+
+  /**
+   * Entries that could have been served, and were taken away because the namespace was full.
+   *
+   * @generated from field: int64 evictions = 7;
+   */
+  evictions: bigint;
+
+  /**
+   * How many entries the namespace may hold: CACHE_MAX_ENTRIES.
+   *
+   * @generated from field: int32 max_entries = 8;
+   */
+  maxEntries: number;
 };
 
 /**
@@ -1863,12 +1913,16 @@ export declare const GuardReasonSchema: GenEnum<GuardReason>;
  * parameters, tools, response format, locale, knowledge version, principal). A different scope can never hit,
  * whatever the similarity.
  *
+ * Switched off (CACHE_ENABLED=false), lookups miss and stores are refused; what is there can still be read, counted
+ * and deleted.
+ *
  * @generated from service recollect.v1.CacheService
  */
 export declare const CacheService: GenService<{
   /**
    * Looks for a stored answer. Fails open: when an embedder or a store is slow or down the answer is a miss
-   * that says so, never an error. Nothing is written.
+   * that says so, never an error. Nothing is written on the way; what was found counts for eviction and for
+   * GetCacheStats a moment later.
    *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
@@ -1879,6 +1933,10 @@ export declare const CacheService: GenService<{
   },
   /**
    * Stores an answer. Storing the same prompt in the same scope again replaces the answer.
+   *
+   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more takes away, in the
+   * same step, first those that have ended, then those whose last use is longest ago: used is when it was stored,
+   * replaced or served. Uses of the last second may be forgotten when the server crashes; the bound holds always.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
    * decision_id is not one of this server's, has expired, or was made for another prompt or namespace.
@@ -1932,7 +1990,9 @@ export declare const CacheService: GenService<{
     output: typeof ReportCacheOutcomeResponseSchema;
   },
   /**
-   * Returns one entry by id. Not served yet.
+   * Returns one entry by id, of whatever scope; that does not count as using it.
+   *
+   * Errors: NOT_FOUND with CACHE_ENTRY_NOT_FOUND, also when it has ended or was evicted.
    *
    * @generated from rpc recollect.v1.CacheService.GetCacheEntry
    */
@@ -1942,7 +2002,14 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists entries, newest first. Not served yet.
+   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). An answer that is
+   * replaced counts as new from then on: while a caller pages through the list it is not given twice, and is not
+   * given at all when its old place had not come yet.
+   *
+   * A page also ends when its entries take 2 MiB together, but holds one at least; only an empty next_page_token
+   * is the end.
+   *
+   * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
    *
    * @generated from rpc recollect.v1.CacheService.ListCacheEntries
    */
@@ -1952,7 +2019,9 @@ export declare const CacheService: GenService<{
     output: typeof ListCacheEntriesResponseSchema;
   },
   /**
-   * Deletes one entry. Not served yet.
+   * Deletes one entry for good. Deleting an entry that is already gone, or has ended, is NOT_FOUND.
+   *
+   * Errors: NOT_FOUND with CACHE_ENTRY_NOT_FOUND; ABORTED with ETAG_MISMATCH.
    *
    * @generated from rpc recollect.v1.CacheService.DeleteCacheEntry
    */
@@ -1992,7 +2061,7 @@ export declare const CacheService: GenService<{
     output: typeof SimulateCacheResponseSchema;
   },
   /**
-   * Counts entries, hits and misses of a namespace. Not served yet.
+   * Counts entries, hits and misses of a namespace. One that was never written to has nothing of anything.
    *
    * @generated from rpc recollect.v1.CacheService.GetCacheStats
    */

@@ -195,7 +195,7 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT. The request_id was used for another body. With BadRequest.
-   * Example: {"reason": "REQUEST_ID_REUSED", "domain": "recollect", "metadata": {"request_id": "r1"}}
+   * Example: {"reason": "REQUEST_ID_REUSED", "domain": "recollect", "metadata": {"field": "request_id"}}
    *
    * @generated from enum value: ERROR_REASON_REQUEST_ID_REUSED = 21;
    */
@@ -265,6 +265,23 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_STORE_CORRUPT = 29;
    */
   STORE_CORRUPT = 29,
+
+  /**
+   * FAILED_PRECONDITION. The memory is superseded or archived and cannot be corrected; `state` says which.
+   * Example: {"reason": "MEMORY_NOT_ACTIVE", "domain": "recollect", "metadata": {"id": "m1", "state": "ARCHIVED"}}
+   *
+   * @generated from enum value: ERROR_REASON_MEMORY_NOT_ACTIVE = 30;
+   */
+  MEMORY_NOT_ACTIVE = 30,
+
+  /**
+   * NOT_FOUND. There is no such entry in the cache, or it has ended or was evicted. With ResourceInfo.
+   * Example: {"reason": "CACHE_ENTRY_NOT_FOUND", "domain": "recollect",
+   *           "metadata": {"id": "9f…", "namespace": "default"}}
+   *
+   * @generated from enum value: ERROR_REASON_CACHE_ENTRY_NOT_FOUND = 31;
+   */
+  CACHE_ENTRY_NOT_FOUND = 31,
 }
 
 /**

@@ -946,13 +946,16 @@ export declare type UpdateMemoryRequest = Message<"recollect.v1.UpdateMemoryRequ
 
   /**
    * The memory with its id, and the new values. If its etag is set, it must be the current one.
+   * Required. Only the fields that are taken need to keep the rules; the server checks those.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
   memory?: Memory | undefined;
 
   /**
-   * Which fields to take from `memory`; absent means those that are set.
+   * Which fields to take from `memory`: text, kind, user_id, agent_id, role, author, tags, metadata, importance,
+   * pinned, event_time, valid_from, valid_until, expire_time, ttl, source_ids. `*` takes all of them. Absent means
+   * those that are set. A named field that is not set is cleared.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -2251,7 +2254,7 @@ export declare const MemoryService: GenService<{
     output: typeof GetMemoryResponseSchema;
   },
   /**
-   * Returns several memories by id, and the ids that were not found. Not served yet.
+   * Returns several memories by id, and the ids that were not found.
    *
    * @generated from rpc recollect.v1.MemoryService.BatchGetMemories
    */
@@ -2262,7 +2265,8 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Lists memories, newest first (by create_time, then id). Memories written while a caller pages through the
-   * list neither repeat nor hide an older one.
+   * list neither repeat nor hide an older one. A page of long texts ends before its size, at about 2 MiB: only an
+   * empty next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
    *
@@ -2274,7 +2278,11 @@ export declare const MemoryService: GenService<{
     output: typeof ListMemoriesResponseSchema;
   },
   /**
-   * Corrects fields of a memory; the old state is kept as a revision. Not served yet.
+   * Corrects fields of a memory. To say that a fact has changed, store a new memory instead. Earlier states are kept
+   * from the version on that serves ListMemoryRevisions.
+   *
+   * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
+   * it is superseded or archived.
    *
    * @generated from rpc recollect.v1.MemoryService.UpdateMemory
    */
@@ -2296,7 +2304,8 @@ export declare const MemoryService: GenService<{
     output: typeof DeleteMemoryResponseSchema;
   },
   /**
-   * Deletes all memories that a filter matches; without `force` it only counts them. Not served yet.
+   * Deletes all memories that a filter matches; without `force` it only counts them. Memories are deleted in bounded
+   * steps: a call that is cut off has deleted some of them, and its repeat deletes the rest.
    *
    * @generated from rpc recollect.v1.MemoryService.PurgeMemories
    */
@@ -2379,7 +2388,7 @@ export declare const MemoryService: GenService<{
     output: typeof WatchMemoriesResponseSchema;
   },
   /**
-   * Lists the tenant's namespaces by name. Not served yet.
+   * Lists the tenant's namespaces by name.
    *
    * @generated from rpc recollect.v1.MemoryService.ListNamespaces
    */
@@ -2389,7 +2398,7 @@ export declare const MemoryService: GenService<{
     output: typeof ListNamespacesResponseSchema;
   },
   /**
-   * Counts what a namespace holds. Not served yet.
+   * Counts what a namespace holds; all zero for one that was never written to.
    *
    * @generated from rpc recollect.v1.MemoryService.GetNamespaceStats
    */
@@ -2399,8 +2408,7 @@ export declare const MemoryService: GenService<{
     output: typeof GetNamespaceStatsResponseSchema;
   },
   /**
-   * Deletes a namespace with its memories, cache entries, policy, calibration, journal and feed; without
-   * `force` it only counts them. Not served yet.
+   * Deletes a namespace with everything in it, memories and cache entries; without `force` it only counts them.
    *
    * @generated from rpc recollect.v1.MemoryService.DeleteNamespace
    */

@@ -1,0 +1,132 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  CacheService,
+  LookupCacheRequestSchema,
+  LookupCacheResponseSchema,
+  LookupCacheResponse_Hit_Match as Match,
+} from "#gen/recollect/v1/cache_pb.js";
+import {
+  BatchCreateMemoriesRequestSchema,
+  BatchCreateMemoriesResponseSchema,
+  MemoryService,
+  SearchMemoriesRequest_Mode as Mode,
+  SearchMemoriesRequestSchema,
+  SearchMemoriesResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { pathOf } from "./caller.ts";
+import { type CachedQuestion, extraBatches, type memoryBatches, SCOPE, searchTexts } from "./data.ts";
+
+/** One thing that is measured. */
+export interface Case {
+  readonly name: string;
+  readonly path: string;
+  readonly requests: readonly Uint8Array[];
+  /** Whether a reply of the service is what the case is about; requests without one are left out. */
+  readonly accepts: (reply: Uint8Array) => boolean;
+  /** Calls under way on each of the connections, while throughput is measured. */
+  readonly streams: number;
+  /**
+   * Set when a request can be sent once only, because the next time it would do something else: calls in a run
+   * with all streams, and in one with one stream. The case then has enough requests for all runs.
+   */
+  readonly once?: { readonly calls: number; readonly single: number };
+}
+
+/** Different requests of a case, sent in turn. */
+const POOL = 64;
+/** Calls are waited for: more of the slow ones under way would measure the queue. */
+const STREAMS = 16;
+const BATCH_STREAMS = 2;
+
+/** Replies that are recorded of requests that can be sent once: their lengths vary, the echo's mean should not. */
+export const RECORDED_ONCE = 8;
+
+/** How many times each server is loaded, as far as the cases need to know. */
+export interface Runs {
+  /** Runs with all streams, and with one, warming up included. */
+  readonly full: number;
+  readonly single: number;
+  readonly batchCalls: { readonly calls: number; readonly single: number };
+}
+
+/** All cases over a store that was filled with these; the one that writes comes last. */
+export function casesOf(
+  batches: ReturnType<typeof memoryBatches>,
+  questions: readonly CachedQuestion[],
+  runs: Runs,
+): Case[] {
+  const texts = searchTexts(batches, POOL);
+  // Evenly from the whole cache, not its beginning.
+  const asked = Array.from(
+    { length: POOL },
+    (_, index) => questions[Math.floor((index * questions.length) / POOL)],
+  );
+  const known = asked.filter((question) => question !== undefined);
+  return [
+    lookup(
+      "exact cache hit",
+      known.map(({ stored }) => stored),
+      Match.EXACT,
+    ),
+    lookup(
+      "semantic cache hit",
+      known.map(({ reworded }) => reworded),
+      Match.SEMANTIC,
+    ),
+    search("search HYBRID", texts, Mode.HYBRID),
+    search("search VECTOR", texts, Mode.VECTOR),
+    search("search KEYWORD", texts, Mode.KEYWORD),
+    batchCreate(runs),
+  ];
+}
+
+function lookup(name: string, prompts: readonly string[], match: Match): Case {
+  return {
+    name,
+    path: pathOf(CacheService.method.lookupCache),
+    requests: prompts.map((value) =>
+      toBinary(
+        LookupCacheRequestSchema,
+        create(LookupCacheRequestSchema, { prompt: { prompt: { case: "text", value } }, scope: SCOPE }),
+      ),
+    ),
+    accepts: (reply) => {
+      const { outcome } = fromBinary(LookupCacheResponseSchema, reply);
+      return outcome.case === "hit" && outcome.value.match === match;
+    },
+    streams: STREAMS,
+  };
+}
+
+function search(name: string, texts: readonly string[], mode: Mode): Case {
+  return {
+    name,
+    path: pathOf(MemoryService.method.searchMemories),
+    requests: texts.map((value) =>
+      toBinary(
+        SearchMemoriesRequestSchema,
+        create(SearchMemoriesRequestSchema, { query: { by: { case: "text", value } }, mode }),
+      ),
+    ),
+    accepts: (reply) => {
+      const { results, degraded } = fromBinary(SearchMemoriesResponseSchema, reply);
+      return results.length === 10 && degraded.length === 0;
+    },
+    streams: STREAMS,
+  };
+}
+
+function batchCreate({ full, single, batchCalls }: Runs): Case {
+  const count = RECORDED_ONCE + full * batchCalls.calls + single * batchCalls.single;
+  return {
+    name: "batch create of 100",
+    path: pathOf(MemoryService.method.batchCreateMemories),
+    requests: extraBatches(count).map((batch) => toBinary(BatchCreateMemoriesRequestSchema, batch)),
+    accepts: (reply) => {
+      const { results } = fromBinary(BatchCreateMemoriesResponseSchema, reply);
+      return results.every(({ outcome, duplicate }) => outcome.case === "memory" && !duplicate);
+    },
+    streams: BATCH_STREAMS,
+    once: batchCalls,
+  };
+}

@@ -1,0 +1,37 @@
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import type { Caller } from "./caller.ts";
+import { type CachedQuestion, type memoryBatches, storeRequests } from "./data.ts";
+
+const BATCHES_AT_ONCE = 2;
+const STORES_AT_ONCE = 128;
+
+/** Stores the batches through the API; throws unless every memory was stored as a new one. */
+export async function fillMemories(caller: Caller, batches: ReturnType<typeof memoryBatches>): Promise<void> {
+  await inParallel(batches, BATCHES_AT_ONCE, async (batch) => {
+    const { results } = await caller.call(MemoryService.method.batchCreateMemories, batch);
+    const refused = results.find(({ outcome, duplicate }) => outcome.case !== "memory" || duplicate);
+    if (refused !== undefined)
+      throw new Error(`a memory was not stored: ${JSON.stringify(refused.outcome.value)}`);
+  });
+}
+
+/** Stores an answer for each question; throws when one replaced another. */
+export async function fillCache(caller: Caller, questions: readonly CachedQuestion[]): Promise<void> {
+  await inParallel(storeRequests(questions), STORES_AT_ONCE, async (request) => {
+    const { replaced } = await caller.call(CacheService.method.storeCacheEntry, request);
+    if (replaced) throw new Error("two questions of the benchmark are the same");
+  });
+}
+
+async function inParallel<T>(
+  items: Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const iterator = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = iterator.next(); next.done !== true; next = iterator.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}

@@ -1,0 +1,20 @@
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** The service's own channel options (src/transport/grpc/server.ts), so that the floor differs by our code alone. */
+export const SERVER_OPTIONS = {
+  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+  "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+  "grpc.max_concurrent_streams": 1000,
+  "grpc.keepalive_time_ms": 60_000,
+  "grpc.keepalive_timeout_ms": 20_000,
+} as const;
+
+/** Each client opens a connection of its own; grpc-js would share one between clients of the same address. */
+export const CLIENT_OPTIONS = {
+  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+  "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+  "grpc.use_local_subchannel_pool": 1,
+} as const;
+
+/** Messages are bytes on both sides: nothing is encoded or decoded where it would be measured. */
+export const raw = (bytes: Buffer): Buffer => bytes;

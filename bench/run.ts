@@ -1,0 +1,105 @@
+/**
+ * Measures the service against a bare grpc-js echo of the same messages, and writes bench/results/<date>-<name>.
+ * README.md says how to run it and how to read what it writes.
+ */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { mustHoldLines } from "./must-hold.ts";
+import { loadNow, machineLine, writeReport } from "./report.ts";
+import { type Effort, measureSize, type SizeResult } from "./store-size.ts";
+
+const NORMAL: Effort = {
+  rounds: 4,
+  seconds: 2,
+  singleRounds: 2,
+  singleSeconds: 2,
+  warmSeconds: 2,
+  connections: 2,
+  batchCalls: { calls: 10, single: 5 },
+};
+const QUICK: Effort = {
+  ...NORMAL,
+  seconds: 0.4,
+  singleSeconds: 0.3,
+  warmSeconds: 0.5,
+  batchCalls: { calls: 5, single: 3 },
+};
+
+/** What `make build` makes. */
+const DIST = join(import.meta.dirname, "..", "dist");
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
+    sizes: { type: "string" },
+    case: { type: "string", multiple: true },
+    rounds: { type: "string" },
+    name: { type: "string" },
+    note: { type: "string", default: "" },
+    dist: { type: "string", default: DIST },
+    results: { type: "string", default: join(import.meta.dirname, "results") },
+  },
+});
+const dist = resolve(values.dist);
+if (!existsSync(join(dist, "main.js"))) throw new Error("not built: run 'make build' first");
+// Children and directories go when the process exits, however it is told to.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => process.exit(code));
+
+const effort: Effort = { ...(values.quick ? QUICK : NORMAL), ...roundsOf(values.rounds) };
+const loadBefore = loadNow();
+const sizes: SizeResult[] = [];
+for (const memories of sizesOf(values))
+  sizes.push(await measureSize({ dist, memories, effort, only: values.case, say }));
+
+const path = writeReport(values.results, {
+  date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
+  name: values.name ?? (values.quick ? "quick" : values.full ? "full" : "normal"),
+  command: ["node bench/run.ts", ...shownOptions()].join(" "),
+  note: values.note,
+  machine: machineLine(),
+  loadBefore,
+  effort,
+  sizes,
+});
+for (const line of mustHoldLines(sizes)) say(line);
+say(`written: ${path}.md and .json`);
+
+function sizesOf({ quick, full, sizes }: typeof values): number[] {
+  if (sizes !== undefined) return sizes.split(",").map(positive);
+  if (quick) return [1000];
+  return full ? [1000, 10_000, 100_000] : [1000, 10_000];
+}
+
+function roundsOf(rounds: string | undefined): Pick<Effort, "rounds"> | undefined {
+  return rounds === undefined ? undefined : { rounds: positive(rounds) };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new RangeError(`not a positive whole number: ${text}`);
+  return value;
+}
+
+/** What was asked for, without paths. */
+function shownOptions(): string[] {
+  const { quick, full, sizes, rounds, case: only = [] } = values;
+  return [
+    ...(quick ? ["--quick"] : []),
+    ...(full ? ["--full"] : []),
+    ...(sizes === undefined ? [] : [`--sizes ${sizes}`]),
+    ...(dist === DIST ? [] : ["--dist <another build>"]),
+    ...only.map((name) => `--case "${name}"`),
+    ...(rounds === undefined ? [] : [`--rounds ${rounds}`]),
+  ];
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,217 @@
+import { Caller } from "./caller.ts";
+import { type Case, casesOf, RECORDED_ONCE, type Runs } from "./cases.ts";
+import { BATCH_SIZE, cachedQuestions, memoryBatches } from "./data.ts";
+import { fillCache, fillMemories } from "./fill.ts";
+import type { LoadPlan } from "./load.ts";
+import { type Medians, mediansOf, rotated, type Sample, sample } from "./measure.ts";
+import { residentMegabytes } from "./proc.ts";
+import { median } from "./statistics.ts";
+import { type ServerProcess, Workspace } from "./workspace.ts";
+
+/** How long and how often to measure. */
+export interface Effort {
+  /** Runs of each server with all streams. */
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Runs of each server with one connection and one stream, for the time of a call that waits for nobody. */
+  readonly singleRounds: number;
+  readonly singleSeconds: number;
+  readonly warmSeconds: number;
+  readonly connections: number;
+  readonly batchCalls: { readonly calls: number; readonly single: number };
+}
+
+/** What was measured of one case. */
+export interface CaseResult {
+  readonly name: string;
+  /** Different requests that were sent in turn. */
+  readonly requests: number;
+  readonly connections: number;
+  readonly streams: number;
+  readonly service: Medians;
+  readonly echo: Medians;
+  /** Throughput of the service as a share of the echo's: of the medians, and the extremes of the rounds. */
+  readonly ratio: number;
+  readonly ratioMin: number;
+  readonly ratioMax: number;
+  /** The same by processor time a call, which no slow load generator or busy machine hides; on Linux only. */
+  readonly cpuRatio?: number;
+  /** Median milliseconds of a call on one connection with one stream. */
+  readonly serviceSingleP50Ms: number;
+  readonly serviceSingleP99Ms: number;
+  readonly echoSingleP50Ms: number;
+  /** Of the service after this case, in megabytes; on Linux only. */
+  readonly residentMegabytes?: number;
+}
+
+/** What was measured over a store of one size. */
+export interface SizeResult {
+  /** When the measuring began. */
+  readonly memories: number;
+  /** Cached answers, all in one scope. */
+  readonly entries: number;
+  /** What BatchCreateMemories had added when all was over. */
+  readonly memoriesAdded: number;
+  readonly fillSeconds: number;
+  readonly cases: readonly CaseResult[];
+}
+
+/** What to measure. */
+export interface SizeOptions {
+  /** The compiled program. */
+  readonly dist: string;
+  readonly memories: number;
+  readonly effort: Effort;
+  /** Names of cases; undefined means all. */
+  readonly only: readonly string[] | undefined;
+  /** Is told how far the measuring has come. */
+  readonly say: (line: string) => void;
+}
+
+/** Fills a new store with memories and as many cached answers, and measures every case over it. */
+export async function measureSize({ dist, memories, effort, only, say }: SizeOptions): Promise<SizeResult> {
+  await using workspace = new Workspace();
+  const service = await workspace.service({ dist, data: "data" });
+  using caller = new Caller(service.address);
+
+  const batches = memoryBatches(memories);
+  const questions = cachedQuestions(memories);
+  const begin = performance.now();
+  await fillMemories(caller, batches);
+  await fillCache(caller, questions);
+  const fillSeconds = (performance.now() - begin) / 1000;
+  say(`${memories} memories and as many cached answers stored in ${fillSeconds.toFixed(1)} s`);
+
+  const runs: Runs = { full: effort.rounds + 1, single: effort.singleRounds, batchCalls: effort.batchCalls };
+  const cases: CaseResult[] = [];
+  let memoriesAdded = 0;
+  for (const one of casesOf(batches, questions, runs)) {
+    if (only?.includes(one.name) === false) continue;
+    const recorded = await record(caller, one);
+    const measured = await measureCase(workspace, service, one, recorded, effort);
+    cases.push(measured.result);
+    if (one.once !== undefined) memoriesAdded += BATCH_SIZE * (measured.sent + recorded.replies.length);
+    say(
+      `  ${one.name}: ${measured.result.service.callsPerSecond.toFixed(0)} calls/s, ${measured.result.ratio.toFixed(2)} of echo`,
+    );
+  }
+  return { memories, entries: questions.length, memoriesAdded, fillSeconds, cases };
+}
+
+/** Requests of a case and what the service answers to them. */
+interface Recorded {
+  readonly requests: readonly Uint8Array[];
+  readonly replies: readonly Buffer[];
+}
+
+/** Asks everything once: what the echo will answer, and whether the case is what its name says. */
+async function record(caller: Caller, { name, path, requests, accepts, once }: Case): Promise<Recorded> {
+  const asked = once === undefined ? requests : requests.slice(0, RECORDED_ONCE);
+  const recorded: { request: Uint8Array; reply: Buffer }[] = [];
+  for (const request of asked) {
+    const reply = await caller.bytes(path, request);
+    if (accepts(reply)) recorded.push({ request, reply });
+  }
+  if (recorded.length < asked.length / 2) {
+    throw new Error(
+      `${name}: only ${recorded.length} of ${asked.length} requests are answered as they should`,
+    );
+  }
+  return {
+    requests: once === undefined ? recorded.map(({ request }) => request) : requests.slice(RECORDED_ONCE),
+    replies: recorded.map(({ reply }) => reply),
+  };
+}
+
+async function measureCase(
+  workspace: Workspace,
+  service: ServerProcess,
+  one: Case,
+  recorded: Recorded,
+  effort: Effort,
+): Promise<{ readonly result: CaseResult; readonly sent: number }> {
+  const { connections } = effort;
+  const echoPath = `/recollect.bench.v1.Echo/${one.name.replaceAll(" ", "-")}`;
+  const echo = await workspace.echo({ [echoPath]: workspace.frames("replies", recorded.replies) });
+  // A name for each case: the load generator keeps the files it has read.
+  const requests = workspace.frames(`requests-${one.name}`, recorded.requests);
+  const shortBelow = Math.min(...recorded.replies.map(({ length }) => length)) / 2;
+  let sent = 0;
+
+  const run = async (
+    server: ServerProcess,
+    load: Pick<LoadPlan, "connections" | "streams" | "seconds">,
+    callsOnce: number | undefined,
+  ): Promise<Sample> => {
+    const isService = server === service;
+    // Requests that work once are counted out to the service; the echo gets them for the usual time.
+    const calls = isService ? callsOnce : undefined;
+    const plan = { ...load, path: isService ? one.path : echoPath, requests, shortBelow };
+    if (calls === undefined) return sample(workspace, server, { ...plan, offset: 0 });
+    const offset = sent;
+    sent += calls;
+    return sample(workspace, server, { ...plan, offset, calls, seconds: MAX_SECONDS });
+  };
+  const full = { connections, streams: one.streams, seconds: effort.seconds };
+  const single = { connections: 1, streams: 1, seconds: effort.singleSeconds };
+
+  for (const server of [service, echo]) {
+    await run(server, { ...full, seconds: effort.warmSeconds }, one.once?.calls);
+  }
+  const samples = new Map<ServerProcess, Sample[]>([
+    [service, []],
+    [echo, []],
+  ]);
+  for (const server of rotated(effort.rounds, service, echo)) {
+    samples.get(server)?.push(await run(server, full, one.once?.calls));
+  }
+  const singles = new Map<ServerProcess, Sample[]>([
+    [service, []],
+    [echo, []],
+  ]);
+  for (const server of rotated(effort.singleRounds, service, echo)) {
+    singles.get(server)?.push(await run(server, single, one.once?.single));
+  }
+  const resident = residentMegabytes(service.pid);
+  await echo.stop();
+
+  const ours = samples.get(service) ?? [];
+  const floor = samples.get(echo) ?? [];
+  checkRuns(one.name, [...ours, ...floor, ...(singles.get(service) ?? []), ...(singles.get(echo) ?? [])]);
+  const ratios = ours.map(
+    (sampled, round) => sampled.callsPerSecond / (floor[round]?.callsPerSecond ?? Number.NaN),
+  );
+  const medians = { service: mediansOf(ours), echo: mediansOf(floor) };
+  return {
+    sent,
+    result: {
+      name: one.name,
+      requests: recorded.requests.length,
+      connections,
+      streams: one.streams,
+      ...medians,
+      ratio: medians.service.callsPerSecond / medians.echo.callsPerSecond,
+      ratioMin: Math.min(...ratios),
+      ratioMax: Math.max(...ratios),
+      ...cpuRatioOf(medians.service, medians.echo),
+      serviceSingleP50Ms: median((singles.get(service) ?? []).map(({ p50Ms }) => p50Ms)),
+      serviceSingleP99Ms: median((singles.get(service) ?? []).map(({ p99Ms }) => p99Ms)),
+      echoSingleP50Ms: median((singles.get(echo) ?? []).map(({ p50Ms }) => p50Ms)),
+      ...(resident === undefined ? {} : { residentMegabytes: resident }),
+    },
+  };
+}
+
+function cpuRatioOf(service: Medians, echo: Medians): { readonly cpuRatio?: number } {
+  if (service.cpuMicrosPerCall === undefined || echo.cpuMicrosPerCall === undefined) return {};
+  return { cpuRatio: echo.cpuMicrosPerCall / service.cpuMicrosPerCall };
+}
+
+/** Runs that are bound by calls end by this time at the latest. */
+const MAX_SECONDS = 60;
+
+/** A run without one good reply has no figures at all. */
+function checkRuns(name: string, samples: readonly Sample[]): void {
+  const dead = samples.find(({ calls }) => calls === 0);
+  if (dead !== undefined) throw new Error(`${name}: a run without a reply: ${dead.firstError ?? "too slow"}`);
+}

@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EchoPlan } from "./echo-server.ts";
+import { writeFrames } from "./frames.ts";
+import type { LoadPlan, LoadResult } from "./load.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const START_MS = 30_000;
+const STOP_MS = 15_000;
+
+/** A server in a process of its own. */
+export interface ServerProcess {
+  readonly pid: number;
+  /** host:port of its gRPC door. */
+  readonly address: string;
+  /** Asks it to end, waits, and makes it end. */
+  stop(): Promise<void>;
+}
+
+/** How to start the service. */
+export interface ServiceOptions {
+  /** The compiled program, such as dist. */
+  readonly dist: string;
+  /** Where its data lies, inside the workspace. */
+  readonly data: string;
+  /** More flags for its node, such as --cpu-prof. */
+  readonly flags?: readonly string[];
+}
+
+/** A temporary directory and the processes that work in it; all of them are gone when it is disposed of. */
+export class Workspace implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), "recollect-bench-"));
+  readonly #children = new Set<ChildProcess>();
+  readonly #atExit = (): void => this.#discard();
+  #load: ((plan: LoadPlan) => Promise<LoadResult>) | undefined;
+
+  constructor() {
+    process.once("exit", this.#atExit);
+  }
+
+  /** Writes encoded messages to a file of this name, and returns its path. */
+  frames(name: string, messages: readonly Uint8Array[]): string {
+    const path = join(this.directory, name);
+    writeFrames(path, messages);
+    return path;
+  }
+
+  /**
+   * Starts the service as bin/recollect does: with its flags, its defaults, and its log (a line for each call) in
+   * a file, where nobody has to spend a processor on reading it.
+   */
+  service({ dist, data, flags = [] }: ServiceOptions): Promise<ServerProcess> {
+    return this.#serve("service", [...launcherFlags(), ...flags, join(dist, "main.js"), "serve"], {
+      DATA_DIR: join(this.directory, data),
+      GRPC_PORT: "0",
+      HTTP_PORT: "0",
+      LOG_FORMAT: "json",
+    });
+  }
+
+  /** Starts the floor with the same flags. */
+  echo(plan: EchoPlan): Promise<ServerProcess> {
+    const file = join(this.directory, "echo.json");
+    writeFileSync(file, JSON.stringify(plan));
+    return this.#serve("echo", [...launcherFlags(), join(import.meta.dirname, "echo-server.ts"), file], {});
+  }
+
+  /** Applies a load from the load generator, which stays one process so that its code is warm. */
+  load(plan: LoadPlan): Promise<LoadResult> {
+    this.#load ??= this.#startLoad();
+    return this.#load(plan);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    process.off("exit", this.#atExit);
+    await Promise.all([...this.#children].map((child) => this.#end(child)));
+    this.#discard();
+  }
+
+  async #serve(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<ServerProcess> {
+    const log = join(this.directory, `${name}.log`);
+    const output = openSync(log, "w");
+    const child = this.#spawn(args, env, ["ignore", output, output]);
+    closeSync(output);
+    const address = await servingAddress(child, log);
+    return { pid: child.pid ?? 0, address, stop: () => this.#end(child) };
+  }
+
+  #startLoad(): (plan: LoadPlan) => Promise<LoadResult> {
+    const child = this.#spawn([join(import.meta.dirname, "load.ts")], {}, ["pipe", "pipe", "inherit"]);
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new TypeError("the load generator has no pipes");
+    const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+    return async (plan) => {
+      stdin.write(`${JSON.stringify(plan)}\n`);
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error("the load generator ended");
+      return JSON.parse(value) as LoadResult;
+    };
+  }
+
+  #spawn(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    stdio: ["ignore", number, number] | ["pipe", "pipe", "inherit"],
+  ): ChildProcess {
+    const child = spawn(process.execPath, args, {
+      cwd: this.directory,
+      env: { PATH: process.env["PATH"], ...env },
+      stdio,
+    });
+    this.#children.add(child);
+    return child;
+  }
+
+  async #end(child: ChildProcess): Promise<void> {
+    this.#children.delete(child);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await ended;
+    clearTimeout(force);
+  }
+
+  #discard(): void {
+    for (const child of this.#children) child.kill("SIGKILL");
+    this.#children.clear();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The flags for node that bin/recollect starts the service with. */
+function launcherFlags(): string[] {
+  const launcher = readFileSync(join(ROOT, "bin", "recollect"), "utf8");
+  const start = launcher.split("\n").find((line) => line.startsWith("exec "));
+  if (start === undefined) throw new Error("bin/recollect has no line that begins with exec");
+  return start.split(" ").filter((part) => part.startsWith("--"));
+}
+
+/** Both servers write a JSON line `{"msg": "serving", "grpc": "host:port"}` when they are ready. */
+async function servingAddress(child: ChildProcess, log: string): Promise<string> {
+  const end = Date.now() + START_MS;
+  while (Date.now() < end && child.exitCode === null) {
+    const line = readFileSync(log, "utf8")
+      .split("\n")
+      .find((one) => one.includes('"msg":"serving"'));
+    if (line !== undefined) return String((JSON.parse(line) as { grpc?: unknown }).grpc);
+    await sleep(50);
+  }
+  throw new Error(`the server did not start:\n${readFileSync(log, "utf8")}`);
+}

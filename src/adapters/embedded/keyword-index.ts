@@ -1,0 +1,102 @@
+import type { CorpusStatistics } from "../../domain/memory/bm25.ts";
+import type { CandidateQuery } from "../../ports/memory-store.ts";
+import type { Database, Row } from "./database.ts";
+import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
+import { matchAny, spell, spellTerms } from "./memory-terms.ts";
+
+/** What a candidate's row holds: the facts for the ranking, and its terms. */
+const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
+
+/**
+ * Which memories hold which terms, in FTS5. It supplies candidates, best first by FTS5's own bm25, which counts the
+ * documents of all tenants: good enough to choose them, not to score them.
+ */
+export class KeywordIndex {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Only inside a write. */
+  add(namespaceId: number, row: number, terms: readonly string[]): void {
+    this.#database.run(
+      "INSERT INTO memory_terms (rowid, terms) VALUES (?, ?)",
+      row,
+      spellTerms(namespaceId, terms),
+    );
+  }
+
+  /** Only inside a write. */
+  remove(row: number): void {
+    this.#database.run("DELETE FROM memory_terms WHERE rowid = ?", row);
+  }
+
+  /** What BM25 needs to know of a namespace. */
+  corpus(namespaceId: number, terms: readonly string[]): CorpusStatistics {
+    const counts = this.#database.first(
+      "SELECT memory_count, term_count FROM namespace WHERE namespace_id = ?",
+      namespaceId,
+    );
+    const documentCount = Number(counts?.["memory_count"] ?? 0);
+    const documentFrequencies = new Map(
+      terms.map((term) => {
+        const row = this.#database.first(
+          "SELECT doc FROM memory_vocabulary WHERE term = ?",
+          spell(namespaceId, term),
+        );
+        return [term, Number(row?.["doc"] ?? 0)] as const;
+      }),
+    );
+    return {
+      documentCount,
+      meanLength: documentCount === 0 ? 0 : Number(counts?.["term_count"] ?? 0) / documentCount,
+      documentFrequencies,
+    };
+  }
+
+  /**
+   * Rows that hold any of the terms and pass the filter. Nearly all rows pass the default filter, so the best are
+   * taken first and looked at then; with any other, or when too few of them pass, every match is looked at.
+   */
+  candidates(
+    namespaceId: number,
+    terms: readonly string[],
+    corpus: CorpusStatistics,
+    query: Pick<CandidateQuery, "filter" | "limit">,
+    now: number,
+  ): Row[] {
+    const { filter, limit } = query;
+    const match = matchAny(namespaceId, terms);
+    const condition = memoryCondition(namespaceId, filter, now);
+    if (isDefaultFilter(filter)) {
+      const best = 2 * limit;
+      const rows = this.#database.all(
+        `WITH best AS MATERIALIZED (
+           SELECT rowid AS row, rank FROM memory_terms WHERE memory_terms MATCH ? ORDER BY rank LIMIT ?)
+         SELECT ${FACTS}, t.terms FROM best JOIN memory m ON m.row = best.row JOIN memory_terms t ON t.rowid = best.row
+         WHERE ${condition.sql} ORDER BY best.rank, m.row LIMIT ?`,
+        match,
+        best,
+        ...condition.values,
+        limit,
+      );
+      if (rows.length === limit || matchesAtMost(terms, corpus) <= best) return rows;
+    }
+    return this.#database.all(
+      `WITH best AS MATERIALIZED (
+         SELECT f.rowid AS row, f.rank FROM memory_terms f JOIN memory m ON m.row = f.rowid
+         WHERE f.memory_terms MATCH ? AND ${condition.sql} ORDER BY f.rank, m.row LIMIT ?)
+       SELECT ${FACTS}, t.terms FROM best JOIN memory m ON m.row = best.row JOIN memory_terms t ON t.rowid = best.row
+       ORDER BY best.rank, m.row`,
+      match,
+      ...condition.values,
+      limit,
+    );
+  }
+}
+
+/** A bound on the number of documents that hold any of the terms. */
+function matchesAtMost(terms: readonly string[], corpus: CorpusStatistics): number {
+  return terms.reduce((sum, term) => sum + (corpus.documentFrequencies.get(term) ?? 0), 0);
+}

@@ -1,0 +1,104 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { Index, MetricKind, ScalarKind } from "usearch";
+
+/** Edges a vector; the usual middle between recall and memory. */
+const CONNECTIVITY = 16;
+/** Breadth of the walk that finds a new vector its neighbours. */
+const EXPANSION_ADD = 128;
+/** Breadth of the walk of a search; at least as many as are asked for come back. */
+const EXPANSION_SEARCH = 192;
+
+/** What stands beside a saved graph, so that a damaged one is not mistaken for a whole one. */
+interface Seal {
+  readonly format: 1;
+  readonly dimension: number;
+  readonly count: number;
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+/**
+ * An HNSW graph (Malkov and Yashunin, 2016; by usearch) of vectors in half precision, by row number. It proposes
+ * near rows; exact similarities are the caller's, from the vectors themselves. It can be thrown away at any time and
+ * made again from the rows.
+ */
+export class VectorGraph {
+  readonly #index: Index;
+  readonly #dimension: number;
+
+  constructor(dimension: number) {
+    this.#dimension = dimension;
+    this.#index = new Index({
+      dimensions: dimension,
+      metric: MetricKind.Cos,
+      quantization: ScalarKind.F16,
+      connectivity: CONNECTIVITY,
+      expansion_add: EXPANSION_ADD,
+      expansion_search: EXPANSION_SEARCH,
+      multi: false,
+    });
+  }
+
+  get size(): number {
+    return this.#index.size();
+  }
+
+  add(row: number, vector: Float32Array): void {
+    this.#index.add(BigInt(row), vector, 1);
+  }
+
+  remove(row: number): void {
+    this.#index.remove(BigInt(row));
+  }
+
+  has(row: number): boolean {
+    return this.#index.contains(BigInt(row)) === true;
+  }
+
+  /** Rows that are near to the vector, at most `limit`; most of the nearest are among them. */
+  propose(vector: Float32Array, limit: number): number[] {
+    if (this.size === 0) return [];
+    return Array.from(this.#index.search(vector, Math.min(limit, this.size), 1).keys, Number);
+  }
+
+  /** Writes the graph and its seal, each whole or not at all. */
+  save(path: string): void {
+    this.#index.save(`${path}.new`);
+    const content = readFileSync(`${path}.new`);
+    const seal: Seal = {
+      format: 1,
+      dimension: this.#dimension,
+      count: this.size,
+      bytes: content.length,
+      crc32: crc32(content),
+    };
+    // The old seal goes first: a crash in between leaves a graph without a seal, which is made again.
+    rmSync(sealPath(path), { force: true });
+    renameSync(`${path}.new`, path);
+    writeFileSync(`${sealPath(path)}.new`, JSON.stringify(seal));
+    renameSync(`${sealPath(path)}.new`, sealPath(path));
+  }
+
+  /** A saved graph. Throws, saying why, when it is missing, torn, changed, or of another dimension. */
+  static load(path: string, dimension: number): VectorGraph {
+    const seal = JSON.parse(readFileSync(sealPath(path), "utf8")) as Seal;
+    if (seal.format !== 1 || seal.dimension !== dimension)
+      throw new Error("it is of another format or dimension");
+    const content = readFileSync(path);
+    if (content.length !== seal.bytes || crc32(content) !== seal.crc32) throw new Error("it is damaged");
+    const graph = new VectorGraph(dimension);
+    graph.#index.load(path);
+    if (graph.size !== seal.count) throw new Error("it holds another number of vectors than its seal says");
+    return graph;
+  }
+}
+
+/** Removes a saved graph, if there is one. */
+export function removeGraph(path: string): void {
+  for (const file of [sealPath(path), path]) rmSync(file, { force: true });
+}
+
+function sealPath(path: string): string {
+  return `${path}.seal.json`;
+}

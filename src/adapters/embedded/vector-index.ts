@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { EXACT_LIMIT, planVectorSearch } from "../../domain/memory/vector-plan.ts";
+import type { Log } from "../../ports/log.ts";
+import type { CandidateFacts } from "../../ports/memory-store.ts";
+import { removeGraph, VectorGraph } from "./vector-graph.ts";
+import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
+
+/** Vectors put into the graph in one turn of the event loop: a few milliseconds. */
+const BUILD_STEP = 4;
+
+/** Vectors that are not in the graph yet are compared one by one; with more of them than this, all are. */
+const MAX_PENDING = EXACT_LIMIT;
+
+export interface VectorIndexOptions {
+  readonly dimension: number;
+  /** Where the graph is kept between two runs. */
+  readonly path: string;
+  readonly log: Log;
+}
+
+/**
+ * The vectors of one namespace: all of them side by side for exact comparison, and above EXACT_LIMIT a graph beside
+ * them. A new vector is found at once, because those that wait for their place in the graph are compared one by one;
+ * they enter it a few at a time, in between other work. Similarities are always exact.
+ */
+export class VectorIndex {
+  readonly #options: VectorIndexOptions;
+  readonly #table = new VectorTable<CandidateFacts>();
+  #graph: VectorGraph | undefined;
+  /** Rows that are not in the graph yet. */
+  readonly #pending = new Set<number>();
+  #building: NodeJS.Immediate | undefined;
+  #unsaved = false;
+
+  constructor(options: VectorIndexOptions) {
+    this.#options = options;
+  }
+
+  /** Fills the index when it is opened. `finishLoading` follows the last row. */
+  load(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+    this.#table.put(row, vector, slot);
+  }
+
+  /** Takes the saved graph, if it is there and whole; otherwise it will be made again from the rows. */
+  finishLoading(): void {
+    if (this.#table.size <= EXACT_LIMIT) return;
+    this.#graph = this.#openGraph();
+    for (const row of this.#table.rows()) {
+      if (!this.#graph.has(row)) this.#pending.add(row);
+    }
+    this.#scheduleBuilding();
+  }
+
+  put(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+    this.#table.put(row, vector, slot);
+    if (this.#graph === undefined) {
+      if (this.#table.size <= EXACT_LIMIT) return;
+      this.#graph = new VectorGraph(this.#options.dimension);
+      for (const stored of this.#table.rows()) this.#pending.add(stored);
+    } else {
+      this.#pending.add(row);
+    }
+    this.#scheduleBuilding();
+  }
+
+  remove(row: number): void {
+    this.#table.remove(row);
+    if (this.#pending.delete(row) || this.#graph === undefined) return;
+    this.#graph.remove(row);
+    this.#unsaved = true;
+  }
+
+  /** The nearest of the rows that default reads see at `now`, nearest first. */
+  nearestDefault(query: Float32Array, limit: number, now: number): NearRow<CandidateFacts>[] {
+    const stored = this.#table.size;
+    const proposed = this.#propose(query, { stored, eligible: stored, limit });
+    if (proposed !== undefined) {
+      const visible = proposed.filter((row) => this.#table.isDefault(row, now));
+      if (visible.length >= limit) return this.#table.nearestOf(visible, query, limit);
+    }
+    return this.#table.nearestDefault(query, limit, now);
+  }
+
+  /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
+  nearestOf(rows: readonly number[], query: Float32Array, limit: number): NearRow<CandidateFacts>[] {
+    const proposed = this.#propose(query, { stored: this.#table.size, eligible: rows.length, limit });
+    if (proposed !== undefined) {
+      const eligible = new Set(rows);
+      const found = proposed.filter((row) => eligible.has(row));
+      if (found.length >= limit) return this.#table.nearestOf(found, query, limit);
+    }
+    return this.#table.nearestOf(rows, query, limit);
+  }
+
+  /** Resolves when every vector has its place in the graph; for tests and benches. */
+  async built(): Promise<void> {
+    while (this.#building !== undefined) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Stops building and keeps the graph for the next run. */
+  close(): void {
+    clearImmediate(this.#building);
+    this.#building = undefined;
+    if (this.#graph === undefined || !this.#unsaved) return;
+    try {
+      this.#graph.save(this.#options.path);
+    } catch (error) {
+      // The rows have everything; the graph is only made again.
+      this.#options.log.warn({ err: error }, "the vector graph could not be saved; it will be made again");
+    }
+  }
+
+  /** Forgets everything, on disk too: the namespace is gone. */
+  destroy(): void {
+    clearImmediate(this.#building);
+    this.#building = undefined;
+    this.#graph = undefined;
+    removeGraph(this.#options.path);
+  }
+
+  /** Rows worth comparing, those that wait included; undefined when all eligible ones are to be compared. */
+  #propose(
+    query: Float32Array,
+    sizes: { readonly stored: number; readonly eligible: number; readonly limit: number },
+  ): number[] | undefined {
+    if (this.#graph === undefined || this.#pending.size > MAX_PENDING) return undefined;
+    const plan = planVectorSearch(sizes);
+    if (plan.kind === "exact") return undefined;
+    return [...this.#graph.propose(query, plan.candidates), ...this.#pending];
+  }
+
+  #openGraph(): VectorGraph {
+    const { path, dimension, log } = this.#options;
+    if (existsSync(path)) {
+      try {
+        return VectorGraph.load(path, dimension);
+      } catch (error) {
+        log.warn(
+          { err: error, path },
+          "the saved vector graph cannot be used; it is made again from the rows",
+        );
+        removeGraph(path);
+      }
+    }
+    return new VectorGraph(dimension);
+  }
+
+  #scheduleBuilding(): void {
+    if (this.#pending.size === 0) return;
+    this.#building ??= setImmediate(() => this.#buildStep());
+  }
+
+  #buildStep(): void {
+    this.#building = undefined;
+    let added = 0;
+    for (const row of this.#pending) {
+      const vector = this.#table.get(row);
+      if (vector !== undefined) this.#graph?.add(row, vector);
+      this.#pending.delete(row);
+      added += 1;
+      if (added === BUILD_STEP) break;
+    }
+    this.#unsaved = true;
+    this.#scheduleBuilding();
+  }
+}

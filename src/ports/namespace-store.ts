@@ -1,0 +1,31 @@
+import type { Scope } from "../domain/tenancy.ts";
+import type { IdempotentRequest } from "./idempotency.ts";
+
+/** What a namespace holds. */
+export interface NamespaceCounts {
+  /** Memories in any state; ended ones until they are swept. */
+  readonly memories: number;
+  /** Answers in the cache; ended ones until they are swept. */
+  readonly cacheEntries: number;
+}
+
+/**
+ * The namespaces of a tenant. One comes into being with its first write and goes when it is deleted. Rejects with
+ * STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
+ */
+export interface NamespaceStore {
+  /** Names in order of their bytes, from behind `after` (exclusive) on. */
+  list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]>;
+
+  /** All zero for a namespace that is not there. */
+  counts(scope: Scope): Promise<NamespaceCounts>;
+
+  /**
+   * Deletes a namespace with everything in it, in one atomic step, and resolves with what it held. A repeat of a
+   * request that was carried out deletes nothing and resolves with the same. Rejects with REQUEST_ID_REUSED.
+   */
+  delete(
+    scope: Scope,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<NamespaceCounts>;
+}

@@ -1,0 +1,19 @@
+import { scopeOf } from "../../domain/tenancy.ts";
+import type { CacheStats, CacheStore } from "../../ports/cache-store.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { CallContext } from "../call.ts";
+import type { CacheSettings } from "./lookup-cache.ts";
+
+/** What the cache of a namespace holds, may hold, and has done. */
+export async function getCacheStats(
+  ports: {
+    readonly store: Pick<CacheStore, "stats">;
+    readonly clock: Clock;
+    readonly settings: Pick<CacheSettings, "maxEntries">;
+  },
+  input: { readonly namespace: string },
+  context: CallContext,
+): Promise<CacheStats & { readonly maxEntries: number }> {
+  const stats = await ports.store.stats(scopeOf(context.caller, input.namespace), ports.clock.now());
+  return { ...stats, maxEntries: ports.settings.maxEntries };
+}

@@ -1,0 +1,25 @@
+import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import { scopeOf } from "../../domain/tenancy.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { MemoryStore } from "../../ports/memory-store.ts";
+import { type CallContext, idempotentRequest } from "../call.ts";
+
+/** Deletes what a filter matches, or only counts it. Resolves with how many. */
+export async function purgeMemories(
+  ports: { readonly store: Pick<MemoryStore, "count" | "purge">; readonly clock: Clock },
+  input: {
+    readonly namespace: string;
+    readonly filter: MemoryFilter;
+    /** False: count only. */
+    readonly force: boolean;
+    readonly requestId?: string;
+  },
+  context: CallContext,
+): Promise<number> {
+  const now = ports.clock.now();
+  const scope = scopeOf(context.caller, input.namespace);
+  if (!input.force) return ports.store.count(scope, input.filter, now);
+  const { requestId, ...body } = input;
+  const request = idempotentRequest(context, "PurgeMemories", requestId, body, now);
+  return ports.store.purge(scope, input.filter, { now, ...(request === undefined ? {} : { request }) });
+}

@@ -1,0 +1,85 @@
+import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
+import { indexedText, type Memory } from "../../domain/memory/memory.ts";
+import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
+import { scopeOf } from "../../domain/tenancy.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { MemoryStore } from "../../ports/memory-store.ts";
+import { type CallContext, idempotentRequest } from "../call.ts";
+import { prepareMemory } from "./prepare-memory.ts";
+
+export interface UpdateMemoryInput {
+  readonly namespace: string;
+  readonly id: string;
+  /** Empty: whatever it is. */
+  readonly etag: string;
+  readonly patch: MemoryDraft;
+  readonly fields: readonly MutableField[];
+  readonly requestId?: string;
+}
+
+/** How often a correction without an etag begins anew because the memory changed under it. */
+const MAX_ATTEMPTS = 5;
+
+/**
+ * Corrects fields of a memory. With an etag it changes that very state or nothing; without one it changes whatever
+ * is there, and loses no other correction. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
+ */
+export async function updateMemory(
+  ports: {
+    readonly store: Pick<MemoryStore, "get" | "vectors" | "replace">;
+    readonly embedder: Embedder | undefined;
+    readonly clock: Clock;
+  },
+  input: UpdateMemoryInput,
+  context: CallContext,
+): Promise<Memory> {
+  const scope = scopeOf(context.caller, input.namespace);
+  const { requestId, ...body } = input;
+  for (let attempt = 1; ; attempt += 1) {
+    const now = ports.clock.now();
+    const [current] = await ports.store.get(scope, [input.id], now);
+    if (current === undefined) throw memoryNotFound(scope.namespace, input.id);
+    refuseInactive(current);
+    const draft = withFields(draftOf(current), input.fields, input.patch);
+    checkDraft(draft, "memory", now);
+    const embedded = await embeddingFor(ports, scope, current, draft, context.signal);
+    const origin = {
+      id: current.id,
+      createTime: current.createTime,
+      // Later than the state before, even when the clock has not moved: a change must be seen as one.
+      updateTime: Math.max(now, current.updateTime + 1),
+      state: current.state,
+      supersededBy: current.supersededBy,
+    };
+    const replacement = prepareMemory(draft, origin, ports.embedder, embedded);
+    const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
+    try {
+      return await ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
+        now,
+        ...(request === undefined ? {} : { request }),
+      });
+    } catch (error) {
+      const changed = error instanceof RecollectError && error.reason === "ETAG_MISMATCH";
+      if (!changed || input.etag !== "" || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The vector of the new state: the old one when what is embedded stays the same. */
+async function embeddingFor(
+  ports: { readonly store: Pick<MemoryStore, "vectors">; readonly embedder: Embedder | undefined },
+  scope: Parameters<MemoryStore["vectors"]>[0],
+  current: Memory,
+  draft: MemoryDraft,
+  signal: AbortSignal,
+): Promise<EmbeddedText | undefined> {
+  if (ports.embedder === undefined) return undefined;
+  if (indexedText(current) === indexedText(draft)) {
+    const [vector] = await ports.store.vectors(scope, [current.id]);
+    if (vector !== undefined) return { vector, truncated: current.embedding.truncated };
+  }
+  const [embedded] = await ports.embedder.embed([indexedText(draft)], signal);
+  return embedded;
+}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { entryBytes } from "../../../src/domain/cache/entry.ts";
+import { cacheEntry, idempotentRequest, NOW } from "../../support/builders.ts";
+import { lookAlikeScopes, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
+import { BOUND, type CacheSubject, count, put, stats } from "./support.ts";
+
+const NOTHING = {
+  entryCount: 0,
+  byteCount: 0,
+  exactHits: 0,
+  semanticHits: 0,
+  misses: 0,
+  stores: 0,
+  evictions: 0,
+};
+
+/** What CacheStore promises of its counts. */
+export function statsCases(subject: CacheSubject): void {
+  describe("the stats", () => {
+    it("are all zero where nothing was written, though lookups were counted there", async () => {
+      expect(await stats(subject)).toEqual(NOTHING);
+      count(subject, { kind: "MISS" });
+      count(subject, { kind: "EXACT", id: "e1" });
+      expect(await stats(subject)).toEqual(NOTHING);
+      await put(subject, cacheEntry());
+      expect(await stats(subject)).toMatchObject({ entryCount: 1, stores: 1, misses: 0, exactHits: 0 });
+    });
+
+    it("know every lookup that was counted before", async () => {
+      await put(subject, cacheEntry());
+      // More than any batch, and a rest.
+      for (let index = 0; index < 2500; index += 1) count(subject, { kind: "EXACT", id: "e1" }, NOW + index);
+      for (let index = 0; index < 70; index += 1) count(subject, { kind: "SEMANTIC", id: `e${index}` });
+      count(subject, { kind: "MISS" });
+      expect(await stats(subject)).toMatchObject({ exactHits: 2500, semanticHits: 70, misses: 1 });
+      count(subject, { kind: "MISS" });
+      expect(await stats(subject)).toMatchObject({ exactHits: 2500, semanticHits: 70, misses: 2 });
+    });
+
+    it("count the bytes of prompts, responses, tags, metadata and vectors", async () => {
+      const full = cacheEntry({ prompt: "é", response: "🎉", tags: ["ab", "ü"], metadata: { a: "é" } });
+      await put(subject, full, { vector: vectorOf(1) });
+      expect(entryBytes(full, VECTOR_DIMENSION)).toBe(2 + 4 + 2 + 2 + 10 + 4 * VECTOR_DIMENSION);
+      expect(await stats(subject)).toMatchObject({ byteCount: entryBytes(full, VECTOR_DIMENSION) });
+      const plain = cacheEntry({ id: "e2" });
+      await put(subject, plain);
+      await put(subject, full);
+      expect(await stats(subject)).toMatchObject({
+        entryCount: 2,
+        byteCount: entryBytes(full, 0) + entryBytes(plain, 0),
+        stores: 3,
+      });
+    });
+
+    it("leave out what has expired, swept or not", async () => {
+      const ends = cacheEntry({ id: "ends", expireTime: NOW + 10 });
+      const stays = cacheEntry({ id: "stays" });
+      await put(subject, ends);
+      await put(subject, stays);
+      expect(await stats(subject, NOW + 9)).toMatchObject({ entryCount: 2, stores: 2 });
+      const left = { entryCount: 1, byteCount: entryBytes(stays, 0) };
+      expect(await stats(subject, NOW + 10)).toMatchObject({ ...left, stores: 2, evictions: 0 });
+      await put(subject, stays, { now: NOW + 10 });
+      expect(await stats(subject, NOW + 10)).toMatchObject({ ...left, stores: 3, evictions: 0 });
+    });
+
+    it("count what a request stored once", async () => {
+      const request = idempotentRequest();
+      await Promise.all(Array.from({ length: 10 }, () => put(subject, cacheEntry(), { request })));
+      expect(await stats(subject)).toMatchObject({ entryCount: 1, stores: 1 });
+    });
+
+    it("are of one scope alone", async () => {
+      const { store } = subject;
+      const scopes = lookAlikeScopes();
+      for (const scope of scopes) await store.put(scope, cacheEntry(), { ...BOUND, now: NOW });
+      for (const [index, scope] of scopes.entries()) {
+        for (let hit = 0; hit <= index; hit += 1) store.countLookup(scope, { kind: "EXACT", id: "e1" }, NOW);
+      }
+      for (const [index, scope] of scopes.entries()) {
+        expect(await store.stats(scope, NOW)).toMatchObject({
+          entryCount: 1,
+          exactHits: index + 1,
+          stores: 1,
+        });
+      }
+    });
+
+    it("outlive a restart", async () => {
+      await put(subject, cacheEntry());
+      await put(subject, cacheEntry({ id: "e2" }), { maxEntries: 1, now: NOW + 1 });
+      count(subject, { kind: "MISS" });
+      count(subject, { kind: "SEMANTIC", id: "e2" });
+      await subject.reopen();
+      const expected = { entryCount: 1, semanticHits: 1, misses: 1, stores: 2, evictions: 1 };
+      expect(await stats(subject)).toMatchObject(expected);
+      count(subject, { kind: "MISS" });
+      await subject.reopen();
+      expect(await stats(subject)).toMatchObject({ ...expected, misses: 2 });
+    });
+  });
+}

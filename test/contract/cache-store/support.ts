@@ -1,0 +1,86 @@
+import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { CacheLookup } from "../../../src/domain/cache/lookup-tally.ts";
+import type { Neighbour } from "../../../src/domain/cache/matching.ts";
+import type { CacheListQuery, CacheStats, CacheStore } from "../../../src/ports/cache-store.ts";
+import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
+import { NOW } from "../../support/builders.ts";
+import { type Subject, vectorOf } from "../store-under-test.ts";
+
+export type CacheSubject = Subject<CacheStore>;
+
+/** More than any test stores. */
+export const ALL = 1000;
+
+/** A bound that no test reaches. */
+export const BOUND = { maxEntries: ALL };
+
+/** What a put answers that wrote a new entry, and one that replaced one; nothing had to go. */
+export const NEW = { replaced: false, evicted: 0 };
+export const REPLACED = { replaced: true, evicted: 0 };
+
+/** Puts an entry into the scope of the test, at NOW and without reaching the bound unless told. */
+export async function put(
+  subject: CacheSubject,
+  entry: CacheEntry,
+  options: {
+    readonly vector?: Float32Array;
+    readonly maxEntries?: number;
+    readonly now?: number;
+    readonly request?: IdempotentRequest;
+  } = {},
+): Promise<{ readonly replaced: boolean; readonly evicted: number }> {
+  const { replaced, evicted } = await subject.store.put(subject.scope, entry, {
+    ...BOUND,
+    now: NOW,
+    ...options,
+  });
+  return { replaced, evicted };
+}
+
+/** Finds by id in the scope of the test. */
+export function find(subject: CacheSubject, id: string, now = NOW): Promise<CacheEntry | undefined> {
+  return subject.store.find(subject.scope, id, now);
+}
+
+/** The nearest of fingerprint f1 in the scope of the test, unless told, without end. */
+export function nearest(
+  subject: CacheSubject,
+  query: { readonly fingerprint?: string; readonly vector?: Float32Array; readonly limit?: number } = {},
+  now = NOW,
+): Promise<Neighbour[]> {
+  return subject.store.nearest(
+    subject.scope,
+    { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query },
+    now,
+  );
+}
+
+export async function nearestIds(...query: Parameters<typeof nearest>): Promise<string[]> {
+  return (await nearest(...query)).map(({ entry }) => entry.id);
+}
+
+/** A page of the scope of the test, at NOW and without end unless told. */
+export function list(
+  subject: CacheSubject,
+  query: Partial<CacheListQuery> = {},
+): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
+  return subject.store.list(subject.scope, {
+    limit: ALL,
+    maxBytes: Number.MAX_SAFE_INTEGER,
+    now: NOW,
+    ...query,
+  });
+}
+
+export async function listedIds(...query: Parameters<typeof list>): Promise<string[]> {
+  return (await list(...query)).entries.map(({ id }) => id);
+}
+
+/** Counts a lookup in the scope of the test. */
+export function count(subject: CacheSubject, lookup: CacheLookup, now = NOW): void {
+  subject.store.countLookup(subject.scope, lookup, now);
+}
+
+export function stats(subject: CacheSubject, now = NOW): Promise<CacheStats> {
+  return subject.store.stats(subject.scope, now);
+}

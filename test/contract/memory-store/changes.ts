@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import type { Replacement } from "../../../src/ports/memory-store.ts";
+import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
+import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
+import { ANY_STATE, idsOf, type MemorySubject, memoryOf, search, storedIds, write } from "./support.ts";
+
+/** Replacing one memory, and deleting many. */
+export function changeCases(subject: MemorySubject): void {
+  /** A later state of a memory, with an etag of its own. */
+  const later = (id: string, text: string, etag: string, seed: number): Replacement => {
+    const { onDuplicate: _onDuplicate, ...item } = newMemory(
+      { id, text, etag, sessionId: "s", updateTime: NOW + 1 },
+      { terms: text.split(" "), vector: vectorOf(seed) },
+    );
+    return item;
+  };
+  const given = (id: string, text: string, seed: number, more: Parameters<typeof newMemory>[0] = {}) =>
+    newMemory(
+      { id, text, sessionId: "s", ...more },
+      { terms: text.split(" "), vector: vectorOf(seed), onDuplicate: "ALLOW" },
+    );
+  const stored = async (id: string): Promise<{ etag: string }> => {
+    const [memory] = await subject.store.get(subject.scope, [id], NOW);
+    if (memory === undefined) throw new Error(`no memory ${id}`);
+    return memory;
+  };
+
+  describe("a replacement", () => {
+    it("takes the place of the old state in reads and in both arms of a search", async () => {
+      await write(subject, given("a", "before", 1), given("b", "other", 2));
+      const { etag } = await stored("a");
+      const result = await subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), {
+        now: NOW,
+      });
+      expect(result).toMatchObject({ id: "a", text: "after", etag: "e2", sessionPosition: 1 });
+      expect(await stored("a")).toEqual(result);
+      expect(await storedIds(subject)).toEqual(["a", "b"]);
+      const old = await search(subject, { terms: ["before"], vector: vectorOf(1), limit: 1 });
+      expect(idsOf(old.containing)).toEqual([]);
+      const found = await search(subject, { terms: ["after"], vector: vectorOf(3), limit: 1 });
+      expect([idsOf(found.containing), idsOf(found.nearest)]).toEqual([["a"], ["a"]]);
+      expect(found.corpus.documentCount).toBe(2);
+      const [next] = await write(subject, given("c", "third", 4));
+      expect(memoryOf(next).sessionPosition).toBe(3);
+    });
+
+    it("is refused for a state that is no longer there, and changes nothing", async () => {
+      await write(subject, given("a", "before", 1));
+      const replace = subject.store.replace(subject.scope, "not this", later("a", "after", "e2", 3), {
+        now: NOW,
+      });
+      expect(await reasonOf(replace)).toBe("ETAG_MISMATCH");
+      expect(await stored("a")).toMatchObject({ text: "before" });
+    });
+
+    it("is refused where there is nothing, or only what has ended", async () => {
+      await write(subject, given("ended", "short", 1, { expireTime: NOW + 1 }));
+      const { etag } = await stored("ended");
+      const replace = (id: string, now: number): Promise<unknown> =>
+        subject.store.replace(subject.scope, etag, later(id, "after", "e2", 3), { now });
+      expect(await reasonOf(replace("missing", NOW))).toBe("MEMORY_NOT_FOUND");
+      expect(await reasonOf(replace("ended", NOW + 1))).toBe("MEMORY_NOT_FOUND");
+      const elsewhere = subject.store.replace(freshScope(), etag, later("ended", "after", "e2", 3), {
+        now: NOW,
+      });
+      expect(await reasonOf(elsewhere)).toBe("MEMORY_NOT_FOUND");
+    });
+
+    it("is made by exactly one of many that saw the same state", async () => {
+      await write(subject, given("a", "before", 1));
+      const { etag } = await stored("a");
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 10 }, (_, index) =>
+          subject.store.replace(subject.scope, etag, later("a", `after ${index}`, `e${index}`, 3), {
+            now: NOW,
+          }),
+        ),
+      );
+      expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    });
+
+    it("answers alike when its request comes again", async () => {
+      await write(subject, given("a", "before", 1));
+      const { etag } = await stored("a");
+      const request = idempotentRequest();
+      const replace = (): Promise<unknown> =>
+        subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), { now: NOW, request });
+      const first = await replace();
+      expect(await Promise.all([replace(), replace()])).toEqual([first, first]);
+      const other = subject.store.replace(subject.scope, "e2", later("a", "again", "e3", 4), {
+        now: NOW,
+        request: { ...request, bodyHash: "another" },
+      });
+      expect(await reasonOf(other)).toBe("REQUEST_ID_REUSED");
+    });
+  });
+
+  describe("a purge", () => {
+    const fill = async (count: number): Promise<void> => {
+      const items = Array.from({ length: count }, (_, index) =>
+        given(`m${index}`, `word${index % 3}`, index, { userId: index % 4 === 0 ? "keep" : "drop" }),
+      );
+      await write(subject, ...items);
+    };
+    const filter = { ...ANY_STATE, userId: "drop" };
+
+    it("deletes what passes the filter and nothing else, in both arms too", async () => {
+      await fill(1200);
+      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(900);
+      expect(await subject.store.purge(subject.scope, filter, { now: NOW })).toBe(900);
+      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(0);
+      expect(await subject.store.count(subject.scope, ANY_STATE, NOW)).toBe(300);
+      const { nearest, corpus } = await search(subject, { vector: vectorOf(1), terms: ["word1"] });
+      expect(nearest).toHaveLength(300);
+      expect([corpus.documentCount, corpus.documentFrequencies.get("word1")]).toEqual([300, 100]);
+    });
+
+    it("answers what it did when its request comes again, whatever came since", async () => {
+      await fill(20);
+      const request = idempotentRequest();
+      const purge = (): Promise<number> => subject.store.purge(subject.scope, filter, { now: NOW, request });
+      expect(await purge()).toBe(15);
+      await write(subject, given("new", "word", 1, { userId: "drop" }));
+      expect(await purge()).toBe(15);
+      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(1);
+    });
+
+    it("counts and deletes nothing in an unknown namespace", async () => {
+      expect(await subject.store.count(freshScope(), ANY_STATE, NOW)).toBe(0);
+      expect(await subject.store.purge(freshScope(), ANY_STATE, { now: NOW })).toBe(0);
+    });
+  });
+}

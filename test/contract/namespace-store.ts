@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import type { Backend } from "../../src/ports/backend.ts";
+import { cacheEntry, idempotentRequest, NOW, newMemory } from "../support/builders.ts";
+import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
+
+/** What every NamespaceStore promises, beside the stores that fill its namespaces. */
+export function namespaceStoreContract(
+  name: string,
+  open: () => Promise<StoreUnderTest<Pick<Backend, "namespaces" | "memories" | "cache">>>,
+): void {
+  describe(`NamespaceStore, ${name}`, () => {
+    const subject = useStore(open);
+    const at = (namespace: string) => ({ tenant: subject.scope.tenant, namespace });
+    const remember = (namespace: string, id = "m1"): Promise<unknown> =>
+      subject.store.memories.create(at(namespace), [newMemory({ id }, { vector: vectorOf(1) })], {
+        now: NOW,
+      });
+    const list = (after = "", limit = 100): Promise<string[]> =>
+      subject.store.namespaces.list(subject.scope.tenant, { after, limit });
+
+    it("lists the namespaces that were written to, by name and page by page", async () => {
+      expect(await list()).toEqual([]);
+      for (const namespace of ["c", "a", "b-1", "b"]) await remember(namespace);
+      expect(await list()).toEqual(["a", "b", "b-1", "c"]);
+      expect(await list("", 2)).toEqual(["a", "b"]);
+      expect(await list("b", 2)).toEqual(["b-1", "c"]);
+      expect(await subject.store.namespaces.list("another-tenant", { after: "", limit: 10 })).toEqual([]);
+    });
+
+    it("counts what a namespace holds, and nothing in one that is not there", async () => {
+      await remember("a");
+      await remember("a", "m2");
+      await subject.store.cache.put(at("a"), cacheEntry(), { now: NOW, maxEntries: 100 });
+      expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 2, cacheEntries: 1 });
+      expect(await subject.store.namespaces.counts(at("b"))).toEqual({ memories: 0, cacheEntries: 0 });
+    });
+
+    it("deletes a namespace whole, and leaves its neighbours", async () => {
+      await remember("a");
+      await remember("b");
+      const entry = cacheEntry();
+      await subject.store.cache.put(at("a"), entry, { now: NOW, maxEntries: 100 });
+      await subject.store.memories.search(
+        at("a"),
+        { vector: vectorOf(1), filter: { states: ["ACTIVE"] }, limit: 5 },
+        NOW,
+      );
+      expect(await subject.store.namespaces.delete(at("a"), { now: NOW })).toEqual({
+        memories: 1,
+        cacheEntries: 1,
+      });
+      expect(await list()).toEqual(["b"]);
+      expect(await subject.store.memories.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
+      expect(await subject.store.cache.find(at("a"), entry.id, NOW)).toBeUndefined();
+      const found = await subject.store.memories.search(
+        at("a"),
+        { vector: vectorOf(1), terms: ["text"], filter: { states: ["ACTIVE"] }, limit: 5 },
+        NOW,
+      );
+      expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+      expect((await subject.store.memories.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
+      await remember("a");
+      expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 1, cacheEntries: 0 });
+    });
+
+    it("answers what it did when its request comes again, though the namespace be gone or new", async () => {
+      await remember("a");
+      const request = idempotentRequest();
+      const remove = (): Promise<unknown> => subject.store.namespaces.delete(at("a"), { now: NOW, request });
+      const held = { memories: 1, cacheEntries: 0 };
+      expect(await Promise.all([remove(), remove(), remove()])).toEqual([held, held, held]);
+      await remember("a");
+      expect(await remove()).toEqual(held);
+      expect(await list()).toEqual(["a"]);
+      const other = subject.store.namespaces.delete(at("a"), {
+        now: NOW,
+        request: { ...request, bodyHash: "another" },
+      });
+      expect(await reasonOf(other)).toBe("REQUEST_ID_REUSED");
+    });
+  });
+}

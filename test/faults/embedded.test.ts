@@ -1,0 +1,226 @@
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MemoryService, SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
+import { refusalOf } from "../support/errors.ts";
+import { scale, seededInteger } from "../support/scale.ts";
+import { startApp } from "../support/start-app.ts";
+import { startProcess } from "../support/start-process.ts";
+
+const BATCH = 20;
+
+/** Texts that have nothing to do with each other, so that each is nearest to itself. */
+function textOf(run: number, index: number): string {
+  return `run${run} number${index} ${(run * 7919 + index * 104_729).toString(36)} ${(index * 15_485_863 + run).toString(36)}`;
+}
+
+describe("the embedded store, killed in the middle of a bulk import", () => {
+  it("has every acknowledged memory once, and finds it by meaning and by words", async () => {
+    const next = seededInteger(2026);
+    const dataDir = await mkdtemp(join(tmpdir(), "recollect-kill-"));
+    const acknowledged = new Map<string, string>();
+    for (let run = 0; run < scale(3, 20); run += 1) {
+      await using server = await startProcess({ DATA_DIR: dataDir });
+      const { grpc } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string };
+      const memory = createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${grpc}` }));
+      const killAfter = 1 + next(15);
+      let batches = 0;
+      const importBatch = async (start: number): Promise<void> => {
+        const memories = Array.from({ length: BATCH }, (_, index) => ({
+          id: `r${run}-${start + index}`,
+          text: textOf(run, start + index),
+        }));
+        const { results } = await memory.batchCreateMemories({ memories });
+        for (const { outcome } of results) {
+          if (outcome.case === "memory") acknowledged.set(outcome.value.id, outcome.value.text);
+        }
+        batches += 1;
+        if (batches === killAfter) server.process.kill("SIGKILL");
+      };
+      // Four writers at once, until the server is gone.
+      const writers = Array.from({ length: 4 }, async (_, writer) => {
+        for (let step = 0; step < 100; step += 1) await importBatch((step * 4 + writer) * BATCH);
+      });
+      const ends = await Promise.allSettled(writers);
+      expect(ends.every(({ status }) => status === "rejected")).toBe(true);
+      await server.ended;
+    }
+
+    await using app = await startApp({ dataDir });
+    const stored = new Map<string, string>();
+    for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
+      const page = await app.memory.listMemories({ pageSize: 1000, pageToken });
+      for (const { id, text } of page.memories) {
+        expect(stored.has(id)).toBe(false);
+        stored.set(id, text);
+      }
+      pageToken = page.nextPageToken;
+    }
+    for (const [id, text] of acknowledged) expect(stored.get(id)).toBe(text);
+    // A batch is there whole or not at all, acknowledged or not.
+    expect(stored.size % BATCH).toBe(0);
+    for (const mode of [Mode.VECTOR, Mode.KEYWORD]) {
+      for (const [id, text] of [...acknowledged].filter((_, index) => index % 37 === 0)) {
+        const found = await app.memory.searchMemories({
+          query: { by: { case: "text", value: text } },
+          mode,
+          limit: 1,
+        });
+        expect(found.results[0]?.memory?.id).toBe(id);
+      }
+    }
+    await rm(dataDir, { recursive: true, force: true });
+  });
+});
+
+describe("the embedded store, damaged on disk", () => {
+  let dataDir = "";
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "recollect-damage-"));
+  });
+  afterEach(async () => {
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  const file = (): string => join(dataDir, "recollect.db");
+
+  async function fill(count: number): Promise<void> {
+    await using app = await startApp({ dataDir });
+    for (let start = 0; start < count; start += 100) {
+      await app.memory.batchCreateMemories({
+        memories: Array.from({ length: 100 }, (_, index) => ({
+          id: `m${start + index}`,
+          text: `marker${start + index} ${"filler ".repeat(20)}`,
+        })),
+      });
+    }
+  }
+
+  it("says that a memory is damaged when a bit of it has flipped, and reads and deletes as asked", async () => {
+    await fill(100);
+    const content = readFileSync(file());
+    // Every copy of the text: the record, and what the full-text index keeps.
+    const marks = [...content.toString("latin1").matchAll(/"text":"marker42 /g)];
+    expect(marks).toHaveLength(1);
+    const place = (marks[0]?.index ?? 0) + '"text":"marker'.length;
+    content[place] = (content[place] ?? 0) ^ 1;
+    writeFileSync(file(), content);
+
+    await using app = await startApp({ dataDir });
+    const damaged = { code: "DataLoss", reason: "STORE_CORRUPT", metadata: { damaged: "memory m42" } };
+    expect(await refusalOf(app.memory.getMemory({ id: "m42" }))).toMatchObject(damaged);
+    expect(await refusalOf(app.memory.listMemories({ pageSize: 1000 }))).toMatchObject({
+      reason: "STORE_CORRUPT",
+    });
+    expect((await app.memory.getMemory({ id: "m41" })).memory?.text).toContain("marker41");
+    await app.memory.deleteMemory({ id: "m42" });
+    expect((await app.memory.listMemories({ pageSize: 1000 })).memories).toHaveLength(99);
+  });
+
+  it("never answers with anything but what was written, wherever bytes have changed", async () => {
+    await fill(300);
+    const size = statSync(file()).size;
+    const pristine = readFileSync(file());
+    const next = seededInteger(99);
+    let detected = 0;
+    for (let run = 0; run < scale(8, 100); run += 1) {
+      writeFileSync(file(), pristine);
+      const descriptor = openSync(file(), "r+");
+      // A torn page: half of it is of another time.
+      writeSync(descriptor, Buffer.alloc(2048, next(256)), 0, 2048, 4096 * (1 + next(size / 4096 - 1)));
+      closeSync(descriptor);
+      try {
+        await using app = await startApp({ dataDir });
+        for (let index = 0; index < 300; index += 1) {
+          try {
+            const { memory } = await app.memory.getMemory({ id: `m${index}` });
+            expect(memory?.text).toContain(`marker${index} `);
+          } catch (error) {
+            const refusal = await refusalOf(Promise.reject(error));
+            expect(["STORE_CORRUPT", "MEMORY_NOT_FOUND"]).toContain(refusal.reason);
+            detected += 1;
+          }
+        }
+      } catch (error) {
+        // Damage to what everything hangs on: the start is refused, with the reason.
+        expect(error).toMatchObject({ reason: "STORE_CORRUPT" });
+        detected += 1;
+      }
+    }
+    expect(detected).toBeGreaterThan(0);
+  });
+
+  it("refuses to start on a file that is no database", async () => {
+    mkdirSync(dataDir, { recursive: true });
+    writeFileSync(file(), Buffer.alloc(8192, 7));
+    await expect(startApp({ dataDir })).rejects.toMatchObject({ reason: "STORE_CORRUPT" });
+  });
+
+  it("starts on what a cut through the file has left, or says why not", async () => {
+    await fill(100);
+    truncateSync(file(), Math.floor(statSync(file()).size / 2 / 4096) * 4096);
+    await expect(
+      (async () => {
+        await using app = await startApp({ dataDir });
+        await app.memory.getMemory({ id: "m1" });
+      })(),
+    ).rejects.toMatchObject({ message: expect.stringMatching(/damaged/) });
+  });
+});
+
+/** A small disk needs rights that not everyone has; without them this test cannot be made to fail honestly. */
+const canMount = process.getuid?.() === 0 && process.platform === "linux" && smallDiskWorks();
+
+function smallDiskWorks(): boolean {
+  const place = join(tmpdir(), `recollect-mount-${process.pid}`);
+  mkdirSync(place, { recursive: true });
+  const works = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).status === 0;
+  if (works) spawnSync("umount", [place]);
+  return works;
+}
+
+describe.runIf(canMount)("the embedded store on a disk that is full", () => {
+  it("refuses writes with STORE_FULL, loses nothing, reads on, and writes again when there is room", async () => {
+    const disk = await mkdtemp(join(tmpdir(), "recollect-full-"));
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status).toBe(0);
+    try {
+      await using app = await startApp({ dataDir: disk });
+      const acknowledged: string[] = [];
+      let refusal: Awaited<ReturnType<typeof refusalOf>> | undefined;
+      for (let index = 0; refusal === undefined && index < 200; index += 1) {
+        const memory = { id: `m${index}`, text: `${index} ${"x".repeat(50_000)}` };
+        try {
+          await app.memory.createMemory({ memory });
+          acknowledged.push(memory.id);
+        } catch (error) {
+          refusal = await refusalOf(Promise.reject(error));
+        }
+      }
+      expect(refusal).toMatchObject({ code: "ResourceExhausted", reason: "STORE_FULL" });
+      expect(acknowledged.length).toBeGreaterThan(0);
+      for (const id of acknowledged) {
+        expect((await app.memory.getMemory({ id })).memory?.id).toBe(id);
+      }
+      expect(spawnSync("mount", ["-o", "remount,size=20m", disk]).status).toBe(0);
+      await app.memory.createMemory({ memory: { id: "later", text: "there is room again" } });
+      expect((await app.memory.getMemory({ id: "later" })).memory?.text).toBe("there is room again");
+    } finally {
+      spawnSync("umount", ["-l", disk]);
+      await rm(disk, { recursive: true, force: true });
+    }
+  });
+});

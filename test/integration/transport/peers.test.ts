@@ -1,0 +1,312 @@
+import * as http2 from "node:http2";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { describe, expect, it } from "vitest";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import type { Config } from "../../../src/config/config.ts";
+import { serve } from "../../../src/transport/handler.ts";
+import { refusalOf } from "../../support/errors.ts";
+import { gatedEmbedder } from "../../support/gated-embedder.ts";
+import { expectNoLeaks, openOnServers, until } from "../../support/leaks.ts";
+import {
+  CREATE,
+  connectTcp,
+  createRequest,
+  frame,
+  http2Frame,
+  LIST,
+  listRequest,
+  outcomeOf,
+  RawHttp2,
+} from "../../support/raw-http2.ts";
+import { startApp } from "../../support/start-app.ts";
+import { startDoor } from "../../support/start-door.ts";
+
+const DEADLINE_EXCEEDED = 4;
+const RESOURCE_EXHAUSTED = 8;
+const MIB = 1024 * 1024;
+
+const HEADERS = 1;
+const RST_STREAM = 3;
+const SETTINGS = 4;
+const END_HEADERS = 4;
+/** `:method: POST`, `:scheme: http`, `:path: /` of HPACK's static table. */
+const POST_TO_ROOT = Buffer.from([0x83, 0x86, 0x84]);
+
+function withLimits(limits: Partial<Config["limits"]>): (config: Config) => Config {
+  return (config) => ({ ...config, limits: { ...config.limits, ...limits } });
+}
+
+function end(socket: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
+
+describe("a stalled peer", () => {
+  it("that never sends HTTP/2's preface, or nothing after it, is let go", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp({ configure: withLimits({ connectionIdleMs: 500 }) });
+      const mute = await connectTcp(app.grpcAddress);
+      const preface = await connectTcp(app.grpcAddress);
+      preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+      // Reading nothing either, they do not see the end: the server does not wait for theirs.
+      expect(await until(() => openOnServers().connections === 2)).toBe(true);
+      while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
+      await using raw = new RawHttp2(app.grpcAddress);
+      expect((await raw.call(LIST, listRequest())).code).toBe(0);
+      mute.destroy();
+      preface.destroy();
+      await end(preface);
+    });
+  });
+
+  it("that opens streams and sends no message takes no place from others", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp({ configure: withLimits({ maxConcurrentCalls: 1 }) });
+      await using raw = new RawHttp2(app.grpcAddress);
+      const streams = Array.from({ length: 50 }, () => raw.open(CREATE));
+      const patient = outcomeOf(raw.open(CREATE, { "grpc-timeout": "50m" }));
+      expect(await patient).toMatchObject({ code: DEADLINE_EXCEEDED, reason: "DEADLINE_EXCEEDED" });
+      expect((await raw.call(LIST, listRequest())).code).toBe(0);
+      const outcomes = streams.map(outcomeOf);
+      for (const stream of streams) stream.close(http2.constants.NGHTTP2_CANCEL);
+      await Promise.all(outcomes);
+      expect((await app.memory.listMemories({})).memories).toEqual([]);
+    });
+  });
+
+  it("that never reads its answers stops nobody else", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp({ configure: withLimits({ drainMs: 50 }) });
+      for (let count = 0; count < 4; count += 1) {
+        await app.memory.createMemory({ memory: { text: `${count}${"x".repeat(60_000)}` } });
+      }
+      const deaf = new RawHttp2(app.grpcAddress, { settings: { initialWindowSize: 0 } });
+      const streams = Array.from({ length: 40 }, () => deaf.open(LIST).end(listRequest()));
+      const headers = streams.map((stream) => new Promise((resolve) => stream.once("response", resolve)));
+      await Promise.all(headers);
+      expect((await app.memory.listMemories({})).memories).toHaveLength(4);
+      await app.stop();
+      await deaf[Symbol.asyncDispose]();
+    });
+  });
+
+  it("over HTTP that does not finish its headers is answered 408", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp({ configure: withLimits({ httpHeadersMs: 100, httpRequestMs: 200 }) });
+      const address = app.httpUrl.replace("http://", "");
+      const halfHeaders = await connectTcp(address);
+      halfHeaders.write("GET /health HTTP/1.1\r\nho");
+      const halfBody = await connectTcp(address);
+      halfBody.write(
+        `POST ${CREATE} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{`,
+      );
+      for (const socket of [halfHeaders, halfBody]) {
+        let answer = "";
+        socket.on("data", (chunk: Buffer) => {
+          answer += chunk.toString();
+        });
+        await end(socket);
+        expect(answer).toMatch(/^HTTP\/1.1 408 /);
+      }
+      expect((await fetch(`${app.httpUrl}/health`, { headers: { connection: "close" } })).status).toBe(200);
+    });
+  });
+});
+
+describe("resets", () => {
+  it("in a flood end that connection and no other, and leave nothing behind", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp();
+      await using honest = new RawHttp2(app.grpcAddress);
+      expect((await honest.call(LIST, listRequest())).code).toBe(0);
+      const flood = await connectTcp(app.grpcAddress);
+      const ended = end(flood);
+      flood.resume();
+      flood.write(
+        Buffer.concat([
+          Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+          http2Frame(SETTINGS, 0, Buffer.alloc(0)),
+        ]),
+      );
+      // Headers and a reset at once, as in CVE-2023-44487, until the server has had enough.
+      let id = -1;
+      const send = (): void => {
+        const frames: Buffer[] = [];
+        for (let count = 0; count < 500; count += 1) {
+          id += 2;
+          frames.push(
+            http2Frame(HEADERS, id, POST_TO_ROOT, END_HEADERS),
+            http2Frame(RST_STREAM, id, Buffer.from([0, 0, 0, 8])),
+          );
+        }
+        if (!flood.destroyed) flood.write(Buffer.concat(frames), () => setImmediate(send));
+      };
+      send();
+      expect((await honest.call(LIST, listRequest())).code).toBe(0);
+      await ended;
+      expect((await honest.call(LIST, listRequest())).code).toBe(0);
+      expect((await app.memory.listMemories({})).memories).toEqual([]);
+    });
+  });
+
+  it("of calls past their deadline do not end an honest client's connection", async () => {
+    await expectNoLeaks(async () => {
+      const gate = gatedEmbedder();
+      await using app = await startApp({ overrides: { embedder: gate } });
+      await using raw = new RawHttp2(app.grpcAddress);
+      const long = raw.call(CREATE, createRequest("outlives them all"));
+      await gate.entered(1);
+      // More than Node's own 1,000; the client resets each when it has waited long enough.
+      for (let round = 0; round < 30; round += 1) {
+        const calls = Array.from({ length: 100 }, () => {
+          const stream = raw.open(CREATE);
+          const outcome = outcomeOf(stream);
+          stream.end(createRequest());
+          return { stream, outcome };
+        });
+        await gate.entered(1 + 100 * (round + 1));
+        for (const { stream } of calls) stream.close(http2.constants.NGHTTP2_CANCEL);
+        await Promise.all(calls.map(({ outcome }) => outcome));
+      }
+      gate.release();
+      expect((await long).code).toBe(0);
+      expect((await raw.call(LIST, listRequest())).code).toBe(0);
+    });
+  });
+});
+
+describe("a request over the limit", () => {
+  it("is refused with its reason to a Node client that has more to send than it may keep", async () => {
+    await using app = await startApp();
+    // Its sessions may hold 10 MB, as Node has it.
+    const client = createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${app.grpcAddress}` }));
+    const refusal = await refusalOf(client.createMemory({ memory: { text: "x".repeat(17 * MIB) } }));
+    expect(refusal).toMatchObject({
+      code: "ResourceExhausted",
+      reason: "REQUEST_TOO_LARGE",
+      metadata: { max_bytes: String(16 * MIB) },
+    });
+    expect((await app.memory.listMemories({})).memories).toEqual([]);
+  });
+
+  it("is refused in the middle when it does not end", async () => {
+    await expectNoLeaks(async () => {
+      await using app = await startApp();
+      await using raw = new RawHttp2(app.grpcAddress);
+      const stream = raw.open(CREATE);
+      const outcome = outcomeOf(stream);
+      let answered = false;
+      stream.once("response", () => {
+        answered = true;
+        stream.end();
+      });
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(2 ** 32 - 1, 1);
+      stream.write(head);
+      const chunk = Buffer.alloc(64 * 1024);
+      let sent = 0;
+      while (!answered && sent < 200 * MIB) {
+        sent += chunk.byteLength;
+        await new Promise((resolve) => stream.write(chunk, resolve));
+      }
+      expect(await outcome).toMatchObject({ code: RESOURCE_EXHAUSTED, reason: "REQUEST_TOO_LARGE" });
+      expect(sent).toBeLessThan(64 * MIB);
+      expect((await raw.call(LIST, listRequest())).code).toBe(0);
+    });
+  });
+
+  it("is refused at its deadline when nothing more comes", async () => {
+    await using app = await startApp();
+    await using raw = new RawHttp2(app.grpcAddress);
+    const stream = raw.open(CREATE, { "grpc-timeout": "50m" });
+    const outcome = outcomeOf(stream);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(17 * MIB, 1);
+    stream.write(head);
+    stream.once("response", () => stream.end());
+    expect(await outcome).toMatchObject({ code: DEADLINE_EXCEEDED, reason: "DEADLINE_EXCEEDED" });
+    expect((await raw.call(LIST, listRequest())).code).toBe(0);
+  });
+});
+
+describe("a slow reader of a stream", () => {
+  const EXPORT = "/recollect.v1.MemoryService/ExportMemories";
+  const KIB_64 = Buffer.alloc(64 * 1024, "x").toString();
+
+  function endless(finished: () => void) {
+    const made = { count: 0 };
+    const service = serve(MemoryService, {
+      exportMemories: async function* () {
+        try {
+          for (;;) {
+            made.count += 1;
+            yield { memory: { text: KIB_64 } };
+          }
+        } finally {
+          finished();
+        }
+      },
+    });
+    return { made, service };
+  }
+
+  it("holds the generator up, and ends it when it goes", async () => {
+    await expectNoLeaks(async () => {
+      const finished = Promise.withResolvers<void>();
+      const { made, service } = endless(finished.resolve);
+      await using door = await startDoor([service]);
+      await using raw = new RawHttp2(door.address);
+      const stream = raw.open(EXPORT);
+      stream.end(frame(Buffer.alloc(0)));
+      await new Promise((resolve) => stream.once("response", resolve));
+      stream.pause();
+      // Other streams of the connection go on, and the generator makes no more than the buffers between hold.
+      let before = -1;
+      let calls = 1;
+      while (before !== made.count) {
+        before = made.count;
+        for (let call = 0; call < 20; call += 1) await raw.call(LIST, listRequest());
+        calls += 20;
+      }
+      expect(made.count).toBeLessThan(100);
+      const closed = outcomeOf(stream);
+      stream.close(http2.constants.NGHTTP2_CANCEL);
+      await closed;
+      await finished.promise;
+      await door.ended(calls);
+      expect(door.outcomes.map(({ status }) => status?.reason)).toContain("CALL_CANCELLED");
+    });
+  });
+
+  it("gets everything in order when it reads again", async () => {
+    const service = serve(MemoryService, {
+      exportMemories: async function* () {
+        for (let part = 0; part < 50; part += 1) yield { memory: { text: KIB_64 } };
+      },
+    });
+    await using door = await startDoor([service]);
+    await using raw = new RawHttp2(door.address);
+    const stream = raw.open(EXPORT);
+    stream.end(frame(Buffer.alloc(0)));
+    await new Promise((resolve) => stream.once("response", resolve));
+    stream.pause();
+    for (let call = 0; call < 20; call += 1) await raw.call(LIST, listRequest());
+    const reading = outcomeOf(stream);
+    stream.resume();
+    const outcome = await reading;
+    expect(outcome.code).toBe(0);
+    expect(outcome.body.byteLength).toBeGreaterThan(50 * KIB_64.length);
+  });
+
+  it("at its deadline ends the generator", async () => {
+    const finished = Promise.withResolvers<void>();
+    const { service } = endless(finished.resolve);
+    await using door = await startDoor([service]);
+    await using raw = new RawHttp2(door.address, { settings: { initialWindowSize: 0 } });
+    const stream = raw.open(EXPORT, { "grpc-timeout": "50m" });
+    stream.end(frame(Buffer.alloc(0)));
+    await finished.promise;
+    await door.ended(1);
+    expect(door.outcomes[0]?.status?.reason).toBe("DEADLINE_EXCEEDED");
+  });
+});

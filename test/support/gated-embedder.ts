@@ -1,0 +1,46 @@
+import type { EmbeddedText, Embedder } from "../../src/ports/embedder.ts";
+
+/** An embedder that a test holds shut: each call of it waits to be released, or for its signal. */
+export interface GatedEmbedder extends Embedder {
+  /** Resolves when so many calls have come in, counted from the start. */
+  entered(calls: number): Promise<void>;
+  /** The signals of all calls so far, in order. */
+  readonly signals: readonly AbortSignal[];
+  /** Lets all calls through, those to come too. */
+  release(): void;
+}
+
+/** With `deaf`, calls do not look at their signal: what hangs stays hanging until it is released. */
+export function gatedEmbedder(options: { readonly deaf?: boolean } = {}): GatedEmbedder {
+  const gate = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  return {
+    identity: { provider: "hashing", model: "gated", dimension: 2 },
+    signals,
+    release: () => gate.resolve(),
+    entered: (calls) =>
+      new Promise((resolve) => {
+        if (signals.length >= calls) resolve();
+        else waiting.push({ calls, resolve });
+      }),
+    embed: async (texts, signal) => {
+      signals.push(signal);
+      for (const { calls, resolve } of waiting) if (signals.length >= calls) resolve();
+      await (options.deaf === true ? gate.promise : Promise.race([gate.promise, aborted(signal)]));
+      return texts.map((): EmbeddedText => ({ vector: Float32Array.of(1, 0), truncated: false }));
+    },
+  };
+}
+
+/** Resolves when the signal has aborted. */
+export function abortion(signal: AbortSignal): Promise<void> {
+  return aborted(signal).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,18 @@
+/**
+ * How often a test does what it does: the small number in `make test`, the large one in `make test-long`, which sets
+ * TEST_LONG. Seeds are the same in both, so the short run is the beginning of the long one.
+ */
+export function scale(short: number, long: number): number {
+  return process.env["TEST_LONG"] === "true" ? long : short;
+}
+
+/** Whole numbers below a limit, the same for the same seed: mulberry32. */
+export function seededInteger(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
+  };
+}

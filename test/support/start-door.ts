@@ -1,0 +1,53 @@
+import { pino } from "pino";
+import { LIMITS, type Limits } from "../../src/config/config.ts";
+import { createHealth } from "../../src/transport/grpc/health.ts";
+import { createGrpcDoor, type GrpcDoor } from "../../src/transport/grpc/server.ts";
+import type { ServedService } from "../../src/transport/handler.ts";
+import { authentication, everyone } from "../../src/transport/middleware/authentication.ts";
+import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
+
+/** The real gRPC door over handlers that a test makes up. */
+export interface TestDoor extends AsyncDisposable {
+  readonly address: string;
+  readonly door: GrpcDoor;
+  /** How each call ended, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** Resolves when so many calls have ended. */
+  ended(calls: number): Promise<void>;
+}
+
+export async function startDoor(
+  services: readonly ServedService[],
+  limits: Partial<Limits> = {},
+): Promise<TestDoor> {
+  const outcomes: Outcome[] = [];
+  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  const recording: Middleware = {
+    name: "recording",
+    begin: () => (outcome) => {
+      outcomes.push(outcome);
+      for (const { calls, resolve } of waiting) if (outcomes.length >= calls) resolve();
+    },
+  };
+  const door = createGrpcDoor({
+    log: pino({ level: "silent" }),
+    listen: { host: "127.0.0.1", port: 0 },
+    limits: { ...LIMITS, ...limits },
+    services,
+    pipeline: createPipeline([recording, authentication(everyone)]),
+    health: createHealth([]),
+    onRefused: () => undefined,
+  });
+  const port = await door.start();
+  return {
+    address: `127.0.0.1:${port}`,
+    door,
+    outcomes,
+    ended: (calls) =>
+      new Promise((resolve) => {
+        if (outcomes.length >= calls) resolve();
+        else waiting.push({ calls, resolve });
+      }),
+    [Symbol.asyncDispose]: () => door.stop(AbortSignal.abort()),
+  };
+}
