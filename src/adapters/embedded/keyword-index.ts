@@ -2,10 +2,14 @@ import type { CorpusStatistics } from "../../domain/memory/bm25.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Database, Row } from "./database.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
-import { matchAny, spell, spellTerms } from "./memory-terms.ts";
+import { matchAny, spellTerms } from "./memory-terms.ts";
 
 /** What a candidate's row holds: the facts for the ranking, and its terms. */
 const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
+
+/** CROSS JOIN fixes the order: left to itself the planner walks all memories of the namespace, at three times the cost. */
+const BEST_FIRST =
+  "best CROSS JOIN memory m ON m.row = best.row CROSS JOIN memory_terms t ON t.rowid = best.row";
 
 /**
  * Which memories hold which terms, in FTS5. It supplies candidates, best first by FTS5's own bm25, which counts the
@@ -42,10 +46,10 @@ export class KeywordIndex {
     const documentFrequencies = new Map(
       terms.map((term) => {
         const row = this.#database.first(
-          "SELECT doc FROM memory_vocabulary WHERE term = ?",
-          spell(namespaceId, term),
+          "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
+          matchAny(namespaceId, [term]),
         );
-        return [term, Number(row?.["doc"] ?? 0)] as const;
+        return [term, Number(row?.["n"] ?? 0)] as const;
       }),
     );
     return {
@@ -74,7 +78,7 @@ export class KeywordIndex {
       const rows = this.#database.all(
         `WITH best AS MATERIALIZED (
            SELECT rowid AS row, rank FROM memory_terms WHERE memory_terms MATCH ? ORDER BY rank LIMIT ?)
-         SELECT ${FACTS}, t.terms FROM best JOIN memory m ON m.row = best.row JOIN memory_terms t ON t.rowid = best.row
+         SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
          WHERE ${condition.sql} ORDER BY best.rank, m.row LIMIT ?`,
         match,
         best,
@@ -85,9 +89,9 @@ export class KeywordIndex {
     }
     return this.#database.all(
       `WITH best AS MATERIALIZED (
-         SELECT f.rowid AS row, f.rank FROM memory_terms f JOIN memory m ON m.row = f.rowid
+         SELECT f.rowid AS row, f.rank FROM memory_terms f CROSS JOIN memory m ON m.row = f.rowid
          WHERE f.memory_terms MATCH ? AND ${condition.sql} ORDER BY f.rank, m.row LIMIT ?)
-       SELECT ${FACTS}, t.terms FROM best JOIN memory m ON m.row = best.row JOIN memory_terms t ON t.rowid = best.row
+       SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
        ORDER BY best.rank, m.row`,
       match,
       ...condition.values,

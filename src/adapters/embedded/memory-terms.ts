@@ -21,6 +21,6 @@ export function matchAny(namespaceId: number, terms: readonly string[]): string 
   return terms.map((term) => `"${spell(namespaceId, term).replaceAll('"', '""')}"`).join(" OR ");
 }
 
-export function spell(namespaceId: number, term: string): string {
+function spell(namespaceId: number, term: string): string {
   return `${namespaceId}x${term}`;
 }

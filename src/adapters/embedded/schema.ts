@@ -71,7 +71,6 @@ CREATE TABLE memory_vector (
 -- documents of a term is then that of one namespace alone. The tokenizer only has to split; it keeps all that is
 -- not ASCII.
 CREATE VIRTUAL TABLE memory_terms USING fts5 (terms, tokenize = 'ascii');
-CREATE VIRTUAL TABLE memory_vocabulary USING fts5vocab (memory_terms, 'row');
 
 CREATE TABLE session (
   namespace_id INTEGER NOT NULL REFERENCES namespace,

@@ -5,8 +5,8 @@ import type { CandidateFacts } from "../../ports/memory-store.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
 import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
 
-/** Vectors put into the graph in one turn of the event loop: a few milliseconds. */
-const BUILD_STEP = 4;
+/** Vectors put into the graph in one turn of the event loop: half a millisecond that others wait. */
+const BUILD_STEP = 1;
 
 /** Vectors that are not in the graph yet are compared one by one; with more of them than this, all are. */
 const MAX_PENDING = EXACT_LIMIT;
