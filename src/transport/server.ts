@@ -62,10 +62,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const names = services.map(({ service }) => service.typeName);
   const health = createHealth(names);
   /** Calls that a library refuses before the pipeline sees them are counted and logged all the same. */
-  const refusedAt = (door: "grpc" | "http") => (method: string, reason: Reason) => {
+  const refusedAt = (door: "grpc" | "http") => (method: string, reason: Reason, text?: string) => {
     options.telemetry.instruments.callEnded(method, CODE_OF_REASON[reason], door, 0);
     options.telemetry.instruments.callFailed(reason, door);
-    log.info({ method, code: CODE_OF_REASON[reason], reason, door }, "call refused before its handler");
+    const line = { method, code: CODE_OF_REASON[reason], reason, door };
+    if (reason === "INTERNAL")
+      log.error({ ...line, text }, "call failed outside its handler Latency: 0.00 ms");
+    else log.info(line, "call refused before its handler Latency: 0.00 ms");
   };
   const grpc = createGrpcDoor({
     log,

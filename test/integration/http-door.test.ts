@@ -126,7 +126,28 @@ describe("the HTTP door", () => {
     expect(other.headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  it("has nothing elsewhere", async () => {
-    expect((await fetch(`${app.httpUrl}/`)).status).toBe(404);
+  it("has nothing elsewhere, and says so as the API does", async () => {
+    const response = await fetch(`${app.httpUrl}/recollect.v1.Nothing/There`, { method: "POST" });
+    expect(response.status).toBe(404);
+    const error = (await response.json()) as { code: string; details: { value: string }[] };
+    expect(error.code).toBe("unimplemented");
+    expect(Buffer.from(error.details[0]?.value ?? "", "base64").toString()).toContain("METHOD_UNKNOWN");
+  });
+
+  it("tells an encoding that it does not read from a method that it does not serve", async () => {
+    const response = await post("/recollect.v1.MemoryService/ListMemories", "{}", {
+      "content-encoding": "br",
+    });
+    const error = (await response.json()) as { details: { value: string }[] };
+    expect(Buffer.from(error.details[0]?.value ?? "", "base64").toString()).toContain("REQUEST_MALFORMED");
+  });
+
+  it("reads back the last moment that a timestamp can hold", async () => {
+    const memory = { text: "for ever", expireTime: "9999-12-31T23:59:59.999999999Z" };
+    const stored = await post(
+      "/recollect.v1.MemoryService/CreateMemory",
+      JSON.stringify({ namespace: "late", memory }),
+    );
+    expect(await stored.json()).toMatchObject({ memory: { expireTime: "9999-12-31T23:59:59.999Z" } });
   });
 });

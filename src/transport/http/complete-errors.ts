@@ -9,8 +9,9 @@ const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",
   deadline_exceeded: "DEADLINE_EXCEEDED",
-  unimplemented: "METHOD_NOT_SERVED",
+  unimplemented: "REQUEST_MALFORMED",
   canceled: "CALL_CANCELLED",
+  internal: "INTERNAL",
 };
 
 interface ErrorBody {
@@ -27,8 +28,10 @@ export function completeErrors(
   handler: UniversalHandler,
   options: {
     readonly maxMessageBytes: number;
-    /** Called for each status that was not made by a handler. */
-    readonly onRefused: (path: string, reason: Reason) => void;
+    /** Whether the method has a handler; without one the library answers `unimplemented`. */
+    readonly served: boolean;
+    /** Called for each status that was not made by a handler; the text is for the log. */
+    readonly onRefused: (path: string, reason: Reason, text: string) => void;
   },
 ): UniversalHandler {
   const complete = async (request: Parameters<UniversalHandler>[0]): Promise<UniversalServerResponse> => {
@@ -37,11 +40,14 @@ export function completeErrors(
     if (response.status < 400 || type !== "application/json" || response.body === undefined) return response;
     const body = await readAll(response.body);
     const error = JSON.parse(body.toString("utf8")) as ErrorBody;
-    const reason = REASONS[error.code ?? ""];
+    // With a handler, `unimplemented` is about how the request is encoded.
+    const unserved = error.code === "unimplemented" && !options.served;
+    const reason = unserved ? "METHOD_NOT_SERVED" : REASONS[error.code ?? ""];
     if (reason === undefined || (error.details ?? []).length > 0) return { ...response, body: once(body) };
     const path = methodPath(handler.method);
-    options.onRefused(path, reason);
-    const completed = Buffer.from(JSON.stringify(withDetails(error, reason, path, options.maxMessageBytes)));
+    options.onRefused(path, reason, error.message ?? "");
+    const status = completeStatus(error, reason, path, options.maxMessageBytes);
+    const completed = Buffer.from(JSON.stringify(connectErrorBody(error.code ?? "", status)));
     response.header?.set("content-length", String(completed.byteLength));
     return { ...response, body: once(completed) };
   };
@@ -55,12 +61,19 @@ export function completeErrors(
   });
 }
 
-function withDetails(error: ErrorBody, reason: Reason, method: string, maxMessageBytes: number): object {
+function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMessageBytes: number): Status {
   const metadata = reason === "REQUEST_TOO_LARGE" ? { max_bytes: String(maxMessageBytes) } : { method };
-  const text =
-    reason === "METHOD_NOT_SERVED" ? `${method} is not served by this version` : (error.message ?? "");
-  const status = statusOf(new RecollectError(reason, text, { metadata }), "");
-  return { code: error.code, message: status.message, details: connectDetails(status) };
+  const texts: Partial<Record<Reason, string>> = {
+    METHOD_NOT_SERVED: `${method} is not served by this version`,
+    // What failed inside is for the log.
+    INTERNAL: "internal error",
+  };
+  return statusOf(new RecollectError(reason, texts[reason] ?? error.message ?? "", { metadata }), "");
+}
+
+/** The JSON that the Connect protocol carries an error in. */
+export function connectErrorBody(code: string, status: Status): object {
+  return { code, message: status.message, details: connectDetails(status) };
 }
 
 /** https://connectrpc.com/docs/protocol#error-end-stream: type name and base64 without padding. */

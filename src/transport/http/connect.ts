@@ -12,7 +12,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import type { ServedService } from "../handler.ts";
+import { methodPath, type ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
 import { completeErrors } from "./complete-errors.ts";
@@ -22,7 +22,7 @@ export interface ConnectOptions {
   readonly pipeline: Pipeline;
   readonly maxMessageBytes: number;
   /** Called for each call that ended before any handler. */
-  readonly onRefused: (path: string, reason: Reason) => void;
+  readonly onRefused: (path: string, reason: Reason, text: string) => void;
   /** Aborts calls in flight when the server stops waiting for them. */
   readonly stopping: AbortSignal;
 }
@@ -43,10 +43,17 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
+  const servedPaths = new Set(
+    options.services.flatMap(({ service, handlers }) =>
+      service.methods.filter(({ localName }) => handlers[localName] !== undefined).map(methodPath),
+    ),
+  );
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      forgetEndlessTimeouts(completeErrors(handler, options)),
+      forgetEndlessTimeouts(
+        completeErrors(handler, { ...options, served: servedPaths.has(handler.requestPath) }),
+      ),
     ]),
   );
 }

@@ -4,7 +4,10 @@ import { cors } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Limits, Listen } from "../../config/config.ts";
+import { RecollectError } from "../../domain/errors.ts";
 import { BindError } from "../bind-error.ts";
+import { type Status, statusOf } from "../status.ts";
+import { connectErrorBody } from "./complete-errors.ts";
 
 /** Whether the server can do its work now, and if not, what is missing. */
 export interface Readiness {
@@ -49,9 +52,10 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
   };
   const server = createServer(settings, (request, response) => {
     route(options, request, response).catch((error: unknown) => {
-      options.onError(error);
-      if (!response.headersSent) sendJson(response, 500, { code: "internal", message: "internal error" });
-      else response.destroy();
+      // Nobody is there to answer, and nothing is wrong here: callers come and go.
+      if (response.destroyed || request.destroyed) return;
+      if (response.headersSent) response.destroy();
+      else answerFailure(options, error, response);
     });
   });
   const closeUnused = trackUse(server);
@@ -135,8 +139,24 @@ async function route(
       options.scrape(request, response);
       return;
     default:
-      sendJson(response, 404, { code: "unimplemented", message: "there is nothing at this path" });
+      sendJson(response, 404, connectErrorBody("unimplemented", nothingAt(path)));
   }
+}
+
+/** A Host header that makes no address is the caller's fault; anything else that arrives here is ours. */
+function answerFailure(options: HttpDoorOptions, error: unknown, response: ServerResponse): void {
+  const malformed = error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL";
+  if (!malformed) options.onError(error);
+  const known = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", { cause: error });
+  const [code, status] = malformed ? (["invalid_argument", 400] as const) : (["internal", 500] as const);
+  sendJson(response, status, connectErrorBody(code, statusOf(malformed ? known : error, "")));
+}
+
+function nothingAt(path: string): Status {
+  const error = new RecollectError("METHOD_UNKNOWN", "there is nothing at this path", {
+    metadata: { method: path },
+  });
+  return statusOf(error, "");
 }
 
 /** CORS is off until origins are named. https://connectrpc.com/docs/cors */

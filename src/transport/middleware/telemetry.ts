@@ -35,7 +35,11 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
           log.error({ ...line, peer: call.peer, err: error }, `call failed ${latency}`);
         else if (SERVER_FAULTS.has(status.code)) {
           log.warn({ ...line, peer: call.peer, err: error }, `call failed ${latency}`);
-        } else log.info(line, `call refused ${latency}`);
+        } else {
+          log.info(line, `call refused ${latency}`);
+          // What the caller is told leaves out the cause; it may quote the request, so it is for DEBUG alone.
+          log.debug({ call_id: call.id, err: error }, "why the call was refused");
+        }
       };
     },
   };
