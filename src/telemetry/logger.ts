@@ -48,17 +48,23 @@ type Stream = ReturnType<typeof destination>;
  * end the process. It is said once, where there is still room to say it.
  */
 function survived(stream: Stream, name: string): Stream {
-  let said = false;
   stream.on("error", (error: Error) => {
-    if (said) return;
-    said = true;
+    if (unwritable.has(stream)) return;
+    unwritable.add(stream);
     process.stderr.write(`recollect: the log cannot be written to ${name}: ${error.message}\n`);
   });
   return stream;
 }
 
+/** Streams that have failed: what they still hold will never be written, and is not waited for. */
+const unwritable = new WeakSet<Stream>();
+
 /** Ends a stream and waits until everything is written, or cannot be; standard output itself stays open. */
 function closed(stream: Stream): Promise<void> {
+  if (unwritable.has(stream)) {
+    stream.destroy();
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     stream.once("close", resolve);
     stream.once("error", () => resolve());

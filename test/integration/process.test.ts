@@ -83,6 +83,20 @@ describe("recollect serve", () => {
     expect(file).not.toContain(secret);
   });
 
+  it.runIf(process.platform === "linux")(
+    "goes on when its log cannot be written, and says so once",
+    async () => {
+      await using server = await startProcess({ LOG_FILE: "/dev/full" });
+      const { http } = JSON.parse(await server.lineWith('"serving"')) as ServingLine;
+      for (let call = 0; call < 5; call += 1) {
+        expect((await post(http, "MemoryService/ListMemories", {})).status).toBe(200);
+      }
+      server.process.kill("SIGTERM");
+      expect(await server.ended).toBe(0);
+      expect(server.stderr().trim().split("\n")).toEqual([expect.stringContaining("/dev/full")]);
+    },
+  );
+
   it("refuses a wrong configuration with all of its faults at once", async () => {
     await using server = await startProcess({
       GRPC_PORT: "many",

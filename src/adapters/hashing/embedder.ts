@@ -8,6 +8,9 @@ const MODEL = "hashing-1";
 /** A character n-gram counts less than the word it is part of; a stop word less than a telling one. */
 const NGRAM_WEIGHT = 0.35;
 const STOP_WORD_WEIGHT = 0.3;
+/** Some milliseconds of work. */
+const CHARACTERS_A_TURN = 32 * 1024;
+
 const NGRAM_SIZES = [3, 4] as const;
 
 /**
@@ -21,7 +24,18 @@ export function createHashingEmbedder(dimension: number): Embedder {
     identity: { provider: "hashing", model: MODEL, dimension },
     embed: async (texts, signal) => {
       signal.throwIfAborted();
-      return texts.map((text) => embedText(text, dimension));
+      const embedded: EmbeddedText[] = [];
+      let characters = 0;
+      for (const text of texts) {
+        signal.throwIfAborted();
+        embedded.push(embedText(text, dimension));
+        characters += text.length;
+        if (characters < CHARACTERS_A_TURN) continue;
+        // Other calls have their turn between stretches of a large batch.
+        characters = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return embedded;
     },
   };
 }

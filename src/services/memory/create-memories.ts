@@ -7,6 +7,7 @@ import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import { Turns } from "../turns.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface CreateMemoriesInput {
@@ -43,11 +44,15 @@ export async function createMemories(
   const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedAll(ports.embedder, accepted, context.signal);
-  const items = checked.map((draft): NewMemory | RefusedMemory =>
-    draft instanceof RecollectError
-      ? { refusal: draft }
-      : newMemory(draft, embedded.get(draft), ports, input.onDuplicate, now),
-  );
+  const items: (NewMemory | RefusedMemory)[] = [];
+  const turns = new Turns();
+  for (const draft of checked) {
+    if (draft instanceof RecollectError) items.push({ refusal: draft });
+    else {
+      items.push(newMemory(draft, embedded.get(draft), ports, input.onDuplicate, now));
+      await turns.after(draft.text.length);
+    }
+  }
   const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
   return ports.store.create(scopeOf(context.caller, input.namespace), items, {
     now,
