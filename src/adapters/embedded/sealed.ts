@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { RecollectError } from "../../domain/errors.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
 
 /**
  * SQLite has no checksums of its own: a bit that flips on the disk would be read as what somebody wrote. So every
@@ -26,7 +27,7 @@ export function openRecord<T>(sealed: unknown, what: string): T {
 /** The bytes of a vector (little-endian float32) with their checksum behind them. */
 export function sealVector(vector: Float32Array): Uint8Array {
   const bytes = new Uint8Array(vector.byteLength + CRC_BYTES);
-  bytes.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+  bytes.set(vectorToBytes(vector));
   new DataView(bytes.buffer).setUint32(vector.byteLength, crc32(bytes.subarray(0, vector.byteLength)), true);
   return bytes;
 }
