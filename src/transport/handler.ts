@@ -1,4 +1,5 @@
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { RecollectError } from "../domain/errors.ts";
 import type { CallContext } from "../services/call.ts";
 
 type Request<M extends DescMethod> = MessageShape<M["input"]>;
@@ -31,6 +32,14 @@ export function serve<S extends DescService>(service: S, handlers: Handlers<S>):
 /** `/package.Service/Method`, as gRPC names a method on the wire. */
 export function methodPath(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
+}
+
+/** What an RPC without a handler answers, by whichever door. */
+export function notServed(method: DescMethod): RecollectError {
+  const path = methodPath(method);
+  return new RecollectError("METHOD_NOT_SERVED", `${path} is not served by this version`, {
+    metadata: { method: path },
+  });
 }
 
 /** A field that validation has seen to. */

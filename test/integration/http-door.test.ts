@@ -134,6 +134,17 @@ describe("the HTTP door", () => {
     expect(Buffer.from(error.details[0]?.value ?? "", "base64").toString()).toContain("METHOD_UNKNOWN");
   });
 
+  it("says of a stream too that it is not served", async () => {
+    const client = createClient(
+      MemoryService,
+      createGrpcWebTransport({ baseUrl: app.httpUrl, httpVersion: "1.1" }),
+    );
+    const watch = async (): Promise<void> => {
+      for await (const _ of client.watchMemories({})) throw new Error("there is nothing to see yet");
+    };
+    expect(await refusalOf(watch())).toMatchObject({ code: "Unimplemented", reason: "METHOD_NOT_SERVED" });
+  });
+
   it("tells an encoding that it does not read from a method that it does not serve", async () => {
     const response = await post("/recollect.v1.MemoryService/ListMemories", "{}", {
       "content-encoding": "br",

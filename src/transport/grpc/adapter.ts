@@ -11,7 +11,7 @@ import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
-import { methodPath, type ServedService } from "../handler.ts";
+import { methodPath, notServed, type ServedService } from "../handler.ts";
 import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status, toRpcStatus } from "../status.ts";
 import { MAX_TIMEOUT_MS } from "./timeout.ts";
@@ -187,13 +187,6 @@ function endReason(call: ServerCall): RecollectError {
   return Number(call.getDeadline()) <= Date.now() + 1
     ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
     : new RecollectError("CALL_CANCELLED", "the call was cancelled");
-}
-
-function notServed(method: DescMethod): RecollectError {
-  const path = methodPath(method);
-  return new RecollectError("METHOD_NOT_SERVED", `${path} is not served by this version`, {
-    metadata: { method: path },
-  });
 }
 
 /** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */

@@ -9,6 +9,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",
   deadline_exceeded: "DEADLINE_EXCEEDED",
+  // About how the request is encoded: methods without a handler are refused in the pipeline.
   unimplemented: "REQUEST_MALFORMED",
   canceled: "CALL_CANCELLED",
   internal: "INTERNAL",
@@ -21,15 +22,13 @@ interface ErrorBody {
 }
 
 /**
- * Some unary calls are refused beneath all handlers and interceptors: with broken JSON, over the size limit, for a
- * method without a handler. Their answers lack ErrorInfo; it is put into the JSON body here.
+ * Some unary calls are refused beneath all handlers and interceptors: with broken JSON, over the size limit, in an
+ * encoding that is not read. Their answers lack ErrorInfo; it is put into the JSON body here.
  */
 export function completeErrors(
   handler: UniversalHandler,
   options: {
     readonly maxMessageBytes: number;
-    /** Whether the method has a handler; without one the library answers `unimplemented`. */
-    readonly served: boolean;
     /** Called for each status that was not made by a handler; the text is for the log. */
     readonly onRefused: (path: string, reason: Reason, text: string) => void;
   },
@@ -40,9 +39,7 @@ export function completeErrors(
     if (response.status < 400 || type !== "application/json" || response.body === undefined) return response;
     const body = await readAll(response.body);
     const error = JSON.parse(body.toString("utf8")) as ErrorBody;
-    // With a handler, `unimplemented` is about how the request is encoded.
-    const unserved = error.code === "unimplemented" && !options.served;
-    const reason = unserved ? "METHOD_NOT_SERVED" : REASONS[error.code ?? ""];
+    const reason = REASONS[error.code ?? ""];
     if (reason === undefined || (error.details ?? []).length > 0) return { ...response, body: once(body) };
     const path = methodPath(handler.method);
     options.onRefused(path, reason, error.message ?? "");
@@ -63,12 +60,9 @@ export function completeErrors(
 
 function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMessageBytes: number): Status {
   const metadata = reason === "REQUEST_TOO_LARGE" ? { max_bytes: String(maxMessageBytes) } : { method };
-  const texts: Partial<Record<Reason, string>> = {
-    METHOD_NOT_SERVED: `${method} is not served by this version`,
-    // What failed inside is for the log.
-    INTERNAL: "internal error",
-  };
-  return statusOf(new RecollectError(reason, texts[reason] ?? error.message ?? "", { metadata }), "");
+  // What failed inside is for the log.
+  const text = reason === "INTERNAL" ? "internal error" : (error.message ?? "");
+  return statusOf(new RecollectError(reason, text, { metadata }), "");
 }
 
 /** The JSON that the Connect protocol carries an error in. */

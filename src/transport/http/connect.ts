@@ -12,7 +12,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import { methodPath, type ServedService } from "../handler.ts";
+import { notServed, type ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
 import { completeErrors } from "./complete-errors.ts";
@@ -43,17 +43,10 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
-  const servedPaths = new Set(
-    options.services.flatMap(({ service, handlers }) =>
-      service.methods.filter(({ localName }) => handlers[localName] !== undefined).map(methodPath),
-    ),
-  );
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      forgetEndlessTimeouts(
-        completeErrors(handler, { ...options, served: servedPaths.has(handler.requestPath) }),
-      ),
+      forgetEndlessTimeouts(completeErrors(handler, options)),
     ]),
   );
 }
@@ -74,20 +67,20 @@ const GIVEN_UP = "the call was cancelled";
 type Implementation = Partial<ServiceImpl<DescService>>;
 type Response = MessageInitShape<DescMethod["output"]>;
 
-/** Only what has a handler: the library answers the rest with `unimplemented`. */
+/** Every method: one without a handler is refused inside the pipeline, so that it is measured and explained too. */
 function implementationOf({ service, handlers }: ServedService, pipeline: Pipeline): Implementation {
   const implementation: unknown = Object.fromEntries(
-    service.methods.flatMap((method) => {
-      const handler = handlers[method.localName];
-      return handler === undefined ? [] : [[method.localName, adapt(method, handler as never, pipeline)]];
-    }),
+    service.methods.map((method) => [
+      method.localName,
+      adapt(method, handlers[method.localName] as never, pipeline),
+    ]),
   );
   return implementation as Implementation;
 }
 
 function adapt(
   method: DescMethod,
-  handler: (request: unknown, context: CallContext) => unknown,
+  handler: ((request: unknown, context: CallContext) => unknown) | undefined,
   pipeline: Pipeline,
 ): (request: never, context: HandlerContext) => unknown {
   const streaming = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
@@ -112,6 +105,7 @@ function adapt(
       const running = begin(context, signal);
       try {
         running.admit();
+        if (handler === undefined) throw notServed(method);
         const response = await handler(received(request, running), running.context);
         // The library keeps no deadlines; a handler may not notice that one has passed.
         signal.throwIfAborted();
@@ -129,6 +123,7 @@ function adapt(
     let ended = false;
     try {
       running.admit();
+      if (handler === undefined) throw notServed(method);
       yield* handler(received(request, running), running.context) as AsyncIterable<Response>;
       signal.throwIfAborted();
       ended = true;
