@@ -4,6 +4,7 @@ import { type CacheLookup, LookupTally, type NamespaceTally } from "../../domain
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import { cacheEntryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
+import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
@@ -104,11 +105,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       ...(after === undefined ? [] : [after.createTime, after.id]),
       limit + 1,
     );
-    let bytes = 0;
-    const page = rows.slice(0, limit).filter((row, index) => {
-      bytes += Number(row["bytes"]);
-      return index === 0 || bytes <= maxBytes;
-    });
+    const page = withinBytes(rows.slice(0, limit), (row) => Number(row["bytes"]), maxBytes);
     return {
       entries: page.flatMap((row) => this.#entryAt(Number(row["row"])) ?? []),
       more: rows.length > page.length,

@@ -130,9 +130,9 @@ function openSqlite(file: string): DatabaseSync {
     const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
     try {
       // One process: the file stays locked until this one ends, however it ends.
-      sqlite.exec(
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536",
-      );
+      sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+      // In KiB: 64 MiB of pages, so that a search of a large namespace does not read them from the file each time.
+      sqlite.exec("PRAGMA cache_size = -65536");
       migrate(sqlite);
       return sqlite;
     } catch (error) {

@@ -102,7 +102,6 @@ export class EmbeddedMemoryStore implements MemoryStore {
       this.#requests.record(namespaceId, request, outcomes.map(recordItem) as unknown as Json, now);
       return {
         result: outcomes,
-        // In the order of the rows' changes: a row number that is free again may be taken in the same write.
         afterCommit: () => {
           for (const change of afterCommit) change();
         },

@@ -7,25 +7,8 @@ export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlM
 
 /** The memory as a draft again, so that a correction goes the way of a new one. */
 export function draftOf(memory: Memory): MemoryDraft {
-  return {
-    id: memory.id,
-    text: memory.text,
-    kind: memory.kind,
-    userId: memory.userId,
-    agentId: memory.agentId,
-    sessionId: memory.sessionId,
-    role: memory.role,
-    author: memory.author,
-    tags: memory.tags,
-    metadata: memory.metadata,
-    importance: memory.importance,
-    pinned: memory.pinned,
-    sourceIds: memory.sourceIds,
-    ...(memory.eventTime === undefined ? {} : { eventTime: memory.eventTime }),
-    ...(memory.validFrom === undefined ? {} : { validFrom: memory.validFrom }),
-    ...(memory.validUntil === undefined ? {} : { validUntil: memory.validUntil }),
-    ...(memory.expireTime === undefined ? {} : { expireTime: memory.expireTime }),
-  };
+  const { sessionPosition, createTime, updateTime, state, supersededBy, etag, embedding, ...draft } = memory;
+  return draft;
 }
 
 /**

@@ -1,26 +1,11 @@
-import { scopeOf } from "../../domain/tenancy.ts";
-import type { CacheStore } from "../../ports/cache-store.ts";
-import type { Clock } from "../../ports/clock.ts";
-import { type CallContext, idempotentRequest } from "../call.ts";
+import type { CallContext } from "../call.ts";
+import { type DeleteInput, type DeletePorts, deleteOne } from "../delete-one.ts";
 
 /** Deletes an entry for good. Rejects with CACHE_ENTRY_NOT_FOUND or ETAG_MISMATCH. */
-export async function deleteCacheEntry(
-  ports: { readonly store: Pick<CacheStore, "delete">; readonly clock: Clock },
-  input: {
-    readonly namespace: string;
-    readonly id: string;
-    /** Empty: whatever it is. */
-    readonly etag: string;
-    readonly requestId?: string;
-  },
+export function deleteCacheEntry(
+  ports: DeletePorts,
+  input: DeleteInput,
   context: CallContext,
 ): Promise<void> {
-  const now = ports.clock.now();
-  const { requestId, ...body } = input;
-  const request = idempotentRequest(context, "DeleteCacheEntry", requestId, body, now);
-  await ports.store.delete(scopeOf(context.caller, input.namespace), input.id, {
-    now,
-    ...(input.etag === "" ? {} : { etag: input.etag }),
-    ...(request === undefined ? {} : { request }),
-  });
+  return deleteOne("DeleteCacheEntry", ports, input, context);
 }

@@ -1,7 +1,7 @@
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryNotFound } from "../../domain/errors.ts";
 import { canonicalJson } from "../../domain/json.ts";
-import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
+import { MAX_PAGE_BYTES, openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -18,9 +18,6 @@ export async function getCacheEntry(
   if (entry === undefined) throw cacheEntryNotFound(scope.namespace, input.id);
   return entry;
 }
-
-/** A thousand of the largest entries would be a gigabyte; this, with what is around it, fits a message. */
-const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /** A page of entries of all answer scopes, newest first. Rejects with PAGE_TOKEN_INVALID. */
 export async function listCacheEntries(

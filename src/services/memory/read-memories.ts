@@ -2,7 +2,7 @@ import { memoryNotFound } from "../../domain/errors.ts";
 import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
-import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
+import { openPageToken, pageSizeOf, sealPageToken, withinBytes } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
@@ -53,22 +53,15 @@ export async function listMemories(
     limit: size + 1,
     now: ports.clock.now(),
   });
-  const memories = withinBytes(found.slice(0, size));
+  const memories = withinBytes(found.slice(0, size), sizeOf);
   const last = memories.at(-1);
   const nextPageToken =
     found.length > memories.length && last !== undefined ? sealPageToken(last, request) : "";
   return { memories, nextPageToken };
 }
 
-/** Many clients refuse messages over 4 MiB: a page of long texts ends earlier, but always has a row. */
-const MAX_PAGE_BYTES = 2 * 1024 * 1024;
-
-function withinBytes(memories: readonly Memory[]): Memory[] {
-  let bytes = 0;
-  return memories.filter((memory, index) => {
-    bytes += Buffer.byteLength(memory.text) + Buffer.byteLength(JSON.stringify(memory.metadata));
-    return index === 0 || bytes <= MAX_PAGE_BYTES;
-  });
+function sizeOf(memory: Memory): number {
+  return Buffer.byteLength(memory.text) + Buffer.byteLength(JSON.stringify(memory.metadata));
 }
 
 function asJson(value: object): Json {
