@@ -27,8 +27,9 @@ run: build ## Start the server (gRPC on 50051, HTTP on 8000)
 demo: setup ## Remember real documents, ask questions about them, and cache answers
 	@$(NPX) 'node scripts/demo.ts'
 
-generate: setup ## Generate gen/ from proto/
+generate: setup ## Generate gen/ from proto/, and what lists the settings from src/config/
 	@$(NPX) 'buf generate'
+	@$(NPX) 'node scripts/generate-configuration.ts'
 
 lint: setup ## Check style, layers, the API and its compatibility with the last release
 	@$(NPX) 'biome check .'

@@ -5,6 +5,8 @@ import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { createUuidIds } from "./adapters/system/ids.ts";
 import type { Config } from "./config/config.ts";
+import type { Reload } from "./config/reload.ts";
+import { logReload } from "./log-reload.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Embedder } from "./ports/embedder.ts";
 import type { Ids } from "./ports/ids.ts";
@@ -26,6 +28,11 @@ export interface App extends AsyncDisposable {
   start(): Promise<void>;
   /** Stops gracefully: not serving, then drain, then close. Resolves when nothing is left open. */
   stop(): Promise<void>;
+  /**
+   * Takes over what reading the configuration again has changed, and says in the log what that was. What was refused
+   * changes nothing, and the log says why. Throws before `start` has resolved.
+   */
+  reload(reload: Reload): void;
   /** Where the doors listen, with the ports that were really taken. Throws before `start` has resolved. */
   readonly addresses: Addresses;
 }
@@ -36,24 +43,33 @@ export interface App extends AsyncDisposable {
  */
 export function createApp(config: Config, overrides: Overrides = {}): App {
   const resources = new AsyncDisposableStack();
-  let addresses: Addresses | undefined;
+  let running: Running | undefined;
+  const started = (): Running => {
+    if (running === undefined) throw new TypeError("the app has not been started");
+    return running;
+  };
   const stop = (): Promise<void> => resources.disposeAsync();
   return {
     start: async () => {
       try {
-        addresses = await compose(config, overrides, resources);
+        running = await compose(config, overrides, resources);
       } catch (error) {
         await stop();
         throw error;
       }
     },
     stop,
+    reload: (reload) => started().reload(reload),
     get addresses(): Addresses {
-      if (addresses === undefined) throw new TypeError("the app has not been started");
-      return addresses;
+      return started().addresses;
     },
     [Symbol.asyncDispose]: stop,
   };
+}
+
+interface Running {
+  readonly addresses: Addresses;
+  readonly reload: (reload: Reload) => void;
 }
 
 /** Opens everything in order; the stack closes it in reverse. */
@@ -61,8 +77,9 @@ async function compose(
   config: Config,
   overrides: Overrides,
   resources: AsyncDisposableStack,
-): Promise<Addresses> {
+): Promise<Running> {
   const { log } = resources.use(openLog({ ...config.log, environment: config.environment }));
+  log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
   const embedder = config.vectorSearch.enabled
     ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
@@ -70,6 +87,7 @@ async function compose(
   const backend = resources.use(
     await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity, log }),
   );
+  let live = config;
   const ports = {
     embedder,
     clock: overrides.clock ?? systemClock,
@@ -77,7 +95,7 @@ async function compose(
     meters: telemetry.instruments,
     log,
     secret: backend.secret,
-    settings: config.cache,
+    settings: () => live.cache,
   };
   const server = await startServer({
     config,
@@ -91,5 +109,12 @@ async function compose(
     unserved: [CompactionService, OperationsService],
   });
   resources.defer(() => server.stop());
-  return server.addresses;
+  return {
+    addresses: server.addresses,
+    reload: (reload) => {
+      const known = live.warnings;
+      if (reload.kind === "applied") live = reload.running.config;
+      logReload(log, reload, known);
+    },
+  };
 }

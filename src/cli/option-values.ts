@@ -40,3 +40,13 @@ export function toMilliseconds(text: string): number {
     throw new InvalidArgumentError("Give a number with a unit, such as 90s, 12h or 7d.");
   return value;
 }
+
+/** Adds `NAME=value` to the settings an option was given before; of the same name, the last counts. */
+export function collectSetting(
+  text: string,
+  earlier: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const [, name, value] = /^([^=\s]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Write NAME=value.");
+  return { ...earlier, [name]: value };
+}

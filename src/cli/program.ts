@@ -3,9 +3,18 @@ import { Command, Option } from "commander";
 import { VERSION } from "../version.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
+import type { CheckOptions } from "./config-check.ts";
+import type { SourceOptions } from "./config-sources.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
 import type { MemorySearchOptions } from "./memory-search.ts";
-import { collect, collectChoice, toInteger, toMilliseconds, toNumber } from "./option-values.ts";
+import {
+  collect,
+  collectChoice,
+  collectSetting,
+  toInteger,
+  toMilliseconds,
+  toNumber,
+} from "./option-values.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
 const KINDS = ["episodic", "semantic", "procedural", "message", "summary"];
@@ -14,6 +23,12 @@ Exit codes:
   0  it worked, or the cache hit
   1  the cache missed, or the server refused some of the items
   2  it did not work: no server, an error, a wrong option`;
+const SETTINGS_HELP = `
+Flags win over environment variables, these over .env, that over the YAML file, and that over the defaults.
+docs/configuration.md lists all settings. SIGHUP makes a running server read them again.
+
+Example:
+  recollect serve --set GRPC_PORT=6000 --set cache.aligned_threshold=0.6`;
 
 /**
  * The grammar of the command line: every command with its arguments and options. What a command does is loaded
@@ -40,10 +55,25 @@ export function createProgram(): Command {
     .addHelpText("after", EXIT_CODES);
   program
     .command("serve")
-    .description("start the server; configured by environment variables and YAML")
-    .action(async () => {
+    .description("start the server; configured by flags, environment variables, .env and YAML")
+    .addOption(setOption())
+    .option("--config <path>", "the YAML file; the same as --set RECOLLECT_CONFIG=<path>")
+    .addHelpText("after", SETTINGS_HELP)
+    .action(async (_options: unknown, command: Command) => {
       const { serve } = await import("./serve.ts");
-      await serve();
+      await serve(command.opts<SourceOptions>());
+    });
+  program
+    .command("config")
+    .description("look at the configuration of the server")
+    .command("check")
+    .description("print every setting that serve would start with here, and where it comes from")
+    .addOption(setOption())
+    .option("--config <path>", "the YAML file; the same as --set RECOLLECT_CONFIG=<path>")
+    .addHelpText("after", `${SETTINGS_HELP}\n\nSecrets are masked. Ends with 2 when serve would not start.`)
+    .action(async (_options: unknown, command: Command) => {
+      const { configCheck } = await import("./config-check.ts");
+      process.exitCode = configCheck(command.optsWithGlobals<CheckOptions>());
     });
   addMemoryCommands(program.command("memory").description("store memories and find them again"));
   addCacheCommands(program.command("cache").description("store answers and look them up"));
@@ -160,6 +190,12 @@ Example:
       const { cacheLookup } = await import("./cache-lookup.ts");
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
     });
+}
+
+function setOption(): Option {
+  return new Option("--set <NAME=value>", "a setting, by its variable or its YAML path; repeat for several")
+    .argParser(collectSetting)
+    .default({}, "none");
 }
 
 function tagOption(description: string): Option {

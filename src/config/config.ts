@@ -1,4 +1,7 @@
+import type { Node } from "./kinds.ts";
 import type { Values } from "./settings.ts";
+
+type Chosen<K extends keyof Values> = NonNullable<Values[K]>;
 
 /** Where a door listens. */
 export interface Listen {
@@ -17,21 +20,92 @@ export interface Config {
   };
   readonly grpc: Listen;
   readonly http: Listen & { readonly corsOrigins: readonly string[] };
-  readonly auth: { readonly mode: Values["authMode"]; readonly allowUnauthenticated: boolean };
-  readonly backend: Values["backend"];
+  readonly auth: {
+    readonly mode: Values["authMode"];
+    readonly allowUnauthenticated: boolean;
+    readonly apiKeysFile: string | undefined;
+  };
+  /** Of both doors. */
+  readonly tls: {
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    readonly clientCaFile: string | undefined;
+  };
+  readonly backend: Chosen<"backend">;
+  /** Where the choice of the backend came from, in words. */
+  readonly backendReason: string;
   readonly dataDir: string;
-  readonly vectorSearch: { readonly enabled: boolean; readonly dimension: number };
-  readonly embedding: { readonly provider: Values["embeddingProvider"] };
+  readonly redis: RedisConfig;
+  readonly vectorSearch: {
+    readonly enabled: boolean;
+    readonly dimension: number;
+    readonly indexName: string;
+    readonly cacheIndexName: string;
+    readonly metric: "COSINE";
+    readonly algorithm: "HNSW" | "FLAT";
+    readonly hnsw: { readonly m: number; readonly efConstruction: number; readonly efRuntime: number };
+  };
+  readonly embedding: {
+    readonly provider: Chosen<"embeddingProvider">;
+    readonly model: string;
+    readonly apiKey: string | undefined;
+    readonly apiBase: string;
+    /** 0 keeps none. */
+    readonly cacheTtlMs: number;
+    readonly batchSize: number;
+    readonly maxRetries: number;
+    readonly timeoutMs: number;
+  };
   readonly cache: {
     readonly enabled: boolean;
-    readonly strategy: "HYBRID" | "EXACT" | "SEMANTIC";
+    readonly strategy: Uppercase<Values["cacheStrategy"]>;
     readonly similarityThreshold: number;
     readonly alignedThreshold: number;
     readonly defaultTtlMs: number;
+    readonly maxAgeMs: number;
     readonly maxEntries: number;
+    readonly evictionPolicy: Uppercase<Values["cacheEvictionPolicy"]>;
+    readonly adaptiveTtl: boolean;
     readonly lookupDeadlineMs: number;
   };
+  readonly compaction: {
+    /** Of the scheduler alone. */
+    readonly enabled: boolean;
+    readonly strategy: Uppercase<Values["compactionStrategy"]>;
+    readonly level: Uppercase<Values["compactionLevel"]>;
+    readonly checkIntervalMs: number;
+    readonly llmModel: string | undefined;
+    readonly keepRecentMs: number;
+    readonly keepImportantMs: number;
+    readonly minImportance: number;
+    readonly maxAffectedFraction: number;
+  };
   readonly limits: Limits;
+  /** What an operator should know although nothing is wrong. */
+  readonly warnings: readonly string[];
+}
+
+/** How Redis is reached; REDIS_URL has been taken apart. */
+export interface RedisConfig extends Node {
+  readonly db: number;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly prefix: string;
+  readonly poolSize: number;
+  readonly compression: boolean;
+  readonly topology: Values["redisTopology"];
+  readonly nodes: readonly Node[];
+  readonly sentinelName: string | undefined;
+  readonly tls: {
+    readonly enabled: boolean;
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+  };
+  readonly partitions: number;
+  readonly socketTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly retryOnTimeout: boolean;
 }
 
 /** Limits that no variable sets. */

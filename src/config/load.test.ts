@@ -1,57 +1,25 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type SourcesFolder, sourcesFolder, type TestSources } from "../../test/support/settings-sources.ts";
 import type { Config } from "./config.ts";
-import { ConfigError } from "./config-error.ts";
 import { loadConfig } from "./load.ts";
-import { SETTINGS, type Setting } from "./settings.ts";
-import { type Environment, substitute } from "./sources.ts";
+import { ALL_SETTINGS, type SettingKey } from "./settings.ts";
 
-let folder: string;
+let folder: SourcesFolder;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "recollect-config-"));
+  folder = await sourcesFolder();
 });
 afterAll(async () => {
-  await rm(folder, { recursive: true });
+  await folder[Symbol.asyncDispose]();
 });
 
-interface Sources {
-  readonly env?: Environment;
-  readonly flags?: Environment;
-  readonly dotenv?: string;
-  readonly yaml?: string;
-  readonly terminal?: boolean;
-}
+const load = async (sources: TestSources = {}): Promise<Config> => (await folder.load(sources)).config;
+const problemsOf = (sources: TestSources): Promise<readonly string[]> => folder.problemsOf(sources);
 
-let files = 0;
-async function load({ env = {}, flags = {}, dotenv, yaml, terminal }: Sources = {}): Promise<Config> {
-  files += 1;
-  const yamlPath = join(folder, `${files}.yaml`);
-  const envPath = join(folder, `${files}.env`);
-  if (yaml !== undefined) await writeFile(yamlPath, yaml);
-  if (dotenv !== undefined) await writeFile(envPath, dotenv);
-  return loadConfig({
-    env: { RECOLLECT_CONFIG: yamlPath, ...env },
-    envFile: envPath,
-    flags,
-    ...(terminal === undefined ? {} : { terminal }),
-  });
-}
-
-async function problemsOf(sources: Sources): Promise<readonly string[]> {
-  try {
-    await load(sources);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
-
-const ttl = async (sources: Sources): Promise<number> => (await load(sources)).cache.defaultTtlMs / 1000;
+const ttl = async (sources: TestSources): Promise<number> => (await load(sources)).cache.defaultTtlMs / 1000;
 
 describe("loadConfig", () => {
   it("has a default for everything", async () => {
@@ -96,9 +64,9 @@ describe("loadConfig", () => {
   });
 
   it("takes an empty RECOLLECT_CONFIG for unset, in .env too", async () => {
-    await mkdir(join(folder, "config"));
-    await writeFile(join(folder, "config", "memory_config.yaml"), "cache: { default_ttl: 9 }");
-    await writeFile(join(folder, ".env"), "RECOLLECT_CONFIG=\n");
+    await mkdir(join(folder.path, "config"));
+    await writeFile(join(folder.path, "config", "memory_config.yaml"), "cache: { default_ttl: 9 }");
+    await writeFile(join(folder.path, ".env"), "RECOLLECT_CONFIG=\n");
     // The default path is relative, so it takes a process with a working directory of its own.
     const script = `
       import { loadConfig } from ${JSON.stringify(new URL("./load.ts", import.meta.url).href)};
@@ -107,13 +75,13 @@ describe("loadConfig", () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--input-type=module", "--eval", script],
-      { cwd: folder },
+      { cwd: folder.path },
     );
     expect(stdout).toBe("9000\n9000\n");
   });
 
   it("does without the files", async () => {
-    const missing = join(folder, "missing");
+    const missing = join(folder.path, "missing");
     expect(loadConfig({ env: { RECOLLECT_CONFIG: missing }, envFile: missing }).grpc.port).toBe(50_051);
   });
 
@@ -166,9 +134,9 @@ describe("loadConfig", () => {
   });
 
   it("refuses a file that cannot be read, naming it", async () => {
-    const problems = await problemsOf({ env: { RECOLLECT_CONFIG: folder } });
+    const problems = await problemsOf({ env: { RECOLLECT_CONFIG: folder.path } });
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(folder);
+    expect(problems[0]).toContain(folder.path);
   });
 
   it("replaces variables in the YAML file", async () => {
@@ -224,6 +192,122 @@ describe("loadConfig", () => {
     expect((await load({ env })).cache).toMatchObject({ similarityThreshold: 0.3, alignedThreshold: 0.3 });
   });
 
+  it("says where each value came from", async () => {
+    const { settings } = await folder.load({
+      flags: { "cache.aligned_threshold": "0.4" },
+      env: { CACHE_ENABLED: "true" },
+      dotenv: "CACHE_STRATEGY=exact",
+      yaml: "cache: { max_entries: 5 }",
+    });
+    const from = (key: SettingKey): string | undefined => settings.get(key)?.source;
+    expect(from("cacheAlignedThreshold")).toBe("command line");
+    expect(from("cacheEnabled")).toBe("environment");
+    expect(from("cacheStrategy")).toContain(".env");
+    expect(from("cacheMaxEntries")).toContain(".yaml");
+    expect(from("cacheMaxAge")).toBe("default");
+    expect(from("vectorDimension")).toContain("EMBEDDING_PROVIDER");
+  });
+
+  it("takes YAML scalars as they are written, and sequences for lists alone", async () => {
+    const yaml = "redis: { password: 00123, nodes: [a:1, b:2], prefix: null }";
+    expect((await load({ yaml })).redis).toMatchObject({
+      password: "00123",
+      nodes: [
+        { host: "a", port: 1 },
+        { host: "b", port: 2 },
+      ],
+      prefix: "memory:",
+    });
+    expect(await problemsOf({ yaml: "cache: { default_ttl: [5] }" })).toEqual([
+      expect.stringContaining("cache.default_ttl"),
+    ]);
+  });
+
+  it("takes an empty section for an unset one, and a value for a wrong one", async () => {
+    expect(await problemsOf({ yaml: "cache:\nredis: {}" })).toEqual([]);
+    expect(await problemsOf({ yaml: "cache: 5" })).toEqual([expect.stringContaining("section")]);
+  });
+
+  it("refuses what looks like a variable in the YAML file and is none", async () => {
+    const problems = await problemsOf({ yaml: "redis: { prefix: 'a$" + "{B C}' }" });
+    expect(problems).toEqual([expect.stringContaining("redis.prefix")]);
+  });
+
+  it.each([
+    ["a flag", { flags: { CACHE_DEFAULT_TLL: "5" } }, "CACHE_DEFAULT_TTL"],
+    ["the YAML file", { yaml: "cache: { default_tll: 5 }" }, "cache.default_ttl"],
+    [".env", { dotenv: "CACHE_DEFAULT_TLL=5" }, "CACHE_DEFAULT_TTL"],
+  ])("refuses a misspelled name in %s, and says which was meant", async (_, sources, meant) => {
+    expect(await problemsOf(sources)).toEqual([expect.stringContaining(`did you mean ${meant}?`)]);
+  });
+
+  it("leaves the variables of others alone, and warns of those that look like ours", async () => {
+    const config = await load({
+      env: { HTTP_PROXY: "x", REDIS_SERVICE_HOST: "x", CACHE_DEFAULT_TLL: "5", RECOLLECT_ADDRESS: "x" },
+      dotenv: "POSTGRES_HOST=x\nREDIS_MAX_MEMORY=4gb",
+    });
+    expect(config.warnings).toEqual([
+      expect.stringContaining("CACHE_DEFAULT_TLL"),
+      expect.stringContaining("REDIS_MAX_MEMORY"),
+    ]);
+  });
+
+  it("explains the variables that Kubernetes makes of a Service", async () => {
+    const problems = await problemsOf({ env: { REDIS_PORT: "tcp://10.0.0.1:6379" } });
+    expect(problems).toEqual([expect.stringContaining("enableServiceLinks")]);
+  });
+
+  describe("with secrets", () => {
+    let written = 0;
+    const secretFile = async (content: string): Promise<string> => {
+      written += 1;
+      const path = join(folder.path, `secret-${written}`);
+      await writeFile(path, content);
+      return path;
+    };
+
+    it("reads them from files, without the line end", async () => {
+      const env = { REDIS_PASSWORD_FILE: await secretFile("from a file \n") };
+      expect((await load({ env })).redis.password).toBe("from a file ");
+    });
+
+    it("lets the file of a stronger source win over the value of a weaker one, and the other way", async () => {
+      const file = await secretFile("file");
+      const dotenv = "REDIS_PASSWORD=value";
+      expect((await load({ env: { REDIS_PASSWORD_FILE: file }, dotenv })).redis.password).toBe("file");
+      const reversed = { env: { REDIS_PASSWORD: "value" }, dotenv: `REDIS_PASSWORD_FILE=${file}` };
+      expect((await load(reversed)).redis.password).toBe("value");
+    });
+
+    it("refuses a file that is missing or empty, and both in one source", async () => {
+      const path = join(folder.path, "no-such-secret");
+      const [empty, full] = [await secretFile("\n"), await secretFile("x")];
+      for (const file of [path, empty]) {
+        const problems = await problemsOf({ env: { REDIS_PASSWORD_FILE: file } });
+        expect(problems).toEqual([expect.stringContaining("REDIS_PASSWORD_FILE")]);
+      }
+      const both = { REDIS_PASSWORD_FILE: full, REDIS_PASSWORD: "y" };
+      expect(await problemsOf({ env: both })).toEqual([expect.stringContaining("REDIS_PASSWORD_FILE")]);
+    });
+
+    it("shows none, not in what is resolved and not in what is wrong", async () => {
+      const env = {
+        REDIS_PASSWORD: "hidden",
+        EMBEDDING_API_KEY: "hidden",
+        REDIS_URL: "redis://hidden:hidden@shown:1",
+        MEMORY_BACKEND: "embedded",
+        EMBEDDING_PROVIDER: "hashing",
+      };
+      const { settings } = await folder.load({ env });
+      const shown = JSON.stringify([...settings.values()].map((setting) => setting.shown));
+      expect(shown).not.toContain("hidden");
+      expect(shown).toContain("shown:1");
+      const problems = await problemsOf({ env: { ...env, REDIS_URL: "http://hidden:hidden@host" } });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).not.toContain("hidden");
+    });
+  });
+
   describe("with AUTH_MODE=none", () => {
     it.each(["0.0.0.0", "::", "10.0.0.5", "example.org", "127.evil.example", "::ffff:10.0.0.1"])(
       "refuses to bind %s on either door",
@@ -258,36 +342,26 @@ describe("loadConfig", () => {
 });
 
 describe("SETTINGS", () => {
-  const settings = Object.entries(SETTINGS) as [string, Setting<unknown>][];
-
-  it.each(settings)("%s says where it is read from and what it means", (_, { env, yaml, description }) => {
-    expect(env ?? yaml).toBeDefined();
-    expect(description).toMatch(/\.$/);
-  });
+  it.each(ALL_SETTINGS)(
+    "%s says where it is read from and what it means",
+    (_, { env, yaml, description }) => {
+      expect(env ?? yaml).toBeDefined();
+      expect(description).toMatch(/\.$/);
+    },
+  );
 
   it("have each name once", () => {
-    const names = settings.flatMap(([, { env, yaml }]) => [env, yaml].filter((name) => name !== undefined));
+    const names = ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) =>
+      [env, yaml, yamlToo].filter((name) => name !== undefined),
+    );
     expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThan(ALL_SETTINGS.length);
   });
 
-  it("are all at home in the YAML file or the environment with their default", async () => {
-    for (const [, { env, fallback }] of settings) {
-      if (env === undefined || fallback === undefined) continue;
-      expect(await problemsOf({ env: { [env]: String(fallback) } })).toEqual([]);
+  it("read their own defaults", () => {
+    for (const [, { kind, fallback }] of ALL_SETTINGS) {
+      if (fallback !== undefined && String(fallback) !== "")
+        expect(kind.read(String(fallback))).toBe(fallback);
     }
-  });
-});
-
-describe("substitute", () => {
-  const environment = { A: "1", EMPTY: "", DOLLAR: "$&" };
-  it.each([
-    ["plain", "plain"],
-    ["<$" + "{A}>", "<1>"],
-    ["$" + "{A:-2}$" + "{B:-2}$" + "{EMPTY:-3}", "123"],
-    ["<$" + "{B}$" + "{EMPTY}$" + "{B:-}>", "<>"],
-    ["$" + "{DOLLAR}", "$&"],
-    ["$A {A} $" + "{1A}", "$A {A} $" + "{1A}"],
-  ])("turns %s into %s", (text, expected) => {
-    expect(substitute(text, environment)).toBe(expected);
   });
 });

@@ -1,134 +1,84 @@
-import { isIP } from "node:net";
-import { type Config, LIMITS, LOOKUP_DEADLINE_MS } from "./config.ts";
+import { assemble } from "./assemble.ts";
+import { checkCombinations, describe } from "./combinations.ts";
+import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { SETTINGS, type Setting, type Values } from "./settings.ts";
-import { type Environment, type Found, readEnvFile, readYamlFile } from "./sources.ts";
+import { derive, valuesOf } from "./derive.ts";
+import type { Findings } from "./findings.ts";
+import { correctNames } from "./misprints.ts";
+import { checkNotYet, NOT_YET, type NotYet } from "./not-yet.ts";
+import { type ResolvedSettings, resolve, resolveOne } from "./resolve.ts";
+import { SETTINGS } from "./settings.ts";
+import { type Environment, layerOf, readEnvFile } from "./sources.ts";
+import { checkEnvFile, checkEnvironment, checkFlags, checkYaml } from "./unknown-names.ts";
+import { readYamlFile } from "./yaml-file.ts";
 
 export interface LoadOptions {
   /** Usually process.env. */
   readonly env: Environment;
   /** An .env file beside it; real variables win. Undefined: none is read. */
   readonly envFile?: string;
-  /** Values by variable name that win over everything, such as command-line flags. */
+  /** Values that win over everything, by variable, or by YAML path where there is none: the command line's. */
   readonly flags?: Environment;
   /** Whether the log goes to a terminal. */
   readonly terminal?: boolean;
+  /** What this version cannot do; a test may say otherwise. */
+  readonly notYet?: readonly NotYet[];
 }
 
-const DEFAULT_YAML = "config/memory_config.yaml";
+/** The configuration, and where each of its values came from. */
+export interface Loaded {
+  readonly config: Config;
+  readonly settings: ResolvedSettings;
+}
+
+/** The configuration alone; see `load`. */
+export function loadConfig(options: LoadOptions): Config {
+  return load(options).config;
+}
 
 /**
  * The configuration: flags over environment over .env over YAML over defaults. An empty value counts as unset, a
  * missing file is no error. Throws ConfigError with everything that is wrong, at once.
  */
-export function loadConfig(options: LoadOptions): Config {
-  const fromFile = options.envFile === undefined ? {} : readEnvFile(options.envFile);
-  const environment: Environment = {
-    ...withoutEmpty(fromFile),
-    ...withoutEmpty(options.env),
-    ...withoutEmpty(options.flags ?? {}),
+export function load(options: LoadOptions): Loaded {
+  const findings: Findings = { problems: [], warnings: [] };
+  const { envFile, env, flags = {}, terminal = false, notYet = NOT_YET } = options;
+  const given = {
+    flags: layerOf("command line", flags),
+    env: correctNames(layerOf("environment", env), findings.warnings),
+    file: correctNames(
+      layerOf(envFile ?? ".env", envFile === undefined ? {} : readEnvFile(envFile, findings)),
+      findings.warnings,
+    ),
   };
-  const yamlPath = environment["RECOLLECT_CONFIG"] ?? DEFAULT_YAML;
-  const yaml = readYamlFile(yamlPath, environment);
+  checkFlags(given.flags, findings);
+  checkEnvironment(given.env, findings);
+  checkEnvFile(given.file, findings);
 
-  const problems: string[] = [];
-  const values = {} as Record<string, unknown>;
-  for (const [name, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
-    const found = find(setting, environment, yaml);
-    if (found === undefined) {
-      values[name] = setting.fallback;
-      continue;
-    }
-    const parsed = setting.schema.safeParse(found.text);
-    if (parsed.success) values[name] = parsed.data;
-    else {
-      const why = parsed.error.issues.map((issue) => issue.message).join("; ");
-      problems.push(`${found.source} is ${JSON.stringify(found.text)}: ${why}`);
-      // So that what follows can be checked too; nothing starts with it.
-      values[name] = setting.fallback;
-    }
-  }
-  const known = new Set(Object.values(SETTINGS).map((setting: Setting<unknown>) => setting.yaml));
-  for (const [key, { source }] of yaml) {
-    if (!known.has(key)) problems.push(`${source} is not a setting of this version`);
-  }
-  const config = assemble(values as Values, options.terminal ?? false);
-  problems.push(...exposures(config));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return freeze(config);
+  const layers = [given.flags, given.env, given.file];
+  const merged = Object.assign({}, ...layers.map(({ values }) => values).reverse()) as Environment;
+  const yamlPath = resolveOne(SETTINGS.configFile, { layers, yamlPath: "", yaml: new Map() }, findings)
+    .value as string;
+  const yaml = readYamlFile(yamlPath, merged, findings);
+  checkYaml(yaml, yamlPath, findings);
+  const settings = resolve({ layers, yamlPath, yaml }, findings);
+  derive(settings, terminal);
+  return finish(settings, findings, notYet);
 }
 
-function find(
-  setting: Setting<unknown>,
-  environment: Environment,
-  yaml: Map<string, Found>,
-): Found | undefined {
-  const text = setting.env === undefined ? undefined : environment[setting.env];
-  if (text !== undefined && text !== "") return { text, source: `environment variable ${setting.env}` };
-  const inFile = setting.yaml === undefined ? undefined : yaml.get(setting.yaml);
-  return inFile?.text === "" ? undefined : inFile;
-}
-
-function assemble(values: Values, terminal: boolean): Config {
-  const host = values.authMode === "none" ? "127.0.0.1" : "0.0.0.0";
-  const grpc = { host: values.grpcHost ?? host, port: values.grpcPort };
-  const http = { host: values.httpHost ?? host, port: values.httpPort };
-  return {
-    environment: values.environment,
-    log: {
-      level: values.logLevel,
-      format: values.logFormat ?? (terminal ? "text" : "json"),
-      file: values.logFile,
-    },
-    grpc,
-    http: { ...http, corsOrigins: values.httpCorsOrigins },
-    auth: { mode: values.authMode, allowUnauthenticated: values.allowUnauthenticated },
-    backend: values.backend,
-    dataDir: values.dataDir,
-    vectorSearch: { enabled: values.vectorSearch, dimension: values.vectorDimension },
-    embedding: { provider: values.embeddingProvider },
-    cache: {
-      enabled: values.cacheEnabled,
-      strategy: upper(values.cacheStrategy),
-      similarityThreshold: values.cacheSimilarityThreshold,
-      alignedThreshold: Math.min(values.cacheAlignedThreshold, values.cacheSimilarityThreshold),
-      defaultTtlMs: values.cacheDefaultTtl * 1000,
-      maxEntries: values.cacheMaxEntries,
-      lookupDeadlineMs: LOOKUP_DEADLINE_MS,
-    },
-    limits: LIMITS,
-  };
-}
-
-/** Doors that other machines would reach while everyone is let in, and nobody said that this is meant. */
-function exposures({ auth, grpc, http }: Config): string[] {
-  if (auth.mode !== "none" || auth.allowUnauthenticated) return [];
-  return Object.entries({ GRPC_HOST: grpc.host, HTTP_HOST: http.host })
-    .filter(([, host]) => !isLoopback(host))
-    .map(
-      ([name, host]) =>
-        `${name} is ${JSON.stringify(host)}, which other machines reach, while AUTH_MODE=none lets everyone in: ` +
-        "bind 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if that is meant",
-    );
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-function upper<T extends string>(value: T): Uppercase<T> {
-  return value.toUpperCase() as Uppercase<T>;
-}
-
-function withoutEmpty(environment: Environment): Environment {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
-  );
-}
-
-function freeze<T extends object>(value: T): T {
-  for (const child of Object.values(value)) {
-    if (child !== null && typeof child === "object") freeze(child);
-  }
-  return Object.freeze(value);
+/** Checks settings together and makes the Config of them. Throws ConfigError with everything that is wrong. */
+export function finish(
+  settings: ResolvedSettings,
+  findings: Findings,
+  notYet: readonly NotYet[] = NOT_YET,
+): Loaded {
+  const values = valuesOf(settings);
+  checkCombinations(settings, values, findings);
+  checkNotYet(notYet, settings, values, findings);
+  if (findings.problems.length > 0) throw new ConfigError(findings.problems);
+  const config = assemble(values, {
+    backendReason: describe("backend", settings),
+    warnings: findings.warnings,
+  });
+  return { config, settings };
 }

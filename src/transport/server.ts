@@ -159,7 +159,7 @@ async function readinessOf(
 
 /** What an operator should know although nothing is wrong; in the log and in /ready. */
 function warningsOf(config: Config): string[] {
-  const warnings: string[] = [];
+  const warnings: string[] = [...config.warnings];
   if (config.auth.mode === "none" && config.auth.allowUnauthenticated) {
     warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
   }

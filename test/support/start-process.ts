@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -20,10 +20,24 @@ export interface TestProcess extends AsyncDisposable {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts `recollect serve` with these variables alone (and PATH), on free ports unless they say otherwise. */
-export async function startProcess(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+export interface TestProcessOptions {
+  /** The command line; `serve` by default. */
+  readonly args?: readonly string[];
+  /** Files in its directory before it starts, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Starts `recollect` with these variables alone (and PATH), on free ports unless they say otherwise. */
+export async function startProcess(
+  env: Readonly<Record<string, string>> = {},
+  { args = ["serve"], files = {} }: TestProcessOptions = {},
+): Promise<TestProcess> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-process-"));
-  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), "serve"], {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFile(join(directory, path), content);
+  }
+  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), ...args], {
     cwd: directory,
     env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],

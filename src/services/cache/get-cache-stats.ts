@@ -1,6 +1,7 @@
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStats, CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Live } from "../../ports/live.ts";
 import type { CallContext } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
@@ -9,11 +10,11 @@ export async function getCacheStats(
   ports: {
     readonly store: Pick<CacheStore, "stats">;
     readonly clock: Clock;
-    readonly settings: Pick<CacheSettings, "maxEntries">;
+    readonly settings: Live<Pick<CacheSettings, "maxEntries">>;
   },
   input: { readonly namespace: string },
   context: CallContext,
 ): Promise<CacheStats & { readonly maxEntries: number }> {
   const stats = await ports.store.stats(scopeOf(context.caller, input.namespace), ports.clock.now());
-  return { ...stats, maxEntries: ports.settings.maxEntries };
+  return { ...stats, maxEntries: ports.settings().maxEntries };
 }

@@ -39,6 +39,7 @@ const SETTINGS: CacheSettings = {
   similarityThreshold: 0.85,
   alignedThreshold: 0.5,
   defaultTtlMs: 1000,
+  maxAgeMs: 86_400_000,
   maxEntries: 10,
   lookupDeadlineMs: 60_000,
 };
@@ -93,7 +94,7 @@ function portsWith(changes: Changes = {}) {
     clock: { now: () => NOW },
     meters,
     log,
-    settings: { ...SETTINGS, ...changes.settings },
+    settings: () => ({ ...SETTINGS, ...changes.settings }),
   };
   return { ports, meters, log, store };
 }

@@ -10,6 +10,7 @@ import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
+import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
 import type { ServerSecret } from "../../ports/server-secret.ts";
@@ -25,6 +26,8 @@ export interface CacheSettings {
   readonly similarityThreshold: number;
   readonly alignedThreshold: number;
   readonly defaultTtlMs: number;
+  /** No answer is served for longer, whatever its TTL. */
+  readonly maxAgeMs: number;
   /** Entries a namespace holds at most. */
   readonly maxEntries: number;
   /** A lookup takes no longer; then it is a miss. */
@@ -77,7 +80,7 @@ export interface LookupCachePorts {
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
-  readonly settings: CacheSettings;
+  readonly settings: Live<CacheSettings>;
 }
 
 /**
@@ -96,10 +99,12 @@ export async function lookupCache(
   context: CallContext,
 ): Promise<{ readonly decisionId: string; readonly outcome: CacheOutcome }> {
   const now = ports.clock.now();
+  const settings = ports.settings();
   const scope = scopeOf(context.caller, input.namespace);
   const fingerprint = scopeFingerprint(input.answerScope);
   const promptId = cacheEntryId(scope, fingerprint, input.prompt);
-  const decided = await decide(ports, scope, input, { fingerprint, promptId, now }, context.signal);
+  const ask = { fingerprint, promptId, now, settings };
+  const decided = await decide(ports, scope, input, ask, context.signal);
   const decisionId = sealDecision(
     {
       place: digest(scope.tenant, scope.namespace),
@@ -115,7 +120,7 @@ export async function lookupCache(
   const outcome = input.shadow && decided.kind === "hit" ? shadowed(decided) : decided;
   count(ports.meters, outcome);
   // A cache that is switched off asks nothing of the store, not even to count.
-  if (ports.settings.enabled) ports.store.countLookup(scope, lookupOf(outcome), now);
+  if (settings.enabled) ports.store.countLookup(scope, lookupOf(outcome), now);
   return { decisionId, outcome };
 }
 
@@ -123,15 +128,20 @@ async function decide(
   ports: LookupCachePorts,
   scope: Scope,
   input: LookupCacheInput,
-  ask: { readonly fingerprint: string; readonly promptId: string; readonly now: number },
+  ask: {
+    readonly fingerprint: string;
+    readonly promptId: string;
+    readonly now: number;
+    readonly settings: CacheSettings;
+  },
   signal: AbortSignal,
 ): Promise<CacheOutcome> {
-  const { settings } = ports;
+  const { settings } = ask;
   const policy: MatchingPolicy = {
     threshold: settings.similarityThreshold,
     alignedThreshold: settings.alignedThreshold,
     ...(input.threshold === undefined ? {} : { floor: input.threshold }),
-    ...(input.maxAgeMs === undefined ? {} : { maxAgeMs: input.maxAgeMs }),
+    maxAgeMs: Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs),
   };
   const miss = (reason: MissReason): CacheOutcome => ({
     kind: "miss",

@@ -10,6 +10,7 @@ import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
+import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { EvictionMeter } from "../../ports/meters.ts";
 import type { ServerSecret } from "../../ports/server-secret.ts";
@@ -38,7 +39,7 @@ export interface StoreCacheEntryPorts {
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;
-  readonly settings: CacheSettings;
+  readonly settings: Live<CacheSettings>;
 }
 
 /**
@@ -50,7 +51,8 @@ export async function storeCacheEntry(
   input: StoreCacheEntryInput,
   context: CallContext,
 ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean }> {
-  if (!ports.settings.enabled) {
+  const settings = ports.settings();
+  if (!settings.enabled) {
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
   }
   const now = ports.clock.now();
@@ -68,7 +70,7 @@ export async function storeCacheEntry(
     metadata: input.metadata,
     ...(input.usage === undefined ? {} : { usage: input.usage }),
     createTime: now,
-    expireTime: now + (input.ttlMs ?? ports.settings.defaultTtlMs),
+    expireTime: now + Math.min(input.ttlMs ?? settings.defaultTtlMs, settings.maxAgeMs),
   };
   const entry: CacheEntry = {
     ...content,
@@ -80,7 +82,7 @@ export async function storeCacheEntry(
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
   const stored = await ports.store.put(scope, entry, {
     now,
-    maxEntries: ports.settings.maxEntries,
+    maxEntries: settings.maxEntries,
     ...(vector === undefined ? {} : { vector }),
     ...(request === undefined ? {} : { request }),
   });

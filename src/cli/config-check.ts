@@ -1,0 +1,35 @@
+import { load } from "../config/load.ts";
+import { notYet } from "../config/not-yet.ts";
+import { nameOf } from "../config/setting.ts";
+import { ALL_SETTINGS } from "../config/settings.ts";
+import { configSources, type SourceOptions } from "./config-sources.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { print, printError } from "./output.ts";
+
+export interface CheckOptions extends SourceOptions {
+  readonly json?: boolean;
+}
+
+/**
+ * Prints the configuration that `serve` would start with here: every setting, secrets masked, and where it came
+ * from. Rejects with everything that is wrong.
+ */
+export function configCheck(options: CheckOptions): ExitCode {
+  const { config, settings } = load(configSources(options));
+  const lines = ALL_SETTINGS.map(([key, setting]) => {
+    const { shown = "", source = "", value } = settings.get(key) ?? {};
+    const note = notYet(key, value) ? " (not in this version)" : "";
+    return { name: nameOf(setting), value: shown, source: `${source}${note}` };
+  });
+  if (options.json === true) for (const line of lines) print(JSON.stringify(line));
+  else {
+    const widest = (column: "name" | "value"): number =>
+      Math.min(50, Math.max(...lines.map((line) => line[column].length)));
+    const [names, values] = [widest("name"), widest("value")];
+    for (const { name, value, source } of lines) {
+      print(`${name.padEnd(names)}  ${value.padEnd(values)}  ${source}`);
+    }
+  }
+  for (const warning of config.warnings) printError(`recollect: warning: ${warning}`);
+  return EXIT_CODE.ok;
+}

@@ -1,0 +1,110 @@
+import { type Config, LIMITS, LOOKUP_DEADLINE_MS, type RedisConfig } from "./config.ts";
+import type { Settled } from "./derive.ts";
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+
+/** Gives every value its place in the Config, in the program's own units. */
+export function assemble(values: Settled, about: Pick<Config, "backendReason" | "warnings">): Config {
+  return freeze({
+    environment: values.environment,
+    log: { level: values.logLevel, format: values.logFormat, file: values.logFile },
+    grpc: { host: values.grpcHost, port: values.grpcPort },
+    http: { host: values.httpHost, port: values.httpPort, corsOrigins: values.httpCorsOrigins },
+    auth: {
+      mode: values.authMode,
+      allowUnauthenticated: values.allowUnauthenticated,
+      apiKeysFile: values.authApiKeysFile,
+    },
+    tls: { certFile: values.tlsCertFile, keyFile: values.tlsKeyFile, clientCaFile: values.tlsClientCaFile },
+    backend: values.backend,
+    dataDir: values.dataDir,
+    redis: redisOf(values),
+    vectorSearch: {
+      enabled: values.vectorSearch,
+      dimension: values.vectorDimension,
+      indexName: values.vectorIndexName,
+      cacheIndexName: values.cacheIndexName,
+      metric: values.vectorMetric,
+      algorithm: values.vectorAlgorithm,
+      hnsw: {
+        m: values.hnswM,
+        efConstruction: values.hnswEfConstruction,
+        efRuntime: values.hnswEfRuntime,
+      },
+    },
+    embedding: {
+      provider: values.embeddingProvider,
+      model: values.embeddingModel,
+      apiKey: values.embeddingApiKey,
+      apiBase: values.embeddingApiBase,
+      cacheTtlMs: values.embeddingCacheTtl * SECOND,
+      batchSize: values.embeddingBatchSize,
+      maxRetries: values.embeddingMaxRetries,
+      timeoutMs: values.embeddingTimeout * SECOND,
+    },
+    cache: {
+      enabled: values.cacheEnabled,
+      strategy: upper(values.cacheStrategy),
+      similarityThreshold: values.cacheSimilarityThreshold,
+      alignedThreshold: values.cacheAlignedThreshold,
+      defaultTtlMs: values.cacheDefaultTtl * SECOND,
+      maxAgeMs: values.cacheMaxAge * SECOND,
+      maxEntries: values.cacheMaxEntries,
+      evictionPolicy: upper(values.cacheEvictionPolicy),
+      adaptiveTtl: values.cacheAdaptiveTtl,
+      lookupDeadlineMs: LOOKUP_DEADLINE_MS,
+    },
+    compaction: {
+      enabled: values.compactionEnabled,
+      strategy: upper(values.compactionStrategy),
+      level: upper(values.compactionLevel),
+      checkIntervalMs: values.compactionCheckInterval * HOUR,
+      llmModel: values.compactionLlmModel,
+      keepRecentMs: values.compactionKeepRecent * HOUR,
+      keepImportantMs: values.compactionKeepImportant * 24 * HOUR,
+      minImportance: values.compactionMinImportance,
+      maxAffectedFraction: values.compactionMaxAffected,
+    },
+    limits: LIMITS,
+    ...about,
+  });
+}
+
+function redisOf(values: Settled): RedisConfig {
+  const url = values.redisUrl;
+  return {
+    host: url?.host ?? values.redisHost,
+    port: url?.port ?? values.redisPort,
+    db: url?.db ?? values.redisDb,
+    username: url?.username ?? values.redisUsername,
+    password: url?.password ?? values.redisPassword,
+    prefix: values.redisPrefix,
+    poolSize: values.redisPoolSize,
+    compression: values.redisCompression,
+    topology: values.redisTopology,
+    nodes: values.redisNodes,
+    sentinelName: values.redisSentinelName,
+    tls: {
+      enabled: values.redisTls || url?.tls === true,
+      caFile: values.redisTlsCaFile,
+      certFile: values.redisTlsCertFile,
+      keyFile: values.redisTlsKeyFile,
+    },
+    partitions: values.redisPartitions,
+    socketTimeoutMs: values.redisSocketTimeout * SECOND,
+    connectTimeoutMs: values.redisConnectTimeout * SECOND,
+    retryOnTimeout: values.redisRetryOnTimeout,
+  };
+}
+
+function upper<T extends string>(value: T): Uppercase<T> {
+  return value.toUpperCase() as Uppercase<T>;
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const child of Object.values(value)) {
+    if (child !== null && typeof child === "object") freeze(child);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,100 @@
+import type { Resolved } from "./resolve.ts";
+import { nameOf } from "./setting.ts";
+import { SETTINGS, type SettingKey, type Values } from "./settings.ts";
+
+/** Settings whose default follows from others. */
+type DerivedKey =
+  | "logFormat"
+  | "grpcHost"
+  | "httpHost"
+  | "backend"
+  | "redisHost"
+  | "embeddingProvider"
+  | "embeddingApiBase"
+  | "vectorDimension"
+  | "cacheAlignedThreshold"
+  | "cacheDefaultTtl"
+  | "cacheIndexName";
+
+/** The value of every setting, with what follows from others. */
+export type Settled = Omit<Values, DerivedKey> & {
+  readonly [K in DerivedKey]: NonNullable<Values[K]>;
+};
+
+/** A default and what it follows from. `chosen`: somebody said something that asks for it. */
+interface Derived<T> {
+  readonly value: T;
+  readonly because: string;
+  readonly chosen?: boolean;
+}
+
+export const ALIGNED_THRESHOLD = 0.5;
+export const DEFAULT_TTL_SECONDS = 3600;
+
+/** Fills in the defaults that follow from other settings. */
+export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): void {
+  const get = <K extends SettingKey>(key: K): Values[K] => settings.get(key)?.value as Values[K];
+  const chosen = (key: SettingKey): boolean => settings.get(key)?.chosen === true;
+  const said = (key: SettingKey): string => `${nameOf(SETTINGS[key])}=${settings.get(key)?.shown ?? ""}`;
+  const fill = <K extends DerivedKey>(key: K, make: () => Derived<NonNullable<Values[K]>>): void => {
+    if (settings.get(key)?.value !== undefined) return;
+    const { value, because, chosen: asked = false } = make();
+    const source = because === "" ? "default" : `default, because ${because}`;
+    settings.set(key, { value, shown: String(value), source, chosen: asked });
+  };
+  /** The first of the settings that somebody has set. */
+  const firstSet = (...keys: SettingKey[]): string | undefined => {
+    const key = keys.find(chosen);
+    return key === undefined ? undefined : `${nameOf(SETTINGS[key])} is set`;
+  };
+
+  fill("logFormat", () =>
+    terminal
+      ? { value: "text", because: "the log goes to a terminal" }
+      : { value: "json", because: "the log goes to no terminal" },
+  );
+  for (const door of ["grpcHost", "httpHost"] as const) {
+    fill(door, () => ({
+      value: get("authMode") === "none" ? "127.0.0.1" : "0.0.0.0",
+      because: said("authMode"),
+    }));
+  }
+  fill("backend", () => {
+    const because = firstSet("redisUrl", "redisHost");
+    return because === undefined
+      ? { value: "embedded", because: "neither REDIS_HOST nor REDIS_URL is set" }
+      : { value: "redis", because, chosen: true };
+  });
+  fill("redisHost", () => ({ value: "localhost", because: "" }));
+  fill("embeddingProvider", () => {
+    const because = firstSet("embeddingApiKey", "embeddingApiBase");
+    return because === undefined
+      ? { value: "hashing", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
+      : { value: "openai", because, chosen: true };
+  });
+  fill("embeddingApiBase", () => ({ value: "https://api.openai.com/v1", because: "" }));
+  fill("vectorDimension", () => ({
+    value: get("embeddingProvider") === "openai" ? 1536 : 384,
+    because: said("embeddingProvider"),
+  }));
+  fill("cacheAlignedThreshold", () => {
+    const threshold = get("cacheSimilarityThreshold");
+    return threshold < ALIGNED_THRESHOLD
+      ? { value: threshold, because: said("cacheSimilarityThreshold") }
+      : { value: ALIGNED_THRESHOLD, because: "" };
+  });
+  fill("cacheDefaultTtl", () => {
+    const maxAge = get("cacheMaxAge");
+    return maxAge < DEFAULT_TTL_SECONDS
+      ? { value: maxAge, because: said("cacheMaxAge") }
+      : { value: DEFAULT_TTL_SECONDS, because: "" };
+  });
+  fill("cacheIndexName", () => ({
+    value: `${get("vectorIndexName")}:cache`,
+    because: said("vectorIndexName"),
+  }));
+}
+
+export function valuesOf(settings: ReadonlyMap<SettingKey, Resolved>): Settled {
+  return Object.fromEntries([...settings].map(([key, { value }]) => [key, value])) as unknown as Settled;
+}

@@ -1,0 +1,64 @@
+import type { Findings } from "./findings.ts";
+import type { Layer } from "./sources.ts";
+import type { YamlValue } from "./yaml-file.ts";
+
+/** Misprints of the deployment guide that its readers have in their files: understood, and named. */
+const MISPRINTS: Readonly<Record<string, string>> = { "CACHE_EV POLICY": "CACHE_EVICTION_POLICY" };
+
+const HOURS = "compactor.check_interval_hours";
+const SECONDS = "compactor.check_interval_seconds";
+const HOURS_VARIABLE = "COMPACTION_CHECK_INTERVAL_HOURS";
+
+/** The variables under their right names; where both are there, the right one is taken. */
+export function correctNames(layer: Layer, warnings: string[]): Layer {
+  const values = { ...layer.values };
+  for (const [wrong, right] of Object.entries(MISPRINTS)) {
+    const value = values[wrong];
+    if (value === undefined) continue;
+    delete values[wrong];
+    warnings.push(`${layer.name}: \`${wrong}\` is a misprint of ${right}; write ${right}`);
+    values[right] ??= value;
+  }
+  return { ...layer, values };
+}
+
+/** The same in the text of the YAML file, and `prefix: memory:`, which is no YAML without quotes. */
+export function correctYaml(content: string, path: string, warnings: string[]): string {
+  let corrected = content;
+  for (const [wrong, right] of Object.entries(MISPRINTS)) {
+    const before = corrected;
+    corrected = corrected.replaceAll(`\${${wrong}`, `\${${right}`);
+    if (corrected === before) continue;
+    warnings.push(`${path}: \`${wrong}\` is a misprint of ${right}; write ${right}`);
+  }
+  return corrected.replaceAll(
+    /^([ \t]+prefix:[ \t]+)([^\s"'#]+:)[ \t]*$/gm,
+    (_, key: string, prefix: string) => {
+      warnings.push(`${path}: \`prefix: ${prefix}\` is not YAML; write prefix: "${prefix}"`);
+      return `${key}"${prefix}"`;
+    },
+  );
+}
+
+/**
+ * The guide fills seconds from a variable of hours: a run every 24 seconds. What is filled so means hours; seconds
+ * that are meant are refused, because there is one unit.
+ */
+export function correctHours(values: Map<string, YamlValue>, path: string, findings: Findings): void {
+  const seconds = values.get(SECONDS);
+  if (seconds === undefined) return;
+  values.delete(SECONDS);
+  if (seconds.template.includes(HOURS_VARIABLE)) {
+    findings.warnings.push(
+      `${path}: ${SECONDS} is filled with hours and taken as hours; name it check_interval_hours`,
+    );
+    if (!values.has(HOURS)) values.set(HOURS, seconds);
+    return;
+  }
+  if (seconds.text === "") return;
+  const hours = Number(seconds.text) / 3600;
+  const right = Number.isFinite(hours) ? `${HOURS}: ${Number(hours.toPrecision(4))}` : HOURS;
+  findings.problems.push(
+    `${SECONDS} is ${JSON.stringify(seconds.text)} (${path}): the interval is given in hours; write ${right}`,
+  );
+}

@@ -1,0 +1,116 @@
+import { describe } from "./combinations.ts";
+import type { Settled } from "./derive.ts";
+import type { Findings } from "./findings.ts";
+import type { ResolvedSettings } from "./resolve.ts";
+import { nameOf } from "./setting.ts";
+import { SETTINGS, type SettingKey } from "./settings.ts";
+
+/** A choice that is understood and checked, but that this version cannot follow. */
+export interface NotYet {
+  readonly settings: readonly SettingKey[];
+  /** The choices in question; undefined: any. */
+  readonly values?: readonly unknown[];
+  /** Refused where going on would be unsafe or another service than was asked for; else warned about. */
+  readonly refused: boolean;
+  /** What to do, or what happens instead. */
+  readonly instead: string;
+}
+
+/**
+ * What is not in this version, so that no choice is ever silently ignored. The feature that brings a line to life
+ * deletes it. Defaults are no choice: nothing is said about them.
+ */
+export const NOT_YET: readonly NotYet[] = [
+  { settings: ["backend"], values: ["redis"], refused: true, instead: "set MEMORY_BACKEND=embedded" },
+  {
+    settings: ["embeddingProvider"],
+    values: ["openai"],
+    refused: true,
+    instead: "set EMBEDDING_PROVIDER=hashing",
+  },
+  { settings: ["authMode"], values: ["api_keys"], refused: true, instead: "set AUTH_MODE=none" },
+  { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=none" },
+  {
+    settings: ["tlsCertFile", "tlsKeyFile", "tlsClientCaFile"],
+    refused: true,
+    instead: "remove it, and put a proxy that speaks TLS in front",
+  },
+  {
+    settings: ["cacheEvictionPolicy"],
+    values: ["adaptive", "lfu", "fifo", "ttl"],
+    refused: false,
+    instead: "what was used longest ago makes room (lru)",
+  },
+  {
+    settings: ["cacheAdaptiveTtl"],
+    values: [true],
+    refused: false,
+    instead: "every answer has its plain TTL",
+  },
+  {
+    settings: ["vectorAlgorithm"],
+    values: ["FLAT"],
+    refused: false,
+    instead: "the embedded store compares exactly where that is fast, and else walks a graph",
+  },
+  {
+    settings: ["hnswM", "hnswEfConstruction", "hnswEfRuntime"],
+    refused: false,
+    instead: "the graph of the embedded store has parameters of its own",
+  },
+  {
+    settings: [
+      "compactionStrategy",
+      "compactionLevel",
+      "compactionCheckInterval",
+      "compactionLlmModel",
+      "compactionKeepRecent",
+      "compactionKeepImportant",
+      "compactionMinImportance",
+      "compactionMaxAffected",
+    ],
+    refused: false,
+    instead: "nothing is compacted",
+  },
+  { settings: ["compactionEnabled"], values: [true], refused: false, instead: "nothing is compacted" },
+];
+
+/** Reports every choice of the table that was made. */
+export function checkNotYet(
+  table: readonly NotYet[],
+  settings: ResolvedSettings,
+  values: Settled,
+  findings: Findings,
+): void {
+  for (const { settings: keys, values: choices, refused, instead } of table) {
+    const made = keys.filter(
+      (key) => settings.get(key)?.chosen === true && (choices === undefined || choices.includes(values[key])),
+    );
+    const [first] = made;
+    if (first === undefined) continue;
+    if (refused) {
+      for (const key of made) {
+        findings.problems.push(`${describe(key, settings)}: not in this version; ${instead}`);
+      }
+      continue;
+    }
+    const said =
+      made.length === 1
+        ? describe(first, settings)
+        : `${made.map((key) => nameOf(SETTINGS[key])).join(", ")} are set`;
+    findings.warnings.push(`${said}: not in this version; ${instead}`);
+  }
+}
+
+/** What the documentation of a setting says of this version; nothing when it does all that the setting asks for. */
+export function notYetNote(key: SettingKey): string[] {
+  return NOT_YET.filter(({ settings }) => settings.includes(key)).map(({ values, refused, instead }) => {
+    const which = values === undefined ? "" : ` (${values.join(", ")})`;
+    return `Not in this version${which}: ${refused ? "refused" : instead}.`;
+  });
+}
+
+/** Whether this version does something else than the value says, a default too. */
+export function notYet(key: SettingKey, value: unknown): boolean {
+  return NOT_YET.some(({ settings, values }) => settings.includes(key) && values?.includes(value) === true);
+}

@@ -1,0 +1,86 @@
+import { boolean, integer, number, text, word } from "../kinds.ts";
+import { setting } from "../setting.ts";
+
+/** Which answers are kept, and which are served. */
+export const CACHE = {
+  cacheEnabled: setting({
+    env: "CACHE_ENABLED",
+    yaml: "cache.enabled",
+    kind: boolean,
+    fallback: true,
+    live: true,
+    description: "Whether answers are cached; when not, lookups miss and stores are refused.",
+  }),
+  cacheStrategy: setting({
+    env: "CACHE_STRATEGY",
+    yaml: "cache.strategy",
+    kind: word("hybrid", "exact", "semantic"),
+    fallback: "hybrid",
+    live: true,
+    description: "How answers are found unless a call says otherwise.",
+  }),
+  cacheSimilarityThreshold: setting({
+    env: "CACHE_SIMILARITY_THRESHOLD",
+    yaml: "cache.similarity_threshold",
+    kind: number(0, 1),
+    fallback: 0.85,
+    live: true,
+    description: "Cosine similarity from which on an answer is served by meaning.",
+  }),
+  cacheAlignedThreshold: setting({
+    yaml: "cache.aligned_threshold",
+    kind: number(0, 1),
+    fallback: undefined,
+    unset: "0.5, or similarity_threshold where that is lower",
+    live: true,
+    description:
+      "The same for prompts whose words all align; equal to similarity_threshold switches the difference off.",
+  }),
+  cacheDefaultTtl: setting({
+    env: "CACHE_DEFAULT_TTL",
+    yaml: "cache.default_ttl",
+    kind: integer(1, 86_400),
+    fallback: undefined,
+    unset: "3600, or max_age where that is lower",
+    live: true,
+    description: "Seconds an answer is served unless the call says otherwise.",
+  }),
+  cacheMaxAge: setting({
+    yaml: "cache.max_age",
+    kind: integer(1, 86_400),
+    fallback: 86_400,
+    live: true,
+    description: "Seconds after which no answer is served any more, whatever its TTL.",
+  }),
+  cacheMaxEntries: setting({
+    env: "CACHE_MAX_ENTRIES",
+    yaml: "cache.max_entries",
+    kind: integer(1, 1_000_000),
+    fallback: 10_000,
+    live: true,
+    description: "Answers a namespace holds at most.",
+  }),
+  cacheEvictionPolicy: setting({
+    env: "CACHE_EVICTION_POLICY",
+    yaml: "cache.eviction_policy",
+    kind: word("adaptive", "lru", "lfu", "fifo", "ttl"),
+    fallback: "adaptive",
+    live: true,
+    description: "Which answer makes room in a full namespace.",
+  }),
+  cacheAdaptiveTtl: setting({
+    yaml: "cache.enable_adaptive_ttl",
+    kind: boolean,
+    fallback: true,
+    live: true,
+    description: "Whether the TTL follows how fast an answer ages and how sure it is.",
+  }),
+  cacheIndexName: setting({
+    env: "CACHE_INDEX_NAME",
+    yaml: "cache.index_name",
+    kind: text,
+    fallback: undefined,
+    unset: "VECTOR_INDEX_NAME with :cache behind it",
+    description: "Name of the search index of cache entries in Redis.",
+  }),
+};

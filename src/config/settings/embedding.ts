@@ -1,0 +1,64 @@
+import { httpUrl, integer, number, text, word } from "../kinds.ts";
+import { setting } from "../setting.ts";
+
+/** What makes the vectors. */
+export const EMBEDDING = {
+  embeddingProvider: setting({
+    env: "EMBEDDING_PROVIDER",
+    yaml: "embedding.provider",
+    kind: word("openai", "hashing"),
+    fallback: undefined,
+    unset: "openai if EMBEDDING_API_KEY or EMBEDDING_API_BASE is set, else hashing",
+    description:
+      "What makes the vectors: any server that speaks OpenAI's API, or hashing, which is offline and finds wording.",
+  }),
+  embeddingModel: setting({
+    env: "EMBEDDING_MODEL",
+    yaml: "embedding.model",
+    kind: text,
+    fallback: "text-embedding-ada-002",
+    description: "The model that openai is asked for.",
+  }),
+  embeddingApiKey: setting({
+    env: "EMBEDDING_API_KEY",
+    yaml: "embedding.api_key",
+    kind: text,
+    fallback: undefined,
+    secret: "all",
+    description: "Key of the embedding service.",
+  }),
+  embeddingApiBase: setting({
+    env: "EMBEDDING_API_BASE",
+    yaml: "embedding.api_base",
+    kind: httpUrl,
+    fallback: undefined,
+    unset: "https://api.openai.com/v1",
+    description: "Address of the embedding service.",
+  }),
+  embeddingCacheTtl: setting({
+    env: "EMBEDDING_CACHE_TTL",
+    yaml: "embedding.cache_ttl",
+    kind: integer(0, 31_536_000),
+    fallback: 86_400,
+    description: "Seconds a vector is kept for the same text; 0 keeps none.",
+  }),
+  embeddingBatchSize: setting({
+    env: "EMBEDDING_BATCH_SIZE",
+    yaml: "embedding.batch_size",
+    kind: integer(1, 2048),
+    fallback: 100,
+    description: "Texts in one request at most.",
+  }),
+  embeddingMaxRetries: setting({
+    yaml: "embedding.max_retries",
+    kind: integer(0, 10),
+    fallback: 3,
+    description: "How often a request that failed is repeated.",
+  }),
+  embeddingTimeout: setting({
+    yaml: "embedding.timeout",
+    kind: number(0.1, 600),
+    fallback: 30,
+    description: "Seconds to wait for the embedding service.",
+  }),
+};

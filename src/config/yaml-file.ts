@@ -1,0 +1,90 @@
+import { type Document, parseDocument } from "yaml";
+import type { Findings } from "./findings.ts";
+import { correctHours, correctYaml } from "./misprints.ts";
+import { type Environment, readIfThere } from "./sources.ts";
+
+/** One scalar of the YAML file, or a sequence of them. */
+export interface YamlValue {
+  /** With its variables replaced. Empty: unset. The items of a sequence are separated by commas. */
+  readonly text: string;
+  /** As it is written. */
+  readonly template: string;
+  readonly isList: boolean;
+}
+
+/**
+ * The values of a YAML file by their path (`cache.default_ttl`); none when there is no such file. Scalars are taken
+ * as they are written: a password of digits keeps its leading zero.
+ */
+export function readYamlFile(
+  path: string,
+  environment: Environment,
+  findings: Findings,
+): ReadonlyMap<string, YamlValue> {
+  const values = new Map<string, YamlValue>();
+  const content = readIfThere(path, findings);
+  if (content === undefined) return values;
+  const document = parseDocument(correctYaml(content, path, findings.warnings), { schema: "failsafe" });
+  if (document.errors.length > 0) {
+    findings.problems.push(...document.errors.map(({ message }) => `${path}: ${message.trimEnd()}`));
+    return values;
+  }
+  const toValue = (template: string, key: string, isList: boolean): YamlValue => ({
+    template,
+    isList,
+    text: substitute(template, environment, (broken) =>
+      findings.problems.push(
+        `${key} is ${JSON.stringify(template)} (${path}): ${broken} is no variable; ` +
+          "write $" +
+          "{NAME} or $" +
+          "{NAME:-default}",
+      ),
+    ),
+  });
+  const visit = (value: unknown, key: string): void => {
+    if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
+      values.set(key, toValue(value.join(","), key, true));
+    } else if (value !== null && typeof value === "object") {
+      for (const [name, child] of Object.entries(value)) visit(child, key === "" ? name : `${key}.${name}`);
+    } else {
+      const template = typeof value === "string" && !/^(~|null)$/i.test(value) ? value : "";
+      values.set(key, toValue(template, key, false));
+    }
+  };
+  const root = contentOf(document, path, findings);
+  if (root !== null && typeof root === "object" && !Array.isArray(root)) visit(root, "");
+  else if (root) findings.problems.push(`${path}: must hold sections such as \`cache:\``);
+  correctHours(values, path, findings);
+  return values;
+}
+
+/** Aliases can be wrong, or blow up; the parser only notices when they are followed. */
+function contentOf(document: Document, path: string, findings: Findings): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    findings.problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/**
+ * Replaces ${VAR} and ${VAR:-default}; an unset or empty variable gives the default, or nothing. What begins like
+ * one and is none stays as it is, and is reported.
+ */
+export function substitute(
+  text: string,
+  environment: Environment,
+  onBroken: (broken: string) => void = () => undefined,
+): string {
+  return text.replaceAll(
+    /\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|[^}]*\}?)/g,
+    (whole, name: string | undefined, fallback: string | undefined) => {
+      if (name === undefined) {
+        onBroken(whole);
+        return whole;
+      }
+      return (Object.hasOwn(environment, name) && environment[name]) || (fallback ?? "");
+    },
+  );
+}

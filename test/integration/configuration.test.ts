@@ -1,0 +1,141 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { startProcess, type TestProcess } from "../support/start-process.ts";
+
+const GUIDE = join(import.meta.dirname, "..", "support", "guide");
+
+/** The files of the deployment guide where it says to save them. */
+async function guideFiles(): Promise<Record<string, string>> {
+  return {
+    ".env": await readFile(join(GUIDE, "guide.env"), "utf8"),
+    "config/memory_config.yaml": await readFile(join(GUIDE, "memory_config.yaml"), "utf8"),
+  };
+}
+
+async function hangUp(server: TestProcess, dotenv: string, says: string): Promise<Record<string, unknown>> {
+  await writeFile(join(server.directory, ".env"), dotenv);
+  server.process.kill("SIGHUP");
+  return JSON.parse(await server.lineWith(says)) as Record<string, unknown>;
+}
+
+/** Seconds that a stored answer lives when the call does not say. */
+async function ttlOf(http: string): Promise<number> {
+  const response = await fetch(`http://${http}/recollect.v1.CacheService/StoreCacheEntry`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: { text: "q" }, scope: { model: "m" }, response: "a" }),
+  });
+  const { entry } = (await response.json()) as { entry: { createTime: string; expireTime: string } };
+  return (Date.parse(entry.expireTime) - Date.parse(entry.createTime)) / 1000;
+}
+
+describe("recollect serve", () => {
+  it("starts with the deployment guide's files as they stand", async () => {
+    // The embedder that needs no network; everything else is the guide's.
+    const env = { MEMORY_BACKEND: "embedded", EMBEDDING_PROVIDER: "hashing" };
+    await using server = await startProcess(env, { files: await guideFiles() });
+    const line = JSON.parse(await server.lineWith('"serving"')) as Record<string, unknown>;
+    expect(line).toMatchObject({
+      environment: "production",
+      backend: "embedded",
+      embedder: { provider: "hashing", dimension: 1536 },
+    });
+    const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
+    expect(chosen["because"]).toContain("MEMORY_BACKEND");
+    expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
+    expect(server.stdout()).not.toContain("your-openai-api-key");
+  });
+
+  it("lets flags win over everything", async () => {
+    const args = ["serve", "--set", "LOG_LEVEL=info", "--set", "CACHE_DEFAULT_TTL=7"];
+    await using server = await startProcess({ LOG_LEVEL: "fatal", CACHE_DEFAULT_TTL: "8" }, { args });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    expect(await ttlOf(http)).toBe(7);
+  });
+
+  it.each([
+    ["--set", "LOG_LEVEL"],
+    ["--set", "LOG_LEVLE=info"],
+    ["--config", "."],
+  ])("refuses %s %s", async (...flags) => {
+    await using server = await startProcess({}, { args: ["serve", ...flags] });
+    expect(await server.ended).toBe(2);
+    expect(server.stdout()).toBe("");
+  });
+
+  it("takes up on SIGHUP what can change, says what cannot, and changes nothing when anything is wrong", async () => {
+    const files = { ".env": "CACHE_DEFAULT_TTL=10" };
+    await using server = await startProcess({}, { files });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    expect(await ttlOf(http)).toBe(10);
+
+    const wrong = "CACHE_DEFAULT_TTL=20\nCACHE_SIMILARITY_THRESHOLD=7";
+    const refused = await hangUp(server, wrong, "reload refused");
+    expect(refused["level"]).toBe("ERROR");
+    expect(refused["problems"]).toEqual([expect.stringContaining("CACHE_SIMILARITY_THRESHOLD")]);
+    expect(await ttlOf(http)).toBe(10);
+
+    const right = "CACHE_DEFAULT_TTL=30\nLOG_LEVEL=debug\nDATA_DIR=elsewhere\nREDIS_PASSWORD=hidden";
+    const reloaded = await hangUp(server, right, '"reloaded"');
+    expect(reloaded["changed"]).toEqual(["LOG_LEVEL: info -> debug", "CACHE_DEFAULT_TTL: 10 -> 30"]);
+    const waiting = JSON.parse(await server.lineWith("only a restart")) as Record<string, unknown>;
+    expect(waiting["settings"]).toEqual(["DATA_DIR: ./data -> elsewhere", "REDIS_PASSWORD"]);
+    expect(await ttlOf(http)).toBe(30);
+
+    server.process.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+    expect(server.stdout()).not.toContain("hidden");
+  });
+
+  it("applies a new log level, and still says that it went quiet", async () => {
+    await using server = await startProcess({}, { files: { ".env": "LOG_LEVEL=info" } });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    await hangUp(server, "LOG_LEVEL=error", "LOG_LEVEL: info -> error");
+    await ttlOf(http);
+    await hangUp(server, "LOG_LEVEL=info", "LOG_LEVEL: error -> info");
+    expect(server.stdout()).not.toContain("StoreCacheEntry");
+    await ttlOf(http);
+    expect(await server.lineWith("StoreCacheEntry")).toContain('"INFO"');
+  });
+});
+
+describe("recollect config check", () => {
+  it("prints every setting with its source, secrets masked", async () => {
+    const env = { CACHE_DEFAULT_TTL: "7", REDIS_PASSWORD: "hidden" };
+    await using check = await startProcess(env, {
+      args: ["--json", "config", "check", "--set", "LOG_LEVEL=warn"],
+      files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
+    });
+    expect(await check.ended).toBe(0);
+    const lines = check
+      .stdout()
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { name: string; value: string; source: string });
+    const line = (name: string) => lines.find((one) => one.name === name);
+    expect(line("LOG_LEVEL")).toMatchObject({ value: "warn", source: "command line" });
+    expect(line("CACHE_DEFAULT_TTL")).toMatchObject({ value: "7", source: "environment" });
+    expect(line("CACHE_STRATEGY")).toMatchObject({ value: "exact", source: ".env" });
+    expect(line("cache.max_age")).toMatchObject({ value: "60", source: "config/memory_config.yaml" });
+    expect(line("GRPC_PORT")).toMatchObject({ value: "0" });
+    expect(line("REDIS_PASSWORD")?.value).toBe("********");
+    expect(check.stdout()).not.toContain("hidden");
+  });
+
+  it("prints a table for people, and warnings beside it", async () => {
+    const files = { ".env": "CACHE_EV POLICY=lru" };
+    await using check = await startProcess({}, { args: ["config", "check"], files });
+    expect(await check.ended).toBe(0);
+    expect(check.stdout()).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
+    expect(check.stderr()).toContain("CACHE_EV POLICY");
+  });
+
+  it("ends with 2 and every fault when serve would not start", async () => {
+    const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
+    await using check = await startProcess(env, { args: ["config", "check"] });
+    expect(await check.ended).toBe(2);
+    expect(check.stderr().trim().split("\n")).toHaveLength(2);
+    expect(check.stdout()).toBe("");
+  });
+});
