@@ -157,7 +157,7 @@ function incomingCall(call: ServerCall, method: DescMethod, stopping: AbortSigna
   return {
     door: "grpc",
     method,
-    peer: call.getPeer(),
+    peer: () => call.getPeer(),
     header: (name) => call.metadata.get(name)[0]?.toString(),
     signal: () => {
       signal ??= signalOf(call, stopping);

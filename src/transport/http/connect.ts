@@ -88,7 +88,7 @@ function adapt(
     pipeline({
       door: "http",
       method,
-      peer: "http",
+      peer: () => "http",
       header: (name) => context.requestHeader.get(name) ?? undefined,
       signal: () => signal,
     });
