@@ -54,9 +54,9 @@ const QUESTIONS: readonly Question[] = [
     word: "redact",
   },
   {
-    text: "How do I handle a ZodError without a try/catch block in zod?",
-    source: "zod/README.md",
-    word: "safeParse",
+    text: "How do I turn an English word into its stem with the Porter stemmer?",
+    source: "stemmer/readme.md",
+    word: "stem",
   },
   {
     text: "Which channel options set the keepalive time of gRPC?",
@@ -127,7 +127,7 @@ const CACHE_TRIALS: readonly CacheTrial[] = [
   },
   {
     about: "without capitals and punctuation",
-    prompt: "how do i handle a zoderror without a try/catch block in zod",
+    prompt: "how do i parse several yaml documents from one string",
     expected: "SEMANTIC",
   },
   {

@@ -38,8 +38,11 @@ export interface CacheStats {
  * `now`. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface CacheStore {
-  /** The entry with this id. */
-  find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined>;
+  /**
+   * The entry with this id. A store that has it at hand answers at once, with the same object as long as the entry is
+   * the same; whatever fails is a rejection.
+   */
+  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined>;
 
   /** The entries of one fingerprint whose prompts are nearest to the vector, nearest first, at most `limit`. */
   nearest(

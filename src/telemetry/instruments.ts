@@ -1,4 +1,4 @@
-import { type Meter, metrics, ValueType } from "@opentelemetry/api";
+import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type { EvictionMeter, Meters } from "../ports/meters.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
@@ -35,16 +35,25 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     description: "Calls that ended with an error, by reason and door.",
     valueType: ValueType.INT,
   });
-  const inFlight = meter.createUpDownCounter("recollect_calls_in_flight", {
-    description: "Calls of the API that are running; beyond the limit they are refused with TOO_MANY_CALLS.",
-    valueType: ValueType.INT,
-  });
-  // So that the first scrape has it.
-  inFlight.add(0);
-  const lookups = meter.createCounter("recollect_cache_lookups", {
-    description: "Cache lookups, by outcome (exact, semantic, miss) and detail (the reason of a miss).",
-    valueType: ValueType.INT,
-  });
+  // What every call counts is counted here and told when somebody asks: adding to an instrument hashes its attributes
+  // each time.
+  let inFlight = 0;
+  meter
+    .createObservableUpDownCounter("recollect_calls_in_flight", {
+      description:
+        "Calls of the API that are running; beyond the limit they are refused with TOO_MANY_CALLS.",
+      valueType: ValueType.INT,
+    })
+    .addCallback((result) => result.observe(inFlight));
+  const lookups = new Map<string, { readonly attributes: Attributes; count: number }>();
+  meter
+    .createObservableCounter("recollect_cache_lookups", {
+      description: "Cache lookups, by outcome (exact, semantic, miss) and detail (the reason of a miss).",
+      valueType: ValueType.INT,
+    })
+    .addCallback((result) => {
+      for (const { attributes, count } of lookups.values()) result.observe(count, attributes);
+    });
   const evictions = meter.createCounter("recollect_cache_evictions", {
     description: "Answers taken away because their namespace was full; those that had ended do not count.",
     valueType: ValueType.INT,
@@ -91,11 +100,15 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
       });
     },
     callFailed: (reason, door) => failures.add(1, { reason, door }),
-    callsInFlight: (change) => inFlight.add(change),
+    callsInFlight: (change) => {
+      inFlight += change;
+    },
     cacheLookup: (outcome, detail) => {
       counted.total += 1;
       if (outcome !== "miss") counted.hits += 1;
-      lookups.add(1, { outcome, detail });
+      const known = lookups.get(`${outcome} ${detail}`);
+      if (known !== undefined) known.count += 1;
+      else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),
     vectorSearch: (milliseconds) => {

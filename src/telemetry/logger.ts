@@ -14,9 +14,16 @@ export interface LogOutput extends AsyncDisposable {
   readonly log: Logger;
 }
 
+/**
+ * Lines are written together, when there are 4 KiB or after a tenth of a second: a write of its own for each line of
+ * a busy server costs more than what most calls do (measured: a fifth of an exact cache hit). A process that is killed
+ * loses what it said in that time; one that fails by itself does not.
+ */
+const WRITING = { sync: false, minLength: 4096, periodicFlush: 100 } as const;
+
 /** Opens the log: standard output and, if asked, a file. Levels are upper-case words, so that grep ERROR works. */
 export function openLog(options: LogOptions): LogOutput {
-  const standard = survived(destination({ dest: 1, sync: false }), "standard output");
+  const standard = survived(destination({ dest: 1, ...WRITING }), "standard output");
   const file = options.file === undefined ? undefined : openFile(options.file);
   const streams = [standard, ...(file === undefined ? [] : [file])];
   const log = pino(
@@ -27,15 +34,22 @@ export function openLog(options: LogOptions): LogOutput {
       formatters: { level: (label) => ({ level: label.toUpperCase() }) },
     },
     options.format === "json"
-      ? multistream(streams.map((stream) => ({ level: "trace" as const, stream })))
+      ? file === undefined
+        ? standard
+        : multistream(streams.map((stream) => ({ level: "trace" as const, stream })))
       : multistream([
           { level: "trace", stream: { write: (line: string) => void standard.write(asText(line)) } },
           ...(file === undefined ? [] : [{ level: "trace" as const, stream: file }]),
         ]),
   );
+  const flush = (): void => {
+    for (const stream of streams) if (!unwritable.has(stream)) stream.flushSync();
+  };
+  process.once("exit", flush);
   return {
     log,
     [Symbol.asyncDispose]: async () => {
+      process.off("exit", flush);
       await Promise.all(streams.map(closed));
     },
   };
@@ -75,7 +89,7 @@ function closed(stream: Stream): Promise<void> {
 function openFile(path: string): Stream {
   mkdirSync(dirname(path), { recursive: true });
   // Opened here: a path that cannot be written is an error now, and a flush can come before the first line.
-  return survived(destination({ dest: openSync(path, "a"), sync: false }), path);
+  return survived(destination({ dest: openSync(path, "a"), ...WRITING }), path);
 }
 
 /** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */

@@ -11,8 +11,9 @@ import {
   storeCacheEntry,
 } from "../services/cache/store-cache-entry.ts";
 import {
+  encodeHit,
   fromEntry,
-  fromOutcome,
+  fromMiss,
   fromStats,
   toAnswerScope,
   toQuestion,
@@ -46,7 +47,9 @@ export function cacheHandlers(ports: CachePorts): ServedService {
         },
         context,
       );
-      return { decisionId, outcome: fromOutcome(outcome, namespaceOf(request)) };
+      return outcome.kind === "hit"
+        ? encodeHit(decisionId, outcome, namespaceOf(request))
+        : { decisionId, outcome: fromMiss(outcome) };
     },
 
     storeCacheEntry: async (request, context) => {

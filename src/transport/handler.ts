@@ -5,9 +5,21 @@ import type { CallContext } from "../services/call.ts";
 type Request<M extends DescMethod> = MessageShape<M["input"]>;
 type Response<M extends DescMethod> = MessageInitShape<M["output"]>;
 
+/**
+ * A response that is the bytes of its message already, for answers whose large part is kept encoded. gRPC sends them
+ * as they are; the HTTP door, which may have to speak JSON, reads them again.
+ */
+export class Encoded {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
 /** What serves one RPC. Both doors call the same one; it knows neither. */
 export type Handler<M extends DescMethod> = {
-  unary: (request: Request<M>, context: CallContext) => Promise<Response<M>>;
+  unary: (request: Request<M>, context: CallContext) => Promise<Response<M> | Encoded>;
   server_streaming: (request: Request<M>, context: CallContext) => AsyncIterable<Response<M>>;
   client_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Response<M>>;
   bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;

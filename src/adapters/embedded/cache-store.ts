@@ -11,6 +11,7 @@ import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-s
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Database, Row, Written } from "./database.ts";
+import { HotEntries } from "./hot-entries.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { ScopeVectors } from "./scope-vectors.ts";
@@ -34,6 +35,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #requests: Requests;
   readonly #log: Log;
   readonly #vectors: ScopeVectors;
+  readonly #hot = new HotEntries();
   readonly #tally = new LookupTally();
   #timer: NodeJS.Timeout | undefined;
 
@@ -43,18 +45,13 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#requests = requests;
     this.#log = log;
     this.#vectors = new ScopeVectors(database, log);
+    database.onChange("cache_entry", (row) => this.#hot.forget(row));
   }
 
-  async find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return undefined;
-    const row = this.#database.first(
-      "SELECT id, record FROM cache_entry WHERE namespace_id = ? AND id = ? AND expire_time > ?",
-      namespaceId,
-      id,
-      now,
-    );
-    return row === undefined ? undefined : entryOf(row);
+  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {
+    const hot = this.#hot.find(scope, id);
+    if (hot === undefined) return this.#read(scope, id, now);
+    return hot.expireTime > now ? hot : undefined;
   }
 
   async nearest(
@@ -70,7 +67,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       const near = table.nearestDefault(vector, limit, now);
       const found = near.map(({ row, similarity }) => ({
         row,
-        entry: this.#entryAt(row),
+        entry: this.#keptAt(scope, row),
         similarity: clampSimilarity(similarity),
       }));
       // Entries go in many ways (swept, evicted, deleted with their namespace); what is gone is noticed here.
@@ -204,6 +201,21 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       stores: Number(counter?.["stores"] ?? 0),
       evictions: Number(counter?.["evictions"] ?? 0),
     };
+  }
+
+  async #read(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
+    return row === undefined ? undefined : this.#keptAt(scope, row);
+  }
+
+  /** The entry of a row of this scope, which is kept at hand from now on. Never inside a write. */
+  #keptAt(scope: Scope, row: number): CacheEntry | undefined {
+    const hot = this.#hot.at(row);
+    if (hot !== undefined) return hot;
+    const entry = this.#entryAt(row);
+    if (entry !== undefined) this.#hot.keep(scope, row, entry);
+    return entry;
   }
 
   /** Leaves what was counted to the database, which writes it when it is closed, and stops the clock. */

@@ -43,6 +43,25 @@ export class Database implements Disposable {
     return Number(guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
+  /**
+   * Calls `changed` with the number of each row of a table (its column `row`) that is updated or deleted, whoever
+   * does it and by whatever way, while it happens: the write may still be undone.
+   */
+  onChange(table: string, changed: (row: number) => void): void {
+    const name = `${table}_changed`;
+    guarded(() => {
+      this.#sqlite.function(name, (row) => {
+        changed(Number(row));
+        return null;
+      });
+      for (const event of ["UPDATE", "DELETE"]) {
+        this.#sqlite.exec(
+          `CREATE TEMP TRIGGER ${name}_by_${event} AFTER ${event} ON main.${table} BEGIN SELECT ${name}(OLD.row); END`,
+        );
+      }
+    });
+  }
+
   /** Runs `work` in a transaction and resolves with its result when that is on disk. */
   write<T>(work: () => Written<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -15,7 +15,7 @@ import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
 import type { ServerSecret } from "../../ports/server-secret.ts";
 import type { CallContext } from "../call.ts";
-import { untilAborted } from "../deadline.ts";
+import { Deadline, untilAborted } from "../deadline.ts";
 
 export type CacheStrategy = "HYBRID" | "EXACT" | "SEMANTIC";
 
@@ -104,7 +104,7 @@ export async function lookupCache(
   const fingerprint = scopeFingerprint(input.answerScope);
   const promptId = cacheEntryId(scope, fingerprint, input.prompt);
   const ask = { fingerprint, promptId, now, settings };
-  const decided = await decide(ports, scope, input, ask, context.signal);
+  const decided = await decide(ports, scope, input, ask, context);
   const decisionId = sealDecision(
     {
       place: digest(scope.tenant, scope.namespace),
@@ -134,7 +134,7 @@ async function decide(
     readonly now: number;
     readonly settings: CacheSettings;
   },
-  signal: AbortSignal,
+  context: Pick<CallContext, "signal">,
 ): Promise<CacheOutcome> {
   const { settings } = ask;
   const policy: MatchingPolicy = {
@@ -152,14 +152,14 @@ async function decide(
   if (!settings.enabled) return miss("DISABLED");
 
   const strategy = input.strategy ?? settings.strategy;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(settings.lookupDeadlineMs)]);
+  using deadline = new Deadline(settings.lookupDeadlineMs, () => context.signal);
   /** Turns a failure into the reason of a miss, and says it in the log. */
   const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
     try {
-      return await untilAborted(work, deadline);
+      return await untilAborted(work, deadline.signal);
     } catch (error) {
       // The caller is gone: there is nobody to answer with a miss.
-      signal.throwIfAborted();
+      context.signal.throwIfAborted();
       ports.log.warn({ err: error, reason }, "cache lookup became a miss");
       return miss(reason);
     }
@@ -167,14 +167,18 @@ async function decide(
 
   let tooOld = false;
   if (strategy !== "SEMANTIC") {
-    const exact = await orMiss(ports.store.find(scope, ask.promptId, ask.now), "STORE_UNAVAILABLE");
+    const found = ports.store.find(scope, ask.promptId, ask.now);
+    const exact = found instanceof Promise ? await orMiss(found, "STORE_UNAVAILABLE") : found;
     if (exact !== undefined && "kind" in exact) return exact;
     if (exact !== undefined && !isTooOld(exact, policy, ask.now)) return hit("EXACT", exact, 1, 0, ask.now);
     tooOld = exact !== undefined;
   }
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
-  const embedded = await orMiss(ports.embedder.embed([input.prompt], deadline), "EMBEDDER_UNAVAILABLE");
+  const embedded = await orMiss(
+    ports.embedder.embed([input.prompt], deadline.signal),
+    "EMBEDDER_UNAVAILABLE",
+  );
   if ("kind" in embedded) return embedded;
   const vector = embedded[0]?.vector;
   if (vector === undefined) return miss("EMBEDDER_UNAVAILABLE");

@@ -1,10 +1,12 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
-  type CacheEntrySchema,
+  CacheEntrySchema,
   type CachePrompt,
   type CacheScope,
   type GetCacheStatsResponseSchema,
-  type LookupCacheResponseSchema,
+  LookupCacheResponse_HitSchema as HitSchema,
+  LookupCacheResponseSchema,
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReasonProto,
   GuardReason as ProtoGuardReason,
@@ -18,6 +20,7 @@ import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheStats } from "../../ports/cache-store.ts";
 import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
+import { Encoded } from "../handler.ts";
 import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 
 /** The question, and the conversation before it. */
@@ -126,28 +129,51 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
 }
 
 type Outcome = NonNullable<MessageInitShape<typeof LookupCacheResponseSchema>["outcome"]>;
+type Hit = CacheOutcome & { readonly kind: "hit" };
+type Miss = CacheOutcome & { readonly kind: "miss" };
 
-export function fromOutcome(outcome: CacheOutcome, namespace: string): Outcome {
-  if (outcome.kind === "hit") {
-    return {
-      case: "hit",
-      value: {
-        entry: fromEntry(outcome.entry, namespace),
-        match: Match[outcome.match],
-        similarity: outcome.similarity,
-        threshold: outcome.threshold,
-        age: fromDurationMs(outcome.ageMs),
-        stale: false,
-      },
-    };
+/** The response of a hit. Its entry is encoded once as long as the store answers with the same object. */
+export function encodeHit(decisionId: string, hit: Hit, namespace: string): Encoded {
+  const value = create(HitSchema, {
+    match: Match[hit.match],
+    similarity: hit.similarity,
+    threshold: hit.threshold,
+    age: fromDurationMs(hit.ageMs),
+    stale: false,
+  });
+  // Protobuf-es writes a field that it does not know of as it stands: here, the entry that is encoded already.
+  value.$unknown = [
+    {
+      no: HitSchema.field.entry.number,
+      wireType: WireType.LengthDelimited,
+      data: encodedEntry(hit.entry, namespace),
+    },
+  ];
+  const response = create(LookupCacheResponseSchema, { decisionId, outcome: { case: "hit", value } });
+  return new Encoded(toBinary(LookupCacheResponseSchema, response));
+}
+
+/** Bytes of an entry's message behind their length, by the entry. An entry lives in one namespace only. */
+const encodedEntries = new WeakMap<CacheEntry, Uint8Array>();
+
+function encodedEntry(entry: CacheEntry, namespace: string): Uint8Array {
+  let encoded = encodedEntries.get(entry);
+  if (encoded === undefined) {
+    const bytes = toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace)));
+    encoded = new BinaryWriter().bytes(bytes).finish();
+    encodedEntries.set(entry, encoded);
   }
+  return encoded;
+}
+
+export function fromMiss(miss: Miss): Outcome {
   return {
     case: "miss",
     value: {
-      reason: MissReasonProto[outcome.reason],
-      threshold: outcome.threshold,
-      guardReasons: outcome.guardReasons.map((reason) => ProtoGuardReason[reason]),
-      ...defined({ nearestSimilarity: outcome.nearestSimilarity }),
+      reason: MissReasonProto[miss.reason],
+      threshold: miss.threshold,
+      guardReasons: miss.guardReasons.map((reason) => ProtoGuardReason[reason]),
+      ...defined({ nearestSimilarity: miss.nearestSimilarity }),
     },
   };
 }

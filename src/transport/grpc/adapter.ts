@@ -11,7 +11,7 @@ import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
-import { methodPath, notServed, type ServedService } from "../handler.ts";
+import { Encoded, methodPath, notServed, type ServedService } from "../handler.ts";
 import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status, toRpcStatus } from "../status.ts";
 import { MAX_TIMEOUT_MS } from "./timeout.ts";
@@ -94,7 +94,7 @@ function runnerOf(
         running.succeed();
         call.end();
       } else {
-        const response = encode(method, (await result) as Response);
+        const response = encode(method, (await result) as Response | Encoded);
         // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
         if (call.cancelled) throw endReason(call);
         running.succeed();
@@ -133,8 +133,9 @@ async function* decodeStream(call: ServerCall, method: DescMethod, running: Runn
   for await (const bytes of call as AsyncIterable<Buffer>) yield decode(bytes, method, running);
 }
 
-function encode(method: DescMethod, response: Response): Buffer {
-  const bytes = toBinary(method.output, create(method.output, response));
+function encode(method: DescMethod, response: Response | Encoded): Buffer {
+  const bytes =
+    response instanceof Encoded ? response.bytes : toBinary(method.output, create(method.output, response));
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -156,7 +157,7 @@ function incomingCall(call: ServerCall, method: DescMethod, stopping: AbortSigna
   return {
     door: "grpc",
     method,
-    peer: call.getPeer(),
+    peer: () => call.getPeer(),
     header: (name) => call.metadata.get(name)[0]?.toString(),
     signal: () => {
       signal ??= signalOf(call, stopping);

@@ -68,23 +68,26 @@ export function completeStatus(options: {
       refuse(reason, text);
     };
 
-    return new grpc.ServerInterceptingCall(call, {
-      start: (next) =>
-        next({
-          onReceiveMessage: (message, deliver) => {
-            messages += 1;
-            deliver(message);
-          },
-          onReceiveHalfClose: (deliver) => {
-            if (tooLarge !== undefined) {
-              refuse("REQUEST_TOO_LARGE", tooLarge);
-              return;
-            }
-            handled ||= messages === 1;
-            deliver();
-          },
-        }),
-    });
+    // Listened to on the call itself: a ServerInterceptingCall around it costs every call a tenth of what grpc-js does.
+    const start = call.start.bind(call);
+    call.start = (listener) =>
+      start({
+        onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
+        onReceiveMessage: (message) => {
+          messages += 1;
+          listener.onReceiveMessage(message);
+        },
+        onReceiveHalfClose: () => {
+          if (tooLarge !== undefined) {
+            refuse("REQUEST_TOO_LARGE", tooLarge);
+            return;
+          }
+          handled ||= messages === 1;
+          listener.onReceiveHalfClose();
+        },
+        onCancel: () => listener.onCancel(),
+      });
+    return call as grpc.ServerInterceptingCall;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
+import { type DescMethod, type DescService, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   Code as ConnectCode,
   ConnectError,
@@ -12,7 +12,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import { notServed, type ServedService } from "../handler.ts";
+import { Encoded, notServed, type ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
 import { completeErrors } from "./complete-errors.ts";
@@ -88,7 +88,7 @@ function adapt(
     pipeline({
       door: "http",
       method,
-      peer: "http",
+      peer: () => "http",
       header: (name) => context.requestHeader.get(name) ?? undefined,
       signal: () => signal,
     });
@@ -110,7 +110,7 @@ function adapt(
         // The library keeps no deadlines; a handler may not notice that one has passed.
         signal.throwIfAborted();
         running.succeed();
-        return response;
+        return response instanceof Encoded ? fromBinary(method.output, response.bytes) : response;
       } catch (error) {
         // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
         throw toConnectError(running.fail(signal.reason ?? error));

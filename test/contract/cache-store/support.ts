@@ -38,7 +38,7 @@ export async function put(
 }
 
 /** Finds by id in the scope of the test. */
-export function find(subject: CacheSubject, id: string, now = NOW): Promise<CacheEntry | undefined> {
+export async function find(subject: CacheSubject, id: string, now = NOW): Promise<CacheEntry | undefined> {
   return subject.store.find(subject.scope, id, now);
 }
 
