@@ -96,4 +96,16 @@ describe("openLog", () => {
     const options: LogOptions = { level: "info", format: "json", file: folder, environment: "test" };
     expect(() => openLog(options)).toThrow(expect.objectContaining({ code: "EISDIR" }));
   });
+
+  it.runIf(process.platform === "linux")("does not hold up the end of a process that fails", async () => {
+    // What is said of the log that cannot be written is where it is known to have failed.
+    const statements = `
+      process.stderr.write = () => {
+        log.info("never written");
+        process.exit(3);
+      };
+      log.info("lost");
+      await new Promise(() => setInterval(() => undefined, 1000));`;
+    await expect(written({ file: "/dev/full" }, statements)).rejects.toMatchObject({ code: 3 });
+  });
 });

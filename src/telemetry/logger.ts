@@ -65,6 +65,8 @@ function survived(stream: Stream, name: string): Stream {
   stream.on("error", (error: Error) => {
     if (unwritable.has(stream)) return;
     unwritable.add(stream);
+    // sonic-boom's own tries until it can: an end of the process would wait for ever (pino asks for it then).
+    stream.flushSync = () => undefined;
     process.stderr.write(`recollect: the log cannot be written to ${name}: ${error.message}\n`);
   });
   return stream;

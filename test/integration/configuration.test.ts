@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startProcess, type TestProcess } from "../support/start-process.ts";
@@ -101,6 +104,28 @@ describe("recollect serve", () => {
     await server.ended;
     // The calls before and after, and not the one in between.
     expect(server.stdout().match(/"[^"]*StoreCacheEntry"/g)).toHaveLength(2);
+  });
+});
+
+describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", () => {
+  it("reloads on a SIGHUP that was sent, and stops on that of a terminal that closes", async () => {
+    const env = { LOG_FILE: "app.log", LOG_FORMAT: "json" };
+    await using terminal = await startProcess(env, { terminal: true });
+    const { http } = JSON.parse(await terminal.lineWith('"serving"')) as { http: string };
+    const [server = ""] = (
+      await readFile(`/proc/${terminal.process.pid}/task/${terminal.process.pid}/children`, "utf8")
+    ).split(" ");
+    process.kill(Number(server), "SIGHUP");
+    await terminal.lineWith('"reloaded"');
+
+    const [host = "", port = ""] = http.split(":");
+    const connection = connect(Number(port), host);
+    await once(connection, "connect");
+    terminal.process.kill("SIGKILL");
+    // The last thing that a server closes when it stops.
+    await once(connection.resume(), "close");
+    const log = await readFile(join(terminal.directory, "app.log"), "utf8");
+    expect(log).toContain("stopping");
   });
 });
 

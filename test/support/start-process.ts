@@ -25,19 +25,25 @@ export interface TestProcessOptions {
   readonly args?: readonly string[];
   /** Files in its directory before it starts, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** In a terminal of its own (Linux), which closes when the process that is returned ends. */
+  readonly terminal?: boolean;
 }
 
 /** Starts `recollect` with these variables alone (and PATH), on free ports unless they say otherwise. */
 export async function startProcess(
   env: Readonly<Record<string, string>> = {},
-  { args = ["serve"], files = {} }: TestProcessOptions = {},
+  { args = ["serve"], files = {}, terminal = false }: TestProcessOptions = {},
 ): Promise<TestProcess> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-process-"));
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(directory, path)), { recursive: true });
     await writeFile(join(directory, path), content);
   }
-  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), ...args], {
+  const program = [process.execPath, join(ROOT, "src", "main.ts"), ...args];
+  const [command = "", ...rest] = terminal
+    ? ["script", "--quiet", "--command", `exec ${program.map((word) => `'${word}'`).join(" ")}`, "/dev/null"]
+    : program;
+  const child = spawn(command, rest, {
     cwd: directory,
     env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
