@@ -37,10 +37,11 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
   const chosen = (key: SettingKey): boolean => settings.get(key)?.chosen === true;
   const said = (key: SettingKey): string => `${nameOf(SETTINGS[key])}=${settings.get(key)?.shown ?? ""}`;
   const fill = <K extends DerivedKey>(key: K, make: () => Derived<NonNullable<Values[K]>>): void => {
-    if (settings.get(key)?.value !== undefined) return;
+    const before = settings.get(key);
+    if (before?.value !== undefined) return;
     const { value, because, chosen: asked = false } = make();
     const source = because === "" ? "default" : `default, because ${because}`;
-    settings.set(key, { value, shown: String(value), source, chosen: asked });
+    settings.set(key, { value, shown: String(value), source, chosen: asked && before?.wrong !== true });
   };
   /** The first of the settings that somebody has set. */
   const firstSet = (...keys: SettingKey[]): string | undefined => {

@@ -35,6 +35,11 @@ describe("what is not in this version", () => {
     expect((await folder.load({ yaml: "" })).config.warnings).toEqual([]);
   });
 
+  it("is no word about what a wrong value would have been", async () => {
+    const env = { MEMORY_BACKEND: "embeded", REDIS_HOST: "host" };
+    expect(await folder.problemsOf({ env })).toEqual([expect.stringContaining("embeded")]);
+  });
+
   it("names choices that exist", () => {
     for (const { settings, values = [] } of NOT_YET) {
       for (const key of settings) {

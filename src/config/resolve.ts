@@ -13,6 +13,8 @@ export interface Resolved {
   readonly source: string;
   /** Somebody said so; false for a default. */
   readonly chosen: boolean;
+  /** Somebody said something that is no value: it has been reported, and the default stands for it. */
+  readonly wrong?: true;
 }
 
 export type ResolvedSettings = ReadonlyMap<SettingKey, Resolved>;
@@ -47,7 +49,7 @@ export function resolveOne(setting: Setting, sources: Sources, findings: Finding
   const hint = kind.hint?.(found.text);
   const expected = `must be ${kind.expects}${hint === undefined ? "" : ` (${hint})`}`;
   findings.problems.push(`${found.name} is ${JSON.stringify(shown)} (${found.source}): ${expected}`);
-  return byDefault(setting);
+  return { ...byDefault(setting), wrong: true };
 }
 
 function byDefault({ fallback, unset }: Setting): Resolved {

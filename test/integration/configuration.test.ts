@@ -22,12 +22,12 @@ async function hangUp(server: TestProcess, dotenv: string, says: string): Promis
   return JSON.parse(await server.lineWith(says)) as Record<string, unknown>;
 }
 
-/** Seconds that a stored answer lives when the call does not say. */
-async function ttlOf(http: string): Promise<number> {
+/** Seconds that a stored answer lives, asked for or by default. */
+async function ttlOf(http: string, ttl?: string): Promise<number> {
   const response = await fetch(`http://${http}/recollect.v1.CacheService/StoreCacheEntry`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ prompt: { text: "q" }, scope: { model: "m" }, response: "a" }),
+    body: JSON.stringify({ prompt: { text: "q" }, scope: { model: "m" }, response: "a", ttl }),
   });
   const { entry } = (await response.json()) as { entry: { createTime: string; expireTime: string } };
   return (Date.parse(entry.expireTime) - Date.parse(entry.createTime)) / 1000;
@@ -55,6 +55,13 @@ describe("recollect serve", () => {
     await using server = await startProcess({ LOG_LEVEL: "fatal", CACHE_DEFAULT_TTL: "8" }, { args });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
     expect(await ttlOf(http)).toBe(7);
+    expect(await ttlOf(http, "60s")).toBe(60);
+  });
+
+  it("serves no answer for longer than cache.max_age, whatever the call asks for", async () => {
+    await using server = await startProcess({}, { args: ["serve", "--set", "cache.max_age=5"] });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    expect([await ttlOf(http), await ttlOf(http, "60s")]).toEqual([5, 5]);
   });
 
   it.each([

@@ -203,6 +203,38 @@ describe("lookupCache", () => {
   });
 
   it.each([
+    [4, undefined, "miss"],
+    [4, 1000, "miss"],
+    [5, undefined, "hit"],
+    [1000, 4, "miss"],
+  ] as const)(
+    "serves nothing older than the settings (%s ms) or the call (%s ms) say",
+    async (most, asked, kind) => {
+      const { ports } = portsWith({ store: { find: async () => ENTRY }, settings: { maxAgeMs: most } });
+      const input = {
+        ...INPUT,
+        strategy: "EXACT" as const,
+        ...(asked === undefined ? {} : { maxAgeMs: asked }),
+      };
+      expect((await lookupCache(ports, input, context())).outcome).toMatchObject(
+        kind === "hit" ? { kind } : { kind, reason: "TOO_OLD" },
+      );
+    },
+  );
+
+  it("keeps one set of settings for the whole call", async () => {
+    const { ports, store } = portsWith();
+    let enabled = true;
+    const settings = () => ({ ...SETTINGS, enabled });
+    const find = async () => {
+      enabled = false;
+      return ENTRY;
+    };
+    await lookupCache({ ...ports, settings, store: { ...store, find } }, INPUT, context());
+    expect(vi.mocked(store.countLookup)).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
     ["EXACT", 1, 0],
     ["SEMANTIC", 0, 1],
     ["HYBRID", 1, 1],
