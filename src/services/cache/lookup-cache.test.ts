@@ -12,6 +12,7 @@ import {
   type LookupCacheInput,
   type LookupCachePorts,
   lookupCache,
+  placeLookup,
 } from "./lookup-cache.ts";
 
 const NOW = 1_700_000_000_000;
@@ -65,6 +66,11 @@ const down = async (): Promise<never> => {
 
 function embedder(embed: Embedder["embed"]): Embedder {
   return { identity: { provider: "p", model: "m", dimension: 2 }, embed };
+}
+
+/** As a handler does it. */
+function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, signal }: CallContext) {
+  return lookupCache(ports, placeLookup(input, caller), { signal });
 }
 
 interface Changes {
@@ -121,7 +127,7 @@ describe("lookupCache fails open", () => {
     ],
   ])("when %s", async (_, changes, reason) => {
     const { ports, meters } = portsWith(changes);
-    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
     expect(meters.cacheLookup.mock.calls).toEqual([["miss", reason]]);
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
@@ -133,7 +139,7 @@ describe("lookupCache fails open", () => {
 
   it("and says so in the log, without the prompt", async () => {
     const { ports, log } = portsWith({ store: { find: down } });
-    await lookupCache(ports, INPUT, context());
+    await lookup(ports, INPUT, context());
     expect(log.warn).toHaveBeenCalledTimes(1);
     expect(log.warn.mock.calls[0]?.[0]).toMatchObject({
       reason: "STORE_UNAVAILABLE",
@@ -144,7 +150,7 @@ describe("lookupCache fails open", () => {
 
   it("with the exact hit, though the embedder is down", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: embedder(down) });
-    const { outcome } = await lookupCache(ports, INPUT, context());
+    const { outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "EXACT", similarity: 1, threshold: 0, ageMs: 5 });
   });
 
@@ -157,7 +163,7 @@ describe("lookupCache fails open", () => {
       }),
       settings: HANGS,
     });
-    await lookupCache(ports, INPUT, context());
+    await lookup(ports, INPUT, context());
     expect(aborted?.aborted).toBe(true);
   });
 
@@ -170,7 +176,7 @@ describe("lookupCache fails open", () => {
         return never();
       }),
     });
-    await expect(lookupCache(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
+    await expect(lookup(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
     expect(meters.cacheLookup).not.toHaveBeenCalled();
   });
 });
@@ -179,7 +185,7 @@ describe("lookupCache", () => {
   it("serves the nearest prompt, and its decision names it", async () => {
     const nearest = async () => [{ entry: ENTRY, similarity: 0.75 }];
     const { ports, meters } = portsWith({ store: { nearest } });
-    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "SEMANTIC", similarity: 0.75, threshold: 0.5 });
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
       entryId: ENTRY.id,
@@ -191,12 +197,12 @@ describe("lookupCache", () => {
 
   it("never gives a negative age, though the clock of another replica is ahead", async () => {
     const { ports } = portsWith({ store: { find: async () => ({ ...ENTRY, createTime: NOW + 50 }) } });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
   });
 
   it("asks nobody when the cache is switched off", async () => {
     const { ports, store } = portsWith({ settings: { enabled: false } });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
     const asked = [store.find, store.nearest, store.countLookup];
     expect(asked.map((method) => vi.mocked(method).mock.calls.length)).toEqual([0, 0, 0]);
   });
@@ -207,7 +213,7 @@ describe("lookupCache", () => {
     ["HYBRID", 1, 1],
   ] as const)("asks by the strategy of the call: %s", async (strategy, found, near) => {
     const { ports, store } = portsWith();
-    expect((await lookupCache(ports, { ...INPUT, strategy }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, strategy }, context())).outcome).toMatchObject({
       reason: "NOT_FOUND",
     });
     expect(vi.mocked(store.find)).toHaveBeenCalledTimes(found);
@@ -216,23 +222,23 @@ describe("lookupCache", () => {
 
   it("only finds exactly without an embedder", async () => {
     const { ports, store } = portsWith({ embedder: undefined });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
     expect(vi.mocked(store.nearest)).not.toHaveBeenCalled();
   });
 
   it("says TOO_OLD of an exact match that is, when nothing else is tried", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: undefined });
-    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
       reason: "TOO_OLD",
     });
-    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 5 }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, maxAgeMs: 5 }, context())).outcome).toMatchObject({
       kind: "hit",
     });
   });
 
   it("in shadow mode misses, counts a miss, and its decision still names what it would have served", async () => {
     const { ports, meters } = portsWith({ store: { find: async () => ENTRY } });
-    const { decisionId, outcome } = await lookupCache(ports, { ...INPUT, shadow: true }, context());
+    const { decisionId, outcome } = await lookup(ports, { ...INPUT, shadow: true }, context());
     expect(outcome).toMatchObject({
       kind: "miss",
       reason: "SHADOW",
@@ -256,7 +262,7 @@ describe("lookupCache", () => {
     ["a store that is down", { store: { find: down } }, {}, { kind: "MISS" }],
   ])("has the store count %s", async (_, changes, input, counted) => {
     const { ports, store } = portsWith(changes);
-    await lookupCache(ports, { ...INPUT, ...input }, context());
+    await lookup(ports, { ...INPUT, ...input }, context());
     const scope = { tenant: "t", namespace: "default" };
     expect(vi.mocked(store.countLookup).mock.calls).toEqual([[scope, counted, NOW]]);
   });
