@@ -1,5 +1,6 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type { EvictionMeter, Meters } from "../ports/meters.ts";
+import { CallDurations } from "./call-durations.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
 /** Calls of the API, for the telemetry middleware. */
@@ -26,11 +27,13 @@ const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
  * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
  */
 export function createInstruments(meter: Meter = metrics.getMeter("recollect")): Instruments {
-  const calls = meter.createHistogram(RPC_DURATION, {
-    description: "Duration of calls, by method, status code and door.",
-    unit: "s",
-    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
-  });
+  const calls = new CallDurations(
+    meter.createHistogram(RPC_DURATION, {
+      description: "Duration of calls, by method, status code and door.",
+      unit: "s",
+      advice: { explicitBucketBoundaries: DURATION_BUCKETS },
+    }),
+  );
   const failures = meter.createCounter("recollect_call_errors", {
     description: "Calls that ended with an error, by reason and door.",
     valueType: ValueType.INT,
@@ -44,7 +47,11 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
         "Calls of the API that are running; beyond the limit they are refused with TOO_MANY_CALLS.",
       valueType: ValueType.INT,
     })
-    .addCallback((result) => result.observe(inFlight));
+    .addCallback((result) => {
+      result.observe(inFlight);
+      // Callbacks come before anything is collected.
+      calls.flush();
+    });
   const lookups = new Map<string, { readonly attributes: Attributes; count: number }>();
   meter
     .createObservableCounter("recollect_cache_lookups", {
@@ -91,14 +98,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     .addCallback((result) => result.observe(0));
 
   return {
-    callEnded: (method, code, door, durationMs) => {
-      calls.record(durationMs / 1000, {
-        "rpc.system.name": "grpc",
-        "rpc.method": method.slice(1),
-        "rpc.response.status_code": code,
-        "recollect.door": door,
-      });
-    },
+    callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
     callFailed: (reason, door) => failures.add(1, { reason, door }),
     callsInFlight: (change) => {
       inFlight += change;

@@ -1,6 +1,6 @@
 import { mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { destination, type Logger, multistream, pino, stdTimeFunctions } from "pino";
+import { destination, type Logger, multistream, pino } from "pino";
 
 export interface LogOptions {
   readonly level: string;
@@ -30,7 +30,7 @@ export function openLog(options: LogOptions): LogOutput {
     {
       level: options.level,
       base: { environment: options.environment },
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label.toUpperCase() }) },
     },
     options.format === "json"
@@ -54,6 +54,14 @@ export function openLog(options: LogOptions): LogOutput {
     },
   };
 }
+
+/** The time of a line, as pino's isoTime writes it; lines of one millisecond share the text. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime.now) lastTime = { now, text: `,"time":"${new Date(now).toISOString()}"` };
+  return lastTime.text;
+}
+let lastTime = { now: 0, text: "" };
 
 type Stream = ReturnType<typeof destination>;
 

@@ -1,9 +1,15 @@
-import { CacheService } from "#gen/recollect/v1/cache_pb.js";
-import { namespaceOf } from "../domain/tenancy.ts";
+import { CacheService, type LookupCacheRequest } from "#gen/recollect/v1/cache_pb.js";
+import { type Caller, namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
 import { getCacheStats } from "../services/cache/get-cache-stats.ts";
-import { type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";
+import {
+  type LookupCacheInput,
+  type LookupCachePorts,
+  lookupCache,
+  type PlacedLookup,
+  placeLookup,
+} from "../services/cache/lookup-cache.ts";
 import { getCacheEntry, listCacheEntries } from "../services/cache/read-cache-entries.ts";
 import {
   type StoreCacheEntryInput,
@@ -26,27 +32,38 @@ import { required, type ServedService, serve } from "./handler.ts";
 export type CachePorts = Omit<LookupCachePorts, "store"> &
   Omit<StoreCacheEntryPorts, "store"> & { readonly store: CacheStore };
 
+/**
+ * What was made of a request, by the request: the gRPC door hands in the same one for the same bytes (see
+ * grpc/known-requests.ts).
+ */
+const lookups = new WeakMap<LookupCacheRequest, { readonly caller: Caller; readonly lookup: PlacedLookup }>();
+
+function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
+  const made = lookups.get(request);
+  if (made?.caller === caller) return made.lookup;
+  const question = toQuestion(required(request.prompt));
+  const { options } = request;
+  const input: LookupCacheInput = {
+    namespace: request.namespace,
+    prompt: question.prompt,
+    answerScope: toAnswerScope(required(request.scope), question, caller),
+    shadow: options?.shadow ?? false,
+    ...defined({
+      strategy: options === undefined ? undefined : toStrategy(options.strategy),
+      threshold: options?.threshold,
+      maxAgeMs: toDurationMs(options?.maxAge),
+    }),
+  };
+  const lookup = placeLookup(input, caller);
+  lookups.set(request, { caller, lookup });
+  return lookup;
+}
+
 /** CacheService: each handler converts, calls one use case, and converts back. */
 export function cacheHandlers(ports: CachePorts): ServedService {
   return serve(CacheService, {
     lookupCache: async (request, context) => {
-      const question = toQuestion(required(request.prompt));
-      const { options } = request;
-      const { decisionId, outcome } = await lookupCache(
-        ports,
-        {
-          namespace: request.namespace,
-          prompt: question.prompt,
-          answerScope: toAnswerScope(required(request.scope), question, context.caller),
-          shadow: options?.shadow ?? false,
-          ...defined({
-            strategy: options === undefined ? undefined : toStrategy(options.strategy),
-            threshold: options?.threshold,
-            maxAgeMs: toDurationMs(options?.maxAge),
-          }),
-        },
-        context,
-      );
+      const { decisionId, outcome } = await lookupCache(ports, lookupOf(request, context.caller), context);
       return outcome.kind === "hit"
         ? encodeHit(decisionId, outcome, namespaceOf(request))
         : { decisionId, outcome: fromMiss(outcome) };

@@ -38,7 +38,7 @@ export interface Middleware {
   readonly name: string;
   /** Before the request is read; throws to refuse the call. What it returns runs when the call has ended. */
   readonly begin?: (call: Call) => ((outcome: Outcome) => void) | undefined;
-  /** With each request message; throws to refuse it. */
+  /** With each request message; throws to refuse it, for what it is: the same message again is not shown again. */
   readonly receive?: (call: Call, message: object) => void;
 }
 

@@ -22,6 +22,8 @@ export class Database implements Disposable {
   readonly #sqlite: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #queue: QueuedWrite[] = [];
+  /** Whether a commit waits for the disk; as openSqlite leaves it. */
+  #synchronous = true;
   #closed = false;
 
   constructor(file: string) {
@@ -62,8 +64,11 @@ export class Database implements Disposable {
     });
   }
 
-  /** Runs `work` in a transaction and resolves with its result when that is on disk. */
-  write<T>(work: () => Written<T>): Promise<T> {
+  /**
+   * Runs `work` in a transaction and resolves with its result when that is on disk. With `durable: false` it does not
+   * wait for the disk, unless others of its transaction do: what it wrote may be lost when the machine fails.
+   */
+  write<T>(work: () => Written<T>, { durable = true } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) {
         reject(closed());
@@ -71,6 +76,7 @@ export class Database implements Disposable {
       }
       this.#queue.push({
         work,
+        durable,
         succeed: (written) => {
           const { result, afterCommit } = written as Written<T>;
           afterCommit?.();
@@ -95,6 +101,7 @@ export class Database implements Disposable {
     this.#queue = [];
     const done: (() => void)[] = [];
     try {
+      this.#synchronize(queue.some(({ durable }) => durable));
       this.#sqlite.exec("BEGIN IMMEDIATE");
       for (const write of queue) done.push(this.#runSavepoint(write));
       this.#sqlite.exec("COMMIT");
@@ -122,6 +129,13 @@ export class Database implements Disposable {
     }
   }
 
+  /** In WAL mode NORMAL commits without an fsync; the next commit with one takes what came before along. */
+  #synchronize(durable: boolean): void {
+    if (this.#synchronous === durable) return;
+    this.#sqlite.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
+    this.#synchronous = durable;
+  }
+
   #rollBack(): void {
     if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
   }
@@ -139,6 +153,7 @@ export class Database implements Disposable {
 
 interface QueuedWrite {
   readonly work: () => Written<unknown>;
+  readonly durable: boolean;
   readonly succeed: (written: Written<unknown>) => void;
   readonly fail: (error: unknown) => void;
 }

@@ -23,6 +23,7 @@ const VERSION = 1;
 const HASH_BYTES = 32;
 const HEAD_BYTES = 1 + 8 + 4 + 4 * HASH_BYTES;
 const MAC_BYTES = 16;
+const NO_HASH = "0".repeat(2 * HASH_BYTES);
 /** Clocks of two replicas may differ by this much. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
@@ -32,20 +33,16 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * makes 210 to 476 characters.
  */
 export function sealDecision(decision: DecisionRecord, secret: Uint8Array): string {
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeUInt8(VERSION, 0);
-  head.writeDoubleLE(decision.time, 1);
-  head.writeFloatLE(decision.similarity, 9);
-  for (const [index, hash] of [
-    decision.place,
-    decision.entryId,
-    decision.promptId,
-    decision.fingerprint,
-  ].entries()) {
-    head.write(hash, 13 + index * HASH_BYTES, "hex");
-  }
-  const body = Buffer.concat([head, Buffer.from(decision.model)]);
-  return Buffer.concat([body, mac(body, secret)]).toString("base64url");
+  const bytes = Buffer.alloc(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES);
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeDoubleLE(decision.time, 1);
+  bytes.writeFloatLE(decision.similarity, 9);
+  const hashes = [decision.place, decision.entryId || NO_HASH, decision.promptId, decision.fingerprint];
+  bytes.write(hashes.join(""), 13, "hex");
+  bytes.write(decision.model, HEAD_BYTES);
+  const body = bytes.subarray(0, -MAC_BYTES);
+  bytes.set(mac(body, secret), body.length);
+  return bytes.toString("base64url");
 }
 
 /** The decision in a token. Throws DECISION_INVALID when it is not one of ours, was changed, or is too old. */
@@ -64,7 +61,7 @@ export function openDecision(token: string, secret: Uint8Array, now: number): De
     time,
     similarity: body.readFloatLE(9),
     place: hash(0),
-    entryId: /^0+$/.test(entryId) ? "" : entryId,
+    entryId: entryId === NO_HASH ? "" : entryId,
     promptId: hash(2),
     fingerprint: hash(3),
     model: body.toString("utf8", HEAD_BYTES),

@@ -33,10 +33,18 @@ export function sharingOf(
   choice: { readonly shared: boolean; readonly principal: string },
 ): string {
   if (choice.shared) return "tenant";
-  return choice.principal === ""
-    ? digest("credential", credential)
-    : digest("user", credential, choice.principal);
+  return choice.principal === "" ? ofCredential(credential) : digest("user", credential, choice.principal);
 }
+
+/** Of the last credential: most calls come from few of them, and a digest costs as much as finding an answer. */
+let last = { credential: "", sharing: digest("credential", "") };
+function ofCredential(credential: string): string {
+  if (last.credential !== credential) last = { credential, sharing: digest("credential", credential) };
+  return last.sharing;
+}
+
+/** What most scopes have of history and tools. */
+const DIGEST_OF_NOTHING = digest();
 
 /** The identity of a scope: entries meet only inside one. JSON counts by value, whatever the order of keys. */
 export function scopeFingerprint(scope: AnswerScope): string {
@@ -44,11 +52,13 @@ export function scopeFingerprint(scope: AnswerScope): string {
     "scope-1",
     scope.model,
     scope.systemPrompt,
-    digest(
-      ...scope.history.flatMap((turn) => [turn.role, turn.content, turn.name, canonicalJson(turn.extra)]),
-    ),
+    scope.history.length === 0
+      ? DIGEST_OF_NOTHING
+      : digest(
+          ...scope.history.flatMap((turn) => [turn.role, turn.content, turn.name, canonicalJson(turn.extra)]),
+        ),
     canonicalJson(scope.parameters),
-    digest(...scope.tools.map(canonicalJson)),
+    scope.tools.length === 0 ? DIGEST_OF_NOTHING : digest(...scope.tools.map(canonicalJson)),
     canonicalJson(scope.responseFormat),
     scope.locale,
     scope.knowledgeVersion,

@@ -12,6 +12,7 @@ import {
   type LookupCacheInput,
   type LookupCachePorts,
   lookupCache,
+  placeLookup,
 } from "./lookup-cache.ts";
 
 const NOW = 1_700_000_000_000;
@@ -68,6 +69,11 @@ function embedder(embed: Embedder["embed"]): Embedder {
   return { identity: { provider: "p", model: "m", dimension: 2 }, embed };
 }
 
+/** As a handler does it. */
+function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, signal }: CallContext) {
+  return lookupCache(ports, placeLookup(input, caller), { signal });
+}
+
 interface Changes {
   readonly store?: Partial<LookupCachePorts["store"]>;
   readonly embedder?: Embedder | undefined;
@@ -122,7 +128,7 @@ describe("lookupCache fails open", () => {
     ],
   ])("when %s", async (_, changes, reason) => {
     const { ports, meters } = portsWith(changes);
-    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
     expect(meters.cacheLookup.mock.calls).toEqual([["miss", reason]]);
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
@@ -134,7 +140,7 @@ describe("lookupCache fails open", () => {
 
   it("and says so in the log, without the prompt", async () => {
     const { ports, log } = portsWith({ store: { find: down } });
-    await lookupCache(ports, INPUT, context());
+    await lookup(ports, INPUT, context());
     expect(log.warn).toHaveBeenCalledTimes(1);
     expect(log.warn.mock.calls[0]?.[0]).toMatchObject({
       reason: "STORE_UNAVAILABLE",
@@ -145,7 +151,7 @@ describe("lookupCache fails open", () => {
 
   it("with the exact hit, though the embedder is down", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: embedder(down) });
-    const { outcome } = await lookupCache(ports, INPUT, context());
+    const { outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "EXACT", similarity: 1, threshold: 0, ageMs: 5 });
   });
 
@@ -158,7 +164,7 @@ describe("lookupCache fails open", () => {
       }),
       settings: HANGS,
     });
-    await lookupCache(ports, INPUT, context());
+    await lookup(ports, INPUT, context());
     expect(aborted?.aborted).toBe(true);
   });
 
@@ -171,7 +177,7 @@ describe("lookupCache fails open", () => {
         return never();
       }),
     });
-    await expect(lookupCache(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
+    await expect(lookup(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
     expect(meters.cacheLookup).not.toHaveBeenCalled();
   });
 });
@@ -180,7 +186,7 @@ describe("lookupCache", () => {
   it("serves the nearest prompt, and its decision names it", async () => {
     const nearest = async () => [{ entry: ENTRY, similarity: 0.75 }];
     const { ports, meters } = portsWith({ store: { nearest } });
-    const { decisionId, outcome } = await lookupCache(ports, INPUT, context());
+    const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "SEMANTIC", similarity: 0.75, threshold: 0.5 });
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
       entryId: ENTRY.id,
@@ -192,12 +198,12 @@ describe("lookupCache", () => {
 
   it("never gives a negative age, though the clock of another replica is ahead", async () => {
     const { ports } = portsWith({ store: { find: async () => ({ ...ENTRY, createTime: NOW + 50 }) } });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
   });
 
   it("asks nobody when the cache is switched off", async () => {
     const { ports, store } = portsWith({ settings: { enabled: false } });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
     const asked = [store.find, store.nearest, store.countLookup];
     expect(asked.map((method) => vi.mocked(method).mock.calls.length)).toEqual([0, 0, 0]);
   });
@@ -216,7 +222,7 @@ describe("lookupCache", () => {
         strategy: "EXACT" as const,
         ...(asked === undefined ? {} : { maxAgeMs: asked }),
       };
-      expect((await lookupCache(ports, input, context())).outcome).toMatchObject(
+      expect((await lookup(ports, input, context())).outcome).toMatchObject(
         kind === "hit" ? { kind } : { kind, reason: "TOO_OLD" },
       );
     },
@@ -230,7 +236,7 @@ describe("lookupCache", () => {
       enabled = false;
       return ENTRY;
     };
-    await lookupCache({ ...ports, settings, store: { ...store, find } }, INPUT, context());
+    await lookup({ ...ports, settings, store: { ...store, find } }, INPUT, context());
     expect(vi.mocked(store.countLookup)).toHaveBeenCalledTimes(1);
   });
 
@@ -240,7 +246,7 @@ describe("lookupCache", () => {
     ["HYBRID", 1, 1],
   ] as const)("asks by the strategy of the call: %s", async (strategy, found, near) => {
     const { ports, store } = portsWith();
-    expect((await lookupCache(ports, { ...INPUT, strategy }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, strategy }, context())).outcome).toMatchObject({
       reason: "NOT_FOUND",
     });
     expect(vi.mocked(store.find)).toHaveBeenCalledTimes(found);
@@ -249,23 +255,23 @@ describe("lookupCache", () => {
 
   it("only finds exactly without an embedder", async () => {
     const { ports, store } = portsWith({ embedder: undefined });
-    expect((await lookupCache(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
+    expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
     expect(vi.mocked(store.nearest)).not.toHaveBeenCalled();
   });
 
   it("says TOO_OLD of an exact match that is, when nothing else is tried", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: undefined });
-    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
       reason: "TOO_OLD",
     });
-    expect((await lookupCache(ports, { ...INPUT, maxAgeMs: 5 }, context())).outcome).toMatchObject({
+    expect((await lookup(ports, { ...INPUT, maxAgeMs: 5 }, context())).outcome).toMatchObject({
       kind: "hit",
     });
   });
 
   it("in shadow mode misses, counts a miss, and its decision still names what it would have served", async () => {
     const { ports, meters } = portsWith({ store: { find: async () => ENTRY } });
-    const { decisionId, outcome } = await lookupCache(ports, { ...INPUT, shadow: true }, context());
+    const { decisionId, outcome } = await lookup(ports, { ...INPUT, shadow: true }, context());
     expect(outcome).toMatchObject({
       kind: "miss",
       reason: "SHADOW",
@@ -289,7 +295,7 @@ describe("lookupCache", () => {
     ["a store that is down", { store: { find: down } }, {}, { kind: "MISS" }],
   ])("has the store count %s", async (_, changes, input, counted) => {
     const { ports, store } = portsWith(changes);
-    await lookupCache(ports, { ...INPUT, ...input }, context());
+    await lookup(ports, { ...INPUT, ...input }, context());
     const scope = { tenant: "t", namespace: "default" };
     expect(vi.mocked(store.countLookup).mock.calls).toEqual([[scope, counted, NOW]]);
   });

@@ -6,7 +6,7 @@ import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
-import { type Scope, scopeOf } from "../../domain/tenancy.ts";
+import { type Caller, type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
@@ -89,28 +89,44 @@ export interface LookupCachePorts {
  */
 const NEIGHBOURS = 3;
 
+/** A question with its place in the cache: all that a lookup knows before it looks. */
+export interface PlacedLookup {
+  readonly input: LookupCacheInput;
+  readonly scope: Scope;
+  readonly fingerprint: string;
+  /** Id of the entry that this prompt has in this scope. */
+  readonly promptId: string;
+  /** See DecisionRecord. */
+  readonly place: string;
+}
+
+/** A function of its arguments alone: a question that comes again need not be placed again. */
+export function placeLookup(input: LookupCacheInput, caller: Caller): PlacedLookup {
+  const scope = scopeOf(caller, input.namespace);
+  const fingerprint = scopeFingerprint(input.answerScope);
+  const promptId = cacheEntryId(scope, fingerprint, input.prompt);
+  return { input, scope, fingerprint, promptId, place: digest(scope.tenant, scope.namespace) };
+}
+
 /**
  * Looks for an answer: exactly, then by meaning, inside the scope. Fails open: whatever is slow or down, the
  * outcome is a miss that says so, within the deadline. Writes nothing itself; the store counts the outcome later.
  */
 export async function lookupCache(
   ports: LookupCachePorts,
-  input: LookupCacheInput,
-  context: CallContext,
+  lookup: PlacedLookup,
+  context: Pick<CallContext, "signal">,
 ): Promise<{ readonly decisionId: string; readonly outcome: CacheOutcome }> {
   const now = ports.clock.now();
   const settings = ports.settings();
-  const scope = scopeOf(context.caller, input.namespace);
-  const fingerprint = scopeFingerprint(input.answerScope);
-  const promptId = cacheEntryId(scope, fingerprint, input.prompt);
-  const ask = { fingerprint, promptId, now, settings };
-  const decided = await decide(ports, scope, input, ask, context);
+  const { input, scope } = lookup;
+  const decided = await decide(ports, lookup, { now, settings }, context);
   const decisionId = sealDecision(
     {
-      place: digest(scope.tenant, scope.namespace),
+      place: lookup.place,
       entryId: decided.kind === "hit" ? decided.entry.id : (decided.nearestId ?? ""),
-      promptId,
-      fingerprint,
+      promptId: lookup.promptId,
+      fingerprint: lookup.fingerprint,
       model: input.answerScope.model,
       similarity: decided.kind === "hit" ? decided.similarity : (decided.nearestSimilarity ?? 0),
       time: now,
@@ -126,17 +142,10 @@ export async function lookupCache(
 
 async function decide(
   ports: LookupCachePorts,
-  scope: Scope,
-  input: LookupCacheInput,
-  ask: {
-    readonly fingerprint: string;
-    readonly promptId: string;
-    readonly now: number;
-    readonly settings: CacheSettings;
-  },
+  { input, scope, fingerprint, promptId }: PlacedLookup,
+  { now, settings }: { readonly now: number; readonly settings: CacheSettings },
   context: Pick<CallContext, "signal">,
 ): Promise<CacheOutcome> {
-  const { settings } = ask;
   const policy: MatchingPolicy = {
     threshold: settings.similarityThreshold,
     alignedThreshold: settings.alignedThreshold,
@@ -167,10 +176,10 @@ async function decide(
 
   let tooOld = false;
   if (strategy !== "SEMANTIC") {
-    const found = ports.store.find(scope, ask.promptId, ask.now);
+    const found = ports.store.find(scope, promptId, now);
     const exact = found instanceof Promise ? await orMiss(found, "STORE_UNAVAILABLE") : found;
     if (exact !== undefined && "kind" in exact) return exact;
-    if (exact !== undefined && !isTooOld(exact, policy, ask.now)) return hit("EXACT", exact, 1, 0, ask.now);
+    if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact, 1, 0, now);
     tooOld = exact !== undefined;
   }
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
@@ -183,13 +192,13 @@ async function decide(
   const vector = embedded[0]?.vector;
   if (vector === undefined) return miss("EMBEDDER_UNAVAILABLE");
   const nearest = await orMiss(
-    ports.store.nearest(scope, { fingerprint: ask.fingerprint, vector, limit: NEIGHBOURS }, ask.now),
+    ports.store.nearest(scope, { fingerprint, vector, limit: NEIGHBOURS }, now),
     "STORE_UNAVAILABLE",
   );
   if ("kind" in nearest) return nearest;
-  const decision = decideSemantic(analyzePrompt(input.prompt), nearest, policy, ask.now);
+  const decision = decideSemantic(analyzePrompt(input.prompt), nearest, policy, now);
   if (decision.kind === "miss") return decision;
-  return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, ask.now);
+  return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, now);
 }
 
 function hit(

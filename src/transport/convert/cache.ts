@@ -1,5 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import {
   CacheEntrySchema,
   type CachePrompt,
@@ -132,35 +133,33 @@ type Outcome = NonNullable<MessageInitShape<typeof LookupCacheResponseSchema>["o
 type Hit = CacheOutcome & { readonly kind: "hit" };
 type Miss = CacheOutcome & { readonly kind: "miss" };
 
-/** The response of a hit. Its entry is encoded once as long as the store answers with the same object. */
+const RESPONSE = LookupCacheResponseSchema.field;
+const HIT = HitSchema.field;
+
+/**
+ * The response of a hit, as bytes: the entry, by far the most of it, is encoded once as long as the store answers with
+ * the same object. The few fields around it are written here, in the order of their numbers.
+ */
 export function encodeHit(decisionId: string, hit: Hit, namespace: string): Encoded {
-  const value = create(HitSchema, {
-    match: Match[hit.match],
-    similarity: hit.similarity,
-    threshold: hit.threshold,
-    age: fromDurationMs(hit.ageMs),
-    stale: false,
-  });
-  // Protobuf-es writes a field that it does not know of as it stands: here, the entry that is encoded already.
-  value.$unknown = [
-    {
-      no: HitSchema.field.entry.number,
-      wireType: WireType.LengthDelimited,
-      data: encodedEntry(hit.entry, namespace),
-    },
-  ];
-  const response = create(LookupCacheResponseSchema, { decisionId, outcome: { case: "hit", value } });
-  return new Encoded(toBinary(LookupCacheResponseSchema, response));
+  const writer = new BinaryWriter();
+  writer.tag(RESPONSE.decisionId.number, WireType.LengthDelimited).string(decisionId);
+  writer.tag(RESPONSE.hit.number, WireType.LengthDelimited).fork();
+  writer.tag(HIT.entry.number, WireType.LengthDelimited).bytes(encodedEntry(hit.entry, namespace));
+  writer.tag(HIT.match.number, WireType.Varint).int32(Match[hit.match]);
+  writer.tag(HIT.similarity.number, WireType.Bit32).float(hit.similarity);
+  if (hit.threshold !== 0) writer.tag(HIT.threshold.number, WireType.Bit32).float(hit.threshold);
+  writer.tag(HIT.age.number, WireType.LengthDelimited);
+  writer.bytes(toBinary(DurationSchema, fromDurationMs(hit.ageMs)));
+  return new Encoded(writer.join().finish());
 }
 
-/** Bytes of an entry's message behind their length, by the entry. An entry lives in one namespace only. */
+/** Bytes of an entry's message, by the entry. An entry lives in one namespace only. */
 const encodedEntries = new WeakMap<CacheEntry, Uint8Array>();
 
 function encodedEntry(entry: CacheEntry, namespace: string): Uint8Array {
   let encoded = encodedEntries.get(entry);
   if (encoded === undefined) {
-    const bytes = toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace)));
-    encoded = new BinaryWriter().bytes(bytes).finish();
+    encoded = toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace)));
     encodedEntries.set(entry, encoded);
   }
   return encoded;

@@ -14,6 +14,7 @@ import type { CallContext } from "../../services/call.ts";
 import { Encoded, methodPath, notServed, type ServedService } from "../handler.ts";
 import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status, toRpcStatus } from "../status.ts";
+import { type KnownRequests, knownRequestsOf } from "./known-requests.ts";
 import { MAX_TIMEOUT_MS } from "./timeout.ts";
 
 /** grpc-js's calls, as far as all four kinds have them in common. */
@@ -75,6 +76,7 @@ function runnerOf(
   pipeline: Pipeline,
   stopping: AbortSignal,
 ): (call: ServerCall, reply: Reply) => Promise<void> {
+  const known = knownRequestsOf(method);
   const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const responseStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   // An async function that rejects here would be an unhandled rejection, and the caller would hang: everything
@@ -86,7 +88,7 @@ function runnerOf(
       if (handler === undefined) throw notServed(method);
       const request = requestStream
         ? decodeStream(call, method, running)
-        : decode(call.request, method, running);
+        : (known?.find(call.request) ?? decode(call.request, method, running, known));
       const result = handler(request, running.context);
       if (responseStream) {
         await sendAll(call, method, result as AsyncIterable<Response>, running.context.signal);
@@ -114,7 +116,12 @@ function runnerOf(
   };
 }
 
-function decode(bytes: Buffer, method: DescMethod, running: RunningCall): MessageShape<DescMethod["input"]> {
+function decode(
+  bytes: Buffer,
+  method: DescMethod,
+  running: RunningCall,
+  known?: KnownRequests,
+): MessageShape<DescMethod["input"]> {
   let message: MessageShape<DescMethod["input"]>;
   try {
     message = fromBinary(method.input, bytes, { readUnknownFields: false });
@@ -126,6 +133,7 @@ function decode(bytes: Buffer, method: DescMethod, running: RunningCall): Messag
     });
   }
   running.receive(message);
+  known?.keep(bytes, message);
   return message;
 }
 
