@@ -50,6 +50,7 @@ export async function openEmbeddedBackend(options: {
       [Symbol.asyncDispose]: async () => {
         // First, because it leaves a last write to the database.
         cache[Symbol.dispose]();
+        memories[Symbol.dispose]();
         database[Symbol.dispose]();
       },
     };
