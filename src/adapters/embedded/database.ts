@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { RecollectError } from "../../domain/errors.ts";
-import { FORMAT, SCHEMA } from "./schema.ts";
+import { migrate } from "./migrations.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -160,18 +160,6 @@ function inUse(file: string, cause: unknown): RecollectError {
     `${file} is in use by another process; the embedded store serves one at a time (choose another DATA_DIR, or Redis)`,
     { metadata: { backend: "embedded" }, cause },
   );
-}
-
-function migrate(sqlite: DatabaseSync): void {
-  const format = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (format > FORMAT) {
-    throw new RecollectError(
-      "STORE_UNAVAILABLE",
-      `the data was written by a newer version of Recollect (format ${format}; this one reads up to ${FORMAT})`,
-      { metadata: { backend: "embedded" } },
-    );
-  }
-  if (format === 0) sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${FORMAT}; COMMIT`);
 }
 
 function closed(): RecollectError {
