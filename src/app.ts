@@ -28,6 +28,13 @@ export interface App extends AsyncDisposable {
   stop(): Promise<void>;
   /** Where the doors listen, with the ports that were really taken. Throws before `start` has resolved. */
   readonly addresses: Addresses;
+  /** Resolves when the stored data has been checked, which goes on behind a start. Throws before `start` has resolved. */
+  readonly checked: Promise<void>;
+}
+
+interface Composed {
+  readonly addresses: Addresses;
+  readonly checked: Promise<void>;
 }
 
 /**
@@ -36,12 +43,16 @@ export interface App extends AsyncDisposable {
  */
 export function createApp(config: Config, overrides: Overrides = {}): App {
   const resources = new AsyncDisposableStack();
-  let addresses: Addresses | undefined;
+  let composed: Composed | undefined;
+  const started = (): Composed => {
+    if (composed === undefined) throw new TypeError("the app has not been started");
+    return composed;
+  };
   const stop = (): Promise<void> => resources.disposeAsync();
   return {
     start: async () => {
       try {
-        addresses = await compose(config, overrides, resources);
+        composed = await compose(config, overrides, resources);
       } catch (error) {
         await stop();
         throw error;
@@ -49,8 +60,10 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     },
     stop,
     get addresses(): Addresses {
-      if (addresses === undefined) throw new TypeError("the app has not been started");
-      return addresses;
+      return started().addresses;
+    },
+    get checked(): Promise<void> {
+      return started().checked;
     },
     [Symbol.asyncDispose]: stop,
   };
@@ -61,14 +74,19 @@ async function compose(
   config: Config,
   overrides: Overrides,
   resources: AsyncDisposableStack,
-): Promise<Addresses> {
+): Promise<Composed> {
   const { log } = resources.use(openLog({ ...config.log, environment: config.environment }));
   const telemetry = resources.use(openTelemetry());
   const embedder = config.vectorSearch.enabled
     ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
     : undefined;
   const backend = resources.use(
-    await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity, log }),
+    await openEmbeddedBackend({
+      directory: config.dataDir,
+      embedder: embedder?.identity,
+      log,
+      meter: telemetry.instruments,
+    }),
   );
   const ports = {
     embedder,
@@ -91,5 +109,5 @@ async function compose(
     unserved: [CompactionService, OperationsService],
   });
   resources.defer(() => server.stop());
-  return server.addresses;
+  return { addresses: server.addresses, checked: backend.checked };
 }

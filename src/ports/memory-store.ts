@@ -76,7 +76,8 @@ export interface Candidates {
  * Keeps memories and finds candidates. Every method works inside one scope and sees nothing else; an unknown
  * namespace is empty. A write that has resolved is durable and is found by every later read. A rejected write
  * has changed nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE (also when it is
- * closed), STORE_FULL or STORE_CORRUPT.
+ * closed), STORE_FULL or STORE_CORRUPT; with the latter also in place of "not there" when the memory may be one that
+ * was lost.
  */
 export interface MemoryStore {
   /**

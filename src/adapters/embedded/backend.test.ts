@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
+import { quiet } from "../../../test/support/quiet.ts";
 import { EXACT_LIMIT } from "../../domain/memory/vector-plan.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 
@@ -27,7 +28,8 @@ describe("the embedded backend", () => {
     openEmbeddedBackend({
       directory,
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
-      log: { warn: (_, message) => void warnings.push(message) },
+      ...quiet,
+      log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {
     const query = { vector: unitVector(seed, DIMENSION), filter: { states: ["ACTIVE" as const] }, limit: 1 };

@@ -19,6 +19,7 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../ports/memory-store.ts";
+import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
 import { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
@@ -47,6 +48,7 @@ export interface EmbeddedMemoryStoreOptions {
   readonly dimension: number;
   /** Where vector graphs are kept. */
   readonly directory: string;
+  readonly damage: Damage;
   readonly log: Log;
 }
 
@@ -111,10 +113,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   async get(scope: Scope, ids: readonly string[], now: number): Promise<(Memory | undefined)[]> {
     const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return ids.map(() => undefined);
     return ids.map((id) => {
-      const row = this.#row(namespaceId, id);
-      if (row === undefined) return undefined;
+      const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
+      if (row === undefined) {
+        if (this.#options.damage.hidesMemories) throw this.#missing(scope, id);
+        return undefined;
+      }
       const memory = memoryOf(row);
       return isExpired(memory, now) ? undefined : memory;
     });
@@ -152,11 +156,11 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { etag, now, request } = options;
     return this.#database.write((): Written<void> => {
       const namespaceId = this.#namespaces.find(scope);
-      if (namespaceId === undefined) throw memoryNotFound(scope.namespace, id);
+      if (namespaceId === undefined) throw this.#missing(scope, id);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
       const row = this.#row(namespaceId, id);
       if (row === undefined || (row["expire_time"] !== null && Number(row["expire_time"]) <= now)) {
-        throw memoryNotFound(scope.namespace, id);
+        throw this.#missing(scope, id);
       }
       // Without an etag the record is not read: so a damaged one can be deleted.
       if (etag !== undefined) {
@@ -187,7 +191,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         current === undefined ||
         isExpired(current, now)
       ) {
-        throw memoryNotFound(scope.namespace, id);
+        throw this.#missing(scope, id);
       }
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw etagMismatch(current);
@@ -285,6 +289,16 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
+  /** A memory that is not there: it never was, or was deleted; in a damaged file nobody can say. */
+  #missing(scope: Scope, id: string): RecollectError {
+    if (!this.#options.damage.hidesMemories) return memoryNotFound(scope.namespace, id);
+    const message = `memory ${id} is not in namespace ${scope.namespace}, or is among what is damaged on disk`;
+    return new RecollectError("STORE_CORRUPT", message, {
+      metadata: { backend: "embedded", id, namespace: scope.namespace },
+      resource: { type: "memory", name: id },
+    });
+  }
+
   #replay(scope: Scope, namespaceId: number, recorded: Json, now: number): CreateOutcome[] {
     return (recorded as unknown as RecordedItem[]).map((item): CreateOutcome => {
       if (item.error !== undefined) {
@@ -298,7 +312,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       const row = this.#row(namespaceId, id);
       const memory = row === undefined ? undefined : memoryOf(row);
       if (memory === undefined || isExpired(memory, now)) {
-        return { kind: "refused", error: memoryNotFound(scope.namespace, id) };
+        return { kind: "refused", error: this.#missing(scope, id) };
       }
       return { kind: item.kind === "duplicate" ? "duplicate" : "created", memory };
     });

@@ -12,6 +12,7 @@ import {
   newMemory,
   unitVector,
 } from "../../../test/support/builders.ts";
+import { quiet } from "../../../test/support/quiet.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
 
@@ -37,7 +38,7 @@ const open = () =>
   openEmbeddedBackend({
     directory,
     embedder: { provider: "fixture", model: "random", dimension: 4 },
-    log: { warn: () => undefined },
+    ...quiet,
   });
 
 /** What SQLite knows of each table, index and trigger, in the words that made it. */
