@@ -31,13 +31,13 @@ export function checkInBackground(file: string): BackgroundCheck {
     ["--disable-warning=ExperimentalWarning", "--max-old-space-size=128", PROGRAM, file],
     { env: { SystemRoot: process.env["SystemRoot"] }, maxBuffer: MAX_OUTPUT_BYTES },
   );
-  const { child } = running;
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const findings = running.then(({ stdout }) => JSON.parse(stdout) as FileFindings);
   const ended = findings.then(
     () => undefined,
     () => undefined,
   );
+  const { child } = running;
+  giveWay(child.pid);
   return {
     findings,
     stop: async () => {
@@ -45,4 +45,13 @@ export function checkInBackground(file: string): BackgroundCheck {
       await ended;
     },
   };
+}
+
+function giveWay(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // Not allowed here, or the process has ended already: the check is the same at any priority.
+  }
 }
