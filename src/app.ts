@@ -35,6 +35,8 @@ export interface App extends AsyncDisposable {
   reload(reload: Reload): void;
   /** Where the doors listen, with the ports that were really taken. Throws before `start` has resolved. */
   readonly addresses: Addresses;
+  /** Resolves when the stored data has been checked, which goes on behind a start. Throws before `start` has resolved. */
+  readonly checked: Promise<void>;
 }
 
 /**
@@ -63,12 +65,16 @@ export function createApp(config: Config, overrides: Overrides = {}): App {
     get addresses(): Addresses {
       return started().addresses;
     },
+    get checked(): Promise<void> {
+      return started().checked;
+    },
     [Symbol.asyncDispose]: stop,
   };
 }
 
 interface Running {
   readonly addresses: Addresses;
+  readonly checked: Promise<void>;
   readonly reload: (reload: Reload) => void;
 }
 
@@ -85,7 +91,12 @@ async function compose(
     ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
     : undefined;
   const backend = resources.use(
-    await openEmbeddedBackend({ directory: config.dataDir, embedder: embedder?.identity, log }),
+    await openEmbeddedBackend({
+      directory: config.dataDir,
+      embedder: embedder?.identity,
+      log,
+      meter: telemetry.instruments,
+    }),
   );
   let live = config;
   const ports = {
@@ -111,6 +122,7 @@ async function compose(
   resources.defer(() => server.stop());
   return {
     addresses: server.addresses,
+    checked: backend.checked,
     reload: (reload) => {
       const known = live.warnings;
       if (reload.kind === "applied") live = reload.running.config;

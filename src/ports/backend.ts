@@ -13,4 +13,8 @@ export interface Backend extends AsyncDisposable {
   readonly secret: ServerSecret;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
   check(): Promise<void>;
+  /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */
+  readonly checked: Promise<void>;
+  /** What is known to be damaged, or was until it was made again: one line each, for operators. Empty: nothing. */
+  damage(): readonly string[];
 }

@@ -1,7 +1,7 @@
 import type { RecollectError } from "../domain/errors.ts";
 import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../domain/memory/filter.ts";
-import type { Memory, OnDuplicate } from "../domain/memory/memory.ts";
+import type { Memory, OnDuplicate, StoredMemory } from "../domain/memory/memory.ts";
 import type { Scope } from "../domain/tenancy.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
@@ -27,9 +27,9 @@ export interface RefusedMemory {
 
 export type CreateOutcome =
   /** Stored, now or by the first of these requests. The memory is as it now is. */
-  | { readonly kind: "created"; readonly memory: Memory }
+  | { readonly kind: "created"; readonly memory: StoredMemory }
   /** Nothing stored: this memory was there. */
-  | { readonly kind: "duplicate"; readonly memory: Memory }
+  | { readonly kind: "duplicate"; readonly memory: StoredMemory }
   /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
   | { readonly kind: "refused"; readonly error: RecollectError };
 
@@ -76,7 +76,8 @@ export interface Candidates {
  * Keeps memories and finds candidates. Every method works inside one scope and sees nothing else; an unknown
  * namespace is empty. A write that has resolved is durable and is found by every later read. A rejected write
  * has changed nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE (also when it is
- * closed), STORE_FULL or STORE_CORRUPT.
+ * closed), STORE_FULL or STORE_CORRUPT; with the latter also in place of "not there" when the memory may be one that
+ * was lost.
  */
 export interface MemoryStore {
   /**
@@ -96,7 +97,7 @@ export interface MemoryStore {
   ): Promise<CreateOutcome[]>;
 
   /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
-  get(scope: Scope, ids: readonly string[], now: number): Promise<(Memory | undefined)[]>;
+  get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
 
   /** Memories that pass the filter, newest first by (createTime, id), from behind `after` on. */
   list(
@@ -107,7 +108,7 @@ export interface MemoryStore {
       readonly limit: number;
       readonly now: number;
     },
-  ): Promise<Memory[]>;
+  ): Promise<StoredMemory[]>;
 
   /**
    * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
@@ -121,7 +122,7 @@ export interface MemoryStore {
 
   /**
    * Puts a new state in the place of a memory, if that still has this etag. Id, create time and session are those of
-   * the old state; the store keeps its session position. Resolves with the new state. Rejects with MEMORY_NOT_FOUND,
+   * the old state; the store keeps its session position and its access statistics. Resolves with the new state. Rejects with MEMORY_NOT_FOUND,
    * ETAG_MISMATCH or REQUEST_ID_REUSED. A repeat of a request that was carried out changes nothing and resolves with
    * the memory as it now is.
    */
@@ -130,7 +131,15 @@ export interface MemoryStore {
     expectedEtag: string,
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
-  ): Promise<Memory>;
+  ): Promise<StoredMemory>;
+
+  /**
+   * Counts an access to each of these memories, twice to one that is named twice. Never waits, writes or fails: what
+   * was counted is written in batches, within a second and when the store is closed; a crash, or a write that fails,
+   * loses a batch. Every read and filter of the same store object knows all that was counted before. What is counted
+   * of a memory that is not there is dropped, and goes with one that is deleted.
+   */
+  countAccess(scope: Scope, ids: readonly string[], now: number): void;
 
   /** How many memories pass the filter. */
   count(scope: Scope, filter: MemoryFilter, now: number): Promise<number>;

@@ -1,5 +1,5 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { EvictionMeter, Meters } from "../ports/meters.ts";
+import type { EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
 import { CallDurations } from "./call-durations.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
@@ -12,7 +12,7 @@ export interface RpcInstruments {
   callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters, EvictionMeter {}
+export interface Instruments extends RpcInstruments, Meters, EvictionMeter, StoreMeter {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";
@@ -67,6 +67,16 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
   });
   // A counter shows from its first value on.
   evictions.add(0);
+  const damaged = meter.createGauge("recollect_store_damaged_parts", {
+    description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
+    valueType: ValueType.INT,
+  });
+  damaged.record(0);
+  const repairs = meter.createCounter("recollect_store_repairs", {
+    description: "Damaged indexes that were made again from tables that are whole.",
+    valueType: ValueType.INT,
+  });
+  repairs.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of the store's part of searches with a vector.",
     unit: "s",
@@ -111,6 +121,8 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),
+    storeDamaged: (parts) => damaged.record(parts),
+    storeRepaired: (parts) => repairs.add(parts),
     vectorSearch: (milliseconds) => {
       latencies.add(milliseconds);
       searches.record(milliseconds / 1000);

@@ -28,7 +28,7 @@ import {
 } from "../services/memory/search-memories.ts";
 import { updateMemory } from "../services/memory/update-memory.ts";
 import { defined } from "./convert/common.ts";
-import { fromMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
@@ -58,7 +58,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
       if (outcome === undefined) throw new TypeError("no outcome for the memory");
       if (outcome.kind === "refused") throw outcome.error;
       return {
-        memory: fromMemory(outcome.memory, namespaceOf(request)),
+        memory: fromStoredMemory(outcome.memory, namespaceOf(request)),
         duplicate: outcome.kind === "duplicate",
       };
     },
@@ -83,7 +83,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
 
     getMemory: async (request, context) => {
       const memory = await getMemory(ports, request, context);
-      return { memory: fromMemory(memory, namespaceOf(request)) };
+      return { memory: fromStoredMemory(memory, namespaceOf(request)) };
     },
 
     listMemories: async (request, context) => {
@@ -97,14 +97,17 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         },
         context,
       );
-      return { memories: memories.map((memory) => fromMemory(memory, namespaceOf(request))), nextPageToken };
+      return {
+        memories: memories.map((memory) => fromStoredMemory(memory, namespaceOf(request))),
+        nextPageToken,
+      };
     },
 
     batchGetMemories: async (request, context) => {
       const found = await batchGetMemories(ports, request, context);
       return {
         memories: found.flatMap((memory) =>
-          memory === undefined ? [] : [fromMemory(memory, namespaceOf(request))],
+          memory === undefined ? [] : [fromStoredMemory(memory, namespaceOf(request))],
         ),
         notFoundIds: request.ids.filter((_, index) => found[index] === undefined),
       };
@@ -127,7 +130,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         },
         context,
       );
-      return { memory: fromMemory(updated, namespaceOf(request)) };
+      return { memory: fromStoredMemory(updated, namespaceOf(request)) };
     },
 
     purgeMemories: async (request, context) => {
@@ -259,7 +262,7 @@ function batchResult(
     return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
   }
   return {
-    outcome: { case: "memory", value: fromMemory(outcome.memory, namespace) },
+    outcome: { case: "memory", value: fromStoredMemory(outcome.memory, namespace) },
     duplicate: outcome.kind === "duplicate",
   };
 }
@@ -312,7 +315,7 @@ function searchResult(
   explain: boolean,
 ): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
   return {
-    memory: fromMemory(memory, namespace),
+    memory: fromStoredMemory(memory, namespace),
     score: ranked.score,
     ...defined({ similarity }),
     ...(explain

@@ -154,7 +154,7 @@ async function readinessOf(
     checks[`backend ${backend.name}`] = error instanceof Error ? error.message : "does not answer";
     return { ready: false, checks, warnings };
   }
-  return { ready: state === "serving", checks, warnings };
+  return { ready: state === "serving", checks, warnings: [...warnings, ...backend.damage()] };
 }
 
 /** What an operator should know although nothing is wrong; in the log and in /ready. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
+import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
@@ -19,14 +20,14 @@ async function openInTemporaryDirectory<Store>(
 ): Promise<StoreUnderTest<Store>> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
   const embedder = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
-  let backend = await openEmbeddedBackend({ directory, embedder, log: { warn: () => undefined } });
+  let backend = await openEmbeddedBackend({ directory, embedder, ...quiet });
   return {
     get store() {
       return storeOf(backend);
     },
     reopen: async () => {
       await backend[Symbol.asyncDispose]();
-      backend = await openEmbeddedBackend({ directory, embedder, log: { warn: () => undefined } });
+      backend = await openEmbeddedBackend({ directory, embedder, ...quiet });
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();

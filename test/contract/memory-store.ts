@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import { accessCases } from "./memory-store/access.ts";
 import { changeCases } from "./memory-store/changes.ts";
 import { createCases } from "./memory-store/create.ts";
 import { durabilityCases } from "./memory-store/durability.ts";
@@ -23,6 +24,7 @@ export function memoryStoreContract(name: string, open: () => Promise<StoreUnder
     describe("the session position", () => sessionCases(subject));
     describe("a read or deletion", () => readCases(subject));
     describe("a change", () => changeCases(subject));
+    describe("an access", () => accessCases(subject));
     describe("an expiring memory", () => expiryCases(subject));
     describe("a filter", () => filterCases(subject));
     describe("a search", () => searchCases(subject));

@@ -20,6 +20,8 @@ export interface TestApp extends AsyncDisposable {
   /** `http://127.0.0.1:8000`, without a slash. */
   readonly httpUrl: string;
   readonly dataDir: string;
+  /** Resolves when the stored data has been checked. */
+  readonly checked: Promise<void>;
   /** Stops the server as a signal does; its data stays until the app is disposed. */
   stop(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     grpcAddress: `${grpc.host}:${grpc.port}`,
     httpUrl: `http://${http.host}:${http.port}`,
     dataDir,
+    checked: app.checked,
     stop: () => app.stop(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

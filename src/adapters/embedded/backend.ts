@@ -2,28 +2,36 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "../../ports/backend.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
-import type { Log } from "../../ports/log.ts";
+import type { OperatorLog } from "../../ports/log.ts";
+import type { StoreMeter } from "../../ports/meters.ts";
 import { EmbeddedCacheStore } from "./cache-store.ts";
+import { Damage } from "./damage.ts";
 import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { Requests } from "./requests.ts";
+import { startSelfCheck } from "./self-check.ts";
 import { openServerSecret } from "./server-secret.ts";
 
 /**
  * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
  * Rejects with STORE_UNAVAILABLE when another process has it, when it was written by a newer version, or when
- * its vectors are of another model.
+ * its vectors are of another model. A file that was there before is checked in the background.
  */
 export async function openEmbeddedBackend(options: {
   readonly directory: string;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
-  readonly log: Log;
+  readonly log: OperatorLog;
+  readonly meter: StoreMeter;
 }): Promise<Backend> {
-  const database = new Database(join(options.directory, "recollect.db"));
+  const { log, meter } = options;
+  const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
+  const database = new Database(join(options.directory, "recollect.db"), () => {
+    if (damage.met()) log.error({}, "a read came upon damaged data; memories that are not found may be lost");
+  });
   try {
     await claimEmbedder(database, options.embedder);
     const namespaces = new Namespaces(database);
@@ -33,9 +41,12 @@ export async function openEmbeddedBackend(options: {
     const memories = new EmbeddedMemoryStore(database, namespaces, requests, {
       dimension: options.embedder?.dimension ?? 0,
       directory: graphs,
-      log: options.log,
+      damage,
+      log,
     });
-    const cache = new EmbeddedCacheStore(database, namespaces, requests, options.log);
+    const cache = new EmbeddedCacheStore(database, namespaces, requests, log);
+    const secret = await openServerSecret(database);
+    const selfCheck = database.existed ? startSelfCheck({ database, damage, log, meter }) : undefined;
     return {
       name: "embedded",
       memories,
@@ -43,13 +54,20 @@ export async function openEmbeddedBackend(options: {
         memories.forget(namespaceId),
       ),
       cache,
-      secret: await openServerSecret(database),
+      secret,
       check: async () => {
         database.first("SELECT 1 FROM meta LIMIT 1");
       },
+      checked: selfCheck?.ended ?? Promise.resolve(),
+      damage: () => [
+        ...damage.parts.map((part) => `damaged on disk: ${part}`),
+        ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
+      ],
       [Symbol.asyncDispose]: async () => {
+        await selfCheck?.[Symbol.asyncDispose]();
         // First, because it leaves a last write to the database.
         cache[Symbol.dispose]();
+        memories[Symbol.dispose]();
         database[Symbol.dispose]();
       },
     };

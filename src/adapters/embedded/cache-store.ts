@@ -10,6 +10,7 @@ import { clampSimilarity } from "../../domain/vector.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
+import { BatchedWrites } from "./batched-writes.ts";
 import type { Database, Row, Written } from "./database.ts";
 import { HotEntries } from "./hot-entries.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -20,30 +21,29 @@ import { openRecord, sealRecord, sealVector } from "./sealed.ts";
 /** Expired entries are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
 
-/**
- * Lookups are written when there are so many, or after so long: a hit then costs no write of its own. The time is
- * what a crash may lose; the number only bounds the memory, and is high because a commit stops the event loop for
- * as long as many exact hits take.
- */
-const BATCH_LOOKUPS = 1024;
-const BATCH_MS = 1000;
-
 /** Cached answers in SQLite; the prompts of one answer scope are compared exactly, in memory. */
 export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
-  readonly #log: Log;
   readonly #vectors: ScopeVectors;
   readonly #hot = new HotEntries();
   readonly #tally = new LookupTally();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #lookups: BatchedWrites<NamespaceTally[]>;
 
   constructor(database: Database, namespaces: Namespaces, requests: Requests, log: Log) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
-    this.#log = log;
+    this.#lookups = new BatchedWrites({
+      database,
+      log,
+      lost: "cache lookups could not be counted",
+      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
+      write: (tallies) => {
+        for (const tally of tallies) this.#writeTally(tally);
+      },
+    });
     this.#vectors = new ScopeVectors(database, log);
     database.onChange("cache_entry", (row) => this.#hot.forget(row));
   }
@@ -121,7 +121,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
     const { vector, maxEntries, now, request } = options;
     // Before it in the same transaction, so that what was served lately is not taken for unused.
-    void this.#flush();
+    void this.#lookups.flush();
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#requests.recall(namespaceId, request, now);
@@ -174,12 +174,11 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
     this.#tally.add(scope, lookup, now);
-    if (this.#tally.size >= BATCH_LOOKUPS) void this.#flush();
-    else this.#timer ??= setTimeout(() => void this.#flush(), BATCH_MS).unref();
+    this.#lookups.counted(this.#tally.size);
   }
 
   async stats(scope: Scope, now: number): Promise<CacheStats> {
-    await this.#flush();
+    await this.#lookups.flush();
     const namespaceId = this.#namespaces.find(scope);
     const counter =
       namespaceId === undefined
@@ -220,24 +219,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** Leaves what was counted to the database, which writes it when it is closed, and stops the clock. */
   [Symbol.dispose](): void {
-    void this.#flush();
-  }
-
-  /** Writes what was counted so far. Never rejects: lookups that cannot be counted are no reason to fail. */
-  #flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const tallies = this.#tally.take();
-    if (tallies.length === 0) return Promise.resolve();
-    return this.#database
-      .write(
-        (): Written<void> => {
-          for (const tally of tallies) this.#writeTally(tally);
-          return { result: undefined };
-        },
-        { durable: false },
-      )
-      .catch((error: unknown) => this.#log.warn({ err: error }, "cache lookups could not be counted"));
+    this.#lookups[Symbol.dispose]();
   }
 
   #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): void {

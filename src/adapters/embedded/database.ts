@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { RecollectError } from "../../domain/errors.ts";
-import { FORMAT, SCHEMA } from "./schema.ts";
+import { migrate } from "./migrations.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -19,30 +19,40 @@ export interface Written<T> {
  * alone. A write resolves when the transaction is on disk (synchronous = FULL).
  */
 export class Database implements Disposable {
+  readonly file: string;
+  /** The file was there before, with data in it. */
+  readonly existed: boolean;
   readonly #sqlite: DatabaseSync;
+  readonly #onCorrupt: () => void;
   readonly #statements = new Map<string, StatementSync>();
   #queue: QueuedWrite[] = [];
   /** Whether a commit waits for the disk; as openSqlite leaves it. */
   #synchronous = true;
+  #stillness: Stillness | undefined;
   #closed = false;
 
-  constructor(file: string) {
-    this.#sqlite = openSqlite(file);
+  /** `onCorrupt` is called each time a statement comes upon damage. */
+  constructor(file: string, onCorrupt: () => void = () => undefined) {
+    const { sqlite, format } = openSqlite(file);
+    this.file = file;
+    this.existed = format > 0;
+    this.#sqlite = sqlite;
+    this.#onCorrupt = onCorrupt;
   }
 
   /** All rows of a query. */
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return guarded(() => this.#prepare(sql).all(...values) as Row[]);
+    return this.#guarded(() => this.#prepare(sql).all(...values) as Row[]);
   }
 
   /** The first row of a query, if there is one. */
   first(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return guarded(() => this.#prepare(sql).get(...values) as Row | undefined);
+    return this.#guarded(() => this.#prepare(sql).get(...values) as Row | undefined);
   }
 
   /** A statement that changes data; only inside `write`. Returns the number of the row it inserted. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
+    return Number(this.#guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
   /**
@@ -51,7 +61,7 @@ export class Database implements Disposable {
    */
   onChange(table: string, changed: (row: number) => void): void {
     const name = `${table}_changed`;
-    guarded(() => {
+    this.#guarded(() => {
       this.#sqlite.function(name, (row) => {
         changed(Number(row));
         return null;
@@ -88,6 +98,33 @@ export class Database implements Disposable {
     });
   }
 
+  /**
+   * Moves all that was written into the file, which then stays as it is: what is written from now on collects in the
+   * log beside it, until the returned function is called. `onTooMuch` is called once, when that log has grown beyond
+   * `maxLogBytes`. Undefined, and nothing changes, when the file cannot be brought up to date.
+   */
+  holdStill(maxLogBytes: number, onTooMuch: () => void): (() => void) | undefined {
+    try {
+      const moved = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      if (moved?.["busy"] !== 0) return undefined;
+      this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
+    } catch {
+      // Says the caller, who knows what the stillness was for. The next commit meets the same obstacle, if it stays.
+      return undefined;
+    }
+    this.#stillness = { maxLogBytes, onTooMuch };
+    return () => {
+      this.#stillness = undefined;
+      if (!this.#closed) this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    };
+  }
+
+  /** Work on the file itself, between two transactions. It leaves none open. */
+  maintain<T>(work: (sqlite: DatabaseSync) => T): T {
+    if (this.#closed) throw closed();
+    return guarded(() => work(this.#sqlite));
+  }
+
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#commitQueue();
@@ -112,6 +149,25 @@ export class Database implements Disposable {
       return;
     }
     for (const settle of done) settle();
+    this.#watchLog();
+  }
+
+  #watchLog(): void {
+    if (this.#stillness === undefined) return;
+    const { maxLogBytes, onTooMuch } = this.#stillness;
+    const log = statSync(`${this.file}-wal`, { throwIfNoEntry: false });
+    if (log === undefined || log.size <= maxLogBytes) return;
+    this.#stillness = undefined;
+    onTooMuch();
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (primaryCode(error) === SQLITE_CORRUPT) this.#onCorrupt();
+      throw translate(error);
+    }
   }
 
   /** What to do when the transaction has been committed: succeed, or fail alone. */
@@ -151,6 +207,14 @@ export class Database implements Disposable {
   }
 }
 
+/** SQLite's own default: the log is moved into the file when it is so many pages long. */
+const CHECKPOINT_PAGES = 1000;
+
+interface Stillness {
+  readonly maxLogBytes: number;
+  readonly onTooMuch: () => void;
+}
+
 interface QueuedWrite {
   readonly work: () => Written<unknown>;
   readonly durable: boolean;
@@ -158,7 +222,7 @@ interface QueuedWrite {
   readonly fail: (error: unknown) => void;
 }
 
-function openSqlite(file: string): DatabaseSync {
+function openSqlite(file: string): { readonly sqlite: DatabaseSync; readonly format: number } {
   makeDirectory(dirname(file));
   return guarded(() => {
     const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
@@ -167,8 +231,7 @@ function openSqlite(file: string): DatabaseSync {
       sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
       // In KiB: 64 MiB of pages, so that a search of a large namespace does not read them from the file each time.
       sqlite.exec("PRAGMA cache_size = -65536");
-      migrate(sqlite);
-      return sqlite;
+      return { sqlite, format: migrate(sqlite) };
     } catch (error) {
       sqlite.close();
       throw isBusy(error) ? inUse(file, error) : error;
@@ -196,18 +259,6 @@ function inUse(file: string, cause: unknown): RecollectError {
   );
 }
 
-function migrate(sqlite: DatabaseSync): void {
-  const format = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (format > FORMAT) {
-    throw new RecollectError(
-      "STORE_UNAVAILABLE",
-      `the data was written by a newer version of Recollect (format ${format}; this one reads up to ${FORMAT})`,
-      { metadata: { backend: "embedded" } },
-    );
-  }
-  if (format === 0) sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${FORMAT}; COMMIT`);
-}
-
 function closed(): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", "the store is closed", {
     metadata: { backend: "embedded" },
@@ -233,14 +284,17 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+  return primaryCode(error) === SQLITE_BUSY;
+}
+
+function primaryCode(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
 }
 
 /** SQLite's failures as errors of the port; anything else is a bug and stays what it is. */
 function translate(error: unknown): unknown {
-  if (!(error instanceof Error) || !("errcode" in error)) return error;
   const metadata = { backend: "embedded" };
-  switch (Number(error.errcode) & 0xff) {
+  switch (primaryCode(error)) {
     case SQLITE_FULL:
       return new RecollectError("STORE_FULL", "the disk is full", { metadata, cause: error });
     case SQLITE_CORRUPT:

@@ -1,5 +1,5 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import type { MemoryFilter, TimeRange } from "../../domain/memory/filter.ts";
 
 /** A condition on rows of `memory AS m`, with the values it takes. */
 export interface Condition {
@@ -40,6 +40,8 @@ export function memoryCondition(namespaceId: number, filter: MemoryFilter, now: 
   if (filter.createTime?.end !== undefined) add("m.create_time < ?", filter.createTime.end);
   from("event_time", filter.eventTime?.start);
   if (filter.eventTime?.end !== undefined) add("m.event_time < ?", filter.eventTime.end);
+  const access = accessIn(filter.lastAccessTime);
+  if (access !== undefined) add(access.sql, ...access.values);
   from("importance", filter.importance?.min);
   if (filter.importance?.max !== undefined) add("m.importance <= ?", filter.importance.max);
   if (filter.pinned !== undefined) add("m.pinned = ?", filter.pinned ? 1 : 0);
@@ -52,6 +54,20 @@ export function isDefaultFilter(filter: MemoryFilter): boolean {
   return (
     states.length === 1 && states[0] === "ACTIVE" && Object.values(others).every((one) => one === undefined)
   );
+}
+
+/** Memories that never were accessed have no row there. Undefined: the range is open. */
+function accessIn(range: TimeRange | undefined): Condition | undefined {
+  const { start, end } = range ?? {};
+  if (start === undefined && end === undefined) return undefined;
+  const bounds = [
+    ...(start === undefined ? [] : ["a.last_access_time >= ?"]),
+    ...(end === undefined ? [] : ["a.last_access_time < ?"]),
+  ];
+  return {
+    sql: `EXISTS (SELECT 1 FROM memory_access a WHERE a.row = m.row AND ${bounds.join(" AND ")})`,
+    values: [start, end].filter((bound) => bound !== undefined),
+  };
 }
 
 function tagIn(tags: readonly string[]): string {

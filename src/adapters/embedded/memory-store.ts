@@ -3,7 +3,12 @@ import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
 import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
-import { isExpired, type Memory } from "../../domain/memory/memory.ts";
+import {
+  type AccessStatistics,
+  isExpired,
+  type Memory,
+  type StoredMemory,
+} from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
@@ -19,6 +24,9 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../ports/memory-store.ts";
+import { type AccessBatch, AccessTally, sum } from "./access-tally.ts";
+import { BatchedWrites } from "./batched-writes.ts";
+import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
 import { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
@@ -35,6 +43,10 @@ const PURGE_STEP = 500;
 /** Expired memories are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
 
+/** What `#memoryOf` reads, of `memory m` and its access statistics. */
+const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
+const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
+
 /** What became of one item, as the request record keeps it: ids and codes, no texts. */
 interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
@@ -47,6 +59,7 @@ export interface EmbeddedMemoryStoreOptions {
   readonly dimension: number;
   /** Where vector graphs are kept. */
   readonly directory: string;
+  readonly damage: Damage;
   readonly log: Log;
 }
 
@@ -59,6 +72,8 @@ export class EmbeddedMemoryStore implements MemoryStore {
   readonly #options: EmbeddedMemoryStoreOptions;
   /** By namespace number; filled from disk when a search first needs it. */
   readonly #vectors = new Map<number, VectorIndex>();
+  readonly #tally = new AccessTally();
+  readonly #accesses: BatchedWrites<AccessBatch>;
 
   constructor(
     database: Database,
@@ -71,10 +86,22 @@ export class EmbeddedMemoryStore implements MemoryStore {
     this.#requests = requests;
     this.#keywords = new KeywordIndex(database);
     this.#options = options;
+    this.#accesses = new BatchedWrites({
+      database,
+      log: options.log,
+      lost: "accesses to memories could not be counted",
+      take: () => this.#tally.take(),
+      write: (batch) => this.#writeAccesses(batch),
+      settle: (batch) => this.#tally.settle(batch),
+    });
   }
 
-  /** Keeps what is worth keeping of the vector graphs; the database is closed by its owner. */
+  /**
+   * Keeps what is worth keeping of the vector graphs, and leaves the accesses that were counted to the database, which
+   * is closed by its owner.
+   */
   [Symbol.dispose](): void {
+    this.#accesses[Symbol.dispose]();
     for (const index of this.#vectors.values()) index.close();
     this.#vectors.clear();
   }
@@ -109,13 +136,15 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
-  async get(scope: Scope, ids: readonly string[], now: number): Promise<(Memory | undefined)[]> {
+  async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
     const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return ids.map(() => undefined);
     return ids.map((id) => {
-      const row = this.#row(namespaceId, id);
-      if (row === undefined) return undefined;
-      const memory = memoryOf(row);
+      const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
+      if (row === undefined) {
+        if (this.#options.damage.hidesMemories) throw this.#missing(scope, id);
+        return undefined;
+      }
+      const memory = this.#memoryOf(row);
       return isExpired(memory, now) ? undefined : memory;
     });
   }
@@ -128,20 +157,21 @@ export class EmbeddedMemoryStore implements MemoryStore {
       readonly limit: number;
       readonly now: number;
     },
-  ): Promise<Memory[]> {
+  ): Promise<StoredMemory[]> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return [];
+    await this.#upToDate(options.filter);
     const condition = memoryCondition(namespaceId, options.filter, options.now);
     const { after } = options;
     const rows = this.#database.all(
-      `SELECT m.id, m.record FROM memory m WHERE ${condition.sql}
+      `SELECT ${STORED} FROM memory m ${WITH_ACCESS} WHERE ${condition.sql}
        ${after === undefined ? "" : "AND (m.create_time, m.id) < (?, ?)"}
        ORDER BY m.create_time DESC, m.id DESC LIMIT ?`,
       ...condition.values,
       ...(after === undefined ? [] : [after.createTime, after.id]),
       options.limit,
     );
-    return rows.map(memoryOf);
+    return rows.map((row) => this.#memoryOf(row));
   }
 
   delete(
@@ -152,11 +182,11 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { etag, now, request } = options;
     return this.#database.write((): Written<void> => {
       const namespaceId = this.#namespaces.find(scope);
-      if (namespaceId === undefined) throw memoryNotFound(scope.namespace, id);
+      if (namespaceId === undefined) throw this.#missing(scope, id);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
       const row = this.#row(namespaceId, id);
       if (row === undefined || (row["expire_time"] !== null && Number(row["expire_time"]) <= now)) {
-        throw memoryNotFound(scope.namespace, id);
+        throw this.#missing(scope, id);
       }
       // Without an etag the record is not read: so a damaged one can be deleted.
       if (etag !== undefined) {
@@ -174,28 +204,30 @@ export class EmbeddedMemoryStore implements MemoryStore {
     expectedEtag: string,
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
-  ): Promise<Memory> {
+  ): Promise<StoredMemory> {
     const { now, request } = options;
     const { id } = replacement.memory;
-    return this.#database.write((): Written<Memory> => {
+    return this.#database.write((): Written<StoredMemory> => {
       const namespaceId = this.#namespaces.find(scope);
       const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
-      const current = row === undefined ? undefined : memoryOf(row);
+      const current = row === undefined ? undefined : this.#memoryOf(row);
       if (
         namespaceId === undefined ||
         row === undefined ||
         current === undefined ||
         isExpired(current, now)
       ) {
-        throw memoryNotFound(scope.namespace, id);
+        throw this.#missing(scope, id);
       }
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw etagMismatch(current);
-      const forget = this.#remove(row);
+      const forget = this.#removeRow(row);
       const inserted = this.#insert(namespaceId, replacement, current.sessionPosition);
+      const access = accessOf(row);
+      if (access !== undefined) this.#writeAccess(namespaceId, id, access);
       this.#requests.record(namespaceId, request, { replaced: id }, now);
       return {
-        result: inserted.memory,
+        result: withAccess(inserted.memory, current.access),
         afterCommit: () => {
           forget();
           inserted.remember();
@@ -204,9 +236,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
+  countAccess(scope: Scope, ids: readonly string[], now: number): void {
+    if (ids.length === 0) return;
+    const namespaceId = this.#accessedNamespace(scope);
+    if (namespaceId === undefined) return;
+    for (const id of ids) this.#tally.add(namespaceId, id, now);
+    this.#accesses.counted(this.#tally.size);
+  }
+
   async count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return 0;
+    await this.#upToDate(filter);
     const condition = memoryCondition(namespaceId, filter, now);
     const row = this.#database.first(
       `SELECT count(*) AS n FROM memory m WHERE ${condition.sql}`,
@@ -223,6 +264,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { now, request } = options;
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return 0;
+    await this.#upToDate(filter);
     const condition = memoryCondition(namespaceId, filter, now);
     let deleted = 0;
     for (;;) {
@@ -231,7 +273,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
           const recorded = this.#requests.recall(namespaceId, request, now);
           if (recorded !== undefined) return { result: { count: Number(recorded), done: true } };
           const rows = this.#database.all(
-            `SELECT m.row, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
+            `SELECT m.row, m.id, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
             ...condition.values,
             PURGE_STEP,
           );
@@ -261,6 +303,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
+    await this.#upToDate(query.filter);
     const nearest = query.vector === undefined ? [] : this.#nearest(namespaceId, query, query.vector, now);
     return {
       nearest: nearest.map(({ facts, similarity }) => ({
@@ -285,6 +328,16 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
+  /** A memory that is not there: it never was, or was deleted; in a damaged file nobody can say. */
+  #missing(scope: Scope, id: string): RecollectError {
+    if (!this.#options.damage.hidesMemories) return memoryNotFound(scope.namespace, id);
+    const message = `memory ${id} is not in namespace ${scope.namespace}, or is among what is damaged on disk`;
+    return new RecollectError("STORE_CORRUPT", message, {
+      metadata: { backend: "embedded", id, namespace: scope.namespace },
+      resource: { type: "memory", name: id },
+    });
+  }
+
   #replay(scope: Scope, namespaceId: number, recorded: Json, now: number): CreateOutcome[] {
     return (recorded as unknown as RecordedItem[]).map((item): CreateOutcome => {
       if (item.error !== undefined) {
@@ -296,9 +349,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
       }
       const id = item.id ?? "";
       const row = this.#row(namespaceId, id);
-      const memory = row === undefined ? undefined : memoryOf(row);
+      const memory = row === undefined ? undefined : this.#memoryOf(row);
       if (memory === undefined || isExpired(memory, now)) {
-        return { kind: "refused", error: memoryNotFound(scope.namespace, id) };
+        return { kind: "refused", error: this.#missing(scope, id) };
       }
       return { kind: item.kind === "duplicate" ? "duplicate" : "created", memory };
     });
@@ -314,7 +367,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): CreateOutcome | undefined {
     const { id } = item.memory;
     const taken = this.#row(namespaceId, id);
-    if (taken !== undefined && !isExpired(memoryOf(taken), now)) {
+    if (taken !== undefined && !isExpired(this.#memoryOf(taken), now)) {
       const message = `memory ${id} exists in namespace ${scope.namespace}`;
       return {
         kind: "refused",
@@ -340,17 +393,17 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return undefined;
   }
 
-  #duplicate(namespaceId: number, item: NewMemory, now: number): Memory | undefined {
+  #duplicate(namespaceId: number, item: NewMemory, now: number): StoredMemory | undefined {
     const row = this.#database.first(
       // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
-      `SELECT id, record FROM memory INDEXED BY memory_by_duplicate
-       WHERE namespace_id = ? AND duplicate_key = ? AND state = 'ACTIVE'
-       AND (expire_time IS NULL OR expire_time > ?) ORDER BY create_time, row LIMIT 1`,
+      `SELECT ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
+       WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
+       AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.row LIMIT 1`,
       namespaceId,
       item.duplicateKey,
       now,
     );
-    return row === undefined ? undefined : memoryOf(row);
+    return row === undefined ? undefined : this.#memoryOf(row);
   }
 
   /** Writes all rows of a memory; `remember` is to be run when they are on disk. */
@@ -416,11 +469,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return Number(row?.["last_position"]);
   }
 
+  /** Takes a memory for good: what was counted of it goes too. */
+  #remove(row: Row): () => void {
+    // At once: what is counted of its id from now on is of another memory.
+    this.#tally.forget(Number(row["namespace_id"]), String(row["id"]));
+    return this.#removeRow(row);
+  }
+
   /**
    * Takes a row and all that hangs on it. Tags, metadata and vector go by foreign key. Returns what is left to be
    * done when that is on disk.
    */
-  #remove(row: Row): () => void {
+  #removeRow(row: Row): () => void {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
     this.#keywords.remove(number);
@@ -440,7 +500,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   #sweep(now: number): (() => void)[] {
     const expired = this.#database.all(
-      "SELECT row, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
+      "SELECT row, id, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
       now,
       SWEEP_LIMIT,
     );
@@ -449,7 +509,49 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   #row(namespaceId: number, id: string): Row | undefined {
     return this.#database.first(
-      "SELECT row, id, namespace_id, term_count, expire_time, record FROM memory WHERE namespace_id = ? AND id = ?",
+      `SELECT m.row, m.term_count, m.expire_time, ${STORED} FROM memory m ${WITH_ACCESS} WHERE m.namespace_id = ? AND m.id = ?`,
+      namespaceId,
+      id,
+    );
+  }
+
+  /** With what was counted and is not on disk yet. */
+  #memoryOf(row: Row): StoredMemory {
+    const pending = this.#tally.pending(Number(row["namespace_id"]), String(row["id"]));
+    const stored = accessOf(row);
+    return withAccess(memoryOf(row), pending === undefined ? stored : sum(stored, pending));
+  }
+
+  /** A filter by access sees what is on disk; this puts there what was counted. */
+  async #upToDate(filter: MemoryFilter): Promise<void> {
+    if (filter.lastAccessTime !== undefined) await this.#accesses.flush();
+  }
+
+  /** The namespace to count in; undefined when it is not there, or nobody can say. */
+  #accessedNamespace(scope: Scope): number | undefined {
+    try {
+      return this.#namespaces.find(scope);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "accesses to memories could not be counted");
+      return undefined;
+    }
+  }
+
+  #writeAccesses(batch: AccessBatch): void {
+    for (const [namespaceId, ids] of batch) {
+      for (const [id, access] of ids) this.#writeAccess(namespaceId, id, access);
+    }
+  }
+
+  /** Adds to the statistics of a memory, if it is there. */
+  #writeAccess(namespaceId: number, id: string, { accessCount, lastAccessTime }: AccessStatistics): void {
+    this.#database.run(
+      `INSERT INTO memory_access (row, access_count, last_access_time)
+         SELECT row, ?, ? FROM memory WHERE namespace_id = ? AND id = ?
+       ON CONFLICT (row) DO UPDATE SET access_count = access_count + excluded.access_count,
+         last_access_time = max(last_access_time, excluded.last_access_time)`,
+      accessCount,
+      lastAccessTime,
       namespaceId,
       id,
     );
@@ -548,6 +650,16 @@ function slotOf(memory: Memory): Slot<CandidateFacts> {
 
 function memoryOf(row: Row): Memory {
   return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
+}
+
+function accessOf(row: Row): AccessStatistics | undefined {
+  const count = row["access_count"];
+  if (count === null || count === undefined) return undefined;
+  return { accessCount: Number(count), lastAccessTime: Number(row["last_access_time"]) };
+}
+
+function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
+  return access === undefined ? memory : { ...memory, access };
 }
 
 function factsOf(row: Row): CandidateFacts {

@@ -1,13 +1,11 @@
 /**
- * The tables of the embedded store, format 1. The format number is SQLite's user_version; a program refuses a
- * newer one and brings an older one forward step by step.
+ * The tables of the embedded store, as format 1 had them. Never changed: what came later is in migrations.ts, and a
+ * new file goes through the same steps as an old one.
  *
  * A memory is one row of `memory`, whose `record` is its whole JSON; the columns beside it are what filters and
  * orders need. Everything else that belongs to it (tags, metadata tokens, vector, terms) hangs on its row number
  * and goes with it.
  */
-export const FORMAT = 1;
-
 export const SCHEMA = `
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,

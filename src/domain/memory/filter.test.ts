@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../json.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter, metadataTokens } from "./filter.ts";
-import type { Memory } from "./memory.ts";
+import type { StoredMemory } from "./memory.ts";
 
 const NOW = 100;
-const MEMORY: Memory = {
+const MEMORY: StoredMemory = {
   id: "m1",
   text: "t",
   kind: "SEMANTIC",
@@ -27,6 +27,7 @@ const MEMORY: Memory = {
   sourceIds: [],
   etag: "e",
   embedding: { state: "DISABLED", provider: "", model: "", dimension: 0, truncated: false },
+  access: { accessCount: 2, lastAccessTime: 60 },
 };
 
 const token = (metadata: JsonObject): readonly string[] => metadataTokens(metadata);
@@ -52,6 +53,8 @@ const CONDITIONS: readonly (readonly [string, Partial<MemoryFilter>, Partial<Mem
   ["the end of creation", { createTime: { end: 51 } }, { createTime: { end: 50 } }],
   ["the start of the event", { eventTime: { start: 40 } }, { eventTime: { start: 41 } }],
   ["the end of the event", { eventTime: { end: 41 } }, { eventTime: { end: 40 } }],
+  ["the start of the last access", { lastAccessTime: { start: 60 } }, { lastAccessTime: { start: 61 } }],
+  ["the end of the last access", { lastAccessTime: { end: 61 } }, { lastAccessTime: { end: 60 } }],
   ["the least importance", { importance: { min: 0.5 } }, { importance: { min: 0.51 } }],
   ["the most importance", { importance: { max: 0.5 } }, { importance: { max: 0.49 } }],
   ["pinned", { pinned: true }, { pinned: false }],
@@ -69,7 +72,7 @@ const metadata = fc.dictionary(
   fc.constantFrom<Json>(1, "1", true, null, { a: 1 }),
 );
 
-const memory: fc.Arbitrary<Memory> = fc
+const memory: fc.Arbitrary<StoredMemory> = fc
   .record(
     {
       kind,
@@ -85,6 +88,7 @@ const memory: fc.Arbitrary<Memory> = fc
       createTime: time,
       eventTime: time,
       expireTime: fc.constantFrom(NOW, NOW + 1),
+      access: fc.record({ accessCount: fc.constant(1), lastAccessTime: time }),
     },
     {
       requiredKeys: [
@@ -103,7 +107,7 @@ const memory: fc.Arbitrary<Memory> = fc
     },
   )
   .map((given) => {
-    const { eventTime: _, ...base } = MEMORY;
+    const { eventTime: _event, access: _access, ...base } = MEMORY;
     return { ...base, ...given };
   });
 
@@ -121,6 +125,7 @@ const conditions = fc.record(
     metadata: metadata.map(metadataTokens),
     createTime: timeRange,
     eventTime: timeRange,
+    lastAccessTime: timeRange,
     importance: fc.record({ min: share, max: share }, { requiredKeys: [] }),
     pinned: fc.boolean(),
   },
@@ -174,10 +179,12 @@ describe("matchesFilter", () => {
   });
 
   it("takes an open range for no condition, and any bound for one that needs a time", () => {
-    const { eventTime: _, ...timeless } = MEMORY;
+    const { eventTime: _event, access: _access, ...timeless } = MEMORY;
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: {} }, NOW)).toBe(true);
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: { start: 0 } }, NOW)).toBe(false);
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: { end: NOW } }, NOW)).toBe(false);
+    expect(matchesFilter(timeless, { ...ACTIVE_ONLY, lastAccessTime: {} }, NOW)).toBe(true);
+    expect(matchesFilter(timeless, { ...ACTIVE_ONLY, lastAccessTime: { start: 0 } }, NOW)).toBe(false);
   });
 
   it("does not look into lists", () => {

@@ -1,5 +1,5 @@
 import { canonicalJson, type Json, type JsonObject } from "../json.ts";
-import { isExpired, type Memory, type MemoryKind, type MemoryState } from "./memory.ts";
+import { isExpired, type MemoryKind, type MemoryState, type StoredMemory } from "./memory.ts";
 
 /** start <= time < end; an absent bound is open. */
 export interface TimeRange {
@@ -27,6 +27,7 @@ export interface MemoryFilter {
   readonly metadata?: readonly string[];
   readonly createTime?: TimeRange;
   readonly eventTime?: TimeRange;
+  readonly lastAccessTime?: TimeRange;
   readonly importance?: NumberRange;
   readonly pinned?: boolean;
   /** Never empty: what default reads return is ["ACTIVE"]. */
@@ -39,7 +40,7 @@ export const ACTIVE_ONLY: MemoryFilter = { states: ["ACTIVE"] };
  * Whether a memory passes. This is what a filter means: stores may answer faster, but not otherwise, and their
  * tests hold them against it.
  */
-export function matchesFilter(memory: Memory, filter: MemoryFilter, now: number): boolean {
+export function matchesFilter(memory: StoredMemory, filter: MemoryFilter, now: number): boolean {
   return (
     !isExpired(memory, now) &&
     filter.states.includes(memory.state) &&
@@ -54,6 +55,7 @@ export function matchesFilter(memory: Memory, filter: MemoryFilter, now: number)
     (filter.metadata === undefined || containsAll(metadataTokens(memory.metadata), filter.metadata)) &&
     inTime(memory.createTime, filter.createTime) &&
     inTime(memory.eventTime, filter.eventTime) &&
+    inTime(memory.access?.lastAccessTime, filter.lastAccessTime) &&
     inNumbers(memory.importance, filter.importance) &&
     (filter.pinned === undefined || memory.pinned === filter.pinned)
   );

@@ -45,6 +45,18 @@ export interface Memory {
   readonly embedding: MemoryEmbedding;
 }
 
+/** How a memory has been used. Kept approximately; part of neither record nor etag. */
+export interface AccessStatistics {
+  readonly accessCount: number;
+  readonly lastAccessTime: number;
+}
+
+/** A memory as a store gives it back. */
+export interface StoredMemory extends Memory {
+  /** Absent: it was never accessed. */
+  readonly access?: AccessStatistics;
+}
+
 export const DEFAULT_IMPORTANCE = 0.5;
 
 /**

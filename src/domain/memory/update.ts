@@ -1,13 +1,14 @@
 import { RecollectError } from "../errors.ts";
 import type { MemoryDraft } from "./draft.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory, StoredMemory } from "./memory.ts";
 
 /** Fields that a correction may change. Id, session and times of writing are what a memory is. */
 export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs">;
 
 /** The memory as a draft again, so that a correction goes the way of a new one. */
-export function draftOf(memory: Memory): MemoryDraft {
-  const { sessionPosition, createTime, updateTime, state, supersededBy, etag, embedding, ...draft } = memory;
+export function draftOf(memory: StoredMemory): MemoryDraft {
+  const { sessionPosition, createTime, updateTime, state, supersededBy, etag, embedding, access, ...draft } =
+    memory;
   return draft;
 }
 

@@ -1,32 +1,50 @@
 import { memoryNotFound } from "../../domain/errors.ts";
 import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
-import type { Memory } from "../../domain/memory/memory.ts";
+import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
 import { openPageToken, pageSizeOf, sealPageToken, withinBytes } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
 import type { CallContext } from "../call.ts";
 
-/** One memory by id, in whatever state. Rejects with MEMORY_NOT_FOUND. */
+interface ReadPorts {
+  readonly store: Pick<MemoryStore, "get" | "countAccess">;
+  readonly clock: Clock;
+}
+
+/** One memory by id, in whatever state, which counts as an access. Rejects with MEMORY_NOT_FOUND. */
 export async function getMemory(
-  ports: { readonly store: Pick<MemoryStore, "get">; readonly clock: Clock },
+  ports: ReadPorts,
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
-): Promise<Memory> {
+): Promise<StoredMemory> {
   const scope = scopeOf(context.caller, input.namespace);
-  const [memory] = await ports.store.get(scope, [input.id], ports.clock.now());
+  const now = ports.clock.now();
+  const [memory] = await ports.store.get(scope, [input.id], now);
   if (memory === undefined) throw memoryNotFound(scope.namespace, input.id);
+  ports.store.countAccess(scope, [input.id], now);
   return memory;
 }
 
-/** Memories by their ids, in any state, in the order of the ids; undefined where there is none. */
+/**
+ * Memories by their ids, in any state, in the order of the ids; undefined where there is none. Counts as an access to
+ * each that is there.
+ */
 export async function batchGetMemories(
-  ports: { readonly store: Pick<MemoryStore, "get">; readonly clock: Clock },
+  ports: ReadPorts,
   input: { readonly namespace: string; readonly ids: readonly string[] },
   context: CallContext,
-): Promise<(Memory | undefined)[]> {
-  return ports.store.get(scopeOf(context.caller, input.namespace), input.ids, ports.clock.now());
+): Promise<(StoredMemory | undefined)[]> {
+  const scope = scopeOf(context.caller, input.namespace);
+  const now = ports.clock.now();
+  const memories = await ports.store.get(scope, input.ids, now);
+  ports.store.countAccess(
+    scope,
+    memories.flatMap((memory) => memory?.id ?? []),
+    now,
+  );
+  return memories;
 }
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
@@ -41,7 +59,7 @@ export async function listMemories(
     readonly pageToken: string;
   },
   context: CallContext,
-): Promise<{ readonly memories: Memory[]; readonly nextPageToken: string }> {
+): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
   const scope = scopeOf(context.caller, input.namespace);
   const request = canonicalJson(["memories", scope.tenant, scope.namespace, asJson(input.filter)]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);

@@ -72,6 +72,7 @@ function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemori
     store: {
       search,
       get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })),
+      countAccess: () => undefined,
       vectors: async (_, ids) => ids.map(() => Float32Array.of(0.8, 0.6)),
       ...changes,
     },

@@ -1,7 +1,7 @@
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
-import { indexedText, type Memory } from "../../domain/memory/memory.ts";
+import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
 import { type Candidate, type Ranked, rank } from "../../domain/memory/ranking.ts";
 import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { termsOf } from "../../domain/text/terms.ts";
@@ -33,7 +33,7 @@ export interface SearchMemoriesInput {
 }
 
 export interface FoundMemory {
-  readonly memory: Memory;
+  readonly memory: StoredMemory;
   readonly ranked: Ranked;
   /** Cosine similarity to the query; absent when either has no vector. */
   readonly similarity?: number;
@@ -45,7 +45,7 @@ export interface SearchMemoriesOutput {
 }
 
 export interface SearchMemoriesPorts {
-  readonly store: Pick<MemoryStore, "search" | "get" | "vectors">;
+  readonly store: Pick<MemoryStore, "search" | "get" | "vectors" | "countAccess">;
   /** Undefined: vector search is switched off. */
   readonly embedder: Embedder | undefined;
   readonly clock: Clock;
@@ -58,7 +58,9 @@ const CANDIDATES_PER_ARM = 100;
 /** More words than this in a query are not asked for. */
 const MAX_QUERY_TERMS = 64;
 
-/** Finds memories by meaning, by words, or both; see ranking.ts for the order. */
+/**
+ * Finds memories by meaning, by words, or both; see ranking.ts for the order. Counts as an access to each on the page.
+ */
 export async function searchMemories(
   ports: SearchMemoriesPorts,
   input: SearchMemoriesInput,
@@ -93,6 +95,11 @@ export async function searchMemories(
     // Deleted between the two reads: no longer a result.
     return memory === undefined ? [] : [{ ...one, memory }];
   });
+  ports.store.countAccess(
+    scope,
+    found.map(({ memory }) => memory.id),
+    now,
+  );
   return { found, degraded: arms.degraded };
 }
 

@@ -1,6 +1,6 @@
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
-import { indexedText, type Memory } from "../../domain/memory/memory.ts";
+import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
 import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -34,7 +34,7 @@ export async function updateMemory(
   },
   input: UpdateMemoryInput,
   context: CallContext,
-): Promise<Memory> {
+): Promise<StoredMemory> {
   const scope = scopeOf(context.caller, input.namespace);
   const { requestId, ...body } = input;
   for (let attempt = 1; ; attempt += 1) {

@@ -18,6 +18,7 @@ import {
   type MemoryKind,
   type MemoryState,
   type OnDuplicate,
+  type StoredMemory,
 } from "../../domain/memory/memory.ts";
 import {
   defined,
@@ -58,6 +59,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
   };
 }
 
+/** The record of a memory, as it is exported. */
 export function fromMemory(memory: Memory, namespace: string): MessageInitShape<typeof MemorySchema> {
   return {
     id: memory.id,
@@ -99,6 +101,18 @@ export function fromMemory(memory: Memory, namespace: string): MessageInitShape<
   };
 }
 
+/** A memory as a store gave it back, with how it has been used. */
+export function fromStoredMemory(
+  memory: StoredMemory,
+  namespace: string,
+): MessageInitShape<typeof MemorySchema> {
+  return {
+    ...fromMemory(memory, namespace),
+    accessCount: BigInt(memory.access?.accessCount ?? 0),
+    ...defined({ lastAccessTime: fromMs(memory.access?.lastAccessTime) }),
+  };
+}
+
 const MAX_METADATA_SCALARS = 16;
 
 /** Throws REQUEST_INVALID for times out of range and for metadata that is not made of scalars. */
@@ -126,6 +140,7 @@ export function toFilter(filter: ProtoFilter | undefined): MemoryFilter {
       metadata: toMetadataTokens(filter.metadata),
       createTime: range(filter.createTime, "create_time"),
       eventTime: range(filter.eventTime, "event_time"),
+      lastAccessTime: range(filter.lastAccessTime, "last_access_time"),
       importance:
         filter.importance === undefined
           ? undefined

@@ -1,5 +1,5 @@
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
-import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { StoredMemory } from "../../../src/domain/memory/memory.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
 import type {
   CandidateQuery,
@@ -30,7 +30,7 @@ export function write(
 }
 
 /** Everything that a scope holds at `now`, newest first. */
-export function listAll(store: MemoryStore, scope: Scope, now = NOW): Promise<Memory[]> {
+export function listAll(store: MemoryStore, scope: Scope, now = NOW): Promise<StoredMemory[]> {
   return store.list(scope, { filter: ANY_STATE, limit: ALL, now });
 }
 
@@ -60,7 +60,7 @@ export function told(outcome: CreateOutcome): string {
 }
 
 /** The memory of an outcome; throws for a refused one. */
-export function memoryOf(outcome: CreateOutcome | undefined): Memory {
+export function memoryOf(outcome: CreateOutcome | undefined): StoredMemory {
   if (outcome === undefined || outcome.kind === "refused") throw new Error("no memory in this outcome");
   return outcome.memory;
 }

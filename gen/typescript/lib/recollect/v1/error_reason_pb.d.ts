@@ -262,7 +262,8 @@ export enum ErrorReason {
   TOO_MANY_NAMESPACES = 28,
 
   /**
-   * DATA_LOSS. What is stored cannot be read: a damaged file. The rest stays readable.
+   * DATA_LOSS. What is stored cannot be read: a damaged file. The rest stays readable. Also in place of
+   * MEMORY_NOT_FOUND while memories are known to be lost, for then nobody can say that there never was such a one.
    * Example: {"reason": "STORE_CORRUPT", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_CORRUPT = 29;

@@ -222,6 +222,23 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
    * @generated from field: recollect.v1.Memory.Embedding embedding = 27;
    */
   embedding?: Memory_Embedding | undefined;
+
+  /**
+   * Output only. When it was last accessed; unset when it never was. An access is a GetMemory or BatchGetMemories
+   * that returns the memory, or a place on the returned page of a SearchMemories; lists, exports and changes are none.
+   * The call that returns this is not counted in it yet. Statistics are kept approximately: a crash may lose the
+   * last second of them. They are part of neither etag nor export, and a correction keeps them.
+   *
+   * @generated from field: google.protobuf.Timestamp last_access_time = 28;
+   */
+  lastAccessTime?: Timestamp | undefined;
+
+  /**
+   * Output only. How often it was accessed.
+   *
+   * @generated from field: int64 access_count = 29;
+   */
+  accessCount: bigint;
 };
 
 /**
@@ -510,6 +527,13 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
    * @generated from field: recollect.v1.MemoryFilter.ImportanceRange importance = 12;
    */
   importance?: MemoryFilter_ImportanceRange | undefined;
+
+  /**
+   * Last accessed in this span (see Memory.last_access_time); memories that never were accessed never match.
+   *
+   * @generated from field: recollect.v1.MemoryFilter.TimeRange last_access_time = 15;
+   */
+  lastAccessTime?: MemoryFilter_TimeRange | undefined;
 
   /**
    * Pinned (true) or not pinned (false). Unset: both.

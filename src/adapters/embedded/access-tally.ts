@@ -1,0 +1,72 @@
+import type { AccessStatistics } from "../../domain/memory/memory.ts";
+
+/** By namespace number and memory id. */
+export type AccessBatch = ReadonlyMap<number, ReadonlyMap<string, AccessStatistics>>;
+
+type Counting = Map<number, Map<string, AccessStatistics>>;
+
+/**
+ * Accesses that are not on disk yet, added up: many of one memory make one change. A batch that is being written is
+ * still known here until it is settled, so that no read misses it in between.
+ */
+export class AccessTally {
+  #adding: Counting = new Map();
+  readonly #writing = new Set<Counting>();
+  #size = 0;
+
+  /** Memories with accesses since the last `take`. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(namespaceId: number, id: string, now: number): void {
+    let ids = this.#adding.get(namespaceId);
+    if (ids === undefined) {
+      ids = new Map();
+      this.#adding.set(namespaceId, ids);
+    }
+    const before = ids.get(id);
+    if (before === undefined) this.#size += 1;
+    ids.set(id, sum(before, { accessCount: 1, lastAccessTime: now }));
+  }
+
+  /** What is not on disk yet of a memory; undefined when nothing is. */
+  pending(namespaceId: number, id: string): AccessStatistics | undefined {
+    let found: AccessStatistics | undefined;
+    for (const counting of [...this.#writing, this.#adding]) {
+      const more = counting.get(namespaceId)?.get(id);
+      if (more !== undefined) found = sum(found, more);
+    }
+    return found;
+  }
+
+  /** Everything since the last call, to be written and then settled; undefined when there is nothing. */
+  take(): AccessBatch | undefined {
+    if (this.#size === 0) return undefined;
+    const batch = this.#adding;
+    this.#writing.add(batch);
+    this.#adding = new Map();
+    this.#size = 0;
+    return batch;
+  }
+
+  /** The batch is on disk, or lost. */
+  settle(batch: AccessBatch): void {
+    this.#writing.delete(batch as Counting);
+  }
+
+  /** The memory is gone; one that takes its id has never been accessed. */
+  forget(namespaceId: number, id: string): void {
+    if (this.#adding.get(namespaceId)?.delete(id) === true) this.#size -= 1;
+    for (const counting of this.#writing) counting.get(namespaceId)?.delete(id);
+  }
+}
+
+/** Both together; undefined counts nothing. */
+export function sum(one: AccessStatistics | undefined, other: AccessStatistics): AccessStatistics {
+  if (one === undefined) return other;
+  return {
+    accessCount: one.accessCount + other.accessCount,
+    lastAccessTime: Math.max(one.lastAccessTime, other.lastAccessTime),
+  };
+}

@@ -1,0 +1,64 @@
+import { statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
+import { quiet } from "../../../test/support/quiet.ts";
+import { EXACT_LIMIT } from "../../domain/memory/vector-plan.ts";
+import { openEmbeddedBackend } from "./backend.ts";
+
+const SCOPE = { tenant: "t", namespace: "n" };
+const DIMENSION = 8;
+const COUNT = EXACT_LIMIT + 10;
+const BATCH = 500;
+
+describe("the embedded backend", () => {
+  let directory: string;
+  const warnings: string[] = [];
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "recollect-backend-"));
+    warnings.length = 0;
+  });
+  afterEach(async () => {
+    await rm(directory, { recursive: true });
+  });
+
+  const open = () =>
+    openEmbeddedBackend({
+      directory,
+      embedder: { provider: "test", model: "random", dimension: DIMENSION },
+      ...quiet,
+      log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
+    });
+  const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {
+    const query = { vector: unitVector(seed, DIMENSION), filter: { states: ["ACTIVE" as const] }, limit: 1 };
+    return (await backend.memories.search(SCOPE, query, NOW)).nearest[0]?.id;
+  };
+
+  it("keeps a vector graph for the next start, which takes it as it is", async () => {
+    const graph = join(directory, "vectors", "1.usearch");
+    await (async () => {
+      await using backend = await open();
+      for (let start = 0; start < COUNT; start += BATCH) {
+        const items = Array.from({ length: Math.min(BATCH, COUNT - start) }, (_, index) =>
+          newMemory({ id: `m${start + index}` }, { vector: unitVector(start + index, DIMENSION) }),
+        );
+        await backend.memories.create(SCOPE, items, { now: NOW });
+      }
+      expect(await near(backend, 7)).toBe("m7");
+      // One vector enters the graph in each turn of the event loop.
+      for (let turn = 0; turn < 2 * COUNT; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    })();
+    const saved = statSync(graph);
+    expect(saved.size).toBeGreaterThan(0);
+
+    await (async () => {
+      await using backend = await open();
+      expect(await near(backend, 8)).toBe("m8");
+    })();
+    expect(warnings).toEqual([]);
+    // A graph that was built anew would have been saved again.
+    expect(statSync(graph).mtimeMs).toBe(saved.mtimeMs);
+  });
+});

@@ -1,0 +1,47 @@
+import type { DatabaseSync } from "node:sqlite";
+import { RecollectError } from "../../domain/errors.ts";
+import { SCHEMA } from "./schema.ts";
+
+/** What format 2 adds. A released step is never changed; what comes after it is a step of its own. */
+const FORMAT_2 = `
+-- Apart from the memory, because each read changes it: neither its record nor its indexes are written again.
+CREATE TABLE memory_access (
+  row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+  access_count INTEGER NOT NULL,
+  last_access_time INTEGER NOT NULL
+) STRICT;
+`;
+
+interface Migration {
+  readonly from: number;
+  readonly to: number;
+  readonly sql: string;
+}
+
+/** In order, from an empty file on. */
+export const MIGRATIONS: readonly Migration[] = [
+  { from: 0, to: 1, sql: SCHEMA },
+  { from: 1, to: 2, sql: FORMAT_2 },
+];
+
+/** The format of this program, kept as SQLite's user_version. */
+export const FORMAT = 2;
+
+/**
+ * Brings a file forward, each step in a transaction of its own: after a crash the next start goes on where this one
+ * ended. Returns the format that it had, 0 for a new file. Throws STORE_UNAVAILABLE for a file of a newer program.
+ */
+export function migrate(sqlite: DatabaseSync): number {
+  const found = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  if (found > FORMAT) {
+    throw new RecollectError(
+      "STORE_UNAVAILABLE",
+      `the data was written by a newer version of Recollect (format ${found}; this one reads up to ${FORMAT})`,
+      { metadata: { backend: "embedded" } },
+    );
+  }
+  for (const { to, sql } of MIGRATIONS.filter(({ from }) => from >= found)) {
+    sqlite.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${to}; COMMIT`);
+  }
+  return found;
+}

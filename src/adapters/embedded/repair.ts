@@ -1,0 +1,80 @@
+import type { DatabaseSync } from "node:sqlite";
+import { KEYWORD_TREES } from "./file-check.ts";
+
+/**
+ * Making damaged indexes again. REINDEX and DROP INDEX read the old pages to free them and fail at a damaged one, so
+ * the new index is built beside the old one and takes its place in the schema; the old pages stay in the file, unused
+ * (https://www.sqlite.org/pragma.html#pragma_writable_schema).
+ */
+
+/** Builds an index anew from its table. Throws, with nothing changed, when that cannot be done. */
+export function replaceIndex(sqlite: DatabaseSync, name: string): void {
+  const row = sqlite
+    .prepare("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND name = ?")
+    .get(name);
+  if (row === undefined) throw new Error(`there is no index ${name}`);
+  const sql = row["sql"];
+  const make =
+    typeof sql === "string"
+      ? sql.replace(name, replacementOf(name))
+      : // That of a UNIQUE constraint has no words of its own.
+        `CREATE UNIQUE INDEX ${replacementOf(name)} ON "${String(row["tbl_name"])}" (${columnsOf(sqlite, name)})`;
+  changeSchema(sqlite, () => replaceTree(sqlite, name, make));
+}
+
+/** Builds what FTS5 keeps beside the terms anew from the terms. Throws, with nothing changed, when that fails. */
+export function rebuildKeywords(sqlite: DatabaseSync): void {
+  changeSchema(
+    sqlite,
+    () => {
+      for (const name of KEYWORD_TREES) {
+        const row = sqlite
+          .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?")
+          .get(name);
+        replaceTree(sqlite, name, String(row?.["sql"]).replace(name, replacementOf(name)));
+      }
+    },
+    () => sqlite.exec("INSERT INTO memory_terms (memory_terms) VALUES ('rebuild')"),
+  );
+}
+
+function replacementOf(name: string): string {
+  return `replacement_of_${name}`;
+}
+
+function columnsOf(sqlite: DatabaseSync, index: string): string {
+  const columns = sqlite.prepare(`PRAGMA index_info("${index}")`).all();
+  return columns.map((row) => `"${String(row["name"])}"`).join(", ");
+}
+
+/** The new tree gets the old one's name, and the old tree nobody knows any more. */
+function replaceTree(sqlite: DatabaseSync, name: string, make: string): void {
+  sqlite.exec(make);
+  sqlite
+    .prepare(
+      "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = ?) WHERE name = ?",
+    )
+    .run(replacementOf(name), name);
+  sqlite.prepare("DELETE FROM sqlite_schema WHERE name = ?").run(replacementOf(name));
+}
+
+/** `afterwards` is work of the same transaction that needs the schema as it then is. */
+function changeSchema(
+  sqlite: DatabaseSync,
+  work: () => void,
+  afterwards: () => void = () => undefined,
+): void {
+  sqlite.enableDefensive(false);
+  try {
+    sqlite.exec("PRAGMA writable_schema = ON; BEGIN IMMEDIATE");
+    work();
+    // Writes no more to the schema, and reads it again.
+    sqlite.exec("PRAGMA writable_schema = RESET");
+    afterwards();
+    sqlite.exec("COMMIT");
+  } finally {
+    if (sqlite.isTransaction) sqlite.exec("ROLLBACK");
+    sqlite.exec("PRAGMA writable_schema = RESET");
+    sqlite.enableDefensive(true);
+  }
+}
