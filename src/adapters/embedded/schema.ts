@@ -34,6 +34,7 @@ CREATE TABLE memory (
   user_id TEXT NOT NULL,
   agent_id TEXT NOT NULL,
   session_id TEXT NOT NULL,
+  session_position INTEGER NOT NULL,
   author TEXT NOT NULL,
   importance REAL NOT NULL,
   pinned INTEGER NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE memory (
 CREATE INDEX memory_by_time ON memory (namespace_id, create_time DESC, id DESC);
 CREATE INDEX memory_by_duplicate ON memory (namespace_id, duplicate_key, create_time);
 CREATE INDEX memory_by_user ON memory (namespace_id, user_id);
-CREATE INDEX memory_by_session ON memory (namespace_id, session_id);
+CREATE INDEX memory_by_session ON memory (namespace_id, session_id, session_position);
 CREATE INDEX memory_by_expiry ON memory (expire_time) WHERE expire_time IS NOT NULL;
 
 CREATE TABLE memory_tag (

@@ -7,7 +7,8 @@ export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlM
 
 /** The memory as a draft again, so that a correction goes the way of a new one. */
 export function draftOf(memory: Memory): MemoryDraft {
-  const { sessionPosition, createTime, updateTime, state, supersededBy, etag, embedding, ...draft } = memory;
+  const { sessionPosition, createTime, updateTime, state, ...rest } = memory;
+  const { supersedes, supersededBy, etag, embedding, ...draft } = rest;
   return draft;
 }
 

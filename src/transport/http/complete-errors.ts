@@ -65,6 +65,29 @@ function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMes
   return statusOf(new RecollectError(reason, text, { metadata }), "");
 }
 
+/**
+ * A stream in both directions cannot run over HTTP/1.1. The library answers a bare 505; this says where to go, and
+ * closes the connection, because a client that expects such a stream may go on sending.
+ */
+export function refuseBidi(
+  handler: UniversalHandler,
+  onRefused: (path: string, reason: Reason, text: string) => void,
+): UniversalHandler {
+  if (handler.method.methodKind !== "bidi_streaming") return handler;
+  const refuse = async (): Promise<UniversalServerResponse> => {
+    const path = methodPath(handler.method);
+    const text = `${path} is a stream in both directions, which HTTP/1.1 has not; call it over gRPC`;
+    onRefused(path, "METHOD_NOT_SERVED", text);
+    const error = new RecollectError("METHOD_NOT_SERVED", text, { metadata: { method: path } });
+    return {
+      status: 501,
+      header: new Headers({ "content-type": "application/json", connection: "close" }),
+      body: once(Buffer.from(JSON.stringify(connectErrorBody("unimplemented", statusOf(error, ""))))),
+    };
+  };
+  return Object.assign(refuse, handler);
+}
+
 /** The JSON that the Connect protocol carries an error in. */
 export function connectErrorBody(code: string, status: Status): object {
   return { code, message: status.message, details: connectDetails(status) };

@@ -15,7 +15,7 @@ import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
 import { notServed, type ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
-import { completeErrors } from "./complete-errors.ts";
+import { completeErrors, refuseBidi } from "./complete-errors.ts";
 
 export interface ConnectOptions {
   readonly services: readonly ServedService[];
@@ -46,7 +46,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      forgetEndlessTimeouts(completeErrors(handler, options)),
+      refuseBidi(forgetEndlessTimeouts(completeErrors(handler, options)), options.onRefused),
     ]),
   );
 }
