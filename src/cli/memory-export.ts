@@ -20,9 +20,10 @@ const STDOUT = STDIN;
 export async function memoryExport(path: string, options: MemoryExportOptions): Promise<ExitCode> {
   using interrupt = catchInterrupt();
   const clients = connect(options.address);
-  return path === STDOUT
+  // Awaited here, or the signals would be let go of at once.
+  return await (path === STDOUT
     ? exportToStdout(clients, options, interrupt)
-    : exportToFile(clients, path, options, interrupt);
+    : exportToFile(clients, path, options, interrupt));
 }
 
 async function exportToStdout(

@@ -47,7 +47,7 @@ describe("openProgress", () => {
   it("draws a bar on a terminal, no wider than that, and takes it away", () => {
     const written = run({ isTTY: true, columns: 20 });
     expect(written).toHaveLength(41);
-    expect(written[19]).toBe("\r\u{1b}[2K[==========>        ");
+    expect(written[19]).toBe("\r\u{1b}[2K[==========>       ");
     expect(written.at(-1)).toBe("\r\u{1b}[2K");
   });
 

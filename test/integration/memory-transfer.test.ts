@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { type JsonObject, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -11,13 +13,16 @@ import {
   Memory_Kind,
   Memory_State,
   MemorySchema,
+  MemoryService,
 } from "#gen/recollect/v1/memory_pb.js";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import { NOW } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { abortion, gatedEmbedder } from "../support/gated-embedder.ts";
 import { expectNoLeaks } from "../support/leaks.ts";
+import { outcomeOf, RawHttp2 } from "../support/raw-http2.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
+import { startProcess, type TestProcess } from "../support/start-process.ts";
 
 type ImportRequest = MessageInitShape<typeof ImportMemoriesRequestSchema>;
 type Fields<T> = Exclude<T, Message>;
@@ -25,7 +30,7 @@ type MemoryInit = MessageInitShape<typeof MemorySchema>;
 
 /** Everything that an export gives. */
 async function exportAll(
-  app: TestApp,
+  app: Pick<TestApp, "memory">,
   request: MessageInitShape<typeof ExportMemoriesRequestSchema>,
 ): Promise<{ readonly memories: Memory[]; readonly tokens: string[] }> {
   const memories: Memory[] = [];
@@ -39,7 +44,7 @@ async function exportAll(
 }
 
 async function importAll(
-  app: TestApp,
+  app: Pick<TestApp, "memory">,
   requests: readonly ImportRequest[],
 ): Promise<ImportMemoriesResponse[]> {
   return Array.fromAsync(app.memory.importMemories(streamOf(requests)));
@@ -445,6 +450,45 @@ describe("an import that is ended from outside", () => {
       expect(signal.reason).toMatchObject({ reason: "CALL_CANCELLED" });
       expect((await exportAll(app, {})).memories).toEqual([]);
     });
+  });
+
+  it("by its deadline says so, although it waits for its caller", async () => {
+    await using app = await startApp();
+    await using raw = new RawHttp2(app.grpcAddress);
+    const stream = raw.open("/recollect.v1.MemoryService/ImportMemories", { "grpc-timeout": "50m" });
+    expect(await outcomeOf(stream)).toMatchObject({
+      code: Code.DeadlineExceeded,
+      reason: "DEADLINE_EXCEEDED",
+    });
+    expect((await exportAll(app, {})).memories).toEqual([]);
+  });
+
+  it("by a crash has everything that was acknowledged, and stores nothing twice when it begins again", async () => {
+    const grpcOf = async (server: TestProcess): Promise<string> =>
+      (JSON.parse(await server.lineWith('"serving"')) as { grpc: string }).grpc;
+    const clientOf = (address: string): TestApp["memory"] =>
+      createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${address}` }));
+    const all = Array.from({ length: 40 }, (_, index) => message(index + 1));
+    await using killed = await startProcess();
+    let acknowledged = 0;
+    const first = clientOf(await grpcOf(killed));
+    const broken = async (): Promise<void> => {
+      for await (const { importedCount } of first.importMemories(streamOf(all))) {
+        acknowledged = importedCount;
+        if (acknowledged === 10) killed.process.kill("SIGKILL");
+      }
+    };
+    await broken().catch((error: unknown) => expect(error).toBeInstanceOf(ConnectError));
+    await killed.ended;
+    expect(acknowledged).toBeGreaterThanOrEqual(10);
+
+    await using next = await startProcess({ DATA_DIR: join(killed.directory, "data") });
+    const memory = clientOf(await grpcOf(next));
+    const kept = (await exportAll({ memory }, {})).memories;
+    expect(kept.length).toBeGreaterThanOrEqual(acknowledged);
+    const last = (await importAll({ memory }, all)).at(-1);
+    expect(last).toMatchObject({ importedCount: 40 - kept.length, skippedCount: kept.length });
+    expect((await exportAll({ memory }, {})).memories).toHaveLength(40);
   });
 
   it("takes no second message before the first is on disk", async () => {

@@ -1,7 +1,7 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { type DescMethod, toBinary } from "@bufbuild/protobuf";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
-import { methodPath } from "../handler.ts";
+import { methodPath, notServed } from "../handler.ts";
 import { type Status, statusOf } from "../status.ts";
 
 /** What the library answers by itself, before a handler runs, and the reason it stands for. */
@@ -71,14 +71,23 @@ function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMes
  */
 export function refuseBidi(
   handler: UniversalHandler,
-  onRefused: (path: string, reason: Reason, text: string) => void,
+  options: {
+    readonly isServed: (method: DescMethod) => boolean;
+    readonly onRefused: (path: string, reason: Reason, text: string) => void;
+  },
 ): UniversalHandler {
-  if (handler.method.methodKind !== "bidi_streaming") return handler;
+  const { method } = handler;
+  if (method.methodKind !== "bidi_streaming") return handler;
   const refuse = async (): Promise<UniversalServerResponse> => {
-    const path = methodPath(handler.method);
-    const text = `${path} is a stream in both directions, which HTTP/1.1 has not; call it over gRPC`;
-    onRefused(path, "METHOD_NOT_SERVED", text);
-    const error = new RecollectError("METHOD_NOT_SERVED", text, { metadata: { method: path } });
+    const path = methodPath(method);
+    const error = options.isServed(method)
+      ? new RecollectError(
+          "METHOD_NOT_SERVED",
+          `${path} is a stream in both directions, which HTTP/1.1 has not; call it over gRPC`,
+          { metadata: { method: path } },
+        )
+      : notServed(method);
+    options.onRefused(path, error.reason, error.message);
     return {
       status: 501,
       header: new Headers({ "content-type": "application/json", connection: "close" }),

@@ -43,10 +43,17 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
+  const isServed = (method: DescMethod): boolean =>
+    options.services.some(
+      ({ service, handlers }) => service === method.parent && method.localName in handlers,
+    );
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      refuseBidi(forgetEndlessTimeouts(completeErrors(handler, options)), options.onRefused),
+      refuseBidi(forgetEndlessTimeouts(completeErrors(handler, options)), {
+        isServed,
+        onRefused: options.onRefused,
+      }),
     ]),
   );
 }

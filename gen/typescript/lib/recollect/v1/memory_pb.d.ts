@@ -16,7 +16,8 @@ export declare const file_recollect_v1_memory: GenFile;
  * A piece of text worth remembering, with what is known about it.
  *
  * Set by the caller: text and everything up to the expiration. Set by the server: everything marked
- * "Output only"; what a caller puts there is ignored. Times are kept to the millisecond.
+ * "Output only"; what a caller puts there is ignored, but for ImportMemories, which keeps it. Times are kept to the
+ * millisecond.
  *
  * @generated from message recollect.v1.Memory
  */
@@ -2417,7 +2418,8 @@ export declare const MemoryService: GenService<{
    * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. A session
    * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
    *
-   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes.
+   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes; UNAVAILABLE
+   * with EMBEDDER_UNAVAILABLE. What was acknowledged stays.
    *
    * @generated from rpc recollect.v1.MemoryService.ImportMemories
    */
