@@ -200,6 +200,36 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
   });
 });
 
+describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () => {
+  it("says why and how to go on, however much is still to be sent", async () => {
+    const service = serve(MemoryService, {
+      importMemories: async function* (requests) {
+        for await (const { sequence, memories } of requests) {
+          yield { sequence, importedCount: memories.length };
+          throw new RecollectError("STORE_FULL", "the disk is full");
+        }
+      },
+    });
+    await using door = await startDoor([service]);
+    const text = "x".repeat(60_000);
+    const lines = Array.from({ length: 400 }, (_, index) => `{"id": "m${index}", "text": "${text}"}\n`);
+    await writeFile(inFolder("large.jsonl"), lines.join(""));
+    const options = { address: door.address, cwd: folder };
+    const ended = await runCli(["memory", "import", "large.jsonl"], options);
+    expect(ended).toMatchObject({ code: 2, stdout: "" });
+    expect(ended.stderr).toMatch(
+      /^recollect: broken off after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/,
+    );
+
+    // Standard input that stays open keeps nothing alive.
+    const child = spawnCli(["memory", "import", "-"], options);
+    const ending = endOf(child);
+    child.stdin.on("error", () => undefined);
+    child.stdin.write(lines.join(""));
+    expect(await ending).toMatchObject({ code: 2, stderr: expect.stringContaining("(STORE_FULL)") });
+  });
+});
+
 describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () => {
   const WHOLE = Array.from({ length: 10 }, (_, index) => ({ id: `m${index}`, text: `text ${index}` }));
   const WHOLE_LINES = WHOLE.map((memory) => `${JSON.stringify(memory)}\n`).join("");

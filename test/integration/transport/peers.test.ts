@@ -270,7 +270,8 @@ describe("a fast writer to a stream", () => {
       }
       expect(taken).toBeLessThan(10);
       gate.resolve();
-      stream.once("end", () => stream.end());
+      // As clients do when they have the status and more to send.
+      stream.once("end", () => stream.close(http2.constants.NGHTTP2_CANCEL));
       expect(await outcome).toMatchObject({ reason: "STORE_FULL", body: frame(Buffer.from([0x08, 1])) });
     });
   });
