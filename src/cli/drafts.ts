@@ -6,11 +6,12 @@ import { UsageError } from "./usage-error.ts";
 
 /**
  * A memory to be stored, or why one could not be made. `origin` says where it comes from, for messages;
- * empty when that is plain.
+ * empty when that is plain. `line` is its number in a file of lines.
  */
-export type Draft =
-  | { readonly origin: string; readonly memory: Memory }
-  | { readonly origin: string; readonly problem: string };
+export type Draft = { readonly origin: string; readonly line?: number } & (
+  | { readonly memory: Memory }
+  | { readonly problem: string }
+);
 
 /** What the options of the command say about every memory that does not say it itself. */
 export type DraftDefaults = Pick<
@@ -63,16 +64,21 @@ export function draftsOfDocument(
 /**
  * Lines of JSON, each a Memory as the API spells it in JSON (`userId` and `user_id` both work). The defaults fill
  * what a line leaves out; their tags are added. A line that is not a memory becomes a problem; the others go on.
+ * An end from outside is the end of the lines.
  */
-export async function* draftsOfJsonLines(path: string, defaults: DraftDefaults): AsyncGenerator<Draft> {
-  for await (const { number, text } of readLines(path)) {
+export async function* draftsOfJsonLines(
+  path: string,
+  defaults: DraftDefaults,
+  ended?: AbortSignal,
+): AsyncGenerator<Draft> {
+  for await (const { number, text } of readLines(path, ended)) {
     if (text.trim() === "") continue;
     const origin = `${nameOf(path)}, line ${number}`;
     try {
-      yield { origin, memory: withDefaults(memoryOfJson(text), defaults) };
+      yield { origin, line: number, memory: withDefaults(memoryOfJson(text), defaults) };
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      yield { origin, problem: error.message };
+      yield { origin, line: number, problem: error.message };
     }
   }
 }

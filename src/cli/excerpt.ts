@@ -12,6 +12,11 @@ export function toLine(text: string): string {
   return text.replaceAll(INVISIBLE, " ").trim();
 }
 
+/** A text with its own lines; whatever else moves a cursor becomes a space. */
+export function toSafeText(text: string): string {
+  return text.replaceAll(INVISIBLE, (found) => found.replaceAll(/[^\s]|[\r\v\f\u{2028}\u{2029}]/gu, " "));
+}
+
 /** The beginning of a text on one line: at most `length` characters, then an ellipsis if there is more. */
 export function excerpt(text: string, length: number): string {
   const line = toLine(text.slice(0, length * READ_AHEAD));

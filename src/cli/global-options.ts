@@ -6,4 +6,6 @@ export interface GlobalOptions {
   readonly namespace: string;
   /** Print JSON, one object a line, instead of text for people. */
   readonly json?: boolean;
+  /** Say nothing but results and failures. */
+  readonly quiet?: boolean;
 }

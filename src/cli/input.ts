@@ -40,14 +40,15 @@ export interface NumberedLine {
 
 /**
  * Streams the lines of a file, or of standard input for `-`. Only line feeds end a line: node:readline would also
- * cut at U+2028, which JSON allows inside strings.
+ * cut at U+2028, which JSON allows inside strings. When the signal aborts, what has been read is the end, without
+ * the line that was under way.
  *
  * @throws UsageError when the file cannot be read, is not UTF-8, or has a line longer than a million characters.
  */
-export async function* readLines(path: string): AsyncGenerator<NumberedLine> {
+export async function* readLines(path: string, ended?: AbortSignal): AsyncGenerator<NumberedLine> {
   let number = 0;
   let rest = "";
-  for await (const part of readChunks(path, Number.POSITIVE_INFINITY)) {
+  for await (const part of readChunks(path, Number.POSITIVE_INFINITY, ended)) {
     const lines = (rest + part).split("\n");
     rest = lines.pop() ?? "";
     for (const text of lines) yield { number: ++number, text };
@@ -55,8 +56,20 @@ export async function* readLines(path: string): AsyncGenerator<NumberedLine> {
       throw new UsageError(`${nameOf(path)}, line ${number + 1}: longer than ${MAX_LINE_LENGTH} characters`);
     }
   }
-  if (rest !== "") yield { number: ++number, text: rest };
+  if (rest !== "" && ended?.aborted !== true) yield { number: ++number, text: rest };
 }
+
+/** How many lines a file has; undefined for what can be read only once. */
+export async function countLines(path: string): Promise<number | undefined> {
+  if (path === STDIN || !(await stat(path)).isFile()) return undefined;
+  let count = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
+    for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) count += 1;
+  }
+  return count;
+}
+
+const LINE_FEED = 10;
 
 /**
  * Checks files before the first of them is used, so that a misspelt name stops a command before it has written
@@ -79,9 +92,11 @@ export function nameOf(path: string): string {
   return path === STDIN ? "standard input" : path;
 }
 
-async function* readChunks(path: string, maxBytes: number): AsyncGenerator<string> {
+async function* readChunks(path: string, maxBytes: number, ended?: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const stream = path === STDIN ? process.stdin : createReadStream(path);
+  // Standard input that stays open would keep the process alive.
+  ended?.addEventListener("abort", () => stream.destroy(), { once: true });
   let bytes = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -91,6 +106,7 @@ async function* readChunks(path: string, maxBytes: number): AsyncGenerator<strin
     }
     yield decoder.decode();
   } catch (error) {
+    if (ended?.aborted === true) return;
     throw unreadable(path, error);
   }
 }

@@ -1,11 +1,5 @@
-import { createRegistry, toBinary, toJson } from "@bufbuild/protobuf";
+import { toBinary, toJson } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  ResourceInfoSchema,
-  RetryInfoSchema,
-} from "#gen/google/rpc/error_details_pb.js";
 import {
   type BatchCreateMemoriesResponse_Result,
   BatchCreateMemoriesResponse_ResultSchema,
@@ -19,6 +13,7 @@ import { describeItemError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { readPipedText, requireFiles, STDIN } from "./input.ts";
+import { ITEM_DETAILS } from "./item-details.ts";
 import { type KindName, toKind } from "./kind-names.ts";
 import { print, printError } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
@@ -45,7 +40,6 @@ const ON_DUPLICATE = {
 
 /** A file of garbage must not fill the screen. */
 const MAX_REPORTED = 20;
-const DETAILS = createRegistry(ErrorInfoSchema, BadRequestSchema, ResourceInfoSchema, RetryInfoSchema);
 
 /**
  * Stores text, documents or lines of JSON as memories. Prints the id of a single text, a count line otherwise;
@@ -53,7 +47,7 @@ const DETAILS = createRegistry(ErrorInfoSchema, BadRequestSchema, ResourceInfoSc
  */
 export async function memoryAdd(words: readonly string[], options: MemoryAddOptions): Promise<ExitCode> {
   const drafts = await openDrafts(words, options);
-  const report = new AddReport(options.json ?? false, words.length > 0);
+  const report = new AddReport(options, words.length > 0);
   const clients = connect(options.address);
   try {
     for await (const batch of inBatches(drafts, sizeOf)) await store(clients, batch, options, report);
@@ -126,18 +120,20 @@ async function store(
 class AddReport {
   failed = 0;
   readonly #json: boolean;
+  readonly #quiet: boolean;
   readonly #single: boolean;
   #stored = 0;
   #duplicates = 0;
 
-  constructor(json: boolean, single: boolean) {
+  constructor({ json = false, quiet = false }: GlobalOptions, single: boolean) {
     this.#json = json;
+    this.#quiet = quiet;
     this.#single = single;
   }
 
   result(result: BatchCreateMemoriesResponse_Result, origin: string): void {
     if (this.#json) {
-      const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: DETAILS });
+      const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
     const { outcome, duplicate } = result;
@@ -157,7 +153,7 @@ class AddReport {
 
   finish(): void {
     this.#countUnreported();
-    if (this.#single || this.#json) return;
+    if (this.#single || this.#json || this.#quiet) return;
     print(`${this.#stored} stored, ${this.#duplicates} already there, ${this.failed} failed`);
   }
 

@@ -8,16 +8,12 @@ import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatResult } from "./format-result.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import { type KindName, toKind } from "./kind-names.ts";
+import { type FilterOptions, toFilter } from "./memory-filter.ts";
 import { print, printError } from "./output.ts";
 
-export interface MemorySearchOptions extends GlobalOptions {
+export interface MemorySearchOptions extends GlobalOptions, FilterOptions {
   readonly limit?: number;
   readonly mode?: "hybrid" | "vector" | "keyword";
-  readonly user?: string;
-  readonly session?: string;
-  readonly kind: readonly KindName[];
-  readonly tag: readonly string[];
   readonly minSimilarity?: number;
   readonly explain?: boolean;
 }
@@ -34,15 +30,11 @@ export async function memorySearch(
   options: MemorySearchOptions,
 ): Promise<ExitCode> {
   const clients = connect(options.address);
+  const filter = toFilter(options);
   const { results, degraded } = await clients.memory.searchMemories({
     namespace: options.namespace,
     query: { by: { case: "text", value: words.join(" ") } },
-    filter: {
-      userId: options.user ?? "",
-      sessionId: options.session ?? "",
-      kinds: [...new Set(options.kind.map(toKind))],
-      tagsAll: [...new Set(options.tag)],
-    },
+    ...(filter === undefined ? {} : { filter }),
     explain: options.explain ?? false,
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),

@@ -5,7 +5,10 @@ import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
+import type { GlobalOptions } from "./global-options.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
+import type { MemoryExportOptions } from "./memory-export.ts";
+import type { MemoryListOptions } from "./memory-list.ts";
 import type { MemorySearchOptions } from "./memory-search.ts";
 import {
   collect,
@@ -21,8 +24,9 @@ const KINDS = ["episodic", "semantic", "procedural", "message", "summary"];
 const EXIT_CODES = `
 Exit codes:
   0  it worked, or the cache hit
-  1  the cache missed, or the server refused some of the items
-  2  it did not work: no server, an error, a wrong option`;
+  1  the cache missed, a memory is not there, or some of the items were refused
+  2  it did not work: no server, an error, a wrong option
+  130  interrupted by Ctrl-C; 143: by SIGTERM`;
 const SETTINGS_HELP = `
 Flags win over environment variables, these over .env, that over the YAML file, and that over the defaults.
 docs/configuration.md lists all settings. SIGHUP makes a running server read them again.
@@ -52,6 +56,7 @@ export function createProgram(): Command {
     )
     .addOption(new Option("--namespace <name>", "namespace to read and write").default("", "default"))
     .option("--json", "print JSON, one object a line")
+    .option("--quiet", "no progress and no counts: only results and failures")
     .addHelpText("after", EXIT_CODES);
   program
     .command("serve")
@@ -117,14 +122,73 @@ Examples:
       const { memoryAdd } = await import("./memory-add.ts");
       process.exitCode = await memoryAdd(words, command.optsWithGlobals<MemoryAddOptions>());
     });
-  memory
-    .command("search")
+  addFilterOptions(memory.command("search"))
     .description("find the memories that answer a query best")
     .argument("<query...>", "a question or a few words")
     .option("--limit <number>", "how many at most, up to 100 (default: 10)", toInteger)
     .addOption(
       new Option("--mode <mode>", "how to look (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
     )
+    .option("--min-similarity <number>", "leave out what is less similar, -1 to 1", toNumber)
+    .option("--explain", "show how each score came about")
+    .addHelpText("after", `${EXIT_CODES}\n\nFinding nothing is not an error and ends with 0.`)
+    .action(async (words: string[], _options: unknown, command: Command) => {
+      const { memorySearch } = await import("./memory-search.ts");
+      process.exitCode = await memorySearch(words, command.optsWithGlobals<MemorySearchOptions>());
+    });
+  memory
+    .command("get")
+    .description("print memories by id")
+    .argument("<id...>", "ids, as the other commands print them")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (ids: string[], _options: unknown, command: Command) => {
+      const { memoryGet } = await import("./memory-get.ts");
+      process.exitCode = await memoryGet(ids, command.optsWithGlobals<GlobalOptions>());
+    });
+  addFilterOptions(memory.command("list"))
+    .description("list memories, newest first")
+    .option("--limit <number>", "how many at most (default: all)", toInteger)
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { memoryList } = await import("./memory-list.ts");
+      process.exitCode = await memoryList(command.optsWithGlobals<MemoryListOptions>());
+    });
+  addFilterOptions(memory.command("export"))
+    .description("write memories in any state as lines of JSON, oldest first")
+    .argument("[file]", "where to write; - is standard output", "-")
+    .addHelpText(
+      "after",
+      `
+A file has its name when it is whole. Until then it is FILE.part; an export that broke off goes on there when the
+command is repeated.
+${EXIT_CODES}`,
+    )
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const { memoryExport } = await import("./memory-export.ts");
+      process.exitCode = await memoryExport(file, command.optsWithGlobals<MemoryExportOptions>());
+    });
+  memory
+    .command("import")
+    .description("store lines that an export wrote, with their ids and times")
+    .argument("<file>", "what to read; - is standard input")
+    .addHelpText(
+      "after",
+      `
+A memory whose id is there is skipped: an import that broke off is continued by repeating the command.
+${EXIT_CODES}
+
+Example:
+  recollect memory export - | recollect --address other:50051 memory import -`,
+    )
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const { memoryImport } = await import("./memory-import.ts");
+      process.exitCode = await memoryImport(file, command.optsWithGlobals<GlobalOptions>());
+    });
+}
+
+/** Which memories: see toFilter. */
+function addFilterOptions(command: Command): Command {
+  return command
     .option("--user <id>", "user_id: exactly this user")
     .option("--session <id>", "session_id: exactly this session")
     .addOption(
@@ -134,14 +198,7 @@ Examples:
         .argParser(collectChoice(KINDS))
         .default([], "all"),
     )
-    .addOption(tagOption("with this tag; repeat to ask for all of several"))
-    .option("--min-similarity <number>", "leave out what is less similar, -1 to 1", toNumber)
-    .option("--explain", "show how each score came about")
-    .addHelpText("after", `${EXIT_CODES}\n\nFinding nothing is not an error and ends with 0.`)
-    .action(async (words: string[], _options: unknown, command: Command) => {
-      const { memorySearch } = await import("./memory-search.ts");
-      process.exitCode = await memorySearch(words, command.optsWithGlobals<MemorySearchOptions>());
-    });
+    .addOption(tagOption("with this tag; repeat to ask for all of several"));
 }
 
 function addCacheCommands(cache: Command): void {
@@ -189,6 +246,18 @@ Example:
     .action(async (words: string[], _options: unknown, command: Command) => {
       const { cacheLookup } = await import("./cache-lookup.ts");
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
+    });
+  addStatsCommand(cache);
+}
+
+function addStatsCommand(cache: Command): void {
+  cache
+    .command("stats")
+    .description("print what the cache holds and what it has done")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { cacheStats } = await import("./cache-stats.ts");
+      process.exitCode = await cacheStats(command.optsWithGlobals<GlobalOptions>());
     });
 }
 

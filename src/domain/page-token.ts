@@ -17,14 +17,17 @@ export function sealPageToken(position: PagePosition, request: string): string {
   );
 }
 
-/** Throws PAGE_TOKEN_INVALID when the token is not one of sealPageToken's for the same request. */
-export function openPageToken(token: string, request: string): PagePosition {
+/**
+ * Throws PAGE_TOKEN_INVALID when the token, which came in this field, is not one of sealPageToken's for the same
+ * request.
+ */
+export function openPageToken(token: string, request: string, field = "page_token"): PagePosition {
   const parts = parse(token);
-  if (!Array.isArray(parts)) throw invalid("not a page token");
+  if (!Array.isArray(parts)) throw invalid(field, "not a page token");
   const [version, createTime, id, hash] = parts as unknown[];
   if (version !== 1 || typeof createTime !== "number" || typeof id !== "string")
-    throw invalid("not a page token");
-  if (hash !== requestHash(request)) throw invalid("made for another request");
+    throw invalid(field, "not a page token");
+  if (hash !== requestHash(request)) throw invalid(field, "made for another request");
   return { createTime, id };
 }
 
@@ -41,10 +44,10 @@ function requestHash(request: string): string {
   return digest(request).slice(0, 16);
 }
 
-function invalid(description: string): RecollectError {
-  return new RecollectError("PAGE_TOKEN_INVALID", `page_token: ${description}`, {
-    metadata: { field: "page_token" },
-    violations: [{ field: "page_token", description }],
+function invalid(field: string, description: string): RecollectError {
+  return new RecollectError("PAGE_TOKEN_INVALID", `${field}: ${description}`, {
+    metadata: { field },
+    violations: [{ field, description }],
   });
 }
 

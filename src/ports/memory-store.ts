@@ -20,6 +20,12 @@ export interface NewMemory {
 /** A new state of a memory, with what the indexes need. */
 export type Replacement = Omit<NewMemory, "onDuplicate">;
 
+/** A memory that was exported, with the session position that it had (0: none), and with what the indexes need. */
+export type ImportedMemory = Replacement;
+
+/** What became of an imported memory: stored, or passed over because its id is taken. */
+export type ImportOutcome = "imported" | "skipped";
+
 /** An item of a batch that is refused already; it takes its place in the outcome and in the request record. */
 export interface RefusedMemory {
   readonly refusal: RecollectError;
@@ -96,6 +102,21 @@ export interface MemoryStore {
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<CreateOutcome[]>;
 
+  /**
+   * Writes memories as they are, in order, all in one atomic step: ids, times, states and etags stay, and a text that
+   * is there is stored again. One whose id is taken, by an earlier item too, is skipped. A session position stays
+   * unless a memory of the session holds it; with 0, or one that is held, the store gives the next one. Later writes
+   * get positions behind all of them. Rejects with TOO_MANY_NAMESPACES.
+   */
+  import(
+    scope: Scope,
+    items: readonly ImportedMemory[],
+    options: { readonly now: number },
+  ): Promise<ImportOutcome[]>;
+
+  /** Which of these ids are taken, in their order. Reads no memory, so that a damaged one is there too. */
+  exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]>;
+
   /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
   get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
 
@@ -109,6 +130,22 @@ export interface MemoryStore {
       readonly now: number;
     },
   ): Promise<StoredMemory[]>;
+
+  /**
+   * The same, oldest first. A page also ends before the memory with which it would take more bytes, as the store keeps
+   * them; it holds one at least, unless none is left. A walk through a whole namespace costs time in proportion to it,
+   * whatever the filter.
+   */
+  listOldest(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly maxBytes: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]>;
 
   /**
    * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not

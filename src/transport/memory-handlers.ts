@@ -33,6 +33,7 @@ import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
+import { transferHandlers } from "./transfer-handlers.ts";
 import { refuseUnserved } from "./unserved.ts";
 
 export type MemoryPorts = { readonly namespaces: NamespaceStore } & Omit<CreateMemoriesPorts, "store"> &
@@ -43,6 +44,8 @@ const DEFAULT_SEARCH_LIMIT = 10;
 /** MemoryService: each handler converts, calls one use case, and converts back. */
 export function memoryHandlers(ports: MemoryPorts): ServedService {
   return serve(MemoryService, {
+    ...transferHandlers(ports),
+
     createMemory: async (request, context) => {
       const [outcome] = await createMemories(
         ports,

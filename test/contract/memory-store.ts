@@ -11,6 +11,7 @@ import { readCases } from "./memory-store/read.ts";
 import { requestCases } from "./memory-store/requests.ts";
 import { searchCases } from "./memory-store/search.ts";
 import { sessionCases } from "./memory-store/sessions.ts";
+import { transferCases } from "./memory-store/transfer.ts";
 import { type StoreUnderTest, useStore } from "./store-under-test.ts";
 
 /**
@@ -25,6 +26,7 @@ export function memoryStoreContract(name: string, open: () => Promise<StoreUnder
     describe("a read or deletion", () => readCases(subject));
     describe("a change", () => changeCases(subject));
     describe("an access", () => accessCases(subject));
+    describe("a transfer", () => transferCases(subject));
     describe("an expiring memory", () => expiryCases(subject));
     describe("a filter", () => filterCases(subject));
     describe("a search", () => searchCases(subject));

@@ -9,6 +9,7 @@ import {
   type Memory,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
@@ -18,6 +19,8 @@ import type {
   CandidateQuery,
   Candidates,
   CreateOutcome,
+  ImportedMemory,
+  ImportOutcome,
   ListPosition,
   MemoryStore,
   NewMemory,
@@ -136,6 +139,46 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
+  import(
+    scope: Scope,
+    items: readonly ImportedMemory[],
+    options: { readonly now: number },
+  ): Promise<ImportOutcome[]> {
+    const { now } = options;
+    return this.#database.write((): Written<ImportOutcome[]> => {
+      const namespaceId = this.#namespaces.findOrCreate(scope);
+      const afterCommit = this.#sweep(now);
+      const outcomes = items.map((item): ImportOutcome => {
+        const there = this.#row(namespaceId, item.memory.id);
+        if (isHeld(there, now)) return "skipped";
+        // Ended, but not swept yet: the id is free.
+        if (there !== undefined) afterCommit.push(this.#remove(there));
+        const position = this.#importedPosition(namespaceId, item.memory);
+        afterCommit.push(this.#insert(namespaceId, item, position).remember);
+        return "imported";
+      });
+      return {
+        result: outcomes,
+        afterCommit: () => {
+          for (const change of afterCommit) change();
+        },
+      };
+    });
+  }
+
+  async exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return ids.map(() => false);
+    return ids.map((id) => {
+      const row = this.#database.first(
+        "SELECT expire_time FROM memory WHERE namespace_id = ? AND id = ?",
+        namespaceId,
+        id,
+      );
+      return isHeld(row, now);
+    });
+  }
+
   async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
     const namespaceId = this.#namespaces.find(scope);
     return ids.map((id) => {
@@ -174,6 +217,37 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return rows.map((row) => this.#memoryOf(row));
   }
 
+  async listOldest(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly maxBytes: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return [];
+    const { filter, after, limit, maxBytes, now } = options;
+    const condition = memoryCondition(namespaceId, filter, now);
+    // Keys and sizes first: a page of long texts is never read beyond its end.
+    const rows = this.#database.all(
+      // Named, because the planner would rather sort everything of one user anew for each page.
+      `SELECT m.row, octet_length(m.record) AS bytes FROM memory m INDEXED BY memory_by_time
+       WHERE ${condition.sql}
+       ${after === undefined ? "" : "AND (m.create_time, m.id) > (?, ?)"}
+       ORDER BY m.create_time, m.id LIMIT ?`,
+      ...condition.values,
+      ...(after === undefined ? [] : [after.createTime, after.id]),
+      limit,
+    );
+    return withinBytes(rows, (row) => Number(row["bytes"]), maxBytes).flatMap(({ row }) => {
+      const found = this.#database.first("SELECT id, record FROM memory WHERE row = ?", row ?? null);
+      return found === undefined ? [] : [memoryOf(found)];
+    });
+  }
+
   delete(
     scope: Scope,
     id: string,
@@ -185,7 +259,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       if (namespaceId === undefined) throw this.#missing(scope, id);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
       const row = this.#row(namespaceId, id);
-      if (row === undefined || (row["expire_time"] !== null && Number(row["expire_time"]) <= now)) {
+      if (row === undefined || !isHeld(row, now)) {
         throw this.#missing(scope, id);
       }
       // Without an etag the record is not read: so a damaged one can be deleted.
@@ -414,9 +488,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): { readonly memory: Memory; readonly remember: () => void } {
     const memory = { ...item.memory, sessionPosition };
     const row = this.#database.run(
-      `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id, author, importance,
-         pinned, create_time, event_time, expire_time, duplicate_key, term_count)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
       sealRecord(memory),
@@ -425,6 +499,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       memory.userId,
       memory.agentId,
       memory.sessionId,
+      memory.sessionPosition,
       memory.author,
       memory.importance,
       memory.pinned ? 1 : 0,
@@ -467,6 +542,28 @@ export class EmbeddedMemoryStore implements MemoryStore {
       sessionId,
     );
     return Number(row?.["last_position"]);
+  }
+
+  /** The position that an imported memory had, if no other holds it; else the next one. */
+  #importedPosition(namespaceId: number, { sessionId, sessionPosition }: Memory): number {
+    if (sessionId === "") return 0;
+    const isFree =
+      sessionPosition > 0 &&
+      this.#database.first(
+        "SELECT 1 FROM memory WHERE namespace_id = ? AND session_id = ? AND session_position = ?",
+        namespaceId,
+        sessionId,
+        sessionPosition,
+      ) === undefined;
+    if (!isFree) return this.#nextPosition(namespaceId, sessionId);
+    this.#database.run(
+      `INSERT INTO session (namespace_id, session_id, last_position) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET last_position = max(last_position, excluded.last_position)`,
+      namespaceId,
+      sessionId,
+      sessionPosition,
+    );
+    return sessionPosition;
   }
 
   /** Takes a memory for good: what was counted of it goes too. */
@@ -646,6 +743,11 @@ function slotOf(memory: Memory): Slot<CandidateFacts> {
     expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
     facts: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
   };
+}
+
+/** Whether a row is there and has not ended; without a look at its record, which may be damaged. */
+function isHeld(row: Row | undefined, now: number): boolean {
+  return row !== undefined && (row["expire_time"] === null || Number(row["expire_time"]) > now);
 }
 
 function memoryOf(row: Row): Memory {

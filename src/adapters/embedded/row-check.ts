@@ -39,6 +39,7 @@ const COLUMNS: readonly (readonly [name: string, valueIn: (memory: Memory) => un
   ["user_id", ({ userId }) => userId],
   ["agent_id", ({ agentId }) => agentId],
   ["session_id", ({ sessionId }) => sessionId],
+  ["session_position", ({ sessionPosition }) => sessionPosition],
   ["author", ({ author }) => author],
   ["importance", ({ importance }) => importance],
   ["pinned", ({ pinned }) => (pinned ? 1 : 0)],

@@ -36,6 +36,9 @@ export interface MemoryFilter {
 
 export const ACTIVE_ONLY: MemoryFilter = { states: ["ACTIVE"] };
 
+/** What an export holds unless it asks for less. */
+export const EVERY_STATE: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"] };
+
 /**
  * Whether a memory passes. This is what a filter means: stores may answer faster, but not otherwise, and their
  * tests hold them against it.

@@ -56,6 +56,7 @@ const CHANGES: Omit<{ [K in keyof Memory]-?: Memory[K] }, "etag" | "sessionPosit
   createTime: 0,
   updateTime: 0,
   state: "ARCHIVED",
+  supersedes: ["m8"],
   supersededBy: "m9",
   sourceIds: [],
 };

@@ -39,6 +39,8 @@ export interface Memory {
   readonly createTime: number;
   readonly updateTime: number;
   readonly state: MemoryState;
+  /** Ids of the memories that this one replaces; absent when there are none. */
+  readonly supersedes?: readonly string[];
   readonly supersededBy: string;
   readonly sourceIds: readonly string[];
   readonly etag: string;
@@ -87,6 +89,7 @@ export function etagOf(memory: Omit<Memory, "etag" | "sessionPosition" | "embedd
     state: memory.state,
     supersededBy: memory.supersededBy,
     sourceIds: memory.sourceIds,
+    ...(memory.supersedes === undefined ? {} : { supersedes: memory.supersedes }),
   };
   return digest(canonicalJson(record)).slice(0, 32);
 }

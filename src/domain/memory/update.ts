@@ -7,8 +7,8 @@ export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlM
 
 /** The memory as a draft again, so that a correction goes the way of a new one. */
 export function draftOf(memory: StoredMemory): MemoryDraft {
-  const { sessionPosition, createTime, updateTime, state, supersededBy, etag, embedding, access, ...draft } =
-    memory;
+  const { sessionPosition, createTime, updateTime, state, ...rest } = memory;
+  const { supersedes, supersededBy, etag, embedding, access, ...draft } = rest;
   return draft;
 }
 

@@ -75,7 +75,8 @@ function refuseInvalid(
   }
 }
 
-async function embedAll(
+/** The vectors of some drafts, by draft, with one call of the embedder; none when vector search is switched off. */
+export async function embedAll(
   embedder: Embedder | undefined,
   drafts: readonly MemoryDraft[],
   signal: AbortSignal,

@@ -16,6 +16,7 @@ export interface MemoryOrigin {
   readonly createTime: number;
   readonly updateTime: number;
   readonly state: Memory["state"];
+  readonly supersedes?: readonly string[];
   readonly supersededBy: string;
 }
 

@@ -51,6 +51,7 @@ export async function updateMemory(
       // Later than the state before, even when the clock has not moved: a change must be seen as one.
       updateTime: Math.max(now, current.updateTime + 1),
       state: current.state,
+      ...(current.supersedes === undefined ? {} : { supersedes: current.supersedes }),
       supersededBy: current.supersededBy,
     };
     const replacement = prepareMemory(draft, origin, ports.embedder, embedded);

@@ -12,6 +12,7 @@ import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
 import { ACTIVE_ONLY, type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
+import type { ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import {
   DEFAULT_IMPORTANCE,
   type Memory,
@@ -30,6 +31,9 @@ import {
   toJsonObject,
   toMs,
 } from "./common.ts";
+
+/** A memory as the API carries it, still without a type name. */
+type MemoryFields = Exclude<MessageInitShape<typeof MemorySchema>, ProtoMemory>;
 
 /** What a caller hands in, with its defaults. Throws REQUEST_INVALID for times out of range. */
 export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
@@ -59,11 +63,42 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
   };
 }
 
-/** The record of a memory, as it is exported. */
-export function fromMemory(memory: Memory, namespace: string): MessageInitShape<typeof MemorySchema> {
+/** What an export gives, with what only the server that wrote it could say. Throws REQUEST_INVALID as toDraft does. */
+export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraft {
+  const state = memory.state === Memory_State.UNSPECIFIED ? "ACTIVE" : toState(memory.state);
+  if (state === undefined) throw invalidField(`${path}.state`, "is not a state that is known here");
+  return {
+    ...toDraft(memory, path),
+    state,
+    supersededBy: memory.supersededBy,
+    sessionPosition: memory.sessionPosition,
+    ...defined({
+      createTime: toMs(memory.createTime, `${path}.create_time`),
+      updateTime: toMs(memory.updateTime, `${path}.update_time`),
+      supersedes: givenList(memory.supersedes),
+    }),
+  };
+}
+
+/** The record of a memory with where it is kept. */
+export function fromMemory(memory: Memory, namespace: string): MemoryFields {
+  return {
+    ...exportedMemory(memory),
+    namespace,
+    embedding: {
+      state: Memory_Embedding_State[memory.embedding.state],
+      provider: memory.embedding.provider,
+      model: memory.embedding.model,
+      dimension: memory.embedding.dimension,
+      truncated: memory.embedding.truncated,
+    },
+  };
+}
+
+/** The part of a memory that an export holds: equal content gives equal bytes, wherever it is kept. */
+export function exportedMemory(memory: Memory): MemoryFields {
   return {
     id: memory.id,
-    namespace,
     text: memory.text,
     kind: Memory_Kind[memory.kind],
     userId: memory.userId,
@@ -79,13 +114,7 @@ export function fromMemory(memory: Memory, namespace: string): MessageInitShape<
     supersededBy: memory.supersededBy,
     sourceIds: [...memory.sourceIds],
     etag: memory.etag,
-    embedding: {
-      state: Memory_Embedding_State[memory.embedding.state],
-      provider: memory.embedding.provider,
-      model: memory.embedding.model,
-      dimension: memory.embedding.dimension,
-      truncated: memory.embedding.truncated,
-    },
+    supersedes: [...(memory.supersedes ?? [])],
     ...defined({
       metadata: givenObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),
@@ -115,9 +144,12 @@ export function fromStoredMemory(
 
 const MAX_METADATA_SCALARS = 16;
 
-/** Throws REQUEST_INVALID for times out of range and for metadata that is not made of scalars. */
-export function toFilter(filter: ProtoFilter | undefined): MemoryFilter {
-  if (filter === undefined) return ACTIVE_ONLY;
+/**
+ * A filter that names no states asks for the `usual` ones. Throws REQUEST_INVALID for times out of range and for
+ * metadata that is not made of scalars.
+ */
+export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.states): MemoryFilter {
+  if (filter === undefined) return { states: usual };
   const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] =>
     span === undefined
       ? undefined
@@ -127,7 +159,7 @@ export function toFilter(filter: ProtoFilter | undefined): MemoryFilter {
         });
   const states = filter.states.flatMap((state) => toState(state) ?? []);
   return {
-    states: states.length === 0 ? ["ACTIVE"] : states,
+    states: states.length === 0 ? usual : states,
     ...defined({
       userId: given(filter.userId),
       agentId: given(filter.agentId),

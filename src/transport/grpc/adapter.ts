@@ -137,8 +137,34 @@ function decode(
   return message;
 }
 
+/**
+ * Reads a message when the handler asks for the next one, and one ahead: no more is taken from the connection, so that
+ * the caller is held up. Not by the stream's own iterator, which destroys the stream, and with it the status that is
+ * still to be sent, when the handler has seen enough; and which does not notice that the server stops.
+ */
 async function* decodeStream(call: ServerCall, method: DescMethod, running: RunningCall): Requests {
-  for await (const bytes of call as AsyncIterable<Buffer>) yield decode(bytes, method, running);
+  const { signal } = running.context;
+  // 16 by default, of 16 MiB each. grpc-js has no option for it; the state is private to the compiler only.
+  Object.assign((call as unknown as { _readableState: object })._readableState, { highWaterMark: 1 });
+  let ended = false;
+  let wake = (): void => undefined;
+  call.on("readable", () => wake());
+  call.once("end", () => {
+    ended = true;
+    wake();
+  });
+  signal.addEventListener("abort", () => wake(), { once: true });
+  for (;;) {
+    signal.throwIfAborted();
+    const bytes = call.read() as Buffer | null;
+    if (bytes !== null) yield decode(bytes, method, running);
+    else if (ended) return;
+    else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
 }
 
 function encode(method: DescMethod, response: Response | Encoded): Buffer {

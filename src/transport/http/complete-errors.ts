@@ -1,7 +1,7 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { type DescMethod, toBinary } from "@bufbuild/protobuf";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
-import { methodPath } from "../handler.ts";
+import { methodPath, notServed } from "../handler.ts";
 import { type Status, statusOf } from "../status.ts";
 
 /** What the library answers by itself, before a handler runs, and the reason it stands for. */
@@ -63,6 +63,38 @@ function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMes
   // What failed inside is for the log.
   const text = reason === "INTERNAL" ? "internal error" : (error.message ?? "");
   return statusOf(new RecollectError(reason, text, { metadata }), "");
+}
+
+/**
+ * A stream in both directions cannot run over HTTP/1.1. The library answers a bare 505; this says where to go, and
+ * closes the connection, because a client that expects such a stream may go on sending.
+ */
+export function refuseBidi(
+  handler: UniversalHandler,
+  options: {
+    readonly isServed: (method: DescMethod) => boolean;
+    readonly onRefused: (path: string, reason: Reason, text: string) => void;
+  },
+): UniversalHandler {
+  const { method } = handler;
+  if (method.methodKind !== "bidi_streaming") return handler;
+  const refuse = async (): Promise<UniversalServerResponse> => {
+    const path = methodPath(method);
+    const error = options.isServed(method)
+      ? new RecollectError(
+          "METHOD_NOT_SERVED",
+          `${path} is a stream in both directions, which HTTP/1.1 has not; call it over gRPC`,
+          { metadata: { method: path } },
+        )
+      : notServed(method);
+    options.onRefused(path, error.reason, error.message);
+    return {
+      status: 501,
+      header: new Headers({ "content-type": "application/json", connection: "close" }),
+      body: once(Buffer.from(JSON.stringify(connectErrorBody("unimplemented", statusOf(error, ""))))),
+    };
+  };
+  return Object.assign(refuse, handler);
 }
 
 /** The JSON that the Connect protocol carries an error in. */

@@ -15,7 +15,7 @@ import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
 import { Encoded, notServed, type ServedService } from "../handler.ts";
 import type { Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
-import { completeErrors } from "./complete-errors.ts";
+import { completeErrors, refuseBidi } from "./complete-errors.ts";
 
 export interface ConnectOptions {
   readonly services: readonly ServedService[];
@@ -43,10 +43,17 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served, options.pipeline));
   }
+  const isServed = (method: DescMethod): boolean =>
+    options.services.some(
+      ({ service, handlers }) => service === method.parent && method.localName in handlers,
+    );
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      forgetEndlessTimeouts(completeErrors(handler, options)),
+      refuseBidi(forgetEndlessTimeouts(completeErrors(handler, options)), {
+        isServed,
+        onRefused: options.onRefused,
+      }),
     ]),
   );
 }

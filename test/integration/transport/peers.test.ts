@@ -4,6 +4,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, it } from "vitest";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import type { Config } from "../../../src/config/config.ts";
+import { RecollectError } from "../../../src/domain/errors.ts";
 import { serve } from "../../../src/transport/handler.ts";
 import { refusalOf } from "../../support/errors.ts";
 import { gatedEmbedder } from "../../support/gated-embedder.ts";
@@ -226,6 +227,53 @@ describe("a request over the limit", () => {
     stream.once("response", () => stream.end());
     expect(await outcome).toMatchObject({ code: DEADLINE_EXCEEDED, reason: "DEADLINE_EXCEEDED" });
     expect((await raw.call(LIST, listRequest())).code).toBe(0);
+  });
+});
+
+describe("a fast writer to a stream", () => {
+  const IMPORT = "/recollect.v1.MemoryService/ImportMemories";
+
+  it("is held up while the handler is busy, and is told when that has seen enough", async () => {
+    await expectNoLeaks(async () => {
+      const gate = Promise.withResolvers<void>();
+      const service = serve(MemoryService, {
+        importMemories: async function* (requests) {
+          for await (const { sequence } of requests) {
+            yield { sequence };
+            await gate.promise;
+            throw new RecollectError("STORE_FULL", "the disk is full");
+          }
+        },
+      });
+      await using door = await startDoor([service]);
+      await using raw = new RawHttp2(door.address);
+      const stream = raw.open(IMPORT);
+      const outcome = outcomeOf(stream);
+      // Field 3, sequence: 1; then a field that is not known, of 32 KiB.
+      const padding = Buffer.alloc(32 * 1024);
+      const message = frame(
+        Buffer.concat([Buffer.from([0x18, 1, (15 << 3) | 2, 0x80, 0x80, 0x02]), padding]),
+      );
+      let taken = 0;
+      // One by one, for what is written together is taken together.
+      const write = (): void => {
+        stream.write(message, () => {
+          taken += 1;
+          if (taken < 200) write();
+        });
+      };
+      write();
+      let before = -1;
+      while (before !== taken) {
+        before = taken;
+        for (let call = 0; call < 20; call += 1) await raw.call(LIST, listRequest());
+      }
+      expect(taken).toBeLessThan(10);
+      gate.resolve();
+      // As clients do when they have the status and more to send.
+      stream.once("end", () => stream.close(http2.constants.NGHTTP2_CANCEL));
+      expect(await outcome).toMatchObject({ reason: "STORE_FULL", body: frame(Buffer.from([0x08, 1])) });
+    });
   });
 });
 

@@ -14,7 +14,7 @@ export declare const file_recollect_v1_error_reason: GenFile;
  * google.rpc.ErrorInfo whose `domain` is "recollect" and whose `reason` is the name of one of these values
  * without the prefix ERROR_REASON_. Values are added over time: treat an unknown one as its status code says.
  *
- * What HTTP itself refuses (405, 415, 505) has no body, and gRPC-web calls that are refused before they can be read have
+ * What HTTP itself refuses (405, 415) has no body, and gRPC-web calls that are refused before they can be read have
  * a status without details.
  *
  * Where they apply, errors also carry google.rpc.BadRequest (which fields), google.rpc.RetryInfo (when to try
@@ -47,7 +47,8 @@ export enum ErrorReason {
   METHOD_UNKNOWN = 2,
 
   /**
-   * UNIMPLEMENTED. The method is part of the API, and this version of the server does not serve it.
+   * UNIMPLEMENTED. The method is part of the API, and this version of the server does not serve it, or not through
+   * this door: streams in both directions are gRPC only.
    * Example: {"reason": "METHOD_NOT_SERVED", "domain": "recollect",
    *           "metadata": {"method": "/recollect.v1.MemoryService/WatchMemories"}}
    *
@@ -164,7 +165,7 @@ export enum ErrorReason {
   ETAG_MISMATCH = 16,
 
   /**
-   * INVALID_ARGUMENT. The token was not made by this list, or for another request.
+   * INVALID_ARGUMENT. The token was not made by this list or export, or for another request; `field` names it.
    * Example: {"reason": "PAGE_TOKEN_INVALID", "domain": "recollect", "metadata": {"field": "page_token"}}
    *
    * @generated from enum value: ERROR_REASON_PAGE_TOKEN_INVALID = 17;

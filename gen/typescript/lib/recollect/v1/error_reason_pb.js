@@ -21,7 +21,7 @@ export const ErrorReasonSchema = /*@__PURE__*/
  * google.rpc.ErrorInfo whose `domain` is "recollect" and whose `reason` is the name of one of these values
  * without the prefix ERROR_REASON_. Values are added over time: treat an unknown one as its status code says.
  *
- * What HTTP itself refuses (405, 415, 505) has no body, and gRPC-web calls that are refused before they can be read have
+ * What HTTP itself refuses (405, 415) has no body, and gRPC-web calls that are refused before they can be read have
  * a status without details.
  *
  * Where they apply, errors also carry google.rpc.BadRequest (which fields), google.rpc.RetryInfo (when to try

@@ -16,7 +16,8 @@ export declare const file_recollect_v1_memory: GenFile;
  * A piece of text worth remembering, with what is known about it.
  *
  * Set by the caller: text and everything up to the expiration. Set by the server: everything marked
- * "Output only"; what a caller puts there is ignored. Times are kept to the millisecond.
+ * "Output only"; what a caller puts there is ignored, but for ImportMemories, which keeps it. Times are kept to the
+ * millisecond.
  *
  * @generated from message recollect.v1.Memory
  */
@@ -187,8 +188,8 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   state: Memory_State;
 
   /**
-   * Ids of older memories in the same namespace that this one replaces. Not served yet: a request that sets
-   * it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
+   * Ids of older memories in the same namespace that this one replaces. Kept by ImportMemories. Elsewhere not served
+   * yet: a request that sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
    *
    * @generated from field: repeated string supersedes = 23;
    */
@@ -543,7 +544,7 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
   pinned?: boolean | undefined;
 
   /**
-   * In any of these states. Empty means STATE_ACTIVE alone.
+   * In any of these states. Empty means STATE_ACTIVE alone; in ExportMemories it means all.
    *
    * @generated from field: repeated recollect.v1.Memory.State states = 14;
    */
@@ -1801,21 +1802,23 @@ export declare const RestoreMemoryResponseSchema: GenMessage<RestoreMemoryRespon
  */
 export declare type ImportMemoriesRequest = Message<"recollect.v1.ImportMemoriesRequest"> & {
   /**
-   * The namespace, in the first message only; empty means `default`.
+   * The namespace; empty means `default`. Said in the first message; later ones leave it empty or say the same.
    *
    * @generated from field: string namespace = 1;
    */
   namespace: string;
 
   /**
-   * Memories as they were exported. At most 200.
+   * Memories as they were exported, at most 200. Read of each are the fields that an export has; `id` is required.
+   * Without create_time it is now, without update_time that is create_time, without a state it is ACTIVE. An etag is
+   * not read, for it follows from the rest. A session_position is at most 1,000,000,000.
    *
    * @generated from field: repeated recollect.v1.Memory memories = 2;
    */
   memories: Memory[];
 
   /**
-   * Numbers the messages of the stream, from 1; acknowledged in the answer.
+   * Names the message in its acknowledgement: 1 or more, higher than that of the message before.
    *
    * @generated from field: int32 sequence = 3;
    */
@@ -1829,7 +1832,7 @@ export declare type ImportMemoriesRequest = Message<"recollect.v1.ImportMemories
 export declare const ImportMemoriesRequestSchema: GenMessage<ImportMemoriesRequest>;
 
 /**
- * Acknowledges what has been stored.
+ * Acknowledges one message. Counts are of this stream so far.
  *
  * @generated from message recollect.v1.ImportMemoriesResponse
  */
@@ -1842,18 +1845,39 @@ export declare type ImportMemoriesResponse = Message<"recollect.v1.ImportMemorie
   sequence: number;
 
   /**
-   * Memories stored so far.
+   * Memories stored.
    *
    * @generated from field: int32 imported_count = 2;
    */
   importedCount: number;
 
   /**
-   * Memories that were already there, so far.
+   * Memories that were not stored because their id is there.
    *
    * @generated from field: int32 skipped_count = 3;
    */
   skippedCount: number;
+
+  /**
+   * Memories that were not stored because they have ended.
+   *
+   * @generated from field: int32 expired_count = 4;
+   */
+  expiredCount: number;
+
+  /**
+   * Memories that were refused.
+   *
+   * @generated from field: int32 refused_count = 5;
+   */
+  refusedCount: number;
+
+  /**
+   * Those that were refused of this message.
+   *
+   * @generated from field: repeated recollect.v1.ImportMemoriesResponse.Refusal refusals = 6;
+   */
+  refusals: ImportMemoriesResponse_Refusal[];
 };
 
 /**
@@ -1861,6 +1885,33 @@ export declare type ImportMemoriesResponse = Message<"recollect.v1.ImportMemorie
  * Use `create(ImportMemoriesResponseSchema)` to create a new message.
  */
 export declare const ImportMemoriesResponseSchema: GenMessage<ImportMemoriesResponse>;
+
+/**
+ * Why one memory was not stored.
+ *
+ * @generated from message recollect.v1.ImportMemoriesResponse.Refusal
+ */
+export declare type ImportMemoriesResponse_Refusal = Message<"recollect.v1.ImportMemoriesResponse.Refusal"> & {
+  /**
+   * Its place in the message, from 0.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * The status, details included. Fields are named by their path in the request, such as `memories[3].text`.
+   *
+   * @generated from field: google.rpc.Status error = 2;
+   */
+  error?: Status | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.ImportMemoriesResponse.Refusal.
+ * Use `create(ImportMemoriesResponse_RefusalSchema)` to create a new message.
+ */
+export declare const ImportMemoriesResponse_RefusalSchema: GenMessage<ImportMemoriesResponse_Refusal>;
 
 /**
  * Asks for all memories of a namespace.
@@ -1883,7 +1934,8 @@ export declare type ExportMemoriesRequest = Message<"recollect.v1.ExportMemories
   filter?: MemoryFilter | undefined;
 
   /**
-   * The `resume_token` of the last answer that arrived; empty to begin.
+   * The `resume_token` of the last answer that arrived; empty to begin. Namespace and filter must be the same as in
+   * the call it came from.
    *
    * @generated from field: string resume_token = 3;
    */
@@ -1903,7 +1955,7 @@ export declare const ExportMemoriesRequestSchema: GenMessage<ExportMemoriesReque
  */
 export declare type ExportMemoriesResponse = Message<"recollect.v1.ExportMemoriesResponse"> & {
   /**
-   * The memory.
+   * The memory, without `namespace` and `embedding`.
    *
    * @generated from field: recollect.v1.Memory memory = 1;
    */
@@ -2382,7 +2434,16 @@ export declare const MemoryService: GenService<{
     output: typeof RestoreMemoryResponseSchema;
   },
   /**
-   * Takes a stream of exported memories, keeping their ids and times; resumable. gRPC only. Not served yet.
+   * Takes memories as ExportMemories gives them, keeping ids, times, states and so etags. A memory whose id is there
+   * is skipped, so that an import that broke off can simply begin again, from the sequence that was acknowledged last
+   * or from the start. A bad memory is refused by itself, and the others go on. gRPC only: HTTP/1.1 has no streams
+   * in both directions.
+   *
+   * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. A session
+   * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
+   *
+   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes; UNAVAILABLE
+   * with EMBEDDER_UNAVAILABLE. What was acknowledged stays.
    *
    * @generated from rpc recollect.v1.MemoryService.ImportMemories
    */
@@ -2392,7 +2453,13 @@ export declare const MemoryService: GenService<{
     output: typeof ImportMemoriesResponseSchema;
   },
   /**
-   * Streams all memories of a namespace, oldest first; resumable. Not served yet.
+   * Streams all memories of a namespace, oldest first (by create_time, then id), one a message. Equal content gives
+   * equal bytes: an exported memory has neither `namespace` nor `embedding`, which say where it is kept and not what
+   * it is. Memories written meanwhile neither repeat nor hide an older one. A stream that broke off goes on behind the
+   * last memory that arrived, with its resume_token.
+   *
+   * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is of another export; DATA_LOSS with STORE_CORRUPT,
+   * naming the memory, when one is damaged on disk.
    *
    * @generated from rpc recollect.v1.MemoryService.ExportMemories
    */

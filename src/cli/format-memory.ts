@@ -1,0 +1,30 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Memory, Memory_Kind, Memory_State } from "#gen/recollect/v1/memory_pb.js";
+import { excerpt, toLine, toSafeText } from "./excerpt.ts";
+
+const EXCERPT_LENGTH = 120;
+
+/** A memory of a list in one line: id, time and how its text begins. */
+export function formatRow(memory: Memory): string {
+  return [toLine(memory.id), timeOf(memory), excerpt(memory.text, EXCERPT_LENGTH)].join("  ");
+}
+
+/** A whole memory for people: what is known of it, and then its text. */
+export function formatMemory(memory: Memory): string[] {
+  const facts: readonly (readonly [string, string])[] = [
+    ["user", memory.userId],
+    ["session", memory.sessionId === "" ? "" : `${memory.sessionId} (${memory.sessionPosition})`],
+    ["author", memory.author],
+    ["tags", memory.tags.join(", ")],
+    ["metadata", memory.metadata === undefined ? "" : JSON.stringify(memory.metadata)],
+  ];
+  return [
+    [toLine(memory.id), timeOf(memory), Memory_Kind[memory.kind], Memory_State[memory.state]].join("  "),
+    ...facts.flatMap(([name, value]) => (value === "" ? [] : [`${name}: ${toLine(value)}`])),
+    ...toSafeText(memory.text).split("\n"),
+  ];
+}
+
+function timeOf({ createTime }: Memory): string {
+  return createTime === undefined ? "" : timestampDate(createTime).toISOString();
+}

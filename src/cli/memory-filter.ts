@@ -1,0 +1,23 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { MemoryFilterSchema } from "#gen/recollect/v1/memory_pb.js";
+import { type KindName, toKind } from "./kind-names.ts";
+
+/** The options that say which memories; see addFilterOptions of program.ts. */
+export interface FilterOptions {
+  readonly user?: string;
+  readonly session?: string;
+  readonly kind: readonly KindName[];
+  readonly tag: readonly string[];
+}
+
+/** The API's filter; undefined when no option was given, which asks for what is usual. */
+export function toFilter(options: FilterOptions): MessageInitShape<typeof MemoryFilterSchema> | undefined {
+  const { user = "", session = "", kind, tag } = options;
+  if (user === "" && session === "" && kind.length === 0 && tag.length === 0) return undefined;
+  return {
+    userId: user,
+    sessionId: session,
+    kinds: [...new Set(kind.map(toKind))],
+    tagsAll: [...new Set(tag)],
+  };
+}

@@ -1,0 +1,29 @@
+import { toJson } from "@bufbuild/protobuf";
+import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
+import { connect } from "./client.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatMemory } from "./format-memory.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import { print, printError } from "./output.ts";
+
+/** What one call may ask for. */
+const MAX_IDS = 200;
+
+/** Prints memories by id, in the order of the ids. Ends with 1 when one of them is not there. */
+export async function memoryGet(ids: readonly string[], options: GlobalOptions): Promise<ExitCode> {
+  const clients = connect(options.address);
+  let missing = 0;
+  for (let start = 0; start < ids.length; start += MAX_IDS) {
+    const { memories, notFoundIds } = await clients.memory.batchGetMemories({
+      namespace: options.namespace,
+      ids: ids.slice(start, start + MAX_IDS),
+    });
+    for (const memory of memories) {
+      if (options.json) print(JSON.stringify(toJson(MemorySchema, memory)));
+      else for (const line of formatMemory(memory)) print(line);
+    }
+    for (const id of notFoundIds) printError(`recollect: there is no memory ${id}`);
+    missing += notFoundIds.length;
+  }
+  return missing === 0 ? EXIT_CODE.ok : EXIT_CODE.no;
+}

@@ -1,0 +1,39 @@
+import { toJson } from "@bufbuild/protobuf";
+import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
+import { connect } from "./client.ts";
+import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatRow } from "./format-memory.ts";
+import type { GlobalOptions } from "./global-options.ts";
+import { type FilterOptions, toFilter } from "./memory-filter.ts";
+import { printPaced, readerGone } from "./output.ts";
+
+export interface MemoryListOptions extends GlobalOptions, FilterOptions {
+  /** Absent: all. */
+  readonly limit?: number;
+}
+
+const PAGE_SIZE = 200;
+
+/** Prints memories, newest first, page by page: as many as are asked for, or as the reader takes. */
+export async function memoryList(options: MemoryListOptions): Promise<ExitCode> {
+  const clients = connect(options.address);
+  const filter = toFilter(options);
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  let pageToken = "";
+  do {
+    if (left === 0) break;
+    const page = await clients.memory.listMemories({
+      namespace: options.namespace,
+      ...(filter === undefined ? {} : { filter }),
+      pageSize: Math.min(left, PAGE_SIZE),
+      pageToken,
+    });
+    for (const memory of page.memories) {
+      if (readerGone.aborted) return EXIT_CODE.ok;
+      await printPaced(options.json ? JSON.stringify(toJson(MemorySchema, memory)) : formatRow(memory));
+    }
+    left -= page.memories.length;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return EXIT_CODE.ok;
+}

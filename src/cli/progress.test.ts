@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { formatBar, formatProgress, openProgress } from "./progress.ts";
+
+describe("formatProgress", () => {
+  const state = { what: "memories", done: 1200, before: 0, elapsedMs: 5000 };
+
+  it("says what is done, of how many, how fast, and how long it will take", () => {
+    expect(formatProgress({ ...state, total: 5000 })).toBe("1,200 of 5,000 memories, 240/s, 16 s left");
+  });
+
+  it("leaves out what is not known", () => {
+    expect(formatProgress(state)).toBe("1,200 memories, 240/s");
+    expect(formatProgress({ ...state, elapsedMs: 0, total: 5000 })).toBe("1,200 of 5,000 memories");
+    expect(formatProgress({ ...state, total: 1000 })).toBe("1,200 memories, 240/s");
+  });
+
+  it("counts only what this run has done as its speed", () => {
+    expect(formatProgress({ ...state, before: 1000, total: 2000 })).toBe(
+      "1,200 of 2,000 memories, 40/s, 20 s left",
+    );
+  });
+});
+
+describe("formatBar", () => {
+  it("is empty at the beginning, full at the end, and not there without a total", () => {
+    expect(formatBar({ done: 0, total: 4 })).toBe("[>                   ] ");
+    expect(formatBar({ done: 2, total: 4 })).toBe("[==========>         ] ");
+    expect(formatBar({ done: 4, total: 4 })).toBe("[====================] ");
+    expect(formatBar({ done: 4 })).toBe("");
+    expect(formatBar({ done: 0, total: 0 })).toBe("");
+  });
+});
+
+describe("openProgress", () => {
+  function run(terminal: { readonly isTTY?: boolean; readonly columns?: number }, silent = false): string[] {
+    const written: string[] = [];
+    let time = 0;
+    const stream = { ...terminal, write: (text: string): boolean => written.push(text) > 0 };
+    using progress = openProgress({ what: "lines", total: 40, silent, stream, now: () => time });
+    for (let done = 1; done <= 40; done += 1) {
+      time += 500;
+      progress.advance(done);
+    }
+    return written;
+  }
+
+  it("draws a bar on a terminal, no wider than that, and takes it away", () => {
+    const written = run({ isTTY: true, columns: 20 });
+    expect(written).toHaveLength(41);
+    expect(written[19]).toBe("\r\u{1b}[2K[==========>       ");
+    expect(written.at(-1)).toBe("\r\u{1b}[2K");
+  });
+
+  it("writes a line now and then elsewhere", () => {
+    expect(run({})).toEqual([
+      "recollect: 20 of 40 lines, 2/s, 10 s left\n",
+      "recollect: 40 of 40 lines, 2/s, 0 ms left\n",
+    ]);
+  });
+
+  it("writes nothing when it is to be silent", () => {
+    expect([run({ isTTY: true }, true), run({}, true)]).toEqual([[], []]);
+  });
+});

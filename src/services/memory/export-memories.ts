@@ -1,0 +1,45 @@
+import { canonicalJson, type Json } from "../../domain/json.ts";
+import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import type { Memory } from "../../domain/memory/memory.ts";
+import { MAX_PAGE_BYTES, openPageToken, sealPageToken } from "../../domain/page-token.ts";
+import { scopeOf } from "../../domain/tenancy.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { CallContext } from "../call.ts";
+
+/** Memories read from the store at once. */
+const PAGE_SIZE = 200;
+
+/**
+ * All memories that pass a filter, oldest first, each with the token that goes on behind it. Holds one page at a time
+ * and reads the next when it is asked for. Rejects with PAGE_TOKEN_INVALID.
+ */
+export async function* exportMemories(
+  ports: { readonly store: Pick<MemoryStore, "listOldest">; readonly clock: Clock },
+  input: {
+    readonly namespace: string;
+    readonly filter: MemoryFilter;
+    /** Empty to begin. */
+    readonly resumeToken: string;
+  },
+  context: CallContext,
+): AsyncGenerator<{ readonly memory: Memory; readonly resumeToken: string }> {
+  const scope = scopeOf(context.caller, input.namespace);
+  const filter = JSON.parse(JSON.stringify(input.filter)) as Json;
+  const request = canonicalJson(["export", scope.tenant, scope.namespace, filter]);
+  let after =
+    input.resumeToken === "" ? undefined : openPageToken(input.resumeToken, request, "resume_token");
+  for (;;) {
+    context.signal.throwIfAborted();
+    const page = await ports.store.listOldest(scope, {
+      filter: input.filter,
+      ...(after === undefined ? {} : { after }),
+      limit: PAGE_SIZE,
+      maxBytes: MAX_PAGE_BYTES,
+      now: ports.clock.now(),
+    });
+    for (const memory of page) yield { memory, resumeToken: sealPageToken(memory, request) };
+    after = page.at(-1);
+    if (after === undefined) return;
+  }
+}

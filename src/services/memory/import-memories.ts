@@ -1,0 +1,166 @@
+import { invalidField, RecollectError } from "../../domain/errors.ts";
+import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
+import { isExpired } from "../../domain/memory/memory.ts";
+import { namespaceOf, type Scope, scopeOf } from "../../domain/tenancy.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { ImportedMemory, MemoryStore } from "../../ports/memory-store.ts";
+import type { CallContext } from "../call.ts";
+import { Turns } from "../turns.ts";
+import { embedAll } from "./create-memories.ts";
+import { prepareMemory } from "./prepare-memory.ts";
+
+/** One message of an import. */
+export interface ImportStep {
+  /** Of the first step; later ones leave it empty or say the same. */
+  readonly namespace: string;
+  /** Higher than that of the step before. */
+  readonly sequence: number;
+  /** In order; a memory that the schema refuses comes as the error that says so. */
+  readonly memories: readonly (ImportedDraft | RecollectError)[];
+}
+
+/** What has become of all steps so far, and of those of the last that were refused. */
+export interface ImportProgress {
+  readonly sequence: number;
+  readonly imported: number;
+  /** Their ids were taken. */
+  readonly skipped: number;
+  /** They had ended. */
+  readonly expired: number;
+  readonly refused: number;
+  readonly refusals: readonly { readonly index: number; readonly error: RecollectError }[];
+}
+
+export interface ImportMemoriesPorts {
+  readonly store: Pick<MemoryStore, "exist" | "import">;
+  /** Undefined: vector search is switched off. */
+  readonly embedder: Embedder | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Stores memories that were exported, step by step: each is answered when it is durable, and the next is asked for
+ * after that. At most one call of the embedder a step, for what is not there yet: an import that begins again pays for
+ * nothing twice.
+ */
+export async function* importMemories(
+  ports: ImportMemoriesPorts,
+  steps: AsyncIterable<ImportStep>,
+  context: CallContext,
+): AsyncGenerator<ImportProgress> {
+  let scope: Scope | undefined;
+  let progress: ImportProgress = {
+    sequence: 0,
+    imported: 0,
+    skipped: 0,
+    expired: 0,
+    refused: 0,
+    refusals: [],
+  };
+  for await (const step of steps) {
+    scope ??= scopeOf(context.caller, step.namespace);
+    if (step.namespace !== "" && namespaceOf(step) !== scope.namespace) {
+      throw invalidField("namespace", `an import is into one namespace; this one is into ${scope.namespace}`);
+    }
+    if (step.sequence <= progress.sequence) {
+      throw invalidField("sequence", `must be higher than ${progress.sequence}, that of the message before`);
+    }
+    progress = await importStep(ports, scope, step, progress, context.signal);
+    yield progress;
+  }
+}
+
+async function importStep(
+  ports: ImportMemoriesPorts,
+  scope: Scope,
+  step: ImportStep,
+  before: ImportProgress,
+  signal: AbortSignal,
+): Promise<ImportProgress> {
+  const now = ports.clock.now();
+  const checked = step.memories.map((memory, index) => refuseInvalid(memory, `memories[${index}]`, now));
+  const refusals = checked.flatMap((one, index) =>
+    one instanceof RecollectError ? [{ index, error: one }] : [],
+  );
+  const accepted = checked.filter((one): one is ImportedDraft => !(one instanceof RecollectError));
+  const current = accepted.filter((draft) => !isExpired(draft, now));
+  const imported = await storeNew(ports, scope, current, now, signal);
+  return {
+    sequence: step.sequence,
+    imported: before.imported + imported,
+    skipped: before.skipped + current.length - imported,
+    expired: before.expired + accepted.length - current.length,
+    refused: before.refused + refusals.length,
+    refusals,
+  };
+}
+
+/** Stores those whose ids are free; resolves with how many that were. */
+async function storeNew(
+  ports: ImportMemoriesPorts,
+  scope: Scope,
+  drafts: readonly ImportedDraft[],
+  now: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const there = await ports.store.exist(
+    scope,
+    drafts.map(({ id }) => id),
+    now,
+  );
+  const fresh = drafts.filter((_, index) => there[index] !== true);
+  if (fresh.length === 0) return 0;
+  const embedded = await embedAll(ports.embedder, fresh, signal);
+  const items: ImportedMemory[] = [];
+  const turns = new Turns();
+  for (const draft of fresh) {
+    items.push(toImported(draft, ports.embedder, embedded.get(draft), now));
+    await turns.after(draft.text.length);
+  }
+  signal.throwIfAborted();
+  const outcomes = await ports.store.import(scope, items, { now });
+  return outcomes.filter((outcome) => outcome === "imported").length;
+}
+
+function refuseInvalid(
+  memory: ImportedDraft | RecollectError,
+  path: string,
+  now: number,
+): ImportedDraft | RecollectError {
+  if (memory instanceof RecollectError) return memory;
+  try {
+    checkImported(memory, path, now);
+    return memory;
+  } catch (error) {
+    if (error instanceof RecollectError) return error;
+    throw error;
+  }
+}
+
+function toImported(
+  imported: ImportedDraft,
+  embedder: Embedder | undefined,
+  embedded: EmbeddedText | undefined,
+  now: number,
+): ImportedMemory {
+  const {
+    createTime = now,
+    updateTime = createTime,
+    state,
+    supersedes,
+    supersededBy,
+    sessionPosition,
+    ...draft
+  } = imported;
+  const origin = {
+    id: draft.id,
+    createTime,
+    updateTime,
+    state,
+    ...(supersedes === undefined ? {} : { supersedes }),
+    supersededBy,
+  };
+  const prepared = prepareMemory(draft, origin, embedder, embedded);
+  return { ...prepared, memory: { ...prepared.memory, sessionPosition } };
+}
