@@ -1,5 +1,6 @@
 import { type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { EvictionMeter, Meters } from "../ports/meters.ts";
+import type { EmbeddingMeters, EvictionMeter, Meters } from "../ports/meters.ts";
+import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
 /** Calls of the API, for the telemetry middleware. */
@@ -11,7 +12,7 @@ export interface RpcInstruments {
   callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters, EvictionMeter {}
+export interface Instruments extends RpcInstruments, Meters, EvictionMeter, EmbeddingMeters {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";
@@ -57,6 +58,8 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
 
+  const embedding = createEmbeddingInstruments(meter);
+
   const counted = { hits: 0, total: 0 };
   meter
     .createObservableGauge("cache_hit_rate", {
@@ -82,6 +85,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     .addCallback((result) => result.observe(0));
 
   return {
+    ...embedding,
     callEnded: (method, code, door, durationMs) => {
       calls.record(durationMs / 1000, {
         "rpc.system.name": "grpc",

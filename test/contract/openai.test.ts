@@ -23,7 +23,9 @@ afterEach(async () => {
 });
 
 let tokens = 0;
-function open(options: { readonly model?: string; readonly apiKey?: string; readonly apiBase?: string } = {}) {
+function open(
+  options: { readonly model?: string; readonly apiKey?: string; readonly apiBase?: string } = {},
+) {
   const embedder = createOpenAiEmbedder({
     model: options.model ?? "a-model",
     dimension: DIMENSION,
@@ -88,17 +90,20 @@ describe("The openai embedder", () => {
     }
   });
 
-  it.each<Behaviour["kind"]>(["ignore base64", "backwards"])("understands a server that does: %s", async (kind) => {
-    const texts = ["The cat sleeps", "Revenue grew", "Deploy on Tuesday"];
-    const expected = await embed(texts);
-    server.next({ kind } as Behaviour);
-    const got = await embed(texts);
-    for (const [index, { vector }] of got.entries()) {
-      expect(vector).toBeInstanceOf(Float32Array);
-      expect(dot(vector, expected[index]?.vector ?? vector)).toBeCloseTo(1, 5);
-      expect(Math.sqrt(dot(vector, vector))).toBeCloseTo(1, 5);
-    }
-  });
+  it.each<Behaviour["kind"]>(["ignore base64", "backwards"])(
+    "understands a server that does: %s",
+    async (kind) => {
+      const texts = ["The cat sleeps", "Revenue grew", "Deploy on Tuesday"];
+      const expected = await embed(texts);
+      server.next({ kind } as Behaviour);
+      const got = await embed(texts);
+      for (const [index, { vector }] of got.entries()) {
+        expect(vector).toBeInstanceOf(Float32Array);
+        expect(dot(vector, expected[index]?.vector ?? vector)).toBeCloseTo(1, 5);
+        expect(Math.sqrt(dot(vector, vector))).toBeCloseTo(1, 5);
+      }
+    },
+  );
 
   it.each<[string, Behaviour, string, string]>([
     ["401", { kind: "status", status: 401 }, "KEY_REFUSED", "EMBEDDER_MISCONFIGURED"],
@@ -119,15 +124,18 @@ describe("The openai embedder", () => {
     ["a vector too many", { kind: "one too many" }, "MALFORMED", "EMBEDDER_UNAVAILABLE"],
     ["half a batch", { kind: "half a batch" }, "MALFORMED", "EMBEDDER_UNAVAILABLE"],
     ["an index twice", { kind: "same index twice" }, "MALFORMED", "EMBEDDER_UNAVAILABLE"],
-  ])("takes %s for what it is, asks once, and says nothing of the text or the key", async (_, behaviour, kind, reason) => {
-    const before = server.received.length;
-    server.next(behaviour);
-    const failure = await failureOf(embed(["a secret text", "another"], open({ apiKey: "sk-secret" })));
-    expect([failure.kind, failure.reason]).toEqual([kind, reason]);
-    expect(failure.detail.metadata).toMatchObject({ provider: "openai", cause: kind.toLowerCase() });
-    expect(server.received.length).toBe(before + 1);
-    expect(JSON.stringify([failure.message, failure.detail])).not.toMatch(/secret/);
-  });
+  ])(
+    "takes %s for what it is, asks once, and says nothing of the text or the key",
+    async (_, behaviour, kind, reason) => {
+      const before = server.received.length;
+      server.next(behaviour);
+      const failure = await failureOf(embed(["a secret text", "another"], open({ apiKey: "sk-secret" })));
+      expect([failure.kind, failure.reason]).toEqual([kind, reason]);
+      expect(failure.detail.metadata).toMatchObject({ provider: "openai", cause: kind.toLowerCase() });
+      expect(server.received.length).toBe(before + 1);
+      expect(JSON.stringify([failure.message, failure.detail])).not.toMatch(/secret/);
+    },
+  );
 
   it.each<[string, Readonly<Record<string, string>>, number | undefined]>([
     ["seconds", { "retry-after": "7" }, 7000],
@@ -155,7 +163,9 @@ describe("The openai embedder", () => {
   );
 
   it("says that nobody is there", async () => {
-    expect((await failureOf(embed(["a"], open({ apiBase: "http://127.0.0.1:1/v1" })))).kind).toBe("CONNECTION");
+    expect((await failureOf(embed(["a"], open({ apiBase: "http://127.0.0.1:1/v1" })))).kind).toBe(
+      "CONNECTION",
+    );
   });
 
   it("leaves nothing open when it is disposed of, not even what hangs", async () => {

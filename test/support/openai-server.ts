@@ -128,7 +128,9 @@ function refusalOf(
 
 function sendError(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}) {
   response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify({ error: { message: "no", type: "some_error", param: null, code: "some_code" } }));
+  response.end(
+    JSON.stringify({ error: { message: "no", type: "some_error", param: null, code: "some_code" } }),
+  );
 }
 
 async function answer(

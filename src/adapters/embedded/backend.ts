@@ -6,11 +6,15 @@ import type { Log } from "../../ports/log.ts";
 import { EmbeddedCacheStore } from "./cache-store.ts";
 import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
+import { openEmbeddingCache } from "./embedding-cache.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { Requests } from "./requests.ts";
 import { openServerSecret } from "./server-secret.ts";
+
+/** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
+const MAX_EMBEDDINGS = 50_000;
 
 /**
  * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
@@ -22,6 +26,8 @@ export async function openEmbeddedBackend(options: {
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
   readonly log: Log;
+  /** Vectors in the cache of embeddings, at most. */
+  readonly maxEmbeddings?: number;
 }): Promise<Backend> {
   const database = new Database(join(options.directory, "recollect.db"));
   try {
@@ -43,6 +49,10 @@ export async function openEmbeddedBackend(options: {
         memories.forget(namespaceId),
       ),
       cache,
+      embeddings: await openEmbeddingCache(database, {
+        maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
+        log: options.log,
+      }),
       secret: await openServerSecret(database),
       check: async () => {
         database.first("SELECT 1 FROM meta LIMIT 1");

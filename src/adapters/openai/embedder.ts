@@ -47,7 +47,8 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder &
     logLevel: "off",
     maxRetries: 0,
     // undici's fetch is the one that Node has built in; only by itself does it take an agent.
-    fetch: ((url: string, init: object) => undiciFetch(url, { ...init, dispatcher: agent })) as unknown as typeof fetch,
+    fetch: ((url: string, init: object) =>
+      undiciFetch(url, { ...init, dispatcher: agent })) as unknown as typeof fetch,
   });
   return {
     identity: { provider: PROVIDER, model, dimension },

@@ -26,12 +26,16 @@ describe("retryDelay", () => {
     expect(retryDelay(POLICY, { kind: "RATE_LIMITED", retryAfterMs: 8001 }, 0, 0)).toBeUndefined();
   });
 
-  it.each(["KEY_REFUSED", "MISCONFIGURED", "INPUT_REFUSED", "BREAKER_OPEN", "OVERLOADED", "STOPPING"] as const)(
-    "does not repeat what cannot succeed: %s",
-    (kind) => {
-      expect(retryDelay(POLICY, { kind }, 0, 0)).toBeUndefined();
-    },
-  );
+  it.each([
+    "KEY_REFUSED",
+    "MISCONFIGURED",
+    "INPUT_REFUSED",
+    "BREAKER_OPEN",
+    "OVERLOADED",
+    "STOPPING",
+  ] as const)("does not repeat what cannot succeed: %s", (kind) => {
+    expect(retryDelay(POLICY, { kind }, 0, 0)).toBeUndefined();
+  });
 
   it.each(["RATE_LIMITED", "SERVER_ERROR", "CONNECTION", "TIMEOUT", "MALFORMED"] as const)(
     "repeats what may: %s",

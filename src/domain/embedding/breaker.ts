@@ -64,15 +64,16 @@ export function failed(
   // Late news of requests that were out when it opened.
   if (breaker.state === "OPEN") return counted;
   const opens =
-    breaker.state === "HALF_OPEN" ||
-    isMisconfiguration(kind) ||
-    counted.failures >= policy.failureThreshold;
+    breaker.state === "HALF_OPEN" || isMisconfiguration(kind) || counted.failures >= policy.failureThreshold;
   if (!opens) return counted;
   const openMs = isMisconfiguration(kind)
     ? policy.maxOpenMs
     : Math.min(
         policy.maxOpenMs,
-        Math.max(failure.retryAfterMs ?? 0, breaker.state === "HALF_OPEN" ? 2 * breaker.openMs : policy.openMs),
+        Math.max(
+          failure.retryAfterMs ?? 0,
+          breaker.state === "HALF_OPEN" ? 2 * breaker.openMs : policy.openMs,
+        ),
       );
   return { ...counted, state: "OPEN", since: now, openMs };
 }
