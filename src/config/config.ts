@@ -21,7 +21,17 @@ export interface Config {
   readonly backend: Values["backend"];
   readonly dataDir: string;
   readonly vectorSearch: { readonly enabled: boolean; readonly dimension: number };
-  readonly embedding: { readonly provider: Values["embeddingProvider"] };
+  readonly embedding: {
+    readonly provider: Values["embeddingProvider"];
+    readonly model: string;
+    /** Empty: none. */
+    readonly apiKey: string;
+    readonly apiBase: string;
+    readonly cacheTtlMs: number;
+    readonly batchSize: number;
+    readonly maxRetries: number;
+    readonly timeoutMs: number;
+  };
   readonly cache: {
     readonly enabled: boolean;
     readonly strategy: "HYBRID" | "EXACT" | "SEMANTIC";
@@ -63,6 +73,10 @@ export const LIMITS: Limits = {
   probePeriodMs: 1000,
   drainMs: 10_000,
 };
+
+/** How often embedding for a write is tried again, and how long it may take in all. */
+export const EMBEDDING_MAX_RETRIES = 3;
+export const EMBEDDING_TIMEOUT_MS = 30_000;
 
 /** A cache lookup takes no longer; then it is a miss. */
 export const LOOKUP_DEADLINE_MS = 800;

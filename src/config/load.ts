@@ -1,5 +1,11 @@
 import { isIP } from "node:net";
-import { type Config, LIMITS, LOOKUP_DEADLINE_MS } from "./config.ts";
+import {
+  type Config,
+  EMBEDDING_MAX_RETRIES,
+  EMBEDDING_TIMEOUT_MS,
+  LIMITS,
+  LOOKUP_DEADLINE_MS,
+} from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { SETTINGS, type Setting, type Values } from "./settings.ts";
 import { type Environment, type Found, readEnvFile, readYamlFile } from "./sources.ts";
@@ -85,8 +91,20 @@ function assemble(values: Values, terminal: boolean): Config {
     auth: { mode: values.authMode, allowUnauthenticated: values.allowUnauthenticated },
     backend: values.backend,
     dataDir: values.dataDir,
-    vectorSearch: { enabled: values.vectorSearch, dimension: values.vectorDimension },
-    embedding: { provider: values.embeddingProvider },
+    vectorSearch: {
+      enabled: values.vectorSearch,
+      dimension: values.vectorDimension ?? (values.embeddingProvider === "openai" ? 1536 : 384),
+    },
+    embedding: {
+      provider: values.embeddingProvider,
+      model: values.embeddingModel,
+      apiKey: values.embeddingApiKey ?? "",
+      apiBase: values.embeddingApiBase,
+      cacheTtlMs: values.embeddingCacheTtl * 1000,
+      batchSize: values.embeddingBatchSize,
+      maxRetries: EMBEDDING_MAX_RETRIES,
+      timeoutMs: EMBEDDING_TIMEOUT_MS,
+    },
     cache: {
       enabled: values.cacheEnabled,
       strategy: upper(values.cacheStrategy),

@@ -127,17 +127,45 @@ export const SETTINGS = {
     true,
     "Whether texts are embedded and searched by meaning.",
   ),
-  vectorDimension: setting(
+  vectorDimension: optional(
     { env: "VECTOR_DIM", yaml: "vector_search.dimension" },
     integer(1, 4096),
-    384,
-    "Numbers in a vector.",
+    "Numbers in a vector. Default: 1536 with the provider openai, 384 with hashing.",
   ),
   embeddingProvider: setting(
     { env: "EMBEDDING_PROVIDER", yaml: "embedding.provider" },
-    word("hashing"),
+    word("hashing", "openai"),
     "hashing",
     "What makes the vectors.",
+  ),
+  embeddingModel: setting(
+    { env: "EMBEDDING_MODEL", yaml: "embedding.model" },
+    text,
+    "text-embedding-3-small",
+    "The model of the provider openai.",
+  ),
+  embeddingApiKey: optional(
+    { env: "EMBEDDING_API_KEY", yaml: "embedding.api_key" },
+    text,
+    "The key of the provider openai. Default: none, as for most servers of one's own.",
+  ),
+  embeddingApiBase: setting(
+    { env: "EMBEDDING_API_BASE", yaml: "embedding.api_base" },
+    z.url({ protocol: /^https?$/ }),
+    "https://api.openai.com/v1",
+    "Where the provider openai is: any server with the same API of embeddings.",
+  ),
+  embeddingCacheTtl: setting(
+    { env: "EMBEDDING_CACHE_TTL", yaml: "embedding.cache_ttl" },
+    integer(0, 31_536_000),
+    86_400,
+    "Seconds a vector of the provider openai is kept; 0 keeps none.",
+  ),
+  embeddingBatchSize: setting(
+    { env: "EMBEDDING_BATCH_SIZE", yaml: "embedding.batch_size" },
+    integer(1, 2048),
+    100,
+    "Texts in one request to the provider openai, at most.",
   ),
   cacheEnabled: setting(
     { env: "CACHE_ENABLED", yaml: "cache.enabled" },

@@ -164,7 +164,10 @@ async function decide(
   }
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
-  const embedded = await orMiss(ports.embedder.embed([input.prompt], deadline), "EMBEDDER_UNAVAILABLE");
+  const embedded = await orMiss(
+    ports.embedder.embed([input.prompt], deadline, "LOOKUP"),
+    "EMBEDDER_UNAVAILABLE",
+  );
   if ("kind" in embedded) return embedded;
   const vector = embedded[0]?.vector;
   if (vector === undefined) return miss("EMBEDDER_UNAVAILABLE");
