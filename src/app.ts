@@ -1,6 +1,5 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
-import { createResilientEmbedder } from "./adapters/decorators/resilient-embedder.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -132,8 +131,11 @@ async function openRemoteEmbedder(
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
   const { clock, log, meters, backend } = parts;
-  // Read only when it is chosen: the client takes a tenth of a second and 40 MB.
-  const { createOpenAiEmbedder } = await import("./adapters/openai/embedder.ts");
+  // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
+  const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
+    import("./adapters/openai/embedder.ts"),
+    import("./adapters/decorators/resilient-embedder.ts"),
+  ]);
   const provider = resources.use(
     createOpenAiEmbedder({
       model: embedding.model,
