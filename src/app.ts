@@ -7,9 +7,13 @@ import { createUuidIds } from "./adapters/system/ids.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
 import { logReload } from "./log-reload.ts";
+import type { Backend } from "./ports/backend.ts";
 import type { Clock } from "./ports/clock.ts";
-import type { Embedder } from "./ports/embedder.ts";
+import type { Embedder, EmbedderIdentity } from "./ports/embedder.ts";
+import type { ObservedEmbedder } from "./ports/embedder-status.ts";
 import type { Ids } from "./ports/ids.ts";
+import type { Log } from "./ports/log.ts";
+import type { EmbeddingMeters } from "./ports/meters.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
 import { type Addresses, startServer } from "./transport/server.ts";
@@ -87,21 +91,27 @@ async function compose(
   const { log } = resources.use(openLog({ ...config.log, environment: config.environment }));
   log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
-  const embedder = config.vectorSearch.enabled
-    ? (overrides.embedder ?? createHashingEmbedder(config.vectorSearch.dimension))
-    : undefined;
+  const clock = overrides.clock ?? systemClock;
+  const local = localEmbedder(config, overrides);
+  const identity = local?.identity ?? remoteIdentity(config);
   const backend = resources.use(
     await openEmbeddedBackend({
       directory: config.dataDir,
-      embedder: embedder?.identity,
+      embedder: identity,
       log,
       meter: telemetry.instruments,
     }),
   );
   let live = config;
+  // After the backend, where it keeps what it was given, and so ended before it.
+  const remote =
+    local === undefined && identity !== undefined
+      ? await openRemoteEmbedder(config, { clock, log, meters: telemetry.instruments, backend }, resources)
+      : undefined;
+  const embedder = local ?? remote;
   const ports = {
     embedder,
-    clock: overrides.clock ?? systemClock,
+    clock,
     ids: overrides.ids ?? createUuidIds(),
     meters: telemetry.instruments,
     log,
@@ -114,7 +124,8 @@ async function compose(
     log,
     telemetry,
     backend,
-    embedder: embedder?.identity,
+    embedder: identity,
+    embedderStatus: remote?.status,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     unserved: [CompactionService, OperationsService],
@@ -129,4 +140,62 @@ async function compose(
       logReload(log, reload, known);
     },
   };
+}
+
+/** An embedder that asks nobody: of a test, or hashing. */
+function localEmbedder(config: Config, overrides: Overrides): Embedder | undefined {
+  if (!config.vectorSearch.enabled) return undefined;
+  if (overrides.embedder !== undefined) return overrides.embedder;
+  if (config.embedding.provider !== "hashing") return undefined;
+  return createHashingEmbedder(config.vectorSearch.dimension);
+}
+
+/** What the vectors of the configured provider are known by, before it is asked for one. */
+function remoteIdentity({ vectorSearch, embedding }: Config): EmbedderIdentity | undefined {
+  if (!vectorSearch.enabled) return undefined;
+  return { provider: embedding.provider, model: embedding.model, dimension: vectorSearch.dimension };
+}
+
+/** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
+async function openRemoteEmbedder(
+  { embedding, vectorSearch, cache }: Config,
+  parts: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly meters: EmbeddingMeters;
+    readonly backend: Pick<Backend, "embeddings">;
+  },
+  resources: AsyncDisposableStack,
+): Promise<ObservedEmbedder> {
+  const { clock, log, meters, backend } = parts;
+  // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
+  const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
+    import("./adapters/openai/embedder.ts"),
+    import("./adapters/decorators/resilient-embedder.ts"),
+  ]);
+  const provider = resources.use(
+    createOpenAiEmbedder({
+      model: embedding.model,
+      dimension: vectorSearch.dimension,
+      apiKey: embedding.apiKey ?? "",
+      apiBase: embedding.apiBase,
+      clock,
+      onTokens: meters.embeddingTokens,
+    }),
+  );
+  return resources.use(
+    createResilientEmbedder(provider, {
+      apiBase: embedding.apiBase,
+      batchSize: embedding.batchSize,
+      maxRetries: embedding.maxRetries,
+      timeoutMs: embedding.timeoutMs,
+      lookupTimeoutMs: cache.lookupDeadlineMs,
+      cacheTtlMs: embedding.cacheTtlMs,
+      cache: backend.embeddings,
+      clock,
+      random: Math.random,
+      log,
+      meters,
+    }),
+  );
 }

@@ -22,12 +22,6 @@ export interface NotYet {
  */
 export const NOT_YET: readonly NotYet[] = [
   { settings: ["backend"], values: ["redis"], refused: true, instead: "set MEMORY_BACKEND=embedded" },
-  {
-    settings: ["embeddingProvider"],
-    values: ["openai"],
-    refused: true,
-    instead: "set EMBEDDING_PROVIDER=hashing",
-  },
   { settings: ["authMode"], values: ["api_keys"], refused: true, instead: "set AUTH_MODE=none" },
   { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=none" },
   {

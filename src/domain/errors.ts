@@ -33,6 +33,9 @@ export type Reason =
   | "TOO_MANY_CALLS"
   | "TOO_MANY_NAMESPACES"
   | "EMBEDDER_UNAVAILABLE"
+  | "EMBEDDER_OVERLOADED"
+  | "EMBEDDER_MISCONFIGURED"
+  | "EMBEDDER_REFUSED_TEXT"
   | "CACHE_ENTRY_NOT_FOUND";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */

@@ -1,4 +1,5 @@
 import type { CacheStore } from "./cache-store.ts";
+import type { EmbeddingCache } from "./embedding-cache.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
@@ -9,6 +10,7 @@ export interface Backend extends AsyncDisposable {
   readonly name: string;
   readonly memories: MemoryStore;
   readonly cache: CacheStore;
+  readonly embeddings: EmbeddingCache;
   readonly namespaces: NamespaceStore;
   readonly secret: ServerSecret;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */

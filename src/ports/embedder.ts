@@ -13,12 +13,20 @@ export interface EmbeddedText {
   readonly truncated: boolean;
 }
 
+/**
+ * How much a vector is worth waiting for. WRITE: it is needed, so failures are tried again, for half a minute.
+ * LOOKUP: somebody waits and can do without, so there is one attempt, and a short one.
+ */
+export type Urgency = "WRITE" | "LOOKUP";
+
 /** Makes vectors of texts: the same text gets the same vector, similar texts get near ones. */
 export interface Embedder {
   readonly identity: EmbedderIdentity;
   /**
-   * One vector per text, in order. Rejects with EMBEDDER_UNAVAILABLE when the provider does not answer, and with
-   * the signal's reason when that aborts.
+   * One vector per text, in order; with urgency WRITE unless said. Rejects with the signal's reason when that aborts,
+   * EMBEDDER_UNAVAILABLE when the provider does not answer (or not in a way that can be used), EMBEDDER_MISCONFIGURED
+   * when it never will as things are set, EMBEDDER_REFUSED_TEXT when it does not take one of the texts, and
+   * EMBEDDER_OVERLOADED when too many texts wait already.
    */
-  embed(texts: readonly string[], signal: AbortSignal): Promise<EmbeddedText[]>;
+  embed(texts: readonly string[], signal: AbortSignal, urgency?: Urgency): Promise<EmbeddedText[]>;
 }

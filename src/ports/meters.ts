@@ -1,3 +1,6 @@
+import type { BreakerState } from "../domain/embedding/breaker.ts";
+import type { Urgency } from "./embedder.ts";
+
 /** What use cases count. One method an event, never throwing; attributes have few values. */
 export interface Meters {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
@@ -16,4 +19,17 @@ export interface StoreMeter {
   storeDamaged(parts: number): void;
   /** Damaged parts that have been made again from what is whole. */
   storeRepaired(parts: number): void;
+}
+
+/** What embedding through a provider counts; by the same rules. */
+export interface EmbeddingMeters {
+  /** A request to the provider ended: `ok`, or the kind of its failure in lower case. */
+  embeddingRequest(outcome: string, texts: number, milliseconds: number): void;
+  /** What the provider charges for, by its own count. */
+  embeddingTokens(count: number): void;
+  /** A request is about to be made again because of this. */
+  embeddingRetry(cause: string): void;
+  /** Texts whose vector was in memory, in the store, or nowhere. */
+  embeddingCache(outcome: "memory" | "store" | "miss", texts: number): void;
+  embeddingBreaker(urgency: Urgency, state: BreakerState): void;
 }

@@ -1,3 +1,5 @@
+export { untilAborted } from "../domain/until-aborted.ts";
+
 /**
  * A time limit of its own inside a call: its signal aborts when the call's does, or when the time is over, whichever
  * comes first. Counts from its making; costs nothing until somebody asks for the signal, which most cache lookups
@@ -39,18 +41,4 @@ export class Deadline implements Disposable {
     };
     return { controller, release };
   }
-}
-
-/** What `promise` resolves to, or the signal's reason as soon as that aborts, whichever comes first. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) {
-    // Nobody waits for it any more; its failure must not count as unhandled.
-    promise.catch(() => undefined);
-    return Promise.reject(signal.reason);
-  }
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -1,6 +1,7 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
+import type { EmbeddingMeters, EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
 import { CallDurations } from "./call-durations.ts";
+import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 
 /** Calls of the API, for the telemetry middleware. */
@@ -12,7 +13,7 @@ export interface RpcInstruments {
   callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters, EvictionMeter, StoreMeter {}
+export interface Instruments extends RpcInstruments, Meters, EvictionMeter, StoreMeter, EmbeddingMeters {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";
@@ -83,6 +84,8 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
 
+  const embedding = createEmbeddingInstruments(meter);
+
   const counted = { hits: 0, total: 0 };
   meter
     .createObservableGauge("cache_hit_rate", {
@@ -108,6 +111,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
     .addCallback((result) => result.observe(0));
 
   return {
+    ...embedding,
     callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
     callFailed: (reason, door) => failures.add(1, { reason, door }),
     callsInFlight: (change) => {

@@ -4,6 +4,7 @@ import type { Config, Listen } from "../config/config.ts";
 import type { Reason } from "../domain/errors.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedder.ts";
+import type { ObservedEmbedder } from "../ports/embedder-status.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
 import { createHealth } from "./grpc/health.ts";
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly backend: Backend;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
+  /** Undefined: the embedder asks nobody. */
+  readonly embedderStatus: ObservedEmbedder["status"] | undefined;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   /** Services of the API without any handler yet. */
@@ -94,7 +97,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       onRefused: refusedAt("http"),
       stopping: cut.signal,
     }),
-    readiness: () => readinessOf(state, backend, warnings),
+    readiness: () =>
+      readinessOf(state, backend, [...warnings, ...embedderWarnings(options.embedderStatus?.())]),
     scrape: options.telemetry.scrape,
     onError: (error) => log.error({ err: error }, "HTTP request failed"),
   });
@@ -155,6 +159,18 @@ async function readinessOf(
     return { ready: false, checks, warnings };
   }
   return { ready: state === "serving", checks, warnings: [...warnings, ...backend.damage()] };
+}
+
+/** What an operator should know of the embedding provider; readiness does not depend on it. */
+function embedderWarnings(status: ReturnType<ObservedEmbedder["status"]> | undefined): string[] {
+  return Object.entries(status ?? {}).flatMap(([urgency, { state, since, lastFailure }]) =>
+    state === "CLOSED"
+      ? []
+      : [
+          `the embedding provider is not asked for each ${urgency.toLowerCase()}: ${state} since ` +
+            `${new Date(since).toISOString()}, last failure ${lastFailure?.toLowerCase() ?? "unknown"}`,
+        ],
+  );
 }
 
 /** What an operator should know although nothing is wrong; in the log and in /ready. */

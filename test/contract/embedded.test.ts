@@ -5,14 +5,20 @@ import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
+import { embeddingCacheContract } from "./embedding-cache.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
+const MAX_EMBEDDINGS = 20;
+
 memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
 namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
+  openInTemporaryDirectory((backend) => backend.embeddings),
+);
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(
@@ -20,14 +26,21 @@ async function openInTemporaryDirectory<Store>(
 ): Promise<StoreUnderTest<Store>> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
   const embedder = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
-  let backend = await openEmbeddedBackend({ directory, embedder, ...quiet });
+  const open = () =>
+    openEmbeddedBackend({
+      directory,
+      embedder,
+      ...quiet,
+      maxEmbeddings: MAX_EMBEDDINGS,
+    });
+  let backend = await open();
   return {
     get store() {
       return storeOf(backend);
     },
     reopen: async () => {
       await backend[Symbol.asyncDispose]();
-      backend = await openEmbeddedBackend({ directory, embedder, ...quiet });
+      backend = await open();
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();

@@ -8,12 +8,16 @@ import { EmbeddedCacheStore } from "./cache-store.ts";
 import { Damage } from "./damage.ts";
 import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
+import { createEmbeddingCache } from "./embedding-cache.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { Requests } from "./requests.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { openServerSecret } from "./server-secret.ts";
+
+/** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
+const MAX_EMBEDDINGS = 50_000;
 
 /**
  * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
@@ -26,6 +30,8 @@ export async function openEmbeddedBackend(options: {
   readonly embedder: EmbedderIdentity | undefined;
   readonly log: OperatorLog;
   readonly meter: StoreMeter;
+  /** Vectors in the cache of embeddings, at most. */
+  readonly maxEmbeddings?: number;
 }): Promise<Backend> {
   const { log, meter } = options;
   const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
@@ -54,6 +60,10 @@ export async function openEmbeddedBackend(options: {
         memories.forget(namespaceId),
       ),
       cache,
+      embeddings: createEmbeddingCache(database, {
+        maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
+        log,
+      }),
       secret,
       check: async () => {
         database.first("SELECT 1 FROM meta LIMIT 1");

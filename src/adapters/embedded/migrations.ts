@@ -18,6 +18,16 @@ UPDATE memory SET session_position = json_extract(substr(record, 9), '$.sessionP
   WHERE json_valid(substr(record, 9)) AND session_id <> '';
 DROP INDEX memory_by_session;
 CREATE INDEX memory_by_session ON memory (namespace_id, session_id, session_position);
+
+-- Row numbers rise with each write, so that the lowest were written longest ago.
+CREATE TABLE embedding_cache (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  key BLOB NOT NULL UNIQUE,
+  expire_time INTEGER NOT NULL,
+  truncated INTEGER NOT NULL,
+  vector BLOB NOT NULL
+) STRICT;
+CREATE INDEX embedding_cache_by_expiry ON embedding_cache (expire_time);
 `;
 
 interface Migration {

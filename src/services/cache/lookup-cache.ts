@@ -185,7 +185,7 @@ async function decide(
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
   const embedded = await orMiss(
-    ports.embedder.embed([input.prompt], deadline.signal),
+    ports.embedder.embed([input.prompt], deadline.signal, "LOOKUP"),
     "EMBEDDER_UNAVAILABLE",
   );
   if ("kind" in embedded) return embedded;

@@ -3,6 +3,7 @@ import { invalidDecision, openDecision } from "../../domain/cache/decision-token
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
+import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { canonicalJson, type JsonObject } from "../../domain/json.ts";
 import { checkMetadata } from "../../domain/memory/draft.ts";
@@ -118,7 +119,7 @@ async function embedPrompt(
     const [embedded] = await ports.embedder.embed([prompt], signal);
     return embedded?.vector;
   } catch (error) {
-    if (!(error instanceof RecollectError) || error.reason !== "EMBEDDER_UNAVAILABLE") throw error;
+    if (!isEmbedderFailure(error)) throw error;
     ports.log.warn({ err: error }, "cache entry stored without its vector: it will be found exactly only");
     return undefined;
   }

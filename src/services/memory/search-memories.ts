@@ -1,3 +1,4 @@
+import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
@@ -144,11 +145,12 @@ async function prepareArms(
   if (mode === "KEYWORD") return { terms, degraded: [] };
   if (ports.embedder === undefined) return { terms, degraded: ["VECTOR"] };
   try {
-    const [embedded] = await ports.embedder.embed([query.text], signal);
+    // Words alone are an answer too, if a poorer one: they wait for the provider no longer than a lookup does.
+    const urgency = mode === "VECTOR" ? "WRITE" : "LOOKUP";
+    const [embedded] = await ports.embedder.embed([query.text], signal, urgency);
     return { ...(embedded === undefined ? {} : { vector: embedded.vector }), terms, degraded: [] };
   } catch (error) {
-    const unavailable = error instanceof RecollectError && error.reason === "EMBEDDER_UNAVAILABLE";
-    if (mode === "VECTOR" || !unavailable) throw error;
+    if (mode === "VECTOR" || !isEmbedderFailure(error)) throw error;
     ports.log.warn({ err: error }, "search without its vector arm: the embedder is unavailable");
     return { terms, degraded: ["VECTOR"] };
   }

@@ -247,8 +247,11 @@ export enum ErrorReason {
   TOO_MANY_CALLS = 26,
 
   /**
-   * UNAVAILABLE. The embedding provider does not answer, and the call cannot do without. With RetryInfo.
-   * Example: {"reason": "EMBEDDER_UNAVAILABLE", "domain": "recollect", "metadata": {"provider": "openai"}}
+   * UNAVAILABLE. The embedding provider does not answer, or not in a way that can be used, and the call cannot do
+   * without. `cause` says how: rate_limited, server_error, connection, timeout, malformed, breaker_open (it has failed
+   * so often that it is not asked for a while), stopping. With RetryInfo when it is known when to come back.
+   * Example: {"reason": "EMBEDDER_UNAVAILABLE", "domain": "recollect",
+   *           "metadata": {"provider": "openai", "cause": "server_error", "status": "500"}}
    *
    * @generated from enum value: ERROR_REASON_EMBEDDER_UNAVAILABLE = 27;
    */
@@ -287,6 +290,35 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_CACHE_ENTRY_NOT_FOUND = 31;
    */
   CACHE_ENTRY_NOT_FOUND = 31,
+
+  /**
+   * RESOURCE_EXHAUSTED. More texts wait for the embedding provider than the server holds. With RetryInfo.
+   * Example: {"reason": "EMBEDDER_OVERLOADED", "domain": "recollect",
+   *           "metadata": {"provider": "openai", "cause": "overloaded"}}
+   *
+   * @generated from enum value: ERROR_REASON_EMBEDDER_OVERLOADED = 32;
+   */
+  EMBEDDER_OVERLOADED = 32,
+
+  /**
+   * FAILED_PRECONDITION. The embedding provider cannot serve this server as it is set up, and the call cannot do
+   * without: the key is refused (`cause` key_refused), or there is no such model, or its vectors have another dimension
+   * (misconfigured). An operator has to change EMBEDDING_API_KEY, EMBEDDING_API_BASE, EMBEDDING_MODEL or VECTOR_DIM.
+   * Example: {"reason": "EMBEDDER_MISCONFIGURED", "domain": "recollect",
+   *           "metadata": {"provider": "openai", "cause": "key_refused", "status": "401"}}
+   *
+   * @generated from enum value: ERROR_REASON_EMBEDDER_MISCONFIGURED = 33;
+   */
+  EMBEDDER_MISCONFIGURED = 33,
+
+  /**
+   * INVALID_ARGUMENT. The embedding provider does not take a text of this call, not even its beginning.
+   * Example: {"reason": "EMBEDDER_REFUSED_TEXT", "domain": "recollect",
+   *           "metadata": {"provider": "openai", "cause": "input_refused", "status": "400"}}
+   *
+   * @generated from enum value: ERROR_REASON_EMBEDDER_REFUSED_TEXT = 34;
+   */
+  EMBEDDER_REFUSED_TEXT = 34,
 }
 
 /**

@@ -1,0 +1,23 @@
+import { failureKind } from "../../domain/embedding/failure.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { EmbeddingMeters } from "../../ports/meters.ts";
+
+/** Counts and times each request. */
+export function measured(embedder: Embedder, meters: Pick<EmbeddingMeters, "embeddingRequest">): Embedder {
+  return {
+    identity: embedder.identity,
+    embed: async (texts, signal, urgency) => {
+      const start = performance.now();
+      const ended = (outcome: string): void =>
+        meters.embeddingRequest(outcome, texts.length, performance.now() - start);
+      try {
+        const embedded = await embedder.embed(texts, signal, urgency);
+        ended("ok");
+        return embedded;
+      } catch (error) {
+        ended(failureKind(error)?.toLowerCase() ?? "error");
+        throw error;
+      }
+    },
+  };
+}

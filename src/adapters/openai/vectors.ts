@@ -1,0 +1,52 @@
+import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
+import { toUnit, vectorFromBytes } from "../../domain/vector.ts";
+import { malformed, PROVIDER } from "./failures.ts";
+
+/**
+ * The vectors of an answer, in the order of the texts. It is read as whatever came: servers that call themselves
+ * compatible send less than they promise. Throws MALFORMED, or MISCONFIGURED for another dimension.
+ */
+export function vectorsOf(answer: unknown, count: number, dimension: number): Float32Array[] {
+  const data = isObject(answer) ? answer["data"] : undefined;
+  if (!Array.isArray(data)) throw malformed("its answer holds no list of embeddings");
+  if (data.length !== count) throw malformed(`it gave ${data.length} embeddings for ${count} texts`);
+  const vectors = new Array<Float32Array | undefined>(count);
+  for (const [place, item] of data.entries()) {
+    const { index = place, embedding } = isObject(item) ? item : {};
+    if (typeof index !== "number" || !(index in data) || vectors[index] !== undefined) {
+      throw malformed("its embeddings are not numbered like the texts");
+    }
+    vectors[index] = unitVector(embedding, dimension);
+  }
+  // As many as there are places, and none twice: each has one.
+  return vectors as Float32Array[];
+}
+
+function unitVector(embedding: unknown, dimension: number): Float32Array {
+  const vector = floatsOf(embedding);
+  if (vector.length !== dimension) {
+    throw new EmbeddingFailure(
+      "MISCONFIGURED",
+      `the embedding model makes vectors of ${vector.length} numbers, and VECTOR_DIM is ${dimension}`,
+      { provider: PROVIDER },
+    );
+  }
+  const unit = toUnit(vector);
+  if (unit === undefined) throw malformed("an embedding is zero, or holds what is no number");
+  return unit;
+}
+
+/** Little-endian float32 in base64, as was asked for; servers that ignore that send a list of numbers. */
+function floatsOf(embedding: unknown): Float32Array {
+  if (typeof embedding === "string") {
+    const bytes = Buffer.from(embedding, "base64");
+    if (bytes.length % Float32Array.BYTES_PER_ELEMENT !== 0) throw malformed("an embedding breaks off");
+    return vectorFromBytes(bytes);
+  }
+  if (!Array.isArray(embedding)) throw malformed("an embedding is neither base64 nor a list");
+  return Float32Array.from(embedding, (value) => (typeof value === "number" ? value : Number.NaN));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,64 @@
+import { type Meter, ValueType } from "@opentelemetry/api";
+import type { EmbeddingMeters } from "../ports/meters.ts";
+
+/** Seconds; from a local model to the longest that a write waits. */
+const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
+
+/** The metrics of embedding through a provider; those that are counted show from their first value on. */
+export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters {
+  const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
+    description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
+    unit: "s",
+    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
+  });
+  const texts = meter.createCounter("recollect_embedding_texts", {
+    description: "Texts in requests to the embedding provider, by outcome.",
+    valueType: ValueType.INT,
+  });
+  const tokens = meter.createCounter("recollect_embedding_tokens", {
+    description: "Tokens that the embedding provider counted: what embedding costs.",
+    valueType: ValueType.INT,
+  });
+  const retries = meter.createCounter("recollect_embedding_retries", {
+    description: "Requests to the embedding provider made again, by what made the one before fail.",
+    valueType: ValueType.INT,
+  });
+  const lookups = meter.createCounter("recollect_embedding_cache_lookups", {
+    description: "Texts whose vector was kept in memory, in the store, or not at all (memory, store, miss).",
+    valueType: ValueType.INT,
+  });
+
+  const counted = { hits: 0, total: 0 };
+  meter
+    .createObservableGauge("recollect_embedding_cache_hit_rate", {
+      description: "Share of texts since the start whose vector was kept, 0 to 1; 0 before the first.",
+    })
+    .addCallback((result) => result.observe(counted.total === 0 ? 0 : counted.hits / counted.total));
+
+  const breakers = new Map<string, number>();
+  meter
+    .createObservableGauge("recollect_embedding_breaker_state", {
+      description: "Whether the embedding provider is asked, by urgency: 0 yes, 1 one request probes, 2 no.",
+      valueType: ValueType.INT,
+    })
+    .addCallback((result) => {
+      for (const [urgency, value] of breakers) result.observe(value, { urgency });
+    });
+
+  return {
+    embeddingRequest: (outcome, count, milliseconds) => {
+      requests.record(milliseconds / 1000, { outcome });
+      texts.add(count, { outcome });
+    },
+    embeddingTokens: (count) => tokens.add(count),
+    embeddingRetry: (cause) => retries.add(1, { cause }),
+    embeddingCache: (outcome, count) => {
+      counted.total += count;
+      if (outcome !== "miss") counted.hits += count;
+      lookups.add(count, { outcome });
+    },
+    embeddingBreaker: (urgency, state) => breakers.set(urgency.toLowerCase(), BREAKER_VALUE[state]),
+  };
+}

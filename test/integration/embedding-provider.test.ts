@@ -1,0 +1,275 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type LookupCacheResponse,
+  LookupCacheResponse_Miss_Reason as MissReason,
+} from "#gen/recollect/v1/cache_pb.js";
+import {
+  SearchMemoriesResponse_Degradation as Degradation,
+  SearchMemoriesRequest_Mode as Mode,
+} from "#gen/recollect/v1/memory_pb.js";
+import type { Config } from "../../src/config/config.ts";
+import { refusalOf } from "../support/errors.ts";
+import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
+import { type Behaviour, type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
+import { startApp, type TestApp, type TestAppOptions } from "../support/start-app.ts";
+
+const START = Date.UTC(2026, 0, 1);
+
+let server: OpenAiServer;
+let now: number;
+beforeEach(async () => {
+  now = START;
+  server = await startOpenAiServer();
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+/** A server whose embeddings come from the one above; with no retries, for their waits would be real. */
+function start(
+  options: TestAppOptions & {
+    readonly apiBase?: string;
+    readonly timeouts?: { write: number; lookup: number };
+  } = {},
+): Promise<TestApp> {
+  const { apiBase = server.apiBase, timeouts = { write: 30_000, lookup: 30_000 } } = options;
+  return startApp({
+    ...options,
+    env: {
+      EMBEDDING_PROVIDER: "openai",
+      EMBEDDING_API_BASE: apiBase,
+      EMBEDDING_API_KEY: "your-openai-api-key",
+      EMBEDDING_MODEL: "a-model",
+      VECTOR_DIM: "384",
+      ...options.env,
+    },
+    overrides: { clock: { now: () => now } },
+    configure: (config: Config) => ({
+      ...config,
+      embedding: { ...config.embedding, maxRetries: 0, timeoutMs: timeouts.write },
+      cache: { ...config.cache, lookupDeadlineMs: timeouts.lookup },
+    }),
+  });
+}
+
+const remember = (app: TestApp, text: string) => app.memory.createMemory({ memory: { text } });
+const search = (app: TestApp, text: string, mode = Mode.HYBRID) =>
+  app.memory.searchMemories({ query: { by: { case: "text", value: text } }, mode });
+const lookUp = (app: TestApp, text: string) =>
+  app.cache.lookupCache({ prompt: { prompt: { case: "text", value: text } }, scope: { model: "m" } });
+const store = (app: TestApp, text: string) =>
+  app.cache.storeCacheEntry({
+    prompt: { prompt: { case: "text", value: text } },
+    origin: { case: "scope", value: { model: "m" } },
+    response: "an answer",
+  });
+const missOf = ({ outcome }: LookupCacheResponse) =>
+  outcome.case === "miss" ? MissReason[outcome.value.reason] : outcome.case;
+const readiness = async (app: TestApp) => {
+  const response = await fetch(`${app.httpUrl}/ready`);
+  return { status: response.status, body: (await response.json()) as { warnings: string[] } };
+};
+const metrics = async (app: TestApp) => (await fetch(`${app.httpUrl}/metrics`)).text();
+
+/** Everything a provider has been seen to do, and what a caller who needs a vector is told. */
+const FAILURES: readonly (readonly [string, Behaviour, { code: string; reason: string; cause: string }])[] = [
+  ["401", { kind: "status", status: 401 }, misconfigured("key_refused")],
+  ["403", { kind: "status", status: 403 }, misconfigured("key_refused")],
+  ["404", { kind: "status", status: 404 }, misconfigured("misconfigured")],
+  ["429", { kind: "status", status: 429, headers: { "retry-after": "2" } }, unavailable("rate_limited")],
+  ["500", { kind: "status", status: 500 }, unavailable("server_error")],
+  ["a closed socket", { kind: "close the socket" }, unavailable("connection")],
+  ["truncated JSON", { kind: "truncated JSON" }, unavailable("malformed")],
+  ["a page of HTML", { kind: "HTML" }, unavailable("malformed")],
+  ["NaN", { kind: "NaN" }, unavailable("malformed")],
+  ["zeros", { kind: "zeros" }, unavailable("malformed")],
+  ["the wrong dimension", { kind: "wrong dimension" }, misconfigured("misconfigured")],
+  ["one vector too many", { kind: "one too many" }, unavailable("malformed")],
+  ["half a batch", { kind: "half a batch" }, unavailable("malformed")],
+  [
+    "400",
+    { kind: "status", status: 400 },
+    { code: "InvalidArgument", reason: "EMBEDDER_REFUSED_TEXT", cause: "input_refused" },
+  ],
+];
+
+function unavailable(cause: string) {
+  return { code: "Unavailable", reason: "EMBEDDER_UNAVAILABLE", cause };
+}
+
+function misconfigured(cause: string) {
+  return { code: "FailedPrecondition", reason: "EMBEDDER_MISCONFIGURED", cause };
+}
+
+describe("an embedding provider that answers", () => {
+  it("serves the whole API, and asks once for a batch and never again for the same text", async () => {
+    await using app = await start();
+    const texts = ["Ann is allergic to peanuts", "The meeting is on Monday"];
+    const { results } = await app.memory.batchCreateMemories({ memories: texts.map((text) => ({ text })) });
+    expect(results.map(({ outcome }) => outcome.case)).toEqual(["memory", "memory"]);
+    expect(results[0]?.outcome.value).toMatchObject({
+      embedding: { provider: "openai", model: "a-model", dimension: 384, truncated: false },
+    });
+    expect(server.received.map((one) => one.texts)).toEqual([texts]);
+    await search(app, "Ann is allergic to peanuts", Mode.VECTOR);
+    await store(app, "What is Ann allergic to?");
+    await lookUp(app, "What is Ann allergic to, please?");
+    expect(server.received).toHaveLength(3);
+    await remember(app, "Ann is allergic to peanuts");
+    await lookUp(app, "What is Ann allergic to, please?");
+    expect(server.received).toHaveLength(3);
+
+    const page = await metrics(app);
+    for (const line of [
+      /^recollect_embedding_request_duration_seconds_count\{outcome="ok"\} 3$/m,
+      /^recollect_embedding_tokens_total [1-9]/m,
+      /^recollect_embedding_cache_lookups_total\{outcome="memory"\} [1-9]/m,
+      /^recollect_embedding_cache_hit_rate 0\.[1-9]/m,
+      /^recollect_embedding_breaker_state\{urgency="write"\} 0$/m,
+      /^recollect_embedding_breaker_state\{urgency="lookup"\} 0$/m,
+    ]) {
+      expect(page).toMatch(line);
+    }
+  });
+
+  it("is not paid again after a restart", async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "recollect-embeddings-"));
+    try {
+      {
+        await using first = await start({ dataDir });
+        await remember(first, "Ann is allergic to peanuts");
+      }
+      await using second = await start({ dataDir });
+      await search(second, "Ann is allergic to peanuts", Mode.VECTOR);
+      expect(server.received).toHaveLength(1);
+      expect(await metrics(second)).toMatch(
+        /^recollect_embedding_cache_lookups_total\{outcome="store"\} 1$/m,
+      );
+    } finally {
+      await rm(dataDir, { recursive: true });
+    }
+  });
+
+  it("embeds a text that is too long by its beginning, marks it, and leaves its batch alone", async () => {
+    await using picky = await startOpenAiServer({ maxCharacters: 2000 });
+    await using app = await start({ apiBase: picky.apiBase });
+    const { results } = await app.memory.batchCreateMemories({
+      memories: [{ text: "short" }, { text: "word ".repeat(2000) }, { text: "also short" }],
+    });
+    const truncated = results.map(({ outcome }) =>
+      outcome.case === "memory" ? outcome.value.embedding?.truncated : outcome.case,
+    );
+    expect(truncated).toEqual([false, true, false]);
+  });
+
+  it("refuses a text that the provider refuses, and not that of another caller in the same batch", async () => {
+    await using picky = await startOpenAiServer({ refuses: "unspeakable" });
+    await using app = await start({ apiBase: picky.apiBase });
+    const [good, bad] = await Promise.all([
+      remember(app, "fine"),
+      refusalOf(remember(app, "something unspeakable")),
+    ]);
+    expect(good.memory?.text).toBe("fine");
+    expect(bad).toMatchObject({ code: "InvalidArgument", reason: "EMBEDDER_REFUSED_TEXT" });
+  });
+});
+
+describe("an embedding provider that fails", () => {
+  it.each(FAILURES)(
+    "with %s: a clear status for a write, words for a search, a miss for a lookup",
+    async (_, behaviour, expected) => {
+      server.always(behaviour);
+      await using app = await start();
+      const refusal = await refusalOf(remember(app, "Ann is allergic to peanuts"));
+      expect(refusal).toMatchObject({
+        code: expected.code,
+        reason: expected.reason,
+        metadata: { provider: "openai", cause: expected.cause },
+      });
+      expect((await app.memory.listMemories({})).memories).toEqual([]);
+      expect(await refusalOf(search(app, "peanuts", Mode.VECTOR))).toMatchObject({ reason: expected.reason });
+      expect((await search(app, "peanuts")).degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+      expect(missOf(await lookUp(app, "peanuts?"))).toBe("EMBEDDER_UNAVAILABLE");
+      expect((await store(app, "peanuts?")).entry?.id).toMatch(/./);
+      expect((await lookUp(app, "peanuts?")).outcome.case).toBe("hit");
+      expect((await readiness(app)).status).toBe(200);
+    },
+  );
+
+  it.each<Behaviour["kind"]>(["hang", "hang in the body"])("in that it does not answer: %s", async (kind) => {
+    server.always({ kind } as Behaviour);
+    await using app = await start({ timeouts: { write: 20, lookup: 10 } });
+    expect(await refusalOf(remember(app, "Ann"))).toMatchObject({
+      code: "Unavailable",
+      reason: "EMBEDDER_UNAVAILABLE",
+      metadata: { cause: "timeout" },
+    });
+    expect(missOf(await lookUp(app, "Ann?"))).toBe("EMBEDDER_UNAVAILABLE");
+    expect((await search(app, "Ann")).degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+  });
+
+  it("is asked no more once the breaker is open; it shows, and it is asked again when its time has come", async () => {
+    await using app = await start();
+    await remember(app, "Ann is allergic to peanuts");
+    server.always({ kind: "status", status: 500 });
+    for (let call = 0; call < 5; call += 1) await lookUp(app, `question ${call}`);
+    const asked = server.received.length;
+    expect(missOf(await lookUp(app, "one more"))).toBe("EMBEDDER_UNAVAILABLE");
+    const found = await search(app, "what about peanuts");
+    expect(found.degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+    expect(found.results[0]?.memory?.text).toBe("Ann is allergic to peanuts");
+    expect(await refusalOf(remember(app, "another"))).toMatchObject({
+      reason: "EMBEDDER_UNAVAILABLE",
+      metadata: { cause: "breaker_open" },
+    });
+    expect(server.received).toHaveLength(asked);
+    const ready = await readiness(app);
+    expect(ready.status).toBe(200);
+    expect(ready.body.warnings.join()).toMatch(/write: OPEN since .*server_error.*lookup: OPEN/);
+    expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 2$/m);
+
+    server.always({ kind: "answer" });
+    now += 5000;
+    await remember(app, "another");
+    expect((await search(app, "another")).degraded).toEqual([]);
+    expect((await readiness(app)).body.warnings.join()).not.toMatch(/OPEN/);
+    expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
+  });
+
+  it("for it does not know the guide's key is asked once a minute, and nothing else stops", async () => {
+    server.always({ kind: "status", status: 401 });
+    await using app = await start();
+    expect((await readiness(app)).status).toBe(200);
+    for (const text of ["one", "two", "three"]) {
+      expect(await refusalOf(remember(app, text))).toMatchObject({ reason: "EMBEDDER_MISCONFIGURED" });
+      expect(missOf(await lookUp(app, text))).toBe("EMBEDDER_UNAVAILABLE");
+    }
+    expect(server.received).toHaveLength(1);
+    now += 60_000;
+    server.always({ kind: "answer" });
+    await remember(app, "one");
+  });
+
+  it("is no reason not to start, nor not to be ready: nobody is there at all", async () => {
+    await using app = await start({ apiBase: "http://127.0.0.1:1/v1" });
+    expect((await readiness(app)).status).toBe(200);
+    expect(missOf(await lookUp(app, "anyone?"))).toBe("EMBEDDER_UNAVAILABLE");
+  });
+
+  it("leaves nothing open when the server stops, not even a request that hangs", async () => {
+    await expectNoLeaks(async () => {
+      await using own = await startOpenAiServer();
+      own.next({ kind: "answer" }, { kind: "hang" });
+      const app = await start({ apiBase: own.apiBase, timeouts: { write: 30_000, lookup: 30_000 } });
+      await remember(app, "Ann");
+      const controller = new AbortController();
+      const leaving = app.memory.createMemory({ memory: { text: "Bea" } }, { signal: controller.signal });
+      await own.requests(2);
+      controller.abort();
+      await expect(leaving).rejects.toThrow();
+      await app[Symbol.asyncDispose]();
+      await expectClosed(own.port);
+    });
+  });
+});

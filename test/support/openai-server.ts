@@ -1,0 +1,178 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import { vectorToBytes } from "../../src/domain/vector.ts";
+
+/** How the server is to treat one request. */
+export type Behaviour =
+  | { readonly kind: "answer" }
+  /** An error as OpenAI words it. */
+  | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** The request is read and never answered. */
+  | { readonly kind: "hang" }
+  /** Headers and half of the body come, and then nothing. */
+  | { readonly kind: "hang in the body" }
+  | { readonly kind: "close the socket" }
+  /** The body ends in the middle of it, as if that were all. */
+  | { readonly kind: "truncated JSON" }
+  /** A page of a proxy, with status 200. */
+  | { readonly kind: "HTML" }
+  | { readonly kind: "NaN" }
+  | { readonly kind: "zeros" }
+  | { readonly kind: "wrong dimension" }
+  | { readonly kind: "one too many" }
+  | { readonly kind: "half a batch" }
+  | { readonly kind: "same index twice" }
+  | { readonly kind: "ignore base64" }
+  | { readonly kind: "backwards" };
+
+/** One request as it came. */
+export interface Received {
+  readonly texts: readonly string[];
+  readonly authorization: string | undefined;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** A server with OpenAI's API of embeddings, whose vectors are those of the hashing embedder. */
+export interface OpenAiServer extends AsyncDisposable {
+  /** What EMBEDDING_API_BASE is set to. */
+  readonly apiBase: string;
+  readonly port: number;
+  /** All requests so far, in order. */
+  readonly received: readonly Received[];
+  /** The next requests are treated like this, one after the other; those after them are answered. */
+  next(...behaviours: Behaviour[]): void;
+  /** All requests from now on for which there is no `next` are treated like this. */
+  always(behaviour: Behaviour): void;
+  /** Resolves when so many requests have come in, counted from the start. */
+  requests(count: number): Promise<void>;
+}
+
+export interface OpenAiServerOptions {
+  /** Numbers in its vectors; 384 unless said. */
+  readonly dimension?: number;
+  /** A text longer than this makes the whole request a 400, as too many tokens do. */
+  readonly maxCharacters?: number;
+  /** A request with more texts is a 413. */
+  readonly maxTexts?: number;
+  /** A text that holds this is refused with a 400, whatever its length. */
+  readonly refuses?: string;
+}
+
+/** Starts a server on a free port of this machine. */
+export async function startOpenAiServer(options: OpenAiServerOptions = {}): Promise<OpenAiServer> {
+  const dimension = options.dimension ?? 384;
+  const received: Received[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const planned: Behaviour[] = [];
+  let usual: Behaviour = { kind: "answer" };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    const texts = [body["input"]].flat() as string[];
+    received.push({ texts, authorization: request.headers.authorization, body });
+    const behaviour = planned.shift() ?? usual;
+    const refusal = refusalOf(request, texts, options);
+    if (behaviour.kind === "status") sendError(response, behaviour.status, behaviour.headers);
+    else if (refusal !== undefined) sendError(response, refusal);
+    else await answer(response, behaviour, texts, body["encoding_format"] === "base64", dimension);
+    for (const { count, resolve } of waiting) if (received.length >= count) resolve();
+  };
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    apiBase: `http://127.0.0.1:${port}/v1`,
+    port,
+    received,
+    next: (...behaviours) => void planned.push(...behaviours),
+    always: (behaviour) => {
+      usual = behaviour;
+    },
+    requests: (count) =>
+      new Promise((resolve) => {
+        if (received.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>;
+}
+
+function refusalOf(
+  request: IncomingMessage,
+  texts: readonly string[],
+  options: OpenAiServerOptions,
+): number | undefined {
+  const { maxCharacters = Number.POSITIVE_INFINITY, maxTexts = Number.POSITIVE_INFINITY, refuses } = options;
+  if (request.url !== "/v1/embeddings") return 404;
+  if (texts.length > maxTexts) return 413;
+  if (texts.some((text) => text === "" || text.length > maxCharacters)) return 400;
+  if (refuses !== undefined && texts.some((text) => text.includes(refuses))) return 400;
+  return undefined;
+}
+
+function sendError(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}) {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(
+    JSON.stringify({ error: { message: "no", type: "some_error", param: null, code: "some_code" } }),
+  );
+}
+
+async function answer(
+  response: ServerResponse,
+  behaviour: Behaviour,
+  texts: readonly string[],
+  base64: boolean,
+  dimension: number,
+): Promise<void> {
+  if (behaviour.kind === "hang") return;
+  if (behaviour.kind === "close the socket") {
+    response.destroy();
+    return;
+  }
+  if (behaviour.kind === "HTML") {
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end("<h1>Welcome</h1>");
+    return;
+  }
+  const made = behaviour.kind === "wrong dimension" ? dimension + 1 : dimension;
+  const embedded = await createHashingEmbedder(made).embed(texts, new AbortController().signal);
+  // Not of unit length, for nobody promises that.
+  const vectors = embedded.map(({ vector }) => vector.map((value) => value * 3));
+  if (behaviour.kind === "NaN") vectors.at(-1)?.set([Number.NaN]);
+  if (behaviour.kind === "zeros") vectors.at(-1)?.fill(0);
+  const inBase64 = base64 && behaviour.kind !== "ignore base64";
+  let data = vectors.map((vector, index) => ({
+    object: "embedding",
+    index: behaviour.kind === "same index twice" ? 0 : index,
+    embedding: inBase64 ? Buffer.from(vectorToBytes(vector)).toString("base64") : [...vector],
+  }));
+  if (behaviour.kind === "backwards") data.reverse();
+  if (behaviour.kind === "half a batch") data = data.slice(0, Math.floor(data.length / 2));
+  if (behaviour.kind === "one too many") data = [...data, ...data.slice(0, 1)];
+  const tokens = texts.reduce((sum, text) => sum + Math.ceil(text.length / 4), 0);
+  const json = JSON.stringify({
+    object: "list",
+    data,
+    model: "a-model",
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  });
+  response.writeHead(200, { "content-type": "application/json" });
+  if (behaviour.kind === "hang in the body") response.write(json.slice(0, json.length / 2));
+  else response.end(behaviour.kind === "truncated JSON" ? json.slice(0, json.length / 2) : json);
+}

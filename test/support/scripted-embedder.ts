@@ -1,0 +1,95 @@
+import { EmbeddingFailure, type EmbeddingFailureKind } from "../../src/domain/embedding/failure.ts";
+import type { EmbeddedText, Embedder, Urgency } from "../../src/ports/embedder.ts";
+import type { EmbeddingMeters } from "../../src/ports/meters.ts";
+import { unitVector } from "./builders.ts";
+
+/** How one request ends: answered, never (until its signal aborts), or as this failure. */
+export type Step = "ok" | "hang" | EmbeddingFailureKind | EmbeddingFailure;
+
+export interface ScriptedCall {
+  readonly texts: readonly string[];
+  readonly urgency: Urgency | undefined;
+  readonly signal: AbortSignal;
+  /** Lets a request that hangs be answered. */
+  readonly release: () => void;
+}
+
+/** A provider that does what it is told, and remembers what it was asked. */
+export interface ScriptedEmbedder extends Embedder {
+  readonly calls: readonly ScriptedCall[];
+  /** What the next requests do, one after the other; those after them do what `always` says, or are answered. */
+  next(...steps: Step[]): void;
+  always(step: Step): void;
+}
+
+export const SCRIPTED_DIMENSION = 4;
+
+export function scriptedEmbedder(): ScriptedEmbedder {
+  const calls: ScriptedCall[] = [];
+  const planned: Step[] = [];
+  let usual: Step = "ok";
+  return {
+    identity: { provider: "scripted", model: "m", dimension: SCRIPTED_DIMENSION },
+    calls,
+    next: (...steps) => void planned.push(...steps),
+    always: (step) => {
+      usual = step;
+    },
+    embed: async (texts, signal, urgency) => {
+      signal.throwIfAborted();
+      const released = Promise.withResolvers<void>();
+      calls.push({ texts, urgency, signal, release: released.resolve });
+      const step = planned.shift() ?? usual;
+      if (step === "hang") {
+        signal.addEventListener("abort", () => released.reject(signal.reason), { once: true });
+        await released.promise;
+      } else if (step !== "ok") {
+        throw step instanceof EmbeddingFailure ? step : failure(step);
+      }
+      return texts.map(vectorOfText);
+    },
+  };
+}
+
+/** What the scripted embedder makes of a text. */
+export function vectorOfText(text: string): EmbeddedText {
+  let seed = text.length;
+  for (const character of text) seed = (Math.imul(seed, 31) + (character.codePointAt(0) ?? 0)) | 0;
+  return { vector: unitVector(seed, SCRIPTED_DIMENSION), truncated: false };
+}
+
+export function failure(kind: EmbeddingFailureKind, retryAfterMs?: number): EmbeddingFailure {
+  return new EmbeddingFailure(kind, `told to: ${kind}`, {
+    provider: "scripted",
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** Meters that write down what they are told. */
+export function recordedMeters(): EmbeddingMeters & { readonly record: unknown[][] } {
+  const record: unknown[][] = [];
+  return {
+    record,
+    embeddingRequest: (outcome, texts) => void record.push(["request", outcome, texts]),
+    embeddingTokens: (count) => void record.push(["tokens", count]),
+    embeddingRetry: (cause) => void record.push(["retry", cause]),
+    embeddingCache: (outcome, texts) => void record.push(["cache", outcome, texts]),
+    embeddingBreaker: (urgency, state) => void record.push(["breaker", urgency, state]),
+  };
+}
+
+/** A signal that never aborts. */
+export function never(): AbortSignal {
+  return new AbortController().signal;
+}
+
+/** The kind of failure that this ends with; undefined when it succeeds. Any other error is thrown on. */
+export async function kindOf(promise: Promise<unknown>): Promise<EmbeddingFailureKind | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    if (error instanceof EmbeddingFailure) return error.kind;
+    throw error;
+  }
+}
