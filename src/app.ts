@@ -115,7 +115,7 @@ async function compose(
     ids: overrides.ids ?? createUuidIds(),
     meters: telemetry.instruments,
     log,
-    secret: backend.secret,
+    secret: await backend.secret.read(),
     settings: () => live.cache,
   };
   const server = await startServer({

@@ -17,7 +17,6 @@ import {
   storeCacheEntry,
 } from "../services/cache/store-cache-entry.ts";
 import {
-  encodeHit,
   fromEntry,
   fromMiss,
   fromStats,
@@ -27,6 +26,7 @@ import {
   toUsage,
 } from "./convert/cache.ts";
 import { defined, given, givenList, toDurationMs, toJsonObject } from "./convert/common.ts";
+import { encodeHit } from "./convert/hit-bytes.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 
 export type CachePorts = Omit<LookupCachePorts, "store"> &

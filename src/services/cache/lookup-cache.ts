@@ -13,7 +13,6 @@ import type { Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
-import type { ServerSecret } from "../../ports/server-secret.ts";
 import type { CallContext } from "../call.ts";
 import { Deadline, untilAborted } from "../deadline.ts";
 
@@ -76,7 +75,8 @@ export interface LookupCachePorts {
   readonly store: Pick<CacheStore, "find" | "nearest" | "countLookup">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
-  readonly secret: ServerSecret;
+  /** See ServerSecret. */
+  readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
@@ -120,7 +120,15 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   const { input, scope } = lookup;
-  const decided = await decide(ports, lookup, { now, settings }, context);
+  const strategy = settings.enabled ? (input.strategy ?? settings.strategy) : undefined;
+  const found =
+    strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, lookup.promptId, now) : undefined;
+  const policy = policyOf(input, settings);
+  const decided =
+    found !== undefined && !(found instanceof Promise) && !isTooOld(found, policy, now)
+      ? // At hand, as most answers are: nothing is waited for, and no deadline is needed.
+        hit("EXACT", found, 1, 0, now)
+      : await decide(ports, lookup, { now, settings, strategy, policy, found }, context);
   const decisionId = sealDecision(
     {
       place: lookup.place,
@@ -131,7 +139,7 @@ export async function lookupCache(
       similarity: decided.kind === "hit" ? decided.similarity : (decided.nearestSimilarity ?? 0),
       time: now,
     },
-    await ports.secret.read(),
+    ports.secret,
   );
   const outcome = input.shadow && decided.kind === "hit" ? shadowed(decided) : decided;
   count(ports.meters, outcome);
@@ -140,27 +148,40 @@ export async function lookupCache(
   return { decisionId, outcome };
 }
 
-async function decide(
-  ports: LookupCachePorts,
-  { input, scope, fingerprint, promptId }: PlacedLookup,
-  { now, settings }: { readonly now: number; readonly settings: CacheSettings },
-  context: Pick<CallContext, "signal">,
-): Promise<CacheOutcome> {
-  const policy: MatchingPolicy = {
+function policyOf(input: LookupCacheInput, settings: CacheSettings): MatchingPolicy {
+  return {
     threshold: settings.similarityThreshold,
     alignedThreshold: settings.alignedThreshold,
     ...(input.threshold === undefined ? {} : { floor: input.threshold }),
     maxAgeMs: Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs),
   };
+}
+
+/** A lookup under way. */
+interface Deciding {
+  readonly now: number;
+  readonly settings: CacheSettings;
+  /** Undefined: the cache is switched off. */
+  readonly strategy: CacheStrategy | undefined;
+  readonly policy: MatchingPolicy;
+  /** What the store says of the exact prompt, if it was asked. */
+  readonly found: ReturnType<CacheStore["find"]>;
+}
+
+async function decide(
+  ports: LookupCachePorts,
+  { input, scope, fingerprint }: PlacedLookup,
+  { now, settings, strategy, policy, found }: Deciding,
+  context: Pick<CallContext, "signal">,
+): Promise<CacheOutcome> {
   const miss = (reason: MissReason): CacheOutcome => ({
     kind: "miss",
     reason,
     threshold: Math.max(policy.threshold, policy.floor ?? 0),
     guardReasons: [],
   });
-  if (!settings.enabled) return miss("DISABLED");
+  if (strategy === undefined) return miss("DISABLED");
 
-  const strategy = input.strategy ?? settings.strategy;
   using deadline = new Deadline(settings.lookupDeadlineMs, () => context.signal);
   /** Turns a failure into the reason of a miss, and says it in the log. */
   const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
@@ -174,14 +195,10 @@ async function decide(
     }
   };
 
-  let tooOld = false;
-  if (strategy !== "SEMANTIC") {
-    const found = ports.store.find(scope, promptId, now);
-    const exact = found instanceof Promise ? await orMiss(found, "STORE_UNAVAILABLE") : found;
-    if (exact !== undefined && "kind" in exact) return exact;
-    if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact, 1, 0, now);
-    tooOld = exact !== undefined;
-  }
+  const exact = found instanceof Promise ? await orMiss(found, "STORE_UNAVAILABLE") : found;
+  if (exact !== undefined && "kind" in exact) return exact;
+  if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact, 1, 0, now);
+  const tooOld = exact !== undefined;
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
   const embedded = await orMiss(

@@ -14,7 +14,6 @@ import type { Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { EvictionMeter } from "../../ports/meters.ts";
-import type { ServerSecret } from "../../ports/server-secret.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
@@ -36,7 +35,8 @@ export interface StoreCacheEntryPorts {
   readonly store: Pick<CacheStore, "put">;
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
-  readonly secret: ServerSecret;
+  /** See ServerSecret. */
+  readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;
@@ -101,7 +101,7 @@ async function originOf(
   if (origin.kind === "scope") {
     return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
   }
-  const decision = openDecision(origin.decisionId, await ports.secret.read(), now);
+  const decision = openDecision(origin.decisionId, ports.secret, now);
   if (decision.place !== digest(scope.tenant, scope.namespace)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");

@@ -1,14 +1,10 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
-  CacheEntrySchema,
+  type CacheEntrySchema,
   type CachePrompt,
   type CacheScope,
   type GetCacheStatsResponseSchema,
-  LookupCacheResponse_HitSchema as HitSchema,
-  LookupCacheResponseSchema,
-  LookupCacheResponse_Hit_Match as Match,
+  type LookupCacheResponseSchema,
   LookupCacheResponse_Miss_Reason as MissReasonProto,
   GuardReason as ProtoGuardReason,
   CacheStrategy as ProtoStrategy,
@@ -21,7 +17,6 @@ import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheStats } from "../../ports/cache-store.ts";
 import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
-import { Encoded } from "../handler.ts";
 import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 
 /** The question, and the conversation before it. */
@@ -130,40 +125,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
 }
 
 type Outcome = NonNullable<MessageInitShape<typeof LookupCacheResponseSchema>["outcome"]>;
-type Hit = CacheOutcome & { readonly kind: "hit" };
 type Miss = CacheOutcome & { readonly kind: "miss" };
-
-const RESPONSE = LookupCacheResponseSchema.field;
-const HIT = HitSchema.field;
-
-/**
- * The response of a hit, as bytes: the entry, by far the most of it, is encoded once as long as the store answers with
- * the same object. The few fields around it are written here, in the order of their numbers.
- */
-export function encodeHit(decisionId: string, hit: Hit, namespace: string): Encoded {
-  const writer = new BinaryWriter();
-  writer.tag(RESPONSE.decisionId.number, WireType.LengthDelimited).string(decisionId);
-  writer.tag(RESPONSE.hit.number, WireType.LengthDelimited).fork();
-  writer.tag(HIT.entry.number, WireType.LengthDelimited).bytes(encodedEntry(hit.entry, namespace));
-  writer.tag(HIT.match.number, WireType.Varint).int32(Match[hit.match]);
-  writer.tag(HIT.similarity.number, WireType.Bit32).float(hit.similarity);
-  if (hit.threshold !== 0) writer.tag(HIT.threshold.number, WireType.Bit32).float(hit.threshold);
-  writer.tag(HIT.age.number, WireType.LengthDelimited);
-  writer.bytes(toBinary(DurationSchema, fromDurationMs(hit.ageMs)));
-  return new Encoded(writer.join().finish());
-}
-
-/** Bytes of an entry's message, by the entry. An entry lives in one namespace only. */
-const encodedEntries = new WeakMap<CacheEntry, Uint8Array>();
-
-function encodedEntry(entry: CacheEntry, namespace: string): Uint8Array {
-  let encoded = encodedEntries.get(entry);
-  if (encoded === undefined) {
-    encoded = toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace)));
-    encodedEntries.set(entry, encoded);
-  }
-  return encoded;
-}
 
 export function fromMiss(miss: Miss): Outcome {
   return {

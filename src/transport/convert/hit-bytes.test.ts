@@ -8,8 +8,9 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
-import { encodeHit, fromEntry } from "./cache.ts";
+import { fromEntry } from "./cache.ts";
 import { fromDurationMs } from "./common.ts";
+import { encodeHit } from "./hit-bytes.ts";
 
 /** Numbers as a float of the wire holds them. */
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map(Math.fround);
@@ -44,7 +45,7 @@ describe("encodeHit", () => {
         share,
         share,
         fc.nat({ max: 10 ** 12 }),
-        text,
+        fc.base64String({ maxLength: 512 }),
         (one, match, similarity, threshold, ageMs, decisionId) => {
           const expected = create(LookupCacheResponseSchema, {
             decisionId,
