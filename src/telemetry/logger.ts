@@ -15,14 +15,14 @@ export interface LogOutput extends AsyncDisposable {
 }
 
 /**
- * Lines are written together, when there are 32 KiB or after a tenth of a second: a write of its own for each line of
+ * Lines are written together, when there are 256 KiB or after a tenth of a second: a write of its own for each line of
  * a busy server costs more than what most calls do (measured: a fifth of an exact cache hit). A process that is killed
  * loses what it said in that time; one that fails by itself does not.
  */
 const WRITING = {
   sync: false,
-  minLength: 32_768,
-  maxWrite: 65_536,
+  minLength: 262_144,
+  maxWrite: 1_048_576,
   periodicFlush: 100,
   // As text, it would copy all that waits for each line that comes.
   contentMode: "buffer",
