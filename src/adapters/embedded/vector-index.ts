@@ -123,9 +123,11 @@ export class VectorIndex {
     query: Float32Array,
     sizes: { readonly stored: number; readonly eligible: number; readonly limit: number },
   ): number[] | undefined {
-    if (this.#graph === undefined || this.#pending.size > MAX_PENDING) return undefined;
     const plan = planVectorSearch(sizes);
     if (plan.kind === "exact") return undefined;
+    if (this.#graph === undefined || this.#pending.size > MAX_PENDING) {
+      return this.#table.nearest(query, plan.candidates);
+    }
     return [...this.#graph.propose(query, plan.candidates), ...this.#pending];
   }
 
