@@ -43,6 +43,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#requests = requests;
     this.#log = log;
     this.#vectors = new ScopeVectors(database, log);
+    // They were asked of a namespace that was not there, or of the one that was deleted.
+    namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
   async find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
