@@ -16,6 +16,7 @@ import {
   type HeldMemory,
   idempotently,
   placeOf,
+  recordsBeside,
   type Universe,
   worldOf,
   writtenDown,
@@ -78,7 +79,8 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
 
   return {
     create: async (scope, items, options) => {
-      worldOf(universe, scope);
+      const writes = options.request !== undefined || items.some((item) => !("refusal" in item));
+      if (writes) worldOf(universe, scope);
       return idempotently<CreateOutcome[], readonly Recorded[]>(
         universe,
         placeOf(scope),
@@ -147,7 +149,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     purge: async (scope, filter, options) =>
       idempotently<number, number>(
         universe,
-        placeOf(scope),
+        recordsBeside(scope),
         options,
         () => {
           const ids = held(scope).flatMap(({ memory }) =>

@@ -55,6 +55,11 @@ export function placeOf({ tenant, namespace }: Scope): string {
   return JSON.stringify([tenant, namespace]);
 }
 
+/** The place of records that outlive the namespace they are about, of which no namespace has the name. */
+export function recordsBeside({ tenant, namespace }: Scope): string {
+  return JSON.stringify([tenant, namespace, "records"]);
+}
+
 export function scopeAt(place: string): Scope {
   const [tenant = "", namespace = ""] = JSON.parse(place) as string[];
   return { tenant, namespace };
