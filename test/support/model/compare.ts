@@ -36,7 +36,12 @@ export function expectSame(actual: Answer, expected: Expected): void {
     }
   } else if (expected.kind === "search" && actual.kind === "search") {
     expectRanking(actual.found, expected);
-  } else expect(actual).toEqual(expected);
+  } else expect(asJson(actual)).toEqual(asJson(expected));
+}
+
+/** To a caller -0 is 0, whether it is read back or echoed. */
+function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function expectRanking(
@@ -48,7 +53,7 @@ function expectRanking(
   expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
   for (const one of found) {
     const known = byId.get(one.id);
-    expect(one.memory).toEqual(known?.memory);
+    expect(asJson(one.memory)).toEqual(asJson(known?.memory));
     if (known?.similarity === undefined) expect(one.similarity).toBeUndefined();
     else expect(one.similarity).toBeCloseTo(known.similarity, 5);
     expect(one.bm25 === undefined).toBe(known?.bm25 === undefined);

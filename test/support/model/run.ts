@@ -116,8 +116,8 @@ function repeat(past: readonly Past[], again: Operation & { readonly op: "again"
   const one = past.at(-1 - again.back);
   if (one === undefined) return undefined;
   const { asked, reference, tested, answer } = one;
-  if (!again.altered) return { asked, reference, tested, before: answer };
-  const other = altered(asked);
+  const other = again.altered ? altered(asked) : undefined;
+  if (other === undefined) return { asked, reference, tested, before: answer };
   return {
     asked: other,
     reference: { ...reference, asked: other },
@@ -125,8 +125,8 @@ function repeat(past: readonly Past[], again: Operation & { readonly op: "again"
   };
 }
 
-/** Another body for the same request_id. */
-function altered(asked: Asked): Asked {
+/** Another body for the same request_id; undefined where there is none, as the namespace is all there is to say. */
+function altered(asked: Asked): Asked | undefined {
   switch (asked.op) {
     case "create":
       return {
@@ -144,7 +144,7 @@ function altered(asked: Asked): Asked {
     case "deleteEntry":
       return { ...asked, scope: { ...asked.scope, model: "altered" } };
     default:
-      return asked;
+      return undefined;
   }
 }
 
