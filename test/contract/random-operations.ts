@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { operation } from "../support/model/operations.ts";
-import { type RunOptions, type RunTally, runOperations, testedPorts } from "../support/model/run.ts";
+import { newTally, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
 import type { Stores } from "../support/reference/backend.ts";
 import { scale } from "../support/scale.ts";
 import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
@@ -20,7 +20,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
     const runs = scale(60, 1000);
 
     it(`answers ${runs} random runs as the reference does`, async () => {
-      const tally: RunTally = { operations: 0, refused: 0, repeated: 0, rankings: 0, comparableRankings: 0 };
+      const tally = newTally();
       const opened = { stores: () => subject.store, restart: () => subject.reopen() };
       await fc.assert(
         fc.asyncProperty(

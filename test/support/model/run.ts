@@ -30,6 +30,10 @@ export interface RunTally {
   comparableRankings: number;
 }
 
+export function newTally(): RunTally {
+  return { operations: 0, refused: 0, repeated: 0, rankings: 0, comparableRankings: 0 };
+}
+
 interface Past {
   readonly asked: Asked;
   readonly reference: Call;
