@@ -7,12 +7,18 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { NOW } from "../support/builders.ts";
 import { currentDoorEtag, DOOR_TENANT, doorAnswer } from "../support/model/door-service.ts";
 import { operation } from "../support/model/operations.ts";
-import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
+import {
+  newTally,
+  type RunOptions,
+  runOperations,
+  shrinkingAtMost,
+  type Tested,
+} from "../support/model/run.ts";
 import { scale } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
 /** Operations in one run: few enough that a failing run shrinks to a list that can be read. */
-const OPERATIONS = 120;
+const OPERATIONS = 200;
 
 const OPTIONS: RunOptions = {
   embedder: createHashingEmbedder(384),
@@ -21,25 +27,28 @@ const OPTIONS: RunOptions = {
 };
 
 describe("random operations through the gRPC door", () => {
-  const runs = scale(25, 400);
+  const runs = scale(25, 300);
 
-  it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
+  it(`are answered as the reference answers them, in ${runs} runs with restarts`, {
+    timeout: scale(120_000, 1_200_000),
+  }, async () => {
     const tally = newTally();
     await fc.assert(
       fc.asyncProperty(
         fc.array(operation({ ports: false }), { minLength: 1, maxLength: OPERATIONS, size: "max" }),
-        async (operations) => {
+        shrinkingAtMost(500, async (operations) => {
           await using tested = await startTested();
           await runOperations(operations, tested, OPTIONS, tally);
-        },
+        }),
       ),
-      { seed: 20260101, numRuns: runs },
+      { seed: 20260101, numRuns: runs, unbiased: true },
     );
     // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
     expect(tally.operations).toBeGreaterThan(runs * 25);
     expect(tally.refused).toBeLessThan(tally.operations / 3);
     expect(tally.repeated).toBeGreaterThan(runs);
     expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
+    expect(tally.rankings).toBeGreaterThan(runs);
   });
 });
 
