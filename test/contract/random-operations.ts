@@ -10,7 +10,7 @@ import {
   testedPorts,
 } from "../support/model/run.ts";
 import type { Stores } from "../support/reference/backend.ts";
-import { scale } from "../support/scale.ts";
+import { COUNTS } from "../support/scale.ts";
 import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 /** Operations in one run: few enough that a failing run shrinks to a list that can be read. */
@@ -23,11 +23,9 @@ const OPERATIONS = 200;
 export function randomOperationsContract(name: string, open: () => Promise<StoreUnderTest<Stores>>): void {
   describe(`random operations, ${name}`, () => {
     const subject = useStore(open);
-    const runs = scale(60, 1000);
+    const runs = COUNTS.portRuns;
 
-    it(`answers ${runs} random runs as the reference does`, {
-      timeout: scale(120_000, 1_200_000),
-    }, async () => {
+    it(`answers ${runs} random runs as the reference does`, async () => {
       const tally = newTally();
       const opened = { stores: () => subject.store, restart: () => subject.reopen() };
       await fc.assert(

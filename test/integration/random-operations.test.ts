@@ -14,7 +14,7 @@ import {
   shrinkingAtMost,
   type Tested,
 } from "../support/model/run.ts";
-import { scale } from "../support/scale.ts";
+import { COUNTS } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
 /** Operations in one run: few enough that a failing run shrinks to a list that can be read. */
@@ -27,11 +27,9 @@ const OPTIONS: RunOptions = {
 };
 
 describe("random operations through the gRPC door", () => {
-  const runs = scale(25, 300);
+  const runs = COUNTS.doorRuns;
 
-  it(`are answered as the reference answers them, in ${runs} runs with restarts`, {
-    timeout: scale(120_000, 1_200_000),
-  }, async () => {
+  it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
     const tally = newTally();
     await fc.assert(
       fc.asyncProperty(

@@ -10,7 +10,7 @@ import type { Memory } from "../../../src/domain/memory/memory.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { fieldsOf, randomFilter } from "../../support/random-filters.ts";
 import { pick, randomMemory } from "../../support/random-memories.ts";
-import { scale } from "../../support/scale.ts";
+import { COUNTS } from "../../support/scale.ts";
 import { vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, write } from "./support.ts";
 
@@ -202,7 +202,7 @@ export function filterCases(subject: MemorySubject): void {
   describe("by comparison with matchesFilter", () => {
     const random = seededRandom(20260101);
     const memories = Array.from({ length: 100 }, (_, index) => randomMemory(random, `m${index}`));
-    const count = scale(150, 1000);
+    const count = COUNTS.filters;
     const filters = Array.from({ length: count }, () => randomFilter(random, pick(random, memories)));
     const findables = new Map(memories.map((one, index) => [one.id, findable(one, index)] as const));
     const write = (ids: readonly string[]): Promise<unknown> =>
