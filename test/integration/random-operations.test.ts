@@ -1,24 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { NOW } from "../support/builders.ts";
 import { currentDoorEtag, DOOR_TENANT, doorAnswer } from "../support/model/door-service.ts";
-import { operation } from "../support/model/operations.ts";
-import {
-  newTally,
-  type RunOptions,
-  runOperations,
-  shrinkingAtMost,
-  type Tested,
-} from "../support/model/run.ts";
+import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
+import { runRandomly } from "../support/model/shorten.ts";
 import { COUNTS } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
-
-/** Operations in one run: few enough that a failing run shrinks to a list that can be read. */
-const OPERATIONS = 200;
 
 const OPTIONS: RunOptions = {
   embedder: createHashingEmbedder(384),
@@ -31,16 +21,10 @@ describe("random operations through the gRPC door", () => {
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
     const tally = newTally();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(operation({ ports: false }), { minLength: 1, maxLength: OPERATIONS, size: "max" }),
-        shrinkingAtMost(500, async (operations) => {
-          await using tested = await startTested();
-          await runOperations(operations, tested, OPTIONS, tally);
-        }),
-      ),
-      { seed: 20260101, numRuns: runs, unbiased: true },
-    );
+    await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
+      await using tested = await startTested();
+      await runOperations(operations, tested, OPTIONS, tally);
+    });
     // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
     expect(tally.operations).toBeGreaterThan(runs * 25);
     expect(tally.refused).toBeLessThan(tally.operations / 3);

@@ -41,27 +41,6 @@ interface Past {
   readonly answer: Answer;
 }
 
-/**
- * The same property, which takes everything for good after so many runs behind its first failure: the search for a
- * shorter list of operations then ends with what it has.
- */
-export function shrinkingAtMost<T>(
-  runs: number,
-  property: (value: T) => Promise<void>,
-): (value: T) => Promise<void> {
-  let left = Number.POSITIVE_INFINITY;
-  return async (value) => {
-    left -= 1;
-    if (left < 0) return;
-    try {
-      await property(value);
-    } catch (error) {
-      left = Math.min(left, runs);
-      throw error;
-    }
-  };
-}
-
 /** Does the operations to both, one after the other, and fails at the first answer that differs. */
 export async function runOperations(
   operations: readonly Operation[],
