@@ -2,7 +2,6 @@ import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { CacheEntrySchema } from "#gen/recollect/v1/cache_pb.js";
 import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
-import type { Reason } from "../../../src/domain/errors.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
 import { fromEntry } from "../../../src/transport/convert/cache.ts";
 import { fromMemory } from "../../../src/transport/convert/memory.ts";
@@ -21,7 +20,7 @@ export interface Scored {
 
 /** What an operation answers, the same at every level. */
 export type Answer =
-  | { readonly kind: "refused"; readonly reason: Reason | string | undefined }
+  | { readonly kind: "refused"; readonly reason: string | undefined }
   | { readonly kind: "plain"; readonly value: unknown }
   | { readonly kind: "counts"; readonly memories: number; readonly cacheEntries: number }
   | {

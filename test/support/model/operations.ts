@@ -260,7 +260,7 @@ const DRAFT_FIELDS: readonly DraftField[] = [
 function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
     const made = randomFilter(random, randomMemory(random, "model"));
-    return level.ports ? made : withoutEmpty(made);
+    return level.ports ? made : asDoorsTakeIt(made);
   });
   return fc.oneof(
     { weight: 4, arbitrary: fc.constant<MemoryFilter>({ states: ["ACTIVE"] }) },
@@ -269,15 +269,15 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   );
 }
 
-/** To a door an empty string or list is no condition, and a span has a beginning before its end. */
-function withoutEmpty(given: MemoryFilter): MemoryFilter {
+/** To a door an empty string or list is no condition, a span begins before it ends, and importance is a float32. */
+function asDoorsTakeIt({ importance = {}, ...given }: MemoryFilter): MemoryFilter {
   const said = Object.entries(given).filter(([, value]) => {
     const { start, end } = value as { readonly start?: number; readonly end?: number };
-    return (
-      value !== "" && !(Array.isArray(value) && value.length === 0) && !(start !== undefined && start === end)
-    );
+    const isEmpty = value === "" || (Array.isArray(value) && value.length === 0);
+    return !isEmpty && !(start !== undefined && start === end);
   });
-  return Object.fromEntries(said) as unknown as MemoryFilter;
+  const bounds = Object.entries(importance).map(([bound, value]) => [bound, Math.fround(value as number)]);
+  return { states: given.states, ...Object.fromEntries(said), importance: Object.fromEntries(bounds) };
 }
 
 /** Everything that may happen, the frequent things more often. */
