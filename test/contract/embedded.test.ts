@@ -7,12 +7,14 @@ import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
+import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
 namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+randomOperationsContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(

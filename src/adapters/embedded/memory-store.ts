@@ -50,6 +50,9 @@ const SWEEP_LIMIT = 32;
 const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
 const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
 
+/** How far a purge has come. */
+type PurgeProgress = { readonly count: number; readonly done: boolean };
+
 /** What became of one item, as the request record keeps it: ids and codes, no texts. */
 interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
@@ -115,6 +118,10 @@ export class EmbeddedMemoryStore implements MemoryStore {
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<CreateOutcome[]> {
     const { now, request } = options;
+    // Nothing to write brings no namespace into being.
+    if (request === undefined && items.every((item) => "refusal" in item)) {
+      return Promise.resolve(items.map((item) => ({ kind: "refused", error: item.refusal })));
+    }
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#requests.recall(namespaceId, request, now);
@@ -335,37 +342,48 @@ export class EmbeddedMemoryStore implements MemoryStore {
     filter: MemoryFilter,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<number> {
-    const { now, request } = options;
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return 0;
     await this.#upToDate(filter);
-    const condition = memoryCondition(namespaceId, filter, now);
-    let deleted = 0;
-    for (;;) {
-      const step = await this.#database.write(
-        (): Written<{ readonly count: number; readonly done: boolean }> => {
-          const recorded = this.#requests.recall(namespaceId, request, now);
-          if (recorded !== undefined) return { result: { count: Number(recorded), done: true } };
-          const rows = this.#database.all(
+    let progress: PurgeProgress = { count: 0, done: false };
+    while (!progress.done) {
+      const before = progress;
+      progress = await this.#database.write(() => this.#purgeStep(scope, filter, before, options));
+    }
+    return progress.count;
+  }
+
+  /** One transaction of a purge. The namespace may come and go between two. */
+  #purgeStep(
+    scope: Scope,
+    filter: MemoryFilter,
+    before: PurgeProgress,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Written<PurgeProgress> {
+    // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
+    const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
+    const named = request && { ...request, key: `${scope.namespace} ${request.key}` };
+    const recorded = records === undefined ? undefined : this.#requests.recall(records, named, now);
+    // Repeats that come while it runs, or after a crash, carry it on together and answer alike.
+    const sofar = (recorded as PurgeProgress | undefined) ?? before;
+    if (sofar.done) return { result: sofar };
+    const namespaceId = this.#namespaces.find(scope);
+    const condition = namespaceId === undefined ? undefined : memoryCondition(namespaceId, filter, now);
+    const rows =
+      condition === undefined
+        ? []
+        : this.#database.all(
             `SELECT m.row, m.id, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
             ...condition.values,
             PURGE_STEP,
           );
-          const forget = rows.map((row) => this.#remove(row));
-          const count = deleted + rows.length;
-          const done = rows.length < PURGE_STEP;
-          if (done) this.#requests.record(namespaceId, request, count, now);
-          return {
-            result: { count, done },
-            afterCommit: () => {
-              for (const one of forget) one();
-            },
-          };
-        },
-      );
-      if (step.done) return step.count;
-      deleted = step.count;
-    }
+    const forget = rows.map((row) => this.#remove(row));
+    const progress = { count: sofar.count + rows.length, done: rows.length < PURGE_STEP };
+    if (records !== undefined) this.#requests.record(records, named, progress, now);
+    return {
+      result: progress,
+      afterCommit: () => {
+        for (const one of forget) one();
+      },
+    };
   }
 
   /** Drops what is kept in memory of a namespace that is gone. */

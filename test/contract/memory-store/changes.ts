@@ -125,6 +125,28 @@ export function changeCases(subject: MemorySubject): void {
       expect(await subject.store.count(subject.scope, filter, NOW)).toBe(1);
     });
 
+    it("deletes nothing that came after it, though it found no namespace or that one is gone", async () => {
+      const purge = (key: string): Promise<number> =>
+        subject.store.purge(subject.scope, filter, { now: NOW, request: idempotentRequest({ key }) });
+      expect(await purge("early")).toBe(0);
+      await fill(20);
+      expect(await purge("early")).toBe(0);
+      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(15);
+      expect(await purge("later")).toBe(15);
+      const elsewhere = { ...subject.scope, namespace: "elsewhere" };
+      const request = idempotentRequest({ key: "later", bodyHash: "another" });
+      expect(await subject.store.purge(elsewhere, filter, { now: NOW, request })).toBe(0);
+    });
+
+    it("of more than one step answers the same to all who ask for it at the same time", async () => {
+      await fill(1200);
+      const request = idempotentRequest();
+      const purged = await Promise.all(
+        Array.from({ length: 5 }, () => subject.store.purge(subject.scope, filter, { now: NOW, request })),
+      );
+      expect(purged).toEqual(Array.from({ length: 5 }, () => 900));
+    });
+
     it("counts and deletes nothing in an unknown namespace", async () => {
       expect(await subject.store.count(freshScope(), ANY_STATE, NOW)).toBe(0);
       expect(await subject.store.purge(freshScope(), ANY_STATE, { now: NOW })).toBe(0);

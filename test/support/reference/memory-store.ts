@@ -1,0 +1,207 @@
+import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
+import { type CorpusStatistics, countTerms } from "../../../src/domain/memory/bm25.ts";
+import { matchesFilter } from "../../../src/domain/memory/filter.ts";
+import { isExpired, type Memory } from "../../../src/domain/memory/memory.ts";
+import type { Scope } from "../../../src/domain/tenancy.ts";
+import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
+import type {
+  CandidateFacts,
+  CreateOutcome,
+  MemoryStore,
+  NewMemory,
+  RefusedMemory,
+} from "../../../src/ports/memory-store.ts";
+import {
+  byTime,
+  type HeldMemory,
+  idempotently,
+  placeOf,
+  recordsBeside,
+  type Universe,
+  worldOf,
+  writtenDown,
+} from "./world.ts";
+
+type Recorded = { readonly kind: "created" | "duplicate"; readonly id: string } | CreateOutcome;
+
+/** What MemoryStore promises, done in the plainest way: lists that are gone through from end to end. */
+export function referenceMemoryStore(universe: Universe): MemoryStore {
+  const held = (scope: Scope): readonly HeldMemory[] => universe.worlds.get(placeOf(scope))?.memories ?? [];
+  const live = (scope: Scope, now: number): readonly HeldMemory[] =>
+    held(scope).filter(({ memory }) => !isExpired(memory, now));
+  const find = (scope: Scope, id: string, now: number): Memory | undefined =>
+    live(scope, now).find(({ memory }) => memory.id === id)?.memory;
+  const existing = (scope: Scope, id: string, now: number): Memory => {
+    const memory = find(scope, id, now);
+    if (memory === undefined) throw memoryNotFound(scope.namespace, id);
+    return memory;
+  };
+  const removeIds = (scope: Scope, ids: ReadonlySet<string>): void => {
+    const world = worldOf(universe, scope);
+    world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
+  };
+
+  const createOne = (scope: Scope, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
+    if ("refusal" in item) return { kind: "refused", error: item.refusal };
+    const { id, sessionId } = item.memory;
+    if (find(scope, id, now) !== undefined) {
+      return { kind: "refused", error: new RecollectError("MEMORY_ALREADY_EXISTS", `memory ${id} exists`) };
+    }
+    const duplicate = live(scope, now)
+      .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
+      .reduce<Memory | undefined>(
+        (oldest, { memory }) =>
+          oldest === undefined || memory.createTime < oldest.createTime ? memory : oldest,
+        undefined,
+      );
+    if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
+      return { kind: "duplicate", memory: duplicate };
+    }
+    if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
+      return {
+        kind: "refused",
+        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.id} holds the same text`),
+      };
+    }
+    const world = worldOf(universe, scope);
+    const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
+    if (position > 0) world.sessions.set(sessionId, position);
+    removeIds(scope, new Set([id]));
+    return { kind: "created", memory: keep(scope, item, position) };
+  };
+
+  const keep = (scope: Scope, item: Omit<NewMemory, "onDuplicate">, sessionPosition: number): Memory => {
+    const memory = writtenDown({ ...item.memory, sessionPosition });
+    const { duplicateKey, terms, vector } = item;
+    worldOf(universe, scope).memories.push({ memory, duplicateKey, terms, vector });
+    return memory;
+  };
+
+  return {
+    create: async (scope, items, options) => {
+      const writes = options.request !== undefined || items.some((item) => !("refusal" in item));
+      if (writes) worldOf(universe, scope);
+      return idempotently<CreateOutcome[], readonly Recorded[]>(
+        universe,
+        placeOf(scope),
+        options,
+        () => {
+          const result = items.map((item) => createOne(scope, item, options.now));
+          const outcome = result.map(
+            (one): Recorded => (one.kind === "refused" ? one : { kind: one.kind, id: one.memory.id }),
+          );
+          return { result, outcome };
+        },
+        (recorded) =>
+          recorded.map((one): CreateOutcome => {
+            if (!("id" in one)) return one;
+            const memory = find(scope, one.id, options.now);
+            return memory === undefined
+              ? { kind: "refused", error: memoryNotFound(scope.namespace, one.id) }
+              : { kind: one.kind, memory };
+          }),
+      );
+    },
+
+    get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+    list: async (scope, { filter, after, limit, now }) =>
+      held(scope)
+        .map(({ memory }) => memory)
+        .filter((memory) => matchesFilter(memory, filter, now))
+        .sort(byTime)
+        .filter((memory) => after === undefined || byTime(after, memory) < 0)
+        .slice(0, limit),
+
+    delete: async (scope, id, options) =>
+      idempotently(
+        universe,
+        placeOf(scope),
+        options,
+        () => {
+          const { etag } = existing(scope, id, options.now);
+          if (options.etag !== undefined && options.etag !== etag) throw changed(id);
+          removeIds(scope, new Set([id]));
+          return { result: undefined, outcome: undefined };
+        },
+        () => undefined,
+      ),
+
+    replace: async (scope, expectedEtag, replacement, options) => {
+      const { id } = replacement.memory;
+      const current = existing(scope, id, options.now);
+      return idempotently(
+        universe,
+        placeOf(scope),
+        options,
+        () => {
+          if (current.etag !== expectedEtag) throw changed(id);
+          removeIds(scope, new Set([id]));
+          return { result: keep(scope, replacement, current.sessionPosition), outcome: undefined };
+        },
+        () => current,
+      );
+    },
+
+    count: async (scope, filter, now) =>
+      held(scope).filter(({ memory }) => matchesFilter(memory, filter, now)).length,
+
+    purge: async (scope, filter, options) =>
+      idempotently<number, number>(
+        universe,
+        recordsBeside(scope),
+        options,
+        () => {
+          const ids = held(scope).flatMap(({ memory }) =>
+            matchesFilter(memory, filter, options.now) ? [memory.id] : [],
+          );
+          if (ids.length > 0) removeIds(scope, new Set(ids));
+          return { result: ids.length, outcome: ids.length };
+        },
+        (count) => count,
+      ),
+
+    search: async (scope, query, now) => {
+      const passing = held(scope).filter(({ memory }) => matchesFilter(memory, query.filter, now));
+      const { vector, terms = [] } = query;
+      return {
+        nearest: passing
+          .flatMap((one) =>
+            vector === undefined || one.vector === undefined
+              ? []
+              : [{ ...factsOf(one.memory), similarity: clampSimilarity(dot(vector, one.vector)) }],
+          )
+          .sort((a, b) => b.similarity - a.similarity)
+          .slice(0, query.limit),
+        containing: passing
+          .filter((one) => one.terms.some((term) => terms.includes(term)))
+          .map((one) => ({ ...factsOf(one.memory), document: countTerms(one.terms) }))
+          .slice(0, query.limit),
+        corpus: corpusOf(held(scope), terms),
+      };
+    },
+
+    vectors: async (scope, ids) =>
+      ids.map((id) => held(scope).find(({ memory }) => memory.id === id)?.vector),
+  };
+}
+
+function changed(id: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`);
+}
+
+function factsOf(memory: Memory): CandidateFacts {
+  return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
+}
+
+function corpusOf(documents: readonly HeldMemory[], terms: readonly string[]): CorpusStatistics {
+  if (terms.length === 0) return { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
+  const words = documents.reduce((sum, one) => sum + one.terms.length, 0);
+  return {
+    documentCount: documents.length,
+    meanLength: documents.length === 0 ? 0 : words / documents.length,
+    documentFrequencies: new Map(
+      terms.map((term) => [term, documents.filter((one) => one.terms.includes(term)).length]),
+    ),
+  };
+}
