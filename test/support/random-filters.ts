@@ -1,5 +1,5 @@
 import { type MemoryFilter, metadataTokens, type TimeRange } from "../../src/domain/memory/filter.ts";
-import type { Memory } from "../../src/domain/memory/memory.ts";
+import type { StoredMemory } from "../../src/domain/memory/memory.ts";
 import { DAY, NOW } from "./builders.ts";
 import {
   IMPORTANCES,
@@ -16,7 +16,7 @@ import {
 /** What a filter may say of one field, made so that the model memory mostly passes. */
 type Condition<Field extends keyof MemoryFilter> = (
   random: Random,
-  model: Memory,
+  model: StoredMemory,
 ) => NonNullable<MemoryFilter[Field]>;
 
 /** One condition a field: a new field of MemoryFilter does not compile without its line here. */
@@ -38,6 +38,7 @@ const CONDITIONS: { readonly [Field in Exclude<keyof MemoryFilter, "states">]-?:
     metadataTokens(mostly(random, metadata, [randomMetadata(random), { v: pick(random, SCALARS) }])),
   createTime: (random, { createTime }) => rangeAround(random, createTime),
   eventTime: (random, { eventTime }) => rangeAround(random, eventTime ?? NOW - DAY),
+  lastAccessTime: (random, { access }) => rangeAround(random, access?.lastAccessTime ?? NOW - DAY),
   importance: (random, { importance }) =>
     pick(random, [
       { min: importance },
@@ -50,7 +51,7 @@ const CONDITIONS: { readonly [Field in Exclude<keyof MemoryFilter, "states">]-?:
 };
 
 /** A filter of some fields, of any number of them; few pass all memories, and few none. */
-export function randomFilter(random: Random, model: Memory): MemoryFilter {
+export function randomFilter(random: Random, model: StoredMemory): MemoryFilter {
   const fields = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
   const wanted = pick(random, [1, 1, 2, 2, 3, 4, fields.length]);
   const chosen = some(random, fields, wanted / fields.length);

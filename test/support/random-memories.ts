@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../src/domain/json.ts";
-import type { Memory, MemoryKind, MemoryState } from "../../src/domain/memory/memory.ts";
+import type { AccessStatistics, Memory, MemoryKind, MemoryState } from "../../src/domain/memory/memory.ts";
 import { DAY, memory, NOW } from "./builders.ts";
 
 /** Numbers from 0 to below 1. */
@@ -103,4 +103,10 @@ export function randomMemory(random: Random, id: string): Memory {
     ...(random() < 0.6 ? { eventTime: NOW - DAY - Math.floor(random() * 20) } : {}),
     ...(random() < 0.4 ? { expireTime: NOW + pick(random, [-1, 0, 1, DAY]) } : {}),
   });
+}
+
+/** Some accesses to a memory, the last of them in the day before NOW; undefined for one that never was accessed. */
+export function randomAccess(random: Random): AccessStatistics | undefined {
+  if (random() < 0.3) return undefined;
+  return { accessCount: pick(random, [1, 2, 5]), lastAccessTime: NOW - DAY + Math.floor(random() * 20) };
 }

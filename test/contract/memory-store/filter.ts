@@ -6,10 +6,10 @@ import {
   matchesFilter,
   metadataTokens,
 } from "../../../src/domain/memory/filter.ts";
-import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { Memory, StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { fieldsOf, randomFilter } from "../../support/random-filters.ts";
-import { pick, randomMemory } from "../../support/random-memories.ts";
+import { pick, randomAccess, randomMemory } from "../../support/random-memories.ts";
 import { COUNTS } from "../../support/scale.ts";
 import { vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, write } from "./support.ts";
@@ -201,16 +201,25 @@ export function filterCases(subject: MemorySubject): void {
 
   describe("by comparison with matchesFilter", () => {
     const random = seededRandom(20260101);
-    const memories = Array.from({ length: 100 }, (_, index) => randomMemory(random, `m${index}`));
+    const memories = Array.from({ length: 100 }, (_, index): StoredMemory => {
+      const access = randomAccess(random);
+      return { ...randomMemory(random, `m${index}`), ...(access === undefined ? {} : { access }) };
+    });
     const count = COUNTS.filters;
     const filters = Array.from({ length: count }, () => randomFilter(random, pick(random, memories)));
     const findables = new Map(memories.map((one, index) => [one.id, findable(one, index)] as const));
-    const write = (ids: readonly string[]): Promise<unknown> =>
-      subject.store.create(
+    const write = async (ids: readonly string[]): Promise<void> => {
+      await subject.store.create(
         subject.scope,
         ids.flatMap((id) => findables.get(id) ?? []),
         { now: WRITTEN },
       );
+      for (const { id, access } of memories) {
+        if (access === undefined || !ids.includes(id)) continue;
+        const accesses = Array.from({ length: access.accessCount }, () => id);
+        subject.store.countAccess(subject.scope, accesses, access.lastAccessTime);
+      }
+    };
     const expectedIds = (filter: MemoryFilter): string[] =>
       idsOf(memories.filter((one) => matchesFilter(one, filter, NOW))).sort();
 
@@ -261,6 +270,9 @@ export function filterCases(subject: MemorySubject): void {
         const rest = await subject.store.list(subject.scope, { filter, after, limit: 3, now: NOW });
         const from = expected.indexOf(last) + 1;
         expect(idsOf(rest)).toEqual(idsOf(expected.slice(from, from + 3)));
+        const bounds = { limit: 3, maxBytes: Number.MAX_SAFE_INTEGER };
+        const before = await subject.store.listOldest(subject.scope, { filter, after, ...bounds, now: NOW });
+        expect(idsOf(before)).toEqual(idsOf(expected.slice(0, from - 1).reverse()).slice(0, 3));
       }
     });
   });
@@ -270,6 +282,6 @@ export function filterCases(subject: MemorySubject): void {
 const WRITTEN = NOW - DAY;
 
 /** A memory that both arms find: by the shared term, and by a vector of its own. */
-function findable(one: Memory, seed: number) {
+function findable({ access: _, ...one }: StoredMemory, seed: number) {
   return newMemory(one, { onDuplicate: "ALLOW", terms: [SHARED_TERM], vector: vectorOf(seed) });
 }

@@ -290,7 +290,18 @@ function pathOf(field: DraftField): string {
 }
 
 function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterSchema> {
-  const { states, kinds, tagsAny, tagsAll, tagsNone, metadata, createTime, eventTime, ...same } = filter;
+  const {
+    states,
+    kinds,
+    tagsAny,
+    tagsAll,
+    tagsNone,
+    metadata,
+    createTime,
+    eventTime,
+    lastAccessTime,
+    ...same
+  } = filter;
   const lists = { tagsAny, tagsAll, tagsNone };
   const range = (name: string, span: MemoryFilter["createTime"]) => {
     if (span === undefined) return {};
@@ -304,6 +315,7 @@ function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterS
     ...Object.fromEntries(Object.entries(lists).flatMap(([name, list]) => (list ? [[name, [...list]]] : []))),
     ...range("createTime", createTime),
     ...range("eventTime", eventTime),
+    ...range("lastAccessTime", lastAccessTime),
     ...(metadata === undefined ? {} : { metadata: objectOf(metadata) as ProtoJsonObject }),
   };
 }

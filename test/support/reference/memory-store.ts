@@ -1,15 +1,24 @@
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import { type CorpusStatistics, countTerms } from "../../../src/domain/memory/bm25.ts";
-import { matchesFilter } from "../../../src/domain/memory/filter.ts";
-import { isExpired, type Memory } from "../../../src/domain/memory/memory.ts";
+import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
+import {
+  type AccessStatistics,
+  isExpired,
+  type Memory,
+  type StoredMemory,
+} from "../../../src/domain/memory/memory.ts";
+import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
 import type {
   CandidateFacts,
   CreateOutcome,
+  ImportedMemory,
+  ImportOutcome,
   MemoryStore,
   NewMemory,
   RefusedMemory,
+  Replacement,
 } from "../../../src/ports/memory-store.ts";
 import {
   byTime,
@@ -29,9 +38,13 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
   const held = (scope: Scope): readonly HeldMemory[] => universe.worlds.get(placeOf(scope))?.memories ?? [];
   const live = (scope: Scope, now: number): readonly HeldMemory[] =>
     held(scope).filter(({ memory }) => !isExpired(memory, now));
-  const find = (scope: Scope, id: string, now: number): Memory | undefined =>
-    live(scope, now).find(({ memory }) => memory.id === id)?.memory;
-  const existing = (scope: Scope, id: string, now: number): Memory => {
+  const passing = (scope: Scope, filter: MemoryFilter, now: number): readonly HeldMemory[] =>
+    held(scope).filter((one) => matchesFilter(stored(one), filter, now));
+  const find = (scope: Scope, id: string, now: number): StoredMemory | undefined =>
+    live(scope, now)
+      .filter(({ memory }) => memory.id === id)
+      .map(stored)[0];
+  const existing = (scope: Scope, id: string, now: number): StoredMemory => {
     const memory = find(scope, id, now);
     if (memory === undefined) throw memoryNotFound(scope.namespace, id);
     return memory;
@@ -49,9 +62,9 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     }
     const duplicate = live(scope, now)
       .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
-      .reduce<Memory | undefined>(
-        (oldest, { memory }) =>
-          oldest === undefined || memory.createTime < oldest.createTime ? memory : oldest,
+      .map(stored)
+      .reduce<StoredMemory | undefined>(
+        (oldest, memory) => (oldest === undefined || memory.createTime < oldest.createTime ? memory : oldest),
         undefined,
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
@@ -70,11 +83,33 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     return { kind: "created", memory: keep(scope, item, position) };
   };
 
-  const keep = (scope: Scope, item: Omit<NewMemory, "onDuplicate">, sessionPosition: number): Memory => {
+  const importOne = (scope: Scope, item: ImportedMemory, now: number): ImportOutcome => {
+    const { id, sessionId, sessionPosition } = item.memory;
+    if (find(scope, id, now) !== undefined) return "skipped";
+    const { sessions } = worldOf(universe, scope);
+    const last = sessions.get(sessionId) ?? 0;
+    const isHeld = live(scope, now).some(
+      ({ memory }) => memory.sessionId === sessionId && memory.sessionPosition === sessionPosition,
+    );
+    const given = sessionPosition > 0 && !isHeld ? sessionPosition : last + 1;
+    const position = sessionId === "" ? 0 : given;
+    if (position > 0) sessions.set(sessionId, Math.max(last, position));
+    removeIds(scope, new Set([id]));
+    keep(scope, item, position);
+    return "imported";
+  };
+
+  const keep = (
+    scope: Scope,
+    item: Replacement,
+    sessionPosition: number,
+    access?: AccessStatistics,
+  ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
     const { duplicateKey, terms, vector } = item;
-    worldOf(universe, scope).memories.push({ memory, duplicateKey, terms, vector });
-    return memory;
+    const one: HeldMemory = { memory, duplicateKey, terms, vector, access };
+    worldOf(universe, scope).memories.push(one);
+    return stored(one);
   };
 
   return {
@@ -103,15 +138,30 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
       );
     },
 
+    import: async (scope, items, { now }) => {
+      worldOf(universe, scope);
+      return items.map((item) => importOne(scope, item, now));
+    },
+
+    exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
+
     get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
 
     list: async (scope, { filter, after, limit, now }) =>
-      held(scope)
-        .map(({ memory }) => memory)
-        .filter((memory) => matchesFilter(memory, filter, now))
+      passing(scope, filter, now)
+        .map(stored)
         .sort(byTime)
         .filter((memory) => after === undefined || byTime(after, memory) < 0)
         .slice(0, limit),
+
+    listOldest: async (scope, { filter, after, limit, maxBytes, now }) => {
+      const found = passing(scope, filter, now)
+        .map(({ memory }) => memory)
+        .sort((a, b) => byTime(b, a))
+        .filter((memory) => after === undefined || byTime(memory, after) < 0);
+      const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
+      return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+    },
 
     delete: async (scope, id, options) =>
       idempotently(
@@ -137,14 +187,21 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
         () => {
           if (current.etag !== expectedEtag) throw changed(id);
           removeIds(scope, new Set([id]));
-          return { result: keep(scope, replacement, current.sessionPosition), outcome: undefined };
+          const { sessionPosition, access } = current;
+          return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
         },
         () => current,
       );
     },
 
-    count: async (scope, filter, now) =>
-      held(scope).filter(({ memory }) => matchesFilter(memory, filter, now)).length,
+    countAccess: (scope, ids, now) => {
+      for (const one of ids.flatMap((id) => held(scope).filter(({ memory }) => memory.id === id))) {
+        const { accessCount = 0, lastAccessTime = now } = one.access ?? {};
+        one.access = { accessCount: accessCount + 1, lastAccessTime: Math.max(now, lastAccessTime) };
+      }
+    },
+
+    count: async (scope, filter, now) => passing(scope, filter, now).length,
 
     purge: async (scope, filter, options) =>
       idempotently<number, number>(
@@ -152,9 +209,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
         recordsBeside(scope),
         options,
         () => {
-          const ids = held(scope).flatMap(({ memory }) =>
-            matchesFilter(memory, filter, options.now) ? [memory.id] : [],
-          );
+          const ids = passing(scope, filter, options.now).map(({ memory }) => memory.id);
           if (ids.length > 0) removeIds(scope, new Set(ids));
           return { result: ids.length, outcome: ids.length };
         },
@@ -162,10 +217,10 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
       ),
 
     search: async (scope, query, now) => {
-      const passing = held(scope).filter(({ memory }) => matchesFilter(memory, query.filter, now));
+      const eligible = passing(scope, query.filter, now);
       const { vector, terms = [] } = query;
       return {
-        nearest: passing
+        nearest: eligible
           .flatMap((one) =>
             vector === undefined || one.vector === undefined
               ? []
@@ -173,7 +228,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
           )
           .sort((a, b) => b.similarity - a.similarity)
           .slice(0, query.limit),
-        containing: passing
+        containing: eligible
           .filter((one) => one.terms.some((term) => terms.includes(term)))
           .map((one) => ({ ...factsOf(one.memory), document: countTerms(one.terms) }))
           .slice(0, query.limit),
@@ -184,6 +239,10 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     vectors: async (scope, ids) =>
       ids.map((id) => held(scope).find(({ memory }) => memory.id === id)?.vector),
   };
+}
+
+function stored({ memory, access }: HeldMemory): StoredMemory {
+  return access === undefined ? memory : { ...memory, access };
 }
 
 function changed(id: string): RecollectError {

@@ -1,6 +1,6 @@
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
@@ -10,6 +10,7 @@ export interface HeldMemory {
   readonly duplicateKey: string;
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;
+  access: AccessStatistics | undefined;
 }
 
 export interface HeldEntry {
