@@ -132,7 +132,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         const existing = this.#existing(scope, namespaceId, item, now, afterCommit);
         if (existing !== undefined) return existing;
         const position = this.#nextPosition(namespaceId, item.memory.sessionId);
-        const { memory, remember } = this.#insert(namespaceId, item, position);
+        const { memory, remember } = this.#insertNew(namespaceId, item, position);
         afterCommit.push(remember);
         return { kind: "created", memory };
       });
@@ -161,7 +161,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         // Ended, but not swept yet: the id is free.
         if (there !== undefined) afterCommit.push(this.#remove(there));
         const position = this.#importedPosition(namespaceId, item.memory);
-        afterCommit.push(this.#insert(namespaceId, item, position).remember);
+        afterCommit.push(this.#insertNew(namespaceId, item, position).remember);
         return "imported";
       });
       return {
@@ -496,6 +496,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
       now,
     );
     return row === undefined ? undefined : this.#memoryOf(row);
+  }
+
+  /** Writes a memory that was not there: what was counted of its id before is not of it. */
+  #insertNew(namespaceId: number, item: Replacement, sessionPosition: number) {
+    this.#tally.forget(namespaceId, item.memory.id);
+    return this.#insert(namespaceId, item, sessionPosition);
   }
 
   /** Writes all rows of a memory; `remember` is to be run when they are on disk. */

@@ -107,6 +107,13 @@ export function accessCases(subject: MemorySubject): void {
     expect(await listedBy({ start: 0 })).toEqual([]);
     await write(subject, newMemory({ id: "b" }));
     expect(await accessOf("b")).toBeUndefined();
+    // The namespace is there now, and nothing in between writes down what was counted.
+    count(["c", "d"], NOW);
+    await write(subject, newMemory({ id: "c" }));
+    const { onDuplicate: _, ...imported } = newMemory({ id: "d" });
+    await subject.store.import(subject.scope, [imported], { now: NOW });
+    expect([await accessOf("c"), await accessOf("d")]).toEqual([undefined, undefined]);
+    expect(await listedBy({ start: 0 })).toEqual([]);
   });
 
   it("is of one scope", async () => {

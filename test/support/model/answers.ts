@@ -2,9 +2,9 @@ import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { CacheEntrySchema } from "#gen/recollect/v1/cache_pb.js";
 import { MemorySchema } from "#gen/recollect/v1/memory_pb.js";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
-import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { Memory, StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { fromEntry } from "../../../src/transport/convert/cache.ts";
-import { fromMemory } from "../../../src/transport/convert/memory.ts";
+import { exportedMemory, fromStoredMemory } from "../../../src/transport/convert/memory.ts";
 
 /** A memory or an entry as a caller reads it. */
 export type Shown = JsonValue;
@@ -48,8 +48,23 @@ export type Expected =
       readonly comparable: boolean;
     };
 
-export function shownMemory(memory: Memory, namespace: string): Shown {
-  return toJson(MemorySchema, create(MemorySchema, fromMemory(memory, namespace)));
+export function shownMemory(memory: StoredMemory, namespace: string): Shown {
+  return toJson(MemorySchema, create(MemorySchema, fromStoredMemory(memory, namespace)));
+}
+
+/** As an export gives it. */
+export function shownExport(memory: Memory): Shown {
+  return toJson(MemorySchema, create(MemorySchema, exportedMemory(memory)));
+}
+
+/** What became of one message of an import, and of all before it. */
+export interface ImportTold {
+  readonly imported: number;
+  readonly skipped: number;
+  readonly expired: number;
+  readonly refused: number;
+  /** Places in this message. */
+  readonly refusedHere: readonly number[];
 }
 
 /** Without its etag, which is the business of the use case that makes it. */

@@ -5,6 +5,7 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { anyUnpack, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { expect } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import {
   type CacheEntry,
@@ -29,9 +30,9 @@ import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
-import type { Answer, Shown } from "./answers.ts";
+import type { Answer, ImportTold, Shown } from "./answers.ts";
 import { answerScopeOf, type Call } from "./naive-service.ts";
-import type { AnswerScopeChoice, Asked, Draft, DraftField } from "./operations.ts";
+import type { AnswerScopeChoice, Asked, Draft, DraftField, ImportedDraft } from "./operations.ts";
 
 type Door = Pick<TestApp, "memory" | "cache">;
 
@@ -91,7 +92,15 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
       const filter = filterInit(asked.filter);
       return plain((await memory.purgeMemories({ namespace, filter, force: asked.force, ...request })).count);
     }
+    case "import":
+      return plain(await importAll(memory, namespace, asked.messages));
+    case "access":
+      throw new Error("no door counts accesses by themselves");
+    case "export":
+      return plain(await exportAll(memory, namespace, asked));
     case "get": {
+      const [id = ""] = asked.ids;
+      if (asked.single) return plain(shown((await memory.getMemory({ namespace, id })).memory));
       const { memories, notFoundIds } = await memory.batchGetMemories({ namespace, ids: [...asked.ids] });
       return plain({ memories: memories.map(shown), notFoundIds });
     }
@@ -204,6 +213,53 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
 /** The tenant of everybody while nobody has to say who calls. */
 export const DOOR_TENANT = "default";
 
+async function importAll(
+  memory: Door["memory"],
+  namespace: string,
+  messages: readonly (readonly ImportedDraft[])[],
+): Promise<readonly ImportTold[]> {
+  const requests = async function* () {
+    for (const [index, drafts] of messages.entries()) {
+      yield {
+        namespace: index === 0 ? namespace : "",
+        sequence: index + 1,
+        memories: drafts.map(importInit),
+      };
+    }
+  };
+  const told: ImportTold[] = [];
+  for await (const progress of memory.importMemories(requests())) {
+    expect(progress.sequence).toBe(told.length + 1);
+    told.push({
+      imported: progress.importedCount,
+      skipped: progress.skippedCount,
+      expired: progress.expiredCount,
+      refused: progress.refusedCount,
+      refusedHere: progress.refusals.map(({ index }) => index),
+    });
+  }
+  return told;
+}
+
+/** Broken off once behind a page and gone on with behind the last memory that arrived. */
+async function exportAll(
+  memory: Door["memory"],
+  namespace: string,
+  { filter, pageSize }: Asked & { readonly op: "export" },
+): Promise<readonly Shown[]> {
+  const request = { namespace, ...(filter === undefined ? {} : { filter: filterInit(filter) }) };
+  const arrived: Shown[] = [];
+  let resumeToken = "";
+  for await (const one of memory.exportMemories(request)) {
+    arrived.push(shown(one.memory));
+    ({ resumeToken } = one);
+    if (arrived.length === pageSize) break;
+  }
+  if (resumeToken === "") return arrived;
+  for await (const one of memory.exportMemories({ ...request, resumeToken })) arrived.push(shown(one.memory));
+  return arrived;
+}
+
 /** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
 export async function currentDoorEtag(door: Door, asked: Asked): Promise<string> {
   const { namespace } = asked.at;
@@ -282,6 +338,19 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
     ...(expireTime === undefined
       ? {}
       : { expiration: { case: "expireTime", value: timestampFromMs(expireTime) } }),
+  };
+}
+
+function importInit(draft: ImportedDraft): MessageInitShape<typeof MemorySchema> {
+  const { sessionPosition, supersededBy, supersedes, createTime, updateTime, ...given } = draft;
+  return {
+    ...memoryInit(given),
+    state: State[draft.state],
+    sessionPosition,
+    supersededBy,
+    supersedes: [...(supersedes ?? [])],
+    ...(createTime === undefined ? {} : { createTime: timestampFromMs(createTime) }),
+    ...(updateTime === undefined ? {} : { updateTime: timestampFromMs(updateTime) }),
   };
 }
 

@@ -10,12 +10,15 @@ import {
   RecollectError,
 } from "../../../src/domain/errors.ts";
 import { bm25 } from "../../../src/domain/memory/bm25.ts";
+import { EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import {
   defaultOnDuplicate,
   duplicateKey,
   etagOf,
   indexedText,
+  isExpired,
   type Memory,
+  type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
@@ -23,12 +26,20 @@ import { termsOf } from "../../../src/domain/text/terms.ts";
 import { dot } from "../../../src/domain/vector.ts";
 import type { Embedder } from "../../../src/ports/embedder.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
-import type { NewMemory, RefusedMemory } from "../../../src/ports/memory-store.ts";
+import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory-store.ts";
 import { DAY } from "../builders.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
-import { type Answer, type Scored, shownEntry, shownMemory } from "./answers.ts";
-import type { AnswerScopeChoice, Asked, Draft, LookupOptions } from "./operations.ts";
+import {
+  type Answer,
+  type ImportTold,
+  type Scored,
+  type Shown,
+  shownEntry,
+  shownExport,
+  shownMemory,
+} from "./answers.ts";
+import type { AnswerScopeChoice, Asked, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
 
 /** What the naive service works on. */
 export interface NaiveContext {
@@ -58,7 +69,8 @@ export const WHOLE = 100_000;
 
 /**
  * The use cases done in the plainest way over any stores: over the reference it says what the API has to answer, over
- * a store under test what that store makes of the same calls of its ports.
+ * a store under test what that store makes of the same calls of its ports. A search counts no accesses yet: which
+ * memories are on its page is for the comparison to say; see countFound.
  */
 export async function naiveAnswer(context: NaiveContext, call: Call): Promise<Answer> {
   const { stores, now } = context;
@@ -107,8 +119,20 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
           ? await stores.memories.purge(scope, asked.filter, options)
           : await stores.memories.count(scope, asked.filter, now),
       );
+    case "import":
+      return plain(await importAll(context, scope, asked.messages));
+    case "access":
+      stores.memories.countAccess(scope, asked.ids, now);
+      return plain("counted");
+    case "export":
+      return plain(await exportAll(context, scope, asked));
     case "get": {
-      const found = await stores.memories.get(scope, asked.ids, now);
+      const found = await getAccessed(context, scope, asked.ids);
+      const [first] = found;
+      if (asked.single) {
+        if (first === undefined) throw memoryNotFound(namespace, asked.ids[0] ?? "");
+        return plain(shownMemory(first, namespace));
+      }
       return plain({
         memories: found.flatMap((memory) => (memory === undefined ? [] : [shownMemory(memory, namespace)])),
         notFoundIds: asked.ids.filter((_, index) => found[index] === undefined),
@@ -214,16 +238,118 @@ export async function liveCounts(
   };
 }
 
+/** Counts what a caller does who has found these memories on the page of a search. */
+export function countFound(
+  { stores, now, tenantOf }: NaiveContext,
+  { at }: Asked,
+  found: readonly Scored[],
+): void {
+  const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
+  stores.memories.countAccess(
+    scope,
+    found.map(({ id }) => id),
+    now,
+  );
+}
+
 /** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
-export async function currentEtag({ stores, now, tenantOf }: NaiveContext, asked: Asked): Promise<string> {
+export async function currentEtag(context: NaiveContext, asked: Asked): Promise<string> {
+  const { stores, now, tenantOf } = context;
   const scope = { tenant: tenantOf(asked.at.tenant), namespace: asked.at.namespace };
   if (asked.op === "deleteEntry") {
     const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
     return (await stores.cache.find(scope, id, now))?.etag ?? "";
   }
   const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
-  const [memory] = await stores.memories.get(scope, [id], now);
+  const [memory] = await getAccessed(context, scope, [id]);
   return memory?.etag ?? "";
+}
+
+async function getAccessed(
+  { stores, now }: NaiveContext,
+  scope: Scope,
+  ids: readonly string[],
+): Promise<(StoredMemory | undefined)[]> {
+  const found = await stores.memories.get(scope, ids, now);
+  stores.memories.countAccess(
+    scope,
+    found.flatMap((memory) => memory?.id ?? []),
+    now,
+  );
+  return found;
+}
+
+/** Message by message; what the ids say must be what the store then does. */
+async function importAll(
+  context: NaiveContext,
+  scope: Scope,
+  messages: readonly (readonly ImportedDraft[])[],
+): Promise<readonly ImportTold[]> {
+  const { stores, now } = context;
+  const told: ImportTold[] = [];
+  for (const drafts of messages) {
+    const refusedHere = drafts.flatMap((draft, index) => (isRefusedImport(draft, now) ? [index] : []));
+    const accepted = drafts.filter((draft) => !isRefusedImport(draft, now));
+    const current = accepted.filter((draft) => !isExpired(draft, now));
+    const items = await Promise.all(current.map((draft) => importedMemory(context, draft)));
+    const there = await stores.memories.exist(
+      scope,
+      items.map(({ memory }) => memory.id),
+      now,
+    );
+    const outcomes = items.length === 0 ? [] : await stores.memories.import(scope, items, { now });
+    for (const [index, outcome] of outcomes.entries()) {
+      if (there[index] === true && outcome !== "skipped") throw new Error(`import ${index} was there`);
+    }
+    const imported = outcomes.filter((outcome) => outcome === "imported").length;
+    const before = told.at(-1);
+    told.push({
+      imported: (before?.imported ?? 0) + imported,
+      skipped: (before?.skipped ?? 0) + current.length - imported,
+      expired: (before?.expired ?? 0) + accepted.length - current.length,
+      refused: (before?.refused ?? 0) + refusedHere.length,
+      refusedHere,
+    });
+  }
+  return told;
+}
+
+/** A span has no beginning there, and nothing changes before it is made. */
+function isRefusedImport({ ttlMs, createTime, updateTime }: ImportedDraft, now: number): boolean {
+  return ttlMs !== undefined || (updateTime !== undefined && updateTime < (createTime ?? now));
+}
+
+async function importedMemory(context: NaiveContext, draft: ImportedDraft): Promise<ImportedMemory> {
+  const { ttlMs: _, withoutVector, sessionPosition, createTime = context.now, ...given } = draft;
+  const content = { updateTime: createTime, ...given, createTime };
+  const { onDuplicate: __, vector, ...ready } = await prepared(context, content);
+  return {
+    ...ready,
+    memory: { ...ready.memory, sessionPosition },
+    ...(withoutVector === true || vector === undefined ? {} : { vector }),
+  };
+}
+
+/** The pages one behind the other: where a page ends for its bytes is the store's business. */
+async function exportAll(
+  { stores, now }: NaiveContext,
+  scope: Scope,
+  { filter = EVERY_STATE, pageSize, maxBytes }: Asked & { readonly op: "export" },
+): Promise<readonly Shown[]> {
+  const walked: Memory[] = [];
+  for (;;) {
+    const after = walked.at(-1);
+    const page = await stores.memories.listOldest(scope, {
+      filter,
+      limit: pageSize,
+      maxBytes,
+      now,
+      ...(after === undefined ? {} : { after }),
+    });
+    if (page.length > pageSize) throw new Error(`a page of ${page.length} memories where ${pageSize} may be`);
+    if (page.length === 0) return walked.map(shownExport);
+    walked.push(...page);
+  }
 }
 
 export function answerScopeOf({ model, systemPrompt }: AnswerScopeChoice): AnswerScope {
@@ -291,7 +417,13 @@ type Content = Omit<Memory, "etag" | "sessionPosition" | "embedding">;
 
 /** The memory as it is after a correction. */
 function corrected(
-  { etag: _etag, sessionPosition: _position, embedding: _embedding, ...current }: Memory,
+  {
+    etag: _etag,
+    sessionPosition: _position,
+    embedding: _embedding,
+    access: _access,
+    ...current
+  }: StoredMemory,
   { patch, fields }: Asked & { readonly op: "update" },
   now: number,
 ): Content {

@@ -4,7 +4,7 @@ import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { MemoryKind, MemoryState, OnDuplicate } from "../../../src/domain/memory/memory.ts";
 import { DAY, NOW, seededRandom } from "../builders.ts";
 import { randomFilter } from "../random-filters.ts";
-import { IMPORTANCES, KINDS, randomMemory, randomMetadata, STATES, WORDS } from "../random-memories.ts";
+import { IMPORTANCES, KINDS, pick, randomMemory, randomMetadata, STATES, WORDS } from "../random-memories.ts";
 
 /** Where an operation takes place. */
 export interface Place {
@@ -35,6 +35,16 @@ export interface Draft {
   /** Ports only: no door lets a caller choose. */
   readonly state?: MemoryState;
   readonly withoutVector?: boolean;
+}
+
+/** A memory that another server had; what a draft leaves to the server is said. */
+export interface ImportedDraft extends Draft {
+  readonly state: MemoryState;
+  readonly sessionPosition: number;
+  readonly supersededBy: string;
+  readonly supersedes?: readonly string[];
+  readonly createTime?: number;
+  readonly updateTime?: number;
 }
 
 export type DraftField =
@@ -110,7 +120,28 @@ export type Asked = { readonly at: Place } & (
       readonly etag: Etag;
       readonly request: boolean;
     }
-  | { readonly op: "get"; readonly ids: readonly string[] }
+  | {
+      readonly op: "import";
+      /** One message each; they make one stream. */
+      readonly messages: readonly (readonly ImportedDraft[])[];
+    }
+  | {
+      readonly op: "get";
+      readonly ids: readonly string[];
+      /** One id, by the call for one. */
+      readonly single: boolean;
+    }
+  /** Ports only: counts an access to each, whether it is there or not. */
+  | { readonly op: "access"; readonly ids: readonly string[] }
+  | {
+      readonly op: "export";
+      /** Absent: everything. */
+      readonly filter?: MemoryFilter;
+      /** Read at once through the ports; through a door, what arrives before the stream breaks off and goes on. */
+      readonly pageSize: number;
+      /** Of a page through the ports. */
+      readonly maxBytes: number;
+    }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
   | {
       readonly op: "search";
@@ -233,11 +264,44 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     .map((made) => endsOnce(present(made)));
 }
 
+/** Moments that no operation falls on, and no two ids share: which of two memories is the older is never in doubt. */
+function createTime(id: string): fc.Arbitrary<number> {
+  const own = IDS.indexOf(id) * 10;
+  return fc.constantFrom(NOW - 2 * DAY, NOW - DAY, NOW + 30 * DAY).map((time) => time + own);
+}
+
+function importedDraft(level: Level): fc.Arbitrary<ImportedDraft> {
+  return draft(level).chain(({ ttlMs, ...given }) =>
+    fc
+      .record({
+        createTime: rarely(2, createTime(given.id)),
+        updatedAfter: rarely(2, fc.constantFrom(0, 0, 3, 7, -1)),
+        state: fc.constantFrom("ACTIVE" as const, "ACTIVE" as const, ...STATES),
+        // Few, so that they collide with those that are given, with each other, and with gaps.
+        sessionPosition: fc.constantFrom(0, 1, 2, 3, 5, 9, 40),
+        supersededBy: rarely(4, fc.constantFrom(...IDS)).map((by) => by ?? ""),
+        supersedes: rarely(4, fc.subarray(IDS, { minLength: 1, maxLength: 2 })),
+        ttlMs: rarely(4, fc.constant(ttlMs)),
+      })
+      .map(({ updatedAfter, ...made }) =>
+        present({
+          ...given,
+          ...made,
+          updateTime:
+            made.createTime === undefined || updatedAfter === undefined
+              ? undefined
+              : made.createTime + updatedAfter,
+        }),
+      )
+      .map((made) => endsOnce(made)),
+  );
+}
+
 /** A memory has one end. */
-function endsOnce(made: Draft): Draft {
+function endsOnce<One extends Draft>(made: One): One {
   if (made.ttlMs === undefined || made.expireTime === undefined) return made;
   const { expireTime: _, ...others } = made;
-  return others;
+  return others as One;
 }
 
 const DRAFT_FIELDS: readonly DraftField[] = [
@@ -259,7 +323,10 @@ const DRAFT_FIELDS: readonly DraftField[] = [
 
 function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
-    const made = randomFilter(random, randomMemory(random, "model"));
+    // Accessed when operations take place: in the first of them, behind a short wait, or behind a long one.
+    const lastAccessTime = NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
+    const model = { ...randomMemory(random, "model"), access: { accessCount: 1, lastAccessTime } };
+    const made = randomFilter(random, model);
     return level.ports ? made : asDoorsTakeIt(made);
   });
   return fc.oneof(
@@ -278,6 +345,10 @@ function asDoorsTakeIt({ importance = {}, ...given }: MemoryFilter): MemoryFilte
   });
   const bounds = Object.entries(importance).map(([bound, value]) => [bound, Math.fround(value as number)]);
   return { states: given.states, ...Object.fromEntries(said), importance: Object.fromEntries(bounds) };
+}
+
+function foldedText({ text }: Draft): string {
+  return text.toLowerCase().replaceAll(/\s+/g, " ");
 }
 
 /** Everything that may happen, the frequent things more often. */
@@ -323,7 +394,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         drafts: fc.uniqueArray(draft(level), {
           minLength: 1,
           maxLength: 10,
-          selector: (one) => one.text.toLowerCase().replaceAll(/\s+/g, " "),
+          selector: foldedText,
         }),
       }),
     ],
@@ -352,7 +423,45 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
     [4, fc.record({ op: op("delete"), at, id, etag, request })],
     [2, fc.record({ op: op("purge"), at, filter: filter(level), force: oneInThree, request })],
     [1, fc.record({ op: op("deleteNamespace"), at, force: oneInThree, request })],
-    [2, fc.record({ op: op("get"), at, ids: fc.array(id, { minLength: 1, maxLength: 5 }) })],
+    [
+      2,
+      fc.record({
+        op: op("get"),
+        at,
+        ids: fc.array(id, { minLength: 1, maxLength: 5 }),
+        single: fc.constant(false),
+      }),
+    ],
+    [2, fc.record({ op: op("get"), at, ids: fc.tuple(id), single: fc.constant(true) })],
+    ...(level.ports
+      ? [[2, fc.record({ op: op("access"), at, ids: fc.array(id, { minLength: 1, maxLength: 5 }) })] as const]
+      : []),
+    [
+      4,
+      fc.record({
+        op: op("import"),
+        at,
+        messages: fc
+          // As in a batch, no text twice.
+          .uniqueArray(importedDraft(level), { minLength: 1, maxLength: 10, selector: foldedText })
+          .chain((drafts) =>
+            fc.nat({ max: drafts.length }).map((cut) => [drafts.slice(0, cut), drafts.slice(cut)]),
+          ),
+      }),
+    ],
+    [
+      3,
+      fc.record(
+        {
+          op: op("export"),
+          at,
+          filter: filter(level),
+          pageSize,
+          maxBytes: fc.constantFrom(1, 2000, Number.MAX_SAFE_INTEGER),
+        },
+        { requiredKeys: ["op", "at", "pageSize", "maxBytes"] },
+      ),
+    ],
     [4, fc.record({ op: op("list"), at, filter: filter(level), pageSize })],
     [
       12,

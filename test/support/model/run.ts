@@ -4,7 +4,14 @@ import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
 import type { Answer, Expected } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
-import { type Call, currentEtag, liveCounts, type NaiveContext, naiveAnswer } from "./naive-service.ts";
+import {
+  type Call,
+  countFound,
+  currentEtag,
+  liveCounts,
+  type NaiveContext,
+  naiveAnswer,
+} from "./naive-service.ts";
 import type { Asked, Operation } from "./operations.ts";
 
 /** What is held against the reference: a store through its ports, or a server through its door. */
@@ -80,6 +87,7 @@ export async function runOperations(
         cause: error,
       });
     }
+    if (answer.kind === "search") countFound(context, asked, answer.found);
     count(tally, operation, expected);
     if (operation.op !== "again" && reference.requestId !== undefined) {
       past.push({ asked, reference, tested: calls.tested, answer });
@@ -199,7 +207,9 @@ export function testedPorts(
       try {
         const answer = await naiveAnswer(context(now), call);
         if (answer.kind !== "search" || call.asked.op !== "search") return answer;
-        return { kind: "search", found: answer.found.slice(0, call.asked.limit) };
+        const found = answer.found.slice(0, call.asked.limit);
+        countFound(context(now), call.asked, found);
+        return { kind: "search", found };
       } catch (error) {
         if (!(error instanceof RecollectError)) throw error;
         return { kind: "refused", reason: error.reason };
