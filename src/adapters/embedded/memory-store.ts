@@ -237,6 +237,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return [];
     const { filter, after, limit, maxBytes, now } = options;
+    await this.#upToDate(filter);
     const condition = memoryCondition(namespaceId, filter, now);
     // Keys and sizes first: a page of long texts is never read beyond its end.
     const rows = this.#database.all(
