@@ -160,7 +160,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         if (isHeld(there, now)) return "skipped";
         // Ended, but not swept yet: the id is free.
         if (there !== undefined) afterCommit.push(this.#remove(there));
-        const position = this.#importedPosition(namespaceId, item.memory);
+        const position = this.#importedPosition(namespaceId, item.memory, now);
         afterCommit.push(this.#insertNew(namespaceId, item, position).remember);
         return "imported";
       });
@@ -569,16 +569,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return Number(row?.["last_position"]);
   }
 
-  /** The position that an imported memory had, if no other holds it; else the next one. */
-  #importedPosition(namespaceId: number, { sessionId, sessionPosition }: Memory): number {
+  /** The position that an imported memory had, if no other that has not ended holds it; else the next one. */
+  #importedPosition(namespaceId: number, { sessionId, sessionPosition }: Memory, now: number): number {
     if (sessionId === "") return 0;
     const isFree =
       sessionPosition > 0 &&
       this.#database.first(
-        "SELECT 1 FROM memory WHERE namespace_id = ? AND session_id = ? AND session_position = ?",
+        `SELECT 1 FROM memory WHERE namespace_id = ? AND session_id = ? AND session_position = ?
+         AND (expire_time IS NULL OR expire_time > ?)`,
         namespaceId,
         sessionId,
         sessionPosition,
+        now,
       ) === undefined;
     if (!isFree) return this.#nextPosition(namespaceId, sessionId);
     this.#database.run(
