@@ -321,18 +321,29 @@ const DRAFT_FIELDS: readonly DraftField[] = [
   "sourceIds",
 ];
 
+/** When operations take place: among the first of them, behind a short wait, or behind a long one. */
+function operationTime(random: () => number): number {
+  return NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
+}
+
 function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
-    // Accessed when operations take place: in the first of them, behind a short wait, or behind a long one.
-    const lastAccessTime = NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
-    const model = { ...randomMemory(random, "model"), access: { accessCount: 1, lastAccessTime } };
-    const made = randomFilter(random, model);
+    const access = { accessCount: 1, lastAccessTime: operationTime(random) };
+    const made = randomFilter(random, { ...randomMemory(random, "model"), access });
     return level.ports ? made : asDoorsTakeIt(made);
   });
+  // By itself, because few memories pass another condition too.
+  const accessed = seeded(
+    (random): MemoryFilter => ({
+      states: STATES,
+      lastAccessTime: { [pick(random, ["start", "end"])]: operationTime(random) },
+    }),
+  );
   return fc.oneof(
     { weight: 4, arbitrary: fc.constant<MemoryFilter>({ states: ["ACTIVE"] }) },
     { weight: 1, arbitrary: fc.constant<MemoryFilter>({ states: STATES }) },
     { weight: 3, arbitrary: any },
+    { weight: 1, arbitrary: accessed },
   );
 }
 
