@@ -38,6 +38,8 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       expect(tally.repeated).toBeGreaterThan(runs);
       expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
       expect(tally.rankings).toBeGreaterThan(runs);
+      expect(tally.imported).toBeGreaterThan(runs * 5);
+      expect(tally.exported).toBeGreaterThan(runs * 5);
     });
   });
 }

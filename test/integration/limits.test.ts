@@ -12,11 +12,12 @@ import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.js";
 import {
   BatchCreateMemoriesRequestSchema,
   BatchCreateMemoriesResponseSchema,
+  ImportMemoriesResponseSchema,
   MemorySchema,
   MemoryService,
 } from "#gen/recollect/v1/memory_pb.js";
 import { type Limit, type LimitsOptions, limitsOf } from "../support/limits.ts";
-import { RawGrpc, type RawOutcome } from "../support/raw-grpc.ts";
+import { RawGrpc, type RawStreamOutcome } from "../support/raw-grpc.ts";
 import { pathOf, servedMethods } from "../support/served.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
@@ -37,6 +38,7 @@ const OPTIONS: LimitsOptions = {
     "recollect.v1.SearchMemoriesRequest": { query: { by: { case: "text", value: "x" } } },
     "recollect.v1.SearchMemoriesRequest.Query": { by: { case: "text", value: "x" } },
     "recollect.v1.DeleteNamespaceRequest": { namespace: "n" },
+    "recollect.v1.ImportMemoriesRequest": { sequence: 1, memories: [{ id: "imported", text: "x" }] },
     "recollect.v1.LookupCacheRequest": { prompt: TEXT_PROMPT, scope: SCOPE },
     "recollect.v1.StoreCacheEntryRequest": {
       prompt: TEXT_PROMPT,
@@ -87,7 +89,7 @@ const OPTIONS: LimitsOptions = {
         ],
       },
     },
-    "recollect.v1.CacheScope cache_scope.shared_or_principal": {
+    "recollect.v1.CacheScope oneof(principal, shared)": {
       field: "",
       inside: { model: "m", shared: true },
       outside: { model: "m", shared: true, principal: "p" },
@@ -118,8 +120,9 @@ describe("every limit in the proto", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  const call = (method: DescMethod, request: object): Promise<RawOutcome> =>
-    raw.unary(pathOf(method), encoded(method.input, request));
+  /** As the one message of a stream, where the method takes or gives streams. */
+  const call = (method: DescMethod, request: object): Promise<RawStreamOutcome> =>
+    raw.stream(pathOf(method), [encoded(method.input, request)]);
 
   it("of a request that is served lets through what is just inside, and names the field of what is just outside", async () => {
     const wrong: object[] = [];
@@ -138,6 +141,8 @@ describe("every limit in the proto", () => {
       }
     }
     expect(wrong).toEqual([]);
+    expect(served).toContain(MemoryService.method.importMemories);
+    expect(served).toContain(MemoryService.method.exportMemories);
     // As many as stood in the proto when this was written: a walk that misses some would be a silent one.
     expect(tested).toBeGreaterThanOrEqual(200);
   });
@@ -175,6 +180,37 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("of a memory holds for each memory of an import, as a refusal of its own", async () => {
+    const method = MemoryService.method.importMemories;
+    const wrong: object[] = [];
+    for (const { name, path, inside, outside } of memoryLimits) {
+      const memories = [
+        { id: "good", text: `good beside ${name}` },
+        { id: "inside", ...inside },
+        { id: "outside", ...outside },
+      ];
+      const { replies, reason } = await call(method, { sequence: 1, memories });
+      const [reply] = replies;
+      if (reply === undefined) {
+        wrong.push({ name, reason });
+        continue;
+      }
+      const { refusals } = fromBinary(ImportMemoriesResponseSchema, reply);
+      const fieldsOf = (place: number): readonly string[] =>
+        refusals
+          .filter(({ index }) => index === place)
+          .flatMap(({ error }) => error?.details ?? [])
+          .flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? [])
+          .map(({ field }) => field);
+      // A span has no beginning in an import, however long it is.
+      const taken = fieldsOf(1).every((field) => field === "memories[1].ttl" && path === "ttl");
+      if (fieldsOf(0).length > 0 || !taken || !fieldsOf(2).includes(`memories[2].${path}`)) {
+        wrong.push({ name, first: fieldsOf(0), second: fieldsOf(1), third: fieldsOf(2) });
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it("of a memory holds for the fields that a correction names, and for no others", async () => {
     const method = MemoryService.method.updateMemory;
     const wrong: object[] = [];
@@ -182,7 +218,7 @@ describe("every limit in the proto", () => {
     expect(named.length).toBeGreaterThan(20);
     for (const { name, path, inside, outside } of named) {
       const field = path.split("[")[0] ?? "";
-      const ask = (memory: object, paths: readonly string[]): Promise<RawOutcome> =>
+      const ask = (memory: object, paths: readonly string[]): Promise<RawStreamOutcome> =>
         call(method, { memory: field === "id" ? memory : { ...memory, id: "m" }, updateMask: { paths } });
       const paths = field === "id" ? ["text"] : [field];
       const taken = await ask(inside, paths);

@@ -31,6 +31,8 @@ describe("random operations through the gRPC door", () => {
     expect(tally.repeated).toBeGreaterThan(runs);
     expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
     expect(tally.rankings).toBeGreaterThan(runs);
+    expect(tally.imported).toBeGreaterThan(runs * 5);
+    expect(tally.exported).toBeGreaterThan(runs * 5);
   });
 });
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageShape } from "@bufbuild/protobuf";
-import { createRegistry, type DescMessage, toJson } from "@bufbuild/protobuf";
+import { createRegistry, type DescMessage, type DescMethod, toJson } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
 import { DeleteCacheEntryResponseSchema, StoreCacheEntryResponseSchema } from "#gen/recollect/v1/cache_pb.js";
@@ -147,6 +148,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
 };
 
+/** Served methods that are no reads and take no request_id, each with the reason. */
+const WITHOUT_REQUEST_ID: Readonly<Record<string, string>> = {
+  "/recollect.v1.MemoryService/ImportMemories":
+    "ids tell what is there already: a repeat skips it, as the test below and those of transfers show",
+};
+
 /** Everything of a namespace that a mutation may change. */
 async function stateOf(app: TestApp, namespace: string): Promise<unknown> {
   const { memories } = await app.memory.listMemories({ namespace });
@@ -181,10 +188,14 @@ describe("a mutation that is repeated with its request_id", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it("stands in the table below when it is served and takes a request_id", async () => {
+  it("stands in the table above when it is served: as one of those with a request_id, or with the reason for none", async () => {
     const served = await servedMethods(app.grpcAddress);
-    const taking = served.filter(({ input }) => input.fields.some(({ name }) => name === "request_id"));
-    expect(taking.map(pathOf).sort()).toEqual(Object.keys(ROWS).sort());
+    const takes = ({ input }: DescMethod): boolean => input.fields.some(({ name }) => name === "request_id");
+    expect(served.filter(takes).map(pathOf).sort()).toEqual(Object.keys(ROWS).sort());
+    const changing = served.filter(
+      (method) => !takes(method) && method.idempotency !== Idempotency.NO_SIDE_EFFECTS,
+    );
+    expect(changing.map(pathOf).sort()).toEqual(Object.keys(WITHOUT_REQUEST_ID).sort());
   });
 
   it.each(Object.entries(ROWS))("%s changes things once and answers alike", async (path, row) => {
@@ -208,5 +219,25 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(tempted);
     expect(await refusalOf(row.other(app, namespace, "r-1"))).toMatchObject({ reason: "REQUEST_ID_REUSED" });
     expect(await stateOf(app, namespace)).toEqual(tempted);
+  });
+
+  it("as an import, without one, stores each memory once", async () => {
+    const namespace = "imported";
+    const memories = ["a", "b", "c"].map((id) => ({ id, text: `fact ${id}`, sessionId: "s" }));
+    const repeat = async (): Promise<readonly [number, number]> => {
+      const requests = async function* () {
+        yield { namespace, sequence: 1, memories };
+      };
+      const [told] = await Array.fromAsync(app.memory.importMemories(requests()));
+      return [told?.importedCount ?? -1, told?.skippedCount ?? -1];
+    };
+    const counts = await Promise.all(Array.from({ length: 10 }, repeat));
+    expect(counts.map(([imported, skipped]) => imported + skipped)).toEqual(counts.map(() => 3));
+    expect(counts.reduce((sum, [imported]) => sum + imported, 0)).toBe(3);
+    const done = await stateOf(app, namespace);
+    await app[Symbol.asyncDispose]();
+    app = await start();
+    expect(await repeat()).toEqual([0, 3]);
+    expect(await stateOf(app, namespace)).toEqual(done);
   });
 });

@@ -75,8 +75,8 @@ function messageLimits(
   if (hasOption(desc, messageOption)) {
     const rules = getOption(desc, messageOption);
     for (const { id } of rules.cel) byHand(id);
-    if (rules.celExpression.length + rules.oneof.length > 0)
-      throw new Error(`unknown rules of ${desc.typeName}`);
+    for (const { fields } of rules.oneof) byHand(`oneof(${fields.join(", ")})`);
+    if (rules.celExpression.length > 0) throw new Error(`unknown rules of ${desc.typeName}`);
   }
   for (const oneof of desc.oneofs) {
     if (hasOption(oneof, oneofOption) && getOption(oneof, oneofOption).required)

@@ -16,7 +16,7 @@ export async function servedMethods(grpcAddress: string): Promise<DescMethod[]> 
     (service): readonly DescMethod[] => service.methods,
   );
   const outcomes = await Promise.all(
-    methods.map(async (method) => (await raw.unary(pathOf(method), Buffer.alloc(0))).reason),
+    methods.map(async (method) => (await raw.stream(pathOf(method), [Buffer.alloc(0)])).reason),
   );
   return methods.filter((_, index) => outcomes[index] !== "METHOD_NOT_SERVED");
 }

@@ -2,7 +2,7 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Embedder } from "../../../src/ports/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
-import type { Answer, Expected } from "./answers.ts";
+import type { Answer, Expected, ImportTold } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
 import {
   type Call,
@@ -35,10 +35,22 @@ export interface RunTally {
   repeated: number;
   rankings: number;
   comparableRankings: number;
+  /** Memories that imports stored. */
+  imported: number;
+  /** Memories that exports gave. */
+  exported: number;
 }
 
 export function newTally(): RunTally {
-  return { operations: 0, refused: 0, repeated: 0, rankings: 0, comparableRankings: 0 };
+  return {
+    operations: 0,
+    refused: 0,
+    repeated: 0,
+    rankings: 0,
+    comparableRankings: 0,
+    imported: 0,
+    exported: 0,
+  };
 }
 
 interface Past {
@@ -191,6 +203,11 @@ function isSameDeletion(before: Answer, answer: Answer): boolean {
 function count(tally: RunTally, operation: Operation, expected: Expected): void {
   if (expected.kind === "refused") tally.refused += 1;
   if (operation.op === "again") tally.repeated += 1;
+  if (expected.kind === "plain" && Array.isArray(expected.value)) {
+    if (operation.op === "import")
+      tally.imported += (expected.value as readonly ImportTold[]).at(-1)?.imported ?? 0;
+    if (operation.op === "export") tally.exported += expected.value.length;
+  }
   if (expected.kind !== "search" || expected.ranked.length < 2) return;
   tally.rankings += 1;
   if (expected.comparable) tally.comparableRankings += 1;
