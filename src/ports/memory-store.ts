@@ -171,6 +171,16 @@ export interface MemoryStore {
   ): Promise<StoredMemory>;
 
   /**
+   * What a `replace` with this request answers when it was carried out before, whatever it asks for; undefined when it
+   * was not. Rejects with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
+   */
+  recallReplace(
+    scope: Scope,
+    id: string,
+    options: { readonly now: number; readonly request: IdempotentRequest },
+  ): Promise<StoredMemory | undefined>;
+
+  /**
    * Counts an access to each of these memories, twice to one that is named twice. Never waits, writes or fails: what
    * was counted is written in batches, within a second and when the store is closed; a crash, or a write that fails,
    * loses a batch. Every read and filter of the same store object knows all that was counted before. What is counted

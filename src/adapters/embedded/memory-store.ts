@@ -290,17 +290,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { now, request } = options;
     const { id } = replacement.memory;
     return this.#database.write((): Written<StoredMemory> => {
-      const namespaceId = this.#namespaces.find(scope);
-      const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
-      const current = row === undefined ? undefined : this.#memoryOf(row);
-      if (
-        namespaceId === undefined ||
-        row === undefined ||
-        current === undefined ||
-        isExpired(current, now)
-      ) {
-        throw this.#missing(scope, id);
-      }
+      const { namespaceId, row, current } = this.#current(scope, id, now);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw etagMismatch(current);
       const forget = this.#removeRow(row);
@@ -315,6 +305,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
           inserted.remember();
         },
       };
+    });
+  }
+
+  recallReplace(
+    scope: Scope,
+    id: string,
+    { now, request }: { readonly now: number; readonly request: IdempotentRequest },
+  ): Promise<StoredMemory | undefined> {
+    return this.#database.write((): Written<StoredMemory | undefined> => {
+      const { namespaceId, current } = this.#current(scope, id, now);
+      const isRepeat = this.#requests.recall(namespaceId, request, now) !== undefined;
+      return { result: isRepeat ? current : undefined };
     });
   }
 
@@ -637,6 +639,21 @@ export class EmbeddedMemoryStore implements MemoryStore {
       namespaceId,
       id,
     );
+  }
+
+  /** A memory that is to be changed, or MEMORY_NOT_FOUND. */
+  #current(
+    scope: Scope,
+    id: string,
+    now: number,
+  ): { readonly namespaceId: number; readonly row: Row; readonly current: StoredMemory } {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
+    const current = row === undefined ? undefined : this.#memoryOf(row);
+    if (namespaceId === undefined || row === undefined || current === undefined || isExpired(current, now)) {
+      throw this.#missing(scope, id);
+    }
+    return { namespaceId, row, current };
   }
 
   /** With what was counted and is not on disk yet. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { Replacement } from "../../../src/ports/memory-store.ts";
 import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
@@ -92,6 +93,24 @@ export function changeCases(subject: MemorySubject): void {
         request: { ...request, bodyHash: "another" },
       });
       expect(await reasonOf(other)).toBe("REQUEST_ID_REUSED");
+    });
+
+    it("is recalled by its request, with the memory as it now is, as long as there is one", async () => {
+      const recalled = (given: Partial<IdempotentRequest> = {}, id = "a") =>
+        subject.store.recallReplace(subject.scope, id, { now: NOW, request: idempotentRequest(given) });
+      expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
+      await write(subject, given("a", "before", 1));
+      expect(await recalled()).toBeUndefined();
+      const { etag } = await stored("a");
+      const request = idempotentRequest();
+      await subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), { now: NOW, request });
+      await subject.store.replace(subject.scope, "e2", later("a", "last", "e3", 4), { now: NOW });
+      await subject.reopen();
+      expect(await recalled()).toMatchObject({ id: "a", text: "last", etag: "e3" });
+      expect(await recalled({ key: "another" })).toBeUndefined();
+      expect(await reasonOf(recalled({ bodyHash: "another" }))).toBe("REQUEST_ID_REUSED");
+      await subject.store.delete(subject.scope, "a", { now: NOW });
+      expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
     });
   });
 

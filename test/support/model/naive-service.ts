@@ -102,6 +102,8 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const [current] = await stores.memories.get(scope, [id], now);
       if (current === undefined) throw memoryNotFound(namespace, id);
       if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
+        const done = request && (await stores.memories.recallReplace(scope, id, { now, request }));
+        if (done !== undefined) return plain(shownMemory(done, namespace));
         throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
       }
       const { onDuplicate: _, ...replacement } = await prepared(context, corrected(current, asked, now));

@@ -25,6 +25,7 @@ import {
   type HeldMemory,
   idempotently,
   placeOf,
+  recall,
   recordsBeside,
   type Universe,
   worldOf,
@@ -192,6 +193,11 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
         },
         () => current,
       );
+    },
+
+    recallReplace: async (scope, id, options) => {
+      const current = existing(scope, id, options.now);
+      return recall(universe, placeOf(scope), options) === undefined ? undefined : current;
     },
 
     countAccess: (scope, ids, now) => {

@@ -91,21 +91,29 @@ export function idempotently<T, Outcome>(
   once: () => { readonly result: T; readonly outcome: Outcome },
   again: (outcome: Outcome) => T,
 ): T {
-  const records = universe.requests.get(place) ?? new Map<string, RequestRecord>();
-  universe.requests.set(place, records);
-  const record = request === undefined ? undefined : records.get(request.key);
-  if (request !== undefined && record !== undefined && record.expireTime > now) {
-    if (record.bodyHash !== request.bodyHash) {
-      throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request");
-    }
-    return again(record.outcome as Outcome);
-  }
+  const record = request === undefined ? undefined : recall(universe, place, { now, request });
+  if (record !== undefined) return again(record.outcome as Outcome);
   const { result, outcome } = once();
   if (request !== undefined) {
     const { bodyHash, expireTime } = request;
-    records.set(request.key, { bodyHash, expireTime, outcome });
+    const records = universe.requests.get(place) ?? new Map<string, RequestRecord>();
+    universe.requests.set(place, records.set(request.key, { bodyHash, expireTime, outcome }));
   }
   return result;
+}
+
+/** The record of a request that was carried out before. */
+export function recall(
+  universe: Universe,
+  place: string,
+  { now, request }: { readonly now: number; readonly request: IdempotentRequest },
+): RequestRecord | undefined {
+  const record = universe.requests.get(place)?.get(request.key);
+  if (record === undefined || record.expireTime <= now) return undefined;
+  if (record.bodyHash !== request.bodyHash) {
+    throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request");
+  }
+  return record;
 }
 
 /** What comes back of a value that was written down: -0 is 0, absent fields are gone, nothing is shared. */
