@@ -128,6 +128,16 @@ describe("changing memories", () => {
       expect(await refusalOf(first)).toMatchObject({ reason: "REQUEST_INVALID" });
     });
 
+    it("answers 0 for -0, as a read does", async () => {
+      const given = { id: "zero", text: "zero", importance: -0, metadata: { a: [-0], b: { c: -0 } } };
+      const { memory: made } = await app.memory.createMemory({ namespace, memory: given });
+      const { memory: changed } = await app.memory.updateMemory({ namespace, memory: given });
+      for (const memory of [made, changed]) {
+        expect(memory?.importance).toBe(0);
+        expect(memory?.metadata).toEqual({ a: [0], b: { c: 0 } });
+      }
+    });
+
     it("carries a request out once, however often it comes", async () => {
       const { id } = await created(namespace, "repeated");
       const request = { namespace, memory: { id, importance: 0.75 }, requestId: "u-1" };
