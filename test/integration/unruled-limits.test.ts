@@ -64,7 +64,8 @@ const FIRST_SECOND = -62_135_596_800n;
  *
  * Others of their kind have their tests elsewhere: messages of 16 MiB, lists in a filter, the length of a vector and a
  * query by vector in another mode in bad-input.test.ts; pages of 1,000 rows and of 2 MiB in page-token.test.ts and
- * cache-entries.test.ts; fields of a correction in memory-changes.test.ts; 64 words of a query in
+ * cache-entries.test.ts; fields of a correction in memory-changes.test.ts; what an import asks of a memory, and of its
+ * sequences, in memory-transfer.test.ts; 64 words of a query in
  * search-memories.test.ts; calls and streams at once in transport/.
  */
 const LIMITS: readonly (readonly [name: string, inside: Call, outside: Call, field: string])[] = [
