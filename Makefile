@@ -47,8 +47,8 @@ test: setup ## Check types, then run all tests
 	@$(NPX) 'tsc'
 	@$(NPX) 'vitest run'
 
-test-long: setup ## Run the fault tests with the counts that docs/reliability.md records (minutes)
-	@$(NPX) 'TEST_LONG=true vitest run test/faults'
+test-long: setup ## Run the tests of stores and doors with the counts that docs/reliability.md records (minutes)
+	@$(NPX) 'TEST_LONG=true vitest run test/contract test/faults test/integration'
 
 bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
 	@$(NPX) 'node bench/run.ts $(ARGS)'

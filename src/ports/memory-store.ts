@@ -171,6 +171,16 @@ export interface MemoryStore {
   ): Promise<StoredMemory>;
 
   /**
+   * What a `replace` with this request answers when it was carried out before, whatever it asks for; undefined when it
+   * was not. Rejects with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
+   */
+  recallReplace(
+    scope: Scope,
+    id: string,
+    options: { readonly now: number; readonly request: IdempotentRequest },
+  ): Promise<StoredMemory | undefined>;
+
+  /**
    * Counts an access to each of these memories, twice to one that is named twice. Never waits, writes or fails: what
    * was counted is written in batches, within a second and when the store is closed; a crash, or a write that fails,
    * loses a batch. Every read and filter of the same store object knows all that was counted before. What is counted
@@ -184,7 +194,8 @@ export interface MemoryStore {
   /**
    * Deletes what passes the filter, in bounded steps that are each atomic: other calls get their turn in between, and
    * a crash leaves some deleted. Resolves with how many went. A repeat of a request that was carried out deletes
-   * nothing and resolves with the same. Rejects with REQUEST_ID_REUSED.
+   * nothing and resolves with the same, though the namespace was not there then or is another one now. Rejects with
+   * REQUEST_ID_REUSED.
    */
   purge(
     scope: Scope,

@@ -8,6 +8,7 @@ import { cacheStoreContract } from "./cache-store.ts";
 import { embeddingCacheContract } from "./embedding-cache.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
+import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
@@ -19,6 +20,7 @@ namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => b
 embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
   openInTemporaryDirectory((backend) => backend.embeddings),
 );
+randomOperationsContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { RecollectError } from "../../src/domain/errors.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, idempotentRequest, NOW, newMemory } from "../support/builders.ts";
 import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
@@ -25,6 +26,12 @@ export function namespaceStoreContract(
       expect(await list("", 2)).toEqual(["a", "b"]);
       expect(await list("b", 2)).toEqual(["b-1", "c"]);
       expect(await subject.store.namespaces.list("another-tenant", { after: "", limit: 10 })).toEqual([]);
+    });
+
+    it("lists none for a write that is refused whole", async () => {
+      const refusal = new RecollectError("REQUEST_INVALID", "no");
+      await subject.store.memories.create(at("a"), [{ refusal }], { now: NOW });
+      expect(await list()).toEqual([]);
     });
 
     it("counts what a namespace holds, and nothing in one that is not there", async () => {
@@ -61,6 +68,17 @@ export function namespaceStoreContract(
       expect((await subject.store.memories.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
       await remember("a");
       expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 1, cacheEntries: 0 });
+    });
+
+    it("leaves no lookup behind that was counted before a deletion", async () => {
+      const { cache, namespaces } = subject.store;
+      await cache.put(at("a"), cacheEntry(), { now: NOW, maxEntries: 100 });
+      cache.countLookup(at("a"), { kind: "MISS" }, NOW);
+      await namespaces.delete(at("a"), { now: NOW });
+      cache.countLookup(at("a"), { kind: "MISS" }, NOW);
+      await remember("a");
+      cache.countLookup(at("a"), { kind: "MISS" }, NOW);
+      expect(await cache.stats(at("a"), NOW)).toMatchObject({ misses: 1, stores: 0 });
     });
 
     it("answers what it did when its request comes again, though the namespace be gone or new", async () => {

@@ -1,5 +1,7 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Memory_Kind as Kind, OnDuplicate } from "#gen/recollect/v1/memory_pb.js";
+import { NOW } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
@@ -107,6 +109,33 @@ describe("changing memories", () => {
         userId: "u",
         text: "contended",
       });
+    });
+
+    it("answers a repeat as before, though what it asked for has passed", async () => {
+      let now = NOW;
+      await using own = await startApp({ overrides: { clock: { now: () => now } } });
+      const endsAt = (ms: number) => ({ case: "expireTime" as const, value: timestampFromMs(ms) });
+      await own.memory.createMemory({ memory: { id: "m", text: "ends" } });
+      const request = { memory: { id: "m", expiration: endsAt(NOW + 10) }, requestId: "r" };
+      await own.memory.updateMemory(request);
+      const extended = { id: "m", expiration: endsAt(NOW + 1000) };
+      const { memory: later } = await own.memory.updateMemory({ memory: extended });
+      now = NOW + 20;
+      expect((await own.memory.updateMemory(request)).memory).toEqual(later);
+      const other = { ...request, memory: { ...request.memory, text: "other" } };
+      expect(await refusalOf(own.memory.updateMemory(other))).toMatchObject({ reason: "REQUEST_ID_REUSED" });
+      const first = own.memory.updateMemory({ ...request, requestId: "another" });
+      expect(await refusalOf(first)).toMatchObject({ reason: "REQUEST_INVALID" });
+    });
+
+    it("answers 0 for -0, as a read does", async () => {
+      const given = { id: "zero", text: "zero", importance: -0, metadata: { a: [-0], b: { c: -0 } } };
+      const { memory: made } = await app.memory.createMemory({ namespace, memory: given });
+      const { memory: changed } = await app.memory.updateMemory({ namespace, memory: given });
+      for (const memory of [made, changed]) {
+        expect(memory?.importance).toBe(0);
+        expect(memory?.metadata).toEqual({ a: [0], b: { c: 0 } });
+      }
     });
 
     it("carries a request out once, however often it comes", async () => {

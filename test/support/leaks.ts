@@ -1,4 +1,5 @@
 import { subscribe } from "node:diagnostics_channel";
+import { readdirSync, readlinkSync } from "node:fs";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 
@@ -44,12 +45,53 @@ export async function expectClosed(...ports: number[]): Promise<void> {
  * What is closed takes a few turns of the event loop to go; what is still there after a thousand of them stays.
  */
 export async function expectNoLeaks<T>(run: () => Promise<T>): Promise<T> {
-  const before = openNow();
+  const opened = openNow();
   const result = await run();
-  await until(() => leaksSince(before).length === 0);
-  const leaks = leaksSince(before);
+  await until(() => leaksSince(opened).length === 0);
+  const leaks = leaksSince(opened);
   if (leaks.length > 0) throw new Error(`left open: ${leaks.join(", ")}`);
   return result;
+}
+
+/** Servers that are watched now, and what was open before the first of them. */
+let watched = 0;
+let before: ReadonlyMap<string, number> = new Map();
+
+/**
+ * Watches a server from before its start. What it returns is to be run when the server has stopped, and fails when the
+ * process has more open then than before: with several servers at once, when the last of them has stopped. Timers are
+ * left to expectNoLeaks: over several tests the runner has timers of its own.
+ */
+export function watchLeaks(): () => Promise<void> {
+  if (watched === 0) before = openNow();
+  watched += 1;
+  return async () => {
+    watched -= 1;
+    // Another server that starts meanwhile goes on with the watch.
+    const leaks = (): string[] => leaksSince(before).filter((leak) => !leak.endsWith(" Timeout"));
+    await until(() => watched > 0 || leaks().length === 0);
+    if (watched > 0) return;
+    if (leaks().length > 0) throw new Error(`the server has stopped, and left open: ${leaks().join(", ")}`);
+  };
+}
+
+/** Fails when this process has a file below the directory open. Looks where Linux tells; elsewhere sees none. */
+export function expectNoOpenFiles(directory: string): void {
+  const open = openFiles().filter((path) => path.startsWith(`${directory}/`));
+  if (open.length > 0) throw new Error(`the server has stopped, with files open: ${open.join(", ")}`);
+}
+
+function openFiles(): string[] {
+  const folder = "/proc/self/fd";
+  if (process.platform !== "linux") return [];
+  return readdirSync(folder).flatMap((number) => {
+    try {
+      return [readlinkSync(`${folder}/${number}`)];
+    } catch {
+      // Closed since: the folder's own is always among these.
+      return [];
+    }
+  });
 }
 
 /** Resolves with whether this came true within a thousand turns of the event loop. */
@@ -75,9 +117,9 @@ function openNow(): Map<string, number> {
   return counts;
 }
 
-function leaksSince(before: ReadonlyMap<string, number>): string[] {
+function leaksSince(earlier: ReadonlyMap<string, number>): string[] {
   return [...openNow()].flatMap(([kind, count]) => {
-    const more = count - (before.get(kind) ?? 0);
+    const more = count - (earlier.get(kind) ?? 0);
     return more > 0 ? [`${more} ${kind}`] : [];
   });
 }

@@ -13,6 +13,11 @@ export interface RawOutcome {
   readonly reply: Buffer | undefined;
 }
 
+/** How a call of any kind ended, with all that came back. */
+export interface RawStreamOutcome extends Omit<RawOutcome, "reply"> {
+  readonly replies: readonly Buffer[];
+}
+
 /** A gRPC client that sends bytes as they are, for requests that no generated client would make. */
 export class RawGrpc implements Disposable {
   readonly #client: grpc.Client;
@@ -41,12 +46,27 @@ export class RawGrpc implements Disposable {
     });
   }
 
+  /** Sends these messages, and takes whatever comes back: right for every kind of method. */
+  stream(path: string, messages: readonly Uint8Array[]): Promise<RawStreamOutcome> {
+    const same = (buffer: Buffer): Buffer => buffer;
+    return new Promise((resolve) => {
+      const call = this.#client.makeBidiStreamRequest(path, same, same, new grpc.Metadata(), {});
+      const replies: Buffer[] = [];
+      call.on("data", (reply: Buffer) => replies.push(reply));
+      // The status says the same.
+      call.on("error", () => undefined);
+      call.on("status", (status: grpc.StatusObject) => resolve({ ...detailsOf(status), replies }));
+      for (const message of messages) call.write(Buffer.from(message));
+      call.end();
+    });
+  }
+
   [Symbol.dispose](): void {
     this.#client.close();
   }
 }
 
-function detailsOf(error: grpc.ServiceError | null): Omit<RawOutcome, "reply"> {
+function detailsOf(error: grpc.StatusObject | null): Omit<RawOutcome, "reply"> {
   const [bytes] = error?.metadata.get("grpc-status-details-bin") ?? [];
   const details = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
   const info = details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find((one) => one !== undefined);

@@ -6,6 +6,16 @@ export function scale(short: number, long: number): number {
   return process.env["TEST_LONG"] === "true" ? long : short;
 }
 
+/** How much of the random tests is done. */
+export const COUNTS = {
+  /** Filters compared with matchesFilter, for each store. */
+  filters: scale(150, 1000),
+  /** Runs of random operations through the ports, some 100 operations each. */
+  portRuns: scale(60, 1000),
+  /** The same through the gRPC door. */
+  doorRuns: scale(25, 300),
+} as const;
+
 /** Whole numbers below a limit, the same for the same seed: mulberry32. */
 export function seededInteger(seed: number): (limit: number) => number {
   let state = seed;

@@ -9,7 +9,7 @@ import { createApp, type Overrides } from "../../src/app.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
-import { expectClosed } from "./leaks.ts";
+import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
 
 /** The real server, composed as in production, on free ports and its own data, with typed clients. */
 export interface TestApp extends AsyncDisposable {
@@ -36,7 +36,7 @@ export interface TestAppOptions {
   readonly dataDir?: string;
 }
 
-/** Starts a server; disposing it stops the server and removes its data. */
+/** Starts a server; disposing it stops the server, removes its data, and fails when anything is left open. */
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   await using cleanup = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await temporaryDirectory(cleanup));
@@ -45,7 +45,11 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   });
   // Nobody probes a test's server, so nothing has to be waited for when it stops.
   const config = { ...loaded, limits: { ...loaded.limits, probePeriodMs: 0 } };
+  // Disposed of in reverse: these look when everything else is closed.
+  cleanup.defer(watchLeaks());
   let ports: readonly number[] = [];
+  // A server that could not start may have found the files open at another one.
+  cleanup.defer(() => (ports.length === 0 ? undefined : expectNoOpenFiles(dataDir)));
   cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
   const app = cleanup.use(createApp(options.configure?.(config) ?? config, options.overrides));
   await app.start();

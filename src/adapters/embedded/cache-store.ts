@@ -46,6 +46,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     });
     this.#vectors = new ScopeVectors(database, log);
     database.onChange("cache_entry", (row) => this.#hot.forget(row));
+    // They were asked of a namespace that was not there, or of the one that was deleted.
+    namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
   find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {

@@ -50,6 +50,9 @@ const SWEEP_LIMIT = 32;
 const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
 const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
 
+/** How far a purge has come. */
+type PurgeProgress = { readonly count: number; readonly done: boolean };
+
 /** What became of one item, as the request record keeps it: ids and codes, no texts. */
 interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
@@ -115,6 +118,10 @@ export class EmbeddedMemoryStore implements MemoryStore {
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<CreateOutcome[]> {
     const { now, request } = options;
+    // Nothing to write brings no namespace into being.
+    if (request === undefined && items.every((item) => "refusal" in item)) {
+      return Promise.resolve(items.map((item) => ({ kind: "refused", error: item.refusal })));
+    }
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#requests.recall(namespaceId, request, now);
@@ -125,7 +132,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         const existing = this.#existing(scope, namespaceId, item, now, afterCommit);
         if (existing !== undefined) return existing;
         const position = this.#nextPosition(namespaceId, item.memory.sessionId);
-        const { memory, remember } = this.#insert(namespaceId, item, position);
+        const { memory, remember } = this.#insertNew(namespaceId, item, position);
         afterCommit.push(remember);
         return { kind: "created", memory };
       });
@@ -153,8 +160,8 @@ export class EmbeddedMemoryStore implements MemoryStore {
         if (isHeld(there, now)) return "skipped";
         // Ended, but not swept yet: the id is free.
         if (there !== undefined) afterCommit.push(this.#remove(there));
-        const position = this.#importedPosition(namespaceId, item.memory);
-        afterCommit.push(this.#insert(namespaceId, item, position).remember);
+        const position = this.#importedPosition(namespaceId, item.memory, now);
+        afterCommit.push(this.#insertNew(namespaceId, item, position).remember);
         return "imported";
       });
       return {
@@ -230,6 +237,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return [];
     const { filter, after, limit, maxBytes, now } = options;
+    await this.#upToDate(filter);
     const condition = memoryCondition(namespaceId, filter, now);
     // Keys and sizes first: a page of long texts is never read beyond its end.
     const rows = this.#database.all(
@@ -282,17 +290,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { now, request } = options;
     const { id } = replacement.memory;
     return this.#database.write((): Written<StoredMemory> => {
-      const namespaceId = this.#namespaces.find(scope);
-      const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
-      const current = row === undefined ? undefined : this.#memoryOf(row);
-      if (
-        namespaceId === undefined ||
-        row === undefined ||
-        current === undefined ||
-        isExpired(current, now)
-      ) {
-        throw this.#missing(scope, id);
-      }
+      const { namespaceId, row, current } = this.#current(scope, id, now);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw etagMismatch(current);
       const forget = this.#removeRow(row);
@@ -307,6 +305,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
           inserted.remember();
         },
       };
+    });
+  }
+
+  recallReplace(
+    scope: Scope,
+    id: string,
+    { now, request }: { readonly now: number; readonly request: IdempotentRequest },
+  ): Promise<StoredMemory | undefined> {
+    return this.#database.write((): Written<StoredMemory | undefined> => {
+      const { namespaceId, current } = this.#current(scope, id, now);
+      const isRepeat = this.#requests.recall(namespaceId, request, now) !== undefined;
+      return { result: isRepeat ? current : undefined };
     });
   }
 
@@ -335,37 +345,48 @@ export class EmbeddedMemoryStore implements MemoryStore {
     filter: MemoryFilter,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<number> {
-    const { now, request } = options;
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return 0;
     await this.#upToDate(filter);
-    const condition = memoryCondition(namespaceId, filter, now);
-    let deleted = 0;
-    for (;;) {
-      const step = await this.#database.write(
-        (): Written<{ readonly count: number; readonly done: boolean }> => {
-          const recorded = this.#requests.recall(namespaceId, request, now);
-          if (recorded !== undefined) return { result: { count: Number(recorded), done: true } };
-          const rows = this.#database.all(
+    let progress: PurgeProgress = { count: 0, done: false };
+    while (!progress.done) {
+      const before = progress;
+      progress = await this.#database.write(() => this.#purgeStep(scope, filter, before, options));
+    }
+    return progress.count;
+  }
+
+  /** One transaction of a purge. The namespace may come and go between two. */
+  #purgeStep(
+    scope: Scope,
+    filter: MemoryFilter,
+    before: PurgeProgress,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Written<PurgeProgress> {
+    // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
+    const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
+    const named = request && { ...request, key: `${scope.namespace} ${request.key}` };
+    const recorded = records === undefined ? undefined : this.#requests.recall(records, named, now);
+    // Repeats that come while it runs, or after a crash, carry it on together and answer alike.
+    const sofar = (recorded as PurgeProgress | undefined) ?? before;
+    if (sofar.done) return { result: sofar };
+    const namespaceId = this.#namespaces.find(scope);
+    const condition = namespaceId === undefined ? undefined : memoryCondition(namespaceId, filter, now);
+    const rows =
+      condition === undefined
+        ? []
+        : this.#database.all(
             `SELECT m.row, m.id, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
             ...condition.values,
             PURGE_STEP,
           );
-          const forget = rows.map((row) => this.#remove(row));
-          const count = deleted + rows.length;
-          const done = rows.length < PURGE_STEP;
-          if (done) this.#requests.record(namespaceId, request, count, now);
-          return {
-            result: { count, done },
-            afterCommit: () => {
-              for (const one of forget) one();
-            },
-          };
-        },
-      );
-      if (step.done) return step.count;
-      deleted = step.count;
-    }
+    const forget = rows.map((row) => this.#remove(row));
+    const progress = { count: sofar.count + rows.length, done: rows.length < PURGE_STEP };
+    if (records !== undefined) this.#requests.record(records, named, progress, now);
+    return {
+      result: progress,
+      afterCommit: () => {
+        for (const one of forget) one();
+      },
+    };
   }
 
   /** Drops what is kept in memory of a namespace that is gone. */
@@ -480,6 +501,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return row === undefined ? undefined : this.#memoryOf(row);
   }
 
+  /** Writes a memory that was not there: what was counted of its id before is not of it. */
+  #insertNew(namespaceId: number, item: Replacement, sessionPosition: number) {
+    this.#tally.forget(namespaceId, item.memory.id);
+    return this.#insert(namespaceId, item, sessionPosition);
+  }
+
   /** Writes all rows of a memory; `remember` is to be run when they are on disk. */
   #insert(
     namespaceId: number,
@@ -544,16 +571,18 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return Number(row?.["last_position"]);
   }
 
-  /** The position that an imported memory had, if no other holds it; else the next one. */
-  #importedPosition(namespaceId: number, { sessionId, sessionPosition }: Memory): number {
+  /** The position that an imported memory had, if no other that has not ended holds it; else the next one. */
+  #importedPosition(namespaceId: number, { sessionId, sessionPosition }: Memory, now: number): number {
     if (sessionId === "") return 0;
     const isFree =
       sessionPosition > 0 &&
       this.#database.first(
-        "SELECT 1 FROM memory WHERE namespace_id = ? AND session_id = ? AND session_position = ?",
+        `SELECT 1 FROM memory WHERE namespace_id = ? AND session_id = ? AND session_position = ?
+         AND (expire_time IS NULL OR expire_time > ?)`,
         namespaceId,
         sessionId,
         sessionPosition,
+        now,
       ) === undefined;
     if (!isFree) return this.#nextPosition(namespaceId, sessionId);
     this.#database.run(
@@ -610,6 +639,21 @@ export class EmbeddedMemoryStore implements MemoryStore {
       namespaceId,
       id,
     );
+  }
+
+  /** A memory that is to be changed, or MEMORY_NOT_FOUND. */
+  #current(
+    scope: Scope,
+    id: string,
+    now: number,
+  ): { readonly namespaceId: number; readonly row: Row; readonly current: StoredMemory } {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id);
+    const current = row === undefined ? undefined : this.#memoryOf(row);
+    if (namespaceId === undefined || row === undefined || current === undefined || isExpired(current, now)) {
+      throw this.#missing(scope, id);
+    }
+    return { namespaceId, row, current };
   }
 
   /** With what was counted and is not on disk yet. */

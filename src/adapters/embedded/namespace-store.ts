@@ -6,9 +6,6 @@ import type { Database } from "./database.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 
-/** No namespace has this name. Under it lie the records of requests that outlive the namespace they are about. */
-const TENANT_RECORDS = "";
-
 /** Everything that hangs on a namespace; rows below these go by foreign key. */
 const TABLES = ["memory", "session", "request", "cache_entry"] as const;
 
@@ -53,10 +50,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore {
     const { now, request } = options;
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.find(scope);
-      const records =
-        request === undefined
-          ? undefined
-          : this.#namespaces.findOrCreate({ ...scope, namespace: TENANT_RECORDS });
+      const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
       const recorded = records === undefined ? undefined : this.#requests.recall(records, request, now);
       if (recorded !== undefined) return { result: countsOf(recorded as JsonObject) };
       const counts = this.#counts(namespaceId);

@@ -29,4 +29,13 @@ describe("LookupTally", () => {
     expect(tally.take()).toMatchObject([{ misses: 0, exactHits: 1 }]);
     expect([tally.size, tally.take()]).toEqual([0, []]);
   });
+
+  it("drops one namespace and keeps the others", () => {
+    const tally = new LookupTally();
+    for (const scope of [A, A, B]) tally.add(scope, { kind: "MISS" }, 1);
+    tally.forget(A);
+    tally.forget({ tenant: "t", namespace: "never seen" });
+    expect(tally.size).toBe(1);
+    expect(tally.take()).toMatchObject([{ scope: B, misses: 1 }]);
+  });
 });

@@ -35,8 +35,7 @@ export class LookupTally {
   }
 
   add(scope: Scope, lookup: CacheLookup, now: number): void {
-    // Neither name holds a line end.
-    const key = `${scope.tenant}\n${scope.namespace}`;
+    const key = keyOf(scope);
     let adding = this.#namespaces.get(key);
     if (adding === undefined) {
       adding = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, lastUses: new Map() };
@@ -46,6 +45,14 @@ export class LookupTally {
     adding.counts[lookup.kind] += 1;
     if (lookup.kind === "MISS") return;
     adding.lastUses.set(lookup.id, Math.max(now, adding.lastUses.get(lookup.id) ?? now));
+  }
+
+  /** Drops the lookups of one namespace. */
+  forget(scope: Scope): void {
+    const key = keyOf(scope);
+    const { EXACT = 0, SEMANTIC = 0, MISS = 0 } = this.#namespaces.get(key)?.counts ?? {};
+    this.#namespaces.delete(key);
+    this.#size -= EXACT + SEMANTIC + MISS;
   }
 
   /** Everything so far, which is forgotten here. */
@@ -61,4 +68,9 @@ export class LookupTally {
     this.#size = 0;
     return taken;
   }
+}
+
+/** Neither name holds a line end. */
+function keyOf({ tenant, namespace }: Scope): string {
+  return `${tenant}\n${namespace}`;
 }

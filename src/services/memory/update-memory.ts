@@ -28,7 +28,7 @@ const MAX_ATTEMPTS = 5;
  */
 export async function updateMemory(
   ports: {
-    readonly store: Pick<MemoryStore, "get" | "vectors" | "replace">;
+    readonly store: Pick<MemoryStore, "get" | "vectors" | "replace" | "recallReplace">;
     readonly embedder: Embedder | undefined;
     readonly clock: Clock;
   },
@@ -41,9 +41,17 @@ export async function updateMemory(
     const now = ports.clock.now();
     const [current] = await ports.store.get(scope, [input.id], now);
     if (current === undefined) throw memoryNotFound(scope.namespace, input.id);
-    refuseInactive(current);
+    const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
     const draft = withFields(draftOf(current), input.fields, input.patch);
-    checkDraft(draft, "memory", now);
+    try {
+      refuseInactive(current);
+      checkDraft(draft, "memory", now);
+    } catch (refusal) {
+      // A repeat that comes late: what could not be done now was done then.
+      const done = request && (await ports.store.recallReplace(scope, input.id, { now, request }));
+      if (done !== undefined) return done;
+      throw refusal;
+    }
     const embedded = await embeddingFor(ports, scope, current, draft, context.signal);
     const origin = {
       id: current.id,
@@ -55,7 +63,6 @@ export async function updateMemory(
       supersededBy: current.supersededBy,
     };
     const replacement = prepareMemory(draft, origin, ports.embedder, embedded);
-    const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
     try {
       return await ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
         now,

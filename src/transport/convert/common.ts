@@ -34,19 +34,26 @@ export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T
   };
 }
 
-/** Struct messages are plain JSON objects in protobuf-es; numbers in them may still be NaN or infinite. */
+/**
+ * Struct messages are plain JSON objects in protobuf-es; numbers in them may still be NaN or infinite, which is refused,
+ * or -0, which is 0 in what is stored and so in every answer.
+ */
 export function toJsonObject(struct: ProtoJsonObject | undefined, path: string): JsonObject {
   if (struct === undefined) return {};
-  refuseNonFinite(struct, path);
-  return struct as JsonObject;
+  const holdsNegativeZero = refuseNonFinite(struct, path);
+  return (holdsNegativeZero ? JSON.parse(JSON.stringify(struct)) : struct) as JsonObject;
 }
 
-function refuseNonFinite(value: unknown, path: string): void {
+/** Whether there is a -0 among the numbers. */
+function refuseNonFinite(value: unknown, path: string): boolean {
   if (typeof value === "number" && !Number.isFinite(value))
     throw invalidField(path, "numbers must be finite");
-  if (value !== null && typeof value === "object") {
-    for (const [key, child] of Object.entries(value)) refuseNonFinite(child, `${path}.${key}`);
+  if (value === null || typeof value !== "object") return Object.is(value, -0);
+  let found = false;
+  for (const [key, child] of Object.entries(value)) {
+    if (refuseNonFinite(child, `${path}.${key}`)) found = true;
   }
+  return found;
 }
 
 /** The range of google.protobuf.Timestamp: years 1 to 9999. */

@@ -49,7 +49,8 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
     author: memory.author,
     tags: memory.tags,
     metadata: toJsonObject(memory.metadata, `${path}.metadata`),
-    importance: memory.importance ?? DEFAULT_IMPORTANCE,
+    // -0 is 0, as it is in what is stored.
+    importance: (memory.importance ?? DEFAULT_IMPORTANCE) + 0,
     pinned: memory.pinned,
     sourceIds: memory.sourceIds,
     ...defined({

@@ -17,6 +17,13 @@ const NOTHING = {
 /** What CacheStore promises of its counts. */
 export function statsCases(subject: CacheSubject): void {
   describe("the stats", () => {
+    it("know no lookup from before the namespace was there", async () => {
+      count(subject, { kind: "MISS" });
+      await put(subject, cacheEntry());
+      count(subject, { kind: "MISS" });
+      expect(await stats(subject)).toMatchObject({ misses: 1 });
+    });
+
     it("are all zero where nothing was written, though lookups were counted there", async () => {
       expect(await stats(subject)).toEqual(NOTHING);
       count(subject, { kind: "MISS" });

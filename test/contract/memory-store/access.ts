@@ -107,6 +107,13 @@ export function accessCases(subject: MemorySubject): void {
     expect(await listedBy({ start: 0 })).toEqual([]);
     await write(subject, newMemory({ id: "b" }));
     expect(await accessOf("b")).toBeUndefined();
+    // The namespace is there now, and nothing in between writes down what was counted.
+    count(["c", "d"], NOW);
+    await write(subject, newMemory({ id: "c" }));
+    const { onDuplicate: _, ...imported } = newMemory({ id: "d" });
+    await subject.store.import(subject.scope, [imported], { now: NOW });
+    expect([await accessOf("c"), await accessOf("d")]).toEqual([undefined, undefined]);
+    expect(await listedBy({ start: 0 })).toEqual([]);
   });
 
   it("is of one scope", async () => {
@@ -119,7 +126,7 @@ export function accessCases(subject: MemorySubject): void {
   });
 
   it("filters lists, counts, searches and purges, counted a moment ago or not", async () => {
-    const ids = ["a", "b", "c", "never"];
+    const ids = ["a", "b", "c", "late"];
     await write(
       subject,
       ...ids.map((id, index) => newMemory({ id, text: `tea ${id}` }, { vector: vectorOf(index) })),
@@ -130,7 +137,7 @@ export function accessCases(subject: MemorySubject): void {
     count(["c"], NOW + 3);
     expect(await listedBy({ start: NOW + 2 })).toEqual(["b", "c"]);
     expect(await listedBy({ end: NOW + 3 })).toEqual(["a", "b"]);
-    expect(await listedBy({})).toEqual(["a", "b", "c", "never"]);
+    expect(await listedBy({})).toEqual(["a", "b", "c", "late"]);
     const { store, scope } = subject;
     const since = (start: number) => ({ ...ACTIVE_ONLY, lastAccessTime: { start } });
     count(["a"], NOW + 4);
@@ -141,9 +148,13 @@ export function accessCases(subject: MemorySubject): void {
       ["a", "b"],
       ["a", "b"],
     ]);
+    count(["late"], NOW - 1);
+    const bounds = { limit: ALL, maxBytes: Number.MAX_SAFE_INTEGER, now: NOW };
+    const untilNow = { ...ACTIVE_ONLY, lastAccessTime: { end: NOW } };
+    expect(idsOf(await store.listOldest(scope, { filter: untilNow, ...bounds }))).toEqual(["late"]);
     count(["c"], NOW + 6);
     expect(await store.purge(scope, since(NOW + 5), { now: NOW })).toBe(2);
-    expect(idsOf(await listAll(store, scope)).sort()).toEqual(["a", "never"]);
+    expect(idsOf(await listAll(store, scope)).sort()).toEqual(["a", "late"]);
   });
 
   it("never fails, not even on a store that is closed", async () => {

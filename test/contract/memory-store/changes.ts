@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { Replacement } from "../../../src/ports/memory-store.ts";
 import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
@@ -93,6 +94,24 @@ export function changeCases(subject: MemorySubject): void {
       });
       expect(await reasonOf(other)).toBe("REQUEST_ID_REUSED");
     });
+
+    it("is recalled by its request, with the memory as it now is, as long as there is one", async () => {
+      const recalled = (given: Partial<IdempotentRequest> = {}, id = "a") =>
+        subject.store.recallReplace(subject.scope, id, { now: NOW, request: idempotentRequest(given) });
+      expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
+      await write(subject, given("a", "before", 1));
+      expect(await recalled()).toBeUndefined();
+      const { etag } = await stored("a");
+      const request = idempotentRequest();
+      await subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), { now: NOW, request });
+      await subject.store.replace(subject.scope, "e2", later("a", "last", "e3", 4), { now: NOW });
+      await subject.reopen();
+      expect(await recalled()).toMatchObject({ id: "a", text: "last", etag: "e3" });
+      expect(await recalled({ key: "another" })).toBeUndefined();
+      expect(await reasonOf(recalled({ bodyHash: "another" }))).toBe("REQUEST_ID_REUSED");
+      await subject.store.delete(subject.scope, "a", { now: NOW });
+      expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
+    });
   });
 
   describe("a purge", () => {
@@ -123,6 +142,28 @@ export function changeCases(subject: MemorySubject): void {
       await write(subject, given("new", "word", 1, { userId: "drop" }));
       expect(await purge()).toBe(15);
       expect(await subject.store.count(subject.scope, filter, NOW)).toBe(1);
+    });
+
+    it("deletes nothing that came after it, though it found no namespace or that one is gone", async () => {
+      const purge = (key: string): Promise<number> =>
+        subject.store.purge(subject.scope, filter, { now: NOW, request: idempotentRequest({ key }) });
+      expect(await purge("early")).toBe(0);
+      await fill(20);
+      expect(await purge("early")).toBe(0);
+      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(15);
+      expect(await purge("later")).toBe(15);
+      const elsewhere = { ...subject.scope, namespace: "elsewhere" };
+      const request = idempotentRequest({ key: "later", bodyHash: "another" });
+      expect(await subject.store.purge(elsewhere, filter, { now: NOW, request })).toBe(0);
+    });
+
+    it("of more than one step answers the same to all who ask for it at the same time", async () => {
+      await fill(1200);
+      const request = idempotentRequest();
+      const purged = await Promise.all(
+        Array.from({ length: 5 }, () => subject.store.purge(subject.scope, filter, { now: NOW, request })),
+      );
+      expect(purged).toEqual(Array.from({ length: 5 }, () => 900));
     });
 
     it("counts and deletes nothing in an unknown namespace", async () => {

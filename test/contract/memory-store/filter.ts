@@ -1,13 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Json, JsonObject } from "../../../src/domain/json.ts";
+import type { JsonObject } from "../../../src/domain/json.ts";
 import {
   ACTIVE_ONLY,
   type MemoryFilter,
   matchesFilter,
   metadataTokens,
 } from "../../../src/domain/memory/filter.ts";
-import type { Memory, MemoryKind, MemoryState } from "../../../src/domain/memory/memory.ts";
+import type { Memory, StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
+import { fieldsOf, randomFilter } from "../../support/random-filters.ts";
+import { pick, randomAccess, randomMemory } from "../../support/random-memories.ts";
+import { COUNTS } from "../../support/scale.ts";
 import { vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, write } from "./support.ts";
 
@@ -197,27 +200,61 @@ export function filterCases(subject: MemorySubject): void {
   });
 
   describe("by comparison with matchesFilter", () => {
-    const written = NOW - DAY;
-    const memories = randomMemories(100, seededRandom(20260101));
-    const filters = randomFilters(100, memories, seededRandom(4));
-
-    beforeEach(async () => {
+    const random = seededRandom(20260101);
+    const memories = Array.from({ length: 100 }, (_, index): StoredMemory => {
+      const access = randomAccess(random);
+      return { ...randomMemory(random, `m${index}`), ...(access === undefined ? {} : { access }) };
+    });
+    const count = COUNTS.filters;
+    const filters = Array.from({ length: count }, () => randomFilter(random, pick(random, memories)));
+    const findables = new Map(memories.map((one, index) => [one.id, findable(one, index)] as const));
+    const write = async (ids: readonly string[]): Promise<void> => {
       await subject.store.create(
         subject.scope,
-        memories.map((one, index) => findable(one, index)),
-        { now: written },
+        ids.flatMap((id) => findables.get(id) ?? []),
+        { now: WRITTEN },
       );
-    });
-
-    it("lets 100 random filters see the same memories, in list and in both arms of search", async () => {
-      let telling = 0;
-      for (const filter of filters) {
-        const expected = memories.filter((one) => matchesFilter(one, filter, NOW));
-        if (expected.length > 0 && expected.length < memories.length / 2) telling += 1;
-        expect({ filter, ids: await passing(filter) }).toEqual({ filter, ids: idsOf(expected).sort() });
+      for (const { id, access } of memories) {
+        if (access === undefined || !ids.includes(id)) continue;
+        const accesses = Array.from({ length: access.accessCount }, () => id);
+        subject.store.countAccess(subject.scope, accesses, access.lastAccessTime);
       }
-      // A generator whose filters pass all or none would prove nothing.
-      expect(telling).toBeGreaterThan(50);
+    };
+    const expectedIds = (filter: MemoryFilter): string[] =>
+      idsOf(memories.filter((one) => matchesFilter(one, filter, NOW))).sort();
+
+    beforeEach(() => write([...findables.keys()]));
+
+    it(`lets ${count} random filters see the same memories: in list, count, purge and both arms of search`, async () => {
+      let telling = 0;
+      for (const [index, filter] of filters.entries()) {
+        const expected = expectedIds(filter);
+        if (expected.length > 0 && expected.length < memories.length / 2) telling += 1;
+        const ids = await passing(filter);
+        const counted = await subject.store.count(subject.scope, filter, NOW);
+        expect({ index, filter, ids, counted }).toEqual({
+          index,
+          filter,
+          ids: expected,
+          counted: expected.length,
+        });
+        if (expected.length === 0) continue;
+        const purged = await subject.store.purge(subject.scope, filter, { now: NOW });
+        const left = await subject.store.count(subject.scope, ANY_STATE, NOW);
+        const alive = memories.filter((one) => matchesFilter(one, ANY_STATE, NOW)).length;
+        expect({ index, filter, purged, left }).toEqual({
+          index,
+          filter,
+          purged: expected.length,
+          left: alive - expected.length,
+        });
+        await write(expected);
+      }
+      // A generator whose filters pass all or none, or never ask for a field, would prove nothing.
+      expect(telling).toBeGreaterThan(count / 3);
+      for (const [field, times] of fieldsOf(filters)) {
+        expect([field, times > count / 20]).toEqual([field, true]);
+      }
     });
 
     it("gives the same pages under a filter", async () => {
@@ -233,110 +270,18 @@ export function filterCases(subject: MemorySubject): void {
         const rest = await subject.store.list(subject.scope, { filter, after, limit: 3, now: NOW });
         const from = expected.indexOf(last) + 1;
         expect(idsOf(rest)).toEqual(idsOf(expected.slice(from, from + 3)));
+        const bounds = { limit: 3, maxBytes: Number.MAX_SAFE_INTEGER };
+        const before = await subject.store.listOldest(subject.scope, { filter, after, ...bounds, now: NOW });
+        expect(idsOf(before)).toEqual(idsOf(expected.slice(0, from - 1).reverse()).slice(0, 3));
       }
     });
   });
 }
 
+/** Before any memory of these cases ends. */
+const WRITTEN = NOW - DAY;
+
 /** A memory that both arms find: by the shared term, and by a vector of its own. */
-function findable(one: Memory, seed: number) {
+function findable({ access: _, ...one }: StoredMemory, seed: number) {
   return newMemory(one, { onDuplicate: "ALLOW", terms: [SHARED_TERM], vector: vectorOf(seed) });
-}
-
-const WORDS = ["a", "A", "b", "a b", "a,b", "O'Neil", 'x"y', "100%", "{t}", "émoji 🎉"];
-const KINDS: readonly MemoryKind[] = ["EPISODIC", "SEMANTIC", "PROCEDURAL", "MESSAGE", "SUMMARY"];
-const SCALARS: readonly Json[] = [1, "1", 1.5, true, "true", false, null, "null", "a"];
-const METADATA: readonly ((value: Json) => JsonObject)[] = [
-  (value) => ({ v: value }),
-  (value) => ({ v: { w: value } }),
-  (value) => ({ "v.w": value, v: 1 }),
-  (value) => ({ v: [value], x: { y: { z: value } } }),
-  () => ({}),
-];
-
-type Random = () => number;
-
-function pick<T>(random: Random, values: readonly [T, ...T[]] | readonly T[]): T {
-  const picked = values[Math.floor(random() * values.length)];
-  if (picked === undefined) throw new RangeError("nothing to pick from");
-  return picked;
-}
-
-function some<T>(random: Random, values: readonly T[], share: number): T[] {
-  return values.filter(() => random() < share);
-}
-
-function randomMemories(count: number, random: Random): Memory[] {
-  return Array.from({ length: count }, (_, index) =>
-    memory({
-      id: `m${index}`,
-      kind: pick(random, KINDS),
-      userId: pick(random, ["", ...WORDS]),
-      agentId: pick(random, ["", "a", "b"]),
-      sessionId: pick(random, ["", "s1", "s 2"]),
-      author: pick(random, ["", ...WORDS]),
-      tags: some(random, WORDS, 0.3),
-      metadata: pick(random, METADATA)(pick(random, SCALARS)),
-      importance: Math.floor(random() * 5) / 4,
-      pinned: random() < 0.3,
-      createTime: NOW - DAY - Math.floor(random() * 20),
-      state: random() < 0.6 ? "ACTIVE" : pick(random, ANY_STATE.states),
-      ...(random() < 0.6 ? { eventTime: NOW - DAY - Math.floor(random() * 20) } : {}),
-      ...(random() < 0.4 ? { expireTime: NOW + pick(random, [-1, 0, 1, DAY]) } : {}),
-    }),
-  );
-}
-
-type Condition = (random: Random, model: Memory) => Partial<MemoryFilter>;
-
-/** Conditions that the model memory mostly meets, so that few filters pass nothing. */
-const CONDITIONS: readonly Condition[] = [
-  (_, { userId }) => (userId === "" ? {} : { userId }),
-  (_, { agentId }) => (agentId === "" ? {} : { agentId }),
-  (_, { sessionId }) => (sessionId === "" ? {} : { sessionId }),
-  (_, { author }) => (author === "" ? {} : { author }),
-  (random, { kind }) => ({ kinds: [kind, ...some(random, KINDS, 0.2)] }),
-  (random, { tags }) => ({ tagsAny: [pick(random, WORDS), ...tags.slice(0, 1)] }),
-  (_, { tags }) => (tags.length === 0 ? {} : { tagsAll: tags.slice(0, 2) }),
-  (random) => ({ tagsNone: [pick(random, WORDS), pick(random, WORDS)] }),
-  (random, { metadata }) => {
-    const tokens = metadataTokens(random() < 0.8 ? metadata : { v: pick(random, SCALARS) });
-    return tokens.length === 0 ? {} : { metadata: tokens };
-  },
-  (random, { createTime }) => ({ createTime: randomRange(random, createTime) }),
-  (random, { eventTime }) => ({ eventTime: randomRange(random, eventTime ?? NOW - DAY) }),
-  (random, { importance }) => ({
-    importance: pick(random, [
-      { min: importance },
-      { max: importance },
-      { min: importance, max: importance },
-      {},
-    ]),
-  }),
-  (_, { pinned }) => ({ pinned }),
-];
-
-function randomRange(random: Random, time: number): { start?: number; end?: number } {
-  return pick(random, [
-    { start: time },
-    { end: time },
-    { end: time + 1 },
-    { start: time - 3, end: time + 3 },
-    {},
-  ]);
-}
-
-function randomFilters(count: number, memories: readonly Memory[], random: Random): MemoryFilter[] {
-  return Array.from({ length: count }, () => {
-    const model = pick(random, memories);
-    const states: readonly MemoryState[] = pick(random, [
-      ["ACTIVE"],
-      ANY_STATE.states,
-      [model.state, "ARCHIVED"],
-    ]);
-    const conditions = Array.from({ length: 1 + Math.floor(random() * 3) }, () =>
-      pick(random, CONDITIONS)(random, model),
-    );
-    return Object.assign({ states: [...new Set(states)] }, ...conditions) as MemoryFilter;
-  });
 }

@@ -119,6 +119,16 @@ export function transferCases(subject: MemorySubject): void {
       expect(await positions()).toEqual({ a: 1, b: 2, c: 3, d: 4, e: 5, f: 7 });
     });
 
+    it("keeps positions that only what has ended had", async () => {
+      const expireTime = NOW + 1;
+      const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
+      await write(subject, ...ids.map((id) => newMemory({ id: `ended ${id}`, sessionId: "s", expireTime })));
+      const items = ids.map((id, index) => message(id, index + 1));
+      await subject.store.import(subject.scope, items, { now: expireTime });
+      const found = await subject.store.get(subject.scope, ids, expireTime);
+      expect(found.map((one) => one?.sessionPosition)).toEqual(ids.map((_, index) => index + 1));
+    });
+
     it("brings a deleted memory back to its place", async () => {
       await importAll(message("a", 1), message("b", 2), message("c", 3));
       await subject.store.delete(subject.scope, "b", { now: NOW });

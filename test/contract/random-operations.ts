@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import { newTally, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
+import { runRandomly } from "../support/model/shorten.ts";
+import type { Stores } from "../support/reference/backend.ts";
+import { COUNTS } from "../support/scale.ts";
+import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
+
+/**
+ * What all stores of a backend promise together: whatever two tenants ask of them in whatever order, over restarts,
+ * they answer as the reference does. A failure prints the seed and the shortest list of operations that shows it.
+ */
+export function randomOperationsContract(name: string, open: () => Promise<StoreUnderTest<Stores>>): void {
+  describe(`random operations, ${name}`, () => {
+    const subject = useStore(open);
+    const runs = COUNTS.portRuns;
+
+    it(`answers ${runs} random runs as the reference does`, async () => {
+      const tally = newTally();
+      const opened = { stores: () => subject.store, restart: () => subject.reopen() };
+      await runRandomly({ level: { ports: true }, runs, seed: 20260101 }, async (operations) => {
+        const { tenant } = freshScope();
+        const options: RunOptions = {
+          embedder: createHashingEmbedder(VECTOR_DIMENSION),
+          cache: {
+            maxEntries: 5,
+            defaultTtlMs: 3_600_000,
+            similarityThreshold: 0.85,
+            alignedThreshold: 0.5,
+          },
+          tenantOf: (one) => `${tenant}-${one}`,
+        };
+        await runOperations(operations, testedPorts(opened, options), options, tally);
+      });
+      // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
+      expect(tally.operations).toBeGreaterThan(runs * 25);
+      expect(tally.refused).toBeLessThan(tally.operations / 3);
+      expect(tally.repeated).toBeGreaterThan(runs);
+      expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
+      expect(tally.rankings).toBeGreaterThan(runs);
+      expect(tally.imported).toBeGreaterThan(runs * 5);
+      expect(tally.exported).toBeGreaterThan(runs * 5);
+    });
+  });
+}

@@ -1,0 +1,19 @@
+import type { Backend } from "../../src/ports/backend.ts";
+import { referenceStores, type Stores } from "../support/reference/backend.ts";
+import { cacheStoreContract } from "./cache-store.ts";
+import { memoryStoreContract } from "./memory-store.ts";
+import { namespaceStoreContract } from "./namespace-store.ts";
+import type { StoreUnderTest } from "./store-under-test.ts";
+
+// What other stores are compared with has to be right itself.
+memoryStoreContract("reference", () => openInMemory(({ memories }) => memories));
+cacheStoreContract("reference", () => openInMemory(({ cache }) => cache));
+namespaceStoreContract("reference", () => openInMemory((stores) => stores));
+
+/** Nothing to open or to close: a restart finds what was there, for it never went. */
+async function openInMemory<Store>(
+  storeOf: (stores: Pick<Backend, keyof Stores>) => Store,
+): Promise<StoreUnderTest<Store>> {
+  const store = storeOf(referenceStores());
+  return { store, reopen: async () => undefined, [Symbol.asyncDispose]: async () => undefined };
+}

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import { NOW } from "../support/builders.ts";
+import { currentDoorEtag, DOOR_TENANT, doorAnswer } from "../support/model/door-service.ts";
+import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
+import { runRandomly } from "../support/model/shorten.ts";
+import { COUNTS } from "../support/scale.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+const OPTIONS: RunOptions = {
+  embedder: createHashingEmbedder(384),
+  cache: { maxEntries: 5, defaultTtlMs: 3_600_000, similarityThreshold: 0.85, alignedThreshold: 0.5 },
+  tenantOf: () => DOOR_TENANT,
+};
+
+describe("random operations through the gRPC door", () => {
+  const runs = COUNTS.doorRuns;
+
+  it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
+    const tally = newTally();
+    await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
+      await using tested = await startTested();
+      await runOperations(operations, tested, OPTIONS, tally);
+    });
+    // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
+    expect(tally.operations).toBeGreaterThan(runs * 25);
+    expect(tally.refused).toBeLessThan(tally.operations / 3);
+    expect(tally.repeated).toBeGreaterThan(runs);
+    expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
+    expect(tally.rankings).toBeGreaterThan(runs);
+    expect(tally.imported).toBeGreaterThan(runs * 5);
+    expect(tally.exported).toBeGreaterThan(runs * 5);
+  });
+});
+
+/** A server on data of its own whose clock the run sets. */
+async function startTested(): Promise<Tested & AsyncDisposable> {
+  const dataDir = await mkdtemp(join(tmpdir(), "recollect-random-"));
+  let present = NOW;
+  const start = (): Promise<TestApp> =>
+    startApp({
+      dataDir,
+      env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
+      overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
+      // A slow machine makes no lookup a miss.
+      configure: (config) => ({ ...config, cache: { ...config.cache, lookupDeadlineMs: 60_000 } }),
+    });
+  let app = await start();
+  return {
+    answer: (call, now) => {
+      present = now;
+      return doorAnswer(app, call);
+    },
+    etagOf: (asked, now) => {
+      present = now;
+      return currentDoorEtag(app, asked);
+    },
+    restart: async () => {
+      await app[Symbol.asyncDispose]();
+      app = await start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await app[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,243 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MessageShape } from "@bufbuild/protobuf";
+import { createRegistry, type DescMessage, type DescMethod, toJson } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
+import { DeleteCacheEntryResponseSchema, StoreCacheEntryResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import {
+  BatchCreateMemoriesResponseSchema,
+  CreateMemoryResponseSchema,
+  DeleteMemoryResponseSchema,
+  DeleteNamespaceResponseSchema,
+  PurgeMemoriesResponseSchema,
+  UpdateMemoryResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { NOW } from "../support/builders.ts";
+import { refusalOf } from "../support/errors.ts";
+import { pathOf, servedMethods } from "../support/served.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+/** How one mutation is asked for, and how its doing is seen. Each row works in a namespace of its own. */
+interface Row {
+  /** What has to be there before. */
+  readonly prepare?: (app: TestApp, namespace: string) => Promise<unknown>;
+  /** The mutation; answers the whole response as JSON. */
+  readonly call: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
+  /** The same request_id with another body. */
+  readonly other: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
+  /** Something that doing it twice would change or take away; runs before the last repeats. */
+  readonly tempt?: (app: TestApp, namespace: string) => Promise<unknown>;
+}
+
+const text = (value: string) => ({ prompt: { case: "text" as const, value } });
+const origin = { case: "scope" as const, value: { model: "m" } };
+
+const registry = createRegistry(file_google_rpc_error_details);
+
+function json<Desc extends DescMessage>(
+  schema: Desc,
+  response: Promise<MessageShape<Desc>>,
+): Promise<unknown> {
+  return response.then((message) => toJson(schema, message, { registry }));
+}
+
+const remember = (id: string) => (app: TestApp, namespace: string) =>
+  app.memory.createMemory({ namespace, memory: { id, text: `fact ${id}` } });
+
+const answer = (app: TestApp, namespace: string) =>
+  app.cache.storeCacheEntry({ namespace, prompt: text("kept"), origin, response: "kept" });
+
+/** The id that `answer` gives its entry in the namespace, known to the deletion of it after it is gone. */
+const entryIds = new Map<string, string>();
+
+const ROWS: Readonly<Record<string, Row>> = {
+  "/recollect.v1.MemoryService/CreateMemory": {
+    call: (app, namespace, requestId) =>
+      json(
+        CreateMemoryResponseSchema,
+        app.memory.createMemory({
+          namespace,
+          requestId,
+          memory: { text: "once", sessionId: "s" },
+          onDuplicate: 2,
+        }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.memory.createMemory({ namespace, requestId, memory: { text: "other" } }),
+  },
+  "/recollect.v1.MemoryService/BatchCreateMemories": {
+    call: (app, namespace, requestId) =>
+      json(
+        BatchCreateMemoriesResponseSchema,
+        app.memory.batchCreateMemories({
+          namespace,
+          requestId,
+          // One is stored, one a duplicate of it, one refused by a rule, one by the store.
+          memories: [
+            { id: "a", text: "once" },
+            { id: "b", text: "ONCE" },
+            { id: "c", text: "" },
+            { id: "a", text: "taken" },
+          ],
+        }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.memory.batchCreateMemories({ namespace, requestId, memories: [{ id: "a", text: "once" }] }),
+  },
+  "/recollect.v1.MemoryService/UpdateMemory": {
+    prepare: remember("m"),
+    call: (app, namespace, requestId) =>
+      json(
+        UpdateMemoryResponseSchema,
+        app.memory.updateMemory({ namespace, requestId, memory: { id: "m", text: "changed" } }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.memory.updateMemory({ namespace, requestId, memory: { id: "m", text: "other" } }),
+  },
+  "/recollect.v1.MemoryService/DeleteMemory": {
+    prepare: remember("m"),
+    call: (app, namespace, requestId) =>
+      json(DeleteMemoryResponseSchema, app.memory.deleteMemory({ namespace, requestId, id: "m" })),
+    other: (app, namespace, requestId) => app.memory.deleteMemory({ namespace, requestId, id: "n" }),
+    tempt: remember("m"),
+  },
+  "/recollect.v1.MemoryService/PurgeMemories": {
+    prepare: async (app, namespace) => {
+      for (const id of ["a", "b", "c"]) await remember(id)(app, namespace);
+    },
+    call: (app, namespace, requestId) =>
+      json(
+        PurgeMemoriesResponseSchema,
+        app.memory.purgeMemories({ namespace, requestId, filter: {}, force: true }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.memory.purgeMemories({ namespace, requestId, filter: { userId: "u" }, force: true }),
+    tempt: remember("a"),
+  },
+  "/recollect.v1.MemoryService/DeleteNamespace": {
+    prepare: remember("m"),
+    call: (app, namespace, requestId) =>
+      json(DeleteNamespaceResponseSchema, app.memory.deleteNamespace({ namespace, requestId, force: true })),
+    other: (app, _, requestId) => app.memory.deleteNamespace({ namespace: "other", requestId, force: true }),
+    tempt: remember("m"),
+  },
+  "/recollect.v1.CacheService/StoreCacheEntry": {
+    call: (app, namespace, requestId) =>
+      json(
+        StoreCacheEntryResponseSchema,
+        app.cache.storeCacheEntry({ namespace, requestId, prompt: text("q"), origin, response: "once" }),
+      ),
+    other: (app, namespace, requestId) =>
+      app.cache.storeCacheEntry({ namespace, requestId, prompt: text("q"), origin, response: "other" }),
+  },
+  "/recollect.v1.CacheService/DeleteCacheEntry": {
+    prepare: async (app, namespace) => {
+      const { entry } = await answer(app, namespace);
+      entryIds.set(namespace, entry?.id ?? "");
+    },
+    call: (app, namespace, requestId) =>
+      json(
+        DeleteCacheEntryResponseSchema,
+        app.cache.deleteCacheEntry({ namespace, requestId, id: entryIds.get(namespace) ?? "" }),
+      ),
+    other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
+    tempt: answer,
+  },
+};
+
+/** Served methods that are no reads and take no request_id, each with the reason. */
+const WITHOUT_REQUEST_ID: Readonly<Record<string, string>> = {
+  "/recollect.v1.MemoryService/ImportMemories":
+    "ids tell what is there already: a repeat skips it, as the test below and those of transfers show",
+};
+
+/** Everything of a namespace that a mutation may change. */
+async function stateOf(app: TestApp, namespace: string): Promise<unknown> {
+  const { memories } = await app.memory.listMemories({ namespace });
+  const { entries } = await app.cache.listCacheEntries({ namespace });
+  const { stores, entryCount } = await app.cache.getCacheStats({ namespace });
+  return { memories, entries, stores, entryCount };
+}
+
+describe("a mutation that is repeated with its request_id", () => {
+  let dataDir: string;
+  let app: TestApp;
+  let clock = NOW;
+  // No two looks at the clock see the same time: what is done twice does not look the same.
+  const start = (): Promise<TestApp> =>
+    startApp({
+      dataDir,
+      overrides: {
+        clock: {
+          now: () => {
+            clock += 1;
+            return clock;
+          },
+        },
+      },
+    });
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "recollect-replay-"));
+    app = await start();
+  });
+  afterAll(async () => {
+    await app[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it("stands in the table above when it is served: as one of those with a request_id, or with the reason for none", async () => {
+    const served = await servedMethods(app.grpcAddress);
+    const takes = ({ input }: DescMethod): boolean => input.fields.some(({ name }) => name === "request_id");
+    expect(served.filter(takes).map(pathOf).sort()).toEqual(Object.keys(ROWS).sort());
+    const changing = served.filter(
+      (method) => !takes(method) && method.idempotency !== Idempotency.NO_SIDE_EFFECTS,
+    );
+    expect(changing.map(pathOf).sort()).toEqual(Object.keys(WITHOUT_REQUEST_ID).sort());
+  });
+
+  it.each(Object.entries(ROWS))("%s changes things once and answers alike", async (path, row) => {
+    const namespace = path.split("/").at(-1)?.toLowerCase() ?? "";
+    await row.prepare?.(app, namespace);
+    const before = await stateOf(app, namespace);
+    const call = () => row.call(app, namespace, "r-1");
+    const answers = await Promise.all(Array.from({ length: 10 }, call));
+    const [first] = answers;
+    expect(answers).toEqual(answers.map(() => first));
+    const done = await stateOf(app, namespace);
+    expect(done).not.toEqual(before);
+    expect(await call()).toEqual(first);
+    expect(await stateOf(app, namespace)).toEqual(done);
+
+    await row.tempt?.(app, namespace);
+    const tempted = await stateOf(app, namespace);
+    await app[Symbol.asyncDispose]();
+    app = await start();
+    expect(await call()).toEqual(first);
+    expect(await stateOf(app, namespace)).toEqual(tempted);
+    expect(await refusalOf(row.other(app, namespace, "r-1"))).toMatchObject({ reason: "REQUEST_ID_REUSED" });
+    expect(await stateOf(app, namespace)).toEqual(tempted);
+  });
+
+  it("as an import, without one, stores each memory once", async () => {
+    const namespace = "imported";
+    const memories = ["a", "b", "c"].map((id) => ({ id, text: `fact ${id}`, sessionId: "s" }));
+    const repeat = async (): Promise<readonly [number, number]> => {
+      const requests = async function* () {
+        yield { namespace, sequence: 1, memories };
+      };
+      const [told] = await Array.fromAsync(app.memory.importMemories(requests()));
+      return [told?.importedCount ?? -1, told?.skippedCount ?? -1];
+    };
+    const counts = await Promise.all(Array.from({ length: 10 }, repeat));
+    expect(counts.map(([imported, skipped]) => imported + skipped)).toEqual(counts.map(() => 3));
+    expect(counts.reduce((sum, [imported]) => sum + imported, 0)).toBe(3);
+    const done = await stateOf(app, namespace);
+    await app[Symbol.asyncDispose]();
+    app = await start();
+    expect(await repeat()).toEqual([0, 3]);
+    expect(await stateOf(app, namespace)).toEqual(done);
+  });
+});

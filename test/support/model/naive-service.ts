@@ -1,0 +1,573 @@
+import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
+import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
+import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
+import { digest } from "../../../src/domain/digest.ts";
+import {
+  cacheEntryNotFound,
+  invalidField,
+  memoryNotFound,
+  RecollectError,
+} from "../../../src/domain/errors.ts";
+import { bm25 } from "../../../src/domain/memory/bm25.ts";
+import { EVERY_STATE } from "../../../src/domain/memory/filter.ts";
+import {
+  defaultOnDuplicate,
+  duplicateKey,
+  etagOf,
+  indexedText,
+  isExpired,
+  type Memory,
+  type StoredMemory,
+} from "../../../src/domain/memory/memory.ts";
+import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
+import type { Scope } from "../../../src/domain/tenancy.ts";
+import { termsOf } from "../../../src/domain/text/terms.ts";
+import { dot } from "../../../src/domain/vector.ts";
+import type { Embedder } from "../../../src/ports/embedder.ts";
+import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
+import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory-store.ts";
+import { DAY } from "../builders.ts";
+import { STATES } from "../random-memories.ts";
+import type { Stores } from "../reference/backend.ts";
+import {
+  type Answer,
+  type ImportTold,
+  type Scored,
+  type Shown,
+  shownEntry,
+  shownExport,
+  shownMemory,
+} from "./answers.ts";
+import type { AnswerScopeChoice, Asked, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
+
+/** What the naive service works on. */
+export interface NaiveContext {
+  readonly stores: Stores;
+  readonly embedder: Embedder;
+  readonly now: number;
+  /** Of the tenant `t1` and `t2`: what the store under test knows nobody else by. */
+  readonly tenantOf: (tenant: "t1" | "t2") => string;
+  readonly cache: {
+    readonly maxEntries: number;
+    readonly defaultTtlMs: number;
+    readonly similarityThreshold: number;
+    readonly alignedThreshold: number;
+  };
+}
+
+/** An operation, with the etag and the request_id that it is handed in with. */
+export interface Call {
+  readonly asked: Asked;
+  /** Empty: whatever it is. */
+  readonly etag: string;
+  readonly requestId?: string;
+}
+
+/** Answers of a search by the naive service are whole: its limit is the comparison's business. */
+export const WHOLE = 100_000;
+
+/**
+ * The use cases done in the plainest way over any stores: over the reference it says what the API has to answer, over
+ * a store under test what that store makes of the same calls of its ports. A search counts no accesses yet: which
+ * memories are on its page is for the comparison to say; see countFound.
+ */
+export async function naiveAnswer(context: NaiveContext, call: Call): Promise<Answer> {
+  const { stores, now } = context;
+  const { asked } = call;
+  const scope: Scope = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  const { namespace } = scope;
+  const request = requestOf(scope, call, now);
+  const options = { now, ...(request === undefined ? {} : { request }) };
+  const etag = call.etag === "" ? {} : { etag: call.etag };
+  const plain = (value: unknown): Answer => ({ kind: "plain", value });
+
+  switch (asked.op) {
+    case "create": {
+      const items = await Promise.all(
+        asked.drafts.map((draft) => newMemory(context, draft, asked.onDuplicate)),
+      );
+      const outcomes = await stores.memories.create(scope, items, options);
+      const shown = outcomes.map((outcome) =>
+        outcome.kind === "refused"
+          ? { refused: outcome.error.reason }
+          : { [outcome.kind]: shownMemory(outcome.memory, namespace) },
+      );
+      const [first] = outcomes;
+      if (asked.single && first?.kind === "refused") throw first.error;
+      return plain(asked.single ? shown[0] : shown);
+    }
+    case "update": {
+      const { id } = asked.patch;
+      const [current] = await stores.memories.get(scope, [id], now);
+      if (current === undefined) throw memoryNotFound(namespace, id);
+      if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
+        const done = request && (await stores.memories.recallReplace(scope, id, { now, request }));
+        if (done !== undefined) return plain(shownMemory(done, namespace));
+        throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
+      }
+      const { onDuplicate: _, ...replacement } = await prepared(context, corrected(current, asked, now));
+      const expected = call.etag === "" ? current.etag : call.etag;
+      return plain(
+        shownMemory(await stores.memories.replace(scope, expected, replacement, options), namespace),
+      );
+    }
+    case "delete":
+      await stores.memories.delete(scope, asked.id, { ...options, ...etag });
+      return plain("deleted");
+    case "purge":
+      return plain(
+        asked.force
+          ? await stores.memories.purge(scope, asked.filter, options)
+          : await stores.memories.count(scope, asked.filter, now),
+      );
+    case "import":
+      return plain(await importAll(context, scope, asked.messages));
+    case "access":
+      stores.memories.countAccess(scope, asked.ids, now);
+      return plain("counted");
+    case "export":
+      return plain(await exportAll(context, scope, asked));
+    case "get": {
+      const found = await getAccessed(context, scope, asked.ids);
+      const [first] = found;
+      if (asked.single) {
+        if (first === undefined) throw memoryNotFound(namespace, asked.ids[0] ?? "");
+        return plain(shownMemory(first, namespace));
+      }
+      return plain({
+        memories: found.flatMap((memory) => (memory === undefined ? [] : [shownMemory(memory, namespace)])),
+        notFoundIds: asked.ids.filter((_, index) => found[index] === undefined),
+      });
+    }
+    case "list": {
+      const { filter, pageSize } = asked;
+      return plain(
+        await pagesOf(pageSize, async (last: Memory | undefined, limit) =>
+          stores.memories.list(scope, { filter, limit, now, ...(last === undefined ? {} : { after: last }) }),
+        ).then((pages) => pages.map((page) => page.map((memory) => shownMemory(memory, namespace)))),
+      );
+    }
+    case "search":
+      return { kind: "search", ...(await search(context, scope, asked)) };
+    case "namespaces":
+      return plain(
+        await pagesOf(asked.pageSize, (last: string | undefined, limit) =>
+          stores.namespaces.list(scope.tenant, { after: last ?? "", limit }),
+        ),
+      );
+    case "namespaceStats":
+      return { kind: "counts", ...(await stores.namespaces.counts(scope)) };
+    case "deleteNamespace":
+      return {
+        kind: "counts",
+        ...(asked.force
+          ? await stores.namespaces.delete(scope, options)
+          : await stores.namespaces.counts(scope)),
+      };
+    case "storeEntry": {
+      const { prompt, response, tags, metadata, ttlMs } = asked;
+      const fingerprint = scopeFingerprint(answerScopeOf(asked.scope));
+      const content = {
+        id: cacheEntryId(scope, fingerprint, prompt),
+        fingerprint,
+        model: asked.scope.model,
+        prompt,
+        response,
+        tags,
+        metadata,
+        createTime: now,
+        expireTime: now + (ttlMs ?? context.cache.defaultTtlMs),
+      };
+      const entry: CacheEntry = {
+        ...content,
+        analysis: analyzePrompt(prompt),
+        etag: digest(JSON.stringify(content)),
+      };
+      const vector = await embed(context, prompt);
+      const { maxEntries } = context.cache;
+      const stored = await stores.cache.put(scope, entry, { ...options, vector, maxEntries });
+      return plain({
+        entry: shownEntry({ ...stored.entry, response: "" }, namespace),
+        replaced: stored.replaced,
+      });
+    }
+    case "getEntry": {
+      const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
+      const entry = await stores.cache.find(scope, id, now);
+      if (entry === undefined) throw cacheEntryNotFound(namespace, id);
+      return plain(shownEntry(entry, namespace));
+    }
+    case "deleteEntry": {
+      const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
+      await stores.cache.delete(scope, id, { ...options, ...etag });
+      return plain("deleted");
+    }
+    case "listEntries": {
+      const { model, tagsAny, pageSize } = asked;
+      const pages = await pagesOf(pageSize, async (last: CacheEntry | undefined, limit) => {
+        const page = await stores.cache.list(scope, {
+          limit,
+          now,
+          maxBytes: Number.MAX_SAFE_INTEGER,
+          ...(model === undefined ? {} : { model }),
+          ...(tagsAny === undefined ? {} : { tagsAny }),
+          ...(last === undefined ? {} : { after: last }),
+        });
+        return page.entries;
+      });
+      return plain(pages.map((page) => page.map((entry) => shownEntry(entry, namespace))));
+    }
+    case "cacheStats":
+      return plain({
+        ...(await stores.cache.stats(scope, now)),
+        maxEntries: context.cache.maxEntries,
+      });
+    case "lookup":
+      return plain(await lookup(context, scope, asked.prompt, asked.scope, asked.options));
+  }
+}
+
+/** What the store holds of a namespace that has not ended: the least that its counts may say. */
+export async function liveCounts(
+  { stores, now, tenantOf }: NaiveContext,
+  at: Asked["at"],
+): Promise<{ readonly memories: number; readonly cacheEntries: number }> {
+  const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
+  return {
+    memories: await stores.memories.count(scope, { states: STATES }, now),
+    cacheEntries: (await stores.cache.stats(scope, now)).entryCount,
+  };
+}
+
+/** Counts what a caller does who has found these memories on the page of a search. */
+export function countFound(
+  { stores, now, tenantOf }: NaiveContext,
+  { at }: Asked,
+  found: readonly Scored[],
+): void {
+  const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
+  stores.memories.countAccess(
+    scope,
+    found.map(({ id }) => id),
+    now,
+  );
+}
+
+/** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
+export async function currentEtag(context: NaiveContext, asked: Asked): Promise<string> {
+  const { stores, now, tenantOf } = context;
+  const scope = { tenant: tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  if (asked.op === "deleteEntry") {
+    const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
+    return (await stores.cache.find(scope, id, now))?.etag ?? "";
+  }
+  const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
+  const [memory] = await getAccessed(context, scope, [id]);
+  return memory?.etag ?? "";
+}
+
+async function getAccessed(
+  { stores, now }: NaiveContext,
+  scope: Scope,
+  ids: readonly string[],
+): Promise<(StoredMemory | undefined)[]> {
+  const found = await stores.memories.get(scope, ids, now);
+  stores.memories.countAccess(
+    scope,
+    found.flatMap((memory) => memory?.id ?? []),
+    now,
+  );
+  return found;
+}
+
+/** Message by message; what the ids say must be what the store then does. */
+async function importAll(
+  context: NaiveContext,
+  scope: Scope,
+  messages: readonly (readonly ImportedDraft[])[],
+): Promise<readonly ImportTold[]> {
+  const { stores, now } = context;
+  const told: ImportTold[] = [];
+  for (const drafts of messages) {
+    const refusedHere = drafts.flatMap((draft, index) => (isRefusedImport(draft, now) ? [index] : []));
+    const accepted = drafts.filter((draft) => !isRefusedImport(draft, now));
+    const current = accepted.filter((draft) => !isExpired(draft, now));
+    const items = await Promise.all(current.map((draft) => importedMemory(context, draft)));
+    const there = await stores.memories.exist(
+      scope,
+      items.map(({ memory }) => memory.id),
+      now,
+    );
+    const outcomes = items.length === 0 ? [] : await stores.memories.import(scope, items, { now });
+    for (const [index, outcome] of outcomes.entries()) {
+      if (there[index] === true && outcome !== "skipped") throw new Error(`import ${index} was there`);
+    }
+    const imported = outcomes.filter((outcome) => outcome === "imported").length;
+    const before = told.at(-1);
+    told.push({
+      imported: (before?.imported ?? 0) + imported,
+      skipped: (before?.skipped ?? 0) + current.length - imported,
+      expired: (before?.expired ?? 0) + accepted.length - current.length,
+      refused: (before?.refused ?? 0) + refusedHere.length,
+      refusedHere,
+    });
+  }
+  return told;
+}
+
+/** A span has no beginning there, and nothing changes before it is made. */
+function isRefusedImport({ ttlMs, createTime, updateTime }: ImportedDraft, now: number): boolean {
+  return ttlMs !== undefined || (updateTime !== undefined && updateTime < (createTime ?? now));
+}
+
+async function importedMemory(context: NaiveContext, draft: ImportedDraft): Promise<ImportedMemory> {
+  const { ttlMs: _, withoutVector, sessionPosition, createTime = context.now, ...given } = draft;
+  const content = { updateTime: createTime, ...given, createTime };
+  const { onDuplicate: __, vector, ...ready } = await prepared(context, content);
+  return {
+    ...ready,
+    memory: { ...ready.memory, sessionPosition },
+    ...(withoutVector === true || vector === undefined ? {} : { vector }),
+  };
+}
+
+/** The pages one behind the other: where a page ends for its bytes is the store's business. */
+async function exportAll(
+  { stores, now }: NaiveContext,
+  scope: Scope,
+  { filter = EVERY_STATE, pageSize, maxBytes }: Asked & { readonly op: "export" },
+): Promise<readonly Shown[]> {
+  const walked: Memory[] = [];
+  for (;;) {
+    const after = walked.at(-1);
+    const page = await stores.memories.listOldest(scope, {
+      filter,
+      limit: pageSize,
+      maxBytes,
+      now,
+      ...(after === undefined ? {} : { after }),
+    });
+    if (page.length > pageSize) throw new Error(`a page of ${page.length} memories where ${pageSize} may be`);
+    if (page.length === 0) return walked.map(shownExport);
+    walked.push(...page);
+  }
+}
+
+export function answerScopeOf({ model, systemPrompt }: AnswerScopeChoice): AnswerScope {
+  return {
+    model,
+    systemPrompt,
+    history: [],
+    parameters: {},
+    tools: [],
+    responseFormat: {},
+    locale: "",
+    knowledgeVersion: "",
+    sharing: "tenant",
+  };
+}
+
+function requestOf(
+  scope: Scope,
+  { asked, etag, requestId }: Call,
+  now: number,
+): IdempotentRequest | undefined {
+  if (requestId === undefined) return undefined;
+  const rpc = asked.op === "create" ? `create ${asked.single}` : asked.op;
+  return {
+    key: digest(scope.tenant, rpc, requestId),
+    bodyHash: digest(JSON.stringify([asked, etag])),
+    expireTime: now + DAY,
+  };
+}
+
+async function embed({ embedder }: NaiveContext, text: string): Promise<Float32Array> {
+  const [embedded] = await embedder.embed([text], new AbortController().signal);
+  if (embedded === undefined) throw new Error("the embedder gave nothing");
+  return embedded.vector;
+}
+
+async function newMemory(
+  context: NaiveContext,
+  draft: Draft,
+  onDuplicate: NewMemory["onDuplicate"] | undefined,
+): Promise<NewMemory | RefusedMemory> {
+  const { now } = context;
+  const { ttlMs, expireTime, withoutVector, ...given } = draft;
+  if (expireTime !== undefined && expireTime <= now) {
+    return { refusal: invalidField("memory.expire_time", "must be in the future") };
+  }
+  const ends = ttlMs === undefined ? expireTime : now + ttlMs;
+  const memory = {
+    state: "ACTIVE" as const,
+    ...given,
+    ...(ends === undefined ? {} : { expireTime: ends }),
+    createTime: now,
+    updateTime: now,
+    supersededBy: "",
+  };
+  const ready = await prepared(context, memory);
+  const { vector: _, ...withoutIt } = ready;
+  return {
+    ...(withoutVector === true ? withoutIt : ready),
+    onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
+  };
+}
+
+type Content = Omit<Memory, "etag" | "sessionPosition" | "embedding">;
+
+/** The memory as it is after a correction. */
+function corrected(
+  {
+    etag: _etag,
+    sessionPosition: _position,
+    embedding: _embedding,
+    access: _access,
+    ...current
+  }: StoredMemory,
+  { patch, fields }: Asked & { readonly op: "update" },
+  now: number,
+): Content {
+  const updateTime = Math.max(now, current.updateTime + 1);
+  const changed: Record<string, unknown> = { ...current, updateTime };
+  for (const field of fields) {
+    const name = field === "ttlMs" ? "expireTime" : field;
+    delete changed[name];
+    if (patch[field] === undefined) continue;
+    changed[name] = field === "ttlMs" ? updateTime + (patch.ttlMs ?? 0) : patch[field];
+  }
+  return changed as unknown as Content;
+}
+
+async function prepared(context: NaiveContext, content: Content): Promise<NewMemory> {
+  const memory: Memory = {
+    ...content,
+    sessionPosition: 0,
+    etag: etagOf(content),
+    embedding: { ...context.embedder.identity, state: "READY", truncated: false },
+  };
+  return {
+    memory,
+    duplicateKey: duplicateKey(memory),
+    onDuplicate: "ALLOW",
+    terms: termsOf(indexedText(memory)),
+    vector: await embed(context, indexedText(memory)),
+  };
+}
+
+/** Every page until one is not full, as a caller who asks for one row more than the page would learn. */
+async function pagesOf<Row>(
+  size: number,
+  read: (last: Row | undefined, limit: number) => Promise<readonly Row[]>,
+): Promise<(readonly Row[])[]> {
+  const pages: (readonly Row[])[] = [];
+  for (let last: Row | undefined; ; ) {
+    const rows = await read(last, size + 1);
+    const page = rows.slice(0, size);
+    pages.push(page);
+    last = page.at(-1);
+    if (rows.length <= size || last === undefined) return pages;
+  }
+}
+
+/** Every memory that the store comes up with, scored and ordered. */
+async function search(
+  context: NaiveContext,
+  scope: Scope,
+  asked: Asked & { readonly op: "search" },
+): Promise<{ readonly found: readonly Scored[]; readonly ranked: readonly Scored[] }> {
+  const { stores, now } = context;
+  const { query, filter, mode } = asked;
+  let text: string;
+  let vector: Float32Array | undefined;
+  if ("text" in query) {
+    text = query.text;
+    vector = await embed(context, text);
+  } else {
+    const [memory] = await stores.memories.get(scope, [query.like], now);
+    if (memory === undefined) throw memoryNotFound(scope.namespace, query.like);
+    text = indexedText(memory);
+    [vector] = await stores.memories.vectors(scope, [query.like]);
+  }
+  const terms = mode === "VECTOR" ? [] : [...new Set(termsOf(text))];
+  const wanted = mode === "KEYWORD" ? undefined : vector;
+  if (terms.length === 0 && wanted === undefined) return { found: [], ranked: [] };
+  const { nearest, containing, corpus } = await stores.memories.search(
+    scope,
+    {
+      filter,
+      limit: WHOLE,
+      ...(wanted === undefined ? {} : { vector: wanted }),
+      ...(terms.length === 0 ? {} : { terms }),
+    },
+    now,
+  );
+  const candidates = new Map<string, Candidate>(nearest.map((one) => [one.id, one]));
+  for (const { document, ...facts } of containing) {
+    candidates.set(facts.id, {
+      ...facts,
+      ...candidates.get(facts.id),
+      bm25: bm25(terms, document, corpus),
+    });
+  }
+  if ("like" in query) candidates.delete(query.like);
+  const ranked = rank([...candidates.values()], { ...asked, now });
+  const ids = ranked.map(({ candidate }) => candidate.id);
+  const memories = await stores.memories.get(scope, ids, now);
+  const vectors = await stores.memories.vectors(scope, ids);
+  const scored = ranked.map(({ candidate, score }, index): Scored => {
+    const [memory, own] = [memories[index], vectors[index]];
+    if (memory === undefined) throw new Error(`memory ${candidate.id} was found and is not there`);
+    return {
+      memory: shownMemory(memory, scope.namespace),
+      id: candidate.id,
+      score,
+      ...(wanted === undefined || own === undefined ? {} : { similarity: dot(wanted, own) }),
+      ...(candidate.bm25 === undefined ? {} : { bm25: candidate.bm25 }),
+    };
+  });
+  const { minSimilarity } = asked;
+  const found = scored.filter(
+    ({ similarity }) =>
+      minSimilarity === undefined || (similarity !== undefined && similarity >= minSimilarity),
+  );
+  return { found, ranked: scored };
+}
+
+/** What a lookup says: the answer with how it matched, or why there is none. */
+async function lookup(
+  context: NaiveContext,
+  scope: Scope,
+  prompt: string,
+  choice: AnswerScopeChoice,
+  { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,
+): Promise<unknown> {
+  const { stores, now } = context;
+  const policy = {
+    threshold: context.cache.similarityThreshold,
+    alignedThreshold: context.cache.alignedThreshold,
+    ...(threshold === undefined ? {} : { floor: threshold }),
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+  };
+  const fingerprint = scopeFingerprint(answerScopeOf(choice));
+  const exact =
+    strategy === "SEMANTIC"
+      ? undefined
+      : await stores.cache.find(scope, cacheEntryId(scope, fingerprint, prompt), now);
+  const miss = (reason: string): unknown => {
+    stores.cache.countLookup(scope, { kind: "MISS" }, now);
+    return { miss: reason };
+  };
+  const hit = (kind: "EXACT" | "SEMANTIC", entry: CacheEntry): unknown => {
+    if (shadow) return miss("SHADOW");
+    stores.cache.countLookup(scope, { kind, id: entry.id }, now);
+    return { [kind]: shownEntry(entry, scope.namespace), ageMs: now - entry.createTime };
+  };
+  if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact);
+  if (strategy === "EXACT") return miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
+  const vector = await embed(context, prompt);
+  const nearest = await stores.cache.nearest(scope, { fingerprint, vector, limit: 3 }, now);
+  const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
+  return decision.kind === "hit" ? hit("SEMANTIC", decision.entry) : miss(decision.reason);
+}

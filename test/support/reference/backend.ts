@@ -1,0 +1,55 @@
+import type { Scope } from "../../../src/domain/tenancy.ts";
+import type { Backend } from "../../../src/ports/backend.ts";
+import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
+import { referenceCacheStore } from "./cache-store.ts";
+import { referenceMemoryStore } from "./memory-store.ts";
+import { emptyUniverse, idempotently, placeOf, scopeAt, type Universe } from "./world.ts";
+
+/** The stores that hold data; the reference has them too. */
+export type Stores = Pick<Backend, "memories" | "cache" | "namespaces">;
+
+/**
+ * The reference that every store is held against: slow, in memory, and plain enough to be seen to be right. It passes
+ * the same contracts. What has ended is never swept from it, so its counts of what a namespace holds are the most
+ * that a store may answer.
+ */
+export function referenceStores(universe: Universe = emptyUniverse()): Stores {
+  return {
+    memories: referenceMemoryStore(universe),
+    cache: referenceCacheStore(universe),
+    namespaces: referenceNamespaceStore(universe),
+  };
+}
+
+function referenceNamespaceStore(universe: Universe): NamespaceStore {
+  const counts = (scope: Scope): NamespaceCounts => {
+    const world = universe.worlds.get(placeOf(scope));
+    return { memories: world?.memories.length ?? 0, cacheEntries: world?.entries.size ?? 0 };
+  };
+  return {
+    list: async (tenant, { after, limit }) =>
+      [...universe.worlds.keys()]
+        .map(scopeAt)
+        .filter((scope) => scope.tenant === tenant && scope.namespace > after)
+        .map(({ namespace }) => namespace)
+        .sort()
+        .slice(0, limit),
+
+    counts: async (scope) => counts(scope),
+
+    delete: async (scope, options) =>
+      idempotently<NamespaceCounts, NamespaceCounts>(
+        universe,
+        // No namespace has this name: these records outlive the namespaces that they are about.
+        placeOf({ ...scope, namespace: "" }),
+        options,
+        () => {
+          const held = counts(scope);
+          universe.worlds.delete(placeOf(scope));
+          universe.requests.delete(placeOf(scope));
+          return { result: held, outcome: held };
+        },
+        (held) => held,
+      ),
+  };
+}

@@ -1,0 +1,141 @@
+import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
+import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
+import { withinBytes } from "../../../src/domain/page-token.ts";
+import type { Scope } from "../../../src/domain/tenancy.ts";
+import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
+import type { CacheStore } from "../../../src/ports/cache-store.ts";
+import {
+  byTime,
+  type HeldEntry,
+  idempotently,
+  placeOf,
+  type Universe,
+  worldOf,
+  writtenDown,
+} from "./world.ts";
+
+interface Stored {
+  readonly entry: CacheEntry;
+  readonly replaced: boolean;
+  readonly evicted: number;
+}
+
+/** What CacheStore promises, done in the plainest way; what goes first is the one that was used longest ago. */
+export function referenceCacheStore(universe: Universe): CacheStore {
+  const live = (scope: Scope, now: number): HeldEntry[] =>
+    [...(universe.worlds.get(placeOf(scope))?.entries.values() ?? [])].filter(
+      ({ entry }) => entry.expireTime > now,
+    );
+  const find = (scope: Scope, id: string, now: number): CacheEntry | undefined =>
+    live(scope, now).find(({ entry }) => entry.id === id)?.entry;
+  const existing = (scope: Scope, id: string, now: number): CacheEntry => {
+    const entry = find(scope, id, now);
+    if (entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
+    return entry;
+  };
+
+  const makeRoom = (scope: Scope, keptId: string, maxEntries: number, now: number): number => {
+    const { entries } = worldOf(universe, scope);
+    const others = [...entries.values()].filter(({ entry }) => entry.id !== keptId);
+    const ended = others.filter(({ entry }) => entry.expireTime <= now);
+    const servable = others
+      .filter(({ entry }) => entry.expireTime > now)
+      .sort((a, b) => a.lastUseTime - b.lastUseTime);
+    const evicted = servable.slice(0, Math.max(0, servable.length + 1 - maxEntries));
+    const swept = ended.slice(0, Math.max(0, entries.size - maxEntries));
+    for (const { entry } of [...swept, ...evicted]) entries.delete(entry.id);
+    return evicted.length;
+  };
+
+  return {
+    find: async (scope, id, now) => find(scope, id, now),
+
+    nearest: async (scope, { fingerprint, vector, limit }, now) =>
+      live(scope, now)
+        .flatMap((one) =>
+          one.vector === undefined || one.entry.fingerprint !== fingerprint
+            ? []
+            : [{ entry: one.entry, similarity: clampSimilarity(dot(vector, one.vector)) }],
+        )
+        .sort((a, b) => b.similarity - a.similarity)
+        .slice(0, limit),
+
+    list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
+      const found = live(scope, now)
+        .filter(({ entry }) => model === undefined || entry.model === model)
+        .filter(({ entry }) => tagsAny === undefined || tagsAny.some((tag) => entry.tags.includes(tag)))
+        .filter(({ entry }) => after === undefined || byTime(after, entry) < 0)
+        .sort((a, b) => byTime(a.entry, b.entry));
+      const page = withinBytes(
+        found.slice(0, limit),
+        ({ entry, vector }) => entryBytes(entry, vector?.length ?? 0),
+        maxBytes,
+      );
+      return { entries: page.map(({ entry }) => entry), more: found.length > page.length };
+    },
+
+    put: async (scope, entry, options) => {
+      const { now, maxEntries, vector } = options;
+      const { entries, counters } = worldOf(universe, scope);
+      return idempotently<Stored, { readonly id: string; readonly replaced: boolean }>(
+        universe,
+        placeOf(scope),
+        options,
+        () => {
+          const replaced = find(scope, entry.id, now) !== undefined;
+          const lastUseTime = Math.max(now, entries.get(entry.id)?.lastUseTime ?? now);
+          entries.set(entry.id, { entry: writtenDown(entry), vector, lastUseTime });
+          const evicted = makeRoom(scope, entry.id, maxEntries, now);
+          counters.stores += 1;
+          counters.evictions += evicted;
+          return { result: { entry, replaced, evicted }, outcome: { id: entry.id, replaced } };
+        },
+        ({ id, replaced }) => ({ entry: existing(scope, id, now), replaced, evicted: 0 }),
+      );
+    },
+
+    delete: async (scope, id, options) =>
+      idempotently(
+        universe,
+        placeOf(scope),
+        options,
+        () => {
+          const { etag } = existing(scope, id, options.now);
+          if (options.etag !== undefined && options.etag !== etag) {
+            throw new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`);
+          }
+          worldOf(universe, scope).entries.delete(id);
+          return { result: undefined, outcome: undefined };
+        },
+        () => undefined,
+      ),
+
+    countLookup: (scope, lookup, now) => {
+      const world = universe.worlds.get(placeOf(scope));
+      if (world === undefined) return;
+      if (lookup.kind === "MISS") world.counters.misses += 1;
+      else {
+        world.counters[lookup.kind === "EXACT" ? "exactHits" : "semanticHits"] += 1;
+        const held = world.entries.get(lookup.id);
+        if (held !== undefined) held.lastUseTime = Math.max(now, held.lastUseTime);
+      }
+    },
+
+    stats: async (scope, now) => {
+      const entries = live(scope, now);
+      const counters = universe.worlds.get(placeOf(scope))?.counters;
+      return {
+        entryCount: entries.length,
+        byteCount: entries.reduce(
+          (sum, { entry, vector }) => sum + entryBytes(entry, vector?.length ?? 0),
+          0,
+        ),
+        exactHits: counters?.exactHits ?? 0,
+        semanticHits: counters?.semanticHits ?? 0,
+        misses: counters?.misses ?? 0,
+        stores: counters?.stores ?? 0,
+        evictions: counters?.evictions ?? 0,
+      };
+    },
+  };
+}
