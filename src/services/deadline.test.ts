@@ -1,5 +1,5 @@
-import { describe, expect, it, vi } from "vitest";
-import { untilAborted } from "./deadline.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Deadline, untilAborted } from "./deadline.ts";
 
 const never = new Promise<never>(() => undefined);
 
@@ -58,6 +58,51 @@ describe("untilAborted", () => {
     const removed = vi.spyOn(signal, "removeEventListener");
     await untilAborted(Promise.resolve(1), signal);
     await Promise.resolve();
+    expect(removed).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a deadline", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("asks for no signal and starts no timer until somebody wants its own", () => {
+    const callSignal = vi.fn(() => new AbortController().signal);
+    using deadline = new Deadline(100, callSignal);
+    expect(callSignal).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(deadline.signal.aborted).toBe(false);
+    expect(callSignal).toHaveBeenCalledTimes(1);
+  });
+
+  it("aborts when its time is over, counted from its making", () => {
+    using deadline = new Deadline(100, () => new AbortController().signal);
+    vi.advanceTimersByTime(60);
+    const { signal } = deadline;
+    vi.advanceTimersByTime(39);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(signal.reason).toMatchObject({ name: "TimeoutError" });
+  });
+
+  it("aborts with the call, for the call's reason, at once when that has ended already", () => {
+    const call = new AbortController();
+    using deadline = new Deadline(100, () => call.signal);
+    const { signal } = deadline;
+    const reason = new Error("gone");
+    call.abort(reason);
+    expect(signal.reason).toBe(reason);
+    using late = new Deadline(100, () => call.signal);
+    expect(late.signal.reason).toBe(reason);
+  });
+
+  it("leaves neither timer nor listener behind", () => {
+    const { signal: call } = new AbortController();
+    const removed = vi.spyOn(call, "removeEventListener");
+    const deadline = new Deadline(100, () => call);
+    expect(deadline.signal.aborted).toBe(false);
+    deadline[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
     expect(removed).toHaveBeenCalledTimes(1);
   });
 });

@@ -4,6 +4,7 @@ import { cacheEntry, DAY, idempotentRequest, NOW } from "../support/builders.ts"
 import { boundCases } from "./cache-store/bound.ts";
 import { deleteCases } from "./cache-store/delete.ts";
 import { listCases } from "./cache-store/list.ts";
+import { rereadCases } from "./cache-store/reread.ts";
 import { statsCases } from "./cache-store/stats.ts";
 import {
   ALL,
@@ -44,6 +45,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     listCases(subject);
     deleteCases(subject);
     boundCases(subject);
+    rereadCases(subject);
     statsCases(subject);
   });
 }
