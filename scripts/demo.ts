@@ -482,7 +482,7 @@ async function medianMs<T>(inputs: readonly T[], call: (input: T) => Promise<unk
 
 async function demonstrate(server: Server): Promise<void> {
   const { namespace } = server;
-  const clients = connect(server.address);
+  const clients = connect({ address: server.address });
   print(`Recollect demo: ${server.about} at ${server.address}, namespace ${namespace}`);
 
   print("\n== Documentation of the installed packages becomes memories");

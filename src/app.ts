@@ -4,6 +4,7 @@ import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { createUuidIds } from "./adapters/system/ids.ts";
+import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
 import { logReload } from "./log-reload.ts";
@@ -118,12 +119,14 @@ async function compose(
     secret: await backend.secret.read(),
     settings: () => live.cache,
   };
+  const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
   const server = await startServer({
     config,
     version: VERSION,
     log,
     telemetry,
     backend,
+    apiKeys,
     embedder: identity,
     embedderStatus: remote?.status,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
@@ -136,10 +139,26 @@ async function compose(
     checked: backend.checked,
     reload: (reload) => {
       const known = live.warnings;
-      if (reload.kind === "applied") live = reload.running.config;
+      if (reload.kind === "applied") {
+        live = reload.running.config;
+        void apiKeys?.reload();
+      }
       logReload(log, reload, known);
     },
   };
+}
+
+/** The keys that are asked for; undefined when everyone is let in. */
+async function openKeys(
+  { auth }: Config,
+  parts: Parameters<typeof openApiKeys>[1],
+  resources: AsyncDisposableStack,
+): Promise<ApiKeysFile | undefined> {
+  if (auth.mode === "none") return undefined;
+  // Every other mode is refused by the configuration; should one come through, nobody is let in by mistake.
+  if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
+    throw new TypeError("no way to authenticate");
+  return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }
 
 /** An embedder that asks nobody: of a test, or hashing. */

@@ -27,7 +27,7 @@ const STRATEGIES = {
  * decided goes to standard error. Ends with 1 on a miss.
  */
 export async function cacheLookup(words: readonly string[], options: CacheLookupOptions): Promise<ExitCode> {
-  const clients = connect(options.address);
+  const clients = connect(options);
   const response = await clients.cache.lookupCache({
     namespace: options.namespace,
     prompt: { prompt: { case: "text", value: words.join(" ") } },

@@ -7,7 +7,7 @@ import { print } from "./output.ts";
 
 /** Prints what the cache of a namespace holds, and what it has done. */
 export async function cacheStats(options: GlobalOptions): Promise<ExitCode> {
-  const stats = await connect(options.address).cache.getCacheStats({ namespace: options.namespace });
+  const stats = await connect(options).cache.getCacheStats({ namespace: options.namespace });
   if (options.json) {
     // Zeros too: a script should not have to know that protobuf leaves them out.
     print(JSON.stringify(toJson(GetCacheStatsResponseSchema, stats, { alwaysEmitImplicit: true })));

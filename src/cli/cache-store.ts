@@ -25,7 +25,7 @@ export async function cacheStore(words: readonly string[], options: CacheStoreOp
   const origin = originOf(options);
   const prompt = promptOf(words, options);
   const response = options.response ?? (await readPipedText("give --response, or pipe the answer in"));
-  const clients = connect(options.address);
+  const clients = connect(options);
   const stored = await clients.cache.storeCacheEntry({
     namespace: options.namespace,
     prompt: { prompt: { case: "text", value: prompt } },

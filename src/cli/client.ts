@@ -1,7 +1,9 @@
-import { type Client, createClient } from "@connectrpc/connect";
+import process from "node:process";
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import type { GlobalOptions } from "./global-options.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** A typed client for each service of one server, over one connection. */
@@ -20,11 +22,16 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  * the process alive. (Closing a connection that has just failed makes connect-node 2.2 leave an error event
  * without a listener, which ends the process.)
  *
- * @throws UsageError when the address is not `host:port`.
+ * @throws UsageError when the address is not `host:port`, or the key is none that can be sent.
  */
-export function connect(address: string): Clients {
+export function connect({
+  address,
+  // An empty variable means unset, as for the server's own.
+  apiKey = process.env["RECOLLECT_API_KEY"] || undefined,
+}: Pick<GlobalOptions, "address" | "apiKey">): Clients {
   const transport = createGrpcTransport({
     baseUrl: toBaseUrl(address),
+    interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
     defaultTimeoutMs: CALL_TIMEOUT_MS,
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
@@ -32,6 +39,17 @@ export function connect(address: string): Clients {
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
+  };
+}
+
+function withApiKey(apiKey: string): Interceptor {
+  // Anything else is no header, and the error of the library would show it.
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new UsageError("the API key (--api-key, RECOLLECT_API_KEY) has characters that no key has");
+  }
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${apiKey}`);
+    return next(request);
   };
 }
 

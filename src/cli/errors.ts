@@ -57,8 +57,10 @@ function describeStatus(error: ConnectError, prefix: string): string[] {
   const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);
   const retries = error.findDetails(RetryInfoSchema).flatMap(({ retryDelay }) => retryDelay ?? []);
   const message = toLine(error.rawMessage);
+  const reason = reasonOf(error);
   return [
-    `recollect: ${prefix}${message} (${reasonOf(error)})`,
+    `recollect: ${prefix}${message} (${reason})`,
+    ...(reason === "CREDENTIAL_INVALID" ? ["  set RECOLLECT_API_KEY, or give --api-key"] : []),
     ...violations
       .map(({ field, description }) => toLine(`${field}: ${description}`))
       // Of a single violation the message has said it all.

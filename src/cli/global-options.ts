@@ -2,6 +2,8 @@
 export interface GlobalOptions {
   /** The server's gRPC door, `host:port`. */
   readonly address: string;
+  /** The key that calls are made with; undefined: that of RECOLLECT_API_KEY, if any. */
+  readonly apiKey?: string;
   /** Empty: the server's default. */
   readonly namespace: string;
   /** Print JSON, one object a line, instead of text for people. */

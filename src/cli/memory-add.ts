@@ -48,7 +48,7 @@ const MAX_REPORTED = 20;
 export async function memoryAdd(words: readonly string[], options: MemoryAddOptions): Promise<ExitCode> {
   const drafts = await openDrafts(words, options);
   const report = new AddReport(options, words.length > 0);
-  const clients = connect(options.address);
+  const clients = connect(options);
   try {
     for await (const batch of inBatches(drafts, sizeOf)) await store(clients, batch, options, report);
   } catch (error) {

@@ -19,7 +19,7 @@ const STDOUT = STDIN;
 /** Writes all memories, oldest first, as lines of JSON that `memory import` takes. */
 export async function memoryExport(path: string, options: MemoryExportOptions): Promise<ExitCode> {
   using interrupt = catchInterrupt();
-  const clients = connect(options.address);
+  const clients = connect(options);
   // Awaited here, or the signals would be let go of at once.
   return await (path === STDOUT
     ? exportToStdout(clients, options, interrupt)

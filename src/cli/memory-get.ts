@@ -11,7 +11,7 @@ const MAX_IDS = 200;
 
 /** Prints memories by id, in the order of the ids. Ends with 1 when one of them is not there. */
 export async function memoryGet(ids: readonly string[], options: GlobalOptions): Promise<ExitCode> {
-  const clients = connect(options.address);
+  const clients = connect(options);
   let missing = 0;
   for (let start = 0; start < ids.length; start += MAX_IDS) {
     const { memories, notFoundIds } = await clients.memory.batchGetMemories({

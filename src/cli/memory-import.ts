@@ -48,7 +48,7 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
   const reading = AbortSignal.any([interrupt.signal, ended.signal]);
   const sender = new Sender(draftsOfJsonLines(path, {}, reading), options.namespace, report, reading);
   try {
-    const client = connect(options.address).memory;
+    const client = connect(options).memory;
     // It takes as long as it takes.
     for await (const response of client.importMemories(sender.requests(), { timeoutMs: 0 })) {
       report.acknowledged(response, sender.release(response.sequence));

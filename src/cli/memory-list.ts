@@ -16,7 +16,7 @@ const PAGE_SIZE = 200;
 
 /** Prints memories, newest first, page by page: as many as are asked for, or as the reader takes. */
 export async function memoryList(options: MemoryListOptions): Promise<ExitCode> {
-  const clients = connect(options.address);
+  const clients = connect(options);
   const filter = toFilter(options);
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   let pageToken = "";

@@ -29,7 +29,7 @@ export async function memorySearch(
   words: readonly string[],
   options: MemorySearchOptions,
 ): Promise<ExitCode> {
-  const clients = connect(options.address);
+  const clients = connect(options);
   const filter = toFilter(options);
   const { results, degraded } = await clients.memory.searchMemories({
     namespace: options.namespace,

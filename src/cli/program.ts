@@ -1,11 +1,13 @@
 import process from "node:process";
 import { Command, Option } from "commander";
+import { ROLES } from "../domain/tenancy.ts";
 import { VERSION } from "../version.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
 import type { SourceOptions } from "./config-sources.ts";
 import type { GlobalOptions } from "./global-options.ts";
+import type { KeyCreateOptions } from "./key-create.ts";
 import type { MemoryAddOptions } from "./memory-add.ts";
 import type { MemoryExportOptions } from "./memory-export.ts";
 import type { MemoryListOptions } from "./memory-list.ts";
@@ -54,6 +56,13 @@ export function createProgram(): Command {
       // An empty variable means unset, as for the server's own.
       process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
     )
+    .addOption(
+      new Option(
+        "--api-key <key>",
+        // Not the default of the option, which help would print.
+        "key that client commands call with; rather set RECOLLECT_API_KEY, which other users cannot see",
+      ),
+    )
     .addOption(new Option("--namespace <name>", "namespace to read and write").default("", "default"))
     .option("--json", "print JSON, one object a line")
     .option("--quiet", "no progress and no counts: only results and failures")
@@ -80,9 +89,39 @@ export function createProgram(): Command {
       const { configCheck } = await import("./config-check.ts");
       process.exitCode = configCheck(command.optsWithGlobals<CheckOptions>());
     });
+  addKeyCommands(program.command("key").description("make API keys"));
   addMemoryCommands(program.command("memory").description("store memories and find them again"));
   addCacheCommands(program.command("cache").description("store answers and look them up"));
   return program;
+}
+
+function addKeyCommands(key: Command): void {
+  key
+    .command("create")
+    .description("make a new API key and the row of AUTH_API_KEYS_FILE for it; calls no server")
+    .requiredOption("--tenant <name>", "the tenant whose data it opens")
+    .requiredOption("--principal <name>", "who will hold it: a service or a person")
+    .addOption(
+      new Option("--role <role>", "what it may do; repeat for several, none includes another")
+        .choices(ROLES)
+        .argParser(collectChoice(ROLES))
+        .default([], "none"),
+    )
+    .option("--debug", "may also see and change cache entries of all answer scopes")
+    .option("--file <path>", "add the row to this file, which is made when it is not there")
+    .addHelpText(
+      "after",
+      `
+The key is printed once, on standard output, and is stored nowhere: only its SHA-256 is. Without --file the row goes
+to standard error. A running server takes up a changed file within seconds.
+
+Example:
+  recollect key create --tenant acme --principal shop --role reader --role writer --file keys.yaml`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { keyCreate } = await import("./key-create.ts");
+      process.exitCode = keyCreate(command.optsWithGlobals<KeyCreateOptions>());
+    });
 }
 
 function addMemoryCommands(memory: Command): void {

@@ -114,6 +114,10 @@ const DOUBTFUL: readonly Rule[] = [
     authMode === "none" && chosen("authMode") && authApiKeysFile !== undefined
       ? `${say("authApiKeysFile")}, but ${say("authMode")}: the keys are not asked for`
       : undefined,
+  ({ authMode, allowUnauthenticated, say }) =>
+    authMode !== "none" && allowUnauthenticated
+      ? `${say("allowUnauthenticated")}, but ${say("authMode")}: nobody is let in without a credential`
+      : undefined,
   ({ embeddingProvider, embeddingApiKey, chosen }) =>
     embeddingProvider === "openai" && chosen("embeddingApiKey") && /^<?your[-_ ]/i.test(embeddingApiKey ?? "")
       ? "EMBEDDING_API_KEY looks like a placeholder: put the real key there"

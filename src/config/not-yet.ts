@@ -22,8 +22,7 @@ export interface NotYet {
  */
 export const NOT_YET: readonly NotYet[] = [
   { settings: ["backend"], values: ["redis"], refused: true, instead: "set MEMORY_BACKEND=embedded" },
-  { settings: ["authMode"], values: ["api_keys"], refused: true, instead: "set AUTH_MODE=none" },
-  { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=none" },
+  { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
     settings: ["tlsCertFile", "tlsKeyFile", "tlsClientCaFile"],
     refused: true,

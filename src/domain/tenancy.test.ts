@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Caller, DEFAULT_NAMESPACE, namespaceOf, scopeOf } from "./tenancy.ts";
 
-const CALLER: Caller = { tenant: "acme", principal: "key-1", roles: new Set(["reader"]) };
+const CALLER: Caller = { tenant: "acme", principal: "key-1", roles: new Set(["reader"]), debug: false };
 
 describe("scopeOf", () => {
   it("takes the tenant from the caller and the namespace from the request", () => {

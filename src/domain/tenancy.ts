@@ -1,5 +1,8 @@
-/** What a credential may do. A role does not include another; `admin` is for keys and tenants. */
-export type Role = "reader" | "writer" | "operator" | "admin";
+/** Every role, in the order in which they are listed to people. */
+export const ROLES = ["reader", "writer", "operator", "admin"] as const;
+
+/** What a credential may do. A role does not include another: a key that reads and writes has both. */
+export type Role = (typeof ROLES)[number];
 
 /** Who calls. Made by authentication, never from a request. */
 export interface Caller {
@@ -7,6 +10,8 @@ export interface Caller {
   /** The subject of the credential. */
   readonly principal: string;
   readonly roles: ReadonlySet<Role>;
+  /** Whether it may see and change what others of its tenant keep apart: cache entries of all answer scopes. */
+  readonly debug: boolean;
 }
 
 /** Where an operation takes place. No query can be built without one, and none spans two. */

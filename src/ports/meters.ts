@@ -21,6 +21,16 @@ export interface StoreMeter {
   storeRepaired(parts: number): void;
 }
 
+/** What is known of who may call; by the same rules. */
+export interface AuthenticationMeter {
+  /** So many API keys hold now. */
+  apiKeys(count: number): void;
+  /** Whether the file of keys is wrong as it is now, so that older ones hold. */
+  apiKeysRefused(refused: boolean): void;
+  /** Whether everyone who reaches the server may call it, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
+  openToEveryone(open: boolean): void;
+}
+
 /** What embedding through a provider counts; by the same rules. */
 export interface EmbeddingMeters {
   /** A request to the provider ended: `ok`, or the kind of its failure in lower case. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type CallContext, idempotentRequest } from "./call.ts";
 
 const context = (tenant = "t", principal = "p"): CallContext => ({
-  caller: { tenant, principal, roles: new Set() },
+  caller: { tenant, principal, roles: new Set(), debug: false },
   signal: new AbortController().signal,
 });
 const request = (body: object, requestId: string | undefined = "r", rpc = "Create", where = context()) =>

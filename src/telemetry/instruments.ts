@@ -1,5 +1,12 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { EmbeddingMeters, EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
+import type {
+  AuthenticationMeter,
+  EmbeddingMeters,
+  EvictionMeter,
+  Meters,
+  StoreMeter,
+} from "../ports/meters.ts";
+import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { CallDurations } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
@@ -13,7 +20,13 @@ export interface RpcInstruments {
   callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters, EvictionMeter, StoreMeter, EmbeddingMeters {}
+export interface Instruments
+  extends RpcInstruments,
+    Meters,
+    EvictionMeter,
+    StoreMeter,
+    AuthenticationMeter,
+    EmbeddingMeters {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";
@@ -112,6 +125,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
 
   return {
     ...embedding,
+    ...createAuthenticationInstruments(meter),
     callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
     callFailed: (reason, door) => failures.add(1, { reason, door }),
     callsInFlight: (change) => {

@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Config, Listen } from "../config/config.ts";
 import type { Reason } from "../domain/errors.ts";
+import type { ApiKeys } from "../ports/api-keys.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { ObservedEmbedder } from "../ports/embedder-status.ts";
@@ -14,10 +15,11 @@ import { createConnectHandlers } from "./http/connect.ts";
 import { createHttpDoor, type Readiness } from "./http/door.ts";
 import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
 import { admission } from "./middleware/admission.ts";
-import { authentication, everyone } from "./middleware/authentication.ts";
+import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
+import { authorization, authorize } from "./middleware/authorization.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
-import { createPipeline } from "./pipeline.ts";
+import { createPipeline, type IncomingCall } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
 
 /** Where the doors listen. */
@@ -37,6 +39,8 @@ export interface ServerOptions {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly backend: Backend;
+  /** Undefined: everyone is let in. */
+  readonly apiKeys: ApiKeys | undefined;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
@@ -55,10 +59,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     cacheHandlers(options.cache),
     ...options.unserved.map((service) => serve(service, {})),
   ];
+  const { apiKeys } = options;
+  const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
   // Outermost first. What they throw is mapped to a status by the pipeline itself, around all of them.
   const pipeline = createPipeline([
     telemetry(log, options.telemetry.instruments),
-    authentication(everyone),
+    authentication(authenticate),
+    authorization,
     admission(config.limits.maxConcurrentCalls, options.telemetry.instruments),
     validation,
   ]);
@@ -85,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   let state: "starting" | "serving" | "stopping" = "starting";
   const warnings = warningsOf(config);
+  options.telemetry.instruments.openToEveryone(isOpenToEveryone(config));
   const cut = new AbortController();
   const http = createHttpDoor({
     listen: config.http,
@@ -93,12 +101,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     rpcs: createConnectHandlers({
       services,
       pipeline,
+      ...(apiKeys === undefined
+        ? {}
+        : { screen: (call: IncomingCall) => authorize(authenticate(call), call.method) }),
       maxMessageBytes: config.limits.maxMessageBytes,
       onRefused: refusedAt("http"),
       stopping: cut.signal,
     }),
     readiness: () =>
-      readinessOf(state, backend, [...warnings, ...embedderWarnings(options.embedderStatus?.())]),
+      readinessOf(state, backend, [
+        ...warnings,
+        ...(apiKeys?.warnings() ?? []),
+        ...embedderWarnings(options.embedderStatus?.()),
+      ]),
     scrape: options.telemetry.scrape,
     onError: (error) => log.error({ err: error }, "HTTP request failed"),
   });
@@ -173,10 +188,14 @@ function embedderWarnings(status: ReturnType<ObservedEmbedder["status"]> | undef
   );
 }
 
+function isOpenToEveryone({ auth }: Config): boolean {
+  return auth.mode === "none" && auth.allowUnauthenticated;
+}
+
 /** What an operator should know although nothing is wrong; in the log and in /ready. */
 function warningsOf(config: Config): string[] {
   const warnings: string[] = [...config.warnings];
-  if (config.auth.mode === "none" && config.auth.allowUnauthenticated) {
+  if (isOpenToEveryone(config)) {
     warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
   }
   if (config.vectorSearch.enabled && config.embedding.provider === "hashing") {

@@ -29,7 +29,14 @@ export class RawGrpc implements Disposable {
     });
   }
 
-  unary(path: string, bytes: Uint8Array, options: grpc.CallOptions = {}): Promise<RawOutcome> {
+  unary(
+    path: string,
+    bytes: Uint8Array,
+    {
+      metadata = new grpc.Metadata(),
+      ...options
+    }: grpc.CallOptions & { readonly metadata?: grpc.Metadata } = {},
+  ): Promise<RawOutcome> {
     const same = (buffer: Buffer): Buffer => buffer;
     return new Promise((resolve) => {
       this.#client.makeUnaryRequest(
@@ -37,7 +44,7 @@ export class RawGrpc implements Disposable {
         same,
         same,
         Buffer.from(bytes),
-        new grpc.Metadata(),
+        metadata,
         options,
         (error, reply) => {
           resolve({ ...detailsOf(error), reply });

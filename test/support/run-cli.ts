@@ -15,13 +15,15 @@ export interface CliOptions {
   /** The server that it calls. */
   readonly address: string;
   readonly cwd: string;
+  /** Variables beside PATH and the address. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts the command as a user does, in a process of its own; its streams are the caller's. */
 export function spawnCli(args: readonly string[], options: CliOptions): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: options.address },
+    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: options.address, ...options.env },
   });
 }
 

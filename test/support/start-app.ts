@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@connectrpc/connect";
@@ -9,6 +9,7 @@ import { createApp, type Overrides } from "../../src/app.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
+import { keysFile, type TestKey } from "./api-keys.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
 
 /** The real server, composed as in production, on free ports and its own data, with typed clients. */
@@ -32,6 +33,8 @@ export interface TestAppOptions {
   readonly overrides?: Overrides;
   /** Changes the loaded configuration where no variable reaches. */
   readonly configure?: (config: Config) => Config;
+  /** Asks for one of these keys: AUTH_MODE=api_keys. */
+  readonly apiKeys?: readonly TestKey[];
   /** Keeps the data here instead of in a directory that goes with the app. */
   readonly dataDir?: string;
 }
@@ -40,8 +43,10 @@ export interface TestAppOptions {
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   await using cleanup = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await temporaryDirectory(cleanup));
+  const { apiKeys } = options;
+  const auth = apiKeys === undefined ? {} : await authentication(apiKeys, cleanup);
   const loaded = loadConfig({
-    env: { DATA_DIR: dataDir, GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "fatal", ...options.env },
+    env: { DATA_DIR: dataDir, GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "fatal", ...auth, ...options.env },
   });
   // Nobody probes a test's server, so nothing has to be waited for when it stops.
   const config = { ...loaded, limits: { ...loaded.limits, probePeriodMs: 0 } };
@@ -70,6 +75,17 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     checked: app.checked,
     stop: () => app.stop(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function authentication(keys: readonly TestKey[], cleanup: AsyncDisposableStack): Promise<Environment> {
+  const path = join(await temporaryDirectory(cleanup), "keys.yaml");
+  await writeFile(path, keysFile(keys));
+  return {
+    AUTH_MODE: "api_keys",
+    AUTH_API_KEYS_FILE: path,
+    GRPC_HOST: "127.0.0.1",
+    HTTP_HOST: "127.0.0.1",
   };
 }
 

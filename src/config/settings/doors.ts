@@ -42,13 +42,15 @@ export const DOORS = {
     env: "AUTH_MODE",
     kind: word("none", "api_keys", "jwt", "mtls"),
     fallback: "none",
-    description: "How callers are authenticated.",
+    description:
+      "How callers are authenticated: none lets everyone in, api_keys asks for a key of AUTH_API_KEYS_FILE.",
   }),
   authApiKeysFile: setting({
     env: "AUTH_API_KEYS_FILE",
     kind: text,
     fallback: undefined,
-    description: "File that holds the API keys of AUTH_MODE=api_keys.",
+    description:
+      "File that holds the API keys of AUTH_MODE=api_keys; read again when it changes. docs/security.md says what it holds.",
   }),
   allowUnauthenticated: setting({
     env: "ALLOW_UNAUTHENTICATED",

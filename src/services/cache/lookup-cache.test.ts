@@ -106,7 +106,7 @@ function portsWith(changes: Changes = {}) {
 }
 
 const context = (signal: AbortSignal = new AbortController().signal): CallContext => ({
-  caller: { tenant: "t", principal: "p", roles: new Set() },
+  caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal,
 });
 

@@ -56,7 +56,7 @@ const WORKS: Embedder = {
 };
 const UNAVAILABLE = new RecollectError("EMBEDDER_UNAVAILABLE", "down");
 const CONTEXT: CallContext = {
-  caller: { tenant: "t", principal: "p", roles: new Set() },
+  caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal: new AbortController().signal,
 };
 

@@ -10,6 +10,7 @@ import {
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,
 } from "#gen/recollect/v1/cache_pb.js";
+import { checkAccess } from "../../domain/access.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
@@ -17,6 +18,7 @@ import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheStats } from "../../ports/cache-store.ts";
 import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
+import { ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";
 import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 
 /** The question, and the conversation before it. */
@@ -63,7 +65,9 @@ export function toQuestion(prompt: CachePrompt): Question {
   return { prompt: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
 }
 
+/** Throws ROLE_MISSING when the caller may not act for the whole tenant, as `shared` asks. */
 export function toAnswerScope(scope: CacheScope, question: Question, caller: Caller): AnswerScope {
+  if (scope.shared) checkAccess(caller, ACCESS_TO_SHARED_SCOPE, { field: "scope.shared" });
   return {
     model: scope.model,
     systemPrompt: scope.systemPrompt,

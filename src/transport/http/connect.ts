@@ -13,13 +13,16 @@ import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
 import { Encoded, notServed, type ServedService } from "../handler.ts";
-import type { Pipeline, RunningCall } from "../pipeline.ts";
+import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
 import { Code, type Status } from "../status.ts";
 import { completeErrors, refuseBidi } from "./complete-errors.ts";
+import { unreadFromStrangers } from "./unread-from-strangers.ts";
 
 export interface ConnectOptions {
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
+  /** Throws when nobody who may make the call is calling, before its body is read. Undefined: everyone may. */
+  readonly screen?: (call: IncomingCall) => void;
   readonly maxMessageBytes: number;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason, text: string) => void;
@@ -50,10 +53,13 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      refuseBidi(forgetEndlessTimeouts(completeErrors(handler, options)), {
-        isServed,
-        onRefused: options.onRefused,
-      }),
+      refuseBidi(
+        unreadFromStrangers(forgetEndlessTimeouts(completeErrors(handler, options)), options.screen),
+        {
+          isServed,
+          onRefused: options.onRefused,
+        },
+      ),
     ]),
   );
 }

@@ -1,15 +1,34 @@
-import type { Caller, Role } from "../../domain/tenancy.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import { type Caller, ROLES } from "../../domain/tenancy.ts";
+import type { ApiKeys } from "../../ports/api-keys.ts";
 import type { IncomingCall, Middleware } from "../pipeline.ts";
 
 /** Finds out who calls; throws CREDENTIAL_INVALID when nobody known does. */
-export type Authenticator = (call: IncomingCall) => Caller;
+export type Authenticator = (call: Pick<IncomingCall, "header">) => Caller;
 
-const ALL_ROLES: ReadonlySet<Role> = new Set(["reader", "writer", "operator", "admin"]);
+const ANONYMOUS: Caller = {
+  tenant: "default",
+  principal: "anonymous",
+  roles: new Set(ROLES),
+  debug: true,
+};
 
 /** AUTH_MODE=none: everyone is `anonymous` of tenant `default` and may do everything. */
 export const everyone: Authenticator = () => ANONYMOUS;
 
-const ANONYMOUS: Caller = { tenant: "default", principal: "anonymous", roles: ALL_ROLES };
+/** RFC 6750; the name of a scheme is the same in capitals (RFC 9110, 11.1). */
+const BEARER = /^bearer +(\S+) *$/i;
+
+/** AUTH_MODE=api_keys: whoever sends `authorization: Bearer <key>` with a key that is known. */
+export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
+  return ({ header }) => {
+    const [, key] = BEARER.exec(header("authorization") ?? "") ?? [];
+    if (key === undefined) throw invalid("no API key: send the header `authorization: Bearer <API key>`");
+    const caller = keys.callerOf(key);
+    if (caller === undefined) throw invalid("the API key is not known, or not any more");
+    return caller;
+  };
+}
 
 /** Tenant, principal and roles come from the credential alone, before the request is even read. */
 export function authentication(authenticate: Authenticator): Middleware {
@@ -20,4 +39,8 @@ export function authentication(authenticate: Authenticator): Middleware {
       return undefined;
     },
   };
+}
+
+function invalid(message: string): RecollectError {
+  return new RecollectError("CREDENTIAL_INVALID", message);
 }

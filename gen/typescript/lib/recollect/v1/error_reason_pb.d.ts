@@ -223,7 +223,7 @@ export enum ErrorReason {
   DECISION_INVALID = 23,
 
   /**
-   * UNAUTHENTICATED. No credential, or one that is not known.
+   * UNAUTHENTICATED. No credential (`authorization: Bearer <API key>`), or one that is not known.
    * Example: {"reason": "CREDENTIAL_INVALID", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_CREDENTIAL_INVALID = 24;
@@ -231,8 +231,10 @@ export enum ErrorReason {
   CREDENTIAL_INVALID = 24,
 
   /**
-   * PERMISSION_DENIED. The credential lacks a role that the call needs.
-   * Example: {"reason": "ROLE_MISSING", "domain": "recollect", "metadata": {"role": "writer"}}
+   * PERMISSION_DENIED. The credential lacks what the call needs: one of `roles`, or `permission`. `method` names the
+   * call; in its place stands `field` when it is this field of the request that asks for more.
+   * Example: {"reason": "ROLE_MISSING", "domain": "recollect", "metadata": {"method":
+   * "/recollect.v1.MemoryService/CreateMemory", "roles": "writer"}}
    *
    * @generated from enum value: ERROR_REASON_ROLE_MISSING = 25;
    */

@@ -1,0 +1,25 @@
+import { type Meter, ValueType } from "@opentelemetry/api";
+import type { AuthenticationMeter } from "../ports/meters.ts";
+
+/** The metrics of who may call. */
+export function createAuthenticationInstruments(meter: Meter): AuthenticationMeter {
+  const gauge = (name: string, description: string): ((value: number) => void) => {
+    const instrument = meter.createGauge(name, { description, valueType: ValueType.INT });
+    instrument.record(0);
+    return (value) => instrument.record(value);
+  };
+  const keys = gauge("recollect_api_keys", "API keys that hold now; 0 unless AUTH_MODE=api_keys.");
+  const refused = gauge(
+    "recollect_api_keys_refused",
+    "1 while the file of API keys is wrong and the keys that were read before hold; else 0.",
+  );
+  const open = gauge(
+    "recollect_open_to_everyone",
+    "1 while AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true let everyone call who reaches the server; else 0.",
+  );
+  return {
+    apiKeys: keys,
+    apiKeysRefused: (isRefused) => refused(isRefused ? 1 : 0),
+    openToEveryone: (isOpen) => open(isOpen ? 1 : 0),
+  };
+}

@@ -1,0 +1,190 @@
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { keysFile, type TestKey, testKey } from "../../support/api-keys.ts";
+import { endOf, spawnCli } from "../../support/run-cli.ts";
+import { startProcess, type TestProcess } from "../../support/start-process.ts";
+
+const ENV = {
+  AUTH_MODE: "api_keys",
+  AUTH_API_KEYS_FILE: "keys.yaml",
+  GRPC_HOST: "127.0.0.1",
+  HTTP_HOST: "127.0.0.1",
+};
+
+interface Served {
+  readonly server: TestProcess;
+  readonly grpc: string;
+  /** HTTP status of a call with this key. */
+  call(key: TestKey): Promise<number>;
+  /** Puts a new file in the place of the old one. */
+  replace(content: string): Promise<void>;
+  warnings(): Promise<readonly string[]>;
+}
+
+async function serve(server: TestProcess): Promise<Served> {
+  const { http, grpc } = JSON.parse(await server.lineWith('"serving"')) as { http: string; grpc: string };
+  const path = join(server.directory, "keys.yaml");
+  return {
+    server,
+    grpc,
+    call: async ({ key }) =>
+      (
+        await fetch(`http://${http}/recollect.v1.MemoryService/ListMemories`, {
+          method: "POST",
+          headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+          body: "{}",
+        })
+      ).status,
+    replace: async (content) => {
+      await writeFile(`${path}.new`, content);
+      await rename(`${path}.new`, path);
+    },
+    warnings: async () =>
+      ((await (await fetch(`http://${http}/ready`)).json()) as { readonly warnings: string[] }).warnings,
+  };
+}
+
+describe("the file of API keys", () => {
+  const [old, kept, added] = [testKey(), testKey({ principal: "kept" }), testKey({ principal: "added" })];
+  const files = { "keys.yaml": keysFile([old, kept]) };
+
+  it("is read again when it changes: rows that are gone are refused, new ones let in", async () => {
+    await using server = await startProcess(ENV, { files });
+    const { call, replace } = await serve(server);
+    expect([await call(old), await call(kept), await call(added)]).toEqual([200, 200, 401]);
+    await replace(keysFile([kept, added]));
+    await server.lineWith('"added":1,"removed":1');
+    expect([await call(old), await call(kept), await call(added)]).toEqual([401, 200, 200]);
+  });
+
+  it("changes nothing while it is wrong or gone, and says so in log, /ready and a metric", async () => {
+    await using server = await startProcess(ENV, { files });
+    const { call, replace, warnings } = await serve(server);
+    const warned = expect.stringContaining("API keys");
+    expect(await warnings()).not.toContainEqual(warned);
+    await replace(`${keysFile([added])}- tenant: Acme\n  xyzzy: xyzzy\n`);
+    const refused = JSON.parse(await server.lineWith("the file of API keys is wrong")) as Record<
+      string,
+      unknown
+    >;
+    expect(refused["level"]).toBe("ERROR");
+    expect((refused["problems"] as string[]).length).toBeGreaterThan(3);
+    expect([await call(old), await call(added)]).toEqual([200, 401]);
+    expect(await warnings()).toContainEqual(warned);
+
+    await rm(join(server.directory, "keys.yaml"));
+    await server.lineWith("ENOENT");
+    expect(await call(old)).toBe(200);
+
+    await replace(keysFile([added]));
+    await server.lineWith('"added":1,"removed":2');
+    expect([await call(old), await call(added)]).toEqual([401, 200]);
+    expect(await warnings()).not.toContainEqual(warned);
+    expect(server.stdout()).not.toContain("xyzzy");
+  });
+
+  it("is read again at SIGHUP", async () => {
+    await using server = await startProcess(ENV, { files });
+    const { call, replace } = await serve(server);
+    await replace(keysFile([added]));
+    server.process.kill("SIGHUP");
+    await server.lineWith('"reloaded"');
+    await server.lineWith('"added":1,"removed":2');
+    expect([await call(old), await call(added)]).toEqual([401, 200]);
+    server.process.kill("SIGTERM");
+    expect(await server.ended).toBe(0);
+  });
+
+  it.each([
+    ["is not there", {}],
+    ["is empty", { "keys.yaml": "" }],
+    [
+      "has two faults",
+      { "keys.yaml": `${keysFile([old])}- sha256: xyzzy\n  principal: app\n  roles: [reader]\n` },
+    ],
+  ])("stops the start when it %s, a line for each fault", async (_name, wrong: Record<string, string>) => {
+    await using server = await startProcess(ENV, { files: wrong });
+    expect(await server.ended).toBe(2);
+    const faults = server.stderr().trim().split("\n");
+    expect(faults).toHaveLength(wrong["keys.yaml"]?.includes("xyzzy") ? 2 : 1);
+    for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
+    expect(server.stderr()).not.toContain("xyzzy");
+    expect(server.stdout()).not.toContain('"serving"');
+  });
+});
+
+describe("recollect key create", () => {
+  /** Runs the command in the server's folder. */
+  const recollect = async (
+    directory: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ) => {
+    const child = spawnCli(args, { address: env["RECOLLECT_ADDRESS"] ?? "localhost:1", cwd: directory, env });
+    child.stdin.end();
+    return endOf(child);
+  };
+
+  it("makes a key and its row, which a running server takes up, and clients call with it", async () => {
+    const files = { "keys.yaml": keysFile([testKey()]).trimEnd() };
+    await using server = await startProcess(ENV, { files });
+    const { grpc } = await serve(server);
+    const made = await recollect(server.directory, [
+      ...["key", "create", "--tenant", "acme", "--principal", "shop"],
+      ...["--role", "reader", "--role", "writer", "--debug", "--file", "keys.yaml"],
+    ]);
+    expect(made).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^recollect_[\w-]{43}\n$/),
+      stderr: expect.stringContaining("keys.yaml"),
+    });
+    await server.lineWith('"keys":2,"added":1,"removed":0');
+    const file = await readFile(join(server.directory, "keys.yaml"), "utf8");
+    expect(file).not.toContain(made.stdout.trim());
+
+    const key = made.stdout.trim();
+    const env = { RECOLLECT_ADDRESS: grpc };
+    const add = ["memory", "add", "kept by key"];
+    expect(await recollect(server.directory, add, { ...env, RECOLLECT_API_KEY: key })).toMatchObject({
+      code: 0,
+    });
+    const found = await recollect(server.directory, ["--api-key", key, "memory", "search", "kept"], env);
+    expect(found.stdout).toContain("kept by key");
+    const refused = await recollect(server.directory, add, env);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("CREDENTIAL_INVALID")]);
+    expect(refused.stderr).toContain("RECOLLECT_API_KEY");
+    const broken = await recollect(server.directory, ["--api-key", "two lines\nxyzzy", ...add], env);
+    expect(broken.code).toBe(2);
+    expect(broken.stderr).not.toContain("xyzzy");
+  });
+
+  it("prints the row beside the key when no file is named, or both as JSON", async () => {
+    await using server = await startProcess({}, { args: ["--version"] });
+    await server.ended;
+    const create = ["key", "create", "--tenant", "acme", "--principal", "app:", "--role", "operator"];
+    const made = await recollect(server.directory, create);
+    expect(made.stderr).toContain("roles: [operator]");
+    const asJson = await recollect(server.directory, ["--json", ...create]);
+    const { key, row } = JSON.parse(asJson.stdout) as { readonly key: string; readonly row: string };
+    expect(key).not.toBe(made.stdout.trim());
+    expect(row).toContain('principal: "app:"');
+  });
+
+  it.each([
+    ["without a role", ["--tenant", "acme", "--principal", "app"], {}],
+    ["for a tenant that cannot be", ["--tenant", "Acme", "--principal", "app", "--role", "reader"], {}],
+    [
+      "into a file that is wrong",
+      ["--tenant", "acme", "--principal", "app", "--role", "reader", "--file", "keys.yaml"],
+      { "keys.yaml": "a: map\n" },
+    ],
+  ])("makes nothing %s", async (_name, args, files: Record<string, string>) => {
+    await using command = await startProcess({}, { args: ["key", "create", ...args], files });
+    expect(await command.ended).toBe(2);
+    expect([command.stdout(), command.stderr().trim().split("\n").length]).toEqual(["", 1]);
+    if (files["keys.yaml"] !== undefined) {
+      expect(await readFile(join(command.directory, "keys.yaml"), "utf8")).toBe(files["keys.yaml"]);
+    }
+  });
+});

@@ -1,0 +1,148 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import type { Access } from "../../../src/domain/access.ts";
+import { ROLES, type Role } from "../../../src/domain/tenancy.ts";
+import { ACCESS_OF_METHOD } from "../../../src/transport/authorization.ts";
+import { methodPath } from "../../../src/transport/handler.ts";
+import { testKey } from "../../support/api-keys.ts";
+import { callMethod, type Doors, doorsOf } from "../../support/call-method.ts";
+import { type Refusal, refusalOf, toRefusal } from "../../support/errors.ts";
+import { startApp, type TestApp } from "../../support/start-app.ts";
+
+const METHODS: readonly DescMethod[] = [
+  MemoryService,
+  CacheService,
+  CompactionService,
+  OperationsService,
+].flatMap(({ methods }) => [...methods]);
+
+/** What docs/security.md says that each method needs: what people were told, apart from what the code says. */
+async function documentedAccess(): Promise<Map<string, Access>> {
+  const page = await readFile(join(import.meta.dirname, "..", "..", "..", "docs", "security.md"), "utf8");
+  const documented = new Map<string, Access>();
+  let service = "";
+  for (const line of page.split("\n")) {
+    const [, first = "", second = ""] = /^\| (\w+) \| ([^|]+) \|$/.exec(line) ?? [];
+    if (second === "needs") service = first;
+    else if (!line.startsWith("|")) service = "";
+    else if (service !== "" && first !== "")
+      documented.set(`/recollect.v1.${service}/${first}`, toAccess(second));
+  }
+  return documented;
+}
+
+function toAccess(text: string): Access {
+  const [roles = "", debug] = text.split(", with ");
+  return {
+    roles: roles.split(" or ") as [Role, ...Role[]],
+    ...(debug === "debug" ? { debug: true as const } : {}),
+  };
+}
+
+describe("who may call what", () => {
+  const keys = ["acme", "other"].flatMap((tenant) =>
+    ROLES.flatMap((role) =>
+      [false, true].map((debug) => testKey({ tenant, principal: `${role}-${debug}`, roles: [role], debug })),
+    ),
+  );
+  const reader = testKey({ principal: "reader", roles: ["reader"] });
+  const both = testKey({ principal: "both" });
+  const roleless = testKey({ principal: "operator-only", roles: ["operator", "admin"], debug: true });
+  let app: TestApp;
+  let doors: Doors;
+  beforeAll(async () => {
+    app = await startApp({ apiKeys: [...keys, reader, both, roleless] });
+    doors = doorsOf(app);
+  });
+  afterAll(async () => {
+    doors[Symbol.dispose]();
+    await app[Symbol.asyncDispose]();
+  });
+
+  /** How a call without any content ends: most are refused for that, which is behind the question who may call. */
+  async function endOf(door: "grpc" | "http", method: DescMethod, apiKey?: string): Promise<Refusal | "OK"> {
+    try {
+      await callMethod(doors[door], method, method.methodKind === "bidi_streaming" ? [] : [{}], apiKey);
+      return "OK";
+    } catch (error) {
+      return toRefusal(error);
+    }
+  }
+
+  it("is documented as it is coded, for every method", async () => {
+    const documented = await documentedAccess();
+    const coded = [...ACCESS_OF_METHOD].map(([method, access]) => [methodPath(method), access] as const);
+    expect(documented).toEqual(new Map(coded));
+    expect([...documented.keys()].sort()).toEqual(METHODS.map(methodPath).sort());
+  });
+
+  it.each(METHODS.map((method) => [methodPath(method), method] as const))(
+    "holds at every door, for every role of two tenants: %s",
+    async (path, method) => {
+      const needed = (await documentedAccess()).get(path);
+      if (needed === undefined) throw new Error(`docs/security.md says nothing of ${path}`);
+      const bidi = method.methodKind === "bidi_streaming";
+      // A client over HTTP/1.1 has no such stream; that the door refuses it is tested where the door is.
+      for (const door of bidi ? (["grpc"] as const) : (["grpc", "http"] as const)) {
+        for (const { key, roles, debug } of keys) {
+          const end = await endOf(door, method, key);
+          const who = `${roles.join()} ${debug ? "with" : "without"} debug`;
+          const hasRole = needed.roles.some((role) => roles.includes(role));
+          if (hasRole && (debug || needed.debug !== true)) {
+            expect([who, end === "OK" ? end : end.reason]).not.toEqual([who, "ROLE_MISSING"]);
+            expect([who, end === "OK" ? end : end.reason]).not.toEqual([who, "CREDENTIAL_INVALID"]);
+          } else {
+            const lacking = hasRole ? { permission: "debug" } : { roles: needed.roles.join(",") };
+            expect([who, end]).toEqual([
+              who,
+              {
+                code: "PermissionDenied",
+                reason: "ROLE_MISSING",
+                metadata: { method: path, ...lacking },
+                fields: [],
+              },
+            ]);
+          }
+        }
+        for (const apiKey of [undefined, "no-such-key"]) {
+          expect(await endOf(door, method, apiKey)).toMatchObject({
+            code: "Unauthenticated",
+            reason: "CREDENTIAL_INVALID",
+          });
+        }
+      }
+    },
+  );
+
+  it("lets whoever writes, and nobody else, act for the whole tenant in the cache", async () => {
+    const question = { prompt: { text: "q" }, scope: { model: "m", shared: true } };
+    const lookup = (door: "grpc" | "http", key: string) =>
+      callMethod(doors[door], CacheService.method.lookupCache, [question], key);
+    for (const door of ["grpc", "http"] as const) {
+      // The door knows the bytes of a request that came before, whoever sent them.
+      await lookup(door, both.key);
+      for (let turn = 0; turn < 2; turn += 1) {
+        expect(await refusalOf(lookup(door, reader.key))).toEqual({
+          code: "PermissionDenied",
+          reason: "ROLE_MISSING",
+          metadata: { field: "scope.shared", roles: "writer" },
+          fields: [],
+        });
+        await lookup(door, both.key);
+      }
+    }
+    const own = { prompt: { text: "q" }, scope: { model: "m" } };
+    const store = CacheService.method.storeCacheEntry;
+    await callMethod(doors.grpc, store, [{ ...question, response: "for all" }], both.key);
+    expect(JSON.stringify(await lookup("grpc", both.key))).toContain("for all");
+    // Its own scope is another one.
+    const missed = await callMethod(doors.grpc, CacheService.method.lookupCache, [own], reader.key);
+    expect(missed).toMatchObject([{ miss: { reason: "REASON_NOT_FOUND" } }]);
+  });
+});

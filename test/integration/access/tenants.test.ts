@@ -1,0 +1,240 @@
+import type { DescMethod, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import { ROLES } from "../../../src/domain/tenancy.ts";
+import { testKey } from "../../support/api-keys.ts";
+import { callMethod, type Doors, doorsOf } from "../../support/call-method.ts";
+import { refusalOf, toRefusal } from "../../support/errors.ts";
+import { startApp, type TestApp } from "../../support/start-app.ts";
+
+const METHODS: readonly DescMethod[] = [
+  MemoryService,
+  CacheService,
+  CompactionService,
+  OperationsService,
+].flatMap(({ methods }) => [...methods]);
+
+/** Two tenants whose principals, namespaces, ids, prompts and request ids are the same; their texts are not. */
+const TENANTS = ["crimson", "turquoise"] as const;
+type Tenant = (typeof TENANTS)[number];
+
+const keyOf = (tenant: Tenant) => testKey({ tenant, principal: "app", roles: ROLES, debug: true });
+const KEYS = { crimson: keyOf("crimson"), turquoise: keyOf("turquoise") };
+
+/** What a sample may name. */
+interface Place {
+  readonly tenant: Tenant;
+  readonly namespace: string;
+  /** The cache entry of this tenant; both tenants have one for the same prompt. */
+  readonly entryId: string;
+}
+
+interface Sample {
+  readonly requests: (place: Place) => readonly JsonObject[];
+  /** What shows that the call did something: it answers the tenant's own texts, counts, or changes what is there. */
+  readonly does: "shows" | "counts" | "changes";
+}
+
+const SCOPE = { model: "a-model" };
+const PROMPT = { text: "what is the colour?" };
+
+const shows = (requests: Sample["requests"]): Sample => ({ requests, does: "shows" });
+const counts = (requests: Sample["requests"]): Sample => ({ requests, does: "counts" });
+const changes = (requests: Sample["requests"]): Sample => ({ requests, does: "changes" });
+
+/** A call of each method that is served, which both tenants make in the same words. */
+const SAMPLES: Readonly<Record<string, Sample>> = {
+  CreateMemory: changes(({ tenant, namespace }) => [
+    { namespace, requestId: "same", memory: { id: "new", text: `new of ${tenant}`, sessionId: "s" } },
+  ]),
+  BatchCreateMemories: changes(({ tenant, namespace }) => [
+    { namespace, requestId: "same", memories: [{ id: "new", text: `new of ${tenant}` }] },
+  ]),
+  GetMemory: shows(({ namespace }) => [{ namespace, id: "m1" }]),
+  BatchGetMemories: shows(({ namespace }) => [{ namespace, ids: ["m1", "m2", "turquoise-only"] }]),
+  ListMemories: shows(({ namespace }) => [{ namespace }]),
+  UpdateMemory: changes(({ tenant, namespace }) => [
+    { namespace, requestId: "same", memory: { id: "m1", text: `corrected by ${tenant}` } },
+  ]),
+  DeleteMemory: changes(({ namespace }) => [{ namespace, id: "m1", requestId: "same" }]),
+  PurgeMemories: changes(({ namespace }) => [
+    { namespace, filter: { userId: "u" }, force: true, requestId: "same" },
+  ]),
+  SearchMemories: shows(({ namespace }) => [
+    { namespace, query: { text: "tea of turquoise and crimson" }, limit: 100, explain: true },
+  ]),
+  ImportMemories: changes(({ tenant, namespace }) => [
+    { namespace, sequence: 1, memories: [{ id: "imported", text: `imported by ${tenant}`, sessionId: "s" }] },
+  ]),
+  ExportMemories: shows(({ namespace }) => [{ namespace }]),
+  ListNamespaces: shows(() => [{ pageSize: 1000 }]),
+  GetNamespaceStats: counts(({ namespace }) => [{ namespace }]),
+  DeleteNamespace: changes(({ namespace }) => [{ namespace, force: true, requestId: "same" }]),
+  LookupCache: shows(({ namespace }) => [{ namespace, prompt: PROMPT, scope: { ...SCOPE, shared: true } }]),
+  StoreCacheEntry: changes(({ tenant, namespace }) => [
+    { namespace, requestId: "same", prompt: PROMPT, scope: SCOPE, response: `of ${tenant}, its second` },
+  ]),
+  GetCacheEntry: shows(({ namespace, entryId }) => [{ namespace, id: entryId }]),
+  ListCacheEntries: shows(({ namespace }) => [{ namespace }]),
+  DeleteCacheEntry: changes(({ namespace, entryId }) => [{ namespace, id: entryId, requestId: "same" }]),
+  GetCacheStats: counts(({ namespace }) => [{ namespace }]),
+};
+
+describe("two tenants with the same names", () => {
+  let app: TestApp;
+  let doors: Doors;
+  beforeAll(async () => {
+    app = await startApp({ apiKeys: Object.values(KEYS) });
+    doors = doorsOf(app);
+  });
+  afterAll(async () => {
+    doors[Symbol.dispose]();
+    await app[Symbol.asyncDispose]();
+  });
+
+  const call = (
+    tenant: Tenant,
+    method: DescMethod,
+    ...requests: readonly JsonObject[]
+  ): Promise<JsonValue[]> => callMethod(doors.grpc, method, requests, KEYS[tenant].key);
+
+  async function isServed(method: DescMethod): Promise<boolean> {
+    try {
+      await call("crimson", method, ...(method.methodKind === "bidi_streaming" ? [] : [{}]));
+    } catch (error) {
+      return toRefusal(error).reason !== "METHOD_NOT_SERVED";
+    }
+    return true;
+  }
+
+  /** Memories and answers of a tenant under names that both use; `turquoise` has more of them. */
+  async function fill(tenant: Tenant, namespace: string): Promise<Place> {
+    const { createMemory } = MemoryService.method;
+    const memory = { sessionId: "s", userId: "u", tags: ["t"], metadata: { of: tenant } };
+    const ids = ["m1", "m2", ...(tenant === "turquoise" ? ["m3", "turquoise-only"] : [])];
+    for (const id of ids) {
+      await call(tenant, createMemory, {
+        namespace,
+        memory: { ...memory, id, text: `tea ${id} of ${tenant}` },
+      });
+    }
+    // A namespace whose name alone tells whose it is.
+    await call(tenant, createMemory, { namespace: `${tenant}-own`, memory: { text: namespace } });
+    const store = CacheService.method.storeCacheEntry;
+    const prompts = [PROMPT, ...(tenant === "turquoise" ? [{ text: "what does only turquoise ask?" }] : [])];
+    for (const prompt of prompts) {
+      await call(tenant, store, { namespace, prompt, scope: SCOPE, response: `answer of ${tenant}` });
+      const shared = { ...SCOPE, shared: true };
+      await call(tenant, store, { namespace, prompt, scope: shared, response: `shared answer of ${tenant}` });
+    }
+    const [listed] = await call(tenant, CacheService.method.listCacheEntries, { namespace });
+    const { entries } = listed as unknown as {
+      readonly entries: { readonly id: string; response: string }[];
+    };
+    const own = entries.find(({ response }) => response === `answer of ${tenant}`);
+    return { tenant, namespace, entryId: own?.id ?? "" };
+  }
+
+  /** Everything that a tenant can see of a namespace, by calls that count as nothing. */
+  async function everythingOf(tenant: Tenant, namespace: string): Promise<JsonValue[]> {
+    const { listMemories, exportMemories, listNamespaces, getNamespaceStats } = MemoryService.method;
+    const states = ["STATE_ACTIVE", "STATE_SUPERSEDED", "STATE_ARCHIVED", "STATE_QUARANTINED"];
+    return [
+      await call(tenant, listMemories, { namespace, filter: { states } }),
+      await call(tenant, exportMemories, { namespace }),
+      await call(tenant, listNamespaces, { pageSize: 1000 }),
+      await call(tenant, getNamespaceStats, { namespace }),
+      await call(tenant, CacheService.method.listCacheEntries, { namespace }),
+      await call(tenant, CacheService.method.getCacheStats, { namespace }),
+    ];
+  }
+
+  it("have a sample for every method that is served, and for no other", async () => {
+    const served: string[] = [];
+    for (const method of METHODS) if (await isServed(method)) served.push(method.name);
+    expect(served.sort()).toEqual(Object.keys(SAMPLES).sort());
+  });
+
+  it.each(Object.entries(SAMPLES))("neither see nor change each other's by %s", async (name, sample) => {
+    const method = METHODS.find((one) => one.name === name);
+    if (method === undefined) throw new Error(`there is no method ${name}`);
+    const namespace = `by-${name.toLowerCase()}`;
+    const places = {
+      crimson: await fill("crimson", namespace),
+      turquoise: await fill("turquoise", namespace),
+    };
+    // The same request again under the same id is of another tenant: it is no repeat. Each is once the later one.
+    for (const [tenant, other] of [TENANTS, TENANTS.toReversed() as ["turquoise", "crimson"]]) {
+      const before = {
+        own: await everythingOf(tenant, namespace),
+        other: await everythingOf(other, namespace),
+      };
+      const answers = JSON.stringify(await call(tenant, method, ...sample.requests(places[tenant])));
+      const after = {
+        own: await everythingOf(tenant, namespace),
+        other: await everythingOf(other, namespace),
+      };
+      expect(after.other).toEqual(before.other);
+      // Ids and words that were asked for come back; texts, answers and names of the other must not.
+      expect(answers.replaceAll("turquoise-only", "")).not.toContain(other);
+      if (sample.does === "changes") expect(after.own).not.toEqual(before.own);
+      if (sample.does === "shows") expect(answers).toContain(tenant);
+      if (sample.does === "counts") {
+        const [memoryCount, entryCount] = tenant === "crimson" ? [2, 2] : [4, 4];
+        expect(answers).toMatch(new RegExp(`"(memoryCount|entryCount)":(${memoryCount}|${entryCount})\\b`));
+        const others = await call(other, method, ...sample.requests(places[other]));
+        expect(JSON.stringify(others)).not.toBe(answers);
+      }
+    }
+  });
+
+  it("find nothing under an id that only the other has", async () => {
+    const namespace = "foreign-ids";
+    await fill("crimson", namespace);
+    const { entryId } = await fill("turquoise", namespace);
+    const id = "turquoise-only";
+    const before = await everythingOf("turquoise", namespace);
+    const { getMemory, updateMemory, deleteMemory, searchMemories } = MemoryService.method;
+    const { getCacheEntry, deleteCacheEntry, lookupCache } = CacheService.method;
+    const reasonOf = async (method: DescMethod, request: JsonObject) =>
+      (await refusalOf(call("crimson", method, { namespace, ...request }))).reason;
+    expect(await reasonOf(getMemory, { id })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(updateMemory, { memory: { id, text: "mine" } })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(deleteMemory, { id })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(searchMemories, { query: { memoryId: id } })).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(getCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");
+    expect(await reasonOf(deleteCacheEntry, { id: entryId })).toBe("CACHE_ENTRY_NOT_FOUND");
+    const prompt = { text: "what does only turquoise ask?" };
+    const [missed] = await call("crimson", lookupCache, { namespace, prompt, scope: SCOPE });
+    expect(JSON.stringify(missed)).not.toContain("turquoise");
+    expect(missed).toHaveProperty("miss");
+    expect(await everythingOf("turquoise", namespace)).toEqual(before);
+  });
+
+  it("take neither decisions nor page tokens of each other", async () => {
+    const namespace = "tokens";
+    await fill("crimson", namespace);
+    await fill("turquoise", namespace);
+    const prompt = { text: "a question to both" };
+    const [looked] = await call("turquoise", CacheService.method.lookupCache, {
+      namespace,
+      prompt,
+      scope: SCOPE,
+    });
+    const { decisionId } = looked as unknown as { readonly decisionId: string };
+    const store = { namespace, prompt, decisionId, response: "forged" };
+    expect(await refusalOf(call("crimson", CacheService.method.storeCacheEntry, store))).toMatchObject({
+      reason: "DECISION_INVALID",
+      metadata: { cause: "namespace" },
+    });
+    const [page] = await call("turquoise", MemoryService.method.listMemories, { namespace, pageSize: 1 });
+    const { nextPageToken } = page as unknown as { readonly nextPageToken: string };
+    const next = { namespace, pageSize: 10, pageToken: nextPageToken };
+    const list = MemoryService.method.listMemories;
+    expect(await refusalOf(call("crimson", list, next))).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
+    expect(await call("turquoise", list, next)).toMatchObject([{ memories: { length: 3 } }]);
+  });
+});

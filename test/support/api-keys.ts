@@ -1,0 +1,35 @@
+import { randomUUID } from "node:crypto";
+import { hashOfKey } from "../../src/domain/api-keys.ts";
+import type { Role } from "../../src/domain/tenancy.ts";
+
+/** A key with all that its row says. */
+export interface TestKey {
+  readonly key: string;
+  readonly tenant: string;
+  readonly principal: string;
+  readonly roles: readonly Role[];
+  readonly debug: boolean;
+}
+
+/** A new key; a reader and writer `app` of tenant `acme` unless it is said otherwise. */
+export function testKey(given: Partial<Omit<TestKey, "key">> = {}): TestKey {
+  return {
+    key: `test-${randomUUID()}`,
+    tenant: "acme",
+    principal: "app",
+    roles: ["reader", "writer"],
+    debug: false,
+    ...given,
+  };
+}
+
+/** The file that these keys stand in. */
+export function keysFile(keys: readonly TestKey[]): string {
+  return keys
+    .map(
+      ({ key, tenant, principal, roles, debug }) =>
+        `- sha256: ${hashOfKey(key).toString("hex")}\n  tenant: ${tenant}\n  principal: ${principal}\n` +
+        `  roles: [${roles.join(", ")}]\n${debug ? "  debug: true\n" : ""}`,
+    )
+    .join("");
+}
