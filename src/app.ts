@@ -1,5 +1,4 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
-import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { sleep } from "./adapters/decorators/sleep.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
@@ -110,6 +109,7 @@ async function compose(
       meter: telemetry.instruments,
     }),
   );
+  resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let live = config;
   let onRecovered = (): void => undefined;
   // After the backend, where it keeps what it was given, and so ended before it.
@@ -155,7 +155,8 @@ async function compose(
     embedderStatus: remote?.status,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
-    unserved: [CompactionService, OperationsService],
+    operations: { embedder, embedderStatus: remote?.status, backlog: backend.backlog, clock },
+    unserved: [CompactionService],
   });
   resources.defer(() => server.stop());
   return {

@@ -1,5 +1,5 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
-import type { EmbeddingMeters, EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
+import type { BacklogMeter, EmbeddingMeters, EvictionMeter, Meters, StoreMeter } from "../ports/meters.ts";
 import { CallDurations } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
@@ -13,7 +13,13 @@ export interface RpcInstruments {
   callsInFlight(change: number): void;
 }
 
-export interface Instruments extends RpcInstruments, Meters, EvictionMeter, StoreMeter, EmbeddingMeters {}
+export interface Instruments
+  extends RpcInstruments,
+    Meters,
+    EvictionMeter,
+    StoreMeter,
+    EmbeddingMeters,
+    BacklogMeter {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";

@@ -17,6 +17,7 @@ import { admission } from "./middleware/admission.ts";
 import { authentication, everyone } from "./middleware/authentication.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
+import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
 import { createPipeline } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
 
@@ -43,6 +44,7 @@ export interface ServerOptions {
   readonly embedderStatus: ObservedEmbedder["status"] | undefined;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
+  readonly operations: OperationsPorts;
   /** Services of the API without any handler yet. */
   readonly unserved: readonly DescService[];
 }
@@ -53,6 +55,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const services: readonly ServedService[] = [
     memoryHandlers(options.memory),
     cacheHandlers(options.cache),
+    operationsHandlers(options.operations),
     ...options.unserved.map((service) => serve(service, {})),
   ];
   // Outermost first. What they throw is mapped to a status by the pipeline itself, around all of them.

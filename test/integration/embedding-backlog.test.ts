@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Memory_Embedding_State as State } from "#gen/recollect/v1/memory_pb.js";
+import { NOW } from "../support/builders.ts";
 import { expectNoLeaks, until } from "../support/leaks.ts";
 import { type ManualSleep, manualSleep } from "../support/manual-sleep.ts";
 import { type ScriptedEmbedder, scriptedEmbedder } from "../support/scripted-embedder.ts";
@@ -126,6 +128,52 @@ describe("a write while the provider is down", () => {
       await using app = await start();
       await app.memory.createMemory({ memory: { text: "alpha apples" } });
       await until(() => embedder.calls.length === 2);
+    });
+  });
+});
+
+describe("what waits", () => {
+  it("shows in GetEmbeddingInfo and in the metrics, with its age, until it has its vector", async () => {
+    let now = NOW;
+    embedder.always("SERVER_ERROR");
+    await using app = await startApp({
+      dataDir,
+      overrides: { embedder, sleep: sleeper.sleep, clock: { now: () => now } },
+    });
+    const info = () => app.operations.getEmbeddingInfo({});
+    const metrics = async () => (await fetch(`${app.httpUrl}/metrics`)).text();
+    const idle = await info();
+    expect(idle).toMatchObject({ provider: "scripted", model: "m", dimension: 4, backlogCount: 0 });
+    expect([idle.oldestPendingTime, idle.oldestPendingAge, idle.writeBreaker]).toEqual(
+      Array(3).fill(undefined),
+    );
+    expect(await metrics()).toMatch(/^recollect_embedding_backlog 0$/m);
+
+    await app.memory.createMemory({ namespace: "one", memory: { id: "one", text: "alpha apples" } });
+    now += 90_000;
+    await app.memory.createMemory({ namespace: "two", memory: { text: "beta apples" } });
+    expect(await info()).toMatchObject({
+      backlogCount: 2,
+      oldestPendingTime: timestampFromMs(NOW),
+      oldestPendingAge: durationFromMs(90_000),
+    });
+    expect(await metrics()).toMatch(/^recollect_embedding_backlog 2$/m);
+    expect(await metrics()).toMatch(/^recollect_embedding_backlog_oldest_seconds 90$/m);
+
+    embedder.always("ok");
+    sleeper.wake();
+    for (let reads = 0; reads < 200 && (await info()).backlogCount > 0; reads += 1);
+    expect(await info()).toMatchObject({ backlogCount: 0 });
+    expect(await metrics()).toMatch(/^recollect_embedding_backlog_oldest_seconds 0$/m);
+  });
+
+  it("is told when vector search is switched off: by nobody, until it is on again", async () => {
+    await using off = await startApp({ dataDir, env: { ENABLE_VECTOR_SEARCH: "false" } });
+    await off.memory.createMemory({ memory: { text: "alpha apples" } });
+    expect(await off.operations.getEmbeddingInfo({})).toMatchObject({
+      provider: "",
+      dimension: 0,
+      backlogCount: 1,
     });
   });
 });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type LookupCacheResponse,
@@ -12,6 +13,7 @@ import {
   type Memory,
   SearchMemoriesRequest_Mode as Mode,
 } from "#gen/recollect/v1/memory_pb.js";
+import { GetEmbeddingInfoResponse_Breaker_State as BreakerState } from "#gen/recollect/v1/operations_pb.js";
 import type { Config } from "../../src/config/config.ts";
 import { refusalOf } from "../support/errors.ts";
 import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
@@ -250,11 +252,28 @@ describe("an embedding provider that fails", () => {
     expect(ready.status).toBe(200);
     expect(ready.body.warnings.join()).toMatch(/write: OPEN since .*server_error.*lookup: OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 2$/m);
+    expect(await app.operations.getEmbeddingInfo({})).toMatchObject({
+      provider: "openai",
+      model: "a-model",
+      dimension: 384,
+      backlogCount: 1,
+      writeBreaker: {
+        state: BreakerState.OPEN,
+        sinceTime: timestampFromMs(START),
+        lastFailure: "server_error",
+      },
+      lookupBreaker: { state: BreakerState.OPEN, lastFailure: "server_error" },
+    });
 
     server.always({ kind: "answer" });
     now += 5000;
     expect(stateOf(await remember(app, "yet another"))).toBe("READY");
     expect((await search(app, "another")).degraded).toEqual([]);
+    expect((await app.operations.getEmbeddingInfo({})).writeBreaker).toMatchObject({
+      state: BreakerState.CLOSED,
+      sinceTime: timestampFromMs(now),
+      lastFailure: "",
+    });
     expect((await readiness(app)).body.warnings.join()).not.toMatch(/OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
   });
