@@ -1,5 +1,5 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
-import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import { sleep } from "./adapters/decorators/sleep.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -15,6 +15,8 @@ import type { ObservedEmbedder } from "./ports/embedder-status.ts";
 import type { Ids } from "./ports/ids.ts";
 import type { Log } from "./ports/log.ts";
 import type { EmbeddingMeters } from "./ports/meters.ts";
+import type { Sleep } from "./ports/sleep.ts";
+import { startBacklogWorker } from "./services/embedding/backlog-worker.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
 import { type Addresses, startServer } from "./transport/server.ts";
@@ -25,7 +27,12 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly embedder?: Embedder;
+  /** What the queue of embeddings waits by. */
+  readonly sleep?: Sleep;
 }
+
+/** A write waits so long for a provider that hangs; then its memory lands without its vector. */
+const MAX_EMBEDDING_WAIT_MS = 10_000;
 
 /** A server that can be started once. Disposing it stops it. */
 export interface App extends AsyncDisposable {
@@ -103,15 +110,35 @@ async function compose(
       meter: telemetry.instruments,
     }),
   );
+  resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let live = config;
+  let onRecovered = (): void => undefined;
   // After the backend, where it keeps what it was given, and so ended before it.
   const remote =
     local === undefined && identity !== undefined
-      ? await openRemoteEmbedder(config, { clock, log, meters: telemetry.instruments, backend }, resources)
+      ? await openRemoteEmbedder(
+          config,
+          { clock, log, meters: telemetry.instruments, backend, onRecovered: () => onRecovered() },
+          resources,
+        )
       : undefined;
   const embedder = local ?? remote;
+  if (embedder !== undefined) {
+    const worker = resources.use(
+      startBacklogWorker({
+        backlog: backend.backlog,
+        embedder,
+        clock,
+        sleep: overrides.sleep ?? sleep,
+        random: Math.random,
+        log,
+      }),
+    );
+    onRecovered = worker.recovered;
+  }
   const ports = {
     embedder,
+    embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
     ids: overrides.ids ?? createUuidIds(),
     meters: telemetry.instruments,
@@ -131,7 +158,8 @@ async function compose(
     embedderStatus: remote?.status,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
-    unserved: [CompactionService, OperationsService],
+    operations: { embedder, embedderStatus: remote?.status, backlog: backend.backlog, clock },
+    unserved: [CompactionService],
   });
   resources.defer(() => server.stop());
   return {
@@ -183,10 +211,11 @@ async function openRemoteEmbedder(
     readonly log: Log;
     readonly meters: EmbeddingMeters;
     readonly backend: Pick<Backend, "embeddings">;
+    readonly onRecovered: () => void;
   },
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
-  const { clock, log, meters, backend } = parts;
+  const { clock, log, meters, backend, onRecovered } = parts;
   // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
   const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
     import("./adapters/openai/embedder.ts"),
@@ -215,6 +244,7 @@ async function openRemoteEmbedder(
       random: Math.random,
       log,
       meters,
+      onRecovered,
     }),
   );
 }

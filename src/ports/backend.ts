@@ -1,4 +1,5 @@
 import type { CacheStore } from "./cache-store.ts";
+import type { EmbeddingBacklog } from "./embedding-backlog.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
@@ -11,6 +12,7 @@ export interface Backend extends AsyncDisposable {
   readonly memories: MemoryStore;
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
+  readonly backlog: EmbeddingBacklog;
   readonly namespaces: NamespaceStore;
   readonly secret: ServerSecret;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */

@@ -1,5 +1,6 @@
 import type { BreakerState } from "../domain/embedding/breaker.ts";
 import type { Urgency } from "./embedder.ts";
+import type { BacklogState } from "./embedding-backlog.ts";
 
 /** What use cases count. One method an event, never throwing; attributes have few values. */
 export interface Meters {
@@ -29,6 +30,12 @@ export interface AuthenticationMeter {
   apiKeysRefused(refused: boolean): void;
   /** Whether everyone who reaches the server may call it, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
   openToEveryone(open: boolean): void;
+}
+
+/** What shows of the memories that wait for a vector. */
+export interface BacklogMeter {
+  /** Asks `read`, and `now` for the time, whenever somebody looks, until the returned function is called. */
+  observeBacklog(read: () => Promise<BacklogState>, now: () => number): () => void;
 }
 
 /** What embedding through a provider counts; by the same rules. */

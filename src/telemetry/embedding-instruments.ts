@@ -1,5 +1,6 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { EmbeddingMeters } from "../ports/meters.ts";
+import type { BacklogState } from "../ports/embedding-backlog.ts";
+import type { BacklogMeter, EmbeddingMeters } from "../ports/meters.ts";
 
 /** Seconds; from a local model to the longest that a write waits. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -7,7 +8,7 @@ const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 
 /** The metrics of embedding through a provider; those that are counted show from their first value on. */
-export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters {
+export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters & BacklogMeter {
   const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
     description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
     unit: "s",
@@ -48,6 +49,7 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters {
     });
 
   return {
+    observeBacklog: observeBacklogs(meter),
     embeddingRequest: (outcome, count, milliseconds) => {
       requests.record(milliseconds / 1000, { outcome });
       texts.add(count, { outcome });
@@ -60,5 +62,43 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters {
       lookups.add(count, { outcome });
     },
     embeddingBreaker: (urgency, state) => breakers.set(urgency.toLowerCase(), BREAKER_VALUE[state]),
+  };
+}
+
+/** What several servers in one process have waiting counts together. */
+function observeBacklogs(meter: Meter): BacklogMeter["observeBacklog"] {
+  const sources = new Set<{ readonly read: () => Promise<BacklogState>; readonly now: () => number }>();
+  const states = (): Promise<readonly { readonly count: number; readonly ageMs: number }[]> =>
+    Promise.all(
+      [...sources].map(async ({ read, now }) => {
+        // What cannot be read now is not shown; whoever needs it is told why.
+        const state = await read().catch((): BacklogState => ({ count: 0 }));
+        return {
+          count: state.count,
+          ageMs: state.oldestTime === undefined ? 0 : Math.max(0, now() - state.oldestTime),
+        };
+      }),
+    );
+  meter
+    .createObservableGauge("recollect_embedding_backlog", {
+      description: "Memories that wait for their vector.",
+      valueType: ValueType.INT,
+    })
+    .addCallback(async (result) => {
+      result.observe((await states()).reduce((sum, { count }) => sum + count, 0));
+    });
+  meter
+    .createObservableGauge("recollect_embedding_backlog_oldest_seconds", {
+      description:
+        "How long the memory has waited that has waited longest for its vector; 0 when none waits.",
+      unit: "s",
+    })
+    .addCallback(async (result) => {
+      result.observe(Math.max(0, ...(await states()).map(({ ageMs }) => ageMs)) / 1000);
+    });
+  return (read, now) => {
+    const source = { read, now };
+    sources.add(source);
+    return () => void sources.delete(source);
   };
 }

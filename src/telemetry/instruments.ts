@@ -1,6 +1,7 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type {
   AuthenticationMeter,
+  BacklogMeter,
   EmbeddingMeters,
   EvictionMeter,
   Meters,
@@ -26,7 +27,8 @@ export interface Instruments
     EvictionMeter,
     StoreMeter,
     AuthenticationMeter,
-    EmbeddingMeters {}
+    EmbeddingMeters,
+    BacklogMeter {}
 
 /** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
 export const RPC_DURATION = "rpc.server.call.duration";

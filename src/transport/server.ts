@@ -19,6 +19,7 @@ import { authentication, byApiKey, everyone } from "./middleware/authentication.
 import { authorization, authorize } from "./middleware/authorization.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
+import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
 import { createPipeline, type IncomingCall } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
 
@@ -47,6 +48,7 @@ export interface ServerOptions {
   readonly embedderStatus: ObservedEmbedder["status"] | undefined;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
+  readonly operations: OperationsPorts;
   /** Services of the API without any handler yet. */
   readonly unserved: readonly DescService[];
 }
@@ -57,6 +59,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const services: readonly ServedService[] = [
     memoryHandlers(options.memory),
     cacheHandlers(options.cache),
+    operationsHandlers(options.operations),
     ...options.unserved.map((service) => serve(service, {})),
   ];
   const { apiKeys } = options;

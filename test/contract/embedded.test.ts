@@ -5,6 +5,7 @@ import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
+import { embeddingBacklogContract } from "./embedding-backlog.ts";
 import { embeddingCacheContract } from "./embedding-cache.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
@@ -21,6 +22,7 @@ embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
   openInTemporaryDirectory((backend) => backend.embeddings),
 );
 randomOperationsContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+embeddingBacklogContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(

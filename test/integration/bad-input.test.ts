@@ -41,6 +41,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "DeleteCacheEntry",
     "GetCacheStats",
   ],
+  "recollect.v1.OperationsService": ["GetEmbeddingInfo"],
 };
 
 describe("bad input", () => {

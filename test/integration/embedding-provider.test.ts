@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type LookupCacheResponse,
@@ -8,11 +9,15 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import {
   SearchMemoriesResponse_Degradation as Degradation,
+  Memory_Embedding_State as EmbeddingState,
+  type Memory,
   SearchMemoriesRequest_Mode as Mode,
 } from "#gen/recollect/v1/memory_pb.js";
+import { GetEmbeddingInfoResponse_Breaker_State as BreakerState } from "#gen/recollect/v1/operations_pb.js";
 import type { Config } from "../../src/config/config.ts";
 import { refusalOf } from "../support/errors.ts";
 import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
+import { manualSleep } from "../support/manual-sleep.ts";
 import { type Behaviour, type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
 import { startApp, type TestApp, type TestAppOptions } from "../support/start-app.ts";
 
@@ -26,7 +31,10 @@ beforeEach(async () => {
 });
 afterEach(() => server[Symbol.asyncDispose]());
 
-/** A server whose embeddings come from the one above; with no retries, for their waits would be real. */
+/**
+ * A server whose embeddings come from the one above; with no retries, for their waits would be real, and a queue that
+ * asks again only when it has reason to.
+ */
 function start(
   options: TestAppOptions & {
     readonly apiBase?: string;
@@ -44,7 +52,7 @@ function start(
       VECTOR_DIM: "384",
       ...options.env,
     },
-    overrides: { clock: { now: () => now } },
+    overrides: { clock: { now: () => now }, sleep: manualSleep().sleep },
     configure: (config: Config) => ({
       ...config,
       embedding: { ...config.embedding, maxRetries: 0, timeoutMs: timeouts.write },
@@ -54,6 +62,8 @@ function start(
 }
 
 const remember = (app: TestApp, text: string) => app.memory.createMemory({ memory: { text } });
+const stateOf = ({ memory }: { readonly memory?: Memory | undefined }) =>
+  EmbeddingState[memory?.embedding?.state ?? 0];
 const search = (app: TestApp, text: string, mode = Mode.HYBRID) =>
   app.memory.searchMemories({ query: { by: { case: "text", value: text } }, mode });
 const lookUp = (app: TestApp, text: string) =>
@@ -163,33 +173,45 @@ describe("an embedding provider that answers", () => {
     expect(truncated).toEqual([false, true, false]);
   });
 
-  it("refuses a text that the provider refuses, and not that of another caller in the same batch", async () => {
+  it("stores a text that the provider refuses without a vector, and leaves its batch and other callers alone", async () => {
     await using picky = await startOpenAiServer({ refuses: "unspeakable" });
     await using app = await start({ apiBase: picky.apiBase });
-    const [good, bad] = await Promise.all([
+    const [good, bad, batch] = await Promise.all([
       remember(app, "fine"),
-      refusalOf(remember(app, "something unspeakable")),
+      remember(app, "something unspeakable"),
+      app.memory.batchCreateMemories({
+        memories: [{ text: "also fine" }, { text: "unspeakable again" }, { text: "fine too" }],
+      }),
     ]);
-    expect(good.memory?.text).toBe("fine");
-    expect(bad).toMatchObject({ code: "InvalidArgument", reason: "EMBEDDER_REFUSED_TEXT" });
+    expect([stateOf(good), stateOf(bad)]).toEqual(["READY", "REFUSED"]);
+    const states = batch.results.map(({ outcome }) =>
+      outcome.case === "memory" ? stateOf({ memory: outcome.value }) : outcome.case,
+    );
+    expect(states).toEqual(["READY", "REFUSED", "READY"]);
+    expect((await search(app, "unspeakable", Mode.KEYWORD)).results).toHaveLength(2);
+    expect(await refusalOf(search(app, "unspeakable", Mode.VECTOR))).toMatchObject({
+      code: "InvalidArgument",
+      reason: "EMBEDDER_REFUSED_TEXT",
+    });
   });
 });
 
 describe("an embedding provider that fails", () => {
   it.each(FAILURES)(
-    "with %s: a clear status for a write, words for a search, a miss for a lookup",
+    "with %s: a write lands, a search answers by words, a lookup misses; who needs a vector gets a clear status",
     async (_, behaviour, expected) => {
       server.always(behaviour);
       await using app = await start();
-      const refusal = await refusalOf(remember(app, "Ann is allergic to peanuts"));
-      expect(refusal).toMatchObject({
+      const written = await remember(app, "Ann is allergic to peanuts");
+      expect(stateOf(written)).toBe(expected.cause === "input_refused" ? "REFUSED" : "PENDING");
+      expect(await refusalOf(search(app, "peanuts", Mode.VECTOR))).toMatchObject({
         code: expected.code,
         reason: expected.reason,
         metadata: { provider: "openai", cause: expected.cause },
       });
-      expect((await app.memory.listMemories({})).memories).toEqual([]);
-      expect(await refusalOf(search(app, "peanuts", Mode.VECTOR))).toMatchObject({ reason: expected.reason });
-      expect((await search(app, "peanuts")).degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+      const found = await search(app, "peanuts");
+      expect(found.degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+      expect(found.results.map(({ memory }) => memory?.id)).toEqual([written.memory?.id]);
       expect(missOf(await lookUp(app, "peanuts?"))).toBe("EMBEDDER_UNAVAILABLE");
       expect((await store(app, "peanuts?")).entry?.id).toMatch(/./);
       expect((await lookUp(app, "peanuts?")).outcome.case).toBe("hit");
@@ -200,7 +222,8 @@ describe("an embedding provider that fails", () => {
   it.each<Behaviour["kind"]>(["hang", "hang in the body"])("in that it does not answer: %s", async (kind) => {
     server.always({ kind } as Behaviour);
     await using app = await start({ timeouts: { write: 20, lookup: 10 } });
-    expect(await refusalOf(remember(app, "Ann"))).toMatchObject({
+    expect(stateOf(await remember(app, "Ann"))).toBe("PENDING");
+    expect(await refusalOf(search(app, "Ann", Mode.VECTOR))).toMatchObject({
       code: "Unavailable",
       reason: "EMBEDDER_UNAVAILABLE",
       metadata: { cause: "timeout" },
@@ -219,20 +242,38 @@ describe("an embedding provider that fails", () => {
     const found = await search(app, "what about peanuts");
     expect(found.degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
     expect(found.results[0]?.memory?.text).toBe("Ann is allergic to peanuts");
-    expect(await refusalOf(remember(app, "another"))).toMatchObject({
+    expect(await refusalOf(search(app, "another", Mode.VECTOR))).toMatchObject({
       reason: "EMBEDDER_UNAVAILABLE",
       metadata: { cause: "breaker_open" },
     });
+    expect(stateOf(await remember(app, "another"))).toBe("PENDING");
     expect(server.received).toHaveLength(asked);
     const ready = await readiness(app);
     expect(ready.status).toBe(200);
     expect(ready.body.warnings.join()).toMatch(/write: OPEN since .*server_error.*lookup: OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 2$/m);
+    expect(await app.operations.getEmbeddingInfo({})).toMatchObject({
+      provider: "openai",
+      model: "a-model",
+      dimension: 384,
+      backlogCount: 1,
+      writeBreaker: {
+        state: BreakerState.OPEN,
+        sinceTime: timestampFromMs(START),
+        lastFailure: "server_error",
+      },
+      lookupBreaker: { state: BreakerState.OPEN, lastFailure: "server_error" },
+    });
 
     server.always({ kind: "answer" });
     now += 5000;
-    await remember(app, "another");
+    expect(stateOf(await remember(app, "yet another"))).toBe("READY");
     expect((await search(app, "another")).degraded).toEqual([]);
+    expect((await app.operations.getEmbeddingInfo({})).writeBreaker).toMatchObject({
+      state: BreakerState.CLOSED,
+      sinceTime: timestampFromMs(now),
+      lastFailure: "",
+    });
     expect((await readiness(app)).body.warnings.join()).not.toMatch(/OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
   });
@@ -242,13 +283,16 @@ describe("an embedding provider that fails", () => {
     await using app = await start();
     expect((await readiness(app)).status).toBe(200);
     for (const text of ["one", "two", "three"]) {
-      expect(await refusalOf(remember(app, text))).toMatchObject({ reason: "EMBEDDER_MISCONFIGURED" });
+      expect(stateOf(await remember(app, text))).toBe("PENDING");
+      expect(await refusalOf(search(app, text, Mode.VECTOR))).toMatchObject({
+        reason: "EMBEDDER_MISCONFIGURED",
+      });
       expect(missOf(await lookUp(app, text))).toBe("EMBEDDER_UNAVAILABLE");
     }
     expect(server.received).toHaveLength(1);
     now += 60_000;
     server.always({ kind: "answer" });
-    await remember(app, "one");
+    expect(stateOf(await remember(app, "four"))).toBe("READY");
   });
 
   it("is no reason not to start, nor not to be ready: nobody is there at all", async () => {

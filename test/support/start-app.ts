@@ -5,6 +5,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { createApp, type Overrides } from "../../src/app.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -16,6 +17,7 @@ import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
 export interface TestApp extends AsyncDisposable {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
+  readonly operations: Client<typeof OperationsService>;
   /** `127.0.0.1:50051`, for clients that speak gRPC themselves. */
   readonly grpcAddress: string;
   /** `http://127.0.0.1:8000`, without a slash. */
@@ -69,6 +71,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
+    operations: createClient(OperationsService, transport),
     grpcAddress: `${grpc.host}:${grpc.port}`,
     httpUrl: `http://${http.host}:${http.port}`,
     dataDir,

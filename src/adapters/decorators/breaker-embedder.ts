@@ -19,6 +19,8 @@ export interface BreakerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meters: Pick<EmbeddingMeters, "embeddingBreaker">;
+  /** Writes are let through again, after they were not. */
+  readonly onRecovered?: () => void;
 }
 
 const URGENCIES: readonly Urgency[] = ["WRITE", "LOOKUP"];
@@ -39,6 +41,7 @@ export function breakable(embedder: Embedder, options: BreakerOptions): Observed
     breakers[urgency] = next;
     if (next.state === state) return;
     meters.embeddingBreaker(urgency, next.state);
+    if (urgency === "WRITE" && next.state === "CLOSED") options.onRecovered?.();
     // A probe of a provider that stays down is no news.
     if (next.state === "HALF_OPEN" || (state === "HALF_OPEN" && next.state === "OPEN")) return;
     log.warn(

@@ -33,6 +33,8 @@ export interface ResilientEmbedderOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly meters: EmbeddingMeters;
+  /** The breaker of writes has closed again. */
+  readonly onRecovered?: () => void;
 }
 
 /** Some 5,000 vectors of 1,536 numbers. */
@@ -73,7 +75,13 @@ export function createResilientEmbedder(
   const ttlMs = options.cacheTtlMs;
   const resources = new AsyncDisposableStack();
 
-  const breaker = breakable(measured(provider, meters), { policy: BREAKER, clock, log, meters });
+  const breaker = breakable(measured(provider, meters), {
+    policy: BREAKER,
+    clock,
+    log,
+    meters,
+    onRecovered: () => options.onRecovered?.(),
+  });
   const retried = retrying(breaker, {
     policy: { maxRetries: options.maxRetries, ...RETRY_DELAYS },
     random: options.random,

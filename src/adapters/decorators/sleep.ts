@@ -1,6 +1,8 @@
-/** Resolves after this time; rejects with the signal's reason when that aborts before. No timer is left. */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+import type { Sleep } from "../../ports/sleep.ts";
+
+/** Waits by the timers of the process. */
+export const sleep: Sleep = (milliseconds, signal) =>
+  new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
       return;
@@ -15,4 +17,3 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
     }, milliseconds);
     signal.addEventListener("abort", abort, { once: true });
   });
-}

@@ -8,6 +8,7 @@ import { EmbeddedCacheStore } from "./cache-store.ts";
 import { Damage } from "./damage.ts";
 import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
+import { EmbeddedBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
@@ -15,6 +16,7 @@ import { Namespaces } from "./namespaces.ts";
 import { Requests } from "./requests.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { openServerSecret } from "./server-secret.ts";
+import { WaitingRows } from "./waiting-rows.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
 const MAX_EMBEDDINGS = 50_000;
@@ -44,10 +46,12 @@ export async function openEmbeddedBackend(options: {
     const requests = new Requests(database);
     const graphs = join(options.directory, "vectors");
     mkdirSync(graphs, { recursive: true });
+    const waiting = new WaitingRows(database);
     const memories = new EmbeddedMemoryStore(database, namespaces, requests, {
       dimension: options.embedder?.dimension ?? 0,
       directory: graphs,
       damage,
+      waiting,
       log,
     });
     const cache = new EmbeddedCacheStore(database, namespaces, requests, log);
@@ -56,6 +60,7 @@ export async function openEmbeddedBackend(options: {
     return {
       name: "embedded",
       memories,
+      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: memories, log }),
       namespaces: new EmbeddedNamespaceStore(database, namespaces, requests, (namespaceId) =>
         memories.forget(namespaceId),
       ),

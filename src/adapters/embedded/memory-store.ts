@@ -39,6 +39,7 @@ import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
 import { VectorIndex } from "./vector-index.ts";
 import type { NearRow, Slot } from "./vector-table.ts";
+import type { WaitingRows } from "./waiting-rows.ts";
 
 /** Memories deleted in one transaction of a purge. */
 const PURGE_STEP = 500;
@@ -66,6 +67,8 @@ export interface EmbeddedMemoryStoreOptions {
   /** Where vector graphs are kept. */
   readonly directory: string;
   readonly damage: Damage;
+  /** Where memories wait that have no vector yet. */
+  readonly waiting: WaitingRows;
   readonly log: Log;
 }
 
@@ -132,7 +135,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         const existing = this.#existing(scope, namespaceId, item, now, afterCommit);
         if (existing !== undefined) return existing;
         const position = this.#nextPosition(namespaceId, item.memory.sessionId);
-        const { memory, remember } = this.#insertNew(namespaceId, item, position);
+        const { memory, remember } = this.#insertNew(namespaceId, item, position, now);
         afterCommit.push(remember);
         return { kind: "created", memory };
       });
@@ -161,7 +164,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         // Ended, but not swept yet: the id is free.
         if (there !== undefined) afterCommit.push(this.#remove(there));
         const position = this.#importedPosition(namespaceId, item.memory, now);
-        afterCommit.push(this.#insertNew(namespaceId, item, position).remember);
+        afterCommit.push(this.#insertNew(namespaceId, item, position, now).remember);
         return "imported";
       });
       return {
@@ -294,7 +297,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw etagMismatch(current);
       const forget = this.#removeRow(row);
-      const inserted = this.#insert(namespaceId, replacement, current.sessionPosition);
+      const inserted = this.#insert(namespaceId, replacement, current.sessionPosition, now);
       const access = accessOf(row);
       if (access !== undefined) this.#writeAccess(namespaceId, id, access);
       this.#requests.record(namespaceId, request, { replaced: id }, now);
@@ -387,6 +390,11 @@ export class EmbeddedMemoryStore implements MemoryStore {
         for (const one of forget) one();
       },
     };
+  }
+
+  /** Puts a vector that is on disk where searches look, if its namespace was searched before. */
+  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void {
+    this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory));
   }
 
   /** Drops what is kept in memory of a namespace that is gone. */
@@ -502,9 +510,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
   }
 
   /** Writes a memory that was not there: what was counted of its id before is not of it. */
-  #insertNew(namespaceId: number, item: Replacement, sessionPosition: number) {
+  #insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
     this.#tally.forget(namespaceId, item.memory.id);
-    return this.#insert(namespaceId, item, sessionPosition);
+    return this.#insert(namespaceId, item, sessionPosition, now);
   }
 
   /** Writes all rows of a memory; `remember` is to be run when they are on disk. */
@@ -512,6 +520,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     namespaceId: number,
     item: Replacement,
     sessionPosition: number,
+    now: number,
   ): { readonly memory: Memory; readonly remember: () => void } {
     const memory = { ...item.memory, sessionPosition };
     const row = this.#database.run(
@@ -548,6 +557,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
         row,
         sealVector(item.vector),
       );
+    } else {
+      const refused = memory.embedding.state === "REFUSED";
+      this.#options.waiting.add(row, { since: now, refused });
     }
     this.#keywords.add(namespaceId, row, item.terms);
     this.#count(namespaceId, 1, item.terms.length);
@@ -555,7 +567,8 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return {
       memory,
       remember: () => {
-        if (vector !== undefined) this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory));
+        if (vector === undefined) this.#options.waiting.announce();
+        else this.hold(namespaceId, row, memory, vector);
       },
     };
   }

@@ -92,7 +92,7 @@ describe("a file of format 1", () => {
   it("reads as it was written", async () => {
     writeFixture();
     await using backend = await open();
-    const { memories, cache, namespaces, secret } = backend;
+    const { memories, cache, namespaces, secret, backlog } = backend;
     const written = [
       newMemory({ id: "plain", text: "Ana is allergic to nuts" }),
       newMemory({
@@ -137,6 +137,8 @@ describe("a file of format 1", () => {
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
     expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
     expect(await secret.read()).toEqual(new Uint8Array(32).fill(7));
+    const waiting = await backlog.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
+    expect(waiting.map(({ id }) => id)).toEqual(["put-aside"]);
   });
 
   it("goes on with its sessions and its requests, and takes new memories", async () => {

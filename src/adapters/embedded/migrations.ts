@@ -28,6 +28,20 @@ CREATE TABLE embedding_cache (
   vector BLOB NOT NULL
 ) STRICT;
 CREATE INDEX embedding_cache_by_expiry ON embedding_cache (expire_time);
+
+-- Memories without a vector, from the write that stored them so until they get one.
+CREATE TABLE memory_waiting (
+  row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+  since INTEGER NOT NULL,
+  due_time INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  refused INTEGER NOT NULL
+) STRICT;
+CREATE INDEX memory_waiting_by_due ON memory_waiting (due_time, row);
+CREATE INDEX memory_waiting_by_age ON memory_waiting (refused, since);
+INSERT INTO memory_waiting (row, since, due_time, attempts, refused)
+  SELECT row, create_time, create_time, 0, 0 FROM memory m
+  WHERE NOT EXISTS (SELECT 1 FROM memory_vector v WHERE v.row = m.row);
 `;
 
 interface Migration {

@@ -6,7 +6,7 @@ export type MemoryState = "ACTIVE" | "SUPERSEDED" | "ARCHIVED" | "QUARANTINED";
 
 /** How the vector of a memory was made, or why there is none. */
 export interface MemoryEmbedding {
-  readonly state: "READY" | "PENDING" | "DISABLED";
+  readonly state: "READY" | "PENDING" | "REFUSED" | "DISABLED";
   readonly provider: string;
   readonly model: string;
   readonly dimension: number;

@@ -3,10 +3,10 @@ import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { Turns } from "../turns.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
@@ -23,17 +23,15 @@ export interface CreateMemoriesInput {
   readonly requestId?: string;
 }
 
-export interface CreateMemoriesPorts {
+export interface CreateMemoriesPorts extends WriteEmbedder {
   readonly store: Pick<MemoryStore, "create">;
-  /** Undefined: vector search is switched off. */
-  readonly embedder: Embedder | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
 }
 
 /**
- * Stores memories, each on its own, with at most one call of the embedder for all of them. Resolves when they
- * are durable and can be found.
+ * Stores memories, each on its own, with one call of the embedder for all of them. Resolves when they are durable and
+ * can be found: by keyword at least, when there is no vector yet (see embedForWrite).
  */
 export async function createMemories(
   ports: CreateMemoriesPorts,
@@ -43,13 +41,13 @@ export async function createMemories(
   const now = ports.clock.now();
   const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
-  const embedded = await embedAll(ports.embedder, accepted, context.signal);
+  const embedded = await embedDrafts(ports, accepted, context.signal);
   const items: (NewMemory | RefusedMemory)[] = [];
   const turns = new Turns();
   for (const draft of checked) {
     if (draft instanceof RecollectError) items.push({ refusal: draft });
     else {
-      items.push(newMemory(draft, embedded.get(draft), ports, input.onDuplicate, now));
+      items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
       await turns.after(draft.text.length);
     }
   }
@@ -75,14 +73,13 @@ function refuseInvalid(
   }
 }
 
-/** The vectors of some drafts, by draft, with one call of the embedder; none when vector search is switched off. */
-export async function embedAll(
-  embedder: Embedder | undefined,
+/** What embedForWrite says of some drafts, by draft. */
+export async function embedDrafts(
+  ports: WriteEmbedder,
   drafts: readonly MemoryDraft[],
   signal: AbortSignal,
-): Promise<Map<MemoryDraft, EmbeddedText>> {
-  if (embedder === undefined || drafts.length === 0) return new Map();
-  const embedded = await embedder.embed(drafts.map(indexedText), signal);
+): Promise<Map<MemoryDraft, WriteEmbedding>> {
+  const embedded = await embedForWrite(ports, drafts.map(indexedText), signal);
   return new Map(
     drafts.flatMap((draft, index) => {
       const one = embedded[index];
@@ -93,7 +90,7 @@ export async function embedAll(
 
 function newMemory(
   draft: MemoryDraft,
-  embedded: EmbeddedText | undefined,
+  embedding: WriteEmbedding,
   ports: CreateMemoriesPorts,
   onDuplicate: OnDuplicate | undefined,
   now: number,
@@ -106,7 +103,7 @@ function newMemory(
     supersededBy: "",
   };
   return {
-    ...prepareMemory(draft, origin, ports.embedder, embedded),
+    ...prepareMemory(draft, origin, ports.embedder, embedding),
     onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
   };
 }

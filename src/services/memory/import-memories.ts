@@ -3,11 +3,12 @@ import { checkImported, type ImportedDraft } from "../../domain/memory/imported-
 import { isExpired } from "../../domain/memory/memory.ts";
 import { namespaceOf, type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { Embedder } from "../../ports/embedder.ts";
 import type { ImportedMemory, MemoryStore } from "../../ports/memory-store.ts";
 import type { CallContext } from "../call.ts";
+import type { WriteEmbedder, WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { Turns } from "../turns.ts";
-import { embedAll } from "./create-memories.ts";
+import { embedDrafts } from "./create-memories.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 /** One message of an import. */
@@ -32,10 +33,8 @@ export interface ImportProgress {
   readonly refusals: readonly { readonly index: number; readonly error: RecollectError }[];
 }
 
-export interface ImportMemoriesPorts {
+export interface ImportMemoriesPorts extends WriteEmbedder {
   readonly store: Pick<MemoryStore, "exist" | "import">;
-  /** Undefined: vector search is switched off. */
-  readonly embedder: Embedder | undefined;
   readonly clock: Clock;
 }
 
@@ -111,11 +110,11 @@ async function storeNew(
   );
   const fresh = drafts.filter((_, index) => there[index] !== true);
   if (fresh.length === 0) return 0;
-  const embedded = await embedAll(ports.embedder, fresh, signal);
+  const embedded = await embedDrafts(ports, fresh, signal);
   const items: ImportedMemory[] = [];
   const turns = new Turns();
   for (const draft of fresh) {
-    items.push(toImported(draft, ports.embedder, embedded.get(draft), now));
+    items.push(toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now));
     await turns.after(draft.text.length);
   }
   signal.throwIfAborted();
@@ -141,7 +140,7 @@ function refuseInvalid(
 function toImported(
   imported: ImportedDraft,
   embedder: Embedder | undefined,
-  embedded: EmbeddedText | undefined,
+  embedding: WriteEmbedding,
   now: number,
 ): ImportedMemory {
   const {
@@ -161,6 +160,6 @@ function toImported(
     ...(supersedes === undefined ? {} : { supersedes }),
     supersededBy,
   };
-  const prepared = prepareMemory(draft, origin, embedder, embedded);
+  const prepared = prepareMemory(draft, origin, embedder, embedding);
   return { ...prepared, memory: { ...prepared.memory, sessionPosition } };
 }

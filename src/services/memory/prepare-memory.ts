@@ -7,8 +7,9 @@ import {
   type MemoryEmbedding,
 } from "../../domain/memory/memory.ts";
 import { termsOf } from "../../domain/text/terms.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { Embedder } from "../../ports/embedder.ts";
 import type { Replacement } from "../../ports/memory-store.ts";
+import type { WriteEmbedding } from "../embedding/embed-for-write.ts";
 
 /** What a draft does not say of a memory. */
 export interface MemoryOrigin {
@@ -25,7 +26,7 @@ export function prepareMemory(
   draft: MemoryDraft,
   origin: MemoryOrigin,
   embedder: Embedder | undefined,
-  embedded: EmbeddedText | undefined,
+  embedding: WriteEmbedding,
 ): Replacement {
   const { ttlMs, expireTime, ...given } = draft;
   const ends = ttlMs === undefined ? expireTime : origin.updateTime + ttlMs;
@@ -34,23 +35,21 @@ export function prepareMemory(
     ...content,
     sessionPosition: 0,
     etag: etagOf(content),
-    embedding: embeddingOf(embedder, embedded),
+    embedding: embeddingOf(embedder, embedding),
   };
   return {
     memory,
     duplicateKey: duplicateKey(memory),
     terms: termsOf(indexedText(memory)),
-    ...(embedded === undefined ? {} : { vector: embedded.vector }),
+    ...(typeof embedding === "string" ? {} : { vector: embedding.vector }),
   };
 }
 
-function embeddingOf(embedder: Embedder | undefined, embedded: EmbeddedText | undefined): MemoryEmbedding {
-  if (embedder === undefined) {
+function embeddingOf(embedder: Embedder | undefined, embedding: WriteEmbedding): MemoryEmbedding {
+  if (embedder === undefined || embedding === "DISABLED") {
     return { state: "DISABLED", provider: "", model: "", dimension: 0, truncated: false };
   }
-  return {
-    ...embedder.identity,
-    state: embedded === undefined ? "PENDING" : "READY",
-    truncated: embedded?.truncated ?? false,
-  };
+  return typeof embedding === "string"
+    ? { ...embedder.identity, state: embedding, truncated: false }
+    : { ...embedder.identity, state: "READY", truncated: embedding.truncated };
 }

@@ -4,9 +4,9 @@ import { indexedText, type Memory, type StoredMemory } from "../../domain/memory
 import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface UpdateMemoryInput {
@@ -27,9 +27,8 @@ const MAX_ATTEMPTS = 5;
  * is there, and loses no other correction. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
  */
 export async function updateMemory(
-  ports: {
+  ports: WriteEmbedder & {
     readonly store: Pick<MemoryStore, "get" | "vectors" | "replace" | "recallReplace">;
-    readonly embedder: Embedder | undefined;
     readonly clock: Clock;
   },
   input: UpdateMemoryInput,
@@ -52,7 +51,7 @@ export async function updateMemory(
       if (done !== undefined) return done;
       throw refusal;
     }
-    const embedded = await embeddingFor(ports, scope, current, draft, context.signal);
+    const embedding = await embeddingFor(ports, scope, current, draft, context.signal);
     const origin = {
       id: current.id,
       createTime: current.createTime,
@@ -62,7 +61,7 @@ export async function updateMemory(
       ...(current.supersedes === undefined ? {} : { supersedes: current.supersedes }),
       supersededBy: current.supersededBy,
     };
-    const replacement = prepareMemory(draft, origin, ports.embedder, embedded);
+    const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
     try {
       return await ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
         now,
@@ -77,17 +76,16 @@ export async function updateMemory(
 
 /** The vector of the new state: the old one when what is embedded stays the same. */
 async function embeddingFor(
-  ports: { readonly store: Pick<MemoryStore, "vectors">; readonly embedder: Embedder | undefined },
+  ports: WriteEmbedder & { readonly store: Pick<MemoryStore, "vectors"> },
   scope: Parameters<MemoryStore["vectors"]>[0],
   current: Memory,
   draft: MemoryDraft,
   signal: AbortSignal,
-): Promise<EmbeddedText | undefined> {
-  if (ports.embedder === undefined) return undefined;
-  if (indexedText(current) === indexedText(draft)) {
+): Promise<WriteEmbedding> {
+  if (ports.embedder !== undefined && indexedText(current) === indexedText(draft)) {
     const [vector] = await ports.store.vectors(scope, [current.id]);
     if (vector !== undefined) return { vector, truncated: current.embedding.truncated };
   }
-  const [embedded] = await ports.embedder.embed([indexedText(draft)], signal);
-  return embedded;
+  const [embedding] = await embedForWrite(ports, [indexedText(draft)], signal);
+  return embedding ?? "PENDING";
 }

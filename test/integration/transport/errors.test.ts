@@ -133,14 +133,14 @@ describe("the text of an error", () => {
     ["100 KB of lone surrogates", "\ud800".repeat(100_000)],
     ["line breaks and zeros", "a\r\nb\0c%"],
   ])("is bounded and well formed: %s", async (_, text) => {
-    error = new RecollectError("EMBEDDER_UNAVAILABLE", text, {
+    error = new RecollectError("STORE_UNAVAILABLE", text, {
       metadata: { provider: text, model: text },
       violations: Array.from({ length: 300 }, () => ({ field: text, description: text })),
       resource: { type: "memory", name: text },
       retryAfterMs: 1000,
     });
     const outcome = await raw.call(CREATE, createRequest());
-    expect(outcome).toMatchObject({ code: UNAVAILABLE, reason: "EMBEDDER_UNAVAILABLE" });
+    expect(outcome).toMatchObject({ code: UNAVAILABLE, reason: "STORE_UNAVAILABLE" });
     expect(outcome.message.isWellFormed()).toBe(true);
     expect(outcome.message.length).toBeLessThanOrEqual(1024);
     // What grpc-java accepts unless told otherwise.
@@ -150,7 +150,7 @@ describe("the text of an error", () => {
   });
 
   it("reaches a JSON client as well formed", async () => {
-    error = new RecollectError("EMBEDDER_UNAVAILABLE", `\ud800${"x".repeat(100_000)}`);
+    error = new RecollectError("STORE_UNAVAILABLE", `\ud800${"x".repeat(100_000)}`);
     const response = await fetch(`${app.httpUrl}${CREATE}`, {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -317,18 +317,27 @@ export enum Memory_Embedding_State {
   READY = 1,
 
   /**
-   * The vector is still to be made; until then the memory is found by keyword only.
+   * The vector is still to be made, because the embedding provider did not answer in time when it was written;
+   * until then the memory is found by keyword only.
    *
    * @generated from enum value: STATE_PENDING = 2;
    */
   PENDING = 2,
 
   /**
-   * Vector search is switched off on this server.
+   * Vector search was switched off on this server when it was written. It gets its vector when that is switched on.
    *
    * @generated from enum value: STATE_DISABLED = 3;
    */
   DISABLED = 3,
+
+  /**
+   * The embedding provider does not take its text, not even the beginning: it is found by keyword only. It is tried
+   * again when the text changes and after each start of the server.
+   *
+   * @generated from enum value: STATE_REFUSED = 4;
+   */
+  REFUSED = 4,
 }
 
 /**
@@ -2442,8 +2451,8 @@ export declare const MemoryService: GenService<{
    * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. A session
    * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
    *
-   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes; UNAVAILABLE
-   * with EMBEDDER_UNAVAILABLE. What was acknowledged stays.
+   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes. What was
+   * acknowledged stays.
    *
    * @generated from rpc recollect.v1.MemoryService.ImportMemories
    */

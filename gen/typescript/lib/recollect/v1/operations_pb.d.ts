@@ -2,9 +2,9 @@
 // @generated from file recollect/v1/operations.proto (package recollect.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file recollect/v1/operations.proto.
@@ -183,7 +183,8 @@ export declare const GetEmbeddingInfoRequestSchema: GenMessage<GetEmbeddingInfoR
  */
 export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddingInfoResponse"> & {
   /**
-   * The provider, such as `hashing` or `openai`.
+   * The provider, such as `hashing` or `openai`; empty when vector search is switched off. `hashing` finds the same
+   * wording, not the same meaning.
    *
    * @generated from field: string provider = 1;
    */
@@ -204,11 +205,40 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
   dimension: number;
 
   /**
-   * Memories that wait for their vector.
+   * Memories that wait for their vector. Those whose text the provider refuses do not count.
    *
    * @generated from field: int32 backlog_count = 4;
    */
   backlogCount: number;
+
+  /**
+   * When the one of them that has waited longest was written; unset when none waits.
+   *
+   * @generated from field: google.protobuf.Timestamp oldest_pending_time = 5;
+   */
+  oldestPendingTime?: Timestamp | undefined;
+
+  /**
+   * How long it has waited by the server's clock; unset when none waits.
+   *
+   * @generated from field: google.protobuf.Duration oldest_pending_age = 6;
+   */
+  oldestPendingAge?: Duration | undefined;
+
+  /**
+   * For what needs a vector: writes, and searches by meaning alone. Unset when the embedder asks nobody.
+   *
+   * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker write_breaker = 7;
+   */
+  writeBreaker?: GetEmbeddingInfoResponse_Breaker | undefined;
+
+  /**
+   * For what can do without: cache lookups, and searches by meaning and words. A provider may be too slow for these
+   * alone. Unset when the embedder asks nobody.
+   *
+   * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker lookup_breaker = 8;
+   */
+  lookupBreaker?: GetEmbeddingInfoResponse_Breaker | undefined;
 };
 
 /**
@@ -216,6 +246,81 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
  * Use `create(GetEmbeddingInfoResponseSchema)` to create a new message.
  */
 export declare const GetEmbeddingInfoResponseSchema: GenMessage<GetEmbeddingInfoResponse>;
+
+/**
+ * Whether the provider is asked. While it fails, it is not asked for a while; then one request probes it.
+ *
+ * @generated from message recollect.v1.GetEmbeddingInfoResponse.Breaker
+ */
+export declare type GetEmbeddingInfoResponse_Breaker = Message<"recollect.v1.GetEmbeddingInfoResponse.Breaker"> & {
+  /**
+   * What it does now.
+   *
+   * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker.State state = 1;
+   */
+  state: GetEmbeddingInfoResponse_Breaker_State;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp since_time = 2;
+   */
+  sinceTime?: Timestamp | undefined;
+
+  /**
+   * How the latest request failed, if none has succeeded since: `key_refused`, `misconfigured`, `rate_limited`,
+   * `server_error`, `connection`, `timeout` or `malformed`; else empty.
+   *
+   * @generated from field: string last_failure = 3;
+   */
+  lastFailure: string;
+};
+
+/**
+ * Describes the message recollect.v1.GetEmbeddingInfoResponse.Breaker.
+ * Use `create(GetEmbeddingInfoResponse_BreakerSchema)` to create a new message.
+ */
+export declare const GetEmbeddingInfoResponse_BreakerSchema: GenMessage<GetEmbeddingInfoResponse_Breaker>;
+
+/**
+ * What a circuit breaker does.
+ *
+ * @generated from enum recollect.v1.GetEmbeddingInfoResponse.Breaker.State
+ */
+export enum GetEmbeddingInfoResponse_Breaker_State {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The provider is asked.
+   *
+   * @generated from enum value: STATE_CLOSED = 1;
+   */
+  CLOSED = 1,
+
+  /**
+   * It is not asked, because it has failed so often just now.
+   *
+   * @generated from enum value: STATE_OPEN = 2;
+   */
+  OPEN = 2,
+
+  /**
+   * One request is out to see whether it answers again.
+   *
+   * @generated from enum value: STATE_HALF_OPEN = 3;
+   */
+  HALF_OPEN = 3,
+}
+
+/**
+ * Describes the enum recollect.v1.GetEmbeddingInfoResponse.Breaker.State.
+ */
+export declare const GetEmbeddingInfoResponse_Breaker_StateSchema: GenEnum<GetEmbeddingInfoResponse_Breaker_State>;
 
 /**
  * Asks to embed everything again.
@@ -315,7 +420,7 @@ export declare const GetReembeddingResponseSchema: GenMessage<GetReembeddingResp
  * OperationsService is for those who run the server: what it is, how its index and its embedder are, and how
  * to rebuild them while it serves.
  *
- * No RPC of this service is served yet; all answer UNIMPLEMENTED.
+ * GetEmbeddingInfo is served; the others answer UNIMPLEMENTED so far.
  *
  * @generated from service recollect.v1.OperationsService
  */
@@ -351,7 +456,8 @@ export declare const OperationsService: GenService<{
     output: typeof RebuildIndexResponseSchema;
   },
   /**
-   * Returns identity and health of the embedder.
+   * Returns which embedder makes the vectors, how its provider is, and what waits for it, of all tenants. Answers when
+   * the provider is down too: it is not asked.
    *
    * @generated from rpc recollect.v1.OperationsService.GetEmbeddingInfo
    */

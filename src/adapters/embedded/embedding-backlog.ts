@@ -1,0 +1,241 @@
+import { RecollectError } from "../../domain/errors.ts";
+import { indexedText, isExpired, type Memory } from "../../domain/memory/memory.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type {
+  BacklogState,
+  EmbeddingBacklog,
+  MemoryVersion,
+  PendingMemory,
+  SettledMemory,
+} from "../../ports/embedding-backlog.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Database, Row, Written } from "./database.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { openRecord, sealRecord, sealVector } from "./sealed.ts";
+import { NEVER, type WaitingRows } from "./waiting-rows.ts";
+
+/** The memory store, as far as it keeps vectors at hand. */
+export interface VectorHolder {
+  /** A memory that was there without a vector has one now. */
+  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
+}
+
+/** Keys read at once; the memories behind them are read one by one, so that a damaged one spoils no other. */
+const KEYS_A_READ = 100;
+
+/** Memories that wait for a vector, in SQLite. */
+export class EmbeddedBacklog implements EmbeddingBacklog {
+  readonly #database: Database;
+  readonly #namespaces: Namespaces;
+  readonly #waiting: WaitingRows;
+  readonly #holder: VectorHolder;
+  readonly #log: Log;
+
+  constructor(
+    database: Database,
+    namespaces: Namespaces,
+    options: { readonly waiting: WaitingRows; readonly holder: VectorHolder; readonly log: Log },
+  ) {
+    this.#database = database;
+    this.#namespaces = namespaces;
+    this.#waiting = options.waiting;
+    this.#holder = options.holder;
+    this.#log = options.log;
+  }
+
+  async pending(options: {
+    readonly limit: number;
+    readonly maxBytes: number;
+    readonly skip: number;
+    readonly now: number;
+  }): Promise<PendingMemory[]> {
+    const { limit, maxBytes, skip, now } = options;
+    const found: PendingMemory[] = [];
+    const useless: number[] = [];
+    let bytes = 0;
+    let passed = 0;
+    let after: readonly [dueTime: number, row: number] = [Number.MIN_SAFE_INTEGER, 0];
+    let more = true;
+    while (more && found.length < limit && bytes < maxBytes) {
+      const keys = this.#database.all(
+        `SELECT row, due_time, attempts FROM memory_waiting
+         WHERE due_time <= ? AND (due_time, row) > (?, ?) ORDER BY due_time, row LIMIT ?`,
+        now,
+        ...after,
+        KEYS_A_READ,
+      );
+      more = keys.length === KEYS_A_READ;
+      for (const key of keys) {
+        if (found.length === limit || bytes >= maxBytes) break;
+        after = [Number(key["due_time"]), Number(key["row"])];
+        const read = this.#read(key, now);
+        if (read === undefined) useless.push(Number(key["row"]));
+        else if (passed < skip) passed += 1;
+        else {
+          found.push(read.memory);
+          bytes += read.bytes;
+        }
+      }
+    }
+    if (useless.length > 0) await this.#leave(useless);
+    return found;
+  }
+
+  settle(
+    items: readonly SettledMemory[],
+    { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
+  ): Promise<number> {
+    return this.#database.write((): Written<number> => {
+      const afterCommit: (() => void)[] = [];
+      let settled = 0;
+      for (const item of items) {
+        const there = this.#unchanged(item);
+        if (there === undefined || isExpired(there.memory, now)) continue;
+        settled += 1;
+        afterCommit.push(this.#settleOne(there, item.outcome, identity));
+      }
+      return {
+        result: settled,
+        afterCommit: () => {
+          for (const change of afterCommit) change();
+        },
+      };
+    });
+  }
+
+  postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
+    return this.#database.write((): Written<void> => {
+      for (const item of items) {
+        const there = this.#unchanged(item);
+        if (there === undefined) continue;
+        this.#database.run(
+          "UPDATE memory_waiting SET due_time = ?, attempts = attempts + 1 WHERE row = ?",
+          Math.round(item.dueTime),
+          there.row,
+        );
+      }
+      return { result: undefined };
+    });
+  }
+
+  retryRefused(): Promise<void> {
+    return this.#database.write((): Written<void> => {
+      this.#database.run("UPDATE memory_waiting SET due_time = since WHERE refused = 1");
+      return { result: undefined };
+    });
+  }
+
+  async state(): Promise<BacklogState> {
+    const row = this.#database.first(
+      `SELECT count(*) AS count, min(since) AS oldest,
+         (SELECT due_time FROM memory_waiting ORDER BY due_time, row LIMIT 1) AS next
+       FROM memory_waiting WHERE refused = 0`,
+    );
+    const { count, oldest, next } = row ?? {};
+    return {
+      count: Number(count ?? 0),
+      ...(oldest === null || oldest === undefined ? {} : { oldestTime: Number(oldest) }),
+      ...(next === null || next === undefined || next === NEVER ? {} : { nextTime: Number(next) }),
+    };
+  }
+
+  onAdded(listener: () => void): void {
+    this.#waiting.onAnnounced(listener);
+  }
+
+  /** The memory of a row that waits; undefined when it needs no vector any more. */
+  #read(key: Row, now: number): { readonly memory: PendingMemory; readonly bytes: number } | undefined {
+    try {
+      const row = this.#database.first(
+        `SELECT n.tenant, n.name, m.id, m.record, octet_length(m.record) AS bytes
+         FROM memory m JOIN namespace n ON n.namespace_id = m.namespace_id WHERE m.row = ?`,
+        key["row"] ?? null,
+      );
+      if (row === undefined) return undefined;
+      const memory = memoryOf(row);
+      if (isExpired(memory, now)) return undefined;
+      return {
+        memory: {
+          scope: { tenant: String(row["tenant"]), namespace: String(row["name"]) },
+          id: memory.id,
+          etag: memory.etag,
+          text: indexedText(memory),
+          attempts: Number(key["attempts"]),
+        },
+        bytes: Number(row["bytes"]),
+      };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#log.warn({ err: error }, "a memory that waits for its vector is damaged; it will get none");
+      return undefined;
+    }
+  }
+
+  #leave(rows: readonly number[]): Promise<void> {
+    return this.#database.write((): Written<void> => {
+      for (const row of rows) this.#database.run("DELETE FROM memory_waiting WHERE row = ?", row);
+      return { result: undefined };
+    });
+  }
+
+  /** The memory, if it still is what it was and still waits. */
+  #unchanged({ scope, id, etag }: MemoryVersion): Waiting | undefined {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return undefined;
+    try {
+      const row = this.#database.first(
+        `SELECT m.row, m.id, m.record FROM memory m JOIN memory_waiting w ON w.row = m.row
+         WHERE m.namespace_id = ? AND m.id = ?`,
+        namespaceId,
+        id,
+      );
+      if (row === undefined) return undefined;
+      const memory = memoryOf(row);
+      return memory.etag === etag ? { namespaceId, row: Number(row["row"]), memory } : undefined;
+    } catch (error) {
+      // Damaged since it was read; it leaves the backlog when it is read again.
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #settleOne(
+    { namespaceId, row, memory }: Waiting,
+    outcome: SettledMemory["outcome"],
+    { provider, model, dimension }: EmbedderIdentity,
+  ): () => void {
+    const refused = outcome === "REFUSED";
+    const state = refused ? "REFUSED" : "READY";
+    const truncated = refused ? false : outcome.truncated;
+    const settled: Memory = {
+      ...memory,
+      embedding: { provider, model, dimension, state, truncated },
+    };
+    this.#database.run("UPDATE memory SET record = ? WHERE row = ?", sealRecord(settled), row);
+    if (refused) {
+      this.#database.run("UPDATE memory_waiting SET due_time = ?, refused = 1 WHERE row = ?", NEVER, row);
+      return () => undefined;
+    }
+    this.#database.run("DELETE FROM memory_waiting WHERE row = ?", row);
+    this.#database.run(
+      "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
+      row,
+      sealVector(outcome.vector),
+    );
+    return () => this.#holder.hold(namespaceId, row, settled, outcome.vector);
+  }
+}
+
+interface Waiting {
+  readonly namespaceId: number;
+  readonly row: number;
+  readonly memory: Memory;
+}
+
+function memoryOf(row: Row): Memory {
+  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof RecollectError && error.reason === "STORE_CORRUPT";
+}

@@ -1,0 +1,37 @@
+import type { Database } from "./database.ts";
+
+/** Later than any clock says: what is refused is not due until somebody says so. */
+export const NEVER = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The rows of memories that wait for a vector. They hang on their memories and go with them. Apart from
+ * EmbeddedBacklog, because the memory store adds to them in its own writes.
+ */
+export class WaitingRows {
+  readonly #database: Database;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Only inside a write. */
+  add(row: number, { since, refused }: { readonly since: number; readonly refused: boolean }): void {
+    this.#database.run(
+      "INSERT INTO memory_waiting (row, since, due_time, attempts, refused) VALUES (?, ?, ?, 0, ?)",
+      row,
+      since,
+      refused ? NEVER : since,
+      refused ? 1 : 0,
+    );
+  }
+
+  /** To be called when rows that were added are on disk. */
+  announce(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  onAnnounced(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+}

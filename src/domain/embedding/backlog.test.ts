@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  FIRST_PACE,
+  MAX_BACKLOG_BATCH,
+  paceAfterFailure,
+  paceAfterSuccess,
+  pauseAfter,
+  postponement,
+} from "./backlog.ts";
+
+const random = fc.double({ min: 0, max: 0.999, noNaN: true });
+
+describe("the pace", () => {
+  it("goes down to one text at the first failure, and up again by doubling", () => {
+    const failed = paceAfterFailure(paceAfterFailure(FIRST_PACE));
+    expect(failed).toEqual({ failures: 2, batchSize: 1 });
+    expect(paceAfterSuccess(failed)).toEqual({ failures: 0, batchSize: 2 });
+    const sizes = Array.from({ length: 8 }).reduce<number[]>(
+      (all) => [...all, paceAfterSuccess({ failures: 0, batchSize: all.at(-1) ?? 1 }).batchSize],
+      [1],
+    );
+    expect(sizes.slice(0, 4)).toEqual([1, 2, 4, 8]);
+    expect(sizes.at(-1)).toBe(MAX_BACKLOG_BATCH);
+  });
+});
+
+describe("a pause", () => {
+  it("doubles with each failure, half of it at random, from a second to a minute", () => {
+    expect([1, 2, 3, 4].map((failures) => pauseAfter(failures, 0, 0))).toEqual([500, 1000, 2000, 4000]);
+    expect(pauseAfter(1, 0, 0.5)).toBe(750);
+    expect(pauseAfter(1000, 0, 0.999)).toBeLessThan(60_000);
+  });
+
+  it("is as long as the provider asks for, up to a minute", () => {
+    expect(pauseAfter(1, 20_000, 0)).toBe(20_000);
+    expect(pauseAfter(1, 3_600_000, 0)).toBe(60_000);
+  });
+
+  it("is never shorter than half a second nor longer than a minute, whatever happens", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1 }), fc.nat(), random, (failures, asked, chance) => {
+        const pause = pauseAfter(failures, asked, chance);
+        expect(pause).toBeGreaterThanOrEqual(500);
+        expect(pause).toBeLessThanOrEqual(60_000);
+      }),
+    );
+  });
+});
+
+describe("a text that is put off", () => {
+  it("waits longer each time, from seconds to an hour", () => {
+    fc.assert(
+      fc.property(fc.nat(100), random, (attempts, chance) => {
+        expect(postponement(attempts + 1, chance)).toBeGreaterThanOrEqual(postponement(attempts, chance));
+        expect(postponement(attempts, chance)).toBeGreaterThanOrEqual(2500);
+        expect(postponement(attempts, chance)).toBeLessThanOrEqual(3_600_000);
+      }),
+    );
+  });
+});

@@ -1,0 +1,248 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NOW, newMemory } from "../../../test/support/builders.ts";
+import { expectNoLeaks, until } from "../../../test/support/leaks.ts";
+import { type ManualSleep, manualSleep } from "../../../test/support/manual-sleep.ts";
+import { quiet } from "../../../test/support/quiet.ts";
+import {
+  failure,
+  type ScriptedEmbedder,
+  scriptedEmbedder,
+  vectorOfText,
+} from "../../../test/support/scripted-embedder.ts";
+import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
+import type { Backend } from "../../ports/backend.ts";
+import { type BacklogWorker, startBacklogWorker } from "./backlog-worker.ts";
+
+const SCOPE = { tenant: "t", namespace: "n" };
+
+let directory: string;
+let backend: Backend;
+let embedder: ScriptedEmbedder;
+let sleeper: ManualSleep;
+let now: number;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
+  embedder = scriptedEmbedder();
+  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet });
+  sleeper = manualSleep();
+  now = NOW;
+});
+afterEach(async () => {
+  await backend[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+const start = (): BacklogWorker =>
+  startBacklogWorker({
+    backlog: backend.backlog,
+    embedder,
+    clock: { now: () => now },
+    sleep: sleeper.sleep,
+    random: () => 0,
+    log: quiet.log,
+  });
+const write = (...ids: readonly string[]) =>
+  backend.memories.create(
+    SCOPE,
+    ids.map((id) => newMemory({ id, text: id })),
+    { now },
+  );
+const count = async () => (await backend.backlog.state()).count;
+const states = async (...ids: readonly string[]) =>
+  (await backend.memories.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
+
+/** Resolves when nothing waits any more. */
+async function drained(): Promise<void> {
+  for (let turn = 0; turn < 1000 && (await count()) > 0; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await count()).toBe(0);
+}
+
+describe("the worker of the backlog", () => {
+  it("embeds what was there at its start, in batches, and each memory gets its own vector", async () => {
+    const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
+    await write(...ids);
+    await using _worker = start();
+    await drained();
+    expect(embedder.calls.map(({ texts }) => texts.length)).toEqual([64, 36]);
+    expect(embedder.calls.every(({ urgency }) => urgency === "WRITE")).toBe(true);
+    expect(await backend.memories.vectors(SCOPE, ids)).toEqual(ids.map((id) => vectorOfText(id).vector));
+  });
+
+  it("wakes up for what is written later", async () => {
+    await using _worker = start();
+    await write("a");
+    await drained();
+    await write("b");
+    await drained();
+    expect(embedder.calls.map(({ texts }) => texts)).toEqual([["a"], ["b"]]);
+  });
+
+  it("pauses longer and longer while the provider is down, asking for one text at a time", async () => {
+    embedder.always("SERVER_ERROR");
+    await write("a", "b");
+    await using _worker = start();
+    for (const pauses of [1, 2, 3, 4]) {
+      await sleeper.begun(pauses);
+      // A write is no reason to ask a provider that is down.
+      await write(`later ${pauses}`);
+      sleeper.wake();
+    }
+    await sleeper.begun(5);
+    expect(sleeper.asked).toEqual([500, 1000, 2000, 4000, 8000]);
+    expect(embedder.calls.map(({ texts }) => texts.length)).toEqual([2, 1, 1, 1, 1]);
+    embedder.always("ok");
+    sleeper.wake();
+    await drained();
+  });
+
+  it("waits as long as the provider asks for", async () => {
+    embedder.next(failure("RATE_LIMITED", 20_000));
+    await write("a");
+    await using _worker = start();
+    await sleeper.begun(1);
+    expect(sleeper.asked).toEqual([20_000]);
+    sleeper.wake();
+    await drained();
+  });
+
+  it("goes on at once when the provider has recovered", async () => {
+    embedder.next("BREAKER_OPEN");
+    await write("a");
+    await using worker = start();
+    await sleeper.begun(1);
+    worker.recovered();
+    await drained();
+  });
+
+  it("does not let a text that always fails hold up the others, and tries it again later", async () => {
+    const poison = "poison";
+    const real = embedder.embed;
+    let healthy = false;
+    const picky = {
+      ...embedder,
+      embed: async (...[texts, ...rest]: Parameters<typeof real>) => {
+        if (!healthy && texts.includes(poison)) throw failure("SERVER_ERROR");
+        return real(texts, ...rest);
+      },
+    };
+    await write(poison, "a", "b", "c");
+    await using _worker = startBacklogWorker({
+      backlog: backend.backlog,
+      embedder: picky,
+      clock: { now: () => now },
+      sleep: sleeper.sleep,
+      random: () => 0,
+      log: quiet.log,
+    });
+    // Together and alone, twice, with a success of another in between: then the text is known to be at fault.
+    for (const pauses of [1, 2, 3, 4]) {
+      await sleeper.begun(pauses);
+      sleeper.wake();
+    }
+    await sleeper.begun(5);
+    expect(await states(poison, "a", "b", "c")).toEqual(["PENDING", "READY", "READY", "READY"]);
+    expect(sleeper.asked).toEqual([500, 1000, 500, 1000, 2500]);
+    healthy = true;
+    now += 2500;
+    sleeper.wake();
+    await drained();
+    expect(await states(poison)).toEqual(["READY"]);
+  });
+
+  it("puts aside a text that is refused, and only that one", async () => {
+    const real = embedder.embed;
+    const picky = {
+      ...embedder,
+      embed: async (...[texts, ...rest]: Parameters<typeof real>) => {
+        if (texts.includes("unspeakable")) throw failure("INPUT_REFUSED");
+        return real(texts, ...rest);
+      },
+    };
+    await write("a", "unspeakable", "b");
+    const run = () =>
+      startBacklogWorker({
+        backlog: backend.backlog,
+        embedder: picky,
+        clock: { now: () => now },
+        sleep: sleeper.sleep,
+        random: () => 0,
+        log: quiet.log,
+      });
+    {
+      await using _worker = run();
+      await drained();
+      expect(await states("a", "unspeakable", "b")).toEqual(["READY", "REFUSED", "READY"]);
+    }
+    // The next start tries it again: the provider may have been set up in another way.
+    await using _worker = start();
+    await until(() => embedder.calls.some(({ texts }) => texts.includes("unspeakable")));
+    for (let turn = 0; turn < 100 && (await states("unspeakable"))[0] !== "READY"; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await states("unspeakable")).toEqual(["READY"]);
+  });
+
+  it("does not overwrite what was corrected while its text was out", async () => {
+    embedder.next("hang");
+    const [created] = await write("a");
+    await using _worker = start();
+    await until(() => embedder.calls.length === 1);
+    const etag = created?.kind === "created" ? created.memory.etag : "";
+    await backend.memories.replace(SCOPE, etag, newMemory({ id: "a", text: "corrected" }), { now });
+    embedder.calls[0]?.release();
+    await drained();
+    expect(await backend.memories.vectors(SCOPE, ["a"])).toEqual([vectorOfText("corrected").vector]);
+  });
+
+  it("ends at once and leaves nothing open, whether it asks, pauses or idles", async () => {
+    await expectNoLeaks(async () => {
+      {
+        await using _idle = start();
+        await until(() => false);
+      }
+      embedder.always("hang");
+      await write("a");
+      {
+        await using _asking = start();
+        await until(() => embedder.calls.length === 1);
+      }
+      embedder.always("SERVER_ERROR");
+      await using _pausing = start();
+      await sleeper.begun(1);
+    });
+    expect(await states("a")).toEqual(["PENDING"]);
+  });
+
+  it("goes on when the store fails for a while", async () => {
+    const { backlog } = backend;
+    let broken = true;
+    await write("a");
+    await using _worker = startBacklogWorker({
+      backlog: {
+        pending: async (options) => {
+          if (broken) throw new Error("the store does not answer");
+          return backlog.pending(options);
+        },
+        settle: (...given) => backlog.settle(...given),
+        postpone: (...given) => backlog.postpone(...given),
+        retryRefused: () => backlog.retryRefused(),
+        state: () => backlog.state(),
+        onAdded: (listener) => backlog.onAdded(listener),
+      },
+      embedder,
+      clock: { now: () => now },
+      sleep: sleeper.sleep,
+      random: () => 0,
+      log: quiet.log,
+    });
+    await sleeper.begun(1);
+    broken = false;
+    sleeper.wake();
+    await drained();
+  });
+});

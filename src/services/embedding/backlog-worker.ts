@@ -1,0 +1,213 @@
+import {
+  type BacklogPace,
+  FIRST_PACE,
+  paceAfterFailure,
+  paceAfterSuccess,
+  pauseAfter,
+  postponement,
+} from "../../domain/embedding/backlog.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import { untilAborted } from "../../domain/until-aborted.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { EmbeddingBacklog, PendingMemory, SettledMemory } from "../../ports/embedding-backlog.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Sleep } from "../../ports/sleep.ts";
+import { embedEach } from "./embed-each.ts";
+
+export interface BacklogWorkerPorts {
+  readonly backlog: EmbeddingBacklog;
+  readonly embedder: Embedder;
+  readonly clock: Clock;
+  readonly sleep: Sleep;
+  /** 0 to below 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** Embeds what waits, until it is disposed of, which waits for what it writes and for nothing else. */
+export interface BacklogWorker extends AsyncDisposable {
+  /** The provider answers again: no use in pausing. */
+  recovered(): void;
+}
+
+/** Of what is read at once: a millisecond or so of reading. */
+const BATCH_BYTES = 256 * 1024;
+/** Memories that get their vectors in one transaction; others get their turn between two of them. */
+const SETTLE_STEP = 16;
+/** Texts under suspicion at once; with more of them it must be the provider. */
+const MAX_SUSPECTS = 100;
+
+/**
+ * Starts to give memories that wait their vectors, those that have waited longest first, and goes on whenever a write
+ * adds some, one that was put off is due, or the provider has recovered. See BacklogPace for what a failure does.
+ */
+export function startBacklogWorker(ports: BacklogWorkerPorts): BacklogWorker {
+  const worker = new Worker(ports);
+  ports.backlog.onAdded(() => worker.added());
+  const ended = worker.run();
+  return {
+    recovered: () => worker.recovered(),
+    [Symbol.asyncDispose]: () => {
+      worker.stop();
+      return ended;
+    },
+  };
+}
+
+class Worker {
+  readonly #ports: BacklogWorkerPorts;
+  readonly #stopping = new AbortController();
+  #pace: BacklogPace = FIRST_PACE;
+  /** Failed alone since the last success; they stand first in the backlog. */
+  #suspects: PendingMemory[] = [];
+  /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
+  readonly #acquitted = new Set<string>();
+  /** Something has come that the step under way may not have seen. */
+  #news = false;
+  #waiting: { readonly idle: boolean; readonly ended: AbortController } | undefined;
+
+  constructor(ports: BacklogWorkerPorts) {
+    this.#ports = ports;
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    let refusedAreDue = false;
+    while (!this.#stopping.signal.aborted) {
+      this.#news = false;
+      try {
+        // The refusal may have been one of a provider that was set up in another way.
+        if (!refusedAreDue) await this.#ports.backlog.retryRefused();
+        refusedAreDue = true;
+        if (await this.#step()) await this.#turn();
+        else await this.#idle();
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        await this.#failed(error);
+      }
+    }
+  }
+
+  added(): void {
+    this.#news = true;
+    if (this.#waiting?.idle === true) this.#waiting.ended.abort();
+  }
+
+  recovered(): void {
+    this.#news = true;
+    this.#waiting?.ended.abort();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#waiting?.ended.abort();
+  }
+
+  /** One batch; false when none is due. */
+  async #step(): Promise<boolean> {
+    const { backlog, clock } = this.#ports;
+    const batch = await backlog.pending({
+      limit: this.#pace.batchSize,
+      maxBytes: BATCH_BYTES,
+      skip: this.#suspects.length,
+      now: clock.now(),
+    });
+    if (batch.length === 0) {
+      // All that is due has failed, so it is not the texts.
+      const again = this.#suspects.length > 0;
+      this.#suspects = [];
+      return again;
+    }
+    const outcomes = await this.#embed(batch);
+    const settled = batch.map(({ scope, id, etag }, index): SettledMemory => {
+      const outcome = outcomes[index];
+      if (outcome === undefined) throw new TypeError("a text without an outcome");
+      return { scope, id, etag, outcome };
+    });
+    const { identity } = this.#ports.embedder;
+    for (let start = 0; start < settled.length; start += SETTLE_STEP) {
+      await backlog.settle(settled.slice(start, start + SETTLE_STEP), { identity, now: clock.now() });
+    }
+    await this.#succeeded();
+    return true;
+  }
+
+  async #embed(batch: readonly PendingMemory[]): Promise<Awaited<ReturnType<typeof embedEach>>> {
+    const { signal } = this.#stopping;
+    const texts = batch.map(({ text }) => text);
+    try {
+      return await untilAborted(embedEach(this.#ports.embedder, texts, signal), signal);
+    } catch (error) {
+      const [only] = batch;
+      if (batch.length === 1 && only !== undefined) this.#suspects.push(only);
+      if (this.#suspects.length > MAX_SUSPECTS) this.#suspects = [];
+      throw error;
+    }
+  }
+
+  async #succeeded(): Promise<void> {
+    const { backlog, clock, random, log } = this.#ports;
+    if (this.#pace.failures > 0) log.warn({}, "memories that waited get their vectors again");
+    this.#pace = paceAfterSuccess(this.#pace);
+    if (this.#suspects.length === 0) return;
+    const now = clock.now();
+    const guilty = this.#suspects.filter(
+      (one) => one.attempts > 0 || this.#acquitted.delete(versionKey(one)),
+    );
+    for (const one of this.#suspects) if (!guilty.includes(one)) this.#acquitted.add(versionKey(one));
+    this.#suspects = [];
+    await backlog.postpone(
+      guilty.map(({ scope, id, etag, attempts }) => ({
+        scope,
+        id,
+        etag,
+        dueTime: now + postponement(attempts, random()),
+      })),
+    );
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#pace.failures === 0) this.#ports.log.warn({ err: error }, "memories wait for their vectors");
+    this.#pace = paceAfterFailure(this.#pace);
+    const asked = error instanceof RecollectError ? (error.detail.retryAfterMs ?? 0) : 0;
+    await this.#wait(pauseAfter(this.#pace.failures, asked, this.#ports.random()), false);
+  }
+
+  async #idle(): Promise<void> {
+    const { backlog, clock } = this.#ports;
+    const { nextTime } = await backlog.state();
+    if (this.#news) return;
+    this.#acquitted.clear();
+    await this.#wait(nextTime === undefined ? undefined : Math.max(1, nextTime - clock.now()), true);
+  }
+
+  /** Until the time is over, there is news that ends it, or the worker is stopped; undefined: without end. */
+  async #wait(milliseconds: number | undefined, idle: boolean): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const ended = new AbortController();
+    this.#waiting = { idle, ended };
+    try {
+      const { signal } = ended;
+      await (milliseconds === undefined
+        ? new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))
+        : this.#ports.sleep(Math.min(milliseconds, MAX_SLEEP_MS), signal));
+    } catch (error) {
+      if (!ended.signal.aborted) throw error;
+    } finally {
+      this.#waiting = undefined;
+    }
+  }
+
+  /** Lets other calls have a turn of the event loop. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function versionKey({ scope, id, etag }: PendingMemory): string {
+  return JSON.stringify([scope.tenant, scope.namespace, id, etag]);
+}
+
+/** Timers know no longer ones. */
+const MAX_SLEEP_MS = 2 ** 31 - 1;
