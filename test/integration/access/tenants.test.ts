@@ -83,6 +83,9 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   GetCacheStats: counts(({ namespace }) => [{ namespace }]),
 };
 
+/** What is asked of the server as a whole: numbers and states, no names or texts of anybody. */
+const OF_THE_SERVER: readonly string[] = ["GetEmbeddingInfo"];
+
 describe("two tenants with the same names", () => {
   let app: TestApp;
   let doors: Doors;
@@ -152,10 +155,18 @@ describe("two tenants with the same names", () => {
     ];
   }
 
+  it.each(OF_THE_SERVER)("are told the same by %s, and nothing of anybody", async (name) => {
+    const method = METHODS.find((one) => one.name === name);
+    if (method === undefined) throw new TypeError(`no method ${name}`);
+    const [ofCrimson, ofTurquoise] = await Promise.all(TENANTS.map((tenant) => call(tenant, method, {})));
+    expect(ofCrimson).toEqual(ofTurquoise);
+    for (const tenant of TENANTS) expect(JSON.stringify(ofCrimson)).not.toContain(tenant);
+  });
+
   it("have a sample for every method that is served, and for no other", async () => {
     const served: string[] = [];
     for (const method of METHODS) if (await isServed(method)) served.push(method.name);
-    expect(served.sort()).toEqual(Object.keys(SAMPLES).sort());
+    expect(served.sort()).toEqual([...Object.keys(SAMPLES), ...OF_THE_SERVER].sort());
   });
 
   it.each(Object.entries(SAMPLES))("neither see nor change each other's by %s", async (name, sample) => {
