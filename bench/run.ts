@@ -12,10 +12,10 @@ import { type Effort, measureSize, type SizeResult } from "./store-size.ts";
 
 const NORMAL: Effort = {
   rounds: 4,
-  seconds: 4,
+  seconds: 2,
   singleRounds: 2,
   singleSeconds: 2,
-  warmSeconds: 10,
+  warmSeconds: 8,
   connections: 2,
   batchCalls: { calls: 10, single: 5 },
 };
