@@ -4,7 +4,7 @@ import { BATCH_SIZE, cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import type { LoadPlan } from "./load.ts";
 import { type Medians, mediansOf, rotated, type Sample, sample } from "./measure.ts";
-import { residentMegabytes } from "./proc.ts";
+import { cpuMicros, residentMegabytes } from "./proc.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
 
@@ -80,6 +80,7 @@ export async function measureSize({ dist, memories, effort, only, say }: SizeOpt
   await fillMemories(caller, batches);
   await fillCache(caller, questions);
   const fillSeconds = (performance.now() - begin) / 1000;
+  await settled(service.pid);
   say(`${memories} memories and as many cached answers stored in ${fillSeconds.toFixed(1)} s`);
 
   const runs: Runs = { full: effort.rounds + 1, single: effort.singleRounds, batchCalls: effort.batchCalls };
@@ -97,6 +98,18 @@ export async function measureSize({ dist, memories, effort, only, say }: SizeOpt
   }
   return { memories, entries: questions.length, memoriesAdded, fillSeconds, cases };
 }
+
+/** What goes on behind a large import (building the vector graph) is no part of any case. */
+async function settled(pid: number): Promise<void> {
+  for (let before = cpuMicros(pid); before !== undefined; ) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const after = cpuMicros(pid);
+    if (after === undefined || after - before < 0.05 * SETTLE_MS * 1000) return;
+    before = after;
+  }
+}
+
+const SETTLE_MS = 1000;
 
 /** Requests of a case and what the service answers to them. */
 interface Recorded {

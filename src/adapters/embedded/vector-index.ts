@@ -8,6 +8,10 @@ import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
 /** Vectors put into the graph in one turn of the event loop: half a millisecond that others wait. */
 const BUILD_STEP = 1;
 
+/** A turn that comes later than this had other work in it: then building waits, for it is in no hurry. */
+const BUSY_TURN_MS = 1;
+const PAUSE_MS = 10;
+
 /** Vectors that are not in the graph yet are compared one by one; with more of them than this, all are. */
 const MAX_PENDING = EXACT_LIMIT;
 
@@ -29,7 +33,8 @@ export class VectorIndex {
   #graph: VectorGraph | undefined;
   /** Rows that are not in the graph yet. */
   readonly #pending = new Set<number>();
-  #building: NodeJS.Immediate | undefined;
+  /** Calls off the next step of building; undefined when there is none. */
+  #building: (() => void) | undefined;
   #unsaved = false;
 
   constructor(options: VectorIndexOptions) {
@@ -99,8 +104,7 @@ export class VectorIndex {
 
   /** Stops building and keeps the graph for the next run. */
   close(): void {
-    clearImmediate(this.#building);
-    this.#building = undefined;
+    this.#stopBuilding();
     if (this.#graph === undefined || !this.#unsaved) return;
     try {
       this.#graph.save(this.#options.path);
@@ -112,8 +116,7 @@ export class VectorIndex {
 
   /** Forgets everything, on disk too: the namespace is gone. */
   destroy(): void {
-    clearImmediate(this.#building);
-    this.#building = undefined;
+    this.#stopBuilding();
     this.#graph = undefined;
     removeGraph(this.#options.path);
   }
@@ -149,10 +152,16 @@ export class VectorIndex {
 
   #scheduleBuilding(): void {
     if (this.#pending.size === 0) return;
-    this.#building ??= setImmediate(() => this.#buildStep());
+    this.#building ??= this.#nextTurn();
   }
 
-  #buildStep(): void {
+  #nextTurn(): () => void {
+    const asked = performance.now();
+    const turn = setImmediate(() => this.#buildStep(performance.now() - asked > BUSY_TURN_MS));
+    return () => clearImmediate(turn);
+  }
+
+  #buildStep(busy: boolean): void {
     this.#building = undefined;
     let added = 0;
     for (const row of this.#pending) {
@@ -163,6 +172,17 @@ export class VectorIndex {
       if (added === BUILD_STEP) break;
     }
     this.#unsaved = true;
-    this.#scheduleBuilding();
+    if (!busy) this.#scheduleBuilding();
+    else if (this.#pending.size > 0) {
+      const pause = setTimeout(() => {
+        this.#building = this.#nextTurn();
+      }, PAUSE_MS);
+      this.#building = () => clearTimeout(pause);
+    }
+  }
+
+  #stopBuilding(): void {
+    this.#building?.();
+    this.#building = undefined;
   }
 }
