@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Mutation, runMutant } from "../support/mutation/mutate.ts";
+import { scale } from "../support/scale.ts";
+
+const FOLDER = "src/adapters/embedded";
+const SUITE = "test/contract/embedded.test.ts";
+
+/** What looks at the file as a whole and answers nobody: checks of its structure, and the making of it. */
+const WHOLE_FILE = /^(schema|migrations|file-check|row-check|self-check|repair)/;
+
+/** The clause that keeps a statement inside one namespace, or one tenant. */
+const CLAUSE = /\b(?:[a-z]\.)?(?:namespace_id = (?:\?\d?|[a-z]\.namespace_id)|tenant = \?)/g;
+
+/** Scope that is kept outside SQL: what stands there, and what would stand there without it. */
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is source text
+const OUTSIDE_SQL: readonly (readonly [file: string, from: string, to: string])[] = [
+  [
+    "hot-entries.ts",
+    "if (placed?.scope.namespace !== scope.namespace || placed.scope.tenant !== scope.tenant) return undefined;",
+    "if (placed === undefined) return undefined;",
+  ],
+  ["hot-entries.ts", "|| placed.scope.tenant !== scope.tenant", ""],
+  ["memory-terms.ts", "${namespaceId}x${term}", "1x${term}"],
+  ["scope-vectors.ts", "${namespaceId}:${fingerprint}", "${fingerprint}"],
+];
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is source text
+
+interface Mutant extends Mutation {
+  readonly name: string;
+}
+
+const sourceOf = (file: string): string =>
+  readFileSync(join(import.meta.dirname, "..", "..", FOLDER, file), "utf8");
+
+function mutantOf(file: string, source: string, start: number, from: string, replacement: string): Mutant {
+  const line = source.slice(0, start).split("\n").length;
+  const name = `${file}:${line}, ${from}`;
+  return { name, file: `${FOLDER}/${file}`, start, end: start + from.length, replacement };
+}
+
+/** Each clause of each statement, always true instead. */
+function withoutClause(): Mutant[] {
+  const files = readdirSync(join(import.meta.dirname, "..", "..", FOLDER)).filter(
+    (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !WHOLE_FILE.test(file),
+  );
+  return files.flatMap((file) => {
+    const source = sourceOf(file);
+    return [...source.matchAll(CLAUSE)].map((match) =>
+      mutantOf(file, source, match.index, match[0], `(${match[0]} OR TRUE)`),
+    );
+  });
+}
+
+function outsideSql(): Mutant[] {
+  return OUTSIDE_SQL.map(([file, from, to]) => {
+    const source = sourceOf(file);
+    const start = source.indexOf(from);
+    if (start < 0) throw new Error(`${file} no longer holds ${from}`);
+    return mutantOf(file, source, start, from, to);
+  });
+}
+
+/** The two that most statements go through come first: the tenant of a scope, and the filter of memories. */
+const isCentral = ({ file }: Mutant): boolean => /namespaces|memory-filter/.test(file);
+const MUTANTS = [...withoutClause(), ...outsideSql()].sort(
+  (one, other) => Number(isCentral(other)) - Number(isCentral(one)),
+);
+
+describe("the contract of the embedded store", () => {
+  it("is asked about every statement", () => {
+    expect(MUTANTS.length).toBeGreaterThan(30);
+    expect(MUTANTS.slice(0, 2).every(isCentral)).toBe(true);
+  });
+
+  it("passes over a source that is not changed, so that a failure comes from the change", async () => {
+    // After a mutant, whose change must not be left anywhere.
+    const [mutant] = MUTANTS;
+    if (mutant === undefined) throw new Error("there are no mutants");
+    expect((await runMutant(mutant, SUITE)).failed).not.toEqual([]);
+    const unchanged = await runMutant({ ...mutant, end: mutant.start, replacement: "" }, SUITE);
+    expect(unchanged.failed).toEqual([]);
+    expect(unchanged.passed).toBeGreaterThan(300);
+  });
+
+  it.each(MUTANTS.slice(0, scale(2, MUTANTS.length)).map((mutant) => [mutant.name, mutant] as const))(
+    "fails without %s",
+    async (_name, mutant) => {
+      const { passed, failed } = await runMutant(mutant, SUITE);
+      // A suite that does not run at all proves nothing.
+      expect(passed).toBeGreaterThan(0);
+      expect(failed).not.toEqual([]);
+    },
+  );
+});
