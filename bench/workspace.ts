@@ -61,6 +61,8 @@ export class Workspace implements AsyncDisposable {
       GRPC_PORT: "0",
       HTTP_PORT: "0",
       LOG_FORMAT: "json",
+      // So that the largest size is measured with as many answers as memories.
+      CACHE_MAX_ENTRIES: "1000000",
     });
   }
 
