@@ -11,6 +11,7 @@ import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
 import { serverSecretContract } from "./server-secret.ts";
+import { sharedNamesContract } from "./shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const MAX_EMBEDDINGS = 20;
@@ -23,6 +24,7 @@ embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
 );
 randomOperationsContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingBacklogContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+sharedNamesContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(
