@@ -41,7 +41,7 @@ export interface ServerOptions {
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
-  readonly embedderStatus: ObservedEmbedder["status"] | undefined;
+  readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
@@ -101,7 +101,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stopping: cut.signal,
     }),
     readiness: () =>
-      readinessOf(state, backend, [...warnings, ...embedderWarnings(options.embedderStatus?.())]),
+      readinessOf(state, backend, [...warnings, ...embedderWarnings(options.embedderStatus())]),
     scrape: options.telemetry.scrape,
     onError: (error) => log.error({ err: error }, "HTTP request failed"),
   });
