@@ -1,5 +1,6 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { sleep } from "./adapters/decorators/sleep.ts";
+import { switched } from "./adapters/decorators/switched-embedder.ts";
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
@@ -16,7 +17,9 @@ import type { Ids } from "./ports/ids.ts";
 import type { Log } from "./ports/log.ts";
 import type { EmbeddingMeters } from "./ports/meters.ts";
 import type { Sleep } from "./ports/sleep.ts";
+import type { OpenedEmbedder, SwitchedEmbedder } from "./ports/switched-embedder.ts";
 import { startBacklogWorker } from "./services/embedding/backlog-worker.ts";
+import { startReembeddingRunner } from "./services/embedding/reembedding-runner.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
 import { type Addresses, startServer } from "./transport/server.ts";
@@ -100,47 +103,46 @@ async function compose(
   log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
   const clock = overrides.clock ?? systemClock;
-  const local = localEmbedder(config, overrides);
-  const identity = local?.identity ?? remoteIdentity(config);
   const backend = resources.use(
     await openEmbeddedBackend({
       directory: config.dataDir,
-      embedder: identity,
+      embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
       meter: telemetry.instruments,
     }),
   );
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let live = config;
+  const background = { clock, sleep: overrides.sleep ?? sleep, random: Math.random, log };
+  const ids = overrides.ids ?? createUuidIds();
+  // After the backend, where they keep what they were given, and so ended before it.
   let onRecovered = (): void => undefined;
-  // After the backend, where it keeps what it was given, and so ended before it.
-  const remote =
-    local === undefined && identity !== undefined
-      ? await openRemoteEmbedder(
-          config,
-          { clock, log, meters: telemetry.instruments, backend, onRecovered: () => onRecovered() },
-          resources,
-        )
-      : undefined;
-  const embedder = local ?? remote;
-  if (embedder !== undefined) {
-    const worker = resources.use(
-      startBacklogWorker({
-        backlog: backend.backlog,
-        embedder,
-        clock,
-        sleep: overrides.sleep ?? sleep,
-        random: Math.random,
-        log,
-      }),
+  // Also those that a re-embedding opens later: they serve until the server has stopped.
+  const embedders = resources.use(new AsyncDisposableStack());
+  const open = (identity: EmbedderIdentity): Promise<OpenedEmbedder> =>
+    openEmbedder(
+      config,
+      identity,
+      { clock, log, meters: telemetry.instruments, backend, onRecovered: () => onRecovered() },
+      embedders,
     );
+  const identity = backend.reembedding.identity();
+  const embedder =
+    identity === undefined ? undefined : switched(overrides.embedder ?? (await open(identity)));
+  const runner =
+    embedder === undefined
+      ? undefined
+      : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
+  if (embedder !== undefined) {
+    const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
     onRecovered = worker.recovered;
   }
+  const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
     embedder,
     embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
-    ids: overrides.ids ?? createUuidIds(),
+    ids,
     meters: telemetry.instruments,
     log,
     secret: await backend.secret.read(),
@@ -155,10 +157,18 @@ async function compose(
     backend,
     apiKeys,
     embedder: identity,
-    embedderStatus: remote?.status,
+    embedderStatus,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
-    operations: { embedder, embedderStatus: remote?.status, backlog: backend.backlog, clock },
+    operations: {
+      embedder,
+      embedderStatus,
+      backlog: backend.backlog,
+      reembedding: backend.reembedding,
+      runner,
+      clock,
+      ids,
+    },
     unserved: [CompactionService],
   });
   resources.defer(() => server.stop());
@@ -189,30 +199,38 @@ async function openKeys(
   return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }
 
-/** An embedder that asks nobody: of a test, or hashing. */
-function localEmbedder(config: Config, overrides: Overrides): Embedder | undefined {
-  if (!config.vectorSearch.enabled) return undefined;
-  if (overrides.embedder !== undefined) return overrides.embedder;
-  if (config.embedding.provider !== "hashing") return undefined;
-  return createHashingEmbedder(config.vectorSearch.dimension);
+/** What the vectors of the configuration are known by; undefined when vector search is switched off. */
+function configuredIdentity({ vectorSearch, embedding }: Config): EmbedderIdentity | undefined {
+  if (!vectorSearch.enabled) return undefined;
+  const { dimension } = vectorSearch;
+  if (embedding.provider === "hashing") return createHashingEmbedder(dimension).identity;
+  return { provider: embedding.provider, model: embedding.model, dimension };
 }
 
-/** What the vectors of the configured provider are known by, before it is asked for one. */
-function remoteIdentity({ vectorSearch, embedding }: Config): EmbedderIdentity | undefined {
-  if (!vectorSearch.enabled) return undefined;
-  return { provider: embedding.provider, model: embedding.model, dimension: vectorSearch.dimension };
+interface EmbedderParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meters: EmbeddingMeters;
+  readonly backend: Pick<Backend, "embeddings">;
+  readonly onRecovered: () => void;
+}
+
+/** An embedder of this model, at the provider that is configured. */
+async function openEmbedder(
+  config: Config,
+  identity: EmbedderIdentity,
+  parts: EmbedderParts,
+  resources: AsyncDisposableStack,
+): Promise<OpenedEmbedder> {
+  if (config.embedding.provider === "hashing") return createHashingEmbedder(identity.dimension);
+  return openRemoteEmbedder(config, identity, parts, resources);
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
 async function openRemoteEmbedder(
-  { embedding, vectorSearch, cache }: Config,
-  parts: {
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly meters: EmbeddingMeters;
-    readonly backend: Pick<Backend, "embeddings">;
-    readonly onRecovered: () => void;
-  },
+  { embedding, cache }: Config,
+  { model, dimension }: EmbedderIdentity,
+  parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
   const { clock, log, meters, backend, onRecovered } = parts;
@@ -223,8 +241,8 @@ async function openRemoteEmbedder(
   ]);
   const provider = resources.use(
     createOpenAiEmbedder({
-      model: embedding.model,
-      dimension: vectorSearch.dimension,
+      model,
+      dimension,
       apiKey: embedding.apiKey ?? "",
       apiBase: embedding.apiBase,
       clock,

@@ -36,7 +36,9 @@ export type Reason =
   | "EMBEDDER_OVERLOADED"
   | "EMBEDDER_MISCONFIGURED"
   | "EMBEDDER_REFUSED_TEXT"
-  | "CACHE_ENTRY_NOT_FOUND";
+  | "CACHE_ENTRY_NOT_FOUND"
+  | "REEMBEDDING_NOT_FOUND"
+  | "REEMBEDDING_CONFLICT";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {

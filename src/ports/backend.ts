@@ -3,6 +3,7 @@ import type { EmbeddingBacklog } from "./embedding-backlog.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
+import type { ReembeddingStore } from "./reembedding-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
 /** Where data lives: all stores of one kind, opened and closed together. */
@@ -13,6 +14,7 @@ export interface Backend extends AsyncDisposable {
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
   readonly backlog: EmbeddingBacklog;
+  readonly reembedding: ReembeddingStore;
   readonly namespaces: NamespaceStore;
   readonly secret: ServerSecret;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */

@@ -2,6 +2,7 @@ import type { CacheEntry } from "../domain/cache/entry.ts";
 import type { CacheLookup } from "../domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../domain/cache/matching.ts";
 import type { Scope } from "../domain/tenancy.ts";
+import type { EmbedderIdentity } from "./embedder.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
 /** Which page of a list. */
@@ -47,7 +48,13 @@ export interface CacheStore {
   /** The entries of one fingerprint whose prompts are nearest to the vector, nearest first, at most `limit`. */
   nearest(
     scope: Scope,
-    query: { readonly fingerprint: string; readonly vector: Float32Array; readonly limit: number },
+    query: {
+      readonly fingerprint: string;
+      readonly vector: Float32Array;
+      /** The model that made the vector. Throws ModelChanged when the stored ones are of another. */
+      readonly model?: EmbedderIdentity;
+      readonly limit: number;
+    },
     now: number,
   ): Promise<Neighbour[]>;
 
@@ -73,6 +80,8 @@ export interface CacheStore {
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
+      /** The model that made the vector; one of another model than the stored ones is not kept. */
+      readonly model?: EmbedderIdentity;
       readonly maxEntries: number;
       readonly now: number;
       readonly request?: IdempotentRequest;

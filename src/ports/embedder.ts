@@ -11,6 +11,8 @@ export interface EmbeddedText {
   readonly vector: Float32Array;
   /** The text was longer than the model reads; the vector stands for its beginning. */
   readonly truncated: boolean;
+  /** The model that made it; absent: that of the embedder that was asked. */
+  readonly identity?: EmbedderIdentity;
 }
 
 /**
@@ -21,6 +23,7 @@ export type Urgency = "WRITE" | "LOOKUP";
 
 /** Makes vectors of texts: the same text gets the same vector, similar texts get near ones. */
 export interface Embedder {
+  /** Of the vectors that it makes now; what each vector says of itself goes before. */
   readonly identity: EmbedderIdentity;
   /**
    * One vector per text, in order; with urgency WRITE unless said. Rejects with the signal's reason when that aborts,

@@ -3,6 +3,7 @@ import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../domain/memory/filter.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../domain/memory/memory.ts";
 import type { Scope } from "../domain/tenancy.ts";
+import type { EmbedderIdentity } from "./embedder.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
 /** A memory to be written, with what the indexes need. The store gives it its session position. */
@@ -13,7 +14,10 @@ export interface NewMemory {
   readonly onDuplicate: OnDuplicate;
   /** Terms of the indexed text, in order (see termsOf). */
   readonly terms: readonly string[];
-  /** Of unit length; absent when there is none yet. */
+  /**
+   * Of unit length; absent when there is none yet. One of another model than the stored ones (by `memory.embedding`, if
+   * that is READY) is not kept: the memory waits for its vector instead.
+   */
   readonly vector?: Float32Array;
 }
 
@@ -48,6 +52,8 @@ export interface ListPosition {
 export interface CandidateQuery {
   /** Of unit length. Asks for the nearest memories. */
   readonly vector?: Float32Array;
+  /** The model that made the vector. Throws ModelChanged when the stored ones are of another. */
+  readonly model?: EmbedderIdentity;
   /**
    * Distinct terms, as termsOf makes them. Asks for memories that contain any of those that chooseTerms picks: a
    * memory that holds nothing but very common words of the query may be passed over.
@@ -206,6 +212,13 @@ export interface MemoryStore {
   /** What both arms find; every candidate passes the filter. */
   search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;
 
-  /** Vectors by memory id; undefined where the store holds no memory or no vector. Ended ones count until swept. */
-  vectors(scope: Scope, ids: readonly string[]): Promise<(Float32Array | undefined)[]>;
+  /**
+   * Vectors by memory id; undefined where the store holds no memory or no vector. Ended ones count until swept. With a
+   * `model`, throws ModelChanged when they are of another.
+   */
+  vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]>;
 }

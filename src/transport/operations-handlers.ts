@@ -1,13 +1,26 @@
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import type { ReembeddingStore } from "../ports/reembedding-store.ts";
 import { type GetEmbeddingInfoPorts, getEmbeddingInfo } from "../services/operations/get-embedding-info.ts";
-import { fromEmbeddingInfo } from "./convert/operations.ts";
+import { getReembedding } from "../services/operations/get-reembedding.ts";
+import { type StartReembeddingPorts, startReembedding } from "../services/operations/start-reembedding.ts";
+import { defined } from "./convert/common.ts";
+import { fromEmbeddingInfo, fromReembedding } from "./convert/operations.ts";
 import { type ServedService, serve } from "./handler.ts";
 
-export type OperationsPorts = GetEmbeddingInfoPorts;
+export type OperationsPorts = Omit<GetEmbeddingInfoPorts & StartReembeddingPorts, "reembedding"> & {
+  readonly reembedding: ReembeddingStore;
+};
 
 /** OperationsService: each handler converts, calls one use case, and converts back. */
 export function operationsHandlers(ports: OperationsPorts): ServedService {
   return serve(OperationsService, {
     getEmbeddingInfo: async () => fromEmbeddingInfo(await getEmbeddingInfo(ports)),
+
+    startReembedding: async ({ model, dimension, requestId }, context) => {
+      const input = { model, dimension, ...defined({ requestId }) };
+      return { reembedding: fromReembedding(await startReembedding(ports, input, context)) };
+    },
+
+    getReembedding: async ({ id }) => ({ reembedding: fromReembedding(await getReembedding(ports, { id })) }),
   });
 }

@@ -45,7 +45,7 @@ export interface ServerOptions {
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
-  readonly embedderStatus: ObservedEmbedder["status"] | undefined;
+  readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
@@ -115,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       readinessOf(state, backend, [
         ...warnings,
         ...(apiKeys?.warnings() ?? []),
-        ...embedderWarnings(options.embedderStatus?.()),
+        ...embedderWarnings(options.embedderStatus()),
       ]),
     scrape: options.telemetry.scrape,
     onError: (error) => log.error({ err: error }, "HTTP request failed"),

@@ -66,6 +66,8 @@ export const CODE_OF_REASON = {
   EMBEDDER_MISCONFIGURED: "FAILED_PRECONDITION",
   EMBEDDER_REFUSED_TEXT: "INVALID_ARGUMENT",
   CACHE_ENTRY_NOT_FOUND: "NOT_FOUND",
+  REEMBEDDING_NOT_FOUND: "NOT_FOUND",
+  REEMBEDDING_CONFLICT: "FAILED_PRECONDITION",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons that the proto declares; the table above fails to compile when the two lists differ. */

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
 import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { embeddingBacklogContract } from "./embedding-backlog.ts";
@@ -22,16 +24,19 @@ namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => b
 embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>
   openInTemporaryDirectory((backend) => backend.embeddings),
 );
-randomOperationsContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+randomOperationsContract("embedded", () =>
+  // What the operations embed with; vectors of another model would have to wait for their own.
+  openInTemporaryDirectory((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
+);
 embeddingBacklogContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 sharedNamesContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(
   storeOf: (backend: Backend) => Store,
+  embedder: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION },
 ): Promise<StoreUnderTest<Store>> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
-  const embedder = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
   const open = () =>
     openEmbeddedBackend({
       directory,

@@ -41,7 +41,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
     "DeleteCacheEntry",
     "GetCacheStats",
   ],
-  "recollect.v1.OperationsService": ["GetEmbeddingInfo"],
+  "recollect.v1.OperationsService": ["GetEmbeddingInfo", "StartReembedding", "GetReembedding"],
 };
 
 describe("bad input", () => {

@@ -53,6 +53,9 @@ const answer = (app: TestApp, namespace: string) =>
 /** The id that `answer` gives its entry in the namespace, known to the deletion of it after it is gone. */
 const entryIds = new Map<string, string>();
 
+/** Changes no namespace; it has a test of its own below. */
+const REEMBEDDING = "/recollect.v1.OperationsService/StartReembedding";
+
 const ROWS: Readonly<Record<string, Row>> = {
   "/recollect.v1.MemoryService/CreateMemory": {
     call: (app, namespace, requestId) =>
@@ -191,7 +194,7 @@ describe("a mutation that is repeated with its request_id", () => {
   it("stands in the table above when it is served: as one of those with a request_id, or with the reason for none", async () => {
     const served = await servedMethods(app.grpcAddress);
     const takes = ({ input }: DescMethod): boolean => input.fields.some(({ name }) => name === "request_id");
-    expect(served.filter(takes).map(pathOf).sort()).toEqual(Object.keys(ROWS).sort());
+    expect(served.filter(takes).map(pathOf).sort()).toEqual([...Object.keys(ROWS), REEMBEDDING].sort());
     const changing = served.filter(
       (method) => !takes(method) && method.idempotency !== Idempotency.NO_SIDE_EFFECTS,
     );
@@ -219,6 +222,22 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(tempted);
     expect(await refusalOf(row.other(app, namespace, "r-1"))).toMatchObject({ reason: "REQUEST_ID_REUSED" });
     expect(await stateOf(app, namespace)).toEqual(tempted);
+  });
+
+  it("starts one re-embedding of the server, whose progress each repeat answers", async () => {
+    const requestId = "r-1";
+    const start10 = Array.from({ length: 10 }, () =>
+      app.operations.startReembedding({ dimension: 48, requestId }),
+    );
+    const ids = (await Promise.all(start10)).map(({ reembedding }) => reembedding?.id);
+    expect(new Set(ids).size).toBe(1);
+    expect(ids[0]).toMatch(/./);
+    await app[Symbol.asyncDispose]();
+    app = await start();
+    const again = await app.operations.startReembedding({ dimension: 48, requestId });
+    expect(again.reembedding?.id).toBe(ids[0]);
+    const other = app.operations.startReembedding({ dimension: 49, requestId });
+    expect(await refusalOf(other)).toMatchObject({ reason: "REQUEST_ID_REUSED" });
   });
 
   it("as an import, without one, stores each memory once", async () => {

@@ -56,6 +56,8 @@ export interface OpenAiServerOptions {
   readonly maxCharacters?: number;
   /** A request with more texts is a 413. */
   readonly maxTexts?: number;
+  /** Models whose vectors have nothing in common: a similarity between them is exactly 0. */
+  readonly apart?: readonly [string, string];
   /** A text that holds this is refused with a 400, whatever its length. */
   readonly refuses?: string;
 }
@@ -76,7 +78,10 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
     const refusal = refusalOf(request, texts, options);
     if (behaviour.kind === "status") sendError(response, behaviour.status, behaviour.headers);
     else if (refusal !== undefined) sendError(response, refusal);
-    else await answer(response, behaviour, texts, body["encoding_format"] === "base64", dimension);
+    else {
+      const made = await vectorsFor(texts, String(body["model"]), dimension, behaviour, options.apart);
+      await answer(response, behaviour, texts, body["encoding_format"] === "base64", made);
+    }
     for (const { count, resolve } of waiting) if (received.length >= count) resolve();
   };
   const server = createServer((request, response) => {
@@ -133,12 +138,33 @@ function sendError(response: ServerResponse, status: number, headers: Readonly<R
   );
 }
 
+/** Not of unit length, for nobody promises that. */
+async function vectorsFor(
+  texts: readonly string[],
+  model: string,
+  dimension: number,
+  behaviour: Behaviour,
+  apart: OpenAiServerOptions["apart"],
+): Promise<Float32Array[]> {
+  const made = behaviour.kind === "wrong dimension" ? dimension + 1 : dimension;
+  const own = apart === undefined ? made : made / 2;
+  const embedded = await createHashingEmbedder(own).embed(texts, new AbortController().signal);
+  return embedded.map(({ vector }) => {
+    const whole = new Float32Array(made);
+    whole.set(
+      vector.map((value) => value * 3),
+      apart?.[1] === model ? own : 0,
+    );
+    return whole;
+  });
+}
+
 async function answer(
   response: ServerResponse,
   behaviour: Behaviour,
   texts: readonly string[],
   base64: boolean,
-  dimension: number,
+  vectors: readonly Float32Array[],
 ): Promise<void> {
   if (behaviour.kind === "hang") return;
   if (behaviour.kind === "close the socket") {
@@ -150,10 +176,6 @@ async function answer(
     response.end("<h1>Welcome</h1>");
     return;
   }
-  const made = behaviour.kind === "wrong dimension" ? dimension + 1 : dimension;
-  const embedded = await createHashingEmbedder(made).embed(texts, new AbortController().signal);
-  // Not of unit length, for nobody promises that.
-  const vectors = embedded.map(({ vector }) => vector.map((value) => value * 3));
   if (behaviour.kind === "NaN") vectors.at(-1)?.set([Number.NaN]);
   if (behaviour.kind === "zeros") vectors.at(-1)?.fill(0);
   const inBase64 = base64 && behaviour.kind !== "ignore base64";

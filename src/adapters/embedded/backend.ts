@@ -10,9 +10,11 @@ import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
 import { EmbeddedBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
+import { removeOldGraphs } from "./graph-files.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
+import { EmbeddedReembeddingStore } from "./reembedding-store.ts";
 import { Requests } from "./requests.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { openServerSecret } from "./server-secret.ts";
@@ -41,26 +43,28 @@ export async function openEmbeddedBackend(options: {
     if (damage.met()) log.error({}, "a read came upon damaged data; memories that are not found may be lost");
   });
   try {
-    await claimEmbedder(database, options.embedder);
+    const model = await claimEmbedder(database, options.embedder, log);
     const namespaces = new Namespaces(database);
     const requests = new Requests(database);
     const graphs = join(options.directory, "vectors");
     mkdirSync(graphs, { recursive: true });
+    removeOldGraphs(graphs, model.generation);
     const waiting = new WaitingRows(database);
     const memories = new EmbeddedMemoryStore(database, namespaces, requests, {
-      dimension: options.embedder?.dimension ?? 0,
+      model,
       directory: graphs,
       damage,
       waiting,
       log,
     });
-    const cache = new EmbeddedCacheStore(database, namespaces, requests, log);
+    const cache = new EmbeddedCacheStore(database, namespaces, requests, { model, log });
     const secret = await openServerSecret(database);
     const selfCheck = database.existed ? startSelfCheck({ database, damage, log, meter }) : undefined;
     return {
       name: "embedded",
       memories,
-      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: memories, log }),
+      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: memories, model, log }),
+      reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, waiting, log }),
       namespaces: new EmbeddedNamespaceStore(database, namespaces, requests, (namespaceId) =>
         memories.forget(namespaceId),
       ),

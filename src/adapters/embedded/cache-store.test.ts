@@ -6,6 +6,7 @@ import { EmbeddedCacheStore } from "./cache-store.ts";
 import { Database } from "./database.ts";
 import { Namespaces } from "./namespaces.ts";
 import { Requests } from "./requests.ts";
+import { VectorModel } from "./vector-model.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
 const NOW = 1_700_000_000_000;
@@ -21,7 +22,10 @@ beforeEach(async () => {
   await database.write(() => ({ result: namespaces.findOrCreate(SCOPE) }));
   warnings = [];
   const log = { warn: (detail: object) => void warnings.push(detail) };
-  store = new EmbeddedCacheStore(database, namespaces, new Requests(database), log);
+  store = new EmbeddedCacheStore(database, namespaces, new Requests(database), {
+    model: new VectorModel(undefined, 1),
+    log,
+  });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });
 afterEach(async () => {

@@ -8,6 +8,7 @@ import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import { BatchedWrites } from "./batched-writes.ts";
@@ -17,6 +18,7 @@ import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { ScopeVectors } from "./scope-vectors.ts";
 import { openRecord, sealRecord, sealVector } from "./sealed.ts";
+import type { VectorModel } from "./vector-model.ts";
 
 /** Expired entries are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
@@ -27,11 +29,17 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
   readonly #vectors: ScopeVectors;
+  readonly #model: VectorModel;
   readonly #hot = new HotEntries();
   readonly #tally = new LookupTally();
   readonly #lookups: BatchedWrites<NamespaceTally[]>;
 
-  constructor(database: Database, namespaces: Namespaces, requests: Requests, log: Log) {
+  constructor(
+    database: Database,
+    namespaces: Namespaces,
+    requests: Requests,
+    { model, log }: { readonly model: VectorModel; readonly log: Log },
+  ) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
@@ -44,7 +52,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         for (const tally of tallies) this.#writeTally(tally);
       },
     });
-    this.#vectors = new ScopeVectors(database, log);
+    this.#model = model;
+    this.#vectors = new ScopeVectors(database, model, log);
     database.onChange("cache_entry", (row) => this.#hot.forget(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
     namespaces.onCreated((scope) => this.#tally.forget(scope));
@@ -58,12 +67,18 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   async nearest(
     scope: Scope,
-    query: { readonly fingerprint: string; readonly vector: Float32Array; readonly limit: number },
+    query: {
+      readonly fingerprint: string;
+      readonly vector: Float32Array;
+      readonly model?: EmbedderIdentity;
+      readonly limit: number;
+    },
     now: number,
   ): Promise<Neighbour[]> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return [];
     const { fingerprint, vector, limit } = query;
+    this.#model.check(query.model);
     const table = this.#vectors.open(namespaceId, fingerprint);
     for (;;) {
       const near = table.nearestDefault(vector, limit, now);
@@ -116,12 +131,13 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
+      readonly model?: EmbedderIdentity;
       readonly maxEntries: number;
       readonly now: number;
       readonly request?: IdempotentRequest;
     },
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
-    const { vector, maxEntries, now, request } = options;
+    const { maxEntries, now, request } = options;
     // Before it in the same transaction, so that what was served lately is not taken for unused.
     void this.#lookups.flush();
     return this.#database.write(() => {
@@ -134,6 +150,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         SWEEP_LIMIT,
       );
       const old = this.#row(namespaceId, entry.id, now);
+      const vector = this.#model.takes(options.model) ? options.vector : undefined;
       const row = this.#upsert(namespaceId, entry, vector, now);
       const evicted = this.#makeRoom(namespaceId, row, maxEntries, now);
       this.#database.run(
@@ -269,11 +286,13 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
     const row = Number(written?.["row"]);
     this.#database.run(
-      `INSERT INTO cache_entry_use (row, namespace_id, keep_score) VALUES (?, ?, ?)
-       ON CONFLICT (row) DO UPDATE SET keep_score = max(keep_score, excluded.keep_score)`,
+      `INSERT INTO cache_entry_use (row, namespace_id, keep_score, generation) VALUES (?, ?, ?, ?)
+       ON CONFLICT (row) DO UPDATE SET keep_score = max(keep_score, excluded.keep_score),
+         generation = excluded.generation`,
       row,
       namespaceId,
       keepScore({ lastUseTime: now }),
+      this.#model.written.generation,
     );
     this.#database.run("DELETE FROM cache_entry_tag WHERE row = ?", row);
     for (const tag of new Set(entry.tags)) {

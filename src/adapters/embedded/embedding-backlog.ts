@@ -1,5 +1,4 @@
-import { RecollectError } from "../../domain/errors.ts";
-import { indexedText, isExpired, type Memory } from "../../domain/memory/memory.ts";
+import { isExpired, type Memory } from "../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
@@ -9,9 +8,11 @@ import type {
   SettledMemory,
 } from "../../ports/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Database, Row, Written } from "./database.ts";
+import type { Database, Written } from "./database.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { openRecord, sealRecord, sealVector } from "./sealed.ts";
+import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
+import { sealVector } from "./sealed.ts";
+import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingRows } from "./waiting-rows.ts";
 
 /** The memory store, as far as it keeps vectors at hand. */
@@ -29,18 +30,25 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
   readonly #namespaces: Namespaces;
   readonly #waiting: WaitingRows;
   readonly #holder: VectorHolder;
-  readonly #log: Log;
+  readonly #model: VectorModel;
+  readonly #parts: { readonly database: Database; readonly log: Log };
 
   constructor(
     database: Database,
     namespaces: Namespaces,
-    options: { readonly waiting: WaitingRows; readonly holder: VectorHolder; readonly log: Log },
+    options: {
+      readonly waiting: WaitingRows;
+      readonly holder: VectorHolder;
+      readonly model: VectorModel;
+      readonly log: Log;
+    },
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#waiting = options.waiting;
     this.#holder = options.holder;
-    this.#log = options.log;
+    this.#model = options.model;
+    this.#parts = { database, log: options.log };
   }
 
   async pending(options: {
@@ -68,7 +76,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       for (const key of keys) {
         if (found.length === limit || bytes >= maxBytes) break;
         after = [Number(key["due_time"]), Number(key["row"])];
-        const read = this.#read(key, now);
+        const read = readPending(this.#parts, Number(key["row"]), { attempts: Number(key["attempts"]), now });
         if (read === undefined) useless.push(Number(key["row"]));
         else if (passed < skip) passed += 1;
         else {
@@ -89,10 +97,13 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       const afterCommit: (() => void)[] = [];
       let settled = 0;
       for (const item of items) {
+        // Of another model by now: the memory goes on waiting.
+        const made = (item.outcome === "REFUSED" ? undefined : item.outcome.identity) ?? identity;
+        if (!this.#model.takes(made)) continue;
         const there = this.#unchanged(item);
         if (there === undefined || isExpired(there.memory, now)) continue;
         settled += 1;
-        afterCommit.push(this.#settleOne(there, item.outcome, identity));
+        afterCommit.push(this.#settleOne(there, item.outcome, made));
       }
       return {
         result: settled,
@@ -143,34 +154,6 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     this.#waiting.onAnnounced(listener);
   }
 
-  /** The memory of a row that waits; undefined when it needs no vector any more. */
-  #read(key: Row, now: number): { readonly memory: PendingMemory; readonly bytes: number } | undefined {
-    try {
-      const row = this.#database.first(
-        `SELECT n.tenant, n.name, m.id, m.record, octet_length(m.record) AS bytes
-         FROM memory m JOIN namespace n ON n.namespace_id = m.namespace_id WHERE m.row = ?`,
-        key["row"] ?? null,
-      );
-      if (row === undefined) return undefined;
-      const memory = memoryOf(row);
-      if (isExpired(memory, now)) return undefined;
-      return {
-        memory: {
-          scope: { tenant: String(row["tenant"]), namespace: String(row["name"]) },
-          id: memory.id,
-          etag: memory.etag,
-          text: indexedText(memory),
-          attempts: Number(key["attempts"]),
-        },
-        bytes: Number(row["bytes"]),
-      };
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      this.#log.warn({ err: error }, "a memory that waits for its vector is damaged; it will get none");
-      return undefined;
-    }
-  }
-
   #leave(rows: readonly number[]): Promise<void> {
     return this.#database.write((): Written<void> => {
       for (const row of rows) this.#database.run("DELETE FROM memory_waiting WHERE row = ?", row);
@@ -190,7 +173,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
         id,
       );
       if (row === undefined) return undefined;
-      const memory = memoryOf(row);
+      const memory = recordOf(row);
       return memory.etag === etag ? { namespaceId, row: Number(row["row"]), memory } : undefined;
     } catch (error) {
       // Damaged since it was read; it leaves the backlog when it is read again.
@@ -207,11 +190,8 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     const refused = outcome === "REFUSED";
     const state = refused ? "REFUSED" : "READY";
     const truncated = refused ? false : outcome.truncated;
-    const settled: Memory = {
-      ...memory,
-      embedding: { provider, model, dimension, state, truncated },
-    };
-    this.#database.run("UPDATE memory SET record = ? WHERE row = ?", sealRecord(settled), row);
+    const embedding = { provider, model, dimension, state, truncated } as const;
+    const settled = writeEmbedding(this.#database, row, memory, embedding);
     if (refused) {
       this.#database.run("UPDATE memory_waiting SET due_time = ?, refused = 1 WHERE row = ?", NEVER, row);
       return () => undefined;
@@ -230,12 +210,4 @@ interface Waiting {
   readonly namespaceId: number;
   readonly row: number;
   readonly memory: Memory;
-}
-
-function memoryOf(row: Row): Memory {
-  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof RecollectError && error.reason === "STORE_CORRUPT";
 }

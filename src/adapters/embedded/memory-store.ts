@@ -12,6 +12,7 @@ import {
 import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import type {
@@ -31,6 +32,7 @@ import { type AccessBatch, AccessTally, sum } from "./access-tally.ts";
 import { BatchedWrites } from "./batched-writes.ts";
 import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
+import { graphName } from "./graph-files.ts";
 import { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
 import { readTerms } from "./memory-terms.ts";
@@ -38,6 +40,7 @@ import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
 import { VectorIndex } from "./vector-index.ts";
+import type { VectorModel } from "./vector-model.ts";
 import type { NearRow, Slot } from "./vector-table.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
@@ -62,8 +65,8 @@ interface RecordedItem {
 }
 
 export interface EmbeddedMemoryStoreOptions {
-  /** Numbers in a vector; 0 when vector search is switched off. */
-  readonly dimension: number;
+  /** Of which model the vectors are. */
+  readonly model: VectorModel;
   /** Where vector graphs are kept. */
   readonly directory: string;
   readonly damage: Damage;
@@ -95,6 +98,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     this.#requests = requests;
     this.#keywords = new KeywordIndex(database);
     this.#options = options;
+    options.model.onChange(() => this.#dropVectors());
     this.#accesses = new BatchedWrites({
       database,
       log: options.log,
@@ -407,6 +411,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
     await this.#upToDate(query.filter);
+    if (query.vector !== undefined) this.#options.model.check(query.model);
     const nearest = query.vector === undefined ? [] : this.#nearest(namespaceId, query, query.vector, now);
     return {
       nearest: nearest.map(({ facts, similarity }) => ({
@@ -417,7 +422,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
     };
   }
 
-  async vectors(scope: Scope, ids: readonly string[]): Promise<(Float32Array | undefined)[]> {
+  async vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]> {
+    this.#options.model.check(model);
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return ids.map(() => undefined);
     return ids.map((id) => {
@@ -522,7 +532,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     sessionPosition: number,
     now: number,
   ): { readonly memory: Memory; readonly remember: () => void } {
-    const memory = { ...item.memory, sessionPosition };
+    const { memory, vector } = this.#ofThisModel(item, sessionPosition);
     const row = this.#database.run(
       `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
          session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count)
@@ -551,19 +561,14 @@ export class EmbeddedMemoryStore implements MemoryStore {
     for (const token of new Set(metadataTokens(memory.metadata))) {
       this.#database.run("INSERT INTO memory_metadata (row, token) VALUES (?, ?)", row, token);
     }
-    if (item.vector !== undefined) {
-      this.#database.run(
-        "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
-        row,
-        sealVector(item.vector),
-      );
+    if (vector !== undefined) {
+      this.#database.run("INSERT INTO memory_vector (row, vector) VALUES (?, ?)", row, sealVector(vector));
     } else {
       const refused = memory.embedding.state === "REFUSED";
       this.#options.waiting.add(row, { since: now, refused });
     }
     this.#keywords.add(namespaceId, row, item.terms);
     this.#count(namespaceId, 1, item.terms.length);
-    const { vector } = item;
     return {
       memory,
       remember: () => {
@@ -571,6 +576,25 @@ export class EmbeddedMemoryStore implements MemoryStore {
         else this.hold(namespaceId, row, memory, vector);
       },
     };
+  }
+
+  /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
+  #ofThisModel(
+    item: Replacement,
+    sessionPosition: number,
+  ): { readonly memory: Memory; readonly vector: Float32Array | undefined } {
+    const memory = { ...item.memory, sessionPosition };
+    const { embedding } = memory;
+    if (embedding.state !== "READY" || this.#options.model.takes(embedding)) {
+      return { memory, vector: item.vector };
+    }
+    return { memory: { ...memory, embedding: { ...embedding, state: "PENDING" } }, vector: undefined };
+  }
+
+  /** The vectors are of another model now: they are read when they are first needed. */
+  #dropVectors(): void {
+    for (const index of this.#vectors.values()) index.destroy();
+    this.#vectors.clear();
   }
 
   #nextPosition(namespaceId: number, sessionId: string): number {
@@ -673,7 +697,16 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #memoryOf(row: Row): StoredMemory {
     const pending = this.#tally.pending(Number(row["namespace_id"]), String(row["id"]));
     const stored = accessOf(row);
-    return withAccess(memoryOf(row), pending === undefined ? stored : sum(stored, pending));
+    const memory = this.#withModel(memoryOf(row));
+    return withAccess(memory, pending === undefined ? stored : sum(stored, pending));
+  }
+
+  /** Every stored vector is of the one model, whatever was so when the record was written. */
+  #withModel(memory: Memory): Memory {
+    const { identity } = this.#options.model;
+    if (identity === undefined || memory.embedding.state !== "READY") return memory;
+    const { provider, model, dimension } = identity;
+    return { ...memory, embedding: { ...memory.embedding, provider, model, dimension } };
   }
 
   /** A filter by access sees what is on disk; this puts there what was counted. */
@@ -751,8 +784,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #vectorIndex(namespaceId: number): VectorIndex {
     const known = this.#vectors.get(namespaceId);
     if (known !== undefined) return known;
-    const { dimension, directory, log } = this.#options;
-    const index = new VectorIndex({ dimension, path: join(directory, `${namespaceId}.usearch`), log });
+    const { model, directory, log } = this.#options;
+    const path = join(directory, graphName(namespaceId, model.generation));
+    const index = new VectorIndex({ dimension: model.dimension, path, log });
     const rows = this.#database.all(
       `SELECT m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
        FROM memory m JOIN memory_vector v ON v.row = m.row WHERE m.namespace_id = ?`,

@@ -29,6 +29,10 @@ CREATE TABLE embedding_cache (
 ) STRICT;
 CREATE INDEX embedding_cache_by_expiry ON embedding_cache (expire_time);
 
+-- Which model made the entry's vector, as a count of changes of the model; one of another is not read. Not beside the
+-- vector, where the answer would have to be read to come to it.
+ALTER TABLE cache_entry_use ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+
 -- Memories without a vector, from the write that stored them so until they get one.
 CREATE TABLE memory_waiting (
   row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,

@@ -1,6 +1,7 @@
 import type { Log } from "../../ports/log.ts";
 import type { Database } from "./database.ts";
 import { openVector } from "./sealed.ts";
+import type { VectorModel } from "./vector-model.ts";
 import { VectorTable } from "./vector-table.ts";
 
 /** Vectors kept in memory, all scopes together; beyond it the scope that was not asked for longest goes. */
@@ -12,12 +13,16 @@ const MAX_VECTORS = 200_000;
  */
 export class ScopeVectors {
   readonly #database: Database;
+  readonly #model: VectorModel;
   readonly #log: Log;
   /** In the order of their last use, the latest last. */
   readonly #tables = new Map<string, VectorTable<undefined>>();
 
-  constructor(database: Database, log: Log) {
+  constructor(database: Database, model: VectorModel, log: Log) {
     this.#database = database;
+    this.#model = model;
+    // Entries keep their vectors of the old model, which are read no more: those entries are found exactly.
+    model.onChange(() => this.#tables.clear());
     this.#log = log;
   }
 
@@ -49,9 +54,11 @@ export class ScopeVectors {
   #load(namespaceId: number, fingerprint: string): VectorTable<undefined> {
     const table = new VectorTable<undefined>();
     const rows = this.#database.all(
-      "SELECT row, expire_time, vector FROM cache_entry WHERE namespace_id = ? AND fingerprint = ? AND vector IS NOT NULL",
+      `SELECT e.row, e.expire_time, e.vector FROM cache_entry e JOIN cache_entry_use u ON u.row = e.row
+       WHERE e.namespace_id = ? AND e.fingerprint = ? AND e.vector IS NOT NULL AND u.generation = ?`,
       namespaceId,
       fingerprint,
+      this.#model.generation,
     );
     for (const row of rows) {
       try {

@@ -3,13 +3,19 @@ import { sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
-import { decideSemantic, isTooOld, type MatchingPolicy } from "../../domain/cache/matching.ts";
+import {
+  decideSemantic,
+  isTooOld,
+  type MatchingPolicy,
+  type Neighbour,
+} from "../../domain/cache/matching.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { type Caller, type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
@@ -206,16 +212,42 @@ async function decide(
     "EMBEDDER_UNAVAILABLE",
   );
   if ("kind" in embedded) return embedded;
-  const vector = embedded[0]?.vector;
-  if (vector === undefined) return miss("EMBEDDER_UNAVAILABLE");
+  const [question] = embedded;
+  if (question === undefined) return miss("EMBEDDER_UNAVAILABLE");
   const nearest = await orMiss(
-    ports.store.nearest(scope, { fingerprint, vector, limit: NEIGHBOURS }, now),
+    nearestTo(ports, { scope, fingerprint, prompt: input.prompt }, question, {
+      now,
+      signal: deadline.signal,
+    }),
     "STORE_UNAVAILABLE",
   );
   if ("kind" in nearest) return nearest;
   const decision = decideSemantic(analyzePrompt(input.prompt), nearest, policy, now);
   if (decision.kind === "miss") return decision;
   return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, now);
+}
+
+/** The nearest entries. When the model has changed since the prompt was embedded, it is embedded again. */
+async function nearestTo(
+  ports: Pick<LookupCachePorts, "store" | "embedder">,
+  place: { readonly scope: Scope; readonly fingerprint: string; readonly prompt: string },
+  embedded: EmbeddedText,
+  { now, signal }: { readonly now: number; readonly signal: AbortSignal },
+): Promise<Neighbour[]> {
+  const { scope, fingerprint, prompt } = place;
+  const nearest = ({ vector, identity }: EmbeddedText): Promise<Neighbour[]> =>
+    ports.store.nearest(
+      scope,
+      { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) },
+      now,
+    );
+  try {
+    return await nearest(embedded);
+  } catch (error) {
+    if (!(error instanceof ModelChanged) || ports.embedder === undefined) throw error;
+    const [again] = await ports.embedder.embed([prompt], signal, "LOOKUP");
+    return again === undefined ? [] : nearest(again);
+  }
 }
 
 function hit(

@@ -10,7 +10,7 @@ import { checkMetadata } from "../../domain/memory/draft.ts";
 import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { EvictionMeter } from "../../ports/meters.ts";
@@ -78,13 +78,14 @@ export async function storeCacheEntry(
     analysis: analyzePrompt(input.prompt),
     etag: digest(canonicalJson(JSON.parse(JSON.stringify(content)))).slice(0, 32),
   };
-  const vector = await embedPrompt(ports, input.prompt, context.signal);
+  const embedded = await embedPrompt(ports, input.prompt, context.signal);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
   const stored = await ports.store.put(scope, entry, {
     now,
     maxEntries: settings.maxEntries,
-    ...(vector === undefined ? {} : { vector }),
+    ...(embedded === undefined ? {} : { vector: embedded.vector }),
+    ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
     ...(request === undefined ? {} : { request }),
   });
   if (stored.evicted > 0) ports.meters.cacheEvicted(stored.evicted);
@@ -113,11 +114,11 @@ async function embedPrompt(
   ports: StoreCacheEntryPorts,
   prompt: string,
   signal: AbortSignal,
-): Promise<Float32Array | undefined> {
+): Promise<EmbeddedText | undefined> {
   if (ports.embedder === undefined) return undefined;
   try {
     const [embedded] = await ports.embedder.embed([prompt], signal);
-    return embedded?.vector;
+    return embedded;
   } catch (error) {
     if (!isEmbedderFailure(error)) throw error;
     ports.log.warn({ err: error }, "cache entry stored without its vector: it will be found exactly only");

@@ -23,12 +23,21 @@ export interface BacklogWorkerPorts {
   /** 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
+  /**
+   * After each batch, and when nothing is due (`worked` is then false). True ends the worker, which never idles when
+   * this is given.
+   */
+  readonly afterStep?: (worked: boolean) => Promise<boolean>;
+  /** After each failure; true ends the worker. */
+  readonly afterFailure?: (error: unknown) => Promise<boolean>;
 }
 
 /** Embeds what waits, until it is disposed of, which waits for what it writes and for nothing else. */
 export interface BacklogWorker extends AsyncDisposable {
   /** The provider answers again: no use in pausing. */
   recovered(): void;
+  /** Resolves when the worker has ended, by itself or because it was disposed of. */
+  readonly ended: Promise<void>;
 }
 
 /** Of what is read at once: a millisecond or so of reading. */
@@ -48,6 +57,7 @@ export function startBacklogWorker(ports: BacklogWorkerPorts): BacklogWorker {
   const ended = worker.run();
   return {
     recovered: () => worker.recovered(),
+    ended,
     [Symbol.asyncDispose]: () => {
       worker.stop();
       return ended;
@@ -80,10 +90,12 @@ class Worker {
         // The refusal may have been one of a provider that was set up in another way.
         if (!refusedAreDue) await this.#ports.backlog.retryRefused();
         refusedAreDue = true;
-        if (await this.#step()) await this.#turn();
+        const worked = await this.#step();
+        if ((await this.#ports.afterStep?.(worked)) === true) return;
+        if (worked || this.#ports.afterStep !== undefined) await this.#turn();
         else await this.#idle();
       } catch (error) {
-        if (this.#stopping.signal.aborted) return;
+        if (this.#stopping.signal.aborted || (await this.#isOver(error))) return;
         await this.#failed(error);
       }
     }
@@ -119,13 +131,13 @@ class Worker {
       this.#suspects = [];
       return again;
     }
+    const { identity } = this.#ports.embedder;
     const outcomes = await this.#embed(batch);
     const settled = batch.map(({ scope, id, etag }, index): SettledMemory => {
       const outcome = outcomes[index];
       if (outcome === undefined) throw new TypeError("a text without an outcome");
       return { scope, id, etag, outcome };
     });
-    const { identity } = this.#ports.embedder;
     for (let start = 0; start < settled.length; start += SETTLE_STEP) {
       await backlog.settle(settled.slice(start, start + SETTLE_STEP), { identity, now: clock.now() });
     }
@@ -165,6 +177,15 @@ class Worker {
         dueTime: now + postponement(attempts, random()),
       })),
     );
+  }
+
+  async #isOver(error: unknown): Promise<boolean> {
+    try {
+      return (await this.#ports.afterFailure?.(error)) === true;
+    } catch (failure) {
+      this.#ports.log.warn({ err: failure }, "the store does not take the end of a worker");
+      return false;
+    }
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -51,5 +51,5 @@ function embeddingOf(embedder: Embedder | undefined, embedding: WriteEmbedding):
   }
   return typeof embedding === "string"
     ? { ...embedder.identity, state: embedding, truncated: false }
-    : { ...embedder.identity, state: "READY", truncated: embedding.truncated };
+    : { ...(embedding.identity ?? embedder.identity), state: "READY", truncated: embedding.truncated };
 }

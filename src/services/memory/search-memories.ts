@@ -1,4 +1,5 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
@@ -8,7 +9,7 @@ import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import { clampSimilarity, dot, toUnit } from "../../domain/vector.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder } from "../../ports/embedder.ts";
+import type { Embedder, EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
 import type { Meters } from "../../ports/meters.ts";
@@ -58,11 +59,28 @@ export interface SearchMemoriesPorts {
 const CANDIDATES_PER_ARM = 100;
 /** More words than this in a query are not asked for. */
 const MAX_QUERY_TERMS = 64;
+/** Models change seldom; twice in one search only if something is very wrong. */
+const MAX_ATTEMPTS = 3;
 
 /**
  * Finds memories by meaning, by words, or both; see ranking.ts for the order. Counts as an access to each on the page.
  */
 export async function searchMemories(
+  ports: SearchMemoriesPorts,
+  input: SearchMemoriesInput,
+  context: CallContext,
+): Promise<SearchMemoriesOutput> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await searchOnce(ports, input, context);
+    } catch (error) {
+      // The query was embedded before the model changed: it is made anew with the one of now.
+      if (!(error instanceof ModelChanged) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function searchOnce(
   ports: SearchMemoriesPorts,
   input: SearchMemoriesInput,
   context: CallContext,
@@ -80,7 +98,7 @@ export async function searchMemories(
 
   // A floor on the similarity has to look at those too that were found by words alone.
   const considered = input.minSimilarity === undefined ? ranked.slice(0, input.limit) : ranked;
-  const similar = await withSimilarity(ports.store, scope, considered, arms.vector);
+  const similar = await withSimilarity(ports.store, scope, considered, arms);
   const floor = input.minSimilarity;
   const page = similar
     .filter(({ similarity }) => floor === undefined || (similarity !== undefined && similarity >= floor))
@@ -106,6 +124,8 @@ export async function searchMemories(
 
 interface Arms {
   readonly vector?: Float32Array;
+  /** The model that made the vector. */
+  readonly model?: EmbedderIdentity;
   readonly terms: readonly string[];
   readonly excludedId?: string;
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
@@ -124,18 +144,22 @@ async function prepareArms(
     throw new RecollectError("VECTOR_SEARCH_DISABLED", "vector search is switched off on this server");
   }
   if (query.kind === "vector") {
-    return { vector: checkedVector(query.vector, ports.embedder), terms: [], degraded: [] };
+    const model = ports.embedder?.identity;
+    const vector = checkedVector(query.vector, model?.dimension ?? 0);
+    return { vector, ...(model === undefined ? {} : { model }), terms: [], degraded: [] };
   }
   if (query.kind === "memory") {
+    const model = ports.embedder?.identity;
     const [[memory], [vector]] = await Promise.all([
       ports.store.get(scope, [query.id], now),
-      ports.store.vectors(scope, [query.id]),
+      ports.store.vectors(scope, [query.id], model),
     ]);
     if (memory === undefined) throw memoryNotFound(scope.namespace, query.id);
     const terms = mode === "VECTOR" ? [] : queryTerms(indexedText(memory));
     const usable = mode === "KEYWORD" ? undefined : vector;
     return {
       ...(usable === undefined ? {} : { vector: usable }),
+      ...(model === undefined ? {} : { model }),
       terms,
       excludedId: query.id,
       degraded: mode !== "KEYWORD" && usable === undefined ? ["VECTOR"] : [],
@@ -148,7 +172,9 @@ async function prepareArms(
     // Words alone are an answer too, if a poorer one: they wait for the provider no longer than a lookup does.
     const urgency = mode === "VECTOR" ? "WRITE" : "LOOKUP";
     const [embedded] = await ports.embedder.embed([query.text], signal, urgency);
-    return { ...(embedded === undefined ? {} : { vector: embedded.vector }), terms, degraded: [] };
+    if (embedded === undefined) return { terms, degraded: [] };
+    const { vector, identity } = embedded;
+    return { vector, ...(identity === undefined ? {} : { model: identity }), terms, degraded: [] };
   } catch (error) {
     if (mode === "VECTOR" || !isEmbedderFailure(error)) throw error;
     ports.log.warn({ err: error }, "search without its vector arm: the embedder is unavailable");
@@ -160,8 +186,7 @@ function queryTerms(text: string): string[] {
   return [...new Set(termsOf(text))].slice(0, MAX_QUERY_TERMS);
 }
 
-function checkedVector(vector: Float32Array, embedder: Embedder | undefined): Float32Array {
-  const expected = embedder?.identity.dimension ?? 0;
+function checkedVector(vector: Float32Array, expected: number): Float32Array {
   if (vector.length !== expected) {
     throw new RecollectError(
       "VECTOR_DIMENSION_MISMATCH",
@@ -194,6 +219,7 @@ async function timedSearch(
     scope,
     {
       ...(arms.vector === undefined ? {} : { vector: arms.vector }),
+      ...(arms.model === undefined ? {} : { model: arms.model }),
       ...(arms.terms.length === 0 ? {} : { terms: arms.terms }),
       filter,
       // The excluded memory may take a place.
@@ -226,12 +252,12 @@ async function withSimilarity(
   store: Pick<MemoryStore, "vectors">,
   scope: Scope,
   ranked: readonly Ranked[],
-  query: Float32Array | undefined,
+  { vector: query, model }: Pick<Arms, "vector" | "model">,
 ): Promise<{ readonly ranked: Ranked; readonly similarity?: number }[]> {
   if (query === undefined) return ranked.map((one) => ({ ranked: one }));
   const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);
   const ids = missing.map(({ id }) => id);
-  const vectors = ids.length === 0 ? [] : await store.vectors(scope, ids);
+  const vectors = ids.length === 0 ? [] : await store.vectors(scope, ids, model);
   const computed = new Map(
     ids.flatMap((id, index) => {
       const vector = vectors[index];

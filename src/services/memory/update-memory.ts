@@ -83,8 +83,9 @@ async function embeddingFor(
   signal: AbortSignal,
 ): Promise<WriteEmbedding> {
   if (ports.embedder !== undefined && indexedText(current) === indexedText(draft)) {
-    const [vector] = await ports.store.vectors(scope, [current.id]);
-    if (vector !== undefined) return { vector, truncated: current.embedding.truncated };
+    const { identity } = ports.embedder;
+    const [vector] = await ports.store.vectors(scope, [current.id], identity);
+    if (vector !== undefined) return { vector, truncated: current.embedding.truncated, identity };
   }
   const [embedding] = await embedForWrite(ports, [indexedText(draft)], signal);
   return embedding ?? "PENDING";

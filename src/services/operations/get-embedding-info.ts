@@ -3,12 +3,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity, Urgency } from "../../ports/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedder-status.ts";
 import type { EmbeddingBacklog } from "../../ports/embedding-backlog.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
 
 export interface GetEmbeddingInfoPorts {
   /** Undefined: vector search is switched off. */
   readonly embedder: { readonly identity: EmbedderIdentity } | undefined;
-  /** Undefined: the embedder asks nobody. */
-  readonly embedderStatus: ObservedEmbedder["status"] | undefined;
+  readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
+  readonly reembedding: Pick<ReembeddingStore, "latest">;
   readonly backlog: Pick<EmbeddingBacklog, "state">;
   readonly clock: Clock;
 }
@@ -18,16 +19,21 @@ export interface EmbeddingInfo {
   readonly identity?: EmbedderIdentity;
   readonly breakers?: Readonly<Record<Urgency, Breaker>>;
   readonly backlogCount: number;
+  /** The one under way. */
+  readonly reembedding?: Reembedding;
   readonly oldestPending?: { readonly time: number; readonly ageMs: number };
 }
 
 /** Asks the provider nothing, so that it answers when that is down. */
 export async function getEmbeddingInfo(ports: GetEmbeddingInfoPorts): Promise<EmbeddingInfo> {
-  const { embedder, embedderStatus, backlog, clock } = ports;
+  const { embedder, backlog, clock } = ports;
+  const breakers = ports.embedderStatus();
+  const reembedding = await ports.reembedding.latest();
   const { count, oldestTime } = await backlog.state();
   return {
     ...(embedder === undefined ? {} : { identity: embedder.identity }),
-    ...(embedderStatus === undefined ? {} : { breakers: embedderStatus() }),
+    ...(breakers === undefined ? {} : { breakers }),
+    ...(reembedding?.state === "RUNNING" ? { reembedding } : {}),
     backlogCount: count,
     ...(oldestTime === undefined
       ? {}

@@ -3,15 +3,18 @@ import {
   GetEmbeddingInfoResponse_Breaker_State as BreakerState,
   type GetEmbeddingInfoResponse_BreakerSchema,
   type GetEmbeddingInfoResponseSchema,
+  type ReembeddingSchema,
+  Reembedding_State as ReembeddingState,
 } from "#gen/recollect/v1/operations_pb.js";
 import type { Breaker } from "../../domain/embedding/breaker.ts";
+import type { Reembedding } from "../../ports/reembedding-store.ts";
 import type { EmbeddingInfo } from "../../services/operations/get-embedding-info.ts";
 import { defined, fromDurationMs, fromMs } from "./common.ts";
 
 export function fromEmbeddingInfo(
   info: EmbeddingInfo,
 ): MessageInitShape<typeof GetEmbeddingInfoResponseSchema> {
-  const { identity, breakers, oldestPending } = info;
+  const { identity, breakers, oldestPending, reembedding } = info;
   return {
     ...(identity === undefined
       ? {}
@@ -21,6 +24,7 @@ export function fromEmbeddingInfo(
       oldestPendingTime: fromMs(oldestPending?.time),
       oldestPendingAge: oldestPending === undefined ? undefined : fromDurationMs(oldestPending.ageMs),
       writeBreaker: breakers === undefined ? undefined : fromBreaker(breakers.WRITE),
+      reembedding: reembedding === undefined ? undefined : fromReembedding(reembedding),
       lookupBreaker: breakers === undefined ? undefined : fromBreaker(breakers.LOOKUP),
     }),
   };
@@ -35,5 +39,22 @@ function fromBreaker({
     state: BreakerState[state],
     ...defined({ sinceTime: fromMs(since) }),
     lastFailure: lastFailure?.toLowerCase() ?? "",
+  };
+}
+
+export function fromReembedding(reembedding: Reembedding): MessageInitShape<typeof ReembeddingSchema> {
+  const { target, state, memoryCount, remainingCount } = reembedding;
+  const all = Math.max(memoryCount, remainingCount);
+  return {
+    id: reembedding.id,
+    state: ReembeddingState[state],
+    provider: target.provider,
+    model: target.model,
+    dimension: target.dimension,
+    memoryCount,
+    remainingCount,
+    embeddedFraction: state === "DONE" ? 1 : state === "FAILED" || all === 0 ? 0 : 1 - remainingCount / all,
+    failure: reembedding.failure ?? "",
+    ...defined({ startTime: fromMs(reembedding.startTime), endTime: fromMs(reembedding.endTime) }),
   };
 }

@@ -59,7 +59,7 @@ export function createCases(subject: MemorySubject): void {
       state: "SUPERSEDED",
       supersededBy: "other",
       sourceIds: ["s2", "s1"],
-      embedding: { state: "READY", provider: "p", model: "m", dimension: 20, truncated: true },
+      embedding: { state: "READY", provider: "contract", model: "random", dimension: 20, truncated: true },
     });
     const [outcome] = await write(subject, newMemory(full, { vector: vectorOf(1) }));
     const expected = { ...full, sessionPosition: 1 };

@@ -321,6 +321,25 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_EMBEDDER_REFUSED_TEXT = 34;
    */
   EMBEDDER_REFUSED_TEXT = 34,
+
+  /**
+   * NOT_FOUND. There is no such re-embedding, or a later one has taken its place. With ResourceInfo.
+   * Example: {"reason": "REEMBEDDING_NOT_FOUND", "domain": "recollect", "metadata": {"id": "0197…"}}
+   *
+   * @generated from enum value: ERROR_REASON_REEMBEDDING_NOT_FOUND = 40;
+   */
+  REEMBEDDING_NOT_FOUND = 40,
+
+  /**
+   * FAILED_PRECONDITION. A re-embedding cannot start now; `cause` says why: running (another one is under way; `id`
+   * names it), unchanged (the vectors are of this model and dimension already), cleaning_up (the old vectors of the one
+   * before are still being removed).
+   * Example: {"reason": "REEMBEDDING_CONFLICT", "domain": "recollect",
+   *           "metadata": {"cause": "running", "id": "0197…"}}
+   *
+   * @generated from enum value: ERROR_REASON_REEMBEDDING_CONFLICT = 41;
+   */
+  REEMBEDDING_CONFLICT = 41,
 }
 
 /**

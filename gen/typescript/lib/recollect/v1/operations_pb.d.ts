@@ -239,6 +239,13 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
    * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker lookup_breaker = 8;
    */
   lookupBreaker?: GetEmbeddingInfoResponse_Breaker | undefined;
+
+  /**
+   * The re-embedding that is under way; unset when none is.
+   *
+   * @generated from field: recollect.v1.Reembedding reembedding = 9;
+   */
+  reembedding?: Reembedding | undefined;
 };
 
 /**
@@ -323,24 +330,161 @@ export enum GetEmbeddingInfoResponse_Breaker_State {
 export declare const GetEmbeddingInfoResponse_Breaker_StateSchema: GenEnum<GetEmbeddingInfoResponse_Breaker_State>;
 
 /**
+ * The change of all vectors to another model or dimension.
+ *
+ * @generated from message recollect.v1.Reembedding
+ */
+export declare type Reembedding = Message<"recollect.v1.Reembedding"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How far it is.
+   *
+   * @generated from field: recollect.v1.Reembedding.State state = 2;
+   */
+  state: Reembedding_State;
+
+  /**
+   * The provider, which stays.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider: string;
+
+  /**
+   * The model that is changed to.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * The dimension that is changed to.
+   *
+   * @generated from field: int32 dimension = 5;
+   */
+  dimension: number;
+
+  /**
+   * Memories that had a vector when it started.
+   *
+   * @generated from field: int32 memory_count = 6;
+   */
+  memoryCount: number;
+
+  /**
+   * Memories that are still to be embedded, those written since among them.
+   *
+   * @generated from field: int32 remaining_count = 7;
+   */
+  remainingCount: number;
+
+  /**
+   * Share of the memories that is embedded, 0 to 1.
+   *
+   * @generated from field: float embedded_fraction = 8;
+   */
+  embeddedFraction: number;
+
+  /**
+   * Why it failed, in words for an operator; else empty.
+   *
+   * @generated from field: string failure = 9;
+   */
+  failure: string;
+
+  /**
+   * When it started.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * When it ended; unset while it runs.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.Reembedding.
+ * Use `create(ReembeddingSchema)` to create a new message.
+ */
+export declare const ReembeddingSchema: GenMessage<Reembedding>;
+
+/**
+ * How far it is.
+ *
+ * @generated from enum recollect.v1.Reembedding.State
+ */
+export enum Reembedding_State {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Memories are being embedded; searches compare the old vectors.
+   *
+   * @generated from enum value: STATE_RUNNING = 1;
+   */
+  RUNNING = 1,
+
+  /**
+   * Searches compare the new vectors.
+   *
+   * @generated from enum value: STATE_DONE = 2;
+   */
+  DONE = 2,
+
+  /**
+   * It was given up, and `failure` says why; everything is as it was.
+   *
+   * @generated from enum value: STATE_FAILED = 3;
+   */
+  FAILED = 3,
+}
+
+/**
+ * Describes the enum recollect.v1.Reembedding.State.
+ */
+export declare const Reembedding_StateSchema: GenEnum<Reembedding_State>;
+
+/**
  * Asks to embed everything again.
  *
  * @generated from message recollect.v1.StartReembeddingRequest
  */
 export declare type StartReembeddingRequest = Message<"recollect.v1.StartReembeddingRequest"> & {
   /**
-   * The model to change to.
+   * The model to change to, at the provider that is configured; empty keeps the model.
    *
    * @generated from field: string model = 1;
    */
   model: string;
 
   /**
-   * The dimension to change to, 1 to 4,096; 0 means the model's own.
+   * The dimension to change to, 1 to 4,096; 0 keeps the dimension. It must be one that the model has.
    *
    * @generated from field: int32 dimension = 2;
    */
   dimension: number;
+
+  /**
+   * Makes the call safe to repeat: a repeat returns what the first started. 1 to 64 characters.
+   *
+   * @generated from field: optional string request_id = 3;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -356,11 +500,11 @@ export declare const StartReembeddingRequestSchema: GenMessage<StartReembeddingR
  */
 export declare type StartReembeddingResponse = Message<"recollect.v1.StartReembeddingResponse"> & {
   /**
-   * Its id.
+   * It, as it now is.
    *
-   * @generated from field: string id = 1;
+   * @generated from field: recollect.v1.Reembedding reembedding = 1;
    */
-  id: string;
+  reembedding?: Reembedding | undefined;
 };
 
 /**
@@ -396,18 +540,11 @@ export declare const GetReembeddingRequestSchema: GenMessage<GetReembeddingReque
  */
 export declare type GetReembeddingResponse = Message<"recollect.v1.GetReembeddingResponse"> & {
   /**
-   * Its id.
+   * It, as it now is.
    *
-   * @generated from field: string id = 1;
+   * @generated from field: recollect.v1.Reembedding reembedding = 1;
    */
-  id: string;
-
-  /**
-   * Share of the memories that is embedded, 0 to 1.
-   *
-   * @generated from field: float embedded_fraction = 2;
-   */
-  embeddedFraction: number;
+  reembedding?: Reembedding | undefined;
 };
 
 /**
@@ -420,7 +557,7 @@ export declare const GetReembeddingResponseSchema: GenMessage<GetReembeddingResp
  * OperationsService is for those who run the server: what it is, how its index and its embedder are, and how
  * to rebuild them while it serves.
  *
- * GetEmbeddingInfo is served; the others answer UNIMPLEMENTED so far.
+ * GetEmbeddingInfo, StartReembedding and GetReembedding are served; the others answer UNIMPLEMENTED so far.
  *
  * @generated from service recollect.v1.OperationsService
  */
@@ -467,7 +604,14 @@ export declare const OperationsService: GenService<{
     output: typeof GetEmbeddingInfoResponseSchema;
   },
   /**
-   * Starts to embed everything again with another model or dimension, while reads go on.
+   * Starts to embed all memories of all tenants again with another model or dimension. Reads and writes go on; searches
+   * compare the old vectors until all new ones are there, and then the new ones, from one moment on: vectors of two
+   * models are never compared. It goes on after a restart. With the provider `hashing`, only the dimension can change.
+   * Cached answers are then found exactly, and by meaning when they are stored anew. Afterwards EMBEDDING_MODEL and
+   * VECTOR_DIM should be set to what was changed to; until they are, a start warns and goes on with the new model.
+   *
+   * The same target again returns the one that runs. Errors: FAILED_PRECONDITION with REEMBEDDING_CONFLICT, or with
+   * VECTOR_SEARCH_DISABLED.
    *
    * @generated from rpc recollect.v1.OperationsService.StartReembedding
    */
@@ -477,7 +621,7 @@ export declare const OperationsService: GenService<{
     output: typeof StartReembeddingResponseSchema;
   },
   /**
-   * Returns the progress of a re-embedding.
+   * Returns the progress of a re-embedding; of the latest alone. NOT_FOUND with REEMBEDDING_NOT_FOUND for others.
    *
    * @generated from rpc recollect.v1.OperationsService.GetReembedding
    */

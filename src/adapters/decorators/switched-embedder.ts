@@ -1,0 +1,20 @@
+import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/switched-embedder.ts";
+
+/** An embedder that begins as this one. */
+export function switched(first: OpenedEmbedder): SwitchedEmbedder {
+  let current = first;
+  return {
+    get identity() {
+      return current.identity;
+    },
+    status: () => current.status?.(),
+    embed: async (texts, signal, urgency) => {
+      const { identity } = current;
+      const embedded = await current.embed(texts, signal, urgency);
+      return embedded.map((one) => ({ ...one, identity }));
+    },
+    switchTo: (embedder) => {
+      current = embedder;
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
+import type { Sleep } from "../../ports/sleep.ts";
+import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/switched-embedder.ts";
+import { startBacklogWorker } from "./backlog-worker.ts";
+
+export interface ReembeddingRunnerPorts {
+  readonly store: ReembeddingStore;
+  /** The embedder of the server, which is switched at the change. */
+  readonly embedder: SwitchedEmbedder;
+  /** Makes an embedder of another model of the same provider; it stays open as long as the server. */
+  readonly open: (identity: EmbedderIdentity) => Promise<OpenedEmbedder>;
+  readonly clock: Clock;
+  readonly sleep: Sleep;
+  /** 0 to below 1. */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** Carries out re-embeddings. Disposing it leaves the one under way to the next start. */
+export interface ReembeddingRunner extends AsyncDisposable {
+  /** Goes on with the one that was started, in the background; nothing happens when it runs already. */
+  run(): void;
+}
+
+/** The change is tried when so few memories are left. */
+const NEARLY_DONE = 64;
+/** With writes that never stop, some are always left: after so many tries, these few may wait for their vectors. */
+const PATIENCE = 20;
+
+/** Starts where the last run of the server ended: with what is to be embedded, or with what is to be removed. */
+export function startReembeddingRunner(ports: ReembeddingRunnerPorts): ReembeddingRunner {
+  const { store, log } = ports;
+  const stopping = new AbortController();
+  let running: Promise<void> | undefined;
+  /** Something was started that the run under way may not see any more. */
+  let again = false;
+
+  const begin = (): void => {
+    again = true;
+    running ??= (async () => {
+      while (again && !stopping.signal.aborted) {
+        again = false;
+        await goOn();
+      }
+    })()
+      .catch((error: unknown) => log.warn({ err: error }, "a re-embedding stands still until the next start"))
+      .finally(() => {
+        running = undefined;
+      });
+  };
+  const goOn = async (): Promise<void> => {
+    const latest = await store.latest();
+    if (latest?.state === "RUNNING") await embedAll(ports, latest, stopping.signal);
+    while (!stopping.signal.aborted && (await store.cleanUp())) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  begin();
+  return {
+    run: begin,
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Embeds until the change is made, the re-embedding is given up, or the signal aborts. */
+async function embedAll(
+  ports: ReembeddingRunnerPorts,
+  reembedding: Reembedding,
+  stopping: AbortSignal,
+): Promise<void> {
+  const { store, embedder, clock, log } = ports;
+  const target = await ports.open(reembedding.target);
+  let changed = false;
+  let succeeded = false;
+  let tries = 0;
+  store.onCutOver(() => {
+    if (changed) return;
+    changed = true;
+    embedder.switchTo(target);
+  });
+  log.warn({ target: reembedding.target }, "all memories are being embedded again");
+  const worker = startBacklogWorker({
+    ...ports,
+    backlog: store.work,
+    embedder: target,
+    afterStep: async (worked) => {
+      succeeded ||= worked;
+      const { count } = await store.work.state();
+      if (count > NEARLY_DONE) return false;
+      tries += 1;
+      return store.cutOver({ maxLeft: tries > PATIENCE ? NEARLY_DONE : 0, now: clock.now() });
+    },
+    afterFailure: async (error) => {
+      const kind = failureKind(error);
+      // What has worked before may work again; a model that nobody knows will not.
+      if (succeeded || kind === undefined || !isMisconfiguration(kind)) return false;
+      await store.fail(error instanceof Error ? error.message : kind, clock.now());
+      return true;
+    },
+  });
+  const stop = (): void => void worker[Symbol.asyncDispose]();
+  stopping.addEventListener("abort", stop, { once: true });
+  if (stopping.aborted) stop();
+  await worker.ended;
+  stopping.removeEventListener("abort", stop);
+  if (changed) log.warn({ target: reembedding.target }, "searches compare the vectors of the new model now");
+  else if (!stopping.aborted) log.warn({}, "the re-embedding was given up: everything is as it was");
+}

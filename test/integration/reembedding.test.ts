@@ -1,0 +1,295 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
+import { Reembedding_State as State } from "#gen/recollect/v1/operations_pb.js";
+import type { Environment } from "../../src/config/sources.ts";
+import { refusalOf } from "../support/errors.ts";
+import { type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
+import { scale } from "../support/scale.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+const HASHING: Environment = { EMBEDDING_PROVIDER: "hashing", VECTOR_DIM: "64" };
+
+let dataDir: string;
+let provider: OpenAiServer;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "recollect-reembedding-"));
+  provider = await startOpenAiServer({ dimension: 64, apart: ["model-x", "model-y"] });
+});
+afterEach(async () => {
+  await provider[Symbol.asyncDispose]();
+  await rm(dataDir, { recursive: true });
+});
+
+const start = (env: Environment = HASHING): Promise<TestApp> => startApp({ dataDir, env });
+const openAi = (model = "model-x"): Environment => ({
+  EMBEDDING_PROVIDER: "openai",
+  EMBEDDING_API_BASE: provider.apiBase,
+  EMBEDDING_MODEL: model,
+  VECTOR_DIM: "64",
+});
+/** Texts that have nothing to do with each other, so that each is nearest to itself. */
+const textOf = (index: number): string =>
+  `${(index * 104_729 + 7).toString(36)} ${(index * 15_485_863 + 3).toString(36)} number${index}`;
+const idOf = (index: number): string => `m${index}`;
+
+async function fill(app: TestApp, count: number): Promise<void> {
+  for (let first = 0; first < count; first += 100) {
+    const memories = Array.from({ length: Math.min(100, count - first) }, (_, index) => ({
+      id: idOf(first + index),
+      text: textOf(first + index),
+    }));
+    await app.memory.batchCreateMemories({ memories });
+  }
+}
+
+/** The nearest by meaning alone. Vectors of one model find the very text; those of two would not. */
+async function nearest(app: TestApp, index: number): Promise<readonly [string | undefined, number]> {
+  const { results } = await app.memory.searchMemories({
+    query: { by: { case: "text", value: textOf(index) } },
+    mode: Mode.VECTOR,
+    limit: 1,
+  });
+  return [results[0]?.memory?.id, Number((results[0]?.similarity ?? 0).toFixed(4))];
+}
+
+const stateOf = async (app: TestApp, id: string) =>
+  (await app.operations.getReembedding({ id })).reembedding?.state ?? State.UNSPECIFIED;
+
+async function ended(app: TestApp, id: string): Promise<State> {
+  for (;;) {
+    const state = await stateOf(app, id);
+    if (state !== State.RUNNING) return state;
+  }
+}
+
+async function drained(app: TestApp): Promise<void> {
+  while ((await app.operations.getEmbeddingInfo({})).backlogCount > 0);
+}
+
+/** Reads and writes until `over`; resolves with how many reads were made. Every read must be right. */
+async function load(
+  app: TestApp,
+  size: number,
+  writes: { next: number },
+  over: () => Promise<boolean>,
+): Promise<number> {
+  let done = false;
+  let reads = 0;
+  const reader = async (offset: number): Promise<void> => {
+    for (let step = offset; !done; step += 7) {
+      const index = step % size;
+      expect(await nearest(app, index)).toEqual([idOf(index), 1]);
+      const lookup = await app.cache.lookupCache({
+        prompt: { prompt: { case: "text", value: "How do I cancel my order?" } },
+        scope: { model: "m" },
+      });
+      expect(lookup.outcome.case).toBe("hit");
+      reads += 1;
+    }
+  };
+  const writer = async (): Promise<void> => {
+    while (!done) {
+      const index = writes.next;
+      writes.next += 1;
+      await app.memory.createMemory({ memory: { id: idOf(index), text: textOf(index) } });
+      if (index % 5 === 0) {
+        await app.memory.updateMemory({
+          memory: { id: idOf(index), importance: 0.9 },
+          updateMask: { paths: ["importance"] },
+        });
+      }
+    }
+  };
+  const watcher = async (): Promise<void> => {
+    try {
+      while (!(await over()));
+    } finally {
+      done = true;
+    }
+  };
+  await Promise.all([reader(0), reader(1), writer(), watcher()]);
+  return reads;
+}
+
+const CASES = [
+  {
+    name: "another dimension of hashing",
+    before: () => HASHING,
+    change: { dimension: 96 },
+    after: (): Environment => ({ ...HASHING, VECTOR_DIM: "96" }),
+    identity: { provider: "hashing", dimension: 96 },
+  },
+  {
+    name: "another model of a provider, with the same dimension",
+    before: () => openAi(),
+    change: { model: "model-y" },
+    after: () => openAi("model-y"),
+    identity: { provider: "openai", model: "model-y", dimension: 64 },
+  },
+] as const;
+
+describe("re-embedding under load, with a restart in the middle", () => {
+  it.each(CASES)("$name: every read is right before, meanwhile and after", async (one) => {
+    const size = scale(400, 4000);
+    const writes = { next: size };
+    let id = "";
+    {
+      await using app = await start(one.before());
+      await fill(app, size);
+      await app.cache.storeCacheEntry({
+        prompt: { prompt: { case: "text", value: "How do I cancel my order?" } },
+        origin: { case: "scope", value: { model: "m" } },
+        response: "Open Orders.",
+      });
+      const started = await app.operations.startReembedding(one.change);
+      expect(started.reembedding).toMatchObject({ state: State.RUNNING, memoryCount: size });
+      id = started.reembedding?.id ?? "";
+      const underWay = async () => {
+        const { reembedding } = await app.operations.getReembedding({ id });
+        return (reembedding?.embeddedFraction ?? 0) > 0;
+      };
+      expect(await load(app, size, writes, underWay)).toBeGreaterThan(0);
+    }
+    {
+      await using app = await start(one.before());
+      const over = async () => (await stateOf(app, id)) !== State.RUNNING;
+      await load(app, size, writes, over);
+      expect(await stateOf(app, id)).toBe(State.DONE);
+      let more = 0;
+      await load(app, size, writes, async () => {
+        more += 1;
+        return more > 20;
+      });
+      await drained(app);
+      const info = await app.operations.getEmbeddingInfo({});
+      expect(info).toMatchObject(one.identity);
+      expect(info.reembedding).toBeUndefined();
+    }
+    // The old settings are understood, and the new ones are right too.
+    for (const env of [one.before(), one.after()]) {
+      await using app = await start(env);
+      expect(await app.operations.getEmbeddingInfo({})).toMatchObject(one.identity);
+      for (let index = 0; index < writes.next; index += 13) {
+        expect(await nearest(app, index)).toEqual([idOf(index), 1]);
+      }
+      const { memory } = await app.memory.getMemory({ id: idOf(1) });
+      expect(memory?.embedding).toMatchObject(one.identity);
+    }
+  });
+});
+
+describe("a re-embedding", () => {
+  it("is started once: the same target or request again returns it, another one is refused", async () => {
+    await using app = await start(openAi());
+    await fill(app, 3);
+    provider.always({ kind: "hang" });
+    const first = await app.operations.startReembedding({ model: "model-y", requestId: "r1" });
+    const again = await app.operations.startReembedding({ model: "model-y" });
+    expect(again.reembedding?.id).toBe(first.reembedding?.id);
+    expect(await refusalOf(app.operations.startReembedding({ model: "model-z" }))).toMatchObject({
+      code: "FailedPrecondition",
+      reason: "REEMBEDDING_CONFLICT",
+      metadata: { cause: "running", id: first.reembedding?.id },
+    });
+    expect(
+      await refusalOf(app.operations.startReembedding({ model: "model-z", requestId: "r1" })),
+    ).toMatchObject({ reason: "REQUEST_ID_REUSED" });
+    expect((await app.operations.getEmbeddingInfo({})).reembedding?.id).toBe(first.reembedding?.id);
+    expect(await refusalOf(app.operations.getReembedding({ id: "none" }))).toMatchObject({
+      code: "NotFound",
+      reason: "REEMBEDDING_NOT_FOUND",
+    });
+  });
+
+  it("is refused to what is there already, to another model of hashing, and without vector search", async () => {
+    {
+      await using app = await start();
+      expect(await refusalOf(app.operations.startReembedding({ dimension: 64 }))).toMatchObject({
+        reason: "REEMBEDDING_CONFLICT",
+        metadata: { cause: "unchanged" },
+      });
+      expect(await refusalOf(app.operations.startReembedding({ model: "x" }))).toMatchObject({
+        reason: "REQUEST_INVALID",
+        fields: ["model"],
+      });
+    }
+    await using off = await start({ ENABLE_VECTOR_SEARCH: "false" });
+    expect(await refusalOf(off.operations.startReembedding({ dimension: 96 }))).toMatchObject({
+      reason: "VECTOR_SEARCH_DISABLED",
+    });
+  });
+
+  it("fails when the provider does not know the model, and leaves everything as it was", async () => {
+    await using app = await start(openAi());
+    await fill(app, 3);
+    provider.always({ kind: "status", status: 404 });
+    const { reembedding } = await app.operations.startReembedding({ model: "model-y" });
+    const id = reembedding?.id ?? "";
+    expect(await ended(app, id)).toBe(State.FAILED);
+    provider.always({ kind: "answer" });
+    expect((await app.operations.getReembedding({ id })).reembedding?.failure).not.toBe("");
+    expect(await nearest(app, 1)).toEqual([idOf(1), 1]);
+    expect((await app.operations.getEmbeddingInfo({})).model).toBe("model-x");
+  });
+
+  it("goes there and back again, and takes along a memory that had no vector", async () => {
+    await using picky = await startOpenAiServer({ dimension: 64, refuses: "unspeakable" });
+    const env = { ...openAi(), EMBEDDING_API_BASE: picky.apiBase };
+    await using app = await start(env);
+    await fill(app, 3);
+    await app.memory.createMemory({ memory: { id: "refused", text: "unspeakable" } });
+    for (const model of ["model-y", "model-x"]) {
+      // What the one before left is removed in the background.
+      let started: string | undefined;
+      while (started === undefined) {
+        started = await app.operations.startReembedding({ model }).then(
+          ({ reembedding }) => reembedding?.id,
+          () => undefined,
+        );
+      }
+      expect(await ended(app, started)).toBe(State.DONE);
+      await drained(app);
+      expect((await app.operations.getEmbeddingInfo({})).model).toBe(model);
+      expect(await nearest(app, 2)).toEqual([idOf(2), 1]);
+    }
+  });
+
+  it("makes a start refuse a third model, and says what to set", async () => {
+    {
+      await using app = await start();
+      await fill(app, 1);
+    }
+    await expect(start({ ...HASHING, VECTOR_DIM: "128" })).rejects.toThrow(
+      /VECTOR_DIM=64.*VECTOR_DIM=128.*StartReembedding/,
+    );
+  });
+
+  it("drops answers from searches by meaning, and not from exact ones, until they are stored anew", async () => {
+    await using app = await start();
+    const store = () =>
+      app.cache.storeCacheEntry({
+        prompt: { prompt: { case: "text", value: "How do I cancel my order?" } },
+        origin: { case: "scope", value: { model: "m" } },
+        response: "Open Orders.",
+      });
+    const lookUp = async (value: string) =>
+      (
+        await app.cache.lookupCache({
+          prompt: { prompt: { case: "text", value } },
+          scope: { model: "m" },
+          options: { threshold: 0.3 },
+        })
+      ).outcome.case;
+    await store();
+    expect(await lookUp("How can I cancel my order?")).toBe("hit");
+    const { reembedding } = await app.operations.startReembedding({ dimension: 96 });
+    expect(await ended(app, reembedding?.id ?? "")).toBe(State.DONE);
+    expect(await lookUp("How can I cancel my order?")).toBe("miss");
+    expect(await lookUp("How do I cancel my order?")).toBe("hit");
+    await store();
+    expect(await lookUp("How can I cancel my order?")).toBe("hit");
+  });
+});
