@@ -1,21 +1,12 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type EndedCommand, runCli } from "../support/run-cli.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
-const PROGRAM = join(import.meta.dirname, "..", "..", "src", "main.ts");
 /** Processes start slowly on a busy machine. */
 const TIMEOUT_MS = 60_000;
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 let folder: string;
 let app: TestApp;
@@ -30,20 +21,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 }, TIMEOUT_MS);
 
-/** Runs the command as a user does, in a process of its own, against the app. */
-async function recollect(args: readonly string[], input = ""): Promise<Ended> {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    cwd: folder,
-    env: { PATH: process.env["PATH"] ?? "", RECOLLECT_ADDRESS: app.grpcAddress },
-  });
-  child.stdin.end(input);
-  const [stdout, stderr, code] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<number | null>((resolve, reject) => child.once("close", resolve).once("error", reject)),
-  ]);
-  return { code, stdout, stderr };
-}
+const recollect = (args: readonly string[], input = ""): Promise<EndedCommand> =>
+  runCli(args, { address: app.grpcAddress, cwd: folder }, input);
 
 const parseLines = (stdout: string): unknown[] =>
   stdout
