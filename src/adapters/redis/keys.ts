@@ -1,0 +1,184 @@
+import { hash } from "node:crypto";
+import type { Scope } from "../../domain/tenancy.ts";
+
+/**
+ * The only place that spells a key. Everything of one partition carries its hash tag, so that a script may touch it in
+ * one step; a namespace lies in one partition. Inside, keys name a namespace by its number: a random one that it gets
+ * when it comes into being, and another one when it comes again after a deletion. So what a deleted namespace leaves
+ * behind is found by nobody, and is removed behind.
+ *
+ * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, numbers are hexadecimal.
+ */
+export class Keys {
+  readonly #prefix: string;
+  readonly partitions: number;
+
+  constructor(prefix: string, partitions: number) {
+    this.#prefix = prefix;
+    this.partitions = partitions;
+  }
+
+  /** The partition of a namespace, from 0. */
+  partitionOf(scope: Scope): number {
+    if (this.partitions === 1) return 0;
+    return hash("sha1", scopeName(scope), "buffer").readUInt32BE(0) % this.partitions;
+  }
+
+  partition(number: number): PartitionKeys {
+    return new PartitionKeys(`${this.#prefix}{p${String(number).padStart(2, "0")}}:`, number);
+  }
+}
+
+/** How a namespace is called inside its partition. */
+export function scopeName({ tenant, namespace }: Scope): string {
+  return `${tenant}:${namespace}`;
+}
+
+export class PartitionKeys {
+  /** What every key of the partition begins with. */
+  readonly root: string;
+  readonly number: number;
+
+  constructor(root: string, number: number) {
+    this.root = root;
+    this.number = number;
+  }
+
+  /** HASH: format, partitions, model and generation of the vectors; in partition 0 the server's secret too. */
+  get meta(): string {
+    return `${this.root}meta`;
+  }
+
+  /** HASH: name of a namespace -> its number. */
+  get namespaces(): string {
+    return `${this.root}namespaces`;
+  }
+
+  /** HASH: number of a namespace -> its name; also of one that is deleted, until what it left is removed. */
+  get names(): string {
+    return `${this.root}names`;
+  }
+
+  /** ZSET, all scores 0: names of the namespaces of a tenant in this partition, in order of their bytes. */
+  namesOf(tenant: string): string {
+    return `${this.root}names:${tenant}`;
+  }
+
+  /** SET: numbers of deleted namespaces, of which something is left. */
+  get deleted(): string {
+    return `${this.root}deleted`;
+  }
+
+  /** ZSET by expire time: `<number>/<id>` of memories that end. */
+  get ending(): string {
+    return `${this.root}ending`;
+  }
+
+  /** What the keys of all memories begin with: the prefix of their index. */
+  get memories(): string {
+    return `${this.root}m:`;
+  }
+
+  /** What the keys of all cache entries begin with: the prefix of their index. */
+  get cacheEntries(): string {
+    return `${this.root}c:`;
+  }
+
+  /** STRING: what became of a request that outlives its namespace. */
+  requestBeside(scope: Scope, key: string): string {
+    return `${this.root}request:${scopeName(scope)}:${key}`;
+  }
+
+  namespace(number: string): NamespaceKeys {
+    return new NamespaceKeys(this, number);
+  }
+}
+
+export class NamespaceKeys {
+  readonly partition: PartitionKeys;
+  readonly number: string;
+
+  constructor(partition: PartitionKeys, number: string) {
+    this.partition = partition;
+    this.number = number;
+  }
+
+  /** HASH: `memories` and `terms` (of all of them, repetitions included); lookups, stores and evictions of the cache. */
+  get counters(): string {
+    return this.#key("counters");
+  }
+
+  /** HASH: one memory. */
+  memory(id: string): string {
+    return `${this.partition.memories}${this.number}:${id}`;
+  }
+
+  /** ZSET by create time: ids of all memories. */
+  get order(): string {
+    return this.#key("order");
+  }
+
+  /** ZSET, all scores 0: `<duplicate key>:<create time, padded>:<id>`, so that the oldest of a key comes first. */
+  get duplicates(): string {
+    return this.#key("duplicates");
+  }
+
+  /** HASH: token of user, agent, session or state -> number of memories that have it; what a query plan goes by. */
+  get sizes(): string {
+    return this.#key("sizes");
+  }
+
+  /** HASH: term -> number of memories that hold it. */
+  get documentFrequencies(): string {
+    return this.#key("df");
+  }
+
+  /** HASH: session -> last position that was given. */
+  get lastPositions(): string {
+    return this.#key("positions");
+  }
+
+  /** ZSET by position: ids of the memories of a session. */
+  session(id: string): string {
+    return `${this.#key("session")}:${id}`;
+  }
+
+  /** HASH: id -> how often it was accessed. */
+  get accessCounts(): string {
+    return this.#key("access");
+  }
+
+  /** ZSET by time of the last access: ids. */
+  get lastAccesses(): string {
+    return this.#key("accessed");
+  }
+
+  /** HASH: one cache entry. */
+  cacheEntry(id: string): string {
+    return `${this.partition.cacheEntries}${this.number}:${id}`;
+  }
+
+  /** ZSET by create time: ids of all cache entries. */
+  get cacheOrder(): string {
+    return this.#key("cache:order");
+  }
+
+  /** ZSET by keep score: ids of all cache entries; the lowest goes first when there is no room. */
+  get cacheUses(): string {
+    return this.#key("cache:uses");
+  }
+
+  /** ZSET by expire time: ids of all cache entries. */
+  get cacheEnding(): string {
+    return this.#key("cache:ending");
+  }
+
+  /** STRING: what became of a request. */
+  request(key: string): string {
+    return `${this.#key("request")}:${key}`;
+  }
+
+  #key(what: string): string {
+    return `${this.partition.root}n:${this.number}:${what}`;
+  }
+}

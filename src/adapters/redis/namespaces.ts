@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import { RecollectError } from "../../domain/errors.ts";
+import { MAX_NAMESPACES, type Scope } from "../../domain/tenancy.ts";
+import type { Argument, Command, RedisClient, Reply } from "./client.ts";
+import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
+import type { Script } from "./script.ts";
+
+/** Numbers kept at hand; each is checked by the very command that uses it. */
+const MAX_KNOWN = 100_000;
+
+/** A script with lib/namespace.lua in front. */
+export interface NamespaceScript {
+  readonly script: Script;
+  /**
+   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it make the namespace,
+   * `run` runs it without a number.
+   */
+  readonly whenAbsent?: "skip" | "create" | "run";
+  /** From KEYS[4] on. */
+  readonly keys: (namespace: NamespaceKeys) => readonly string[];
+  /** From ARGV[6] on. */
+  readonly args: (namespace: NamespaceKeys) => readonly Argument[];
+}
+
+/**
+ * The way into a namespace. What is known of its number may be wrong at any time, for another process deletes and makes
+ * namespaces too: every command is sent with the number that is known and checks it where it runs, and is sent again
+ * with the right one when it was wrong.
+ */
+export class Namespaces {
+  readonly keys: Keys;
+  readonly #client: RedisClient;
+  readonly #known = new Map<string, string>();
+  #onCreated: (scope: Scope) => void = () => undefined;
+
+  constructor(client: RedisClient, keys: Keys) {
+    this.#client = client;
+    this.keys = keys;
+  }
+
+  /** Calls this when a write of this process has brought a namespace into being, for the first time or again. */
+  onCreated(listener: (scope: Scope) => void): void {
+    this.#onCreated = listener;
+  }
+
+  partition(scope: Scope): PartitionKeys {
+    return this.keys.partition(this.keys.partitionOf(scope));
+  }
+
+  /** Runs a script inside a namespace; undefined when it was skipped. */
+  async run(
+    scope: Scope,
+    { script, whenAbsent = "skip", keys, args }: NamespaceScript,
+  ): Promise<Reply | undefined> {
+    const partition = this.partition(scope);
+    let known = this.#known.get(scopeName(scope));
+    if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
+    for (;;) {
+      if (known === undefined && whenAbsent === "skip") return undefined;
+      const isNew = known === undefined && whenAbsent === "create";
+      const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
+      const elsewhere = isNew ? await this.#countElsewhere(scope) : 0;
+      const namespace = partition.namespace(number);
+      const reply: Reply = await this.#client.run(
+        script,
+        [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
+        [scopeName(scope), number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
+      );
+      const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
+      if (word === "TOO_MANY") throw tooManyNamespaces();
+      if (word !== "STALE") {
+        if (number !== "") this.#remember(scope, number);
+        if (isNew) this.#onCreated(scope);
+        return reply;
+      }
+      known = this.#corrected(scope, textOf(listOf(reply)[1]));
+    }
+  }
+
+  /**
+   * Sends commands about a namespace in one round trip; undefined when it is not there. They may answer with what a
+   * deletion has left behind only if that was under way at the same time.
+   */
+  async pipeline(
+    scope: Scope,
+    commands: (namespace: NamespaceKeys) => readonly Command[],
+  ): Promise<Reply[] | undefined> {
+    const partition = this.partition(scope);
+    let number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
+    while (number !== undefined) {
+      const [current, ...replies] = await this.#client.pipeline([
+        ["HGET", partition.namespaces, scopeName(scope)],
+        ...commands(partition.namespace(number)),
+      ]);
+      if (textOf(current) === number) return replies;
+      number = this.#corrected(scope, textOf(current));
+    }
+    return undefined;
+  }
+
+  /** The namespace was deleted by this process. */
+  forget(scope: Scope): void {
+    this.#known.delete(scopeName(scope));
+  }
+
+  async #read(scope: Scope): Promise<string | undefined> {
+    const reply = await this.#client.command("HGET", this.partition(scope).namespaces, scopeName(scope));
+    return this.#corrected(scope, textOf(reply));
+  }
+
+  #corrected(scope: Scope, number: string | undefined): string | undefined {
+    if (number === undefined) this.#known.delete(scopeName(scope));
+    else this.#remember(scope, number);
+    return number;
+  }
+
+  #remember(scope: Scope, number: string): void {
+    const name = scopeName(scope);
+    if (this.#known.get(name) === number) return;
+    this.#known.set(name, number);
+    if (this.#known.size <= MAX_KNOWN) return;
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  /**
+   * Namespaces of a tenant in other partitions, which no script can count. Two that come into being at the same time in
+   * two partitions may so both be the last that is allowed.
+   */
+  async #countElsewhere(scope: Scope): Promise<number> {
+    const own = this.keys.partitionOf(scope);
+    const others = Array.from({ length: this.keys.partitions }, (_, number) => number).filter(
+      (n) => n !== own,
+    );
+    const counts = await Promise.all(
+      others.map((number) =>
+        this.#client.command("ZCARD", this.keys.partition(number).namesOf(scope.tenant)),
+      ),
+    );
+    return counts.reduce((sum: number, count) => sum + numberOf(count), 0);
+  }
+}
+
+function tooManyNamespaces(): RecollectError {
+  return new RecollectError("TOO_MANY_NAMESPACES", `a tenant has at most ${MAX_NAMESPACES} namespaces`, {
+    metadata: { limit: String(MAX_NAMESPACES) },
+  });
+}

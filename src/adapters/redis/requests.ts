@@ -1,0 +1,22 @@
+import { RecollectError } from "../../domain/errors.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { Argument, Reply } from "./client.ts";
+import { listOf, textOf } from "./replies.ts";
+
+/** What lib/request.lua takes of a request: body hash and expire time; empty for one that cannot come again. */
+export function requestArguments(request: IdempotentRequest | undefined): [Argument, Argument] {
+  return request === undefined ? ["", ""] : [request.bodyHash, request.expireTime];
+}
+
+/** What the request did before; undefined when the reply is not about that. Throws REQUEST_ID_REUSED. */
+export function repeated(reply: Reply | undefined): string | undefined {
+  const [word, outcome] = listOf(reply);
+  const said = textOf(word);
+  if (said === "REUSED") {
+    throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
+      metadata: { field: "request_id" },
+      violations: [{ field: "request_id", description: "was used for another request" }],
+    });
+  }
+  return said === "REPEAT" ? textOf(outcome) : undefined;
+}

@@ -1,0 +1,112 @@
+import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { RedisClient } from "./client.ts";
+import type { Keys } from "./keys.ts";
+import { refused } from "./meta.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
+import { readScript } from "./script.ts";
+
+const CLAIM = readScript("claim-model", { effect: "writes" });
+
+/**
+ * Of which model the vectors of this Redis are, and how often it was changed: the generation, which names the field that
+ * holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
+ * for, and it is read again when it was not that of Redis.
+ */
+export class VectorModel {
+  readonly #client: RedisClient;
+  readonly #keys: Keys;
+  #identity: EmbedderIdentity | undefined;
+  #generation: number;
+  readonly #listeners: (() => void)[] = [];
+
+  private constructor(client: RedisClient, keys: Keys, claimed: Claimed) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#identity = claimed.identity;
+    this.#generation = claimed.generation;
+  }
+
+  /**
+   * Claims this Redis for the vectors of a model (undefined: vector search is switched off), if it had none. Rejects
+   * with STORE_UNAVAILABLE when the vectors are of another.
+   */
+  static async claim(
+    client: RedisClient,
+    keys: Keys,
+    configured: EmbedderIdentity | undefined,
+  ): Promise<VectorModel> {
+    const ours = configured === undefined ? "" : jsonOf(configured);
+    const partitions = Array.from({ length: keys.partitions }, (_, number) => keys.partition(number));
+    let first: Claimed = { identity: undefined, generation: 1 };
+    for (const { meta, number } of partitions) {
+      const [json, generation] = listOf(await client.run(CLAIM, [meta], [ours]));
+      const identity = identityOf(textOf(json));
+      if (number === 0) first = { identity, generation: numberOf(generation) };
+      if (configured === undefined || identity === undefined || sameModel(identity, configured)) continue;
+      throw refused(
+        `the vectors in this Redis were made by ${inSettings(identity)}, and this server is set to ` +
+          `${inSettings(configured)}. Vectors of two models cannot be compared. To change the model, start with the old ` +
+          `settings, then call OperationsService.StartReembedding with model ${configured.model} and dimension ` +
+          `${configured.dimension}. Or use another REDIS_PREFIX and VECTOR_INDEX_NAME`,
+      );
+    }
+    return new VectorModel(
+      client,
+      keys,
+      configured === undefined ? { ...first, identity: undefined } : first,
+    );
+  }
+
+  /** Undefined: vector search is switched off. */
+  get identity(): EmbedderIdentity | undefined {
+    return this.#identity;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a vector of this model may be kept. Undefined: nobody says whose it is. */
+  takes(identity: EmbedderIdentity | undefined): boolean {
+    return identity === undefined || this.#identity === undefined || sameModel(identity, this.#identity);
+  }
+
+  /** Throws ModelChanged for a vector of another model than those that are compared. */
+  check(identity: EmbedderIdentity | undefined): void {
+    if (!this.takes(identity)) throw new ModelChanged();
+  }
+
+  /** Redis has said that the generation is another one. All who listen hear of it before this resolves. */
+  async refresh(): Promise<void> {
+    const { meta } = this.#keys.partition(0);
+    const [json, generation] = listOf(await this.#client.command("HMGET", meta, "model", "generation"));
+    if (numberOf(generation) === this.#generation) return;
+    this.#generation = numberOf(generation);
+    if (this.#identity !== undefined) this.#identity = identityOf(textOf(json));
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+}
+
+interface Claimed {
+  readonly identity: EmbedderIdentity | undefined;
+  readonly generation: number;
+}
+
+export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string {
+  return JSON.stringify({ provider, model, dimension });
+}
+
+function identityOf(json: string | undefined): EmbedderIdentity | undefined {
+  return json === undefined ? undefined : (JSON.parse(json) as EmbedderIdentity);
+}
+
+function inSettings({ provider, model, dimension }: EmbedderIdentity): string {
+  return provider === "hashing"
+    ? `EMBEDDING_PROVIDER=hashing (${model}), VECTOR_DIM=${dimension}`
+    : `EMBEDDING_PROVIDER=${provider}, EMBEDDING_MODEL=${model}, VECTOR_DIM=${dimension}`;
+}
