@@ -21,6 +21,8 @@ export interface Backend extends AsyncDisposable {
   check(): Promise<void>;
   /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */
   readonly checked: Promise<void>;
+  /** In what ways it is set up to lose what was acknowledged: one line each, for operators. Empty: none. */
+  risks(): readonly string[];
   /** What is known to be damaged, or was until it was made again: one line each, for operators. Empty: nothing. */
   damage(): readonly string[];
 }

@@ -22,6 +22,14 @@ export interface StoreMeter {
   storeRepaired(parts: number): void;
 }
 
+/** What shows of a Redis that keeps the data; by the same rules. */
+export interface RedisMeter {
+  /** In so many ways it is set up to lose what was acknowledged. */
+  storeRisks(count: number): void;
+  /** Asks for the bytes of memory that it uses whenever somebody looks, until the returned function is called. */
+  observeStoreMemory(read: () => Promise<number>): () => void;
+}
+
 /** What is known of who may call; by the same rules. */
 export interface AuthenticationMeter {
   /** So many API keys hold now. */

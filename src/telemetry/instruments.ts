@@ -5,12 +5,14 @@ import type {
   EmbeddingMeters,
   EvictionMeter,
   Meters,
+  RedisMeter,
   StoreMeter,
 } from "../ports/meters.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { CallDurations } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
+import { createStoreInstruments } from "./store-instruments.ts";
 
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
@@ -26,6 +28,7 @@ export interface Instruments
     Meters,
     EvictionMeter,
     StoreMeter,
+    RedisMeter,
     AuthenticationMeter,
     EmbeddingMeters,
     BacklogMeter {}
@@ -83,16 +86,6 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
   });
   // A counter shows from its first value on.
   evictions.add(0);
-  const damaged = meter.createGauge("recollect_store_damaged_parts", {
-    description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
-    valueType: ValueType.INT,
-  });
-  damaged.record(0);
-  const repairs = meter.createCounter("recollect_store_repairs", {
-    description: "Damaged indexes that were made again from tables that are whole.",
-    valueType: ValueType.INT,
-  });
-  repairs.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of the store's part of searches with a vector.",
     unit: "s",
@@ -118,15 +111,9 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
         result.observe(latencies.quantile(quantile), { quantile: String(quantile) });
     });
 
-  meter
-    .createObservableGauge("redis_memory_used_bytes", {
-      description: "Memory that Redis uses, in bytes; 0 on the embedded backend.",
-      valueType: ValueType.INT,
-    })
-    .addCallback((result) => result.observe(0));
-
   return {
     ...embedding,
+    ...createStoreInstruments(meter),
     ...createAuthenticationInstruments(meter),
     callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
     callFailed: (reason, door) => failures.add(1, { reason, door }),
@@ -141,8 +128,6 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),
-    storeDamaged: (parts) => damaged.record(parts),
-    storeRepaired: (parts) => repairs.add(parts),
     vectorSearch: (milliseconds) => {
       latencies.add(milliseconds);
       searches.record(milliseconds / 1000);

@@ -176,7 +176,11 @@ async function readinessOf(
     checks[`backend ${backend.name}`] = error instanceof Error ? error.message : "does not answer";
     return { ready: false, checks, warnings };
   }
-  return { ready: state === "serving", checks, warnings: [...warnings, ...backend.damage()] };
+  return {
+    ready: state === "serving",
+    checks,
+    warnings: [...warnings, ...backend.risks(), ...backend.damage()],
+  };
 }
 
 /** What an operator should know of the embedding provider; readiness does not depend on it. */

@@ -78,6 +78,7 @@ export async function openEmbeddedBackend(options: {
         database.first("SELECT 1 FROM meta LIMIT 1");
       },
       checked: selfCheck?.ended ?? Promise.resolve(),
+      risks: () => [],
       damage: () => [
         ...damage.parts.map((part) => `damaged on disk: ${part}`),
         ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),

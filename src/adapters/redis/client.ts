@@ -14,6 +14,15 @@ export interface ConnectionOptions {
   readonly port: number;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** Undefined: without TLS. */
+  readonly tls:
+    | {
+        readonly servername?: string;
+        readonly ca?: Buffer;
+        readonly cert?: Buffer;
+        readonly key?: Buffer;
+      }
+    | undefined;
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
 }
@@ -96,12 +105,13 @@ export class RedisClient implements AsyncDisposable {
 }
 
 function redisOptions(options: ConnectionOptions) {
-  const { host, port, username, password, socketTimeoutMs, connectTimeoutMs } = options;
+  const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs } = options;
   return {
     host,
     port,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
     // RediSearch 2.8 answers with another shape over RESP3.
     protocol: 2,
     lazyConnect: true,

@@ -1,0 +1,44 @@
+import { type Meter, ValueType } from "@opentelemetry/api";
+import type { RedisMeter, StoreMeter } from "../ports/meters.ts";
+
+/** What a backend shows of itself. */
+export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
+  const damaged = meter.createGauge("recollect_store_damaged_parts", {
+    description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
+    valueType: ValueType.INT,
+  });
+  // A gauge or counter shows from its first value on.
+  damaged.record(0);
+  const repairs = meter.createCounter("recollect_store_repairs", {
+    description: "Damaged indexes that were made again from tables that are whole.",
+    valueType: ValueType.INT,
+  });
+  repairs.add(0);
+  const risks = meter.createGauge("recollect_store_risks", {
+    description:
+      "Ways in which Redis is set up to lose what was acknowledged: eviction of any key, no persistence; 0 when none.",
+    valueType: ValueType.INT,
+  });
+  risks.record(0);
+  const readers = new Set<() => Promise<number>>();
+  meter
+    .createObservableGauge("redis_memory_used_bytes", {
+      description:
+        "Memory that Redis uses, in bytes; 0 on the embedded backend, and while Redis does not answer.",
+      valueType: ValueType.INT,
+    })
+    .addCallback(async (result) => {
+      // What cannot be read now is not shown; whoever needs it is told why.
+      const read = await Promise.all([...readers].map((reader) => reader().catch(() => 0)));
+      result.observe(read.reduce((sum, bytes) => sum + bytes, 0));
+    });
+  return {
+    storeDamaged: (parts) => damaged.record(parts),
+    storeRepaired: (parts) => repairs.add(parts),
+    storeRisks: (count) => risks.record(count),
+    observeStoreMemory: (read) => {
+      readers.add(read);
+      return () => readers.delete(read);
+    },
+  };
+}
