@@ -13,7 +13,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Certificates } from "./certificates.ts";
-import { onFreePort, type RedisProcess, startProcess } from "./process.ts";
+import { freePort, onFreePort, type RedisProcess, startProcess } from "./process.ts";
 import type { RedisPrograms } from "./programs.ts";
 import { programsOfThisRun } from "./run.ts";
 
@@ -36,6 +36,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  /** Where the other nodes of a cluster reach it; undefined when it is of none. */
+  readonly busPort: number | undefined;
   /** Of the process that runs now. */
   readonly pid: number;
   /** It keeps its connections and answers nothing (SIGSTOP), until `resume`. */
@@ -65,10 +67,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 async function startOn(port: number, programs: RedisPrograms, options: RedisOptions): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-redis-"));
   const { config = {}, acl, tls } = options;
+  // Its usual place is the server's port plus 10,000, which may be anybody's.
+  const busPort = config["cluster-enabled"] === "yes" ? await freePort() : undefined;
   const settings = {
     bind: HOST,
     ...(tls === undefined ? { port } : tlsSettings(port, tls)),
     ...DURABLE,
+    ...(busPort === undefined ? {} : { "cluster-port": busPort }),
     ...(acl === undefined ? {} : { aclfile: join(directory, "users.acl") }),
     ...config,
   };
@@ -87,6 +92,7 @@ async function startOn(port: number, programs: RedisPrograms, options: RedisOpti
     url: `${tls === undefined ? "redis" : "rediss"}://${HOST}:${port}`,
     host: HOST,
     port,
+    busPort,
     get pid() {
       return running.pid;
     },
