@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 export interface RedisPrograms {
   /** redis-server; with `--sentinel` a sentinel. */
   readonly server: string;
-  /** Lines of redis.conf that load the modules. */
-  readonly modules: readonly string[];
+  /** What `loadmodule` takes for each module: its file, then its arguments. */
+  readonly modules: readonly (readonly string[])[];
   /** Variables that the programs are started with. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -42,9 +42,11 @@ export async function fetchPrograms(): Promise<RedisPrograms> {
 function programsIn(stack: string, env: RedisPrograms["env"]): RedisPrograms {
   return {
     server: join(stack, "bin/redis-server"),
-    modules: ["rejson.so", "redisearch.so MAXSEARCHRESULTS 10000", "redisbloom.so"].map(
-      (module) => `loadmodule ${stack}/lib/${module}`,
-    ),
+    modules: [
+      [join(stack, "lib/rejson.so")],
+      [join(stack, "lib/redisearch.so"), "MAXSEARCHRESULTS", "10000"],
+      [join(stack, "lib/redisbloom.so")],
+    ],
     env,
   };
 }

