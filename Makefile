@@ -1,7 +1,7 @@
 # The one door to this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo generate lint format typecheck test test-long bench clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-long bench clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -23,6 +23,9 @@ dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell 
 
 run: build ## Start the server (gRPC on 50051, HTTP on 8000)
 	@exec bin/recollect serve
+
+redis: setup ## Start a Redis Stack for development (port 6379, or REDIS_PORT; data in data/redis)
+	@exec $(NPX) 'exec node scripts/redis.ts'
 
 demo: setup ## Remember real documents, ask questions about them, and cache answers
 	@$(NPX) 'node scripts/demo.ts'
@@ -54,4 +57,4 @@ bench: build ## Measure the service against a bare gRPC echo, into bench/results
 	@$(NPX) 'node bench/run.ts $(ARGS)'
 
 clean: ## Remove what was installed and built, and the development data
-	rm -rf node_modules dist data coverage
+	rm -rf node_modules dist data coverage .cache

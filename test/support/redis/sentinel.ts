@@ -1,0 +1,100 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectTo } from "./client.ts";
+import { onFreePort, type RedisProcess, startProcess } from "./process.ts";
+import type { RedisPrograms } from "./programs.ts";
+import { programsOfThisRun } from "./run.ts";
+import { type RedisServer, startRedis } from "./server.ts";
+import { eventually } from "./wait.ts";
+
+/** A primary, two replicas, and three sentinels that watch them; two have to agree that the primary is down. */
+export interface RedisSentinel extends AsyncDisposable {
+  /** What sentinels call the primary. */
+  readonly name: string;
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** The primary of the start, then its replicas; a failover changes the roles and not this list. */
+  readonly servers: readonly [RedisServer, RedisServer, RedisServer];
+  /** The server that the first sentinel takes for the primary now. */
+  primary(): Promise<RedisServer>;
+}
+
+const NAME = "recollect";
+
+/** Resolves when the replicas are online (an earlier failover could promote an empty one) and sentinels know all. */
+export async function startSentinel(): Promise<RedisSentinel> {
+  const programs = await programsOfThisRun();
+  await using starting = new AsyncDisposableStack();
+  const primary = starting.use(await startRedis({ programs }));
+  const config = { replicaof: `${primary.host} ${primary.port}` };
+  const replicas = await Promise.all(
+    [1, 2].map(async () => starting.use(await startRedis({ programs, config }))),
+  );
+  const servers = [primary, ...replicas] as unknown as RedisSentinel["servers"];
+  using client = connectTo(primary.url);
+  await eventually("two replicas online", async () => {
+    return (await client.info("replication")).match(/state=online/g)?.length === 2;
+  });
+  const sentinels = await Promise.all(
+    [1, 2, 3].map(async () => starting.use(await startSentinelProcess(programs, primary))),
+  );
+  for (const { url } of sentinels) {
+    using sentinel = connectTo(url, { enableReadyCheck: false });
+    await eventually("a sentinel that knows two replicas and two others", async () => {
+      const info = await sentinel.info("sentinel");
+      return info.includes("status=ok") && info.includes("slaves=2,sentinels=3");
+    });
+  }
+  const stop = starting.move();
+  return {
+    name: NAME,
+    sentinels,
+    servers,
+    primary: async () => {
+      using sentinel = connectTo(String(sentinels[0]?.url), { enableReadyCheck: false });
+      const [, port] = (await sentinel.call("SENTINEL", "get-master-addr-by-name", NAME)) as string[];
+      const server = servers.find((candidate) => candidate.port === Number(port));
+      if (server === undefined)
+        throw new Error(`the sentinel names port ${port}, where no server of this test is`);
+      return server;
+    },
+    [Symbol.asyncDispose]: () => stop.disposeAsync(),
+  };
+}
+
+interface Sentinel extends AsyncDisposable {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+async function startSentinelProcess(programs: RedisPrograms, primary: RedisServer): Promise<Sentinel> {
+  return onFreePort(async (port) => {
+    const directory = await mkdtemp(join(tmpdir(), "recollect-sentinel-"));
+    const lines = [
+      "bind 127.0.0.1",
+      `port ${port}`,
+      `sentinel monitor ${NAME} ${primary.host} ${primary.port} 2`,
+      `sentinel down-after-milliseconds ${NAME} 1000`,
+      `sentinel failover-timeout ${NAME} 5000`,
+      "",
+    ];
+    await writeFile(join(directory, "redis.conf"), lines.join("\n"));
+    let running: RedisProcess;
+    try {
+      running = await startProcess(programs, directory, "--sentinel");
+    } catch (error) {
+      await rm(directory, { recursive: true });
+      throw error;
+    }
+    return {
+      url: `redis://127.0.0.1:${port}`,
+      host: "127.0.0.1",
+      port,
+      [Symbol.asyncDispose]: async () => {
+        await running.kill();
+        await rm(directory, { recursive: true });
+      },
+    };
+  });
+}
