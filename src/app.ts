@@ -155,6 +155,7 @@ async function compose(
     log,
     telemetry,
     backend,
+    sleep,
     apiKeys,
     embedder: identity,
     embedderStatus,

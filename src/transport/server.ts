@@ -1,12 +1,15 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import type { Config, Listen } from "../config/config.ts";
 import type { Reason } from "../domain/errors.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { ObservedEmbedder } from "../ports/embedder-status.ts";
+import type { Sleep } from "../ports/sleep.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { watchBackend } from "./backend-watch.ts";
 import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
 import { createHealth } from "./grpc/health.ts";
 import { createGrpcDoor } from "./grpc/server.ts";
@@ -40,6 +43,8 @@ export interface ServerOptions {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly backend: Backend;
+  /** What looking at the backend now and then waits by. */
+  readonly sleep: Sleep;
   /** Undefined: everyone is let in. */
   readonly apiKeys: ApiKeys | undefined;
   /** Undefined: vector search is switched off. */
@@ -135,6 +140,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   state = "serving";
   health.set(["", ...names], "SERVING");
+  // Answers from the cache can do without the backend: a lookup misses, and the caller goes on.
+  const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];
+  const watching = watchBackend({
+    check: () => backend.check(),
+    sleep: options.sleep,
+    elapsed: () => performance.now(),
+    onChange: (there) => {
+      if (state !== "serving") return;
+      health.set(needing, there ? "SERVING" : "NOT_SERVING");
+      if (there) log.warn("the backend is there again");
+      else log.error("the backend has been away for ten seconds: memories are reported as not serving");
+    },
+  });
   for (const warning of warnings) log.warn(warning);
   log.info(
     {
@@ -152,6 +170,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     addresses,
     stop: async () => {
       state = "stopping";
+      await watching[Symbol.asyncDispose]();
       health.set(["", ...names], "NOT_SERVING");
       log.info("stopping: not serving any more, waiting for probes to notice");
       await new Promise((resolve) => setTimeout(resolve, config.limits.probePeriodMs));
