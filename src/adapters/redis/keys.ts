@@ -24,6 +24,10 @@ export class Keys {
     return hash("sha1", scopeName(scope), "buffer").readUInt32BE(0) % this.partitions;
   }
 
+  all(): readonly PartitionKeys[] {
+    return Array.from({ length: this.partitions }, (_, number) => this.partition(number));
+  }
+
   partition(number: number): PartitionKeys {
     return new PartitionKeys(`${this.#prefix}{p${String(number).padStart(2, "0")}}:`, number);
   }
@@ -72,6 +76,21 @@ export class PartitionKeys {
   /** ZSET by expire time: `<number>/<id>` of memories that end. */
   get ending(): string {
     return `${this.root}ending`;
+  }
+
+  /** ZSET by due time: `<number>/<id>` of memories that wait for a vector; refused ones at NEVER (see waiting.ts). */
+  get waiting(): string {
+    return `${this.root}waiting`;
+  }
+
+  /** ZSET by the time since which they wait: the same, without those that were refused. */
+  get waitingSince(): string {
+    return `${this.root}waiting:since`;
+  }
+
+  /** HASH: how often they were put off. */
+  get waitingAttempts(): string {
+    return `${this.root}waiting:attempts`;
   }
 
   /** What the keys of all memories begin with: the prefix of their index. */

@@ -48,6 +48,12 @@ export class Namespaces {
     return this.keys.partition(this.keys.partitionOf(scope));
   }
 
+  /** The keys of a namespace as far as this process knows: whoever writes by them has its number checked. */
+  async find(scope: Scope): Promise<NamespaceKeys | undefined> {
+    const number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
+    return number === undefined ? undefined : this.partition(scope).namespace(number);
+  }
+
   /** Runs a script inside a namespace; undefined when it was skipped. */
   async run(
     scope: Scope,
@@ -130,13 +136,9 @@ export class Namespaces {
    */
   async #countElsewhere(scope: Scope): Promise<number> {
     const own = this.keys.partitionOf(scope);
-    const others = Array.from({ length: this.keys.partitions }, (_, number) => number).filter(
-      (n) => n !== own,
-    );
+    const others = this.keys.all().filter(({ number }) => number !== own);
     const counts = await Promise.all(
-      others.map((number) =>
-        this.#client.command("ZCARD", this.keys.partition(number).namesOf(scope.tenant)),
-      ),
+      others.map((partition) => this.#client.command("ZCARD", partition.namesOf(scope.tenant))),
     );
     return counts.reduce((sum: number, count) => sum + numberOf(count), 0);
   }
