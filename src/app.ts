@@ -1,7 +1,6 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { sleep } from "./adapters/decorators/sleep.ts";
 import { switched } from "./adapters/decorators/switched-embedder.ts";
-import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { createUuidIds } from "./adapters/system/ids.ts";
@@ -9,6 +8,7 @@ import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
 import { logReload } from "./log-reload.ts";
+import { openBackend } from "./open-backend.ts";
 import type { Backend } from "./ports/backend.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Embedder, EmbedderIdentity } from "./ports/embedder.ts";
@@ -104,8 +104,7 @@ async function compose(
   const telemetry = resources.use(openTelemetry());
   const clock = overrides.clock ?? systemClock;
   const backend = resources.use(
-    await openEmbeddedBackend({
-      directory: config.dataDir,
+    await openBackend(config, {
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
       meter: telemetry.instruments,

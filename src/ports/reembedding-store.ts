@@ -51,11 +51,16 @@ export interface ReembeddingStore {
   /**
    * The change: from one moment on all searches compare the new vectors, and all writes belong to the new model. What is
    * still to be embedded, `maxLeft` at most, waits for its vector; false, and nothing is changed, when more is left.
+   * True as well when another process has made it, or has given it up.
    */
   cutOver(options: { readonly maxLeft: number; readonly now: number }): Promise<boolean>;
 
-  /** Calls back in that very moment, before anything else can run. */
-  onCutOver(listener: () => void): void;
+  /**
+   * Calls back in that very moment, before anything else can run, with the model that the vectors are of from now on.
+   * A change that another process has made takes place here when this one hears of it, and what the listener resolves
+   * with is waited for before.
+   */
+  onCutOver(listener: (identity: EmbedderIdentity) => void | Promise<void>): void;
 
   /** Gives up: the new vectors are dropped. */
   fail(failure: string, now: number): Promise<void>;

@@ -128,8 +128,11 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
     });
   }
 
-  onCutOver(listener: () => void): void {
-    this.#model.onChange(listener);
+  onCutOver(listener: (identity: EmbedderIdentity) => void): void {
+    this.#model.onChange(() => {
+      const { identity } = this.#model;
+      if (identity !== undefined) listener(identity);
+    });
   }
 
   fail(failure: string, now: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { indexedText, isExpired, type Memory, type MemoryEmbedding } from "../../domain/memory/memory.ts";
+import type { MemoryEmbedding } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
@@ -10,17 +10,16 @@ import type {
 } from "../../ports/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Argument, RedisClient } from "./client.ts";
-import { type PartitionKeys, scopeName } from "./keys.ts";
+import type { PartitionKeys } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { unpackRecord } from "./record.ts";
-import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
 import { vectorBytes } from "./vector-bytes.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingListeners } from "./waiting.ts";
 
-const READ = readScript("read-waiting", { effect: "reads" });
 const SETTLE = readScript("settle-waiting", { effect: "writes" });
 const POSTPONE = readScript("postpone-waiting", { effect: "writes" });
 const LEAVE = readScript("leave-waiting", { effect: "frees" });
@@ -102,7 +101,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   async postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
     for (const [number, group] of this.#byPartition(items)) {
       const partition = this.#namespaces.keys.partition(number);
-      const there = await this.#located(group);
+      const there = await locate(this.#namespaces, group, (item) => item);
       await this.#client.run(
         POSTPONE,
         [partition.namespaces, partition.waiting, partition.waitingAttempts, ...there.map(({ key }) => key)],
@@ -195,64 +194,15 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   }
 
   /** In the order of what waits; undefined where there is nothing to embed any more. */
-  async #readAll(
-    waiting: readonly Waiting[],
-    now: number,
-  ): Promise<({ readonly memory: PendingMemory; readonly bytes: number } | undefined)[]> {
-    const read = new Map<Waiting, { readonly memory: PendingMemory; readonly bytes: number } | undefined>();
+  async #readAll(waiting: readonly Waiting[], now: number): Promise<(ReadPending | undefined)[]> {
+    const read = new Map<Waiting, ReadPending | undefined>();
     for (const partition of new Set(waiting.map((one) => one.partition))) {
       const here = waiting.filter((one) => one.partition === partition);
-      const replies = listOf(
-        await this.#client.run(
-          READ,
-          [
-            partition.namespaces,
-            partition.names,
-            partition.waitingAttempts,
-            ...here.map(({ member }) => keyOf(partition, member)),
-          ],
-          here.map(({ member }) => member),
-        ),
-      );
-      for (const [index, one] of here.entries()) {
-        const reply = replies[index];
-        read.set(
-          one,
-          reply === null || reply === undefined ? undefined : this.#pendingOf(one.member, listOf(reply), now),
-        );
-      }
+      const members = here.map(({ member }) => member);
+      const found = await readWaiting({ client: this.#client, log: this.#log }, partition, members, now);
+      for (const [index, one] of here.entries()) read.set(one, found[index]);
     }
     return waiting.map((one) => read.get(one));
-  }
-
-  #pendingOf(
-    member: string,
-    [name, rec, etag, expire, attempts]: ReturnType<typeof listOf>,
-    now: number,
-  ): { readonly memory: PendingMemory; readonly bytes: number } | undefined {
-    const id = member.slice(member.indexOf("/") + 1);
-    const bytes = bytesOf(rec) ?? Buffer.alloc(0);
-    if (isExpired(expire === null ? {} : { expireTime: numberOf(expire) }, now)) return undefined;
-    try {
-      const record = unpackRecord<Memory>(bytes, `memory ${id}`);
-      const [tenant = "", namespace = ""] = (textOf(name) ?? "").split(":");
-      return {
-        memory: {
-          scope: { tenant, namespace },
-          id,
-          etag: textOf(etag) ?? "",
-          text: indexedText(record),
-          attempts: numberOf(attempts),
-        },
-        bytes: bytes.length,
-      };
-    } catch (error) {
-      this.#log.warn(
-        { err: error },
-        "a memory that waits for its vector cannot be read, and waits no longer",
-      );
-      return undefined;
-    }
   }
 
   async #leave(useless: readonly Waiting[]): Promise<void> {
@@ -270,7 +220,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     items: readonly SettledMemory[],
     { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
   ): Promise<number> {
-    const there = await this.#located(items);
+    const there = await locate(this.#namespaces, items, (item) => item);
     for (;;) {
       const { generation } = this.#model;
       // Of another model by now: the memory goes on waiting.
@@ -305,31 +255,9 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     }
   }
 
-  /** Where the memories lie; those of namespaces that are gone are left out. */
-  async #located<Item extends MemoryVersion>(
-    items: readonly Item[],
-  ): Promise<
-    { readonly item: Item; readonly name: string; readonly member: string; readonly key: string }[]
-  > {
-    const located = await Promise.all(
-      items.map(async (item) => {
-        const namespace = await this.#namespaces.find(item.scope);
-        if (namespace === undefined) return [];
-        const member = `${namespace.number}/${item.id}`;
-        return [{ item, name: scopeName(item.scope), member, key: namespace.memory(item.id) }];
-      }),
-    );
-    return located.flat();
-  }
-
   #byPartition<Item extends { readonly scope: Scope }>(items: readonly Item[]): Map<number, Item[]> {
     return Map.groupBy(items, ({ scope }) => this.#namespaces.keys.partitionOf(scope));
   }
-}
-
-function keyOf(partition: PartitionKeys, member: string): string {
-  const slash = member.indexOf("/");
-  return partition.namespace(member.slice(0, slash)).memory(member.slice(slash + 1));
 }
 
 function madeBy({ outcome }: SettledMemory, identity: EmbedderIdentity): EmbedderIdentity {

@@ -93,6 +93,16 @@ export class PartitionKeys {
     return `${this.root}waiting:attempts`;
   }
 
+  /** ZSET, all scores 0: `<number>/<id>` of memories that have no vector of the new model yet. */
+  get reembeddingTodo(): string {
+    return `${this.root}reembedding:todo`;
+  }
+
+  /** HASH: `<number>/<id>` -> what the memory needs at the change beside its vector (see settle-reembedding.lua). */
+  get reembeddingNotes(): string {
+    return `${this.root}reembedding:notes`;
+  }
+
   /** What the keys of all memories begin with: the prefix of their index. */
   get memories(): string {
     return `${this.root}m:`;

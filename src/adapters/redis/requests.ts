@@ -12,11 +12,13 @@ export function requestArguments(request: IdempotentRequest | undefined): [Argum
 export function repeated(reply: Reply | undefined): string | undefined {
   const [word, outcome] = listOf(reply);
   const said = textOf(word);
-  if (said === "REUSED") {
-    throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
-      metadata: { field: "request_id" },
-      violations: [{ field: "request_id", description: "was used for another request" }],
-    });
-  }
+  if (said === "REUSED") throw reused();
   return said === "REPEAT" ? textOf(outcome) : undefined;
+}
+
+export function reused(): RecollectError {
+  return new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
+    metadata: { field: "request_id" },
+    violations: [{ field: "request_id", description: "was used for another request" }],
+  });
 }

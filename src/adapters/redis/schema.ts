@@ -111,6 +111,25 @@ async function openIndex(client: RedisClient, wanted: Wanted, vector: readonly A
   }
 }
 
+/** Lets the indexes of a partition take vectors of another field, beside those that they have. */
+export async function addVectorField(
+  client: RedisClient,
+  keys: Keys,
+  partition: PartitionKeys,
+  options: {
+    readonly names: IndexNames;
+    readonly vectors: VectorIndexOptions;
+    readonly field: string;
+    readonly dimension: number;
+  },
+): Promise<void> {
+  const { memories, cache } = indexNames(options.names, keys, partition);
+  const vector = vectorSchema(options.field, options.dimension, options.vectors);
+  for (const alias of [memories, cache]) {
+    await orThere(client, ["FT.ALTER", alias, "SCHEMA", "ADD", ...vector], "Duplicate field");
+  }
+}
+
 /** Makes the first index under a name. Of several processes that do so, one makes it. */
 async function createIndex(
   client: RedisClient,

@@ -18,7 +18,8 @@ export class VectorModel {
   readonly #keys: Keys;
   #identity: EmbedderIdentity | undefined;
   #generation: number;
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: ((identity: EmbedderIdentity) => void | Promise<void>)[] = [];
+  #refreshing: Promise<void> | undefined;
 
   private constructor(client: RedisClient, keys: Keys, claimed: Claimed) {
     this.#client = client;
@@ -77,18 +78,31 @@ export class VectorModel {
     if (!this.takes(identity)) throw new ModelChanged();
   }
 
-  /** Redis has said that the generation is another one. All who listen hear of it before this resolves. */
-  async refresh(): Promise<void> {
+  /**
+   * Redis has said that the generation is another one. What listeners do is waited for before anything here sees the
+   * change, and who asks meanwhile waits with them.
+   */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  onChange(listener: (identity: EmbedderIdentity) => void | Promise<void>): void {
+    this.#listeners.push(listener);
+  }
+
+  async #read(): Promise<void> {
     const { meta } = this.#keys.partition(0);
     const [json, generation] = listOf(await this.#client.command("HMGET", meta, "model", "generation"));
     if (numberOf(generation) === this.#generation) return;
+    const identity = identityOf(textOf(json));
+    if (identity !== undefined && this.#identity !== undefined) {
+      for (const listener of this.#listeners) await listener(identity);
+      this.#identity = identity;
+    }
     this.#generation = numberOf(generation);
-    if (this.#identity !== undefined) this.#identity = identityOf(textOf(json));
-    for (const listener of this.#listeners) listener();
-  }
-
-  onChange(listener: () => void): void {
-    this.#listeners.push(listener);
   }
 }
 

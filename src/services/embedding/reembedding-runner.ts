@@ -1,4 +1,5 @@
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
+import { sameModel } from "../../domain/embedding/identity.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
@@ -54,11 +55,24 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
   };
   const goOn = async (): Promise<void> => {
     const latest = await store.latest();
-    if (latest?.state === "RUNNING") await embedAll(ports, latest, stopping.signal);
+    if (latest?.state === "RUNNING") {
+      const embedder = await ports.open(latest.target);
+      opened = { identity: latest.target, embedder };
+      await embedAll(ports, latest, embedder, stopping.signal);
+    }
     while (!stopping.signal.aborted && (await store.cleanUp())) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
+  /** The embedder of the model that is changed to, once it is known. */
+  let opened: { readonly identity: EmbedderIdentity; readonly embedder: OpenedEmbedder } | undefined;
+  store.onCutOver((identity) => {
+    if (opened !== undefined && sameModel(opened.identity, identity)) {
+      ports.embedder.switchTo(opened.embedder);
+      return undefined;
+    }
+    return ports.open(identity).then((embedder) => ports.embedder.switchTo(embedder));
+  });
   begin();
   return {
     run: begin,
@@ -73,18 +87,12 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
 async function embedAll(
   ports: ReembeddingRunnerPorts,
   reembedding: Reembedding,
+  target: OpenedEmbedder,
   stopping: AbortSignal,
 ): Promise<void> {
-  const { store, embedder, clock, log } = ports;
-  const target = await ports.open(reembedding.target);
-  let changed = false;
+  const { store, clock, log } = ports;
   let succeeded = false;
   let tries = 0;
-  store.onCutOver(() => {
-    if (changed) return;
-    changed = true;
-    embedder.switchTo(target);
-  });
   log.warn({ target: reembedding.target }, "all memories are being embedded again");
   const worker = startBacklogWorker({
     ...ports,
@@ -110,6 +118,8 @@ async function embedAll(
   if (stopping.aborted) stop();
   await worker.ended;
   stopping.removeEventListener("abort", stop);
-  if (changed) log.warn({ target: reembedding.target }, "searches compare the vectors of the new model now");
-  else if (!stopping.aborted) log.warn({}, "the re-embedding was given up: everything is as it was");
+  if (stopping.aborted) return;
+  if ((await store.latest())?.state === "DONE")
+    log.warn({ target: reembedding.target }, "searches compare the vectors of the new model now");
+  else log.warn({}, "the re-embedding was given up: everything is as it was");
 }

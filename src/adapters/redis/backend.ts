@@ -1,0 +1,118 @@
+import type { Backend } from "../../ports/backend.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { OperatorLog } from "../../ports/log.ts";
+import type { RedisMeter } from "../../ports/meters.ts";
+import { RedisCacheStore } from "./cache-store.ts";
+import { RedisClient } from "./client.ts";
+import { connectionOf, type RedisSettings } from "./connection.ts";
+import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
+import { createEmbeddingCache } from "./embedding-cache.ts";
+import { Keys } from "./keys.ts";
+import { RedisMemoryStore } from "./memory-store.ts";
+import { claimPartitions, openServerSecret, refused } from "./meta.ts";
+import { RedisNamespaceStore } from "./namespace-store.ts";
+import { Namespaces } from "./namespaces.ts";
+import { RedisReembeddingStore } from "./reembedding-store.ts";
+import { type IndexNames, openIndexes, type VectorIndexOptions } from "./schema.ts";
+import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
+import { startSweeper } from "./sweeper.ts";
+import { VectorModel } from "./vector-model.ts";
+import { WaitingListeners } from "./waiting.ts";
+
+/** Embeddings that are kept: of 1,536 numbers, some 300 MB of memory. */
+const MAX_EMBEDDINGS = 50_000;
+
+export interface RedisBackendOptions {
+  readonly connection: RedisSettings;
+  /** What every key begins with. */
+  readonly prefix: string;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  /** Undefined: vector search is switched off. */
+  readonly embedder: EmbedderIdentity | undefined;
+  readonly log: OperatorLog & { info(fields: object, message: string): void };
+  readonly meter: RedisMeter;
+  /** Vectors in the cache of embeddings, at most. */
+  readonly maxEmbeddings?: number;
+}
+
+/**
+ * Opens the Redis backend. Several servers may share it. Rejects with STORE_UNAVAILABLE when Redis cannot be reached or
+ * lacks what is needed, when its data is of another format, or when its vectors are of another model.
+ */
+export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
+  const { log, meter, vectors } = options;
+  await using opening = new AsyncDisposableStack();
+  const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
+  const facts = await probe(client);
+  if (facts.topology === "cluster") throw refused("a Redis Cluster is not served by this version");
+  // Standalone is the case of one partition.
+  const keys = new Keys(options.prefix, 1);
+  await claimPartitions(client, keys);
+  const model = await VectorModel.claim(client, keys, options.embedder);
+  await openIndexes(client, keys, {
+    names: options.indexes,
+    vectors,
+    identity: model.identity,
+    generation: model.generation,
+  });
+  const risks = riskOf(facts);
+  announce(options, facts, risks);
+  opening.defer(meter.observeStoreMemory(() => usedMemory(client)));
+
+  const namespaces = new Namespaces(client, keys);
+  const waiting = new WaitingListeners();
+  const sweeper = opening.use(startSweeper({ client, keys, log }));
+  const parts = { client, keys, namespaces, model, waiting, sweeper, log, names: options.indexes, vectors };
+  const memories = opening.use(new RedisMemoryStore(parts));
+  const cache = opening.use(new RedisCacheStore(parts));
+  const secret = await openServerSecret(client, keys);
+  const owned = opening.move();
+  return {
+    name: "redis",
+    memories,
+    cache,
+    embeddings: createEmbeddingCache(client, keys, {
+      maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
+      log,
+    }),
+    backlog: new RedisEmbeddingBacklog(client, namespaces, { model, waiting, log }),
+    reembedding: new RedisReembeddingStore(parts),
+    namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.kick()),
+    secret,
+    check: async () => {
+      await client.command("PING");
+    },
+    checked: Promise.resolve(),
+    risks: () => risks,
+    damage: () => [],
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** One line of what was found, and one for each risk. */
+function announce(
+  { log, meter, indexes, vectors }: RedisBackendOptions,
+  { version, topology, modules, maxmemoryPolicy, persistence }: ServerFacts,
+  risks: readonly string[],
+): void {
+  log.info(
+    {
+      topology,
+      version,
+      modules,
+      indexes,
+      algorithm: vectors.algorithm,
+      maxmemory_policy: maxmemoryPolicy,
+      persistence,
+    },
+    "Redis opened",
+  );
+  meter.storeRisks(risks.length);
+  for (const risk of risks) log.warn({}, risk);
+}
+
+async function usedMemory(client: RedisClient): Promise<number> {
+  const info = String(await client.command("INFO", "memory"));
+  return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
+}

@@ -1,0 +1,29 @@
+import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
+import type { Config } from "./config/config.ts";
+import type { Backend } from "./ports/backend.ts";
+import type { EmbedderIdentity } from "./ports/embedder.ts";
+import type { OperatorLog } from "./ports/log.ts";
+import type { RedisMeter, StoreMeter } from "./ports/meters.ts";
+
+/** Opens the backend that is configured. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
+export async function openBackend(
+  config: Config,
+  parts: {
+    /** Undefined: vector search is switched off. */
+    readonly embedder: EmbedderIdentity | undefined;
+    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly meter: StoreMeter & RedisMeter;
+  },
+): Promise<Backend> {
+  if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
+  // Read only when it is chosen, for it takes a while.
+  const { openRedisBackend } = await import("./adapters/redis/backend.ts");
+  const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
+  return openRedisBackend({
+    connection: config.redis,
+    prefix: config.redis.prefix,
+    indexes: { memories: indexName, cache: cacheIndexName },
+    vectors: { algorithm, hnsw },
+    ...parts,
+  });
+}
