@@ -49,7 +49,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   // Standalone is the case of one partition.
   const keys = new Keys(options.prefix, 1);
   await claimPartitions(client, keys);
-  const model = await VectorModel.claim(client, keys, options.embedder);
+  const model = await VectorModel.claim(client, keys, options.embedder, log);
   await openIndexes(client, keys, {
     names: options.indexes,
     vectors,

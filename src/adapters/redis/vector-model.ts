@@ -1,8 +1,11 @@
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
+import type { RecollectError } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { Log } from "../../ports/log.ts";
 import type { RedisClient } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { refused } from "./meta.ts";
+import { ReembeddingRecords } from "./reembedding-record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
 
@@ -30,26 +33,31 @@ export class VectorModel {
 
   /**
    * Claims this Redis for the vectors of a model (undefined: vector search is switched off), if it had none. Rejects
-   * with STORE_UNAVAILABLE when the vectors are of another.
+   * with STORE_UNAVAILABLE when the vectors are of another; except that after a re-embedding the model that was changed
+   * from may still be configured: then Redis is right, and the log says what to set.
    */
   static async claim(
     client: RedisClient,
     keys: Keys,
     configured: EmbedderIdentity | undefined,
+    log: Log,
   ): Promise<VectorModel> {
     const ours = configured === undefined ? "" : jsonOf(configured);
     const partitions = Array.from({ length: keys.partitions }, (_, number) => keys.partition(number));
     let first: Claimed = { identity: undefined, generation: 1 };
     for (const { meta, number } of partitions) {
       const [json, generation] = listOf(await client.run(CLAIM, [meta], [ours]));
-      const identity = identityOf(textOf(json));
-      if (number === 0) first = { identity, generation: numberOf(generation) };
-      if (configured === undefined || identity === undefined || sameModel(identity, configured)) continue;
-      throw refused(
-        `the vectors in this Redis were made by ${inSettings(identity)}, and this server is set to ` +
-          `${inSettings(configured)}. Vectors of two models cannot be compared. To change the model, start with the old ` +
-          `settings, then call OperationsService.StartReembedding with model ${configured.model} and dimension ` +
-          `${configured.dimension}. Or use another REDIS_PREFIX and VECTOR_INDEX_NAME`,
+      if (number === 0) first = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
+    }
+    const { identity } = first;
+    if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
+      const latest = await new ReembeddingRecords(client, keys).read();
+      const isChanged =
+        latest !== undefined && sameModel(latest.source, configured) && sameModel(latest.target, identity);
+      if (!isChanged) throw otherModel(identity, configured);
+      log.warn(
+        { configured, stored: identity },
+        `the vectors were changed to another model, which is used; set ${inSettings(identity)} to say so`,
       );
     }
     return new VectorModel(
@@ -117,6 +125,15 @@ export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string
 
 function identityOf(json: string | undefined): EmbedderIdentity | undefined {
   return json === undefined ? undefined : (JSON.parse(json) as EmbedderIdentity);
+}
+
+function otherModel(stored: EmbedderIdentity, configured: EmbedderIdentity): RecollectError {
+  return refused(
+    `the vectors in this Redis were made by ${inSettings(stored)}, and this server is set to ` +
+      `${inSettings(configured)}. Vectors of two models cannot be compared. To change the model, start with the old ` +
+      `settings, then call OperationsService.StartReembedding with model ${configured.model} and dimension ` +
+      `${configured.dimension}. Or use another REDIS_PREFIX and VECTOR_INDEX_NAME`,
+  );
 }
 
 function inSettings({ provider, model, dimension }: EmbedderIdentity): string {
