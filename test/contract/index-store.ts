@@ -95,6 +95,24 @@ export function indexStoreContract(
       await expect.poll(() => documents("MEMORIES")).toBe(29);
     });
 
+    it("counts a memory that waits for its vector, and one whose text is refused", async () => {
+      const embedding = { provider: "", model: "", dimension: 0, truncated: false };
+      await remember(0, 2);
+      const late = [
+        newMemory({ id: "late", embedding: { ...embedding, state: "PENDING" } }),
+        newMemory({ id: "refused", embedding: { ...embedding, state: "REFUSED" } }),
+      ];
+      await subject.store.memories.create(subject.scope, late, { now: NOW });
+      await expect.poll(() => documents("MEMORIES")).toBe(4);
+      const indexes = await infoOf("MEMORIES");
+      expect(indexes.reduce((sum, { failureCount }) => sum + failureCount, 0)).toBe(1);
+      const whole = indexes.reduce(
+        (sum, { documentCount, indexedFraction }) => sum + documentCount * indexedFraction,
+        0,
+      );
+      expect(whole).toBeCloseTo(3);
+    });
+
     it("rebuilds nothing when nothing is there", async () => {
       const all = await Array.fromAsync(rebuild());
       expect(all.at(-1)).toEqual({ indexedCount: 0, totalCount: 0 });

@@ -88,7 +88,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
       yield* this.#rebuildAll(signal);
     } finally {
       this.#isRunning = false;
-      this.#cleared = this.#clear();
+      this.#cleared = this.#cleared.then(() => this.#clear());
     }
   }
 
@@ -101,14 +101,15 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   async *#rebuildAll(signal: AbortSignal): AsyncGenerator<RebuildProgress> {
     const { keywords, vectors, cache } = this.#options;
     const memories = Number(this.#database.first("SELECT count(*) AS n FROM memory")?.["n"] ?? 0);
-    yield progress(0, memories + vectors.rebuildCount());
+    const toPlace = vectors.rebuildCount();
+    yield progress(0, memories + toPlace);
     let words = 0;
     for await (words of rebuildKeywordIndex(this.#database, keywords, signal)) {
-      yield progress(words, Math.max(words, memories) + vectors.rebuildCount());
+      yield progress(words, Math.max(words, memories) + toPlace);
     }
     let placed = 0;
     for await (placed of vectors.rebuild(signal)) {
-      yield progress(words + placed, words + Math.max(placed, vectors.rebuildCount()));
+      yield progress(words + placed, words + Math.max(placed, toPlace));
     }
     // Read again from the file by the next lookup of each scope.
     cache.dropVectors();

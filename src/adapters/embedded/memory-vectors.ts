@@ -167,10 +167,13 @@ export class MemoryVectors implements Disposable {
 
   #toRebuild(): { readonly namespaceId: number; readonly count: number }[] {
     if (this.#options.model.identity === undefined) return [];
-    return this.#database
-      .all("SELECT namespace_id, memory_count FROM namespace")
-      .map((row) => ({ namespaceId: Number(row["namespace_id"]), count: Number(row["memory_count"]) }))
-      .filter(({ namespaceId, count }) => this.#indexes.has(namespaceId) || count > EXACT_LIMIT);
+    const large = this.#database.all(
+      "SELECT namespace_id, memory_count FROM namespace WHERE memory_count > ?",
+      EXACT_LIMIT,
+    );
+    const counts = new Map([...this.#indexes].map(([namespaceId, { size }]) => [namespaceId, size]));
+    for (const row of large) counts.set(Number(row["namespace_id"]), Number(row["memory_count"]));
+    return [...counts].map(([namespaceId, count]) => ({ namespaceId, count }));
   }
 
   #held(): Set<number> {
