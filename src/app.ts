@@ -161,6 +161,8 @@ async function compose(
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     operations: {
+      server: { version: VERSION, startTime: clock.now(), backend },
+      indexes: backend.indexes,
       embedder,
       embedderStatus,
       backlog: backend.backlog,

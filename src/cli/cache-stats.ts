@@ -2,6 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import { type GetCacheStatsResponse, GetCacheStatsResponseSchema } from "#gen/recollect/v1/cache_pb.js";
 import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatFields } from "./format-fields.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print } from "./output.ts";
 
@@ -30,5 +31,5 @@ function formatStats(stats: GetCacheStatsResponse): string[] {
     ["stores", number.format(stats.stores)],
     ["evictions", number.format(stats.evictions)],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(15)}${value}`);
+  return formatFields(rows);
 }

@@ -3,6 +3,7 @@ import { type Client, createClient, type Interceptor } from "@connectrpc/connect
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import type { GlobalOptions } from "./global-options.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -10,6 +11,7 @@ import { UsageError } from "./usage-error.ts";
 export interface Clients {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
+  readonly operations: Client<typeof OperationsService>;
 }
 
 /** Longer than the server's own limit for a slow embedding provider (30 s). */
@@ -39,6 +41,7 @@ export function connect({
   return {
     memory: createClient(MemoryService, transport),
     cache: createClient(CacheService, transport),
+    operations: createClient(OperationsService, transport),
   };
 }
 

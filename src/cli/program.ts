@@ -92,6 +92,8 @@ export function createProgram(): Command {
   addKeyCommands(program.command("key").description("make API keys"));
   addMemoryCommands(program.command("memory").description("store memories and find them again"));
   addCacheCommands(program.command("cache").description("store answers and look them up"));
+  addIndexCommands(program.command("index").description("look at the search indexes, and make them again"));
+  addServerCommands(program.command("server").description("look at the server"));
   return program;
 }
 
@@ -297,6 +299,42 @@ function addStatsCommand(cache: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { cacheStats } = await import("./cache-stats.ts");
       process.exitCode = await cacheStats(command.optsWithGlobals<GlobalOptions>());
+    });
+}
+
+function addIndexCommands(index: Command): void {
+  index
+    .command("info")
+    .description("print what the search indexes hold, over all tenants, and how they are")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { indexInfo } = await import("./index-info.ts");
+      process.exitCode = await indexInfo(command.optsWithGlobals<GlobalOptions>());
+    });
+  index
+    .command("rebuild")
+    .description("make all search indexes anew from what is stored, while the server goes on serving")
+    .addHelpText(
+      "after",
+      `
+Nothing that is stored changes. Until the new indexes are whole the old ones serve; ended before, by Ctrl-C too, it
+leaves them as they were.
+${EXIT_CODES}`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { indexRebuild } = await import("./index-rebuild.ts");
+      process.exitCode = await indexRebuild(command.optsWithGlobals<GlobalOptions>());
+    });
+}
+
+function addServerCommands(server: Command): void {
+  server
+    .command("info")
+    .description("print version and backend of the server, and since when it serves")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { serverInfo } = await import("./server-info.ts");
+      process.exitCode = await serverInfo(command.optsWithGlobals<GlobalOptions>());
     });
 }
 

@@ -58,6 +58,22 @@ describe("openProgress", () => {
     ]);
   });
 
+  it("takes a total that is known on the way, or changes", () => {
+    const written: string[] = [];
+    let time = 0;
+    const stream = { write: (text: string): boolean => written.push(text) > 0 };
+    using progress = openProgress({ what: "lines", silent: false, stream, now: () => time });
+    for (const [done, total] of [[10, 40], [20], [30, 50]] as const) {
+      time += 10_000;
+      progress.advance(done, total);
+    }
+    expect(written).toEqual([
+      "recollect: 10 of 40 lines, 1/s, 30 s left\n",
+      "recollect: 20 of 40 lines, 1/s, 20 s left\n",
+      "recollect: 30 of 50 lines, 1/s, 20 s left\n",
+    ]);
+  });
+
   it("writes nothing when it is to be silent", () => {
     expect([run({ isTTY: true }, true), run({}, true)]).toEqual([[], []]);
   });

@@ -39,7 +39,8 @@ export function formatBar({ done, total }: Pick<ProgressState, "done" | "total">
 
 /** Says on the way how far it is. Disposing takes the bar away. */
 export interface Progress extends Disposable {
-  advance(done: number): void;
+  /** `total`, where it is known only now or has changed, stays. */
+  advance(done: number, total?: number): void;
   /** Takes the bar away, so that a line can be written; it comes back with the next step. */
   clear(): void;
 }
@@ -63,15 +64,23 @@ export function openProgress(options: {
   const isTerminal = stream.isTTY === true;
   let said = isTerminal ? Number.NEGATIVE_INFINITY : start;
   let isDrawn = false;
+  let { total } = options;
   const clear = (): void => {
     if (isDrawn) stream.write(ERASE_LINE);
     isDrawn = false;
   };
   return {
-    advance: (done) => {
+    advance: (done, known) => {
+      total = known ?? total;
       if (silent || now() - said < (isTerminal ? REDRAW_MS : LINE_MS)) return;
       said = now();
-      const state = { ...options, before, done, elapsedMs: now() - start };
+      const state = {
+        what: options.what,
+        before,
+        done,
+        elapsedMs: now() - start,
+        ...(total === undefined ? {} : { total }),
+      };
       const text = formatProgress(state);
       if (isTerminal) {
         stream.write(ERASE_LINE + `${formatBar(state)}${text}`.slice(0, (stream.columns ?? 80) - 1));

@@ -38,7 +38,8 @@ export type Reason =
   | "EMBEDDER_REFUSED_TEXT"
   | "CACHE_ENTRY_NOT_FOUND"
   | "REEMBEDDING_NOT_FOUND"
-  | "REEMBEDDING_CONFLICT";
+  | "REEMBEDDING_CONFLICT"
+  | "INDEX_REBUILD_RUNNING";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {

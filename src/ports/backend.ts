@@ -1,10 +1,27 @@
 import type { CacheStore } from "./cache-store.ts";
 import type { EmbeddingBacklog } from "./embedding-backlog.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
+import type { IndexStore } from "./index-store.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
 import type { ReembeddingStore } from "./reembedding-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
+
+/** What a backend found out of the server behind it; empty where there is none, or it does not say. */
+export interface BackendDescription {
+  /** Such as `7.2.4`. */
+  readonly serverVersion: string;
+  /** Such as `standalone`, `sentinel` or `cluster`. */
+  readonly topology: string;
+  /** Each with its version, such as `search 2.8.4`. */
+  readonly modules: readonly string[];
+  /** What the server does when its memory is full, such as `noeviction`. */
+  readonly maxmemoryPolicy: string;
+  /** How the server keeps data on disk, such as `aof everysec`; one each. */
+  readonly persistence: readonly string[];
+  /** What was probed and may differ from server to server, by name. */
+  readonly capabilities: Readonly<Record<string, string>>;
+}
 
 /** Where data lives: all stores of one kind, opened and closed together. */
 export interface Backend extends AsyncDisposable {
@@ -16,7 +33,10 @@ export interface Backend extends AsyncDisposable {
   readonly backlog: EmbeddingBacklog;
   readonly reembedding: ReembeddingStore;
   readonly namespaces: NamespaceStore;
+  readonly indexes: IndexStore;
   readonly secret: ServerSecret;
+  /** What the server behind it is now. Rejects with STORE_UNAVAILABLE when that has to be asked and does not answer. */
+  describe(): Promise<BackendDescription>;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
   check(): Promise<void>;
   /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */

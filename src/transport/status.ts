@@ -68,6 +68,7 @@ export const CODE_OF_REASON = {
   CACHE_ENTRY_NOT_FOUND: "NOT_FOUND",
   REEMBEDDING_NOT_FOUND: "NOT_FOUND",
   REEMBEDDING_CONFLICT: "FAILED_PRECONDITION",
+  INDEX_REBUILD_RUNNING: "FAILED_PRECONDITION",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons that the proto declares; the table above fails to compile when the two lists differ. */

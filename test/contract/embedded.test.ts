@@ -9,6 +9,7 @@ import { quiet } from "../support/quiet.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { embeddingBacklogContract } from "./embedding-backlog.ts";
 import { embeddingCacheContract } from "./embedding-cache.ts";
+import { indexStoreContract } from "./index-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
@@ -28,6 +29,7 @@ randomOperationsContract("embedded", () =>
   // What the operations embed with; vectors of another model would have to wait for their own.
   openInTemporaryDirectory((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
 );
+indexStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingBacklogContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 sharedNamesContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));

@@ -155,6 +155,8 @@ const ROWS: Readonly<Record<string, Row>> = {
 const WITHOUT_REQUEST_ID: Readonly<Record<string, string>> = {
   "/recollect.v1.MemoryService/ImportMemories":
     "ids tell what is there already: a repeat skips it, as the test below and those of transfers show",
+  "/recollect.v1.OperationsService/RebuildIndex":
+    "it changes nothing that is stored: a repeat makes the same indexes once more",
 };
 
 /** Everything of a namespace that a mutation may change. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Backend } from "../../ports/backend.ts";
+import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMeter } from "../../ports/meters.ts";
@@ -11,7 +11,10 @@ import { claimEmbedder } from "./embedder-identity.ts";
 import { EmbeddedBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
 import { removeOldGraphs } from "./graph-files.ts";
+import { EmbeddedIndexStore } from "./index-store.ts";
+import { KeywordIndex } from "./keyword-index.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
+import { MemoryVectors } from "./memory-vectors.ts";
 import { EmbeddedNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { EmbeddedReembeddingStore } from "./reembedding-store.ts";
@@ -22,6 +25,15 @@ import { WaitingRows } from "./waiting-rows.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
 const MAX_EMBEDDINGS = 50_000;
+
+const NO_SERVER: BackendDescription = {
+  serverVersion: "",
+  topology: "",
+  modules: [],
+  maxmemoryPolicy: "",
+  persistence: [],
+  capabilities: {},
+};
 
 /**
  * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
@@ -50,9 +62,12 @@ export async function openEmbeddedBackend(options: {
     mkdirSync(graphs, { recursive: true });
     removeOldGraphs(graphs, model.generation);
     const waiting = new WaitingRows(database);
+    const keywords = new KeywordIndex(database);
+    const vectors = new MemoryVectors(database, { model, directory: graphs, log });
     const memories = new EmbeddedMemoryStore(database, namespaces, requests, {
       model,
-      directory: graphs,
+      vectors,
+      keywords,
       damage,
       waiting,
       log,
@@ -60,34 +75,40 @@ export async function openEmbeddedBackend(options: {
     const cache = new EmbeddedCacheStore(database, namespaces, requests, { model, log });
     const secret = await openServerSecret(database);
     const selfCheck = database.existed ? startSelfCheck({ database, damage, log, meter }) : undefined;
+    const checked = selfCheck?.ended ?? Promise.resolve();
+    const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
     return {
       name: "embedded",
       memories,
-      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: memories, model, log }),
+      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: vectors, model, log }),
       reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, waiting, log }),
-      namespaces: new EmbeddedNamespaceStore(database, namespaces, requests, (namespaceId) =>
-        memories.forget(namespaceId),
-      ),
+      namespaces: new EmbeddedNamespaceStore(database, namespaces, requests, {
+        keywords,
+        onDeleted: (namespaceId) => vectors.forget(namespaceId),
+      }),
+      indexes,
       cache,
       embeddings: createEmbeddingCache(database, {
         maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
         log,
       }),
       secret,
+      describe: async () => NO_SERVER,
       check: async () => {
         database.first("SELECT 1 FROM meta LIMIT 1");
       },
-      checked: selfCheck?.ended ?? Promise.resolve(),
+      checked,
       risks: () => [],
       damage: () => [
         ...damage.parts.map((part) => `damaged on disk: ${part}`),
         ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
       ],
       [Symbol.asyncDispose]: async () => {
-        await selfCheck?.[Symbol.asyncDispose]();
+        await Promise.all([indexes[Symbol.asyncDispose](), selfCheck?.[Symbol.asyncDispose]()]);
         // First, because it leaves a last write to the database.
         cache[Symbol.dispose]();
         memories[Symbol.dispose]();
+        vectors[Symbol.dispose]();
         database[Symbol.dispose]();
       },
     };

@@ -236,6 +236,16 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return entry;
   }
 
+  /** Main memory that the prompts' vectors take. */
+  get vectorBytes(): number {
+    return this.#vectors.memoryBytes;
+  }
+
+  /** The next lookup of each scope reads its vectors from the disk again. */
+  dropVectors(): void {
+    this.#vectors.clear();
+  }
+
   /** Leaves what was counted to the database, which writes it when it is closed, and stops the clock. */
   [Symbol.dispose](): void {
     this.#lookups[Symbol.dispose]();

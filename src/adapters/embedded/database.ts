@@ -55,6 +55,16 @@ export class Database implements Disposable {
     return Number(this.#guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
+  /** The same for tables that FTS5 keeps for itself, which are read-only otherwise; only inside `write`. */
+  runOnShadow(sql: string, ...values: SQLInputValue[]): void {
+    this.#sqlite.enableDefensive(false);
+    try {
+      this.run(sql, ...values);
+    } finally {
+      this.#sqlite.enableDefensive(true);
+    }
+  }
+
   /**
    * Calls `changed` with the number of each row of a table (its column `row`) that is updated or deleted, whoever
    * does it and by whatever way, while it happens: the write may still be undone.

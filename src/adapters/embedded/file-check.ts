@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { indexedText, type Memory } from "../../domain/memory/memory.ts";
 import { termsOf } from "../../domain/text/terms.ts";
-import { spellTerms } from "./memory-terms.ts";
+import { KEYWORDS, spellTerms } from "./memory-terms.ts";
 import { type RowFaults, verifyRows } from "./row-check.ts";
 import { openRecord } from "./sealed.ts";
 
@@ -23,7 +23,6 @@ export interface TableDamage {
 /** No file has so many messages that the last ones, which are of rows and indexes, would be cut off. */
 const MAX_MESSAGES = 1_000_000;
 
-const KEYWORDS = "memory_terms";
 /** What FTS5 keeps of its own making; the terms themselves are in memory_terms_content. */
 export const KEYWORD_TREES: readonly string[] = [
   "memory_terms_data",

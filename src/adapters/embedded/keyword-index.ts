@@ -2,7 +2,7 @@ import type { CorpusStatistics } from "../../domain/memory/bm25.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Database, Row } from "./database.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
-import { matchAny, spellTerms } from "./memory-terms.ts";
+import { KEYWORDS, matchAny, spellTerms } from "./memory-terms.ts";
 
 /** What a candidate's row holds: the facts for the ranking, and its terms. */
 const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
@@ -17,6 +17,8 @@ const BEST_FIRST =
  */
 export class KeywordIndex {
   readonly #database: Database;
+  /** Where writes go: the table that is searched, and the one that is being made to take its place. */
+  #written: readonly string[] = [KEYWORDS];
 
   constructor(database: Database) {
     this.#database = database;
@@ -24,16 +26,30 @@ export class KeywordIndex {
 
   /** Only inside a write. */
   add(namespaceId: number, row: number, terms: readonly string[]): void {
-    this.#database.run(
-      "INSERT INTO memory_terms (rowid, terms) VALUES (?, ?)",
-      row,
-      spellTerms(namespaceId, terms),
-    );
+    const spelled = spellTerms(namespaceId, terms);
+    for (const table of this.#written) {
+      this.#database.run(`INSERT INTO ${table} (rowid, terms) VALUES (?, ?)`, row, spelled);
+    }
   }
 
   /** Only inside a write. */
   remove(row: number): void {
-    this.#database.run("DELETE FROM memory_terms WHERE rowid = ?", row);
+    for (const table of this.#written) this.#database.run(`DELETE FROM ${table} WHERE rowid = ?`, row);
+  }
+
+  /** Takes all of a namespace, whose memories are still there. Only inside a write. */
+  removeNamespace(namespaceId: number): void {
+    for (const table of this.#written) {
+      this.#database.run(
+        `DELETE FROM ${table} WHERE rowid IN (SELECT row FROM memory WHERE namespace_id = ?)`,
+        namespaceId,
+      );
+    }
+  }
+
+  /** From now on every write goes to this table too; undefined: to none but the one that is searched. */
+  alsoWriteTo(table: string | undefined): void {
+    this.#written = table === undefined ? [KEYWORDS] : [KEYWORDS, table];
   }
 
   /** What BM25 needs to know of a namespace. */

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
@@ -32,16 +31,15 @@ import { type AccessBatch, AccessTally, sum } from "./access-tally.ts";
 import { BatchedWrites } from "./batched-writes.ts";
 import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
-import { graphName } from "./graph-files.ts";
-import { KeywordIndex } from "./keyword-index.ts";
+import type { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
 import { readTerms } from "./memory-terms.ts";
+import { factsOf, type MemoryVectors } from "./memory-vectors.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
-import { VectorIndex } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
-import type { NearRow, Slot } from "./vector-table.ts";
+import type { NearRow } from "./vector-table.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
 /** Memories deleted in one transaction of a purge. */
@@ -67,23 +65,21 @@ interface RecordedItem {
 export interface EmbeddedMemoryStoreOptions {
   /** Of which model the vectors are. */
   readonly model: VectorModel;
-  /** Where vector graphs are kept. */
-  readonly directory: string;
+  readonly vectors: MemoryVectors;
+  readonly keywords: KeywordIndex;
   readonly damage: Damage;
   /** Where memories wait that have no vector yet. */
   readonly waiting: WaitingRows;
   readonly log: Log;
 }
 
-/** Memories in SQLite, with FTS5 for keyword candidates and an index of vectors in memory. */
+/** Memories in SQLite, with FTS5 for keyword candidates and indexes of vectors in memory. */
 export class EmbeddedMemoryStore implements MemoryStore {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
   readonly #keywords: KeywordIndex;
   readonly #options: EmbeddedMemoryStoreOptions;
-  /** By namespace number; filled from disk when a search first needs it. */
-  readonly #vectors = new Map<number, VectorIndex>();
   readonly #tally = new AccessTally();
   readonly #accesses: BatchedWrites<AccessBatch>;
 
@@ -96,9 +92,8 @@ export class EmbeddedMemoryStore implements MemoryStore {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
-    this.#keywords = new KeywordIndex(database);
+    this.#keywords = options.keywords;
     this.#options = options;
-    options.model.onChange(() => this.#dropVectors());
     this.#accesses = new BatchedWrites({
       database,
       log: options.log,
@@ -109,14 +104,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
     });
   }
 
-  /**
-   * Keeps what is worth keeping of the vector graphs, and leaves the accesses that were counted to the database, which
-   * is closed by its owner.
-   */
+  /** Leaves the accesses that were counted to the database, which is closed by its owner. */
   [Symbol.dispose](): void {
     this.#accesses[Symbol.dispose]();
-    for (const index of this.#vectors.values()) index.close();
-    this.#vectors.clear();
   }
 
   create(
@@ -396,17 +386,6 @@ export class EmbeddedMemoryStore implements MemoryStore {
     };
   }
 
-  /** Puts a vector that is on disk where searches look, if its namespace was searched before. */
-  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void {
-    this.#vectors.get(namespaceId)?.put(row, vector, slotOf(memory));
-  }
-
-  /** Drops what is kept in memory of a namespace that is gone. */
-  forget(namespaceId: number): void {
-    this.#vectorIndex(namespaceId).destroy();
-    this.#vectors.delete(namespaceId);
-  }
-
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
@@ -573,7 +552,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       memory,
       remember: () => {
         if (vector === undefined) this.#options.waiting.announce();
-        else this.hold(namespaceId, row, memory, vector);
+        else this.#options.vectors.hold(namespaceId, row, memory, vector);
       },
     };
   }
@@ -589,12 +568,6 @@ export class EmbeddedMemoryStore implements MemoryStore {
       return { memory, vector: item.vector };
     }
     return { memory: { ...memory, embedding: { ...embedding, state: "PENDING" } }, vector: undefined };
-  }
-
-  /** The vectors are of another model now: they are read when they are first needed. */
-  #dropVectors(): void {
-    for (const index of this.#vectors.values()) index.destroy();
-    this.#vectors.clear();
   }
 
   #nextPosition(namespaceId: number, sessionId: string): number {
@@ -649,7 +622,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     this.#keywords.remove(number);
     this.#database.run("DELETE FROM memory WHERE row = ?", number);
     this.#count(namespaceId, -1, -Number(row["term_count"]));
-    return () => this.#vectors.get(namespaceId)?.remove(number);
+    return () => this.#options.vectors.remove(namespaceId, number);
   }
 
   #count(namespaceId: number, memories: number, terms: number): void {
@@ -750,7 +723,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     vector: Float32Array,
     now: number,
   ): NearRow<CandidateFacts>[] {
-    const index = this.#vectorIndex(namespaceId);
+    const index = this.#options.vectors.open(namespaceId);
     if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
     const condition = memoryCondition(namespaceId, query.filter, now);
     const rows = this.#database.all(`SELECT m.row FROM memory m WHERE ${condition.sql}`, ...condition.values);
@@ -779,44 +752,6 @@ export class EmbeddedMemoryStore implements MemoryStore {
       corpus,
     };
   }
-
-  /** The vectors of a namespace; read from disk when they are first needed. */
-  #vectorIndex(namespaceId: number): VectorIndex {
-    const known = this.#vectors.get(namespaceId);
-    if (known !== undefined) return known;
-    const { model, directory, log } = this.#options;
-    const path = join(directory, graphName(namespaceId, model.generation));
-    const index = new VectorIndex({ dimension: model.dimension, path, log });
-    const rows = this.#database.all(
-      `SELECT m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
-       FROM memory m JOIN memory_vector v ON v.row = m.row WHERE m.namespace_id = ?`,
-      namespaceId,
-    );
-    let damaged = 0;
-    for (const row of rows) {
-      try {
-        index.load(
-          Number(row["row"]),
-          openVector(row["vector"], `the vector of memory ${String(row["id"])}`),
-          {
-            isDefault: row["state"] === "ACTIVE",
-            expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
-            facts: factsOf(row),
-          },
-        );
-      } catch (error) {
-        // Its memory is still found by keyword, and the others by both.
-        damaged += 1;
-        if (damaged === 1)
-          log.warn({ err: error }, "a stored vector is damaged; its memory is not found by meaning");
-      }
-    }
-    if (damaged > 1)
-      log.warn({ damaged }, "stored vectors are damaged; their memories are not found by meaning");
-    index.finishLoading();
-    this.#vectors.set(namespaceId, index);
-    return index;
-  }
 }
 
 function etagMismatch(memory: Memory): RecollectError {
@@ -827,14 +762,6 @@ function etagMismatch(memory: Memory): RecollectError {
 }
 
 const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
-
-function slotOf(memory: Memory): Slot<CandidateFacts> {
-  return {
-    isDefault: memory.state === "ACTIVE",
-    expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
-    facts: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
-  };
-}
 
 /** Whether a row is there and has not ended; without a look at its record, which may be damaged. */
 function isHeld(row: Row | undefined, now: number): boolean {
@@ -853,10 +780,6 @@ function accessOf(row: Row): AccessStatistics | undefined {
 
 function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
   return access === undefined ? memory : { ...memory, access };
-}
-
-function factsOf(row: Row): CandidateFacts {
-  return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
 }
 
 function recordItem(outcome: CreateOutcome): RecordedItem {

@@ -3,6 +3,9 @@
  * namespaces then share no term with a query, and neither slow it down nor count in its statistics.
  */
 
+/** The full-text table that is searched. */
+export const KEYWORDS = "memory_terms";
+
 /** The terms of a document, as one text. */
 export function spellTerms(namespaceId: number, terms: readonly string[]): string {
   return terms.map((term) => spell(namespaceId, term)).join(" ");

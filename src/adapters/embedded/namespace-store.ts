@@ -3,6 +3,7 @@ import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../ports/namespace-store.ts";
 import type { Database } from "./database.ts";
+import type { KeywordIndex } from "./keyword-index.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 
@@ -14,18 +15,20 @@ export class EmbeddedNamespaceStore implements NamespaceStore {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
+  readonly #keywords: KeywordIndex;
   readonly #onDeleted: (namespaceId: number) => void;
 
   constructor(
     database: Database,
     namespaces: Namespaces,
     requests: Requests,
-    onDeleted: (namespaceId: number) => void,
+    options: { readonly keywords: KeywordIndex; readonly onDeleted: (namespaceId: number) => void },
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
-    this.#onDeleted = onDeleted;
+    this.#keywords = options.keywords;
+    this.#onDeleted = options.onDeleted;
   }
 
   async list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]> {
@@ -56,10 +59,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore {
       const counts = this.#counts(namespaceId);
       if (records !== undefined) this.#requests.record(records, request, { ...counts }, now);
       if (namespaceId === undefined) return { result: counts };
-      this.#database.run(
-        "DELETE FROM memory_terms WHERE rowid IN (SELECT row FROM memory WHERE namespace_id = ?)",
-        namespaceId,
-      );
+      this.#keywords.removeNamespace(namespaceId);
       for (const table of TABLES)
         this.#database.run(`DELETE FROM ${table} WHERE namespace_id = ?`, namespaceId);
       this.#database.run("DELETE FROM namespace WHERE namespace_id = ?", namespaceId);

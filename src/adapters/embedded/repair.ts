@@ -38,6 +38,13 @@ export function rebuildKeywords(sqlite: DatabaseSync): void {
   );
 }
 
+/** Takes an FTS5 table out of the schema when it is too damaged to be dropped. Its pages stay in the file, unused. */
+export function forgetKeywords(sqlite: DatabaseSync, name: string): void {
+  changeSchema(sqlite, () => {
+    sqlite.prepare("DELETE FROM sqlite_schema WHERE name = ? OR name GLOB ?").run(name, `${name}_*`);
+  });
+}
+
 function replacementOf(name: string): string {
   return `replacement_of_${name}`;
 }

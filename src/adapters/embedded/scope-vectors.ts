@@ -22,8 +22,19 @@ export class ScopeVectors {
     this.#database = database;
     this.#model = model;
     // Entries keep their vectors of the old model, which are read no more: those entries are found exactly.
-    model.onChange(() => this.#tables.clear());
+    model.onChange(() => this.clear());
     this.#log = log;
+  }
+
+  get memoryBytes(): number {
+    let bytes = 0;
+    for (const table of this.#tables.values()) bytes += table.memoryBytes;
+    return bytes;
+  }
+
+  /** What is needed again is read from the disk again. */
+  clear(): void {
+    this.#tables.clear();
   }
 
   open(namespaceId: number, fingerprint: string): VectorTable<undefined> {

@@ -9,6 +9,9 @@ const EXPANSION_ADD = 128;
 /** Breadth of the walk of a search; at least as many as are asked for come back. */
 const EXPANSION_SEARCH = 192;
 
+/** What a vector takes in a graph beside its numbers: key, level and edges, mostly. */
+const NODE_BYTES = 200;
+
 /** What stands beside a saved graph, so that a damaged one is not mistaken for a whole one. */
 interface Seal {
   readonly format: 1;
@@ -42,6 +45,11 @@ export class VectorGraph {
 
   get size(): number {
     return this.#index.size();
+  }
+
+  /** Estimated, for usearch does not say. */
+  get memoryBytes(): number {
+    return this.size * (2 * this.#dimension + NODE_BYTES);
   }
 
   add(row: number, vector: Float32Array): void {

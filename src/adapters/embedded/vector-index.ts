@@ -41,6 +41,20 @@ export class VectorIndex {
     this.#options = options;
   }
 
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Vectors that still wait for their place in the graph. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** Main memory it takes; that of the graph is estimated. */
+  get memoryBytes(): number {
+    return this.#table.memoryBytes + (this.#graph?.memoryBytes ?? 0);
+  }
+
   /** Fills the index when it is opened. `finishLoading` follows the last row. */
   load(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
     this.#table.put(row, vector, slot);
@@ -114,10 +128,15 @@ export class VectorIndex {
     }
   }
 
-  /** Forgets everything, on disk too: the namespace is gone. */
-  destroy(): void {
+  /** Stops building and keeps nothing: another index has taken its place, or it never got one. */
+  discard(): void {
     this.#stopBuilding();
     this.#graph = undefined;
+  }
+
+  /** Forgets everything, on disk too: the namespace is gone. */
+  destroy(): void {
+    this.discard();
     removeGraph(this.#options.path);
   }
 

@@ -37,6 +37,10 @@ export class VectorTable<Facts> {
     return this.#rows.length;
   }
 
+  get memoryBytes(): number {
+    return this.#data.byteLength;
+  }
+
   /** All rows, in no order that means anything. */
   rows(): readonly number[] {
     return this.#rows;

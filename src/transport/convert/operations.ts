@@ -3,13 +3,44 @@ import {
   GetEmbeddingInfoResponse_Breaker_State as BreakerState,
   type GetEmbeddingInfoResponse_BreakerSchema,
   type GetEmbeddingInfoResponseSchema,
+  type GetServerInfoResponseSchema,
+  IndexInfo_Content as IndexContent,
+  type IndexInfoSchema,
+  type RebuildIndexResponseSchema,
   type ReembeddingSchema,
   Reembedding_State as ReembeddingState,
 } from "#gen/recollect/v1/operations_pb.js";
 import type { Breaker } from "../../domain/embedding/breaker.ts";
+import type { IndexInfo, RebuildProgress } from "../../ports/index-store.ts";
 import type { Reembedding } from "../../ports/reembedding-store.ts";
 import type { EmbeddingInfo } from "../../services/operations/get-embedding-info.ts";
+import type { ServerInfo } from "../../services/operations/get-server-info.ts";
 import { defined, fromDurationMs, fromMs } from "./common.ts";
+
+export function fromServerInfo({
+  startTime,
+  serverVersion,
+  ...info
+}: ServerInfo): MessageInitShape<typeof GetServerInfoResponseSchema> {
+  return {
+    ...info,
+    modules: [...info.modules],
+    persistence: [...info.persistence],
+    backendVersion: serverVersion,
+    ...defined({ startTime: fromMs(startTime) }),
+  };
+}
+
+export function fromIndexInfo(info: IndexInfo): MessageInitShape<typeof IndexInfoSchema> {
+  return { ...info, content: IndexContent[info.content], memoryBytes: BigInt(info.memoryBytes) };
+}
+
+export function fromRebuildProgress(
+  progress: RebuildProgress,
+): MessageInitShape<typeof RebuildIndexResponseSchema> {
+  const { indexedCount, totalCount } = progress;
+  return { indexedCount, totalCount, indexedFraction: totalCount === 0 ? 1 : indexedCount / totalCount };
+}
 
 export function fromEmbeddingInfo(
   info: EmbeddingInfo,

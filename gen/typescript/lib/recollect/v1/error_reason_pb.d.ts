@@ -340,6 +340,14 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_REEMBEDDING_CONFLICT = 41;
    */
   REEMBEDDING_CONFLICT = 41,
+
+  /**
+   * FAILED_PRECONDITION. The indexes are being rebuilt already, by another call; when that has ended, the next can begin.
+   * Example: {"reason": "INDEX_REBUILD_RUNNING", "domain": "recollect", "metadata": {}}
+   *
+   * @generated from enum value: ERROR_REASON_INDEX_REBUILD_RUNNING = 42;
+   */
+  INDEX_REBUILD_RUNNING = 42,
 }
 
 /**

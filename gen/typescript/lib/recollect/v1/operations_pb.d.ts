@@ -26,7 +26,7 @@ export declare type GetServerInfoRequest = Message<"recollect.v1.GetServerInfoRe
 export declare const GetServerInfoRequestSchema: GenMessage<GetServerInfoRequest>;
 
 /**
- * What the server is.
+ * What the server is. What the backend's own server does not say, and all of it with the embedded store, is empty.
  *
  * @generated from message recollect.v1.GetServerInfoResponse
  */
@@ -46,11 +46,53 @@ export declare type GetServerInfoResponse = Message<"recollect.v1.GetServerInfoR
   backend: string;
 
   /**
-   * When the process started.
+   * When the process started to serve.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 3;
    */
   startTime?: Timestamp | undefined;
+
+  /**
+   * Version of the backend's server, such as `7.2.4`.
+   *
+   * @generated from field: string backend_version = 4;
+   */
+  backendVersion: string;
+
+  /**
+   * How the backend's servers are arranged: `standalone`, `sentinel` or `cluster`.
+   *
+   * @generated from field: string topology = 5;
+   */
+  topology: string;
+
+  /**
+   * Modules that the backend's server has loaded, each with its version, such as `search 2.8.4`.
+   *
+   * @generated from field: repeated string modules = 6;
+   */
+  modules: string[];
+
+  /**
+   * What the backend's server does when its memory is full, such as `noeviction`.
+   *
+   * @generated from field: string maxmemory_policy = 7;
+   */
+  maxmemoryPolicy: string;
+
+  /**
+   * How the backend's server keeps data on disk, such as `aof everysec`, one each.
+   *
+   * @generated from field: repeated string persistence = 8;
+   */
+  persistence: string[];
+
+  /**
+   * What was found out of the backend's server and differs from one to another, by name.
+   *
+   * @generated from field: map<string, string> capabilities = 9;
+   */
+  capabilities: { [key: string]: string };
 };
 
 /**
@@ -60,7 +102,7 @@ export declare type GetServerInfoResponse = Message<"recollect.v1.GetServerInfoR
 export declare const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse>;
 
 /**
- * Asks for the state of the index.
+ * Asks for the state of the indexes.
  *
  * @generated from message recollect.v1.GetIndexInfoRequest
  */
@@ -74,52 +116,17 @@ export declare type GetIndexInfoRequest = Message<"recollect.v1.GetIndexInfoRequ
 export declare const GetIndexInfoRequestSchema: GenMessage<GetIndexInfoRequest>;
 
 /**
- * The state of the index.
+ * The state of the indexes.
  *
  * @generated from message recollect.v1.GetIndexInfoResponse
  */
 export declare type GetIndexInfoResponse = Message<"recollect.v1.GetIndexInfoResponse"> & {
   /**
-   * Documents in it.
+   * All of them; those of memories come first.
    *
-   * @generated from field: int32 document_count = 1;
+   * @generated from field: repeated recollect.v1.IndexInfo indexes = 1;
    */
-  documentCount: number;
-
-  /**
-   * Documents that could not be indexed.
-   *
-   * @generated from field: int32 failure_count = 2;
-   */
-  failureCount: number;
-
-  /**
-   * Bytes it takes.
-   *
-   * @generated from field: double memory_bytes = 3;
-   */
-  memoryBytes: number;
-
-  /**
-   * Share of the documents that is indexed, 0 to 1.
-   *
-   * @generated from field: float indexed_fraction = 4;
-   */
-  indexedFraction: number;
-
-  /**
-   * How vectors are searched, such as `HNSW` or `FLAT`.
-   *
-   * @generated from field: string algorithm = 5;
-   */
-  algorithm: string;
-
-  /**
-   * Numbers in a vector.
-   *
-   * @generated from field: int32 dimension = 6;
-   */
-  dimension: number;
+  indexes: IndexInfo[];
 };
 
 /**
@@ -129,7 +136,112 @@ export declare type GetIndexInfoResponse = Message<"recollect.v1.GetIndexInfoRes
 export declare const GetIndexInfoResponseSchema: GenMessage<GetIndexInfoResponse>;
 
 /**
- * Asks to rebuild the index.
+ * A search index, over all tenants.
+ *
+ * @generated from message recollect.v1.IndexInfo
+ */
+export declare type IndexInfo = Message<"recollect.v1.IndexInfo"> & {
+  /**
+   * Its name; no two have the same.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it finds.
+   *
+   * @generated from field: recollect.v1.IndexInfo.Content content = 2;
+   */
+  content: IndexInfo_Content;
+
+  /**
+   * Documents in it. Those that have ended count until they are removed.
+   *
+   * @generated from field: int32 document_count = 3;
+   */
+  documentCount: number;
+
+  /**
+   * Documents of which something could not be indexed, and will not be by waiting: such as the meaning of a memory whose
+   * text the embedding provider refuses.
+   *
+   * @generated from field: int32 failure_count = 4;
+   */
+  failureCount: number;
+
+  /**
+   * Main memory that it takes now, in bytes; partly an estimate with the embedded store, which reads vectors when they
+   * are first needed.
+   *
+   * @generated from field: int64 memory_bytes = 5;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Share of the documents that is indexed whole, 0 to 1. The rest follows by itself: memories that wait for their
+   * vector, and, after the model was changed, cache entries until they are stored anew.
+   *
+   * @generated from field: float indexed_fraction = 6;
+   */
+  indexedFraction: number;
+
+  /**
+   * How vectors are searched: `HNSW`, or `FLAT` when all are compared. Empty when vector search is switched off.
+   *
+   * @generated from field: string algorithm = 7;
+   */
+  algorithm: string;
+
+  /**
+   * Numbers in a vector; 0 when vector search is switched off.
+   *
+   * @generated from field: int32 dimension = 8;
+   */
+  dimension: number;
+};
+
+/**
+ * Describes the message recollect.v1.IndexInfo.
+ * Use `create(IndexInfoSchema)` to create a new message.
+ */
+export declare const IndexInfoSchema: GenMessage<IndexInfo>;
+
+/**
+ * What an index finds.
+ *
+ * @generated from enum recollect.v1.IndexInfo.Content
+ */
+export enum IndexInfo_Content {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: CONTENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Memories.
+   *
+   * @generated from enum value: CONTENT_MEMORIES = 1;
+   */
+  MEMORIES = 1,
+
+  /**
+   * Entries of the cache.
+   *
+   * @generated from enum value: CONTENT_CACHE_ENTRIES = 2;
+   */
+  CACHE_ENTRIES = 2,
+}
+
+/**
+ * Describes the enum recollect.v1.IndexInfo.Content.
+ */
+export declare const IndexInfo_ContentSchema: GenEnum<IndexInfo_Content>;
+
+/**
+ * Asks to rebuild the indexes.
  *
  * @generated from message recollect.v1.RebuildIndexRequest
  */
@@ -143,15 +255,30 @@ export declare type RebuildIndexRequest = Message<"recollect.v1.RebuildIndexRequ
 export declare const RebuildIndexRequestSchema: GenMessage<RebuildIndexRequest>;
 
 /**
- * A step of the rebuilding.
+ * How far the rebuilding is.
  *
  * @generated from message recollect.v1.RebuildIndexResponse
  */
 export declare type RebuildIndexResponse = Message<"recollect.v1.RebuildIndexResponse"> & {
   /**
-   * Share of the documents that is indexed, 0 to 1.
+   * Entries of indexes that are made; never falls. A document may have several: the embedded store makes one for a
+   * memory's words, and one for its vector in large namespaces and those in use.
    *
-   * @generated from field: float indexed_fraction = 1;
+   * @generated from field: int32 indexed_count = 1;
+   */
+  indexedCount: number;
+
+  /**
+   * Entries to be made; equal to `indexed_count` in the last message. May change on the way, because writes go on.
+   *
+   * @generated from field: int32 total_count = 2;
+   */
+  totalCount: number;
+
+  /**
+   * The share of these that is made, 0 to 1.
+   *
+   * @generated from field: float indexed_fraction = 3;
    */
   indexedFraction: number;
 };
@@ -557,13 +684,13 @@ export declare const GetReembeddingResponseSchema: GenMessage<GetReembeddingResp
  * OperationsService is for those who run the server: what it is, how its index and its embedder are, and how
  * to rebuild them while it serves.
  *
- * GetEmbeddingInfo, StartReembedding and GetReembedding are served; the others answer UNIMPLEMENTED so far.
+ * All of it is served.
  *
  * @generated from service recollect.v1.OperationsService
  */
 export declare const OperationsService: GenService<{
   /**
-   * Returns version, backend and capabilities of the server.
+   * Returns version, backend and capabilities of the server. It asks the backend, and is no probe of health.
    *
    * @generated from rpc recollect.v1.OperationsService.GetServerInfo
    */
@@ -573,7 +700,8 @@ export declare const OperationsService: GenService<{
     output: typeof GetServerInfoResponseSchema;
   },
   /**
-   * Returns the state of the search index.
+   * Returns the state of the search indexes, of all tenants together. It may take as long as a slow query: for people,
+   * not for probes.
    *
    * @generated from rpc recollect.v1.OperationsService.GetIndexInfo
    */
@@ -583,7 +711,12 @@ export declare const OperationsService: GenService<{
     output: typeof GetIndexInfoResponseSchema;
   },
   /**
-   * Rebuilds the search index from the stored memories while reads go on; streams its progress.
+   * Makes all search indexes of all tenants anew from what is stored, and streams its progress: a message at the
+   * beginning, on the way, and at the end. No document is dropped. Reads and writes go on: the old indexes serve until
+   * the new ones can. When the call ends before, by its caller, its deadline or the server, the old ones stay; nothing
+   * has to be mended. The embedded store begins when its check after a start has ended.
+   *
+   * One at a time; errors: FAILED_PRECONDITION with INDEX_REBUILD_RUNNING.
    *
    * @generated from rpc recollect.v1.OperationsService.RebuildIndex
    */

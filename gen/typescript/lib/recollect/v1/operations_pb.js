@@ -10,7 +10,7 @@ import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@
  * Describes the file recollect/v1/operations.proto.
  */
 export const file_recollect_v1_operations = /*@__PURE__*/
-  fileDesc("Ch1yZWNvbGxlY3QvdjEvb3BlcmF0aW9ucy5wcm90bxIMcmVjb2xsZWN0LnYxIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0ImkKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg8KB2JhY2tlbmQYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFQoTR2V0SW5kZXhJbmZvUmVxdWVzdCKbAQoUR2V0SW5kZXhJbmZvUmVzcG9uc2USFgoOZG9jdW1lbnRfY291bnQYASABKAUSFQoNZmFpbHVyZV9jb3VudBgCIAEoBRIUCgxtZW1vcnlfYnl0ZXMYAyABKAESGAoQaW5kZXhlZF9mcmFjdGlvbhgEIAEoAhIRCglhbGdvcml0aG0YBSABKAkSEQoJZGltZW5zaW9uGAYgASgFIhUKE1JlYnVpbGRJbmRleFJlcXVlc3QiMAoUUmVidWlsZEluZGV4UmVzcG9uc2USGAoQaW5kZXhlZF9mcmFjdGlvbhgBIAEoAiIZChdHZXRFbWJlZGRpbmdJbmZvUmVxdWVzdCKCBQoYR2V0RW1iZWRkaW5nSW5mb1Jlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoBRIVCg1iYWNrbG9nX2NvdW50GAQgASgFEjcKE29sZGVzdF9wZW5kaW5nX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEm9sZGVzdF9wZW5kaW5nX2FnZRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJFCg13cml0ZV9icmVha2VyGAcgASgLMi4ucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyEkYKDmxvb2t1cF9icmVha2VyGAggASgLMi4ucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyEi4KC3JlZW1iZWRkaW5nGAkgASgLMhkucmVjb2xsZWN0LnYxLlJlZW1iZWRkaW5nGusBCgdCcmVha2VyEkMKBXN0YXRlGAEgASgOMjQucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyLlN0YXRlEi4KCnNpbmNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGxhc3RfZmFpbHVyZRgDIAEoCSJVCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0NMT1NFRBABEg4KClNUQVRFX09QRU4QAhITCg9TVEFURV9IQUxGX09QRU4QAyKLAwoLUmVlbWJlZGRpbmcSCgoCaWQYASABKAkSLgoFc3RhdGUYAiABKA4yHy5yZWNvbGxlY3QudjEuUmVlbWJlZGRpbmcuU3RhdGUSEAoIcHJvdmlkZXIYAyABKAkSDQoFbW9kZWwYBCABKAkSEQoJZGltZW5zaW9uGAUgASgFEhQKDG1lbW9yeV9jb3VudBgGIAEoBRIXCg9yZW1haW5pbmdfY291bnQYByABKAUSGQoRZW1iZWRkZWRfZnJhY3Rpb24YCCABKAISDwoHZmFpbHVyZRgJIAEoCRIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUwoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIRCg1TVEFURV9SVU5OSU5HEAESDgoKU1RBVEVfRE9ORRACEhAKDFNUQVRFX0ZBSUxFRBADIoQBChdTdGFydFJlZW1iZWRkaW5nUmVxdWVzdBIXCgVtb2RlbBgBIAEoCUIIukgFcgMYgAISHQoJZGltZW5zaW9uGAIgASgFQgq6SAcaBRiAICgAEiIKCnJlcXVlc3RfaWQYAyABKAlCCbpIBnIEEAEYQEgAiAEBQg0KC19yZXF1ZXN0X2lkIkoKGFN0YXJ0UmVlbWJlZGRpbmdSZXNwb25zZRIuCgtyZWVtYmVkZGluZxgBIAEoCzIZLnJlY29sbGVjdC52MS5SZWVtYmVkZGluZyIvChVHZXRSZWVtYmVkZGluZ1JlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiSAoWR2V0UmVlbWJlZGRpbmdSZXNwb25zZRIuCgtyZWVtYmVkZGluZxgBIAEoCzIZLnJlY29sbGVjdC52MS5SZWVtYmVkZGluZzLUBAoRT3BlcmF0aW9uc1NlcnZpY2USXQoNR2V0U2VydmVySW5mbxIiLnJlY29sbGVjdC52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBojLnJlY29sbGVjdC52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2UiA5ACARJaCgxHZXRJbmRleEluZm8SIS5yZWNvbGxlY3QudjEuR2V0SW5kZXhJbmZvUmVxdWVzdBoiLnJlY29sbGVjdC52MS5HZXRJbmRleEluZm9SZXNwb25zZSIDkAIBElcKDFJlYnVpbGRJbmRleBIhLnJlY29sbGVjdC52MS5SZWJ1aWxkSW5kZXhSZXF1ZXN0GiIucmVjb2xsZWN0LnYxLlJlYnVpbGRJbmRleFJlc3BvbnNlMAESZgoQR2V0RW1iZWRkaW5nSW5mbxIlLnJlY29sbGVjdC52MS5HZXRFbWJlZGRpbmdJbmZvUmVxdWVzdBomLnJlY29sbGVjdC52MS5HZXRFbWJlZGRpbmdJbmZvUmVzcG9uc2UiA5ACARJhChBTdGFydFJlZW1iZWRkaW5nEiUucmVjb2xsZWN0LnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0GiYucmVjb2xsZWN0LnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXNwb25zZRJgCg5HZXRSZWVtYmVkZGluZxIjLnJlY29sbGVjdC52MS5HZXRSZWVtYmVkZGluZ1JlcXVlc3QaJC5yZWNvbGxlY3QudjEuR2V0UmVlbWJlZGRpbmdSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch1yZWNvbGxlY3QvdjEvb3BlcmF0aW9ucy5wcm90bxIMcmVjb2xsZWN0LnYxIhYKFEdldFNlcnZlckluZm9SZXF1ZXN0ItYCChVHZXRTZXJ2ZXJJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdiYWNrZW5kGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2JhY2tlbmRfdmVyc2lvbhgEIAEoCRIQCgh0b3BvbG9neRgFIAEoCRIPCgdtb2R1bGVzGAYgAygJEhgKEG1heG1lbW9yeV9wb2xpY3kYByABKAkSEwoLcGVyc2lzdGVuY2UYCCADKAkSSwoMY2FwYWJpbGl0aWVzGAkgAygLMjUucmVjb2xsZWN0LnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5DYXBhYmlsaXRpZXNFbnRyeRozChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhUKE0dldEluZGV4SW5mb1JlcXVlc3QiQAoUR2V0SW5kZXhJbmZvUmVzcG9uc2USKAoHaW5kZXhlcxgBIAMoCzIXLnJlY29sbGVjdC52MS5JbmRleEluZm8ipQIKCUluZGV4SW5mbxIMCgRuYW1lGAEgASgJEjAKB2NvbnRlbnQYAiABKA4yHy5yZWNvbGxlY3QudjEuSW5kZXhJbmZvLkNvbnRlbnQSFgoOZG9jdW1lbnRfY291bnQYAyABKAUSFQoNZmFpbHVyZV9jb3VudBgEIAEoBRIUCgxtZW1vcnlfYnl0ZXMYBSABKAMSGAoQaW5kZXhlZF9mcmFjdGlvbhgGIAEoAhIRCglhbGdvcml0aG0YByABKAkSEQoJZGltZW5zaW9uGAggASgFIlMKB0NvbnRlbnQSFwoTQ09OVEVOVF9VTlNQRUNJRklFRBAAEhQKEENPTlRFTlRfTUVNT1JJRVMQARIZChVDT05URU5UX0NBQ0hFX0VOVFJJRVMQAiIVChNSZWJ1aWxkSW5kZXhSZXF1ZXN0IlwKFFJlYnVpbGRJbmRleFJlc3BvbnNlEhUKDWluZGV4ZWRfY291bnQYASABKAUSEwoLdG90YWxfY291bnQYAiABKAUSGAoQaW5kZXhlZF9mcmFjdGlvbhgDIAEoAiIZChdHZXRFbWJlZGRpbmdJbmZvUmVxdWVzdCKCBQoYR2V0RW1iZWRkaW5nSW5mb1Jlc3BvbnNlEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoBRIVCg1iYWNrbG9nX2NvdW50GAQgASgFEjcKE29sZGVzdF9wZW5kaW5nX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEm9sZGVzdF9wZW5kaW5nX2FnZRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJFCg13cml0ZV9icmVha2VyGAcgASgLMi4ucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyEkYKDmxvb2t1cF9icmVha2VyGAggASgLMi4ucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyEi4KC3JlZW1iZWRkaW5nGAkgASgLMhkucmVjb2xsZWN0LnYxLlJlZW1iZWRkaW5nGusBCgdCcmVha2VyEkMKBXN0YXRlGAEgASgOMjQucmVjb2xsZWN0LnYxLkdldEVtYmVkZGluZ0luZm9SZXNwb25zZS5CcmVha2VyLlN0YXRlEi4KCnNpbmNlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGxhc3RfZmFpbHVyZRgDIAEoCSJVCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0NMT1NFRBABEg4KClNUQVRFX09QRU4QAhITCg9TVEFURV9IQUxGX09QRU4QAyKLAwoLUmVlbWJlZGRpbmcSCgoCaWQYASABKAkSLgoFc3RhdGUYAiABKA4yHy5yZWNvbGxlY3QudjEuUmVlbWJlZGRpbmcuU3RhdGUSEAoIcHJvdmlkZXIYAyABKAkSDQoFbW9kZWwYBCABKAkSEQoJZGltZW5zaW9uGAUgASgFEhQKDG1lbW9yeV9jb3VudBgGIAEoBRIXCg9yZW1haW5pbmdfY291bnQYByABKAUSGQoRZW1iZWRkZWRfZnJhY3Rpb24YCCABKAISDwoHZmFpbHVyZRgJIAEoCRIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUwoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIRCg1TVEFURV9SVU5OSU5HEAESDgoKU1RBVEVfRE9ORRACEhAKDFNUQVRFX0ZBSUxFRBADIoQBChdTdGFydFJlZW1iZWRkaW5nUmVxdWVzdBIXCgVtb2RlbBgBIAEoCUIIukgFcgMYgAISHQoJZGltZW5zaW9uGAIgASgFQgq6SAcaBRiAICgAEiIKCnJlcXVlc3RfaWQYAyABKAlCCbpIBnIEEAEYQEgAiAEBQg0KC19yZXF1ZXN0X2lkIkoKGFN0YXJ0UmVlbWJlZGRpbmdSZXNwb25zZRIuCgtyZWVtYmVkZGluZxgBIAEoCzIZLnJlY29sbGVjdC52MS5SZWVtYmVkZGluZyIvChVHZXRSZWVtYmVkZGluZ1JlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEYgAEiSAoWR2V0UmVlbWJlZGRpbmdSZXNwb25zZRIuCgtyZWVtYmVkZGluZxgBIAEoCzIZLnJlY29sbGVjdC52MS5SZWVtYmVkZGluZzLUBAoRT3BlcmF0aW9uc1NlcnZpY2USXQoNR2V0U2VydmVySW5mbxIiLnJlY29sbGVjdC52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBojLnJlY29sbGVjdC52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2UiA5ACARJaCgxHZXRJbmRleEluZm8SIS5yZWNvbGxlY3QudjEuR2V0SW5kZXhJbmZvUmVxdWVzdBoiLnJlY29sbGVjdC52MS5HZXRJbmRleEluZm9SZXNwb25zZSIDkAIBElcKDFJlYnVpbGRJbmRleBIhLnJlY29sbGVjdC52MS5SZWJ1aWxkSW5kZXhSZXF1ZXN0GiIucmVjb2xsZWN0LnYxLlJlYnVpbGRJbmRleFJlc3BvbnNlMAESZgoQR2V0RW1iZWRkaW5nSW5mbxIlLnJlY29sbGVjdC52MS5HZXRFbWJlZGRpbmdJbmZvUmVxdWVzdBomLnJlY29sbGVjdC52MS5HZXRFbWJlZGRpbmdJbmZvUmVzcG9uc2UiA5ACARJhChBTdGFydFJlZW1iZWRkaW5nEiUucmVjb2xsZWN0LnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXF1ZXN0GiYucmVjb2xsZWN0LnYxLlN0YXJ0UmVlbWJlZGRpbmdSZXNwb25zZRJgCg5HZXRSZWVtYmVkZGluZxIjLnJlY29sbGVjdC52MS5HZXRSZWVtYmVkZGluZ1JlcXVlc3QaJC5yZWNvbGxlY3QudjEuR2V0UmVlbWJlZGRpbmdSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message recollect.v1.GetServerInfoRequest.
@@ -41,45 +41,66 @@ export const GetIndexInfoResponseSchema = /*@__PURE__*/
   messageDesc(file_recollect_v1_operations, 3);
 
 /**
+ * Describes the message recollect.v1.IndexInfo.
+ * Use `create(IndexInfoSchema)` to create a new message.
+ */
+export const IndexInfoSchema = /*@__PURE__*/
+  messageDesc(file_recollect_v1_operations, 4);
+
+/**
+ * Describes the enum recollect.v1.IndexInfo.Content.
+ */
+export const IndexInfo_ContentSchema = /*@__PURE__*/
+  enumDesc(file_recollect_v1_operations, 4, 0);
+
+/**
+ * What an index finds.
+ *
+ * @generated from enum recollect.v1.IndexInfo.Content
+ */
+export const IndexInfo_Content = /*@__PURE__*/
+  tsEnum(IndexInfo_ContentSchema);
+
+/**
  * Describes the message recollect.v1.RebuildIndexRequest.
  * Use `create(RebuildIndexRequestSchema)` to create a new message.
  */
 export const RebuildIndexRequestSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 4);
+  messageDesc(file_recollect_v1_operations, 5);
 
 /**
  * Describes the message recollect.v1.RebuildIndexResponse.
  * Use `create(RebuildIndexResponseSchema)` to create a new message.
  */
 export const RebuildIndexResponseSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 5);
+  messageDesc(file_recollect_v1_operations, 6);
 
 /**
  * Describes the message recollect.v1.GetEmbeddingInfoRequest.
  * Use `create(GetEmbeddingInfoRequestSchema)` to create a new message.
  */
 export const GetEmbeddingInfoRequestSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 6);
+  messageDesc(file_recollect_v1_operations, 7);
 
 /**
  * Describes the message recollect.v1.GetEmbeddingInfoResponse.
  * Use `create(GetEmbeddingInfoResponseSchema)` to create a new message.
  */
 export const GetEmbeddingInfoResponseSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 7);
+  messageDesc(file_recollect_v1_operations, 8);
 
 /**
  * Describes the message recollect.v1.GetEmbeddingInfoResponse.Breaker.
  * Use `create(GetEmbeddingInfoResponse_BreakerSchema)` to create a new message.
  */
 export const GetEmbeddingInfoResponse_BreakerSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 7, 0);
+  messageDesc(file_recollect_v1_operations, 8, 0);
 
 /**
  * Describes the enum recollect.v1.GetEmbeddingInfoResponse.Breaker.State.
  */
 export const GetEmbeddingInfoResponse_Breaker_StateSchema = /*@__PURE__*/
-  enumDesc(file_recollect_v1_operations, 7, 0, 0);
+  enumDesc(file_recollect_v1_operations, 8, 0, 0);
 
 /**
  * What a circuit breaker does.
@@ -94,13 +115,13 @@ export const GetEmbeddingInfoResponse_Breaker_State = /*@__PURE__*/
  * Use `create(ReembeddingSchema)` to create a new message.
  */
 export const ReembeddingSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 8);
+  messageDesc(file_recollect_v1_operations, 9);
 
 /**
  * Describes the enum recollect.v1.Reembedding.State.
  */
 export const Reembedding_StateSchema = /*@__PURE__*/
-  enumDesc(file_recollect_v1_operations, 8, 0);
+  enumDesc(file_recollect_v1_operations, 9, 0);
 
 /**
  * How far it is.
@@ -115,34 +136,34 @@ export const Reembedding_State = /*@__PURE__*/
  * Use `create(StartReembeddingRequestSchema)` to create a new message.
  */
 export const StartReembeddingRequestSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 9);
+  messageDesc(file_recollect_v1_operations, 10);
 
 /**
  * Describes the message recollect.v1.StartReembeddingResponse.
  * Use `create(StartReembeddingResponseSchema)` to create a new message.
  */
 export const StartReembeddingResponseSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 10);
+  messageDesc(file_recollect_v1_operations, 11);
 
 /**
  * Describes the message recollect.v1.GetReembeddingRequest.
  * Use `create(GetReembeddingRequestSchema)` to create a new message.
  */
 export const GetReembeddingRequestSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 11);
+  messageDesc(file_recollect_v1_operations, 12);
 
 /**
  * Describes the message recollect.v1.GetReembeddingResponse.
  * Use `create(GetReembeddingResponseSchema)` to create a new message.
  */
 export const GetReembeddingResponseSchema = /*@__PURE__*/
-  messageDesc(file_recollect_v1_operations, 12);
+  messageDesc(file_recollect_v1_operations, 13);
 
 /**
  * OperationsService is for those who run the server: what it is, how its index and its embedder are, and how
  * to rebuild them while it serves.
  *
- * GetEmbeddingInfo, StartReembedding and GetReembedding are served; the others answer UNIMPLEMENTED so far.
+ * All of it is served.
  *
  * @generated from service recollect.v1.OperationsService
  */

@@ -1,0 +1,8 @@
+import type { IndexInfo, IndexStore } from "../../ports/index-store.ts";
+
+/** How the search indexes are, of all tenants together. */
+export function getIndexInfo(ports: {
+  readonly indexes: Pick<IndexStore, "info">;
+}): Promise<readonly IndexInfo[]> {
+  return ports.indexes.info();
+}
