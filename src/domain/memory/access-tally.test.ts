@@ -39,6 +39,18 @@ describe("a tally of accesses", () => {
     expect(tally.pending("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
+  it("shows what is added until the next take, and only that", () => {
+    const tally = new AccessTally();
+    expect(tally.current("1")).toBeUndefined();
+    tally.add("1", "a", 5);
+    const current = tally.current("1");
+    tally.add("1", "a", 6);
+    tally.take();
+    tally.add("1", "a", 7);
+    expect(current?.get("a")).toEqual({ accessCount: 2, lastAccessTime: 6 });
+    expect(tally.current("1")?.get("a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
+  });
+
   it("forgets a memory wherever it stands", () => {
     const tally = new AccessTally();
     tally.add("1", "a", 5);

@@ -40,6 +40,14 @@ export class AccessTally {
     return found;
   }
 
+  /**
+   * What is added in one namespace until the next `take`, as it grows. A store that reads asynchronously takes this when
+   * it sends for the stored counts: it holds what those lack, whether a batch is taken meanwhile or not.
+   */
+  current(namespace: string): ReadonlyMap<string, AccessStatistics> | undefined {
+    return this.#adding.get(namespace);
+  }
+
   /** Everything since the last call, to be written and then settled; undefined when there is nothing. */
   take(): AccessBatch | undefined {
     if (this.#size === 0) return undefined;
