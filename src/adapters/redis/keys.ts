@@ -38,6 +38,12 @@ export function scopeName({ tenant, namespace }: Scope): string {
   return `${tenant}:${namespace}`;
 }
 
+/** The namespace that is called so. */
+export function scopeOf(name: string): Scope {
+  const [tenant = "", namespace = ""] = name.split(":");
+  return { tenant, namespace };
+}
+
 export class PartitionKeys {
   /** What every key of the partition begins with. */
   readonly root: string;
@@ -78,17 +84,17 @@ export class PartitionKeys {
     return `${this.root}ending`;
   }
 
-  /** ZSET by due time: `<number>/<id>` of memories that wait for a vector; refused ones at NEVER (see waiting.ts). */
+  /** ZSET by due time: `<number>/<id>` of memories that have no vector; those whose text is refused come last. */
   get waiting(): string {
     return `${this.root}waiting`;
   }
 
-  /** ZSET by the time since which they wait: the same, without those that were refused. */
+  /** ZSET by the time since which they wait: the same, without those whose text is refused. */
   get waitingSince(): string {
     return `${this.root}waiting:since`;
   }
 
-  /** HASH: how often they were put off. */
+  /** HASH: the same -> how often it was put off; absent: never. */
   get waitingAttempts(): string {
     return `${this.root}waiting:attempts`;
   }
@@ -147,7 +153,7 @@ export class NamespaceKeys {
     return this.#key("order");
   }
 
-  /** ZSET, all scores 0: `<duplicate key>:<create time, padded>:<id>`, so that the oldest of a key comes first. */
+  /** ZSET, all scores 0, of active memories: see duplicateMember; the oldest of a key comes first. */
   get duplicates(): string {
     return this.#key("duplicates");
   }
@@ -162,14 +168,14 @@ export class NamespaceKeys {
     return this.#key("df");
   }
 
-  /** HASH: session -> last position that was given. */
+  /** HASH: token of a session (see memory-tokens.ts) -> last position that was given. */
   get lastPositions(): string {
     return this.#key("positions");
   }
 
-  /** ZSET by position: ids of the memories of a session. */
-  session(id: string): string {
-    return `${this.#key("session")}:${id}`;
+  /** ZSET by position: ids of the memories of a session, which its token names. */
+  session(token: string): string {
+    return `${this.#key("session")}:${token}`;
   }
 
   /** HASH: id -> how often it was accessed. */
@@ -205,6 +211,23 @@ export class NamespaceKeys {
   /** STRING: what became of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
+  }
+
+  /** All keys that there is one of. */
+  get wholeKeys(): readonly string[] {
+    return [
+      this.counters,
+      this.order,
+      this.duplicates,
+      this.sizes,
+      this.documentFrequencies,
+      this.lastPositions,
+      this.accessCounts,
+      this.lastAccesses,
+      this.cacheOrder,
+      this.cacheUses,
+      this.cacheEnding,
+    ];
   }
 
   #key(what: string): string {
