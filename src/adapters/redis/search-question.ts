@@ -3,8 +3,9 @@ import { type KnnPlan, planKnn } from "../../domain/memory/knn-plan.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Argument, Command, Reply } from "./client.ts";
+import { FilterSize } from "./filter-size.ts";
 import type { NamespaceKeys } from "./keys.ts";
-import { countCommand, type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
+import { type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
 import { type MemoryQuery, memoryQuery } from "./memory-query.ts";
 import { encodeTerm } from "./memory-terms.ts";
 import { listOf, numberOf } from "./replies.ts";
@@ -39,6 +40,7 @@ export class SearchQuestion {
   readonly #filter: MemoryQuery | undefined;
   readonly #terms: readonly string[];
   readonly #asked: readonly string[];
+  readonly #size: FilterSize | undefined;
   readonly #plan: KnnPlan | undefined;
 
   constructor(
@@ -53,8 +55,8 @@ export class SearchQuestion {
     this.#filter = memoryQuery(namespace.number, query.filter);
     this.#terms = query.terms ?? [];
     this.#asked = this.#filter === undefined ? [] : this.#termsToAsk();
-    this.#plan =
-      query.vector === undefined || this.#filter === undefined ? undefined : this.#planFor(this.#filter);
+    this.#size = this.#filter && new FilterSize(namespace, this.#filter, seen);
+    this.#plan = query.vector && this.#size && this.#planFor(this.#size);
   }
 
   /** Whether nobody knows yet how large the filtered set is: `sizes` is to be asked first. */
@@ -63,16 +65,11 @@ export class SearchQuestion {
   }
 
   sizes(index: string): Command[] {
-    const filter = this.#filter;
-    if (filter === undefined) return [];
-    return [this.#sizesCommand(filter), ...(filter.isCounted ? [] : [countCommand(index, filter)])];
+    return this.#size?.ask(index) ?? [];
   }
 
-  readSizes([sizes, count]: readonly Reply[]): void {
-    const filter = this.#filter;
-    if (filter === undefined) return;
-    this.#see(filter.counted.flat(), sizes);
-    if (count !== undefined) this.#seeShare(filter, readIndexReply(count, this.#namespace).total);
+  readSizes(replies: readonly Reply[]): void {
+    this.#size?.read(replies);
   }
 
   commands(index: string, generation: number): Command[] {
@@ -84,9 +81,10 @@ export class SearchQuestion {
       ...(this.#terms.length === 0
         ? []
         : [["HMGET", documentFrequencies, ...this.#terms.map(encodeTerm)] as const]),
+      ...(this.#size === undefined ? [] : [this.#size.askBound()]),
       ...(filter === undefined || this.#plan === undefined
         ? []
-        : [this.#sizesCommand(filter), this.#nearestCommand(index, filter, this.#plan, generation)]),
+        : [this.#nearestCommand(index, filter, this.#plan, generation)]),
       ...(filter === undefined || this.#asked.length === 0 ? [] : [this.#containingCommand(index, filter)]),
     ];
   }
@@ -99,9 +97,7 @@ export class SearchQuestion {
       this.#terms.length === 0
         ? NO_CORPUS
         : this.#corpus({ memories: numberOf(memories), terms: numberOf(terms) }, left.shift());
-    if (this.#filter !== undefined && this.#plan !== undefined) {
-      this.#see(this.#filter.counted.flat(), left.shift());
-    }
+    this.#size?.readBound(left.shift());
     const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const chosen = chooseTerms(this.#terms, corpus);
@@ -155,83 +151,42 @@ export class SearchQuestion {
    * pass then, and all of them can be compared.
    */
   #foundEnough({ found }: IndexReply): boolean {
-    const filter = this.#filter;
-    if (filter === undefined || this.#plan === undefined) return true;
+    if (this.#size === undefined || this.#plan === undefined) return true;
     const isShort = found.length < this.#query.limit;
     if (this.#plan.policy === "BATCHES" && isShort) {
-      this.#seeShare(filter, found.length);
-      return this.#planFor(filter)?.policy === "BATCHES";
+      this.#size.seeCount(found.length);
+      return this.#planFor(this.#size)?.policy === "BATCHES";
     }
-    const eligible = this.#eligible(filter);
-    if (eligible !== undefined && eligible < this.#query.limit && !isShort) {
-      this.#seen.forget(this.#namespace.number, shareName(filter));
-    }
+    if (!isShort && (this.#size.eligible ?? 0) < this.#query.limit) this.#size.forgetCount();
     return true;
   }
 
-  #planFor(filter: MemoryQuery): KnnPlan | undefined {
+  /** Undefined: nobody knows enough. */
+  #planFor({ bound, eligible }: FilterSize): KnnPlan | undefined {
     const { algorithm, hnsw } = this.#vectors;
-    const plan = (eligible: number): KnnPlan =>
-      planKnn({ algorithm, eligible, limit: this.#query.limit, efRuntime: hnsw.efRuntime });
-    const bound = this.#bound(filter);
-    if (bound !== undefined && plan(bound).policy === "ADHOC_BF") return plan(bound);
-    const eligible = this.#eligible(filter);
-    return eligible === undefined ? undefined : plan(eligible);
-  }
-
-  /** The size of the filtered set, as far as it is known. */
-  #eligible(filter: MemoryQuery): number | undefined {
-    const bound = this.#bound(filter);
-    const share =
-      this.#seen.get(this.#namespace.number, shareName(filter)) ?? (filter.isCounted ? 1 : undefined);
-    return bound === undefined || share === undefined ? undefined : bound * share;
-  }
-
-  /** The smallest of the sizes of what must hold. */
-  #bound(filter: MemoryQuery): number | undefined {
-    let bound: number | undefined;
-    for (const tokens of filter.counted) {
-      let sum = 0;
-      for (const token of tokens) sum += this.#seen.get(this.#namespace.number, token) ?? Number.NaN;
-      if (!Number.isNaN(sum) && (bound === undefined || sum < bound)) bound = sum;
+    const plan = (size: number): KnnPlan =>
+      planKnn({ algorithm, eligible: size, limit: this.#query.limit, efRuntime: hnsw.efRuntime });
+    const first = bound === undefined ? undefined : plan(bound);
+    if (first?.policy === "ADHOC_BF" || eligible === undefined) {
+      return first?.policy === "ADHOC_BF" ? first : undefined;
     }
-    return bound;
+    return plan(eligible);
   }
 
-  /** How much of the bound passes the filter; kept as a share, because both grow. */
-  #seeShare(filter: MemoryQuery, count: number): void {
-    const bound = this.#bound(filter) ?? 0;
-    this.#seen.set(this.#namespace.number, shareName(filter), bound === 0 ? 0 : count / bound);
-  }
-
-  #see(tokens: readonly string[], reply: Reply | undefined): void {
-    const sizes = listOf(reply);
-    for (const [at, token] of tokens.entries()) {
-      this.#seen.set(this.#namespace.number, token, numberOf(sizes[at]));
-    }
-  }
-
-  #sizesCommand(filter: MemoryQuery): Command {
-    return ["HMGET", this.#namespace.sizes, ...filter.counted.flat()];
-  }
-
-  #nearestCommand(index: string, filter: MemoryQuery, { policy, ef }: KnnPlan, generation: number): Command {
+  #nearestCommand(index: string, filter: MemoryQuery, plan: KnnPlan, generation: number): Command {
     const params = new Map<string, Argument>(filter.params);
     params.set("k", this.#query.limit);
     params.set("vector", Buffer.from(vectorToBytes(this.#query.vector ?? new Float32Array())));
-    if (ef !== undefined) params.set("ef", ef);
-    const runtime = ef === undefined ? "" : "EF_RUNTIME $ef ";
+    if (plan.policy === "BATCHES") params.set("ef", plan.ef);
+    const runtime = plan.policy === "BATCHES" ? "EF_RUNTIME $ef " : "";
     const text =
       `(${filter.text})=>[KNN $k @${vectorField(generation)} $vector ` +
-      `${runtime}HYBRID_POLICY ${policy} AS distance]`;
+      `${runtime}HYBRID_POLICY ${plan.policy} AS distance]`;
+    const options = ["SORTBY", "distance", "ASC"];
     return searchCommand(
       index,
       { text, params },
-      {
-        fields: ["distance", ...FACTS],
-        limit: this.#query.limit,
-        options: ["SORTBY", "distance", "ASC"],
-      },
+      { fields: ["distance", ...FACTS], limit: this.#query.limit, options },
     );
   }
 
@@ -256,8 +211,4 @@ const NO_REPLY: IndexReply = { total: 0, found: [] };
 /** Under what a document frequency is kept; tokens begin with a letter, so the sign tells them apart. */
 function dfName(term: string): string {
   return `:${term}`;
-}
-
-function shareName(filter: MemoryQuery): string {
-  return `/${filter.text}/${[...filter.params.values()].join(" ")}`;
 }
