@@ -31,8 +31,8 @@ export interface IndexedMemories extends AsyncDisposable {
   readonly model: VectorModel;
   readonly indexes: { readonly memories: string; readonly cache: string };
   readonly vectors: VectorIndexOptions;
-  /** Commands that were sent to the index since it was asked last. */
-  asked(): readonly Command[];
+  /** What the index was asked in each round trip since this was called last. */
+  asked(): readonly (readonly Command[])[];
   numberOf(scope: Scope): string;
   /** Writes memories and what is counted of them; one that is there is written again, and counted once more. */
   put(scope: Scope, memories: readonly IndexedMemory[]): Promise<void>;
@@ -70,10 +70,10 @@ export async function openIndexedMemories(
   const partition = keys.partition(0);
   const numbers = new Map<string, string>();
 
-  let asked: Command[] = [];
+  let asked: Command[][] = [];
   const pipeline = client.pipeline.bind(client);
   client.pipeline = (commands) => {
-    asked.push(...commands.filter(([command]) => command === "FT.SEARCH"));
+    asked.push(commands.filter(([command]) => command === "FT.SEARCH"));
     return pipeline(commands);
   };
 

@@ -20,15 +20,10 @@ export class FilterSize {
     this.#seen = seen;
   }
 
-  /** Undefined: nothing was seen yet. */
+  /** By the sizes that were seen; undefined: none was. */
   get bound(): number | undefined {
-    let bound: number | undefined;
-    for (const tokens of this.#filter.counted) {
-      let sum = 0;
-      for (const token of tokens) sum += this.#seen.get(this.#namespace.number, token) ?? Number.NaN;
-      if (!Number.isNaN(sum) && (bound === undefined || sum < bound)) bound = sum;
-    }
-    return bound;
+    const known = this.#sizes.filter((size) => size !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 
   /** Undefined: `ask` first. */
@@ -36,7 +31,18 @@ export class FilterSize {
     const { bound } = this;
     const share =
       this.#seen.get(this.#namespace.number, this.#shareName) ?? (this.#filter.isCounted ? 1 : undefined);
-    return bound === undefined || share === undefined ? undefined : bound * share;
+    if (bound === undefined || share === undefined || this.#sizes.includes(undefined)) return undefined;
+    return bound * share;
+  }
+
+  /** Of each thing that must hold. */
+  get #sizes(): (number | undefined)[] {
+    const { number } = this.#namespace;
+    return this.#filter.counted.map((tokens) => {
+      const sizes = tokens.map((token) => this.#seen.get(number, token) ?? Number.NaN);
+      const sum = sizes.reduce((total, size) => total + size, 0);
+      return Number.isNaN(sum) ? undefined : sum;
+    });
   }
 
   /** Asks for all that `eligible` goes by; the count of a large set takes time in proportion to it. */

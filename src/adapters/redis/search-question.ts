@@ -166,11 +166,9 @@ export class SearchQuestion {
     const { algorithm, hnsw } = this.#vectors;
     const plan = (size: number): KnnPlan =>
       planKnn({ algorithm, eligible: size, limit: this.#query.limit, efRuntime: hnsw.efRuntime });
-    const first = bound === undefined ? undefined : plan(bound);
-    if (first?.policy === "ADHOC_BF" || eligible === undefined) {
-      return first?.policy === "ADHOC_BF" ? first : undefined;
-    }
-    return plan(eligible);
+    const worst = plan(bound ?? Number.POSITIVE_INFINITY);
+    if (worst.policy === "ADHOC_BF") return worst;
+    return eligible === undefined ? undefined : plan(eligible);
   }
 
   #nearestCommand(index: string, filter: MemoryQuery, plan: KnnPlan, generation: number): Command {
