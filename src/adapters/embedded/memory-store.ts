@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
+import { type AccessBatch, AccessTally, sum } from "../../domain/memory/access-tally.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
 import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import {
@@ -28,7 +29,6 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../ports/memory-store.ts";
-import { type AccessBatch, AccessTally, sum } from "./access-tally.ts";
 import { BatchedWrites } from "./batched-writes.ts";
 import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
@@ -331,7 +331,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     if (ids.length === 0) return;
     const namespaceId = this.#accessedNamespace(scope);
     if (namespaceId === undefined) return;
-    for (const id of ids) this.#tally.add(namespaceId, id, now);
+    for (const id of ids) this.#tally.add(String(namespaceId), id, now);
     this.#accesses.counted(this.#tally.size);
   }
 
@@ -521,7 +521,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   /** Writes a memory that was not there: what was counted of its id before is not of it. */
   #insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
-    this.#tally.forget(namespaceId, item.memory.id);
+    this.#tally.forget(String(namespaceId), item.memory.id);
     return this.#insert(namespaceId, item, sessionPosition, now);
   }
 
@@ -635,7 +635,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   /** Takes a memory for good: what was counted of it goes too. */
   #remove(row: Row): () => void {
     // At once: what is counted of its id from now on is of another memory.
-    this.#tally.forget(Number(row["namespace_id"]), String(row["id"]));
+    this.#tally.forget(String(row["namespace_id"]), String(row["id"]));
     return this.#removeRow(row);
   }
 
@@ -695,7 +695,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   /** With what was counted and is not on disk yet. */
   #memoryOf(row: Row): StoredMemory {
-    const pending = this.#tally.pending(Number(row["namespace_id"]), String(row["id"]));
+    const pending = this.#tally.pending(String(row["namespace_id"]), String(row["id"]));
     const stored = accessOf(row);
     const memory = this.#withModel(memoryOf(row));
     return withAccess(memory, pending === undefined ? stored : sum(stored, pending));
@@ -726,7 +726,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   #writeAccesses(batch: AccessBatch): void {
     for (const [namespaceId, ids] of batch) {
-      for (const [id, access] of ids) this.#writeAccess(namespaceId, id, access);
+      for (const [id, access] of ids) this.#writeAccess(Number(namespaceId), id, access);
     }
   }
 

@@ -34,6 +34,12 @@ export function scopeName({ tenant, namespace }: Scope): string {
   return `${tenant}:${namespace}`;
 }
 
+/** The namespace that is called so. */
+export function scopeOf(name: string): Scope {
+  const [tenant = "", namespace = ""] = name.split(":");
+  return { tenant, namespace };
+}
+
 export class PartitionKeys {
   /** What every key of the partition begins with. */
   readonly root: string;
@@ -72,6 +78,21 @@ export class PartitionKeys {
   /** ZSET by expire time: `<number>/<id>` of memories that end. */
   get ending(): string {
     return `${this.root}ending`;
+  }
+
+  /** ZSET by due time: `<number>/<id>` of memories that have no vector; those whose text is refused come last. */
+  get waiting(): string {
+    return `${this.root}waiting`;
+  }
+
+  /** ZSET by the time since which they wait: the same, without those whose text is refused. */
+  get waitingSince(): string {
+    return `${this.root}waiting:since`;
+  }
+
+  /** HASH: the same -> how often it was put off; absent: never. */
+  get waitingAttempts(): string {
+    return `${this.root}waiting:attempts`;
   }
 
   /** What the keys of all memories begin with: the prefix of their index. */
@@ -118,7 +139,7 @@ export class NamespaceKeys {
     return this.#key("order");
   }
 
-  /** ZSET, all scores 0: `<duplicate key>:<create time, padded>:<id>`, so that the oldest of a key comes first. */
+  /** ZSET, all scores 0, of active memories: see duplicateMember; the oldest of a key comes first. */
   get duplicates(): string {
     return this.#key("duplicates");
   }
@@ -133,14 +154,14 @@ export class NamespaceKeys {
     return this.#key("df");
   }
 
-  /** HASH: session -> last position that was given. */
+  /** HASH: token of a session (see memory-tokens.ts) -> last position that was given. */
   get lastPositions(): string {
     return this.#key("positions");
   }
 
-  /** ZSET by position: ids of the memories of a session. */
-  session(id: string): string {
-    return `${this.#key("session")}:${id}`;
+  /** ZSET by position: ids of the memories of a session, which its token names. */
+  session(token: string): string {
+    return `${this.#key("session")}:${token}`;
   }
 
   /** HASH: id -> how often it was accessed. */
@@ -176,6 +197,23 @@ export class NamespaceKeys {
   /** STRING: what became of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
+  }
+
+  /** All keys that there is one of. */
+  get wholeKeys(): readonly string[] {
+    return [
+      this.counters,
+      this.order,
+      this.duplicates,
+      this.sizes,
+      this.documentFrequencies,
+      this.lastPositions,
+      this.accessCounts,
+      this.lastAccesses,
+      this.cacheOrder,
+      this.cacheUses,
+      this.cacheEnding,
+    ];
   }
 
   #key(what: string): string {

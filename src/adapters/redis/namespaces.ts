@@ -69,6 +69,8 @@ export class Namespaces {
       );
       const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
       if (word === "TOO_MANY") throw tooManyNamespaces();
+      // Nothing came into being: the script is to be sent again.
+      if (word === "MODEL") return reply;
       if (word !== "STALE") {
         if (number !== "") this.#remember(scope, number);
         if (isNew) this.#onCreated(scope);

@@ -1,12 +1,12 @@
-import type { AccessStatistics } from "../../domain/memory/memory.ts";
+import type { AccessStatistics } from "./memory.ts";
 
-/** By namespace number and memory id. */
-export type AccessBatch = ReadonlyMap<number, ReadonlyMap<string, AccessStatistics>>;
+/** By namespace, as the store calls it, and memory id. */
+export type AccessBatch = ReadonlyMap<string, ReadonlyMap<string, AccessStatistics>>;
 
-type Counting = Map<number, Map<string, AccessStatistics>>;
+type Counting = Map<string, Map<string, AccessStatistics>>;
 
 /**
- * Accesses that are not on disk yet, added up: many of one memory make one change. A batch that is being written is
+ * Accesses that are not stored yet, added up: many of one memory make one change. A batch that is being written is
  * still known here until it is settled, so that no read misses it in between.
  */
 export class AccessTally {
@@ -19,25 +19,33 @@ export class AccessTally {
     return this.#size;
   }
 
-  add(namespaceId: number, id: string, now: number): void {
-    let ids = this.#adding.get(namespaceId);
+  add(namespace: string, id: string, now: number): void {
+    let ids = this.#adding.get(namespace);
     if (ids === undefined) {
       ids = new Map();
-      this.#adding.set(namespaceId, ids);
+      this.#adding.set(namespace, ids);
     }
     const before = ids.get(id);
     if (before === undefined) this.#size += 1;
     ids.set(id, sum(before, { accessCount: 1, lastAccessTime: now }));
   }
 
-  /** What is not on disk yet of a memory; undefined when nothing is. */
-  pending(namespaceId: number, id: string): AccessStatistics | undefined {
+  /** What is not stored yet of a memory; undefined when nothing is. */
+  pending(namespace: string, id: string): AccessStatistics | undefined {
     let found: AccessStatistics | undefined;
     for (const counting of [...this.#writing, this.#adding]) {
-      const more = counting.get(namespaceId)?.get(id);
+      const more = counting.get(namespace)?.get(id);
       if (more !== undefined) found = sum(found, more);
     }
     return found;
+  }
+
+  /**
+   * What is added in one namespace until the next `take`, as it grows. A store that reads asynchronously takes this when
+   * it sends for the stored counts: it holds what those lack, whether a batch is taken meanwhile or not.
+   */
+  current(namespace: string): ReadonlyMap<string, AccessStatistics> | undefined {
+    return this.#adding.get(namespace);
   }
 
   /** Everything since the last call, to be written and then settled; undefined when there is nothing. */
@@ -50,15 +58,15 @@ export class AccessTally {
     return batch;
   }
 
-  /** The batch is on disk, or lost. */
+  /** The batch is stored, or lost. */
   settle(batch: AccessBatch): void {
     this.#writing.delete(batch as Counting);
   }
 
   /** The memory is gone; one that takes its id has never been accessed. */
-  forget(namespaceId: number, id: string): void {
-    if (this.#adding.get(namespaceId)?.delete(id) === true) this.#size -= 1;
-    for (const counting of this.#writing) counting.get(namespaceId)?.delete(id);
+  forget(namespace: string, id: string): void {
+    if (this.#adding.get(namespace)?.delete(id) === true) this.#size -= 1;
+    for (const counting of this.#writing) counting.get(namespace)?.delete(id);
   }
 }
 

@@ -1,0 +1,144 @@
+import { RecollectError } from "../../domain/errors.ts";
+import type { AccessStatistics, StoredMemory } from "../../domain/memory/memory.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import type { ListPosition } from "../../ports/memory-store.ts";
+import type { Reply } from "./client.ts";
+import type { MemoryAccesses } from "./memory-accesses.ts";
+import { memoryKeys, readRow, storedMemory } from "./memory-rows.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
+import { readScript } from "./script.ts";
+import type { VectorModel } from "./vector-model.ts";
+
+const LIBRARIES = ["namespace", "memory", "read-memory"];
+const READ = readScript("read-memories", { libraries: LIBRARIES, effect: "reads" });
+const WALK = readScript("walk-memories", { libraries: LIBRARIES, effect: "reads" });
+
+/** Memories that one script reads, and bytes of records after which it stops: it holds up Redis. */
+export const MAX_STEP = 200;
+const MAX_STEP_BYTES = 1024 * 1024;
+
+/** A change of the model is one step a partition; a walk that meets it more often than this says so. */
+const MODEL_TRIES = 5;
+
+/** A memory as it is read, with what was counted and is not stored yet. */
+export interface ReadMemory {
+  readonly memory: StoredMemory;
+  /** That its record takes. */
+  readonly bytes: number;
+  /** What was asked for besides. */
+  readonly fields: readonly Reply[];
+}
+
+export interface WalkOptions {
+  readonly oldestFirst: boolean;
+  /** From behind here on; absent: from the beginning. */
+  readonly after?: ListPosition | undefined;
+  /** Memories a page, MAX_STEP unless said, and never more. */
+  readonly step?: number;
+  /** More fields to be read, by generation of the model when they depend on it. */
+  readonly fields?: (generation: number) => readonly string[];
+}
+
+/** Reads memories, some by id or all of them page by page, each page in one script. */
+export class MemoryPages {
+  readonly #namespaces: Namespaces;
+  readonly #model: VectorModel;
+  readonly #accesses: MemoryAccesses;
+
+  constructor(namespaces: Namespaces, model: VectorModel, accesses: MemoryAccesses) {
+    this.#namespaces = namespaces;
+    this.#model = model;
+    this.#accesses = accesses;
+  }
+
+  /** Those with these ids, in their order, in any state, also ended; undefined where there is none. */
+  async read(
+    scope: Scope,
+    ids: readonly string[],
+    fields: readonly string[] = [],
+  ): Promise<(ReadMemory | undefined)[]> {
+    const steps = Array.from({ length: Math.ceil(ids.length / MAX_STEP) }, (_, step) =>
+      this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP), fields),
+    );
+    return (await Promise.all(steps)).flat();
+  }
+
+  /** All memories of a namespace in order of (createTime, id), in any state, also ended. */
+  async *walk(scope: Scope, options: WalkOptions): AsyncGenerator<readonly ReadMemory[]> {
+    let after = options.after;
+    do {
+      const page = await this.#page(scope, { ...options, after });
+      yield page.memories;
+      after = page.last;
+    } while (after !== undefined);
+  }
+
+  async #readStep(
+    scope: Scope,
+    ids: readonly string[],
+    fields: readonly string[],
+  ): Promise<(ReadMemory | undefined)[]> {
+    await this.#accesses.written();
+    let accesses = this.#accesses.current(scope);
+    const reply = await this.#namespaces.run(scope, {
+      script: READ,
+      keys: memoryKeys,
+      args: () => {
+        accesses = this.#accesses.current(scope);
+        return [fields.length, ...fields, ...ids];
+      },
+    });
+    if (reply === undefined) return ids.map(() => undefined);
+    return listOf(listOf(reply)[1]).map((row) => this.#memoryOf(row, accesses));
+  }
+
+  async #page(
+    scope: Scope,
+    { oldestFirst, after, step = MAX_STEP, fields }: WalkOptions,
+  ): Promise<{ readonly memories: readonly ReadMemory[]; readonly last?: ListPosition }> {
+    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
+      await this.#accesses.written();
+      let accesses = this.#accesses.current(scope);
+      const reply = await this.#namespaces.run(scope, {
+        script: WALK,
+        keys: memoryKeys,
+        args: () => {
+          accesses = this.#accesses.current(scope);
+          const { generation } = this.#model;
+          return [
+            oldestFirst ? "OLDEST" : "NEWEST",
+            after?.createTime ?? "",
+            after?.id ?? "",
+            Math.max(1, Math.min(step, MAX_STEP)),
+            MAX_STEP_BYTES,
+            fields === undefined ? "" : generation,
+            ...(fields?.(generation) ?? []),
+          ];
+        },
+      });
+      if (reply === undefined) return { memories: [] };
+      const [word, rows, time, id] = listOf(reply);
+      if (textOf(word) === "MODEL") {
+        await this.#model.refresh();
+        continue;
+      }
+      const memories = listOf(rows).flatMap((row) => this.#memoryOf(row, accesses) ?? []);
+      const last = textOf(id);
+      return last === undefined ? { memories } : { memories, last: { createTime: numberOf(time), id: last } };
+    }
+    throw new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
+      metadata: { backend: "redis" },
+      retryAfterMs: 1000,
+    });
+  }
+
+  #memoryOf(
+    reply: Reply,
+    accesses: ReadonlyMap<string, AccessStatistics> | undefined,
+  ): ReadMemory | undefined {
+    const row = readRow(reply, this.#model.identity);
+    if (row === undefined) return undefined;
+    return { memory: storedMemory(row, accesses?.get(row.id)), bytes: row.bytes, fields: row.fields };
+  }
+}

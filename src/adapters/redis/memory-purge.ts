@@ -1,0 +1,109 @@
+import { type MemoryFilter, matchesFilter } from "../../domain/memory/filter.ts";
+import type { Memory } from "../../domain/memory/memory.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { MemoryAccesses } from "./memory-accesses.ts";
+import { MAX_STEP } from "./memory-pages.ts";
+import type { MemoryReads } from "./memory-reads.ts";
+import { memoryKeys } from "./memory-rows.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { listOf, textOf } from "./replies.ts";
+import { repeated, requestArguments } from "./requests.ts";
+import { readScript } from "./script.ts";
+
+const PURGE = readScript("purge-memories", {
+  libraries: ["namespace", "request", "memory"],
+  effect: "frees",
+});
+
+/** How far a purge has come. Repeats that come while it runs, or after a crash, carry it on together and answer alike. */
+interface Progress {
+  readonly count: number;
+  readonly done: boolean;
+}
+
+interface PurgeOptions {
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+}
+
+/** Deletes by filter: page by page of what passes, each page in one script, if it has not changed meanwhile. */
+export class MemoryPurge {
+  readonly #namespaces: Namespaces;
+  readonly #reads: MemoryReads;
+  readonly #accesses: MemoryAccesses;
+
+  constructor(namespaces: Namespaces, reads: MemoryReads, accesses: MemoryAccesses) {
+    this.#namespaces = namespaces;
+    this.#reads = reads;
+    this.#accesses = accesses;
+  }
+
+  async run(scope: Scope, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
+    const { now, request } = options;
+    let progress: Progress = { count: 0, done: false };
+    // Asked first, because a repeat has nothing to go through.
+    if (request !== undefined) progress = await this.#deletePage(scope, filter, [], { ...options, progress });
+    // The newest first: what is written meanwhile stays outside.
+    const query = { filter, now, oldestFirst: false, limit: MAX_STEP };
+    for await (const page of this.#reads.passing(scope, query)) {
+      if (progress.done) break;
+      const memories = page.map(({ memory }) => memory);
+      if (memories.length > 0)
+        progress = await this.#deletePage(scope, filter, memories, { ...options, progress });
+    }
+    if (!progress.done) progress = await this.#step(scope, [], { ...options, progress, isLast: true });
+    return progress.count;
+  }
+
+  async #deletePage(
+    scope: Scope,
+    filter: MemoryFilter,
+    memories: readonly Memory[],
+    options: PurgeOptions & { readonly progress: Progress },
+  ): Promise<Progress> {
+    let left = memories;
+    let { progress } = options;
+    do {
+      const step = await this.#step(scope, left, { ...options, progress, isLast: false });
+      progress = step;
+      // What has changed is looked at again.
+      const changed = await this.#reads.get(scope, step.changed, options.now);
+      left = changed.filter(
+        (memory) => memory !== undefined && matchesFilter(memory, filter, options.now),
+      ) as Memory[];
+    } while (left.length > 0);
+    return progress;
+  }
+
+  async #step(
+    scope: Scope,
+    memories: readonly Memory[],
+    options: PurgeOptions & { readonly progress: Progress; readonly isLast: boolean },
+  ): Promise<Progress & { readonly changed: readonly string[] }> {
+    const { now, request, progress, isLast } = options;
+    const partition = this.#namespaces.partition(scope);
+    const reply = await this.#namespaces.run(scope, {
+      script: PURGE,
+      // Its record lies beside the namespace, which need not be there: what comes into it later is not for a repeat.
+      whenAbsent: "run",
+      keys: (namespace) => [partition.requestBeside(scope, request?.key ?? ""), ...memoryKeys(namespace)],
+      args: () => [
+        ...requestArguments(request),
+        now,
+        isLast ? 1 : 0,
+        progress.count,
+        ...memories.flatMap(({ id, etag }) => [id, etag]),
+      ],
+    });
+    repeated(reply);
+    const [, outcome = null, changes = null] = listOf(reply);
+    const [count, done] = (textOf(outcome) ?? "").split(" ").map(Number);
+    const changed = listOf(changes).map(String);
+    this.#accesses.forget(
+      scope,
+      memories.map(({ id }) => id).filter((id) => !changed.includes(id)),
+    );
+    return { count: count ?? 0, done: done === 1, changed };
+  }
+}

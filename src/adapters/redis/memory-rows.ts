@@ -1,0 +1,125 @@
+import { sum } from "../../domain/memory/access-tally.ts";
+import type { AccessStatistics, Memory, MemoryEmbedding, StoredMemory } from "../../domain/memory/memory.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { Replacement } from "../../ports/memory-store.ts";
+import type { Argument, Reply } from "./client.ts";
+import type { NamespaceKeys } from "./keys.ts";
+import { encodeTerms } from "./memory-terms.ts";
+import { memoryTokens, tokenOf } from "./memory-tokens.ts";
+import { packRecord, unpackRecord } from "./record.ts";
+import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+
+/** What lib/memory.lua takes as the keys of memories. */
+export function memoryKeys(namespace: NamespaceKeys): string[] {
+  const { partition } = namespace;
+  return [
+    partition.meta,
+    namespace.counters,
+    namespace.memory(""),
+    namespace.order,
+    namespace.duplicates,
+    namespace.sizes,
+    namespace.documentFrequencies,
+    namespace.lastPositions,
+    namespace.session(""),
+    namespace.accessCounts,
+    namespace.lastAccesses,
+    partition.ending,
+    partition.waiting,
+    partition.waitingSince,
+    partition.waitingAttempts,
+  ];
+}
+
+/** What lib/memory.lua takes as a memory. */
+export function memoryArguments(number: string, item: Replacement): Argument[] {
+  const { sessionPosition: _given, embedding, ...record } = item.memory;
+  const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
+  return [
+    id,
+    memoryTokens(number, item.memory).join(","),
+    encodeTerms(item.terms),
+    createTime,
+    eventTime ?? "",
+    importance,
+    item.vector === undefined ? "" : Buffer.from(vectorToBytes(item.vector)),
+    packRecord(record),
+    JSON.stringify(embedding),
+    etag,
+    state === "ACTIVE" ? duplicateMember(item) : "",
+    expireTime ?? "",
+    sessionId === "" ? "" : tokenOf(number, "session", sessionId),
+    waitsAs(item),
+  ];
+}
+
+/** What is without a vector waits for one; where its text is refused, until somebody says that it is to be tried again. */
+export function waitsAs({ memory, vector }: Replacement): "" | "PENDING" | "REFUSED" {
+  if (vector !== undefined) return "";
+  return memory.embedding.state === "REFUSED" ? "REFUSED" : "PENDING";
+}
+
+/** Times from the year 1 on, so that their digits are in the order of time. */
+const TIME_OFFSET = 10 ** 15;
+const TIME_DIGITS = 16;
+
+/** `<duplicate key>:<create time, padded>:<id>`. */
+function duplicateMember({ duplicateKey, memory }: Replacement): string {
+  const time = String(memory.createTime + TIME_OFFSET).padStart(TIME_DIGITS, "0");
+  return `${duplicateKey}:${time}:${memory.id}`;
+}
+
+/** What read_memory in lib/read-memory.lua answers. */
+export interface MemoryRow {
+  readonly id: string;
+  readonly memory: Memory;
+  /** As stored; absent: never accessed. */
+  readonly access?: AccessStatistics;
+  /** That the record takes. */
+  readonly bytes: number;
+  /** What was asked for besides. */
+  readonly fields: readonly Reply[];
+}
+
+/** Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors. */
+export function readRow(
+  reply: Reply | undefined,
+  identity: EmbedderIdentity | undefined,
+): MemoryRow | undefined {
+  if (reply === null || reply === undefined) return undefined;
+  const [id, record, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
+  const what = `memory ${String(id)}`;
+  const bytes = bytesOf(record);
+  const access =
+    textOf(accesses) === undefined
+      ? undefined
+      : { accessCount: numberOf(accesses), lastAccessTime: numberOf(lastAccess) };
+  return {
+    id: String(id),
+    memory: {
+      ...unpackRecord<Omit<Memory, "sessionPosition" | "embedding">>(bytes, what),
+      sessionPosition: numberOf(position),
+      embedding: withModel(unpackRecord<MemoryEmbedding>(bytesOf(embedding), what), identity),
+    },
+    ...(access === undefined ? {} : { access }),
+    bytes: bytes?.length ?? 0,
+    fields,
+  };
+}
+
+/** Every stored vector is of the one model, whatever was so when the record was written. */
+function withModel(embedding: MemoryEmbedding, identity: EmbedderIdentity | undefined): MemoryEmbedding {
+  if (identity === undefined || embedding.state !== "READY") return embedding;
+  const { provider, model, dimension } = identity;
+  return { ...embedding, provider, model, dimension };
+}
+
+/** With what was counted and is not stored yet. */
+export function storedMemory(
+  { memory, access }: Pick<MemoryRow, "memory" | "access">,
+  pending: AccessStatistics | undefined,
+): StoredMemory {
+  const all = pending === undefined ? access : sum(access, pending);
+  return all === undefined ? memory : { ...memory, access: all };
+}

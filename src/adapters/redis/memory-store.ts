@@ -1,0 +1,179 @@
+import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import { vectorFromBytes } from "../../domain/vector.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { Log } from "../../ports/log.ts";
+import type {
+  CandidateQuery,
+  Candidates,
+  CreateOutcome,
+  ImportedMemory,
+  ImportOutcome,
+  ListPosition,
+  MemoryStore,
+  NewMemory,
+  RefusedMemory,
+  Replacement,
+} from "../../ports/memory-store.ts";
+import { MemoryAccesses } from "./memory-accesses.ts";
+import { MemoryPages } from "./memory-pages.ts";
+import { MemoryPurge } from "./memory-purge.ts";
+import { MemoryReads } from "./memory-reads.ts";
+import { MemoryWalk } from "./memory-walk.ts";
+import { MemoryWrites } from "./memory-writes.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { bytesOf } from "./replies.ts";
+import { vectorField } from "./schema.ts";
+import type { Sweeper } from "./sweeper.ts";
+import type { VectorModel } from "./vector-model.ts";
+
+export interface RedisMemoryStoreOptions {
+  readonly model: VectorModel;
+  readonly sweeper: Sweeper;
+  /** A write of this process has left a memory waiting for its vector. */
+  readonly onWaiting: () => void;
+  readonly log: Log;
+}
+
+/** Memories in Redis. */
+export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
+  readonly #model: VectorModel;
+  readonly #accesses: MemoryAccesses;
+  readonly #pages: MemoryPages;
+  readonly #reads: MemoryReads;
+  readonly #writes: MemoryWrites;
+  readonly #purge: MemoryPurge;
+  readonly #walk: MemoryWalk;
+
+  constructor(namespaces: Namespaces, { model, sweeper, onWaiting, log }: RedisMemoryStoreOptions) {
+    this.#model = model;
+    this.#accesses = new MemoryAccesses(namespaces, log);
+    this.#pages = new MemoryPages(namespaces, model, this.#accesses);
+    this.#reads = new MemoryReads(namespaces, this.#pages);
+    this.#writes = new MemoryWrites(namespaces, {
+      model,
+      accesses: this.#accesses,
+      reads: this.#reads,
+      onWritten: (scope, { now, waits }) => {
+        sweeper.afterWrite(namespaces.partition(scope), now);
+        if (waits) onWaiting();
+      },
+    });
+    this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
+    this.#walk = new MemoryWalk(namespaces, this.#pages, model);
+  }
+
+  /** Writes the accesses that were counted. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#accesses[Symbol.asyncDispose]();
+  }
+
+  create(
+    scope: Scope,
+    items: readonly (NewMemory | RefusedMemory)[],
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<CreateOutcome[]> {
+    return this.#writes.create(scope, items, options);
+  }
+
+  import(
+    scope: Scope,
+    items: readonly ImportedMemory[],
+    options: { readonly now: number },
+  ): Promise<ImportOutcome[]> {
+    return this.#writes.import(scope, items, options);
+  }
+
+  exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
+    return this.#reads.exist(scope, ids, now);
+  }
+
+  get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
+    return this.#reads.get(scope, ids, now);
+  }
+
+  list(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly now: number;
+    },
+  ): Promise<StoredMemory[]> {
+    return this.#reads.list(scope, options);
+  }
+
+  listOldest(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly maxBytes: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]> {
+    return this.#reads.listOldest(scope, options);
+  }
+
+  delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    return this.#writes.delete(scope, id, options);
+  }
+
+  replace(
+    scope: Scope,
+    expectedEtag: string,
+    replacement: Replacement,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<StoredMemory> {
+    return this.#writes.replace(scope, expectedEtag, replacement, options);
+  }
+
+  recallReplace(
+    scope: Scope,
+    id: string,
+    options: { readonly now: number; readonly request: IdempotentRequest },
+  ): Promise<StoredMemory | undefined> {
+    return this.#writes.recallReplace(scope, id, options);
+  }
+
+  countAccess(scope: Scope, ids: readonly string[], now: number): void {
+    this.#accesses.count(scope, ids, now);
+  }
+
+  count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
+    return this.#reads.count(scope, filter, now);
+  }
+
+  purge(
+    scope: Scope,
+    filter: MemoryFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<number> {
+    return this.#purge.run(scope, filter, options);
+  }
+
+  search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    return this.#walk.search(scope, query, now);
+  }
+
+  async vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]> {
+    this.#model.check(model);
+    const found = await this.#pages.read(scope, ids, [vectorField(this.#model.generation)]);
+    return found.map((one) => {
+      const bytes = bytesOf(one?.fields[0]);
+      return bytes === undefined ? undefined : vectorFromBytes(bytes);
+    });
+  }
+}
