@@ -1,0 +1,84 @@
+import type { Command, Reply } from "./client.ts";
+import type { NamespaceKeys } from "./keys.ts";
+import { countCommand, readIndexReply } from "./memory-index.ts";
+import type { MemoryQuery } from "./memory-query.ts";
+import { listOf, numberOf } from "./replies.ts";
+import type { SeenNumbers } from "./seen-numbers.ts";
+
+/**
+ * How many memories pass a filter, as far as this process has seen: what plans go by. The smallest of the sizes of what
+ * must hold bounds it; how much of the bound passes is counted once, and kept as a share because both grow.
+ */
+export class FilterSize {
+  readonly #namespace: NamespaceKeys;
+  readonly #filter: MemoryQuery;
+  readonly #seen: SeenNumbers;
+
+  constructor(namespace: NamespaceKeys, filter: MemoryQuery, seen: SeenNumbers) {
+    this.#namespace = namespace;
+    this.#filter = filter;
+    this.#seen = seen;
+  }
+
+  /** By the sizes that were seen; undefined: none was. */
+  get bound(): number | undefined {
+    const known = this.#sizes.filter((size) => size !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /** Undefined: `ask` first. */
+  get eligible(): number | undefined {
+    const { bound } = this;
+    const share =
+      this.#seen.get(this.#namespace.number, this.#shareName) ?? (this.#filter.isCounted ? 1 : undefined);
+    if (bound === undefined || share === undefined || this.#sizes.includes(undefined)) return undefined;
+    return bound * share;
+  }
+
+  /** Of each thing that must hold. */
+  get #sizes(): (number | undefined)[] {
+    const { number } = this.#namespace;
+    return this.#filter.counted.map((tokens) => {
+      const sizes = tokens.map((token) => this.#seen.get(number, token) ?? Number.NaN);
+      const sum = sizes.reduce((total, size) => total + size, 0);
+      return Number.isNaN(sum) ? undefined : sum;
+    });
+  }
+
+  /** Asks for all that `eligible` goes by; the count of a large set takes time in proportion to it. */
+  ask(index: string): Command[] {
+    return [this.askBound(), ...(this.#filter.isCounted ? [] : [countCommand(index, this.#filter)])];
+  }
+
+  read([sizes, count]: readonly Reply[]): void {
+    this.readBound(sizes);
+    if (count !== undefined) this.seeCount(readIndexReply(count, this.#namespace).total);
+  }
+
+  /** Asks for the sizes alone. */
+  askBound(): Command {
+    return ["HMGET", this.#namespace.sizes, ...this.#filter.counted.flat()];
+  }
+
+  readBound(reply: Reply | undefined): void {
+    const sizes = listOf(reply);
+    for (const [at, token] of this.#filter.counted.flat().entries()) {
+      this.#seen.set(this.#namespace.number, token, numberOf(sizes[at]));
+    }
+  }
+
+  /** So many pass, by what was just seen. */
+  seeCount(count: number): void {
+    const bound = this.bound ?? 0;
+    this.#seen.set(this.#namespace.number, this.#shareName, bound === 0 ? 0 : count / bound);
+  }
+
+  /** The share was found to be another. */
+  forgetCount(): void {
+    this.#seen.forget(this.#namespace.number, this.#shareName);
+  }
+
+  get #shareName(): string {
+    return `/${this.#filter.text}/${[...this.#filter.params.values()].join(" ")}`;
+  }
+}

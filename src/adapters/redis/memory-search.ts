@@ -1,0 +1,159 @@
+import { ModelChanged } from "../../domain/embedding/identity.ts";
+import { RecollectError } from "../../domain/errors.ts";
+import { isExpired } from "../../domain/memory/memory.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
+import type { Command } from "./client.ts";
+import type { IndexedMemory, IndexReply } from "./memory-index.ts";
+import { asksForAccess } from "./memory-query.ts";
+import { documentTerms } from "./memory-terms.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { bytesOf, numberOf, textOf } from "./replies.ts";
+import { type IndexNames, indexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
+import { type SearchAnswer, SearchQuestion } from "./search-question.ts";
+import { SeenNumbers } from "./seen-numbers.ts";
+import type { VectorModel } from "./vector-model.ts";
+
+export interface MemorySearchOptions {
+  readonly namespaces: Namespaces;
+  readonly model: VectorModel;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  /** Removes what has ended at this moment in the namespace, all of it. */
+  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** Answers a query whose filter asks for what no index holds. */
+  readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
+}
+
+const NOTHING: Candidates = {
+  nearest: [],
+  containing: [],
+  corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
+};
+
+/**
+ * A question is put again when counters have changed since they were seen, and when ended memories stood in the way;
+ * more often only where everything changes all the time, and then what was found last is answered.
+ */
+const MAX_ROUNDS = 5;
+
+/** Candidates of both arms, from the index. */
+export class MemorySearch {
+  readonly #options: MemorySearchOptions;
+  readonly #seen = new SeenNumbers();
+
+  constructor(options: MemorySearchOptions) {
+    this.#options = options;
+  }
+
+  /** See MemoryStore.search. */
+  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    if (query.vector !== undefined) this.#options.model.check(query.model);
+    if (asksForAccess(query.filter)) return this.#options.walk(scope, query, now);
+    for (let round = 1; ; round += 1) {
+      const answer = await this.#ask(scope, query);
+      if (answer === undefined) return NOTHING;
+      const hidden = [answer.nearest, answer.containing].some(
+        ({ found }) => found.length === query.limit && found.some((one) => hasEnded(one, now)),
+      );
+      if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) return candidatesOf(answer, query, now);
+      if (hidden) await this.#options.sweep(scope, now);
+    }
+  }
+
+  /** See MemoryStore.vectors. */
+  async vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]> {
+    for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+      this.#options.model.check(model);
+      const { generation } = this.#options.model;
+      const replies = await this.#options.namespaces.pipeline(scope, (namespace) => [
+        ["HGET", namespace.partition.meta, "generation"],
+        ...ids.map((id): Command => ["HGET", namespace.memory(id), vectorField(generation)]),
+      ]);
+      if (replies === undefined) return ids.map(() => undefined);
+      const [current, ...vectors] = replies;
+      if (numberOf(current) === generation) {
+        return vectors.map((reply) => {
+          const bytes = bytesOf(reply);
+          return bytes === undefined ? undefined : vectorFromBytes(bytes);
+        });
+      }
+      await this.#options.model.refresh();
+    }
+    throw new ModelChanged();
+  }
+
+  /** Undefined: there is no such namespace. */
+  async #ask(scope: Scope, query: CandidateQuery): Promise<SearchAnswer | undefined> {
+    const { namespaces, indexes, model, vectors } = this.#options;
+    const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
+    const { generation } = model;
+    for (;;) {
+      let asked: SearchQuestion | undefined;
+      const replies = await this.#unlessModelChanged(() =>
+        namespaces.pipeline(scope, (namespace) => {
+          asked = new SearchQuestion(query, namespace, { seen: this.#seen, vectors });
+          return asked.needsSizes ? asked.sizes(index) : asked.commands(index, generation);
+        }),
+      );
+      if (replies === undefined || asked === undefined) return undefined;
+      if (asked.needsSizes) {
+        asked.readSizes(replies);
+        continue;
+      }
+      const answer = asked.read(replies);
+      if (query.vector === undefined || answer.generation === generation) return answer;
+      await model.refresh();
+      throw new ModelChanged();
+    }
+  }
+
+  /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */
+  async #unlessModelChanged<T>(ask: () => Promise<T>): Promise<T> {
+    const { model } = this.#options;
+    const { generation } = model;
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof RecollectError) throw error;
+      await model.refresh();
+      if (model.generation !== generation) throw new ModelChanged();
+      throw error;
+    }
+  }
+}
+
+function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number): Candidates {
+  const alive = ({ found }: IndexReply): IndexedMemory[] => found.filter((one) => !hasEnded(one, now));
+  return {
+    nearest: alive(answer.nearest).map((one) => ({
+      ...factsOf(one),
+      similarity: clampSimilarity(1 - numberOf(one.fields.get("distance"))),
+    })),
+    containing: alive(answer.containing).flatMap((one) => {
+      const document = documentTerms(textOf(one.fields.get("terms")) ?? "", query.terms ?? []);
+      if (!answer.chosen.some((term) => document.frequencies.has(term))) return [];
+      return [{ ...factsOf(one), document }];
+    }),
+    corpus: answer.corpus,
+  };
+}
+
+function factsOf({ id, fields }: IndexedMemory): CandidateFacts {
+  return {
+    id,
+    time: numberOf(fields.get("event") ?? fields.get("created")),
+    importance: numberOf(fields.get("importance")),
+  };
+}
+
+function hasEnded({ fields }: IndexedMemory, now: number): boolean {
+  const expire = textOf(fields.get("expire"));
+  return expire !== undefined && isExpired({ expireTime: Number(expire) }, now);
+}

@@ -1,0 +1,212 @@
+import { type CorpusStatistics, chooseTerms } from "../../domain/memory/bm25.ts";
+import { type KnnPlan, planKnn } from "../../domain/memory/knn-plan.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
+import type { CandidateQuery } from "../../ports/memory-store.ts";
+import type { Argument, Command, Reply } from "./client.ts";
+import { FilterSize } from "./filter-size.ts";
+import type { NamespaceKeys } from "./keys.ts";
+import { type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
+import { type MemoryQuery, memoryQuery } from "./memory-query.ts";
+import { encodeTerm } from "./memory-terms.ts";
+import { listOf, numberOf } from "./replies.ts";
+import { type VectorIndexOptions, vectorField } from "./schema.ts";
+import type { SeenNumbers } from "./seen-numbers.ts";
+
+/** What the ranking needs, and the end, by which ended memories are told. */
+const FACTS = ["created", "event", "importance", "expire"];
+
+const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
+
+export interface SearchAnswer {
+  readonly generation: number;
+  readonly nearest: IndexReply;
+  readonly containing: IndexReply;
+  readonly corpus: CorpusStatistics;
+  /** A candidate by words holds one of these. */
+  readonly chosen: readonly string[];
+  /** Whether the question was the right one, by what came along; else it is to be put again. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * What is asked of a namespace in one round trip, for one search: both arms, and the counters that say whether these
+ * were asked for in the right way. Which way that is goes by what the process saw last.
+ */
+export class SearchQuestion {
+  readonly #query: CandidateQuery;
+  readonly #namespace: NamespaceKeys;
+  readonly #seen: SeenNumbers;
+  readonly #vectors: VectorIndexOptions;
+  readonly #filter: MemoryQuery | undefined;
+  readonly #terms: readonly string[];
+  readonly #asked: readonly string[];
+  readonly #size: FilterSize | undefined;
+  readonly #plan: KnnPlan | undefined;
+
+  constructor(
+    query: CandidateQuery,
+    namespace: NamespaceKeys,
+    { seen, vectors }: { readonly seen: SeenNumbers; readonly vectors: VectorIndexOptions },
+  ) {
+    this.#query = query;
+    this.#namespace = namespace;
+    this.#seen = seen;
+    this.#vectors = vectors;
+    this.#filter = memoryQuery(namespace.number, query.filter);
+    this.#terms = query.terms ?? [];
+    this.#asked = this.#filter === undefined ? [] : this.#termsToAsk();
+    this.#size = this.#filter && new FilterSize(namespace, this.#filter, seen);
+    this.#plan = query.vector && this.#size && this.#planFor(this.#size);
+  }
+
+  /** Whether nobody knows yet how large the filtered set is: `sizes` is to be asked first. */
+  get needsSizes(): boolean {
+    return this.#query.vector !== undefined && this.#filter !== undefined && this.#plan === undefined;
+  }
+
+  sizes(index: string): Command[] {
+    return this.#size?.ask(index) ?? [];
+  }
+
+  readSizes(replies: readonly Reply[]): void {
+    this.#size?.read(replies);
+  }
+
+  commands(index: string, generation: number): Command[] {
+    const { counters, documentFrequencies, partition } = this.#namespace;
+    const filter = this.#filter;
+    return [
+      ["HGET", partition.meta, "generation"],
+      ["HMGET", counters, "memories", "terms"],
+      ...(this.#terms.length === 0
+        ? []
+        : [["HMGET", documentFrequencies, ...this.#terms.map(encodeTerm)] as const]),
+      ...(this.#size === undefined ? [] : [this.#size.askBound()]),
+      ...(filter === undefined || this.#plan === undefined
+        ? []
+        : [this.#nearestCommand(index, filter, this.#plan, generation)]),
+      ...(filter === undefined || this.#asked.length === 0 ? [] : [this.#containingCommand(index, filter)]),
+    ];
+  }
+
+  read(replies: readonly Reply[]): SearchAnswer {
+    const left = [...replies];
+    const generation = numberOf(left.shift());
+    const [memories, terms] = listOf(left.shift());
+    const corpus =
+      this.#terms.length === 0
+        ? NO_CORPUS
+        : this.#corpus({ memories: numberOf(memories), terms: numberOf(terms) }, left.shift());
+    this.#size?.readBound(left.shift());
+    const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
+    const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
+    const chosen = chooseTerms(this.#terms, corpus);
+    return {
+      generation,
+      nearest,
+      containing,
+      corpus,
+      chosen,
+      isSettled: this.#foundEnough(nearest) && this.#askedRight(chosen, corpus, containing),
+    };
+  }
+
+  /** By the frequencies that were seen last. What may stand nowhere is asked for too: it costs nothing if it does. */
+  #termsToAsk(): string[] {
+    const seen = new Map(
+      this.#terms.map((term) => [term, this.#seen.get(this.#namespace.number, dfName(term)) ?? 0]),
+    );
+    const chosen = chooseTerms(this.#terms, { ...NO_CORPUS, documentFrequencies: seen });
+    return this.#terms.filter((term) => seen.get(term) === 0 || chosen.includes(term));
+  }
+
+  #corpus(
+    counters: { readonly memories: number; readonly terms: number },
+    reply: Reply | undefined,
+  ): CorpusStatistics {
+    const counts = listOf(reply).map(numberOf);
+    const documentFrequencies = new Map(this.#terms.map((term, at) => [term, counts[at] ?? 0]));
+    for (const [term, count] of documentFrequencies) {
+      this.#seen.set(this.#namespace.number, dfName(term), count);
+    }
+    return {
+      documentCount: counters.memories,
+      meanLength: counters.memories === 0 ? 0 : counters.terms / counters.memories,
+      documentFrequencies,
+    };
+  }
+
+  /** Terms that were not to be asked for do no harm, unless they crowded out what the others would have brought. */
+  #askedRight(chosen: readonly string[], corpus: CorpusStatistics, { total }: IndexReply): boolean {
+    if (this.#filter === undefined) return true;
+    if (chosen.some((term) => !this.#asked.includes(term))) return false;
+    const tooMany = this.#asked.some(
+      (term) => !chosen.includes(term) && (corpus.documentFrequencies.get(term) ?? 0) > 0,
+    );
+    return !tooMany || total <= this.#query.limit;
+  }
+
+  /**
+   * Batches that bring too little have gone through all of a graph, and may have missed what it does not lead to; few
+   * pass then, and all of them can be compared.
+   */
+  #foundEnough({ found }: IndexReply): boolean {
+    if (this.#size === undefined || this.#plan === undefined) return true;
+    const isShort = found.length < this.#query.limit;
+    if (this.#plan.policy === "BATCHES" && isShort) {
+      this.#size.seeCount(found.length);
+      return this.#planFor(this.#size)?.policy === "BATCHES";
+    }
+    if (!isShort && (this.#size.eligible ?? 0) < this.#query.limit) this.#size.forgetCount();
+    return true;
+  }
+
+  /** Undefined: nobody knows enough. */
+  #planFor({ bound, eligible }: FilterSize): KnnPlan | undefined {
+    const { algorithm, hnsw } = this.#vectors;
+    const plan = (size: number): KnnPlan =>
+      planKnn({ algorithm, eligible: size, limit: this.#query.limit, efRuntime: hnsw.efRuntime });
+    const worst = plan(bound ?? Number.POSITIVE_INFINITY);
+    if (worst.policy === "ADHOC_BF") return worst;
+    return eligible === undefined ? undefined : plan(eligible);
+  }
+
+  #nearestCommand(index: string, filter: MemoryQuery, plan: KnnPlan, generation: number): Command {
+    const params = new Map<string, Argument>(filter.params);
+    params.set("k", this.#query.limit);
+    params.set("vector", Buffer.from(vectorToBytes(this.#query.vector ?? new Float32Array())));
+    if (plan.policy === "BATCHES") params.set("ef", plan.ef);
+    const runtime = plan.policy === "BATCHES" ? "EF_RUNTIME $ef " : "";
+    const text =
+      `(${filter.text})=>[KNN $k @${vectorField(generation)} $vector ` +
+      `${runtime}HYBRID_POLICY ${plan.policy} AS distance]`;
+    const options = ["SORTBY", "distance", "ASC"];
+    return searchCommand(
+      index,
+      { text, params },
+      { fields: ["distance", ...FACTS], limit: this.#query.limit, options },
+    );
+  }
+
+  #containingCommand(index: string, filter: MemoryQuery): Command {
+    const params = new Map<string, Argument>(filter.params);
+    for (const [at, term] of this.#asked.entries()) params.set(`t${at}`, encodeTerm(term));
+    const any = this.#asked.map((_, at) => `$t${at}`).join("|");
+    return searchCommand(
+      index,
+      { text: `${filter.text} @terms:(${any})`, params },
+      {
+        fields: [...FACTS, "terms"],
+        limit: this.#query.limit,
+        options: ["VERBATIM", "SCORER", "BM25STD"],
+      },
+    );
+  }
+}
+
+const NO_REPLY: IndexReply = { total: 0, found: [] };
+
+/** Under what a document frequency is kept; tokens begin with a letter, so the sign tells them apart. */
+function dfName(term: string): string {
+  return `:${term}`;
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { type Command, RedisClient } from "../../src/adapters/redis/client.ts";
+import { Keys, scopeName } from "../../src/adapters/redis/keys.ts";
+import { encodeTerm, encodeTerms } from "../../src/adapters/redis/memory-terms.ts";
+import { isCounted, memoryTokens } from "../../src/adapters/redis/memory-tokens.ts";
+import { claimPartitions } from "../../src/adapters/redis/meta.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
+import {
+  indexNames,
+  openIndexes,
+  type VectorIndexOptions,
+  vectorField,
+} from "../../src/adapters/redis/schema.ts";
+import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
+import type { Memory } from "../../src/domain/memory/memory.ts";
+import type { Scope } from "../../src/domain/tenancy.ts";
+import { vectorToBytes } from "../../src/domain/vector.ts";
+import { quiet } from "./quiet.ts";
+
+export interface IndexedMemory {
+  readonly memory: Memory;
+  readonly terms?: readonly string[];
+  readonly vector?: Float32Array | undefined;
+}
+
+/** A part of a Redis that nobody else has, with memories as the index holds them: for tests of the index alone. */
+export interface IndexedMemories extends AsyncDisposable {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly namespaces: Namespaces;
+  readonly model: VectorModel;
+  readonly indexes: { readonly memories: string; readonly cache: string };
+  readonly vectors: VectorIndexOptions;
+  /** What the index was asked in each round trip since this was called last. */
+  asked(): readonly (readonly Command[])[];
+  numberOf(scope: Scope): string;
+  /** Writes memories and what is counted of them; one that is there is written again, and counted once more. */
+  put(scope: Scope, memories: readonly IndexedMemory[]): Promise<void>;
+  remove(scope: Scope, memories: readonly IndexedMemory[]): Promise<void>;
+}
+
+const HNSW = { m: 16, efConstruction: 200, efRuntime: 64 };
+const IN_A_PIPELINE = 500;
+
+export async function openIndexedMemories(
+  url: string,
+  { algorithm = "HNSW", dimension }: { readonly algorithm?: "HNSW" | "FLAT"; readonly dimension: number },
+): Promise<IndexedMemories> {
+  const name = `test-${randomUUID()}`;
+  const { hostname, port, username, password } = new URL(url);
+  const client = await RedisClient.open(
+    {
+      host: hostname,
+      port: Number(port || 6379),
+      username: username || undefined,
+      password: password || undefined,
+      socketTimeoutMs: 30_000,
+      connectTimeoutMs: 5_000,
+    },
+    quiet.log,
+  );
+  const keys = new Keys(`${name}:`, 1);
+  const namespaces = new Namespaces(client, keys);
+  const identity = { provider: "test", model: "test", dimension };
+  const model = await VectorModel.claim(client, keys, identity);
+  const indexes = { memories: `${name}:memory`, cache: `${name}:cache` };
+  const vectors = { algorithm, hnsw: HNSW };
+  await claimPartitions(client, keys);
+  await openIndexes(client, keys, { names: indexes, vectors, identity, generation: model.generation });
+  const partition = keys.partition(0);
+  const numbers = new Map<string, string>();
+
+  let asked: Command[][] = [];
+  const pipeline = client.pipeline.bind(client);
+  client.pipeline = (commands) => {
+    asked.push(commands.filter(([command]) => command === "FT.SEARCH"));
+    return pipeline(commands);
+  };
+
+  const numberOf = (scope: Scope): string => {
+    const known = numbers.get(scopeName(scope)) ?? randomUUID().replaceAll("-", "").slice(0, 16);
+    numbers.set(scopeName(scope), known);
+    return known;
+  };
+  const count = (scope: Scope, { memory, terms = [] }: IndexedMemory, by: 1 | -1): Command[] => {
+    const namespace = partition.namespace(numberOf(scope));
+    const tokens = memoryTokens(namespace.number, memory).filter(isCounted);
+    return [
+      ["HINCRBY", namespace.counters, "memories", by],
+      ["HINCRBY", namespace.counters, "terms", by * terms.length],
+      ...tokens.map((token): Command => ["HINCRBY", namespace.sizes, token, by]),
+      ...[...new Set(terms)].map(
+        (term): Command => ["HINCRBY", namespace.documentFrequencies, encodeTerm(term), by],
+      ),
+    ];
+  };
+  const send = async (
+    scope: Scope,
+    memories: readonly IndexedMemory[],
+    of: (one: IndexedMemory) => Command[],
+  ) => {
+    await client.command("HSET", partition.namespaces, scopeName(scope), numberOf(scope));
+    for (let at = 0; at < memories.length; at += IN_A_PIPELINE) {
+      await pipeline(memories.slice(at, at + IN_A_PIPELINE).flatMap(of));
+    }
+  };
+
+  return {
+    client,
+    keys,
+    namespaces,
+    model,
+    indexes,
+    vectors,
+    numberOf,
+    asked: () => {
+      const taken = asked;
+      asked = [];
+      return taken;
+    },
+    put: (scope, memories) =>
+      send(scope, memories, (one) => [...hashOf(numberOf(scope), one), ...count(scope, one, 1)]),
+    remove: (scope, memories) =>
+      send(scope, memories, (one) => [
+        ["DEL", partition.namespace(numberOf(scope)).memory(one.memory.id)],
+        ...count(scope, one, -1),
+      ]),
+    [Symbol.asyncDispose]: async () => {
+      const names = indexNames(indexes, keys, partition);
+      for (const index of [names.memories, names.cache]) {
+        await client.command("FT.DROPINDEX", `${index}:1`, "DD");
+      }
+      await removeKeys(client, `${name}:*`);
+      await client[Symbol.asyncDispose]();
+    },
+  };
+
+  function hashOf(number: string, { memory, terms = [], vector }: IndexedMemory): Command[] {
+    const { createTime, eventTime, expireTime, importance } = memory;
+    const key = partition.namespace(number).memory(memory.id);
+    const optional = {
+      event: eventTime,
+      expire: expireTime,
+      [vectorField(model.generation)]: vector === undefined ? undefined : Buffer.from(vectorToBytes(vector)),
+    };
+    const fields = Object.entries(optional);
+    return [
+      ["HDEL", key, ...fields.filter(([, value]) => value === undefined).map(([name]) => name), "none"],
+      [
+        "HSET",
+        key,
+        ...["tok", memoryTokens(number, memory).join(",")],
+        ...["terms", encodeTerms(terms)],
+        ...["created", String(createTime)],
+        ...["importance", String(importance)],
+        ...fields.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+      ],
+    ];
+  }
+}
+
+async function removeKeys(client: RedisClient, pattern: string): Promise<void> {
+  let cursor = "0";
+  do {
+    const [next, found] = (await client.command("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)) as [
+      Buffer,
+      Buffer[],
+    ];
+    cursor = String(next);
+    if (found.length > 0) await client.command("UNLINK", ...found.map(String));
+  } while (cursor !== "0");
+}
