@@ -47,11 +47,16 @@ async function open(prefix: string): Promise<Opened> {
   const client = await connect();
   const keys = new Keys(prefix, 1);
   await claimPartitions(client, keys);
-  const model = await VectorModel.claim(client, keys, {
-    provider: "contract",
-    model: "random",
-    dimension: VECTOR_DIMENSION,
-  });
+  const model = await VectorModel.claim(
+    client,
+    keys,
+    {
+      provider: "contract",
+      model: "random",
+      dimension: VECTOR_DIMENSION,
+    },
+    quiet.log,
+  );
   const namespaces = new Namespaces(client, keys);
   const sweeper = new Sweeper(client, keys, quiet.log);
   const memories = new RedisMemoryStore(namespaces, {

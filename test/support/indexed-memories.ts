@@ -62,7 +62,7 @@ export async function openIndexedMemories(
   const keys = new Keys(`${name}:`, 1);
   const namespaces = new Namespaces(client, keys);
   const identity = { provider: "test", model: "test", dimension };
-  const model = await VectorModel.claim(client, keys, identity);
+  const model = await VectorModel.claim(client, keys, identity, quiet.log);
   const indexes = { memories: `${name}:memory`, cache: `${name}:cache` };
   const vectors = { algorithm, hnsw: HNSW };
   await claimPartitions(client, keys);

@@ -7,6 +7,7 @@ import { RedisClient } from "./client.ts";
 import { connectionOf, type RedisSettings } from "./connection.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
+import { RedisIndexStore } from "./index-store.ts";
 import { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
 import { claimPartitions, openServerSecret, refused } from "./meta.ts";
@@ -15,7 +16,7 @@ import { Namespaces } from "./namespaces.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
 import { type IndexNames, openIndexes, type VectorIndexOptions } from "./schema.ts";
 import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
-import { startSweeper } from "./sweeper.ts";
+import { Sweeper } from "./sweeper.ts";
 import { VectorModel } from "./vector-model.ts";
 import { WaitingListeners } from "./waiting.ts";
 
@@ -62,10 +63,14 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
 
   const namespaces = new Namespaces(client, keys);
   const waiting = new WaitingListeners();
-  const sweeper = opening.use(startSweeper({ client, keys, log }));
-  const parts = { client, keys, namespaces, model, waiting, sweeper, log, names: options.indexes, vectors };
-  const memories = opening.use(new RedisMemoryStore(parts));
-  const cache = opening.use(new RedisCacheStore(parts));
+  const sweeper = opening.use(new Sweeper(client, keys, log));
+  // What a process left that ended before it had removed it.
+  sweeper.afterDeletion();
+  const { indexes } = options;
+  const memories = opening.use(
+    new RedisMemoryStore(namespaces, { model, sweeper, onWaiting: () => waiting.announce(), log }),
+  );
+  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, log }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();
   return {
@@ -74,12 +79,29 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     cache,
     embeddings: createEmbeddingCache(client, keys, {
       maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
-      log,
     }),
     backlog: new RedisEmbeddingBacklog(client, namespaces, { model, waiting, log }),
-    reembedding: new RedisReembeddingStore(parts),
-    namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.kick()),
+    reembedding: new RedisReembeddingStore({
+      client,
+      keys,
+      namespaces,
+      model,
+      waiting,
+      names: indexes,
+      vectors,
+      log,
+    }),
+    indexes: new RedisIndexStore({ client, keys, model, names: indexes, vectors }),
+    namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
     secret,
+    describe: async () => ({
+      serverVersion: facts.version,
+      topology: facts.topology,
+      modules: facts.modules,
+      maxmemoryPolicy: facts.maxmemoryPolicy,
+      persistence: [facts.persistence],
+      capabilities: {},
+    }),
     check: async () => {
       await client.command("PING");
     },

@@ -14,15 +14,13 @@ export interface ConnectionOptions {
   readonly port: number;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** Undefined: without TLS. */
-  readonly tls:
-    | {
-        readonly servername?: string;
-        readonly ca?: Buffer;
-        readonly cert?: Buffer;
-        readonly key?: Buffer;
-      }
-    | undefined;
+  /** Absent: without TLS. */
+  readonly tls?: {
+    readonly servername?: string;
+    readonly ca?: Buffer;
+    readonly cert?: Buffer;
+    readonly key?: Buffer;
+  };
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
 }

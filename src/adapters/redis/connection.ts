@@ -23,7 +23,7 @@ export interface RedisSettings {
 export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
   const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs } = settings;
   const common = { host, port, username, password, socketTimeoutMs, connectTimeoutMs };
-  if (!tls.enabled) return { ...common, tls: undefined };
+  if (!tls.enabled) return common;
   const [ca, cert, key] = await Promise.all([
     readIfNamed(tls.caFile, "REDIS_TLS_CA_FILE"),
     readIfNamed(tls.certFile, "REDIS_TLS_CERT_FILE"),

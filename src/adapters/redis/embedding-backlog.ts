@@ -1,5 +1,6 @@
 import type { MemoryEmbedding } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
@@ -16,7 +17,6 @@ import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
-import { vectorBytes } from "./vector-bytes.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingListeners } from "./waiting.ts";
 
@@ -235,6 +235,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
             partition.waiting,
             partition.waitingSince,
             partition.waitingAttempts,
+            partition.reembeddingTodo,
             ...taken.map(({ key }) => key),
           ],
           [
@@ -275,5 +276,9 @@ function settlement(
   const embedding = (state: MemoryEmbedding["state"], truncated: boolean): string =>
     JSON.stringify({ provider, model, dimension, state, truncated } satisfies MemoryEmbedding);
   if (outcome === "REFUSED") return [embedding("REFUSED", false), "", ""];
-  return [embedding("READY", outcome.truncated), vectorField(generation), vectorBytes(outcome.vector)];
+  return [
+    embedding("READY", outcome.truncated),
+    vectorField(generation),
+    Buffer.from(vectorToBytes(outcome.vector)),
+  ];
 }

@@ -29,6 +29,7 @@ export function memoryKeys(namespace: NamespaceKeys): string[] {
     partition.waiting,
     partition.waitingSince,
     partition.waitingAttempts,
+    partition.reembeddingTodo,
   ];
 }
 

@@ -18,7 +18,7 @@ export function unpackRecord<T extends object>(bytes: Buffer | undefined, what: 
 
 function damaged(what: string, cause: unknown): RecollectError {
   return new RecollectError("STORE_CORRUPT", `${what} is damaged in Redis`, {
-    metadata: { backend: "redis" },
+    metadata: { backend: "redis", damaged: what },
     cause,
   });
 }

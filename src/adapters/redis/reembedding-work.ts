@@ -1,4 +1,5 @@
 import { sameModel } from "../../domain/embedding/identity.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
@@ -16,7 +17,6 @@ import type { ReembeddingRecord, ReembeddingRecords } from "./reembedding-record
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
-import { vectorBytes } from "./vector-bytes.ts";
 import { jsonOf } from "./vector-model.ts";
 
 const SETTLE = readScript("settle-reembedding", { effect: "writes" });
@@ -91,7 +91,7 @@ export class ReembeddingWork implements EmbeddingBacklog {
         return {
           item,
           note: outcome.truncated ? "TRUNCATED" : "WHOLE",
-          vector: vectorBytes(outcome.vector),
+          vector: Buffer.from(vectorToBytes(outcome.vector)),
         };
       }),
     );

@@ -3,7 +3,7 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import { refused } from "./meta.ts";
-import { listOf, textOf } from "./replies.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
 
 /** How vectors are indexed. */
 export interface VectorIndexOptions {
@@ -45,10 +45,28 @@ const MEMORY_FIELDS: readonly Argument[] = [
 /** The same of a cache entry. */
 const CACHE_FIELDS: readonly Argument[] = [...["scope", "TAG", "SEPARATOR", ",", "CASESENSITIVE"]];
 
-interface Wanted {
+/** An index as it should be. */
+export interface Wanted {
+  readonly content: "MEMORIES" | "CACHE_ENTRIES";
   readonly alias: string;
   readonly prefix: string;
   readonly fields: readonly Argument[];
+  /** Of its vectors; empty when vector search is switched off. */
+  readonly vector: readonly Argument[];
+}
+
+/** The indexes of a partition, memories before cache entries. */
+export function wantedIndexes(
+  names: IndexNames,
+  keys: Keys,
+  partition: PartitionKeys,
+  vector: readonly Argument[],
+): readonly Wanted[] {
+  const { memories, cache } = indexNames(names, keys, partition);
+  return [
+    { content: "MEMORIES", alias: memories, prefix: partition.memories, fields: MEMORY_FIELDS, vector },
+    { content: "CACHE_ENTRIES", alias: cache, prefix: partition.cacheEntries, fields: CACHE_FIELDS, vector },
+  ];
 }
 
 /**
@@ -70,19 +88,9 @@ export async function openIndexes(
     options.identity === undefined
       ? []
       : vectorSchema(vectorField(options.generation), options.identity.dimension, options.vectors);
-  for (let number = 0; number < keys.partitions; number += 1) {
-    const partition = keys.partition(number);
-    const names = indexNames(options.names, keys, partition);
-    await openIndex(
-      client,
-      { alias: names.memories, prefix: partition.memories, fields: MEMORY_FIELDS },
-      vector,
-    );
-    await openIndex(
-      client,
-      { alias: names.cache, prefix: partition.cacheEntries, fields: CACHE_FIELDS },
-      vector,
-    );
+  for (const partition of keys.all()) {
+    for (const wanted of wantedIndexes(options.names, keys, partition, vector))
+      await openIndex(client, wanted);
   }
 }
 
@@ -100,14 +108,16 @@ export function vectorSchema(
   return [field, "VECTOR", algorithm, parameters.length, ...parameters];
 }
 
-async function openIndex(client: RedisClient, wanted: Wanted, vector: readonly Argument[]): Promise<void> {
-  if ((await readIndex(client, wanted.alias)) === undefined) await createIndex(client, wanted, vector);
+async function openIndex(client: RedisClient, wanted: Wanted): Promise<void> {
+  if ((await readIndex(client, wanted.alias)) === undefined) {
+    await makeFirst(client, wanted);
+  }
   const index = await readIndex(client, wanted.alias);
   if (index === undefined) throw refused(`the index ${wanted.alias} was made and is not there`);
-  verify(wanted, index, vector);
-  const field = String(vector[0] ?? "");
+  verify(wanted, index);
+  const field = String(wanted.vector[0] ?? "");
   if (field !== "" && !index.fields.has(field)) {
-    await orThere(client, ["FT.ALTER", wanted.alias, "SCHEMA", "ADD", ...vector], "Duplicate field");
+    await orThere(client, ["FT.ALTER", wanted.alias, "SCHEMA", "ADD", ...wanted.vector], "Duplicate field");
   }
 }
 
@@ -130,14 +140,16 @@ export async function addVectorField(
   }
 }
 
-/** Makes the first index under a name. Of several processes that do so, one makes it. */
-async function createIndex(
-  client: RedisClient,
-  { alias, prefix, fields }: Wanted,
-  vector: readonly Argument[],
-): Promise<void> {
-  const name = `${alias}:1`;
-  const definition: Command = [
+/** Of several processes that do so at the same time, one makes it. */
+async function makeFirst(client: RedisClient, wanted: Wanted): Promise<void> {
+  const { alias } = wanted;
+  const [existing] = await listIndexes(client, alias);
+  if (existing === undefined) await orThere(client, definition(`${alias}:1`, wanted), "Index already exists");
+  await orThere(client, ["FT.ALIASADD", alias, existing ?? `${alias}:1`], "Alias already exists");
+}
+
+function definition(name: string, { prefix, fields, vector }: Wanted): Command {
+  return [
     "FT.CREATE",
     name,
     ...["ON", "HASH", "PREFIX", 1, prefix],
@@ -147,31 +159,84 @@ async function createIndex(
     ...fields,
     ...vector,
   ];
-  await orThere(client, definition, "Index already exists");
-  await orThere(client, ["FT.ALIASADD", alias, name], "Alias already exists");
+}
+
+/** Makes an index that nobody asks yet, and resolves with its name; Redis fills it in the background. */
+export async function createIndex(client: RedisClient, wanted: Wanted): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const name = `${wanted.alias}:${number}`;
+    try {
+      await client.command(...definition(name, wanted));
+      return name;
+    } catch (error) {
+      if (!says(error, "Index already exists")) throw error;
+    }
+  }
+}
+
+/** Whoever asks by the alias is answered by this index from now on. */
+export async function pointAlias(client: RedisClient, alias: string, name: string): Promise<void> {
+  await client.command("FT.ALIASUPDATE", alias, name);
+}
+
+/** Drops an index and no document. */
+export async function dropIndex(client: RedisClient, name: string): Promise<void> {
+  try {
+    await client.command("FT.DROPINDEX", name);
+  } catch (error) {
+    if (!says(error, "nknown index name") && !says(error, "no such index")) throw error;
+  }
+}
+
+/** The names of all indexes that were made for an alias. */
+export async function listIndexes(client: RedisClient, alias: string): Promise<string[]> {
+  const all = listOf(await client.command("FT._LIST")).map(String);
+  return all.filter((name) => name.startsWith(`${alias}:`) && /^\d+$/.test(name.slice(alias.length + 1)));
 }
 
 async function orThere(client: RedisClient, command: Command, there: string): Promise<void> {
   try {
     await client.command(...command);
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof RecollectError || !error.message.includes(there))
-      throw error;
+    if (!says(error, there)) throw error;
   }
 }
 
-interface Index {
-  readonly prefixes: readonly string[];
-  readonly fields: ReadonlyMap<string, ReadonlyMap<string, string>>;
+function says(error: unknown, words: string): boolean {
+  return error instanceof Error && !(error instanceof RecollectError) && error.message.includes(words);
 }
 
-/** FT.INFO takes tens of milliseconds of Redis' one thread on a large index: at a start only. */
-async function readIndex(client: RedisClient, alias: string): Promise<Index | undefined> {
+/** An index as it is. */
+export interface Index {
+  readonly name: string;
+  readonly prefixes: readonly string[];
+  readonly fields: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly documents: number;
+  /** Documents of which something could not be indexed. */
+  readonly failures: number;
+  readonly memoryBytes: number;
+  /** Share of the documents that are indexed, 0 to 1. */
+  readonly indexedFraction: number;
+  readonly isIndexing: boolean;
+}
+
+/** What FT.INFO says in megabytes. */
+const SIZES = [
+  "inverted_sz_mb",
+  "vector_index_sz_mb",
+  "offset_vectors_sz_mb",
+  "doc_table_size_mb",
+  "sortable_values_size_mb",
+  "key_table_size_mb",
+] as const;
+
+/** FT.INFO takes tens of milliseconds of Redis' one thread on a large index: at a start, and for operators. */
+export async function readIndex(client: RedisClient, alias: string): Promise<Index | undefined> {
   let reply: Reply;
   try {
     reply = await client.command("FT.INFO", alias);
   } catch (error) {
-    if (error instanceof Error && /unknown index name|no such index/i.test(error.message)) return undefined;
+    if (says(error, "nknown index name") || says(error, "no such index")) return undefined;
     throw error;
   }
   const info = pairs(reply);
@@ -184,7 +249,17 @@ async function readIndex(client: RedisClient, alias: string): Promise<Index | un
       return [properties.get("attribute") ?? "", properties];
     }),
   );
-  return { prefixes, fields };
+  const megabytes = SIZES.reduce((sum, size) => sum + numberOf(info.get(size)), 0);
+  return {
+    name: textOf(info.get("index_name")) ?? "",
+    prefixes,
+    fields,
+    documents: numberOf(info.get("num_docs")),
+    failures: numberOf(info.get("hash_indexing_failures")),
+    memoryBytes: Math.round(megabytes * 1024 * 1024),
+    indexedFraction: numberOf(info.get("percent_indexed") ?? Buffer.from("1")),
+    isIndexing: numberOf(info.get("indexing")) === 1,
+  };
 }
 
 /** Names and values in turn; what stands alone (SORTABLE, NOSTEM) comes last and is passed over. */
@@ -195,7 +270,7 @@ function pairs(reply: Reply | undefined): Map<string, Reply> {
   return found;
 }
 
-function verify({ alias, prefix, fields }: Wanted, index: Index, vector: readonly Argument[]): void {
+function verify({ alias, prefix, fields, vector }: Wanted, index: Index): void {
   if (index.prefixes.length !== 1 || index.prefixes[0] !== prefix) {
     throw refused(
       `the index ${alias} is over keys that begin with ${index.prefixes.join(", ")}, not with ${prefix}: it belongs to ` +

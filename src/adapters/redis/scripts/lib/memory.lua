@@ -6,7 +6,7 @@ local function memory_keys(first, number)
   local keys = { number = number }
   for at, name in ipairs({
     'meta', 'counters', 'memory', 'order', 'duplicates', 'sizes', 'frequencies', 'positions', 'session', 'access',
-    'accessed', 'ending', 'waiting', 'waiting_since', 'waiting_attempts',
+    'accessed', 'ending', 'waiting', 'waiting_since', 'waiting_attempts', 'reembedding_todo',
   }) do
     keys[name] = KEYS[first + at - 1]
   end
@@ -107,6 +107,9 @@ local function write_memory(keys, changes, memory, generation, position, now)
   if memory.dup ~= '' then redis.call('ZADD', keys.duplicates, 0, memory.dup) end
   if memory.expire ~= '' then redis.call('ZADD', keys.ending, memory.expire, keys.number .. '/' .. memory.id) end
   if position > 0 then redis.call('ZADD', keys.session .. memory.session, position, memory.id) end
+  if memory.vector ~= '' and redis.call('HEXISTS', keys.meta, 'next') == 1 then
+    redis.call('ZADD', keys.reembedding_todo, 0, keys.number .. '/' .. memory.id)
+  end
   if memory.waits ~= '' then wait_for_vector(keys, memory.id, memory.waits == 'REFUSED', now) end
   count(changes, memory.tok, memory.terms, 1)
 end
