@@ -71,6 +71,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     new RedisMemoryStore(namespaces, { model, sweeper, onWaiting: () => waiting.announce(), log }),
   );
   const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, log }));
+  const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();
   return {
@@ -91,7 +92,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       vectors,
       log,
     }),
-    indexes: new RedisIndexStore({ client, keys, model, names: indexes, vectors }),
+    indexes: indexStore,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
     secret,
     describe: async () => ({

@@ -43,11 +43,18 @@ export interface RedisIndexStoreParts {
  * The search indexes of RediSearch. One made anew stands beside the old one, which serves until it is whole; then the
  * alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
  */
-export class RedisIndexStore implements IndexStore {
+export class RedisIndexStore implements IndexStore, AsyncDisposable {
   readonly #parts: RedisIndexStoreParts;
+  /** Of the rebuild that is under way, or was left without an end. */
+  #lockHeld: AsyncDisposable | undefined;
 
   constructor(parts: RedisIndexStoreParts) {
     this.#parts = parts;
+  }
+
+  /** What is being rebuilt stays as it is; another process may begin anew at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lockHeld?.[Symbol.asyncDispose]();
   }
 
   async info(): Promise<readonly IndexInfo[]> {
@@ -167,11 +174,14 @@ export class RedisIndexStore implements IndexStore {
       throw new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
     };
     await take();
-    return {
+    const lock = {
       renew: take,
       [Symbol.asyncDispose]: async () => {
+        this.#lockHeld = undefined;
         await client.run(UNLOCK, [rebuildLock], [token]);
       },
     };
+    this.#lockHeld = lock;
+    return lock;
   }
 }

@@ -1,0 +1,47 @@
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import type { Backend } from "../../src/ports/backend.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import { openTestRedis } from "../support/redis/backend.ts";
+import { describeSharedRedis } from "../support/redis/run.ts";
+import { cacheStoreContract } from "./cache-store.ts";
+import { embeddingBacklogContract } from "./embedding-backlog.ts";
+import { embeddingCacheContract } from "./embedding-cache.ts";
+import { indexStoreContract } from "./index-store.ts";
+import { memoryStoreContract } from "./memory-store.ts";
+import { namespaceStoreContract } from "./namespace-store.ts";
+import { randomOperationsContract } from "./random-operations.ts";
+import { serverSecretContract } from "./server-secret.ts";
+import { sharedNamesContract } from "./shared-names.ts";
+import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
+
+const MAX_EMBEDDINGS = 20;
+const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
+
+await describeSharedRedis("on Redis", ({ url }) => {
+  memoryStoreContract("redis", () => open((backend) => backend.memories));
+  cacheStoreContract("redis", () => open((backend) => backend.cache));
+  namespaceStoreContract("redis", () => open((backend) => backend));
+  embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
+  // What the operations embed with; vectors of another model would have to wait for their own.
+  randomOperationsContract("redis", () =>
+    open((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
+  );
+  embeddingBacklogContract("redis", () => open((backend) => backend));
+  indexStoreContract("redis", () => open((backend) => backend));
+  sharedNamesContract("redis", () => open((backend) => backend));
+  serverSecretContract("redis", () => open((backend) => backend.secret));
+
+  async function open<Store>(
+    storeOf: (backend: Backend) => Store,
+    embedder = CONTRACT,
+  ): Promise<StoreUnderTest<Store>> {
+    const opened = await openTestRedis(url, { embedder, maxEmbeddings: MAX_EMBEDDINGS });
+    return {
+      get store() {
+        return storeOf(opened.backend);
+      },
+      reopen: () => opened.reopen(),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  }
+});
