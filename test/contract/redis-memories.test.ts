@@ -6,6 +6,7 @@ import { RedisMemoryStore } from "../../src/adapters/redis/memory-store.ts";
 import { claimPartitions } from "../../src/adapters/redis/meta.ts";
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespace-store.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
+import { openIndexes } from "../../src/adapters/redis/schema.ts";
 import { Sweeper } from "../../src/adapters/redis/sweeper.ts";
 import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
 import type { MemoryStore } from "../../src/ports/memory-store.ts";
@@ -47,15 +48,21 @@ async function open(prefix: string): Promise<Opened> {
   const client = await connect();
   const keys = new Keys(prefix, 1);
   await claimPartitions(client, keys);
-  const model = await VectorModel.claim(client, keys, {
-    provider: "contract",
-    model: "random",
-    dimension: VECTOR_DIMENSION,
-  });
+  const identity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
+  const model = await VectorModel.claim(client, keys, identity);
+  const indexes = { memories: `${prefix}memory`, cache: `${prefix}cache` };
+  const vectors = {
+    algorithm: "HNSW",
+    hnsw: { m: 16, efConstruction: 200, efRuntime: 64 },
+  } as const;
+  const { generation } = model;
+  await openIndexes(client, keys, { names: indexes, vectors, identity, generation });
   const namespaces = new Namespaces(client, keys);
   const sweeper = new Sweeper(client, keys, quiet.log);
   const memories = new RedisMemoryStore(namespaces, {
     model,
+    indexes,
+    vectors,
     sweeper,
     onWaiting: () => undefined,
     log: quiet.log,
@@ -88,6 +95,7 @@ function connect(): Promise<RedisClient> {
 
 async function removeAll(prefix: string): Promise<void> {
   await using client = await connect();
+  for (const index of ["memory", "cache"]) await client.command("FT.DROPINDEX", `${prefix}${index}:1`);
   const keys = await client.command("KEYS", `${prefix}*`);
   if (Array.isArray(keys) && keys.length > 0) await client.command("DEL", ...(keys as Buffer[]));
 }
