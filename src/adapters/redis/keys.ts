@@ -24,6 +24,11 @@ export class Keys {
     return hash("sha1", scopeName(scope), "buffer").readUInt32BE(0) % this.partitions;
   }
 
+  /** The partition of a kept embedding, whose key is hexadecimal. */
+  partitionOfEmbedding(key: string): number {
+    return Number.parseInt(key.slice(0, 8), 16) % this.partitions;
+  }
+
   partition(number: number): PartitionKeys {
     return new PartitionKeys(`${this.#prefix}{p${String(number).padStart(2, "0")}}:`, number);
   }
@@ -105,6 +110,21 @@ export class PartitionKeys {
     return `${this.root}c:`;
   }
 
+  /** What the keys of all kept embeddings begin with. */
+  get embeddings(): string {
+    return `${this.root}e:`;
+  }
+
+  /** STRING: one kept embedding. */
+  embedding(key: string): string {
+    return `${this.embeddings}${key}`;
+  }
+
+  /** ZSET by place in the order of writing: keys of all kept embeddings. */
+  get embeddingOrder(): string {
+    return `${this.root}embeddings`;
+  }
+
   /** STRING: what became of a request that outlives its namespace. */
   requestBeside(scope: Scope, key: string): string {
     return `${this.root}request:${scopeName(scope)}:${key}`;
@@ -124,7 +144,10 @@ export class NamespaceKeys {
     this.number = number;
   }
 
-  /** HASH: `memories` and `terms` (of all of them, repetitions included); lookups, stores and evictions of the cache. */
+  /**
+   * HASH: `memories` and `terms` (of all of them, repetitions included); of the cache `exact_hits`, `semantic_hits`,
+   * `misses`, `stores`, `evictions` and `cache_bytes`.
+   */
   get counters(): string {
     return this.#key("counters");
   }
@@ -174,9 +197,14 @@ export class NamespaceKeys {
     return this.#key("accessed");
   }
 
+  /** What the keys of the cache entries of this namespace begin with. */
+  get cacheEntries(): string {
+    return `${this.partition.cacheEntries}${this.number}:`;
+  }
+
   /** HASH: one cache entry. */
   cacheEntry(id: string): string {
-    return `${this.partition.cacheEntries}${this.number}:${id}`;
+    return `${this.cacheEntries}${id}`;
   }
 
   /** ZSET by create time: ids of all cache entries. */
@@ -192,6 +220,16 @@ export class NamespaceKeys {
   /** ZSET by expire time: ids of all cache entries. */
   get cacheEnding(): string {
     return this.#key("cache:ending");
+  }
+
+  /** HASH: id -> what lists, counts and plans have to know of a cache entry (see cache-facts.ts), as long as it counts. */
+  get cacheFacts(): string {
+    return this.#key("cache:facts");
+  }
+
+  /** HASH: token of an answer scope -> number of its entries; what a query plan goes by. */
+  get cacheSizes(): string {
+    return this.#key("cache:sizes");
   }
 
   /** STRING: what became of a request. */
@@ -213,6 +251,8 @@ export class NamespaceKeys {
       this.cacheOrder,
       this.cacheUses,
       this.cacheEnding,
+      this.cacheFacts,
+      this.cacheSizes,
     ];
   }
 

@@ -32,7 +32,7 @@ export class Namespaces {
   readonly keys: Keys;
   readonly #client: RedisClient;
   readonly #known = new Map<string, string>();
-  #onCreated: (scope: Scope) => void = () => undefined;
+  readonly #onCreated: ((scope: Scope) => void)[] = [];
 
   constructor(client: RedisClient, keys: Keys) {
     this.#client = client;
@@ -41,7 +41,7 @@ export class Namespaces {
 
   /** Calls this when a write of this process has brought a namespace into being, for the first time or again. */
   onCreated(listener: (scope: Scope) => void): void {
-    this.#onCreated = listener;
+    this.#onCreated.push(listener);
   }
 
   partition(scope: Scope): PartitionKeys {
@@ -73,7 +73,7 @@ export class Namespaces {
       if (word === "MODEL") return reply;
       if (word !== "STALE") {
         if (number !== "") this.#remember(scope, number);
-        if (isNew) this.#onCreated(scope);
+        if (isNew) for (const listener of this.#onCreated) listener(scope);
         return reply;
       }
       known = this.#corrected(scope, textOf(listOf(reply)[1]));

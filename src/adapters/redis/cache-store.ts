@@ -1,0 +1,285 @@
+import { randomBytes } from "node:crypto";
+import { type CacheEntry, entryBytes } from "../../domain/cache/entry.ts";
+import { keepScore } from "../../domain/cache/eviction.ts";
+import { type CacheLookup, LookupTally, type NamespaceTally } from "../../domain/cache/lookup-tally.ts";
+import type { Neighbour } from "../../domain/cache/matching.ts";
+import { cacheEntryNotFound, RecollectError } from "../../domain/errors.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import { vectorToBytes } from "../../domain/vector.ts";
+import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { Log } from "../../ports/log.ts";
+import { BatchedWrites } from "./batched-writes.ts";
+import { packFacts, scopeToken } from "./cache-facts.ts";
+import { CacheList } from "./cache-list.ts";
+import { cacheArguments, cacheKeys, cacheScript } from "./cache-script.ts";
+import { CacheSearch } from "./cache-search.ts";
+import type { Reply } from "./client.ts";
+import { KnownEntries, type KnownEntry } from "./known-entries.ts";
+import type { NamespaceScript, Namespaces } from "./namespaces.ts";
+import { packRecord, unpackRecord } from "./record.ts";
+import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { repeated, requestArguments } from "./requests.ts";
+import type { IndexNames, VectorIndexOptions } from "./schema.ts";
+import { readScript } from "./script.ts";
+import type { VectorModel } from "./vector-model.ts";
+
+const FIND = readScript("find-cache-entry", { libraries: ["namespace"], effect: "reads" });
+const PUT = readScript("put-cache-entry", { libraries: ["namespace", "request", "cache"], effect: "writes" });
+const DELETE = readScript("delete-cache-entry", {
+  libraries: ["namespace", "request", "cache"],
+  effect: "frees",
+});
+const SWEEP = readScript("sweep-cache", { libraries: ["namespace", "cache"], effect: "frees" });
+const STATS = readScript("read-cache-stats", { libraries: ["namespace", "cache"], effect: "frees" });
+const COUNT = readScript("count-lookups", { libraries: ["namespace"], effect: "writes" });
+
+const VERSION_BYTES = 9;
+
+/** Cached answers in Redis. What ended while nobody called leaves its name behind, until the next put, stats or nearest. */
+export class RedisCacheStore implements CacheStore, AsyncDisposable {
+  readonly #namespaces: Namespaces;
+  readonly #model: VectorModel;
+  readonly #known = new KnownEntries();
+  readonly #list: CacheList;
+  readonly #search: CacheSearch;
+  readonly #tally = new LookupTally();
+  readonly #lookups: BatchedWrites<NamespaceTally[]>;
+
+  constructor(
+    namespaces: Namespaces,
+    options: {
+      readonly model: VectorModel;
+      readonly indexes: IndexNames;
+      readonly vectors: VectorIndexOptions;
+      readonly log: Log;
+    },
+  ) {
+    const { model, log } = options;
+    this.#namespaces = namespaces;
+    this.#model = model;
+    this.#list = new CacheList(namespaces, this.#known);
+    this.#search = new CacheSearch(namespaces, this.#known, {
+      ...options,
+      sweep: (scope, now) => this.#sweep(scope, now),
+    });
+    this.#lookups = new BatchedWrites({
+      log,
+      lost: "cache lookups could not be counted",
+      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
+      write: (tallies) => Promise.all(tallies.map((tally) => this.#writeTally(tally))),
+    });
+    // They were asked of a namespace that was not there, or of the one that was deleted.
+    namespaces.onCreated((scope) => this.#tally.forget(scope));
+  }
+
+  async find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
+    let key = "";
+    let held: KnownEntry | undefined;
+    const reply = await this.#namespaces.run(scope, {
+      script: FIND,
+      keys: (namespace) => {
+        key = namespace.cacheEntry(id);
+        held = this.#known.get(key);
+        return [key];
+      },
+      args: () => [held?.version ?? ""],
+    });
+    const entry = this.#found(reply, key, id, held);
+    return entry !== undefined && entry.expireTime > now ? entry : undefined;
+  }
+
+  nearest(
+    scope: Scope,
+    query: {
+      readonly fingerprint: string;
+      readonly vector: Float32Array;
+      readonly model?: EmbedderIdentity;
+      readonly limit: number;
+    },
+    now: number,
+  ): Promise<Neighbour[]> {
+    return this.#search.nearest(scope, query, now);
+  }
+
+  list(
+    scope: Scope,
+    query: CacheListQuery,
+  ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
+    return this.#list.page(scope, query);
+  }
+
+  async put(
+    scope: Scope,
+    entry: CacheEntry,
+    options: {
+      readonly vector?: Float32Array;
+      readonly model?: EmbedderIdentity;
+      readonly maxEntries: number;
+      readonly now: number;
+      readonly request?: IdempotentRequest;
+    },
+  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
+    // Before it, so that what was served lately is not taken for unused.
+    const counting = this.#lookups.flush();
+    if (counting !== undefined) await counting;
+    const script = this.#putting(entry, options);
+    let evicted = 0;
+    for (;;) {
+      const reply = await this.#namespaces.run(scope, script);
+      const before = repeated(reply);
+      if (before !== undefined) {
+        const { id, replaced } = outcomeOf(before);
+        const kept = await this.find(scope, id, options.now);
+        if (kept === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        return { entry: kept, replaced, evicted: 0 };
+      }
+      const [word, ...rest] = listOf(reply);
+      if (textOf(word) === "DONE") {
+        const { replaced } = outcomeOf(textOf(rest[0]) ?? "");
+        return { entry, replaced, evicted: evicted + numberOf(rest[1]) };
+      }
+      if (textOf(word) === "AGAIN") evicted += numberOf(rest[0]);
+      else await this.#model.refresh();
+    }
+  }
+
+  async delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    const { etag, now, request } = options;
+    const reply = await this.#namespaces.run(scope, {
+      script: DELETE,
+      keys: (namespace) => [
+        ...cacheKeys(namespace),
+        namespace.request(request?.key ?? ""),
+        namespace.cacheEntry(id),
+      ],
+      args: (namespace) => [
+        ...cacheArguments(namespace, now),
+        ...requestArguments(request),
+        ...[id, etag === undefined ? 0 : 1, etag ?? ""],
+      ],
+    });
+    if (reply === undefined) throw cacheEntryNotFound(scope.namespace, id);
+    if (repeated(reply) !== undefined) return;
+    const [word, current] = listOf(reply).map(textOf);
+    if (word === "ABSENT") throw cacheEntryNotFound(scope.namespace, id);
+    if (word === "ETAG") {
+      throw new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`, {
+        metadata: { id, current_etag: current ?? "" },
+      });
+    }
+  }
+
+  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
+    this.#tally.add(scope, lookup, now);
+    this.#lookups.counted(this.#tally.size);
+  }
+
+  async stats(scope: Scope, now: number): Promise<CacheStats> {
+    await this.#lookups.flush();
+    for (;;) {
+      const reply = await this.#namespaces.run(scope, cacheScript(STATS, now));
+      const [word, ...counted] = reply === undefined ? [] : listOf(reply);
+      if (textOf(word) === "AGAIN") continue;
+      const at = (index: number): number => numberOf(counted[index]);
+      return {
+        entryCount: at(0),
+        byteCount: at(1),
+        exactHits: at(2),
+        semanticHits: at(3),
+        misses: at(4),
+        stores: at(5),
+        evictions: at(6),
+      };
+    }
+  }
+
+  /** Writes what was counted. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lookups[Symbol.asyncDispose]();
+  }
+
+  #found(
+    reply: Reply | undefined,
+    key: string,
+    id: string,
+    held: KnownEntry | undefined,
+  ): CacheEntry | undefined {
+    if (reply === undefined || reply === null) {
+      if (held !== undefined) this.#known.forget(key);
+      return undefined;
+    }
+    const [word, version, record] = listOf(reply);
+    if (textOf(word) === "SAME") return held?.entry;
+    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${id}`);
+    this.#known.keep(key, { version: textOf(version) ?? "", entry });
+    return entry;
+  }
+
+  #putting(
+    entry: CacheEntry,
+    options: {
+      readonly vector?: Float32Array;
+      readonly model?: EmbedderIdentity;
+      readonly maxEntries: number;
+      readonly now: number;
+      readonly request?: IdempotentRequest;
+    },
+  ): NamespaceScript {
+    const { maxEntries, now, request } = options;
+    const { id, fingerprint, createTime, expireTime, etag } = entry;
+    const version = randomBytes(VERSION_BYTES).toString("base64url");
+    const record = packRecord(entry);
+    return {
+      script: PUT,
+      whenAbsent: "create",
+      keys: (namespace) => [
+        ...cacheKeys(namespace),
+        namespace.request(request?.key ?? ""),
+        namespace.partition.meta,
+        namespace.cacheEntry(id),
+      ],
+      args: (namespace) => {
+        // Asked anew with each attempt: the model may have changed in between.
+        const vector = this.#model.takes(options.model) ? options.vector : undefined;
+        const scope = scopeToken(namespace.number, fingerprint);
+        const bytes = entryBytes(entry, vector?.length ?? 0);
+        return [
+          ...cacheArguments(namespace, now),
+          ...requestArguments(request),
+          ...[id, maxEntries, createTime, expireTime, keepScore({ lastUseTime: now })],
+          ...[packFacts(entry, { bytes, scope }), bytes, scope, version, etag, record],
+          ...(vector === undefined ? ["", ""] : [this.#model.generation, Buffer.from(vectorToBytes(vector))]),
+        ];
+      },
+    };
+  }
+
+  /** Removes what has ended, a bounded number of entries. */
+  async #sweep(scope: Scope, now: number): Promise<void> {
+    await this.#namespaces.run(scope, cacheScript(SWEEP, now));
+  }
+
+  /** Lookups bring no namespace into being, and one that was deleted does not come back by them. */
+  async #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): Promise<void> {
+    await this.#namespaces.run(scope, {
+      script: COUNT,
+      keys: (namespace) => [namespace.counters, namespace.cacheUses],
+      args: () => [
+        ...[exactHits, semanticHits, misses],
+        ...[...lastUses].flatMap(([id, lastUseTime]) => [keepScore({ lastUseTime }), id]),
+      ],
+    });
+  }
+}
+
+/** See scripts/put-cache-entry.lua. */
+function outcomeOf(outcome: string): { readonly id: string; readonly replaced: boolean } {
+  const end = outcome.indexOf(" ");
+  return { id: outcome.slice(end + 1), replaced: outcome.slice(0, end) === "replaced" };
+}

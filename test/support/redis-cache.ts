@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import { RedisCacheStore } from "../../src/adapters/redis/cache-store.ts";
+import { RedisClient } from "../../src/adapters/redis/client.ts";
+import { createEmbeddingCache } from "../../src/adapters/redis/embedding-cache.ts";
+import { Keys } from "../../src/adapters/redis/keys.ts";
+import { claimPartitions } from "../../src/adapters/redis/meta.ts";
+import { RedisNamespaceStore } from "../../src/adapters/redis/namespace-store.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
+import { openIndexes, type VectorIndexOptions } from "../../src/adapters/redis/schema.ts";
+import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
+import type { CacheStore } from "../../src/ports/cache-store.ts";
+import type { EmbeddingCache } from "../../src/ports/embedding-cache.ts";
+import { quiet } from "./quiet.ts";
+
+/** The cache of a Redis that nobody else uses the keys of, with what stands under it. */
+export interface RedisCache extends AsyncDisposable {
+  readonly cache: CacheStore;
+  readonly embeddings: EmbeddingCache;
+  readonly namespaces: RedisNamespaceStore;
+  readonly keys: Keys;
+  readonly client: RedisClient;
+  /** Closes it and opens it on the same data. */
+  reopen(): Promise<void>;
+}
+
+export interface RedisCacheOptions {
+  readonly dimension: number;
+  readonly partitions?: number;
+  readonly maxEmbeddings?: number;
+  readonly vectors?: VectorIndexOptions;
+}
+
+const HNSW: VectorIndexOptions = {
+  algorithm: "HNSW",
+  hnsw: { m: 16, efConstruction: 200, efRuntime: 10 },
+};
+
+/** Opens a cache under a prefix of its own, and removes everything that is there in the end. */
+export async function openRedisCache(
+  url: string,
+  { dimension, partitions = 1, maxEmbeddings = 1000, vectors = HNSW }: RedisCacheOptions,
+): Promise<RedisCache> {
+  const name = `test-${randomBytes(8).toString("hex")}`;
+  const names = { memories: `${name}:memories`, cache: `${name}:cache` };
+  const keys = new Keys(`${name}:`, partitions);
+  const identity = { provider: "test", model: "random", dimension };
+  const open = async () => {
+    const client = await connect(url);
+    await claimPartitions(client, keys);
+    const model = await VectorModel.claim(client, keys, identity);
+    await openIndexes(client, keys, { names, vectors, identity, generation: model.generation });
+    const namespaces = new Namespaces(client, keys);
+    const cache = new RedisCacheStore(namespaces, { model, indexes: names, vectors, ...quiet });
+    const embeddings = createEmbeddingCache(client, keys, { maxEntries: maxEmbeddings });
+    return {
+      client,
+      cache,
+      embeddings,
+      namespaces: new RedisNamespaceStore(client, namespaces, () => undefined),
+      close: async () => {
+        await cache[Symbol.asyncDispose]();
+        await client[Symbol.asyncDispose]();
+      },
+    };
+  };
+  let opened = await open();
+  return {
+    keys,
+    get client() {
+      return opened.client;
+    },
+    get cache() {
+      return opened.cache;
+    },
+    get embeddings() {
+      return opened.embeddings;
+    },
+    get namespaces() {
+      return opened.namespaces;
+    },
+    reopen: async () => {
+      await opened.close();
+      opened = await open();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await opened.close();
+      await using client = await connect(url);
+      await removeAll(client, name);
+    },
+  };
+}
+
+export function connect(url: string): Promise<RedisClient> {
+  const { hostname, port } = new URL(url);
+  const limits = { socketTimeoutMs: 20_000, connectTimeoutMs: 5000 };
+  return RedisClient.open(
+    { host: hostname, port: Number(port), username: undefined, password: undefined, ...limits },
+    quiet.log,
+  );
+}
+
+async function removeAll(client: RedisClient, name: string): Promise<void> {
+  const indexes = (await client.command("FT._LIST")) as readonly Buffer[];
+  for (const index of indexes.map(String).filter((one) => one.startsWith(name))) {
+    await client.command("FT.DROPINDEX", index);
+  }
+  let cursor = "0";
+  do {
+    const [next, found] = (await client.command("SCAN", cursor, "MATCH", `${name}:*`, "COUNT", 1000)) as [
+      Buffer,
+      Buffer[],
+    ];
+    if (found.length > 0) await client.command("UNLINK", ...found);
+    cursor = String(next);
+  } while (cursor !== "0");
+}
