@@ -5,7 +5,7 @@ import type { ListPosition } from "../../ports/memory-store.ts";
 import type { Command, Reply } from "./client.ts";
 import { FilterSize } from "./filter-size.ts";
 import type { NamespaceKeys } from "./keys.ts";
-import { countCommand, type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
+import { countCommand, type IndexReply, MAX_RESULTS, readIndexReply, searchCommand } from "./memory-index.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./memory-pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./memory-query.ts";
 import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./memory-reads.ts";
@@ -13,9 +13,6 @@ import type { Namespaces } from "./namespaces.ts";
 import { numberOf } from "./replies.ts";
 import { type IndexNames, indexNames } from "./schema.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
-
-/** Memories of one moment that can be told in order; Redis Stack gives out no more in one answer. */
-const MAX_TIES = 10_000;
 
 /** Sweeps before a count is given up to those that look at each memory. */
 const MAX_SWEEPS = 3;
@@ -158,7 +155,7 @@ export class FilteredMemories {
   }
 }
 
-const TIES = { fields: ["created"], limit: MAX_TIES };
+const TIES = { fields: ["created"], limit: MAX_RESULTS };
 
 interface Answer {
   readonly query: MemoryQuery;

@@ -6,7 +6,7 @@ import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command } from "./client.ts";
-import type { IndexedMemory, IndexReply } from "./memory-index.ts";
+import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
 import { documentTerms } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -49,9 +49,10 @@ export class MemorySearch {
   }
 
   /** See MemoryStore.search. */
-  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
-    if (query.vector !== undefined) this.#options.model.check(query.model);
-    if (asksForAccess(query.filter)) return this.#options.walk(scope, query, now);
+  async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
+    if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
+    if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
+    const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
     for (let round = 1; ; round += 1) {
       const answer = await this.#ask(scope, query);
       if (answer === undefined) return NOTHING;
