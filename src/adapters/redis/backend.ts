@@ -68,7 +68,14 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   sweeper.afterDeletion();
   const { indexes } = options;
   const memories = opening.use(
-    new RedisMemoryStore(namespaces, { model, sweeper, onWaiting: () => waiting.announce(), log }),
+    new RedisMemoryStore(namespaces, {
+      model,
+      indexes,
+      vectors,
+      sweeper,
+      onWaiting: () => waiting.announce(),
+      log,
+    }),
   );
   const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, log }));
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));

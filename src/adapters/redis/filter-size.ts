@@ -2,6 +2,7 @@ import type { Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { countCommand, readIndexReply } from "./memory-index.ts";
 import type { MemoryQuery } from "./memory-query.ts";
+import { namespaceToken } from "./memory-tokens.ts";
 import { listOf, numberOf } from "./replies.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 
@@ -18,6 +19,11 @@ export class FilterSize {
     this.#namespace = namespace;
     this.#filter = filter;
     this.#seen = seen;
+  }
+
+  /** How many memories the namespace holds; undefined: `ask` first. */
+  get stored(): number | undefined {
+    return this.#seen.get(this.#namespace.number, namespaceToken(this.#namespace.number));
   }
 
   /** By the sizes that were seen; undefined: none was. */
@@ -45,24 +51,26 @@ export class FilterSize {
     });
   }
 
-  /** Asks for all that `eligible` goes by; the count of a large set takes time in proportion to it. */
+  /**
+   * Asks for all that `eligible` goes by. What passes is counted where that was not done yet: in proportion to its
+   * number.
+   */
   ask(index: string): Command[] {
-    return [this.askBound(), ...(this.#filter.isCounted ? [] : [countCommand(index, this.#filter)])];
+    return [this.askSizes(), ...(this.#share === undefined ? [countCommand(index, this.#filter)] : [])];
   }
 
   read([sizes, count]: readonly Reply[]): void {
-    this.readBound(sizes);
+    this.readSizes(sizes);
     if (count !== undefined) this.seeCount(readIndexReply(count, this.#namespace).total);
   }
 
-  /** Asks for the sizes alone. */
-  askBound(): Command {
-    return ["HMGET", this.#namespace.sizes, ...this.#filter.counted.flat()];
+  askSizes(): Command {
+    return ["HMGET", this.#namespace.sizes, ...this.#tokens];
   }
 
-  readBound(reply: Reply | undefined): void {
+  readSizes(reply: Reply | undefined): void {
     const sizes = listOf(reply);
-    for (const [at, token] of this.#filter.counted.flat().entries()) {
+    for (const [at, token] of this.#tokens.entries()) {
       this.#seen.set(this.#namespace.number, token, numberOf(sizes[at]));
     }
   }
@@ -76,6 +84,16 @@ export class FilterSize {
   /** The share was found to be another. */
   forgetCount(): void {
     this.#seen.forget(this.#namespace.number, this.#shareName);
+  }
+
+  /** How much of the bound passes. */
+  get #share(): number | undefined {
+    const seen = this.#seen.get(this.#namespace.number, this.#shareName);
+    return seen ?? (this.#filter.isCounted ? 1 : undefined);
+  }
+
+  get #tokens(): string[] {
+    return [namespaceToken(this.#namespace.number), ...this.#filter.counted.flat()];
   }
 
   get #shareName(): string {

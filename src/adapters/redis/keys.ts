@@ -270,6 +270,8 @@ export class NamespaceKeys {
       this.cacheOrder,
       this.cacheUses,
       this.cacheEnding,
+      this.cacheFacts,
+      this.cacheSizes,
     ];
   }
 

@@ -15,6 +15,9 @@ export interface IndexReply {
   readonly found: readonly IndexedMemory[];
 }
 
+/** Redis Stack gives out no more in one answer, and refuses to be asked for more. */
+export const MAX_RESULTS = 10_000;
+
 /** Partial answers would be taken for whole ones: a question is answered, or the command runs into its timeout. */
 const COMMON: readonly Argument[] = ["DIALECT", 2, "TIMEOUT", 0];
 

@@ -145,6 +145,6 @@ export class MemoryReads {
 }
 
 /** Whether it asks for nothing but states, as default reads do. */
-function isOfStatesOnly({ states, ...others }: MemoryFilter): boolean {
+export function isOfStatesOnly({ states, ...others }: MemoryFilter): boolean {
   return states.length > 0 && Object.values(others).every((one) => one === undefined);
 }

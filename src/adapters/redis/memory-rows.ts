@@ -83,6 +83,9 @@ export interface MemoryRow {
   readonly fields: readonly Reply[];
 }
 
+/** A field that is missing of a memory that is there is no record. */
+const NOTHING = Buffer.alloc(0);
+
 /** Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors. */
 export function readRow(
   reply: Reply | undefined,
@@ -91,7 +94,7 @@ export function readRow(
   if (reply === null || reply === undefined) return undefined;
   const [id, record, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
   const what = `memory ${String(id)}`;
-  const bytes = bytesOf(record);
+  const bytes = bytesOf(record) ?? NOTHING;
   const access =
     textOf(accesses) === undefined
       ? undefined
@@ -101,10 +104,10 @@ export function readRow(
     memory: {
       ...unpackRecord<Omit<Memory, "sessionPosition" | "embedding">>(bytes, what),
       sessionPosition: numberOf(position),
-      embedding: withModel(unpackRecord<MemoryEmbedding>(bytesOf(embedding), what), identity),
+      embedding: withModel(unpackRecord<MemoryEmbedding>(bytesOf(embedding) ?? NOTHING, what), identity),
     },
     ...(access === undefined ? {} : { access }),
-    bytes: bytes?.length ?? 0,
+    bytes: bytes.length,
     fields,
   };
 }

@@ -6,6 +6,7 @@ import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter } from "../../domain/memory
 import { dot } from "../../domain/vector.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import { MemorySearch } from "./memory-search.ts";
+import { SeenNumbers } from "./seen-numbers.ts";
 
 const URL = process.env["TEST_REDIS_URL"];
 const DIMENSION = 24;
@@ -30,7 +31,7 @@ describe.skipIf(URL === undefined)("a search in Redis", () => {
   });
 
   const opened = (sweep: () => Promise<void> = never): MemorySearch =>
-    new MemorySearch({ ...index, sweep, walk: never });
+    new MemorySearch({ ...index, seen: new SeenNumbers(), sweep, walk: never });
   const put = (count: number, termsOf: (at: number) => readonly string[], from = 0) =>
     index.put(
       scope,
@@ -179,7 +180,7 @@ describe.skipIf(URL === undefined)("a search in Redis", () => {
   it("is told that the model has changed, and reads which one it is", async () => {
     await using other = await openIndexedMemories(URL ?? "", { dimension: DIMENSION });
     await other.put(scope, [{ memory: memory(), vector: vectorOf(1) }]);
-    const search = new MemorySearch({ ...other, sweep: never, walk: never });
+    const search = new MemorySearch({ ...other, seen: new SeenNumbers(), sweep: never, walk: never });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
     expect((await search.search(scope, query, NOW)).nearest).toHaveLength(1);
     const { meta } = other.keys.partition(0);
@@ -223,7 +224,7 @@ describe.skipIf(URL === undefined)("a search in Redis", () => {
       vectors = await openIndexedMemories(URL ?? "", { algorithm, dimension: DIMENSION });
       await vectors.put({ tenant: "t", namespace: "crowd" }, all);
       await vectors.put({ tenant: "t", namespace: "n" }, all);
-      search = new MemorySearch({ ...vectors, sweep: never, walk: never });
+      search = new MemorySearch({ ...vectors, seen: new SeenNumbers(), sweep: never, walk: never });
     }, 60_000);
     afterAll(() => vectors[Symbol.asyncDispose]());
 

@@ -6,14 +6,14 @@ import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command } from "./client.ts";
-import type { IndexedMemory, IndexReply } from "./memory-index.ts";
+import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
 import { documentTerms } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { bytesOf, numberOf, textOf } from "./replies.ts";
+import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { type IndexNames, indexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
-import { type SearchAnswer, SearchQuestion } from "./search-question.ts";
-import { SeenNumbers } from "./seen-numbers.ts";
+import { FACTS, type SearchAnswer, SearchQuestion } from "./search-question.ts";
+import type { SeenNumbers } from "./seen-numbers.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 export interface MemorySearchOptions {
@@ -21,7 +21,8 @@ export interface MemorySearchOptions {
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
-  /** Removes what has ended at this moment in the namespace, all of it. */
+  readonly seen: SeenNumbers;
+  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
   /** Answers a query whose filter asks for what no index holds. */
   readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
@@ -42,16 +43,16 @@ const MAX_ROUNDS = 5;
 /** Candidates of both arms, from the index. */
 export class MemorySearch {
   readonly #options: MemorySearchOptions;
-  readonly #seen = new SeenNumbers();
 
   constructor(options: MemorySearchOptions) {
     this.#options = options;
   }
 
   /** See MemoryStore.search. */
-  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
-    if (query.vector !== undefined) this.#options.model.check(query.model);
-    if (asksForAccess(query.filter)) return this.#options.walk(scope, query, now);
+  async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
+    if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
+    if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
+    const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
     for (let round = 1; ; round += 1) {
       const answer = await this.#ask(scope, query);
       if (answer === undefined) return NOTHING;
@@ -91,14 +92,14 @@ export class MemorySearch {
 
   /** Undefined: there is no such namespace. */
   async #ask(scope: Scope, query: CandidateQuery): Promise<SearchAnswer | undefined> {
-    const { namespaces, indexes, model, vectors } = this.#options;
+    const { namespaces, indexes, model, seen, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
     for (;;) {
       let asked: SearchQuestion | undefined;
       const replies = await this.#unlessModelChanged(() =>
         namespaces.pipeline(scope, (namespace) => {
-          asked = new SearchQuestion(query, namespace, { seen: this.#seen, vectors });
+          asked = new SearchQuestion(query, namespace, { seen, vectors });
           return asked.needsSizes ? asked.sizes(index) : asked.commands(index, generation);
         }),
       );
@@ -108,10 +109,41 @@ export class MemorySearch {
         continue;
       }
       const answer = asked.read(replies);
-      if (query.vector === undefined || answer.generation === generation) return answer;
+      if (query.vector === undefined || answer.generation === generation) return this.#whole(scope, answer);
       await model.refresh();
       throw new ModelChanged();
     }
+  }
+
+  /**
+   * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
+   * that went in between. They are read by themselves, and dropped if they are gone.
+   */
+  async #whole(scope: Scope, answer: SearchAnswer): Promise<SearchAnswer> {
+    const { nearest, containing } = answer;
+    const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("created");
+    const bare = [...nearest.found, ...containing.found].filter(isBare).map(({ id }) => id);
+    if (bare.length === 0) return answer;
+    const names = [...FACTS, "terms"];
+    const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
+      bare.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
+    );
+    const read = new Map(
+      bare.map((id, at) => {
+        const values = replies === undefined ? [] : listOf(replies[at]);
+        return [
+          id,
+          names.flatMap((name, nth) => (values[nth] == null ? [] : [[name, values[nth]] as const])),
+        ];
+      }),
+    );
+    const whole = (arm: IndexReply): IndexReply => ({
+      total: arm.total,
+      found: arm.found
+        .map((one) => ({ id: one.id, fields: new Map([...one.fields, ...(read.get(one.id) ?? [])]) }))
+        .filter((one) => !isBare(one)),
+    });
+    return { ...answer, nearest: whole(nearest), containing: whole(containing) };
   }
 
   /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */

@@ -1,7 +1,6 @@
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
-import { vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
@@ -17,20 +16,24 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../ports/memory-store.ts";
+import { FilteredMemories } from "./filtered-memories.ts";
 import { MemoryAccesses } from "./memory-accesses.ts";
 import { MemoryPages } from "./memory-pages.ts";
 import { MemoryPurge } from "./memory-purge.ts";
-import { MemoryReads } from "./memory-reads.ts";
+import { MemoryReads, walkingSource } from "./memory-reads.ts";
+import { MemorySearch } from "./memory-search.ts";
 import { MemoryWalk } from "./memory-walk.ts";
 import { MemoryWrites } from "./memory-writes.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { bytesOf } from "./replies.ts";
-import { vectorField } from "./schema.ts";
+import type { IndexNames, VectorIndexOptions } from "./schema.ts";
+import { SeenNumbers } from "./seen-numbers.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 export interface RedisMemoryStoreOptions {
   readonly model: VectorModel;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
   /** A write of this process has left a memory waiting for its vector. */
   readonly onWaiting: () => void;
@@ -39,19 +42,25 @@ export interface RedisMemoryStoreOptions {
 
 /** Memories in Redis. */
 export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
-  readonly #model: VectorModel;
   readonly #accesses: MemoryAccesses;
-  readonly #pages: MemoryPages;
   readonly #reads: MemoryReads;
   readonly #writes: MemoryWrites;
   readonly #purge: MemoryPurge;
-  readonly #walk: MemoryWalk;
+  readonly #search: MemorySearch;
 
-  constructor(namespaces: Namespaces, { model, sweeper, onWaiting, log }: RedisMemoryStoreOptions) {
-    this.#model = model;
+  constructor(
+    namespaces: Namespaces,
+    { model, indexes, vectors, sweeper, onWaiting, log }: RedisMemoryStoreOptions,
+  ) {
     this.#accesses = new MemoryAccesses(namespaces, log);
-    this.#pages = new MemoryPages(namespaces, model, this.#accesses);
-    this.#reads = new MemoryReads(namespaces, this.#pages);
+    const pages = new MemoryPages(namespaces, model, this.#accesses);
+    const walk = new MemoryWalk(namespaces, pages, model);
+    const seen = new SeenNumbers();
+    const sweep = (scope: Scope, now: number): Promise<void> =>
+      sweeper.sweepEnded(namespaces.partition(scope), now);
+    const otherwise = walkingSource(pages);
+    const filtered = new FilteredMemories(namespaces, pages, { indexes, seen, otherwise, sweep });
+    this.#reads = new MemoryReads(namespaces, pages, filtered);
     this.#writes = new MemoryWrites(namespaces, {
       model,
       accesses: this.#accesses,
@@ -62,7 +71,15 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       },
     });
     this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
-    this.#walk = new MemoryWalk(namespaces, this.#pages, model);
+    this.#search = new MemorySearch({
+      namespaces,
+      model,
+      indexes,
+      vectors,
+      seen,
+      sweep,
+      walk: (scope, query, now) => walk.search(scope, query, now),
+    });
   }
 
   /** Writes the accesses that were counted. */
@@ -161,19 +178,14 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   }
 
   search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
-    return this.#walk.search(scope, query, now);
+    return this.#search.search(scope, query, now);
   }
 
-  async vectors(
+  vectors(
     scope: Scope,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]> {
-    this.#model.check(model);
-    const found = await this.#pages.read(scope, ids, [vectorField(this.#model.generation)]);
-    return found.map((one) => {
-      const bytes = bytesOf(one?.fields[0]);
-      return bytes === undefined ? undefined : vectorFromBytes(bytes);
-    });
+    return this.#search.vectors(scope, ids, model);
   }
 }

@@ -13,7 +13,7 @@ import { type VectorIndexOptions, vectorField } from "./schema.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 
 /** What the ranking needs, and the end, by which ended memories are told. */
-const FACTS = ["created", "event", "importance", "expire"];
+export const FACTS = ["created", "event", "importance", "expire"];
 
 const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
@@ -81,7 +81,7 @@ export class SearchQuestion {
       ...(this.#terms.length === 0
         ? []
         : [["HMGET", documentFrequencies, ...this.#terms.map(encodeTerm)] as const]),
-      ...(this.#size === undefined ? [] : [this.#size.askBound()]),
+      ...(this.#size === undefined ? [] : [this.#size.askSizes()]),
       ...(filter === undefined || this.#plan === undefined
         ? []
         : [this.#nearestCommand(index, filter, this.#plan, generation)]),
@@ -97,7 +97,7 @@ export class SearchQuestion {
       this.#terms.length === 0
         ? NO_CORPUS
         : this.#corpus({ memories: numberOf(memories), terms: numberOf(terms) }, left.shift());
-    this.#size?.readBound(left.shift());
+    this.#size?.readSizes(left.shift());
     const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const chosen = chooseTerms(this.#terms, corpus);

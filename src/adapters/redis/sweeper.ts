@@ -118,7 +118,7 @@ export class Sweeper implements AsyncDisposable {
     const keys = [
       partition.names,
       partition.deleted,
-      namespace.cacheEntry(""),
+      namespace.cacheEntries,
       namespace.cacheOrder,
       ...memories,
     ];

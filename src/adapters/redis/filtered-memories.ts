@@ -1,0 +1,192 @@
+import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import { isIndexSooner } from "../../domain/memory/page-plan.ts";
+import type { Scope } from "../../domain/tenancy.ts";
+import type { ListPosition } from "../../ports/memory-store.ts";
+import type { Command, Reply } from "./client.ts";
+import { FilterSize } from "./filter-size.ts";
+import type { NamespaceKeys } from "./keys.ts";
+import { countCommand, type IndexReply, MAX_RESULTS, readIndexReply, searchCommand } from "./memory-index.ts";
+import { MAX_STEP, type MemoryPages, type ReadMemory } from "./memory-pages.ts";
+import { asksForAccess, type MemoryQuery, memoryQuery } from "./memory-query.ts";
+import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./memory-reads.ts";
+import type { Namespaces } from "./namespaces.ts";
+import { numberOf } from "./replies.ts";
+import { type IndexNames, indexNames } from "./schema.ts";
+import type { SeenNumbers } from "./seen-numbers.ts";
+
+/** Sweeps before a count is given up to those that look at each memory. */
+const MAX_SWEEPS = 3;
+
+export interface FilteredMemoriesOptions {
+  readonly indexes: IndexNames;
+  readonly seen: SeenNumbers;
+  /** Where the memories are to be had when the index is not sooner, or does not know. */
+  readonly otherwise: MemorySource;
+  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
+  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+}
+
+interface Page {
+  readonly oldestFirst: boolean;
+  readonly after: ListPosition | undefined;
+  readonly limit: number;
+}
+
+/** Memories that pass a filter, by the index. */
+export class FilteredMemories {
+  readonly #namespaces: Namespaces;
+  readonly #pages: MemoryPages;
+  readonly #options: FilteredMemoriesOptions;
+
+  constructor(namespaces: Namespaces, pages: MemoryPages, options: FilteredMemoriesOptions) {
+    this.#namespaces = namespaces;
+    this.#pages = pages;
+    this.#options = options;
+  }
+
+  readonly source: MemorySource = (scope, query) => this.#source(scope, query);
+
+  /** Undefined where the index does not know. */
+  readonly count: FilterCount = async (scope, filter, now) => {
+    if (asksForAccess(filter)) return undefined;
+    for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
+      const replies = await this.#ask(scope, filter, (query, { partition }) => [
+        ["ZCOUNT", partition.ending, "-inf", now],
+        countCommand(this.#index(scope), query),
+      ]);
+      if (replies === undefined) return 0;
+      const [ended, counted] = replies.replies;
+      if (numberOf(ended) === 0) return readIndexReply(counted, replies.namespace).total;
+      await this.#options.sweep(scope, now);
+    }
+    return undefined;
+  };
+
+  async *#source(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
+    let { after } = query;
+    if (await this.#isSooner(scope, query)) {
+      const limit = Math.max(1, Math.min(query.limit, MAX_STEP));
+      for (;;) {
+        const positions = await this.#positions(scope, query.filter, { ...query, after, limit });
+        if (positions === undefined) break;
+        const ids = positions.map(({ id }) => id);
+        const read = await this.#pages.read(scope, ids);
+        yield read.filter((one) => one !== undefined);
+        after = positions.at(-1);
+        if (positions.length < limit) return;
+      }
+    }
+    yield* this.#options.otherwise(scope, { ...query, after });
+  }
+
+  async #isSooner(scope: Scope, { filter, limit }: SourceQuery): Promise<boolean> {
+    if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
+    const size = (query: MemoryQuery, namespace: NamespaceKeys): FilterSize =>
+      new FilterSize(namespace, query, this.#options.seen);
+    const answer = await this.#ask(scope, filter, (query, namespace) =>
+      size(query, namespace).ask(this.#index(scope)),
+    );
+    // Where nothing is, nothing is read.
+    if (answer === undefined) return true;
+    const known = size(answer.query, answer.namespace);
+    known.read(answer.replies);
+    const { stored, eligible } = known;
+    return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
+  }
+
+  /** Where the next memories stand that pass, ended ones too, in order. Undefined: the index does not say. */
+  async #positions(scope: Scope, filter: MemoryFilter, page: Page): Promise<ListPosition[] | undefined> {
+    const { oldestFirst, after, limit } = page;
+    const behind = oldestFirst ? "after" : "before";
+    const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
+    const index = this.#index(scope);
+    // One more than is wanted says whether others are of the moment of the last.
+    const next = { fields: ["created"], limit: limit + 1, options: sort };
+    const answer = await this.#ask(scope, filter, (query) =>
+      after === undefined
+        ? [searchCommand(index, query, next)]
+        : [
+            searchCommand(index, created(query, behind, after.createTime), next),
+            searchCommand(index, created(query, "at", after.createTime), TIES),
+          ],
+    );
+    if (answer === undefined) return [];
+    const [later, level] = answer.replies.map((reply) => readIndexReply(reply, answer.namespace));
+    if (later === undefined || isUnread(later) || isCut(level)) return undefined;
+
+    const order = oldestFirst ? 1 : -1;
+    const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
+    const found = [...positionsOf(level), ...positionsOf(later)];
+    const last = found[found.length - 1]?.createTime;
+    if (last !== undefined && later.found.length > limit) {
+      // Of several of the last moment, the engine took any: all of them are to be put in order.
+      const ties = await this.#ask(scope, filter, (query) => [
+        searchCommand(index, created(query, "at", last), TIES),
+      ]);
+      const tied = ties?.replies.map((reply) => readIndexReply(reply, ties.namespace))[0];
+      if (isCut(tied)) return undefined;
+      const before = found.filter(({ createTime }) => createTime !== last);
+      found.splice(0, found.length, ...before, ...positionsOf(tied));
+    }
+    return found
+      .filter(isBehind)
+      .sort((a, b) => order * compare(a, b))
+      .slice(0, limit);
+  }
+
+  /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */
+  async #ask(
+    scope: Scope,
+    filter: MemoryFilter,
+    commands: (query: MemoryQuery, namespace: NamespaceKeys) => readonly Command[],
+  ): Promise<Answer | undefined> {
+    let asked: Omit<Answer, "replies"> | undefined;
+    const replies = await this.#namespaces.pipeline(scope, (namespace) => {
+      const query = memoryQuery(namespace.number, filter);
+      asked = query && { query, namespace };
+      return query === undefined ? [] : commands(query, namespace);
+    });
+    return replies && asked && { ...asked, replies };
+  }
+
+  #index(scope: Scope): string {
+    return indexNames(this.#options.indexes, this.#namespaces.keys, this.#namespaces.partition(scope))
+      .memories;
+  }
+}
+
+const TIES = { fields: ["created"], limit: MAX_RESULTS };
+
+interface Answer {
+  readonly query: MemoryQuery;
+  readonly namespace: NamespaceKeys;
+  readonly replies: readonly Reply[];
+}
+
+/** The same, of what was written before, after or at a moment alone. */
+function created(
+  { text, params }: MemoryQuery,
+  when: "before" | "after" | "at",
+  time: number,
+): Pick<MemoryQuery, "text" | "params"> {
+  const range = { before: "[-inf ($moment]", after: "[($moment +inf]", at: "[$moment $moment]" }[when];
+  return { text: `${text} @created:${range}`, params: new Map([...params, ["moment", String(time)]]) };
+}
+
+function positionsOf(reply: IndexReply | undefined): ListPosition[] {
+  return (reply?.found ?? []).map(({ id, fields }) => ({ id, createTime: numberOf(fields.get("created")) }));
+}
+
+/** Whether it holds less than it says: there are too many, or RediSearch could not read one. */
+function isCut(reply: IndexReply | undefined): boolean {
+  return reply !== undefined && (reply.total > reply.found.length || isUnread(reply));
+}
+
+function isUnread({ found }: IndexReply): boolean {
+  return found.some(({ fields }) => !fields.has("created"));
+}
+
+/** In the order of bytes, as Redis keeps them. */
+function compare(a: ListPosition, b: ListPosition): number {
+  return a.createTime - b.createTime || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
+}
