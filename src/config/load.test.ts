@@ -306,6 +306,28 @@ describe("loadConfig", () => {
       expect(problems).toHaveLength(1);
       expect(problems[0]).not.toContain("hidden");
     });
+
+    it.each<[string, TestSources, named: string]>([
+      ["a quote that does not close", { yaml: 'redis:\n  password: "xyzzy\n' }, "MISSING_CHAR"],
+      ["a colon in it", { yaml: "redis:\n  password: xyzzy: xyzzy\n" }, "line 2"],
+      ["what looks like an alias", { yaml: "redis: { password: *xyzzy }" }, "alias"],
+      ["what looks like a variable", { yaml: "redis: { password: 'xyzzy$" + "{xyzzy' }" }, "redis.password"],
+      ["a list", { yaml: "redis: { password: [xyzzy] }" }, "redis.password"],
+      ["a query of REDIS_URL", { env: { REDIS_URL: "redis://h?password=xyzzy" } }, "?"],
+      ["a # in REDIS_URL", { env: { REDIS_URL: "redis://u#xyzzy@h" } }, "%23"],
+      ["a / in REDIS_URL", { env: { REDIS_URL: "redis://u:1/xyzzy@h" } }, "REDIS_URL"],
+      [
+        "a user of EMBEDDING_API_BASE",
+        { env: { EMBEDDING_API_BASE: "https://xyzzy:xyzzy@h/v1" } },
+        "password",
+      ],
+      ["a query of EMBEDDING_API_BASE", { env: { EMBEDDING_API_BASE: "https://h/v1?key=xyzzy" } }, "?"],
+      ["a node that is a URL", { env: { REDIS_NODES: "redis://:xyzzy@h:1,b:2" } }, "REDIS_NODES"],
+    ])("says what is wrong with %s and not what it is", async (_, sources, named) => {
+      const problems = await problemsOf({ ...sources, notYet: [] });
+      expect(problems).toEqual([expect.stringContaining(named)]);
+      expect(problems[0]).not.toContain("xyzzy");
+    });
   });
 
   describe("with AUTH_MODE=none", () => {
