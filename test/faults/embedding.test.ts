@@ -11,7 +11,7 @@ import {
   type Reembedding,
   Reembedding_State as State,
 } from "#gen/recollect/v1/operations_pb.js";
-import { startOpenAiServer } from "../support/openai-server.ts";
+import { type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
 import {
   type Clients,
   drained,
@@ -49,6 +49,44 @@ function progressOf(reembedding: Reembedding | undefined): number {
   return reembedding?.state === State.RUNNING ? reembedding.embeddedFraction : 1;
 }
 
+/** The openai embedder, asked at this provider. */
+const envOf = ({ apiBase }: OpenAiServer) => ({
+  EMBEDDING_PROVIDER: "openai",
+  EMBEDDING_API_BASE: apiBase,
+  EMBEDDING_MODEL: MODELS[0],
+  VECTOR_DIM: "64",
+});
+
+describe("a server that is killed while memories wait for their vectors", () => {
+  it("embeds all that was acknowledged when the provider answers again", async () => {
+    const next = seededInteger(504);
+    const dataDir = await mkdtemp(join(tmpdir(), "recollect-backlog-kill-"));
+    await using provider = await startOpenAiServer({ dimension: 64 });
+    const env = { DATA_DIR: dataDir, ...envOf(provider) };
+    const written: number[] = [];
+    for (let run = 0; run < scale(1, 10); run += 1) {
+      await using server = await startProcess(env);
+      const app = await clientsOf(server);
+      provider.always({ kind: "answer" });
+      const count = 20 + next(40);
+      for (let step = 0; step < count; step += 1) {
+        if (step === 10) provider.always({ kind: "status", status: 401 });
+        const index = run * 100 + step;
+        await app.memory.createMemory({ memory: { id: idOf(index), text: textOf(index) } });
+        written.push(index);
+      }
+      expect((await app.operations.getEmbeddingInfo({})).backlogCount).toBeGreaterThan(0);
+      server.process.kill("SIGKILL");
+      await server.ended;
+    }
+    provider.always({ kind: "answer" });
+    await using app = await startApp({ dataDir, env });
+    await drained(app);
+    for (const index of written) expect(await nearest(app, index)).toEqual([idOf(index), 1]);
+    await rm(dataDir, { recursive: true, force: true });
+  });
+});
+
 describe("a server that is killed while it embeds everything again", () => {
   it("goes on where it was, answers no read wrongly, and loses nothing that was acknowledged", async () => {
     const next = seededInteger(505);
@@ -56,12 +94,7 @@ describe("a server that is killed while it embeds everything again", () => {
     const writes = startOfWrites(size);
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-reembedding-kill-"));
     await using provider = await startOpenAiServer({ dimension: 64, apart: MODELS });
-    const env = {
-      EMBEDDING_PROVIDER: "openai",
-      EMBEDDING_API_BASE: provider.apiBase,
-      EMBEDDING_MODEL: MODELS[0],
-      VECTOR_DIM: "64",
-    };
+    const env = envOf(provider);
     let resumed = 0;
     /** The one that was under way when the server was killed. */
     let id: string | undefined;
