@@ -23,7 +23,9 @@ export function configCheck(options: CheckOptions): ExitCode {
   const lines = ALL_SETTINGS.map(([key, setting]) => {
     const { shown = "", source = "", value } = settings.get(key) ?? {};
     const note = notYet(key, value) ? " (not in this version)" : "";
-    return { name: nameOf(setting), value: shown, source: `${source}${note}` };
+    // What comes out of what was written: `warn` of WARNING.
+    const resolved = setting.secret === undefined && /^(string|number|boolean)$/.test(typeof value);
+    return { name: nameOf(setting), value: resolved ? String(value) : shown, source: `${source}${note}` };
   });
   if (options.json === true) for (const line of lines) print(JSON.stringify(line));
   else {

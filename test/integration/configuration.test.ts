@@ -190,9 +190,14 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
 
 describe("recollect config check", () => {
   it("prints every setting with its source, secrets masked", async () => {
-    const env = { CACHE_DEFAULT_TTL: "7", REDIS_PASSWORD: "hidden" };
+    const env = {
+      CACHE_DEFAULT_TTL: "7",
+      REDIS_PASSWORD: "hidden",
+      REDIS_URL: "redis://hidden:hidden@shown:7000",
+      MEMORY_BACKEND: "embedded",
+    };
     await using check = await startProcess(env, {
-      args: ["--json", "config", "check", "--set", "LOG_LEVEL=warn"],
+      args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
       files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
     });
     expect(await check.ended).toBe(0);
@@ -208,6 +213,8 @@ describe("recollect config check", () => {
     expect(line("cache.max_age")).toMatchObject({ value: "60", source: "config/memory_config.yaml" });
     expect(line("GRPC_PORT")).toMatchObject({ value: "0" });
     expect(line("REDIS_PASSWORD")?.value).toBe("********");
+    expect(line("REDIS_URL")?.value).toBe("redis://********@shown:7000");
+    expect(line("LOG_FILE")?.value).toBe("none");
     expect(check.stdout()).not.toContain("hidden");
   });
 
