@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFile } from "./adapters/system/watched-file.ts";
-import { ConfigError } from "./config/config-error.ts";
 import { type ApiKey, callerOfKey } from "./domain/api-keys.ts";
-import { parseApiKeys } from "./parse-api-keys.ts";
+import { apiKeysError, parseApiKeys, unreadableApiKeys } from "./parse-api-keys.ts";
 import type { ApiKeys } from "./ports/api-keys.ts";
 import type { OperatorLog } from "./ports/log.ts";
 import type { AuthenticationMeter } from "./ports/meters.ts";
@@ -31,7 +30,7 @@ export async function openApiKeys(
   /** What is wrong with the file as it is now. */
   let problems: readonly string[] = [];
   const take = (content: FileContent): void => {
-    const read = "text" in content ? parseApiKeys(content.text) : unreadable(content.error);
+    const read = "text" in content ? parseApiKeys(content.text) : unreadableApiKeys(content.error);
     const isNews = !isDeepStrictEqual(read.problems, problems);
     problems = read.problems;
     meter.apiKeysRefused(problems.length > 0);
@@ -53,7 +52,7 @@ export async function openApiKeys(
   await file.read();
   if (current === undefined) {
     await file[Symbol.asyncDispose]();
-    throw new ConfigError(problems.map((problem) => `AUTH_API_KEYS_FILE, ${path}: ${problem}`));
+    throw apiKeysError(path, problems);
   }
   return {
     callerOf: (key) => callerOfKey(current ?? [], key),
@@ -67,11 +66,6 @@ export async function openApiKeys(
 }
 
 const REFUSED = "the file of API keys is wrong: the keys that were read before still hold";
-
-function unreadable(error: unknown): ReturnType<typeof parseApiKeys> {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  return { keys: [], problems: [`cannot be read (${code})`] };
-}
 
 /** Counts rows that are new or changed, and those that are gone or were changed. */
 function difference(

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
+import type { Config } from "../config/config.ts";
 import { load } from "../config/load.ts";
 import { notYet } from "../config/not-yet.ts";
 import { nameOf } from "../config/setting.ts";
 import { ALL_SETTINGS } from "../config/settings.ts";
+import { apiKeysError, parseApiKeys, unreadableApiKeys } from "../parse-api-keys.ts";
 import { configSources, type SourceOptions } from "./config-sources.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { print, printError } from "./output.ts";
@@ -16,10 +19,13 @@ export interface CheckOptions extends SourceOptions {
  */
 export function configCheck(options: CheckOptions): ExitCode {
   const { config, settings } = load(configSources(options));
+  checkApiKeys(config.auth);
   const lines = ALL_SETTINGS.map(([key, setting]) => {
     const { shown = "", source = "", value } = settings.get(key) ?? {};
     const note = notYet(key, value) ? " (not in this version)" : "";
-    return { name: nameOf(setting), value: shown, source: `${source}${note}` };
+    // What comes out of what was written: `warn` of WARNING.
+    const resolved = setting.secret === undefined && /^(string|number|boolean)$/.test(typeof value);
+    return { name: nameOf(setting), value: resolved ? String(value) : shown, source: `${source}${note}` };
   });
   if (options.json === true) for (const line of lines) print(JSON.stringify(line));
   else {
@@ -32,4 +38,19 @@ export function configCheck(options: CheckOptions): ExitCode {
   }
   for (const warning of config.warnings) printError(`recollect: warning: ${warning}`);
   return EXIT_CODE.ok;
+}
+
+/** The file that a start reads beside the configuration. */
+function checkApiKeys({ mode, apiKeysFile }: Config["auth"]): void {
+  if (mode !== "api_keys" || apiKeysFile === undefined) return;
+  const { problems } = readApiKeys(apiKeysFile);
+  if (problems.length > 0) throw apiKeysError(apiKeysFile, problems);
+}
+
+function readApiKeys(path: string): ReturnType<typeof parseApiKeys> {
+  try {
+    return parseApiKeys(readFileSync(path, "utf8"));
+  } catch (error) {
+    return unreadableApiKeys(error);
+  }
 }

@@ -83,9 +83,19 @@ export const httpUrl: Kind<string> = {
   expects: "a URL that begins with http:// or https://",
   read: (given) => {
     const url = URL.parse(given.trim());
-    return url !== null && /^https?:$/.test(url.protocol) ? given.trim() : undefined;
+    return url !== null && /^https?:$/.test(url.protocol) && isBare(url) ? given.trim() : undefined;
+  },
+  hint: (given) => {
+    const url = URL.parse(given.trim());
+    return url === null || isBare(url)
+      ? undefined
+      : "with no user, password or anything behind ? or #: a key is a setting of its own";
   },
 };
+
+function isBare({ username, password, search, hash }: URL): boolean {
+  return username + password + search + hash === "";
+}
 
 /** What browsers send as Origin, or `*`. */
 export const origin: Kind<string> = {
@@ -121,12 +131,17 @@ export interface RedisUrl extends Node {
 
 export const redisUrl: Kind<RedisUrl> = {
   expects: "a URL such as redis://user:password@host:6379, or rediss:// for TLS",
+  hint: (given) =>
+    /[?#]/.test(given)
+      ? "nothing stands behind ? or #: each option has a setting; in a password they are written %3F and %23"
+      : undefined,
   read: (given) => {
     const url = URL.parse(given.trim());
     const [, db] = /^\/?(\d*)$/.exec(url?.pathname ?? "-") ?? [];
     if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === "" || db === undefined) {
       return undefined;
     }
+    if (url.search + url.hash !== "") return undefined;
     try {
       return {
         host: url.hostname.replace(/^\[(.*)\]$/, "$1"),

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -306,6 +306,28 @@ describe("loadConfig", () => {
       expect(problems).toHaveLength(1);
       expect(problems[0]).not.toContain("hidden");
     });
+
+    it.each<[string, TestSources, named: string]>([
+      ["a quote that does not close", { yaml: 'redis:\n  password: "xyzzy\n' }, "MISSING_CHAR"],
+      ["a colon in it", { yaml: "redis:\n  password: xyzzy: xyzzy\n" }, "line 2"],
+      ["what looks like an alias", { yaml: "redis: { password: *xyzzy }" }, "alias"],
+      ["what looks like a variable", { yaml: "redis: { password: 'xyzzy$" + "{xyzzy' }" }, "redis.password"],
+      ["a list", { yaml: "redis: { password: [xyzzy] }" }, "redis.password"],
+      ["a query of REDIS_URL", { env: { REDIS_URL: "redis://h?password=xyzzy" } }, "?"],
+      ["a # in REDIS_URL", { env: { REDIS_URL: "redis://u#xyzzy@h" } }, "%23"],
+      ["a / in REDIS_URL", { env: { REDIS_URL: "redis://u:1/xyzzy@h" } }, "REDIS_URL"],
+      [
+        "a user of EMBEDDING_API_BASE",
+        { env: { EMBEDDING_API_BASE: "https://xyzzy:xyzzy@h/v1" } },
+        "password",
+      ],
+      ["a query of EMBEDDING_API_BASE", { env: { EMBEDDING_API_BASE: "https://h/v1?key=xyzzy" } }, "?"],
+      ["a node that is a URL", { env: { REDIS_NODES: "redis://:xyzzy@h:1,b:2" } }, "REDIS_NODES"],
+    ])("says what is wrong with %s and not what it is", async (_, sources, named) => {
+      const problems = await problemsOf({ ...sources, notYet: [] });
+      expect(problems).toEqual([expect.stringContaining(named)]);
+      expect(problems[0]).not.toContain("xyzzy");
+    });
   });
 
   describe("with AUTH_MODE=none", () => {
@@ -341,6 +363,84 @@ describe("loadConfig", () => {
   });
 });
 
+/** Defaults as `config check` shows them where nothing is set. */
+const RELIED_UPON: Readonly<Record<string, string>> = {
+  DATA_DIR: "./data",
+  ENVIRONMENT: "development",
+  LOG_LEVEL: "info",
+  LOG_FORMAT: "json",
+  LOG_FILE: "none",
+  GRPC_HOST: "127.0.0.1",
+  GRPC_PORT: "50051",
+  HTTP_HOST: "127.0.0.1",
+  HTTP_PORT: "8000",
+  HTTP_CORS_ORIGINS: "none",
+  AUTH_MODE: "none",
+  AUTH_API_KEYS_FILE: "none",
+  ALLOW_UNAUTHENTICATED: "false",
+  TLS_CERT_FILE: "none",
+  TLS_KEY_FILE: "none",
+  TLS_CLIENT_CA_FILE: "none",
+  MEMORY_BACKEND: "embedded",
+  "memory.backend": "embedded",
+  ENABLE_VECTOR_SEARCH: "true",
+  "memory.enable_vector_search": "true",
+  "vector_search.enabled": "true",
+  VECTOR_DIM: "384",
+  "vector_search.dimension": "384",
+  VECTOR_INDEX_NAME: "idx:memory",
+  "vector_search.distance_metric": "COSINE",
+  "vector_search.algorithm": "HNSW",
+  REDIS_URL: "none",
+  REDIS_HOST: "localhost",
+  REDIS_PORT: "6379",
+  REDIS_DB: "0",
+  REDIS_USERNAME: "none",
+  REDIS_PASSWORD: "none",
+  REDIS_PREFIX: "memory:",
+  REDIS_POOL_SIZE: "50",
+  REDIS_COMPRESSION: "false",
+  REDIS_TOPOLOGY: "auto",
+  REDIS_NODES: "none",
+  REDIS_SENTINEL_NAME: "none",
+  REDIS_TLS: "false",
+  REDIS_TLS_CA_FILE: "the system's",
+  REDIS_TLS_CERT_FILE: "none",
+  REDIS_TLS_KEY_FILE: "none",
+  REDIS_PARTITIONS: "16",
+  "redis.socket_timeout": "5",
+  "redis.socket_connect_timeout": "5",
+  "redis.retry_on_timeout": "true",
+  EMBEDDING_PROVIDER: "hashing",
+  EMBEDDING_MODEL: "text-embedding-ada-002",
+  EMBEDDING_API_KEY: "none",
+  EMBEDDING_API_BASE: "https://api.openai.com/v1",
+  EMBEDDING_CACHE_TTL: "86400",
+  EMBEDDING_BATCH_SIZE: "100",
+  "embedding.max_retries": "3",
+  "embedding.timeout": "30",
+  CACHE_ENABLED: "true",
+  CACHE_STRATEGY: "hybrid",
+  CACHE_SIMILARITY_THRESHOLD: "0.85",
+  "cache.aligned_threshold": "0.5",
+  CACHE_DEFAULT_TTL: "3600",
+  "cache.max_age": "86400",
+  CACHE_MAX_ENTRIES: "10000",
+  CACHE_EVICTION_POLICY: "adaptive",
+  "cache.enable_adaptive_ttl": "true",
+  CACHE_INDEX_NAME: "idx:memory:cache",
+  COMPACTION_ENABLED: "true",
+  COMPACTION_STRATEGY: "hybrid",
+  COMPACTION_LEVEL: "moderate",
+  COMPACTION_CHECK_INTERVAL_HOURS: "24",
+  "compactor.check_interval_hours": "24",
+  COMPACTION_LLM_MODEL: "none: summaries are extracts",
+  "compactor.keep_recent_hours": "24",
+  "compactor.keep_important_days": "7",
+  "compactor.min_importance": "0.3",
+  "compactor.max_affected_fraction": "0.1",
+};
+
 describe("SETTINGS", () => {
   it.each(ALL_SETTINGS)(
     "%s says where it is read from and what it means",
@@ -356,6 +456,30 @@ describe("SETTINGS", () => {
     );
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThan(ALL_SETTINGS.length);
+  });
+
+  it("keep the names and defaults that files, guides and programs of others rely on", async () => {
+    const { settings } = await folder.load({ yaml: "" });
+    const shown = new Map<string | undefined, string | undefined>(
+      ALL_SETTINGS.flatMap(([key, { env, yaml, yamlToo }]) =>
+        [env, yaml, yamlToo].map((name) => [name, settings.get(key)?.shown] as const),
+      ),
+    );
+    for (const [name, value] of Object.entries(RELIED_UPON))
+      expect([name, shown.get(name)]).toEqual([name, value]);
+  });
+
+  it("are all in the documentation and in the files to copy", async () => {
+    const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
+    const [page, dotenv, shipped] = await Promise.all(
+      ["docs/configuration.md", ".env.example", "config/memory_config.yaml"].map(read),
+    );
+    for (const [, { env, yaml }] of ALL_SETTINGS) {
+      if (env !== undefined) expect([page, dotenv].map((text) => text?.includes(env))).toEqual([true, true]);
+      if (yaml === undefined) continue;
+      expect(page).toContain(`\`${yaml}\``);
+      expect(shipped).toMatch(new RegExp(`^  (# )?${yaml.split(".")[1]}:`, "m"));
+    }
   });
 
   it("read their own defaults", () => {

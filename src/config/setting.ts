@@ -32,12 +32,16 @@ export function nameOf({ env, yaml }: Setting): string {
   return env ?? yaml ?? "";
 }
 
-/** The text of a value as it may be shown. */
-export function masked({ secret }: Setting, text: string): string {
-  if (secret === undefined) return text;
-  const url = secret === "credentials" ? URL.parse(text) : null;
-  if (url === null || url.hostname === "") return "********";
-  if (url.username !== "") url.username = "********";
-  if (url.password !== "") url.password = "********";
-  return url.href;
+const MASK = "********";
+
+/**
+ * The text of a value as it may be shown. In a URL neither what stands before its @ nor its query is, whatever the
+ * setting; of one that is secret, only one that is understood is shown at all.
+ */
+export function masked({ secret, kind }: Setting, text: string): string {
+  if (secret === "all") return MASK;
+  if (secret === "credentials" && kind.read(text) === undefined) return MASK;
+  return text
+    .replaceAll(/\/\/[^\s,/]*@/g, `//${MASK}@`)
+    .replaceAll(/(\/\/[^\s,?#]*)[?#][^\s,]*/g, `$1?${MASK}`);
 }

@@ -1,7 +1,10 @@
-import { type Document, parseDocument } from "yaml";
+import type { Document } from "yaml";
 import type { Findings } from "./findings.ts";
 import { correctHours, correctYaml } from "./misprints.ts";
+import { masked } from "./setting.ts";
+import { ALL_SETTINGS } from "./settings.ts";
 import { type Environment, readIfThere } from "./sources.ts";
+import { BROKEN_ALIAS, parseYaml } from "./yaml-document.ts";
 
 /** One scalar of the YAML file, or a sequence of them. */
 export interface YamlValue {
@@ -24,9 +27,9 @@ export function readYamlFile(
   const values = new Map<string, YamlValue>();
   const content = readIfThere(path, findings);
   if (content === undefined) return values;
-  const document = parseDocument(correctYaml(content, path, findings.warnings), { schema: "failsafe" });
-  if (document.errors.length > 0) {
-    findings.problems.push(...document.errors.map(({ message }) => `${path}: ${message.trimEnd()}`));
+  const { document, problems } = parseYaml(correctYaml(content, path, findings.warnings));
+  if (problems.length > 0) {
+    findings.problems.push(...problems.map((problem) => `${path}, ${problem}`));
     return values;
   }
   const toValue = (template: string, key: string, isList: boolean): YamlValue => ({
@@ -34,7 +37,7 @@ export function readYamlFile(
     isList,
     text: substitute(template, environment, (broken) =>
       findings.problems.push(
-        `${key} is ${JSON.stringify(template)} (${path}): ${broken} is no variable; ` +
+        `${key} is ${JSON.stringify(shown(key, template))} (${path}): ${shown(key, broken)} is no variable; ` +
           "write $" +
           "{NAME} or $" +
           "{NAME:-default}",
@@ -58,12 +61,19 @@ export function readYamlFile(
   return values;
 }
 
+/** The text of a key as it may be shown. */
+function shown(key: string, text: string): string {
+  const [, setting] = ALL_SETTINGS.find(([, { yaml }]) => yaml === key) ?? [];
+  return setting === undefined ? text : masked(setting, text);
+}
+
 /** Aliases can be wrong, or blow up; the parser only notices when they are followed. */
 function contentOf(document: Document, path: string, findings: Findings): unknown {
   try {
     return document.toJS();
-  } catch (error) {
-    findings.problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  } catch {
+    // The parser's own words quote the file.
+    findings.problems.push(`${path}: ${BROKEN_ALIAS}`);
     return undefined;
   }
 }

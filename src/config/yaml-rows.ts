@@ -1,4 +1,5 @@
-import { isSeq, LineCounter, parseDocument } from "yaml";
+import { isSeq } from "yaml";
+import { BROKEN_ALIAS, parseYaml } from "./yaml-document.ts";
 
 /** One row of a list, and the line it begins at. */
 export interface YamlRow {
@@ -8,22 +9,14 @@ export interface YamlRow {
 }
 
 /**
- * The rows of a YAML file that is a list, for files whose content must not be repeated: what is wrong is said by
- * line and kind alone, where the parser's own words quote the file. An empty file has no rows.
+ * The rows of a YAML file that is a list, for files whose content must not be repeated. An empty file has no rows.
  */
 export function readYamlRows(text: string): {
   readonly rows: readonly YamlRow[];
   readonly problems: readonly string[];
 } {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { schema: "failsafe", lineCounter: lines, prettyErrors: false });
-  const lineAt = (position: number | undefined): number => lines.linePos(position ?? 0).line;
-  if (document.errors.length > 0) {
-    return {
-      rows: [],
-      problems: document.errors.map(({ code, pos }) => `line ${lineAt(pos[0])}: is no YAML (${code})`),
-    };
-  }
+  const { document, problems, lineAt } = parseYaml(text);
+  if (problems.length > 0) return { rows: [], problems };
   const { contents } = document;
   if (contents === null || text.trim() === "") return { rows: [], problems: [] };
   if (!isSeq(contents)) return { rows: [], problems: ["must be a list: each row begins with `- `"] };
@@ -36,6 +29,6 @@ export function readYamlRows(text: string): {
     }));
     return { rows, problems: [] };
   } catch {
-    return { rows: [], problems: ["has an alias that leads nowhere, or to too much"] };
+    return { rows: [], problems: [BROKEN_ALIAS] };
   }
 }

@@ -13,11 +13,13 @@ import { indexStoreContract } from "./index-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
+import { reembeddingStoreContract } from "./reembedding-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const MAX_EMBEDDINGS = 20;
+const EMBEDDER = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 
 memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
@@ -31,12 +33,13 @@ randomOperationsContract("embedded", () =>
 );
 indexStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingBacklogContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+reembeddingStoreContract("embedded", EMBEDDER, () => openInTemporaryDirectory((backend) => backend));
 sharedNamesContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
 
 async function openInTemporaryDirectory<Store>(
   storeOf: (backend: Backend) => Store,
-  embedder: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION },
+  embedder: EmbedderIdentity = EMBEDDER,
 ): Promise<StoreUnderTest<Store>> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-contract-"));
   const open = () =>

@@ -130,6 +130,22 @@ export function embeddingBacklogContract(
       expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
     });
 
+    it("takes memories of one id in two scopes for two", async () => {
+      const other = { ...subject.scope, namespace: freshScope().namespace };
+      await write({ id: "same", text: "of the first" });
+      await write({ id: "same", text: "of the second" }, NOW + 1, other);
+      const [first, second] = await pending();
+      if (second === undefined) throw new Error("two should wait");
+      await subject.store.backlog.postpone([{ ...second, dueTime: NOW + 5000 }]);
+      expect((await pending()).map(({ scope }) => scope)).toEqual([subject.scope]);
+      expect(await settle(second, embedded(2))).toBe(1);
+      expect((await pending()).map(({ scope }) => scope)).toEqual([subject.scope]);
+      expect(await settle(first, embedded(1))).toBe(1);
+      const { memories } = subject.store;
+      expect(await memories.vectors(subject.scope, ["same"])).toEqual([vectorOf(1)]);
+      expect(await memories.vectors(other, ["same"])).toEqual([vectorOf(2)]);
+    });
+
     it("does not hold what was corrected together with its vector", async () => {
       await write({ id: "a" });
       const before = await get("a");

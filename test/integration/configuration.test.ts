@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { startOpenAiServer } from "../support/openai-server.ts";
 import { startProcess, type TestProcess } from "../support/start-process.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
@@ -22,32 +23,54 @@ async function hangUp(server: TestProcess, dotenv: string, says: string): Promis
   return JSON.parse(await server.lineWith(says)) as Record<string, unknown>;
 }
 
-/** Seconds that a stored answer lives, asked for or by default. */
-async function ttlOf(http: string, ttl?: string): Promise<number> {
-  const response = await fetch(`http://${http}/recollect.v1.CacheService/StoreCacheEntry`, {
+async function call(http: string, method: string, request: object): Promise<Record<string, unknown>> {
+  const response = await fetch(`http://${http}/recollect.v1.${method}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ prompt: { text: "q" }, scope: { model: "m" }, response: "a", ttl }),
+    body: JSON.stringify(request),
   });
-  const { entry } = (await response.json()) as { entry: { createTime: string; expireTime: string } };
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** Seconds that a stored answer lives, asked for or by default. */
+async function ttlOf(http: string, ttl?: string): Promise<number> {
+  const request = { prompt: { text: "q" }, scope: { model: "m" }, response: "a", ttl };
+  const { entry } = (await call(http, "CacheService/StoreCacheEntry", request)) as {
+    entry: { createTime: string; expireTime: string };
+  };
   return (Date.parse(entry.expireTime) - Date.parse(entry.createTime)) / 1000;
 }
 
 describe("recollect serve", () => {
   it("starts with the deployment guide's files as they stand", async () => {
-    // The embedder that needs no network; everything else is the guide's.
-    const env = { MEMORY_BACKEND: "embedded", EMBEDDING_PROVIDER: "hashing" };
-    await using server = await startProcess(env, { files: await guideFiles() });
+    await using server = await startProcess({ MEMORY_BACKEND: "embedded" }, { files: await guideFiles() });
     const line = JSON.parse(await server.lineWith('"serving"')) as Record<string, unknown>;
     expect(line).toMatchObject({
       environment: "production",
       backend: "embedded",
-      embedder: { provider: "hashing", dimension: 1536 },
+      embedder: { provider: "openai", model: "text-embedding-ada-002", dimension: 1536 },
     });
     const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
     expect(chosen["because"]).toContain("MEMORY_BACKEND");
     expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
-    expect(server.stdout()).not.toContain("your-openai-api-key");
+    // Nobody is asked for a vector by that, so the provider that the guide names is not met here.
+    expect((await fetch(`http://${String(line["http"])}/ready`)).status).toBe(200);
+    expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
+  });
+
+  it("serves with the guide's placeholder for a key: what is written is kept, and waits for its vector", async () => {
+    await using provider = await startOpenAiServer();
+    provider.always({ kind: "status", status: 401 });
+    const env = { MEMORY_BACKEND: "embedded", EMBEDDING_API_BASE: provider.apiBase };
+    await using server = await startProcess(env, { files: await guideFiles() });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    const { memory } = await call(http, "MemoryService/CreateMemory", { memory: { text: "Ann likes tea" } });
+    expect(memory).toMatchObject({ embedding: { state: "STATE_PENDING" } });
+    const { results } = await call(http, "MemoryService/SearchMemories", { query: { text: "tea" } });
+    expect(results).toHaveLength(1);
+    expect(await ttlOf(http)).toBe(3600);
+    expect((await fetch(`http://${http}/ready`)).status).toBe(200);
+    expect(provider.received[0]?.authorization).toBe("Bearer your-openai-api-key");
   });
 
   it("lets flags win over everything", async () => {
@@ -98,6 +121,35 @@ describe("recollect serve", () => {
     expect(server.stdout()).not.toContain("hidden");
   });
 
+  it("takes up thresholds, strategy and bounds of the cache on SIGHUP, from the YAML file too", async () => {
+    const files = {
+      ".env": "CACHE_SIMILARITY_THRESHOLD=0.99\nALIGNED=0.98",
+      "config/memory_config.yaml": "cache:\n  aligned_threshold: $" + "{ALIGNED:-}",
+    };
+    await using server = await startProcess({}, { files });
+    const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
+    const scope = { model: "m" };
+    const store = (text: string) =>
+      call(http, "CacheService/StoreCacheEntry", { prompt: { text }, scope, response: "a" });
+    const lookUp = async () => {
+      const prompt = { text: "please, how can I cancel my order" };
+      const { hit, miss } = await call(http, "CacheService/LookupCache", { prompt, scope });
+      return hit === undefined ? (miss as { reason: string }).reason : "hit";
+    };
+    await store("How do I cancel my order?");
+    expect(await lookUp()).toBe("REASON_BELOW_THRESHOLD");
+    await hangUp(server, "ALIGNED=0.4", "cache.aligned_threshold: 0.98 -> 0.4");
+    expect(await lookUp()).toBe("hit");
+    await hangUp(server, "CACHE_STRATEGY=exact", "CACHE_STRATEGY: hybrid -> exact");
+    expect(await lookUp()).toBe("REASON_NOT_FOUND");
+    await hangUp(server, "CACHE_MAX_ENTRIES=1", "CACHE_MAX_ENTRIES: 10000 -> 1");
+    for (const text of ["one", "two"]) await store(text);
+    const { entries } = await call(http, "CacheService/ListCacheEntries", {});
+    expect(entries).toHaveLength(1);
+    await hangUp(server, "CACHE_ENABLED=false", "CACHE_ENABLED: true -> false");
+    expect(await lookUp()).toBe("REASON_DISABLED");
+  });
+
   it("applies a new log level, and still says that it went quiet", async () => {
     await using server = await startProcess({}, { files: { ".env": "LOG_LEVEL=info" } });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
@@ -138,9 +190,14 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
 
 describe("recollect config check", () => {
   it("prints every setting with its source, secrets masked", async () => {
-    const env = { CACHE_DEFAULT_TTL: "7", REDIS_PASSWORD: "hidden" };
+    const env = {
+      CACHE_DEFAULT_TTL: "7",
+      REDIS_PASSWORD: "hidden",
+      REDIS_URL: "redis://hidden:hidden@shown:7000",
+      MEMORY_BACKEND: "embedded",
+    };
     await using check = await startProcess(env, {
-      args: ["--json", "config", "check", "--set", "LOG_LEVEL=warn"],
+      args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
       files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
     });
     expect(await check.ended).toBe(0);
@@ -156,6 +213,8 @@ describe("recollect config check", () => {
     expect(line("cache.max_age")).toMatchObject({ value: "60", source: "config/memory_config.yaml" });
     expect(line("GRPC_PORT")).toMatchObject({ value: "0" });
     expect(line("REDIS_PASSWORD")?.value).toBe("********");
+    expect(line("REDIS_URL")?.value).toBe("redis://********@shown:7000");
+    expect(line("LOG_FILE")?.value).toBe("none");
     expect(check.stdout()).not.toContain("hidden");
   });
 

@@ -2,11 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
 import { Reembedding_State as State } from "#gen/recollect/v1/operations_pb.js";
 import type { Environment } from "../../src/config/sources.ts";
 import { refusalOf } from "../support/errors.ts";
 import { type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
+import {
+  drained,
+  fill,
+  idOf,
+  load,
+  nearest,
+  startChange,
+  startOfWrites,
+} from "../support/reembedding-load.ts";
 import { scale } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
@@ -30,31 +38,6 @@ const openAi = (model = "model-x"): Environment => ({
   EMBEDDING_MODEL: model,
   VECTOR_DIM: "64",
 });
-/** Texts that have nothing to do with each other, so that each is nearest to itself. */
-const textOf = (index: number): string =>
-  `${(index * 104_729 + 7).toString(36)} ${(index * 15_485_863 + 3).toString(36)} number${index}`;
-const idOf = (index: number): string => `m${index}`;
-
-async function fill(app: TestApp, count: number): Promise<void> {
-  for (let first = 0; first < count; first += 100) {
-    const memories = Array.from({ length: Math.min(100, count - first) }, (_, index) => ({
-      id: idOf(first + index),
-      text: textOf(first + index),
-    }));
-    await app.memory.batchCreateMemories({ memories });
-  }
-}
-
-/** The nearest by meaning alone. Vectors of one model find the very text; those of two would not. */
-async function nearest(app: TestApp, index: number): Promise<readonly [string | undefined, number]> {
-  const { results } = await app.memory.searchMemories({
-    query: { by: { case: "text", value: textOf(index) } },
-    mode: Mode.VECTOR,
-    limit: 1,
-  });
-  return [results[0]?.memory?.id, Number((results[0]?.similarity ?? 0).toFixed(4))];
-}
-
 const stateOf = async (app: TestApp, id: string) =>
   (await app.operations.getReembedding({ id })).reembedding?.state ?? State.UNSPECIFIED;
 
@@ -63,55 +46,6 @@ async function ended(app: TestApp, id: string): Promise<State> {
     const state = await stateOf(app, id);
     if (state !== State.RUNNING) return state;
   }
-}
-
-async function drained(app: TestApp): Promise<void> {
-  while ((await app.operations.getEmbeddingInfo({})).backlogCount > 0);
-}
-
-/** Reads and writes until `over`; resolves with how many reads were made. Every read must be right. */
-async function load(
-  app: TestApp,
-  size: number,
-  writes: { next: number },
-  over: () => Promise<boolean>,
-): Promise<number> {
-  let done = false;
-  let reads = 0;
-  const reader = async (offset: number): Promise<void> => {
-    for (let step = offset; !done; step += 7) {
-      const index = step % size;
-      expect(await nearest(app, index)).toEqual([idOf(index), 1]);
-      const lookup = await app.cache.lookupCache({
-        prompt: { prompt: { case: "text", value: "How do I cancel my order?" } },
-        scope: { model: "m" },
-      });
-      expect(lookup.outcome.case).toBe("hit");
-      reads += 1;
-    }
-  };
-  const writer = async (): Promise<void> => {
-    while (!done) {
-      const index = writes.next;
-      writes.next += 1;
-      await app.memory.createMemory({ memory: { id: idOf(index), text: textOf(index) } });
-      if (index % 5 === 0) {
-        await app.memory.updateMemory({
-          memory: { id: idOf(index), importance: 0.9 },
-          updateMask: { paths: ["importance"] },
-        });
-      }
-    }
-  };
-  const watcher = async (): Promise<void> => {
-    try {
-      while (!(await over()));
-    } finally {
-      done = true;
-    }
-  };
-  await Promise.all([reader(0), reader(1), writer(), watcher()]);
-  return reads;
 }
 
 const CASES = [
@@ -134,16 +68,11 @@ const CASES = [
 describe("re-embedding under load, with a restart in the middle", () => {
   it.each(CASES)("$name: every read is right before, meanwhile and after", async (one) => {
     const size = scale(400, 4000);
-    const writes = { next: size };
+    const writes = startOfWrites(size);
     let id = "";
     {
       await using app = await start(one.before());
       await fill(app, size);
-      await app.cache.storeCacheEntry({
-        prompt: { prompt: { case: "text", value: "How do I cancel my order?" } },
-        origin: { case: "scope", value: { model: "m" } },
-        response: "Open Orders.",
-      });
       const started = await app.operations.startReembedding(one.change);
       expect(started.reembedding).toMatchObject({ state: State.RUNNING, memoryCount: size });
       id = started.reembedding?.id ?? "";
@@ -242,15 +171,7 @@ describe("a re-embedding", () => {
     await fill(app, 3);
     await app.memory.createMemory({ memory: { id: "refused", text: "unspeakable" } });
     for (const model of ["model-y", "model-x"]) {
-      // What the one before left is removed in the background.
-      let started: string | undefined;
-      while (started === undefined) {
-        started = await app.operations.startReembedding({ model }).then(
-          ({ reembedding }) => reembedding?.id,
-          () => undefined,
-        );
-      }
-      expect(await ended(app, started)).toBe(State.DONE);
+      expect(await ended(app, await startChange(app, model))).toBe(State.DONE);
       await drained(app);
       expect((await app.operations.getEmbeddingInfo({})).model).toBe(model);
       expect(await nearest(app, 2)).toEqual([idOf(2), 1]);
@@ -265,6 +186,35 @@ describe("a re-embedding", () => {
     await expect(start({ ...HASHING, VECTOR_DIM: "128" })).rejects.toThrow(
       /VECTOR_DIM=64.*VECTOR_DIM=128.*StartReembedding/,
     );
+  });
+
+  it("lets the settings of the last start go on, after several changes and in the middle of one", async () => {
+    const settings = openAi("model-x");
+    const modelOf = async (app: TestApp) => (await app.operations.getEmbeddingInfo({})).model;
+    let id = "";
+    {
+      await using app = await start(settings);
+      await fill(app, 40);
+      for (const model of ["model-y", "model-z"]) {
+        id = await startChange(app, model);
+        expect(await ended(app, id)).toBe(State.DONE);
+      }
+    }
+    {
+      await using app = await start(settings);
+      expect(await modelOf(app)).toBe("model-z");
+      provider.always({ kind: "hang" });
+      id = await startChange(app, "model-w");
+    }
+    for (const env of [settings, openAi("model-w")]) {
+      await using app = await start(env);
+      expect([await modelOf(app), await stateOf(app, id)]).toEqual(["model-z", State.RUNNING]);
+    }
+    await expect(start(openAi("model-y"))).rejects.toThrow(/StartReembedding/);
+    provider.always({ kind: "answer" });
+    await using app = await start(openAi("model-z"));
+    expect(await ended(app, id)).toBe(State.DONE);
+    expect(await modelOf(app)).toBe("model-w");
   });
 
   it("drops answers from searches by meaning, and not from exact ones, until they are stored anew", async () => {

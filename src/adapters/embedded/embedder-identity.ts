@@ -7,13 +7,14 @@ import { readRecord } from "./reembedding-record.ts";
 import { VectorModel } from "./vector-model.ts";
 
 const KEY = "embedder";
+const ACCEPTED_KEY = "embedder_configured";
 const GENERATION_KEY = "vector_generation";
 
 /**
  * Which model made the vectors of this file: the configured one, if there were none. Another one is refused, for vectors
- * of two models are never compared; except that after a re-embedding the model that was changed from may still be
- * configured: then the file is right, and the log says what to set. Without an embedder nothing is checked, for then no
- * vector is read or written.
+ * of two models are never compared; except that re-embeddings change the model behind the back of the settings. The file
+ * is right then, and the log says what to set: a restart that nobody planned must not be an outage, in the middle of a
+ * change or after several. Without an embedder nothing is checked, for then no vector is read or written.
  */
 export async function claimEmbedder(
   database: Database,
@@ -32,23 +33,42 @@ export async function claimEmbedder(
     );
     return { result: JSON.parse(String(readMeta(database, KEY))) as EmbedderIdentity };
   });
-  if (sameModel(ours, stored)) return new VectorModel(stored, generation);
-  const latest = readRecord(database);
-  if (latest?.state === "DONE" && sameModel(latest.source, ours) && sameModel(latest.target, stored)) {
+  const different = !sameModel(ours, stored);
+  if (different && !isExplained(database, ours, stored)) throw refusal(ours, stored);
+  if (different) {
     log.warn(
       { configured: ours, stored },
-      `the vectors were changed to another model, which is used; set ${inSettings(stored)} to say so`,
+      `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(stored)} to say so`,
     );
-    return new VectorModel(stored, generation);
   }
-  const change =
-    latest?.state === "RUNNING" && sameModel(latest.target, ours)
-      ? "the change to it is under way and goes on then"
-      : `then call OperationsService.StartReembedding with model ${model} and dimension ${dimension}`;
-  throw new RecollectError(
+  const accepted = JSON.stringify(ours);
+  if (readMeta(database, ACCEPTED_KEY)?.toString() !== accepted) {
+    await database.write(() => {
+      writeMeta(database, ACCEPTED_KEY, accepted);
+      return { result: undefined };
+    });
+  }
+  return new VectorModel(stored, generation);
+}
+
+/** Whether re-embeddings have led from the configured model to the stored one, or lead to it. */
+function isExplained(database: Database, ours: EmbedderIdentity, stored: EmbedderIdentity): boolean {
+  const accepted = readMeta(database, ACCEPTED_KEY);
+  // The settings of the last start: whatever has changed since, changed by a call.
+  if (accepted !== undefined && sameModel(JSON.parse(String(accepted)) as EmbedderIdentity, ours))
+    return true;
+  const latest = readRecord(database);
+  return latest?.state === "RUNNING"
+    ? sameModel(latest.target, ours)
+    : latest?.state === "DONE" && sameModel(latest.source, ours) && sameModel(latest.target, stored);
+}
+
+function refusal(ours: EmbedderIdentity, stored: EmbedderIdentity): RecollectError {
+  return new RecollectError(
     "STORE_UNAVAILABLE",
     `the stored vectors were made by ${inSettings(stored)}, and this server is set to ${inSettings(ours)}. Vectors of ` +
-      `two models cannot be compared. To change the model, start with the old settings; ${change}. Or use another ` +
+      "two models cannot be compared. To change the model, start with the old settings, then call " +
+      `OperationsService.StartReembedding with model ${ours.model} and dimension ${ours.dimension}. Or use another ` +
       "DATA_DIR",
     { metadata: { backend: "embedded" } },
   );

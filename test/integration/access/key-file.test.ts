@@ -111,6 +111,8 @@ describe("the file of API keys", () => {
     for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
     expect(server.stderr()).not.toContain("xyzzy");
     expect(server.stdout()).not.toContain('"serving"');
+    await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
+    expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
   });
 });
 
