@@ -9,6 +9,7 @@ import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
 import { openIndexes, type VectorIndexOptions } from "../../src/adapters/redis/schema.ts";
 import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
 import type { CacheStore } from "../../src/ports/cache-store.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
 import type { EmbeddingCache } from "../../src/ports/embedding-cache.ts";
 import { quiet } from "./quiet.ts";
 
@@ -19,18 +20,21 @@ export interface RedisCache extends AsyncDisposable {
   readonly namespaces: RedisNamespaceStore;
   readonly keys: Keys;
   readonly client: RedisClient;
+  readonly model: VectorModel;
+  /** Of the index. */
+  readonly indexName: string;
   /** Closes it and opens it on the same data. */
   reopen(): Promise<void>;
 }
 
 export interface RedisCacheOptions {
-  readonly dimension: number;
+  readonly identity: EmbedderIdentity;
   readonly partitions?: number;
   readonly maxEmbeddings?: number;
   readonly vectors?: VectorIndexOptions;
 }
 
-const HNSW: VectorIndexOptions = {
+export const HNSW: VectorIndexOptions = {
   algorithm: "HNSW",
   hnsw: { m: 16, efConstruction: 200, efRuntime: 10 },
 };
@@ -38,12 +42,11 @@ const HNSW: VectorIndexOptions = {
 /** Opens a cache under a prefix of its own, and removes everything that is there in the end. */
 export async function openRedisCache(
   url: string,
-  { dimension, partitions = 1, maxEmbeddings = 1000, vectors = HNSW }: RedisCacheOptions,
+  { identity, partitions = 1, maxEmbeddings = 1000, vectors = HNSW }: RedisCacheOptions,
 ): Promise<RedisCache> {
   const name = `test-${randomBytes(8).toString("hex")}`;
   const names = { memories: `${name}:memories`, cache: `${name}:cache` };
   const keys = new Keys(`${name}:`, partitions);
-  const identity = { provider: "test", model: "random", dimension };
   const open = async () => {
     const client = await connect(url);
     await claimPartitions(client, keys);
@@ -54,6 +57,7 @@ export async function openRedisCache(
     const embeddings = createEmbeddingCache(client, keys, { maxEntries: maxEmbeddings });
     return {
       client,
+      model,
       cache,
       embeddings,
       namespaces: new RedisNamespaceStore(client, namespaces, () => undefined),
@@ -66,6 +70,10 @@ export async function openRedisCache(
   let opened = await open();
   return {
     keys,
+    indexName: names.cache,
+    get model() {
+      return opened.model;
+    },
     get client() {
       return opened.client;
     },

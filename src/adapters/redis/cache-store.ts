@@ -79,6 +79,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     let held: KnownEntry | undefined;
     const reply = await this.#namespaces.run(scope, {
       script: FIND,
+      isBrief: true,
       keys: (namespace) => {
         key = namespace.cacheEntry(id);
         held = this.#known.get(key);

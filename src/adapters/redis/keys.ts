@@ -10,12 +10,15 @@ import type { Scope } from "../../domain/tenancy.ts";
  * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, numbers are hexadecimal.
  */
 export class Keys {
-  readonly #prefix: string;
   readonly partitions: number;
+  readonly #all: readonly PartitionKeys[];
 
   constructor(prefix: string, partitions: number) {
-    this.#prefix = prefix;
     this.partitions = partitions;
+    this.#all = Array.from(
+      { length: partitions },
+      (_, number) => new PartitionKeys(`${prefix}{p${String(number).padStart(2, "0")}}:`, number),
+    );
   }
 
   /** The partition of a namespace, from 0. */
@@ -34,7 +37,9 @@ export class Keys {
   }
 
   partition(number: number): PartitionKeys {
-    return new PartitionKeys(`${this.#prefix}{p${String(number).padStart(2, "0")}}:`, number);
+    const keys = this.#all[number];
+    if (keys === undefined) throw new RangeError(`there is no partition ${number}`);
+    return keys;
   }
 }
 

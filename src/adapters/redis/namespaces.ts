@@ -17,9 +17,14 @@ export interface NamespaceScript {
    * `run` runs it without a number.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
-  /** From KEYS[4] on. */
+  /**
+   * What a script of a hot path is spared: it gets KEYS[1] and ARGV[1] and [2] of lib/namespace.lua, which is what
+   * `stale` needs, and its own behind them.
+   */
+  readonly isBrief?: boolean;
+  /** From KEYS[4] on; from KEYS[2] on in a brief one. */
   readonly keys: (namespace: NamespaceKeys) => readonly string[];
-  /** From ARGV[6] on. */
+  /** From ARGV[6] on; from ARGV[3] on in a brief one. */
   readonly args: (namespace: NamespaceKeys) => readonly Argument[];
 }
 
@@ -57,7 +62,7 @@ export class Namespaces {
   /** Runs a script inside a namespace; undefined when it was skipped. */
   async run(
     scope: Scope,
-    { script, whenAbsent = "skip", keys, args }: NamespaceScript,
+    { script, whenAbsent = "skip", isBrief = false, keys, args }: NamespaceScript,
   ): Promise<Reply | undefined> {
     const partition = this.partition(scope);
     let known = this.#known.get(scopeName(scope));
@@ -68,11 +73,18 @@ export class Namespaces {
       const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
       const elsewhere = isNew ? await this.#countElsewhere(scope) : 0;
       const namespace = partition.namespace(number);
-      const reply: Reply = await this.#client.run(
-        script,
-        [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
-        [scopeName(scope), number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
-      );
+      const name = scopeName(scope);
+      const reply: Reply = isBrief
+        ? await this.#client.run(
+            script,
+            [partition.namespaces, ...keys(namespace)],
+            [name, number, ...args(namespace)],
+          )
+        : await this.#client.run(
+            script,
+            [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
+            [name, number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
+          );
       const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
       if (word === "TOO_MANY") throw tooManyNamespaces();
       // Nothing came into being: the script is to be sent again.

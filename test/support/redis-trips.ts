@@ -1,0 +1,52 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** A way to Redis that counts round trips. */
+export interface CountedWay extends AsyncDisposable {
+  readonly url: string;
+  /** How often something was sent after the last answer, so far: one a call when calls follow each other. */
+  readonly trips: () => number;
+  /** Commands that were sent so far. */
+  readonly commands: () => number;
+}
+
+/** Opens a port that leads to the Redis of this address. */
+export async function openCountedWay(url: string): Promise<CountedWay> {
+  const { hostname, port } = new URL(url);
+  const sockets = new Set<Socket>();
+  let [trips, commands] = [0, 0];
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    let answered = true;
+    const pairs = [near, far] as const;
+    for (const socket of pairs) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => pairs.forEach((one) => void one.destroy()));
+    }
+    near.on("data", (bytes) => {
+      if (answered) trips += 1;
+      answered = false;
+      // An array of a command begins a line with its length; arguments of tests do not.
+      commands += bytes.toString("latin1").match(/(^|\r\n)\*\d+\r\n/g)?.length ?? 0;
+      far.write(bytes);
+    });
+    far.on("data", (bytes) => {
+      answered = true;
+      near.write(bytes);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError("no port");
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    trips: () => trips,
+    commands: () => commands,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
