@@ -51,7 +51,6 @@ export interface ReembeddingStore {
   /**
    * The change: from one moment on all searches compare the new vectors, and all writes belong to the new model. What is
    * still to be embedded, `maxLeft` at most, waits for its vector; false, and nothing is changed, when more is left.
-   * True as well when another process has made it, or has given it up.
    */
   cutOver(options: { readonly maxLeft: number; readonly now: number }): Promise<boolean>;
 

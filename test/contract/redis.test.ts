@@ -10,6 +10,7 @@ import { indexStoreContract } from "./index-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
+import { reembeddingStoreContract } from "./reembedding-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
@@ -27,6 +28,7 @@ await describeSharedRedis("on Redis", ({ url }) => {
     open((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
   );
   embeddingBacklogContract("redis", () => open((backend) => backend));
+  reembeddingStoreContract("redis", CONTRACT, () => open((backend) => backend));
   indexStoreContract("redis", () => open((backend) => backend));
   sharedNamesContract("redis", () => open((backend) => backend));
   serverSecretContract("redis", () => open((backend) => backend.secret));

@@ -116,15 +116,17 @@ export class RedisReembeddingStore implements ReembeddingStore {
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
     const { keys, model, waiting } = this.#parts;
     const record = await this.#records.read();
-    if (record === undefined) return false;
-    if (record.state === "RUNNING") {
-      if (!record.listed || (await this.work.remaining()) > maxLeft) return false;
-      // The first partition says of which model all are; the others follow at once.
-      for (const partition of keys.all()) {
-        if (!(await this.#cutOverIn(partition, record, { maxLeft, now }))) return false;
-      }
-      await this.#records.replace(record, { ...record, state: "DONE", endTime: now });
+    if (record?.state !== "RUNNING") {
+      // Another process may have made the change.
+      await model.refresh();
+      return false;
     }
+    if (!record.listed || (await this.work.remaining()) > maxLeft) return false;
+    // The first partition says of which model all are; the others follow at once.
+    for (const partition of keys.all()) {
+      if (!(await this.#cutOverIn(partition, record, { maxLeft, now }))) return false;
+    }
+    await this.#records.replace(record, { ...record, state: "DONE", endTime: now });
     await model.refresh();
     waiting.announce();
     return true;

@@ -31,6 +31,9 @@ export function vectorField(generation: number): string {
   return `v${generation}`;
 }
 
+const FILLING_LOOKS = 40;
+const FILLING_PAUSE_MS = 50;
+
 /** What is indexed of a memory, beside its vector. */
 const MEMORY_FIELDS: readonly Argument[] = [
   // Everything that filters by equality, as tokens of this namespace alone (see memory-tokens.ts).
@@ -111,6 +114,7 @@ export function vectorSchema(
 async function openIndex(client: RedisClient, wanted: Wanted): Promise<void> {
   if ((await readIndex(client, wanted.alias)) === undefined) {
     await makeFirst(client, wanted);
+    await untilFilled(client, wanted.alias);
   }
   const index = await readIndex(client, wanted.alias);
   if (index === undefined) throw refused(`the index ${wanted.alias} was made and is not there`);
@@ -137,6 +141,14 @@ export async function addVectorField(
   const vector = vectorSchema(options.field, options.dimension, options.vectors);
   for (const alias of [memories, cache]) {
     await orThere(client, ["FT.ALTER", alias, "SCHEMA", "ADD", ...vector], "Duplicate field");
+  }
+}
+
+/** Waits for a new index to be filled, not for long: one over many documents fills while it serves what it has. */
+async function untilFilled(client: RedisClient, alias: string): Promise<void> {
+  for (let look = 0; look < FILLING_LOOKS; look += 1) {
+    if ((await readIndex(client, alias))?.isIndexing === false) return;
+    await new Promise((resolve) => setTimeout(resolve, FILLING_PAUSE_MS));
   }
 }
 

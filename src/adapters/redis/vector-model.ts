@@ -5,7 +5,7 @@ import type { Log } from "../../ports/log.ts";
 import type { RedisClient } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { refused } from "./meta.ts";
-import { ReembeddingRecords } from "./reembedding-record.ts";
+import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
 
@@ -33,8 +33,8 @@ export class VectorModel {
 
   /**
    * Claims this Redis for the vectors of a model (undefined: vector search is switched off), if it had none. Rejects
-   * with STORE_UNAVAILABLE when the vectors are of another; except that after a re-embedding the model that was changed
-   * from may still be configured: then Redis is right, and the log says what to set.
+   * with STORE_UNAVAILABLE when the vectors are of another; except that re-embeddings change the model behind the back of
+   * the settings: then Redis is right, and the log says what to set.
    */
   static async claim(
     client: RedisClient,
@@ -44,22 +44,25 @@ export class VectorModel {
   ): Promise<VectorModel> {
     const ours = configured === undefined ? "" : jsonOf(configured);
     const partitions = Array.from({ length: keys.partitions }, (_, number) => keys.partition(number));
+    let before: EmbedderIdentity | undefined;
     let first: Claimed = { identity: undefined, generation: 1 };
     for (const { meta, number } of partitions) {
-      const [json, generation] = listOf(await client.run(CLAIM, [meta], [ours]));
-      if (number === 0) first = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
+      const [json, generation, configuredBefore] = listOf(await client.run(CLAIM, [meta], [ours]));
+      if (number !== 0) continue;
+      first = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
+      before = identityOf(textOf(configuredBefore));
     }
     const { identity } = first;
     if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
       const latest = await new ReembeddingRecords(client, keys).read();
-      const isChanged =
-        latest !== undefined && sameModel(latest.source, configured) && sameModel(latest.target, identity);
-      if (!isChanged) throw otherModel(identity, configured);
+      if (!isExplained(latest, { before, configured, stored: identity }))
+        throw otherModel(identity, configured);
       log.warn(
         { configured, stored: identity },
-        `the vectors were changed to another model, which is used; set ${inSettings(identity)} to say so`,
+        `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(identity)} to say so`,
       );
     }
+    if (ours !== "") await client.command("HSET", keys.partition(0).meta, "configured", ours);
     return new VectorModel(
       client,
       keys,
@@ -125,6 +128,26 @@ export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string
 
 function identityOf(json: string | undefined): EmbedderIdentity | undefined {
   return json === undefined ? undefined : (JSON.parse(json) as EmbedderIdentity);
+}
+
+/** Whether re-embeddings have led from the configured model to the stored one, or lead to it. */
+function isExplained(
+  latest: ReembeddingRecord | undefined,
+  {
+    before,
+    configured,
+    stored,
+  }: {
+    /** What the last start was set to: whatever has changed since, changed by a call. */
+    readonly before: EmbedderIdentity | undefined;
+    readonly configured: EmbedderIdentity;
+    readonly stored: EmbedderIdentity;
+  },
+): boolean {
+  if (before !== undefined && sameModel(before, configured)) return true;
+  if (latest === undefined || latest.state === "FAILED") return false;
+  if (latest.state === "RUNNING" && sameModel(latest.target, configured)) return true;
+  return sameModel(latest.source, configured) && sameModel(latest.target, stored);
 }
 
 function otherModel(stored: EmbedderIdentity, configured: EmbedderIdentity): RecollectError {

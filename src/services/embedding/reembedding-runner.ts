@@ -103,7 +103,10 @@ async function embedAll(
       const { count } = await store.work.state();
       if (count > NEARLY_DONE) return false;
       tries += 1;
-      return store.cutOver({ maxLeft: tries > PATIENCE ? NEARLY_DONE : 0, now: clock.now() });
+      const maxLeft = tries > PATIENCE ? NEARLY_DONE : 0;
+      if (await store.cutOver({ maxLeft, now: clock.now() })) return true;
+      // Another process may have come to the end of it.
+      return (await store.latest())?.state !== "RUNNING";
     },
     afterFailure: async (error) => {
       const kind = failureKind(error);
