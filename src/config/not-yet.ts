@@ -10,6 +10,8 @@ export interface NotYet {
   readonly settings: readonly SettingKey[];
   /** The choices in question; undefined: any. */
   readonly values?: readonly unknown[];
+  /** Only with this backend; undefined: with any. */
+  readonly backend?: "embedded" | "redis";
   /** Refused where going on would be unsafe or another service than was asked for; else warned about. */
   readonly refused: boolean;
   /** What to do, or what happens instead. */
@@ -21,7 +23,19 @@ export interface NotYet {
  * deletes it. Defaults are no choice: nothing is said about them.
  */
 export const NOT_YET: readonly NotYet[] = [
-  { settings: ["backend"], values: ["redis"], refused: true, instead: "set MEMORY_BACKEND=embedded" },
+  {
+    settings: ["redisTopology"],
+    backend: "redis",
+    values: ["sentinel", "cluster"],
+    refused: true,
+    instead: "use a standalone Redis",
+  },
+  {
+    settings: ["redisNodes", "redisSentinelName"],
+    backend: "redis",
+    refused: true,
+    instead: "remove it; a standalone Redis is named by REDIS_HOST or REDIS_URL",
+  },
   { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
     settings: ["tlsCertFile", "tlsKeyFile", "tlsClientCaFile"],
@@ -42,12 +56,14 @@ export const NOT_YET: readonly NotYet[] = [
   },
   {
     settings: ["vectorAlgorithm"],
+    backend: "embedded",
     values: ["FLAT"],
     refused: false,
     instead: "the embedded store compares exactly where that is fast, and else walks a graph",
   },
   {
     settings: ["hnswM", "hnswEfConstruction", "hnswEfRuntime"],
+    backend: "embedded",
     refused: false,
     instead: "the graph of the embedded store has parameters of its own",
   },
@@ -75,7 +91,8 @@ export function checkNotYet(
   values: Settled,
   findings: Findings,
 ): void {
-  for (const { settings: keys, values: choices, refused, instead } of table) {
+  for (const { settings: keys, values: choices, backend, refused, instead } of table) {
+    if (backend !== undefined && values.backend !== backend) continue;
     const made = keys.filter(
       (key) => settings.get(key)?.chosen === true && (choices === undefined || choices.includes(values[key])),
     );
@@ -97,10 +114,13 @@ export function checkNotYet(
 
 /** What the documentation of a setting says of this version; nothing when it does all that the setting asks for. */
 export function notYetNote(key: SettingKey): string[] {
-  return NOT_YET.filter(({ settings }) => settings.includes(key)).map(({ values, refused, instead }) => {
-    const which = values === undefined ? "" : ` (${values.join(", ")})`;
-    return `Not in this version${which}: ${refused ? "refused" : instead}.`;
-  });
+  return NOT_YET.filter(({ settings }) => settings.includes(key)).map(
+    ({ values, backend, refused, instead }) => {
+      const which = values === undefined ? "" : ` (${values.join(", ")})`;
+      const where = backend === undefined ? "" : ` with the backend ${backend}`;
+      return `Not in this version${which}${where}: ${refused ? "refused" : instead}.`;
+    },
+  );
 }
 
 /** Whether this version does something else than the value says, a default too. */
