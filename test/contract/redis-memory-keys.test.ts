@@ -331,10 +331,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
     });
   });
 
-  it.each([
-    ["x", 0],
-    ["y", "those that no longer pass"],
-  ])("are purged or not by what they have become meanwhile: tag %s", async (tag, expected) => {
+  it.each(["x", "y"])("are purged by what they have become meanwhile: of tag %s", async (tag) => {
     const items = Array.from({ length: 300 }, (_, index) => newMemory({ id: `m${index}`, tags: ["x"] }));
     for (const half of [items.slice(0, 150), items.slice(150)])
       await stores.memories.create(scope, half, { now: NOW });
@@ -350,7 +347,43 @@ describe.skipIf(url === "")("memories in Redis", () => {
     const left = await stores.memories.list(scope, { filter: ACTIVE_ONLY, limit: 1000, now: NOW });
     expect(purged + left.length).toBe(300);
     expect(left.filter(({ tags }) => tags.includes("x"))).toEqual([]);
-    if (expected === 0) expect(left).toEqual([]);
+    if (tag === "x") expect(left).toEqual([]);
+  });
+
+  it("take one round trip a call, however many they are", async () => {
+    const items = Array.from({ length: 200 }, (_, index) => newMemory({ id: `m${index}` }));
+    const ids = items.map((item) => item.memory.id);
+    const { memories, client } = stores;
+    await memories.create(scope, items, { now: NOW });
+    const next = () => {
+      const { onDuplicate: _, ...one } = newMemory({ id: "m0", text: "new", etag: "e2" });
+      return one;
+    };
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () =>
+        memories.create(
+          scope,
+          items.map(({ memory: { id } }) => newMemory({ id: `n${id}` })),
+          { now: NOW },
+        ),
+      () => memories.get(scope, ids, NOW),
+      () => memories.exist(scope, ids, NOW),
+      () => memories.list(scope, { filter: ACTIVE_ONLY, limit: 50, now: NOW }),
+      () => memories.listOldest(scope, { filter: EVERY_STATE, limit: 200, maxBytes: 1e9, now: NOW }),
+      () => memories.count(scope, ACTIVE_ONLY, NOW),
+      () => memories.replace(scope, items[0]?.memory.etag ?? "", next(), { now: NOW }),
+      () => memories.delete(scope, "m1", { now: NOW }),
+    ];
+    // That of the sweeper after the first write is over, and the next one comes in a second.
+    await stores.sweeper[Symbol.asyncDispose]();
+    for (const call of calls) {
+      const spies = (["run", "command", "pipeline"] as const).map((name) => vi.spyOn(client, name));
+      await call();
+      const trips = spies.map((spy) => spy.mock.calls.length);
+      for (const spy of spies) spy.mockRestore();
+      // A text that Redis does not know yet goes by `command` inside `run`.
+      expect((trips[0] ?? 0) + (trips[2] ?? 0)).toBe(1);
+    }
   });
 
   it("that is damaged is said to be so, and can be deleted", async () => {
