@@ -101,12 +101,12 @@ export class FilteredMemories {
     const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
     const index = this.#index(scope);
     // One more than is wanted says whether others are of the moment of the last.
-    const next = { fields: ["created"], limit: limit + 1, options: sort };
+    const options = { fields: ["created"], limit: limit + 1, options: sort };
     const answer = await this.#ask(scope, filter, (query) =>
       after === undefined
-        ? [searchCommand(index, query, next)]
+        ? [searchCommand(index, query, options)]
         : [
-            searchCommand(index, created(query, behind, after.createTime), next),
+            searchCommand(index, created(query, behind, after.createTime), options),
             searchCommand(index, created(query, "at", after.createTime), TIES),
           ],
     );
@@ -116,19 +116,19 @@ export class FilteredMemories {
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
-    const found = [...positionsOf(level), ...positionsOf(later)];
-    const last = found[found.length - 1]?.createTime;
-    if (last !== undefined && later.found.length > limit) {
+    const next = positionsOf(later);
+    const last = next[limit]?.createTime;
+    if (last !== undefined && next[limit - 1]?.createTime === last) {
       // Of several of the last moment, the engine took any: all of them are to be put in order.
       const ties = await this.#ask(scope, filter, (query) => [
         searchCommand(index, created(query, "at", last), TIES),
       ]);
       const tied = ties?.replies.map((reply) => readIndexReply(reply, ties.namespace))[0];
       if (isCut(tied)) return undefined;
-      const before = found.filter(({ createTime }) => createTime !== last);
-      found.splice(0, found.length, ...before, ...positionsOf(tied));
+      const before = next.filter(({ createTime }) => createTime !== last);
+      next.splice(0, next.length, ...before, ...positionsOf(tied));
     }
-    return found
+    return [...positionsOf(level), ...next]
       .filter(isBehind)
       .sort((a, b) => order * compare(a, b))
       .slice(0, limit);
