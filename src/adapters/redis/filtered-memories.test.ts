@@ -114,6 +114,19 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(sorted).toBeGreaterThan(10);
   });
 
+  it("are read from where it is sooner, also when what was seen is no longer so", async () => {
+    const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
+    const list = () => stores.memories.list(scope, { filter, limit: 3, now: NOW });
+    await write([memory({ id: "other" })]);
+    expect(await list()).toEqual([]);
+    await write(Array.from({ length: 1000 }, (_, at) => memory({ id: `m${at}`, tags: ["t"] })));
+    for (const by of ["index", "walk"]) {
+      sorted = 0;
+      expect((await list()).map(({ id }) => id)).toEqual(["m999", "m998", "m997"]);
+      expect({ by, sorted: sorted > 0 }).toEqual({ by, sorted: by === "index" });
+    }
+  });
+
   it("are counted by the index, but for those that have ended", async () => {
     await write([
       ...Array.from({ length: 20 }, (_, at) => memory({ id: `m${at}`, tags: ["t"] })),

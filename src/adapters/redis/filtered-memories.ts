@@ -113,6 +113,7 @@ export class FilteredMemories {
     if (answer === undefined) return [];
     const [later, level] = answer.replies.map((reply) => readIndexReply(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
+    this.#see(answer, later.total, after === undefined);
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
@@ -132,6 +133,12 @@ export class FilteredMemories {
       .filter(isBehind)
       .sort((a, b) => order * compare(a, b))
       .slice(0, limit);
+  }
+
+  /** What a page says of how many pass: from the beginning on all of them, else that they are no fewer. */
+  #see({ query, namespace }: Answer, count: number, isAll: boolean): void {
+    const size = new FilterSize(namespace, query, this.#options.seen);
+    if (isAll || count > (size.eligible ?? 0)) size.seeCount(count);
   }
 
   /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */
