@@ -141,7 +141,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await stores.memories.count(scope, ACTIVE_ONLY, NOW + 5)).toBe(1);
       const namespace = await namespaceOf();
       for (const id of ["a", "b"]) await ask("HSET", namespace.memory(id), "rec", "damaged");
-      await stores.memories.delete(scope, "c", { now: NOW });
+      // What has ended was swept by the count.
       expect(await stores.memories.count(scope, EVERY_STATE, NOW)).toBe(2);
     });
   });

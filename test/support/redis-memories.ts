@@ -54,13 +54,15 @@ export function redisPlace(
     open: async ({ log = quiet.log } = {}) => {
       const client = await connect(url);
       await claimPartitions(client, keys);
-      const model = await VectorModel.claim(client, keys, identity);
+      const model = await VectorModel.claim(client, keys, identity, quiet.log);
       await openIndexes(client, keys, { names, vectors: VECTORS, identity, generation: model.generation });
       const namespaces = new Namespaces(client, keys);
       const sweeper = new Sweeper(client, keys, log);
       let announced = 0;
       const memories = new RedisMemoryStore(namespaces, {
         model,
+        indexes: names,
+        vectors: VECTORS,
         sweeper,
         onWaiting: () => {
           announced += 1;
@@ -74,6 +76,8 @@ export function redisPlace(
         memories,
         cache,
         namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
+        indexes: names,
+        vectors: VECTORS,
         sweeper,
         announced: () => announced,
         [Symbol.asyncDispose]: async () => {
