@@ -87,6 +87,15 @@ export class VectorModel {
     for (const listener of this.#listeners) listener();
   }
 
+  /**
+   * The same, for who was told that the generation is not the one it went by. False: it is, as far as anybody can know,
+   * for a change has not come to all partitions yet.
+   */
+  async hasChangedSince(generation: number): Promise<boolean> {
+    if (this.#generation === generation) await this.refresh();
+    return this.#generation !== generation;
+  }
+
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }

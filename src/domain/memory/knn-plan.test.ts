@@ -1,0 +1,36 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { planKnn } from "./knn-plan.ts";
+
+const HNSW = { algorithm: "HNSW", efRuntime: 64 } as const;
+
+describe("the plan of a search by vector", () => {
+  it.each([
+    [0, 100, "ADHOC_BF"],
+    [10_000, 100, "ADHOC_BF"],
+    [10_001, 100, "BATCHES"],
+    [1_000, 3, "ADHOC_BF"],
+    [1_001, 3, "BATCHES"],
+  ] as const)("of %i that pass, for the nearest %i: %s", (eligible, limit, policy) => {
+    expect(planKnn({ ...HNSW, eligible, limit }).policy).toBe(policy);
+  });
+
+  it("is exact where there is no graph", () => {
+    expect(planKnn({ algorithm: "FLAT", efRuntime: 64, eligible: 1e6, limit: 10 })).toEqual({
+      policy: "ADHOC_BF",
+    });
+  });
+
+  it("keeps more in sight than is wanted, and no less than is configured", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer({ min: 1, max: 1000 }),
+        (limit, efRuntime) => {
+          const plan = planKnn({ algorithm: "HNSW", efRuntime, eligible: 1e6, limit });
+          expect(plan.policy === "BATCHES" && plan.ef >= efRuntime && plan.ef > limit).toBe(true);
+        },
+      ),
+    );
+  });
+});
