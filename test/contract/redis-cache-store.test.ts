@@ -5,10 +5,11 @@ import { vectorSchema } from "../../src/adapters/redis/schema.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../src/domain/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../support/builders.ts";
+import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW, openRedisCache, type RedisCache } from "../support/redis-cache.ts";
 import { openCountedWay } from "../support/redis-trips.ts";
 
-const url = process.env["TEST_REDIS_URL"] ?? "";
+const url = await sharedRedisUrl();
 const DIMENSION = 20;
 const IDENTITY = { provider: "test", model: "random", dimension: DIMENSION };
 const SCOPE = { tenant: "t", namespace: "n" };

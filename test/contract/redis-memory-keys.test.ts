@@ -6,11 +6,12 @@ import type { MemoryEmbedding } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../support/builders.ts";
 import { pick, type Random, STATES } from "../support/random-memories.ts";
+import { sharedRedisUrl } from "../support/redis/run.ts";
 import { type RedisPlace, type RedisStores, redisPlace } from "../support/redis-memories.ts";
 import { idsOf, memoryOf, told } from "./memory-store/support.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
-const url = process.env["TEST_REDIS_URL"] ?? "";
+const url = await sharedRedisUrl();
 const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const OTHER = { ...MODEL, model: "another" };
 const READY: MemoryEmbedding = { state: "READY", ...MODEL, truncated: false };

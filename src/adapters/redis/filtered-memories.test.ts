@@ -2,13 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { memory, NOW, newMemory } from "../../../test/support/builders.ts";
 import { randomFilter } from "../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../test/support/random-memories.ts";
+import { sharedRedisUrl } from "../../../test/support/redis/run.ts";
 import { type RedisPlace, type RedisStores, redisPlace } from "../../../test/support/redis-memories.ts";
 import { seededInteger } from "../../../test/support/scale.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import type { ListPosition } from "../../ports/memory-store.ts";
 
-const URL = process.env["TEST_REDIS_URL"] ?? "";
+const URL = await sharedRedisUrl();
 
 describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   let place: RedisPlace;

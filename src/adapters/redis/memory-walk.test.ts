@@ -3,6 +3,7 @@ import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
 import { randomFilter } from "../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../test/support/random-memories.ts";
+import { sharedRedisUrl } from "../../../test/support/redis/run.ts";
 import { type RedisPlace, type RedisStores, redisPlace } from "../../../test/support/redis-memories.ts";
 import { referenceStores } from "../../../test/support/reference/backend.ts";
 import { seededInteger } from "../../../test/support/scale.ts";
@@ -12,7 +13,7 @@ import { MemoryPages } from "./memory-pages.ts";
 import { MemoryWalk } from "./memory-walk.ts";
 import { Namespaces } from "./namespaces.ts";
 
-const URL = process.env["TEST_REDIS_URL"] ?? "";
+const URL = await sharedRedisUrl();
 const DIMENSION = 8;
 const MODEL = { provider: "test", model: "test", dimension: DIMENSION };
 
