@@ -45,7 +45,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
     );
   };
   const keysLeft = async (part: string): Promise<string[]> =>
-    ((await ask("KEYS", `*${part}*`)) as string[]).toSorted();
+    ((await ask("KEYS", `*${part}*`)) as string[])
+      .filter((key) => key.startsWith(place.keys.partition(0).root))
+      .toSorted();
 
   describe("what is counted and ordered", () => {
     /** From the memories themselves. */
