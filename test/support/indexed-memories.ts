@@ -10,6 +10,7 @@ import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/vector.ts";
+import { quiet } from "./quiet.ts";
 import { connect, removeAll } from "./redis-cache.ts";
 
 export interface IndexedMemory {
