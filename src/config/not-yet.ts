@@ -24,11 +24,6 @@ export const NOT_YET: readonly NotYet[] = [
   { settings: ["backend"], values: ["redis"], refused: true, instead: "set MEMORY_BACKEND=embedded" },
   { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
-    settings: ["tlsCertFile", "tlsKeyFile", "tlsClientCaFile"],
-    refused: true,
-    instead: "remove it, and put a proxy that speaks TLS in front",
-  },
-  {
     settings: ["cacheEvictionPolicy"],
     values: ["adaptive", "lfu", "fifo", "ttl"],
     refused: false,

@@ -6,6 +6,7 @@ import type {
   EvictionMeter,
   Meters,
   StoreMeter,
+  TlsMeter,
 } from "../ports/meters.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { CallDurations } from "./call-durations.ts";
@@ -27,6 +28,7 @@ export interface Instruments
     EvictionMeter,
     StoreMeter,
     AuthenticationMeter,
+    TlsMeter,
     EmbeddingMeters,
     BacklogMeter {}
 
