@@ -98,7 +98,7 @@ function checked(files: SecureContextOptions): SecureContextOptions {
     return files;
   } catch (error) {
     throw new UsageError(
-      `--tls-ca, --tls-cert or --tls-key is no such file: ${error instanceof Error ? error.message : String(error)}`,
+      `--tls-ca, --tls-cert or --tls-key cannot be used: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
