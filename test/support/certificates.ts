@@ -9,7 +9,7 @@ export interface TestCertificate {
 /** An authority made for one test. */
 export interface TestAuthority extends TestCertificate {
   /** Signs a certificate for 127.0.0.1 and localhost, good for servers and clients. */
-  issue(lifetime?: Lifetime): TestCertificate;
+  issue(lifetime?: Lifetime, curve?: string): TestCertificate;
 }
 
 /** Days from now; a whole year, begun yesterday, unless it is said otherwise. */
@@ -24,11 +24,11 @@ export function testAuthority(lifetime: Lifetime = {}): TestAuthority {
   const issuer = { name, privateKey: keys.privateKey };
   return {
     ...certificate({ subject: name, issuer, keys, lifetime, extensions: [BASIC_CONSTRAINTS_CA] }),
-    issue: (forDays = {}) =>
+    issue: (forDays = {}, curve) =>
       certificate({
         subject: "test",
         issuer,
-        keys: newKeys(),
+        keys: newKeys(curve),
         lifetime: forDays,
         extensions: [SUBJECT_ALT_NAME],
       }),
@@ -42,8 +42,8 @@ interface Keys {
   readonly privateKey: KeyObject;
 }
 
-function newKeys(): Keys {
-  return generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+function newKeys(namedCurve = "prime256v1"): Keys {
+  return generateKeyPairSync("ec", { namedCurve });
 }
 
 function certificate({

@@ -4,7 +4,9 @@ import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { Client, credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Config } from "../../../src/config/config.ts";
 import { testAuthority } from "../../support/certificates.ts";
+import { openOnServers } from "../../support/leaks.ts";
 import { connectTcp } from "../../support/raw-http2.ts";
 import { startApp, type TestApp } from "../../support/start-app.ts";
 import { type TlsContent, type TlsFolder, tlsFolder } from "../../support/tls-files.ts";
@@ -17,10 +19,20 @@ const DOORS = ["grpc", "http"] as const;
 type Door = (typeof DOORS)[number];
 
 /** A server with these files, and what its clients trust and show. */
-async function serve(content: TlsContent, tls: SecureContextOptions): Promise<Served> {
+async function serve(
+  content: TlsContent,
+  tls: SecureContextOptions,
+  limits: Partial<Config["limits"]> = {},
+): Promise<Served> {
   await using cleanup = new AsyncDisposableStack();
   const folder = cleanup.use(await tlsFolder(content));
-  const app = cleanup.use(await startApp({ env: folder.env, tls }));
+  const app = cleanup.use(
+    await startApp({
+      env: folder.env,
+      tls,
+      configure: (config) => ({ ...config, limits: { ...config.limits, ...limits } }),
+    }),
+  );
   const owned = cleanup.move();
   return { app, folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -184,6 +196,31 @@ describe("doors that ask for client certificates", () => {
         code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
       });
     }
+  });
+});
+
+describe("a peer that stalls", () => {
+  const trusting = { ca: authority.cert };
+  /** Resolves when the servers of this process have no connection any more. */
+  const allGone = async (): Promise<void> => {
+    while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  it.each(DOORS)("before TLS at %s is let go", async (door) => {
+    await using served = await serve(server, trusting, { httpHeadersMs: 200 });
+    const mute = await connectTcp(Object.values(addressOf(served, door)).join(":"));
+    await once(mute.resume(), "close");
+    await allGone();
+  });
+
+  it("after it, and reads nothing, is let go too; so is one that has gone", async () => {
+    await using served = await serve(server, trusting, { connectionIdleMs: 300 });
+    for (const door of DOORS) (await handshake(served, door, trusting)).destroy();
+    await allGone();
+    const socket = await handshake(served, "grpc", trusting);
+    socket.pause();
+    await allGone();
+    socket.destroy();
   });
 });
 
