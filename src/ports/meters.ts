@@ -40,6 +40,14 @@ export interface AuthenticationMeter {
   openToEveryone(open: boolean): void;
 }
 
+/** What is known of the server's certificate; by the same rules. */
+export interface TlsMeter {
+  /** When the certificate that is shown ends, in seconds since 1970. */
+  tlsCertificateExpires(seconds: number): void;
+  /** Whether the files are wrong as they are now, so that older ones hold. */
+  tlsFilesRefused(refused: boolean): void;
+}
+
 /** What shows of the memories that wait for a vector. */
 export interface BacklogMeter {
   /** Asks `read`, and `now` for the time, whenever somebody looks, until the returned function is called. */
