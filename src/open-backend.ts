@@ -22,6 +22,7 @@ export async function openBackend(
   return openRedisBackend({
     connection: config.redis,
     prefix: config.redis.prefix,
+    partitions: config.redis.partitions,
     indexes: { memories: indexName, cache: cacheIndexName },
     vectors: { algorithm, hnsw },
     ...parts,

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Command, RedisClient } from "../../src/adapters/redis/client.ts";
+import { connectionOf } from "../../src/adapters/redis/connection.ts";
 import { Keys, scopeName } from "../../src/adapters/redis/keys.ts";
 import { encodeTerm, encodeTerms } from "../../src/adapters/redis/memory-terms.ts";
 import { isCounted, memoryTokens } from "../../src/adapters/redis/memory-tokens.ts";
@@ -16,6 +17,7 @@ import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/vector.ts";
 import { quiet } from "./quiet.ts";
+import { settingsOf } from "./redis/backend.ts";
 
 export interface IndexedMemory {
   readonly memory: Memory;
@@ -47,18 +49,7 @@ export async function openIndexedMemories(
   { algorithm = "HNSW", dimension }: { readonly algorithm?: "HNSW" | "FLAT"; readonly dimension: number },
 ): Promise<IndexedMemories> {
   const name = `test-${randomUUID()}`;
-  const { hostname, port, username, password } = new URL(url);
-  const client = await RedisClient.open(
-    {
-      host: hostname,
-      port: Number(port || 6379),
-      username: username || undefined,
-      password: password || undefined,
-      socketTimeoutMs: 30_000,
-      connectTimeoutMs: 5_000,
-    },
-    quiet.log,
-  );
+  const client = await RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
   const keys = new Keys(`${name}:`, 1);
   const namespaces = new Namespaces(client, keys);
   const identity = { provider: "test", model: "test", dimension };

@@ -10,12 +10,13 @@ import { createEmbeddingCache } from "./embedding-cache.ts";
 import { RedisIndexStore } from "./index-store.ts";
 import { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
-import { claimPartitions, openServerSecret, refused } from "./meta.ts";
+import { claimPartitions, openServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
 import { type IndexNames, openIndexes, type VectorIndexOptions } from "./schema.ts";
 import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
+import { refused } from "./store-error.ts";
 import { Sweeper } from "./sweeper.ts";
 import { VectorModel } from "./vector-model.ts";
 import { WaitingListeners } from "./waiting.ts";
@@ -27,6 +28,8 @@ export interface RedisBackendOptions {
   readonly connection: RedisSettings;
   /** What every key begins with. */
   readonly prefix: string;
+  /** Into how many parts a cluster is divided; fixed by its first start. Others are one part. */
+  readonly partitions: number;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   /** Undefined: vector search is switched off. */
@@ -46,9 +49,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   await using opening = new AsyncDisposableStack();
   const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
   const facts = await probe(client);
-  if (facts.topology === "cluster") throw refused("a Redis Cluster is not served by this version");
-  // Standalone is the case of one partition.
-  const keys = new Keys(options.prefix, 1);
+  const keys = keysOf(options, facts);
   await claimPartitions(client, keys);
   const model = await VectorModel.claim(client, keys, options.embedder, log);
   await openIndexes(client, keys, {
@@ -111,13 +112,21 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       capabilities: {},
     }),
     check: async () => {
-      await client.command("PING");
+      await client.commandToEach("PING");
     },
     checked: Promise.resolve(),
     risks: () => risks,
     damage: () => [],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function keysOf({ prefix, partitions, indexes }: RedisBackendOptions, { topology }: ServerFacts): Keys {
+  if (topology !== "cluster") return new Keys(prefix, 1);
+  // The first braces of a name say where it lies, and those have to be ours.
+  const name = [prefix, indexes.memories, indexes.cache].find((one) => one.includes("{"));
+  if (name !== undefined) throw refused(`${name} holds a brace, which no name may on a cluster`);
+  return new Keys(prefix, partitions, { isCluster: true });
 }
 
 /** One line of what was found, and one for each risk. */
@@ -143,6 +152,9 @@ function announce(
 }
 
 async function usedMemory(client: RedisClient): Promise<number> {
-  const info = String(await client.command("INFO", "memory"));
-  return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
+  const infos = await client.commandToEach("INFO", "memory");
+  return infos.reduce<number>(
+    (sum, info) => sum + Number(/^used_memory:(\d+)/m.exec(String(info))?.[1] ?? 0),
+    0,
+  );
 }

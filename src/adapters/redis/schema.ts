@@ -22,7 +22,7 @@ export interface IndexNames {
  * in one step. On a cluster the name decides which node it is sent to, so it carries the partition's hash tag.
  */
 export function indexNames(names: IndexNames, keys: Keys, { number }: PartitionKeys): IndexNames {
-  const tag = keys.partitions === 1 ? "" : `:{p${String(number).padStart(2, "0")}}`;
+  const tag = keys.isCluster ? `:{p${String(number).padStart(2, "0")}}` : "";
   return { memories: `${names.memories}${tag}`, cache: `${names.cache}${tag}` };
 }
 
@@ -91,10 +91,8 @@ export async function openIndexes(
     options.identity === undefined
       ? []
       : vectorSchema(vectorField(options.generation), options.identity.dimension, options.vectors);
-  for (const partition of keys.all()) {
-    for (const wanted of wantedIndexes(options.names, keys, partition, vector))
-      await openIndex(client, wanted);
-  }
+  const all = keys.all().flatMap((partition) => wantedIndexes(options.names, keys, partition, vector));
+  await Promise.all(all.map((wanted) => openIndex(client, wanted)));
 }
 
 export function vectorSchema(
@@ -202,7 +200,7 @@ export async function dropIndex(client: RedisClient, name: string): Promise<void
 
 /** The names of all indexes that were made for an alias. */
 export async function listIndexes(client: RedisClient, alias: string): Promise<string[]> {
-  const all = listOf(await client.command("FT._LIST")).map(String);
+  const all = listOf(await client.commandAt(alias, "FT._LIST")).map(String);
   return all.filter((name) => name.startsWith(`${alias}:`) && /^\d+$/.test(name.slice(alias.length + 1)));
 }
 
