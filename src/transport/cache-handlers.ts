@@ -1,9 +1,15 @@
-import { CacheService, type LookupCacheRequest } from "#gen/recollect/v1/cache_pb.js";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  CacheService,
+  type LookupCacheRequest,
+  type LookupCacheResponseSchema,
+} from "#gen/recollect/v1/cache_pb.js";
 import { type Caller, namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
 import { getCacheStats } from "../services/cache/get-cache-stats.ts";
 import {
+  type LookedUp,
   type LookupCacheInput,
   type LookupCachePorts,
   lookupCache,
@@ -27,7 +33,9 @@ import {
 } from "./convert/cache.ts";
 import { defined, given, givenList, toDurationMs, toJsonObject } from "./convert/common.ts";
 import { encodeHit } from "./convert/hit-bytes.ts";
-import { required, type ServedService, serve } from "./handler.ts";
+import { type Encoded, required, type ServedService, serve } from "./handler.ts";
+
+type Response = MessageInitShape<typeof LookupCacheResponseSchema> | Encoded;
 
 export type CachePorts = Omit<LookupCachePorts, "store"> &
   Omit<StoreCacheEntryPorts, "store"> & { readonly store: CacheStore };
@@ -62,11 +70,13 @@ function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
 /** CacheService: each handler converts, calls one use case, and converts back. */
 export function cacheHandlers(ports: CachePorts): ServedService {
   return serve(CacheService, {
-    lookupCache: async (request, context) => {
-      const { decisionId, outcome } = await lookupCache(ports, lookupOf(request, context.caller), context);
-      return outcome.kind === "hit"
-        ? encodeHit(decisionId, outcome, namespaceOf(request))
-        : { decisionId, outcome: fromMiss(outcome) };
+    lookupCache: (request, context) => {
+      const answer = ({ decisionId, outcome }: LookedUp): Response =>
+        outcome.kind === "hit"
+          ? encodeHit(decisionId, outcome, namespaceOf(request))
+          : { decisionId, outcome: fromMiss(outcome) };
+      const lookedUp = lookupCache(ports, lookupOf(request, context.caller), context);
+      return lookedUp instanceof Promise ? lookedUp.then(answer) : answer(lookedUp);
     },
 
     storeCacheEntry: async (request, context) => {

@@ -10,16 +10,20 @@ type Response<M extends DescMethod> = MessageInitShape<M["output"]>;
  * as they are; the HTTP door, which may have to speak JSON, reads them again.
  */
 export class Encoded {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
 }
 
 /** What serves one RPC. Both doors call the same one; it knows neither. */
 export type Handler<M extends DescMethod> = {
-  unary: (request: Request<M>, context: CallContext) => Promise<Response<M> | Encoded>;
+  /** Without a promise where nothing has to be waited for. */
+  unary: (
+    request: Request<M>,
+    context: CallContext,
+  ) => Response<M> | Encoded | Promise<Response<M> | Encoded>;
   server_streaming: (request: Request<M>, context: CallContext) => AsyncIterable<Response<M>>;
   client_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Response<M>>;
   bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;

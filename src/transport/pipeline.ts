@@ -36,8 +36,10 @@ export interface Outcome {
 /** One concern around all calls. The list of them, outermost first, is in server.ts. */
 export interface Middleware {
   readonly name: string;
-  /** Before the request is read; throws to refuse the call. What it returns runs when the call has ended. */
-  readonly begin?: (call: Call) => ((outcome: Outcome) => void) | undefined;
+  /** Before the request is read; throws to refuse the call. */
+  readonly begin?: (call: Call) => void;
+  /** When the call has ended, unless it was refused by `begin` of this one or of one further out. */
+  readonly end?: (call: Call, outcome: Outcome) => void;
   /** With each request message; throws to refuse it, for what it is: the same message again is not shown again. */
   readonly receive?: (call: Call, message: object) => void;
 }
@@ -61,39 +63,32 @@ export type Pipeline = (incoming: IncomingCall) => RunningCall;
  * without a chain of async iterators, and streams go through the same hooks.
  */
 export function createPipeline(middleware: readonly Middleware[]): Pipeline {
-  const begins = middleware.flatMap(({ begin }) => begin ?? []);
-  const receives = middleware.flatMap(({ receive }) => receive ?? []);
-  return (incoming) => new PipedCall(incoming, begins, receives);
+  return (incoming) => new PipedCall(incoming, middleware);
 }
 
 /** A class for the sake of the hot path: one object a call instead of one for each of its functions. */
 class PipedCall implements RunningCall, CallContext {
   readonly #start = performance.now();
   readonly #call: Call;
-  readonly #begins: readonly NonNullable<Middleware["begin"]>[];
-  readonly #receives: readonly NonNullable<Middleware["receive"]>[];
-  #endings: ((outcome: Outcome) => void)[] = [];
+  readonly #middleware: readonly Middleware[];
+  /** How many of them have let the call in and not seen it end. */
+  #entered = 0;
 
-  constructor(
-    incoming: IncomingCall,
-    begins: readonly NonNullable<Middleware["begin"]>[],
-    receives: readonly NonNullable<Middleware["receive"]>[],
-  ) {
+  constructor(incoming: IncomingCall, middleware: readonly Middleware[]) {
     const { door, method, peer, header, signal } = incoming;
     this.#call = { door, method, peer, header, signal, id: randomUUID(), caller: undefined };
-    this.#begins = begins;
-    this.#receives = receives;
+    this.#middleware = middleware;
   }
 
   admit(): void {
-    for (const begin of this.#begins) {
-      const ending = begin(this.#call);
-      if (ending !== undefined) this.#endings.push(ending);
+    for (const { begin } of this.#middleware) {
+      begin?.(this.#call);
+      this.#entered += 1;
     }
   }
 
   receive(message: object): void {
-    for (const receive of this.#receives) receive(this.#call, message);
+    for (const { receive } of this.#middleware) receive?.(this.#call, message);
   }
 
   get context(): CallContext {
@@ -121,8 +116,9 @@ class PipedCall implements RunningCall, CallContext {
 
   #end(status: Status | undefined, error: unknown): void {
     const outcome = { status, error, durationMs: performance.now() - this.#start };
-    const endings = this.#endings;
-    this.#endings = [];
-    for (let index = endings.length - 1; index >= 0; index -= 1) endings[index]?.(outcome);
+    while (this.#entered > 0) {
+      this.#entered -= 1;
+      this.#middleware[this.#entered]?.end?.(this.#call, outcome);
+    }
   }
 }

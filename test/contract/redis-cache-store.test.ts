@@ -5,10 +5,11 @@ import { vectorSchema } from "../../src/adapters/redis/schema.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../src/domain/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../support/builders.ts";
+import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW, openRedisCache, type RedisCache } from "../support/redis-cache.ts";
 import { openCountedWay } from "../support/redis-trips.ts";
 
-const url = process.env["TEST_REDIS_URL"] ?? "";
+const url = await sharedRedisUrl();
 const DIMENSION = 20;
 const IDENTITY = { provider: "test", model: "random", dimension: DIMENSION };
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -216,6 +217,26 @@ describe.skipIf(url === "")("the cache on Redis", () => {
   });
 });
 
+describe.skipIf(url === "")("a change of the model that has not come to all partitions", () => {
+  it("makes misses, and what is put meanwhile is found exactly", async () => {
+    await using opened = await openRedisCache(url, { identity: IDENTITY, partitions: 4 });
+    const scopes = ["n1", "n2", "n3", "n4", "n5", "n6"].map((namespace) => ({ tenant: "t", namespace }));
+    const scope = scopes.find((one) => opened.keys.partitionOf(one) !== 0) ?? SCOPE;
+    const { meta, number } = opened.keys.partition(opened.keys.partitionOf(scope));
+    expect(number).not.toBe(0);
+    const options = { ...BOUND, vector: unitVector(1, DIMENSION), model: IDENTITY };
+    await opened.cache.put(scope, cacheEntry({ id: "before" }), options);
+    await opened.client.command("HSET", meta, "generation", 2);
+    await opened.cache.put(scope, cacheEntry({ id: "meanwhile" }), options);
+    const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), model: IDENTITY, limit: 3 };
+    expect(await opened.cache.nearest(scope, query, NOW)).toEqual([]);
+    expect((await opened.cache.find(scope, "meanwhile", NOW))?.id).toBe("meanwhile");
+    await opened.client.command("HSET", meta, "generation", 1);
+    const found = await opened.cache.nearest(scope, query, NOW);
+    expect(found.map(({ entry }) => entry.id)).toEqual(["before"]);
+  });
+});
+
 describe.skipIf(url === "")("the nearest of a large answer scope on Redis", () => {
   it("are those of an exact scan", { timeout: 120_000 }, async () => {
     const [dimension, count, limit] = [64, 3000, 3];
@@ -288,9 +309,11 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("e1", NOW + 2 * DAY))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("absent"))).toEqual({ trips: 1, commands: 1 });
+    // Number of the namespace, generation of the model, the search, and now and then the size of the scope.
     expect(await cost(nearest)).toEqual({ trips: 1, commands: 4 });
+    expect(await cost(nearest)).toEqual({ trips: 1, commands: 3 });
     const lookup = async () => [await find("absent"), await nearest()];
-    expect(await cost(lookup)).toEqual({ trips: 2, commands: 5 });
+    expect(await cost(lookup)).toEqual({ trips: 2, commands: 4 });
     expect(await cost(async () => cache.countLookup(SCOPE, { kind: "MISS" }, NOW))).toEqual({
       trips: 0,
       commands: 0,

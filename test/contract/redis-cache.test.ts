@@ -3,6 +3,7 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Operation } from "../support/model/operations.ts";
 import { newTally, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
 import { runRandomly } from "../support/model/shorten.ts";
+import { sharedRedisUrl } from "../support/redis/run.ts";
 import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../support/redis-cache.ts";
 import { referenceStores } from "../support/reference/backend.ts";
 import { COUNTS } from "../support/scale.ts";
@@ -10,7 +11,7 @@ import { cacheStoreContract } from "./cache-store.ts";
 import { embeddingCacheContract } from "./embedding-cache.ts";
 import { freshScope, type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
-const url = process.env["TEST_REDIS_URL"] ?? "";
+const url = await sharedRedisUrl();
 const MAX_EMBEDDINGS = 20;
 
 /** What the cache and the namespaces answer without a memory. */

@@ -1,23 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { type Command, RedisClient } from "../../src/adapters/redis/client.ts";
-import { connectionOf } from "../../src/adapters/redis/connection.ts";
+import type { Command, RedisClient } from "../../src/adapters/redis/client.ts";
 import { Keys, scopeName } from "../../src/adapters/redis/keys.ts";
 import { encodeTerm, encodeTerms } from "../../src/adapters/redis/memory-terms.ts";
 import { isCounted, memoryTokens } from "../../src/adapters/redis/memory-tokens.ts";
 import { claimPartitions } from "../../src/adapters/redis/meta.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
-import {
-  indexNames,
-  openIndexes,
-  type VectorIndexOptions,
-  vectorField,
-} from "../../src/adapters/redis/schema.ts";
+import { openIndexes, type VectorIndexOptions, vectorField } from "../../src/adapters/redis/schema.ts";
 import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/vector.ts";
 import { quiet } from "./quiet.ts";
-import { settingsOf } from "./redis/backend.ts";
+import { connect, removeAll } from "./redis-cache.ts";
 
 export interface IndexedMemory {
   readonly memory: Memory;
@@ -49,7 +43,7 @@ export async function openIndexedMemories(
   { algorithm = "HNSW", dimension }: { readonly algorithm?: "HNSW" | "FLAT"; readonly dimension: number },
 ): Promise<IndexedMemories> {
   const name = `test-${randomUUID()}`;
-  const client = await RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
+  const client = await connect(url);
   const keys = new Keys(`${name}:`, 1);
   const namespaces = new Namespaces(client, keys);
   const identity = { provider: "test", model: "test", dimension };
@@ -117,11 +111,7 @@ export async function openIndexedMemories(
         ...count(scope, one, -1),
       ]),
     [Symbol.asyncDispose]: async () => {
-      const names = indexNames(indexes, keys, partition);
-      for (const index of [names.memories, names.cache]) {
-        await client.command("FT.DROPINDEX", `${index}:1`, "DD");
-      }
-      await removeKeys(client, `${name}:*`);
+      await removeAll(client, name);
       await client[Symbol.asyncDispose]();
     },
   };
@@ -148,16 +138,4 @@ export async function openIndexedMemories(
       ],
     ];
   }
-}
-
-async function removeKeys(client: RedisClient, pattern: string): Promise<void> {
-  let cursor = "0";
-  do {
-    const [next, found] = (await client.command("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)) as [
-      Buffer,
-      Buffer[],
-    ];
-    cursor = String(next);
-    if (found.length > 0) await client.command("UNLINK", ...found.map(String));
-  } while (cursor !== "0");
 }

@@ -104,7 +104,8 @@ export async function connect(url: string): Promise<RedisClient> {
   return RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
 }
 
-async function removeAll(client: RedisClient, name: string): Promise<void> {
+/** Removes every index and key whose name begins so. */
+export async function removeAll(client: RedisClient, name: string): Promise<void> {
   const indexes = (await client.command("FT._LIST")) as readonly Buffer[];
   for (const index of indexes.map(String).filter((one) => one.startsWith(name))) {
     await client.command("FT.DROPINDEX", index);

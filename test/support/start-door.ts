@@ -24,7 +24,7 @@ export async function startDoor(
   const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
   const recording: Middleware = {
     name: "recording",
-    begin: () => (outcome) => {
+    end: (_call, outcome) => {
       outcomes.push(outcome);
       for (const { calls, resolve } of waiting) if (outcomes.length >= calls) resolve();
     },

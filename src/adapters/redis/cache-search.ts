@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import { RecollectError } from "../../domain/errors.ts";
+import { planKnn } from "../../domain/memory/knn-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
@@ -15,17 +16,15 @@ import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { type IndexNames, indexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-/** Up to this many entries of an answer scope are compared one by one; above, the graph is walked. */
-const EXACT_LIMIT = 1200;
-
-/** A graph that is walked with less misses near entries. */
+/** A graph that keeps less in sight misses near entries: of the nearest three of 3,000, one in seven with 3. */
 const MIN_EF = 64;
 
 /** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Answer scopes whose size is remembered. */
+/** Answer scopes whose size is remembered, and how long that is good enough for a plan. */
 const MAX_SIZES = 10_000;
+const SIZE_MS = 10_000;
 
 export interface NearestQuery {
   readonly fingerprint: string;
@@ -48,7 +47,9 @@ export class CacheSearch {
   readonly #known: KnownEntries;
   readonly #options: CacheSearchOptions;
   /** Entries of an answer scope, as the last search in it has found them. */
-  readonly #sizes = new LRUCache<string, number>({ max: MAX_SIZES });
+  readonly #sizes = new LRUCache<string, { readonly entries: number; readonly seen: number }>({
+    max: MAX_SIZES,
+  });
 
   constructor(namespaces: Namespaces, known: KnownEntries, options: CacheSearchOptions) {
     this.#namespaces = namespaces;
@@ -58,29 +59,33 @@ export class CacheSearch {
 
   async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
     const { model, sweep } = this.#options;
-    for (let count = Math.min(query.limit, MAX_RESULTS); ; count = Math.min(2 * count, MAX_RESULTS)) {
+    let count = Math.min(query.limit, MAX_RESULTS);
+    for (;;) {
       model.check(query.model);
       if (model.identity === undefined) return [];
-      const found = await this.#ask(scope, query, count);
-      if (found === undefined) {
-        await model.refresh();
-        continue;
+      const { generation } = model;
+      const found = await this.#ask(scope, query, { count, now });
+      if (found === "MODEL") {
+        if (await model.hasChangedSince(generation)) continue;
+        return [];
       }
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
       if (enough) return live.slice(0, query.limit);
       // What has ended stands in the way of what has not.
       await sweep(scope, now);
+      count = Math.min(2 * count, MAX_RESULTS);
     }
   }
 
-  /** One round trip. Undefined: the model is another by now. */
+  /** One round trip. MODEL: it is another than was asked for. */
   async #ask(
     scope: Scope,
     query: NearestQuery,
-    count: number,
-  ): Promise<(Neighbour | undefined)[] | undefined> {
-    const { generation } = this.#options.model;
+    { count, now }: { readonly count: number; readonly now: number },
+  ): Promise<(Neighbour | undefined)[] | "MODEL"> {
+    const { model } = this.#options;
+    const { generation } = model;
     let namespace: NamespaceKeys | undefined;
     let token = "";
     let replies: Reply[] | undefined;
@@ -88,37 +93,41 @@ export class CacheSearch {
       replies = await this.#namespaces.pipeline(scope, (keys) => {
         namespace = keys;
         token = scopeToken(keys.number, query.fingerprint);
+        const seen = this.#sizes.get(token)?.seen;
         return [
           ["HGET", keys.partition.meta, "generation"],
-          ["HGET", keys.cacheSizes, token],
-          this.#search(keys, token, query.vector, count),
+          this.#search(keys, token, query.vector, { count, generation }),
+          // A command costs this process about what a tenth of the search does.
+          ...(seen === undefined || Math.abs(now - seen) > SIZE_MS
+            ? [["HGET", keys.cacheSizes, token] as const]
+            : []),
         ];
       });
     } catch (error) {
       // The index may have lost the vectors of the model that was current a moment ago.
-      if (error instanceof RecollectError || !(await this.#hasChanged(generation))) throw error;
-      return undefined;
+      if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
+      return "MODEL";
     }
     if (replies === undefined || namespace === undefined) return [];
-    const [current, size, results] = replies;
-    if (numberOf(current) !== generation) return undefined;
-    this.#sizes.set(token, numberOf(size));
+    const [current, results, size] = replies;
+    if (numberOf(current) !== generation) return "MODEL";
+    if (size !== undefined) this.#sizes.set(token, { entries: numberOf(size), seen: now });
     return this.#read(namespace, listOf(results));
   }
 
-  async #hasChanged(generation: number): Promise<boolean> {
-    await this.#options.model.refresh();
-    return this.#options.model.generation !== generation;
-  }
-
-  #search(keys: NamespaceKeys, token: string, vector: Float32Array, count: number): Command {
-    const { model, indexes } = this.#options;
-    const field = vectorField(model.generation);
+  #search(
+    keys: NamespaceKeys,
+    token: string,
+    vector: Float32Array,
+    { count, generation }: { readonly count: number; readonly generation: number },
+  ): Command {
+    const { indexes } = this.#options;
+    const field = vectorField(generation);
     const bytes = vectorToBytes(vector);
     return [
       "FT.SEARCH",
       indexNames(indexes, this.#namespaces.keys, keys.partition).cache,
-      `(@scope:{$scope})=>[KNN $count @${field} $vector ${this.#plan(token)} AS distance]`,
+      `(@scope:{$scope})=>[KNN $count @${field} $vector ${this.#plan(token, count)} AS distance]`,
       ...["SORTBY", "distance", "LIMIT", 0, count],
       ...["RETURN", 3, "distance", "version", "rec"],
       ...["PARAMS", 6, "scope", token, "count", count],
@@ -131,27 +140,27 @@ export class CacheSearch {
    * Left to itself, RediSearch compares all entries of a large scope one by one. A scope whose size this process does
    * not know yet is left to it nevertheless: mostly it is small.
    */
-  #plan(token: string): string {
+  #plan(token: string, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
-    const size = this.#sizes.get(token);
-    if (algorithm === "FLAT" || size === undefined) return "";
-    if (size <= EXACT_LIMIT) return "HYBRID_POLICY ADHOC_BF";
-    return `HYBRID_POLICY BATCHES EF_RUNTIME ${Math.max(MIN_EF, hnsw.efRuntime)}`;
+    const eligible = this.#sizes.get(token)?.entries;
+    if (eligible === undefined) return "";
+    const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
+    return plan.policy === "ADHOC_BF"
+      ? "HYBRID_POLICY ADHOC_BF"
+      : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;
   }
 
   /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that went while the index answered. */
   #read(namespace: NamespaceKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
     return Array.from({ length: (results.length - 1) / 2 }, (_, index) => {
-      const key = textOf(results[2 * index + 1]) ?? "";
-      const pairs = results[2 * index + 2];
-      const fields = new Map<string, Reply>();
-      const list = Array.isArray(pairs) ? (pairs as readonly Reply[]) : [];
-      for (let at = 0; at + 1 < list.length; at += 2) fields.set(String(list[at]), list[at + 1] ?? null);
-      const [record, version] = [bytesOf(fields.get("rec")), textOf(fields.get("version"))];
+      const fields = results[2 * index + 2];
+      const field = (name: string): Reply | undefined => fieldOf(fields, name);
+      const [record, version] = [bytesOf(field("rec")), textOf(field("version"))];
       if (record === undefined || version === undefined) return undefined;
+      const key = textOf(results[2 * index + 1]) ?? "";
       return {
         entry: this.#entry(namespace, key, { record, version }),
-        similarity: clampSimilarity(1 - numberOf(fields.get("distance"))),
+        similarity: clampSimilarity(1 - numberOf(field("distance"))),
       };
     });
   }
@@ -168,4 +177,12 @@ export class CacheSearch {
     this.#known.keep(key, { version, entry });
     return entry;
   }
+}
+
+/** Of a list of names and values in turn. */
+function fieldOf(fields: Reply | undefined, name: string): Reply | undefined {
+  if (!Array.isArray(fields)) return undefined;
+  const list = fields as readonly Reply[];
+  for (let at = 0; at + 1 < list.length; at += 2) if (String(list[at]) === name) return list[at + 1];
+  return undefined;
 }

@@ -37,6 +37,8 @@ const COUNT = readScript("count-lookups", { libraries: ["namespace"], effect: "w
 
 const VERSION_BYTES = 9;
 
+type PutOptions = Parameters<CacheStore["put"]>[2];
+
 /** Cached answers in Redis. What ended while nobody called leaves its name behind, until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
@@ -114,20 +116,15 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   async put(
     scope: Scope,
     entry: CacheEntry,
-    options: {
-      readonly vector?: Float32Array;
-      readonly model?: EmbedderIdentity;
-      readonly maxEntries: number;
-      readonly now: number;
-      readonly request?: IdempotentRequest;
-    },
+    options: PutOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
     // Before it, so that what was served lately is not taken for unused.
     const counting = this.#lookups.flush();
     if (counting !== undefined) await counting;
-    const script = this.#putting(entry, options);
+    let script = this.#putting(entry, options);
     let evicted = 0;
     for (;;) {
+      const { generation } = this.#model;
       const reply = await this.#namespaces.run(scope, script);
       const before = repeated(reply);
       if (before !== undefined) {
@@ -142,7 +139,9 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         return { entry, replaced, evicted: evicted + numberOf(rest[1]) };
       }
       if (textOf(word) === "AGAIN") evicted += numberOf(rest[0]);
-      else await this.#model.refresh();
+      else if (!(await this.#model.hasChangedSince(generation))) {
+        script = this.#putting(entry, withoutVector(options));
+      }
     }
   }
 
@@ -222,16 +221,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     return entry;
   }
 
-  #putting(
-    entry: CacheEntry,
-    options: {
-      readonly vector?: Float32Array;
-      readonly model?: EmbedderIdentity;
-      readonly maxEntries: number;
-      readonly now: number;
-      readonly request?: IdempotentRequest;
-    },
-  ): NamespaceScript {
+  #putting(entry: CacheEntry, options: PutOptions): NamespaceScript {
     const { maxEntries, now, request } = options;
     const { id, fingerprint, createTime, expireTime, etag } = entry;
     const version = randomBytes(VERSION_BYTES).toString("base64url");
@@ -277,6 +267,10 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       ],
     });
   }
+}
+
+function withoutVector({ vector: _, ...others }: PutOptions): PutOptions {
+  return others;
 }
 
 /** See scripts/put-cache-entry.lua. */

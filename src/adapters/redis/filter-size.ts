@@ -1,3 +1,4 @@
+import { digest } from "../../domain/digest.ts";
 import type { Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { countCommand, readIndexReply } from "./memory-index.ts";
@@ -14,11 +15,14 @@ export class FilterSize {
   readonly #namespace: NamespaceKeys;
   readonly #filter: MemoryQuery;
   readonly #seen: SeenNumbers;
+  /** Under what is kept how much of the bound passes. */
+  readonly #shareName: string;
 
   constructor(namespace: NamespaceKeys, filter: MemoryQuery, seen: SeenNumbers) {
     this.#namespace = namespace;
     this.#filter = filter;
     this.#seen = seen;
+    this.#shareName = digest(filter.text, ...[...filter.params.values()].map(String)).slice(0, 20);
   }
 
   /** How many memories the namespace holds; undefined: `ask` first. */
@@ -35,8 +39,8 @@ export class FilterSize {
   /** Undefined: `ask` first. */
   get eligible(): number | undefined {
     const { bound } = this;
-    const share =
-      this.#seen.get(this.#namespace.number, this.#shareName) ?? (this.#filter.isCounted ? 1 : undefined);
+    const share = this.#share;
+    if (bound === 0) return 0;
     if (bound === undefined || share === undefined || this.#sizes.includes(undefined)) return undefined;
     return bound * share;
   }
@@ -78,7 +82,8 @@ export class FilterSize {
   /** So many pass, by what was just seen. */
   seeCount(count: number): void {
     const bound = this.bound ?? 0;
-    this.#seen.set(this.#namespace.number, this.#shareName, bound === 0 ? 0 : count / bound);
+    // A share of nothing says nothing of what will be there.
+    if (bound > 0) this.#seen.set(this.#namespace.number, this.#shareName, count / bound);
   }
 
   /** The share was found to be another. */
@@ -94,9 +99,5 @@ export class FilterSize {
 
   get #tokens(): string[] {
     return [namespaceToken(this.#namespace.number), ...this.#filter.counted.flat()];
-  }
-
-  get #shareName(): string {
-    return `/${this.#filter.text}/${[...this.#filter.params.values()].join(" ")}`;
   }
 }

@@ -101,37 +101,44 @@ export class FilteredMemories {
     const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
     const index = this.#index(scope);
     // One more than is wanted says whether others are of the moment of the last.
-    const next = { fields: ["created"], limit: limit + 1, options: sort };
+    const options = { fields: ["created"], limit: limit + 1, options: sort };
     const answer = await this.#ask(scope, filter, (query) =>
       after === undefined
-        ? [searchCommand(index, query, next)]
+        ? [searchCommand(index, query, options)]
         : [
-            searchCommand(index, created(query, behind, after.createTime), next),
+            searchCommand(index, created(query, behind, after.createTime), options),
             searchCommand(index, created(query, "at", after.createTime), TIES),
           ],
     );
     if (answer === undefined) return [];
     const [later, level] = answer.replies.map((reply) => readIndexReply(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
+    this.#see(answer, later.total, after === undefined);
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
-    const found = [...positionsOf(level), ...positionsOf(later)];
-    const last = found[found.length - 1]?.createTime;
-    if (last !== undefined && later.found.length > limit) {
+    const next = positionsOf(later);
+    const last = next[limit]?.createTime;
+    if (last !== undefined && next[limit - 1]?.createTime === last) {
       // Of several of the last moment, the engine took any: all of them are to be put in order.
       const ties = await this.#ask(scope, filter, (query) => [
         searchCommand(index, created(query, "at", last), TIES),
       ]);
       const tied = ties?.replies.map((reply) => readIndexReply(reply, ties.namespace))[0];
       if (isCut(tied)) return undefined;
-      const before = found.filter(({ createTime }) => createTime !== last);
-      found.splice(0, found.length, ...before, ...positionsOf(tied));
+      const before = next.filter(({ createTime }) => createTime !== last);
+      next.splice(0, next.length, ...before, ...positionsOf(tied));
     }
-    return found
+    return [...positionsOf(level), ...next]
       .filter(isBehind)
       .sort((a, b) => order * compare(a, b))
       .slice(0, limit);
+  }
+
+  /** What a page says of how many pass: from the beginning on all of them, else that they are no fewer. */
+  #see({ query, namespace }: Answer, count: number, isAll: boolean): void {
+    const size = new FilterSize(namespace, query, this.#options.seen);
+    if (isAll || count > (size.eligible ?? 0)) size.seeCount(count);
   }
 
   /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */

@@ -4,6 +4,7 @@ import { memory, NOW } from "../../../test/support/builders.ts";
 import { type IndexedMemories, openIndexedMemories } from "../../../test/support/indexed-memories.ts";
 import { fieldsOf, randomFilter } from "../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../test/support/random-memories.ts";
+import { sharedRedisUrl } from "../../../test/support/redis/run.ts";
 import { COUNTS, seededInteger } from "../../../test/support/scale.ts";
 import { EVERY_STATE, type MemoryFilter, matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
@@ -11,7 +12,7 @@ import { countCommand, readIndexReply, searchCommand } from "./memory-index.ts";
 import { memoryQuery } from "./memory-query.ts";
 import { numberOf } from "./replies.ts";
 
-const URL = process.env["TEST_REDIS_URL"];
+const URL = await sharedRedisUrl();
 const SCOPE = { tenant: "t", namespace: "n" };
 
 describe("a filter as a query", () => {
@@ -72,10 +73,10 @@ const SYNTAX = [
   "} | @tok:{*", "a} @created:[-inf +inf", "=>[KNN 5 @v1 $vector]", "w'*'", "\u0000", "a,b", "(1", "+inf", "",
 ]; // biome-ignore format: one list
 
-describe.skipIf(URL === undefined)("a filter as Redis answers it", () => {
+describe.skipIf(URL === "")("a filter as Redis answers it", () => {
   let index: IndexedMemories;
   beforeAll(async () => {
-    index = await openIndexedMemories(URL ?? "", { dimension: 4 });
+    index = await openIndexedMemories(URL, { dimension: 4 });
   });
   afterAll(() => index[Symbol.asyncDispose]());
 

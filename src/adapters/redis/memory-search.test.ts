@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { memory, NOW, unitVector } from "../../../test/support/builders.ts";
 import { type IndexedMemories, openIndexedMemories } from "../../../test/support/indexed-memories.ts";
+import { sharedRedisUrl } from "../../../test/support/redis/run.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter } from "../../domain/memory/filter.ts";
 import { dot } from "../../domain/vector.ts";
@@ -8,7 +9,7 @@ import type { CandidateQuery } from "../../ports/memory-store.ts";
 import { MemorySearch } from "./memory-search.ts";
 import { SeenNumbers } from "./seen-numbers.ts";
 
-const URL = process.env["TEST_REDIS_URL"];
+const URL = await sharedRedisUrl();
 const DIMENSION = 24;
 const vectorOf = (seed: number): Float32Array => unitVector(seed, DIMENSION);
 
@@ -16,12 +17,12 @@ const never = async (): Promise<never> => {
   throw new Error("was not to be called");
 };
 
-describe.skipIf(URL === undefined)("a search in Redis", () => {
+describe.skipIf(URL === "")("a search in Redis", () => {
   let index: IndexedMemories;
   let scope = { tenant: "t", namespace: "n0" };
   let scopes = 0;
   beforeAll(async () => {
-    index = await openIndexedMemories(URL ?? "", { dimension: DIMENSION });
+    index = await openIndexedMemories(URL, { dimension: DIMENSION });
   });
   afterAll(() => index[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -178,7 +179,7 @@ describe.skipIf(URL === undefined)("a search in Redis", () => {
   });
 
   it("is told that the model has changed, and reads which one it is", async () => {
-    await using other = await openIndexedMemories(URL ?? "", { dimension: DIMENSION });
+    await using other = await openIndexedMemories(URL, { dimension: DIMENSION });
     await other.put(scope, [{ memory: memory(), vector: vectorOf(1) }]);
     const search = new MemorySearch({ ...other, seen: new SeenNumbers(), sweep: never, walk: never });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
@@ -221,7 +222,7 @@ describe.skipIf(URL === undefined)("a search in Redis", () => {
     let vectors: IndexedMemories;
     let search: MemorySearch;
     beforeAll(async () => {
-      vectors = await openIndexedMemories(URL ?? "", { algorithm, dimension: DIMENSION });
+      vectors = await openIndexedMemories(URL, { algorithm, dimension: DIMENSION });
       await vectors.put({ tenant: "t", namespace: "crowd" }, all);
       await vectors.put({ tenant: "t", namespace: "n" }, all);
       search = new MemorySearch({ ...vectors, seen: new SeenNumbers(), sweep: never, walk: never });

@@ -71,7 +71,7 @@ export class Namespaces {
       if (known === undefined && whenAbsent === "skip") return undefined;
       const isNew = known === undefined && whenAbsent === "create";
       const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
-      const elsewhere = isNew ? await this.#countElsewhere(scope) : 0;
+      const elsewhere = isNew ? await this.#countElsewhere(scope) : "";
       const namespace = partition.namespace(number);
       const name = scopeName(scope);
       const reply: Reply = isBrief

@@ -22,7 +22,7 @@ export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #log: Log;
-  /** Partitions in which something may have ended, with the latest moment that somebody said it is. */
+  /** Partitions in which something may have ended, with the moment that was said last. */
   readonly #written = new Map<number, number>();
   #someDeleted = false;
   #round = Promise.resolve();
@@ -40,7 +40,7 @@ export class Sweeper implements AsyncDisposable {
 
   /** Something was written to a partition at this moment. */
   afterWrite(partition: PartitionKeys, now: number): void {
-    this.#written.set(partition.number, Math.max(now, this.#written.get(partition.number) ?? now));
+    this.#written.set(partition.number, now);
     this.#ask();
   }
 

@@ -99,6 +99,15 @@ export class VectorModel {
     return this.#refreshing;
   }
 
+  /**
+   * The same, for who was told that the generation is not the one it went by. False: it is, as far as anybody can know,
+   * for a change has not come to all partitions yet.
+   */
+  async hasChangedSince(generation: number): Promise<boolean> {
+    if (this.#generation === generation) await this.refresh();
+    return this.#generation !== generation;
+  }
+
   onChange(listener: (identity: EmbedderIdentity) => void | Promise<void>): void {
     this.#listeners.push(listener);
   }

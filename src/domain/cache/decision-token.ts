@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { RecollectError } from "../errors.ts";
+import { type Hmac, hmacUnder } from "../hmac.ts";
 
 /** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
 export interface DecisionRecord {
@@ -33,15 +34,15 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * makes 210 to 476 characters.
  */
 export function sealDecision(decision: DecisionRecord, secret: Uint8Array): string {
-  const bytes = Buffer.alloc(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES);
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES).fill(0);
   bytes.writeUInt8(VERSION, 0);
   bytes.writeDoubleLE(decision.time, 1);
   bytes.writeFloatLE(decision.similarity, 9);
-  const hashes = [decision.place, decision.entryId || NO_HASH, decision.promptId, decision.fingerprint];
-  bytes.write(hashes.join(""), 13, "hex");
+  const hashes = `${decision.place}${decision.entryId || NO_HASH}${decision.promptId}${decision.fingerprint}`;
+  bytes.write(hashes, 13, "hex");
   bytes.write(decision.model, HEAD_BYTES);
   const body = bytes.subarray(0, -MAC_BYTES);
-  bytes.set(mac(body, secret), body.length);
+  bytes.write(mac(body, secret), body.length, "hex");
   return bytes.toString("base64url");
 }
 
@@ -51,7 +52,8 @@ export function openDecision(token: string, secret: Uint8Array, now: number): De
   if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.readUInt8(0) !== VERSION)
     throw invalidDecision("malformed");
   const body = bytes.subarray(0, -MAC_BYTES);
-  if (!timingSafeEqual(mac(body, secret), bytes.subarray(-MAC_BYTES))) throw invalidDecision("signature");
+  if (!timingSafeEqual(Buffer.from(mac(body, secret), "hex"), bytes.subarray(-MAC_BYTES)))
+    throw invalidDecision("signature");
   const hash = (index: number): string =>
     body.toString("hex", 13 + index * HASH_BYTES, 13 + (index + 1) * HASH_BYTES);
   const time = body.readDoubleLE(1);
@@ -77,14 +79,14 @@ export function invalidDecision(
   });
 }
 
-/** Signing with a key object takes an eighth of the time that signing with its bytes does. */
-const keys = new WeakMap<Uint8Array, KeyObject>();
+const hmacs = new WeakMap<Uint8Array, Hmac>();
 
-function mac(body: Uint8Array, secret: Uint8Array): Buffer {
-  let key = keys.get(secret);
-  if (key === undefined) {
-    key = createSecretKey(secret);
-    keys.set(secret, key);
+/** As hex. */
+function mac(body: Uint8Array, secret: Uint8Array): string {
+  let hmac = hmacs.get(secret);
+  if (hmac === undefined) {
+    hmac = hmacUnder(secret);
+    hmacs.set(secret, hmac);
   }
-  return createHmac("sha256", key).update(body).digest().subarray(0, MAC_BYTES);
+  return hmac(body).slice(0, 2 * MAC_BYTES);
 }

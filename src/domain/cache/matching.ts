@@ -37,7 +37,7 @@ export type Decision =
 
 export function isTooOld(
   entry: { readonly createTime: number },
-  policy: MatchingPolicy,
+  policy: Pick<MatchingPolicy, "maxAgeMs">,
   now: number,
 ): boolean {
   return policy.maxAgeMs !== undefined && now - entry.createTime > policy.maxAgeMs;

@@ -114,52 +114,71 @@ export function placeLookup(input: LookupCacheInput, caller: Caller): PlacedLook
   return { input, scope, fingerprint, promptId, place: digest(scope.tenant, scope.namespace) };
 }
 
+/** How a lookup ended, and what its caller may store an answer by. */
+export interface LookedUp {
+  readonly decisionId: string;
+  readonly outcome: CacheOutcome;
+}
+
 /**
  * Looks for an answer: exactly, then by meaning, inside the scope. Fails open: whatever is slow or down, the
  * outcome is a miss that says so, within the deadline. Writes nothing itself; the store counts the outcome later.
+ * Answers without a promise when the exact answer is at hand, as most are.
  */
-export async function lookupCache(
+export function lookupCache(
   ports: LookupCachePorts,
   lookup: PlacedLookup,
   context: Pick<CallContext, "signal">,
-): Promise<{ readonly decisionId: string; readonly outcome: CacheOutcome }> {
+): LookedUp | Promise<LookedUp> {
   const now = ports.clock.now();
   const settings = ports.settings();
   const { input, scope } = lookup;
   const strategy = settings.enabled ? (input.strategy ?? settings.strategy) : undefined;
   const found =
     strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, lookup.promptId, now) : undefined;
-  const policy = policyOf(input, settings);
-  const decided =
-    found !== undefined && !(found instanceof Promise) && !isTooOld(found, policy, now)
-      ? // At hand, as most answers are: nothing is waited for, and no deadline is needed.
-        hit("EXACT", found, 1, 0, now)
-      : await decide(ports, lookup, { now, settings, strategy, policy, found }, context);
+  const maxAgeMs = Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs);
+  // Nothing is waited for, and no deadline is needed.
+  if (found !== undefined && !(found instanceof Promise) && !isTooOld(found, { maxAgeMs }, now))
+    return conclude(ports, lookup, hit("EXACT", found, 1, 0, now), { now, settings });
+  const policy = policyOf(input, settings, maxAgeMs);
+  return decide(ports, lookup, { now, settings, strategy, policy, found }, context).then((decided) =>
+    conclude(ports, lookup, decided, { now, settings }),
+  );
+}
+
+/** Seals what was decided, and counts what the caller is told. */
+function conclude(
+  ports: LookupCachePorts,
+  { input, scope, place, promptId, fingerprint }: PlacedLookup,
+  decided: CacheOutcome,
+  { now, settings }: Pick<Deciding, "now" | "settings">,
+): LookedUp {
+  const isHit = decided.kind === "hit";
   const decisionId = sealDecision(
     {
-      place: lookup.place,
-      entryId: decided.kind === "hit" ? decided.entry.id : (decided.nearestId ?? ""),
-      promptId: lookup.promptId,
-      fingerprint: lookup.fingerprint,
+      place,
+      entryId: isHit ? decided.entry.id : (decided.nearestId ?? ""),
+      promptId,
+      fingerprint,
       model: input.answerScope.model,
-      similarity: decided.kind === "hit" ? decided.similarity : (decided.nearestSimilarity ?? 0),
+      similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
       time: now,
     },
     ports.secret,
   );
-  const outcome = input.shadow && decided.kind === "hit" ? shadowed(decided) : decided;
+  const outcome = input.shadow && isHit ? shadowed(decided) : decided;
   count(ports.meters, outcome);
   // A cache that is switched off asks nothing of the store, not even to count.
   if (settings.enabled) ports.store.countLookup(scope, lookupOf(outcome), now);
   return { decisionId, outcome };
 }
 
-function policyOf(input: LookupCacheInput, settings: CacheSettings): MatchingPolicy {
+function policyOf(input: LookupCacheInput, settings: CacheSettings, maxAgeMs: number): MatchingPolicy {
   return {
     threshold: settings.similarityThreshold,
     alignedThreshold: settings.alignedThreshold,
     ...(input.threshold === undefined ? {} : { floor: input.threshold }),
-    maxAgeMs: Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs),
+    maxAgeMs,
   };
 }
 

@@ -70,50 +70,70 @@ function typeOf(method: DescMethod): string {
   return types[method.methodKind];
 }
 
+type Handler = ((request: unknown, context: CallContext) => unknown) | undefined;
+
+/** A function that throws here, or rejects, would leave the caller hanging: everything that can is inside a try. */
 function runnerOf(
   method: DescMethod,
-  handler: ((request: unknown, context: CallContext) => unknown) | undefined,
+  handler: Handler,
   pipeline: Pipeline,
   stopping: AbortSignal,
-): (call: ServerCall, reply: Reply) => Promise<void> {
+): (call: ServerCall, reply: Reply) => void {
   const known = knownRequestsOf(method);
   const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
-  const responseStream = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
-  // An async function that rejects here would be an unhandled rejection, and the caller would hang: everything
-  // that can throw is inside the try.
-  return async (call, reply) => {
-    const running = pipeline(incomingCall(call, method, responseStream ? stopping : undefined));
-    try {
-      running.admit();
-      if (handler === undefined) throw notServed(method);
-      const request = requestStream
-        ? decodeStream(call, method, running)
-        : (known?.find(call.request) ?? decode(call.request, method, running, known));
-      const result = handler(request, running.context);
-      if (responseStream) {
-        await sendAll(call, method, result as AsyncIterable<Response>, running.context.signal);
-        running.context.signal.throwIfAborted();
+  const begin = (call: ServerCall, running: RunningCall): unknown => {
+    running.admit();
+    if (handler === undefined) throw notServed(method);
+    const request = requestStream
+      ? decodeStream(call, method, running)
+      : (known?.find(call.request) ?? decode(call.request, method, running, known));
+    return handler(request, running.context);
+  };
+  if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {
+    return async (call) => {
+      const running = pipeline(incomingCall(call, method, stopping));
+      const { signal } = running.context;
+      try {
+        await sendAll(call, method, begin(call, running) as AsyncIterable<Response>, signal);
+        signal.throwIfAborted();
         running.succeed();
         call.end();
-      } else {
-        const response = encode(method, (await result) as Response | Encoded);
-        // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
-        if (call.cancelled) throw endReason(call);
-        running.succeed();
-        reply(null, response);
+      } catch (error) {
+        call.emit("error", failureOf(call, running, signal.reason ?? error));
       }
+    };
+  }
+  return (call, reply) => {
+    const running = pipeline(incomingCall(call, method, undefined));
+    const fail = (error: unknown): void => reply(failureOf(call, running, error));
+    try {
+      const response = begin(call, running) as Response | Encoded | Promise<Response | Encoded>;
+      if (response instanceof Promise) {
+        response.then((one) => answer(call, method, running, one, reply)).catch(fail);
+      } else answer(call, method, running, response, reply);
     } catch (error) {
-      // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
-      const ended = call.cancelled
-        ? endReason(call)
-        : responseStream
-          ? running.context.signal.reason
-          : undefined;
-      const failure = toServiceError(running.fail(ended ?? error));
-      if (responseStream) call.emit("error", failure);
-      else reply(failure);
+      fail(error);
     }
   };
+}
+
+/** What fails once the call has been ended from outside fails because of that: nothing is wrong inside. */
+function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
+  return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
+}
+
+function answer(
+  call: ServerCall,
+  method: DescMethod,
+  running: RunningCall,
+  response: Response | Encoded,
+  reply: Reply,
+): void {
+  const bytes = encode(method, response);
+  // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
+  if (call.cancelled) throw endReason(call);
+  running.succeed();
+  reply(null, bytes);
 }
 
 function decode(
@@ -168,8 +188,8 @@ async function* decodeStream(call: ServerCall, method: DescMethod, running: Runn
 }
 
 function encode(method: DescMethod, response: Response | Encoded): Buffer {
-  const bytes =
-    response instanceof Encoded ? response.bytes : toBinary(method.output, create(method.output, response));
+  if (response instanceof Encoded) return response.bytes;
+  const bytes = toBinary(method.output, create(method.output, response));
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

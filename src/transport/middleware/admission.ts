@@ -13,10 +13,6 @@ const RETRY_AFTER_MS = 1000;
  */
 export function admission(maxConcurrentCalls: number, instruments: RpcInstruments): Middleware {
   let inFlight = 0;
-  const leave = (): void => {
-    inFlight -= 1;
-    instruments.callsInFlight(-1);
-  };
   return {
     name: "admission",
     begin: () => {
@@ -32,7 +28,10 @@ export function admission(maxConcurrentCalls: number, instruments: RpcInstrument
       }
       inFlight += 1;
       instruments.callsInFlight(1);
-      return leave;
+    },
+    end: () => {
+      inFlight -= 1;
+      instruments.callsInFlight(-1);
     },
   };
 }

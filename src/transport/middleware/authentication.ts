@@ -36,7 +36,6 @@ export function authentication(authenticate: Authenticator): Middleware {
     name: "authentication",
     begin: (call) => {
       call.caller = authenticate(call);
-      return undefined;
     },
   };
 }

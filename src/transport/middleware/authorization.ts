@@ -18,6 +18,5 @@ export const authorization: Middleware = {
   begin: (call) => {
     if (call.caller === undefined) throw new TypeError("authorization before authentication");
     authorize(call.caller, call.method);
-    return undefined;
   },
 };

@@ -16,34 +16,32 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
   const finished = logOfFinished(log);
   return {
     name: "telemetry",
-    begin: (call) => {
+    end: (call, { status, error, durationMs }) => {
       const method = methodPath(call.method);
-      return ({ status, error, durationMs }) => {
-        const latency = `Latency: ${durationMs.toFixed(2)} ms`;
-        instruments.callEnded(method, status?.code ?? "OK", call.door, durationMs);
-        if (status === undefined) {
-          finished(method, call).info({ call_id: call.id }, `call finished ${latency}`);
-          return;
-        }
-        instruments.callFailed(status.reason, call.door);
-        const line = {
-          method,
-          code: status.code,
-          door: call.door,
-          call_id: call.id,
-          ...callerOf(call),
-          reason: status.reason,
-        };
-        if (status.code === "INTERNAL")
-          log.error({ ...line, peer: call.peer(), err: error }, `call failed ${latency}`);
-        else if (SERVER_FAULTS.has(status.code)) {
-          log.warn({ ...line, peer: call.peer(), err: error }, `call failed ${latency}`);
-        } else {
-          log.info(line, `call refused ${latency}`);
-          // What the caller is told leaves out the cause; it may quote the request, so it is for DEBUG alone.
-          log.debug({ call_id: call.id, err: error }, "why the call was refused");
-        }
+      const latency = `Latency: ${durationMs.toFixed(2)} ms`;
+      instruments.callEnded(method, status?.code ?? "OK", call.door, durationMs);
+      if (status === undefined) {
+        finished(method, call).info({ call_id: call.id }, `call finished ${latency}`);
+        return;
+      }
+      instruments.callFailed(status.reason, call.door);
+      const line = {
+        method,
+        code: status.code,
+        door: call.door,
+        call_id: call.id,
+        ...callerOf(call),
+        reason: status.reason,
       };
+      if (status.code === "INTERNAL")
+        log.error({ ...line, peer: call.peer(), err: error }, `call failed ${latency}`);
+      else if (SERVER_FAULTS.has(status.code)) {
+        log.warn({ ...line, peer: call.peer(), err: error }, `call failed ${latency}`);
+      } else {
+        log.info(line, `call refused ${latency}`);
+        // What the caller is told leaves out the cause; it may quote the request, so it is for DEBUG alone.
+        log.debug({ call_id: call.id, err: error }, "why the call was refused");
+      }
     },
   };
 }

@@ -51,3 +51,14 @@ async function redisOfThisRun(): Promise<RedisOfRun> {
   if ("error" in answer) throw new Error(answer.error);
   return answer.redis;
 }
+
+/**
+ * Where the one server of this run is; empty without Redis Stack, for a suite that is skipped then. Throws under CI=true,
+ * and another file says what to install (see describeSharedRedis).
+ */
+export async function sharedRedisUrl(): Promise<string> {
+  const { shared } = await redisOfThisRun();
+  if (!("missing" in shared)) return shared.url;
+  if (process.env["CI"] === "true") throw new Error(shared.missing);
+  return "";
+}

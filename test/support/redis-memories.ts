@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { RedisCacheStore } from "../../src/adapters/redis/cache-store.ts";
+import type { RedisClient } from "../../src/adapters/redis/client.ts";
+import { Keys } from "../../src/adapters/redis/keys.ts";
+import { RedisMemoryStore } from "../../src/adapters/redis/memory-store.ts";
+import { claimPartitions } from "../../src/adapters/redis/meta.ts";
+import { RedisNamespaceStore } from "../../src/adapters/redis/namespace-store.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
+import { openIndexes, type VectorIndexOptions } from "../../src/adapters/redis/schema.ts";
+import { Sweeper } from "../../src/adapters/redis/sweeper.ts";
+import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
+import type { CacheStore } from "../../src/ports/cache-store.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { Log } from "../../src/ports/log.ts";
+import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
+import { quiet } from "./quiet.ts";
+import { connect, removeAll } from "./redis-cache.ts";
+
+/** The stores of one process on a Redis. */
+export interface RedisStores extends AsyncDisposable {
+  readonly client: RedisClient;
+  readonly model: VectorModel;
+  readonly memories: MemoryStore;
+  readonly cache: CacheStore;
+  readonly namespaces: NamespaceStore;
+  readonly sweeper: Sweeper;
+  /** How often a write left a memory waiting for its vector. */
+  readonly announced: () => number;
+}
+
+/** Keys of a Redis that nobody else uses. Disposing of it removes them. */
+export interface RedisPlace extends AsyncDisposable {
+  readonly keys: Keys;
+  /** Starts one more process on them; the caller ends it. */
+  open(options?: { readonly log?: Log }): Promise<RedisStores>;
+}
+
+const VECTORS: VectorIndexOptions = {
+  algorithm: "HNSW",
+  hnsw: { m: 16, efConstruction: 200, efRuntime: 10 },
+};
+
+export function redisPlace(
+  url: string,
+  identity: EmbedderIdentity,
+  { partitions = 1 }: { readonly partitions?: number } = {},
+): RedisPlace {
+  const name = `test-${randomBytes(8).toString("hex")}`;
+  const names = { memories: `${name}:memories`, cache: `${name}:cache` };
+  const keys = new Keys(`${name}:`, partitions);
+  return {
+    keys,
+    open: async ({ log = quiet.log } = {}) => {
+      const client = await connect(url);
+      await claimPartitions(client, keys);
+      const model = await VectorModel.claim(client, keys, identity, quiet.log);
+      await openIndexes(client, keys, { names, vectors: VECTORS, identity, generation: model.generation });
+      const namespaces = new Namespaces(client, keys);
+      const sweeper = new Sweeper(client, keys, log);
+      let announced = 0;
+      const memories = new RedisMemoryStore(namespaces, {
+        model,
+        indexes: names,
+        vectors: VECTORS,
+        sweeper,
+        onWaiting: () => {
+          announced += 1;
+        },
+        log,
+      });
+      const cache = new RedisCacheStore(namespaces, { model, indexes: names, vectors: VECTORS, ...quiet });
+      return {
+        client,
+        model,
+        memories,
+        cache,
+        namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
+        indexes: names,
+        vectors: VECTORS,
+        sweeper,
+        announced: () => announced,
+        [Symbol.asyncDispose]: async () => {
+          await cache[Symbol.asyncDispose]();
+          await memories[Symbol.asyncDispose]();
+          await sweeper[Symbol.asyncDispose]();
+          await client[Symbol.asyncDispose]();
+        },
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await using client = await connect(url);
+      await removeAll(client, name);
+    },
+  };
+}
