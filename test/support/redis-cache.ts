@@ -55,7 +55,13 @@ export async function openRedisCache(
     const model = await VectorModel.claim(client, keys, identity, quiet.log);
     await openIndexes(client, keys, { names, vectors, identity, generation: model.generation });
     const namespaces = new Namespaces(client, keys);
-    const cache = new RedisCacheStore(namespaces, { model, indexes: names, vectors, ...quiet });
+    const cache = new RedisCacheStore(namespaces, {
+      model,
+      indexes: names,
+      vectors,
+      missing: () => undefined,
+      ...quiet,
+    });
     const embeddings = createEmbeddingCache(client, keys, { maxEntries: maxEmbeddings });
     return {
       client,

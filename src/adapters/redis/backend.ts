@@ -1,3 +1,4 @@
+import type { Scope } from "../../domain/tenancy.ts";
 import type { Backend } from "../../ports/backend.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -7,6 +8,7 @@ import { RedisClient } from "./client.ts";
 import { connectionOf, type RedisSettings } from "./connection.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
+import { IndexKeeper } from "./index-keeper.ts";
 import { RedisIndexStore } from "./index-store.ts";
 import { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
@@ -14,7 +16,7 @@ import { claimPartitions, openServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
-import { type IndexNames, openIndexes, type VectorIndexOptions } from "./schema.ts";
+import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
 import { refused } from "./store-error.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -52,12 +54,9 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   const keys = keysOf(options, facts);
   await claimPartitions(client, keys);
   const model = await VectorModel.claim(client, keys, options.embedder, log);
-  await openIndexes(client, keys, {
-    names: options.indexes,
-    vectors,
-    identity: model.identity,
-    generation: model.generation,
-  });
+  const names = options.indexes;
+  const keeper = opening.use(new IndexKeeper({ client, keys, names, vectors, model, log }));
+  await keeper.open();
   const risks = riskOf(facts);
   announce(options, facts, risks);
   opening.defer(meter.observeStoreMemory(() => usedMemory(client)));
@@ -68,17 +67,19 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
   const { indexes } = options;
+  const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const memories = opening.use(
     new RedisMemoryStore(namespaces, {
       model,
       indexes,
       vectors,
       sweeper,
+      missing,
       onWaiting: () => waiting.announce(),
       log,
     }),
   );
-  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, log }));
+  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, missing, log }));
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();
