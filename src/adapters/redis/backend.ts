@@ -1,41 +1,27 @@
 import type { Scope } from "../../domain/tenancy.ts";
 import type { Backend } from "../../ports/backend.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMeter } from "../../ports/meters.ts";
 import { RedisCacheStore } from "./cache-store.ts";
-import { RedisClient } from "./client.ts";
-import { connectionOf, type RedisSettings } from "./connection.ts";
+import type { RedisClient } from "./client.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
+import { type FoundationOptions, openFoundation } from "./foundation.ts";
 import { IndexKeeper } from "./index-keeper.ts";
 import { RedisIndexStore } from "./index-store.ts";
-import { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
-import { claimPartitions, openServerSecret } from "./meta.ts";
+import { openServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
-import type { IndexNames, VectorIndexOptions } from "./schema.ts";
-import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
-import { refused } from "./store-error.ts";
+import { riskOf, type ServerFacts } from "./server-facts.ts";
 import { Sweeper } from "./sweeper.ts";
-import { VectorModel } from "./vector-model.ts";
 import { WaitingListeners } from "./waiting.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB of memory. */
 const MAX_EMBEDDINGS = 50_000;
 
-export interface RedisBackendOptions {
-  readonly connection: RedisSettings;
-  /** What every key begins with. */
-  readonly prefix: string;
-  /** Into how many parts a cluster is divided; fixed by its first start. Others are one part. */
-  readonly partitions: number;
-  readonly indexes: IndexNames;
-  readonly vectors: VectorIndexOptions;
-  /** Undefined: vector search is switched off. */
-  readonly embedder: EmbedderIdentity | undefined;
+export interface RedisBackendOptions extends FoundationOptions {
   readonly log: OperatorLog & { info(fields: object, message: string): void };
   readonly meter: RedisMeter;
   /** Vectors in the cache of embeddings, at most. */
@@ -49,11 +35,7 @@ export interface RedisBackendOptions {
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
   const { log, meter, vectors } = options;
   await using opening = new AsyncDisposableStack();
-  const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
-  const facts = await probe(client);
-  const keys = keysOf(options, facts);
-  await claimPartitions(client, keys);
-  const model = await VectorModel.claim(client, keys, options.embedder, log);
+  const { client, facts, keys, model } = opening.use(await openFoundation(options));
   const names = options.indexes;
   const keeper = opening.use(new IndexKeeper({ client, keys, names, vectors, model, log }));
   await keeper.open();
@@ -120,14 +102,6 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     damage: () => [],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-function keysOf({ prefix, partitions, indexes }: RedisBackendOptions, { topology }: ServerFacts): Keys {
-  if (topology !== "cluster") return new Keys(prefix, 1);
-  // The first braces of a name say where it lies, and those have to be ours.
-  const name = [prefix, indexes.memories, indexes.cache].find((one) => one.includes("{"));
-  if (name !== undefined) throw refused(`${name} holds a brace, which no name may on a cluster`);
-  return new Keys(prefix, partitions, { isCluster: true });
 }
 
 /** One line of what was found, and one for each risk. */

@@ -3,7 +3,7 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
-import { RETRY_AFTER_MS, refused } from "./store-error.ts";
+import { isForbidden, RETRY_AFTER_MS, refused } from "./store-error.ts";
 
 /** How vectors are indexed. */
 export interface VectorIndexOptions {
@@ -120,16 +120,30 @@ export function vectorSchema(
 export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
   const { alias } = wanted;
   if ((await readIndex(client, alias)) === undefined) {
-    const name = await makeFirst(client, wanted);
+    const name = await ifAllowed(alias, () => makeFirst(client, wanted));
     if (!(await isFilled(client, name, signal))) return;
-    await orThere(client, ["FT.ALIASADD", alias, name], "Alias already exists");
+    await ifAllowed(alias, () => orThere(client, ["FT.ALIASADD", alias, name], "Alias already exists"));
   }
   const index = await readIndex(client, alias);
   if (index === undefined) throw refused(`the index ${alias} was made and is not there`);
   verify(wanted, index);
   const field = String(wanted.vector[0] ?? "");
   if (field !== "" && !index.fields.has(field)) {
-    await orThere(client, ["FT.ALTER", alias, "SCHEMA", "ADD", ...wanted.vector], "Duplicate field");
+    const add: Command = ["FT.ALTER", alias, "SCHEMA", "ADD", ...wanted.vector];
+    await ifAllowed(alias, () => orThere(client, add, "Duplicate field"));
+  }
+}
+
+/** A user who may make indexes may read every key by them, so the one who serves need not be allowed to. */
+async function ifAllowed<T>(alias: string, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw refused(
+      `the index ${alias} is not there or lacks a field, and this user of Redis may not make it: run ` +
+        "`recollect redis setup` as one who may",
+    );
   }
 }
 

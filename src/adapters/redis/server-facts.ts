@@ -1,7 +1,7 @@
 import { RecollectError } from "../../domain/errors.ts";
 import type { RedisClient } from "./client.ts";
 import { listOf, textOf } from "./replies.ts";
-import { refused } from "./store-error.ts";
+import { isForbidden, refused } from "./store-error.ts";
 
 /** What a start finds out about the Redis that it is given. */
 export interface ServerFacts {
@@ -128,10 +128,6 @@ async function configOf(client: RedisClient, name: string): Promise<(string | un
     if (error instanceof RecollectError && !isForbidden(error)) throw error;
     return undefined;
   }
-}
-
-function isForbidden(error: RecollectError): boolean {
-  return error.detail.cause instanceof Error && error.detail.cause.message.startsWith("NOPERM");
 }
 
 function byVersion(a: string, b: string): number {

@@ -50,3 +50,10 @@ export function storeError(error: unknown): unknown {
 export function refused(message: string): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
 }
+
+/** Whether the user of Redis may not do what was asked. */
+export function isForbidden(error: unknown): boolean {
+  if (!(error instanceof RecollectError)) return false;
+  const { cause } = error.detail;
+  return cause instanceof Error && cause.message.startsWith("NOPERM");
+}

@@ -47,7 +47,8 @@ export async function openTestRedis(
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      await removeAll(connection, name);
+      // As a user who may do everything, whoever the test is about.
+      await removeAll({ ...connection, username: undefined, password: undefined }, name);
     },
   };
 }
