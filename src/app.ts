@@ -7,6 +7,7 @@ import { createUuidIds } from "./adapters/system/ids.ts";
 import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
+import { configuredIdentity } from "./configured-identity.ts";
 import { logReload } from "./log-reload.ts";
 import { openBackend } from "./open-backend.ts";
 import type { Backend } from "./ports/backend.ts";
@@ -215,14 +216,6 @@ async function openCertificates(
   // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
   if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
   return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
-}
-
-/** What the vectors of the configuration are known by; undefined when vector search is switched off. */
-function configuredIdentity({ vectorSearch, embedding }: Config): EmbedderIdentity | undefined {
-  if (!vectorSearch.enabled) return undefined;
-  const { dimension } = vectorSearch;
-  if (embedding.provider === "hashing") return createHashingEmbedder(dimension).identity;
-  return { provider: embedding.provider, model: embedding.model, dimension };
 }
 
 interface EmbedderParts {

@@ -18,12 +18,17 @@ export async function openBackend(
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
   // Read only when it is chosen, for it takes a while.
   const { openRedisBackend } = await import("./adapters/redis/backend.ts");
+  return openRedisBackend({ ...redisOptions(config), ...parts });
+}
+
+/** What the configuration says of a Redis and what it holds. */
+export function redisOptions(config: Config) {
   const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
-  return openRedisBackend({
+  return {
     connection: config.redis,
     prefix: config.redis.prefix,
+    partitions: config.redis.partitions,
     indexes: { memories: indexName, cache: cacheIndexName },
     vectors: { algorithm, hnsw },
-    ...parts,
-  });
+  };
 }

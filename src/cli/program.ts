@@ -20,6 +20,7 @@ import {
   toMilliseconds,
   toNumber,
 } from "./option-values.ts";
+import type { SetupOptions } from "./redis-setup.ts";
 
 const DEFAULT_ADDRESS = "localhost:50051";
 const KINDS = ["episodic", "semantic", "procedural", "message", "summary"];
@@ -97,6 +98,7 @@ export function createProgram(): Command {
   addCacheCommands(program.command("cache").description("store answers and look them up"));
   addIndexCommands(program.command("index").description("look at the search indexes, and make them again"));
   addServerCommands(program.command("server").description("look at the server"));
+  addRedisCommands(program.command("redis").description("prepare the Redis that a server uses"));
   return program;
 }
 
@@ -338,6 +340,27 @@ function addServerCommands(server: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { serverInfo } = await import("./server-info.ts");
       process.exitCode = await serverInfo(command.optsWithGlobals<GlobalOptions>());
+    });
+}
+
+function addRedisCommands(redis: Command): void {
+  redis
+    .command("setup")
+    .description("make the search indexes, as a user of Redis who may, for a server whose user may not")
+    .addOption(setOption())
+    .option("--config <path>", "the YAML file; the same as --set RECOLLECT_CONFIG=<path>")
+    .addHelpText(
+      "after",
+      `
+It reads the configuration of the server, so that it makes what that one looks for; only user and password are others.
+What is there stays as it is, and running it again does no harm.
+
+Example:
+  REDIS_PASSWORD=... recollect redis setup --set REDIS_USERNAME=recollect-setup`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { redisSetup } = await import("./redis-setup.ts");
+      process.exitCode = await redisSetup(command.optsWithGlobals<SetupOptions>());
     });
 }
 

@@ -85,6 +85,8 @@ function redisOf(values: Settled): RedisConfig {
     topology: values.redisTopology,
     nodes: values.redisNodes,
     sentinelName: values.redisSentinelName,
+    sentinelUsername: values.redisSentinelUsername,
+    sentinelPassword: values.redisSentinelPassword,
     tls: {
       enabled: values.redisTls || url?.tls === true,
       caFile: values.redisTlsCaFile,

@@ -96,6 +96,8 @@ export interface RedisConfig extends Node {
   readonly topology: Values["redisTopology"];
   readonly nodes: readonly Node[];
   readonly sentinelName: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
   readonly tls: {
     readonly enabled: boolean;
     readonly caFile: string | undefined;

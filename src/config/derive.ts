@@ -61,9 +61,9 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
     }));
   }
   fill("backend", () => {
-    const because = firstSet("redisUrl", "redisHost");
+    const because = firstSet("redisUrl", "redisHost", "redisNodes");
     return because === undefined
-      ? { value: "embedded", because: "neither REDIS_HOST nor REDIS_URL is set" }
+      ? { value: "embedded", because: "none of REDIS_HOST, REDIS_URL and REDIS_NODES is set" }
       : { value: "redis", because, chosen: true };
   });
   fill("redisHost", () => ({ value: "localhost", because: "" }));

@@ -23,19 +23,6 @@ export interface NotYet {
  * deletes it. Defaults are no choice: nothing is said about them.
  */
 export const NOT_YET: readonly NotYet[] = [
-  {
-    settings: ["redisTopology"],
-    backend: "redis",
-    values: ["sentinel", "cluster"],
-    refused: true,
-    instead: "use a standalone Redis",
-  },
-  {
-    settings: ["redisNodes", "redisSentinelName"],
-    backend: "redis",
-    refused: true,
-    instead: "remove it; a standalone Redis is named by REDIS_HOST or REDIS_URL",
-  },
   { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
     settings: ["cacheEvictionPolicy"],

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { RedisCacheStore } from "../../src/adapters/redis/cache-store.ts";
 import { RedisClient } from "../../src/adapters/redis/client.ts";
+import { connectionOf } from "../../src/adapters/redis/connection.ts";
 import { createEmbeddingCache } from "../../src/adapters/redis/embedding-cache.ts";
 import { Keys } from "../../src/adapters/redis/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/meta.ts";
@@ -12,6 +13,7 @@ import type { CacheStore } from "../../src/ports/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
 import type { EmbeddingCache } from "../../src/ports/embedding-cache.ts";
 import { quiet } from "./quiet.ts";
+import { settingsOf } from "./redis/backend.ts";
 
 /** The cache of a Redis that nobody else uses the keys of, with what stands under it. */
 export interface RedisCache extends AsyncDisposable {
@@ -53,7 +55,13 @@ export async function openRedisCache(
     const model = await VectorModel.claim(client, keys, identity, quiet.log);
     await openIndexes(client, keys, { names, vectors, identity, generation: model.generation });
     const namespaces = new Namespaces(client, keys);
-    const cache = new RedisCacheStore(namespaces, { model, indexes: names, vectors, ...quiet });
+    const cache = new RedisCacheStore(namespaces, {
+      model,
+      indexes: names,
+      vectors,
+      missing: () => undefined,
+      ...quiet,
+    });
     const embeddings = createEmbeddingCache(client, keys, { maxEntries: maxEmbeddings });
     return {
       client,
@@ -98,13 +106,8 @@ export async function openRedisCache(
   };
 }
 
-export function connect(url: string): Promise<RedisClient> {
-  const { hostname, port } = new URL(url);
-  const limits = { socketTimeoutMs: 20_000, connectTimeoutMs: 5000 };
-  return RedisClient.open(
-    { host: hostname, port: Number(port), username: undefined, password: undefined, ...limits },
-    quiet.log,
-  );
+export async function connect(url: string): Promise<RedisClient> {
+  return RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
 }
 
 /** Removes every index and key whose name begins so. */

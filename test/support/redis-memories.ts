@@ -64,12 +64,19 @@ export function redisPlace(
         indexes: names,
         vectors: VECTORS,
         sweeper,
+        missing: () => undefined,
         onWaiting: () => {
           announced += 1;
         },
         log,
       });
-      const cache = new RedisCacheStore(namespaces, { model, indexes: names, vectors: VECTORS, ...quiet });
+      const cache = new RedisCacheStore(namespaces, {
+        model,
+        indexes: names,
+        vectors: VECTORS,
+        missing: () => undefined,
+        ...quiet,
+      });
       return {
         client,
         model,

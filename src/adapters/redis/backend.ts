@@ -1,36 +1,27 @@
+import type { Scope } from "../../domain/tenancy.ts";
 import type { Backend } from "../../ports/backend.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMeter } from "../../ports/meters.ts";
 import { RedisCacheStore } from "./cache-store.ts";
-import { RedisClient } from "./client.ts";
-import { connectionOf, type RedisSettings } from "./connection.ts";
+import type { RedisClient } from "./client.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
+import { type FoundationOptions, openFoundation } from "./foundation.ts";
+import { IndexKeeper } from "./index-keeper.ts";
 import { RedisIndexStore } from "./index-store.ts";
-import { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
-import { claimPartitions, openServerSecret, refused } from "./meta.ts";
+import { openServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
-import { type IndexNames, openIndexes, type VectorIndexOptions } from "./schema.ts";
-import { probe, riskOf, type ServerFacts } from "./server-facts.ts";
+import { riskOf, type ServerFacts } from "./server-facts.ts";
 import { Sweeper } from "./sweeper.ts";
-import { VectorModel } from "./vector-model.ts";
 import { WaitingListeners } from "./waiting.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB of memory. */
 const MAX_EMBEDDINGS = 50_000;
 
-export interface RedisBackendOptions {
-  readonly connection: RedisSettings;
-  /** What every key begins with. */
-  readonly prefix: string;
-  readonly indexes: IndexNames;
-  readonly vectors: VectorIndexOptions;
-  /** Undefined: vector search is switched off. */
-  readonly embedder: EmbedderIdentity | undefined;
+export interface RedisBackendOptions extends FoundationOptions {
   readonly log: OperatorLog & { info(fields: object, message: string): void };
   readonly meter: RedisMeter;
   /** Vectors in the cache of embeddings, at most. */
@@ -44,19 +35,10 @@ export interface RedisBackendOptions {
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
   const { log, meter, vectors } = options;
   await using opening = new AsyncDisposableStack();
-  const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
-  const facts = await probe(client);
-  if (facts.topology === "cluster") throw refused("a Redis Cluster is not served by this version");
-  // Standalone is the case of one partition.
-  const keys = new Keys(options.prefix, 1);
-  await claimPartitions(client, keys);
-  const model = await VectorModel.claim(client, keys, options.embedder, log);
-  await openIndexes(client, keys, {
-    names: options.indexes,
-    vectors,
-    identity: model.identity,
-    generation: model.generation,
-  });
+  const { client, facts, keys, model } = opening.use(await openFoundation(options));
+  const names = options.indexes;
+  const keeper = opening.use(new IndexKeeper({ client, keys, names, vectors, model, log }));
+  await keeper.open();
   const risks = riskOf(facts);
   announce(options, facts, risks);
   opening.defer(meter.observeStoreMemory(() => usedMemory(client)));
@@ -67,17 +49,19 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
   const { indexes } = options;
+  const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const memories = opening.use(
     new RedisMemoryStore(namespaces, {
       model,
       indexes,
       vectors,
       sweeper,
+      missing,
       onWaiting: () => waiting.announce(),
       log,
     }),
   );
-  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, log }));
+  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, missing, log }));
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();
@@ -111,7 +95,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       capabilities: {},
     }),
     check: async () => {
-      await client.command("PING");
+      await client.commandToEach("PING");
     },
     checked: Promise.resolve(),
     risks: () => risks,
@@ -143,6 +127,9 @@ function announce(
 }
 
 async function usedMemory(client: RedisClient): Promise<number> {
-  const info = String(await client.command("INFO", "memory"));
-  return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
+  const infos = await client.commandToEach("INFO", "memory");
+  return infos.reduce<number>(
+    (sum, info) => sum + Number(/^used_memory:(\d+)/m.exec(String(info))?.[1] ?? 0),
+    0,
+  );
 }

@@ -13,7 +13,14 @@ import type { KnownEntries } from "./known-entries.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { unpackRecord } from "./record.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
-import { type IndexNames, indexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
+import {
+  type IndexNames,
+  indexIsMade,
+  indexNames,
+  isMissingIndex,
+  type VectorIndexOptions,
+  vectorField,
+} from "./schema.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 /** A graph that keeps less in sight misses near entries: of the nearest three of 3,000, one in seven with 3. */
@@ -39,6 +46,8 @@ export interface CacheSearchOptions {
   readonly vectors: VectorIndexOptions;
   /** Removes what has ended, a bounded number of entries. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
 }
 
 /** The nearest entries of an answer scope, by one pipeline. */
@@ -104,6 +113,10 @@ export class CacheSearch {
         ];
       });
     } catch (error) {
+      if (isMissingIndex(error)) {
+        this.#options.missing(scope);
+        throw indexIsMade();
+      }
       // The index may have lost the vectors of the model that was current a moment ago.
       if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
       return "MODEL";

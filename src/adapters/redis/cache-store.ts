@@ -55,6 +55,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       readonly model: VectorModel;
       readonly indexes: IndexNames;
       readonly vectors: VectorIndexOptions;
+      /** An index was asked and is not there. */
+      readonly missing: (scope: Scope) => void;
       readonly log: Log;
     },
   ) {

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { isIP } from "node:net";
 import { RecollectError } from "../../domain/errors.ts";
-import type { ConnectionOptions } from "./client.ts";
+import type { ConnectionOptions, ServerAddress } from "./connection-options.ts";
 
 /** How Redis is reached, as an operator sets it. Times in milliseconds. */
 export interface RedisSettings {
@@ -9,6 +8,13 @@ export interface RedisSettings {
   readonly port: number;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  readonly topology: ConnectionOptions["topology"];
+  /** Of a cluster, or the Sentinels; empty: `host` and `port`. */
+  readonly nodes: readonly ServerAddress[];
+  /** What Sentinels call the primary. */
+  readonly sentinelName: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
   readonly tls: {
     readonly enabled: boolean;
     readonly caFile: string | undefined;
@@ -21,8 +27,26 @@ export interface RedisSettings {
 
 /** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
 export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
-  const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs } = settings;
-  const common = { host, port, username, password, socketTimeoutMs, connectTimeoutMs };
+  const { host, port, nodes, tls, sentinelName } = settings;
+  const { topology, username, password, socketTimeoutMs, connectTimeoutMs } = settings;
+  const [first = { host, port }, ...others] = nodes;
+  const common: ConnectionOptions = {
+    topology,
+    addresses: [first, ...others],
+    username,
+    password,
+    ...(sentinelName === undefined
+      ? {}
+      : {
+          sentinel: {
+            name: sentinelName,
+            username: settings.sentinelUsername,
+            password: settings.sentinelPassword,
+          },
+        }),
+    socketTimeoutMs,
+    connectTimeoutMs,
+  };
   if (!tls.enabled) return common;
   const [ca, cert, key] = await Promise.all([
     readIfNamed(tls.caFile, "REDIS_TLS_CA_FILE"),
@@ -32,8 +56,6 @@ export async function connectionOf(settings: RedisSettings): Promise<ConnectionO
   return {
     ...common,
     tls: {
-      // An address is no name to ask for.
-      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),

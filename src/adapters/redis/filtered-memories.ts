@@ -11,7 +11,7 @@ import { asksForAccess, type MemoryQuery, memoryQuery } from "./memory-query.ts"
 import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./memory-reads.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { numberOf } from "./replies.ts";
-import { type IndexNames, indexNames } from "./schema.ts";
+import { type IndexNames, indexNames, isMissingIndex } from "./schema.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 
 /** Sweeps before a count is given up to those that look at each memory. */
@@ -24,6 +24,8 @@ export interface FilteredMemoriesOptions {
   readonly otherwise: MemorySource;
   /** Removes what has ended at this moment in the partition of the namespace, all of it. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
 }
 
 interface Page {
@@ -47,7 +49,10 @@ export class FilteredMemories {
   readonly source: MemorySource = (scope, query) => this.#source(scope, query);
 
   /** Undefined where the index does not know. */
-  readonly count: FilterCount = async (scope, filter, now) => {
+  readonly count: FilterCount = (scope, filter, now) =>
+    this.#unlessMissing(scope, () => this.#count(scope, filter, now));
+
+  async #count(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (asksForAccess(filter)) return undefined;
     for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
       const replies = await this.#ask(scope, filter, (query, { partition }) => [
@@ -60,14 +65,15 @@ export class FilteredMemories {
       await this.#options.sweep(scope, now);
     }
     return undefined;
-  };
+  }
 
   async *#source(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
     let { after } = query;
-    if (await this.#isSooner(scope, query)) {
+    if (await this.#unlessMissing(scope, () => this.#isSooner(scope, query))) {
       const limit = Math.max(1, Math.min(query.limit, MAX_STEP));
       for (;;) {
-        const positions = await this.#positions(scope, query.filter, { ...query, after, limit });
+        const page = { ...query, after, limit };
+        const positions = await this.#unlessMissing(scope, () => this.#positions(scope, query.filter, page));
         if (positions === undefined) break;
         const ids = positions.map(({ id }) => id);
         const read = await this.#pages.read(scope, ids);
@@ -139,6 +145,17 @@ export class FilteredMemories {
   #see({ query, namespace }: Answer, count: number, isAll: boolean): void {
     const size = new FilterSize(namespace, query, this.#options.seen);
     if (isAll || count > (size.eligible ?? 0)) size.seeCount(count);
+  }
+
+  /** Undefined: there is no index that could say. */
+  async #unlessMissing<T>(scope: Scope, ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isMissingIndex(error)) throw error;
+      this.#options.missing(scope);
+      return undefined;
+    }
   }
 
   /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */

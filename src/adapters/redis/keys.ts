@@ -11,14 +11,16 @@ import type { Scope } from "../../domain/tenancy.ts";
  */
 export class Keys {
   readonly partitions: number;
-  readonly #all: readonly PartitionKeys[];
+  /** Whether partitions may lie on different servers, so that names of indexes have to say where. */
+  readonly isCluster: boolean;
+  readonly #all: readonly [PartitionKeys, ...PartitionKeys[]];
 
-  constructor(prefix: string, partitions: number) {
+  constructor(prefix: string, partitions: number, { isCluster = partitions > 1 } = {}) {
     this.partitions = partitions;
-    this.#all = Array.from(
-      { length: partitions },
-      (_, number) => new PartitionKeys(`${prefix}{p${String(number).padStart(2, "0")}}:`, number),
-    );
+    this.isCluster = isCluster;
+    const keysOf = (number: number): PartitionKeys =>
+      new PartitionKeys(`${prefix}{p${String(number).padStart(2, "0")}}:`, number);
+    this.#all = [keysOf(0), ...Array.from({ length: partitions - 1 }, (_, at) => keysOf(at + 1))];
   }
 
   /** The partition of a namespace, from 0. */
@@ -27,8 +29,8 @@ export class Keys {
     return hash("sha1", scopeName(scope), "buffer").readUInt32BE(0) % this.partitions;
   }
 
-  all(): readonly PartitionKeys[] {
-    return Array.from({ length: this.partitions }, (_, number) => this.partition(number));
+  all(): readonly [PartitionKeys, ...PartitionKeys[]] {
+    return this.#all;
   }
 
   /** The partition of a kept embedding, whose key is hexadecimal. */

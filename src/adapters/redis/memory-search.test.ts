@@ -32,7 +32,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   });
 
   const opened = (sweep: () => Promise<void> = never): MemorySearch =>
-    new MemorySearch({ ...index, seen: new SeenNumbers(), sweep, walk: never });
+    new MemorySearch({ ...index, seen: new SeenNumbers(), sweep, walk: never, missing: never });
   const put = (count: number, termsOf: (at: number) => readonly string[], from = 0) =>
     index.put(
       scope,
@@ -181,7 +181,13 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   it("is told that the model has changed, and reads which one it is", async () => {
     await using other = await openIndexedMemories(URL, { dimension: DIMENSION });
     await other.put(scope, [{ memory: memory(), vector: vectorOf(1) }]);
-    const search = new MemorySearch({ ...other, seen: new SeenNumbers(), sweep: never, walk: never });
+    const search = new MemorySearch({
+      ...other,
+      seen: new SeenNumbers(),
+      sweep: never,
+      walk: never,
+      missing: never,
+    });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
     expect((await search.search(scope, query, NOW)).nearest).toHaveLength(1);
     const { meta } = other.keys.partition(0);
@@ -225,7 +231,13 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       vectors = await openIndexedMemories(URL, { algorithm, dimension: DIMENSION });
       await vectors.put({ tenant: "t", namespace: "crowd" }, all);
       await vectors.put({ tenant: "t", namespace: "n" }, all);
-      search = new MemorySearch({ ...vectors, seen: new SeenNumbers(), sweep: never, walk: never });
+      search = new MemorySearch({
+        ...vectors,
+        seen: new SeenNumbers(),
+        sweep: never,
+        walk: never,
+        missing: never,
+      });
     }, 60_000);
     afterAll(() => vectors[Symbol.asyncDispose]());
 

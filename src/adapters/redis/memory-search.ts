@@ -11,7 +11,14 @@ import { asksForAccess } from "./memory-query.ts";
 import { documentTerms } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
-import { type IndexNames, indexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
+import {
+  type IndexNames,
+  indexIsMade,
+  indexNames,
+  isMissingIndex,
+  type VectorIndexOptions,
+  vectorField,
+} from "./schema.ts";
 import { FACTS, type SearchAnswer, SearchQuestion } from "./search-question.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 import type { VectorModel } from "./vector-model.ts";
@@ -24,6 +31,8 @@ export interface MemorySearchOptions {
   readonly seen: SeenNumbers;
   /** Removes what has ended at this moment in the partition of the namespace, all of it. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
   /** Answers a query whose filter asks for what no index holds. */
   readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
 }
@@ -40,6 +49,9 @@ const NOTHING: Candidates = {
  */
 const MAX_ROUNDS = 5;
 
+/** Memories that a search goes through when there is no index; of larger namespaces it says to come again. */
+const MAX_WALK = 5000;
+
 /** Candidates of both arms, from the index. */
 export class MemorySearch {
   readonly #options: MemorySearchOptions;
@@ -53,6 +65,16 @@ export class MemorySearch {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
     const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
+    try {
+      return await this.#searchIndex(scope, query, now);
+    } catch (error) {
+      if (!isMissingIndex(error)) throw error;
+      this.#options.missing(scope);
+      return this.#withoutIndex(scope, query, now);
+    }
+  }
+
+  async #searchIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     for (let round = 1; ; round += 1) {
       const answer = await this.#ask(scope, query);
       if (answer === undefined) return NOTHING;
@@ -62,6 +84,15 @@ export class MemorySearch {
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) return candidatesOf(answer, query, now);
       if (hidden) await this.#options.sweep(scope, now);
     }
+  }
+
+  /** The same answer from the memories themselves, as long as they are not so many that all searches would wait. */
+  async #withoutIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    const counts = await this.#options.namespaces.pipeline(scope, ({ counters }) => [
+      ["HGET", counters, "memories"],
+    ]);
+    if (counts !== undefined && numberOf(counts[0]) > MAX_WALK) throw indexIsMade();
+    return this.#options.walk(scope, query, now);
   }
 
   /** See MemoryStore.vectors. */

@@ -35,6 +35,8 @@ export interface RedisMemoryStoreOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
   /** A write of this process has left a memory waiting for its vector. */
   readonly onWaiting: () => void;
   readonly log: Log;
@@ -50,7 +52,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
 
   constructor(
     namespaces: Namespaces,
-    { model, indexes, vectors, sweeper, onWaiting, log }: RedisMemoryStoreOptions,
+    { model, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
   ) {
     this.#accesses = new MemoryAccesses(namespaces, log);
     const pages = new MemoryPages(namespaces, model, this.#accesses);
@@ -59,7 +61,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     const sweep = (scope: Scope, now: number): Promise<void> =>
       sweeper.sweepEnded(namespaces.partition(scope), now);
     const otherwise = walkingSource(pages);
-    const filtered = new FilteredMemories(namespaces, pages, { indexes, seen, otherwise, sweep });
+    const filtered = new FilteredMemories(namespaces, pages, { indexes, seen, otherwise, sweep, missing });
     this.#reads = new MemoryReads(namespaces, pages, filtered);
     this.#writes = new MemoryWrites(namespaces, {
       model,
@@ -78,6 +80,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       vectors,
       seen,
       sweep,
+      missing,
       walk: (scope, query, now) => walk.search(scope, query, now),
     });
   }

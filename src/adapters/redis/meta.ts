@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { RecollectError } from "../../domain/errors.ts";
 import type { ServerSecret } from "../../ports/server-secret.ts";
 import type { RedisClient } from "./client.ts";
-import type { Keys } from "./keys.ts";
+import type { Keys, PartitionKeys } from "./keys.ts";
 import { bytesOf, listOf, numberOf } from "./replies.ts";
 import { readScript } from "./script.ts";
+import { refused } from "./store-error.ts";
+
+export { refused } from "./store-error.ts";
 
 /** What the keys mean. An older program refuses a newer store; a newer one takes an older store forward. */
 export const FORMAT = 1;
@@ -18,20 +20,22 @@ const CLAIM = readScript("claim-partition", { effect: "writes" });
  * STORE_UNAVAILABLE when they are others.
  */
 export async function claimPartitions(client: RedisClient, keys: Keys): Promise<void> {
-  for (let number = 0; number < keys.partitions; number += 1) {
-    const { meta } = keys.partition(number);
-    const reply = listOf(await client.run(CLAIM, [meta], [FORMAT, keys.partitions]));
-    const format = numberOf(reply[0]);
-    const partitions = numberOf(reply[1]);
-    if (format > FORMAT) {
-      throw refused(`this Redis was written by a newer version (format ${format}; this one knows ${FORMAT})`);
-    }
-    if (partitions !== keys.partitions) {
-      throw refused(
-        `the data in this Redis is divided into ${partitions} partitions, which is fixed; this server is set to ` +
-          `${keys.partitions} (REDIS_PARTITIONS)`,
-      );
-    }
+  const [first, ...others] = keys.all();
+  // Of two servers that are set to different numbers, one is refused before it has claimed anything.
+  await claim(client, first, keys.partitions);
+  await Promise.all(others.map((partition) => claim(client, partition, keys.partitions)));
+}
+
+async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: number): Promise<void> {
+  const [format, claimed] = listOf(await client.run(CLAIM, [meta], [FORMAT, partitions])).map(numberOf);
+  if (format !== undefined && format > FORMAT) {
+    throw refused(`this Redis was written by a newer version (format ${format}; this one knows ${FORMAT})`);
+  }
+  if (claimed !== partitions) {
+    throw refused(
+      `the data in this Redis is divided into ${claimed} partitions, which is fixed; this server is set to ` +
+        `${partitions} (REDIS_PARTITIONS)`,
+    );
   }
 }
 
@@ -42,8 +46,4 @@ export async function openServerSecret(client: RedisClient, keys: Keys): Promise
   const secret = bytesOf(await client.command("HGET", meta, "secret"));
   if (secret === undefined) throw new TypeError("the secret was written and is not there");
   return { read: async () => secret };
-}
-
-export function refused(message: string): RecollectError {
-  return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
 }

@@ -152,7 +152,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
       const field = textOf(await client.command("HGET", partition.meta, "stale"));
       if (field === undefined) continue;
       const [next, found] = listOf(
-        await client.command(
+        await client.commandAt(
+          partition.root,
           "SCAN",
           this.#cursors.get(partition.number) ?? "0",
           "MATCH",

@@ -2,8 +2,8 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
-import { refused } from "./meta.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
+import { isForbidden, RETRY_AFTER_MS, refused } from "./store-error.ts";
 
 /** How vectors are indexed. */
 export interface VectorIndexOptions {
@@ -22,7 +22,7 @@ export interface IndexNames {
  * in one step. On a cluster the name decides which node it is sent to, so it carries the partition's hash tag.
  */
 export function indexNames(names: IndexNames, keys: Keys, { number }: PartitionKeys): IndexNames {
-  const tag = keys.partitions === 1 ? "" : `:{p${String(number).padStart(2, "0")}}`;
+  const tag = keys.isCluster ? `:{p${String(number).padStart(2, "0")}}` : "";
   return { memories: `${names.memories}${tag}`, cache: `${names.cache}${tag}` };
 }
 
@@ -31,8 +31,9 @@ export function vectorField(generation: number): string {
   return `v${generation}`;
 }
 
-const FILLING_LOOKS = 40;
-const FILLING_PAUSE_MS = 50;
+/** Between two looks at an index that fills: each takes Redis' one thread up to 65 ms at 100,000 vectors. */
+const FIRST_LOOK_MS = 5;
+const MAX_LOOK_MS = 1000;
 
 /** What is indexed of a memory, beside its vector. */
 const MEMORY_FIELDS: readonly Argument[] = [
@@ -72,10 +73,15 @@ export function wantedIndexes(
   ];
 }
 
-/**
- * Makes the indexes of each partition that are not there, and verifies those that are. Rejects with STORE_UNAVAILABLE
- * when one of them is another than is wanted, and says what differs. Another process may do the same at the same time.
- */
+/** What indexes need to know of the vectors; nothing when vector search is switched off. */
+export function wantedVector(
+  { identity, generation }: { readonly identity: EmbedderIdentity | undefined; readonly generation: number },
+  vectors: VectorIndexOptions,
+): readonly Argument[] {
+  return identity === undefined ? [] : vectorSchema(vectorField(generation), identity.dimension, vectors);
+}
+
+/** Opens the indexes of all partitions (see openIndex), and waits until they are whole. */
 export async function openIndexes(
   client: RedisClient,
   keys: Keys,
@@ -87,14 +93,9 @@ export async function openIndexes(
     readonly generation: number;
   },
 ): Promise<void> {
-  const vector =
-    options.identity === undefined
-      ? []
-      : vectorSchema(vectorField(options.generation), options.identity.dimension, options.vectors);
-  for (const partition of keys.all()) {
-    for (const wanted of wantedIndexes(options.names, keys, partition, vector))
-      await openIndex(client, wanted);
-  }
+  const vector = wantedVector(options, options.vectors);
+  const all = keys.all().flatMap((partition) => wantedIndexes(options.names, keys, partition, vector));
+  await Promise.all(all.map((wanted) => openIndex(client, wanted)));
 }
 
 export function vectorSchema(
@@ -111,17 +112,38 @@ export function vectorSchema(
   return [field, "VECTOR", algorithm, parameters.length, ...parameters];
 }
 
-async function openIndex(client: RedisClient, wanted: Wanted): Promise<void> {
-  if ((await readIndex(client, wanted.alias)) === undefined) {
-    await makeFirst(client, wanted);
-    await untilFilled(client, wanted.alias);
+/**
+ * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies one
+ * that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another process
+ * may do the same at the same time.
+ */
+export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
+  const { alias } = wanted;
+  if ((await readIndex(client, alias)) === undefined) {
+    const name = await ifAllowed(alias, () => makeFirst(client, wanted));
+    if (!(await isFilled(client, name, signal))) return;
+    await ifAllowed(alias, () => orThere(client, ["FT.ALIASADD", alias, name], "Alias already exists"));
   }
-  const index = await readIndex(client, wanted.alias);
-  if (index === undefined) throw refused(`the index ${wanted.alias} was made and is not there`);
+  const index = await readIndex(client, alias);
+  if (index === undefined) throw refused(`the index ${alias} was made and is not there`);
   verify(wanted, index);
   const field = String(wanted.vector[0] ?? "");
   if (field !== "" && !index.fields.has(field)) {
-    await orThere(client, ["FT.ALTER", wanted.alias, "SCHEMA", "ADD", ...wanted.vector], "Duplicate field");
+    const add: Command = ["FT.ALTER", alias, "SCHEMA", "ADD", ...wanted.vector];
+    await ifAllowed(alias, () => orThere(client, add, "Duplicate field"));
+  }
+}
+
+/** A user who may make indexes may read every key by them, so the one who serves need not be allowed to. */
+async function ifAllowed<T>(alias: string, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw refused(
+      `the index ${alias} is not there or lacks a field, and this user of Redis may not make it: run ` +
+        "`recollect redis setup` as one who may",
+    );
   }
 }
 
@@ -144,20 +166,23 @@ export async function addVectorField(
   }
 }
 
-/** Waits for a new index to be filled, not for long: one over many documents fills while it serves what it has. */
-async function untilFilled(client: RedisClient, alias: string): Promise<void> {
-  for (let look = 0; look < FILLING_LOOKS; look += 1) {
-    if ((await readIndex(client, alias))?.isIndexing === false) return;
-    await new Promise((resolve) => setTimeout(resolve, FILLING_PAUSE_MS));
+/** Waits until a new index holds all that was there before it. False: the signal has aborted, or somebody dropped it. */
+async function isFilled(client: RedisClient, name: string, signal?: AbortSignal): Promise<boolean> {
+  for (let pause = FIRST_LOOK_MS; signal?.aborted !== true; pause = Math.min(2 * pause, MAX_LOOK_MS)) {
+    const index = await readIndex(client, name);
+    if (index === undefined || !index.isIndexing) return index !== undefined;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
+  return false;
 }
 
-/** Of several processes that do so at the same time, one makes it. */
-async function makeFirst(client: RedisClient, wanted: Wanted): Promise<void> {
-  const { alias } = wanted;
-  const [existing] = await listIndexes(client, alias);
-  if (existing === undefined) await orThere(client, definition(`${alias}:1`, wanted), "Index already exists");
-  await orThere(client, ["FT.ALIASADD", alias, existing ?? `${alias}:1`], "Alias already exists");
+/** Of several processes that do so at the same time, one makes it. Resolves with its name. */
+async function makeFirst(client: RedisClient, wanted: Wanted): Promise<string> {
+  const [existing] = await listIndexes(client, wanted.alias);
+  if (existing !== undefined) return existing;
+  const name = `${wanted.alias}:1`;
+  await orThere(client, definition(name, wanted), "Index already exists");
+  return name;
 }
 
 function definition(name: string, { prefix, fields, vector }: Wanted): Command {
@@ -196,13 +221,13 @@ export async function dropIndex(client: RedisClient, name: string): Promise<void
   try {
     await client.command("FT.DROPINDEX", name);
   } catch (error) {
-    if (!says(error, "nknown index name") && !says(error, "no such index")) throw error;
+    if (!isMissingIndex(error)) throw error;
   }
 }
 
 /** The names of all indexes that were made for an alias. */
 export async function listIndexes(client: RedisClient, alias: string): Promise<string[]> {
-  const all = listOf(await client.command("FT._LIST")).map(String);
+  const all = listOf(await client.commandAt(alias, "FT._LIST")).map(String);
   return all.filter((name) => name.startsWith(`${alias}:`) && /^\d+$/.test(name.slice(alias.length + 1)));
 }
 
@@ -216,6 +241,19 @@ async function orThere(client: RedisClient, command: Command, there: string): Pr
 
 function says(error: unknown, words: string): boolean {
   return error instanceof Error && !(error instanceof RecollectError) && error.message.includes(words);
+}
+
+/** Whether a command has failed because there is no index of the name. */
+export function isMissingIndex(error: unknown): boolean {
+  return says(error, "nknown index name") || says(error, "no such index");
+}
+
+/** What a caller is told who needs an index that is being made. */
+export function indexIsMade(): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", "a search index of Redis is being made again", {
+    metadata: { backend: "redis" },
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 /** An index as it is. */
@@ -248,7 +286,7 @@ export async function readIndex(client: RedisClient, alias: string): Promise<Ind
   try {
     reply = await client.command("FT.INFO", alias);
   } catch (error) {
-    if (says(error, "nknown index name") || says(error, "no such index")) return undefined;
+    if (isMissingIndex(error)) return undefined;
     throw error;
   }
   const info = pairs(reply);

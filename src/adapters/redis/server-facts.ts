@@ -1,13 +1,13 @@
 import { RecollectError } from "../../domain/errors.ts";
 import type { RedisClient } from "./client.ts";
-import { refused } from "./meta.ts";
 import { listOf, textOf } from "./replies.ts";
+import { isForbidden, refused } from "./store-error.ts";
 
 /** What a start finds out about the Redis that it is given. */
 export interface ServerFacts {
   readonly version: string;
-  readonly topology: "standalone" | "cluster";
-  /** Name and version of each module, such as `search 2.8.12`. */
+  readonly topology: RedisClient["topology"];
+  /** Name and version of each module, such as `search 2.8.12`; of several servers, of each. */
   readonly modules: readonly string[];
   readonly maxmemoryPolicy: string;
   /** `aof (everysec)`, `rdb`, `none`, or `unknown` where Redis does not say. */
@@ -17,40 +17,49 @@ export interface ServerFacts {
 /** The first with `#!lua` scripts and their flags. */
 const OLDEST_MAJOR = 7;
 
-/** Asks Redis what it is. Rejects with STORE_UNAVAILABLE, and what is missing, when Recollect cannot work on it. */
+/** Policies that delete what was never said to end. */
+const EVICTING = "allkeys-";
+
+/**
+ * Asks each server of Redis what it is, and answers the oldest and the riskiest of what they say. Rejects with
+ * STORE_UNAVAILABLE, and what is missing, when Recollect cannot work on it.
+ */
 export async function probe(client: RedisClient): Promise<ServerFacts> {
-  const info = readInfo(
-    ...(await Promise.all(
-      ["server", "memory", "persistence", "modules", "cluster"].map(
-        async (section) => textOf(await client.command("INFO", section)) ?? "",
-      ),
-    )),
+  const sections = await Promise.all(
+    ["server", "memory", "persistence", "modules"].map((section) => client.commandToEach("INFO", section)),
   );
-  const version = info.get("redis_version") ?? "";
+  const servers = (sections[0] ?? []).map((_, at) =>
+    readInfo(...sections.map((replies) => textOf(replies[at]) ?? "")),
+  );
+  const [version = ""] = servers.map((info) => info.get("redis_version") ?? "").sort(byVersion);
   const major = Number.parseInt(version, 10);
   if (!(major >= OLDEST_MAJOR)) {
     throw refused(`this Redis is version ${version || "unknown"}; Redis Stack 7.2 or newer is needed`);
   }
-  const modules = [...info.keys()].filter((key) => key.startsWith("module:name=")).map(moduleOf);
+  const modules = servers.map((info) =>
+    [...info.keys()].filter((key) => key.startsWith("module:name=")).map(moduleOf),
+  );
   // Named so by Redis Stack; Redis Enterprise and Redis 8 may say it otherwise, so the last word has the command.
-  if (!modules.some((name) => name.startsWith("search")) && !(await hasSearch(client))) {
+  const isNamed = modules.every((names) => names.some((name) => name.startsWith("search")));
+  if (!isNamed && !(await hasSearch(client))) {
     throw refused(
       "this Redis has no search module (FT.SEARCH); Redis Stack 7.2, Redis 8 or Redis Cloud has it",
     );
   }
+  const policies = servers.map((info) => info.get("maxmemory_policy") ?? "unknown");
   return {
     version,
-    topology: info.get("cluster_enabled") === "1" ? "cluster" : "standalone",
-    modules,
-    maxmemoryPolicy: info.get("maxmemory_policy") ?? "unknown",
-    persistence: await persistenceOf(client, info),
+    topology: client.topology,
+    modules: [...new Set(modules.flat())],
+    maxmemoryPolicy: policies.find((policy) => policy.startsWith(EVICTING)) ?? policies[0] ?? "unknown",
+    persistence: await persistenceOf(client, servers),
   };
 }
 
 /** What an operator should know: data may be lost that was acknowledged. One line each. */
 export function riskOf({ maxmemoryPolicy, persistence }: ServerFacts): string[] {
   const risks: string[] = [];
-  if (maxmemoryPolicy.startsWith("allkeys-")) {
+  if (maxmemoryPolicy.startsWith(EVICTING)) {
     risks.push(
       `maxmemory-policy of Redis is ${maxmemoryPolicy}: it deletes memories when memory is full; set noeviction`,
     );
@@ -83,7 +92,7 @@ function moduleOf(line: string): string {
 
 async function hasSearch(client: RedisClient): Promise<boolean> {
   try {
-    await client.command("FT._LIST");
+    await client.commandToEach("FT._LIST");
     return true;
   } catch (error) {
     if (error instanceof RecollectError) throw error;
@@ -91,21 +100,29 @@ async function hasSearch(client: RedisClient): Promise<boolean> {
   }
 }
 
-async function persistenceOf(client: RedisClient, info: ReadonlyMap<string, string>): Promise<string> {
-  if (info.get("aof_enabled") === "1") return `aof${inBrackets(await configOf(client, "appendfsync"))}`;
-  const save = await configOf(client, "save");
-  if (save === undefined) return "unknown";
-  return save === "" ? "none" : "rdb";
+/** The weakest of all servers. */
+async function persistenceOf(
+  client: RedisClient,
+  servers: readonly ReadonlyMap<string, string>[],
+): Promise<string> {
+  if (servers.every((info) => info.get("aof_enabled") === "1")) {
+    const syncs = await configOf(client, "appendfsync");
+    return `aof${inBrackets(["no", "everysec", "always"].find((sync) => syncs?.includes(sync)))}`;
+  }
+  const saves = await configOf(client, "save");
+  if (saves === undefined) return "unknown";
+  return servers.some((info, at) => info.get("aof_enabled") !== "1" && saves[at] === "") ? "none" : "rdb";
 }
 
 function inBrackets(text: string | undefined): string {
   return text === undefined ? "" : ` (${text})`;
 }
 
-/** Undefined where the user may not ask, or the service has no such command. */
-async function configOf(client: RedisClient, name: string): Promise<string | undefined> {
+/** Of each server. Undefined where the user may not ask, or the service has no such command. */
+async function configOf(client: RedisClient, name: string): Promise<(string | undefined)[] | undefined> {
   try {
-    return textOf(listOf(await client.command("CONFIG", "GET", name))[1]);
+    const replies = await client.commandToEach("CONFIG", "GET", name);
+    return replies.map((reply) => textOf(listOf(reply)[1]));
   } catch (error) {
     // Both mean the same here: nobody can say.
     if (error instanceof RecollectError && !isForbidden(error)) throw error;
@@ -113,6 +130,6 @@ async function configOf(client: RedisClient, name: string): Promise<string | und
   }
 }
 
-function isForbidden(error: RecollectError): boolean {
-  return error.detail.cause instanceof Error && error.detail.cause.message.startsWith("NOPERM");
+function byVersion(a: string, b: string): number {
+  return a.localeCompare(b, "en", { numeric: true });
 }

@@ -8,6 +8,9 @@ const UNAVAILABLE = [
   "READONLY",
   "CLUSTERDOWN",
   "TRYAGAIN",
+  // A slot of a cluster is on its way to another server, or has been all the time that was given.
+  "ASK",
+  "MOVED",
   "NOREPLICAS",
   "MISCONF",
   "NOAUTH",
@@ -15,8 +18,11 @@ const UNAVAILABLE = [
   "NOPERM",
 ] as const;
 
+/** A script met a key of its slot that is on its way to another server. */
+const NOT_LOCAL = "attempted to access a non local key";
+
 /** When it is worth trying again; a failover takes some seconds. */
-const RETRY_AFTER_MS = 1000;
+export const RETRY_AFTER_MS = 1000;
 
 /** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
 export function storeError(error: unknown): unknown {
@@ -29,8 +35,8 @@ export function storeError(error: unknown): unknown {
       cause: error,
     });
   }
-  const refused = UNAVAILABLE.some((said) => said === word || error.message.includes(`-${said} `));
-  if (refused || error.name !== "ReplyError") {
+  const isSaid = UNAVAILABLE.some((said) => said === word || error.message.includes(`-${said} `));
+  if (isSaid || error.message.includes(NOT_LOCAL) || error.name !== "ReplyError") {
     return new RecollectError("STORE_UNAVAILABLE", "Redis cannot be reached, or cannot serve now", {
       metadata: { backend: "redis" },
       retryAfterMs: RETRY_AFTER_MS,
@@ -38,4 +44,16 @@ export function storeError(error: unknown): unknown {
     });
   }
   return error;
+}
+
+/** What is wrong with a Redis, or with how a server is set to use it: a start is refused, and says so. */
+export function refused(message: string): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
+}
+
+/** Whether the user of Redis may not do what was asked. */
+export function isForbidden(error: unknown): boolean {
+  if (!(error instanceof RecollectError)) return false;
+  const { cause } = error.detail;
+  return cause instanceof Error && cause.message.startsWith("NOPERM");
 }

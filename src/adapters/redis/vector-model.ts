@@ -2,7 +2,7 @@ import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import type { RecollectError } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient, Reply } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { refused } from "./meta.ts";
 import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
@@ -43,15 +43,14 @@ export class VectorModel {
     log: Log,
   ): Promise<VectorModel> {
     const ours = configured === undefined ? "" : jsonOf(configured);
-    const partitions = Array.from({ length: keys.partitions }, (_, number) => keys.partition(number));
-    let before: EmbedderIdentity | undefined;
-    let first: Claimed = { identity: undefined, generation: 1 };
-    for (const { meta, number } of partitions) {
-      const [json, generation, configuredBefore] = listOf(await client.run(CLAIM, [meta], [ours]));
-      if (number !== 0) continue;
-      first = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
-      before = identityOf(textOf(configuredBefore));
-    }
+    const [partition, ...others] = keys.all();
+    const claim = async (meta: string, json: string): Promise<readonly Reply[]> =>
+      listOf(await client.run(CLAIM, [meta], [json]));
+    // The first says of which model all are, also where two servers start at the same time.
+    const [json, generation, last] = await claim(partition.meta, ours);
+    const before = identityOf(textOf(last));
+    const first: Claimed = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
+    await Promise.all(others.map(({ meta }) => claim(meta, textOf(json) ?? "")));
     const { identity } = first;
     if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
       const latest = await new ReembeddingRecords(client, keys).read();

@@ -92,6 +92,21 @@ export const REDIS = {
     fallback: undefined,
     description: "Name of the primary that the Sentinels watch.",
   }),
+  redisSentinelUsername: setting({
+    env: "REDIS_SENTINEL_USERNAME",
+    yaml: "redis.sentinel_username",
+    kind: text,
+    fallback: undefined,
+    description: "User of the Sentinels' own access lists.",
+  }),
+  redisSentinelPassword: setting({
+    env: "REDIS_SENTINEL_PASSWORD",
+    yaml: "redis.sentinel_password",
+    kind: text,
+    secret: "all",
+    fallback: undefined,
+    description: "Password of the Sentinels or of their user.",
+  }),
   redisTls: setting({
     env: "REDIS_TLS",
     yaml: "redis.tls",

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { openRedisBackend, type RedisBackendOptions } from "../../../src/adapters/redis/backend.ts";
-import { RedisClient } from "../../../src/adapters/redis/client.ts";
+import { type Command, RedisClient } from "../../../src/adapters/redis/client.ts";
 import { connectionOf, type RedisSettings } from "../../../src/adapters/redis/connection.ts";
+import { listOf } from "../../../src/adapters/redis/replies.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../../src/ports/embedder.ts";
 import { quiet } from "../quiet.ts";
@@ -18,14 +19,16 @@ export interface TestRedis extends AsyncDisposable {
 
 /** Opens the backend on a running Redis; disposing it removes everything that it has written. */
 export async function openTestRedis(
-  url: string,
+  server: string | RedisSettings,
   options: Partial<RedisBackendOptions> & { readonly embedder: EmbedderIdentity },
 ): Promise<TestRedis> {
   const name = `test-${randomBytes(8).toString("hex")}`;
+  const connection = typeof server === "string" ? settingsOf(server) : server;
   const open = () =>
     openRedisBackend({
-      connection: settingsOf(url),
+      connection,
       prefix: `${name}:`,
+      partitions: 1,
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { ...quiet.log, info: () => undefined },
@@ -44,7 +47,8 @@ export async function openTestRedis(
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      await removeAll(url, name);
+      // As a user who may do everything, whoever the test is about.
+      await removeAll({ ...connection, username: undefined, password: undefined }, name);
     },
   };
 }
@@ -57,6 +61,11 @@ export function settingsOf(url: string): RedisSettings {
     port: Number(port),
     username: undefined,
     password: undefined,
+    topology: "auto",
+    nodes: [],
+    sentinelName: undefined,
+    sentinelUsername: undefined,
+    sentinelPassword: undefined,
     tls: { enabled: false, caFile: undefined, certFile: undefined, keyFile: undefined },
     // Servers of tests share a machine with much else.
     socketTimeoutMs: 20_000,
@@ -64,20 +73,21 @@ export function settingsOf(url: string): RedisSettings {
   };
 }
 
+/** The settings of a cluster of servers without password. */
+export function clusterSettings(servers: readonly { readonly url: string }[]): RedisSettings {
+  const nodes = servers.map(({ url }) => settingsOf(url)).map(({ host, port }) => ({ host, port }));
+  return { ...settingsOf(servers[0]?.url ?? ""), topology: "cluster", nodes };
+}
+
 /** Removes every key and index whose name begins so. */
-export async function removeAll(url: string, name: string): Promise<void> {
-  await using client = await RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
-  const indexes = (await client.command("FT._LIST")) as readonly Buffer[];
-  for (const index of indexes.map(String).filter((one) => one.startsWith(name))) {
+export async function removeAll(settings: RedisSettings, name: string): Promise<void> {
+  await using client = await RedisClient.open(await connectionOf(settings), quiet.log);
+  const indexes = new Set(
+    (await client.commandToEach("FT._LIST")).flatMap((list) => listOf(list).map(String)),
+  );
+  for (const index of [...indexes].filter((one) => one.startsWith(name))) {
     await client.command("FT.DROPINDEX", index);
   }
-  let cursor = "0";
-  do {
-    const [next, found] = (await client.command("SCAN", cursor, "MATCH", `${name}:*`, "COUNT", 1000)) as [
-      Buffer,
-      Buffer[],
-    ];
-    if (found.length > 0) await client.command("UNLINK", ...found);
-    cursor = String(next);
-  } while (cursor !== "0");
+  const found = (await client.commandToEach("KEYS", `${name}:*`)).flatMap((list) => listOf(list).map(String));
+  await client.pipeline(found.map((key): Command => ["UNLINK", key]));
 }

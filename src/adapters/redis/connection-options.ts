@@ -1,0 +1,59 @@
+import type { RedisOptions } from "ioredis";
+import type { Servers } from "./servers.ts";
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TlsOptions {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+export interface ConnectionOptions {
+  /** `auto` asks the first server that answers, and takes Sentinels for given when there is a `sentinel`. */
+  readonly topology: "auto" | Servers["topology"];
+  /** Of standalone the server, of a cluster some of its servers, of Sentinel the Sentinels. */
+  readonly addresses: readonly [ServerAddress, ...ServerAddress[]];
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** What Sentinels call the primary, and how they know who asks. Undefined: there are none. */
+  readonly sentinel?: {
+    readonly name: string;
+    readonly username: string | undefined;
+    readonly password: string | undefined;
+  };
+  /** Absent: without TLS. */
+  readonly tls?: TlsOptions;
+  readonly socketTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */
+const MAX_BACK_OFF_MS = 2000;
+const FIRST_BACK_OFF_MS = 50;
+
+export function backOffMs(times: number): number {
+  const most = Math.min(FIRST_BACK_OFF_MS * 2 ** (times - 1), MAX_BACK_OFF_MS);
+  return most / 2 + (Math.random() * most) / 2;
+}
+
+/** What every connection has in common. */
+export function commonOptions(options: ConnectionOptions) {
+  const { username, password, tls, socketTimeoutMs, connectTimeoutMs } = options;
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    // RediSearch 2.8 answers with another shape over RESP3.
+    protocol: 2,
+    lazyConnect: true,
+    connectionName: "recollect",
+    commandTimeout: socketTimeoutMs,
+    connectTimeout: connectTimeoutMs,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  } as const satisfies RedisOptions;
+}

@@ -1,0 +1,25 @@
+/** Bulk strings come as bytes; what is missing as null. */
+export type Reply = Buffer | number | null | readonly Reply[];
+
+export type Argument = string | number | Buffer;
+export type Command = readonly [name: string, ...args: Argument[]];
+
+/** A command, and a key by which it finds its server. Undefined: any server may answer. */
+export interface Routed {
+  readonly command: Command;
+  readonly key: string | undefined;
+}
+
+/**
+ * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues up.
+ * What was sent and not answered when a connection breaks fails too: only the caller knows whether to repeat it. Errors
+ * are those of the client library and of Redis, as they are.
+ */
+export interface Servers extends AsyncDisposable {
+  readonly topology: "standalone" | "sentinel" | "cluster";
+  send(routed: Routed): Promise<Reply>;
+  /** Sends all of them in one round trip (one to each server that is needed); answers what became of each. */
+  sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]>;
+  /** Sends a command to each server that takes writes. */
+  sendToEach(command: Command): Promise<readonly Reply[]>;
+}

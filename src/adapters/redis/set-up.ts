@@ -1,0 +1,29 @@
+import { type FoundationOptions, openFoundation } from "./foundation.ts";
+import { openIndexes, readIndex, wantedIndexes, wantedVector } from "./schema.ts";
+
+/** An index that is there, verified and whole. */
+export interface SetUpIndex {
+  readonly name: string;
+  readonly documents: number;
+}
+
+/**
+ * Makes and verifies all that a server needs of a Redis which its own user may not make, and waits until it is whole. What
+ * is there stays as it is. Rejects as a start of the server does.
+ */
+export async function setUp(options: FoundationOptions): Promise<readonly SetUpIndex[]> {
+  await using foundation = await openFoundation(options);
+  const { client, keys, model } = foundation;
+  const { indexes: names, vectors } = options;
+  const { identity, generation } = model;
+  await openIndexes(client, keys, { names, vectors, identity, generation });
+  const all = keys
+    .all()
+    .flatMap((partition) => wantedIndexes(names, keys, partition, wantedVector(model, vectors)));
+  return Promise.all(
+    all.map(async ({ alias }) => ({
+      name: alias,
+      documents: (await readIndex(client, alias))?.documents ?? 0,
+    })),
+  );
+}

@@ -1,0 +1,95 @@
+import { isIP } from "node:net";
+import { Redis, type RedisOptions } from "ioredis";
+import type { Log } from "../../ports/log.ts";
+import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
+import { pipelined } from "./pipelined.ts";
+import type { Command, Reply, Routed, Servers } from "./servers.ts";
+
+/** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
+export class SingleServer implements Servers {
+  readonly topology: "standalone" | "sentinel";
+  readonly #redis: Redis;
+
+  private constructor(redis: Redis, topology: "standalone" | "sentinel") {
+    this.#redis = redis;
+    this.topology = topology;
+  }
+
+  static async open(options: ConnectionOptions, log: Log): Promise<SingleServer> {
+    const { sentinel } = options;
+    let isOpening = true;
+    const redis = new Redis({
+      ...commonOptions(options),
+      ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
+      enableOfflineQueue: false,
+      retryStrategy: backOffMs,
+      // Of a primary that is one no longer: its address, or what Sentinels say, leads to the new one by now.
+      reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+    });
+    // Without a listener an error event ends the process. It says why, which the failed commands do not.
+    let reported = "";
+    redis.on("error", (error: Error) => {
+      if (reported !== error.message) log.warn({ err: error }, "no connection to Redis");
+      reported = error.message;
+    });
+    redis.on("ready", () => {
+      reported = "";
+    });
+    try {
+      await redis.connect();
+    } catch (error) {
+      redis.disconnect();
+      throw error;
+    }
+    isOpening = false;
+    return new SingleServer(redis, sentinel === undefined ? "standalone" : "sentinel");
+  }
+
+  async send({ command: [name, ...args] }: Routed): Promise<Reply> {
+    return (await this.#redis.callBuffer(name, ...args)) as Reply;
+  }
+
+  sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]> {
+    return pipelined(
+      this.#redis,
+      all.map(({ command }) => command),
+    );
+  }
+
+  async sendToEach(command: Command): Promise<readonly Reply[]> {
+    return [await this.send({ command, key: undefined })];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#redis.disconnect();
+  }
+}
+
+function standalone({ addresses: [{ host, port }], tls }: ConnectionOptions) {
+  // An address is no name to ask for.
+  return {
+    host,
+    port,
+    ...(tls === undefined ? {} : { tls: isIP(host) === 0 ? { ...tls, servername: host } : tls }),
+  } satisfies RedisOptions;
+}
+
+function behindSentinels(
+  { addresses, tls, socketTimeoutMs }: ConnectionOptions,
+  { name, username, password }: NonNullable<ConnectionOptions["sentinel"]>,
+  isOpening: () => boolean,
+) {
+  return {
+    sentinels: [...addresses],
+    name,
+    role: "master" as const,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+    sentinelCommandTimeout: socketTimeoutMs,
+    // Sentinels tell of a failover, so that nobody waits for a primary that has gone without a word.
+    failoverDetector: true,
+    // Whoever opens is told at once that there is none; later they are asked until one answers.
+    sentinelRetryStrategy: (times: number) => (isOpening() ? null : backOffMs(times)),
+  } satisfies RedisOptions;
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll } from "vitest";
+import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import type { RedisBackendOptions } from "../../src/adapters/redis/backend.ts";
+import type { Backend } from "../../src/ports/backend.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import { cacheStoreContract } from "../contract/cache-store.ts";
+import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
+import { embeddingCacheContract } from "../contract/embedding-cache.ts";
+import { indexStoreContract } from "../contract/index-store.ts";
+import { memoryStoreContract } from "../contract/memory-store.ts";
+import { namespaceStoreContract } from "../contract/namespace-store.ts";
+import { randomOperationsContract } from "../contract/random-operations.ts";
+import { reembeddingStoreContract } from "../contract/reembedding-store.ts";
+import { serverSecretContract } from "../contract/server-secret.ts";
+import { sharedNamesContract } from "../contract/shared-names.ts";
+import { type StoreUnderTest, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
+import { clusterSettings, openTestRedis } from "../support/redis/backend.ts";
+import { type RedisCluster, startCluster } from "../support/redis/cluster.ts";
+import { describeRedisPrograms } from "../support/redis/run.ts";
+
+const MAX_EMBEDDINGS = 20;
+const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
+/** On all three primaries. */
+const PARTITIONS = 4;
+
+await describeRedisPrograms("on a Redis Cluster", () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
+
+  memoryStoreContract("cluster", () => open((backend) => backend.memories));
+  cacheStoreContract("cluster", () => open((backend) => backend.cache));
+  namespaceStoreContract("cluster", () => open((backend) => backend));
+  // Each partition bounds its own share: which went first is so precise only in one.
+  embeddingCacheContract("cluster", MAX_EMBEDDINGS, () =>
+    open((backend) => backend.embeddings, { partitions: 1 }),
+  );
+  // What the operations embed with; vectors of another model would have to wait for their own.
+  randomOperationsContract("cluster", () =>
+    open((backend) => backend, { embedder: createHashingEmbedder(VECTOR_DIMENSION).identity }),
+  );
+  embeddingBacklogContract("cluster", () => open((backend) => backend));
+  reembeddingStoreContract("cluster", CONTRACT, () => open((backend) => backend));
+  indexStoreContract("cluster", () => open((backend) => backend));
+  sharedNamesContract("cluster", () => open((backend) => backend));
+  serverSecretContract("cluster", () => open((backend) => backend.secret));
+
+  async function open<Store>(
+    storeOf: (backend: Backend) => Store,
+    {
+      embedder = CONTRACT,
+      partitions = PARTITIONS,
+    }: Partial<Pick<RedisBackendOptions, "embedder" | "partitions">> = {},
+  ): Promise<StoreUnderTest<Store>> {
+    const opened = await openTestRedis(clusterSettings(cluster.primaries), {
+      embedder,
+      partitions,
+      maxEmbeddings: MAX_EMBEDDINGS,
+    });
+    return {
+      get store() {
+        return storeOf(opened.backend);
+      },
+      reopen: () => opened.reopen(),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  }
+});

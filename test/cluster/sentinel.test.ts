@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import { expect, it } from "vitest";
+import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import { reasonOf, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
+import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
+import { connectTo } from "../support/redis/client.ts";
+import { missingOf, startMemoryLoad } from "../support/redis/memory-load.ts";
+import { describeRedisPrograms } from "../support/redis/run.ts";
+import { type RedisSentinel, startSentinel } from "../support/redis/sentinel.ts";
+import { eventually } from "../support/redis/wait.ts";
+import { scale } from "../support/scale.ts";
+
+const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
+const FAILOVERS = scale(1, 10);
+const SOME = 100;
+
+await describeRedisPrograms("a failover by Sentinels", () => {
+  const settings = ({ name, sentinels }: RedisSentinel) => ({
+    ...settingsOf("redis://127.0.0.1:1"),
+    nodes: sentinels.map(({ host, port }) => ({ host, port })),
+    sentinelName: name,
+  });
+
+  it("loses nothing that was acknowledged under load, and is over without a restart", async () => {
+    await using sentinel = await startSentinel();
+    await using redis = await openTestRedis(settings(sentinel), { embedder: EMBEDDER });
+    const { memories } = redis.backend;
+    expect((await redis.backend.describe()).topology).toBe("sentinel");
+    const scope = { tenant: "t", namespace: randomUUID() };
+    const load = startMemoryLoad(() => memories, scope);
+    for (let failover = 0; failover < FAILOVERS; failover += 1) {
+      const before = load.acknowledged.length;
+      await eventually("memories", async () => load.acknowledged.length > before + SOME);
+      const primary = await sentinel.primary();
+      await primary.kill();
+      await eventually("another primary", async () => (await sentinel.primary()) !== primary);
+      const then = load.acknowledged.length;
+      await eventually("writes to the new primary", async () => load.acknowledged.length > then + SOME);
+      const answered = load.answered();
+      await eventually("searches on the new primary", async () => load.answered() > answered + 10);
+      await primary.restart();
+      await eventually("two replicas", async () => (await replicasOf(sentinel)) === 2);
+    }
+    expect(await load.stop()).toEqual({ errors: [], notFound: [] });
+    expect(load.refused()).toBeGreaterThan(0);
+    expect(await missingOf(memories, scope, load)).toEqual([]);
+  });
+
+  it("that an operator asks for leaves nobody on a server that takes no writes", async () => {
+    await using sentinel = await startSentinel();
+    await using redis = await openTestRedis(settings(sentinel), { embedder: EMBEDDER });
+    const { memories } = redis.backend;
+    const scope = { tenant: "t", namespace: randomUUID() };
+    const load = startMemoryLoad(() => memories, scope);
+    await eventually("memories", async () => load.acknowledged.length > SOME);
+    const primary = await sentinel.primary();
+    const [first] = sentinel.sentinels;
+    using client = connectTo(`redis://${first?.host}:${first?.port}`, { enableReadyCheck: false });
+    await client.call("SENTINEL", "FAILOVER", sentinel.name);
+    await eventually("another primary", async () => (await sentinel.primary()) !== primary);
+    await eventually("the old one as a replica", async () => (await replicasOf(sentinel)) === 2);
+    const then = load.acknowledged.length;
+    await eventually("writes to the new primary", async () => load.acknowledged.length > then + SOME);
+    // Until it hears of it the old primary acknowledges what no replica gets: docs/operations/redis-topologies.md.
+    expect((await load.stop()).errors).toEqual([]);
+  });
+
+  it("cannot be waited for where no Sentinel answers", async () => {
+    const nobody = { ...settingsOf("redis://127.0.0.1:1"), sentinelName: "primary" };
+    const opened = openTestRedis(nobody, { embedder: EMBEDDER });
+    expect(await reasonOf(opened)).toBe("STORE_UNAVAILABLE");
+  });
+});
+
+/** Replicas that are in step with the primary. */
+async function replicasOf(sentinel: RedisSentinel): Promise<number> {
+  using client = connectTo((await sentinel.primary()).url);
+  return ((await client.info("replication")).match(/state=online/g) ?? []).length;
+}
