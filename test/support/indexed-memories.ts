@@ -56,6 +56,7 @@ export async function openIndexedMemories(
       password: password || undefined,
       socketTimeoutMs: 30_000,
       connectTimeoutMs: 5_000,
+      retryOnTimeout: true,
     },
     quiet.log,
   );

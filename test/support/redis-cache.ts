@@ -100,7 +100,7 @@ export async function openRedisCache(
 
 export function connect(url: string): Promise<RedisClient> {
   const { hostname, port } = new URL(url);
-  const limits = { socketTimeoutMs: 20_000, connectTimeoutMs: 5000 };
+  const limits = { socketTimeoutMs: 20_000, connectTimeoutMs: 5000, retryOnTimeout: true };
   return RedisClient.open(
     { host: hostname, port: Number(port), username: undefined, password: undefined, ...limits },
     quiet.log,

@@ -1,5 +1,8 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../../ports/log.ts";
+import { Attempts } from "./attempts.ts";
+import { Recovery } from "./recovery.ts";
+import { areReads, onlyReads } from "./repeats.ts";
 import type { Script } from "./script.ts";
 import { storeError } from "./store-error.ts";
 
@@ -21,25 +24,36 @@ export interface ConnectionOptions {
     readonly cert?: Buffer;
     readonly key?: Buffer;
   };
+  /** Without a sign of life for so long, Redis is taken for gone. */
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** See repeats.ts. */
+  readonly retryOnTimeout: boolean;
 }
 
 /** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */
 const MAX_BACK_OFF_MS = 2000;
 const FIRST_BACK_OFF_MS = 50;
 
+/** A connection goes before the commands on it time out: these then say that Redis lives and is slow. */
+const SILENCE_SHARE = 0.9;
+
+/** Longer than most idle connections are left alone by what stands between. */
+const KEEP_ALIVE_MS = 30_000;
+
 /**
  * One connection to Redis, over which everything is sent without waiting for answers (a second one is slower: see
  * docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where that is what Redis says. While there is
- * no connection, commands fail at once: nothing queues up, and callers are told when to come again. What was sent and
- * not answered when a connection breaks fails too: only the caller knows whether to repeat it.
+ * no connection, commands fail at once: nothing queues up, and callers are told when to come again. A connection that
+ * has just been broken is made again first (recovery.ts), and what may be repeated is sent once more (attempts.ts).
  */
 export class RedisClient implements AsyncDisposable {
   readonly #redis: Redis;
+  readonly #attempts: Attempts;
 
-  private constructor(redis: Redis) {
+  private constructor(redis: Redis, attempts: Attempts) {
     this.#redis = redis;
+    this.#attempts = attempts;
   }
 
   /** Resolves when Redis has answered; rejects with STORE_UNAVAILABLE when it does not. */
@@ -54,47 +68,54 @@ export class RedisClient implements AsyncDisposable {
     redis.on("ready", () => {
       reported = "";
     });
+    const recovery = new Recovery(redis, options.connectTimeoutMs);
     try {
       await redis.connect();
     } catch (error) {
       redis.disconnect();
       throw storeError(error);
     }
-    return new RedisClient(redis);
+    return new RedisClient(redis, new Attempts(recovery, options.retryOnTimeout));
   }
 
-  async command(...[name, ...args]: Command): Promise<Reply> {
-    try {
-      return (await this.#redis.callBuffer(name, ...args)) as Reply;
-    } catch (error) {
-      throw storeError(error);
-    }
+  command(...command: Command): Promise<Reply> {
+    return this.#attempts.send(areReads([command]), 1, () => this.#call(command));
   }
 
   /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
-  async pipeline(commands: readonly Command[]): Promise<Reply[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-    let results: [error: Error | null, result: unknown][] | null;
-    try {
-      results = await pipeline.exec();
-    } catch (error) {
-      throw storeError(error);
-    }
-    return (results ?? []).map(([error, result]) => {
-      if (error !== null) throw storeError(error);
-      return result as Reply;
+  pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    return this.#attempts.send(areReads(commands), commands.length, async () => {
+      const pipeline = this.#redis.pipeline();
+      for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
+      return ((await pipeline.exec()) ?? []).map(([error, result]) => {
+        if (error !== null) throw error;
+        return result as Reply;
+      });
     });
   }
 
-  /** Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). */
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    try {
-      return (await this.#redis.callBuffer("EVALSHA", script.digest, keys.length, ...keys, ...args)) as Reply;
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw storeError(error);
-    }
-    return this.command("EVAL", script.text, keys.length, ...keys, ...args);
+  /**
+   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
+   * it changes something, and may be sent again nevertheless.
+   */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
+  ): Promise<Reply> {
+    return this.#attempts.send(mayRepeat || onlyReads(script), 1, async () => {
+      try {
+        return await this.#call(["EVALSHA", script.digest, keys.length, ...keys, ...args]);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return this.#call(["EVAL", script.text, keys.length, ...keys, ...args]);
+      }
+    });
+  }
+
+  async #call([name, ...args]: Command): Promise<Reply> {
+    return (await this.#redis.callBuffer(name, ...args)) as Reply;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,6 +125,7 @@ export class RedisClient implements AsyncDisposable {
 
 function redisOptions(options: ConnectionOptions) {
   const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs } = options;
+  // Decided on purpose, one by one: see docs/operations/redis.md.
   return {
     host,
     port,
@@ -115,6 +137,8 @@ function redisOptions(options: ConnectionOptions) {
     lazyConnect: true,
     connectionName: "recollect",
     commandTimeout: socketTimeoutMs,
+    socketTimeout: socketTimeoutMs * SILENCE_SHARE,
+    keepAlive: KEEP_ALIVE_MS,
     connectTimeout: connectTimeoutMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

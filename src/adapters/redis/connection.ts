@@ -17,12 +17,13 @@ export interface RedisSettings {
   };
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly retryOnTimeout: boolean;
 }
 
 /** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
 export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
-  const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs } = settings;
-  const common = { host, port, username, password, socketTimeoutMs, connectTimeoutMs };
+  const { host, port, username, password, tls, socketTimeoutMs, connectTimeoutMs, retryOnTimeout } = settings;
+  const common = { host, port, username, password, socketTimeoutMs, connectTimeoutMs, retryOnTimeout };
   if (!tls.enabled) return common;
   const [ca, cert, key] = await Promise.all([
     readIfNamed(tls.caFile, "REDIS_TLS_CA_FILE"),

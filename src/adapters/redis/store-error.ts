@@ -16,7 +16,7 @@ const UNAVAILABLE = [
 ] as const;
 
 /** When it is worth trying again; a failover takes some seconds. */
-const RETRY_AFTER_MS = 1000;
+export const RETRY_AFTER_MS = 1000;
 
 /** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
 export function storeError(error: unknown): unknown {
