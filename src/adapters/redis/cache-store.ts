@@ -155,6 +155,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const { etag, now, request } = options;
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),
@@ -231,6 +232,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     return {
       script: PUT,
       whenAbsent: "create",
+      mayRepeat: request !== undefined,
       keys: (namespace) => [
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),

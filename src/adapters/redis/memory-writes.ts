@@ -73,6 +73,7 @@ export class MemoryWrites {
     const reply = await this.#run(scope, {
       script: CREATE,
       whenAbsent: "create",
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: (namespace) => {
         written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
@@ -153,6 +154,7 @@ export class MemoryWrites {
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#run(scope, {
       script: REPLACE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: (namespace) => {
         written = this.#ofThisModel(replacement);
@@ -202,6 +204,7 @@ export class MemoryWrites {
   ): Promise<void> {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: () => [...requestArguments(request), now, id, ...(etag === undefined ? [] : [etag])],
     });

@@ -70,6 +70,7 @@ export function settingsOf(url: string): RedisSettings {
     // Servers of tests share a machine with much else.
     socketTimeoutMs: 20_000,
     connectTimeoutMs: 20_000,
+    retryOnTimeout: true,
   };
 }
 
