@@ -12,8 +12,9 @@ export interface TestRedis extends AsyncDisposable {
   readonly backend: Backend;
   /** What all its keys and indexes begin with. */
   readonly name: string;
-  /** Closes the stores and opens them on the same data, as a restart of the program does. */
-  reopen(): Promise<void>;
+  readonly url: string;
+  /** Closes the stores and opens them on the same data, as a restart of the program does, with these other settings. */
+  reopen(changed?: Partial<RedisBackendOptions>): Promise<void>;
 }
 
 /** Opens the backend on a running Redis; disposing it removes everything that it has written. */
@@ -22,25 +23,31 @@ export async function openTestRedis(
   options: Partial<RedisBackendOptions> & { readonly embedder: EmbedderIdentity },
 ): Promise<TestRedis> {
   const name = `test-${randomBytes(8).toString("hex")}`;
-  const open = () =>
+  const open = (changed: Partial<RedisBackendOptions> = {}) =>
     openRedisBackend({
       connection: settingsOf(url),
       prefix: `${name}:`,
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { ...quiet.log, info: () => undefined },
-      meter: { storeRisks: () => undefined, observeStoreMemory: () => () => undefined },
+      meter: {
+        storeRisks: () => undefined,
+        recordPacked: () => undefined,
+        observeStoreMemory: () => () => undefined,
+      },
       ...options,
+      ...changed,
     });
   let backend = await open();
   return {
     name,
+    url,
     get backend() {
       return backend;
     },
-    reopen: async () => {
+    reopen: async (changed) => {
       await backend[Symbol.asyncDispose]();
-      backend = await open();
+      backend = await open(changed);
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
