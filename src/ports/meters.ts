@@ -26,6 +26,8 @@ export interface StoreMeter {
 export interface RedisMeter {
   /** In so many ways it is set up to lose what was acknowledged. */
   storeRisks(count: number): void;
+  /** A record long enough to be compressed is about to be stored; equal numbers where it got no shorter. */
+  recordPacked(plainBytes: number, storedBytes: number): void;
   /** Asks for the bytes of memory that it uses whenever somebody looks, until the returned function is called. */
   observeStoreMemory(read: () => Promise<number>): () => void;
 }

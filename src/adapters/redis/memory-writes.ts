@@ -17,6 +17,7 @@ import { alreadyExists, duplicateOf, etagMismatch } from "./memory-errors.ts";
 import type { MemoryReads } from "./memory-reads.ts";
 import { memoryArguments, memoryKeys, readRow, storedMemory, waitsAs } from "./memory-rows.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
+import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
@@ -39,6 +40,7 @@ type Request = { readonly now: number; readonly request?: IdempotentRequest };
 
 export interface MemoryWritesOptions {
   readonly model: VectorModel;
+  readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
   /** A write was carried out, which may have left a memory waiting for its vector. */
@@ -82,7 +84,7 @@ export class MemoryWrites {
           ...requestArguments(request),
           now,
           this.#options.model.generation,
-          ...written.flatMap((item) => createArguments(namespace, item)),
+          ...written.flatMap((item) => createArguments(namespace, item, this.#options.pack)),
         ];
       },
     });
@@ -131,7 +133,7 @@ export class MemoryWrites {
           this.#options.model.generation,
           ...written.flatMap((item) => [
             item.memory.sessionPosition,
-            ...memoryArguments(namespace.number, item),
+            ...memoryArguments(namespace.number, item, this.#options.pack),
           ]),
         ];
       },
@@ -164,7 +166,7 @@ export class MemoryWrites {
           now,
           this.#options.model.generation,
           expectedEtag,
-          ...memoryArguments(namespace.number, written),
+          ...memoryArguments(namespace.number, written, this.#options.pack),
         ];
       },
     });
@@ -251,13 +253,17 @@ export class MemoryWrites {
   }
 }
 
-function createArguments(namespace: NamespaceKeys, item: NewMemory | RefusedMemory): Argument[] {
+function createArguments(
+  namespace: NamespaceKeys,
+  item: NewMemory | RefusedMemory,
+  pack: PackRecord,
+): Argument[] {
   if ("refusal" in item) {
     const { reason, message, detail } = item.refusal;
     const { cause: _cause, ...kept } = detail;
     return ["REFUSED", JSON.stringify({ reason, message, detail: kept })];
   }
-  return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item)];
+  return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item, pack)];
 }
 
 function recordedItems(outcome: string): RecordedItem[] {

@@ -68,7 +68,8 @@ export const REDIS = {
     yaml: "redis.compression",
     kind: boolean,
     fallback: false,
-    description: "Whether payloads over 1 KiB are compressed.",
+    description:
+      "Whether records over 1 KiB are compressed when they are written (zstd). What is stored is read either way.",
   }),
   redisTopology: setting({
     env: "REDIS_TOPOLOGY",
