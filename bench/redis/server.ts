@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { removeAll } from "../../test/support/redis/backend.ts";
+import { removeAll, settingsOf } from "../../test/support/redis/backend.ts";
 import { onFreePort, type RedisProcess, startProcess } from "../../test/support/redis/process.ts";
 import { fetchPrograms, findInstalled } from "../../test/support/redis/programs.ts";
 import { connectionOptions } from "./commands.ts";
@@ -32,7 +32,7 @@ export async function openRedis(url: string | undefined): Promise<BenchRedis> {
   const names = new Set<string>();
   if (url !== undefined) {
     opening.defer(async () => {
-      for (const name of names) await removeAll(url, name);
+      for (const name of names) await removeAll(settingsOf(url), name);
     });
   }
   const opened = opening.move();

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { removeAll } from "../../test/support/redis/backend.ts";
+import { removeAll, settingsOf } from "../../test/support/redis/backend.ts";
 import { Caller } from "../caller.ts";
 import { type Case, casesOf } from "../cases.ts";
 import { cachedQuestions, memoryBatches } from "../data.ts";
@@ -121,7 +121,7 @@ export async function openStage({
       [Symbol.asyncDispose]: async () => {
         otherCaller[Symbol.dispose]();
         await other.stop();
-        await removeAll(redis.url, name);
+        await removeAll(settingsOf(redis.url), name);
       },
     };
   };

@@ -26,8 +26,8 @@ export class SingleServer implements Servers {
       ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
       enableOfflineQueue: false,
       retryStrategy: backOffMs,
-      // Of a primary that is one no longer: its address, or what Sentinels say, leads to the new one by now.
-      reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+      // Of a primary that is one no longer: its name, or what Sentinels say, leads to the new one by now. A number does not.
+      reconnectOnError: (error: Error) => mayHaveMoved(options) && error.message.startsWith("READONLY"),
     });
     // Without a listener an error event ends the process. It says why, which the failed commands do not.
     let reported = "";
@@ -67,6 +67,10 @@ export class SingleServer implements Servers {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect();
   }
+}
+
+function mayHaveMoved({ sentinel, addresses: [{ host }] }: ConnectionOptions): boolean {
+  return sentinel !== undefined || isIP(host) === 0;
 }
 
 function standalone({ addresses: [{ host, port }], tls }: ConnectionOptions) {
