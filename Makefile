@@ -52,7 +52,7 @@ test: setup ## Check types, then run all tests
 	@$(NPX) 'vitest run'
 
 test-long: setup ## Run the tests of stores and doors with the counts that docs/reliability.md records (minutes)
-	@$(NPX) 'TEST_LONG=true vitest run test/contract test/faults test/integration'
+	@$(NPX) 'TEST_LONG=true vitest run test/contract test/cluster test/faults test/integration'
 
 bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
 	@$(NPX) 'node bench/run.ts $(ARGS)'
