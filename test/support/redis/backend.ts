@@ -47,8 +47,10 @@ export async function openTestRedis(
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      // As a user who may do everything, whoever the test is about.
-      await removeAll({ ...connection, username: undefined, password: undefined }, name);
+      // As the default user, who may do everything, whoever the test is about.
+      const { username, password } = connection;
+      const whole = username === undefined ? { password } : { username: undefined, password: undefined };
+      await removeAll({ ...connection, ...whole }, name);
     },
   };
 }
