@@ -55,13 +55,13 @@ export function casesOf(
   questions: readonly CachedQuestion[],
   runs: Runs,
 ): Case[] {
-  const texts = searchTexts(batches, POOL);
+  const asked = searchTexts(batches, POOL).map((text) => ({ text }));
   // Evenly from the whole cache, not its beginning.
-  const asked = Array.from(
+  const spread = Array.from(
     { length: POOL },
     (_, index) => questions[Math.floor((index * questions.length) / POOL)],
   );
-  const known = asked.filter((question) => question !== undefined);
+  const known = spread.filter((question) => question !== undefined);
   return [
     lookup(
       "exact cache hit",
@@ -73,9 +73,9 @@ export function casesOf(
       known.map(({ reworded }) => reworded),
       Match.SEMANTIC,
     ),
-    search("search HYBRID", texts, Mode.HYBRID),
-    search("search VECTOR", texts, Mode.VECTOR),
-    search("search KEYWORD", texts, Mode.KEYWORD),
+    search("search HYBRID", asked, Mode.HYBRID),
+    search("search VECTOR", asked, Mode.VECTOR),
+    search("search KEYWORD", asked, Mode.KEYWORD),
     batchCreate(runs),
   ];
 }
@@ -98,14 +98,22 @@ function lookup(name: string, prompts: readonly string[], match: Match): Case {
   };
 }
 
-function search(name: string, texts: readonly string[], mode: Mode): Case {
+export function search(
+  name: string,
+  asked: readonly { readonly namespace?: string; readonly text: string }[],
+  mode: Mode,
+): Case {
   return {
     name,
     path: pathOf(MemoryService.method.searchMemories),
-    requests: texts.map((value) =>
+    requests: asked.map(({ namespace = "", text }) =>
       toBinary(
         SearchMemoriesRequestSchema,
-        create(SearchMemoriesRequestSchema, { query: { by: { case: "text", value } }, mode }),
+        create(SearchMemoriesRequestSchema, {
+          namespace,
+          query: { by: { case: "text", value: text } },
+          mode,
+        }),
       ),
     ),
     accepts: (reply) => {

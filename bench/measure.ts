@@ -1,4 +1,4 @@
-import type { LoadPlan } from "./load.ts";
+import type { LoadPlan, LoadResult } from "./load.ts";
 import { cpuMicros } from "./proc.ts";
 import { median } from "./statistics.ts";
 import type { ServerProcess, Workspace } from "./workspace.ts";
@@ -23,14 +23,19 @@ export interface Sample {
 export type Medians = Omit<Sample, "calls" | "firstError"> & { readonly samples: number };
 
 /** Applies a load to a server and looks at what it cost the server. */
-export async function sample(
+export function sample(
   workspace: Workspace,
   server: ServerProcess,
   plan: Omit<LoadPlan, "address">,
 ): Promise<Sample> {
-  const before = cpuMicros(server.pid);
-  const result = await workspace.load({ ...plan, address: server.address });
-  const after = cpuMicros(server.pid);
+  return sampled(server.pid, () => workspace.load({ ...plan, address: server.address }));
+}
+
+/** Looks at what a load cost the process that bore it. */
+export async function sampled(pid: number, load: () => Promise<LoadResult>): Promise<Sample> {
+  const before = cpuMicros(pid);
+  const result = await load();
+  const after = cpuMicros(pid);
   const micros = before === undefined || after === undefined ? undefined : after - before;
   const { seconds, ...rest } = result;
   return {
@@ -62,9 +67,9 @@ export function mediansOf(samples: readonly Sample[]): Medians {
   };
 }
 
-/** A B B A A B B A ...: whatever drifts during the measurement meets both alike. */
-export function rotated<T>(rounds: number, first: T, second: T): T[] {
+/** A B B A A B B A ...: whatever drifts during the measurement meets all alike. */
+export function rotated<T>(rounds: number, ...contenders: readonly T[]): T[] {
   return Array.from({ length: rounds }, (_, round) =>
-    round % 2 === 0 ? [first, second] : [second, first],
+    round % 2 === 0 ? contenders : contenders.toReversed(),
   ).flat();
 }

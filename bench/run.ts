@@ -1,5 +1,6 @@
 /**
- * Measures the service against a bare grpc-js echo of the same messages, and writes bench/results/<date>-<name>.
+ * Measures the service against a bare grpc-js echo of the same messages, or on Redis also against what Redis itself
+ * takes, and writes bench/results/<date>-<name>.
  * README.md says how to run it and how to read what it writes.
  */
 import { existsSync } from "node:fs";
@@ -7,6 +8,10 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { mustHoldLines } from "./must-hold.ts";
+import type { Effort as RedisEffort } from "./redis/measure.ts";
+import { promiseLines, writeRedisReport } from "./redis/report.ts";
+import { measureScale } from "./redis/scale.ts";
+import { measureStore, type StoreResult } from "./redis/store.ts";
 import { loadNow, machineLine, writeReport } from "./report.ts";
 import { type Effort, measureSize, type SizeResult } from "./store-size.ts";
 
@@ -27,6 +32,14 @@ const QUICK: Effort = {
   batchCalls: { calls: 5, single: 3 },
 };
 
+const REDIS_NORMAL: RedisEffort = {
+  ...NORMAL,
+  seconds: 1.5,
+  singleSeconds: 1,
+  warmSeconds: 3,
+};
+const REDIS_QUICK: RedisEffort = { ...QUICK, rounds: 2, singleRounds: 1 };
+
 /** What `make build` makes. */
 const DIST = join(import.meta.dirname, "..", "dist");
 
@@ -41,10 +54,15 @@ const { values } = parseArgs({
     note: { type: "string", default: "" },
     dist: { type: "string", default: DIST },
     results: { type: "string", default: join(import.meta.dirname, "results") },
+    backend: { type: "string", default: "embedded" },
+    "redis-url": { type: "string" },
+    dimensions: { type: "string", default: "384,1536" },
+    scale: { type: "boolean", default: false },
   },
 });
 const dist = resolve(values.dist);
 if (!existsSync(join(dist, "main.js"))) throw new Error("not built: run 'make build' first");
+if (!["embedded", "redis"].includes(values.backend)) throw new RangeError("--backend is embedded or redis");
 // Children and directories go when the process exits, however it is told to.
 for (const [signal, code] of [
   ["SIGINT", 130],
@@ -52,24 +70,51 @@ for (const [signal, code] of [
 ] as const)
   process.once(signal, () => process.exit(code));
 
-const effort: Effort = { ...(values.quick ? QUICK : NORMAL), ...roundsOf(values.rounds) };
 const loadBefore = loadNow();
-const sizes: SizeResult[] = [];
-for (const memories of sizesOf(values))
-  sizes.push(await measureSize({ dist, memories, effort, only: values.case, say }));
-
-const path = writeReport(values.results, {
+const about = {
   date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
-  name: values.name ?? (values.quick ? "quick" : values.full ? "full" : "normal"),
   command: ["node bench/run.ts", ...shownOptions()].join(" "),
   note: values.note,
   machine: machineLine(),
   loadBefore,
-  effort,
-  sizes,
-});
-for (const line of mustHoldLines(sizes)) say(line);
-say(`written: ${path}.md and .json`);
+};
+if (values.backend === "redis") await measureOnRedis();
+else await measureEmbedded();
+
+async function measureEmbedded(): Promise<void> {
+  const effort: Effort = { ...(values.quick ? QUICK : NORMAL), ...roundsOf(values.rounds) };
+  const sizes: SizeResult[] = [];
+  for (const memories of sizesOf(values))
+    sizes.push(await measureSize({ dist, memories, effort, only: values.case, say }));
+  const name = values.name ?? (values.quick ? "quick" : values.full ? "full" : "normal");
+  const path = writeReport(values.results, { ...about, name, effort, sizes });
+  for (const line of mustHoldLines(sizes)) say(line);
+  say(`written: ${path}.md and .json`);
+}
+
+async function measureOnRedis(): Promise<void> {
+  const effort = { ...(values.quick ? REDIS_QUICK : REDIS_NORMAL), ...roundsOf(values.rounds) };
+  const options = { dist, redisUrl: values["redis-url"], effort, only: values.case, say };
+  const stores: StoreResult[] = [];
+  for (const dimension of values.dimensions.split(",").map(positive)) {
+    if (values.scale) stores.push(...(await measureScale({ ...options, dimension })));
+    else {
+      const sizes = values.sizes ?? (values.quick ? "1000" : "10000");
+      for (const memories of sizes.split(",").map(positive))
+        stores.push(await measureStore({ ...options, memories, dimension }));
+    }
+  }
+  const name = values.name ?? (values.scale ? "redis-scale" : values.quick ? "redis-quick" : "redis");
+  const path = writeRedisReport(values.results, {
+    ...about,
+    name,
+    effort,
+    stores,
+    isOwnRedis: values["redis-url"] === undefined,
+  });
+  for (const line of promiseLines(stores)) say(line);
+  say(`written: ${path}.md and .json`);
+}
 
 function sizesOf({ quick, full, sizes }: typeof values): number[] {
   if (sizes !== undefined) return sizes.split(",").map(positive);
@@ -89,8 +134,10 @@ function positive(text: string): number {
 
 /** What was asked for, without paths. */
 function shownOptions(): string[] {
-  const { quick, full, sizes, rounds, case: only = [] } = values;
+  const { quick, full, sizes, rounds, backend, dimensions, scale, case: only = [] } = values;
   return [
+    ...(backend === "redis" ? [`--backend redis --dimensions ${dimensions}`] : []),
+    ...(scale ? ["--scale"] : []),
     ...(quick ? ["--quick"] : []),
     ...(full ? ["--full"] : []),
     ...(sizes === undefined ? [] : [`--sizes ${sizes}`]),

@@ -31,6 +31,16 @@ export interface ServiceOptions {
   readonly data: string;
   /** More flags for its node, such as --cpu-prof. */
   readonly flags?: readonly string[];
+  /** More settings, such as those of Redis. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A process that is given plans and answers with what came of them, one after the other. */
+export interface Worker<Plan, Result> {
+  readonly pid: number;
+  apply(plan: Plan): Promise<Result>;
+  /** Makes it end. */
+  stop(): Promise<void>;
 }
 
 /** A temporary directory and the processes that work in it; all of them are gone when it is disposed of. */
@@ -38,7 +48,7 @@ export class Workspace implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "recollect-bench-"));
   readonly #children = new Set<ChildProcess>();
   readonly #atExit = (): void => this.#discard();
-  #load: ((plan: LoadPlan) => Promise<LoadResult>) | undefined;
+  #load: Worker<LoadPlan, LoadResult> | undefined;
 
   constructor() {
     process.once("exit", this.#atExit);
@@ -55,7 +65,7 @@ export class Workspace implements AsyncDisposable {
    * Starts the service as bin/recollect does: with its flags, its defaults, and its log (a line for each call) in
    * a file, where nobody has to spend a processor on reading it.
    */
-  service({ dist, data, flags = [] }: ServiceOptions): Promise<ServerProcess> {
+  service({ dist, data, flags = [], settings = {} }: ServiceOptions): Promise<ServerProcess> {
     return this.#serve("service", [...launcherFlags(), ...flags, join(dist, "main.js"), "serve"], {
       DATA_DIR: join(this.directory, data),
       GRPC_PORT: "0",
@@ -63,20 +73,45 @@ export class Workspace implements AsyncDisposable {
       LOG_FORMAT: "json",
       // So that the largest size is measured with as many answers as memories.
       CACHE_MAX_ENTRIES: "1000000",
+      ...settings,
     });
   }
 
   /** Starts the floor with the same flags. */
   echo(plan: EchoPlan): Promise<ServerProcess> {
-    const file = join(this.directory, "echo.json");
+    return this.server("echo-server.ts", plan);
+  }
+
+  /** Starts a server of this folder with the same flags; it reads its plan from a file. */
+  server(program: string, plan: object): Promise<ServerProcess> {
+    const name = program.replaceAll("/", "-");
+    const file = join(this.directory, `${name}.json`);
     writeFileSync(file, JSON.stringify(plan));
-    return this.#serve("echo", [...launcherFlags(), join(import.meta.dirname, "echo-server.ts"), file], {});
+    return this.#serve(name, [...launcherFlags(), join(import.meta.dirname, program), file], {});
   }
 
   /** Applies a load from the load generator, which stays one process so that its code is warm. */
   load(plan: LoadPlan): Promise<LoadResult> {
-    this.#load ??= this.#startLoad();
-    return this.#load(plan);
+    this.#load ??= this.worker("load.ts");
+    return this.#load.apply(plan);
+  }
+
+  /** Starts a program of this folder that reads one plan a line, and prints one result a line. */
+  worker<Plan, Result>(program: string): Worker<Plan, Result> {
+    const child = this.#spawn([join(import.meta.dirname, program)], {}, ["pipe", "pipe", "inherit"]);
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new TypeError(`${program} has no pipes`);
+    const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+    return {
+      pid: child.pid ?? 0,
+      apply: async (plan) => {
+        stdin.write(`${JSON.stringify(plan)}\n`);
+        const { value, done } = await lines.next();
+        if (done === true) throw new Error(`${program} ended`);
+        return JSON.parse(value) as Result;
+      },
+      stop: () => this.#end(child),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,19 +131,6 @@ export class Workspace implements AsyncDisposable {
     closeSync(output);
     const address = await servingAddress(child, log);
     return { pid: child.pid ?? 0, address, stop: () => this.#end(child) };
-  }
-
-  #startLoad(): (plan: LoadPlan) => Promise<LoadResult> {
-    const child = this.#spawn([join(import.meta.dirname, "load.ts")], {}, ["pipe", "pipe", "inherit"]);
-    const { stdin, stdout } = child;
-    if (stdin === null || stdout === null) throw new TypeError("the load generator has no pipes");
-    const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-    return async (plan) => {
-      stdin.write(`${JSON.stringify(plan)}\n`);
-      const { value, done } = await lines.next();
-      if (done === true) throw new Error("the load generator ended");
-      return JSON.parse(value) as LoadResult;
-    };
   }
 
   #spawn(

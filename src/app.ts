@@ -23,6 +23,7 @@ import { startBacklogWorker } from "./services/embedding/backlog-worker.ts";
 import { startReembeddingRunner } from "./services/embedding/reembedding-runner.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { openTelemetry } from "./telemetry/telemetry.ts";
+import { openTls, type WatchedTls } from "./tls.ts";
 import { type Addresses, startServer } from "./transport/server.ts";
 import { VERSION } from "./version.ts";
 
@@ -149,6 +150,7 @@ async function compose(
     settings: () => live.cache,
   };
   const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
+  const tls = await openCertificates(config, { log, meter: telemetry.instruments, clock }, resources);
   const server = await startServer({
     config,
     version: VERSION,
@@ -157,6 +159,7 @@ async function compose(
     backend,
     sleep,
     apiKeys,
+    tls,
     embedder: identity,
     embedderStatus,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
@@ -183,6 +186,7 @@ async function compose(
       if (reload.kind === "applied") {
         live = reload.running.config;
         void apiKeys?.reload();
+        void tls?.reload();
       }
       logReload(log, reload, known);
     },
@@ -200,6 +204,18 @@ async function openKeys(
   if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
     throw new TypeError("no way to authenticate");
   return resources.use(await openApiKeys(auth.apiKeysFile, parts));
+}
+
+/** The certificates that the doors show and ask for; undefined when they speak in the clear. */
+async function openCertificates(
+  { tls: { certFile, keyFile, clientCaFile } }: Config,
+  parts: Parameters<typeof openTls>[1],
+  resources: AsyncDisposableStack,
+): Promise<WatchedTls | undefined> {
+  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
+  // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
+  if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
+  return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
 }
 
 interface EmbedderParts {

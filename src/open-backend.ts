@@ -5,6 +5,9 @@ import type { EmbedderIdentity } from "./ports/embedder.ts";
 import type { OperatorLog } from "./ports/log.ts";
 import type { RedisMeter, StoreMeter } from "./ports/meters.ts";
 
+/** Shorter records gain little. */
+const COMPRESS_FROM = 1024;
+
 /** Opens the backend that is configured. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
 export async function openBackend(
   config: Config,
@@ -30,5 +33,6 @@ export function redisOptions(config: Config) {
     partitions: config.redis.partitions,
     indexes: { memories: indexName, cache: cacheIndexName },
     vectors: { algorithm, hnsw },
+    compressFrom: config.redis.compression ? COMPRESS_FROM : undefined,
   };
 }

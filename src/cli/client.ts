@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import process from "node:process";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
@@ -14,6 +16,8 @@ export interface Clients {
   readonly operations: Client<typeof OperationsService>;
 }
 
+type ConnectOptions = Pick<GlobalOptions, "address" | "apiKey" | "tlsCa" | "tlsCert" | "tlsKey">;
+
 /** Longer than the server's own limit for a slow embedding provider (30 s). */
 const CALL_TIMEOUT_MS = 60_000;
 /** The largest message that the server sends and reads. */
@@ -24,15 +28,27 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  * the process alive. (Closing a connection that has just failed makes connect-node 2.2 leave an error event
  * without a listener, which ends the process.)
  *
- * @throws UsageError when the address is not `host:port`, or the key is none that can be sent.
+ * @throws UsageError when the address is not `host:port`, the key is none that can be sent, or a file of TLS none.
  */
 export function connect({
   address,
   // An empty variable means unset, as for the server's own.
   apiKey = process.env["RECOLLECT_API_KEY"] || undefined,
-}: Pick<GlobalOptions, "address" | "apiKey">): Clients {
+  tlsCa = process.env["RECOLLECT_TLS_CA_FILE"] || undefined,
+  tlsCert = process.env["RECOLLECT_TLS_CERT_FILE"] || undefined,
+  tlsKey = process.env["RECOLLECT_TLS_KEY_FILE"] || undefined,
+}: ConnectOptions): Clients {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UsageError("a certificate needs its key: give both --tls-cert and --tls-key, or neither");
+  }
+  const files = {
+    ...(tlsCa === undefined ? {} : { ca: read("--tls-ca", tlsCa) }),
+    ...(tlsCert === undefined ? {} : { cert: read("--tls-cert", tlsCert) }),
+    ...(tlsKey === undefined ? {} : { key: read("--tls-key", tlsKey) }),
+  };
   const transport = createGrpcTransport({
-    baseUrl: toBaseUrl(address),
+    baseUrl: toBaseUrl(address, Object.keys(files).length > 0),
+    nodeOptions: checked(files),
     interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
     defaultTimeoutMs: CALL_TIMEOUT_MS,
     readMaxBytes: MAX_MESSAGE_BYTES,
@@ -56,9 +72,36 @@ function withApiKey(apiKey: string): Interceptor {
   };
 }
 
-function toBaseUrl(address: string): string {
-  const url = /:\d+$/.test(address) ? URL.parse(`http://${address}`) : null;
+/** With TLS when the address says https://, or a file is given that TLS alone has a use for. */
+function toBaseUrl(address: string, hasFiles: boolean): string {
+  const [, scheme = "", bare = ""] = /^(https:\/\/)?(.*)$/s.exec(address) ?? [];
+  const url = /:\d+$/.test(bare) ? URL.parse(`http://${bare}`) : null;
   const isBare = url !== null && url.pathname === "/" && url.username === "" && url.search + url.hash === "";
-  if (!isBare) throw new UsageError(`the address must be host:port, such as localhost:50051: ${address}`);
-  return `http://${address}`;
+  if (!isBare) {
+    throw new UsageError(
+      `the address must be host:port, such as localhost:50051, or https://host:port for TLS: ${address}`,
+    );
+  }
+  return `${scheme === "" && !hasFiles ? "http" : "https"}://${bare}`;
+}
+
+function read(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw new UsageError(`cannot read ${path} (${option}): ${code}`);
+  }
+}
+
+/** What a connection would fail with later and less clearly. */
+function checked(files: SecureContextOptions): SecureContextOptions {
+  try {
+    createSecureContext(files);
+    return files;
+  } catch (error) {
+    throw new UsageError(
+      `--tls-ca, --tls-cert or --tls-key cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }

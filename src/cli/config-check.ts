@@ -5,6 +5,7 @@ import { notYet } from "../config/not-yet.ts";
 import { nameOf } from "../config/setting.ts";
 import { ALL_SETTINGS } from "../config/settings.ts";
 import { apiKeysError, parseApiKeys, unreadableApiKeys } from "../parse-api-keys.ts";
+import { parseTls, tlsError } from "../parse-tls.ts";
 import { configSources, type SourceOptions } from "./config-sources.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { print, printError } from "./output.ts";
@@ -20,6 +21,7 @@ export interface CheckOptions extends SourceOptions {
 export function configCheck(options: CheckOptions): ExitCode {
   const { config, settings } = load(configSources(options));
   checkApiKeys(config.auth);
+  checkTls(config.tls);
   const lines = ALL_SETTINGS.map(([key, setting]) => {
     const { shown = "", source = "", value } = settings.get(key) ?? {};
     const note = notYet(key, value) ? " (not in this version)" : "";
@@ -40,11 +42,29 @@ export function configCheck(options: CheckOptions): ExitCode {
   return EXIT_CODE.ok;
 }
 
-/** The file that a start reads beside the configuration. */
+/** The files that a start reads beside the configuration. */
 function checkApiKeys({ mode, apiKeysFile }: Config["auth"]): void {
   if (mode !== "api_keys" || apiKeysFile === undefined) return;
   const { problems } = readApiKeys(apiKeysFile);
   if (problems.length > 0) throw apiKeysError(apiKeysFile, problems);
+}
+
+function checkTls({ certFile, keyFile, clientCaFile }: Config["tls"]): void {
+  if (certFile === undefined || keyFile === undefined) return;
+  const { problems } = parseTls({
+    cert: read(certFile),
+    key: read(keyFile),
+    clientCa: clientCaFile === undefined ? undefined : read(clientCaFile),
+  });
+  if (problems.length > 0) throw tlsError({ cert: certFile, key: keyFile, clientCa: clientCaFile }, problems);
+}
+
+function read(path: string): Parameters<typeof parseTls>[0]["cert"] {
+  try {
+    return { text: readFileSync(path, "utf8") };
+  } catch (error) {
+    return { error };
+  }
 }
 
 function readApiKeys(path: string): ReturnType<typeof parseApiKeys> {

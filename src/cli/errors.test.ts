@@ -23,6 +23,25 @@ describe("describeError", () => {
     ]);
   });
 
+  it.each([
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", /--tls-ca/],
+    ["CERT_HAS_EXPIRED", /expired/],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", /another name/],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", /does not speak TLS/],
+    ["ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL", /HTTP port/],
+    ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /--tls-cert/],
+    ["ERR_SSL_BAD_SIGNATURE", /ERR_SSL_BAD_SIGNATURE/],
+    ["ECONNRESET", /https:/],
+  ])("says what stands in the way of TLS: %s", (code, says) => {
+    const cause = Object.assign(new Error("openssl"), { code });
+    const [line, ...more] = describeError(
+      new ConnectError("x", Code.Internal, undefined, undefined, cause),
+      ADDRESS,
+    );
+    expect([line, more]).toEqual([expect.stringMatching(says), []]);
+    expect(line).toContain(ADDRESS);
+  });
+
   it("shows each problem of the configuration on a line", () => {
     expect(describeError(new ConfigError(["A is 1", "B is 2"]), ADDRESS)).toEqual([
       "recollect: A is 1",

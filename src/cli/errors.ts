@@ -47,11 +47,43 @@ function describeCallError(error: ConnectError, address: string): string[] {
   if (systemCode === "ENOTFOUND" || systemCode === "EAI_AGAIN") {
     return [`recollect: no server at ${address}; its name cannot be resolved`];
   }
+  const line = describeTlsError(systemCode ?? "", address);
+  if (line !== undefined) return [`recollect: ${line}`];
   if (systemCode === "ERR_HTTP2_ERROR") {
     return [`recollect: ${address} does not speak gRPC; is it the HTTP port?`];
   }
+  // All that is seen of a server that hangs up on what does not look like TLS, or on a certificate.
+  const hungUp = error.rawMessage.startsWith("http/2 stream closed with error code CANCEL");
+  if (hungUp || systemCode === "ECONNRESET") {
+    return [
+      `recollect: ${address} closed the connection; if it speaks TLS, it wants https://, or another certificate`,
+    ];
+  }
   return describeStatus(error, "");
 }
+
+/** What stands in the way of TLS, by the codes of OpenSSL and Node; undefined when it is something else. */
+function describeTlsError(code: string, address: string): string | undefined {
+  if (UNTRUSTED.has(code)) {
+    return `the certificate of ${address} is not of an authority that is trusted; name its own with --tls-ca`;
+  }
+  if (code === "CERT_HAS_EXPIRED") return `the certificate of ${address} has expired`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the certificate of ${address} is for another name`;
+  if (!code.startsWith("ERR_SSL_")) return undefined;
+  if (/WRONG_VERSION|PACKET_LENGTH/.test(code)) return `${address} does not speak TLS`;
+  if (/NO_APPLICATION_PROTOCOL/.test(code)) return `${address} does not speak gRPC; is it the HTTP port?`;
+  return /CERTIFICATE_REQUIRED/.test(code)
+    ? `${address} asks for a certificate; show one with --tls-cert and --tls-key`
+    : `TLS with ${address} failed: ${code}`;
+}
+
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
 
 function describeStatus(error: ConnectError, prefix: string): string[] {
   const violations = error.findDetails(BadRequestSchema).flatMap(({ fieldViolations }) => fieldViolations);

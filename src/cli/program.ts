@@ -53,7 +53,7 @@ export function createProgram(): Command {
     })
     .option(
       "--address <host:port>",
-      "gRPC door of the server that client commands call (RECOLLECT_ADDRESS)",
+      "gRPC door of the server that client commands call; https://host:port for TLS (RECOLLECT_ADDRESS)",
       // An empty variable means unset, as for the server's own.
       process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
     )
@@ -64,6 +64,9 @@ export function createProgram(): Command {
         "key that client commands call with; rather set RECOLLECT_API_KEY, which other users cannot see",
       ),
     )
+    .option("--tls-ca <file>", "who signed the server's certificate, PEM (RECOLLECT_TLS_CA_FILE)")
+    .option("--tls-cert <file>", "certificate to show to the server, PEM (RECOLLECT_TLS_CERT_FILE)")
+    .option("--tls-key <file>", "its private key, PEM (RECOLLECT_TLS_KEY_FILE)")
     .addOption(new Option("--namespace <name>", "namespace to read and write").default("", "default"))
     .option("--json", "print JSON, one object a line")
     .option("--quiet", "no progress and no counts: only results and failures")

@@ -25,11 +25,6 @@ export interface NotYet {
 export const NOT_YET: readonly NotYet[] = [
   { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
-    settings: ["tlsCertFile", "tlsKeyFile", "tlsClientCaFile"],
-    refused: true,
-    instead: "remove it, and put a proxy that speaks TLS in front",
-  },
-  {
     settings: ["cacheEvictionPolicy"],
     values: ["adaptive", "lfu", "fifo", "ttl"],
     refused: false,

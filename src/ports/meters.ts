@@ -26,6 +26,8 @@ export interface StoreMeter {
 export interface RedisMeter {
   /** In so many ways it is set up to lose what was acknowledged. */
   storeRisks(count: number): void;
+  /** A record long enough to be compressed is about to be stored; equal numbers where it got no shorter. */
+  recordPacked(plainBytes: number, storedBytes: number): void;
   /** Asks for the bytes of memory that it uses whenever somebody looks, until the returned function is called. */
   observeStoreMemory(read: () => Promise<number>): () => void;
 }
@@ -38,6 +40,14 @@ export interface AuthenticationMeter {
   apiKeysRefused(refused: boolean): void;
   /** Whether everyone who reaches the server may call it, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
   openToEveryone(open: boolean): void;
+}
+
+/** What is known of the server's certificate; by the same rules. */
+export interface TlsMeter {
+  /** When the certificate that is shown ends, in seconds since 1970. */
+  tlsCertificateExpires(seconds: number): void;
+  /** Whether the files are wrong as they are now, so that older ones hold. */
+  tlsFilesRefused(refused: boolean): void;
 }
 
 /** What shows of the memories that wait for a vector. */

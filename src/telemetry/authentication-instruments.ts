@@ -1,8 +1,8 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { AuthenticationMeter } from "../ports/meters.ts";
+import type { AuthenticationMeter, TlsMeter } from "../ports/meters.ts";
 
-/** The metrics of who may call. */
-export function createAuthenticationInstruments(meter: Meter): AuthenticationMeter {
+/** The metrics of who may call, and of the certificate that they are shown. */
+export function createAuthenticationInstruments(meter: Meter): AuthenticationMeter & TlsMeter {
   const gauge = (name: string, description: string): ((value: number) => void) => {
     const instrument = meter.createGauge(name, { description, valueType: ValueType.INT });
     instrument.record(0);
@@ -17,7 +17,17 @@ export function createAuthenticationInstruments(meter: Meter): AuthenticationMet
     "recollect_open_to_everyone",
     "1 while AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true let everyone call who reaches the server; else 0.",
   );
+  const expires = gauge(
+    "recollect_tls_certificate_expires_seconds",
+    "When the certificate of both doors ends, in seconds since 1970; 0 without TLS.",
+  );
+  const filesRefused = gauge(
+    "recollect_tls_files_refused",
+    "1 while the files of TLS are wrong and the certificates that were read before hold; else 0.",
+  );
   return {
+    tlsCertificateExpires: expires,
+    tlsFilesRefused: (isRefused) => filesRefused(isRefused ? 1 : 0),
     apiKeys: keys,
     apiKeysRefused: (isRefused) => refused(isRefused ? 1 : 0),
     openToEveryone: (isOpen) => open(isOpen ? 1 : 0),

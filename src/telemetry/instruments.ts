@@ -7,6 +7,7 @@ import type {
   Meters,
   RedisMeter,
   StoreMeter,
+  TlsMeter,
 } from "../ports/meters.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { CallDurations } from "./call-durations.ts";
@@ -30,6 +31,7 @@ export interface Instruments
     StoreMeter,
     RedisMeter,
     AuthenticationMeter,
+    TlsMeter,
     EmbeddingMeters,
     BacklogMeter {}
 

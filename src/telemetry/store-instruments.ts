@@ -20,6 +20,16 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
     valueType: ValueType.INT,
   });
   risks.record(0);
+  const plain = meter.createCounter("recollect_redis_compression_plain_bytes", {
+    description: "Bytes of the records that REDIS_COMPRESSION looked at, before.",
+    valueType: ValueType.INT,
+  });
+  const stored = meter.createCounter("recollect_redis_compression_stored_bytes", {
+    description: "Bytes of the same records as they are stored: over those before, the ratio of compression.",
+    valueType: ValueType.INT,
+  });
+  plain.add(0);
+  stored.add(0);
   const readers = new Set<() => Promise<number>>();
   meter
     .createObservableGauge("redis_memory_used_bytes", {
@@ -36,6 +46,10 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
     storeDamaged: (parts) => damaged.record(parts),
     storeRepaired: (parts) => repairs.add(parts),
     storeRisks: (count) => risks.record(count),
+    recordPacked: (plainBytes, storedBytes) => {
+      plain.add(plainBytes);
+      stored.add(storedBytes);
+    },
     observeStoreMemory: (read) => {
       readers.add(read);
       return () => readers.delete(read);

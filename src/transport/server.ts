@@ -8,6 +8,7 @@ import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { ObservedEmbedder } from "../ports/embedder-status.ts";
 import type { Sleep } from "../ports/sleep.ts";
+import type { Tls } from "../ports/tls.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { watchBackend } from "./backend-watch.ts";
 import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly sleep: Sleep;
   /** Undefined: everyone is let in. */
   readonly apiKeys: ApiKeys | undefined;
+  /** Undefined: both doors speak in the clear. */
+  readonly tls: Tls | undefined;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
@@ -67,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     operationsHandlers(options.operations),
     ...options.unserved.map((service) => serve(service, {})),
   ];
-  const { apiKeys } = options;
+  const { apiKeys, tls } = options;
   const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
   // Outermost first. What they throw is mapped to a status by the pipeline itself, around all of them.
   const pipeline = createPipeline([
@@ -88,14 +91,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       log.error({ ...line, text }, "call failed outside its handler Latency: 0.00 ms");
     else log.info(line, "call refused before its handler Latency: 0.00 ms");
   };
+  /** Whoever reaches the port can cause these, as often as they like. */
+  const handshakeFailedAt = (door: "grpc" | "http") => (error: Error) =>
+    log.debug({ door, code: "code" in error ? error.code : undefined }, "TLS handshake failed");
   const grpc = createGrpcDoor({
     log,
     listen: config.grpc,
     limits: config.limits,
+    tls,
     services,
     pipeline,
     health,
     onRefused: refusedAt("grpc"),
+    onHandshakeFailed: handshakeFailedAt("grpc"),
   });
 
   let state: "starting" | "serving" | "stopping" = "starting";
@@ -105,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const http = createHttpDoor({
     listen: config.http,
     limits: config.limits,
+    tls,
     corsOrigins: config.http.corsOrigins,
     rpcs: createConnectHandlers({
       services,
@@ -120,10 +129,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       readinessOf(state, backend, [
         ...warnings,
         ...(apiKeys?.warnings() ?? []),
+        ...(tls?.warnings() ?? []),
         ...embedderWarnings(options.embedderStatus()),
       ]),
     scrape: options.telemetry.scrape,
     onError: (error) => log.error({ err: error }, "HTTP request failed"),
+    onHandshakeFailed: handshakeFailedAt("http"),
   });
 
   const httpPort = await http.start();
@@ -162,6 +173,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       backend: backend.name,
       embedder: options.embedder ?? "none",
       authentication: config.auth.mode,
+      tls: tls === undefined ? "none" : tls.context().ca === undefined ? "server" : "server and clients",
     },
     "serving",
   );

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SecureContextOptions } from "node:tls";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
@@ -20,7 +21,7 @@ export interface TestApp extends AsyncDisposable {
   readonly operations: Client<typeof OperationsService>;
   /** `127.0.0.1:50051`, for clients that speak gRPC themselves. */
   readonly grpcAddress: string;
-  /** `http://127.0.0.1:8000`, without a slash. */
+  /** `http://127.0.0.1:8000`, without a slash; https:// with TLS. */
   readonly httpUrl: string;
   readonly dataDir: string;
   /** Resolves when the stored data has been checked. */
@@ -37,6 +38,8 @@ export interface TestAppOptions {
   readonly configure?: (config: Config) => Config;
   /** Asks for one of these keys: AUTH_MODE=api_keys. */
   readonly apiKeys?: readonly TestKey[];
+  /** What the typed clients speak TLS with; the files of the server are variables. */
+  readonly tls?: SecureContextOptions;
   /** Keeps the data here instead of in a directory that goes with the app. */
   readonly dataDir?: string;
 }
@@ -63,8 +66,9 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
 
   const { grpc, http } = app.addresses;
   ports = [grpc.port, http.port];
-  const baseUrl = `http://${grpc.host}:${grpc.port}`;
-  const sessions = new Http2SessionManager(baseUrl);
+  const scheme = config.tls.certFile === undefined ? "http" : "https";
+  const baseUrl = `${scheme}://${grpc.host}:${grpc.port}`;
+  const sessions = new Http2SessionManager(baseUrl, undefined, options.tls);
   cleanup.defer(() => sessions.abort());
   const transport = createGrpcTransport({ baseUrl, sessionManager: sessions });
   const owned = cleanup.move();
@@ -73,7 +77,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
     cache: createClient(CacheService, transport),
     operations: createClient(OperationsService, transport),
     grpcAddress: `${grpc.host}:${grpc.port}`,
-    httpUrl: `http://${http.host}:${http.port}`,
+    httpUrl: `${scheme}://${http.host}:${http.port}`,
     dataDir,
     checked: app.checked,
     stop: () => app.stop(),

@@ -33,10 +33,12 @@ export async function startDoor(
     log: pino({ level: "silent" }),
     listen: { host: "127.0.0.1", port: 0 },
     limits: { ...LIMITS, ...limits },
+    tls: undefined,
     services,
     pipeline: createPipeline([recording, authentication(everyone)]),
     health: createHealth([]),
     onRefused: () => undefined,
+    onHandshakeFailed: () => undefined,
   });
   const port = await door.start();
   return {

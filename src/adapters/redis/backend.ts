@@ -13,6 +13,7 @@ import { RedisMemoryStore } from "./memory-store.ts";
 import { openServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
+import { compressingPacker, packRecord } from "./record.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
 import { riskOf, type ServerFacts } from "./server-facts.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -24,6 +25,8 @@ const MAX_EMBEDDINGS = 50_000;
 export interface RedisBackendOptions extends FoundationOptions {
   readonly log: OperatorLog & { info(fields: object, message: string): void };
   readonly meter: RedisMeter;
+  /** Bytes from which on a record is compressed; undefined: never. */
+  readonly compressFrom?: number | undefined;
   /** Vectors in the cache of embeddings, at most. */
   readonly maxEmbeddings?: number;
 }
@@ -48,11 +51,13 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   const sweeper = opening.use(new Sweeper(client, keys, log));
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
-  const { indexes } = options;
+  const { indexes, compressFrom } = options;
+  const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
   const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const memories = opening.use(
     new RedisMemoryStore(namespaces, {
       model,
+      pack,
       indexes,
       vectors,
       sweeper,
@@ -61,7 +66,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       log,
     }),
   );
-  const cache = opening.use(new RedisCacheStore(namespaces, { model, indexes, vectors, missing, log }));
+  const cache = opening.use(new RedisCacheStore(namespaces, { model, pack, indexes, vectors, missing, log }));
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();

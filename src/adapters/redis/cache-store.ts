@@ -18,7 +18,7 @@ import { CacheSearch } from "./cache-search.ts";
 import type { Reply } from "./client.ts";
 import { KnownEntries, type KnownEntry } from "./known-entries.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
-import { packRecord, unpackRecord } from "./record.ts";
+import { type PackRecord, packRecord, unpackRecord } from "./record.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
@@ -43,6 +43,7 @@ type PutOptions = Parameters<CacheStore["put"]>[2];
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
+  readonly #pack: PackRecord;
   readonly #known = new KnownEntries();
   readonly #list: CacheList;
   readonly #search: CacheSearch;
@@ -53,6 +54,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     namespaces: Namespaces,
     options: {
       readonly model: VectorModel;
+      /** Default: as JSON. */
+      readonly pack?: PackRecord;
       readonly indexes: IndexNames;
       readonly vectors: VectorIndexOptions;
       /** An index was asked and is not there. */
@@ -60,9 +63,10 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       readonly log: Log;
     },
   ) {
-    const { model, log } = options;
+    const { model, pack = packRecord, log } = options;
     this.#namespaces = namespaces;
     this.#model = model;
+    this.#pack = pack;
     this.#list = new CacheList(namespaces, this.#known);
     this.#search = new CacheSearch(namespaces, this.#known, {
       ...options,
@@ -155,6 +159,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const { etag, now, request } = options;
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),
@@ -227,10 +232,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const { maxEntries, now, request } = options;
     const { id, fingerprint, createTime, expireTime, etag } = entry;
     const version = randomBytes(VERSION_BYTES).toString("base64url");
-    const record = packRecord(entry);
+    const record = this.#pack(entry);
     return {
       script: PUT,
       whenAbsent: "create",
+      mayRepeat: request !== undefined,
       keys: (namespace) => [
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),

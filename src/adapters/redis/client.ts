@@ -1,6 +1,8 @@
 import type { Log } from "../../ports/log.ts";
+import { Attempts } from "./attempts.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import { openServers } from "./open-servers.ts";
+import { areReads, onlyReads } from "./repeats.ts";
 import type { Script } from "./script.ts";
 import type { Argument, Command, Reply, Servers } from "./servers.ts";
 import { storeError } from "./store-error.ts";
@@ -13,19 +15,24 @@ const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", 
 /**
  * All that is said to Redis, wherever the keys lie. Everything is sent without waiting for answers, over one connection a
  * server (a second one is slower: see docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where that
- * is what Redis says; what is no fault of the server's state is thrown as it is.
+ * is what Redis says; what is no fault of the server's state is thrown as it is. While there is no connection, commands
+ * fail at once: nothing queues up, and callers are told when to come again. A connection that has just been broken is made
+ * again first (recovery.ts), and what may be repeated is sent once more (attempts.ts).
  */
 export class RedisClient implements AsyncDisposable {
   readonly #servers: Servers;
+  readonly #attempts: Attempts;
 
-  private constructor(servers: Servers) {
+  private constructor(servers: Servers, attempts: Attempts) {
     this.#servers = servers;
+    this.#attempts = attempts;
   }
 
   /** Resolves when Redis has answered; rejects with STORE_UNAVAILABLE when it does not. */
   static async open(options: ConnectionOptions, log: Log): Promise<RedisClient> {
     try {
-      return new RedisClient(await openServers(options, log));
+      const servers = await openServers(options, log);
+      return new RedisClient(servers, new Attempts(servers.recovery, options.retryOnTimeout));
     } catch (error) {
       throw storeError(error);
     }
@@ -60,40 +67,45 @@ export class RedisClient implements AsyncDisposable {
   }
 
   /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
-  async pipeline(commands: readonly Command[]): Promise<Reply[]> {
-    let results: readonly (Reply | Error)[];
-    try {
-      results = await this.#servers.sendAll(commands.map((command) => ({ command, key: keyOf(command) })));
-    } catch (error) {
-      throw storeError(error);
-    }
-    return results.map((result) => {
-      if (result instanceof Error) throw storeError(result);
-      return result;
+  pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    return this.#attempts.send(areReads(commands), commands.length, async () => {
+      const results = await this.#servers.sendAll(
+        commands.map((command) => ({ command, key: keyOf(command) })),
+      );
+      return results.map((result) => {
+        if (result instanceof Error) throw result;
+        return result;
+      });
     });
   }
 
-  /** Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). */
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+  /**
+   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
+   * it changes something, and may be sent again nevertheless.
+   */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
+  ): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args] as const;
-    try {
-      return await this.#servers.send({ command: ["EVALSHA", script.digest, ...rest], key: keys[0] });
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw storeError(error);
-    }
-    return this.#send(["EVAL", script.text, ...rest], keys[0]);
+    return this.#attempts.send(mayRepeat || onlyReads(script), 1, async () => {
+      try {
+        return await this.#servers.send({ command: ["EVALSHA", script.digest, ...rest], key: keys[0] });
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key: keys[0] });
+      }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#servers[Symbol.asyncDispose]();
   }
 
-  async #send(command: Command, key: string | undefined): Promise<Reply> {
-    try {
-      return await this.#servers.send({ command, key });
-    } catch (error) {
-      throw storeError(error);
-    }
+  #send(command: Command, key: string | undefined): Promise<Reply> {
+    return this.#attempts.send(areReads([command]), 1, () => this.#servers.send({ command, key }));
   }
 }
 

@@ -25,6 +25,7 @@ const MAX_REDIRECTIONS = 10;
  */
 export class ClusterServers implements Servers {
   readonly topology = "cluster";
+  readonly recovery = undefined;
   readonly #cluster: Cluster;
   readonly #servers: ReadonlyMap<string, Redis>;
   /** By hash tag; there are as many as partitions. */

@@ -27,20 +27,29 @@ export interface ConnectionOptions {
   };
   /** Absent: without TLS. */
   readonly tls?: TlsOptions;
+  /** Without a sign of life for so long, Redis is taken for gone. */
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** See repeats.ts. */
+  readonly retryOnTimeout: boolean;
 }
 
 /** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */
 const MAX_BACK_OFF_MS = 2000;
 const FIRST_BACK_OFF_MS = 50;
 
+/** A connection goes before the commands on it time out: these then say that Redis lives and is slow. */
+const SILENCE_SHARE = 0.9;
+
+/** Longer than most idle connections are left alone by what stands between. */
+const KEEP_ALIVE_MS = 30_000;
+
 export function backOffMs(times: number): number {
   const most = Math.min(FIRST_BACK_OFF_MS * 2 ** (times - 1), MAX_BACK_OFF_MS);
   return most / 2 + (Math.random() * most) / 2;
 }
 
-/** What every connection has in common. */
+/** What every connection has in common; decided on purpose, one by one: see docs/operations/redis.md. */
 export function commonOptions(options: ConnectionOptions) {
   const { username, password, tls, socketTimeoutMs, connectTimeoutMs } = options;
   return {
@@ -52,6 +61,8 @@ export function commonOptions(options: ConnectionOptions) {
     lazyConnect: true,
     connectionName: "recollect",
     commandTimeout: socketTimeoutMs,
+    socketTimeout: socketTimeoutMs * SILENCE_SHARE,
+    keepAlive: KEEP_ALIVE_MS,
     connectTimeout: connectTimeoutMs,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -23,12 +23,13 @@ export interface RedisSettings {
   };
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly retryOnTimeout: boolean;
 }
 
 /** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
 export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
   const { host, port, nodes, tls, sentinelName } = settings;
-  const { topology, username, password, socketTimeoutMs, connectTimeoutMs } = settings;
+  const { topology, username, password, socketTimeoutMs, connectTimeoutMs, retryOnTimeout } = settings;
   const [first = { host, port }, ...others] = nodes;
   const common: ConnectionOptions = {
     topology,
@@ -46,6 +47,7 @@ export async function connectionOf(settings: RedisSettings): Promise<ConnectionO
         }),
     socketTimeoutMs,
     connectTimeoutMs,
+    retryOnTimeout,
   };
   if (!tls.enabled) return common;
   const [ca, cert, key] = await Promise.all([

@@ -14,7 +14,7 @@ const LIBRARIES = ["namespace", "memory", "read-memory"];
 const READ = readScript("read-memories", { libraries: LIBRARIES, effect: "reads" });
 const WALK = readScript("walk-memories", { libraries: LIBRARIES, effect: "reads" });
 
-/** Memories that one script reads, and bytes of records after which it stops: it holds up Redis. */
+/** Memories that one script reads, and bytes of records, as stored, after which it stops: it holds up Redis. */
 export const MAX_STEP = 200;
 const MAX_STEP_BYTES = 1024 * 1024;
 
@@ -24,7 +24,7 @@ const MODEL_TRIES = 5;
 /** A memory as it is read, with what was counted and is not stored yet. */
 export interface ReadMemory {
   readonly memory: StoredMemory;
-  /** That its record takes. */
+  /** That its record takes when it is not compressed. */
   readonly bytes: number;
   /** What was asked for besides. */
   readonly fields: readonly Reply[];

@@ -7,7 +7,7 @@ import type { Argument, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { encodeTerms } from "./memory-terms.ts";
 import { memoryTokens, tokenOf } from "./memory-tokens.ts";
-import { packRecord, unpackRecord } from "./record.ts";
+import { type PackRecord, plainRecord, unpackRecord } from "./record.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 
 /** What lib/memory.lua takes as the keys of memories. */
@@ -34,7 +34,7 @@ export function memoryKeys(namespace: NamespaceKeys): string[] {
 }
 
 /** What lib/memory.lua takes as a memory. */
-export function memoryArguments(number: string, item: Replacement): Argument[] {
+export function memoryArguments(number: string, item: Replacement, pack: PackRecord): Argument[] {
   const { sessionPosition: _given, embedding, ...record } = item.memory;
   const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
   return [
@@ -45,7 +45,7 @@ export function memoryArguments(number: string, item: Replacement): Argument[] {
     eventTime ?? "",
     importance,
     item.vector === undefined ? "" : Buffer.from(vectorToBytes(item.vector)),
-    packRecord(record),
+    pack(record),
     JSON.stringify(embedding),
     etag,
     state === "ACTIVE" ? duplicateMember(item) : "",
@@ -77,7 +77,7 @@ export interface MemoryRow {
   readonly memory: Memory;
   /** As stored; absent: never accessed. */
   readonly access?: AccessStatistics;
-  /** That the record takes. */
+  /** That the record takes when it is not compressed. */
   readonly bytes: number;
   /** What was asked for besides. */
   readonly fields: readonly Reply[];
@@ -94,7 +94,7 @@ export function readRow(
   if (reply === null || reply === undefined) return undefined;
   const [id, record, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
   const what = `memory ${String(id)}`;
-  const bytes = bytesOf(record) ?? NOTHING;
+  const plain = plainRecord(bytesOf(record) ?? NOTHING, what);
   const access =
     textOf(accesses) === undefined
       ? undefined
@@ -102,12 +102,12 @@ export function readRow(
   return {
     id: String(id),
     memory: {
-      ...unpackRecord<Omit<Memory, "sessionPosition" | "embedding">>(bytes, what),
+      ...unpackRecord<Omit<Memory, "sessionPosition" | "embedding">>(plain, what),
       sessionPosition: numberOf(position),
       embedding: withModel(unpackRecord<MemoryEmbedding>(bytesOf(embedding) ?? NOTHING, what), identity),
     },
     ...(access === undefined ? {} : { access }),
-    bytes: bytes.length,
+    bytes: plain.length,
     fields,
   };
 }

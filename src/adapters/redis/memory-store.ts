@@ -25,6 +25,7 @@ import { MemorySearch } from "./memory-search.ts";
 import { MemoryWalk } from "./memory-walk.ts";
 import { MemoryWrites } from "./memory-writes.ts";
 import type { Namespaces } from "./namespaces.ts";
+import { type PackRecord, packRecord } from "./record.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { SeenNumbers } from "./seen-numbers.ts";
 import type { Sweeper } from "./sweeper.ts";
@@ -32,6 +33,8 @@ import type { VectorModel } from "./vector-model.ts";
 
 export interface RedisMemoryStoreOptions {
   readonly model: VectorModel;
+  /** Default: as JSON. */
+  readonly pack?: PackRecord;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
@@ -52,7 +55,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
 
   constructor(
     namespaces: Namespaces,
-    { model, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
+    { model, pack = packRecord, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
   ) {
     this.#accesses = new MemoryAccesses(namespaces, log);
     const pages = new MemoryPages(namespaces, model, this.#accesses);
@@ -65,6 +68,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     this.#reads = new MemoryReads(namespaces, pages, filtered);
     this.#writes = new MemoryWrites(namespaces, {
       model,
+      pack,
       accesses: this.#accesses,
       reads: this.#reads,
       onWritten: (scope, { now, waits }) => {

@@ -17,6 +17,7 @@ import { alreadyExists, duplicateOf, etagMismatch } from "./memory-errors.ts";
 import type { MemoryReads } from "./memory-reads.ts";
 import { memoryArguments, memoryKeys, readRow, storedMemory, waitsAs } from "./memory-rows.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
+import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
@@ -39,6 +40,7 @@ type Request = { readonly now: number; readonly request?: IdempotentRequest };
 
 export interface MemoryWritesOptions {
   readonly model: VectorModel;
+  readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
   /** A write was carried out, which may have left a memory waiting for its vector. */
@@ -73,6 +75,7 @@ export class MemoryWrites {
     const reply = await this.#run(scope, {
       script: CREATE,
       whenAbsent: "create",
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: (namespace) => {
         written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
@@ -81,7 +84,7 @@ export class MemoryWrites {
           ...requestArguments(request),
           now,
           this.#options.model.generation,
-          ...written.flatMap((item) => createArguments(namespace, item)),
+          ...written.flatMap((item) => createArguments(namespace, item, this.#options.pack)),
         ];
       },
     });
@@ -130,7 +133,7 @@ export class MemoryWrites {
           this.#options.model.generation,
           ...written.flatMap((item) => [
             item.memory.sessionPosition,
-            ...memoryArguments(namespace.number, item),
+            ...memoryArguments(namespace.number, item, this.#options.pack),
           ]),
         ];
       },
@@ -153,6 +156,7 @@ export class MemoryWrites {
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#run(scope, {
       script: REPLACE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: (namespace) => {
         written = this.#ofThisModel(replacement);
@@ -162,7 +166,7 @@ export class MemoryWrites {
           now,
           this.#options.model.generation,
           expectedEtag,
-          ...memoryArguments(namespace.number, written),
+          ...memoryArguments(namespace.number, written, this.#options.pack),
         ];
       },
     });
@@ -202,6 +206,7 @@ export class MemoryWrites {
   ): Promise<void> {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
+      mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: () => [...requestArguments(request), now, id, ...(etag === undefined ? [] : [etag])],
     });
@@ -248,13 +253,17 @@ export class MemoryWrites {
   }
 }
 
-function createArguments(namespace: NamespaceKeys, item: NewMemory | RefusedMemory): Argument[] {
+function createArguments(
+  namespace: NamespaceKeys,
+  item: NewMemory | RefusedMemory,
+  pack: PackRecord,
+): Argument[] {
   if ("refusal" in item) {
     const { reason, message, detail } = item.refusal;
     const { cause: _cause, ...kept } = detail;
     return ["REFUSED", JSON.stringify({ reason, message, detail: kept })];
   }
-  return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item)];
+  return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item, pack)];
 }
 
 function recordedItems(outcome: string): RecordedItem[] {

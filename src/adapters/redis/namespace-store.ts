@@ -65,6 +65,7 @@ export class RedisNamespaceStore implements NamespaceStore {
       script: DELETE,
       // A repeat is answered also where there is none any more.
       whenAbsent: "run",
+      mayRepeat: request !== undefined,
       keys: (namespace) => [
         namespace.counters,
         partition.deleted,

@@ -22,6 +22,8 @@ export interface NamespaceScript {
    * `stale` needs, and its own behind them.
    */
   readonly isBrief?: boolean;
+  /** The script changes something, and may be sent again nevertheless: see repeats.ts. Default: false. */
+  readonly mayRepeat?: boolean;
   /** From KEYS[4] on; from KEYS[2] on in a brief one. */
   readonly keys: (namespace: NamespaceKeys) => readonly string[];
   /** From ARGV[6] on; from ARGV[3] on in a brief one. */
@@ -62,7 +64,7 @@ export class Namespaces {
   /** Runs a script inside a namespace; undefined when it was skipped. */
   async run(
     scope: Scope,
-    { script, whenAbsent = "skip", isBrief = false, keys, args }: NamespaceScript,
+    { script, whenAbsent = "skip", isBrief = false, mayRepeat = false, keys, args }: NamespaceScript,
   ): Promise<Reply | undefined> {
     const partition = this.partition(scope);
     let known = this.#known.get(scopeName(scope));
@@ -79,11 +81,13 @@ export class Namespaces {
             script,
             [partition.namespaces, ...keys(namespace)],
             [name, number, ...args(namespace)],
+            { mayRepeat },
           )
         : await this.#client.run(
             script,
             [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
             [name, number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
+            { mayRepeat },
           );
       const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
       if (word === "TOO_MANY") throw tooManyNamespaces();

@@ -4,7 +4,7 @@ import type { Log } from "../../ports/log.ts";
 import type { RedisClient } from "./client.ts";
 import { type PartitionKeys, scopeName } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { unpackRecord } from "./record.ts";
+import { plainRecord, unpackRecord } from "./record.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
 
@@ -12,7 +12,7 @@ const READ = readScript("read-waiting", { effect: "reads" });
 
 export interface ReadPending {
   readonly memory: PendingMemory;
-  /** Of its record. */
+  /** Of its record when it is not compressed. */
   readonly bytes: number;
 }
 
@@ -77,17 +77,17 @@ export async function readWaiting(
     const [name, rec, etag, expire, attempts] = listOf(reply);
     if (expire !== null && isExpired({ expireTime: numberOf(expire) }, now)) return undefined;
     const id = member.slice(member.indexOf("/") + 1);
-    const bytes = bytesOf(rec) ?? Buffer.alloc(0);
     try {
+      const plain = plainRecord(bytesOf(rec) ?? Buffer.alloc(0), `memory ${id}`);
       const [tenant = "", namespace = ""] = (textOf(name) ?? "").split(":");
       const memory = {
         scope: { tenant, namespace },
         id,
         etag: textOf(etag) ?? "",
-        text: indexedText(unpackRecord<Memory>(bytes, `memory ${id}`)),
+        text: indexedText(unpackRecord<Memory>(plain, `memory ${id}`)),
         attempts: numberOf(attempts),
       };
-      return { memory, bytes: bytes.length };
+      return { memory, bytes: plain.length };
     } catch (error) {
       log.warn({ err: error }, "a memory that waits for its vector cannot be read, and waits no longer");
       return undefined;

@@ -6,6 +6,7 @@ export interface Script {
   readonly text: string;
   /** SHA-1, by which Redis knows it. */
   readonly digest: string;
+  readonly effect: Effect;
 }
 
 /** What a script may do. What only reads or frees runs where memory is full, too. */
@@ -25,5 +26,5 @@ export function readScript(
   const files = [...libraries.map((library) => `lib/${library}`), name];
   const parts = files.map((file) => readFileSync(new URL(`scripts/${file}.lua`, import.meta.url), "utf8"));
   const text = [FLAGS[effect], ...parts].join("\n");
-  return { text, digest: hash("sha1", text) };
+  return { text, digest: hash("sha1", text), effect };
 }

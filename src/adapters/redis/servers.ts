@@ -1,3 +1,5 @@
+import type { Recovery } from "./recovery.ts";
+
 /** Bulk strings come as bytes; what is missing as null. */
 export type Reply = Buffer | number | null | readonly Reply[];
 
@@ -12,11 +14,13 @@ export interface Routed {
 
 /**
  * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues up.
- * What was sent and not answered when a connection breaks fails too: only the caller knows whether to repeat it. Errors
- * are those of the client library and of Redis, as they are.
+ * What was sent and not answered when a connection breaks fails too: attempts.ts says what is repeated. Errors are those
+ * of the client library and of Redis, as they are.
  */
 export interface Servers extends AsyncDisposable {
   readonly topology: "standalone" | "sentinel" | "cluster";
+  /** What follows when the one connection breaks; undefined where there are several. */
+  readonly recovery: Recovery | undefined;
   send(routed: Routed): Promise<Reply>;
   /** Sends all of them in one round trip (one to each server that is needed); answers what became of each. */
   sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]>;

@@ -3,15 +3,18 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
 import { pipelined } from "./pipelined.ts";
+import { Recovery } from "./recovery.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
 /** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
 export class SingleServer implements Servers {
   readonly topology: "standalone" | "sentinel";
+  readonly recovery: Recovery;
   readonly #redis: Redis;
 
-  private constructor(redis: Redis, topology: "standalone" | "sentinel") {
+  private constructor(redis: Redis, recovery: Recovery, topology: "standalone" | "sentinel") {
     this.#redis = redis;
+    this.recovery = recovery;
     this.topology = topology;
   }
 
@@ -35,6 +38,7 @@ export class SingleServer implements Servers {
     redis.on("ready", () => {
       reported = "";
     });
+    const recovery = new Recovery(redis, options.connectTimeoutMs);
     try {
       await redis.connect();
     } catch (error) {
@@ -42,7 +46,7 @@ export class SingleServer implements Servers {
       throw error;
     }
     isOpening = false;
-    return new SingleServer(redis, sentinel === undefined ? "standalone" : "sentinel");
+    return new SingleServer(redis, recovery, sentinel === undefined ? "standalone" : "sentinel");
   }
 
   async send({ command: [name, ...args] }: Routed): Promise<Reply> {

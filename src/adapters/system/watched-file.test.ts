@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { expectNoLeaks } from "../../../test/support/leaks.ts";
-import { type FileContent, type WatchedFile, watchFile } from "./watched-file.ts";
+import { type FileContent, type WatchedFile, watchFile, watchFiles } from "./watched-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -123,5 +123,24 @@ describe("watchFile", () => {
       await file.read();
       expect(reads).toBe(atTheEnd);
     });
+  });
+});
+
+describe("watchFiles", () => {
+  it("reads all of them when one has changed, in their order, each with its own failure", async () => {
+    await mkdir(join(folder, "other"));
+    const paths = [join(folder, "one"), join(folder, "none"), join(folder, "other", "two")];
+    await writeFile(paths[0] ?? "", "1");
+    const seen = Promise.withResolvers<string[]>();
+    await using _files = watchFiles(
+      paths,
+      (contents) => {
+        const texts = contents.map((content) => ("text" in content ? content.text : "unreadable"));
+        if (texts[2] === "2") seen.resolve(texts);
+      },
+      NEVER,
+    );
+    await writeFile(paths[2] ?? "", "2");
+    expect(await seen.promise).toEqual(["1", "unreadable", "2"]);
   });
 });

@@ -24,6 +24,15 @@ export interface WatchedFile extends AsyncDisposable {
 export function watchFile(
   path: string,
   onContent: (content: FileContent) => void,
+  pollMs?: number,
+): WatchedFile {
+  return watchFiles([path], ([content]) => content !== undefined && onContent(content), pollMs);
+}
+
+/** The same for files that belong together: all are read when one may have changed, and handed over in their order. */
+export function watchFiles(
+  paths: readonly string[],
+  onContents: (contents: readonly FileContent[]) => void,
   pollMs: number = POLL_MS,
 ): WatchedFile {
   let closed = false;
@@ -31,24 +40,25 @@ export function watchFile(
   const read = (): Promise<void> => {
     reading = reading.then(async () => {
       if (closed) return;
-      const content = await contentOf(path);
-      if (!closed) onContent(content);
+      const contents = await Promise.all(paths.map(contentOf));
+      if (!closed) onContents(contents);
     });
     return reading;
   };
   let settling: NodeJS.Timeout | undefined;
-  const watcher = watchFolder(path, () => {
+  const onChange = (): void => {
     settling ??= setTimeout(() => {
       settling = undefined;
       void read();
     }, SETTLE_MS).unref();
-  });
+  };
+  const watchers = paths.map((path) => watchFolder(path, onChange));
   const polling = setInterval(() => void read(), pollMs).unref();
   return {
     read,
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      watcher?.close();
+      for (const watcher of watchers) watcher?.close();
       clearTimeout(settling);
       clearInterval(polling);
       await reading;

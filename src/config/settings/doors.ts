@@ -62,18 +62,19 @@ export const DOORS = {
     env: "TLS_CERT_FILE",
     kind: text,
     fallback: undefined,
-    description: "Certificate chain of both doors, PEM.",
+    description: "Certificate chain of both doors, PEM: they speak TLS alone. Read again when it changes.",
   }),
   tlsKeyFile: setting({
     env: "TLS_KEY_FILE",
     kind: text,
     fallback: undefined,
-    description: "Private key of TLS_CERT_FILE, PEM.",
+    description: "Private key of TLS_CERT_FILE, PEM, without a passphrase.",
   }),
   tlsClientCaFile: setting({
     env: "TLS_CLIENT_CA_FILE",
     kind: text,
     fallback: undefined,
-    description: "Authorities whose client certificates are accepted, PEM.",
+    description:
+      "Authorities whose client certificates are accepted, PEM; who shows none is refused. docs/security.md says what that means for probes.",
   }),
 };

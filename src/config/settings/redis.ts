@@ -68,7 +68,8 @@ export const REDIS = {
     yaml: "redis.compression",
     kind: boolean,
     fallback: false,
-    description: "Whether payloads over 1 KiB are compressed.",
+    description:
+      "Whether records over 1 KiB are compressed when they are written (zstd). What is stored is read either way.",
   }),
   redisTopology: setting({
     env: "REDIS_TOPOLOGY",
@@ -147,7 +148,8 @@ export const REDIS = {
     yaml: "redis.socket_timeout",
     kind: number(0.1, 300),
     fallback: 5,
-    description: "Seconds to wait for an answer of Redis.",
+    description:
+      "Seconds to wait for an answer of Redis; a connection that is silent for that long is closed.",
   }),
   redisConnectTimeout: setting({
     yaml: "redis.socket_connect_timeout",
@@ -159,6 +161,7 @@ export const REDIS = {
     yaml: "redis.retry_on_timeout",
     kind: boolean,
     fallback: true,
-    description: "Whether a read that got no answer is asked again.",
+    description:
+      "Whether what was not answered when the connection broke is sent once more: reads, and changes with a request_id.",
   }),
 };

@@ -26,8 +26,8 @@ export function completeStatus(options: {
 }): grpc.ServerInterceptor {
   return (method, call) => {
     const watched = new WatchedCall(method, call, options);
-    // One literal, for the sake of the collector: V8 allocates a function that is assigned to a property
-    // (`a.b = () => ...`) among what is old, where it keeps the whole call until all of that is collected.
+    // One literal, for the sake of the collector: a function that is assigned to a property (`a.b = () => ...`) was
+    // measured to keep the whole call until the old generation is collected.
     Object.assign(call, {
       sendStatus: (status: PartialStatus) => watched.sendStatus(status),
       start: (listener: Listener) => watched.start(listener),

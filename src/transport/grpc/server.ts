@@ -2,6 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Limits, Listen } from "../../config/config.ts";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
+import type { Tls } from "../../ports/tls.ts";
 import { BindError } from "../bind-error.ts";
 import { methodPath, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -9,6 +10,7 @@ import { statusOf } from "../status.ts";
 import { addService, unknownMethod } from "./adapter.ts";
 import { completeStatus, endForeignStreams } from "./complete-status.ts";
 import { watchConnections } from "./connections.ts";
+import { credentialsOf } from "./credentials.ts";
 import type { Health } from "./health.ts";
 import { logGrpc } from "./log.ts";
 import { addReflection } from "./reflection.ts";
@@ -24,11 +26,15 @@ export interface GrpcDoorOptions {
   readonly log: Logger;
   readonly listen: Listen;
   readonly limits: Limits;
+  /** Undefined: in the clear. */
+  readonly tls: Tls | undefined;
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
   readonly health: Health;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason) => void;
+  /** Called for each connection that ended before TLS was agreed on. */
+  readonly onHandshakeFailed: (error: Error) => void;
 }
 
 /** Stands for all paths that no service has. */
@@ -61,7 +67,7 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
     ],
   });
   allowHonestResets(server);
-  const cutConnections = watchConnections(server);
+  const connections = watchConnections(server, options.onHandshakeFailed);
   for (const served of options.services) addService(server, served, options.pipeline, stopping.signal);
   options.health.addToServer(server);
   addReflection(
@@ -73,7 +79,7 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   return {
     start: () =>
       new Promise((resolve, reject) => {
-        server.bindAsync(bindAddress(listen), grpc.ServerCredentials.createInsecure(), (error, port) => {
+        server.bindAsync(bindAddress(listen), credentialsOf(options.tls, limits), (error, port) => {
           if (error === null) resolve(port);
           else reject(new BindError("gRPC", listen, error));
         });
@@ -82,13 +88,14 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
       new Promise((resolve) => {
         const force = (): void => {
           server.forceShutdown();
-          cutConnections();
+          connections.cut();
         };
         deadline.addEventListener("abort", force, { once: true });
         server.tryShutdown(() => {
           deadline.removeEventListener("abort", force);
           resolve();
         });
+        connections.cutBeginning();
         stopping.abort(
           new RecollectError("SERVER_STOPPING", "the server is stopping", {
             retryAfterMs: RETRY_AFTER_STOP_MS,

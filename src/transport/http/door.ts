@@ -1,12 +1,23 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { cors } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Limits, Listen } from "../../config/config.ts";
 import { RecollectError } from "../../domain/errors.ts";
+import type { Tls } from "../../ports/tls.ts";
 import { BindError } from "../bind-error.ts";
+import { peerOf } from "../peer.ts";
 import { type Status, statusOf } from "../status.ts";
+import { handshakeOptions } from "../tls.ts";
 import { connectErrorBody } from "./complete-errors.ts";
 
 /** Whether the server can do its work now, and if not, what is missing. */
@@ -28,6 +39,8 @@ export interface HttpDoor {
 export interface HttpDoorOptions {
   readonly listen: Listen;
   readonly limits: Limits;
+  /** Undefined: in the clear. */
+  readonly tls: Tls | undefined;
   readonly corsOrigins: readonly string[];
   /** RPCs by path. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
@@ -35,6 +48,8 @@ export interface HttpDoorOptions {
   readonly scrape: (request: IncomingMessage, response: ServerResponse) => void;
   /** Something failed that no answer could be made of. */
   readonly onError: (error: unknown) => void;
+  /** Called for each connection that ended before TLS was agreed on. */
+  readonly onHandshakeFailed: (error: Error) => void;
 }
 
 /** HTTP/1.1: what Kubernetes and Prometheus ask, and the API for curl and browsers. */
@@ -50,14 +65,15 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
     // Node's default, said here because it is meant: tokens fit, floods answer 431.
     maxHeaderSize: 16 * 1024,
   };
-  const server = createServer(settings, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     route(options, request, response).catch((error: unknown) => {
       // Nobody is there to answer, and nothing is wrong here: callers come and go.
       if (response.destroyed || request.destroyed) return;
       if (response.headersSent) response.destroy();
       else answerFailure(options, error, response);
     });
-  });
+  };
+  const server = listenerOf(options, settings, answer);
   const closeUnused = trackUse(server);
   return {
     start: () =>
@@ -84,28 +100,43 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
   };
 }
 
+function listenerOf(
+  { tls, limits, onHandshakeFailed }: HttpDoorOptions,
+  settings: ServerOptions,
+  answer: RequestListener,
+): Server {
+  if (tls === undefined) return createServer(settings, answer);
+  const context = tls.context();
+  const server = createTlsServer({ ...settings, ...handshakeOptions(context, limits), ...context }, answer);
+  tls.onChange((changed) => server.setSecureContext(changed));
+  server.on("tlsClientError", onHandshakeFailed);
+  return server;
+}
+
 /**
  * Which connections answer a request. Node closes those between two requests when a server closes, but waits for
  * those that have not asked for anything yet, as browsers open them in advance, and keeps those whose answer comes
  * later. Returns what closes all of them: now, or after the answer.
  */
 function trackUse(server: Server): () => void {
-  const unused = new Set<Socket>();
+  const unused = new Map<string, Socket>();
   let closing = false;
   server.on("connection", (socket: Socket) => {
-    unused.add(socket);
-    socket.once("close", () => unused.delete(socket));
+    const peer = peerOf(socket);
+    unused.set(peer, socket);
+    socket.once("close", () => unused.delete(peer));
   });
   server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    unused.delete(socket);
+    const peer = peerOf(socket);
+    unused.delete(peer);
     response.once("close", () => {
       if (closing) socket.end();
-      else if (!socket.destroyed) unused.add(socket);
+      else if (!socket.destroyed) unused.set(peer, socket);
     });
   });
   return () => {
     closing = true;
-    for (const socket of unused) socket.destroy();
+    for (const socket of unused.values()) socket.destroy();
   };
 }
 

@@ -13,8 +13,9 @@ export interface TestRedis extends AsyncDisposable {
   readonly backend: Backend;
   /** What all its keys and indexes begin with. */
   readonly name: string;
-  /** Closes the stores and opens them on the same data, as a restart of the program does. */
-  reopen(): Promise<void>;
+  readonly url: string;
+  /** Closes the stores and opens them on the same data, as a restart of the program does, with these other settings. */
+  reopen(changed?: Partial<RedisBackendOptions>): Promise<void>;
 }
 
 /** Opens the backend on a running Redis; disposing it removes everything that it has written. */
@@ -24,7 +25,7 @@ export async function openTestRedis(
 ): Promise<TestRedis> {
   const name = `test-${randomBytes(8).toString("hex")}`;
   const connection = typeof server === "string" ? settingsOf(server) : server;
-  const open = () =>
+  const open = (changed: Partial<RedisBackendOptions> = {}) =>
     openRedisBackend({
       connection,
       prefix: `${name}:`,
@@ -32,18 +33,24 @@ export async function openTestRedis(
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { ...quiet.log, info: () => undefined },
-      meter: { storeRisks: () => undefined, observeStoreMemory: () => () => undefined },
+      meter: {
+        storeRisks: () => undefined,
+        recordPacked: () => undefined,
+        observeStoreMemory: () => () => undefined,
+      },
       ...options,
+      ...changed,
     });
   let backend = await open();
   return {
     name,
+    url: `redis://${connection.host}:${connection.port}`,
     get backend() {
       return backend;
     },
-    reopen: async () => {
+    reopen: async (changed) => {
       await backend[Symbol.asyncDispose]();
-      backend = await open();
+      backend = await open(changed);
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
@@ -72,6 +79,7 @@ export function settingsOf(url: string): RedisSettings {
     // Servers of tests share a machine with much else.
     socketTimeoutMs: 20_000,
     connectTimeoutMs: 20_000,
+    retryOnTimeout: true,
   };
 }
 

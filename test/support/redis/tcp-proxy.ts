@@ -22,6 +22,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Connections that are open now. */
   readonly connections: number;
+  /** Connections that were taken so far. */
+  readonly accepted: number;
   /** Resolves when the mode holds; it starts with `pass`. */
   set(mode: ProxyMode): Promise<void>;
 }
@@ -43,7 +45,9 @@ export async function startTcpProxy(target: {
   let changed = Promise.withResolvers<void>();
   const connections = new Set<Connection>();
 
+  let accepted = 0;
   const server = createServer((client) => {
+    accepted += 1;
     const upstream = connect(target.port, target.host);
     const connection: Connection = { client, upstream, replied: 0 };
     connections.add(connection);
@@ -113,6 +117,9 @@ export async function startTcpProxy(target: {
     port,
     get connections() {
       return connections.size;
+    },
+    get accepted() {
+      return accepted;
     },
     set: async (next) => {
       mode = next;

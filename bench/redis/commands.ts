@@ -1,0 +1,45 @@
+import { deserialize, serialize } from "node:v8";
+import type { Redis, RedisOptions } from "ioredis";
+import { readFrames, writeFrames } from "../frames.ts";
+
+export type Command = readonly [name: string, ...args: (string | Buffer)[]];
+
+/** What goes to Redis in one round trip. */
+export type RoundTrip = readonly Command[];
+
+/** As the service connects (src/adapters/redis/client.ts), so that the floors differ by our code alone. */
+export const connectionOptions = {
+  protocol: 2,
+  lazyConnect: true,
+  commandTimeout: 5000,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => null,
+} as const satisfies RedisOptions;
+
+/** Sends it and resolves when all of it is answered; rejects when Redis refuses a command. */
+export async function send(redis: Redis, trip: RoundTrip): Promise<void> {
+  const [only] = trip;
+  if (trip.length === 1 && only !== undefined) {
+    const [name, ...args] = only;
+    await redis.callBuffer(name, ...args);
+    return;
+  }
+  const pipeline = redis.pipeline();
+  for (const [name, ...args] of trip) pipeline.callBuffer(name, ...args);
+  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+}
+
+/** Round trips travel from one process to another as messages do. */
+export function writeTrips(path: string, trips: readonly RoundTrip[]): void {
+  writeFrames(
+    path,
+    trips.map((trip) => serialize(trip)),
+  );
+}
+
+/** Reads what `writeTrips` wrote. */
+export function readTrips(path: string): RoundTrip[] {
+  return readFrames(path).map((frame) => deserialize(frame) as RoundTrip);
+}

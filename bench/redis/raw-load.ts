@@ -1,0 +1,63 @@
+/**
+ * The commands of a floor through ioredis alone: reads one RawPlan a line from standard input, and prints one LoadResult
+ * a line when that load has been applied. Ends with its input.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { Redis } from "ioredis";
+import type { LoadResult } from "../load.ts";
+import { quantile } from "../statistics.ts";
+import { connectionOptions, type RoundTrip, readTrips, send } from "./commands.ts";
+
+/** It ends with the first bound that is reached; round trips under way are waited for. */
+export interface RawPlan {
+  readonly redisUrl: string;
+  /** A file of round trips (commands.ts), made in order and over again. */
+  readonly trips: string;
+  /** The first one to make. */
+  readonly offset: number;
+  /** Round trips under way. */
+  readonly width: number;
+  readonly seconds: number;
+  readonly calls?: number;
+}
+
+const files = new Map<string, readonly RoundTrip[]>();
+for await (const line of createInterface({ input: process.stdin })) {
+  const plan = JSON.parse(line) as RawPlan;
+  process.stdout.write(`${JSON.stringify(await apply(plan))}\n`);
+}
+
+async function apply(plan: RawPlan): Promise<LoadResult> {
+  const trips = files.get(plan.trips) ?? readTrips(plan.trips);
+  files.set(plan.trips, trips);
+  const redis = new Redis(plan.redisUrl, connectionOptions);
+  await redis.connect();
+  const durations: number[] = [];
+  let sent = 0;
+  const start = performance.now();
+  const end = start + plan.seconds * 1000;
+  const bound = plan.calls ?? Number.POSITIVE_INFINITY;
+  const work = async (): Promise<void> => {
+    for (let begin = start; begin < end && sent < bound; begin = performance.now()) {
+      const trip = trips[(plan.offset + sent) % trips.length] ?? [];
+      sent += 1;
+      const sentAt = performance.now();
+      await send(redis, trip);
+      durations.push(performance.now() - sentAt);
+    }
+  };
+  await Promise.all(Array.from({ length: plan.width }, work));
+  const seconds = (performance.now() - start) / 1000;
+  redis.disconnect();
+  return {
+    calls: durations.length,
+    seconds,
+    callsPerSecond: durations.length / seconds,
+    p50Ms: quantile(durations, 0.5),
+    p99Ms: quantile(durations, 0.99),
+    errors: 0,
+    shortReplies: 0,
+    replyBytes: 0,
+  };
+}

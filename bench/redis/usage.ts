@@ -1,0 +1,46 @@
+import type { Redis } from "ioredis";
+
+/** What Redis had done at a moment, since it started. */
+export interface RedisUsage {
+  /** Processor time of all its threads, in microseconds. */
+  readonly cpuMicros: number;
+  readonly commands: ReadonlyMap<string, { readonly calls: number; readonly micros: number }>;
+}
+
+/** What a call costs Redis. */
+export interface RedisCost {
+  readonly cpuMicrosPerCall: number;
+  /** Most expensive first; scripts with the commands that they run, which are listed too. */
+  readonly commands: readonly {
+    readonly name: string;
+    /** How often a call sends it. */
+    readonly perCall: number;
+    /** Of Redis' one thread, each time. */
+    readonly micros: number;
+  }[];
+}
+
+export async function readUsage(redis: Redis): Promise<RedisUsage> {
+  const [cpu, stats] = await Promise.all([redis.info("cpu"), redis.info("commandstats")]);
+  const seconds = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(cpu)?.[1] ?? 0);
+  const rows = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)];
+  return {
+    cpuMicros: (seconds("used_cpu_user") + seconds("used_cpu_sys")) * 1_000_000,
+    commands: new Map(
+      rows.map(([, name = "", calls, micros]) => [name, { calls: Number(calls), micros: Number(micros) }]),
+    ),
+  };
+}
+
+export function costBetween(before: RedisUsage, after: RedisUsage, calls: number): RedisCost {
+  const commands = [...after.commands].flatMap(([name, now]) => {
+    const then = before.commands.get(name) ?? { calls: 0, micros: 0 };
+    const count = now.calls - then.calls;
+    if (name === "info" || count === 0) return [];
+    return [{ name, perCall: count / calls, micros: (now.micros - then.micros) / count }];
+  });
+  return {
+    cpuMicrosPerCall: (after.cpuMicros - before.cpuMicros) / calls,
+    commands: commands.toSorted((a, b) => b.perCall * b.micros - a.perCall * a.micros),
+  };
+}

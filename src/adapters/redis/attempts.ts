@@ -1,0 +1,47 @@
+import { RecollectError } from "../../domain/errors.ts";
+import type { Recovery } from "./recovery.ts";
+import { wasLost } from "./repeats.ts";
+import { RETRY_AFTER_MS, storeError } from "./store-error.ts";
+
+/**
+ * Commands that wait for an answer, at most. Calls are bounded by admission, but one that gives up, as a cache lookup
+ * does, leaves its command behind.
+ */
+const MAX_WAITING = 10_000;
+
+/** How often, and when, a command is sent: see repeats.ts and recovery.ts. Rejects with what storeError makes of it. */
+export class Attempts {
+  readonly #recovery: Recovery | undefined;
+  readonly #retryOnTimeout: boolean;
+  #waiting = 0;
+
+  constructor(recovery: Recovery | undefined, retryOnTimeout: boolean) {
+    this.#recovery = recovery;
+    this.#retryOnTimeout = retryOnTimeout;
+  }
+
+  /** Calls `send`, which sends so many commands: once, or twice when `mayRepeat` and the connection broke. */
+  async send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) throw tooManyWaiting();
+    this.#waiting += commands;
+    try {
+      if (this.#recovery?.attempt !== undefined) await this.#recovery.attempt;
+      return await send().catch(async (error: unknown) => {
+        if (!mayRepeat || !this.#retryOnTimeout || !wasLost(error)) throw error;
+        if (this.#recovery !== undefined && !(await this.#recovery.isBack())) throw error;
+        return send();
+      });
+    } catch (error) {
+      throw storeError(error);
+    } finally {
+      this.#waiting -= commands;
+    }
+  }
+}
+
+function tooManyWaiting(): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", "too many commands wait for an answer of Redis", {
+    metadata: { backend: "redis" },
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}

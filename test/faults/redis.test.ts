@@ -1,0 +1,387 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { ConnectError } from "@connectrpc/connect";
+import { expect, it } from "vitest";
+import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import {
+  type LookupCacheResponse,
+  LookupCacheResponse_Miss_Reason as MissReason,
+} from "#gen/recollect/v1/cache_pb.js";
+import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
+import { refusalOf, toRefusal } from "../support/errors.ts";
+import { connectTo } from "../support/redis/client.ts";
+import { brokenInvariants } from "../support/redis/invariants.ts";
+import { describeRedisPrograms } from "../support/redis/run.ts";
+import { type RedisOptions, type RedisServer, startRedis } from "../support/redis/server.ts";
+import { startTcpProxy, type TcpProxy } from "../support/redis/tcp-proxy.ts";
+import { eventually } from "../support/redis/wait.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+const PREFIX = "faults:";
+
+/** A server of Recollect on a Redis of its own, with a proxy between the two. */
+interface Faulty extends AsyncDisposable {
+  readonly redis: RedisServer;
+  readonly proxy: TcpProxy;
+  readonly app: TestApp;
+  /** A connection to Redis past the proxy. */
+  readonly admin: ReturnType<typeof connectTo>;
+}
+
+async function startFaulty({
+  redis: options,
+  timeouts = {},
+  lookupDeadlineMs,
+  maxConcurrentCalls,
+}: {
+  readonly redis?: RedisOptions;
+  readonly timeouts?: { readonly socketTimeoutMs?: number; readonly connectTimeoutMs?: number };
+  readonly lookupDeadlineMs?: number;
+  readonly maxConcurrentCalls?: number;
+} = {}): Promise<Faulty> {
+  await using starting = new AsyncDisposableStack();
+  const redis = starting.use(await startRedis(options));
+  const proxy = starting.use(await startTcpProxy(redis));
+  const app = starting.use(
+    await startApp({
+      env: {
+        MEMORY_BACKEND: "redis",
+        REDIS_HOST: proxy.host,
+        REDIS_PORT: String(proxy.port),
+        REDIS_PREFIX: PREFIX,
+        VECTOR_DIM: "64",
+      },
+      configure: (config) => ({
+        ...config,
+        redis: { ...config.redis, ...timeouts },
+        cache: { ...config.cache, lookupDeadlineMs: lookupDeadlineMs ?? config.cache.lookupDeadlineMs },
+        limits: {
+          ...config.limits,
+          maxConcurrentCalls: maxConcurrentCalls ?? config.limits.maxConcurrentCalls,
+        },
+      }),
+    }),
+  );
+  const admin = starting.use(connectTo(redis.url, { enableReadyCheck: false }));
+  const owned = starting.move();
+  return { redis, proxy, app, admin, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+const remember = (app: TestApp, id: string, text: string, requestId?: string) =>
+  app.memory.createMemory({
+    memory: { id, text },
+    ...(requestId === undefined ? {} : { requestId }),
+  });
+const search = async (app: TestApp, text: string, mode = Mode.HYBRID) => {
+  const { results } = await app.memory.searchMemories({
+    query: { by: { case: "text", value: text } },
+    mode,
+    limit: 1,
+  });
+  return results.map(({ memory }) => memory?.id);
+};
+const store = (app: TestApp, text: string) =>
+  app.cache.storeCacheEntry({
+    prompt: { prompt: { case: "text", value: text } },
+    origin: { case: "scope", value: { model: "m" } },
+    response: `the answer to ${text}`,
+  });
+/** `hit`, or why it is a miss. */
+const lookUp = async (app: TestApp, text: string): Promise<string | undefined> =>
+  outcomeOf(
+    await app.cache.lookupCache({
+      prompt: { prompt: { case: "text", value: text } },
+      scope: { model: "m" },
+    }),
+  );
+const outcomeOf = ({ outcome }: LookupCacheResponse): string | undefined =>
+  outcome.case === "miss" ? MissReason[outcome.value.reason] : outcome.case;
+
+/** The call is refused as one that is worth repeating, and says when. */
+async function expectUnavailable(call: Promise<unknown>): Promise<void> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ConnectError);
+  expect(toRefusal(error)).toMatchObject({ code: "Unavailable", reason: "STORE_UNAVAILABLE" });
+  const [retry] = (error as ConnectError).findDetails(RetryInfoSchema);
+  expect(retry?.retryDelay === undefined ? 0 : durationMs(retry.retryDelay)).toBeGreaterThan(0);
+}
+
+/** Every kind of call works, by the way of the one memory and the one answer that `fill` has stored. */
+async function fill(app: TestApp): Promise<void> {
+  await remember(app, "nuts", "Ana is allergic to nuts");
+  await store(app, "How do I cancel my order?");
+}
+
+async function expectReads(app: TestApp): Promise<void> {
+  expect((await app.memory.getMemory({ id: "nuts" })).memory?.text).toBe("Ana is allergic to nuts");
+  expect((await app.memory.listMemories({})).memories.map(({ id }) => id)).toContain("nuts");
+  for (const mode of [Mode.HYBRID, Mode.VECTOR, Mode.KEYWORD]) {
+    expect(await search(app, "Ana is allergic to nuts", mode)).toEqual(["nuts"]);
+  }
+  expect(await lookUp(app, "How do I cancel my order?")).toBe("hit");
+  expect(await lookUp(app, "please, how do I cancel my order?")).toBe("hit");
+}
+
+let written = 0;
+async function expectWrites(app: TestApp): Promise<void> {
+  written += 1;
+  const id = `later-${written}`;
+  await remember(app, id, `what was written later, ${written}`);
+  await app.memory.updateMemory({ memory: { id, text: `what was corrected later, ${written}` } });
+  expect(await search(app, `what was corrected later, ${written}`)).toEqual([id]);
+  await app.memory.deleteMemory({ id });
+  await store(app, "How do I cancel my order?");
+}
+
+/** It serves again, all of it, without a restart. */
+async function expectRecovery({ app }: Faulty): Promise<void> {
+  await eventually("reads", () => works(expectReads(app)));
+  await eventually("writes", () => works(expectWrites(app)));
+  expect((await readiness(app)).status).toBe(200);
+}
+
+/** False while the backend is away, or the calls that waited for it take all places; whatever else fails, fails. */
+async function works(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    const later = ["STORE_UNAVAILABLE", "TOO_MANY_CALLS"];
+    if (error instanceof ConnectError && later.includes(toRefusal(error).reason ?? "")) return false;
+    throw error;
+  }
+}
+
+async function readiness(
+  app: TestApp,
+): Promise<{ status: number; checks: Readonly<Record<string, string>> }> {
+  const reply = await fetch(`${app.httpUrl}/ready`);
+  const { checks } = (await reply.json()) as { checks: Readonly<Record<string, string>> };
+  return { status: reply.status, checks };
+}
+
+/** What callers see while Redis does not answer, once the server has noticed. */
+async function expectAway({ app }: Faulty): Promise<void> {
+  await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
+  await expectUnavailable(search(app, "Ana"));
+  await expectUnavailable(remember(app, "other", "something else"));
+  await expectUnavailable(app.cache.getCacheStats({}));
+  // A cache that is down costs its callers nothing but the answer.
+  expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
+  const { status, checks } = await readiness(app);
+  expect(status).toBe(503);
+  expect(checks["backend redis"]).toContain("cannot be reached");
+  expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
+}
+
+await describeRedisPrograms("a Redis that fails", () => {
+  it("is killed and restarted: refused with the time to come again, then as before", async () => {
+    await using faulty = await startFaulty();
+    await fill(faulty.app);
+    await faulty.redis.kill();
+    await eventually("an end of the connection", async () => faulty.proxy.connections === 0);
+    await expectAway(faulty);
+    await faulty.redis.restart();
+    await expectRecovery(faulty);
+    expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
+  });
+
+  it("stops answering: calls end at their deadlines, lookups miss, then all are refused at once", async () => {
+    await using faulty = await startFaulty({
+      timeouts: { socketTimeoutMs: 3000, connectTimeoutMs: 200 },
+      lookupDeadlineMs: 200,
+    });
+    const { app, redis } = faulty;
+    await fill(app);
+    redis.pause();
+    const late = app.memory.getMemory({ id: "nuts" }, { timeoutMs: 300 });
+    expect((await refusalOf(late)).code).toBe("DeadlineExceeded");
+    expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
+    // Without a deadline: as long as the connection is waited for.
+    await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
+    await expectAway(faulty);
+    redis.resume();
+    await expectRecovery(faulty);
+    expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
+  });
+
+  it("stops answering under load: what waits is bounded by admission", async () => {
+    const limit = 100;
+    await using faulty = await startFaulty({ maxConcurrentCalls: limit });
+    const { app, redis } = faulty;
+    await fill(app);
+    redis.pause();
+    const calls = Array.from({ length: 3 * limit }, () =>
+      refusalOf(app.memory.getMemory({ id: "nuts" }, { timeoutMs: 1000 })),
+    );
+    const refused = (await Promise.all(calls)).map(({ code, reason }) => reason ?? code);
+    expect(refused.filter((reason) => reason === "TOO_MANY_CALLS").length).toBe(2 * limit);
+    redis.resume();
+    await expectRecovery(faulty);
+  });
+
+  it("is slow: calls are slow, and a lookup that would be too slow is a miss", async () => {
+    await using faulty = await startFaulty();
+    const { app, proxy } = faulty;
+    await fill(app);
+    await proxy.set({ kind: "delay", ms: 500 });
+    expect((await app.memory.getMemory({ id: "nuts" })).memory?.id).toBe("nuts");
+    expect(await search(app, "Ana is allergic to nuts")).toEqual(["nuts"]);
+    // Two round trips, and 800 ms for both.
+    expect(await lookUp(app, "please, how do I cancel my order?")).toBe("STORE_UNAVAILABLE");
+    await proxy.set({ kind: "pass" });
+    await expectRecovery(faulty);
+  });
+
+  it("resets connections in the middle of replies: never half an answer", async () => {
+    await using faulty = await startFaulty();
+    const { app, proxy } = faulty;
+    await fill(app);
+    const text = "a long text ".repeat(2000);
+    await remember(app, "long", text);
+    for (const afterBytes of [1, 100, 1000, 10_000, 24_100]) {
+      await proxy.set({ kind: "cut", afterBytes });
+      const ends = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          app.memory.getMemory({ id: "long" }).then(
+            ({ memory }) => memory?.text === text,
+            (error: unknown) => toRefusal(error).reason === "STORE_UNAVAILABLE",
+          ),
+        ),
+      );
+      expect(ends).not.toContain(false);
+      await proxy.set({ kind: "pass" });
+      await expectRecovery(faulty);
+    }
+  });
+
+  it("forgets its scripts: they are sent again", async () => {
+    await using faulty = await startFaulty();
+    await fill(faulty.app);
+    await faulty.admin.script("FLUSH");
+    await expectReads(faulty.app);
+    await faulty.admin.script("FLUSH");
+    await expectWrites(faulty.app);
+  });
+
+  it("is full: writes are refused as STORE_FULL, while reads, searches and deletions go on", async () => {
+    await using faulty = await startFaulty();
+    const { app, admin } = faulty;
+    await fill(app);
+    await remember(app, "one", "to be deleted");
+    for (const text of ["to be purged", "this too"]) {
+      await app.memory.createMemory({ memory: { text, userId: "ben" } });
+    }
+    await app.memory.createMemory({ namespace: "other", memory: { text: "in another namespace" } });
+    await admin.config("SET", "maxmemory", "1mb");
+    const full = { code: "ResourceExhausted", reason: "STORE_FULL" };
+    expect(await refusalOf(remember(app, "more", "more of it"))).toMatchObject(full);
+    const correction = { memory: { id: "nuts", text: "something longer than it was" } };
+    expect(await refusalOf(app.memory.updateMemory(correction))).toMatchObject(full);
+    expect(await refusalOf(store(app, "Another question?"))).toMatchObject(full);
+    await expectReads(app);
+    await app.memory.deleteMemory({ id: "one", requestId: "delete-one" });
+    expect(await refusalOf(app.memory.getMemory({ id: "one" }))).toMatchObject({
+      reason: "MEMORY_NOT_FOUND",
+    });
+    const purged = await app.memory.purgeMemories({ filter: { userId: "ben" }, force: true });
+    expect(purged.count).toBe(2);
+    await app.memory.deleteNamespace({ namespace: "other", force: true });
+    expect((await readiness(app)).status).toBe(200);
+    await admin.config("SET", "maxmemory", "0");
+    await expectWrites(app);
+    expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
+  });
+
+  it("is a replica that takes no writes: they are refused, and reads go on", async () => {
+    await using faulty = await startFaulty();
+    const { app, admin } = faulty;
+    await fill(app);
+    // Of a primary that is away, so that it keeps its data.
+    await admin.replicaof("127.0.0.1", 1);
+    await expectUnavailable(remember(app, "other", "something else"));
+    await expectUnavailable(app.memory.deleteMemory({ id: "nuts" }));
+    await expectUnavailable(store(app, "Another question?"));
+    await expectReads(app);
+    await admin.replicaof("NO", "ONE");
+    await expectRecovery(faulty);
+  });
+
+  it("loads its data after a restart: refused until it has", async () => {
+    await using faulty = await startFaulty({
+      timeouts: { connectTimeoutMs: 200 },
+      // So that the little data of a test takes a while: microseconds a key, and a look at clients in between.
+      redis: { config: { "key-load-delay": "50000", "loading-process-events-interval-bytes": "1024" } },
+    });
+    const { app, admin, redis } = faulty;
+    await fill(app);
+    await app.memory.batchCreateMemories({
+      namespace: "many",
+      memories: Array.from({ length: 100 }, (_, index) => ({ text: `memory ${index} ${"x".repeat(500)}` })),
+    });
+    await admin.bgrewriteaof();
+    await eventually("a rewritten log", async () =>
+      (await admin.info("persistence")).includes("aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0"),
+    );
+    const restarted = redis.restart();
+    await eventually("a Redis that loads", async () => {
+      using probe = connectTo(redis.url, { enableReadyCheck: false });
+      return await probe.info("persistence").then(
+        (info) => info.includes("\r\nloading:1"),
+        () => false,
+      );
+    });
+    await expectAway(faulty);
+    using probe = connectTo(redis.url, { enableReadyCheck: false });
+    await probe.config("SET", "key-load-delay", "0");
+    await restarted;
+    await expectRecovery(faulty);
+  });
+});
+
+await describeRedisPrograms("a connection that breaks before the answer", () => {
+  /** Redis closes it while the proxy holds back what it says; then the proxy lets through what comes next. */
+  async function breakConnection({ admin, proxy }: Faulty): Promise<void> {
+    const { accepted } = proxy;
+    await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await eventually("a connection in its place", async () => proxy.accepted > accepted);
+    await proxy.set({ kind: "pass" });
+  }
+
+  it("a read is asked again", async () => {
+    await using faulty = await startFaulty();
+    await fill(faulty.app);
+    await faulty.proxy.set({ kind: "stall" });
+    const read = faulty.app.memory.getMemory({ id: "nuts" });
+    const found = search(faulty.app, "Ana is allergic to nuts");
+    await breakConnection(faulty);
+    expect((await read).memory?.id).toBe("nuts");
+    expect(await found).toEqual(["nuts"]);
+  });
+
+  it("a write with a request_id that was carried out is sent again and done once; another is refused", async () => {
+    await using faulty = await startFaulty();
+    const { app, admin, proxy, redis } = faulty;
+    await fill(app);
+    await proxy.set({ kind: "delay", ms: 600_000 });
+    const create = (requestId?: string) =>
+      app.memory.createMemory({
+        memory: { text: requestId ?? "without", sessionId: "s" },
+        ...(requestId === undefined ? {} : { requestId }),
+      });
+    const [repeated, refused] = [create("with"), create()];
+    refused.catch(() => undefined);
+    const count = async (): Promise<number> => {
+      const [, number] = Object.entries(await admin.hgetall(`${PREFIX}{p00}:namespaces`))[0] ?? [];
+      return admin.zcard(`${PREFIX}{p00}:n:${number}:order`);
+    };
+    await eventually("both in Redis", async () => (await count()) === 3);
+    await breakConnection(faulty);
+    expect((await repeated).memory?.text).toBe("with");
+    await expectUnavailable(refused);
+    expect(await count()).toBe(3);
+    expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
+  });
+});

@@ -1,0 +1,232 @@
+// What must be true of all keys of a deployment, whatever has been killed in the middle of what: everything that counts
+// or finds a memory or an answer agrees with the memories and answers that are there, and nothing lies about that belongs
+// to nobody.
+//
+//   expect(await brokenInvariants(redis.url, "recollect:")).toEqual([]);
+
+import { Keys, type NamespaceKeys, type PartitionKeys } from "../../../src/adapters/redis/keys.ts";
+import { isCounted, tokenOf } from "../../../src/adapters/redis/memory-tokens.ts";
+import { unpackRecord } from "../../../src/adapters/redis/record.ts";
+import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
+import { connectTo } from "./client.ts";
+
+type Connection = ReturnType<typeof connectTo>;
+
+/** What is wrong, a line each; empty: nothing. Nobody may write meanwhile. On one partition. */
+export async function brokenInvariants(url: string, prefix: string): Promise<string[]> {
+  using redis = connectTo(url);
+  const partition = new Keys(prefix, 1).partition(0);
+  const all = new Set<string>();
+  let cursor = "0";
+  do {
+    const [next, found] = await redis.scan(cursor, "MATCH", `${prefix}*`, "COUNT", "1000");
+    for (const key of found) all.add(key);
+    cursor = next;
+  } while (cursor !== "0");
+
+  const broken: string[] = [];
+  const expectEqual: Expect = (what, found, wanted) => {
+    const [one, other] = [comparable(found), comparable(wanted)];
+    if (one !== other) broken.push(`${what}: is ${shown(one)}, should be ${shown(other)}`);
+  };
+  const names = new Map(Object.entries(await redis.hgetall(partition.names)));
+  const namespaces = Object.entries(await redis.hgetall(partition.namespaces));
+  const deleted = new Set(await redis.smembers(partition.deleted));
+  expectEqual(
+    "names of numbers",
+    new Map([...names].filter(([number]) => !deleted.has(number))),
+    new Map(namespaces.map(([name, number]) => [number, name])),
+  );
+  for (const tenant of new Set(namespaces.map(([name]) => name.split(":")[0] ?? ""))) {
+    const own = namespaces.map(([name]) => name.split(":")).filter(([first]) => first === tenant);
+    const listed = await redis.zrange(partition.namesOf(tenant), "0", "-1");
+    expectEqual(`namespaces of ${tenant}`, new Set(listed), new Set(own.map(([, name]) => name)));
+  }
+
+  const seen: Seen = { ending: new Map(), waiting: new Set(), waitingSince: new Set() };
+  for (const [name, number] of namespaces) {
+    const namespace = partition.namespace(number);
+    const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
+    await checkMemories(redis, namespace, all, seen, expectHere);
+    await checkCache(redis, namespace, all, expectHere);
+  }
+  const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
+  const ending = await scoresOf(redis, partition.ending);
+  expectEqual("ending", new Map([...ending].filter(([member]) => ofLiving(member))), seen.ending);
+  const waiting = [...(await scoresOf(redis, partition.waiting)).keys()].filter(ofLiving);
+  expectEqual("waiting", new Set(waiting), seen.waiting);
+  const since = [...(await scoresOf(redis, partition.waitingSince)).keys()].filter(ofLiving);
+  expectEqual("waiting since", new Set(since), seen.waitingSince);
+  const attempts = Object.keys(await redis.hgetall(partition.waitingAttempts)).filter(ofLiving);
+  for (const member of attempts)
+    if (!seen.waiting.has(member)) broken.push(`attempts of ${member}, which does not wait`);
+
+  for (const key of all) if (!isOwned(partition, key, names)) broken.push(`${key} belongs to nobody`);
+  return broken;
+}
+
+type Expect = (what: string, found: unknown, wanted: unknown) => void;
+
+/** What the keys of the partition should say of all namespaces. */
+interface Seen {
+  readonly ending: Map<string, number>;
+  readonly waiting: Set<string>;
+  readonly waitingSince: Set<string>;
+}
+
+async function checkMemories(
+  redis: Connection,
+  namespace: NamespaceKeys,
+  all: ReadonlySet<string>,
+  seen: Seen,
+  expectEqual: Expect,
+): Promise<void> {
+  const { number, partition } = namespace;
+  const generation = (await redis.hget(partition.meta, "generation")) ?? "";
+  const first = namespace.memory("");
+  const ids = [...all].filter((key) => key.startsWith(first)).map((key) => key.slice(first.length));
+  const order = new Map<string, number>();
+  const duplicates = new Set<string>();
+  const sizes = new Map<string, number>();
+  const frequencies = new Map<string, number>();
+  const sessions = new Map<string, Map<string, number>>();
+  let terms = 0;
+  const add = (counts: Map<string, number>, name: string): void => {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  };
+  for (const id of ids) {
+    const fields = new Map(
+      Object.entries(await redis.hgetallBuffer(namespace.memory(id))).map(([name, value]) => [name, value]),
+    );
+    const text = (name: string): string => String(fields.get(name) ?? "");
+    const what = `memory ${id}`;
+    const record = unpackRecord<{ id: string; etag: string; sessionId: string }>(fields.get("rec"), what);
+    const embedding = unpackRecord<MemoryEmbedding>(fields.get("emb"), what);
+    expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
+    const member = `${number}/${id}`;
+    order.set(id, Number(text("created")));
+    if (fields.has("expire")) seen.ending.set(member, Number(text("expire")));
+    if (fields.has("dup")) duplicates.add(text("dup"));
+    if (record.sessionId !== "") {
+      const token = tokenOf(number, "session", record.sessionId);
+      const positions = sessions.get(token) ?? new Map<string, number>();
+      sessions.set(token, positions.set(id, Number(text("pos"))));
+    }
+    const hasVector = fields.has(`v${generation}`);
+    expectEqual(`${what}: state of its vector`, hasVector, embedding.state === "READY");
+    if (!hasVector) seen.waiting.add(member);
+    if (!hasVector && embedding.state !== "REFUSED") seen.waitingSince.add(member);
+    const words = text("terms")
+      .split(" ")
+      .filter((word) => word !== "");
+    terms += words.length;
+    for (const word of new Set(words)) add(frequencies, word);
+    for (const token of text("tok").split(",")) if (isCounted(token)) add(sizes, token);
+  }
+  expectEqual("order", await scoresOf(redis, namespace.order), order);
+  expectEqual("duplicates", new Set((await scoresOf(redis, namespace.duplicates)).keys()), duplicates);
+  expectEqual("sizes", await countsOf(redis, namespace.sizes), sizes);
+  expectEqual("frequencies", await countsOf(redis, namespace.documentFrequencies), frequencies);
+  const counters = await countsOf(redis, namespace.counters);
+  expectEqual("memories", counters.get("memories") ?? 0, ids.length);
+  expectEqual("terms", counters.get("terms") ?? 0, terms);
+
+  const firstSession = namespace.session("");
+  const listed = [...all]
+    .filter((key) => key.startsWith(firstSession))
+    .map((key) => key.slice(firstSession.length));
+  expectEqual("sessions", new Set(listed), new Set(sessions.keys()));
+  const last = await countsOf(redis, namespace.lastPositions);
+  for (const [token, positions] of sessions) {
+    expectEqual(`session ${token}`, await scoresOf(redis, namespace.session(token)), positions);
+    expectEqual(
+      `session ${token}: positions are given once`,
+      new Set(positions.values()).size,
+      positions.size,
+    );
+    const highest = Math.max(...positions.values());
+    expectEqual(`session ${token}: last position`, (last.get(token) ?? 0) >= highest, true);
+  }
+  const known = new Set(ids);
+  const counted = [...(await countsOf(redis, namespace.accessCounts)).keys()];
+  const accessed = [...(await scoresOf(redis, namespace.lastAccesses)).keys()];
+  expectEqual(
+    "accesses of what is not there",
+    [...counted, ...accessed].filter((id) => !known.has(id)),
+    [],
+  );
+  expectEqual("accesses", new Set(counted), new Set(accessed));
+}
+
+async function checkCache(
+  redis: Connection,
+  namespace: NamespaceKeys,
+  all: ReadonlySet<string>,
+  expectEqual: Expect,
+): Promise<void> {
+  const ids = [...all]
+    .filter((key) => key.startsWith(namespace.cacheEntries))
+    .map((key) => key.slice(namespace.cacheEntries.length));
+  const sizes = new Map<string, number>();
+  let bytes = 0;
+  const facts = await redis.hgetall(namespace.cacheFacts);
+  for (const packed of Object.values(facts)) {
+    const [size = "", scope = ""] = packed.split(" ", 2);
+    bytes += Number(size);
+    sizes.set(scope, (sizes.get(scope) ?? 0) + 1);
+  }
+  // Redis itself may have removed an entry that has ended; its name goes later.
+  const named = new Set(Object.keys(facts));
+  expectEqual(
+    "cache entries that nobody knows",
+    ids.filter((id) => !named.has(id)),
+    [],
+  );
+  for (const key of [namespace.cacheOrder, namespace.cacheUses, namespace.cacheEnding]) {
+    expectEqual(key, new Set((await scoresOf(redis, key)).keys()), named);
+  }
+  expectEqual("cache sizes", await countsOf(redis, namespace.cacheSizes), sizes);
+  const counters = await countsOf(redis, namespace.counters);
+  expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);
+}
+
+/** Whether a key is of those that keys.ts spells, of a namespace that is there or was deleted and is being removed. */
+function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<string, string>): boolean {
+  const { root } = partition;
+  if (!key.startsWith(root)) return false;
+  const rest = key.slice(root.length);
+  const [, kind, number = ""] = /^([nmc]):([0-9a-f]+):/.exec(rest) ?? [];
+  if (kind !== undefined) return names.has(number);
+  const { meta, namespaces, deleted, ending, waiting, waitingSince, waitingAttempts, embeddingOrder } =
+    partition;
+  const whole = [meta, namespaces, partition.names, deleted, ending, waiting, waitingSince, waitingAttempts];
+  const others = [
+    embeddingOrder,
+    partition.rebuildLock,
+    partition.reembeddingTodo,
+    partition.reembeddingNotes,
+  ];
+  return [...whole, ...others].includes(key) || /^(e|names|request):/.test(rest);
+}
+
+async function scoresOf(redis: Connection, key: string): Promise<Map<string, number>> {
+  const flat = await redis.zrange(key, "0", "-1", "WITHSCORES");
+  const scores = new Map<string, number>();
+  for (let at = 0; at < flat.length; at += 2) scores.set(flat[at] ?? "", Number(flat[at + 1]));
+  return scores;
+}
+
+async function countsOf(redis: Connection, key: string): Promise<Map<string, number>> {
+  return new Map(Object.entries(await redis.hgetall(key)).map(([name, count]) => [name, Number(count)]));
+}
+
+/** Sets and maps by what they hold, in whatever order. */
+function comparable(value: unknown): string {
+  if (value instanceof Map) return JSON.stringify([...value].map((pair) => JSON.stringify(pair)).sort());
+  if (value instanceof Set) return JSON.stringify([...value].map(String).sort());
+  return JSON.stringify(value);
+}
+
+function shown(text: string): string {
+  return text.length <= 400 ? text : `${text.slice(0, 400)}… (${text.length})`;
+}
