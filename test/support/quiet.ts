@@ -1,8 +1,14 @@
 import type { OperatorLog } from "../../src/ports/log.ts";
-import type { StoreMeter } from "../../src/ports/meters.ts";
+import type { RedisMeter, StoreMeter } from "../../src/ports/meters.ts";
 
 /** A log and a meter for stores whose words and numbers the test does not look at. */
-export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter } = {
+export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter & RedisMeter } = {
   log: { warn: () => undefined, error: () => undefined, debug: () => undefined },
-  meter: { storeDamaged: () => undefined, storeRepaired: () => undefined },
+  meter: {
+    storeDamaged: () => undefined,
+    storeRepaired: () => undefined,
+    storeRisks: () => undefined,
+    recordPacked: () => undefined,
+    observeStoreMemory: () => () => undefined,
+  },
 };

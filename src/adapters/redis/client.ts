@@ -42,6 +42,11 @@ export class RedisClient implements AsyncDisposable {
     return this.#servers.topology;
   }
 
+  /** Calls this when keys are found on another server than before; several times for one move. */
+  onMoved(listener: () => void): void {
+    this.#servers.onMoved(listener);
+  }
+
   /** For a command whose first argument is a key, or the name of an index: it goes to the server that holds it. */
   command(...command: Command): Promise<Reply> {
     return this.#send(command, keyOf(command));

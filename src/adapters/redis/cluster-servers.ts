@@ -30,6 +30,7 @@ export class ClusterServers implements Servers {
   readonly #servers: ReadonlyMap<string, Redis>;
   /** By hash tag; there are as many as partitions. */
   readonly #slots = new Map<string, number>();
+  readonly #onMoved: (() => void)[] = [];
   #refreshing: Promise<void> | undefined;
 
   private constructor(cluster: Cluster, servers: ReadonlyMap<string, Redis>) {
@@ -118,6 +119,10 @@ export class ClusterServers implements Servers {
     return Promise.all(primaries.map(async (server) => (await server.callBuffer(name, ...args)) as Reply));
   }
 
+  onMoved(listener: () => void): void {
+    this.#onMoved.push(listener);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cluster.disconnect();
   }
@@ -146,6 +151,7 @@ export class ClusterServers implements Servers {
   async #isElsewhere(error: unknown): Promise<boolean> {
     if (isMoved(error)) {
       await this.#refresh();
+      for (const listener of this.#onMoved) listener();
       return true;
     }
     // A connection that broke may mean that the slots have another primary soon.

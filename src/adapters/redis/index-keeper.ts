@@ -40,6 +40,10 @@ export class IndexKeeper implements AsyncDisposable {
 
   constructor(parts: IndexKeeperParts) {
     this.#parts = parts;
+    // An index may wait there from an earlier time, without the vectors of a model that has come since; it says nothing.
+    parts.client.onMoved(() => {
+      for (const partition of parts.keys.all()) this.#check(partition);
+    });
   }
 
   /**
@@ -64,9 +68,9 @@ export class IndexKeeper implements AsyncDisposable {
 
   /** Somebody has asked an index of this partition, and it was not there. */
   missing(partition: PartitionKeys): void {
-    const { number } = partition;
-    if (this.#making.has(number) || this.#closing.signal.aborted) return;
-    this.#making.set(number, this.#makeAgain(partition));
+    if (this.#check(partition)) {
+      this.#parts.log.warn({ partition: partition.number }, "an index was not there: it is made again");
+    }
   }
 
   /** Leaves what is being made as it is; another process goes on with it. */
@@ -75,15 +79,20 @@ export class IndexKeeper implements AsyncDisposable {
     await Promise.all(this.#making.values());
   }
 
-  async #makeAgain(partition: PartitionKeys): Promise<void> {
-    const { log } = this.#parts;
+  /** Makes and verifies the indexes of a partition behind; false when that is under way, or has failed a moment ago. */
+  #check(partition: PartitionKeys): boolean {
+    const { number } = partition;
+    if (this.#making.has(number) || this.#closing.signal.aborted) return false;
+    this.#making.set(number, this.#makeBehind(partition));
+    return true;
+  }
+
+  async #makeBehind(partition: PartitionKeys): Promise<void> {
     const { number } = partition;
     const { signal } = this.#closing;
     try {
-      log.warn({ partition: number }, "an index was not there: it is made again");
       await this.#make(partition);
       this.#failures.delete(number);
-      if (!signal.aborted) log.info({ partition: number }, "the index is whole again");
     } catch (error) {
       this.#report(error);
       const failures = this.#failures.get(number) ?? 0;

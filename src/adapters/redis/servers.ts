@@ -26,4 +26,6 @@ export interface Servers extends AsyncDisposable {
   sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]>;
   /** Sends a command to each server that takes writes. */
   sendToEach(command: Command): Promise<readonly Reply[]>;
+  /** Calls this when keys are found on another server than before; for each command that finds it so. */
+  onMoved(listener: () => void): void;
 }

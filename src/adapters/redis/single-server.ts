@@ -64,6 +64,10 @@ export class SingleServer implements Servers {
     return [await this.send({ command, key: undefined })];
   }
 
+  onMoved(): void {
+    // All keys are on one server.
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect();
   }

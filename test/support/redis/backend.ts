@@ -33,11 +33,7 @@ export async function openTestRedis(
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { ...quiet.log, info: () => undefined },
-      meter: {
-        storeRisks: () => undefined,
-        recordPacked: () => undefined,
-        observeStoreMemory: () => () => undefined,
-      },
+      meter: quiet.meter,
       ...options,
       ...changed,
     });
@@ -54,8 +50,10 @@ export async function openTestRedis(
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      // As a user who may do everything, whoever the test is about.
-      await removeAll({ ...connection, username: undefined, password: undefined }, name);
+      // As the default user, who may do everything, whoever the test is about.
+      const { username, password } = connection;
+      const whole = username === undefined ? { password } : { username: undefined, password: undefined };
+      await removeAll({ ...connection, ...whole }, name);
     },
   };
 }
@@ -88,7 +86,8 @@ export function clusterSettings(servers: readonly { readonly url: string }[]): R
 }
 
 /** Removes every key and index whose name begins so. */
-export async function removeAll(settings: RedisSettings, name: string): Promise<void> {
+export async function removeAll(server: string | RedisSettings, name: string): Promise<void> {
+  const settings = typeof server === "string" ? settingsOf(server) : server;
   await using client = await RedisClient.open(await connectionOf(settings), quiet.log);
   const indexes = new Set(
     (await client.commandToEach("FT._LIST")).flatMap((list) => listOf(list).map(String)),

@@ -38,10 +38,10 @@ async function join(servers: readonly RedisServer[]): Promise<void> {
   using closing = new DisposableStack();
   const nodes = servers.map(({ url }) => closing.use(connectTo(url)));
   const primaries = nodes.slice(0, PRIMARIES);
+  // Otherwise they would have to agree on an order first; none may know another one yet.
+  await Promise.all(nodes.map((node, index) => node.call("CLUSTER", "SET-CONFIG-EPOCH", index + 1)));
   await Promise.all(
     nodes.map(async (node, index) => {
-      // Otherwise they would have to agree on an order first.
-      await node.call("CLUSTER", "SET-CONFIG-EPOCH", index + 1);
       for (const { host, port, busPort } of servers) {
         if (port !== servers[index]?.port) await node.call("CLUSTER", "MEET", host, port, String(busPort));
       }

@@ -114,7 +114,8 @@ async function startOn(port: number, programs: RedisPrograms, options: RedisOpti
   };
 }
 
-function tlsSettings(port: number, tls: Certificates): Readonly<Record<string, string | number>> {
+/** Lines of redis.conf, also of a Sentinel. */
+export function tlsSettings(port: number, tls: Certificates): Readonly<Record<string, string | number>> {
   return {
     port: 0,
     "tls-port": port,
