@@ -120,6 +120,8 @@ export class RedisClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect();
+    // That waits for the other side, which may never answer.
+    this.#redis.stream?.destroy();
   }
 }
 
