@@ -9,62 +9,11 @@ import {
 import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
 import { refusalOf, toRefusal } from "../support/errors.ts";
 import { connectTo } from "../support/redis/client.ts";
+import { type Faulty, PREFIX, startFaulty } from "../support/redis/faulty.ts";
 import { brokenInvariants } from "../support/redis/invariants.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
-import { type RedisOptions, type RedisServer, startRedis } from "../support/redis/server.ts";
-import { startTcpProxy, type TcpProxy } from "../support/redis/tcp-proxy.ts";
 import { eventually } from "../support/redis/wait.ts";
-import { startApp, type TestApp } from "../support/start-app.ts";
-
-const PREFIX = "faults:";
-
-/** A server of Recollect on a Redis of its own, with a proxy between the two. */
-interface Faulty extends AsyncDisposable {
-  readonly redis: RedisServer;
-  readonly proxy: TcpProxy;
-  readonly app: TestApp;
-  /** A connection to Redis past the proxy. */
-  readonly admin: ReturnType<typeof connectTo>;
-}
-
-async function startFaulty({
-  redis: options,
-  timeouts = {},
-  lookupDeadlineMs,
-  maxConcurrentCalls,
-}: {
-  readonly redis?: RedisOptions;
-  readonly timeouts?: { readonly socketTimeoutMs?: number; readonly connectTimeoutMs?: number };
-  readonly lookupDeadlineMs?: number;
-  readonly maxConcurrentCalls?: number;
-} = {}): Promise<Faulty> {
-  await using starting = new AsyncDisposableStack();
-  const redis = starting.use(await startRedis(options));
-  const proxy = starting.use(await startTcpProxy(redis));
-  const app = starting.use(
-    await startApp({
-      env: {
-        MEMORY_BACKEND: "redis",
-        REDIS_HOST: proxy.host,
-        REDIS_PORT: String(proxy.port),
-        REDIS_PREFIX: PREFIX,
-        VECTOR_DIM: "64",
-      },
-      configure: (config) => ({
-        ...config,
-        redis: { ...config.redis, ...timeouts },
-        cache: { ...config.cache, lookupDeadlineMs: lookupDeadlineMs ?? config.cache.lookupDeadlineMs },
-        limits: {
-          ...config.limits,
-          maxConcurrentCalls: maxConcurrentCalls ?? config.limits.maxConcurrentCalls,
-        },
-      }),
-    }),
-  );
-  const admin = starting.use(connectTo(redis.url, { enableReadyCheck: false }));
-  const owned = starting.move();
-  return { redis, proxy, app, admin, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
+import type { TestApp } from "../support/start-app.ts";
 
 const remember = (app: TestApp, id: string, text: string, requestId?: string) =>
   app.memory.createMemory({

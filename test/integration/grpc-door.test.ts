@@ -1,26 +1,8 @@
-import * as grpc from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
-import { protoPath } from "grpc-health-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Embedder } from "../../src/ports/embedder.ts";
 import { refusalOf } from "../support/errors.ts";
+import { healthOf } from "../support/health.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
-
-interface HealthClient extends grpc.Client {
-  check(
-    request: { service: string },
-    reply: (error: grpc.ServiceError | null, status?: { status: string }) => void,
-  ): void;
-}
-
-function healthClient(address: string): HealthClient {
-  const loaded = grpc.loadPackageDefinition(loadSync(protoPath, { enums: String })) as unknown as {
-    grpc: {
-      health: { v1: { Health: new (address: string, credentials: grpc.ChannelCredentials) => HealthClient } };
-    };
-  };
-  return new loaded.grpc.health.v1.Health(address, grpc.credentials.createInsecure());
-}
 
 describe("the gRPC door", () => {
   let app: TestApp;
@@ -34,13 +16,7 @@ describe("the gRPC door", () => {
   it.each(["", "recollect.v1.MemoryService", "recollect.v1.CacheService", "recollect.v1.CompactionService"])(
     "tells a probe that %j is serving",
     async (service) => {
-      const client = healthClient(app.grpcAddress);
-      const status = await new Promise((resolve, reject) => {
-        client.check({ service }, (error, reply) =>
-          error === null ? resolve(reply?.status) : reject(error),
-        );
-      });
-      client.close();
+      const status = await healthOf(app.grpcAddress, service);
       expect(status).toBe("SERVING");
     },
   );

@@ -11,11 +11,11 @@ const MAX_WAITING = 10_000;
 
 /** How often, and when, a command is sent: see repeats.ts and recovery.ts. Rejects with what storeError makes of it. */
 export class Attempts {
-  readonly #recovery: Recovery | undefined;
+  readonly #recovery: Pick<Recovery, "attempt" | "isBack"> | undefined;
   readonly #retryOnTimeout: boolean;
   #waiting = 0;
 
-  constructor(recovery: Recovery | undefined, retryOnTimeout: boolean) {
+  constructor(recovery: Pick<Recovery, "attempt" | "isBack"> | undefined, retryOnTimeout: boolean) {
     this.#recovery = recovery;
     this.#retryOnTimeout = retryOnTimeout;
   }

@@ -70,6 +70,8 @@ export class SingleServer implements Servers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redis.disconnect();
+    // That waits for the other side, which may never answer.
+    this.#redis.stream?.destroy();
   }
 }
 
