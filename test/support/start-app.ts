@@ -12,9 +12,10 @@ import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
 import { keysFile, type TestKey } from "./api-keys.ts";
+import { backendSettings } from "./backend-of-run.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
 
-/** The real server, composed as in production, on free ports and its own data, with typed clients. */
+/** The real server, composed as in production, on free ports and its own data (see backend-of-run.ts), with typed clients. */
 export interface TestApp extends AsyncDisposable {
   readonly memory: Client<typeof MemoryService>;
   readonly cache: Client<typeof CacheService>;
@@ -51,7 +52,14 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   const { apiKeys } = options;
   const auth = apiKeys === undefined ? {} : await authentication(apiKeys, cleanup);
   const loaded = loadConfig({
-    env: { DATA_DIR: dataDir, GRPC_PORT: "0", HTTP_PORT: "0", LOG_LEVEL: "fatal", ...auth, ...options.env },
+    env: {
+      ...backendSettings(dataDir),
+      GRPC_PORT: "0",
+      HTTP_PORT: "0",
+      LOG_LEVEL: "fatal",
+      ...auth,
+      ...options.env,
+    },
   });
   // Nobody probes a test's server, so nothing has to be waited for when it stops.
   const config = { ...loaded, limits: { ...loaded.limits, probePeriodMs: 0 } };

@@ -1,9 +1,11 @@
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
 import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
+import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
@@ -77,16 +79,32 @@ export async function updateMemory(
 /** The vector of the new state: the old one when what is embedded stays the same. */
 async function embeddingFor(
   ports: WriteEmbedder & { readonly store: Pick<MemoryStore, "vectors"> },
-  scope: Parameters<MemoryStore["vectors"]>[0],
+  scope: Scope,
   current: Memory,
   draft: MemoryDraft,
   signal: AbortSignal,
 ): Promise<WriteEmbedding> {
   if (ports.embedder !== undefined && indexedText(current) === indexedText(draft)) {
     const { identity } = ports.embedder;
-    const [vector] = await ports.store.vectors(scope, [current.id], identity);
+    const vector = await storedVector(ports.store, scope, current.id, identity);
     if (vector !== undefined) return { vector, truncated: current.embedding.truncated, identity };
   }
   const [embedding] = await embedForWrite(ports, [indexedText(draft)], signal);
   return embedding ?? "PENDING";
+}
+
+/** Undefined where there is none of this model, also because the model has changed meanwhile. */
+async function storedVector(
+  store: Pick<MemoryStore, "vectors">,
+  scope: Scope,
+  id: string,
+  model: EmbedderIdentity,
+): Promise<Float32Array | undefined> {
+  try {
+    const [vector] = await store.vectors(scope, [id], model);
+    return vector;
+  } catch (error) {
+    if (!(error instanceof ModelChanged)) throw error;
+    return undefined;
+  }
 }

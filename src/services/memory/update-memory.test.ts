@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
+import type { Memory } from "../../domain/memory/memory.ts";
+import type { Embedder } from "../../ports/embedder.ts";
+import type { Replacement } from "../../ports/memory-store.ts";
+import { updateMemory } from "./update-memory.ts";
+
+const NOW = 1_700_000_000_000;
+const STORED: Memory = {
+  id: "m",
+  text: "Ann likes tea",
+  kind: "SEMANTIC",
+  userId: "",
+  agentId: "",
+  sessionId: "",
+  sessionPosition: 0,
+  role: "",
+  author: "",
+  tags: [],
+  metadata: {},
+  importance: 0.5,
+  pinned: false,
+  createTime: NOW,
+  updateTime: NOW,
+  state: "ACTIVE",
+  supersededBy: "",
+  sourceIds: [],
+  etag: "e",
+  embedding: { state: "READY", provider: "p", model: "old", dimension: 2, truncated: false },
+};
+const EMBEDDED = Float32Array.of(1, 0);
+const KEPT = Float32Array.of(0, 1);
+const EMBEDDER: Embedder = {
+  identity: { provider: "p", model: "new", dimension: 2 },
+  embed: async (texts) => texts.map(() => ({ vector: EMBEDDED, truncated: false })),
+};
+
+describe("a correction that leaves the text as it is", () => {
+  it("keeps the vector", async () => {
+    expect((await correct(async () => [KEPT])).vector).toBe(KEPT);
+  });
+
+  it("makes the vector anew when the model changes while the stored one is asked for", async () => {
+    expect((await correct(() => Promise.reject(new ModelChanged()))).vector).toBe(EMBEDDED);
+  });
+
+  it("ends with what else the store says", async () => {
+    await expect(correct(() => Promise.reject(new TypeError("broken")))).rejects.toThrow("broken");
+  });
+});
+
+/** What is written of it. */
+async function correct(vectors: () => Promise<Float32Array[]>): Promise<Replacement> {
+  const written: Replacement[] = [];
+  await updateMemory(
+    {
+      store: {
+        get: async () => [STORED],
+        vectors,
+        replace: async (_scope, _etag, replacement) => {
+          written.push(replacement);
+          return replacement.memory;
+        },
+        recallReplace: async () => undefined,
+      },
+      embedder: EMBEDDER,
+      embeddingWaitMs: 1000,
+      clock: { now: () => NOW },
+    },
+    { namespace: "", id: "m", etag: "", patch: { ...STORED, importance: 0.9 }, fields: ["importance"] },
+    {
+      caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
+      signal: new AbortController().signal,
+    },
+  );
+  const [replacement] = written;
+  if (replacement === undefined) throw new Error("nothing was written");
+  return replacement;
+}

@@ -1,0 +1,31 @@
+/** Where the servers of this test file keep their data; undefined: in their data directories. */
+let redis: { readonly url: string; readonly name: string } | undefined;
+
+/** The number of each data directory: a server that is started again with it has the same data. */
+const places = new Map<string, number>();
+
+/** From now on servers keep their data in this Redis, under names that begin so. */
+export function serveFrom(url: string, name: string): void {
+  redis = { url, name };
+}
+
+/** Whether this file runs on Redis. */
+export function onRedis(): boolean {
+  return redis !== undefined;
+}
+
+/** What tells a server where its data is. */
+export function backendSettings(dataDir: string): Readonly<Record<string, string>> {
+  if (redis === undefined) return { DATA_DIR: dataDir };
+  const place = places.get(dataDir) ?? places.size;
+  places.set(dataDir, place);
+  const name = `${redis.name}:${place}`;
+  return {
+    DATA_DIR: dataDir,
+    MEMORY_BACKEND: "redis",
+    REDIS_URL: redis.url,
+    REDIS_PREFIX: `${name}:`,
+    VECTOR_INDEX_NAME: `${name}:memories`,
+    CACHE_INDEX_NAME: `${name}:cache`,
+  };
+}
