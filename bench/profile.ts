@@ -1,5 +1,6 @@
 /**
- * Where the service spends its time in one case: `node bench/profile.ts --case "search HYBRID" --memories 10000`.
+ * Where the service spends its time in one case: `node bench/profile.ts --case "search HYBRID" --memories 10000`, over
+ * its own store or with `--backend redis`.
  * The store is filled first and the service started anew, so that the profile holds nothing but the load.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,6 +13,7 @@ import { type CpuProfile, costsBetween, type Share } from "./cpu-profile.ts";
 import { cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import { sample } from "./measure.ts";
+import { openRedis } from "./redis/server.ts";
 import { Workspace } from "./workspace.ts";
 
 const WARM_SECONDS = 4;
@@ -24,15 +26,19 @@ const { values } = parseArgs({
     memories: { type: "string", default: "10000" },
     streams: { type: "string", default: "4" },
     dist: { type: "string", default: join(import.meta.dirname, "..", "dist") },
+    backend: { type: "string", default: "embedded" },
+    "redis-url": { type: "string" },
   },
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
+await using redis = values.backend === "redis" ? await openRedis(values["redis-url"]) : undefined;
+const settings = redis?.settings(`profile-${process.pid}`) ?? {};
 await using workspace = new Workspace();
 const dist = resolve(values.dist);
 const batches = memoryBatches(Number(values.memories));
 const questions = cachedQuestions(Number(values.memories));
-const filled = await workspace.service({ dist, data: "data" });
+const filled = await workspace.service({ dist, data: "data", settings });
 {
   using caller = new Caller(filled.address);
   await fillMemories(caller, batches);
@@ -49,6 +55,7 @@ for (const name of values.case) {
   const service = await workspace.service({
     dist,
     data: "data",
+    settings,
     flags: ["--cpu-prof", `--cpu-prof-interval=${INTERVAL_MICROS}`, `--cpu-prof-dir=${profiles}`],
   });
   const load = {

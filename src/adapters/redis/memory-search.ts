@@ -8,7 +8,7 @@ import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/mem
 import type { Command } from "./client.ts";
 import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
-import { documentTerms } from "./memory-terms.ts";
+import { termCounter } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
@@ -194,13 +194,14 @@ export class MemorySearch {
 
 function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number): Candidates {
   const alive = ({ found }: IndexReply): IndexedMemory[] => found.filter((one) => !hasEnded(one, now));
+  const count = termCounter(query.terms ?? []);
   return {
     nearest: alive(answer.nearest).map((one) => ({
       ...factsOf(one),
       similarity: clampSimilarity(1 - numberOf(one.fields.get("distance"))),
     })),
     containing: alive(answer.containing).flatMap((one) => {
-      const document = documentTerms(textOf(one.fields.get("terms")) ?? "", query.terms ?? []);
+      const document = count(textOf(one.fields.get("terms")) ?? "");
       if (!answer.chosen.some((term) => document.frequencies.has(term))) return [];
       return [{ ...factsOf(one), document }];
     }),

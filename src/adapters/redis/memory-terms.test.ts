@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { countTerms } from "../../domain/memory/bm25.ts";
 import { termsOf } from "../../domain/text/terms.ts";
-import { documentTerms, encodeTerm, encodeTerms } from "./memory-terms.ts";
+import { encodeTerm, encodeTerms, termCounter } from "./memory-terms.ts";
 
 describe("terms in the index", () => {
   it.each([
@@ -37,7 +37,7 @@ describe("terms in the index", () => {
         const terms = termsOf(text);
         const asked = [...new Set([...terms.slice(0, 3), ...termsOf(query)])];
         const all = countTerms(terms);
-        const counted = documentTerms(encodeTerms(terms), asked);
+        const counted = termCounter(asked)(encodeTerms(terms));
         expect(counted.length).toBe(all.length);
         expect(Object.fromEntries(counted.frequencies)).toEqual(
           Object.fromEntries([...all.frequencies].filter(([term]) => asked.includes(term))),

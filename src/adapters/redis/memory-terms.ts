@@ -22,19 +22,16 @@ export function encodeTerms(terms: readonly string[]): string {
   return terms.map(encodeTerm).join(" ");
 }
 
-/** What keyword search counts in such a text, of the terms that are asked for. */
-export function documentTerms(encoded: string, terms: readonly string[]): DocumentTerms {
-  if (encoded === "") return { frequencies: new Map(), length: 0 };
-  const counts = new Map(terms.map((term) => [encodeTerm(term), 0]));
-  const tokens = encoded.split(" ");
-  for (const token of tokens) {
-    const count = counts.get(token);
-    if (count !== undefined) counts.set(token, count + 1);
-  }
-  const frequencies = new Map<string, number>();
-  for (const term of terms) {
-    const count = counts.get(encodeTerm(term)) ?? 0;
-    if (count > 0) frequencies.set(term, count);
-  }
-  return { frequencies, length: tokens.length };
+/** Counts in documents, as such texts, what keyword search asks of them: for the terms of one query. */
+export function termCounter(terms: readonly string[]): (encoded: string) => DocumentTerms {
+  const byToken = new Map(terms.map((term) => [encodeTerm(term), term]));
+  return (encoded) => {
+    const tokens = encoded === "" ? [] : encoded.split(" ");
+    const frequencies = new Map<string, number>();
+    for (const token of tokens) {
+      const term = byToken.get(token);
+      if (term !== undefined) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
+    }
+    return { frequencies, length: tokens.length };
+  };
 }

@@ -5,7 +5,7 @@ import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, dot, vectorFromBytes } from "../../domain/vector.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { MemoryPages, ReadMemory } from "./memory-pages.ts";
-import { documentTerms, encodeTerm } from "./memory-terms.ts";
+import { encodeTerm, termCounter } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
@@ -36,6 +36,7 @@ export class MemoryWalk {
     const nearest = new Best<Near>(limit, (near) => near.similarity);
     const containing = new Best<Containing>(limit, ({ document }) => bm25(terms, document, corpus));
     const fields = (generation: number): string[] => [vectorField(generation), "terms"];
+    const count = termCounter(query.terms ?? []);
     // Also without terms and vector: who asks must hear of another model.
     if (vector !== undefined) this.#model.check(query.model);
     for await (const page of this.#pages.walk(scope, { oldestFirst: false, fields })) {
@@ -46,7 +47,7 @@ export class MemoryWalk {
         const facts = factsOf(one.memory);
         const near = vector === undefined ? undefined : similarityOf(vector, one);
         if (near !== undefined) nearest.add({ ...facts, similarity: near });
-        const document = documentTerms(textOf(one.fields[1]) ?? "", query.terms ?? []);
+        const document = count(textOf(one.fields[1]) ?? "");
         if (terms.some((term) => document.frequencies.has(term))) containing.add({ ...facts, document });
       }
     }
