@@ -230,8 +230,10 @@ await describeRedisPrograms("Redis and the service, killed under writes", () => 
     }
     for (const [id, text] of [...stored].filter((_, index) => index % 17 === 0)) {
       const query = { by: { case: "text" as const, value: text } };
-      const { results } = await memory.searchMemories({ query, mode: Mode.VECTOR, limit: 10 });
-      expect(results.map(({ memory: found }) => found?.id)).toContain(id);
+      for (const mode of [Mode.VECTOR, Mode.KEYWORD]) {
+        const { results } = await memory.searchMemories({ query, mode, limit: 10 });
+        expect(results.map(({ memory: found }) => found?.id)).toContain(id);
+      }
     }
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });

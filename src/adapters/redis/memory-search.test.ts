@@ -56,6 +56,17 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   };
 
   describe("by words", () => {
+    it("brings the one document that holds all terms, where it is the first that holds the rare ones", async () => {
+      const termsOf = (at: number): string[] => {
+        const batch = Math.floor(at / 9);
+        return [`writer${batch % 3}`, `change${batch}`, `word${at}`, `part${at % 9}`];
+      };
+      await put(360, termsOf);
+      for (const at of [63, 90, 95, 207, 351]) {
+        expect((await byWords(opened(), termsOf(at), 20)).ids).toContain(`m${at}`);
+      }
+    });
+
     it("is one round trip, and asks for rare words alone as soon as it knows which are rare", async () => {
       await put(1500, (at) => ["common", ...(at < 3 ? ["rare"] : [])]);
       const search = opened();
