@@ -97,8 +97,15 @@ export class RedisClient implements AsyncDisposable {
     return this.command("EVAL", script.text, keys.length, ...keys, ...args);
   }
 
+  /** Resolves when the connection is closed: at once when there is none, and within two seconds of a server that hangs. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const isOpen = this.#redis.status === "ready" || this.#redis.status === "connect";
+    const closed = new Promise<void>((resolve) => {
+      if (isOpen) this.#redis.once("end", resolve);
+      else resolve();
+    });
     this.#redis.disconnect();
+    await closed;
   }
 }
 
