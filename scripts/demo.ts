@@ -5,6 +5,8 @@
  *
  * Runs a server of its own in a temporary directory; RECOLLECT_ADDRESS=host:port uses that server instead.
  * EMBEDDING_PROVIDER=openai with EMBEDDING_API_BASE, EMBEDDING_MODEL and VECTOR_DIM gives it another embedder.
+ * MEMORY_BACKEND=redis with REDIS_HOST and REDIS_PORT, or REDIS_URL, lets it keep its data in Redis, under REDIS_PREFIX
+ * (`demo:`), in a namespace that it deletes in the end.
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,8 +37,16 @@ const MODEL = "demo-model";
 const SYSTEM_PROMPT = "Answer from the documentation of the installed packages.";
 const ANSWER_TTL_MS = 60 * 60 * 1000;
 const TIMING_ROUNDS = 5;
-/** Which embedder the demo's own server uses; `hashing` without them. */
-const EMBEDDING_VARIABLES = [
+/** Which embedder and which backend the demo's own server uses; `hashing` and embedded without them. */
+const VARIABLES = [
+  "MEMORY_BACKEND",
+  "REDIS_URL",
+  "REDIS_HOST",
+  "REDIS_PORT",
+  "REDIS_USERNAME",
+  "REDIS_PASSWORD",
+  "REDIS_PREFIX",
+  "VECTOR_INDEX_NAME",
   "EMBEDDING_PROVIDER",
   "EMBEDDING_API_BASE",
   "EMBEDDING_API_KEY",
@@ -236,10 +246,11 @@ interface Server extends AsyncDisposable {
 }
 
 async function openServer(): Promise<Server> {
+  // A fresh one, so that its memories meet no others.
+  const namespace = `demo-${new Date().toISOString().replaceAll(/[^0-9]/g, "")}`;
   const address = process.env["RECOLLECT_ADDRESS"];
   if (address) {
-    // Its memories stay: the namespace is fresh, so that they meet no others.
-    const namespace = `demo-${new Date().toISOString().replaceAll(/[^0-9]/g, "")}`;
+    // Its memories stay.
     return {
       address,
       namespace,
@@ -255,15 +266,18 @@ async function openServer(): Promise<Server> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "recollect-demo-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  // Nothing of the caller's environment but the embedder, so that every run sees the same defaults.
-  const embedding = Object.fromEntries(
-    EMBEDDING_VARIABLES.flatMap((name) => {
+  // Nothing else of the caller's environment, so that every run sees the same defaults.
+  const chosen = Object.fromEntries(
+    VARIABLES.flatMap((name) => {
       const value = process.env[name];
       return value ? [[name, value]] : [];
     }),
   );
   const env = {
-    ...embedding,
+    MEMORY_BACKEND: "embedded",
+    REDIS_PREFIX: "demo:",
+    VECTOR_INDEX_NAME: "idx:demo",
+    ...chosen,
     DATA_DIR: folder,
     GRPC_PORT: "0",
     HTTP_PORT: "0",
@@ -275,14 +289,19 @@ async function openServer(): Promise<Server> {
   const app = stack.use(createApp(config));
   await app.start();
   const { host, port } = app.addresses.grpc;
+  const ownAddress = `${host}:${port}`;
+  // In Redis it would stay.
+  stack.defer(async () => {
+    await connect({ address: ownAddress }).memory.deleteNamespace({ namespace, force: true });
+  });
   const open = stack.move();
   return {
-    address: `${host}:${port}`,
-    namespace: "demo",
+    address: ownAddress,
+    namespace,
     about:
       provider === "hashing"
-        ? "a server of its own (embedded backend, hashing embedder: wording, not meaning)"
-        : `a server of its own (embedded backend, embedder ${model} at ${apiBase})`,
+        ? `a server of its own (${config.backend} backend, hashing embedder: wording, not meaning)`
+        : `a server of its own (${config.backend} backend, embedder ${model} at ${apiBase})`,
     byMeaning: provider !== "hashing",
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };

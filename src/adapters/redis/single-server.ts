@@ -68,10 +68,16 @@ export class SingleServer implements Servers {
     // All keys are on one server.
   }
 
+  /** Resolves when the connection is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const isOpen = this.#redis.status === "ready" || this.#redis.status === "connect";
+    const closed = Promise.withResolvers<void>();
+    if (isOpen) this.#redis.once("end", closed.resolve);
+    else closed.resolve();
     this.#redis.disconnect();
     // That waits for the other side, which may never answer.
     this.#redis.stream?.destroy();
+    await closed.promise;
   }
 }
 
