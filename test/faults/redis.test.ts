@@ -258,19 +258,6 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("loses an index, dropped by hand: it is made again when somebody asks for it", async () => {
-    await using faulty = await startFaulty();
-    const { app, admin } = faulty;
-    await fill(app);
-    const indexes = async (): Promise<string[]> => (await admin.call("FT._LIST")) as string[];
-    for (const index of await indexes()) await admin.call("FT.DROPINDEX", index);
-    await expectRecovery(faulty);
-    expect(await indexes()).toHaveLength(2);
-    for (const alias of ["idx:memory", "idx:memory:cache"]) await admin.call("FT.ALIASDEL", alias);
-    await expectRecovery(faulty);
-    expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
-  });
-
   it("loads its data after a restart: refused until it has", async () => {
     await using faulty = await startFaulty({
       timeouts: { connectTimeoutMs: 200 },
