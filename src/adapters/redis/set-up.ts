@@ -20,7 +20,8 @@ export async function setUp(options: FoundationOptions): Promise<readonly SetUpI
   const all = keys
     .all()
     .flatMap((partition) => wantedIndexes(names, keys, partition, wantedVector(model, vectors)));
-  return Promise.all(
+  // Awaited here: the connection is closed behind it.
+  return await Promise.all(
     all.map(async ({ alias }) => ({
       name: alias,
       documents: (await readIndex(client, alias))?.documents ?? 0,
