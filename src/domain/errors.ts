@@ -93,3 +93,55 @@ export function cacheEntryNotFound(namespace: string, id: string): RecollectErro
     resource: { type: "cache_entry", name: id },
   });
 }
+
+export function memoryExists(namespace: string, id: string): RecollectError {
+  return new RecollectError("MEMORY_ALREADY_EXISTS", `memory ${id} exists in namespace ${namespace}`, {
+    metadata: { id, namespace },
+    resource: { type: "memory", name: id },
+  });
+}
+
+/** `id` is the memory that holds the text already. */
+export function memoryDuplicate(namespace: string, id: string): RecollectError {
+  return new RecollectError("MEMORY_DUPLICATE", `memory ${id} holds the same text`, {
+    metadata: { existing_id: id, namespace },
+    resource: { type: "memory", name: id },
+  });
+}
+
+export function memoryChanged(id: string, currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`, {
+    metadata: { id, current_etag: currentEtag },
+    resource: { type: "memory", name: id },
+  });
+}
+
+export function cacheEntryChanged(id: string, currentEtag: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`, {
+    metadata: { id, current_etag: currentEtag },
+  });
+}
+
+export function requestIdReused(): RecollectError {
+  return new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
+    metadata: { field: "request_id" },
+    violations: [{ field: "request_id", description: "was used for another request" }],
+  });
+}
+
+export function tooManyNamespaces(limit: number): RecollectError {
+  return new RecollectError("TOO_MANY_NAMESPACES", `a tenant has at most ${limit} namespaces`, {
+    metadata: { limit: String(limit) },
+  });
+}
+
+export function indexRebuildRunning(): RecollectError {
+  return new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
+}
+
+/** `cause` is for programs; `id` is the re-embedding that is in the way, if one is. */
+export function reembeddingConflict(cause: string, message: string, id?: string): RecollectError {
+  return new RecollectError("REEMBEDDING_CONFLICT", message, {
+    metadata: { cause, ...(id === undefined ? {} : { id }) },
+  });
+}

@@ -2,7 +2,7 @@ import { type CacheEntry, entryBytes } from "../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../domain/cache/eviction.ts";
 import { type CacheLookup, LookupTally, type NamespaceTally } from "../../domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
-import { cacheEntryNotFound, RecollectError } from "../../domain/errors.ts";
+import { cacheEntryChanged, cacheEntryNotFound } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -181,9 +181,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       const entry = row === undefined ? undefined : this.#entryAt(row);
       if (row === undefined || entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
       if (etag !== undefined && etag !== entry.etag) {
-        throw new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`, {
-          metadata: { id, current_etag: entry.etag },
-        });
+        throw cacheEntryChanged(id, entry.etag);
       }
       this.#database.run("DELETE FROM cache_entry WHERE row = ?", row);
       this.#requests.record(namespaceId, request, { deleted: id }, now);

@@ -1,4 +1,4 @@
-import { RecollectError } from "../../domain/errors.ts";
+import { indexRebuildRunning } from "../../domain/errors.ts";
 import { EXACT_LIMIT } from "../../domain/memory/vector-plan.ts";
 import { untilAborted } from "../../domain/until-aborted.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../ports/index-store.ts";
@@ -80,7 +80,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
 
   async *rebuild(signal: AbortSignal): AsyncGenerator<RebuildProgress> {
     if (this.#isRunning) {
-      throw new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
+      throw indexRebuildRunning();
     }
     this.#isRunning = true;
     try {

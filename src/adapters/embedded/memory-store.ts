@@ -1,4 +1,10 @@
-import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import {
+  memoryChanged,
+  memoryDuplicate,
+  memoryExists,
+  memoryNotFound,
+  RecollectError,
+} from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { type AccessBatch, AccessTally, sum } from "../../domain/memory/access-tally.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
@@ -270,7 +276,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       // Without an etag the record is not read: so a damaged one can be deleted.
       if (etag !== undefined) {
         const memory = memoryOf(row);
-        if (etag !== memory.etag) throw etagMismatch(memory);
+        if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
       }
       const afterCommit = this.#remove(row);
       this.#requests.record(namespaceId, request, { deleted: id }, now);
@@ -289,7 +295,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return this.#database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = this.#current(scope, id, now);
       if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: current };
-      if (current.etag !== expectedEtag) throw etagMismatch(current);
+      if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
       const forget = this.#removeRow(row);
       const inserted = this.#insert(namespaceId, replacement, current.sessionPosition, now);
       const access = accessOf(row);
@@ -460,24 +466,14 @@ export class EmbeddedMemoryStore implements MemoryStore {
     const { id } = item.memory;
     const taken = this.#row(namespaceId, id);
     if (taken !== undefined && !isExpired(this.#memoryOf(taken), now)) {
-      const message = `memory ${id} exists in namespace ${scope.namespace}`;
-      return {
-        kind: "refused",
-        error: new RecollectError("MEMORY_ALREADY_EXISTS", message, {
-          metadata: { id, namespace: scope.namespace },
-          resource: { type: "memory", name: id },
-        }),
-      };
+      return { kind: "refused", error: memoryExists(scope.namespace, id) };
     }
     const duplicate = item.onDuplicate === "ALLOW" ? undefined : this.#duplicate(namespaceId, item, now);
     if (duplicate !== undefined) {
       if (item.onDuplicate === "RETURN_EXISTING") return { kind: "duplicate", memory: duplicate };
       return {
         kind: "refused",
-        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.id} holds the same text`, {
-          metadata: { existing_id: duplicate.id, namespace: scope.namespace },
-          resource: { type: "memory", name: duplicate.id },
-        }),
+        error: memoryDuplicate(scope.namespace, duplicate.id),
       };
     }
     // Ended, but not swept yet: the id is free.
@@ -752,13 +748,6 @@ export class EmbeddedMemoryStore implements MemoryStore {
       corpus,
     };
   }
-}
-
-function etagMismatch(memory: Memory): RecollectError {
-  return new RecollectError("ETAG_MISMATCH", `memory ${memory.id} has changed`, {
-    metadata: { id: memory.id, current_etag: memory.etag },
-    resource: { type: "memory", name: memory.id },
-  });
 }
 
 const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };

@@ -1,4 +1,4 @@
-import { RecollectError } from "../../domain/errors.ts";
+import { tooManyNamespaces } from "../../domain/errors.ts";
 import { MAX_NAMESPACES, type Scope } from "../../domain/tenancy.ts";
 import type { Database } from "./database.ts";
 
@@ -39,9 +39,7 @@ export class Namespaces {
       TENANT_RECORDS,
     );
     if (scope.namespace !== TENANT_RECORDS && Number(count?.["n"]) >= MAX_NAMESPACES) {
-      throw new RecollectError("TOO_MANY_NAMESPACES", `a tenant has at most ${MAX_NAMESPACES} namespaces`, {
-        metadata: { limit: String(MAX_NAMESPACES) },
-      });
+      throw tooManyNamespaces(MAX_NAMESPACES);
     }
     this.#onCreated(scope);
     return this.#database.run(

@@ -1,5 +1,5 @@
 import { sameModel } from "../../domain/embedding/identity.ts";
-import { RecollectError } from "../../domain/errors.ts";
+import { reembeddingConflict, requestIdReused } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
@@ -57,21 +57,25 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
       const latest = readRecord(this.#database);
       if (latest?.request !== undefined && latest.request.key === request?.key) {
         if (latest.request.bodyHash === request.bodyHash) return { result: this.#shown(latest) };
-        throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
-          metadata: { field: "request_id" },
-          violations: [{ field: "request_id", description: "was used for another request" }],
-        });
+        throw requestIdReused();
       }
       if (latest?.state === "RUNNING") {
         if (sameModel(latest.target, target)) return { result: this.#shown(latest) };
-        throw conflict("running", `re-embedding ${latest.id} to another model is under way`, latest.id);
+        throw reembeddingConflict(
+          "running",
+          `re-embedding ${latest.id} to another model is under way`,
+          latest.id,
+        );
       }
       const { identity } = this.#model;
       if (identity === undefined || sameModel(identity, target)) {
-        throw conflict("unchanged", "the vectors are of this model and dimension already");
+        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
       }
       if (this.#hasTable("memory_vector_old")) {
-        throw conflict("cleaning_up", "vectors of the re-embedding before are still being removed");
+        throw reembeddingConflict(
+          "cleaning_up",
+          "vectors of the re-embedding before are still being removed",
+        );
       }
       this.#prepare();
       const counted = this.#database.first("SELECT count(*) AS count FROM reembedding_todo");
@@ -218,10 +222,4 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
         : undefined;
     return { ...record, remainingCount: Number(row?.["count"] ?? 0) };
   }
-}
-
-function conflict(cause: string, message: string, id?: string): RecollectError {
-  return new RecollectError("REEMBEDDING_CONFLICT", message, {
-    metadata: { cause, ...(id === undefined ? {} : { id }) },
-  });
 }

@@ -1,4 +1,4 @@
-import { RecollectError } from "../../domain/errors.ts";
+import { requestIdReused } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Database } from "./database.ts";
@@ -25,10 +25,7 @@ export class Requests {
     );
     if (row === undefined) return undefined;
     if (row["body_hash"] !== request.bodyHash) {
-      throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
-        metadata: { field: "request_id" },
-        violations: [{ field: "request_id", description: "was used for another request" }],
-      });
+      throw requestIdReused();
     }
     return JSON.parse(String(row["outcome"])) as Json;
   }

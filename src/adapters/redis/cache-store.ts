@@ -3,7 +3,7 @@ import { type CacheEntry, entryBytes } from "../../domain/cache/entry.ts";
 import { keepScore } from "../../domain/cache/eviction.ts";
 import { type CacheLookup, LookupTally, type NamespaceTally } from "../../domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
-import { cacheEntryNotFound, RecollectError } from "../../domain/errors.ts";
+import { cacheEntryChanged, cacheEntryNotFound } from "../../domain/errors.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
@@ -176,9 +176,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const [word, current] = listOf(reply).map(textOf);
     if (word === "ABSENT") throw cacheEntryNotFound(scope.namespace, id);
     if (word === "ETAG") {
-      throw new RecollectError("ETAG_MISMATCH", `cache entry ${id} has changed`, {
-        metadata: { id, current_etag: current ?? "" },
-      });
+      throw cacheEntryChanged(id, current ?? "");
     }
   }
 

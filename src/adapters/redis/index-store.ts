@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { RecollectError } from "../../domain/errors.ts";
+import { indexRebuildRunning } from "../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../ports/index-store.ts";
 import type { RedisClient } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
@@ -171,7 +171,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const token = randomBytes(8).toString("hex");
     const take = async (): Promise<void> => {
       if ((await client.run(LOCK, [rebuildLock], [token, LOCK_MS])) === 1) return;
-      throw new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
+      throw indexRebuildRunning();
     };
     await take();
     const lock = {

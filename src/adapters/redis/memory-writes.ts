@@ -1,4 +1,10 @@
-import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import {
+  memoryChanged,
+  memoryDuplicate,
+  memoryExists,
+  memoryNotFound,
+  RecollectError,
+} from "../../domain/errors.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
@@ -13,7 +19,6 @@ import type {
 import type { Argument, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import type { MemoryAccesses } from "./memory-accesses.ts";
-import { alreadyExists, duplicateOf, etagMismatch } from "./memory-errors.ts";
 import type { MemoryReads } from "./memory-reads.ts";
 import { memoryArguments, memoryKeys, readRow, storedMemory, waitsAs } from "./memory-rows.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
@@ -271,8 +276,8 @@ function recordedItems(outcome: string): RecordedItem[] {
 }
 
 function refusalOf({ namespace }: Scope, [kind, what]: RecordedItem): CreateOutcome {
-  if (kind === "taken") return { kind: "refused", error: alreadyExists(namespace, what) };
-  if (kind === "same") return { kind: "refused", error: duplicateOf(namespace, what) };
+  if (kind === "taken") return { kind: "refused", error: memoryExists(namespace, what) };
+  if (kind === "same") return { kind: "refused", error: memoryDuplicate(namespace, what) };
   const { reason, message, detail } = JSON.parse(what) as Pick<
     RecollectError,
     "reason" | "message" | "detail"
@@ -286,6 +291,6 @@ function current(scope: Scope, id: string, reply: Reply | undefined): readonly R
   const answer = listOf(reply);
   const word = textOf(answer[0]);
   if (word === "MISSING") throw memoryNotFound(scope.namespace, id);
-  if (word === "CHANGED") throw etagMismatch(id, textOf(answer[1]) ?? "");
+  if (word === "CHANGED") throw memoryChanged(id, textOf(answer[1]) ?? "");
   return answer;
 }

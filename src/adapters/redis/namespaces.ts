@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { RecollectError } from "../../domain/errors.ts";
+import { tooManyNamespaces } from "../../domain/errors.ts";
 import { MAX_NAMESPACES, type Scope } from "../../domain/tenancy.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
@@ -90,7 +90,7 @@ export class Namespaces {
             { mayRepeat },
           );
       const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
-      if (word === "TOO_MANY") throw tooManyNamespaces();
+      if (word === "TOO_MANY") throw tooManyNamespaces(MAX_NAMESPACES);
       // Nothing came into being: the script is to be sent again.
       if (word === "MODEL") return reply;
       if (word !== "STALE") {
@@ -160,10 +160,4 @@ export class Namespaces {
     );
     return counts.reduce((sum: number, count) => sum + numberOf(count), 0);
   }
-}
-
-function tooManyNamespaces(): RecollectError {
-  return new RecollectError("TOO_MANY_NAMESPACES", `a tenant has at most ${MAX_NAMESPACES} namespaces`, {
-    metadata: { limit: String(MAX_NAMESPACES) },
-  });
 }

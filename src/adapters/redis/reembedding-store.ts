@@ -1,5 +1,5 @@
 import { sameModel } from "../../domain/embedding/identity.ts";
-import { RecollectError } from "../../domain/errors.ts";
+import { reembeddingConflict, requestIdReused } from "../../domain/errors.ts";
 import type { MemoryEmbedding } from "../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
@@ -12,7 +12,6 @@ import { keyOfMember } from "./pending-memory.ts";
 import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
 import { ReembeddingWork } from "./reembedding-work.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
-import { reused } from "./requests.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
 import { jsonOf, type VectorModel } from "./vector-model.ts";
@@ -83,18 +82,25 @@ export class RedisReembeddingStore implements ReembeddingStore {
       const latest = await this.#records.read();
       if (latest?.request !== undefined && latest.request.key === request?.key) {
         if (latest.request.bodyHash === request.bodyHash) return this.#shown(latest);
-        throw reused();
+        throw requestIdReused();
       }
       if (latest?.state === "RUNNING") {
         if (sameModel(latest.target, target)) return this.#shown(latest);
-        throw conflict("running", `re-embedding ${latest.id} to another model is under way`, latest.id);
+        throw reembeddingConflict(
+          "running",
+          `re-embedding ${latest.id} to another model is under way`,
+          latest.id,
+        );
       }
       const { identity } = model;
       if (identity === undefined || sameModel(identity, target)) {
-        throw conflict("unchanged", "the vectors are of this model and dimension already");
+        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
       }
       if (await this.#isCleaningUp()) {
-        throw conflict("cleaning_up", "vectors of the re-embedding before are still being removed");
+        throw reembeddingConflict(
+          "cleaning_up",
+          "vectors of the re-embedding before are still being removed",
+        );
       }
       const last = numberOf(await client.command("HINCRBY", keys.partition(0).meta, "attempts", 1));
       const record: ReembeddingRecord = {
@@ -269,10 +275,4 @@ function embeddingAfter(note: string, { provider, model, dimension }: EmbedderId
   const state = note === "REFUSED" ? note : note === "LATE" ? "PENDING" : "READY";
   const embedding: MemoryEmbedding = { provider, model, dimension, state, truncated: note === "TRUNCATED" };
   return [JSON.stringify(embedding), state];
-}
-
-function conflict(cause: string, message: string, id?: string): RecollectError {
-  return new RecollectError("REEMBEDDING_CONFLICT", message, {
-    metadata: { cause, ...(id === undefined ? {} : { id }) },
-  });
 }

@@ -1,4 +1,4 @@
-import { RecollectError } from "../../domain/errors.ts";
+import { requestIdReused } from "../../domain/errors.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Argument, Reply } from "./client.ts";
 import { listOf, textOf } from "./replies.ts";
@@ -12,13 +12,6 @@ export function requestArguments(request: IdempotentRequest | undefined): [Argum
 export function repeated(reply: Reply | undefined): string | undefined {
   const [word, outcome] = listOf(reply);
   const said = textOf(word);
-  if (said === "REUSED") throw reused();
+  if (said === "REUSED") throw requestIdReused();
   return said === "REPEAT" ? textOf(outcome) : undefined;
-}
-
-export function reused(): RecollectError {
-  return new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request", {
-    metadata: { field: "request_id" },
-    violations: [{ field: "request_id", description: "was used for another request" }],
-  });
 }
