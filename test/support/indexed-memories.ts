@@ -11,7 +11,8 @@ import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/vector.ts";
 import { quiet } from "./quiet.ts";
-import { connect, removeAll } from "./redis-cache.ts";
+import { removeAll } from "./redis/backend.ts";
+import { connect } from "./redis-cache.ts";
 
 export interface IndexedMemory {
   readonly memory: Memory;
@@ -111,8 +112,8 @@ export async function openIndexedMemories(
         ...count(scope, one, -1),
       ]),
     [Symbol.asyncDispose]: async () => {
-      await removeAll(client, name);
       await client[Symbol.asyncDispose]();
+      await removeAll(url, name);
     },
   };
 

@@ -13,7 +13,7 @@ import type { CacheStore } from "../../src/ports/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
 import type { EmbeddingCache } from "../../src/ports/embedding-cache.ts";
 import { quiet } from "./quiet.ts";
-import { settingsOf } from "./redis/backend.ts";
+import { removeAll, settingsOf } from "./redis/backend.ts";
 
 /** The cache of a Redis that nobody else uses the keys of, with what stands under it. */
 export interface RedisCache extends AsyncDisposable {
@@ -100,29 +100,11 @@ export async function openRedisCache(
     },
     [Symbol.asyncDispose]: async () => {
       await opened.close();
-      await using client = await connect(url);
-      await removeAll(client, name);
+      await removeAll(url, name);
     },
   };
 }
 
 export async function connect(url: string): Promise<RedisClient> {
   return RedisClient.open(await connectionOf(settingsOf(url)), quiet.log);
-}
-
-/** Removes every index and key whose name begins so. */
-export async function removeAll(client: RedisClient, name: string): Promise<void> {
-  const indexes = (await client.command("FT._LIST")) as readonly Buffer[];
-  for (const index of indexes.map(String).filter((one) => one.startsWith(name))) {
-    await client.command("FT.DROPINDEX", index);
-  }
-  let cursor = "0";
-  do {
-    const [next, found] = (await client.command("SCAN", cursor, "MATCH", `${name}:*`, "COUNT", 1000)) as [
-      Buffer,
-      Buffer[],
-    ];
-    if (found.length > 0) await client.command("UNLINK", ...found);
-    cursor = String(next);
-  } while (cursor !== "0");
 }

@@ -6,7 +6,7 @@ import { RedisMemoryStore } from "../../src/adapters/redis/memory-store.ts";
 import { claimPartitions } from "../../src/adapters/redis/meta.ts";
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespace-store.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
-import { openIndexes, type VectorIndexOptions } from "../../src/adapters/redis/schema.ts";
+import { openIndexes } from "../../src/adapters/redis/schema.ts";
 import { Sweeper } from "../../src/adapters/redis/sweeper.ts";
 import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
 import type { CacheStore } from "../../src/ports/cache-store.ts";
@@ -15,7 +15,8 @@ import type { Log } from "../../src/ports/log.ts";
 import type { MemoryStore } from "../../src/ports/memory-store.ts";
 import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
 import { quiet } from "./quiet.ts";
-import { connect, removeAll } from "./redis-cache.ts";
+import { removeAll } from "./redis/backend.ts";
+import { connect, HNSW } from "./redis-cache.ts";
 
 /** The stores of one process on a Redis. */
 export interface RedisStores extends AsyncDisposable {
@@ -36,11 +37,6 @@ export interface RedisPlace extends AsyncDisposable {
   open(options?: { readonly log?: Log }): Promise<RedisStores>;
 }
 
-const VECTORS: VectorIndexOptions = {
-  algorithm: "HNSW",
-  hnsw: { m: 16, efConstruction: 200, efRuntime: 10 },
-};
-
 export function redisPlace(
   url: string,
   identity: EmbedderIdentity,
@@ -55,14 +51,14 @@ export function redisPlace(
       const client = await connect(url);
       await claimPartitions(client, keys);
       const model = await VectorModel.claim(client, keys, identity, quiet.log);
-      await openIndexes(client, keys, { names, vectors: VECTORS, identity, generation: model.generation });
+      await openIndexes(client, keys, { names, vectors: HNSW, identity, generation: model.generation });
       const namespaces = new Namespaces(client, keys);
       const sweeper = new Sweeper(client, keys, log);
       let announced = 0;
       const memories = new RedisMemoryStore(namespaces, {
         model,
         indexes: names,
-        vectors: VECTORS,
+        vectors: HNSW,
         sweeper,
         missing: () => undefined,
         onWaiting: () => {
@@ -73,7 +69,7 @@ export function redisPlace(
       const cache = new RedisCacheStore(namespaces, {
         model,
         indexes: names,
-        vectors: VECTORS,
+        vectors: HNSW,
         missing: () => undefined,
         ...quiet,
       });
@@ -84,7 +80,7 @@ export function redisPlace(
         cache,
         namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
         indexes: names,
-        vectors: VECTORS,
+        vectors: HNSW,
         sweeper,
         announced: () => announced,
         [Symbol.asyncDispose]: async () => {
@@ -96,8 +92,7 @@ export function redisPlace(
       };
     },
     [Symbol.asyncDispose]: async () => {
-      await using client = await connect(url);
-      await removeAll(client, name);
+      await removeAll(url, name);
     },
   };
 }

@@ -13,13 +13,13 @@ import {
   pointAlias,
   readIndex,
   type VectorIndexOptions,
-  vectorField,
-  vectorSchema,
   type Wanted,
   wantedIndexes,
+  wantedVector,
 } from "./schema.ts";
 import { readScript } from "./script.ts";
 import type { VectorModel } from "./vector-model.ts";
+import { NEVER } from "./waiting.ts";
 
 const LOCK = readScript("lock", { effect: "writes" });
 const UNLOCK = readScript("unlock", { effect: "frees" });
@@ -61,9 +61,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const { client, keys } = this.#parts;
     const infos: IndexInfo[] = [];
     for (const partition of keys.all()) {
-      const refused = numberOf(
-        await client.command("ZCOUNT", partition.waiting, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-      );
+      const refused = numberOf(await client.command("ZCOUNT", partition.waiting, NEVER, NEVER));
       const waiting = numberOf(await client.command("ZCARD", partition.waitingSince));
       for (const wanted of this.#wanted(partition)) {
         const index = await readIndex(client, wanted.alias);
@@ -113,10 +111,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
 
   #wanted(partition: PartitionKeys): readonly Wanted[] {
     const { keys, model, names, vectors } = this.#parts;
-    const { identity, generation } = model;
-    const vector =
-      identity === undefined ? [] : vectorSchema(vectorField(generation), identity.dimension, vectors);
-    return wantedIndexes(names, keys, partition, vector);
+    return wantedIndexes(names, keys, partition, wantedVector(model, vectors));
   }
 
   #infoOf(

@@ -105,8 +105,7 @@ export class Sweeper implements AsyncDisposable {
   }
 
   async #dropDeleted(): Promise<void> {
-    for (let number = 0; number < this.#keys.partitions; number += 1) {
-      const partition = this.#keys.partition(number);
+    for (const partition of this.#keys.all()) {
       const deleted = listOf(await this.#client.command("SMEMBERS", partition.deleted)).map(String);
       for (const one of deleted) await this.#drop(partition, one);
     }
