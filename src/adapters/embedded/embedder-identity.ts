@@ -1,3 +1,4 @@
+import { isExplained, otherModel, usedInstead } from "../../domain/embedding/configured-model.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
@@ -34,12 +35,9 @@ export async function claimEmbedder(
     return { result: JSON.parse(String(readMeta(database, KEY))) as EmbedderIdentity };
   });
   const different = !sameModel(ours, stored);
-  if (different && !isExplained(database, ours, stored)) throw refusal(ours, stored);
+  if (different && !isChanged(database, ours, stored)) throw refusal(ours, stored);
   if (different) {
-    log.warn(
-      { configured: ours, stored },
-      `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(stored)} to say so`,
-    );
+    log.warn({ configured: ours, stored }, usedInstead(stored));
   }
   const accepted = JSON.stringify(ours);
   if (readMeta(database, ACCEPTED_KEY)?.toString() !== accepted) {
@@ -51,27 +49,19 @@ export async function claimEmbedder(
   return new VectorModel(stored, generation);
 }
 
-/** Whether re-embeddings have led from the configured model to the stored one, or lead to it. */
-function isExplained(database: Database, ours: EmbedderIdentity, stored: EmbedderIdentity): boolean {
+/** Whether the change to the stored model was made, or is being made, behind the back of the settings. */
+function isChanged(database: Database, configured: EmbedderIdentity, stored: EmbedderIdentity): boolean {
   const accepted = readMeta(database, ACCEPTED_KEY);
-  // The settings of the last start: whatever has changed since, changed by a call.
-  if (accepted !== undefined && sameModel(JSON.parse(String(accepted)) as EmbedderIdentity, ours))
-    return true;
-  const latest = readRecord(database);
-  return latest?.state === "RUNNING"
-    ? sameModel(latest.target, ours)
-    : latest?.state === "DONE" && sameModel(latest.source, ours) && sameModel(latest.target, stored);
+  const before = accepted === undefined ? undefined : (JSON.parse(String(accepted)) as EmbedderIdentity);
+  return isExplained({ configured, stored, before, latest: readRecord(database) });
 }
 
-function refusal(ours: EmbedderIdentity, stored: EmbedderIdentity): RecollectError {
-  return new RecollectError(
-    "STORE_UNAVAILABLE",
-    `the stored vectors were made by ${inSettings(stored)}, and this server is set to ${inSettings(ours)}. Vectors of ` +
-      "two models cannot be compared. To change the model, start with the old settings, then call " +
-      `OperationsService.StartReembedding with model ${ours.model} and dimension ${ours.dimension}. Or use another ` +
-      "DATA_DIR",
-    { metadata: { backend: "embedded" } },
+function refusal(configured: EmbedderIdentity, stored: EmbedderIdentity): RecollectError {
+  const message = otherModel(
+    { stored, configured },
+    { vectors: "the stored vectors", elsewhere: "DATA_DIR" },
   );
+  return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "embedded" } });
 }
 
 /** Puts another model in the place of the one that was. Only inside a write; returns the new generation. */
@@ -81,12 +71,6 @@ export function changeEmbedder(database: Database, target: EmbedderIdentity): nu
   writeMeta(database, KEY, JSON.stringify({ provider, model, dimension }));
   writeMeta(database, GENERATION_KEY, String(generation));
   return generation;
-}
-
-function inSettings({ provider, model, dimension }: EmbedderIdentity): string {
-  return provider === "hashing"
-    ? `EMBEDDING_PROVIDER=hashing (${model}), VECTOR_DIM=${dimension}`
-    : `EMBEDDING_PROVIDER=${provider}, EMBEDDING_MODEL=${model}, VECTOR_DIM=${dimension}`;
 }
 
 function readMeta(database: Database, key: string): Buffer | undefined {

@@ -1,11 +1,11 @@
+import { isExplained, otherModel, usedInstead } from "../../domain/embedding/configured-model.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
-import type { RecollectError } from "../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
 import type { RedisClient, Reply } from "./client.ts";
 import type { Keys } from "./keys.ts";
 import { refused } from "./meta.ts";
-import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
+import { ReembeddingRecords } from "./reembedding-record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
 
@@ -54,12 +54,12 @@ export class VectorModel {
     const { identity } = first;
     if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
       const latest = await new ReembeddingRecords(client, keys).read();
-      if (!isExplained(latest, { before, configured, stored: identity }))
-        throw otherModel(identity, configured);
-      log.warn(
-        { configured, stored: identity },
-        `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(identity)} to say so`,
-      );
+      const models = { configured, stored: identity };
+      if (!isExplained({ ...models, before, latest })) {
+        const elsewhere = "REDIS_PREFIX and VECTOR_INDEX_NAME";
+        throw refused(otherModel(models, { vectors: "the vectors in this Redis", elsewhere }));
+      }
+      log.warn(models, usedInstead(identity));
     }
     if (ours !== "") await client.command("HSET", keys.partition(0).meta, "configured", ours);
     return new VectorModel(
@@ -136,39 +136,4 @@ export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string
 
 function identityOf(json: string | undefined): EmbedderIdentity | undefined {
   return json === undefined ? undefined : (JSON.parse(json) as EmbedderIdentity);
-}
-
-/** Whether re-embeddings have led from the configured model to the stored one, or lead to it. */
-function isExplained(
-  latest: ReembeddingRecord | undefined,
-  {
-    before,
-    configured,
-    stored,
-  }: {
-    /** What the last start was set to: whatever has changed since, changed by a call. */
-    readonly before: EmbedderIdentity | undefined;
-    readonly configured: EmbedderIdentity;
-    readonly stored: EmbedderIdentity;
-  },
-): boolean {
-  if (before !== undefined && sameModel(before, configured)) return true;
-  if (latest === undefined || latest.state === "FAILED") return false;
-  if (latest.state === "RUNNING" && sameModel(latest.target, configured)) return true;
-  return sameModel(latest.source, configured) && sameModel(latest.target, stored);
-}
-
-function otherModel(stored: EmbedderIdentity, configured: EmbedderIdentity): RecollectError {
-  return refused(
-    `the vectors in this Redis were made by ${inSettings(stored)}, and this server is set to ` +
-      `${inSettings(configured)}. Vectors of two models cannot be compared. To change the model, start with the old ` +
-      `settings, then call OperationsService.StartReembedding with model ${configured.model} and dimension ` +
-      `${configured.dimension}. Or use another REDIS_PREFIX and VECTOR_INDEX_NAME`,
-  );
-}
-
-function inSettings({ provider, model, dimension }: EmbedderIdentity): string {
-  return provider === "hashing"
-    ? `EMBEDDING_PROVIDER=hashing (${model}), VECTOR_DIM=${dimension}`
-    : `EMBEDDING_PROVIDER=${provider}, EMBEDDING_MODEL=${model}, VECTOR_DIM=${dimension}`;
 }

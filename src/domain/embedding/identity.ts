@@ -1,5 +1,5 @@
 /** Which model makes vectors; see EmbedderIdentity. */
-interface Identity {
+export interface Identity {
   readonly provider: string;
   readonly model: string;
   readonly dimension: number;
