@@ -37,9 +37,10 @@ async function measured(work: Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-if (isLong) {
-  await describeRedisPrograms("a Redis that is away for long", () => {
-    it("is not serving after ten seconds, but for the cache, and serves again when it is back", async () => {
+await describeRedisPrograms("a Redis that is away for long", () => {
+  it.skipIf(!isLong)(
+    "is not serving after ten seconds, but for the cache, and serves again when it is back",
+    async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
       const memory = MemoryService.typeName;
@@ -62,9 +63,12 @@ if (isLong) {
         await end();
         await eventually("SERVING", async () => (await states()).every((state) => state === "SERVING"));
       }
-    });
+    },
+  );
 
-    it("costs a read its deadline, a lookup its own, and nothing once it is known", async () => {
+  it.skipIf(!isLong)(
+    "costs a read its deadline, a lookup its own, and nothing once it is known",
+    async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
       await app.memory.createMemory({ memory: { id: "a", text: "a memory" } });
@@ -84,35 +88,35 @@ if (isLong) {
           () => false,
         ),
       );
-    });
+    },
+  );
 
-    it("costs no memory, however long it is asked", async () => {
-      // So that nothing ends what waits but the bounds.
-      await using faulty = await startFaulty({ timeouts: { socketTimeoutMs: 300_000 } });
-      const { app, redis } = faulty;
-      await lookUp(app, "a question");
-      redis.pause();
-      const before = heapUsed();
-      const end = performance.now() + 30_000;
-      let lookups = 0;
-      const ask = async (): Promise<void> => {
-        while (performance.now() < end) {
-          lookups += 1;
-          await lookUp(app, `question ${lookups}`);
-        }
-      };
-      await Promise.all(Array.from({ length: 500 }, ask));
-      const grown = heapUsed() - before;
-      redis.resume();
-      // Beyond the bound, which keeps some 160 MB, they are refused at once.
-      expect(lookups).toBeGreaterThan(1000);
-      expect(grown).toBeLessThan(256 * 1024 * 1024);
-      await eventually("a service that serves again", () =>
-        app.memory.listMemories({}).then(
-          () => true,
-          () => false,
-        ),
-      );
-    });
+  it.skipIf(!isLong)("costs no memory, however long it is asked", async () => {
+    // So that nothing ends what waits but the bounds.
+    await using faulty = await startFaulty({ timeouts: { socketTimeoutMs: 300_000 } });
+    const { app, redis } = faulty;
+    await lookUp(app, "a question");
+    redis.pause();
+    const before = heapUsed();
+    const end = performance.now() + 30_000;
+    let lookups = 0;
+    const ask = async (): Promise<void> => {
+      while (performance.now() < end) {
+        lookups += 1;
+        await lookUp(app, `question ${lookups}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 500 }, ask));
+    const grown = heapUsed() - before;
+    redis.resume();
+    // Beyond the bound, which keeps some 160 MB, they are refused at once.
+    expect(lookups).toBeGreaterThan(1000);
+    expect(grown).toBeLessThan(256 * 1024 * 1024);
+    await eventually("a service that serves again", () =>
+      app.memory.listMemories({}).then(
+        () => true,
+        () => false,
+      ),
+    );
   });
-}
+});
