@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { Cluster, Command as LibraryCommand, type Redis } from "ioredis";
 import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
-import { pipelined } from "./pipelined.ts";
+import { pipelined, sent } from "./pipelined.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 import { refused } from "./store-error.ts";
 
@@ -78,10 +78,9 @@ export class ClusterServers implements Servers {
   }
 
   async send({ command, key }: Routed): Promise<Reply> {
-    const [name, ...args] = command;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await this.#serverOf(key).callBuffer(name, ...args)) as Reply;
+        return await sent(this.#serverOf(key), command);
       } catch (error) {
         if (!(await this.#isElsewhere(error)) || attempt === MAX_REDIRECTIONS) throw error;
       }

@@ -1,10 +1,16 @@
 import type { Redis } from "ioredis";
+import { gatherWrites } from "./gathered-writes.ts";
 import type { Command, Reply } from "./servers.ts";
+
+/** Sends a command to one server. */
+export async function sent(redis: Redis, [name, ...args]: Command): Promise<Reply> {
+  gatherWrites(redis);
+  return (await redis.callBuffer(name, ...args)) as Reply;
+}
 
 /** Sends commands to one server in one round trip; answers what became of each. */
 export async function pipelined(redis: Redis, commands: readonly Command[]): Promise<(Reply | Error)[]> {
-  const pipeline = redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-  const results = (await pipeline.exec()) ?? [];
-  return results.map(([error, result]) => error ?? (result as Reply));
+  // A pipeline of ioredis would write no less and cost more.
+  const results = await Promise.allSettled(commands.map((command) => sent(redis, command)));
+  return results.map((result) => (result.status === "fulfilled" ? result.value : (result.reason as Error)));
 }

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
-import { pipelined } from "./pipelined.ts";
+import { pipelined, sent } from "./pipelined.ts";
 import { Recovery } from "./recovery.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
@@ -49,8 +49,8 @@ export class SingleServer implements Servers {
     return new SingleServer(redis, recovery, sentinel === undefined ? "standalone" : "sentinel");
   }
 
-  async send({ command: [name, ...args] }: Routed): Promise<Reply> {
-    return (await this.#redis.callBuffer(name, ...args)) as Reply;
+  send({ command }: Routed): Promise<Reply> {
+    return sent(this.#redis, command);
   }
 
   sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]> {

@@ -1,0 +1,29 @@
+import { Writable } from "node:stream";
+import { setImmediate as turnOver } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { expect, it } from "vitest";
+import { gatherWrites } from "./gathered-writes.ts";
+
+it("lets what is sent in one turn leave in one write, and the next turn begin anew", async () => {
+  const writes: string[][] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    writev: (chunks, done) => {
+      writes.push(chunks.map(({ chunk }) => String(chunk)));
+      done();
+    },
+  });
+  const send = (command: string): void => {
+    gatherWrites({ stream } as unknown as Redis);
+    stream.write(command);
+  };
+  send("a");
+  await Promise.resolve();
+  send("b");
+  expect(writes).toEqual([]);
+  await turnOver();
+  expect(writes).toEqual([["a", "b"]]);
+  send("c");
+  await turnOver();
+  expect(writes).toEqual([["a", "b"], ["c"]]);
+});
