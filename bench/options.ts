@@ -7,6 +7,7 @@ export const SERVER_OPTIONS = {
   "grpc.max_concurrent_streams": 1000,
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
+  "grpc.max_connection_idle_ms": 900_000,
 } as const;
 
 /** Each client opens a connection of its own; grpc-js would share one between clients of the same address. */

@@ -4,6 +4,9 @@ import { hash } from "node:crypto";
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
 
+/** Messages up to so long are written behind the key, in memory that is kept for it. */
+const SHORT_BYTES = 512;
+
 /** Signs a message: HMAC-SHA-256, lower-case hex, 64 characters. */
 export type Hmac = (message: Uint8Array) => string;
 
@@ -14,12 +17,18 @@ export type Hmac = (message: Uint8Array) => string;
  */
 export function hmacUnder(key: Uint8Array): Hmac {
   if (key.length > BLOCK_BYTES) throw new RangeError("a key has 64 bytes at most");
-  const inner = padded(key, 0x36, 0);
+  const inner = padded(key, 0x36, SHORT_BYTES);
   const outer = padded(key, 0x5c, DIGEST_BYTES);
   return (message) => {
-    outer.write(hash("sha256", Buffer.concat([inner, message])), BLOCK_BYTES, "hex");
+    outer.write(hash("sha256", behind(inner, message)), BLOCK_BYTES, "hex");
     return hash("sha256", outer);
   };
+}
+
+function behind(inner: Buffer, message: Uint8Array): Buffer {
+  if (message.length > SHORT_BYTES) return Buffer.concat([inner.subarray(0, BLOCK_BYTES), message]);
+  inner.set(message, BLOCK_BYTES);
+  return inner.subarray(0, BLOCK_BYTES + message.length);
 }
 
 /** The key over a block of one byte, with room behind it. */

@@ -1,54 +1,100 @@
-import type { Attributes, Histogram } from "@opentelemetry/api";
+import { type Attributes, type HrTime, ValueType } from "@opentelemetry/api";
+import { emptyResource } from "@opentelemetry/resources";
+import {
+  AggregationTemporality,
+  type CollectionResult,
+  DataPointType,
+  type HistogramMetricData,
+  type MetricProducer,
+} from "@opentelemetry/sdk-metrics";
 
-/** Calls of one kind that are recorded together. */
-const BATCH = 256;
+/** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/, with the unit as Prometheus spells it. */
+const NAME = "rpc_server_call_duration_seconds";
 
-interface Batch {
+/** Seconds; from a cache hit to a slow embedding provider. */
+export const DURATION_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** Calls of one kind: one line of the histogram. */
+interface Series {
   readonly attributes: Attributes;
-  readonly seconds: Float64Array;
+  /** By bucket; the last one is for all that takes longer. */
+  readonly counts: number[];
+  sum: number;
   count: number;
 }
 
 /**
- * Durations of calls on their way into a histogram: kept by kind of call, and recorded when there are many or when
- * somebody asks. One at a time, each at the end of its call, they cost three times as much (measured).
+ * The histogram of all calls. It counts by itself and tells OpenTelemetry when somebody asks
+ * (https://opentelemetry.io/docs/specs/otel/metrics/sdk/#metricproducer): an instrument hashes its attributes for each
+ * duration that is recorded, a tenth of what this service adds to an exact cache hit (measured).
  */
-export class CallDurations {
-  readonly #histogram: Histogram;
-  readonly #batches = new Map<string, Batch>();
-
-  constructor(histogram: Histogram) {
-    this.#histogram = histogram;
-  }
+export class CallDurations implements MetricProducer {
+  readonly #start: HrTime = now();
+  readonly #series = new Map<string, Map<string, Series>>();
 
   /** `method` is a path, `/package.Service/Method`. */
   add(method: string, code: string, door: string, durationMs: number): void {
-    const key = `${door} ${code} ${method}`;
-    let batch = this.#batches.get(key);
-    if (batch === undefined) {
+    const seconds = durationMs / 1000;
+    const series = this.#seriesOf(method, code, door);
+    // Most calls are in the first of them.
+    let bucket = 0;
+    while (seconds > (DURATION_BUCKETS[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
+    series.counts[bucket] = (series.counts[bucket] ?? 0) + 1;
+    series.sum += seconds;
+    series.count += 1;
+  }
+
+  async collect(): Promise<CollectionResult> {
+    const endTime = now();
+    const dataPoints = [...this.#series.values()]
+      .flatMap((series) => [...series.values()])
+      .map(({ attributes, counts, sum, count }) => ({
+        attributes,
+        startTime: this.#start,
+        endTime,
+        value: { buckets: { boundaries: DURATION_BUCKETS, counts: [...counts] }, sum, count },
+      }));
+    const metric: HistogramMetricData = {
+      descriptor: {
+        name: NAME,
+        description: "Duration of calls, by method, status code and door.",
+        unit: "s",
+        valueType: ValueType.DOUBLE,
+      },
+      dataPointType: DataPointType.HISTOGRAM,
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPoints,
+    };
+    const scopeMetrics = dataPoints.length === 0 ? [] : [{ scope: { name: "recollect" }, metrics: [metric] }];
+    return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
+  }
+
+  #seriesOf(method: string, code: string, door: string): Series {
+    // By method first, whose text is always the same one: nothing is put together for each call.
+    let ofMethod = this.#series.get(method);
+    if (ofMethod === undefined) {
+      ofMethod = new Map();
+      this.#series.set(method, ofMethod);
+    }
+    const key = code === "OK" ? door : `${door} ${code}`;
+    let series = ofMethod.get(key);
+    if (series === undefined) {
       const attributes = {
         "rpc.system.name": "grpc",
         "rpc.method": method.slice(1),
         "rpc.response.status_code": code,
         "recollect.door": door,
       };
-      batch = { attributes, seconds: new Float64Array(BATCH), count: 0 };
-      this.#batches.set(key, batch);
+      series = { attributes, counts: new Array(DURATION_BUCKETS.length + 1).fill(0), sum: 0, count: 0 };
+      ofMethod.set(key, series);
     }
-    batch.seconds[batch.count] = durationMs / 1000;
-    batch.count += 1;
-    if (batch.count === BATCH) this.#record(batch);
+    return series;
   }
+}
 
-  /** Records everything that waits. */
-  flush(): void {
-    for (const batch of this.#batches.values()) this.#record(batch);
-  }
-
-  #record(batch: Batch): void {
-    for (let index = 0; index < batch.count; index += 1) {
-      this.#histogram.record(batch.seconds[index] ?? 0, batch.attributes);
-    }
-    batch.count = 0;
-  }
+function now(): HrTime {
+  const milliseconds = Date.now();
+  return [Math.floor(milliseconds / 1000), (milliseconds % 1000) * 1_000_000];
 }

@@ -10,7 +10,7 @@ import type {
   TlsMeter,
 } from "../ports/meters.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
-import { CallDurations } from "./call-durations.ts";
+import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 import { createStoreInstruments } from "./store-instruments.ts";
@@ -35,26 +35,16 @@ export interface Instruments
     EmbeddingMeters,
     BacklogMeter {}
 
-/** https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/ */
-export const RPC_DURATION = "rpc.server.call.duration";
-
 const QUANTILES = [0.5, 0.95, 0.99] as const;
-
-/** Seconds; from a cache hit to a slow embedding provider. */
-const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
  * Every metric, declared once. The three without a prefix keep the names that existing dashboards ask for, and
  * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
  */
-export function createInstruments(meter: Meter = metrics.getMeter("recollect")): Instruments {
-  const calls = new CallDurations(
-    meter.createHistogram(RPC_DURATION, {
-      description: "Duration of calls, by method, status code and door.",
-      unit: "s",
-      advice: { explicitBucketBoundaries: DURATION_BUCKETS },
-    }),
-  );
+export function createInstruments(
+  calls: CallDurations,
+  meter: Meter = metrics.getMeter("recollect"),
+): Instruments {
   const failures = meter.createCounter("recollect_call_errors", {
     description: "Calls that ended with an error, by reason and door.",
     valueType: ValueType.INT,
@@ -68,11 +58,7 @@ export function createInstruments(meter: Meter = metrics.getMeter("recollect")):
         "Calls of the API that are running; beyond the limit they are refused with TOO_MANY_CALLS.",
       valueType: ValueType.INT,
     })
-    .addCallback((result) => {
-      result.observe(inFlight);
-      // Callbacks come before anything is collected.
-      calls.flush();
-    });
+    .addCallback((result) => result.observe(inFlight));
   const lookups = new Map<string, { readonly attributes: Attributes; count: number }>();
   meter
     .createObservableCounter("recollect_cache_lookups", {

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { metrics } from "@opentelemetry/api";
 import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import { NodeSDK } from "@opentelemetry/sdk-node";
-import { createInstruments, type Instruments, RPC_DURATION } from "./instruments.ts";
+import { CallDurations } from "./call-durations.ts";
+import { createInstruments, type Instruments } from "./instruments.ts";
 
 /** Metrics while the process runs, and the page that Prometheus reads them from. */
 export interface Telemetry extends AsyncDisposable {
@@ -43,17 +44,20 @@ export function openTelemetry(): Telemetry {
 }
 
 function start(): Running {
-  const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
+  const calls = new CallDurations();
+  const exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    metricProducers: [calls],
+  });
   const sdk = new NodeSDK({
     serviceName: "recollect",
     autoDetectResources: false,
     metricReaders: [exporter],
-    // The name of OpenTelemetry's conventions, as Prometheus spells it: the exporter leaves out the unit.
-    views: [{ instrumentName: RPC_DURATION, name: "rpc_server_call_duration_seconds" }],
     // Nothing leaves the process unless somebody scrapes it: no traces and no logs to a collector.
     spanProcessors: [],
     logRecordProcessors: [],
   });
   sdk.start();
-  return { sdk, exporter, instruments: createInstruments(), users: 0 };
+  return { sdk, exporter, instruments: createInstruments(calls), users: 0 };
 }

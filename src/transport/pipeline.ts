@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { RecollectError } from "../domain/errors.ts";
 import type { Caller } from "../domain/tenancy.ts";
 import type { CallContext } from "../services/call.ts";
+import { nextCallId } from "./call-id.ts";
 import { type Status, statusOf } from "./status.ts";
 
 /** What a door knows of a call before anything is decided. */
@@ -10,16 +10,16 @@ export interface IncomingCall {
   readonly door: "grpc" | "http";
   readonly method: DescMethod;
   /** Where it comes from. Asked for only when it is said. */
-  readonly peer: () => string;
+  peer(): string;
   /** The value of a request header; undefined when there is none. */
-  readonly header: (name: string) => string | undefined;
+  header(name: string): string | undefined;
   /** Aborts on cancellation, deadline and shutdown. Asked for only when somebody needs it. */
-  readonly signal: () => AbortSignal;
+  signal(): AbortSignal;
 }
 
 /** A call under way, as middleware sees it. */
-export interface Call extends IncomingCall {
-  /** Names the call in the log, and to the caller when something fails inside. */
+export interface Call extends Omit<IncomingCall, "signal"> {
+  /** Names the call in the log, and to the caller when something fails inside. A UUID. */
   readonly id: string;
   /** Who calls; set by authentication. */
   caller: Caller | undefined;
@@ -69,14 +69,15 @@ export function createPipeline(middleware: readonly Middleware[]): Pipeline {
 /** A class for the sake of the hot path: one object a call instead of one for each of its functions. */
 class PipedCall implements RunningCall, CallContext {
   readonly #start = performance.now();
-  readonly #call: Call;
+  readonly #incoming: IncomingCall;
+  readonly #call: NamedCall;
   readonly #middleware: readonly Middleware[];
   /** How many of them have let the call in and not seen it end. */
   #entered = 0;
 
   constructor(incoming: IncomingCall, middleware: readonly Middleware[]) {
-    const { door, method, peer, header, signal } = incoming;
-    this.#call = { door, method, peer, header, signal, id: randomUUID(), caller: undefined };
+    this.#incoming = incoming;
+    this.#call = new NamedCall(incoming);
     this.#middleware = middleware;
   }
 
@@ -101,7 +102,7 @@ class PipedCall implements RunningCall, CallContext {
   }
 
   get signal(): AbortSignal {
-    return this.#call.signal();
+    return this.#incoming.signal();
   }
 
   succeed(): void {
@@ -120,5 +121,27 @@ class PipedCall implements RunningCall, CallContext {
       this.#entered -= 1;
       this.#middleware[this.#entered]?.end?.(this.#call, outcome);
     }
+  }
+}
+
+class NamedCall implements Call {
+  readonly #incoming: IncomingCall;
+  readonly door: IncomingCall["door"];
+  readonly method: DescMethod;
+  readonly id = nextCallId();
+  caller: Caller | undefined = undefined;
+
+  constructor(incoming: IncomingCall) {
+    this.#incoming = incoming;
+    this.door = incoming.door;
+    this.method = incoming.method;
+  }
+
+  peer(): string {
+    return this.#incoming.peer();
+  }
+
+  header(name: string): string | undefined {
+    return this.#incoming.header(name);
   }
 }

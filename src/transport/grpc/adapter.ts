@@ -91,7 +91,7 @@ function runnerOf(
   };
   if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {
     return async (call) => {
-      const running = pipeline(incomingCall(call, method, stopping));
+      const running = pipeline(new GrpcCall(call, method, stopping));
       const { signal } = running.context;
       try {
         await sendAll(call, method, begin(call, running) as AsyncIterable<Response>, signal);
@@ -104,13 +104,21 @@ function runnerOf(
     };
   }
   return (call, reply) => {
-    const running = pipeline(incomingCall(call, method, undefined));
+    const incoming = new GrpcCall(call, method, undefined);
+    const running = pipeline(incoming);
     const fail = (error: unknown): void => reply(failureOf(call, running, error));
+    const succeed = (response: Response | Encoded): void => {
+      const bytes = encode(method, response);
+      // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
+      if (call.cancelled) throw endReason(call);
+      running.succeed();
+      incoming.release();
+      reply(null, bytes);
+    };
     try {
       const response = begin(call, running) as Response | Encoded | Promise<Response | Encoded>;
-      if (response instanceof Promise) {
-        response.then((one) => answer(call, method, running, one, reply)).catch(fail);
-      } else answer(call, method, running, response, reply);
+      if (response instanceof Promise) response.then(succeed).catch(fail);
+      else succeed(response);
     } catch (error) {
       fail(error);
     }
@@ -120,20 +128,6 @@ function runnerOf(
 /** What fails once the call has been ended from outside fails because of that: nothing is wrong inside. */
 function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
   return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
-}
-
-function answer(
-  call: ServerCall,
-  method: DescMethod,
-  running: RunningCall,
-  response: Response | Encoded,
-  reply: Reply,
-): void {
-  const bytes = encode(method, response);
-  // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
-  if (call.cancelled) throw endReason(call);
-  running.succeed();
-  reply(null, bytes);
 }
 
 function decode(
@@ -206,35 +200,53 @@ async function sendAll(
   }
 }
 
-function incomingCall(call: ServerCall, method: DescMethod, stopping: AbortSignal | undefined): IncomingCall {
-  let signal: AbortSignal | undefined;
-  return {
-    door: "grpc",
-    method,
-    peer: () => call.getPeer(),
-    header: (name) => call.metadata.get(name)[0]?.toString(),
-    signal: () => {
-      signal ??= signalOf(call, stopping);
-      return signal;
-    },
-  };
+/** A class for the sake of the hot path: one object a call, and no function made for it. */
+class GrpcCall implements IncomingCall {
+  readonly door = "grpc";
+  readonly method: DescMethod;
+  readonly #call: ServerCall;
+  readonly #stopping: AbortSignal | undefined;
+  #ending: { readonly signal: AbortSignal; readonly end: () => void } | undefined;
+
+  constructor(call: ServerCall, method: DescMethod, stopping: AbortSignal | undefined) {
+    this.#call = call;
+    this.method = method;
+    this.#stopping = stopping;
+  }
+
+  peer(): string {
+    return this.#call.getPeer();
+  }
+
+  header(name: string): string | undefined {
+    return this.#call.metadata.get(name)[0]?.toString();
+  }
+
+  signal(): AbortSignal {
+    this.#ending ??= endingOf(this.#call, this.#stopping);
+    return this.#ending.signal;
+  }
+
+  /** Before an answer is sent: grpc-js says `cancelled` after a normal end too, when nobody listens to the signal any more. */
+  release(): void {
+    if (this.#ending !== undefined) this.#call.off("cancelled", this.#ending.end);
+  }
 }
 
 /** Aborts when the caller gives up or its deadline passes, and for streams when the server stops. */
-function signalOf(call: ServerCall, stopping: AbortSignal | undefined): AbortSignal {
+function endingOf(call: ServerCall, stopping: AbortSignal | undefined) {
   const ended = new AbortController();
   const end = (): void => ended.abort(endReason(call));
   if (call.cancelled) end();
-  // grpc-js emits this after a normal end too, when nobody listens to the signal any more.
   else call.once("cancelled", end);
-  if (stopping === undefined) return ended.signal;
+  if (stopping === undefined) return { signal: ended.signal, end };
   // At the deadline of a stream, grpc-js waits for its reader before it says so.
   const left = Number(call.getDeadline()) - Date.now();
   if (left <= MAX_TIMEOUT_MS) {
     const timer = setTimeout(end, Math.max(left, 0));
     call.once("cancelled", () => clearTimeout(timer));
   }
-  return AbortSignal.any([ended.signal, stopping]);
+  return { signal: AbortSignal.any([ended.signal, stopping]), end };
 }
 
 function endReason(call: ServerCall): RecollectError {
