@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Medians } from "./measure.ts";
 import { doubts, mustHoldLines } from "./must-hold.ts";
+import { planParts } from "./plan.ts";
 import type { CaseResult, Effort, SizeResult } from "./store-size.ts";
 
 /** Everything that one result file says. */
@@ -65,6 +66,7 @@ function toMarkdown(
     ...report.sizes.flatMap((size) => [
       `## ${size.memories} memories, ${size.entries} cached answers in one scope`,
       table(size.cases),
+      ...planParts(size.cases),
       `Filled in ${size.fillSeconds.toFixed(1)} s through the API; batch create added ${size.memoriesAdded} memories.`,
     ]),
     "bench/README.md says how to read this. Compare within this file only.",

@@ -4,6 +4,7 @@ import { BATCH_SIZE, cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import type { LoadPlan } from "./load.ts";
 import { type Medians, mediansOf, rotated, type Sample, sample } from "./measure.ts";
+import { planOf } from "./plan.ts";
 import { cpuMicros, residentMegabytes } from "./proc.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
@@ -42,6 +43,8 @@ export interface CaseResult {
   readonly echoSingleP50Ms: number;
   /** Of the service after this case, in megabytes; on Linux only. */
   readonly residentMegabytes?: number;
+  /** How the longest request is carried out, of a search; see `explain`. */
+  readonly plan?: string;
 }
 
 /** What was measured over a store of one size. */
@@ -89,8 +92,9 @@ export async function measureSize({ dist, memories, effort, only, say }: SizeOpt
   for (const one of casesOf(batches, questions, runs)) {
     if (only?.includes(one.name) === false) continue;
     const recorded = await record(caller, one);
+    const plan = await planOf(caller, one);
     const measured = await measureCase(workspace, service, one, recorded, effort);
-    cases.push(measured.result);
+    cases.push({ ...measured.result, ...(plan === undefined ? {} : { plan }) });
     if (one.once !== undefined) memoriesAdded += BATCH_SIZE * (measured.sent + recorded.replies.length);
     say(
       `  ${one.name}: ${measured.result.service.callsPerSecond.toFixed(0)} calls/s, ${measured.result.ratio.toFixed(2)} of echo`,

@@ -3,6 +3,7 @@ import type { Case } from "../cases.ts";
 import { RECORDED_ONCE } from "../cases.ts";
 import type { LoadResult } from "../load.ts";
 import { type Medians, mediansOf, rotated, type Sample, sample, sampled } from "../measure.ts";
+import { planOf } from "../plan.ts";
 import { median } from "../statistics.ts";
 import type { ServerProcess, Workspace } from "../workspace.ts";
 import { type RoundTrip, writeTrips } from "./commands.ts";
@@ -49,6 +50,8 @@ export interface CaseResult {
   readonly ratioMax: number;
   /** Processor time a call of the floor and its Redis, as a share of the service's and its Redis'. */
   readonly cpuRatio?: number;
+  /** How the longest request is carried out, of a search; see `explain`. */
+  readonly plan?: string;
 }
 
 /** Where cases are measured. */
@@ -106,6 +109,7 @@ export async function measureCase(stage: Stage, one: Case): Promise<CaseResult> 
   if (floor === undefined) throw new Error(`${one.name} has no floor`);
   const recorded =
     one.once === undefined ? await record(stage, one, floor) : await recordOnce(stage, one, floor);
+  const plan = await planOf(stage.caller, one);
   const { contenders, stop } = await enter(stage, one, recorded);
   const { effort, redis } = stage;
   const full: Load = {
@@ -147,7 +151,14 @@ export async function measureCase(stage: Stage, one: Case): Promise<CaseResult> 
       singleP99Ms: median(alone.map(({ p99Ms }) => p99Ms)),
     };
   });
-  return { ...ratios(measured), name: one.name, floor, ...full, contenders: measured };
+  return {
+    ...ratios(measured),
+    name: one.name,
+    floor,
+    ...full,
+    contenders: measured,
+    ...(plan === undefined ? {} : { plan }),
+  };
 }
 
 /** Asks everything twice: only then does the service know the sizes that it plans by. */

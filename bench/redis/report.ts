@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { planParts } from "../plan.ts";
 import { doubtsAbout } from "./doubts.ts";
 import type { CaseResult, ContenderName, Effort, Measured } from "./measure.ts";
 import type { StoreResult } from "./store.ts";
@@ -76,6 +77,7 @@ function storeParts({ title, fillSeconds, redisBytes, memories, cases }: StoreRe
     `## ${title}`,
     `Filled in ${fillSeconds.toFixed(1)} s through the API. Redis holds ${(redisBytes / 2 ** 20).toFixed(0)} MiB, ${(redisBytes / memories / 1024).toFixed(1)} KiB for each memory of it.`,
     table(cases.flatMap(rows)),
+    ...planParts(cases),
     "Commands of a call, times microseconds of Redis' one thread:",
     bullets(cases.flatMap(commandLines)),
   ];

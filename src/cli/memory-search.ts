@@ -6,6 +6,7 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import { connect } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
+import { formatPlan } from "./format-plan.ts";
 import { formatResult } from "./format-result.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { type FilterOptions, toFilter } from "./memory-filter.ts";
@@ -31,7 +32,7 @@ export async function memorySearch(
 ): Promise<ExitCode> {
   const clients = connect(options);
   const filter = toFilter(options);
-  const { results, degraded } = await clients.memory.searchMemories({
+  const { results, degraded, plan } = await clients.memory.searchMemories({
     namespace: options.namespace,
     query: { by: { case: "text", value: words.join(" ") } },
     ...(filter === undefined ? {} : { filter }),
@@ -47,6 +48,7 @@ export async function memorySearch(
     if (options.json) print(JSON.stringify(toJson(SearchMemoriesResponse_ResultSchema, result)));
     else for (const line of formatResult(result, index + 1)) print(line);
   }
+  if (plan !== undefined) printError(formatPlan(plan));
   if (results.length === 0) printError("nothing found");
   return EXIT_CODE.ok;
 }

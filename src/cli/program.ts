@@ -176,7 +176,7 @@ Examples:
       new Option("--mode <mode>", "how to look (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
     )
     .option("--min-similarity <number>", "leave out what is less similar, -1 to 1", toNumber)
-    .option("--explain", "show how each score came about")
+    .option("--explain", "show how each score came about, and how the search was carried out")
     .addHelpText("after", `${EXIT_CODES}\n\nFinding nothing is not an error and ends with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
       const { memorySearch } = await import("./memory-search.ts");

@@ -2,6 +2,7 @@ import type { RecollectError } from "../domain/errors.ts";
 import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../domain/memory/filter.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../domain/memory/memory.ts";
+import type { SearchPlan } from "../domain/memory/search-plan.ts";
 import type { Scope } from "../domain/tenancy.ts";
 import type { EmbedderIdentity } from "./embedder.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
@@ -82,6 +83,8 @@ export interface Candidates {
    * zero when no terms were asked for.
    */
   readonly corpus: CorpusStatistics;
+  /** How they were found. */
+  readonly plan: SearchPlan;
 }
 
 /**

@@ -29,6 +29,7 @@ import {
 import { updateMemory } from "../services/memory/update-memory.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { fromSearchPlan } from "./convert/search-plan.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
@@ -184,7 +185,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
     searchMemories: async (request, context) => {
       const query = toQuery(request);
       const filter = toFilter(request.filter);
-      const { found, degraded } = await searchMemories(
+      const { found, degraded, plan } = await searchMemories(
         ports,
         {
           namespace: request.namespace,
@@ -206,6 +207,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         degraded: degraded.map((arm) =>
           arm === "VECTOR" ? Degradation.VECTOR_UNAVAILABLE : Degradation.KEYWORD_UNAVAILABLE,
         ),
+        ...(request.explain && plan !== undefined ? { plan: fromSearchPlan(plan) } : {}),
       };
     },
   });

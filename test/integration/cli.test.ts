@@ -55,6 +55,11 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     ]);
     const others = await recollect([...scope, "memory", "search", "who is allergic", "--user", "bob"]);
     expect(others).toEqual({ code: 0, stdout: "", stderr: "nothing found\n" });
+    const explained = await recollect([...scope, "memory", "search", "allergic", "--explain"]);
+    expect(explained.stdout).toContain("by vector: rank 1");
+    expect(explained.stderr).toMatch(
+      /^vector: (EXACT|ADHOC_BF), (at most )?1 pass; terms: allerg; rounds: \d\n$/,
+    );
   });
 
   it("returns the memory that is there instead of storing a text twice, or refuses when asked to", async () => {

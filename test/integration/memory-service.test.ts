@@ -5,6 +5,8 @@ import {
   Memory_State,
   SearchMemoriesRequest_Mode as Mode,
   OnDuplicate,
+  SearchPlan_SizeBasis as SizeBasis,
+  SearchPlan_VectorPolicy as VectorPolicy,
 } from "#gen/recollect/v1/memory_pb.js";
 import { vectorToBytes } from "../../src/domain/vector.ts";
 import { onRedis } from "../support/backend-of-run.ts";
@@ -280,6 +282,44 @@ describe("MemoryService", () => {
       const { fusedScore = 0, recencyBoost = 0, importanceBoost = 0 } = best?.explanation ?? {};
       expect(best?.score).toBeCloseTo(fusedScore * recencyBoost * importanceBoost, 5);
       expect(importanceBoost).toBeCloseTo(1.1, 5);
+    });
+
+    it("tells how a search was carried out to who asks for it, and to nobody else", async () => {
+      const query = { by: { case: "text" as const, value: "allergic nuts unheard" } };
+      const { plan } = await app.memory.searchMemories({ namespace, query, explain: true });
+      expect(plan).toMatchObject({
+        vector: {
+          policy: onRedis() ? VectorPolicy.ADHOC_BF : VectorPolicy.EXACT,
+          candidates: 0,
+          eligibleCount: 4,
+        },
+        commonTerms: [],
+        walked: false,
+      });
+      expect(plan?.terms.toSorted()).toEqual(["allerg", "nut"]);
+      expect(plan?.rounds).toBeGreaterThanOrEqual(1);
+      expect((await app.memory.searchMemories({ namespace, query })).plan).toBeUndefined();
+      const signs = { by: { case: "text" as const, value: "?!" } };
+      const nothing = await app.memory.searchMemories({
+        namespace,
+        query: signs,
+        mode: Mode.KEYWORD,
+        explain: true,
+      });
+      expect(nothing.plan).toBeUndefined();
+    });
+
+    it("goes through the namespace on Redis where a filter asks for the last access", async () => {
+      const { plan } = await app.memory.searchMemories({
+        namespace,
+        query: { by: { case: "text", value: "allergic nuts" } },
+        filter: { lastAccessTime: { start: timestampFromMs(Date.UTC(2100, 0, 1)) } },
+        explain: true,
+      });
+      expect(plan).toMatchObject({
+        vector: { policy: VectorPolicy.EXACT, eligibleCount: 0, eligibleBasis: SizeBasis.COUNTED },
+        walked: onRedis(),
+      });
     });
 
     it("never finds anything of another namespace", async () => {

@@ -15,6 +15,7 @@ import {
   type Memory,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import { keywordArm, NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
@@ -22,7 +23,6 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import type {
-  CandidateFacts,
   CandidateQuery,
   Candidates,
   CreateOutcome,
@@ -44,8 +44,8 @@ import { factsOf, type MemoryVectors } from "./memory-vectors.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
+import type { Nearest } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
-import type { NearRow } from "./vector-table.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
 /** Memories deleted in one transaction of a purge. */
@@ -394,16 +394,25 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return { nearest: [], containing: [], corpus: EMPTY_CORPUS };
+    if (namespaceId === undefined) {
+      return { nearest: [], containing: [], corpus: EMPTY_CORPUS, plan: NOTHING_ASKED };
+    }
     await this.#upToDate(query.filter);
     if (query.vector !== undefined) this.#options.model.check(query.model);
-    const nearest = query.vector === undefined ? [] : this.#nearest(namespaceId, query, query.vector, now);
+    const near = query.vector && this.#nearest(namespaceId, query, query.vector, now);
+    const { asked, ...byWords } = this.#containing(namespaceId, query, now);
     return {
-      nearest: nearest.map(({ facts, similarity }) => ({
+      nearest: (near?.found ?? []).map(({ facts, similarity }) => ({
         ...facts,
         similarity: clampSimilarity(similarity),
       })),
-      ...this.#containing(namespaceId, query, now),
+      ...byWords,
+      plan: {
+        ...(near === undefined ? {} : { vector: near.arm }),
+        ...keywordArm(query.terms ?? [], asked, byWords.corpus),
+        walked: false,
+        rounds: near?.rounds ?? 1,
+      },
     };
   }
 
@@ -713,12 +722,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     );
   }
 
-  #nearest(
-    namespaceId: number,
-    query: CandidateQuery,
-    vector: Float32Array,
-    now: number,
-  ): NearRow<CandidateFacts>[] {
+  #nearest(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): Nearest {
     const index = this.#options.vectors.open(namespaceId);
     if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
     const condition = memoryCondition(namespaceId, query.filter, now);
@@ -734,9 +738,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
     namespaceId: number,
     query: CandidateQuery,
     now: number,
-  ): Pick<Candidates, "containing" | "corpus"> {
+  ): Pick<Candidates, "containing" | "corpus"> & { readonly asked: readonly string[] } {
     const terms = query.terms ?? [];
-    if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS };
+    if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS, asked: [] };
     const corpus = this.#keywords.corpus(namespaceId, terms);
     const asked = chooseTerms(terms, corpus);
     const rows = asked.length === 0 ? [] : this.#keywords.candidates(namespaceId, asked, corpus, query, now);
@@ -746,6 +750,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
         document: countTerms(readTerms(namespaceId, String(row["terms"]))),
       })),
       corpus,
+      asked,
     };
   }
 }

@@ -96,7 +96,7 @@ describe("a vector index", () => {
     let total = 0;
     const queries = clustered(40);
     for (const query of queries) {
-      const found = index.nearestDefault(query, 10, NOW);
+      const { found } = index.nearestDefault(query, 10, NOW);
       expect(found).toHaveLength(10);
       for (const [place, { row, similarity }] of found.entries()) {
         expect(similarity).toBeCloseTo(dot(query, vectorAt(row)), 5);
@@ -112,14 +112,43 @@ describe("a vector index", () => {
     await index.built();
     const row = COUNT - 1;
     index.put(row, vectorAt(row), slot(row));
-    expect(index.nearestDefault(vectorAt(row), 1, NOW)[0]).toMatchObject({ row });
+    expect(index.nearestDefault(vectorAt(row), 1, NOW).found[0]).toMatchObject({ row });
   });
 
   it("is exact while the graph is being built", () => {
     const index = open(allRows);
     const query = vectorAt(17);
-    const found = index.nearestDefault(query, 20, NOW);
+    const { found } = index.nearestDefault(query, 20, NOW);
     expect(found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, allRows, 20));
+  });
+
+  it("says how it found them", async () => {
+    const index = open(allRows);
+    const eligible = { count: COUNT, basis: "UPPER_BOUND" };
+    // While more wait for the graph than it may leave out, all are compared.
+    expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
+      arm: { policy: "EXACT", candidates: 0, eligible },
+      rounds: 1,
+    });
+    await index.built();
+    expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
+      arm: { policy: "GRAPH", candidates: 15, eligible },
+      rounds: 1,
+    });
+    const few = allRows.filter((row) => row % 2 === 0);
+    expect(index.nearestOf(few, vectorAt(1), 10).arm).toEqual({
+      policy: "EXACT",
+      candidates: 0,
+      eligible: { count: few.length, basis: "COUNTED" },
+    });
+    // What the graph proposes ends before the limit is reached: everything is compared after all.
+    for (const row of nearestByBruteForce(vectorAt(1), allRows, 15)) {
+      index.remove(row);
+      index.put(row, vectorAt(row), slot(row, { isDefault: false }));
+    }
+    await index.built();
+    const hidden = index.nearestDefault(vectorAt(1), 10, NOW);
+    expect([hidden.arm.policy, hidden.rounds, hidden.found.length]).toEqual(["EXACT", 2, 10]);
   });
 
   it("compares a small filtered set whole", async () => {
@@ -127,7 +156,7 @@ describe("a vector index", () => {
     await index.built();
     const rows = allRows.filter((row) => row % 97 === 0);
     const query = vectorAt(1);
-    const found = index.nearestOf(rows, query, 10);
+    const { found } = index.nearestOf(rows, query, 10);
     expect(found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, rows, 10));
   });
 
@@ -136,7 +165,7 @@ describe("a vector index", () => {
     await index.built();
     const rows = allRows.filter((row) => row % 10 !== 0);
     const query = vectorAt(10);
-    const found = index.nearestOf(rows, query, 10);
+    const { found } = index.nearestOf(rows, query, 10);
     expect(found.every(({ row }) => row % 10 !== 0)).toBe(true);
     expect(recall(found, nearestByBruteForce(query, rows, 10))).toBeGreaterThan(0.8);
   });
@@ -149,7 +178,7 @@ describe("a vector index", () => {
     index.remove(6);
     index.put(6, vectorAt(5), slot(6, { expireTime: NOW }));
     index.put(COUNT + 1, vectorAt(5), slot(COUNT + 1, { isDefault: false }));
-    const rows = index.nearestDefault(query, 100, NOW).map(({ row }) => row);
+    const rows = index.nearestDefault(query, 100, NOW).found.map(({ row }) => row);
     expect(rows).toHaveLength(100);
     for (const hidden of [5, 6, COUNT + 1]) expect(rows).not.toContain(hidden);
   });
@@ -159,11 +188,11 @@ describe("a vector index", () => {
     await first.built();
     first.close();
     const second = open(allRows);
-    const before = second.nearestDefault(vectorAt(3), 10, NOW);
+    const before = second.nearestDefault(vectorAt(3), 10, NOW).found;
     await second.built();
     expect(warnings).toEqual([]);
     expect(before.map(({ row }) => row)).toEqual(
-      second.nearestDefault(vectorAt(3), 10, NOW).map(({ row }) => row),
+      second.nearestDefault(vectorAt(3), 10, NOW).found.map(({ row }) => row),
     );
   });
 
@@ -174,8 +203,8 @@ describe("a vector index", () => {
     const second = open(allRows.slice(10));
     await second.built();
     const query = vectorAt(COUNT - 1);
-    expect(second.nearestDefault(query, 1, NOW)[0]?.row).toBe(COUNT - 1);
-    const rows = second.nearestDefault(vectorAt(0), 50, NOW).map(({ row }) => row);
+    expect(second.nearestDefault(query, 1, NOW).found[0]?.row).toBe(COUNT - 1);
+    const rows = second.nearestDefault(vectorAt(0), 50, NOW).found.map(({ row }) => row);
     expect(rows.every((row) => row >= 10)).toBe(true);
   });
 
@@ -200,12 +229,12 @@ describe("a vector index", () => {
     const second = open(allRows);
     expect(warnings).toEqual([expect.stringContaining("made again")]);
     const query = vectorAt(8);
-    expect(second.nearestDefault(query, 10, NOW).map(({ row }) => row)).toEqual(
+    expect(second.nearestDefault(query, 10, NOW).found.map(({ row }) => row)).toEqual(
       nearestByBruteForce(query, allRows, 10),
     );
     await second.built();
     expect(
-      recall(second.nearestDefault(query, 10, NOW), nearestByBruteForce(query, allRows, 10)),
+      recall(second.nearestDefault(query, 10, NOW).found, nearestByBruteForce(query, allRows, 10)),
     ).toBeGreaterThan(0.8);
   });
 

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { FilteredSize, SearchPlan, VectorArm } from "../../domain/memory/search-plan.ts";
 import { EXACT_LIMIT, planVectorSearch } from "../../domain/memory/vector-plan.ts";
 import type { Log } from "../../ports/log.ts";
 import type { CandidateFacts } from "../../ports/memory-store.ts";
@@ -20,6 +21,21 @@ export interface VectorIndexOptions {
   /** Where the graph is kept between two runs. */
   readonly path: string;
   readonly log: Log;
+}
+
+/** What a search in the vectors found, nearest first, and how. */
+export interface Nearest extends Pick<SearchPlan, "rounds"> {
+  readonly found: readonly NearRow<CandidateFacts>[];
+  readonly arm: VectorArm;
+}
+
+/** The rows that a search may find. */
+interface Eligible {
+  readonly size: FilteredSize;
+  /** Makes the test of a row; asked for only where rows are tested. */
+  readonly passing: () => (row: number) => boolean;
+  /** Compares all of them. */
+  readonly scan: () => NearRow<CandidateFacts>[];
 }
 
 /**
@@ -90,25 +106,24 @@ export class VectorIndex {
   }
 
   /** The nearest of the rows that default reads see at `now`, nearest first. */
-  nearestDefault(query: Float32Array, limit: number, now: number): NearRow<CandidateFacts>[] {
-    const stored = this.#table.size;
-    const proposed = this.#propose(query, { stored, eligible: stored, limit });
-    if (proposed !== undefined) {
-      const visible = proposed.filter((row) => this.#table.isDefault(row, now));
-      if (visible.length >= limit) return this.#table.nearestOf(visible, query, limit);
-    }
-    return this.#table.nearestDefault(query, limit, now);
+  nearestDefault(query: Float32Array, limit: number, now: number): Nearest {
+    return this.#nearest(query, limit, {
+      size: { count: this.#table.size, basis: "UPPER_BOUND" },
+      passing: () => (row) => this.#table.isDefault(row, now),
+      scan: () => this.#table.nearestDefault(query, limit, now),
+    });
   }
 
   /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
-  nearestOf(rows: readonly number[], query: Float32Array, limit: number): NearRow<CandidateFacts>[] {
-    const proposed = this.#propose(query, { stored: this.#table.size, eligible: rows.length, limit });
-    if (proposed !== undefined) {
-      const eligible = new Set(rows);
-      const found = proposed.filter((row) => eligible.has(row));
-      if (found.length >= limit) return this.#table.nearestOf(found, query, limit);
-    }
-    return this.#table.nearestOf(rows, query, limit);
+  nearestOf(rows: readonly number[], query: Float32Array, limit: number): Nearest {
+    return this.#nearest(query, limit, {
+      size: { count: rows.length, basis: "COUNTED" },
+      passing: () => {
+        const eligible = new Set(rows);
+        return (row) => eligible.has(row);
+      },
+      scan: () => this.#table.nearestOf(rows, query, limit),
+    });
   }
 
   /** Resolves when every vector has its place in the graph; for tests and benches. */
@@ -140,17 +155,23 @@ export class VectorIndex {
     removeGraph(this.#options.path);
   }
 
-  /** Rows worth comparing, those that wait included; undefined when all eligible ones are to be compared. */
-  #propose(
-    query: Float32Array,
-    sizes: { readonly stored: number; readonly eligible: number; readonly limit: number },
-  ): number[] | undefined {
-    const plan = planVectorSearch(sizes);
-    if (plan.kind === "exact") return undefined;
-    if (this.#graph === undefined || this.#pending.size > MAX_PENDING) {
-      return this.#table.nearest(query, plan.candidates);
-    }
-    return [...this.#graph.propose(query, plan.candidates), ...this.#pending];
+  /** By the graph if that is the plan and enough of what it proposes pass; else by `scan`. */
+  #nearest(query: Float32Array, limit: number, { size, passing, scan }: Eligible): Nearest {
+    const exact: VectorArm = { policy: "EXACT", candidates: 0, eligible: size };
+    const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
+    if (plan.kind === "exact") return { found: scan(), arm: exact, rounds: 1 };
+    const { candidates } = plan;
+    const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
+    const proposed = graph
+      ? [...graph.propose(query, candidates), ...this.#pending]
+      : this.#table.nearest(query, candidates);
+    const rows = proposed.filter(passing());
+    if (rows.length < limit) return { found: scan(), arm: exact, rounds: 2 };
+    return {
+      found: this.#table.nearestOf(rows, query, limit),
+      arm: graph ? { policy: "GRAPH", candidates, eligible: size } : exact,
+      rounds: 1,
+    };
   }
 
   #openGraph(): VectorGraph {

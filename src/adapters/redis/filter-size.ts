@@ -1,4 +1,5 @@
 import { digest } from "../../domain/digest.ts";
+import type { FilteredSize } from "../../domain/memory/search-plan.ts";
 import type { Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { countCommand, readIndexReply } from "./memory-index.ts";
@@ -43,6 +44,15 @@ export class FilterSize {
     if (bound === 0) return 0;
     if (bound === undefined || share === undefined || this.#sizes.includes(undefined)) return undefined;
     return bound * share;
+  }
+
+  /** The best that is known; undefined: nothing is. */
+  get known(): FilteredSize | undefined {
+    const { bound, eligible } = this;
+    if (bound === undefined) return undefined;
+    if (eligible === undefined) return { count: bound, basis: "UPPER_BOUND" };
+    if (this.#seenShare !== undefined) return { count: Math.round(eligible), basis: "ESTIMATED" };
+    return { count: eligible, basis: this.#filter.counted.length === 1 ? "COUNTED" : "UPPER_BOUND" };
   }
 
   /** Of each thing that must hold. */
@@ -93,8 +103,11 @@ export class FilterSize {
 
   /** How much of the bound passes. */
   get #share(): number | undefined {
-    const seen = this.#seen.get(this.#namespace.number, this.#shareName);
-    return seen ?? (this.#filter.isCounted ? 1 : undefined);
+    return this.#seenShare ?? (this.#filter.isCounted ? 1 : undefined);
+  }
+
+  get #seenShare(): number | undefined {
+    return this.#seen.get(this.#namespace.number, this.#shareName);
   }
 
   get #tokens(): string[] {

@@ -88,6 +88,12 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       expect((await byWords(opened(), ["common", "rare"])).ids).toEqual(["m0", "m1", "m2"]);
       // The common word had crowded out the rare one: asked again.
       expect(lastTerms()).toEqual(["rare"]);
+      const query = { terms: ["common", "rare"], filter: ACTIVE_ONLY, limit: 100 };
+      const search = opened();
+      const plans = [await search.search(scope, query, NOW), await search.search(scope, query, NOW)];
+      expect(plans.map(({ plan }) => plan)).toEqual(
+        [2, 1].map((rounds) => ({ terms: ["rare"], commonTerms: ["common"], walked: false, rounds })),
+      );
     });
 
     it("does not ask again when what was asked in vain crowded out nothing", async () => {
@@ -280,8 +286,13 @@ describe.skipIf(URL === "")("a search in Redis", () => {
           .slice(0, LIMIT);
         vectors.asked();
         const options = { vector: query, filter, limit: LIMIT };
-        const { nearest } = await search.search({ tenant: "t", namespace: "n" }, options, NOW);
+        const { nearest, plan } = await search.search({ tenant: "t", namespace: "n" }, options, NOW);
         expect(nearest).toHaveLength(scan.length);
+        const told = algorithm === "FLAT" ? "FLAT" : policy;
+        expect(plan.vector).toMatchObject({ policy: told, candidates: told === "BATCHES" ? 64 : 0 });
+        const { count = Number.NaN, basis } = plan.vector?.eligible ?? {};
+        if (basis === "UPPER_BOUND") expect(count).toBeGreaterThanOrEqual(passing.length);
+        else expect(count).toBe(passing.length);
         const similarities = nearest.map(({ similarity }) => similarity);
         expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));
         for (const { id, similarity } of nearest) {

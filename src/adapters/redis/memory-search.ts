@@ -1,6 +1,7 @@
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
+import { NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
@@ -41,6 +42,7 @@ const NOTHING: Candidates = {
   nearest: [],
   containing: [],
   corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
+  plan: NOTHING_ASKED,
 };
 
 /**
@@ -75,13 +77,18 @@ export class MemorySearch {
   }
 
   async #searchIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    let asked = 0;
     for (let round = 1; ; round += 1) {
-      const answer = await this.#ask(scope, query);
+      const answer = await this.#ask(scope, query, () => {
+        asked += 1;
+      });
       if (answer === undefined) return NOTHING;
       const hidden = [answer.nearest, answer.containing].some(
         ({ found }) => found.length === query.limit && found.some((one) => hasEnded(one, now)),
       );
-      if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) return candidatesOf(answer, query, now);
+      if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
+        return candidatesOf(answer, query, now, asked);
+      }
       if (hidden) await this.#options.sweep(scope, now);
     }
   }
@@ -122,11 +129,12 @@ export class MemorySearch {
   }
 
   /** Undefined: there is no such namespace. */
-  async #ask(scope: Scope, query: CandidateQuery): Promise<SearchAnswer | undefined> {
+  async #ask(scope: Scope, query: CandidateQuery, onRound: () => void): Promise<SearchAnswer | undefined> {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
     for (;;) {
+      onRound();
       let asked: SearchQuestion | undefined;
       const replies = await this.#unlessModelChanged(() =>
         namespaces.pipeline(scope, (namespace) => {
@@ -192,7 +200,7 @@ export class MemorySearch {
   }
 }
 
-function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number): Candidates {
+function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number, rounds: number): Candidates {
   const alive = ({ found }: IndexReply): IndexedMemory[] => found.filter((one) => !hasEnded(one, now));
   const count = termCounter(query.terms ?? []);
   return {
@@ -206,6 +214,7 @@ function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number):
       return [{ ...factsOf(one), document }];
     }),
     corpus: answer.corpus,
+    plan: { ...answer.plan, rounds },
   };
 }
 

@@ -68,13 +68,14 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
       const filter = round === 0 ? EVERY_STATE : randomFilter(random, pick(random, memories));
       const query = { filter, vector: unitVector(round, DIMENSION), model: MODEL, terms: words, limit: 1000 };
       const expected = await reference.search(scope, query, NOW);
-      const { nearest, containing, corpus } = await walk.search(scope, query, NOW);
+      const { nearest, containing, corpus, plan } = await walk.search(scope, query, NOW);
       found += nearest.length;
       expect({ filter, nearest, corpus }).toEqual({
         filter,
         nearest: expected.nearest,
         corpus: expected.corpus,
       });
+      expect({ filter, plan }).toEqual({ filter, plan: expected.plan });
       const sorted = (candidates: typeof containing) => candidates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
       expect(sorted(containing)).toEqual(sorted(expected.containing));
     }

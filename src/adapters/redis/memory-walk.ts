@@ -1,6 +1,7 @@
 import { bm25, type CorpusStatistics, chooseTerms } from "../../domain/memory/bm25.ts";
 import { matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
+import { keywordArm } from "../../domain/memory/search-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, dot, vectorFromBytes } from "../../domain/vector.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
@@ -37,6 +38,7 @@ export class MemoryWalk {
     const containing = new Best<Containing>(limit, ({ document }) => bm25(terms, document, corpus));
     const fields = (generation: number): string[] => [vectorField(generation), "terms"];
     const count = termCounter(query.terms ?? []);
+    let passed = 0;
     // Also without terms and vector: who asks must hear of another model.
     if (vector !== undefined) this.#model.check(query.model);
     for await (const page of this.#pages.walk(scope, { oldestFirst: false, fields })) {
@@ -44,6 +46,7 @@ export class MemoryWalk {
       if (vector !== undefined) this.#model.check(query.model);
       for (const one of page) {
         if (!matchesFilter(one.memory, query.filter, now)) continue;
+        passed += 1;
         const facts = factsOf(one.memory);
         const near = vector === undefined ? undefined : similarityOf(vector, one);
         if (near !== undefined) nearest.add({ ...facts, similarity: near });
@@ -51,7 +54,18 @@ export class MemoryWalk {
         if (terms.some((term) => document.frequencies.has(term))) containing.add({ ...facts, document });
       }
     }
-    return { nearest: nearest.take(), containing: containing.take(), corpus };
+    const eligible = { count: passed, basis: "COUNTED" } as const;
+    return {
+      nearest: nearest.take(),
+      containing: containing.take(),
+      corpus,
+      plan: {
+        ...(vector === undefined ? {} : { vector: { policy: "EXACT", candidates: 0, eligible } }),
+        ...keywordArm(query.terms ?? [], terms, corpus),
+        walked: true,
+        rounds: 1,
+      },
+    };
   }
 
   async #corpus(scope: Scope, terms: readonly string[]): Promise<CorpusStatistics> {

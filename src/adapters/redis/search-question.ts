@@ -1,5 +1,11 @@
 import { type CorpusStatistics, chooseTerms } from "../../domain/memory/bm25.ts";
 import { type KnnPlan, planKnn } from "../../domain/memory/knn-plan.ts";
+import {
+  type FilteredSize,
+  keywordArm,
+  type SearchPlan,
+  type VectorArm,
+} from "../../domain/memory/search-plan.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Argument, Command, Reply } from "./client.ts";
@@ -26,6 +32,8 @@ export interface SearchAnswer {
   readonly chosen: readonly string[];
   /** Whether the question was the right one, by what came along; else it is to be put again. */
   readonly isSettled: boolean;
+  /** In what way it was put. */
+  readonly plan: Omit<SearchPlan, "rounds">;
 }
 
 /**
@@ -97,6 +105,8 @@ export class SearchQuestion {
       this.#terms.length === 0
         ? NO_CORPUS
         : this.#corpus({ memories: numberOf(memories), terms: numberOf(terms) }, left.shift());
+    // What the plan went by; where it went by nothing, what came along.
+    const size = this.#size?.known;
     this.#size?.readSizes(left.shift());
     const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
@@ -107,7 +117,28 @@ export class SearchQuestion {
       containing,
       corpus,
       chosen,
+      plan: this.#told(chosen, corpus, size ?? this.#size?.known),
       isSettled: this.#foundEnough(nearest) && this.#askedRight(chosen, corpus, containing),
+    };
+  }
+
+  #told(
+    chosen: readonly string[],
+    corpus: CorpusStatistics,
+    eligible: FilteredSize | undefined,
+  ): Omit<SearchPlan, "rounds"> {
+    const plan = this.#plan;
+    const vector: VectorArm | undefined = plan && {
+      policy: this.#vectors.algorithm === "FLAT" ? "FLAT" : plan.policy,
+      candidates: plan.policy === "BATCHES" ? plan.ef : 0,
+      ...(eligible === undefined ? {} : { eligible }),
+    };
+    // Where nothing can pass the filter, nothing is asked.
+    const terms = this.#filter === undefined ? [] : this.#terms;
+    return {
+      ...(vector === undefined ? {} : { vector }),
+      ...keywordArm(terms, terms.length === 0 ? [] : chosen, corpus),
+      walked: false,
     };
   }
 

@@ -44,6 +44,7 @@ const FOUND: Candidates = {
   nearest: [{ ...FACTS, id: "near", similarity: 0.6 }],
   containing: [{ ...FACTS, id: "word", document: { frequencies: new Map([["tea", 1]]), length: 3 } }],
   corpus: { documentCount: 2, meanLength: 3, documentFrequencies: new Map([["tea", 1]]) },
+  plan: { terms: ["tea"], commonTerms: [], walked: false, rounds: 1 },
 };
 
 const fails = (error: Error): Embedder => ({

@@ -5,6 +5,7 @@ import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
 import { type Candidate, type Ranked, rank } from "../../domain/memory/ranking.ts";
+import type { SearchPlan } from "../../domain/memory/search-plan.ts";
 import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import { clampSimilarity, dot, toUnit } from "../../domain/vector.ts";
@@ -44,6 +45,8 @@ export interface FoundMemory {
 export interface SearchMemoriesOutput {
   readonly found: readonly FoundMemory[];
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
+  /** How the store found the candidates; absent when there was nothing to look for. */
+  readonly plan?: SearchPlan;
 }
 
 export interface SearchMemoriesPorts {
@@ -119,7 +122,7 @@ async function searchOnce(
     found.map(({ memory }) => memory.id),
     now,
   );
-  return { found, degraded: arms.degraded };
+  return { found, degraded: arms.degraded, plan: candidates.plan };
 }
 
 interface Arms {

@@ -395,6 +395,74 @@ export function searchCases(subject: MemorySubject): void {
     });
   });
 
+  describe("the plan", () => {
+    const EXACT = ["EXACT", "ADHOC_BF", "FLAT"];
+
+    it("compares a small set whole, and knows how large it is", async () => {
+      const users = ["ana", "ben", "ben", "ben"];
+      await write(
+        subject,
+        ...users.map((userId, at) =>
+          newMemory({ id: `m${at}`, userId, pinned: at === 1 }, { vector: vectorOf(at) }),
+        ),
+      );
+      const filters = [
+        [{}, 4],
+        [{ userId: "ben" }, 3],
+        [{ userId: "ben", pinned: true }, 1],
+        [{ userId: "nobody" }, 0],
+      ] as const;
+      for (const [given, passing] of filters) {
+        const query = { vector: vectorOf(1), filter: { ...ACTIVE_ONLY, ...given } };
+        const { nearest, plan } = await search(subject, query);
+        expect(nearest).toHaveLength(passing);
+        expect(EXACT).toContain(plan.vector?.policy);
+        expect(plan.vector?.candidates).toBe(0);
+        const { count, basis } = plan.vector?.eligible ?? { count: -1, basis: undefined };
+        expect({ given, basis, count }).toEqual({ given, basis, count: expect.any(Number) });
+        if (basis === "UPPER_BOUND") expect(count).toBeGreaterThanOrEqual(passing);
+        else expect({ given, count }).toEqual({ given, count: passing });
+        expect(plan.rounds).toBeGreaterThanOrEqual(1);
+      }
+    });
+
+    it("asks for the rare terms, leaves out the common ones, and forgets those that stand nowhere", async () => {
+      const common = Array.from({ length: 1001 }, (_, at) =>
+        newMemory({ id: `c${at}` }, { terms: ["common"], onDuplicate: "ALLOW" }),
+      );
+      const rare = ["r0", "r1"].map((id) =>
+        newMemory({ id }, { terms: ["common", "rare"], onDuplicate: "ALLOW" }),
+      );
+      await write(subject, ...rare, ...common);
+      const { plan, containing: found } = await search(subject, { terms: ["common", "nowhere", "rare"] });
+      expect([plan.terms, plan.commonTerms]).toEqual([["rare"], ["common"]]);
+      expect(idsOf(found).sort()).toEqual(["r0", "r1"]);
+      const alone = await search(subject, { terms: ["common"] });
+      expect([alone.plan.terms, alone.plan.commonTerms]).toEqual([["common"], []]);
+    });
+
+    it("says what was not asked", async () => {
+      await write(subject, newMemory({ text: "tea" }, { vector: vectorOf(1) }));
+      const byWords = (await search(subject, { terms: ["tea"] })).plan;
+      expect([byWords.vector, byWords.terms]).toEqual([undefined, ["tea"]]);
+      const byVector = (await search(subject, { vector: vectorOf(1) })).plan;
+      expect([byVector.vector === undefined, byVector.terms, byVector.commonTerms]).toEqual([false, [], []]);
+    });
+
+    it("is exact with a filter that no index may know", async () => {
+      await write(subject, ...["a", "b"].map((id, at) => newMemory({ id }, { vector: vectorOf(at) })));
+      subject.store.countAccess(subject.scope, ["a"], NOW);
+      const filter = { ...ACTIVE_ONLY, lastAccessTime: { start: NOW } };
+      const { nearest, plan } = await search(subject, { vector: vectorOf(1), filter });
+      expect(idsOf(nearest)).toEqual(["a"]);
+      expect(plan.vector).toEqual({
+        policy: "EXACT",
+        candidates: 0,
+        eligible: { count: 1, basis: "COUNTED" },
+      });
+    });
+  });
+
   describe("by both", () => {
     it("tells of each candidate the id, the time of the event or else of the writing, and the importance", async () => {
       const vector = vectorOf(1);

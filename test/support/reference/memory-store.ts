@@ -1,5 +1,5 @@
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
-import { type CorpusStatistics, countTerms } from "../../../src/domain/memory/bm25.ts";
+import { type CorpusStatistics, chooseTerms, countTerms } from "../../../src/domain/memory/bm25.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
   type AccessStatistics,
@@ -7,6 +7,7 @@ import {
   type Memory,
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
+import { keywordArm } from "../../../src/domain/memory/search-plan.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
@@ -225,6 +226,8 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     search: async (scope, query, now) => {
       const eligible = passing(scope, query.filter, now);
       const { vector, terms = [] } = query;
+      const corpus = corpusOf(held(scope), terms);
+      const chosen = chooseTerms(terms, corpus);
       return {
         nearest: eligible
           .flatMap((one) =>
@@ -235,10 +238,24 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
           .sort((a, b) => b.similarity - a.similarity)
           .slice(0, query.limit),
         containing: eligible
-          .filter((one) => one.terms.some((term) => terms.includes(term)))
+          .filter((one) => one.terms.some((term) => chosen.includes(term)))
           .map((one) => ({ ...factsOf(one.memory), document: countTerms(one.terms) }))
           .slice(0, query.limit),
-        corpus: corpusOf(held(scope), terms),
+        corpus,
+        plan: {
+          ...(vector === undefined
+            ? {}
+            : {
+                vector: {
+                  policy: "EXACT",
+                  candidates: 0,
+                  eligible: { count: eligible.length, basis: "COUNTED" },
+                },
+              }),
+          ...keywordArm(terms, chosen, corpus),
+          walked: true,
+          rounds: 1,
+        },
       };
     },
 

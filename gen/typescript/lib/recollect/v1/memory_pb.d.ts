@@ -1241,7 +1241,7 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
   includeSuperseded: boolean;
 
   /**
-   * Return the parts of each score.
+   * Return the parts of each score, and how the candidates were found.
    *
    * @generated from field: bool explain = 13;
    */
@@ -1357,6 +1357,14 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
    * @generated from field: repeated recollect.v1.SearchMemoriesResponse.Degradation degraded = 2;
    */
   degraded: SearchMemoriesResponse_Degradation[];
+
+  /**
+   * How the candidates were found; only with `explain`. Unset when there was nothing to look for, as in a query of
+   * signs alone.
+   *
+   * @generated from field: recollect.v1.SearchPlan plan = 3;
+   */
+  plan?: SearchPlan | undefined;
 };
 
 /**
@@ -1524,6 +1532,195 @@ export enum SearchMemoriesResponse_Degradation {
  * Describes the enum recollect.v1.SearchMemoriesResponse.Degradation.
  */
 export declare const SearchMemoriesResponse_DegradationSchema: GenEnum<SearchMemoriesResponse_Degradation>;
+
+/**
+ * How the store went about a search: what there is to know of a slow or an incomplete one. The store chooses for each
+ * search anew, by the size of the set that passes the filter and by how common the words of the query are.
+ *
+ * @generated from message recollect.v1.SearchPlan
+ */
+export declare type SearchPlan = Message<"recollect.v1.SearchPlan"> & {
+  /**
+   * The search by meaning; unset when no vector was compared.
+   *
+   * @generated from field: recollect.v1.SearchPlan.VectorArm vector = 1;
+   */
+  vector?: SearchPlan_VectorArm | undefined;
+
+  /**
+   * Words of the query, as they were compared, by which candidates were asked for: the rarest, until they stand in some
+   * 1,000 memories together. A word that stands in no memory is neither here nor in `common_terms`.
+   *
+   * @generated from field: repeated string terms = 2;
+   */
+  terms: string[];
+
+  /**
+   * Words of the query that were left out because they are too common: a memory that holds these alone may have been
+   * passed over. They count in the scores of what the others found.
+   *
+   * @generated from field: repeated string common_terms = 3;
+   */
+  commonTerms: string[];
+
+  /**
+   * Whether the store went through the whole namespace, memory by memory, because no index could answer: on Redis with
+   * a filter by last access, and while an index is missing.
+   *
+   * @generated from field: bool walked = 4;
+   */
+  walked: boolean;
+
+  /**
+   * How often the indexes were asked. More than once when the size of the set had to be counted first, when the first
+   * policy found too little, or when ended memories stood in the way of others.
+   *
+   * @generated from field: int32 rounds = 5;
+   */
+  rounds: number;
+};
+
+/**
+ * Describes the message recollect.v1.SearchPlan.
+ * Use `create(SearchPlanSchema)` to create a new message.
+ */
+export declare const SearchPlanSchema: GenMessage<SearchPlan>;
+
+/**
+ * The search by meaning.
+ *
+ * @generated from message recollect.v1.SearchPlan.VectorArm
+ */
+export declare type SearchPlan_VectorArm = Message<"recollect.v1.SearchPlan.VectorArm"> & {
+  /**
+   * How the nearest vectors were sought.
+   *
+   * @generated from field: recollect.v1.SearchPlan.VectorPolicy policy = 1;
+   */
+  policy: SearchPlan_VectorPolicy;
+
+  /**
+   * How many vectors the graph was asked for: proposals with GRAPH, EF_RUNTIME with BATCHES; 0 with the others.
+   *
+   * @generated from field: int32 candidates = 2;
+   */
+  candidates: number;
+
+  /**
+   * How many memories passed the filter, as the policy was chosen by. Those without a vector, and ended ones that are
+   * not removed yet, may be among them. Unset when nobody knew, which happens with FLAT alone.
+   *
+   * @generated from field: optional int32 eligible_count = 3;
+   */
+  eligibleCount?: number | undefined;
+
+  /**
+   * How that number is known.
+   *
+   * @generated from field: recollect.v1.SearchPlan.SizeBasis eligible_basis = 4;
+   */
+  eligibleBasis: SearchPlan_SizeBasis;
+};
+
+/**
+ * Describes the message recollect.v1.SearchPlan.VectorArm.
+ * Use `create(SearchPlan_VectorArmSchema)` to create a new message.
+ */
+export declare const SearchPlan_VectorArmSchema: GenMessage<SearchPlan_VectorArm>;
+
+/**
+ * How the nearest vectors were sought.
+ *
+ * @generated from enum recollect.v1.SearchPlan.VectorPolicy
+ */
+export enum SearchPlan_VectorPolicy {
+  /**
+   * Never returned by the server.
+   *
+   * @generated from enum value: VECTOR_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Every vector that passes the filter was compared. Exact.
+   *
+   * @generated from enum value: VECTOR_POLICY_EXACT = 1;
+   */
+  EXACT = 1,
+
+  /**
+   * The HNSW graph of the embedded store proposed vectors, and those that pass were compared. Approximate.
+   *
+   * @generated from enum value: VECTOR_POLICY_GRAPH = 2;
+   */
+  GRAPH = 2,
+
+  /**
+   * Redis compared every vector that passes (HYBRID_POLICY ADHOC_BF). Exact.
+   *
+   * @generated from enum value: VECTOR_POLICY_ADHOC_BF = 3;
+   */
+  ADHOC_BF = 3,
+
+  /**
+   * Redis took batches from the HNSW graph until enough of them passed (HYBRID_POLICY BATCHES). Approximate.
+   *
+   * @generated from enum value: VECTOR_POLICY_BATCHES = 4;
+   */
+  BATCHES = 4,
+
+  /**
+   * Redis compared every vector that passes, however many: its index is of the algorithm FLAT. Exact.
+   *
+   * @generated from enum value: VECTOR_POLICY_FLAT = 5;
+   */
+  FLAT = 5,
+}
+
+/**
+ * Describes the enum recollect.v1.SearchPlan.VectorPolicy.
+ */
+export declare const SearchPlan_VectorPolicySchema: GenEnum<SearchPlan_VectorPolicy>;
+
+/**
+ * How the store knows a number.
+ *
+ * @generated from enum recollect.v1.SearchPlan.SizeBasis
+ */
+export enum SearchPlan_SizeBasis {
+  /**
+   * The number is not known.
+   *
+   * @generated from enum value: SIZE_BASIS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Counted by the search, or kept with each write and last read by this server.
+   *
+   * @generated from enum value: SIZE_BASIS_COUNTED = 1;
+   */
+  COUNTED = 1,
+
+  /**
+   * Not more than this.
+   *
+   * @generated from enum value: SIZE_BASIS_UPPER_BOUND = 2;
+   */
+  UPPER_BOUND = 2,
+
+  /**
+   * By the share that passed when this server last counted.
+   *
+   * @generated from enum value: SIZE_BASIS_ESTIMATED = 3;
+   */
+  ESTIMATED = 3,
+}
+
+/**
+ * Describes the enum recollect.v1.SearchPlan.SizeBasis.
+ */
+export declare const SearchPlan_SizeBasisSchema: GenEnum<SearchPlan_SizeBasis>;
 
 /**
  * Asks for a context made of memories.

@@ -1,0 +1,34 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import {
+  SearchPlanSchema,
+  SearchPlan_SizeBasis as SizeBasis,
+  SearchPlan_VectorPolicy as VectorPolicy,
+} from "#gen/recollect/v1/memory_pb.js";
+import { formatPlan } from "./format-plan.ts";
+
+const format = (plan: MessageInitShape<typeof SearchPlanSchema>): string =>
+  formatPlan(create(SearchPlanSchema, plan));
+
+describe("formatPlan", () => {
+  it("names policy, candidates, size and terms of a search", () => {
+    const vector = {
+      policy: VectorPolicy.BATCHES,
+      candidates: 400,
+      eligibleCount: 20_000,
+      eligibleBasis: SizeBasis.UPPER_BOUND,
+    };
+    expect(format({ vector, terms: ["rare", "seldom"], commonTerms: ["common"], rounds: 2 })).toBe(
+      "vector: BATCHES, 400 candidates, at most 20000 pass; terms: rare, seldom; too common: common; rounds: 2",
+    );
+  });
+
+  it("says what was not asked, and that the namespace was gone through", () => {
+    expect(format({ walked: true, rounds: 1 })).toBe(
+      "vector: not asked; terms: none; went through the whole namespace; rounds: 1",
+    );
+    expect(format({ vector: { policy: VectorPolicy.FLAT }, terms: ["tea"], rounds: 1 })).toBe(
+      "vector: FLAT; terms: tea; rounds: 1",
+    );
+  });
+});

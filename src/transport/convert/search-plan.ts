@@ -1,0 +1,28 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type SearchPlanSchema,
+  SearchPlan_SizeBasis as SizeBasis,
+  SearchPlan_VectorPolicy as VectorPolicy,
+} from "#gen/recollect/v1/memory_pb.js";
+import type { SearchPlan, VectorArm } from "../../domain/memory/search-plan.ts";
+
+export function fromSearchPlan(plan: SearchPlan): MessageInitShape<typeof SearchPlanSchema> {
+  const { vector, terms, commonTerms, walked, rounds } = plan;
+  return {
+    ...(vector === undefined ? {} : { vector: fromVectorArm(vector) }),
+    terms: [...terms],
+    commonTerms: [...commonTerms],
+    walked,
+    rounds,
+  };
+}
+
+function fromVectorArm({ policy, candidates, eligible }: VectorArm) {
+  return {
+    policy: VectorPolicy[policy],
+    candidates,
+    ...(eligible === undefined
+      ? {}
+      : { eligibleCount: eligible.count, eligibleBasis: SizeBasis[eligible.basis] }),
+  };
+}
