@@ -96,6 +96,28 @@ describe("a deadline", () => {
     expect(late.signal.reason).toBe(reason);
   });
 
+  it("rejects what takes longer, counted from its making, without asking for a signal", async () => {
+    const callSignal = vi.fn(() => new AbortController().signal);
+    using deadline = new Deadline(100, callSignal);
+    vi.advanceTimersByTime(60);
+    const late = vi.fn();
+    const waiting = deadline.within(never).catch(late);
+    await vi.advanceTimersByTimeAsync(39);
+    expect(late).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await waiting;
+    expect(late).toHaveBeenCalledWith(expect.objectContaining({ name: "TimeoutError" }));
+    expect(callSignal).not.toHaveBeenCalled();
+  });
+
+  it("passes on what comes in time, and stops its timer", async () => {
+    using deadline = new Deadline(100, () => new AbortController().signal);
+    expect(await deadline.within(Promise.resolve(1))).toBe(1);
+    const failure = new Error("failed");
+    await expect(deadline.within(Promise.reject(failure))).rejects.toBe(failure);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("leaves neither timer nor listener behind", () => {
     const { signal: call } = new AbortController();
     const removed = vi.spyOn(call, "removeEventListener");

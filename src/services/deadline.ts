@@ -21,8 +21,32 @@ export class Deadline implements Disposable {
     return this.#aborting.controller.signal;
   }
 
+  /**
+   * What `promise` resolves to, or a rejection when the time is over. It costs a timer alone, and so does not see that
+   * the call has ended: for work that is short, and takes no signal.
+   */
+  within<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => reject(overdue()), this.#leftMs);
+      promise.then(
+        (value) => {
+          clearTimeout(timer);
+          resolve(value);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
+    });
+  }
+
   [Symbol.dispose](): void {
     this.#aborting?.release();
+  }
+
+  get #leftMs(): number {
+    return Math.max(0, this.#limitMs - (performance.now() - this.#start));
   }
 
   // One timer and one listener that both go with the lookup: AbortSignal.any and AbortSignal.timeout cost as much as
@@ -31,8 +55,7 @@ export class Deadline implements Disposable {
     const controller = new AbortController();
     const call = this.#callSignal();
     const abort = (): void => controller.abort(call.reason);
-    const late = (): void => controller.abort(new DOMException("the deadline has passed", "TimeoutError"));
-    const timer = setTimeout(late, Math.max(0, this.#limitMs - (performance.now() - this.#start)));
+    const timer = setTimeout(() => controller.abort(overdue()), this.#leftMs);
     if (call.aborted) abort();
     else call.addEventListener("abort", abort, { once: true });
     const release = (): void => {
@@ -41,4 +64,8 @@ export class Deadline implements Disposable {
     };
     return { controller, release };
   }
+}
+
+function overdue(): DOMException {
+  return new DOMException("the deadline has passed", "TimeoutError");
 }

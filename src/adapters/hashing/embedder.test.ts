@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dot } from "../../domain/vector.ts";
@@ -49,6 +50,20 @@ describe("the hashing embedder", () => {
 
   it("takes the same words in any order and case for the same", async () => {
     expect(await similarity("Paris to Rome", "ROME TO PARIS")).toBeCloseTo(1, 5);
+  });
+
+  it("gives a text the vector that it gave it before: stored ones are compared with it", async () => {
+    const texts = [
+      "The quick brown fox's jumps over the lazy dogs, twice twice twice",
+      "Prévision météo 東京の天気 ตัวอย่าง",
+      "a",
+      "…",
+    ];
+    const hash = createHash("sha256");
+    for (const { vector } of await createHashingEmbedder(384).embed(texts, new AbortController().signal)) {
+      hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+    }
+    expect(hash.digest("hex")).toBe("2c99a1e8bea21528a02ba1eb108e83f28004f6a75e123f967278e62ca704cf77");
   });
 
   it("counts a common word for less than a telling one", async () => {

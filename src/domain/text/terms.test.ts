@@ -26,6 +26,17 @@ describe("wordsOf", () => {
   ])("%s", (_, text, words) => {
     expect(wordsOf(text)).toEqual(words);
   });
+
+  it("reads ASCII by its own rules as it would read it beside other letters", () => {
+    const ascii = fc.nat({ max: 0x7f }).map((code) => String.fromCharCode(code));
+    const text = fc.string({ unit: fc.oneof(ascii, fc.constantFrom("'s", "a", "B", " ")), maxLength: 150 });
+    fc.assert(
+      fc.property(text, (one) => {
+        expect(wordsOf(one)).toEqual(wordsOf(`${one} é`).slice(0, -1));
+      }),
+      { seed: 1, numRuns: 1000 },
+    );
+  });
 });
 
 describe("termsOf", () => {

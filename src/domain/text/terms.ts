@@ -12,6 +12,8 @@ const RUN = new RegExp(
   "gu",
 );
 const ASCII_LETTERS = /^[a-z]+$/;
+/** Nothing but ASCII: most prompts, and read by rules that are a third as dear. */
+const ASCII = /^[\0-\x7f]*$/;
 
 /** No term is longer: longer ones are noise (hashes, encoded data) and would only swell the index. */
 const MAX_TERM_LENGTH = 64;
@@ -21,6 +23,19 @@ const MAX_TERM_LENGTH = 64;
  * everything that is not a letter, number or mark. Order and repetitions are kept.
  */
 export function wordsOf(text: string): string[] {
+  return ASCII.test(text) ? asciiWordsOf(text) : anyWordsOf(text);
+}
+
+function asciiWordsOf(text: string): string[] {
+  const words =
+    text
+      .toLowerCase()
+      .replaceAll(/'s(?![a-z0-9])/g, "")
+      .match(/[a-z0-9]+/g) ?? [];
+  return words.map((word) => (word.length > MAX_TERM_LENGTH ? word.slice(0, MAX_TERM_LENGTH) : word));
+}
+
+function anyWordsOf(text: string): string[] {
   const normalised = text
     .normalize("NFKC")
     .toLowerCase()

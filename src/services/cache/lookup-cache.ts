@@ -1,4 +1,4 @@
-import { analyzePrompt } from "../../domain/cache/analysis.ts";
+import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
 import { sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
@@ -104,6 +104,8 @@ export interface PlacedLookup {
   readonly promptId: string;
   /** See DecisionRecord. */
   readonly place: string;
+  /** What the guard compares. Made when it is asked for: an exact answer needs none. */
+  readonly analysis: () => PromptAnalysis;
 }
 
 /** A function of its arguments alone: a question that comes again need not be placed again. */
@@ -111,7 +113,18 @@ export function placeLookup(input: LookupCacheInput, caller: Caller): PlacedLook
   const scope = scopeOf(caller, input.namespace);
   const fingerprint = scopeFingerprint(input.answerScope);
   const promptId = cacheEntryId(scope, fingerprint, input.prompt);
-  return { input, scope, fingerprint, promptId, place: digest(scope.tenant, scope.namespace) };
+  let analysis: PromptAnalysis | undefined;
+  return {
+    input,
+    scope,
+    fingerprint,
+    promptId,
+    place: digest(scope.tenant, scope.namespace),
+    analysis: () => {
+      analysis ??= analyzePrompt(input.prompt);
+      return analysis;
+    },
+  };
 }
 
 /** How a lookup ended, and what its caller may store an answer by. */
@@ -195,7 +208,7 @@ interface Deciding {
 
 async function decide(
   ports: LookupCachePorts,
-  { input, scope, fingerprint }: PlacedLookup,
+  { input, scope, fingerprint, analysis }: PlacedLookup,
   { now, settings, strategy, policy, found }: Deciding,
   context: Pick<CallContext, "signal">,
 ): Promise<CacheOutcome> {
@@ -208,10 +221,10 @@ async function decide(
   if (strategy === undefined) return miss("DISABLED");
 
   using deadline = new Deadline(settings.lookupDeadlineMs, () => context.signal);
-  /** Turns a failure into the reason of a miss, and says it in the log. */
+  /** Turns a failure into the reason of a miss, and says it in the log. `work` ends by itself, or when the time is over. */
   const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
     try {
-      return await untilAborted(work, deadline.signal);
+      return await work;
     } catch (error) {
       // The caller is gone: there is nobody to answer with a miss.
       context.signal.throwIfAborted();
@@ -220,28 +233,31 @@ async function decide(
     }
   };
 
-  const exact = found instanceof Promise ? await orMiss(found, "STORE_UNAVAILABLE") : found;
+  const exact = found instanceof Promise ? await orMiss(deadline.within(found), "STORE_UNAVAILABLE") : found;
   if (exact !== undefined && "kind" in exact) return exact;
   if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact, 1, 0, now);
   const tooOld = exact !== undefined;
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
   const embedded = await orMiss(
-    ports.embedder.embed([input.prompt], deadline.signal, "LOOKUP"),
+    untilAborted(ports.embedder.embed([input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
     "EMBEDDER_UNAVAILABLE",
   );
   if ("kind" in embedded) return embedded;
   const [question] = embedded;
   if (question === undefined) return miss("EMBEDDER_UNAVAILABLE");
   const nearest = await orMiss(
-    nearestTo(ports, { scope, fingerprint, prompt: input.prompt }, question, {
-      now,
-      signal: deadline.signal,
-    }),
+    untilAborted(
+      nearestTo(ports, { scope, fingerprint, prompt: input.prompt }, question, {
+        now,
+        signal: deadline.signal,
+      }),
+      deadline.signal,
+    ),
     "STORE_UNAVAILABLE",
   );
   if ("kind" in nearest) return nearest;
-  const decision = decideSemantic(analyzePrompt(input.prompt), nearest, policy, now);
+  const decision = decideSemantic(analysis(), nearest, policy, now);
   if (decision.kind === "miss") return decision;
   return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, now);
 }
