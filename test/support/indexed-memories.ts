@@ -135,6 +135,7 @@ export async function openIndexedMemories(
         ...["terms", encodeTerms(terms)],
         ...["created", String(createTime)],
         ...["importance", String(importance)],
+        ...["facts", [createTime, eventTime ?? "", importance, expireTime ?? ""].join(" ")],
         ...fields.flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
       ],
     ];

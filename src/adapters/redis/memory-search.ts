@@ -7,6 +7,7 @@ import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command } from "./client.ts";
+import { unpackFacts } from "./memory-facts.ts";
 import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
 import { termCounter } from "./memory-terms.ts";
@@ -20,7 +21,7 @@ import {
   type VectorIndexOptions,
   vectorField,
 } from "./schema.ts";
-import { FACTS, type SearchAnswer, SearchQuestion } from "./search-question.ts";
+import { type SearchAnswer, SearchQuestion } from "./search-question.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 import type { VectorModel } from "./vector-model.ts";
 
@@ -160,10 +161,10 @@ export class MemorySearch {
    */
   async #whole(scope: Scope, answer: SearchAnswer): Promise<SearchAnswer> {
     const { nearest, containing } = answer;
-    const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("created");
+    const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("facts");
     const bare = [...nearest.found, ...containing.found].filter(isBare).map(({ id }) => id);
     if (bare.length === 0) return answer;
-    const names = [...FACTS, "terms"];
+    const names = ["facts", "terms"];
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
       bare.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
     );
@@ -219,14 +220,11 @@ function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number, 
 }
 
 function factsOf({ id, fields }: IndexedMemory): CandidateFacts {
-  return {
-    id,
-    time: numberOf(fields.get("event") ?? fields.get("created")),
-    importance: numberOf(fields.get("importance")),
-  };
+  const { time, importance } = unpackFacts(fields.get("facts"));
+  return { id, time, importance };
 }
 
 function hasEnded({ fields }: IndexedMemory, now: number): boolean {
-  const expire = textOf(fields.get("expire"));
-  return expire !== undefined && isExpired({ expireTime: Number(expire) }, now);
+  const { expireTime } = unpackFacts(fields.get("facts"));
+  return expireTime !== undefined && isExpired({ expireTime }, now);
 }

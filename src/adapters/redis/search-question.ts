@@ -18,9 +18,6 @@ import { listOf, numberOf } from "./replies.ts";
 import { type VectorIndexOptions, vectorField } from "./schema.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 
-/** What the ranking needs, and the end, by which ended memories are told. */
-export const FACTS = ["created", "event", "importance", "expire"];
-
 const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
 export interface SearchAnswer {
@@ -215,7 +212,7 @@ export class SearchQuestion {
     return searchCommand(
       index,
       { text, params },
-      { fields: ["distance", ...FACTS], limit: this.#query.limit, options },
+      { fields: ["distance", "facts"], limit: this.#query.limit, options },
     );
   }
 
@@ -229,7 +226,7 @@ export class SearchQuestion {
       index,
       { text: any, params },
       {
-        fields: [...FACTS, "terms"],
+        fields: ["facts", "terms"],
         limit: this.#query.limit,
         options: ["VERBATIM", "SCORER", "BM25STD"],
       },

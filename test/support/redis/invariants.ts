@@ -105,6 +105,8 @@ async function checkMemories(
     expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
     const member = `${number}/${id}`;
     order.set(id, Number(text("created")));
+    const facts = ["created", "event", "importance", "expire"].map(text).join(" ");
+    expectEqual(`${what}: facts`, text("facts"), facts);
     if (fields.has("expire")) seen.ending.set(member, Number(text("expire")));
     if (fields.has("dup")) duplicates.add(text("dup"));
     if (record.sessionId !== "") {

@@ -91,6 +91,8 @@ local function write_memory(keys, changes, memory, generation, position, now)
   local fields = {
     'tok', memory.tok, 'terms', memory.terms, 'created', memory.created, 'importance', memory.importance,
     'rec', memory.rec, 'emb', memory.emb, 'etag', memory.etag, 'pos', string.format('%d', position),
+    -- What a search reads of each candidate, as one field: see memory-facts.ts.
+    'facts', memory.created .. ' ' .. memory.event .. ' ' .. memory.importance .. ' ' .. memory.expire,
   }
   local function set(field, value)
     if value == '' then return end
