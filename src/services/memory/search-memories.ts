@@ -99,19 +99,7 @@ async function searchOnce(
   const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
   const ranked = rank(merged, { ...input, now });
 
-  // A floor on the similarity has to look at those too that were found by words alone.
-  const considered = input.minSimilarity === undefined ? ranked.slice(0, input.limit) : ranked;
-  const similar = await withSimilarity(ports.store, scope, considered, arms);
-  const floor = input.minSimilarity;
-  const page = similar
-    .filter(({ similarity }) => floor === undefined || (similarity !== undefined && similarity >= floor))
-    .slice(0, input.limit);
-
-  const memories = await ports.store.get(
-    scope,
-    page.map(({ ranked: { candidate } }) => candidate.id),
-    now,
-  );
+  const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
     // Deleted between the two reads: no longer a result.
@@ -250,13 +238,55 @@ function mergeCandidates(candidates: Candidates, terms: readonly string[]): Cand
   return [...merged.values()];
 }
 
+interface RankedPage {
+  readonly page: readonly Similar[];
+  /** Of each one; undefined: it went in between. */
+  readonly memories: readonly (StoredMemory | undefined)[];
+}
+
+/** What is answered of the ranked ones. Similarities and memories are read together unless the ones choose the others. */
+async function readPage(
+  store: Pick<MemoryStore, "vectors" | "get">,
+  scope: Scope,
+  ranked: readonly Ranked[],
+  {
+    arms,
+    limit,
+    minSimilarity: floor,
+    now,
+  }: Pick<SearchMemoriesInput, "limit" | "minSimilarity"> & { readonly arms: Arms; readonly now: number },
+): Promise<RankedPage> {
+  const read = (page: readonly Ranked[]) =>
+    store.get(
+      scope,
+      page.map(({ candidate }) => candidate.id),
+      now,
+    );
+  if (floor === undefined) {
+    const first = ranked.slice(0, limit);
+    const [page, memories] = await Promise.all([withSimilarity(store, scope, first, arms), read(first)]);
+    return { page, memories };
+  }
+  // The floor is for those too that were found by words alone.
+  const similar = await withSimilarity(store, scope, ranked, arms);
+  const page = similar
+    .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
+    .slice(0, limit);
+  return { page, memories: await read(page.map((one) => one.ranked)) };
+}
+
+interface Similar {
+  readonly ranked: Ranked;
+  readonly similarity?: number;
+}
+
 /** Adds the similarity of those that were found by words alone. */
 async function withSimilarity(
   store: Pick<MemoryStore, "vectors">,
   scope: Scope,
   ranked: readonly Ranked[],
   { vector: query, model }: Pick<Arms, "vector" | "model">,
-): Promise<{ readonly ranked: Ranked; readonly similarity?: number }[]> {
+): Promise<Similar[]> {
   if (query === undefined) return ranked.map((one) => ({ ranked: one }));
   const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);
   const ids = missing.map(({ id }) => id);
