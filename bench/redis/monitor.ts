@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
@@ -10,69 +11,79 @@ export interface SeenCommand {
   readonly isFromScript: boolean;
 }
 
-/** Watches what Redis is asked, by MONITOR: for what a call of the service sends, never while something is measured. */
-export class CommandMonitor implements Disposable {
-  readonly #socket: Socket;
+/**
+ * Tells what Redis is asked, by MONITOR. Only while it is asked to: Redis spells out every command for whoever monitors it,
+ * those of scripts too, and a vector takes it as long as a third of its indexing.
+ */
+export class CommandMonitor {
+  readonly #url: URL;
   readonly #redis: Redis;
-  #seen: SeenCommand[] = [];
-  #marks = 0;
-  #onMark: ((mark: string) => void) | undefined;
-
-  private constructor(socket: Socket, redis: Redis) {
-    this.#socket = socket;
-    this.#redis = redis;
-    createInterface({ input: socket }).on("line", (line) => this.#read(line));
-  }
 
   /** `redis` is another connection to the same server. */
-  static async open(url: string, redis: Redis): Promise<CommandMonitor> {
-    const { hostname, port } = new URL(url);
-    const socket = connect(Number(port), hostname);
-    // One character a byte.
-    socket.setEncoding("latin1");
-    await once(socket, "connect");
-    const monitor = new CommandMonitor(socket, redis);
-    socket.write("MONITOR\r\n");
-    await monitor.#untilNow();
-    return monitor;
+  constructor(url: string, redis: Redis) {
+    this.#url = new URL(url);
+    this.#redis = redis;
   }
 
   /** What Redis was asked, by whomever, while this was done. */
   async during(work: () => Promise<unknown>): Promise<readonly SeenCommand[]> {
-    await this.#untilNow();
-    this.#seen = [];
+    using watch = await Watch.begin(this.#url);
     await work();
-    await this.#untilNow();
-    return this.#seen;
+    const mark = `monitor-${randomUUID()}`;
+    const passed = watch.passed(mark);
+    await this.#redis.echo(mark);
+    await passed;
+    return watch.seen;
+  }
+}
+
+class Watch implements Disposable {
+  readonly seen: SeenCommand[] = [];
+  readonly #socket: Socket;
+  readonly #begun = Promise.withResolvers<void>();
+  #onMark: ((mark: string) => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    createInterface({ input: socket }).on("line", (line) => this.#read(line));
+  }
+
+  static async begin({ hostname, port }: URL): Promise<Watch> {
+    const socket = connect(Number(port), hostname);
+    // One character a byte.
+    socket.setEncoding("latin1");
+    await once(socket, "connect");
+    const watch = new Watch(socket);
+    socket.write("MONITOR\r\n");
+    await watch.#begun.promise;
+    return watch;
+  }
+
+  /** Resolves when everything up to the ECHO of this mark is seen. */
+  passed(mark: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onMark = (one) => {
+        if (one === mark) resolve();
+      };
+    });
   }
 
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }
 
-  /** Resolves when everything that Redis has done before is seen. */
-  async #untilNow(): Promise<void> {
-    this.#marks += 1;
-    const wanted = `monitor-${this.#marks}`;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onMark = (mark) => {
-      if (mark === wanted) resolve();
-    };
-    // Until MONITOR is under way, nothing of this is seen.
-    const again = setInterval(() => void this.#redis.echo(wanted), 100);
-    await Promise.all([this.#redis.echo(wanted), promise]);
-    clearInterval(again);
-  }
-
   /** `+<time> [<database> <address or lua>] "NAME" "argument" ...` */
   #read(line: string): void {
     const head = /^\+[\d.]+ \[\d+ ([^\]]*)\] /.exec(line);
-    if (head === null) return;
+    if (head === null) {
+      if (line === "+OK") this.#begun.resolve();
+      return;
+    }
     const [name = "", ...args] = [...line.slice(head[0].length).matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(
       ([, text = ""]) => unescaped(text),
     );
     if (String(name).toLowerCase() === "echo") this.#onMark?.(String(args[0]));
-    else this.#seen.push({ command: [String(name), ...args], isFromScript: head[1] === "lua" });
+    else this.seen.push({ command: [String(name), ...args], isFromScript: head[1] === "lua" });
   }
 }
 

@@ -100,7 +100,7 @@ export async function openStage({
 > {
   await using opening = new AsyncDisposableStack();
   const redis = opening.use(await openRedis(redisUrl));
-  const monitor = opening.use(await CommandMonitor.open(redis.url, redis.redis));
+  const monitor = new CommandMonitor(redis.url, redis.redis);
   const workspace = opening.use(new Workspace());
   const start = (name: string) =>
     workspace.service({

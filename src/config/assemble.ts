@@ -97,6 +97,7 @@ function redisOf(values: Settled): RedisConfig {
     socketTimeoutMs: values.redisSocketTimeout * SECOND,
     connectTimeoutMs: values.redisConnectTimeout * SECOND,
     retryOnTimeout: values.redisRetryOnTimeout,
+    waitReplicas: values.redisWaitReplicas,
   };
 }
 

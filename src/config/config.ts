@@ -108,6 +108,7 @@ export interface RedisConfig extends Node {
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly retryOnTimeout: boolean;
+  readonly waitReplicas: number;
 }
 
 /** Limits that no variable sets. */

@@ -25,7 +25,9 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 
   it("loses nothing that was acknowledged under load, and is over without a restart", async () => {
     await using sentinel = await startSentinel();
-    await using redis = await openTestRedis(settings(sentinel), { embedder: EMBEDDER });
+    // Replicas that have to share their processors are behind, and what they do not have yet is lost.
+    const safe = { ...settings(sentinel), waitReplicas: 1 };
+    await using redis = await openTestRedis(safe, { embedder: EMBEDDER });
     const { memories } = redis.backend;
     expect((await redis.backend.describe()).topology).toBe("sentinel");
     const scope = { tenant: "t", namespace: randomUUID() };

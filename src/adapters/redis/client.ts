@@ -90,12 +90,17 @@ export class RedisClient implements AsyncDisposable {
     { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
   ): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args] as const;
-    return this.#attempts.send(mayRepeat || onlyReads(script), 1, async () => {
+    const isChange = !onlyReads(script);
+    return this.#attempts.send(mayRepeat || !isChange, 1, async () => {
       try {
-        return await this.#servers.send({ command: ["EVALSHA", script.digest, ...rest], key: keys[0] });
+        return await this.#servers.send({
+          command: ["EVALSHA", script.digest, ...rest],
+          key: keys[0],
+          isChange,
+        });
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key: keys[0] });
+        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key: keys[0], isChange });
       }
     });
   }

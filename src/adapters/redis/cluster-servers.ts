@@ -2,7 +2,8 @@ import { setTimeout } from "node:timers/promises";
 import { Cluster, Command as LibraryCommand, type Redis } from "ioredis";
 import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
-import { pipelined, sent } from "./pipelined.ts";
+import { pipelined } from "./pipelined.ts";
+import { replicated } from "./replicated.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 import { refused } from "./store-error.ts";
 
@@ -28,12 +29,14 @@ export class ClusterServers implements Servers {
   readonly recovery = undefined;
   readonly #cluster: Cluster;
   readonly #servers: ReadonlyMap<string, Redis>;
+  readonly #waitReplicas: number;
   /** By hash tag; there are as many as partitions. */
   readonly #slots = new Map<string, number>();
   readonly #onMoved: (() => void)[] = [];
   #refreshing: Promise<void> | undefined;
 
-  private constructor(cluster: Cluster, servers: ReadonlyMap<string, Redis>) {
+  private constructor(cluster: Cluster, servers: ReadonlyMap<string, Redis>, waitReplicas: number) {
+    this.#waitReplicas = waitReplicas;
     this.#cluster = cluster;
     this.#servers = servers;
     cluster.on("-node", () => void this.#refresh());
@@ -74,13 +77,13 @@ export class ClusterServers implements Servers {
       }
       throw last ?? error;
     }
-    return new ClusterServers(cluster, servers);
+    return new ClusterServers(cluster, servers, options.waitReplicas);
   }
 
-  async send({ command, key }: Routed): Promise<Reply> {
+  async send({ command, key, isChange = false }: Routed): Promise<Reply> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await sent(this.#serverOf(key), command);
+        return await replicated(this.#serverOf(key), command, isChange ? this.#waitReplicas : 0);
       } catch (error) {
         if (!(await this.#isElsewhere(error)) || attempt === MAX_REDIRECTIONS) throw error;
       }

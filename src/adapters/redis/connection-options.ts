@@ -32,6 +32,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   /** See repeats.ts. */
   readonly retryOnTimeout: boolean;
+  /** Replicas that have to hold a change before it is acknowledged: see replicated.ts. */
+  readonly waitReplicas: number;
 }
 
 /** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */

@@ -24,12 +24,14 @@ export interface RedisSettings {
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly retryOnTimeout: boolean;
+  readonly waitReplicas: number;
 }
 
 /** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
 export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
   const { host, port, nodes, tls, sentinelName } = settings;
-  const { topology, username, password, socketTimeoutMs, connectTimeoutMs, retryOnTimeout } = settings;
+  const { topology, username, password } = settings;
+  const { socketTimeoutMs, connectTimeoutMs, retryOnTimeout, waitReplicas } = settings;
   const [first = { host, port }, ...others] = nodes;
   const common: ConnectionOptions = {
     topology,
@@ -48,6 +50,7 @@ export async function connectionOf(settings: RedisSettings): Promise<ConnectionO
     socketTimeoutMs,
     connectTimeoutMs,
     retryOnTimeout,
+    waitReplicas,
   };
   if (!tls.enabled) return common;
   const [ca, cert, key] = await Promise.all([

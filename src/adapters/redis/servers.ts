@@ -10,6 +10,8 @@ export type Command = readonly [name: string, ...args: Argument[]];
 export interface Routed {
   readonly command: Command;
   readonly key: string | undefined;
+  /** It changes what callers were told: answered when as many replicas have it as the settings ask for. */
+  readonly isChange?: boolean;
 }
 
 /**

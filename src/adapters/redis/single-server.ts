@@ -2,8 +2,9 @@ import { isIP } from "node:net";
 import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
-import { pipelined, sent } from "./pipelined.ts";
+import { pipelined } from "./pipelined.ts";
 import { Recovery } from "./recovery.ts";
+import { replicated } from "./replicated.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
 /** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
@@ -11,11 +12,17 @@ export class SingleServer implements Servers {
   readonly topology: "standalone" | "sentinel";
   readonly recovery: Recovery;
   readonly #redis: Redis;
+  readonly #waitReplicas: number;
 
-  private constructor(redis: Redis, recovery: Recovery, topology: "standalone" | "sentinel") {
+  private constructor(
+    redis: Redis,
+    recovery: Recovery,
+    { sentinel, waitReplicas }: Pick<ConnectionOptions, "sentinel" | "waitReplicas">,
+  ) {
     this.#redis = redis;
+    this.#waitReplicas = waitReplicas;
     this.recovery = recovery;
-    this.topology = topology;
+    this.topology = sentinel === undefined ? "standalone" : "sentinel";
   }
 
   static async open(options: ConnectionOptions, log: Log): Promise<SingleServer> {
@@ -46,11 +53,11 @@ export class SingleServer implements Servers {
       throw error;
     }
     isOpening = false;
-    return new SingleServer(redis, recovery, sentinel === undefined ? "standalone" : "sentinel");
+    return new SingleServer(redis, recovery, options);
   }
 
-  send({ command }: Routed): Promise<Reply> {
-    return sent(this.#redis, command);
+  send({ command, isChange = false }: Routed): Promise<Reply> {
+    return replicated(this.#redis, command, isChange ? this.#waitReplicas : 0);
   }
 
   sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]> {

@@ -144,6 +144,14 @@ export const REDIS = {
     fallback: 16,
     description: "Parts that data is divided into on a cluster; fixed at the first start.",
   }),
+  redisWaitReplicas: setting({
+    env: "REDIS_WAIT_REPLICAS",
+    yaml: "redis.wait_replicas",
+    kind: integer(0, 10),
+    fallback: 0,
+    description:
+      "Replicas that have to hold a change before it is acknowledged. 0: a failover may lose what no replica has yet.",
+  }),
   redisSocketTimeout: setting({
     yaml: "redis.socket_timeout",
     kind: number(0.1, 300),

@@ -76,6 +76,7 @@ export function settingsOf(url: string): RedisSettings {
     socketTimeoutMs: 20_000,
     connectTimeoutMs: 20_000,
     retryOnTimeout: true,
+    waitReplicas: 0,
   };
 }
 

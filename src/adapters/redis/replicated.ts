@@ -1,0 +1,31 @@
+import type { Redis } from "ioredis";
+import { RecollectError } from "../../domain/errors.ts";
+import { sent } from "./pipelined.ts";
+import type { Command, Reply } from "./servers.ts";
+import { RETRY_AFTER_MS } from "./store-error.ts";
+
+/** A replica that is in step answers within a round trip. What comes behind on the connection waits that long too. */
+const LIMIT_MS = 1000;
+
+/**
+ * Sends a change, and answers when so many replicas hold it (https://redis.io/docs/latest/commands/wait/): Sentinels and
+ * clusters make the replica that is furthest the next primary, so that a failover does not lose it. Rejects with
+ * STORE_UNAVAILABLE where too few do in time; the change is made nevertheless, and a repeat with its request_id answers
+ * so. Both commands leave in one turn: on another connection WAIT would answer for none of our changes.
+ */
+export async function replicated(redis: Redis, command: Command, replicas: number): Promise<Reply> {
+  if (replicas === 0) return sent(redis, command);
+  const [change, waited] = await Promise.allSettled([
+    sent(redis, command),
+    sent(redis, ["WAIT", replicas, LIMIT_MS]),
+  ]);
+  if (change.status === "rejected") throw change.reason;
+  if (waited.status === "rejected") throw waited.reason;
+  if (Number(waited.value) < replicas) {
+    throw new RecollectError("STORE_UNAVAILABLE", "too few replicas of Redis hold the change yet", {
+      metadata: { backend: "redis" },
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+  return change.value;
+}
