@@ -1,4 +1,5 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
+import { remembered } from "./adapters/decorators/remembered-embedder.ts";
 import { sleep } from "./adapters/decorators/sleep.ts";
 import { switched } from "./adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
@@ -233,8 +234,22 @@ async function openEmbedder(
   parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<OpenedEmbedder> {
-  if (config.embedding.provider === "hashing") return createHashingEmbedder(identity.dimension);
+  if (config.embedding.provider === "hashing") return openHashingEmbedder(config, identity, parts);
   return openRemoteEmbedder(config, identity, parts, resources);
+}
+
+/** Vectors of the built-in embedder that are remembered; the questions that a cache is asked come again and again. */
+const HASHED_BYTES = 8 * 1024 * 1024;
+
+function openHashingEmbedder(
+  { embedding: { cacheTtlMs: ttlMs } }: Config,
+  { dimension }: EmbedderIdentity,
+  { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
+): Embedder {
+  const embedder = createHashingEmbedder(dimension);
+  if (ttlMs === 0) return embedder;
+  const source = { ...embedder.identity, apiBase: "" };
+  return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */

@@ -21,21 +21,42 @@ export class Attempts {
   }
 
   /** Calls `send`, which sends so many commands: once, or twice when `mayRepeat` and the connection broke. */
-  async send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING) throw tooManyWaiting();
+  send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) return Promise.reject(tooManyWaiting());
     this.#waiting += commands;
+    // One promise for a command that is answered, which nearly all are: it is the most frequent thing this process does.
+    return this.#first(send).then(
+      (answer) => {
+        this.#waiting -= commands;
+        return answer;
+      },
+      async (error: unknown) => {
+        try {
+          return await this.#again(error, mayRepeat, send);
+        } catch (last) {
+          throw storeError(last);
+        } finally {
+          this.#waiting -= commands;
+        }
+      },
+    );
+  }
+
+  #first<T>(send: () => Promise<T>): Promise<T> {
+    const attempt = this.#recovery?.attempt;
+    if (attempt !== undefined) return attempt.then(send);
     try {
-      if (this.#recovery?.attempt !== undefined) await this.#recovery.attempt;
-      return await send().catch(async (error: unknown) => {
-        if (!mayRepeat || !this.#retryOnTimeout || !wasLost(error)) throw error;
-        if (this.#recovery !== undefined && !(await this.#recovery.isBack())) throw error;
-        return send();
-      });
+      return send();
     } catch (error) {
-      throw storeError(error);
-    } finally {
-      this.#waiting -= commands;
+      return Promise.reject(error);
     }
+  }
+
+  /** Throws what it failed with, unless it may be sent again. */
+  async #again<T>(error: unknown, mayRepeat: boolean, send: () => Promise<T>): Promise<T> {
+    if (!mayRepeat || !this.#retryOnTimeout || !wasLost(error)) throw error;
+    if (this.#recovery !== undefined && !(await this.#recovery.isBack())) throw error;
+    return send();
   }
 }
 

@@ -91,18 +91,15 @@ export class RedisClient implements AsyncDisposable {
   ): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args] as const;
     const isChange = !onlyReads(script);
-    return this.#attempts.send(mayRepeat || !isChange, 1, async () => {
-      try {
-        return await this.#servers.send({
-          command: ["EVALSHA", script.digest, ...rest],
-          key: keys[0],
-          isChange,
-        });
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key: keys[0], isChange });
-      }
-    });
+    const [key] = keys;
+    return this.#attempts.send(mayRepeat || !isChange, 1, () =>
+      this.#servers
+        .send({ command: ["EVALSHA", script.digest, ...rest], key, isChange })
+        .catch((error: unknown) => {
+          if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+          return this.#servers.send({ command: ["EVAL", script.text, ...rest], key, isChange });
+        }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

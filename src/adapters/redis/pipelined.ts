@@ -3,9 +3,9 @@ import { gatherWrites } from "./gathered-writes.ts";
 import type { Command, Reply } from "./servers.ts";
 
 /** Sends a command to one server. */
-export async function sent(redis: Redis, [name, ...args]: Command): Promise<Reply> {
+export function sent(redis: Redis, [name, ...args]: Command): Promise<Reply> {
   gatherWrites(redis);
-  return (await redis.callBuffer(name, ...args)) as Reply;
+  return redis.callBuffer(name, ...args) as Promise<Reply>;
 }
 
 /** Sends commands to one server in one round trip; answers what became of each. */

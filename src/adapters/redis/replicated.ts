@@ -13,8 +13,11 @@ const LIMIT_MS = 1000;
  * STORE_UNAVAILABLE where too few do in time; the change is made nevertheless, and a repeat with its request_id answers
  * so. Both commands leave in one turn: on another connection WAIT would answer for none of our changes.
  */
-export async function replicated(redis: Redis, command: Command, replicas: number): Promise<Reply> {
-  if (replicas === 0) return sent(redis, command);
+export function replicated(redis: Redis, command: Command, replicas: number): Promise<Reply> {
+  return replicas === 0 ? sent(redis, command) : waitedFor(redis, command, replicas);
+}
+
+async function waitedFor(redis: Redis, command: Command, replicas: number): Promise<Reply> {
   const [change, waited] = await Promise.allSettled([
     sent(redis, command),
     sent(redis, ["WAIT", replicas, LIMIT_MS]),

@@ -150,13 +150,35 @@ export function lookupCache(
   const found =
     strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, lookup.promptId, now) : undefined;
   const maxAgeMs = Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs);
-  // Nothing is waited for, and no deadline is needed.
-  if (found !== undefined && !(found instanceof Promise) && !isTooOld(found, { maxAgeMs }, now))
-    return conclude(ports, lookup, hit("EXACT", found, 1, 0, now), { now, settings });
-  const policy = policyOf(input, settings, maxAgeMs);
-  return decide(ports, lookup, { now, settings, strategy, policy, found }, context).then((decided) =>
-    conclude(ports, lookup, decided, { now, settings }),
+  const concludeIfFresh = (exact: CacheEntry | undefined): LookedUp | undefined =>
+    exact === undefined || isTooOld(exact, { maxAgeMs }, now)
+      ? undefined
+      : conclude(ports, lookup, hit("EXACT", exact, 1, 0, now), { now, settings });
+  const concludeLater = (
+    exact: CacheEntry | undefined | StoreFailure,
+    deadline: Deadline,
+  ): Promise<LookedUp> => {
+    const policy = policyOf(input, settings, maxAgeMs);
+    return decide(ports, lookup, { now, strategy, policy, exact, deadline }, context).then((decided) =>
+      conclude(ports, lookup, decided, { now, settings }),
+    );
+  };
+  const deadlineOfLookup = (): Deadline => new Deadline(settings.lookupDeadlineMs, () => context.signal);
+  if (!(found instanceof Promise)) return concludeIfFresh(found) ?? concludeLater(found, deadlineOfLookup());
+  const deadline = deadlineOfLookup();
+  return deadline.within(found).then(
+    (exact) => concludeIfFresh(exact) ?? concludeLater(exact, deadline),
+    (error: unknown) => concludeLater(new StoreFailure(error), deadline),
   );
+}
+
+/** Why it is not known whether the exact prompt has an answer. */
+class StoreFailure {
+  readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    this.cause = cause;
+  }
 }
 
 /** Seals what was decided, and counts what the caller is told. */
@@ -164,7 +186,7 @@ function conclude(
   ports: LookupCachePorts,
   { input, scope, place, promptId, fingerprint }: PlacedLookup,
   decided: CacheOutcome,
-  { now, settings }: Pick<Deciding, "now" | "settings">,
+  { now, settings }: { readonly now: number; readonly settings: CacheSettings },
 ): LookedUp {
   const isHit = decided.kind === "hit";
   const decisionId = sealDecision(
@@ -198,18 +220,19 @@ function policyOf(input: LookupCacheInput, settings: CacheSettings, maxAgeMs: nu
 /** A lookup under way. */
 interface Deciding {
   readonly now: number;
-  readonly settings: CacheSettings;
   /** Undefined: the cache is switched off. */
   readonly strategy: CacheStrategy | undefined;
   readonly policy: MatchingPolicy;
   /** What the store says of the exact prompt, if it was asked. */
-  readonly found: ReturnType<CacheStore["find"]>;
+  readonly exact: CacheEntry | undefined | StoreFailure;
+  /** Of the lookup. */
+  readonly deadline: Deadline;
 }
 
 async function decide(
   ports: LookupCachePorts,
   { input, scope, fingerprint, analysis }: PlacedLookup,
-  { now, settings, strategy, policy, found }: Deciding,
+  { now, strategy, policy, exact, deadline: ofLookup }: Deciding,
   context: Pick<CallContext, "signal">,
 ): Promise<CacheOutcome> {
   const miss = (reason: MissReason): CacheOutcome => ({
@@ -220,22 +243,25 @@ async function decide(
   });
   if (strategy === undefined) return miss("DISABLED");
 
-  using deadline = new Deadline(settings.lookupDeadlineMs, () => context.signal);
-  /** Turns a failure into the reason of a miss, and says it in the log. `work` ends by itself, or when the time is over. */
+  using deadline = ofLookup;
+  /** Turns a failure into the reason of a miss, and says it in the log. */
+  const failed = (error: unknown, reason: MissReason): CacheOutcome => {
+    // The caller is gone: there is nobody to answer with a miss.
+    context.signal.throwIfAborted();
+    ports.log.warn({ err: error, reason }, "cache lookup became a miss");
+    return miss(reason);
+  };
+  /** `work` ends by itself, or when the time is over. */
   const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
     try {
       return await work;
     } catch (error) {
-      // The caller is gone: there is nobody to answer with a miss.
-      context.signal.throwIfAborted();
-      ports.log.warn({ err: error, reason }, "cache lookup became a miss");
-      return miss(reason);
+      return failed(error, reason);
     }
   };
 
-  const exact = found instanceof Promise ? await orMiss(deadline.within(found), "STORE_UNAVAILABLE") : found;
-  if (exact !== undefined && "kind" in exact) return exact;
-  if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact, 1, 0, now);
+  if (exact instanceof StoreFailure) return failed(exact.cause, "STORE_UNAVAILABLE");
+  // Fresh ones have been answered with.
   const tooOld = exact !== undefined;
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
