@@ -47,8 +47,16 @@ export function serve<S extends DescService>(service: S, handlers: Handlers<S>):
 
 /** `/package.Service/Method`, as gRPC names a method on the wire. */
 export function methodPath(method: DescMethod): string {
-  return `/${method.parent.typeName}/${method.name}`;
+  let path = paths.get(method);
+  if (path === undefined) {
+    path = `/${method.parent.typeName}/${method.name}`;
+    paths.set(method, path);
+  }
+  return path;
 }
+
+/** Every call asks several times, and looks things up by it: the same text is hashed once. */
+const paths = new WeakMap<DescMethod, string>();
 
 /** What an RPC without a handler answers, by whichever door. */
 export function notServed(method: DescMethod): RecollectError {

@@ -32,7 +32,7 @@ const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
 const CREATE = readScript("create-memories", { libraries: LIBRARIES, effect: "writes" });
 const IMPORT = readScript("import-memories", { libraries: LIBRARIES, effect: "writes" });
 const REPLACE = readScript("replace-memory", { libraries: LIBRARIES, effect: "writes" });
-const RECALL = readScript("recall-replace", { libraries: LIBRARIES, effect: "reads" });
+const RECALL = readScript("recall-replace", { libraries: LIBRARIES, effect: "frees" });
 const DELETE = readScript("delete-memory", { libraries: LIBRARIES, effect: "frees" });
 
 /** A change of the model is one step a partition; a write that meets it more often than this says so. */
@@ -192,6 +192,7 @@ export class MemoryWrites {
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#namespaces.run(scope, {
       script: RECALL,
+      mayRepeat: true,
       keys: (namespace) => [namespace.request(request.key), ...memoryKeys(namespace)],
       args: () => {
         accesses = this.#options.accesses.current(scope);

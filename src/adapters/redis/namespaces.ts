@@ -67,7 +67,8 @@ export class Namespaces {
     { script, whenAbsent = "skip", isBrief = false, mayRepeat = false, keys, args }: NamespaceScript,
   ): Promise<Reply | undefined> {
     const partition = this.partition(scope);
-    let known = this.#known.get(scopeName(scope));
+    const name = scopeName(scope);
+    let known = this.#known.get(name);
     if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
     for (;;) {
       if (known === undefined && whenAbsent === "skip") return undefined;
@@ -75,7 +76,6 @@ export class Namespaces {
       const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
       const elsewhere = isNew ? await this.#countElsewhere(scope) : "";
       const namespace = partition.namespace(number);
-      const name = scopeName(scope);
       const reply: Reply = isBrief
         ? await this.#client.run(
             script,
@@ -94,7 +94,7 @@ export class Namespaces {
       // Nothing came into being: the script is to be sent again.
       if (word === "MODEL") return reply;
       if (word !== "STALE") {
-        if (number !== "") this.#remember(scope, number);
+        if (number !== "" && number !== known) this.#remember(scope, number);
         if (isNew) for (const listener of this.#onCreated) listener(scope);
         return reply;
       }

@@ -150,25 +150,21 @@ export function lookupCache(
   const found =
     strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, lookup.promptId, now) : undefined;
   const maxAgeMs = Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs);
-  const concludeIfFresh = (exact: CacheEntry | undefined): LookedUp | undefined =>
+  const concluded = (decided: CacheOutcome): LookedUp => conclude(ports, lookup, decided, { now, settings });
+  const answerBy = (exact: CacheEntry | undefined): LookedUp | undefined =>
     exact === undefined || isTooOld(exact, { maxAgeMs }, now)
       ? undefined
-      : conclude(ports, lookup, hit("EXACT", exact, 1, 0, now), { now, settings });
-  const concludeLater = (
-    exact: CacheEntry | undefined | StoreFailure,
-    deadline: Deadline,
-  ): Promise<LookedUp> => {
+      : concluded(hit("EXACT", exact, 1, 0, now));
+  const answerLater = (exact: Deciding["exact"], deadline: Deadline): Promise<LookedUp> => {
     const policy = policyOf(input, settings, maxAgeMs);
-    return decide(ports, lookup, { now, strategy, policy, exact, deadline }, context).then((decided) =>
-      conclude(ports, lookup, decided, { now, settings }),
-    );
+    return decide(ports, lookup, { now, strategy, policy, exact, deadline }, context).then(concluded);
   };
-  const deadlineOfLookup = (): Deadline => new Deadline(settings.lookupDeadlineMs, () => context.signal);
-  if (!(found instanceof Promise)) return concludeIfFresh(found) ?? concludeLater(found, deadlineOfLookup());
-  const deadline = deadlineOfLookup();
+  const startDeadline = (): Deadline => new Deadline(settings.lookupDeadlineMs, () => context.signal);
+  if (!(found instanceof Promise)) return answerBy(found) ?? answerLater(found, startDeadline());
+  const deadline = startDeadline();
   return deadline.within(found).then(
-    (exact) => concludeIfFresh(exact) ?? concludeLater(exact, deadline),
-    (error: unknown) => concludeLater(new StoreFailure(error), deadline),
+    (exact) => answerBy(exact) ?? answerLater(exact, deadline),
+    (error: unknown) => answerLater(new StoreFailure(error), deadline),
   );
 }
 

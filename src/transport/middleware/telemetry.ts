@@ -1,6 +1,4 @@
-import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
-import type { Caller } from "../../domain/tenancy.ts";
 import type { RpcInstruments } from "../../telemetry/instruments.ts";
 import { methodPath } from "../handler.ts";
 import type { Call, Middleware } from "../pipeline.ts";
@@ -50,27 +48,27 @@ function callerOf({ caller }: Call): object {
   return caller === undefined ? {} : { tenant: caller.tenant, principal: caller.principal };
 }
 
-/** Callers whose lines are kept half written. */
-const MAX_CALLERS = 1000;
+const NOBODY = {};
 
 /**
  * Most calls of one caller to one method end alike: their lines differ in time, id and latency only, and the rest is
  * written as JSON once.
  */
 function logOfFinished(log: Logger): (method: string, call: Call) => Logger {
-  const byCaller = new LRUCache<Caller | "nobody", Map<string, Logger>>({ max: MAX_CALLERS });
+  // A caller is an object that its key has as long as the key is known.
+  const byCaller = new WeakMap<object, Record<Call["door"], Map<string, Logger>>>();
   return (method, call) => {
-    const caller = call.caller ?? "nobody";
-    let loggers = byCaller.get(caller);
-    if (loggers === undefined) {
-      loggers = new Map();
-      byCaller.set(caller, loggers);
+    const caller = call.caller ?? NOBODY;
+    let doors = byCaller.get(caller);
+    if (doors === undefined) {
+      doors = { grpc: new Map(), http: new Map() };
+      byCaller.set(caller, doors);
     }
-    const key = `${call.door}${method}`;
-    let child = loggers.get(key);
+    const loggers = doors[call.door];
+    let child = loggers.get(method);
     if (child === undefined) {
       child = log.child({ method, code: "OK", door: call.door, ...callerOf(call) });
-      loggers.set(key, child);
+      loggers.set(method, child);
     }
     // A child keeps the level it was made with; an operator may have changed it since.
     if (child.level !== log.level) child.level = log.level;
