@@ -11,24 +11,23 @@ const LIMIT_MS = 1000;
  * Sends a change, and answers when so many replicas hold it (https://redis.io/docs/latest/commands/wait/): Sentinels and
  * clusters make the replica that is furthest the next primary, so that a failover does not lose it. Rejects with
  * STORE_UNAVAILABLE where too few do in time; the change is made nevertheless, and a repeat with its request_id answers
- * so. Both commands leave in one turn: on another connection WAIT would answer for none of our changes.
+ * so.
  */
 export function replicated(redis: Redis, command: Command, replicas: number): Promise<Reply> {
   return replicas === 0 ? sent(redis, command) : waitedFor(redis, command, replicas);
 }
 
 async function waitedFor(redis: Redis, command: Command, replicas: number): Promise<Reply> {
-  const [change, waited] = await Promise.allSettled([
-    sent(redis, command),
-    sent(redis, ["WAIT", replicas, LIMIT_MS]),
-  ]);
-  if (change.status === "rejected") throw change.reason;
-  if (waited.status === "rejected") throw waited.reason;
-  if (Number(waited.value) < replicas) {
+  const { stream } = redis;
+  // A change that is refused waits for nothing.
+  const reply = await sent(redis, command);
+  // WAIT answers for what its own connection has written, so for nothing on one that was made in between.
+  const held = redis.stream === stream ? await sent(redis, ["WAIT", replicas, LIMIT_MS]) : 0;
+  if (Number(held) < replicas) {
     throw new RecollectError("STORE_UNAVAILABLE", "too few replicas of Redis hold the change yet", {
       metadata: { backend: "redis" },
       retryAfterMs: RETRY_AFTER_MS,
     });
   }
-  return change.value;
+  return reply;
 }
