@@ -46,6 +46,7 @@ export interface Worker<Plan, Result> {
 /** A temporary directory and the processes that work in it; all of them are gone when it is disposed of. */
 export class Workspace implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "recollect-bench-"));
+  #files = 0;
   readonly #children = new Set<ChildProcess>();
   readonly #atExit = (): void => this.#discard();
   #load: Worker<LoadPlan, LoadResult> | undefined;
@@ -56,7 +57,9 @@ export class Workspace implements AsyncDisposable {
 
   /** Writes encoded messages to a file of this name, and returns its path. */
   frames(name: string, messages: readonly Uint8Array[]): string {
-    const path = join(this.directory, name);
+    // Whoever loads files keeps them by their path.
+    this.#files += 1;
+    const path = join(this.directory, `${this.#files}-${name}`);
     writeFrames(path, messages);
     return path;
   }
