@@ -1,6 +1,6 @@
 import type { CandidateFacts } from "../../ports/memory-store.ts";
 import type { Reply } from "./client.ts";
-import { textOf } from "./replies.ts";
+import { asciiOf } from "./replies.ts";
 
 export interface MemoryFacts extends Omit<CandidateFacts, "id"> {
   /** Milliseconds since the epoch; undefined: it has no end. */
@@ -13,7 +13,7 @@ export interface MemoryFacts extends Omit<CandidateFacts, "id"> {
  * process more than what is in it, and a search reads some hundred candidates.
  */
 export function unpackFacts(facts: Reply | undefined): MemoryFacts {
-  const [created = "", event = "", importance = "", expire = ""] = (textOf(facts) ?? "").split(" ");
+  const [created = "", event = "", importance = "", expire = ""] = (asciiOf(facts) ?? "").split(" ");
   return {
     time: Number(event === "" ? created : event),
     importance: Number(importance),

@@ -1,12 +1,15 @@
 import type { Argument, Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { type MemoryQuery, paramArguments } from "./memory-query.ts";
-import { listOf, numberOf } from "./replies.ts";
+import { isText, listOf, numberOf } from "./replies.ts";
+
+/** What was asked for of a memory, by name. */
+export type Fields = Pick<ReadonlyMap<string, Reply>, "get" | "has">;
 
 /** What an index answers about one memory. */
 export interface IndexedMemory {
   readonly id: string;
-  readonly fields: ReadonlyMap<string, Reply>;
+  readonly fields: Fields;
 }
 
 export interface IndexReply {
@@ -60,14 +63,27 @@ export function readIndexReply(reply: Reply | undefined, namespace: NamespaceKey
     if (!key.startsWith(prefix)) throw new TypeError("the index answered with a memory of another namespace");
     const fields = rest[at + 1] ?? null;
     // Null: the memory went while the index was read.
-    if (fields !== null) found.push({ id: key.slice(prefix.length), fields: pairsOf(fields) });
+    if (fields !== null) found.push({ id: key.slice(prefix.length), fields: new FieldList(listOf(fields)) });
   }
   return { total: numberOf(total), found };
 }
 
-function pairsOf(reply: Reply | undefined): Map<string, Reply> {
-  const list = listOf(reply);
-  const pairs = new Map<string, Reply>();
-  for (let at = 0; at + 1 < list.length; at += 2) pairs.set(String(list[at]), list[at + 1] ?? null);
-  return pairs;
+/** Names and values in turn, as the index answers with them. There are two or three, and some hundred memories. */
+class FieldList implements Fields {
+  readonly #list: readonly Reply[];
+
+  constructor(list: readonly Reply[]) {
+    this.#list = list;
+  }
+
+  get(name: string): Reply | undefined {
+    for (let at = 0; at + 1 < this.#list.length; at += 2) {
+      if (isText(this.#list[at], name)) return this.#list[at + 1];
+    }
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
 }

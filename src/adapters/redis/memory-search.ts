@@ -7,12 +7,12 @@ import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command } from "./client.ts";
-import { unpackFacts } from "./memory-facts.ts";
+import { type MemoryFacts, unpackFacts } from "./memory-facts.ts";
 import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
 import { termCounter } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { asciiOf, bytesOf, listOf, numberOf } from "./replies.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -84,11 +84,17 @@ export class MemorySearch {
         asked += 1;
       });
       if (answer === undefined) return NOTHING;
-      const hidden = [answer.nearest, answer.containing].some(
-        ({ found }) => found.length === query.limit && found.some((one) => hasEnded(one, now)),
+      const nearest = answer.nearest.found.map(withFacts);
+      const containing = answer.containing.found.map(withFacts);
+      const hidden = [nearest, containing].some(
+        (found) => found.length === query.limit && found.some((one) => hasEnded(one, now)),
       );
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
-        return candidatesOf(answer, query, now, asked);
+        const isAlive = (one: FoundMemory): boolean => !hasEnded(one, now);
+        return {
+          ...candidatesOf(nearest.filter(isAlive), containing.filter(isAlive), query, answer),
+          plan: { ...answer.plan, rounds: asked },
+        };
       }
       if (hidden) await this.#options.sweep(scope, now);
     }
@@ -180,7 +186,12 @@ export class MemorySearch {
     const whole = (arm: IndexReply): IndexReply => ({
       total: arm.total,
       found: arm.found
-        .map((one) => ({ id: one.id, fields: new Map([...one.fields, ...(read.get(one.id) ?? [])]) }))
+        .map((one) => ({
+          id: one.id,
+          fields: isBare(one)
+            ? new Map([["distance", one.fields.get("distance") ?? null], ...(read.get(one.id) ?? [])])
+            : one.fields,
+        }))
         .filter((one) => !isBare(one)),
     });
     return { ...answer, nearest: whole(nearest), containing: whole(containing) };
@@ -201,30 +212,40 @@ export class MemorySearch {
   }
 }
 
-function candidatesOf(answer: SearchAnswer, query: CandidateQuery, now: number, rounds: number): Candidates {
-  const alive = ({ found }: IndexReply): IndexedMemory[] => found.filter((one) => !hasEnded(one, now));
+/** A memory that an index has found. */
+interface FoundMemory extends IndexedMemory {
+  readonly facts: MemoryFacts;
+}
+
+function withFacts({ id, fields }: IndexedMemory): FoundMemory {
+  return { id, fields, facts: unpackFacts(fields.get("facts")) };
+}
+
+function hasEnded({ facts: { expireTime } }: FoundMemory, now: number): boolean {
+  return expireTime !== undefined && isExpired({ expireTime }, now);
+}
+
+function candidatesOf(
+  nearest: readonly FoundMemory[],
+  containing: readonly FoundMemory[],
+  query: CandidateQuery,
+  { chosen, corpus }: SearchAnswer,
+): Omit<Candidates, "plan"> {
   const count = termCounter(query.terms ?? []);
   return {
-    nearest: alive(answer.nearest).map((one) => ({
-      ...factsOf(one),
+    nearest: nearest.map((one) => ({
+      ...candidateOf(one),
       similarity: clampSimilarity(1 - numberOf(one.fields.get("distance"))),
     })),
-    containing: alive(answer.containing).flatMap((one) => {
-      const document = count(textOf(one.fields.get("terms")) ?? "");
-      if (!answer.chosen.some((term) => document.frequencies.has(term))) return [];
-      return [{ ...factsOf(one), document }];
+    containing: containing.flatMap((one) => {
+      const document = count(asciiOf(one.fields.get("terms")) ?? "");
+      if (!chosen.some((term) => document.frequencies.has(term))) return [];
+      return [{ ...candidateOf(one), document }];
     }),
-    corpus: answer.corpus,
-    plan: { ...answer.plan, rounds },
+    corpus,
   };
 }
 
-function factsOf({ id, fields }: IndexedMemory): CandidateFacts {
-  const { time, importance } = unpackFacts(fields.get("facts"));
+function candidateOf({ id, facts: { time, importance } }: FoundMemory): CandidateFacts {
   return { id, time, importance };
-}
-
-function hasEnded({ fields }: IndexedMemory, now: number): boolean {
-  const { expireTime } = unpackFacts(fields.get("facts"));
-  return expireTime !== undefined && isExpired({ expireTime }, now);
 }

@@ -24,14 +24,30 @@ export function encodeTerms(terms: readonly string[]): string {
 
 /** Counts in documents, as such texts, what keyword search asks of them: for the terms of one query. */
 export function termCounter(terms: readonly string[]): (encoded: string) => DocumentTerms {
-  const byToken = new Map(terms.map((term) => [encodeTerm(term), term]));
+  const tokens = terms.map((term) => [term, encodeTerm(term)] as const);
   return (encoded) => {
-    const tokens = encoded === "" ? [] : encoded.split(" ");
     const frequencies = new Map<string, number>();
-    for (const token of tokens) {
-      const term = byToken.get(token);
-      if (term !== undefined) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
+    for (const [term, token] of tokens) {
+      const count = occurrences(encoded, token);
+      if (count > 0) frequencies.set(term, count);
     }
-    return { frequencies, length: tokens.length };
+    return { frequencies, length: encoded === "" ? 0 : 1 + occurrencesOf(" ", encoded) };
   };
+}
+
+/** How often a token stands in a text of tokens. A search reads a hundred texts, so none is taken apart. */
+function occurrences(text: string, token: string): number {
+  let count = 0;
+  for (let at = text.indexOf(token); at !== -1; at = text.indexOf(token, at + token.length)) {
+    const end = at + token.length;
+    const begins = at === 0 || text[at - 1] === " ";
+    if (begins && (end === text.length || text[end] === " ")) count += 1;
+  }
+  return count;
+}
+
+function occurrencesOf(character: string, text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) count += 1;
+  return count;
 }

@@ -6,9 +6,21 @@ export function textOf(reply: Reply | undefined): string | undefined {
   return String(reply);
 }
 
+/** Whether a bulk string is this ASCII text: what is only compared is not made a string of. */
+export function isText(reply: Reply | undefined, text: string): boolean {
+  if (!Buffer.isBuffer(reply) || reply.length !== text.length) return false;
+  for (let at = 0; at < text.length; at += 1) if (reply[at] !== text.charCodeAt(at)) return false;
+  return true;
+}
+
+/** A bulk string that is ASCII, which is read in half the time; an absent one is undefined. */
+export function asciiOf(reply: Reply | undefined): string | undefined {
+  return Buffer.isBuffer(reply) ? reply.toString("latin1") : textOf(reply);
+}
+
 /** A number, also one that is written out; an absent one is 0. */
 export function numberOf(reply: Reply | undefined): number {
-  return reply === null || reply === undefined ? 0 : Number(String(reply));
+  return reply === null || reply === undefined ? 0 : Number(asciiOf(reply));
 }
 
 export function listOf(reply: Reply | undefined): readonly Reply[] {

@@ -32,7 +32,8 @@ export function bm25(
 ): number {
   const lengthRatio = corpus.meanLength > 0 ? document.length / corpus.meanLength : 1;
   let score = 0;
-  for (const term of new Set(queryTerms)) {
+  // A search scores hundreds of documents by the same set.
+  for (const term of queryTerms instanceof Set ? (queryTerms as ReadonlySet<string>) : new Set(queryTerms)) {
     const frequency = document.frequencies.get(term) ?? 0;
     if (frequency === 0) continue;
     // Counters may lag behind the document by a write; a document that holds the term is at least one of n.

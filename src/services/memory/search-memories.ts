@@ -225,13 +225,14 @@ async function timedSearch(
 /** One candidate a memory, with what each arm says of it. */
 function mergeCandidates(candidates: Candidates, terms: readonly string[]): Candidate[] {
   const merged = new Map<string, Candidate>();
+  const asked = new Set(terms);
   for (const { id, time, importance, similarity } of candidates.nearest) {
     merged.set(id, { id, time, importance, similarity });
   }
   for (const { id, time, importance, document } of candidates.containing) {
     merged.set(id, {
       ...(merged.get(id) ?? { id, time, importance }),
-      bm25: bm25(terms, document, candidates.corpus),
+      bm25: bm25(asked, document, candidates.corpus),
       matchedTerms: terms.filter((term) => document.frequencies.has(term)),
     });
   }
