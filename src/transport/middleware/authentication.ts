@@ -21,8 +21,8 @@ const BEARER = /^bearer +(\S+) *$/i;
 
 /** AUTH_MODE=api_keys: whoever sends `authorization: Bearer <key>` with a key that is known. */
 export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
-  return ({ header }) => {
-    const [, key] = BEARER.exec(header("authorization") ?? "") ?? [];
+  return (call) => {
+    const [, key] = BEARER.exec(call.header("authorization") ?? "") ?? [];
     if (key === undefined) throw invalid("no API key: send the header `authorization: Bearer <API key>`");
     const caller = keys.callerOf(key);
     if (caller === undefined) throw invalid("the API key is not known, or not any more");
