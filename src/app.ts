@@ -247,7 +247,6 @@ function openHashingEmbedder(
   { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
 ): Embedder {
   const embedder = createHashingEmbedder(dimension);
-  if (ttlMs === 0) return embedder;
   const source = { ...embedder.identity, apiBase: "" };
   return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
 }

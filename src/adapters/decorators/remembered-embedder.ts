@@ -6,6 +6,7 @@ import type { EmbeddingMeters } from "../../ports/meters.ts";
 
 export interface RememberedOptions {
   readonly source: EmbeddingSource;
+  /** 0: nothing is remembered. */
   readonly ttlMs: number;
   /** Of the vectors and what is around them; the least recently used go first. */
   readonly maxBytes: number;
@@ -19,6 +20,7 @@ const OVERHEAD_BYTES = 300;
 /** Remembers vectors in this process: what was asked for lately costs a digest. */
 export function remembered(embedder: Embedder, options: RememberedOptions): Embedder {
   const { clock, meters, source } = options;
+  if (options.ttlMs === 0) return embedder;
   const cache = new LRUCache<string, EmbeddedText>({
     maxSize: options.maxBytes,
     sizeCalculation: ({ vector }) => vector.byteLength + OVERHEAD_BYTES,

@@ -98,8 +98,7 @@ export function createResilientEmbedder(
     }),
   );
   const queue = bounded(batched, { maxTexts: QUEUE_TEXTS, maxCharacters: QUEUE_CHARACTERS });
-  const embedder =
-    ttlMs === 0 ? queue : remembered(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
+  const embedder = remembered(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
   return {
     identity: provider.identity,
     status: breaker.status,

@@ -1,7 +1,6 @@
-import { RecollectError } from "../../domain/errors.ts";
 import type { Recovery } from "./recovery.ts";
 import { wasLost } from "./repeats.ts";
-import { RETRY_AFTER_MS, storeError } from "./store-error.ts";
+import { storeError, unavailable } from "./store-error.ts";
 
 /**
  * Commands that wait for an answer, at most. Calls are bounded by admission, but one that gives up, as a cache lookup
@@ -22,7 +21,8 @@ export class Attempts {
 
   /** Calls `send`, which sends so many commands: once, or twice when `mayRepeat` and the connection broke. */
   send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING) return Promise.reject(tooManyWaiting());
+    if (this.#waiting >= MAX_WAITING)
+      return Promise.reject(unavailable("too many commands wait for an answer of Redis"));
     this.#waiting += commands;
     // One promise for a command that is answered, which nearly all are: it is the most frequent thing this process does.
     return this.#first(send).then(
@@ -58,11 +58,4 @@ export class Attempts {
     if (this.#recovery !== undefined && !(await this.#recovery.isBack())) throw error;
     return send();
   }
-}
-
-function tooManyWaiting(): RecollectError {
-  return new RecollectError("STORE_UNAVAILABLE", "too many commands wait for an answer of Redis", {
-    metadata: { backend: "redis" },
-    retryAfterMs: RETRY_AFTER_MS,
-  });
 }

@@ -1,4 +1,3 @@
-import { RecollectError } from "../../domain/errors.ts";
 import type { AccessStatistics, StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { ListPosition } from "../../ports/memory-store.ts";
@@ -8,6 +7,7 @@ import { memoryKeys, readRow, storedMemory } from "./memory-rows.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
+import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const LIBRARIES = ["namespace", "memory", "read-memory"];
@@ -127,10 +127,7 @@ export class MemoryPages {
       const last = textOf(id);
       return last === undefined ? { memories } : { memories, last: { createTime: numberOf(time), id: last } };
     }
-    throw new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
-      metadata: { backend: "redis" },
-      retryAfterMs: 1000,
-    });
+    throw unavailable("the model of the vectors is being changed");
   }
 
   #memoryOf(

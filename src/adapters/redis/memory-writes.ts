@@ -26,6 +26,7 @@ import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
+import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
@@ -228,10 +229,7 @@ export class MemoryWrites {
       if (reply === undefined || textOf(listOf(reply)[0]) !== "MODEL") return reply;
       await this.#options.model.refresh();
     }
-    throw new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
-      metadata: { backend: "redis" },
-      retryAfterMs: 1000,
-    });
+    throw unavailable("the model of the vectors is being changed");
   }
 
   /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */

@@ -1,8 +1,7 @@
 import type { Redis } from "ioredis";
-import { RecollectError } from "../../domain/errors.ts";
 import { sent } from "./pipelined.ts";
 import type { Command, Reply } from "./servers.ts";
-import { RETRY_AFTER_MS } from "./store-error.ts";
+import { unavailable } from "./store-error.ts";
 
 /** A replica that is in step answers within a round trip. What comes behind on the connection waits that long too. */
 const LIMIT_MS = 1000;
@@ -24,10 +23,7 @@ async function waitedFor(redis: Redis, command: Command, replicas: number): Prom
   // WAIT answers for what its own connection has written, so for nothing on one that was made in between.
   const held = redis.stream === stream ? await sent(redis, ["WAIT", replicas, LIMIT_MS]) : 0;
   if (Number(held) < replicas) {
-    throw new RecollectError("STORE_UNAVAILABLE", "too few replicas of Redis hold the change yet", {
-      metadata: { backend: "redis" },
-      retryAfterMs: RETRY_AFTER_MS,
-    });
+    throw unavailable("too few replicas of Redis hold the change yet");
   }
   return reply;
 }

@@ -3,7 +3,7 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
-import { isForbidden, RETRY_AFTER_MS, refused } from "./store-error.ts";
+import { isForbidden, refused, unavailable } from "./store-error.ts";
 
 /** How vectors are indexed. */
 export interface VectorIndexOptions {
@@ -250,10 +250,7 @@ export function isMissingIndex(error: unknown): boolean {
 
 /** What a caller is told who needs an index that is being made. */
 export function indexIsMade(): RecollectError {
-  return new RecollectError("STORE_UNAVAILABLE", "a search index of Redis is being made again", {
-    metadata: { backend: "redis" },
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+  return unavailable("a search index of Redis is being made again");
 }
 
 /** An index as it is. */

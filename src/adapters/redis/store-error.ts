@@ -22,7 +22,16 @@ const UNAVAILABLE = [
 const NOT_LOCAL = "attempted to access a non local key";
 
 /** When it is worth trying again; a failover takes some seconds. */
-export const RETRY_AFTER_MS = 1000;
+const RETRY_AFTER_MS = 1000;
+
+/** What a caller is told who may come again soon. */
+export function unavailable(message: string, cause?: Error): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", message, {
+    metadata: { backend: "redis" },
+    retryAfterMs: RETRY_AFTER_MS,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
 
 /** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
 export function storeError(error: unknown): unknown {
@@ -37,11 +46,7 @@ export function storeError(error: unknown): unknown {
   }
   const isSaid = UNAVAILABLE.some((said) => said === word || error.message.includes(`-${said} `));
   if (isSaid || error.message.includes(NOT_LOCAL) || error.name !== "ReplyError") {
-    return new RecollectError("STORE_UNAVAILABLE", "Redis cannot be reached, or cannot serve now", {
-      metadata: { backend: "redis" },
-      retryAfterMs: RETRY_AFTER_MS,
-      cause: error,
-    });
+    return unavailable("Redis cannot be reached, or cannot serve now", error);
   }
   return error;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
+import { memory } from "../../../test/support/builders.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
-import type { Memory } from "../../domain/memory/memory.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
 import type { CallContext } from "../call.ts";
@@ -17,28 +17,15 @@ const INPUT: SearchMemoriesInput = {
   recencyWeight: 0,
   importanceWeight: 0,
 };
-const MEMORY: Memory = {
+const MEMORY = memory({
   id: "m",
   text: "Ann likes tea",
-  kind: "SEMANTIC",
-  userId: "",
-  agentId: "",
-  sessionId: "",
-  sessionPosition: 0,
-  role: "",
-  author: "",
-  tags: [],
-  metadata: {},
   importance: 0.5,
-  pinned: false,
   createTime: NOW,
   updateTime: NOW,
-  state: "ACTIVE",
-  supersededBy: "",
-  sourceIds: [],
   etag: "e",
   embedding: { state: "READY", provider: "p", model: "m", dimension: 2, truncated: false },
-};
+});
 const FACTS = { time: NOW, importance: 0.5 };
 const FOUND: Candidates = {
   nearest: [{ ...FACTS, id: "near", similarity: 0.6 }],

@@ -1,33 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { memory } from "../../../test/support/builders.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import type { Memory } from "../../domain/memory/memory.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { Replacement } from "../../ports/memory-store.ts";
 import { updateMemory } from "./update-memory.ts";
 
 const NOW = 1_700_000_000_000;
-const STORED: Memory = {
+const STORED = memory({
   id: "m",
   text: "Ann likes tea",
-  kind: "SEMANTIC",
-  userId: "",
-  agentId: "",
-  sessionId: "",
-  sessionPosition: 0,
-  role: "",
-  author: "",
-  tags: [],
-  metadata: {},
   importance: 0.5,
-  pinned: false,
   createTime: NOW,
   updateTime: NOW,
-  state: "ACTIVE",
-  supersededBy: "",
-  sourceIds: [],
   etag: "e",
   embedding: { state: "READY", provider: "p", model: "old", dimension: 2, truncated: false },
-};
+});
 const EMBEDDED = Float32Array.of(1, 0);
 const KEPT = Float32Array.of(0, 1);
 const EMBEDDER: Embedder = {
