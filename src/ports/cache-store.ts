@@ -19,6 +19,15 @@ export interface CacheListQuery {
   readonly now: number;
 }
 
+/** What entries are looked for by meaning. */
+export interface NearestQuery {
+  readonly fingerprint: string;
+  readonly vector: Float32Array;
+  /** The model that made the vector. The store throws ModelChanged when its own are of another. */
+  readonly model?: EmbedderIdentity;
+  readonly limit: number;
+}
+
 /** What a cache holds now, and what became of it since its namespace came into being. */
 export interface CacheStats {
   /** Of entries that have not expired. */
@@ -46,17 +55,15 @@ export interface CacheStore {
   find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined>;
 
   /** The entries of one fingerprint whose prompts are nearest to the vector, nearest first, at most `limit`. */
-  nearest(
+  nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]>;
+
+  /** `find` and `nearest` in one step, for who has the vector beforehand. */
+  findAndNearest(
     scope: Scope,
-    query: {
-      readonly fingerprint: string;
-      readonly vector: Float32Array;
-      /** The model that made the vector. Throws ModelChanged when the stored ones are of another. */
-      readonly model?: EmbedderIdentity;
-      readonly limit: number;
-    },
+    id: string,
+    query: NearestQuery,
     now: number,
-  ): Promise<Neighbour[]>;
+  ): Promise<{ readonly exact: CacheEntry | undefined; readonly nearest: Neighbour[] }>;
 
   /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
   list(

@@ -66,6 +66,11 @@ export class Deadline implements Disposable {
   }
 }
 
+/** Whether something failed because its time was over. */
+export function isOverdue(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
 function overdue(): DOMException {
   return new DOMException("the deadline has passed", "TimeoutError");
 }

@@ -8,14 +8,8 @@ import { type Caller, namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
 import { getCacheStats } from "../services/cache/get-cache-stats.ts";
-import {
-  type LookedUp,
-  type LookupCacheInput,
-  type LookupCachePorts,
-  lookupCache,
-  type PlacedLookup,
-  placeLookup,
-} from "../services/cache/lookup-cache.ts";
+import { type LookedUp, type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";
+import { type LookupCacheInput, type PlacedLookup, placeLookup } from "../services/cache/placed-lookup.ts";
 import { getCacheEntry, listCacheEntries } from "../services/cache/read-cache-entries.ts";
 import {
   type StoreCacheEntryInput,

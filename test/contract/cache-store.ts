@@ -356,11 +356,16 @@ function isolationCases(subject: CacheSubject): void {
     for (const [index, scope] of scopes.entries()) {
       expect(await store.find(scope, "e1", NOW)).toBeUndefined();
       expect(await store.nearest(scope, query, NOW)).toEqual([]);
+      expect(await store.findAndNearest(scope, "e1", query, NOW)).toEqual({ nearest: [] });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }
     for (const [index, scope] of scopes.entries()) {
       expect(await store.find(scope, "e1", NOW)).toEqual(entryOf(index));
       expect((await store.nearest(scope, query, NOW)).map(({ entry }) => entry)).toEqual([entryOf(index)]);
+      expect(await store.findAndNearest(scope, "e1", query, NOW)).toMatchObject({
+        exact: entryOf(index),
+        nearest: [{ entry: entryOf(index) }],
+      });
     }
   });
 

@@ -174,6 +174,68 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     expect((await opened.cache.find(SCOPE, "e1", NOW))?.response).toBe("another");
   });
 
+  describe("entries that are read at once", () => {
+    const scopes = ["a", "b", "c"].map((namespace) => ({ tenant: "t", namespace }));
+    const findAll = (ids: readonly string[]) =>
+      Promise.all(scopes.flatMap((scope) => ids.map((id) => opened.cache.find(scope, id, NOW))));
+    beforeEach(async () => {
+      for (const scope of scopes.slice(0, 2)) {
+        for (const id of ["e1", "e2"]) {
+          await opened.cache.put(scope, cacheEntry({ id, response: `${id} of ${scope.namespace}` }), BOUND);
+        }
+      }
+    });
+
+    it("are each what they would be alone, whether they are known, new, absent or elsewhere", async () => {
+      const [known] = await findAll(["e1"]);
+      const found = await findAll(["e1", "absent", "e2", "e1"]);
+      expect(found.map((entry) => entry?.response)).toEqual([
+        ...["e1 of a", undefined, "e2 of a", "e1 of a"],
+        ...["e1 of b", undefined, "e2 of b", "e1 of b"],
+        ...[undefined, undefined, undefined, undefined],
+      ]);
+      expect(found[0]).toBe(known);
+    });
+
+    it("are those of the namespace as it is by now, though another process has made it anew or deleted it", async () => {
+      await findAll(["e1"]);
+      const partition = opened.keys.partition(0);
+      const send = (...command: Parameters<typeof opened.client.command>) =>
+        opened.client.command(...command);
+      const old = partition.namespace(String(await send("HGET", partition.namespaces, "t:b")));
+      const anew = partition.namespace("0".repeat(16));
+      await send("COPY", old.cacheEntry("e2"), anew.cacheEntry("e2"));
+      await send("HSET", partition.namespaces, "t:b", anew.number);
+      await send("HDEL", partition.namespaces, "t:a");
+      const found = await findAll(["e1", "e2"]);
+      expect(found.map((entry) => entry?.response)).toEqual([
+        ...[undefined, undefined],
+        ...[undefined, "e2 of b"],
+        ...[undefined, undefined],
+      ]);
+    });
+
+    it("fail alone when their record cannot be read", async () => {
+      const partition = opened.keys.partition(0);
+      const number = String(await opened.client.command("HGET", partition.namespaces, "t:a"));
+      await opened.client.command(
+        "HSET",
+        partition.namespace(number).cacheEntry("e1"),
+        "rec",
+        "?",
+        "version",
+        "x",
+      );
+      const found = await Promise.allSettled(
+        ["e1", "e2"].map((id) => opened.cache.find({ tenant: "t", namespace: "a" }, id, NOW)),
+      );
+      expect(found).toMatchObject([
+        { status: "rejected", reason: { reason: "STORE_CORRUPT" } },
+        { value: { id: "e2" } },
+      ]);
+    });
+  });
+
   it("counts the entries of each answer scope", async () => {
     await put("a");
     await put("b");
@@ -309,11 +371,19 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("e1", NOW + 2 * DAY))).toEqual({ trips: 1, commands: 1 });
     expect(await cost(() => find("absent"))).toEqual({ trips: 1, commands: 1 });
-    // Number of the namespace, generation of the model, the search, and now and then the size of the scope.
-    expect(await cost(nearest)).toEqual({ trips: 1, commands: 4 });
+    // The search, what shows that it was right to ask so, and now and then the size of the scope.
     expect(await cost(nearest)).toEqual({ trips: 1, commands: 3 });
+    expect(await cost(nearest)).toEqual({ trips: 1, commands: 2 });
     const lookup = async () => [await find("absent"), await nearest()];
-    expect(await cost(lookup)).toEqual({ trips: 2, commands: 4 });
+    expect(await cost(lookup)).toEqual({ trips: 2, commands: 3 });
+    const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 };
+    const both = () => cache.findAndNearest(SCOPE, "absent", query, NOW);
+    expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
+    // Many at once: one command reads the entries of 64.
+    const many = () => Promise.all(Array.from({ length: 100 }, (_, index) => find(`e${index % 3}`)));
+    expect(await cost(many)).toEqual({ trips: 1, commands: 2 });
+    const manyOfBoth = () => Promise.all(Array.from({ length: 10 }, both));
+    expect(await cost(manyOfBoth)).toEqual({ trips: 1, commands: 11 });
     expect(await cost(async () => cache.countLookup(SCOPE, { kind: "MISS" }, NOW))).toEqual({
       trips: 0,
       commands: 0,

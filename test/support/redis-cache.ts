@@ -55,7 +55,7 @@ export async function openRedisCache(
     const model = await VectorModel.claim(client, keys, identity, quiet.log);
     await openIndexes(client, keys, { names, vectors, identity, generation: model.generation });
     const namespaces = new Namespaces(client, keys);
-    const cache = new RedisCacheStore(namespaces, {
+    const cache = new RedisCacheStore(client, namespaces, {
       model,
       indexes: names,
       vectors,

@@ -66,7 +66,7 @@ export function redisPlace(
         },
         log,
       });
-      const cache = new RedisCacheStore(namespaces, {
+      const cache = new RedisCacheStore(client, namespaces, {
         model,
         indexes: names,
         vectors: HNSW,

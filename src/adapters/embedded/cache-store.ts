@@ -7,7 +7,7 @@ import type { Json } from "../../domain/json.ts";
 import { withinBytes } from "../../domain/page-token.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
-import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
+import type { CacheListQuery, CacheStats, CacheStore, NearestQuery } from "../../ports/cache-store.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
@@ -65,16 +65,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return hot.expireTime > now ? hot : undefined;
   }
 
-  async nearest(
-    scope: Scope,
-    query: {
-      readonly fingerprint: string;
-      readonly vector: Float32Array;
-      readonly model?: EmbedderIdentity;
-      readonly limit: number;
-    },
-    now: number,
-  ): Promise<Neighbour[]> {
+  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return [];
     const { fingerprint, vector, limit } = query;
@@ -94,6 +85,15 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       }
       for (const { row } of gone) table.remove(row);
     }
+  }
+
+  async findAndNearest(
+    scope: Scope,
+    id: string,
+    query: NearestQuery,
+    now: number,
+  ): ReturnType<CacheStore["findAndNearest"]> {
+    return { exact: await this.find(scope, id, now), nearest: await this.nearest(scope, query, now) };
   }
 
   async list(

@@ -66,7 +66,9 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       log,
     }),
   );
-  const cache = opening.use(new RedisCacheStore(namespaces, { model, pack, indexes, vectors, missing, log }));
+  const cache = opening.use(
+    new RedisCacheStore(client, namespaces, { model, pack, indexes, vectors, missing, log }),
+  );
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const secret = await openServerSecret(client, keys);
   const owned = opening.move();

@@ -5,14 +5,15 @@ import { RecollectError } from "../../domain/errors.ts";
 import { planKnn } from "../../domain/memory/knn-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, vectorToBytes } from "../../domain/vector.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { CacheStore, NearestQuery } from "../../ports/cache-store.ts";
 import { scopeToken } from "./cache-facts.ts";
-import type { Command, Reply } from "./client.ts";
+import { type CacheRead, type CacheReader, liveAt } from "./cache-reader.ts";
+import type { Command, RedisClient, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import type { KnownEntries } from "./known-entries.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { unpackRecord } from "./record.ts";
-import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { asciiOf, bytesOf, isText, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -29,18 +30,21 @@ const MIN_EF = 64;
 /** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Answer scopes whose size is remembered, and how long that is good enough for a plan. */
-const MAX_SIZES = 10_000;
+/** Answer scopes that are remembered, and how long their size is good enough for a plan. */
+const MAX_SCOPES = 10_000;
 const SIZE_MS = 10_000;
 
-export interface NearestQuery {
-  readonly fingerprint: string;
-  readonly vector: Float32Array;
-  readonly model?: EmbedderIdentity;
-  readonly limit: number;
+/** An answer scope as the last search in it has found it. */
+interface KnownScope {
+  readonly token: string;
+  /** How many entries it has; undefined: not known yet. */
+  readonly entries: number | undefined;
+  readonly seen: number;
 }
 
 export interface CacheSearchOptions {
+  readonly known: KnownEntries;
+  readonly reader: CacheReader;
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
@@ -50,97 +54,118 @@ export interface CacheSearchOptions {
   readonly missing: (scope: Scope) => void;
 }
 
-/** The nearest entries of an answer scope, by one pipeline. */
-export class CacheSearch {
-  readonly #namespaces: Namespaces;
-  readonly #known: KnownEntries;
-  readonly #options: CacheSearchOptions;
-  /** Entries of an answer scope, as the last search in it has found them. */
-  readonly #sizes = new LRUCache<string, { readonly entries: number; readonly seen: number }>({
-    max: MAX_SIZES,
-  });
+interface Asking {
+  readonly count: number;
+  readonly now: number;
+  /** Of the entry that is read beside. */
+  readonly id: string | undefined;
+}
 
-  constructor(namespaces: Namespaces, known: KnownEntries, options: CacheSearchOptions) {
+interface Answer {
+  readonly read: CacheRead | undefined;
+  /** Undefined for an entry that went while the index answered. MODEL: it is another than was asked for. */
+  readonly found: readonly (Neighbour | undefined)[] | "MODEL";
+}
+
+const NOTHING: Answer = { read: undefined, found: [] };
+
+/** The nearest entries of an answer scope, and the one of an id beside them, in one round trip. */
+export class CacheSearch {
+  readonly #client: RedisClient;
+  readonly #namespaces: Namespaces;
+  readonly #options: CacheSearchOptions;
+  readonly #scopes = new LRUCache<string, KnownScope>({ max: MAX_SCOPES });
+
+  constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
+    this.#client = client;
     this.#namespaces = namespaces;
-    this.#known = known;
     this.#options = options;
   }
 
-  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
+  /** `exact` is the entry with the id; without an id there is none. */
+  async search(
+    scope: Scope,
+    query: NearestQuery,
+    now: number,
+    id?: string,
+  ): ReturnType<CacheStore["findAndNearest"]> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     for (;;) {
       model.check(query.model);
-      if (model.identity === undefined) return [];
       const { generation } = model;
-      const found = await this.#ask(scope, query, { count, now });
+      const { read, found } = await this.#ask(scope, query, { count, now, id });
+      const exact = liveAt(now, read?.entry);
       if (found === "MODEL") {
         if (await model.hasChangedSince(generation)) continue;
-        return [];
+        return { exact, nearest: [] };
       }
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
-      if (enough) return live.slice(0, query.limit);
+      if (enough) return { exact, nearest: live.slice(0, query.limit) };
       // What has ended stands in the way of what has not.
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
     }
   }
 
-  /** One round trip. MODEL: it is another than was asked for. */
-  async #ask(
-    scope: Scope,
-    query: NearestQuery,
-    { count, now }: { readonly count: number; readonly now: number },
-  ): Promise<(Neighbour | undefined)[] | "MODEL"> {
-    const { model } = this.#options;
-    const { generation } = model;
-    let namespace: NamespaceKeys | undefined;
-    let token = "";
-    let replies: Reply[] | undefined;
-    try {
-      replies = await this.#namespaces.pipeline(scope, (keys) => {
-        namespace = keys;
-        token = scopeToken(keys.number, query.fingerprint);
-        const seen = this.#sizes.get(token)?.seen;
-        return [
-          ["HGET", keys.partition.meta, "generation"],
-          this.#search(keys, token, query.vector, { count, generation }),
+  /**
+   * One round trip, as long as the namespace is known as it is: the search, and behind it what shows that it went by the
+   * right number and the right generation.
+   */
+  async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
+    const { model, reader, missing } = this.#options;
+    const { identity, generation } = model;
+    for (;;) {
+      const namespace = this.#namespaces.known(scope) ?? (await this.#namespaces.find(scope));
+      if (namespace === undefined) return NOTHING;
+      const name = namespace.number + query.fingerprint;
+      const known = this.#scopes.get(name) ?? {
+        token: scopeToken(namespace.number, query.fingerprint),
+        entries: undefined,
+        seen: 0,
+      };
+      const { token } = known;
+      try {
+        const [results, size, read] = await Promise.all([
+          identity === undefined
+            ? undefined
+            : this.#client.command(...this.#search(namespace, known, query.vector, { count, generation })),
           // A command costs this process about what a tenth of the search does.
-          ...(seen === undefined || Math.abs(now - seen) > SIZE_MS
-            ? [["HGET", keys.cacheSizes, token] as const]
-            : []),
-        ];
-      });
-    } catch (error) {
-      if (isMissingIndex(error)) {
-        this.#options.missing(scope);
-        throw indexIsMade();
+          known.entries !== undefined && Math.abs(now - known.seen) <= SIZE_MS
+            ? undefined
+            : this.#client.command("HGET", namespace.cacheSizes, token),
+          reader.read(scope, namespace, id),
+        ]);
+        // The namespace is another one by now, or none.
+        if (read === undefined) continue;
+        if (results === undefined) return { read, found: [] };
+        if (read.generation !== generation) return { read, found: "MODEL" };
+        if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), seen: now });
+        return { read, found: this.#read(namespace, listOf(results)) };
+      } catch (error) {
+        if (isMissingIndex(error)) {
+          missing(scope);
+          throw indexIsMade();
+        }
+        // The index may have lost the vectors of the model that was current a moment ago.
+        if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
+        return { read: undefined, found: "MODEL" };
       }
-      // The index may have lost the vectors of the model that was current a moment ago.
-      if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
-      return "MODEL";
     }
-    if (replies === undefined || namespace === undefined) return [];
-    const [current, results, size] = replies;
-    if (numberOf(current) !== generation) return "MODEL";
-    if (size !== undefined) this.#sizes.set(token, { entries: numberOf(size), seen: now });
-    return this.#read(namespace, listOf(results));
   }
 
   #search(
-    keys: NamespaceKeys,
-    token: string,
+    { partition }: NamespaceKeys,
+    { token, entries }: KnownScope,
     vector: Float32Array,
     { count, generation }: { readonly count: number; readonly generation: number },
   ): Command {
-    const { indexes } = this.#options;
-    const field = vectorField(generation);
     const bytes = vectorToBytes(vector);
     return [
       "FT.SEARCH",
-      indexNames(indexes, this.#namespaces.keys, keys.partition).cache,
-      `(@scope:{$scope})=>[KNN $count @${field} $vector ${this.#plan(token, count)} AS distance]`,
+      indexNames(this.#options.indexes, this.#namespaces.keys, partition).cache,
+      `(@scope:{$scope})=>[KNN $count @${vectorField(generation)} $vector ${this.#plan(entries, count)} AS distance]`,
       ...["SORTBY", "distance", "LIMIT", 0, count],
       ...["RETURN", 3, "distance", "version", "rec"],
       ...["PARAMS", 6, "scope", token, "count", count],
@@ -153,9 +178,8 @@ export class CacheSearch {
    * Left to itself, RediSearch compares all entries of a large scope one by one. A scope whose size this process does
    * not know yet is left to it nevertheless: mostly it is small.
    */
-  #plan(token: string, limit: number): string {
+  #plan(eligible: number | undefined, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
-    const eligible = this.#sizes.get(token)?.entries;
     if (eligible === undefined) return "";
     const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
     return plan.policy === "ADHOC_BF"
@@ -165,17 +189,20 @@ export class CacheSearch {
 
   /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that went while the index answered. */
   #read(namespace: NamespaceKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
-    return Array.from({ length: (results.length - 1) / 2 }, (_, index) => {
-      const fields = results[2 * index + 2];
-      const field = (name: string): Reply | undefined => fieldOf(fields, name);
-      const [record, version] = [bytesOf(field("rec")), textOf(field("version"))];
-      if (record === undefined || version === undefined) return undefined;
-      const key = textOf(results[2 * index + 1]) ?? "";
-      return {
-        entry: this.#entry(namespace, key, { record, version }),
-        similarity: clampSimilarity(1 - numberOf(field("distance"))),
-      };
-    });
+    const found: (Neighbour | undefined)[] = [];
+    for (let at = 1; at + 1 < results.length; at += 2) {
+      found.push(this.#neighbour(namespace, textOf(results[at]) ?? "", results[at + 1]));
+    }
+    return found;
+  }
+
+  #neighbour(namespace: NamespaceKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
+    const [record, version] = [bytesOf(fieldOf(fields, "rec")), asciiOf(fieldOf(fields, "version"))];
+    if (record === undefined || version === undefined) return undefined;
+    return {
+      entry: this.#entry(namespace, key, { record, version }),
+      similarity: clampSimilarity(1 - numberOf(fieldOf(fields, "distance"))),
+    };
   }
 
   #entry(
@@ -183,11 +210,12 @@ export class CacheSearch {
     key: string,
     { record, version }: { readonly record: Buffer; readonly version: string },
   ): CacheEntry {
-    const known = this.#known.get(key);
+    const { known: entries } = this.#options;
+    const known = entries.get(key);
     if (known?.version === version) return known.entry;
     const id = key.slice(namespace.cacheEntries.length);
     const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
-    this.#known.keep(key, { version, entry });
+    entries.keep(key, { version, entry });
     return entry;
   }
 }
@@ -196,6 +224,6 @@ export class CacheSearch {
 function fieldOf(fields: Reply | undefined, name: string): Reply | undefined {
   if (!Array.isArray(fields)) return undefined;
   const list = fields as readonly Reply[];
-  for (let at = 0; at + 1 < list.length; at += 2) if (String(list[at]) === name) return list[at + 1];
+  for (let at = 0; at + 1 < list.length; at += 2) if (isText(list[at], name)) return list[at + 1];
   return undefined;
 }

@@ -6,26 +6,25 @@ import type { Neighbour } from "../../domain/cache/matching.ts";
 import { cacheEntryChanged, cacheEntryNotFound } from "../../domain/errors.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
-import type { CacheListQuery, CacheStats, CacheStore } from "../../ports/cache-store.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { CacheListQuery, CacheStats, CacheStore, NearestQuery } from "../../ports/cache-store.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import { BatchedWrites } from "./batched-writes.ts";
 import { packFacts, scopeToken } from "./cache-facts.ts";
 import { CacheList } from "./cache-list.ts";
+import { CacheReader } from "./cache-reader.ts";
 import { cacheArguments, cacheKeys, cacheScript } from "./cache-script.ts";
 import { CacheSearch } from "./cache-search.ts";
-import type { Reply } from "./client.ts";
-import { KnownEntries, type KnownEntry } from "./known-entries.ts";
+import type { RedisClient } from "./client.ts";
+import { KnownEntries } from "./known-entries.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
-import { type PackRecord, packRecord, unpackRecord } from "./record.ts";
-import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { type PackRecord, packRecord } from "./record.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { readScript } from "./script.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-const FIND = readScript("find-cache-entry", { libraries: ["namespace"], effect: "reads" });
 const PUT = readScript("put-cache-entry", { libraries: ["namespace", "request", "cache"], effect: "writes" });
 const DELETE = readScript("delete-cache-entry", {
   libraries: ["namespace", "request", "cache"],
@@ -44,13 +43,14 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
   readonly #pack: PackRecord;
-  readonly #known = new KnownEntries();
+  readonly #reader: CacheReader;
   readonly #list: CacheList;
   readonly #search: CacheSearch;
   readonly #tally = new LookupTally();
   readonly #lookups: BatchedWrites<NamespaceTally[]>;
 
   constructor(
+    client: RedisClient,
     namespaces: Namespaces,
     options: {
       readonly model: VectorModel;
@@ -67,8 +67,12 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    this.#list = new CacheList(namespaces, this.#known);
-    this.#search = new CacheSearch(namespaces, this.#known, {
+    const known = new KnownEntries();
+    this.#reader = new CacheReader(client, namespaces, known);
+    this.#list = new CacheList(namespaces, known);
+    this.#search = new CacheSearch(client, namespaces, {
+      known,
+      reader: this.#reader,
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
     });
@@ -82,34 +86,21 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
-  async find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    let key = "";
-    let held: KnownEntry | undefined;
-    const reply = await this.#namespaces.run(scope, {
-      script: FIND,
-      isBrief: true,
-      keys: (namespace) => {
-        key = namespace.cacheEntry(id);
-        held = this.#known.get(key);
-        return [key];
-      },
-      args: () => [held?.version ?? ""],
-    });
-    const entry = this.#found(reply, key, id, held);
-    return entry !== undefined && entry.expireTime > now ? entry : undefined;
+  find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
+    return this.#reader.find(scope, id, now);
   }
 
-  nearest(
+  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
+    return (await this.#search.search(scope, query, now)).nearest;
+  }
+
+  findAndNearest(
     scope: Scope,
-    query: {
-      readonly fingerprint: string;
-      readonly vector: Float32Array;
-      readonly model?: EmbedderIdentity;
-      readonly limit: number;
-    },
+    id: string,
+    query: NearestQuery,
     now: number,
-  ): Promise<Neighbour[]> {
-    return this.#search.nearest(scope, query, now);
+  ): ReturnType<CacheStore["findAndNearest"]> {
+    return this.#search.search(scope, query, now, id);
   }
 
   list(
@@ -207,23 +198,6 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   /** Writes what was counted. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lookups[Symbol.asyncDispose]();
-  }
-
-  #found(
-    reply: Reply | undefined,
-    key: string,
-    id: string,
-    held: KnownEntry | undefined,
-  ): CacheEntry | undefined {
-    if (reply === undefined || reply === null) {
-      if (held !== undefined) this.#known.forget(key);
-      return undefined;
-    }
-    const [word, version, record] = listOf(reply);
-    if (textOf(word) === "SAME") return held?.entry;
-    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${id}`);
-    this.#known.keep(key, { version: textOf(version) ?? "", entry });
-    return entry;
   }
 
   #putting(entry: CacheEntry, options: PutOptions): NamespaceScript {

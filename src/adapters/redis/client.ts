@@ -81,18 +81,18 @@ export class RedisClient implements AsyncDisposable {
 
   /**
    * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
-   * it changes something, and may be sent again nevertheless.
+   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it waits.
    */
   run(
     script: Script,
     keys: readonly string[],
     args: readonly Argument[],
-    { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
+    { mayRepeat = false, weight = 1 }: { readonly mayRepeat?: boolean; readonly weight?: number } = {},
   ): Promise<Reply> {
     const rest = [keys.length, ...keys, ...args] as const;
     const isChange = !onlyReads(script);
     const [key] = keys;
-    return this.#attempts.send(mayRepeat || !isChange, 1, () =>
+    return this.#attempts.send(mayRepeat || !isChange, weight, () =>
       this.#servers
         .send({ command: ["EVALSHA", script.digest, ...rest], key, isChange })
         .catch((error: unknown) => {

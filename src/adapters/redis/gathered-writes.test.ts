@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import { setImmediate as turnOver } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { expect, it } from "vitest";
-import { gatherWrites } from "./gathered-writes.ts";
+import { atEndOfTurn, gatherWrites } from "./gathered-writes.ts";
 
 it("lets what is sent in one turn leave in one write, and the next turn begin anew", async () => {
   const writes: string[][] = [];
@@ -26,4 +26,26 @@ it("lets what is sent in one turn leave in one write, and the next turn begin an
   send("c");
   await turnOver();
   expect(writes).toEqual([["a", "b"], ["c"]]);
+});
+
+it("lets what is sent at the end of a turn leave with what was sent in it", async () => {
+  const writes: string[][] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    writev: (chunks, done) => {
+      writes.push(chunks.map(({ chunk }) => String(chunk)));
+      done();
+    },
+  });
+  const send = (command: string): void => {
+    gatherWrites({ stream } as unknown as Redis);
+    stream.write(command);
+  };
+  atEndOfTurn(() => send("last"));
+  send("first");
+  await turnOver();
+  expect(writes).toEqual([["first", "last"]]);
+  atEndOfTurn(() => send("only"));
+  await turnOver();
+  expect(writes).toEqual([["first", "last"], ["only"]]);
 });

@@ -1,7 +1,8 @@
+import type { Duplex } from "node:stream";
 import type { Redis } from "ioredis";
 
-/** Streams whose writes are held back until this turn of the event loop is over. */
-const held = new WeakSet<object>();
+/** What waits for the end of the turn of the event loop that is under way; undefined: nothing does. */
+let turn: { readonly works: (() => void)[]; readonly streams: Duplex[] } | undefined;
 
 /**
  * Called before a command is sent: what is sent in one turn of the event loop leaves in one write, for a write to the
@@ -10,11 +11,32 @@ const held = new WeakSet<object>();
  */
 export function gatherWrites({ stream }: Redis): void {
   // There is none before the first connection.
-  if (stream === undefined || held.has(stream)) return;
-  held.add(stream);
+  if (stream === undefined) return;
+  const { streams } = thisTurn();
+  if (streams.includes(stream)) return;
+  streams.push(stream);
   stream.cork();
-  setImmediate(() => {
-    held.delete(stream);
-    stream.uncork();
-  });
+}
+
+/** Calls `work` when the turn is over; what it sends leaves with all that was sent in it. */
+export function atEndOfTurn(work: () => void): void {
+  thisTurn().works.push(work);
+}
+
+function thisTurn(): NonNullable<typeof turn> {
+  if (turn === undefined) {
+    turn = { works: [], streams: [] };
+    setImmediate(endTurn);
+  }
+  return turn;
+}
+
+function endTurn(): void {
+  const { works, streams } = thisTurn();
+  try {
+    for (const work of works) work();
+  } finally {
+    turn = undefined;
+    for (const stream of streams) stream.uncork();
+  }
 }

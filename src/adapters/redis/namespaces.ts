@@ -17,16 +17,11 @@ export interface NamespaceScript {
    * `run` runs it without a number.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
-  /**
-   * What a script of a hot path is spared: it gets KEYS[1] and ARGV[1] and [2] of lib/namespace.lua, which is what
-   * `stale` needs, and its own behind them.
-   */
-  readonly isBrief?: boolean;
   /** The script changes something, and may be sent again nevertheless: see repeats.ts. Default: false. */
   readonly mayRepeat?: boolean;
-  /** From KEYS[4] on; from KEYS[2] on in a brief one. */
+  /** From KEYS[4] on. */
   readonly keys: (namespace: NamespaceKeys) => readonly string[];
-  /** From ARGV[6] on; from ARGV[3] on in a brief one. */
+  /** From ARGV[6] on. */
   readonly args: (namespace: NamespaceKeys) => readonly Argument[];
 }
 
@@ -55,7 +50,13 @@ export class Namespaces {
     return this.keys.partition(this.keys.partitionOf(scope));
   }
 
-  /** The keys of a namespace as far as this process knows: whoever writes by them has its number checked. */
+  /** The keys of a namespace as far as this process knows: whoever goes by them has its number checked. */
+  known(scope: Scope): NamespaceKeys | undefined {
+    const number = this.#known.get(scopeName(scope));
+    return number === undefined ? undefined : this.partition(scope).namespace(number);
+  }
+
+  /** The same, or as Redis knows it. */
   async find(scope: Scope): Promise<NamespaceKeys | undefined> {
     const number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
     return number === undefined ? undefined : this.partition(scope).namespace(number);
@@ -64,7 +65,7 @@ export class Namespaces {
   /** Runs a script inside a namespace; undefined when it was skipped. */
   async run(
     scope: Scope,
-    { script, whenAbsent = "skip", isBrief = false, mayRepeat = false, keys, args }: NamespaceScript,
+    { script, whenAbsent = "skip", mayRepeat = false, keys, args }: NamespaceScript,
   ): Promise<Reply | undefined> {
     const partition = this.partition(scope);
     const name = scopeName(scope);
@@ -76,19 +77,12 @@ export class Namespaces {
       const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
       const elsewhere = isNew ? await this.#countElsewhere(scope) : "";
       const namespace = partition.namespace(number);
-      const reply: Reply = isBrief
-        ? await this.#client.run(
-            script,
-            [partition.namespaces, ...keys(namespace)],
-            [name, number, ...args(namespace)],
-            { mayRepeat },
-          )
-        : await this.#client.run(
-            script,
-            [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
-            [name, number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
-            { mayRepeat },
-          );
+      const reply: Reply = await this.#client.run(
+        script,
+        [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
+        [name, number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
+        { mayRepeat },
+      );
       const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
       if (word === "TOO_MANY") throw tooManyNamespaces(MAX_NAMESPACES);
       // Nothing came into being: the script is to be sent again.
@@ -98,7 +92,7 @@ export class Namespaces {
         if (isNew) for (const listener of this.#onCreated) listener(scope);
         return reply;
       }
-      known = this.#corrected(scope, textOf(listOf(reply)[1]));
+      known = this.correct(scope, textOf(listOf(reply)[1]));
     }
   }
 
@@ -118,7 +112,7 @@ export class Namespaces {
         ...commands(partition.namespace(number)),
       ]);
       if (textOf(current) === number) return replies;
-      number = this.#corrected(scope, textOf(current));
+      number = this.correct(scope, textOf(current));
     }
     return undefined;
   }
@@ -128,15 +122,16 @@ export class Namespaces {
     this.#known.delete(scopeName(scope));
   }
 
-  async #read(scope: Scope): Promise<string | undefined> {
-    const reply = await this.#client.command("HGET", this.partition(scope).namespaces, scopeName(scope));
-    return this.#corrected(scope, textOf(reply));
-  }
-
-  #corrected(scope: Scope, number: string | undefined): string | undefined {
+  /** The number of a namespace as Redis has just said it; undefined: it is not there. */
+  correct(scope: Scope, number: string | undefined): string | undefined {
     if (number === undefined) this.#known.delete(scopeName(scope));
     else this.#remember(scope, number);
     return number;
+  }
+
+  async #read(scope: Scope): Promise<string | undefined> {
+    const reply = await this.#client.command("HGET", this.partition(scope).namespaces, scopeName(scope));
+    return this.correct(scope, textOf(reply));
   }
 
   #remember(scope: Scope, number: string): void {

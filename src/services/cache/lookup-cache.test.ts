@@ -4,16 +4,12 @@ import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { CallContext } from "../call.ts";
-import {
-  type CacheSettings,
-  type LookupCacheInput,
-  type LookupCachePorts,
-  lookupCache,
-  placeLookup,
-} from "./lookup-cache.ts";
+import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
+import { type LookupCacheInput, placeLookup } from "./placed-lookup.ts";
 
 const NOW = 1_700_000_000_000;
 const SECRET = new Uint8Array(32).fill(1);
@@ -87,6 +83,12 @@ function portsWith(changes: Changes = {}) {
   const store = {
     find: vi.fn(async (): Promise<CacheEntry | undefined> => undefined),
     nearest: vi.fn(async (): ReturnType<LookupCachePorts["store"]["nearest"]> => []),
+    findAndNearest: vi.fn(
+      async (): ReturnType<LookupCachePorts["store"]["findAndNearest"]> => ({
+        exact: undefined,
+        nearest: [],
+      }),
+    ),
     countLookup: vi.fn((..._: Parameters<LookupCachePorts["store"]["countLookup"]>) => undefined),
     ...changes.store,
   };
@@ -179,6 +181,124 @@ describe("lookupCache fails open", () => {
     });
     await expect(lookup(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
     expect(meters.cacheLookup).not.toHaveBeenCalled();
+  });
+});
+
+describe("a prompt that is looked up again", () => {
+  const VECTOR = Float32Array.of(1, 0);
+  const NEAREST = [{ entry: ENTRY, similarity: 0.75 }];
+  const found = { exact: undefined, nearest: NEAREST };
+  /** Looks one prompt up so many times, and answers how each ended. */
+  const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
+    const placed = placeLookup(INPUT, caller);
+    const outcomes: string[] = [];
+    for (let time = 0; time < times; time += 1) {
+      const { outcome } = await lookupCache(ports, placed, { signal });
+      outcomes.push(outcome.kind === "hit" ? outcome.match : outcome.reason);
+    }
+    return outcomes;
+  };
+  const calls = ({ find, nearest, findAndNearest }: ReturnType<typeof portsWith>["store"]) =>
+    [find, nearest, findAndNearest].map((method) => vi.mocked(method).mock.calls.length);
+  const embed = vi.fn(async () => [{ vector: VECTOR, truncated: false }]);
+
+  it("is looked for both ways at once when it had no exact answer, and embedded no more", async () => {
+    embed.mockClear();
+    const { ports, store } = portsWith({
+      embedder: embedder(embed),
+      store: { nearest: vi.fn(async () => NEAREST), findAndNearest: vi.fn(async () => found) },
+    });
+    expect(await lookUp(ports, 3)).toEqual(["SEMANTIC", "SEMANTIC", "SEMANTIC"]);
+    expect(calls(store)).toEqual([1, 1, 2]);
+    expect(embed).toHaveBeenCalledTimes(1);
+    expect(vi.mocked(store.findAndNearest).mock.calls[0]?.slice(1)).toEqual([
+      PROMPT_ID,
+      { fingerprint: FINGERPRINT, vector: VECTOR, limit: 3 },
+      NOW,
+    ]);
+  });
+
+  it("is looked for exactly alone once it has an exact answer", async () => {
+    const { ports, store } = portsWith({
+      embedder: embedder(embed),
+      store: {
+        find: vi.fn().mockResolvedValueOnce(undefined).mockResolvedValue(ENTRY),
+        findAndNearest: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
+      },
+    });
+    expect(await lookUp(ports, 4)).toEqual(["NOT_FOUND", "EXACT", "EXACT", "EXACT"]);
+    expect(calls(store)).toEqual([3, 1, 1]);
+  });
+
+  it("passes over an exact answer that is too old", async () => {
+    const old = { ...ENTRY, createTime: NOW - SETTINGS.maxAgeMs - 1 };
+    const { ports } = portsWith({
+      embedder: embedder(embed),
+      store: {
+        nearest: async () => NEAREST,
+        findAndNearest: async () => ({ exact: old, nearest: NEAREST }),
+      },
+    });
+    expect(await lookUp(ports, 2)).toEqual(["SEMANTIC", "SEMANTIC"]);
+  });
+
+  it.each([
+    ["the store fails", () => new RecollectError("STORE_UNAVAILABLE", "no index")],
+    ["the model has changed", () => new ModelChanged()],
+  ])("is looked for step by step when %s", async (_, error) => {
+    const { ports, store } = portsWith({
+      embedder: embedder(embed),
+      store: {
+        nearest: vi.fn(async () => NEAREST),
+        findAndNearest: vi.fn(() => Promise.reject(error())),
+      },
+    });
+    expect(await lookUp(ports, 3)).toEqual(["SEMANTIC", "SEMANTIC", "SEMANTIC"]);
+    expect(calls(store)).toEqual([3, 3, 2]);
+  });
+
+  it("is a miss when the deadline passes, and asks nothing more", async () => {
+    const { ports, store, log } = portsWith({
+      embedder: embedder(embed),
+      store: {
+        findAndNearest: vi.fn(() =>
+          never<Awaited<ReturnType<LookupCachePorts["store"]["findAndNearest"]>>>(),
+        ),
+      },
+      settings: { lookupDeadlineMs: 5 },
+    });
+    expect(await lookUp(ports, 2)).toEqual(["NOT_FOUND", "STORE_UNAVAILABLE"]);
+    expect(calls(store)).toEqual([1, 1, 1]);
+    expect(log.warn).toHaveBeenCalledTimes(1);
+  });
+
+  it("gets the same decision within a second, and another one for another outcome", async () => {
+    const { ports } = portsWith({
+      embedder: embedder(embed),
+      store: {
+        nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
+        findAndNearest: vi
+          .fn()
+          .mockResolvedValueOnce({ exact: undefined, nearest: [] })
+          .mockResolvedValue(found),
+      },
+    });
+    let now = NOW;
+    const ticking = { ...ports, clock: { now: () => now } };
+    const placed = placeLookup(INPUT, context().caller);
+    const decide = async (time: number) => {
+      now = time;
+      return (await lookupCache(ticking, placed, context())).decisionId;
+    };
+    const [first, second, third, fourth] = [
+      await decide(NOW),
+      await decide(NOW + 999),
+      await decide(NOW + 999),
+      await decide(NOW + 1000),
+    ];
+    expect(second).toBe(first);
+    expect(openDecision(third, SECRET, NOW)).toMatchObject({ entryId: ENTRY.id, time: NOW });
+    expect(openDecision(fourth, SECRET, NOW)).toMatchObject({ entryId: ENTRY.id, time: NOW + 1000 });
   });
 });
 

@@ -1,5 +1,3 @@
-import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
-import { sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
@@ -9,20 +7,16 @@ import {
   type MatchingPolicy,
   type Neighbour,
 } from "../../domain/cache/matching.ts";
-import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
-import { digest } from "../../domain/digest.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import { type Caller, type Scope, scopeOf } from "../../domain/tenancy.ts";
-import type { CacheStore } from "../../ports/cache-store.ts";
+import type { CacheStore, NearestQuery } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
 import type { CallContext } from "../call.ts";
-import { Deadline, untilAborted } from "../deadline.ts";
-
-export type CacheStrategy = "HYBRID" | "EXACT" | "SEMANTIC";
+import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
+import type { CacheStrategy, LookupCacheInput, PlacedLookup } from "./placed-lookup.ts";
 
 /** How the server is configured; a call may narrow it. */
 export interface CacheSettings {
@@ -37,16 +31,6 @@ export interface CacheSettings {
   readonly maxEntries: number;
   /** A lookup takes no longer; then it is a miss. */
   readonly lookupDeadlineMs: number;
-}
-
-export interface LookupCacheInput {
-  readonly namespace: string;
-  readonly prompt: string;
-  readonly answerScope: AnswerScope;
-  readonly strategy?: CacheStrategy;
-  readonly threshold?: number;
-  readonly maxAgeMs?: number;
-  readonly shadow: boolean;
 }
 
 export type MissReason =
@@ -78,7 +62,7 @@ export type CacheOutcome =
     };
 
 export interface LookupCachePorts {
-  readonly store: Pick<CacheStore, "find" | "nearest" | "countLookup">;
+  readonly store: Pick<CacheStore, "find" | "nearest" | "findAndNearest" | "countLookup">;
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
@@ -95,38 +79,6 @@ export interface LookupCachePorts {
  */
 const NEIGHBOURS = 3;
 
-/** A question with its place in the cache: all that a lookup knows before it looks. */
-export interface PlacedLookup {
-  readonly input: LookupCacheInput;
-  readonly scope: Scope;
-  readonly fingerprint: string;
-  /** Id of the entry that this prompt has in this scope. */
-  readonly promptId: string;
-  /** See DecisionRecord. */
-  readonly place: string;
-  /** What the guard compares. Made when it is asked for: an exact answer needs none. */
-  readonly analysis: () => PromptAnalysis;
-}
-
-/** A function of its arguments alone: a question that comes again need not be placed again. */
-export function placeLookup(input: LookupCacheInput, caller: Caller): PlacedLookup {
-  const scope = scopeOf(caller, input.namespace);
-  const fingerprint = scopeFingerprint(input.answerScope);
-  const promptId = cacheEntryId(scope, fingerprint, input.prompt);
-  let analysis: PromptAnalysis | undefined;
-  return {
-    input,
-    scope,
-    fingerprint,
-    promptId,
-    place: digest(scope.tenant, scope.namespace),
-    analysis: () => {
-      analysis ??= analyzePrompt(input.prompt);
-      return analysis;
-    },
-  };
-}
-
 /** How a lookup ended, and what its caller may store an answer by. */
 export interface LookedUp {
   readonly decisionId: string;
@@ -134,9 +86,10 @@ export interface LookedUp {
 }
 
 /**
- * Looks for an answer: exactly, then by meaning, inside the scope. Fails open: whatever is slow or down, the
- * outcome is a miss that says so, within the deadline. Writes nothing itself; the store counts the outcome later.
- * Answers without a promise when the exact answer is at hand, as most are.
+ * Looks for an answer: exactly, then by meaning, inside the scope; both at once where the last lookup of the prompt
+ * showed that the first alone will not do. Fails open: whatever is slow or down, the outcome is a miss that says so,
+ * within the deadline. Writes nothing itself; the store counts the outcome later. Answers without a promise when the
+ * exact answer is at hand, as most are.
  */
 export function lookupCache(
   ports: LookupCachePorts,
@@ -145,26 +98,41 @@ export function lookupCache(
 ): LookedUp | Promise<LookedUp> {
   const now = ports.clock.now();
   const settings = ports.settings();
-  const { input, scope } = lookup;
+  const { input, scope, promptId } = lookup;
   const strategy = settings.enabled ? (input.strategy ?? settings.strategy) : undefined;
-  const found =
-    strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, lookup.promptId, now) : undefined;
   const maxAgeMs = Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs);
+  const policy = (): MatchingPolicy => policyOf(input, settings, maxAgeMs);
   const concluded = (decided: CacheOutcome): LookedUp => conclude(ports, lookup, decided, { now, settings });
-  const answerBy = (exact: CacheEntry | undefined): LookedUp | undefined =>
-    exact === undefined || isTooOld(exact, { maxAgeMs }, now)
-      ? undefined
-      : concluded(hit("EXACT", exact, 1, 0, now));
-  const answerLater = (exact: Deciding["exact"], deadline: Deadline): Promise<LookedUp> => {
-    const policy = policyOf(input, settings, maxAgeMs);
-    return decide(ports, lookup, { now, strategy, policy, exact, deadline }, context).then(concluded);
+  const answerBy = (exact: CacheEntry | undefined): LookedUp | undefined => {
+    if (exact === undefined || isTooOld(exact, { maxAgeMs }, now)) return undefined;
+    lookup.vector.forget();
+    return concluded(hit("EXACT", exact, 1, 0, now));
   };
+  const answerLater = (exact: Deciding["exact"], deadline: Deadline): Promise<LookedUp> =>
+    decide(ports, lookup, { now, strategy, policy: policy(), exact, deadline }, context).then(concluded);
   const startDeadline = (): Deadline => new Deadline(settings.lookupDeadlineMs, () => context.signal);
-  if (!(found instanceof Promise)) return answerBy(found) ?? answerLater(found, startDeadline());
+  const inSteps = (begun?: Deadline): LookedUp | Promise<LookedUp> => {
+    const found =
+      strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, promptId, now) : undefined;
+    if (!(found instanceof Promise)) return answerBy(found) ?? answerLater(found, begun ?? startDeadline());
+    const deadline = begun ?? startDeadline();
+    return deadline.within(found).then(
+      (exact) => answerBy(exact) ?? answerLater(exact, deadline),
+      (error: unknown) => answerLater(new StoreFailure(error), deadline),
+    );
+  };
+
+  const vector = strategy === "HYBRID" && ports.embedder !== undefined ? lookup.vector.get() : undefined;
+  if (vector === undefined) return inSteps();
   const deadline = startDeadline();
-  return deadline.within(found).then(
-    (exact) => answerBy(exact) ?? answerLater(exact, deadline),
-    (error: unknown) => answerLater(new StoreFailure(error), deadline),
+  return deadline.within(ports.store.findAndNearest(scope, promptId, nearestQuery(lookup, vector), now)).then(
+    ({ exact, nearest }) => answerBy(exact) ?? concluded(decideNearest(lookup, nearest, policy(), now)),
+    (error: unknown) => {
+      lookup.vector.forget();
+      if (isOverdue(error)) return answerLater(new StoreFailure(error), deadline);
+      // One of both may still be had, and the model may have changed.
+      return inSteps(deadline);
+    },
   );
 }
 
@@ -180,18 +148,14 @@ class StoreFailure {
 /** Seals what was decided, and counts what the caller is told. */
 function conclude(
   ports: LookupCachePorts,
-  { input, scope, place, promptId, fingerprint }: PlacedLookup,
+  { input, scope, seal }: PlacedLookup,
   decided: CacheOutcome,
   { now, settings }: { readonly now: number; readonly settings: CacheSettings },
 ): LookedUp {
   const isHit = decided.kind === "hit";
-  const decisionId = sealDecision(
+  const decisionId = seal(
     {
-      place,
       entryId: isHit ? decided.entry.id : (decided.nearestId ?? ""),
-      promptId,
-      fingerprint,
-      model: input.answerScope.model,
       similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
       time: now,
     },
@@ -227,7 +191,7 @@ interface Deciding {
 
 async function decide(
   ports: LookupCachePorts,
-  { input, scope, fingerprint, analysis }: PlacedLookup,
+  lookup: PlacedLookup,
   { now, strategy, policy, exact, deadline: ofLookup }: Deciding,
   context: Pick<CallContext, "signal">,
 ): Promise<CacheOutcome> {
@@ -262,49 +226,54 @@ async function decide(
   if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
 
   const embedded = await orMiss(
-    untilAborted(ports.embedder.embed([input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
+    untilAborted(ports.embedder.embed([lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
     "EMBEDDER_UNAVAILABLE",
   );
   if ("kind" in embedded) return embedded;
   const [question] = embedded;
   if (question === undefined) return miss("EMBEDDER_UNAVAILABLE");
+  lookup.vector.remember(question);
   const nearest = await orMiss(
-    untilAborted(
-      nearestTo(ports, { scope, fingerprint, prompt: input.prompt }, question, {
-        now,
-        signal: deadline.signal,
-      }),
-      deadline.signal,
-    ),
+    untilAborted(nearestTo(ports, lookup, question, { now, signal: deadline.signal }), deadline.signal),
     "STORE_UNAVAILABLE",
   );
-  if ("kind" in nearest) return nearest;
-  const decision = decideSemantic(analysis(), nearest, policy, now);
-  if (decision.kind === "miss") return decision;
-  return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, now);
+  return "kind" in nearest ? nearest : decideNearest(lookup, nearest, policy, now);
 }
 
 /** The nearest entries. When the model has changed since the prompt was embedded, it is embedded again. */
 async function nearestTo(
-  ports: Pick<LookupCachePorts, "store" | "embedder">,
-  place: { readonly scope: Scope; readonly fingerprint: string; readonly prompt: string },
+  { store, embedder }: Pick<LookupCachePorts, "store" | "embedder">,
+  lookup: PlacedLookup,
   embedded: EmbeddedText,
   { now, signal }: { readonly now: number; readonly signal: AbortSignal },
 ): Promise<Neighbour[]> {
-  const { scope, fingerprint, prompt } = place;
-  const nearest = ({ vector, identity }: EmbeddedText): Promise<Neighbour[]> =>
-    ports.store.nearest(
-      scope,
-      { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) },
-      now,
-    );
+  const nearest = (vector: EmbeddedText): Promise<Neighbour[]> =>
+    store.nearest(lookup.scope, nearestQuery(lookup, vector), now);
   try {
     return await nearest(embedded);
   } catch (error) {
-    if (!(error instanceof ModelChanged) || ports.embedder === undefined) throw error;
-    const [again] = await ports.embedder.embed([prompt], signal, "LOOKUP");
+    if (!(error instanceof ModelChanged) || embedder === undefined) throw error;
+    const [again] = await embedder.embed([lookup.input.prompt], signal, "LOOKUP");
     return again === undefined ? [] : nearest(again);
   }
+}
+
+function nearestQuery(
+  { fingerprint }: PlacedLookup,
+  { vector, identity }: Pick<EmbeddedText, "vector" | "identity">,
+): NearestQuery {
+  return { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) };
+}
+
+function decideNearest(
+  { analysis, guard }: PlacedLookup,
+  nearest: readonly Neighbour[],
+  policy: MatchingPolicy,
+  now: number,
+): CacheOutcome {
+  const decision = decideSemantic(analysis(), nearest, policy, now, guard);
+  if (decision.kind === "miss") return decision;
+  return hit("SEMANTIC", decision.entry, decision.similarity, decision.threshold, now);
 }
 
 function hit(

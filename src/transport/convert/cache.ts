@@ -17,7 +17,8 @@ import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheStats } from "../../ports/cache-store.ts";
-import type { CacheOutcome, CacheStrategy } from "../../services/cache/lookup-cache.ts";
+import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
+import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
 import { ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";
 import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
 

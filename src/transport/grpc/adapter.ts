@@ -108,16 +108,20 @@ function runnerOf(
     const running = pipeline(incoming);
     const fail = (error: unknown): void => reply(failureOf(call, running, error));
     const succeed = (response: Response | Encoded): void => {
-      const bytes = encode(method, response);
-      // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
-      if (call.cancelled) throw endReason(call);
-      running.succeed();
-      incoming.release();
-      reply(null, bytes);
+      try {
+        const bytes = encode(method, response);
+        // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
+        if (call.cancelled) throw endReason(call);
+        running.succeed();
+        incoming.release();
+        reply(null, bytes);
+      } catch (error) {
+        fail(error);
+      }
     };
     try {
       const response = begin(call, running) as Response | Encoded | Promise<Response | Encoded>;
-      if (response instanceof Promise) response.then(succeed).catch(fail);
+      if (response instanceof Promise) response.then(succeed, fail);
       else succeed(response);
     } catch (error) {
       fail(error);

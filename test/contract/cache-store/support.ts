@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { CacheLookup } from "../../../src/domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
@@ -42,17 +43,23 @@ export async function find(subject: CacheSubject, id: string, now = NOW): Promis
   return subject.store.find(subject.scope, id, now);
 }
 
-/** The nearest of fingerprint f1 in the scope of the test, unless told, without end. */
-export function nearest(
+/**
+ * The nearest of fingerprint f1 in the scope of the test, unless told, without end. Whoever asks for an entry too gets both
+ * as if each were asked for alone.
+ */
+export async function nearest(
   subject: CacheSubject,
   query: { readonly fingerprint?: string; readonly vector?: Float32Array; readonly limit?: number } = {},
   now = NOW,
 ): Promise<Neighbour[]> {
-  return subject.store.nearest(
-    subject.scope,
-    { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query },
-    now,
-  );
+  const { store, scope } = subject;
+  const asked = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
+  const found = await store.nearest(scope, asked, now);
+  for (const id of ["e1", "absent"]) {
+    const exact = await find(subject, id, now);
+    expect(await store.findAndNearest(scope, id, asked, now)).toEqual({ exact, nearest: found });
+  }
+  return found;
 }
 
 export async function nearestIds(...query: Parameters<typeof nearest>): Promise<string[]> {

@@ -1,9 +1,10 @@
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
+import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { Scope } from "../../../src/domain/tenancy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
-import type { CacheStore } from "../../../src/ports/cache-store.ts";
+import type { CacheStore, NearestQuery } from "../../../src/ports/cache-store.ts";
 import {
   byTime,
   type HeldEntry,
@@ -47,18 +48,25 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     return evicted.length;
   };
 
+  const nearest = (scope: Scope, { fingerprint, vector, limit }: NearestQuery, now: number): Neighbour[] =>
+    live(scope, now)
+      .flatMap((one) =>
+        one.vector === undefined || one.entry.fingerprint !== fingerprint
+          ? []
+          : [{ entry: one.entry, similarity: clampSimilarity(dot(vector, one.vector)) }],
+      )
+      .sort((a, b) => b.similarity - a.similarity)
+      .slice(0, limit);
+
   return {
     find: async (scope, id, now) => find(scope, id, now),
 
-    nearest: async (scope, { fingerprint, vector, limit }, now) =>
-      live(scope, now)
-        .flatMap((one) =>
-          one.vector === undefined || one.entry.fingerprint !== fingerprint
-            ? []
-            : [{ entry: one.entry, similarity: clampSimilarity(dot(vector, one.vector)) }],
-        )
-        .sort((a, b) => b.similarity - a.similarity)
-        .slice(0, limit),
+    nearest: async (scope, query, now) => nearest(scope, query, now),
+
+    findAndNearest: async (scope, id, query, now) => ({
+      exact: find(scope, id, now),
+      nearest: nearest(scope, query, now),
+    }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
       const found = live(scope, now)
