@@ -29,6 +29,7 @@ import {
 import { updateMemory } from "../services/memory/update-memory.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { encodeSearch } from "./convert/search-bytes.ts";
 import { fromSearchPlan } from "./convert/search-plan.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
@@ -202,6 +203,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         },
         context,
       );
+      if (!request.explain && degraded.length === 0) return encodeSearch(found, namespaceOf(request));
       return {
         results: found.map((one) => searchResult(one, namespaceOf(request), request.explain)),
         degraded: degraded.map((arm) =>
@@ -315,7 +317,7 @@ function toMode(mode: Mode, query: SearchQuery): SearchMode {
 }
 
 function searchResult(
-  { memory, ranked, similarity }: FoundMemory,
+  { memory, ranked, similarity, matchedTerms }: FoundMemory,
   namespace: string,
   explain: boolean,
 ): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
@@ -331,7 +333,7 @@ function searchResult(
             keywordRank: ranked.keywordRank,
             keywordScore: ranked.keywordScore,
             bm25: ranked.candidate.bm25 ?? 0,
-            matchedTerms: [...(ranked.candidate.matchedTerms ?? [])],
+            matchedTerms: [...matchedTerms],
             vectorWeight: ranked.vectorWeight,
             fusedScore: ranked.fusedScore,
             recencyBoost: ranked.recencyBoost,

@@ -57,10 +57,21 @@ export async function openIndexedMemories(
   const numbers = new Map<string, string>();
 
   let asked: Command[][] = [];
-  const pipeline = client.pipeline.bind(client);
-  client.pipeline = (commands) => {
-    asked.push(commands.filter(([command]) => command === "FT.SEARCH"));
-    return pipeline(commands);
+  // A search sends its commands, and behind them the script that reads the counters.
+  let sent: Command[] = [];
+  const [command, run, pipeline] = [
+    client.command.bind(client),
+    client.run.bind(client),
+    client.pipeline.bind(client),
+  ];
+  client.command = (...one) => {
+    if (one[0] === "FT.SEARCH") sent.push(one);
+    return command(...one);
+  };
+  client.run = (...script) => {
+    asked.push(sent);
+    sent = [];
+    return run(...script);
   };
 
   const numberOf = (scope: Scope): string => {

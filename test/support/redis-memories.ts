@@ -55,7 +55,7 @@ export function redisPlace(
       const namespaces = new Namespaces(client, keys);
       const sweeper = new Sweeper(client, keys, log);
       let announced = 0;
-      const memories = new RedisMemoryStore(namespaces, {
+      const memories = new RedisMemoryStore(client, namespaces, {
         model,
         indexes: names,
         vectors: HNSW,

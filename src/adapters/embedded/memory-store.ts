@@ -14,6 +14,7 @@ import {
   isExpired,
   type Memory,
   type StoredMemory,
+  withAccess,
 } from "../../domain/memory/memory.ts";
 import { keywordArm, NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import { withinBytes } from "../../domain/page-token.ts";
@@ -770,10 +771,6 @@ function accessOf(row: Row): AccessStatistics | undefined {
   const count = row["access_count"];
   if (count === null || count === undefined) return undefined;
   return { accessCount: Number(count), lastAccessTime: Number(row["last_access_time"]) };
-}
-
-function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
-  return access === undefined ? memory : { ...memory, access };
 }
 
 function recordItem(outcome: CreateOutcome): RecordedItem {

@@ -55,7 +55,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
   const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const memories = opening.use(
-    new RedisMemoryStore(namespaces, {
+    new RedisMemoryStore(client, namespaces, {
       model,
       pack,
       indexes,

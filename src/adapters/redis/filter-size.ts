@@ -18,12 +18,15 @@ export class FilterSize {
   readonly #seen: SeenNumbers;
   /** Under what is kept how much of the bound passes. */
   readonly #shareName: string;
+  /** What the sizes are asked of. */
+  readonly tokens: readonly string[];
 
   constructor(namespace: NamespaceKeys, filter: MemoryQuery, seen: SeenNumbers) {
     this.#namespace = namespace;
     this.#filter = filter;
     this.#seen = seen;
     this.#shareName = digest(filter.text, ...[...filter.params.values()].map(String)).slice(0, 20);
+    this.tokens = [namespaceToken(namespace.number), ...filter.counted.flat()];
   }
 
   /** How many memories the namespace holds; undefined: `ask` first. */
@@ -65,27 +68,29 @@ export class FilterSize {
     });
   }
 
-  /**
-   * Asks for all that `eligible` goes by. What passes is counted where that was not done yet: in proportion to its
-   * number.
-   */
+  /** Asks for all that `eligible` goes by. */
   ask(index: string): Command[] {
-    return [this.askSizes(), ...(this.#share === undefined ? [countCommand(index, this.#filter)] : [])];
+    return [["HMGET", this.#namespace.sizes, ...this.tokens], ...this.askCount(index)];
   }
 
   read([sizes, count]: readonly Reply[]): void {
-    this.readSizes(sizes);
-    if (count !== undefined) this.seeCount(readIndexReply(count, this.#namespace).total);
+    this.readSizes(listOf(sizes).map(numberOf));
+    this.readCount(count);
   }
 
-  askSizes(): Command {
-    return ["HMGET", this.#namespace.sizes, ...this.#tokens];
+  /** The same without the sizes. What passes is counted where that was not done yet: in proportion to its number. */
+  askCount(index: string): Command[] {
+    return this.#share === undefined ? [countCommand(index, this.#filter)] : [];
   }
 
-  readSizes(reply: Reply | undefined): void {
-    const sizes = listOf(reply);
-    for (const [at, token] of this.#tokens.entries()) {
-      this.#seen.set(this.#namespace.number, token, numberOf(sizes[at]));
+  readCount(reply: Reply | undefined): void {
+    if (reply !== undefined) this.seeCount(readIndexReply(reply, this.#namespace).total);
+  }
+
+  /** Of the tokens, in their order. */
+  readSizes(sizes: readonly number[]): void {
+    for (const [at, token] of this.tokens.entries()) {
+      this.#seen.set(this.#namespace.number, token, sizes[at] ?? 0);
     }
   }
 
@@ -108,9 +113,5 @@ export class FilterSize {
 
   get #seenShare(): number | undefined {
     return this.#seen.get(this.#namespace.number, this.#shareName);
-  }
-
-  get #tokens(): string[] {
-    return [namespaceToken(this.#namespace.number), ...this.#filter.counted.flat()];
   }
 }

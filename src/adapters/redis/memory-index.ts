@@ -1,7 +1,7 @@
 import type { Argument, Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { type MemoryQuery, paramArguments } from "./memory-query.ts";
-import { isText, listOf, numberOf } from "./replies.ts";
+import { bytesOf, isText, listOf, numberOf } from "./replies.ts";
 
 /** What was asked for of a memory, by name. */
 export type Fields = Pick<ReadonlyMap<string, Reply>, "get" | "has">;
@@ -55,25 +55,43 @@ export function searchCommand(
 
 /** The answer to either. */
 export function readIndexReply(reply: Reply | undefined, namespace: NamespaceKeys): IndexReply {
-  const [total, ...rest] = listOf(reply);
-  const prefix = namespace.memory("");
+  const list = listOf(reply);
+  const prefix = Buffer.from(namespace.memory(""));
   const found: IndexedMemory[] = [];
-  for (let at = 0; at < rest.length; at += 2) {
-    const key = String(rest[at]);
-    if (!key.startsWith(prefix)) throw new TypeError("the index answered with a memory of another namespace");
-    const fields = rest[at + 1] ?? null;
+  for (let at = 1; at < list.length; at += 2) {
+    const key = bytesOf(list[at]);
+    if (key === undefined || !beginsWith(key, prefix))
+      throw new TypeError("the index answered with a memory of another namespace");
+    const fields = list[at + 1] ?? null;
     // Null: the memory went while the index was read.
-    if (fields !== null) found.push({ id: key.slice(prefix.length), fields: new FieldList(listOf(fields)) });
+    if (fields !== null) found.push(new IndexRow(key.toString("utf8", prefix.length), listOf(fields)));
   }
-  return { total: numberOf(total), found };
+  return { total: numberOf(list[0]), found };
 }
 
-/** Names and values in turn, as the index answers with them. There are two or three, and some hundred memories. */
-class FieldList implements Fields {
+/** Without a view of its beginning, which would be made for each of hundreds of keys. */
+function beginsWith(key: Buffer, prefix: Buffer): boolean {
+  if (key.length < prefix.length) return false;
+  // The number of the namespace stands last, and tells most of the wrong ones apart at once.
+  for (let at = prefix.length - 1; at >= 0; at -= 1) if (key[at] !== prefix[at]) return false;
+  return true;
+}
+
+/**
+ * A memory with names and values in turn, as the index answers with them: there are two or three. One object for both,
+ * because a search reads some hundred.
+ */
+class IndexRow implements IndexedMemory, Fields {
+  readonly id: string;
   readonly #list: readonly Reply[];
 
-  constructor(list: readonly Reply[]) {
+  constructor(id: string, list: readonly Reply[]) {
+    this.id = id;
     this.#list = list;
+  }
+
+  get fields(): Fields {
+    return this;
   }
 
   get(name: string): Reply | undefined {

@@ -2,17 +2,20 @@ import type { AccessStatistics, StoredMemory } from "../../domain/memory/memory.
 import type { Scope } from "../../domain/tenancy.ts";
 import type { ListPosition } from "../../ports/memory-store.ts";
 import type { Reply } from "./client.ts";
+import { KnownMemories, type KnownMemory } from "./known-memories.ts";
 import type { MemoryAccesses } from "./memory-accesses.ts";
-import { memoryKeys, readRow, storedMemory } from "./memory-rows.ts";
+import { type MemoryRow, memoryKeys, readRow, storedMemory } from "./memory-rows.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
 import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-const LIBRARIES = ["namespace", "memory", "read-memory"];
-const READ = readScript("read-memories", { libraries: LIBRARIES, effect: "reads" });
-const WALK = readScript("walk-memories", { libraries: LIBRARIES, effect: "reads" });
+const READ = readScript("read-memories", { libraries: ["namespace"], effect: "reads" });
+const WALK = readScript("walk-memories", {
+  libraries: ["namespace", "memory", "read-memory"],
+  effect: "reads",
+});
 
 /** Memories that one script reads, and bytes of records, as stored, after which it stops: it holds up Redis. */
 export const MAX_STEP = 200;
@@ -45,6 +48,7 @@ export class MemoryPages {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
   readonly #accesses: MemoryAccesses;
+  readonly #known = new KnownMemories();
 
   constructor(namespaces: Namespaces, model: VectorModel, accesses: MemoryAccesses) {
     this.#namespaces = namespaces;
@@ -53,13 +57,9 @@ export class MemoryPages {
   }
 
   /** Those with these ids, in their order, in any state, also ended; undefined where there is none. */
-  async read(
-    scope: Scope,
-    ids: readonly string[],
-    fields: readonly string[] = [],
-  ): Promise<(ReadMemory | undefined)[]> {
+  async read(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     const steps = Array.from({ length: Math.ceil(ids.length / MAX_STEP) }, (_, step) =>
-      this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP), fields),
+      this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP)),
     );
     return (await Promise.all(steps)).flat();
   }
@@ -74,23 +74,30 @@ export class MemoryPages {
     } while (after !== undefined);
   }
 
-  async #readStep(
-    scope: Scope,
-    ids: readonly string[],
-    fields: readonly string[],
-  ): Promise<(ReadMemory | undefined)[]> {
+  async #readStep(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
+    let asked: { readonly key: string; readonly held: KnownMemory | undefined }[] = [];
     const reply = await this.#namespaces.run(scope, {
       script: READ,
-      keys: memoryKeys,
-      args: () => {
+      keys: (namespace) => [namespace.memory(""), namespace.accessCounts, namespace.lastAccesses],
+      args: (namespace) => {
         accesses = this.#accesses.current(scope);
-        return [fields.length, ...fields, ...ids];
+        asked = ids.map((id) => {
+          const key = namespace.memory(id);
+          return { key, held: this.#known.get(key) };
+        });
+        return ids.flatMap((id, at) => [id, asked[at]?.held?.memory.etag ?? ""]);
       },
     });
     if (reply === undefined) return ids.map(() => undefined);
-    return listOf(listOf(reply)[1]).map((row) => this.#memoryOf(row, accesses));
+    const rows = listOf(listOf(reply)[1]);
+    return asked.map(({ key, held }, at) => {
+      const row = readRow(rows[at], this.#model.identity, held);
+      if (row === undefined) this.#known.forget(key);
+      else if (row.known !== held) this.#known.keep(key, row.known);
+      return row && readMemory(row, accesses);
+    });
   }
 
   async #page(
@@ -123,19 +130,17 @@ export class MemoryPages {
         await this.#model.refresh();
         continue;
       }
-      const memories = listOf(rows).flatMap((row) => this.#memoryOf(row, accesses) ?? []);
+      const memories = listOf(rows).flatMap((reply) => {
+        const row = readRow(reply, this.#model.identity);
+        return row === undefined ? [] : [readMemory(row, accesses)];
+      });
       const last = textOf(id);
       return last === undefined ? { memories } : { memories, last: { createTime: numberOf(time), id: last } };
     }
     throw unavailable("the model of the vectors is being changed");
   }
+}
 
-  #memoryOf(
-    reply: Reply,
-    accesses: ReadonlyMap<string, AccessStatistics> | undefined,
-  ): ReadMemory | undefined {
-    const row = readRow(reply, this.#model.identity);
-    if (row === undefined) return undefined;
-    return { memory: storedMemory(row, accesses?.get(row.id)), bytes: row.bytes, fields: row.fields };
-  }
+function readMemory(row: MemoryRow, accesses: ReadonlyMap<string, AccessStatistics> | undefined): ReadMemory {
+  return { memory: storedMemory(row, accesses?.get(row.id)), bytes: row.known.bytes, fields: row.fields };
 }

@@ -1,10 +1,16 @@
 import { sum } from "../../domain/memory/access-tally.ts";
-import type { AccessStatistics, Memory, MemoryEmbedding, StoredMemory } from "../../domain/memory/memory.ts";
+import {
+  type AccessStatistics,
+  type MemoryEmbedding,
+  type StoredMemory,
+  withAccess,
+} from "../../domain/memory/memory.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Replacement } from "../../ports/memory-store.ts";
 import type { Argument, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
+import type { KnownMemory } from "./known-memories.ts";
 import { encodeTerms } from "./memory-terms.ts";
 import { memoryTokens, tokenOf } from "./memory-tokens.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "./record.ts";
@@ -71,14 +77,12 @@ function duplicateMember({ duplicateKey, memory }: Replacement): string {
   return `${duplicateKey}:${time}:${memory.id}`;
 }
 
-/** What read_memory in lib/read-memory.lua answers. */
+/** What a row of lib/read-memory.lua says. */
 export interface MemoryRow {
   readonly id: string;
-  readonly memory: Memory;
+  readonly known: KnownMemory;
   /** As stored; absent: never accessed. */
   readonly access?: AccessStatistics;
-  /** That the record takes when it is not compressed. */
-  readonly bytes: number;
   /** What was asked for besides. */
   readonly fields: readonly Reply[];
 }
@@ -86,30 +90,55 @@ export interface MemoryRow {
 /** A field that is missing of a memory that is there is no record. */
 const NOTHING = Buffer.alloc(0);
 
-/** Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors. */
+/**
+ * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `held` is the memory whose
+ * record Redis was told to leave out if it is still that.
+ */
 export function readRow(
   reply: Reply | undefined,
   identity: EmbedderIdentity | undefined,
+  held?: KnownMemory,
 ): MemoryRow | undefined {
   if (reply === null || reply === undefined) return undefined;
-  const [id, record, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
-  const what = `memory ${String(id)}`;
-  const plain = plainRecord(bytesOf(record) ?? NOTHING, what);
+  const [name, stored, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
+  const id = textOf(name) ?? "";
   const access =
     textOf(accesses) === undefined
       ? undefined
       : { accessCount: numberOf(accesses), lastAccessTime: numberOf(lastAccess) };
-  return {
-    id: String(id),
-    memory: {
-      ...unpackRecord<Omit<Memory, "sessionPosition" | "embedding">>(plain, what),
-      sessionPosition: numberOf(position),
-      embedding: withModel(unpackRecord<MemoryEmbedding>(bytesOf(embedding) ?? NOTHING, what), identity),
-    },
-    ...(access === undefined ? {} : { access }),
-    bytes: plain.length,
-    fields,
+  const beside = { position: numberOf(position), embedding: textOf(embedding) ?? "", identity };
+  const before = stored === 1 ? held : undefined;
+  const known = isBeside(before, beside) ? before : knownMemory(id, before ?? recordOf(id, stored), beside);
+  return { id, known, ...(access === undefined ? {} : { access }), fields };
+}
+
+type Beside = Pick<KnownMemory, "position" | "embedding" | "identity">;
+
+function isBeside(
+  known: KnownMemory | undefined,
+  { position, embedding, identity }: Beside,
+): known is KnownMemory {
+  return known?.position === position && known.embedding === embedding && known.identity === identity;
+}
+
+function knownMemory(
+  id: string,
+  { record, bytes }: Pick<KnownMemory, "record" | "bytes">,
+  beside: Beside,
+): KnownMemory {
+  const embedding = unpackRecord<MemoryEmbedding>(Buffer.from(beside.embedding), `memory ${id}`);
+  const memory = {
+    ...record,
+    sessionPosition: beside.position,
+    embedding: withModel(embedding, beside.identity),
   };
+  return { record, bytes, ...beside, memory };
+}
+
+function recordOf(id: string, stored: Reply | undefined): Pick<KnownMemory, "record" | "bytes"> {
+  const what = `memory ${id}`;
+  const plain = plainRecord(bytesOf(stored) ?? NOTHING, what);
+  return { record: unpackRecord(plain, what), bytes: plain.length };
 }
 
 /** Every stored vector is of the one model, whatever was so when the record was written. */
@@ -121,9 +150,8 @@ function withModel(embedding: MemoryEmbedding, identity: EmbedderIdentity | unde
 
 /** With what was counted and is not stored yet. */
 export function storedMemory(
-  { memory, access }: Pick<MemoryRow, "memory" | "access">,
+  { known: { memory }, access }: Pick<MemoryRow, "known" | "access">,
   pending: AccessStatistics | undefined,
 ): StoredMemory {
-  const all = pending === undefined ? access : sum(access, pending);
-  return all === undefined ? memory : { ...memory, access: all };
+  return withAccess(memory, pending === undefined ? access : sum(access, pending));
 }

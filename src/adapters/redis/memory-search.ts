@@ -1,18 +1,19 @@
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
+import type { DocumentTerms } from "../../domain/memory/bm25.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
 import { NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
-import type { CandidateFacts, CandidateQuery, Candidates } from "../../ports/memory-store.ts";
-import type { Command } from "./client.ts";
+import type { CandidateQuery, Candidates } from "../../ports/memory-store.ts";
+import type { Command, RedisClient, Reply } from "./client.ts";
 import { type MemoryFacts, unpackFacts } from "./memory-facts.ts";
 import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
 import { termCounter } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { asciiOf, bytesOf, listOf, numberOf } from "./replies.ts";
+import { asciiOf, bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -21,11 +22,16 @@ import {
   type VectorIndexOptions,
   vectorField,
 } from "./schema.ts";
-import { type SearchAnswer, SearchQuestion } from "./search-question.ts";
+import { readScript } from "./script.ts";
+import { readCounters, type SearchAnswer, type SearchCounters, SearchQuestion } from "./search-question.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 import type { VectorModel } from "./vector-model.ts";
 
+const VECTORS = readScript("read-vectors", { libraries: ["namespace"], effect: "reads" });
+const COUNTERS = readScript("read-counters", { effect: "reads" });
+
 export interface MemorySearchOptions {
+  readonly client: RedisClient;
   readonly namespaces: Namespaces;
   readonly model: VectorModel;
   readonly indexes: IndexNames;
@@ -84,15 +90,14 @@ export class MemorySearch {
         asked += 1;
       });
       if (answer === undefined) return NOTHING;
-      const nearest = answer.nearest.found.map(withFacts);
-      const containing = answer.containing.found.map(withFacts);
-      const hidden = [nearest, containing].some(
-        (found) => found.length === query.limit && found.some((one) => hasEnded(one, now)),
-      );
+      const nearest = nearestOf(answer, now);
+      const containing = containingOf(answer, query, now);
+      const hidden = [nearest, containing].some(({ found, ended }) => found === query.limit && ended > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
-        const isAlive = (one: FoundMemory): boolean => !hasEnded(one, now);
         return {
-          ...candidatesOf(nearest.filter(isAlive), containing.filter(isAlive), query, answer),
+          nearest: nearest.candidates,
+          containing: containing.candidates,
+          corpus: answer.corpus,
           plan: { ...answer.plan, rounds: asked },
         };
       }
@@ -118,15 +123,16 @@ export class MemorySearch {
     for (let round = 1; round <= MAX_ROUNDS; round += 1) {
       this.#options.model.check(model);
       const { generation } = this.#options.model;
-      const replies = await this.#options.namespaces.pipeline(scope, (namespace) => [
-        ["HGET", namespace.partition.meta, "generation"],
-        ...ids.map((id): Command => ["HGET", namespace.memory(id), vectorField(generation)]),
-      ]);
-      if (replies === undefined) return ids.map(() => undefined);
-      const [current, ...vectors] = replies;
-      if (numberOf(current) === generation) {
-        return vectors.map((reply) => {
-          const bytes = bytesOf(reply);
+      const reply = await this.#options.namespaces.run(scope, {
+        script: VECTORS,
+        keys: (namespace) => [namespace.partition.meta, ...ids.map((id) => namespace.memory(id))],
+        args: () => [generation, vectorField(generation)],
+      });
+      if (reply === undefined) return ids.map(() => undefined);
+      const [word, vectors] = listOf(reply);
+      if (textOf(word) === "READ") {
+        return listOf(vectors).map((vector) => {
+          const bytes = bytesOf(vector);
           return bytes === undefined ? undefined : vectorFromBytes(bytes);
         });
       }
@@ -138,27 +144,41 @@ export class MemorySearch {
   /** Undefined: there is no such namespace. */
   async #ask(scope: Scope, query: CandidateQuery, onRound: () => void): Promise<SearchAnswer | undefined> {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
-    const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
+    const partition = namespaces.partition(scope);
+    const index = indexNames(indexes, namespaces.keys, partition).memories;
     const { generation } = model;
     for (;;) {
       onRound();
-      let asked: SearchQuestion | undefined;
-      const replies = await this.#unlessModelChanged(() =>
-        namespaces.pipeline(scope, (namespace) => {
-          asked = new SearchQuestion(query, namespace, { seen, vectors });
-          return asked.needsSizes ? asked.sizes(index) : asked.commands(index, generation);
-        }),
+      const namespace = namespaces.known(scope) ?? (await namespaces.find(scope));
+      if (namespace === undefined) return undefined;
+      const asked = new SearchQuestion(query, namespace, { seen, vectors });
+      const { counters, replies } = await this.#unlessModelChanged(() =>
+        this.#send(scope, asked, asked.needsSizes ? asked.sizes(index) : asked.searches(index, generation)),
       );
-      if (replies === undefined || asked === undefined) return undefined;
-      if (asked.needsSizes) {
-        asked.readSizes(replies);
-        continue;
+      // Another namespace by now, or none.
+      if (counters.number !== namespace.number) namespaces.correct(scope, counters.number);
+      else if (asked.needsSizes) asked.readSizes(replies, counters);
+      else {
+        const answer = asked.read(replies, counters);
+        if (query.vector === undefined || counters.generation === generation)
+          return this.#whole(scope, answer);
+        await model.refresh();
+        throw new ModelChanged();
       }
-      const answer = asked.read(replies);
-      if (query.vector === undefined || answer.generation === generation) return this.#whole(scope, answer);
-      await model.refresh();
-      throw new ModelChanged();
     }
+  }
+
+  /** Sends commands, and behind them in the same round trip asks for what shows whether they were the right ones. */
+  async #send(
+    scope: Scope,
+    asked: SearchQuestion,
+    commands: readonly Command[],
+  ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
+    const { client } = this.#options;
+    const searches = commands.map((command) => client.command(...command));
+    const counters = client.run(COUNTERS, ...asked.counters(scope));
+    const [reply, ...replies] = await Promise.all([counters, ...searches]);
+    return { counters: readCounters(reply), replies };
   }
 
   /**
@@ -168,8 +188,8 @@ export class MemorySearch {
   async #whole(scope: Scope, answer: SearchAnswer): Promise<SearchAnswer> {
     const { nearest, containing } = answer;
     const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("facts");
+    if (!nearest.found.some(isBare) && !containing.found.some(isBare)) return answer;
     const bare = [...nearest.found, ...containing.found].filter(isBare).map(({ id }) => id);
-    if (bare.length === 0) return answer;
     const names = ["facts", "terms"];
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
       bare.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
@@ -212,40 +232,56 @@ export class MemorySearch {
   }
 }
 
-/** A memory that an index has found. */
-interface FoundMemory extends IndexedMemory {
-  readonly facts: MemoryFacts;
+/** What an arm has found, by what is said of each. */
+interface Arm<T> {
+  readonly candidates: readonly T[];
+  /** Of the memories that the index has answered with. */
+  readonly found: number;
+  readonly ended: number;
 }
 
-function withFacts({ id, fields }: IndexedMemory): FoundMemory {
-  return { id, fields, facts: unpackFacts(fields.get("facts")) };
+function nearestOf({ nearest }: SearchAnswer, now: number): Arm<Candidates["nearest"][number]> {
+  return readArm(nearest, now, ({ id, fields }, { time, importance }) => ({
+    id,
+    time,
+    importance,
+    similarity: clampSimilarity(1 - numberOf(fields.get("distance"))),
+  }));
 }
 
-function hasEnded({ facts: { expireTime } }: FoundMemory, now: number): boolean {
-  return expireTime !== undefined && isExpired({ expireTime }, now);
+function containingOf(
+  { containing, chosen }: SearchAnswer,
+  { terms = [] }: CandidateQuery,
+  now: number,
+): Arm<Candidates["containing"][number]> {
+  const count = termCounter(terms);
+  return readArm(containing, now, ({ id, fields }, { time, importance }) => {
+    const document = count(asciiOf(fields.get("terms")) ?? "");
+    return holdsAny(document, chosen) ? { id, time, importance, document } : undefined;
+  });
 }
 
-function candidatesOf(
-  nearest: readonly FoundMemory[],
-  containing: readonly FoundMemory[],
-  query: CandidateQuery,
-  { chosen, corpus }: SearchAnswer,
-): Omit<Candidates, "plan"> {
-  const count = termCounter(query.terms ?? []);
-  return {
-    nearest: nearest.map((one) => ({
-      ...candidateOf(one),
-      similarity: clampSimilarity(1 - numberOf(one.fields.get("distance"))),
-    })),
-    containing: containing.flatMap((one) => {
-      const document = count(asciiOf(one.fields.get("terms")) ?? "");
-      if (!chosen.some((term) => document.frequencies.has(term))) return [];
-      return [{ ...candidateOf(one), document }];
-    }),
-    corpus,
-  };
+/** `read` says what there is to say of a memory that has not ended; undefined: it is no candidate. */
+function readArm<T>(
+  { found }: IndexReply,
+  now: number,
+  read: (one: IndexedMemory, facts: MemoryFacts) => T | undefined,
+): Arm<T> {
+  const candidates: T[] = [];
+  let ended = 0;
+  for (const one of found) {
+    const facts = unpackFacts(one.fields.get("facts"));
+    const { expireTime } = facts;
+    if (expireTime !== undefined && isExpired({ expireTime }, now)) ended += 1;
+    else {
+      const candidate = read(one, facts);
+      if (candidate !== undefined) candidates.push(candidate);
+    }
+  }
+  return { candidates, found: found.length, ended };
 }
 
-function candidateOf({ id, facts: { time, importance } }: FoundMemory): CandidateFacts {
-  return { id, time, importance };
+function holdsAny({ frequencies }: DocumentTerms, terms: readonly string[]): boolean {
+  for (const term of terms) if (frequencies.has(term)) return true;
+  return false;
 }

@@ -16,6 +16,7 @@ import type {
   RefusedMemory,
   Replacement,
 } from "../../ports/memory-store.ts";
+import type { RedisClient } from "./client.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
 import { MemoryAccesses } from "./memory-accesses.ts";
 import { MemoryPages } from "./memory-pages.ts";
@@ -54,6 +55,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   readonly #search: MemorySearch;
 
   constructor(
+    client: RedisClient,
     namespaces: Namespaces,
     { model, pack = packRecord, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
   ) {
@@ -78,6 +80,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     });
     this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
     this.#search = new MemorySearch({
+      client,
       namespaces,
       model,
       indexes,

@@ -9,6 +9,15 @@ import { SeenNumbers } from "./seen-numbers.ts";
 const VECTORS = { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } } as const;
 const NAMESPACE = new Keys("test:", 1).partition(0).namespace("a1");
 
+const NO_COUNTERS = {
+  number: "a1",
+  generation: 1,
+  memories: 0,
+  terms: 0,
+  documentFrequencies: [],
+  sizes: [],
+};
+
 describe("what a search asks of the index", () => {
   it("is put in fixed words and parameters, whatever callers write", () => {
     const syntax = fc.constantFrom(
@@ -36,11 +45,10 @@ describe("what a search asks of the index", () => {
         const options = { seen: new SeenNumbers(), vectors: VECTORS };
         const first = new SearchQuestion(query, NAMESPACE, options);
         expect(first.needsSizes).toBe(true);
-        const sizes = [Buffer.from("9"), Buffer.from("9"), Buffer.from("9")];
-        first.readSizes([sizes, [9]]);
+        first.readSizes([[9]], { ...NO_COUNTERS, sizes: [9, 9, 9] });
         const question = new SearchQuestion(query, NAMESPACE, options);
         expect(question.needsSizes).toBe(false);
-        const asked = question.commands("index", 1).filter(([name]) => name === "FT.SEARCH");
+        const asked = question.searches("index", 1);
         const clauses = String.raw`-?@tok:\{\$p\d+(\|\$p\d+)*\}( -?@tok:\{\$p\d+(\|\$p\d+)*\})*`;
         expect(asked.map(([, , said]) => said)).toEqual([
           expect.stringMatching(
@@ -62,13 +70,13 @@ describe("what a search asks of the index", () => {
     const query = { vector: unitVector(1, 4), filter, limit: 10 };
     const question = new SearchQuestion(query, NAMESPACE, options);
     expect(question.needsSizes).toBe(true);
-    expect(question.sizes("index").map(([name]) => name)).toEqual(["HMGET"]);
+    expect(question.sizes("index")).toEqual([]);
     const tagged = new SearchQuestion(
       { ...query, filter: { ...filter, tagsAll: ["t"] } },
       NAMESPACE,
       options,
     );
-    expect(tagged.sizes("index").map(([name]) => name)).toEqual(["HMGET", "FT.SEARCH"]);
+    expect(tagged.sizes("index").map(([name]) => name)).toEqual(["FT.SEARCH"]);
     // Without a graph all that passes is compared, however much it is.
     const flat = { ...options, vectors: { ...VECTORS, algorithm: "FLAT" as const } };
     expect(new SearchQuestion(query, NAMESPACE, flat).needsSizes).toBe(false);

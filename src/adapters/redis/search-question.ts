@@ -6,22 +6,49 @@ import {
   type SearchPlan,
   type VectorArm,
 } from "../../domain/memory/search-plan.ts";
+import type { Scope } from "../../domain/tenancy.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Argument, Command, Reply } from "./client.ts";
 import { FilterSize } from "./filter-size.ts";
-import type { NamespaceKeys } from "./keys.ts";
+import { type NamespaceKeys, scopeName } from "./keys.ts";
 import { type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
 import { type MemoryQuery, memoryQuery } from "./memory-query.ts";
 import { encodeTerm } from "./memory-terms.ts";
-import { listOf, numberOf } from "./replies.ts";
+import { listOf, numberOf, textOf } from "./replies.ts";
 import { type VectorIndexOptions, vectorField } from "./schema.ts";
 import type { SeenNumbers } from "./seen-numbers.ts";
 
 const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
-export interface SearchAnswer {
+/** What read-counters.lua answers. */
+export interface SearchCounters {
+  /** Of the namespace; undefined: it is not there. */
+  readonly number: string | undefined;
+  /** Of the vectors. */
   readonly generation: number;
+  readonly memories: number;
+  /** Of all memories, repetitions included. */
+  readonly terms: number;
+  /** Of the terms that are looked for, in their order. */
+  readonly documentFrequencies: readonly number[];
+  /** See FilterSize.tokens. */
+  readonly sizes: readonly number[];
+}
+
+export function readCounters(reply: Reply | undefined): SearchCounters {
+  const [number, generation, memories, terms, frequencies, sizes] = listOf(reply);
+  return {
+    number: textOf(number),
+    generation: numberOf(generation),
+    memories: numberOf(memories),
+    terms: numberOf(terms),
+    documentFrequencies: listOf(frequencies).map(numberOf),
+    sizes: listOf(sizes).map(numberOf),
+  };
+}
+
+export interface SearchAnswer {
   readonly nearest: IndexReply;
   readonly containing: IndexReply;
   readonly corpus: CorpusStatistics;
@@ -69,24 +96,34 @@ export class SearchQuestion {
     return this.#query.vector !== undefined && this.#filter !== undefined && this.#plan === undefined;
   }
 
+  /** Commands beside the counters. */
   sizes(index: string): Command[] {
-    return this.#size?.ask(index) ?? [];
+    return this.#size?.askCount(index) ?? [];
   }
 
-  readSizes(replies: readonly Reply[]): void {
-    this.#size?.read(replies);
+  readSizes([count]: readonly Reply[], { sizes }: SearchCounters): void {
+    this.#size?.readSizes(sizes);
+    this.#size?.readCount(count);
   }
 
-  commands(index: string, generation: number): Command[] {
-    const { counters, documentFrequencies, partition } = this.#namespace;
+  /** Keys and arguments of read-counters.lua. */
+  counters(scope: Scope): [keys: readonly string[], args: readonly Argument[]] {
+    const { partition, counters, documentFrequencies, sizes } = this.#namespace;
+    return [
+      [partition.namespaces, partition.meta, counters, documentFrequencies, sizes],
+      [
+        scopeName(scope),
+        this.#terms.length,
+        ...this.#terms.map(encodeTerm),
+        ...(this.#size === undefined ? [] : this.#size.tokens),
+      ],
+    ];
+  }
+
+  /** Commands beside the counters: both arms. */
+  searches(index: string, generation: number): Command[] {
     const filter = this.#filter;
     return [
-      ["HGET", partition.meta, "generation"],
-      ["HMGET", counters, "memories", "terms"],
-      ...(this.#terms.length === 0
-        ? []
-        : [["HMGET", documentFrequencies, ...this.#terms.map(encodeTerm)] as const]),
-      ...(this.#size === undefined ? [] : [this.#size.askSizes()]),
       ...(filter === undefined || this.#plan === undefined
         ? []
         : [this.#nearestCommand(index, filter, this.#plan, generation)]),
@@ -94,22 +131,16 @@ export class SearchQuestion {
     ];
   }
 
-  read(replies: readonly Reply[]): SearchAnswer {
+  read(replies: readonly Reply[], counters: SearchCounters): SearchAnswer {
     const left = [...replies];
-    const generation = numberOf(left.shift());
-    const [memories, terms] = listOf(left.shift());
-    const corpus =
-      this.#terms.length === 0
-        ? NO_CORPUS
-        : this.#corpus({ memories: numberOf(memories), terms: numberOf(terms) }, left.shift());
+    const corpus = this.#terms.length === 0 ? NO_CORPUS : this.#corpus(counters);
     // What the plan went by; where it went by nothing, what came along.
     const size = this.#size?.known;
-    this.#size?.readSizes(left.shift());
+    this.#size?.readSizes(counters.sizes);
     const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const chosen = chooseTerms(this.#terms, corpus);
     return {
-      generation,
       nearest,
       containing,
       corpus,
@@ -148,18 +179,14 @@ export class SearchQuestion {
     return this.#terms.filter((term) => seen.get(term) === 0 || chosen.includes(term));
   }
 
-  #corpus(
-    counters: { readonly memories: number; readonly terms: number },
-    reply: Reply | undefined,
-  ): CorpusStatistics {
-    const counts = listOf(reply).map(numberOf);
+  #corpus({ memories, terms, documentFrequencies: counts }: SearchCounters): CorpusStatistics {
     const documentFrequencies = new Map(this.#terms.map((term, at) => [term, counts[at] ?? 0]));
     for (const [term, count] of documentFrequencies) {
       this.#seen.set(this.#namespace.number, dfName(term), count);
     }
     return {
-      documentCount: counters.memories,
-      meanLength: counters.memories === 0 ? 0 : counters.terms / counters.memories,
+      documentCount: memories,
+      meanLength: memories === 0 ? 0 : terms / memories,
       documentFrequencies,
     };
   }
@@ -212,7 +239,7 @@ export class SearchQuestion {
     return searchCommand(
       index,
       { text, params },
-      { fields: ["distance", "facts"], limit: this.#query.limit, options },
+      { fields: ["facts", "distance"], limit: this.#query.limit, options },
     );
   }
 

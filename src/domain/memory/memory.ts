@@ -59,6 +59,21 @@ export interface StoredMemory extends Memory {
   readonly access?: AccessStatistics;
 }
 
+/** A memory with how it has been used; without a word when it never was. */
+export function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
+  if (access === undefined) return memory;
+  const stored = { ...memory, access };
+  records.set(stored, memory);
+  return stored;
+}
+
+/** What a memory was before its statistics were added: the same object as long as a store has it at hand. */
+export function recordOf(memory: StoredMemory): Memory {
+  return records.get(memory) ?? memory;
+}
+
+const records = new WeakMap<StoredMemory, Memory>();
+
 export const DEFAULT_IMPORTANCE = 0.5;
 
 /**

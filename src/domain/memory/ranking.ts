@@ -1,11 +1,14 @@
+import type { DocumentTerms } from "./bm25.ts";
+
 /** A memory that one or both arms of a search came up with, and what the ranking needs of it. */
 export interface Candidate {
   readonly id: string;
   /** Cosine similarity to the query, when the vector arm found it. */
-  readonly similarity?: number;
+  readonly similarity?: number | undefined;
   /** BM25 score, when the keyword arm found it. */
-  readonly bm25?: number;
-  readonly matchedTerms?: readonly string[];
+  readonly bm25?: number | undefined;
+  /** Its words, when the keyword arm found it. */
+  readonly document?: DocumentTerms | undefined;
   /** When it happened or, failing that, was stored; milliseconds. */
   readonly time: number;
   readonly importance: number;
@@ -45,43 +48,49 @@ export const MAX_BOOST = 0.2;
 const RECENCY_HALF_LIFE_MS = 30 * 24 * 3600 * 1000;
 
 /**
- * Orders candidates: the scores of each arm are scaled to 0..1 over its candidates, combined
- * (w * vector + (1 - w) * keyword), and raised by bounded factors for recency and importance.
+ * Orders candidates, and answers the first `limit` of them: the scores of each arm are scaled to 0..1 over its candidates,
+ * combined (w * vector + (1 - w) * keyword), and raised by bounded factors for recency and importance.
  * Equal scores are ordered by time, newest first, then by id, so that the order is total.
  */
-export function rank(candidates: readonly Candidate[], options: RankingOptions): Ranked[] {
+export function rank(
+  candidates: readonly Candidate[],
+  options: RankingOptions,
+  limit = candidates.length,
+): Ranked[] {
   const weight = options.mode === "HYBRID" ? HYBRID_VECTOR_WEIGHT : options.mode === "VECTOR" ? 1 : 0;
-  const vector = scale(candidates, (candidate) => candidate.similarity);
-  const keyword = scale(candidates, (candidate) => candidate.bm25);
-  return candidates
-    .map((candidate): Ranked => {
-      const byVector = vector.get(candidate) ?? ABSENT;
-      const byKeyword = keyword.get(candidate) ?? ABSENT;
-      const fusedScore = weight * byVector.share + (1 - weight) * byKeyword.share;
-      const recencyBoost = 1 + MAX_BOOST * options.recencyWeight * recency(candidate.time, options.now);
-      const importanceBoost = 1 + MAX_BOOST * options.importanceWeight * candidate.importance;
-      return {
-        candidate,
-        score: fusedScore * recencyBoost * importanceBoost,
-        vectorRank: byVector.rank,
-        vectorScore: byVector.share,
-        keywordRank: byKeyword.rank,
-        keywordScore: byKeyword.share,
-        vectorWeight: weight,
-        fusedScore,
-        recencyBoost,
-        importanceBoost,
-      };
-    })
-    .sort(byScore);
+  const byVector = scale(candidates, ({ similarity }) => similarity);
+  const byKeyword = scale(candidates, (candidate) => candidate.bm25);
+  const scored = candidates.map((candidate, at) => {
+    const fusedScore = weight * shareAt(byVector, at) + (1 - weight) * shareAt(byKeyword, at);
+    const score = fusedScore * recencyBoost(candidate, options) * importanceBoost(candidate, options);
+    return { candidate, at, fusedScore, score };
+  });
+  return scored
+    .sort(byScore)
+    .slice(0, limit)
+    .map(({ candidate, at, fusedScore, score }) => ({
+      candidate,
+      score,
+      vectorRank: byVector.ranks[at] ?? 0,
+      vectorScore: shareAt(byVector, at),
+      keywordRank: byKeyword.ranks[at] ?? 0,
+      keywordScore: shareAt(byKeyword, at),
+      vectorWeight: weight,
+      fusedScore,
+      recencyBoost: recencyBoost(candidate, options),
+      importanceBoost: importanceBoost(candidate, options),
+    }));
 }
 
-interface Share {
-  readonly rank: number;
-  readonly share: number;
+/** What an arm says of each candidate, by its place; 0 of those that it did not find. */
+interface Scale {
+  readonly ranks: readonly number[];
+  readonly shares: readonly number[];
 }
 
-const ABSENT: Share = { rank: 0, share: 0 };
+function shareAt({ shares }: Scale, at: number): number {
+  return shares[at] ?? 0;
+}
 
 /**
  * Scales one arm: its best candidate gets 1, one at its floor gets FLOOR_SHARE. The floor is not 0, because
@@ -92,21 +101,31 @@ const FLOOR_SHARE = 0.05;
 function scale(
   candidates: readonly Candidate[],
   scoreOf: (candidate: Candidate) => number | undefined,
-): Map<Candidate, Share> {
-  const found = candidates
-    .flatMap((candidate) => {
-      const score = scoreOf(candidate);
-      return score === undefined ? [] : [{ candidate, score }];
-    })
-    .sort((a, b) => b.score - a.score || compareIds(a.candidate, b.candidate));
+): Scale {
+  const found: { readonly candidate: Candidate; readonly at: number; readonly score: number }[] = [];
+  for (const [at, candidate] of candidates.entries()) {
+    const score = scoreOf(candidate);
+    if (score !== undefined) found.push({ candidate, at, score });
+  }
+  found.sort((a, b) => b.score - a.score || compareIds(a.candidate, b.candidate));
   const best = found[0]?.score ?? 0;
   const worst = found.at(-1)?.score ?? 0;
-  const shares = new Map<Candidate, Share>();
-  for (const [index, { candidate, score }] of found.entries()) {
+  const ranks = candidates.map(() => 0);
+  const shares = candidates.map(() => 0);
+  for (const [index, { at, score }] of found.entries()) {
     const part = best > worst ? (score - worst) / (best - worst) : 1;
-    shares.set(candidate, { rank: index + 1, share: FLOOR_SHARE + (1 - FLOOR_SHARE) * part });
+    ranks[at] = index + 1;
+    shares[at] = FLOOR_SHARE + (1 - FLOOR_SHARE) * part;
   }
-  return shares;
+  return { ranks, shares };
+}
+
+function recencyBoost({ time }: Candidate, { recencyWeight, now }: RankingOptions): number {
+  return recencyWeight === 0 ? 1 : 1 + MAX_BOOST * recencyWeight * recency(time, now);
+}
+
+function importanceBoost({ importance }: Candidate, { importanceWeight }: RankingOptions): number {
+  return 1 + MAX_BOOST * importanceWeight * importance;
 }
 
 /** 1 now, 1/2 after one half-life, towards 0; times in the future count as now. */
@@ -114,7 +133,9 @@ function recency(time: number, now: number): number {
   return 2 ** (-Math.max(0, now - time) / RECENCY_HALF_LIFE_MS);
 }
 
-function byScore(a: Ranked, b: Ranked): number {
+type Scored = Pick<Ranked, "candidate" | "score">;
+
+function byScore(a: Scored, b: Scored): number {
   return b.score - a.score || b.candidate.time - a.candidate.time || compareIds(a.candidate, b.candidate);
 }
 

@@ -40,6 +40,8 @@ export interface FoundMemory {
   readonly ranked: Ranked;
   /** Cosine similarity to the query; absent when either has no vector. */
   readonly similarity?: number;
+  /** Terms of the query that stand in it, when the keyword arm found it. */
+  readonly matchedTerms: readonly string[];
 }
 
 export interface SearchMemoriesOutput {
@@ -97,13 +99,15 @@ async function searchOnce(
 
   const candidates = await timedSearch(ports, scope, arms, input.filter, now);
   const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
-  const ranked = rank(merged, { ...input, now });
+  // The floor may leave out any of them.
+  const ranked = rank(merged, { ...input, now }, input.minSimilarity === undefined ? input.limit : undefined);
 
   const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
     // Deleted between the two reads: no longer a result.
-    return memory === undefined ? [] : [{ ...one, memory }];
+    if (memory === undefined) return [];
+    return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, arms.terms) }];
   });
   ports.store.countAccess(
     scope,
@@ -223,20 +227,21 @@ async function timedSearch(
 }
 
 /** One candidate a memory, with what each arm says of it. */
-function mergeCandidates(candidates: Candidates, terms: readonly string[]): Candidate[] {
-  const merged = new Map<string, Candidate>();
+function mergeCandidates({ nearest, containing, corpus }: Candidates, terms: readonly string[]): Candidate[] {
   const asked = new Set(terms);
-  for (const { id, time, importance, similarity } of candidates.nearest) {
-    merged.set(id, { id, time, importance, similarity });
+  const merged = new Map<string, Candidate>();
+  for (const { id, time, importance, similarity } of nearest) {
+    merged.set(id, { id, time, importance, similarity, bm25: undefined, document: undefined });
   }
-  for (const { id, time, importance, document } of candidates.containing) {
-    merged.set(id, {
-      ...(merged.get(id) ?? { id, time, importance }),
-      bm25: bm25(asked, document, candidates.corpus),
-      matchedTerms: terms.filter((term) => document.frequencies.has(term)),
-    });
+  for (const { id, time, importance, document } of containing) {
+    const similarity = merged.get(id)?.similarity;
+    merged.set(id, { id, time, importance, similarity, bm25: bm25(asked, document, corpus), document });
   }
   return [...merged.values()];
+}
+
+function matchedTerms({ document }: Candidate, terms: readonly string[]): string[] {
+  return document === undefined ? [] : terms.filter((term) => document.frequencies.has(term));
 }
 
 interface RankedPage {
@@ -264,8 +269,7 @@ async function readPage(
       now,
     );
   if (floor === undefined) {
-    const first = ranked.slice(0, limit);
-    const [page, memories] = await Promise.all([withSimilarity(store, scope, first, arms), read(first)]);
+    const [page, memories] = await Promise.all([withSimilarity(store, scope, ranked, arms), read(ranked)]);
     return { page, memories };
   }
   // The floor is for those too that were found by words alone.

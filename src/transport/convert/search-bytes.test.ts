@@ -1,0 +1,96 @@
+import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  MemorySchema,
+  SearchMemoriesResponse_ResultSchema as ResultSchema,
+  SearchMemoriesResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { seededRandom } from "../../../test/support/builders.ts";
+import { randomMemory } from "../../../test/support/random-memories.ts";
+import { withAccess } from "../../domain/memory/memory.ts";
+import { rank } from "../../domain/memory/ranking.ts";
+import type { FoundMemory } from "../../services/memory/search-memories.ts";
+import { defined } from "./common.ts";
+import { fromStoredMemory } from "./memory.ts";
+import { encodeSearch } from "./search-bytes.ts";
+
+/** Numbers as a float of the wire holds them; none is -0. */
+const share = fc.double({ min: -1, max: 1.44, noNaN: true }).map((value) => Math.fround(value) + 0);
+const access = fc.option(
+  fc.record({
+    accessCount: fc.nat(),
+    lastAccessTime: fc.integer({ min: -4_000_000_000_000, max: 4_000_000_000_000 }),
+  }),
+  { nil: undefined },
+);
+
+describe("encodeSearch", () => {
+  it("writes what the library would write of the whole message, the first time and from its memory", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            seed: fc.nat(),
+            access,
+            score: share,
+            similarity: fc.option(share, { nil: undefined }),
+          }),
+        ),
+        (results) => {
+          const found = results.map(({ seed, access: used, score, similarity }, at): FoundMemory => {
+            const memory = randomMemory(seededRandom(seed), `m${at}`);
+            const [ranked] = rank([{ id: memory.id, time: 0, importance: 0 }], {
+              mode: "HYBRID",
+              recencyWeight: 0,
+              importanceWeight: 0,
+              now: 0,
+            });
+            if (ranked === undefined) throw new Error("nothing is ranked");
+            return {
+              memory: withAccess(memory, used),
+              ranked: { ...ranked, score },
+              matchedTerms: [],
+              ...defined({ similarity }),
+            };
+          });
+          const message = create(SearchMemoriesResponseSchema, {
+            results: found.map(({ memory, ranked: { score }, similarity }) => ({
+              memory: fromStoredMemory(memory, "n"),
+              score,
+              ...defined({ similarity }),
+            })),
+          });
+          const expected = fromBinary(
+            SearchMemoriesResponseSchema,
+            toBinary(SearchMemoriesResponseSchema, message),
+          );
+          for (const _ of [1, 2]) {
+            const decoded = fromBinary(SearchMemoriesResponseSchema, encodeSearch(found, "n").bytes);
+            expect(equals(SearchMemoriesResponseSchema, decoded, expected)).toBe(true);
+          }
+        },
+      ),
+      { seed: 12 },
+    );
+  });
+
+  it("knows every field that a result has, and those of a memory that are no part of its record", () => {
+    expect(ResultSchema.fields.map(({ name }) => name)).toEqual([
+      "memory",
+      "score",
+      "similarity",
+      // Asked for, and then written by the library.
+      "explanation",
+    ]);
+    expect(SearchMemoriesResponseSchema.fields.map(({ name }) => name)).toEqual([
+      "results",
+      // The same.
+      "degraded",
+      "plan",
+    ]);
+    expect([MemorySchema.field.accessCount.number, MemorySchema.field.lastAccessTime.number]).toEqual([
+      29, 28,
+    ]);
+  });
+});

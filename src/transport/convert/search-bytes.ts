@@ -1,0 +1,59 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  MemorySchema,
+  SearchMemoriesResponse_ResultSchema as ResultSchema,
+  SearchMemoriesResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { type Memory, recordOf, type StoredMemory } from "../../domain/memory/memory.ts";
+import type { FoundMemory } from "../../services/memory/search-memories.ts";
+import { Encoded } from "../handler.ts";
+import { fromMemory } from "./memory.ts";
+
+const RESULTS = SearchMemoriesResponseSchema.field.results.number;
+const { memory: MEMORY, score: SCORE, similarity: SIMILARITY } = ResultSchema.field;
+const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySchema.field;
+
+/**
+ * The response to a search, of which neither parts of scores nor a plan nor a degradation is told, as its bytes
+ * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the most of it, are encoded once as long as
+ * the store answers with the same objects; how often each was read follows behind. A test holds this against the library.
+ */
+export function encodeSearch(found: readonly FoundMemory[], namespace: string): Encoded {
+  const writer = new BinaryWriter();
+  for (const { memory, ranked, similarity } of found) {
+    writer.tag(RESULTS, WireType.LengthDelimited).fork();
+    writer.tag(MEMORY.number, WireType.LengthDelimited).fork();
+    writeMemory(writer, memory, namespace);
+    writer.join();
+    writer.tag(SCORE.number, WireType.Bit32).float(ranked.score);
+    if (similarity !== undefined) writer.tag(SIMILARITY.number, WireType.Bit32).float(similarity);
+    writer.join();
+  }
+  const bytes = writer.finish();
+  return new Encoded(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: string): void {
+  writer.raw(encodedRecord(recordOf(memory), namespace));
+  if (memory.access === undefined) return;
+  const { accessCount, lastAccessTime } = memory.access;
+  writer
+    .tag(ACCESS_COUNT.number, WireType.Varint)
+    .int64(accessCount)
+    .tag(LAST_ACCESS_TIME.number, WireType.LengthDelimited)
+    .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
+}
+
+/** Bytes of a memory without how it was used, by the memory. A memory lives in one namespace only. */
+const encodedRecords = new WeakMap<Memory, Uint8Array>();
+
+function encodedRecord(memory: Memory, namespace: string): Uint8Array {
+  let encoded = encodedRecords.get(memory);
+  if (encoded === undefined) {
+    encoded = toBinary(MemorySchema, create(MemorySchema, fromMemory(memory, namespace)));
+    encodedRecords.set(memory, encoded);
+  }
+  return encoded;
+}
