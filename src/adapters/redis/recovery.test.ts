@@ -6,12 +6,17 @@ import { Recovery } from "./recovery.ts";
 /** As far as it is asked: its events, and its status, which they follow. */
 function connection() {
   const events = new EventEmitter();
-  const redis = Object.assign(events, { status: "wait" });
+  const redis = Object.assign(events, { status: "wait", stream: { writable: false } });
   const becomes = (status: string): void => {
     redis.status = status;
+    redis.stream.writable = status === "ready";
     events.emit(status);
   };
-  return { redis: redis as unknown as Redis, becomes };
+  /** It still counts as ready then. */
+  const isEnded = (): void => {
+    redis.stream.writable = false;
+  };
+  return { redis: redis as unknown as Redis, becomes, isEnded };
 }
 
 const LONG = 100_000_000;
@@ -26,6 +31,20 @@ describe("a connection that breaks", () => {
     const waiting = [recovery.attempt, recovery.isBack()];
     becomes("ready");
     expect(await Promise.all(waiting)).toEqual([true, true]);
+    expect(recovery.attempt).toBeUndefined();
+  });
+
+  it("is waited for from when the other side has ended it, before it is closed", async () => {
+    const { redis, becomes, isEnded } = connection();
+    const recovery = new Recovery(redis, LONG);
+    becomes("ready");
+    isEnded();
+    const waiting = recovery.attempt;
+    expect(waiting).toBeDefined();
+    becomes("close");
+    expect(recovery.attempt).toBe(waiting);
+    becomes("ready");
+    expect(await waiting).toBe(true);
     expect(recovery.attempt).toBeUndefined();
   });
 

@@ -6,13 +6,13 @@ import type { Redis } from "ioredis";
  * takes longer than `limitMs` (Redis loads its data, or hangs), nobody waits any more until Redis is back.
  */
 export class Recovery {
-  readonly #redis: Pick<Redis, "status">;
+  readonly #redis: Pick<Redis, "status" | "stream">;
   readonly #limitMs: number;
   #wasReady = false;
   #attempt: PromiseWithResolvers<boolean> | undefined;
   #limit: NodeJS.Timeout | undefined;
 
-  constructor(redis: Pick<Redis, "status" | "on">, limitMs: number) {
+  constructor(redis: Pick<Redis, "status" | "stream" | "on">, limitMs: number) {
     this.#redis = redis;
     this.#limitMs = limitMs;
     redis.on("ready", () => {
@@ -20,8 +20,8 @@ export class Recovery {
       this.#end(true);
     });
     redis.on("close", () => {
-      if (this.#wasReady) this.#begin();
-      else this.#end(false);
+      if (!this.#wasReady) this.#end(false);
+      else if (this.#attempt === undefined) this.#begin();
       this.#wasReady = false;
     });
     // Closed for good: nothing is attempted.
@@ -30,6 +30,8 @@ export class Recovery {
 
   /** Whether the attempt that is under way succeeds; undefined when none is. */
   get attempt(): Promise<boolean> | undefined {
+    // The other side has ended it, and it is about to be closed: what comes now was not sent, so it may wait.
+    if (this.#attempt === undefined && this.#wasReady && !this.#redis.stream.writable) this.#begin();
     return this.#attempt?.promise;
   }
 
