@@ -13,9 +13,9 @@ export const COUNTS = {
   /** Filters compared with matchesFilter, for each store. */
   filters: scale(150, 1000),
   /** Runs of random operations through the ports, some 100 operations each. */
-  portRuns: scale(60, 1000),
+  portRuns: scale(40, 1000),
   /** The same through the gRPC door. */
-  doorRuns: scale(25, 300),
+  doorRuns: scale(15, 300),
   doorRunsOnRedis: scale(8, 300),
 } as const;
 
