@@ -347,12 +347,8 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     await using way = await openCountedWay(url);
     await using opened = await openRedisCache(way.url, { identity: IDENTITY });
     const { cache, embeddings } = opened;
-    /** What a call costs, once the process knows the scripts and the number of the namespace. */
-    const cost = async (call: () => Promise<unknown>) => {
-      const before = [way.trips(), way.commands()] as const;
-      await call();
-      return { trips: way.trips() - before[0], commands: way.commands() - before[1] };
-    };
+    // Once the process knows the scripts and the number of the namespace.
+    const { cost } = way;
     const find = async (id: string, now = NOW) => cache.find(SCOPE, id, now);
     const nearest = () =>
       cache.nearest(SCOPE, { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 }, NOW);

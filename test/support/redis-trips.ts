@@ -4,10 +4,10 @@ import { connect, createServer, type Socket } from "node:net";
 /** A way to Redis that counts round trips. */
 export interface CountedWay extends AsyncDisposable {
   readonly url: string;
-  /** How often something was sent after the last answer, so far: one a call when calls follow each other. */
-  readonly trips: () => number;
-  /** Commands that were sent so far. */
-  readonly commands: () => number;
+  /** What a call costs: round trips, and commands. */
+  readonly cost: (
+    call: () => Promise<unknown>,
+  ) => Promise<{ readonly trips: number; readonly commands: number }>;
 }
 
 /** Opens a port that leads to the Redis of this address. */
@@ -25,6 +25,7 @@ export async function openCountedWay(url: string): Promise<CountedWay> {
       socket.on("close", () => pairs.forEach((one) => void one.destroy()));
     }
     near.on("data", (bytes) => {
+      // Something is sent after the last answer: once a call when calls follow each other.
       if (answered) trips += 1;
       answered = false;
       // An array of a command begins a line with its length; arguments of tests do not.
@@ -42,8 +43,11 @@ export async function openCountedWay(url: string): Promise<CountedWay> {
   if (address === null || typeof address === "string") throw new TypeError("no port");
   return {
     url: `redis://127.0.0.1:${address.port}`,
-    trips: () => trips,
-    commands: () => commands,
+    cost: async (call) => {
+      const before = { trips, commands };
+      await call();
+      return { trips: trips - before.trips, commands: commands - before.commands };
+    },
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();

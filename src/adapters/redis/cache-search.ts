@@ -117,7 +117,7 @@ export class CacheSearch {
     const { model, reader, missing } = this.#options;
     const { identity, generation } = model;
     for (;;) {
-      const namespace = this.#namespaces.known(scope) ?? (await this.#namespaces.find(scope));
+      const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return NOTHING;
       const name = namespace.number + query.fingerprint;
       const known = this.#scopes.get(name) ?? {

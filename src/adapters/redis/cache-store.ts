@@ -16,7 +16,7 @@ import { CacheReader } from "./cache-reader.ts";
 import { cacheArguments, cacheKeys, cacheScript } from "./cache-script.ts";
 import { CacheSearch } from "./cache-search.ts";
 import type { RedisClient } from "./client.ts";
-import { KnownEntries } from "./known-entries.ts";
+import { knownEntries } from "./known-entries.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
 import { type PackRecord, packRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
@@ -67,7 +67,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    const known = new KnownEntries();
+    const known = knownEntries();
     this.#reader = new CacheReader(client, namespaces, known);
     this.#list = new CacheList(namespaces, known);
     this.#search = new CacheSearch(client, namespaces, {

@@ -4,7 +4,8 @@ import type { Redis } from "ioredis";
 import { expect, it } from "vitest";
 import { atEndOfTurn, gatherWrites } from "./gathered-writes.ts";
 
-it("lets what is sent in one turn leave in one write, and the next turn begin anew", async () => {
+/** A stream, and each write to it. */
+function opened() {
   const writes: string[][] = [];
   const stream = new Writable({
     decodeStrings: false,
@@ -17,6 +18,11 @@ it("lets what is sent in one turn leave in one write, and the next turn begin an
     gatherWrites({ stream } as unknown as Redis);
     stream.write(command);
   };
+  return { writes, send };
+}
+
+it("lets what is sent in one turn leave in one write, and the next turn begin anew", async () => {
+  const { writes, send } = opened();
   send("a");
   await Promise.resolve();
   send("b");
@@ -29,18 +35,7 @@ it("lets what is sent in one turn leave in one write, and the next turn begin an
 });
 
 it("lets what is sent at the end of a turn leave with what was sent in it", async () => {
-  const writes: string[][] = [];
-  const stream = new Writable({
-    decodeStrings: false,
-    writev: (chunks, done) => {
-      writes.push(chunks.map(({ chunk }) => String(chunk)));
-      done();
-    },
-  });
-  const send = (command: string): void => {
-    gatherWrites({ stream } as unknown as Redis);
-    stream.write(command);
-  };
+  const { writes, send } = opened();
   atEndOfTurn(() => send("last"));
   send("first");
   await turnOver();

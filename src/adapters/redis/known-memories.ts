@@ -1,6 +1,6 @@
-import { LRUCache } from "lru-cache";
 import type { Memory } from "../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import { KnownRecords } from "./known-records.ts";
 
 /** What records may take here, by their plain length; the objects take some three times as much. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -22,27 +22,8 @@ export interface KnownMemory {
   readonly identity: EmbedderIdentity | undefined;
 }
 
-/**
- * Memories that were read lately, as objects. They are never trusted: who asks Redis says which etag it has, and is sent
- * the record only when that is not the one, so that a search whose memories were found before parses no JSON, and the same
- * memory is the same object.
- */
-export class KnownMemories {
-  readonly #memories = new LRUCache<string, KnownMemory>({
-    maxSize: MAX_BYTES,
-    sizeCalculation: ({ bytes }) => bytes + OVERHEAD_BYTES,
-  });
+export type KnownMemories = KnownRecords<KnownMemory>;
 
-  /** By the memory's key in Redis. */
-  get(key: string): KnownMemory | undefined {
-    return this.#memories.get(key);
-  }
-
-  keep(key: string, known: KnownMemory): void {
-    this.#memories.set(key, known);
-  }
-
-  forget(key: string): void {
-    this.#memories.delete(key);
-  }
+export function knownMemories(): KnownMemories {
+  return new KnownRecords({ maxBytes: MAX_BYTES, bytesOf: ({ bytes }) => bytes + OVERHEAD_BYTES });
 }

@@ -2,7 +2,7 @@ import type { AccessStatistics, StoredMemory } from "../../domain/memory/memory.
 import type { Scope } from "../../domain/tenancy.ts";
 import type { ListPosition } from "../../ports/memory-store.ts";
 import type { Reply } from "./client.ts";
-import { KnownMemories, type KnownMemory } from "./known-memories.ts";
+import { type KnownMemory, knownMemories } from "./known-memories.ts";
 import type { MemoryAccesses } from "./memory-accesses.ts";
 import { type MemoryRow, memoryKeys, readRow, storedMemory } from "./memory-rows.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -11,7 +11,7 @@ import { readScript } from "./script.ts";
 import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-const READ = readScript("read-memories", { libraries: ["namespace"], effect: "reads" });
+const READ = readScript("read-memories", { libraries: ["namespace", "read-memory"], effect: "reads" });
 const WALK = readScript("walk-memories", {
   libraries: ["namespace", "memory", "read-memory"],
   effect: "reads",
@@ -48,7 +48,7 @@ export class MemoryPages {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
   readonly #accesses: MemoryAccesses;
-  readonly #known = new KnownMemories();
+  readonly #known = knownMemories();
 
   constructor(namespaces: Namespaces, model: VectorModel, accesses: MemoryAccesses) {
     this.#namespaces = namespaces;

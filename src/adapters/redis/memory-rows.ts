@@ -108,7 +108,9 @@ export function readRow(
       : { accessCount: numberOf(accesses), lastAccessTime: numberOf(lastAccess) };
   const beside = { position: numberOf(position), embedding: textOf(embedding) ?? "", identity };
   const before = stored === 1 ? held : undefined;
-  const known = isBeside(before, beside) ? before : knownMemory(id, before ?? recordOf(id, stored), beside);
+  const known = isBeside(before, beside)
+    ? before
+    : knownMemory(id, before ?? unpackStored(id, stored), beside);
   return { id, known, ...(access === undefined ? {} : { access }), fields };
 }
 
@@ -135,7 +137,7 @@ function knownMemory(
   return { record, bytes, ...beside, memory };
 }
 
-function recordOf(id: string, stored: Reply | undefined): Pick<KnownMemory, "record" | "bytes"> {
+function unpackStored(id: string, stored: Reply | undefined): Pick<KnownMemory, "record" | "bytes"> {
   const what = `memory ${id}`;
   const plain = plainRecord(bytesOf(stored) ?? NOTHING, what);
   return { record: unpackRecord(plain, what), bytes: plain.length };

@@ -1,6 +1,5 @@
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import type { DocumentTerms } from "../../domain/memory/bm25.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
 import { NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -153,12 +152,11 @@ export class MemorySearch {
   /** Undefined: there is no such namespace. */
   async #ask(scope: Scope, query: CandidateQuery, onRound: () => void): Promise<SearchAnswer | undefined> {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
-    const partition = namespaces.partition(scope);
-    const index = indexNames(indexes, namespaces.keys, partition).memories;
+    const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
     for (;;) {
       onRound();
-      const namespace = namespaces.known(scope) ?? (await namespaces.find(scope));
+      const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
       const asked = new SearchQuestion(query, namespace, { seen, vectors });
       const { counters, replies } = await this.#unlessModelChanged(() =>
@@ -198,8 +196,8 @@ export class MemorySearch {
   async #whole(scope: Scope, answer: SearchAnswer): Promise<SearchAnswer> {
     const { nearest, containing } = answer;
     const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("facts");
-    if (!nearest.found.some(isBare) && !containing.found.some(isBare)) return answer;
     const bare = [...nearest.found, ...containing.found].filter(isBare).map(({ id }) => id);
+    if (bare.length === 0) return answer;
     const names = ["facts", "terms"];
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
       bare.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
@@ -267,7 +265,8 @@ function containingOf(
   const count = termCounter(terms);
   return readArm(containing, now, ({ id, fields }, { time, importance }) => {
     const document = count(asciiOf(fields.get("terms")) ?? "");
-    return holdsAny(document, chosen) ? { id, time, importance, document } : undefined;
+    const isCandidate = chosen.some((term) => document.frequencies.has(term));
+    return isCandidate ? { id, time, importance, document } : undefined;
   });
 }
 
@@ -289,9 +288,4 @@ function readArm<T>(
     }
   }
   return { candidates, found: found.length, ended };
-}
-
-function holdsAny({ frequencies }: DocumentTerms, terms: readonly string[]): boolean {
-  for (const term of terms) if (frequencies.has(term)) return true;
-  return false;
 }

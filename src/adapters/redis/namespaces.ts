@@ -58,8 +58,8 @@ export class Namespaces {
 
   /** The same, or as Redis knows it. */
   async find(scope: Scope): Promise<NamespaceKeys | undefined> {
-    const number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
-    return number === undefined ? undefined : this.partition(scope).namespace(number);
+    if (this.known(scope) === undefined) await this.#read(scope);
+    return this.known(scope);
   }
 
   /** Runs a script inside a namespace; undefined when it was skipped. */

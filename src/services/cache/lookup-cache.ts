@@ -17,6 +17,7 @@ import type { Meters } from "../../ports/meters.ts";
 import type { CallContext } from "../call.ts";
 import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
 import type { CacheStrategy, LookupCacheInput, PlacedLookup } from "./placed-lookup.ts";
+import type { MadeVector } from "./question-vector.ts";
 
 /** How the server is configured; a call may narrow it. */
 export interface CacheSettings {
@@ -258,10 +259,7 @@ async function nearestTo(
   }
 }
 
-function nearestQuery(
-  { fingerprint }: PlacedLookup,
-  { vector, identity }: Pick<EmbeddedText, "vector" | "identity">,
-): NearestQuery {
+function nearestQuery({ fingerprint }: PlacedLookup, { vector, identity }: MadeVector): NearestQuery {
   return { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) };
 }
 

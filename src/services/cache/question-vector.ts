@@ -1,6 +1,7 @@
 import type { EmbeddedText } from "../../ports/embedder.ts";
 
-type Vector = Pick<EmbeddedText, "vector" | "identity">;
+/** With the model that made it. */
+export type MadeVector = Pick<EmbeddedText, "vector" | "identity">;
 
 /**
  * The vector of a question that was asked before and had no answer of its own: it will be needed again. Held weakly, so
@@ -10,13 +11,13 @@ export class QuestionVector {
   #vector: WeakRef<Float32Array> | undefined;
   #identity: EmbeddedText["identity"];
 
-  get(): Vector | undefined {
+  get(): MadeVector | undefined {
     const vector = this.#vector?.deref();
     if (vector === undefined) return undefined;
     return this.#identity === undefined ? { vector } : { vector, identity: this.#identity };
   }
 
-  remember({ vector, identity }: Vector): void {
+  remember({ vector, identity }: MadeVector): void {
     if (this.#vector?.deref() !== vector) this.#vector = new WeakRef(vector);
     this.#identity = identity;
   }

@@ -11,6 +11,7 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import { Encoded } from "../handler.ts";
 import { fromEntry } from "./cache.ts";
+import { encodedOnce } from "./encoded-once.ts";
 
 type Hit = CacheOutcome & { readonly kind: "hit" };
 
@@ -86,14 +87,6 @@ function varintLength(value: number): number {
   return length;
 }
 
-/** Bytes of an entry's message, by the entry. An entry lives in one namespace only. */
-const encodedEntries = new WeakMap<CacheEntry, Uint8Array>();
-
-function encodedEntry(entry: CacheEntry, namespace: string): Uint8Array {
-  let encoded = encodedEntries.get(entry);
-  if (encoded === undefined) {
-    encoded = toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace)));
-    encodedEntries.set(entry, encoded);
-  }
-  return encoded;
-}
+const encodedEntry = encodedOnce((entry: CacheEntry, namespace) =>
+  toBinary(CacheEntrySchema, create(CacheEntrySchema, fromEntry(entry, namespace))),
+);

@@ -9,6 +9,7 @@ import {
 import { type Memory, recordOf, type StoredMemory } from "../../domain/memory/memory.ts";
 import type { FoundMemory } from "../../services/memory/search-memories.ts";
 import { Encoded } from "../handler.ts";
+import { encodedOnce } from "./encoded-once.ts";
 import { fromMemory } from "./memory.ts";
 
 const RESULTS = SearchMemoriesResponseSchema.field.results.number;
@@ -46,14 +47,7 @@ function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: stri
     .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
 }
 
-/** Bytes of a memory without how it was used, by the memory. A memory lives in one namespace only. */
-const encodedRecords = new WeakMap<Memory, Uint8Array>();
-
-function encodedRecord(memory: Memory, namespace: string): Uint8Array {
-  let encoded = encodedRecords.get(memory);
-  if (encoded === undefined) {
-    encoded = toBinary(MemorySchema, create(MemorySchema, fromMemory(memory, namespace)));
-    encodedRecords.set(memory, encoded);
-  }
-  return encoded;
-}
+/** A memory without how it was used. */
+const encodedRecord = encodedOnce((memory: Memory, namespace) =>
+  toBinary(MemorySchema, create(MemorySchema, fromMemory(memory, namespace))),
+);
