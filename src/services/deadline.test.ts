@@ -3,6 +3,17 @@ import { Deadline, untilAborted } from "./deadline.ts";
 
 const never = new Promise<never>(() => undefined);
 
+/** A call, and how often it was asked for its signal. */
+function watchedCall() {
+  const asked = vi.fn(() => new AbortController().signal);
+  const call = {
+    get signal(): AbortSignal {
+      return asked();
+    },
+  };
+  return { call, asked };
+}
+
 describe("untilAborted", () => {
   it("gives what the promise resolves to", async () => {
     expect(await untilAborted(Promise.resolve(1), new AbortController().signal)).toBe(1);
@@ -67,16 +78,16 @@ describe("a deadline", () => {
   afterEach(() => void vi.useRealTimers());
 
   it("asks for no signal and starts no timer until somebody wants its own", () => {
-    const callSignal = vi.fn(() => new AbortController().signal);
-    using deadline = new Deadline(100, callSignal);
-    expect(callSignal).not.toHaveBeenCalled();
+    const { call, asked } = watchedCall();
+    using deadline = new Deadline(100, call);
+    expect(asked).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
     expect(deadline.signal.aborted).toBe(false);
-    expect(callSignal).toHaveBeenCalledTimes(1);
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 
   it("aborts when its time is over, counted from its making", () => {
-    using deadline = new Deadline(100, () => new AbortController().signal);
+    using deadline = new Deadline(100, new AbortController());
     vi.advanceTimersByTime(60);
     const { signal } = deadline;
     vi.advanceTimersByTime(39);
@@ -87,41 +98,79 @@ describe("a deadline", () => {
 
   it("aborts with the call, for the call's reason, at once when that has ended already", () => {
     const call = new AbortController();
-    using deadline = new Deadline(100, () => call.signal);
+    using deadline = new Deadline(100, call);
     const { signal } = deadline;
     const reason = new Error("gone");
     call.abort(reason);
     expect(signal.reason).toBe(reason);
-    using late = new Deadline(100, () => call.signal);
+    using late = new Deadline(100, call);
     expect(late.signal.reason).toBe(reason);
   });
 
-  it("rejects what takes longer, counted from its making, without asking for a signal", async () => {
-    const callSignal = vi.fn(() => new AbortController().signal);
-    using deadline = new Deadline(100, callSignal);
-    vi.advanceTimersByTime(60);
-    const late = vi.fn();
-    const waiting = deadline.within(never).catch(late);
-    await vi.advanceTimersByTimeAsync(39);
-    expect(late).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(1);
-    await waiting;
-    expect(late).toHaveBeenCalledWith(expect.objectContaining({ name: "TimeoutError" }));
-    expect(callSignal).not.toHaveBeenCalled();
-  });
+  describe("within", () => {
+    const done = vi.fn((value: number) => value + 1);
+    const failed = vi.fn((_error: unknown) => -1);
 
-  it("passes on what comes in time, and stops its timer", async () => {
-    using deadline = new Deadline(100, () => new AbortController().signal);
-    expect(await deadline.within(Promise.resolve(1))).toBe(1);
-    const failure = new Error("failed");
-    await expect(deadline.within(Promise.reject(failure))).rejects.toBe(failure);
-    expect(vi.getTimerCount()).toBe(0);
+    beforeEach(() => {
+      done.mockClear();
+      failed.mockClear();
+    });
+
+    it("fails what takes longer, counted from its making, without asking for a signal", async () => {
+      const { call, asked } = watchedCall();
+      using deadline = new Deadline(100, call);
+      vi.advanceTimersByTime(60);
+      const waiting = deadline.within<number, number>(never, done, failed);
+      await vi.advanceTimersByTimeAsync(39);
+      expect(failed).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await waiting).toBe(-1);
+      expect(failed).toHaveBeenCalledWith(expect.objectContaining({ name: "TimeoutError" }));
+      expect(asked).not.toHaveBeenCalled();
+    });
+
+    it.each([
+      ["a value", (work: PromiseWithResolvers<number>) => work.resolve(1)],
+      ["a failure", (work: PromiseWithResolvers<number>) => work.reject(new Error("late"))],
+    ])("does nothing with %s that comes late", async (_, end) => {
+      using deadline = new Deadline(100, new AbortController());
+      const work = Promise.withResolvers<number>();
+      const waiting = deadline.within(work.promise, done, failed);
+      await vi.advanceTimersByTimeAsync(100);
+      end(work);
+      expect(await waiting).toBe(-1);
+      expect(failed).toHaveBeenCalledTimes(1);
+      expect(done).not.toHaveBeenCalled();
+    });
+
+    it("goes on with what comes in time, and stops its timer", async () => {
+      using deadline = new Deadline(100, new AbortController());
+      expect(await deadline.within(Promise.resolve(1), done, failed)).toBe(2);
+      const failure = new Error("failed");
+      expect(await deadline.within(Promise.reject(failure), done, failed)).toBe(-1);
+      expect(failed).toHaveBeenCalledExactlyOnceWith(failure);
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it("rejects with what is thrown by what follows", async () => {
+      using deadline = new Deadline(100, new AbortController());
+      const fault = new Error("a fault");
+      const throws = (): never => {
+        throw fault;
+      };
+      await expect(deadline.within(Promise.resolve(1), throws, failed)).rejects.toBe(fault);
+      await expect(deadline.within(Promise.reject(new Error("first")), done, throws)).rejects.toBe(fault);
+      const late = deadline.within(never, done, throws);
+      const expected = expect(late).rejects.toBe(fault);
+      await vi.advanceTimersByTimeAsync(100);
+      await expected;
+    });
   });
 
   it("leaves neither timer nor listener behind", () => {
-    const { signal: call } = new AbortController();
-    const removed = vi.spyOn(call, "removeEventListener");
-    const deadline = new Deadline(100, () => call);
+    const call = new AbortController();
+    const removed = vi.spyOn(call.signal, "removeEventListener");
+    const deadline = new Deadline(100, call);
     expect(deadline.signal.aborted).toBe(false);
     deadline[Symbol.dispose]();
     expect(vi.getTimerCount()).toBe(0);

@@ -1,3 +1,5 @@
+import type { CallContext } from "./call.ts";
+
 export { untilAborted } from "../domain/until-aborted.ts";
 
 /**
@@ -7,13 +9,13 @@ export { untilAborted } from "../domain/until-aborted.ts";
  */
 export class Deadline implements Disposable {
   readonly #limitMs: number;
-  readonly #callSignal: () => AbortSignal;
+  readonly #call: Pick<CallContext, "signal">;
   readonly #start = performance.now();
   #aborting: { readonly controller: AbortController; readonly release: () => void } | undefined;
 
-  constructor(limitMs: number, callSignal: () => AbortSignal) {
+  constructor(limitMs: number, call: Pick<CallContext, "signal">) {
     this.#limitMs = limitMs;
-    this.#callSignal = callSignal;
+    this.#call = call;
   }
 
   get signal(): AbortSignal {
@@ -22,20 +24,35 @@ export class Deadline implements Disposable {
   }
 
   /**
-   * What `promise` resolves to, or a rejection when the time is over. It costs a timer alone, and so does not see that
-   * the call has ended: for work that is short, and takes no signal.
+   * What follows from what `promise` resolves to, or from why it rejects or the time is over. It costs a timer alone, and
+   * so does not see that the call has ended: for work that is short, and takes no signal. Takes what follows with it, as
+   * `then` does, because a promise more is felt where this is used.
    */
-  within<T>(promise: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => reject(overdue()), this.#leftMs);
+  within<T, R>(
+    promise: Promise<T>,
+    succeeded: (value: T) => R | Promise<R>,
+    failed: (error: unknown) => R | Promise<R>,
+  ): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const settle = <V>(next: (value: V) => R | Promise<R>, value: V): void => {
+        clearTimeout(timer);
+        try {
+          resolve(next(value));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      let isOver = false;
+      const timer = setTimeout(() => {
+        isOver = true;
+        settle(failed, overdue());
+      }, this.#leftMs);
       promise.then(
         (value) => {
-          clearTimeout(timer);
-          resolve(value);
+          if (!isOver) settle(succeeded, value);
         },
         (error: unknown) => {
-          clearTimeout(timer);
-          reject(error);
+          if (!isOver) settle(failed, error);
         },
       );
     });
@@ -53,7 +70,7 @@ export class Deadline implements Disposable {
   // the rest of a lookup, and stay until the time is over.
   #arm(): { readonly controller: AbortController; readonly release: () => void } {
     const controller = new AbortController();
-    const call = this.#callSignal();
+    const call = this.#call.signal;
     const abort = (): void => controller.abort(call.reason);
     const timer = setTimeout(() => controller.abort(overdue()), this.#leftMs);
     if (call.aborted) abort();

@@ -8,7 +8,7 @@ import { type Caller, namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
 import { getCacheStats } from "../services/cache/get-cache-stats.ts";
-import { type LookedUp, type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";
+import { type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";
 import { type LookupCacheInput, type PlacedLookup, placeLookup } from "../services/cache/placed-lookup.ts";
 import { getCacheEntry, listCacheEntries } from "../services/cache/read-cache-entries.ts";
 import {
@@ -64,14 +64,16 @@ function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
 /** CacheService: each handler converts, calls one use case, and converts back. */
 export function cacheHandlers(ports: CachePorts): ServedService {
   return serve(CacheService, {
-    lookupCache: (request, context) => {
-      const answer = ({ decisionId, outcome }: LookedUp): Response =>
-        outcome.kind === "hit"
-          ? encodeHit(decisionId, outcome, namespaceOf(request))
-          : { decisionId, outcome: fromMiss(outcome) };
-      const lookedUp = lookupCache(ports, lookupOf(request, context.caller), context);
-      return lookedUp instanceof Promise ? lookedUp.then(answer) : answer(lookedUp);
-    },
+    lookupCache: (request, context) =>
+      lookupCache(
+        ports,
+        lookupOf(request, context.caller),
+        context,
+        ({ decisionId, outcome }): Response =>
+          outcome.kind === "hit"
+            ? encodeHit(decisionId, outcome, namespaceOf(request))
+            : { decisionId, outcome: fromMiss(outcome) },
+      ),
 
     storeCacheEntry: async (request, context) => {
       const question = toQuestion(required(request.prompt));

@@ -17,6 +17,9 @@ const MAX_TOGETHER = 64;
 /** In the place of a version: no entry is asked for. */
 const NO_ENTRY = "-";
 
+/** In front of a namespace, where it is not the one of the entry before. */
+const IN_NAMESPACE = "@";
+
 /** What Redis says of an entry, and of the place where it was looked for. */
 export interface CacheRead {
   /** As it is, ended or not. Undefined: there is none, or none was asked for. */
@@ -25,12 +28,19 @@ export interface CacheRead {
   readonly generation: number;
 }
 
-interface Asked {
-  readonly scope: Scope;
-  readonly number: string;
+/** Where an entry lies, if its namespace is still the one that it was. */
+interface Place {
+  readonly namespace: NamespaceKeys;
+  /** Of the namespace. */
+  readonly name: string;
   /** Undefined: no entry is asked for. */
   readonly id: string | undefined;
   readonly key: string;
+}
+
+interface Asked {
+  readonly scope: Scope;
+  readonly place: Place;
   readonly held: KnownEntry | undefined;
   readonly answer: (read: CacheRead | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -46,6 +56,8 @@ export class CacheReader {
   readonly #known: KnownEntries;
   /** What was asked for in this turn. */
   #asked = new Map<PartitionKeys, Asked[]>();
+  /** What was last found in a scope: a question that comes again comes with the same scope, as an object. */
+  readonly #places = new WeakMap<Scope, Place>();
 
   constructor(client: RedisClient, namespaces: Namespaces, known: KnownEntries) {
     this.#client = client;
@@ -56,17 +68,17 @@ export class CacheReader {
   /** The entry, unless it has ended. One promise where the namespace is known, as it nearly always is. */
   find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
     return new Promise((resolve, reject) => {
-      const ask = (namespace: NamespaceKeys | undefined): void => {
-        if (namespace === undefined) resolve(undefined);
-        else this.#ask(scope, namespace, id, { answer, reject });
+      const ask = (place: Place | undefined): void => {
+        if (place === undefined) resolve(undefined);
+        else this.#ask({ scope, place, held: this.#known.get(place.key), answer, reject });
       };
       const answer = (read: CacheRead | undefined): void => {
-        if (read === undefined) this.#namespaces.find(scope).then(ask).catch(reject);
+        if (read === undefined) this.#place(scope, id).then(ask).catch(reject);
         else resolve(liveAt(now, read.entry));
       };
-      const known = this.#namespaces.known(scope);
-      if (known === undefined) answer(undefined);
-      else ask(known);
+      const place = this.#places.get(scope);
+      if (place?.id === id) ask(place);
+      else answer(undefined);
     });
   }
 
@@ -75,20 +87,23 @@ export class CacheReader {
    * is known then. Without an id, it says whether the namespace is there.
    */
   read(scope: Scope, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
-    return new Promise((answer, reject) => this.#ask(scope, namespace, id, { answer, reject }));
+    const place = placeOf(scope, namespace, id);
+    const held = id === undefined ? undefined : this.#known.get(place.key);
+    return new Promise((answer, reject) => this.#ask({ scope, place, held, answer, reject }));
   }
 
-  #ask(
-    scope: Scope,
-    namespace: NamespaceKeys,
-    id: string | undefined,
-    { answer, reject }: Pick<Asked, "answer" | "reject">,
-  ): void {
-    const { partition, number } = namespace;
-    const key = id === undefined ? partition.meta : namespace.cacheEntry(id);
-    const held = id === undefined ? undefined : this.#known.get(key);
+  /** Undefined: its namespace is not there. */
+  async #place(scope: Scope, id: string): Promise<Place | undefined> {
+    const namespace = await this.#namespaces.find(scope);
+    if (namespace === undefined) return undefined;
+    const place = placeOf(scope, namespace, id);
+    this.#places.set(scope, place);
+    return place;
+  }
+
+  #ask(asked: Asked): void {
+    const { partition } = asked.place.namespace;
     if (this.#asked.size === 0) atEndOfTurn(() => this.#sendAll());
-    const asked = { scope, number, id, key, held, answer, reject };
     const others = this.#asked.get(partition);
     if (others === undefined) this.#asked.set(partition, [asked]);
     else others.push(asked);
@@ -107,9 +122,15 @@ export class CacheReader {
   #send({ meta, namespaces }: PartitionKeys, asked: readonly Asked[]): void {
     const keys = [meta, namespaces];
     const args: string[] = [];
-    for (const { scope, number, id, key, held } of asked) {
+    let before: Place | undefined;
+    for (const { place, held } of asked) {
+      const { namespace, name, id, key } = place;
+      if (before?.name !== name || before.namespace.number !== namespace.number) {
+        args.push(IN_NAMESPACE, name, namespace.number);
+        before = place;
+      }
       keys.push(key);
-      args.push(scopeName(scope), number, id === undefined ? NO_ENTRY : (held?.version ?? ""));
+      args.push(id === undefined ? NO_ENTRY : (held?.version ?? ""));
     }
     this.#client.run(READ, keys, args, { weight: asked.length }).then(
       (reply) => {
@@ -124,10 +145,10 @@ export class CacheReader {
   }
 
   #settle(asked: Asked, said: Reply | undefined, generation: number): void {
-    const { key, held, answer, reject } = asked;
+    const { place, held, answer, reject } = asked;
     if (said === 1) answer({ entry: held?.entry, generation });
     else if (said === 0) {
-      if (held !== undefined) this.#known.forget(key);
+      if (held !== undefined) this.#known.forget(place.key);
       answer({ entry: undefined, generation });
     } else {
       try {
@@ -139,16 +160,22 @@ export class CacheReader {
     }
   }
 
-  #changed({ scope, id, key }: Asked, said: readonly Reply[], generation: number): CacheRead | undefined {
+  #changed({ scope, place }: Asked, said: readonly Reply[], generation: number): CacheRead | undefined {
     if (said.length === 1) {
       this.#namespaces.correct(scope, textOf(said[0]));
+      this.#places.delete(scope);
       return undefined;
     }
     const [version, record] = said;
-    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${id}`);
-    this.#known.keep(key, { version: textOf(version) ?? "", entry });
+    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${place.id}`);
+    this.#known.keep(place.key, { version: textOf(version) ?? "", entry });
     return { entry, generation };
   }
+}
+
+function placeOf(scope: Scope, namespace: NamespaceKeys, id: string | undefined): Place {
+  const key = id === undefined ? namespace.partition.meta : namespace.cacheEntry(id);
+  return { namespace, name: scopeName(scope), id, key };
 }
 
 export function liveAt(now: number, entry: CacheEntry | undefined): CacheEntry | undefined {

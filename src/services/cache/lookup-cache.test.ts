@@ -67,7 +67,7 @@ function embedder(embed: Embedder["embed"]): Embedder {
 
 /** As a handler does it. */
 function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, signal }: CallContext) {
-  return lookupCache(ports, placeLookup(input, caller), { signal });
+  return lookupCache(ports, placeLookup(input, caller), { signal }, (lookedUp) => lookedUp);
 }
 
 interface Changes {
@@ -193,7 +193,7 @@ describe("a prompt that is looked up again", () => {
     const placed = placeLookup(INPUT, caller);
     const outcomes: string[] = [];
     for (let time = 0; time < times; time += 1) {
-      const { outcome } = await lookupCache(ports, placed, { signal });
+      const { outcome } = await lookupCache(ports, placed, { signal }, (lookedUp) => lookedUp);
       outcomes.push(outcome.kind === "hit" ? outcome.match : outcome.reason);
     }
     return outcomes;
@@ -288,7 +288,7 @@ describe("a prompt that is looked up again", () => {
     const placed = placeLookup(INPUT, context().caller);
     const decide = async (time: number) => {
       now = time;
-      return (await lookupCache(ticking, placed, context())).decisionId;
+      return lookupCache(ticking, placed, context(), ({ decisionId }) => decisionId);
     };
     const [first, second, third, fourth] = [
       await decide(NOW),

@@ -16,7 +16,7 @@ import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
 import type { CallContext } from "../call.ts";
 import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
-import type { CacheStrategy, LookupCacheInput, PlacedLookup } from "./placed-lookup.ts";
+import type { CacheStrategy, PlacedLookup } from "./placed-lookup.ts";
 import type { MadeVector } from "./question-vector.ts";
 
 /** How the server is configured; a call may narrow it. */
@@ -80,6 +80,8 @@ export interface LookupCachePorts {
  */
 const NEIGHBOURS = 3;
 
+type Found = Awaited<ReturnType<CacheStore["findAndNearest"]>>;
+
 /** How a lookup ended, and what its caller may store an answer by. */
 export interface LookedUp {
   readonly decisionId: string;
@@ -89,52 +91,16 @@ export interface LookedUp {
 /**
  * Looks for an answer: exactly, then by meaning, inside the scope; both at once where the last lookup of the prompt
  * showed that the first alone will not do. Fails open: whatever is slow or down, the outcome is a miss that says so,
- * within the deadline. Writes nothing itself; the store counts the outcome later. Answers without a promise when the
- * exact answer is at hand, as most are.
+ * within the deadline. Writes nothing itself; the store counts the outcome later. Answers with what `answer` makes of how
+ * it ended; without a promise when the exact answer is at hand, as most are.
  */
-export function lookupCache(
+export function lookupCache<A>(
   ports: LookupCachePorts,
   lookup: PlacedLookup,
   context: Pick<CallContext, "signal">,
-): LookedUp | Promise<LookedUp> {
-  const now = ports.clock.now();
-  const settings = ports.settings();
-  const { input, scope, promptId } = lookup;
-  const strategy = settings.enabled ? (input.strategy ?? settings.strategy) : undefined;
-  const maxAgeMs = Math.min(input.maxAgeMs ?? settings.maxAgeMs, settings.maxAgeMs);
-  const policy = (): MatchingPolicy => policyOf(input, settings, maxAgeMs);
-  const concluded = (decided: CacheOutcome): LookedUp => conclude(ports, lookup, decided, { now, settings });
-  const answerBy = (exact: CacheEntry | undefined): LookedUp | undefined => {
-    if (exact === undefined || isTooOld(exact, { maxAgeMs }, now)) return undefined;
-    lookup.vector.forget();
-    return concluded(hit("EXACT", exact, 1, 0, now));
-  };
-  const answerLater = (exact: Deciding["exact"], deadline: Deadline): Promise<LookedUp> =>
-    decide(ports, lookup, { now, strategy, policy: policy(), exact, deadline }, context).then(concluded);
-  const startDeadline = (): Deadline => new Deadline(settings.lookupDeadlineMs, () => context.signal);
-  const inSteps = (begun?: Deadline): LookedUp | Promise<LookedUp> => {
-    const found =
-      strategy === "EXACT" || strategy === "HYBRID" ? ports.store.find(scope, promptId, now) : undefined;
-    if (!(found instanceof Promise)) return answerBy(found) ?? answerLater(found, begun ?? startDeadline());
-    const deadline = begun ?? startDeadline();
-    return deadline.within(found).then(
-      (exact) => answerBy(exact) ?? answerLater(exact, deadline),
-      (error: unknown) => answerLater(new StoreFailure(error), deadline),
-    );
-  };
-
-  const vector = strategy === "HYBRID" && ports.embedder !== undefined ? lookup.vector.get() : undefined;
-  if (vector === undefined) return inSteps();
-  const deadline = startDeadline();
-  return deadline.within(ports.store.findAndNearest(scope, promptId, nearestQuery(lookup, vector), now)).then(
-    ({ exact, nearest }) => answerBy(exact) ?? concluded(decideNearest(lookup, nearest, policy(), now)),
-    (error: unknown) => {
-      lookup.vector.forget();
-      if (isOverdue(error)) return answerLater(new StoreFailure(error), deadline);
-      // One of both may still be had, and the model may have changed.
-      return inSteps(deadline);
-    },
-  );
+  answer: (lookedUp: LookedUp) => A,
+): A | Promise<A> {
+  return new LookupUnderWay(ports, lookup, context, answer).run();
 }
 
 /** Why it is not known whether the exact prompt has an answer. */
@@ -146,99 +112,177 @@ class StoreFailure {
   }
 }
 
-/** Seals what was decided, and counts what the caller is told. */
-function conclude(
-  ports: LookupCachePorts,
-  { input, scope, seal }: PlacedLookup,
-  decided: CacheOutcome,
-  { now, settings }: { readonly now: number; readonly settings: CacheSettings },
-): LookedUp {
-  const isHit = decided.kind === "hit";
-  const decisionId = seal(
-    {
-      entryId: isHit ? decided.entry.id : (decided.nearestId ?? ""),
-      similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
-      time: now,
-    },
-    ports.secret,
-  );
-  const outcome = input.shadow && isHit ? shadowed(decided) : decided;
-  count(ports.meters, outcome);
-  // A cache that is switched off asks nothing of the store, not even to count.
-  if (settings.enabled) ports.store.countLookup(scope, lookupOf(outcome), now);
-  return { decisionId, outcome };
-}
-
-function policyOf(input: LookupCacheInput, settings: CacheSettings, maxAgeMs: number): MatchingPolicy {
-  return {
-    threshold: settings.similarityThreshold,
-    alignedThreshold: settings.alignedThreshold,
-    ...(input.threshold === undefined ? {} : { floor: input.threshold }),
-    maxAgeMs,
-  };
-}
-
-/** A lookup under way. */
-interface Deciding {
-  readonly now: number;
+/** A class for the sake of the hot path: one object a lookup, and few functions made for it. */
+class LookupUnderWay<A> {
+  readonly #ports: LookupCachePorts;
+  readonly #lookup: PlacedLookup;
+  readonly #context: Pick<CallContext, "signal">;
+  readonly #answer: (lookedUp: LookedUp) => A;
+  readonly #now: number;
+  readonly #settings: CacheSettings;
   /** Undefined: the cache is switched off. */
-  readonly strategy: CacheStrategy | undefined;
-  readonly policy: MatchingPolicy;
-  /** What the store says of the exact prompt, if it was asked. */
-  readonly exact: CacheEntry | undefined | StoreFailure;
-  /** Of the lookup. */
-  readonly deadline: Deadline;
-}
+  readonly #strategy: CacheStrategy | undefined;
+  readonly #maxAgeMs: number;
+  #deadline: Deadline | undefined;
 
-async function decide(
-  ports: LookupCachePorts,
-  lookup: PlacedLookup,
-  { now, strategy, policy, exact, deadline: ofLookup }: Deciding,
-  context: Pick<CallContext, "signal">,
-): Promise<CacheOutcome> {
-  const miss = (reason: MissReason): CacheOutcome => ({
-    kind: "miss",
-    reason,
-    threshold: Math.max(policy.threshold, policy.floor ?? 0),
-    guardReasons: [],
-  });
-  if (strategy === undefined) return miss("DISABLED");
+  constructor(
+    ports: LookupCachePorts,
+    lookup: PlacedLookup,
+    context: Pick<CallContext, "signal">,
+    answer: (lookedUp: LookedUp) => A,
+  ) {
+    this.#ports = ports;
+    this.#lookup = lookup;
+    this.#context = context;
+    this.#answer = answer;
+    this.#now = ports.clock.now();
+    this.#settings = ports.settings();
+    const { strategy, maxAgeMs } = lookup.input;
+    this.#strategy = this.#settings.enabled ? (strategy ?? this.#settings.strategy) : undefined;
+    this.#maxAgeMs = Math.min(maxAgeMs ?? this.#settings.maxAgeMs, this.#settings.maxAgeMs);
+  }
 
-  using deadline = ofLookup;
-  /** Turns a failure into the reason of a miss, and says it in the log. */
-  const failed = (error: unknown, reason: MissReason): CacheOutcome => {
-    // The caller is gone: there is nobody to answer with a miss.
-    context.signal.throwIfAborted();
-    ports.log.warn({ err: error, reason }, "cache lookup became a miss");
-    return miss(reason);
-  };
+  run(): A | Promise<A> {
+    const vector =
+      this.#strategy === "HYBRID" && this.#ports.embedder !== undefined
+        ? this.#lookup.vector.get()
+        : undefined;
+    return vector === undefined ? this.#inSteps() : this.#atOnce(vector);
+  }
+
+  /** Asks for the exact prompt first. */
+  #inSteps(): A | Promise<A> {
+    const isAsked = this.#strategy === "EXACT" || this.#strategy === "HYBRID";
+    const { scope, promptId } = this.#lookup;
+    const found = isAsked ? this.#ports.store.find(scope, promptId, this.#now) : undefined;
+    if (!(found instanceof Promise)) return this.#afterExact(found);
+    return this.#timed().within<CacheEntry | undefined, A>(
+      found,
+      (exact) => this.#afterExact(exact),
+      (error) => this.#later(new StoreFailure(error)),
+    );
+  }
+
+  #atOnce(vector: MadeVector): Promise<A> {
+    const { store } = this.#ports;
+    const { scope, promptId } = this.#lookup;
+    return this.#timed().within<Found, A>(
+      store.findAndNearest(scope, promptId, nearestQuery(this.#lookup, vector), this.#now),
+      ({ exact, nearest }) =>
+        this.#isServed(exact)
+          ? this.#answerWith(exact)
+          : this.#conclude(decideNearest(this.#lookup, nearest, this.#policy(), this.#now)),
+      (error) => {
+        this.#lookup.vector.forget();
+        if (isOverdue(error)) return this.#later(new StoreFailure(error));
+        // One of both may still be had, and the model may have changed.
+        return this.#inSteps();
+      },
+    );
+  }
+
+  #afterExact(exact: CacheEntry | undefined): A | Promise<A> {
+    return this.#isServed(exact) ? this.#answerWith(exact) : this.#later(exact);
+  }
+
+  #isServed(exact: CacheEntry | undefined): exact is CacheEntry {
+    return exact !== undefined && !isTooOld(exact, { maxAgeMs: this.#maxAgeMs }, this.#now);
+  }
+
+  #answerWith(exact: CacheEntry): A {
+    this.#lookup.vector.forget();
+    return this.#conclude(hit("EXACT", exact, 1, 0, this.#now));
+  }
+
+  async #later(exact: CacheEntry | undefined | StoreFailure): Promise<A> {
+    return this.#conclude(await this.#decide(exact));
+  }
+
+  /** Decides by meaning. `exact`: what the store says of the exact prompt, if it was asked; an entry is too old. */
+  async #decide(exact: CacheEntry | undefined | StoreFailure): Promise<CacheOutcome> {
+    const strategy = this.#strategy;
+    const { embedder } = this.#ports;
+    if (strategy === undefined) return this.#miss("DISABLED");
+
+    using deadline = this.#timed();
+    if (exact instanceof StoreFailure) return this.#failed(exact.cause, "STORE_UNAVAILABLE");
+    if (strategy === "EXACT" || embedder === undefined) {
+      return this.#miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
+    }
+
+    const embedded = await this.#orMiss(
+      untilAborted(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
+      "EMBEDDER_UNAVAILABLE",
+    );
+    if ("kind" in embedded) return embedded;
+    const [question] = embedded;
+    if (question === undefined) return this.#miss("EMBEDDER_UNAVAILABLE");
+    this.#lookup.vector.remember(question);
+    const asking = { now: this.#now, signal: deadline.signal };
+    const nearest = await this.#orMiss(
+      untilAborted(nearestTo(this.#ports, this.#lookup, question, asking), deadline.signal),
+      "STORE_UNAVAILABLE",
+    );
+    return "kind" in nearest ? nearest : decideNearest(this.#lookup, nearest, this.#policy(), this.#now);
+  }
+
   /** `work` ends by itself, or when the time is over. */
-  const orMiss = async <T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> => {
+  async #orMiss<T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> {
     try {
       return await work;
     } catch (error) {
-      return failed(error, reason);
+      return this.#failed(error, reason);
     }
-  };
+  }
 
-  if (exact instanceof StoreFailure) return failed(exact.cause, "STORE_UNAVAILABLE");
-  // Fresh ones have been answered with.
-  const tooOld = exact !== undefined;
-  if (strategy === "EXACT" || ports.embedder === undefined) return miss(tooOld ? "TOO_OLD" : "NOT_FOUND");
+  /** Turns a failure into the reason of a miss, and says it in the log. */
+  #failed(error: unknown, reason: MissReason): CacheOutcome {
+    // The caller is gone: there is nobody to answer with a miss.
+    this.#context.signal.throwIfAborted();
+    this.#ports.log.warn({ err: error, reason }, "cache lookup became a miss");
+    return this.#miss(reason);
+  }
 
-  const embedded = await orMiss(
-    untilAborted(ports.embedder.embed([lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
-    "EMBEDDER_UNAVAILABLE",
-  );
-  if ("kind" in embedded) return embedded;
-  const [question] = embedded;
-  if (question === undefined) return miss("EMBEDDER_UNAVAILABLE");
-  lookup.vector.remember(question);
-  const nearest = await orMiss(
-    untilAborted(nearestTo(ports, lookup, question, { now, signal: deadline.signal }), deadline.signal),
-    "STORE_UNAVAILABLE",
-  );
-  return "kind" in nearest ? nearest : decideNearest(lookup, nearest, policy, now);
+  #miss(reason: MissReason): CacheOutcome {
+    const { threshold, floor = 0 } = this.#policy();
+    return { kind: "miss", reason, threshold: Math.max(threshold, floor), guardReasons: [] };
+  }
+
+  /** Seals what was decided, counts what the caller is told, and answers. */
+  #conclude(decided: CacheOutcome): A {
+    const { secret, meters, store } = this.#ports;
+    const { input, scope, seal } = this.#lookup;
+    const isHit = decided.kind === "hit";
+    const decisionId = seal(
+      {
+        entryId: isHit ? decided.entry.id : (decided.nearestId ?? ""),
+        similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
+        time: this.#now,
+      },
+      secret,
+    );
+    const outcome = input.shadow && isHit ? shadowed(decided) : decided;
+    count(meters, outcome);
+    // A cache that is switched off asks nothing of the store, not even to count.
+    if (this.#settings.enabled) store.countLookup(scope, lookupOf(outcome), this.#now);
+    return this.#answer({ decisionId, outcome });
+  }
+
+  #policy(): MatchingPolicy {
+    const { threshold } = this.#lookup.input;
+    return {
+      threshold: this.#settings.similarityThreshold,
+      alignedThreshold: this.#settings.alignedThreshold,
+      ...(threshold === undefined ? {} : { floor: threshold }),
+      maxAgeMs: this.#maxAgeMs,
+    };
+  }
+
+  /** Of the whole lookup: it begins with the first that asks. */
+  #timed(): Deadline {
+    this.#deadline ??= new Deadline(this.#settings.lookupDeadlineMs, this.#context);
+    return this.#deadline;
+  }
 }
 
 /** The nearest entries. When the model has changed since the prompt was embedded, it is embedded again. */

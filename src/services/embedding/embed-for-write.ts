@@ -26,7 +26,7 @@ export async function embedForWrite(
 ): Promise<WriteEmbedding[]> {
   if (embedder === undefined) return texts.map(() => "DISABLED");
   if (texts.length === 0) return [];
-  using deadline = new Deadline(embeddingWaitMs, () => signal);
+  using deadline = new Deadline(embeddingWaitMs, { signal });
   try {
     return await untilAborted(embedEach(embedder, texts, deadline.signal), deadline.signal);
   } catch (error) {
