@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { Http2Server } from "node:http2";
 import type { Socket } from "node:net";
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -22,6 +23,10 @@ export interface Connections {
  *   after an idle timeout, and a stop would not end, forced or not.
  * - A timeout is kept in 32 bits, so that 25 days become a deadline in the past and 50 days one of seven hours. A
  *   call with such a timeout has none: the header goes before grpc-js reads it.
+ * - Node keeps a stream that is closed until the old generation is collected: each Writable makes a function that V8 puts
+ *   there (`onwrite`, lib/internal/streams/writable.js). By its listeners, everything that grpc-js made for the call is
+ *   kept with it; they go when it closes. Measured with an exact cache hit: 3 % of what is allocated grows old instead of
+ *   8 %, a twentieth of the processor's time.
  */
 export function watchConnections(server: Server, onHandshakeFailed: (error: Error) => void): Connections {
   const sockets = new Set<Socket>();
@@ -52,8 +57,9 @@ export function watchConnections(server: Server, onHandshakeFailed: (error: Erro
       linger(socket);
     });
     http2Server.on("tlsClientError", onHandshakeFailed);
-    http2Server.prependListener("stream", (_stream, headers) => {
+    http2Server.prependListener("stream", (stream, headers) => {
       if (isEndless(String(headers["grpc-timeout"]))) delete headers["grpc-timeout"];
+      stream.on("close", letGo);
     });
     return http2Server;
   };
@@ -65,4 +71,11 @@ export function watchConnections(server: Server, onHandshakeFailed: (error: Erro
       for (const socket of beginning.values()) socket.destroy();
     },
   };
+}
+
+/** Nothing is told of a stream after this; those that are told of its close are told all the same. */
+function letGo(this: EventEmitter): void {
+  // As long as somebody is told of each that goes, they go one by one.
+  this.removeAllListeners("removeListener");
+  this.removeAllListeners();
 }
