@@ -67,9 +67,13 @@ export function mediansOf(samples: readonly Sample[]): Medians {
   };
 }
 
-/** A B B A A B B A ...: whatever drifts during the measurement meets all alike. */
+/**
+ * A B C, B C A, C A B ...: whatever drifts during the measurement meets all alike, and of three or more none comes twice
+ * in a row, which would find the processor's caches warm.
+ */
 export function rotated<T>(rounds: number, ...contenders: readonly T[]): T[] {
-  return Array.from({ length: rounds }, (_, round) =>
-    round % 2 === 0 ? contenders : contenders.toReversed(),
-  ).flat();
+  return Array.from({ length: rounds }, (_, round) => {
+    const first = round % contenders.length;
+    return [...contenders.slice(first), ...contenders.slice(0, first)];
+  }).flat();
 }
