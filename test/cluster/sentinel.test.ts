@@ -39,7 +39,12 @@ await describeRedisPrograms("a failover by Sentinels", () => {
       await primary.kill();
       await eventually("another primary", async () => (await sentinel.primary()) !== primary);
       const then = load.acknowledged.length;
-      await eventually("writes to the new primary", async () => load.acknowledged.length > then + SOME);
+      await eventually(
+        "writes to the new primary",
+        async () => load.acknowledged.length > then + SOME,
+        async () =>
+          `${load.acknowledged.length - then} came; ${load.lastRefusal()}\n${await described(sentinel)}`,
+      );
       const answered = load.answered();
       await eventually("searches on the new primary", async () => load.answered() > answered + 10);
       if (failover + 1 === FAILOVERS) break;
@@ -113,4 +118,18 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 async function replicasOf(sentinel: RedisSentinel): Promise<number> {
   using client = connectTo((await sentinel.primary()).url);
   return ((await client.info("replication")).match(/state=online/g) ?? []).length;
+}
+
+/** Who Sentinels hold for the primary, and what each server says of its part. */
+async function described({ sentinels, servers, name }: RedisSentinel): Promise<string> {
+  const named = sentinels.map(async ({ host, port }) => {
+    using client = connectTo(`redis://${host}:${port}`, { enableReadyCheck: false });
+    return `a Sentinel names ${await client.call("SENTINEL", "get-master-addr-by-name", name)}`;
+  });
+  const parts = servers.map(async ({ url, port }) => {
+    using client = connectTo(url);
+    return `${port}: ${await client.info("replication")}`;
+  });
+  const said = await Promise.allSettled([...named, ...parts]);
+  return said.map((one) => (one.status === "fulfilled" ? one.value : String(one.reason))).join("\n");
 }

@@ -11,6 +11,8 @@ export interface MemoryLoad {
   readonly acknowledged: readonly string[];
   /** Calls that were told to come again (STORE_UNAVAILABLE), so far. */
   readonly refused: () => number;
+  /** Why the last of them was; empty: none was. */
+  readonly lastRefusal: () => string;
   /** Searches that answered, so far. */
   readonly answered: () => number;
   /** Resolves with what was wrong: errors of another kind, and ids that were acknowledged and that a search did not find. */
@@ -25,13 +27,16 @@ export function startMemoryLoad(store: () => MemoryStore, scope: Scope): MemoryL
   const errors: string[] = [];
   const notFound: string[] = [];
   let [refused, answered, isStopped] = [0, 0, false];
+  let lastRefusal = "";
 
   const unlessRefused = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await call();
     } catch (error) {
-      if (error instanceof RecollectError && error.reason === "STORE_UNAVAILABLE") refused += 1;
-      else errors.push(String(error));
+      if (error instanceof RecollectError && error.reason === "STORE_UNAVAILABLE") {
+        refused += 1;
+        lastRefusal = `${error.message} (${error.cause})`;
+      } else errors.push(String(error));
       await setTimeout(PAUSE_MS);
       return undefined;
     }
@@ -60,6 +65,7 @@ export function startMemoryLoad(store: () => MemoryStore, scope: Scope): MemoryL
   return {
     acknowledged,
     refused: () => refused,
+    lastRefusal: () => lastRefusal,
     answered: () => answered,
     stop: async () => {
       isStopped = true;
