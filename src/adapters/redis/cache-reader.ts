@@ -65,12 +65,12 @@ export class CacheReader {
     this.#known = known;
   }
 
-  /** The entry, unless it has ended. One promise where the namespace is known, as it nearly always is. */
+  /** The entry, unless it has ended. One promise where its place is known, as that of a question is which came before. */
   find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
     return new Promise((resolve, reject) => {
       const ask = (place: Place | undefined): void => {
         if (place === undefined) resolve(undefined);
-        else this.#ask({ scope, place, held: this.#known.get(place.key), answer, reject });
+        else this.#ask(scope, place, { answer, reject });
       };
       const answer = (read: CacheRead | undefined): void => {
         if (read === undefined) this.#place(scope, id).then(ask).catch(reject);
@@ -88,8 +88,7 @@ export class CacheReader {
    */
   read(scope: Scope, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
     const place = placeOf(scope, namespace, id);
-    const held = id === undefined ? undefined : this.#known.get(place.key);
-    return new Promise((answer, reject) => this.#ask({ scope, place, held, answer, reject }));
+    return new Promise((answer, reject) => this.#ask(scope, place, { answer, reject }));
   }
 
   /** Undefined: its namespace is not there. */
@@ -101,8 +100,10 @@ export class CacheReader {
     return place;
   }
 
-  #ask(asked: Asked): void {
-    const { partition } = asked.place.namespace;
+  #ask(scope: Scope, place: Place, { answer, reject }: Pick<Asked, "answer" | "reject">): void {
+    const { partition } = place.namespace;
+    const held = place.id === undefined ? undefined : this.#known.get(place.key);
+    const asked: Asked = { scope, place, held, answer, reject };
     if (this.#asked.size === 0) atEndOfTurn(() => this.#sendAll());
     const others = this.#asked.get(partition);
     if (others === undefined) this.#asked.set(partition, [asked]);

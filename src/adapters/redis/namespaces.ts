@@ -50,16 +50,10 @@ export class Namespaces {
     return this.keys.partition(this.keys.partitionOf(scope));
   }
 
-  /** The keys of a namespace as far as this process knows: whoever goes by them has its number checked. */
-  known(scope: Scope): NamespaceKeys | undefined {
-    const number = this.#known.get(scopeName(scope));
-    return number === undefined ? undefined : this.partition(scope).namespace(number);
-  }
-
-  /** The same, or as Redis knows it. */
+  /** The keys of a namespace, as this process knows them or else Redis: whoever goes by them has its number checked. */
   async find(scope: Scope): Promise<NamespaceKeys | undefined> {
-    if (this.known(scope) === undefined) await this.#read(scope);
-    return this.known(scope);
+    const number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
+    return number === undefined ? undefined : this.partition(scope).namespace(number);
   }
 
   /** Runs a script inside a namespace; undefined when it was skipped. */
