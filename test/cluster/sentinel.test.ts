@@ -9,6 +9,8 @@ import { connectTo } from "../support/redis/client.ts";
 import { missingOf, startMemoryLoad } from "../support/redis/memory-load.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
 import { type RedisSentinel, startSentinel } from "../support/redis/sentinel.ts";
+import { startRedis } from "../support/redis/server.ts";
+import { startToldSentinel } from "../support/redis/told-sentinel.ts";
 import { eventually } from "../support/redis/wait.ts";
 import { scale } from "../support/scale.ts";
 
@@ -78,6 +80,27 @@ await describeRedisPrograms("a failover by Sentinels", () => {
       expect((await load.stop()).errors).toEqual([]);
     },
   );
+
+  it("that is told of while the primary is being asked for keeps nobody away", async () => {
+    await using server = await startRedis();
+    await using sentinel = await startToldSentinel(server);
+    const told = { ...settingsOf("redis://127.0.0.1:1"), nodes: [sentinel], sentinelName: "primary" };
+    await using redis = await openTestRedis(told, { embedder: EMBEDDER });
+    const { memories } = redis.backend;
+    const scope = { tenant: "t", namespace: "n" };
+    const asked = sentinel.holdAnswers();
+    using client = connectTo(server.url);
+    await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await asked;
+    await sentinel.tellFailover();
+    sentinel.giveAnswers();
+    await eventually("a memory on the primary", async () => {
+      const refusal = await reasonOf(memories.create(scope, [newMemory({ id: "m1" })], { now: NOW }));
+      expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);
+      return refusal === undefined;
+    });
+    expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+  });
 
   it("is found behind Sentinels that ask for a password and a certificate, as the servers do", async () => {
     await using certificates = await createCertificates();

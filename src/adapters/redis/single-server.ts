@@ -4,6 +4,7 @@ import type { Log } from "../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
 import { pipelined } from "./pipelined.ts";
 import { Recovery } from "./recovery.ts";
+import { Reopening } from "./reopening.ts";
 import { replicated } from "./replicated.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
@@ -13,15 +14,18 @@ export class SingleServer implements Servers {
   readonly recovery: Recovery;
   readonly #redis: Redis;
   readonly #waitReplicas: number;
+  readonly #reopening: Reopening;
 
   private constructor(
     redis: Redis,
     recovery: Recovery,
+    reopening: Reopening,
     { sentinel, waitReplicas }: Pick<ConnectionOptions, "sentinel" | "waitReplicas">,
   ) {
     this.#redis = redis;
     this.#waitReplicas = waitReplicas;
     this.recovery = recovery;
+    this.#reopening = reopening;
     this.topology = sentinel === undefined ? "standalone" : "sentinel";
   }
 
@@ -53,7 +57,7 @@ export class SingleServer implements Servers {
       throw error;
     }
     isOpening = false;
-    return new SingleServer(redis, recovery, options);
+    return new SingleServer(redis, recovery, new Reopening(redis), options);
   }
 
   send({ command, isChange = false }: Routed): Promise<Reply> {
@@ -77,6 +81,7 @@ export class SingleServer implements Servers {
 
   /** Resolves when the connection is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#reopening[Symbol.dispose]();
     const isOpen = this.#redis.status === "ready" || this.#redis.status === "connect";
     const closed = Promise.withResolvers<void>();
     if (isOpen) this.#redis.once("end", closed.resolve);
