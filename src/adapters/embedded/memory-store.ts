@@ -748,7 +748,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
     return {
       containing: rows.map((row) => ({
         ...factsOf(row),
-        document: countTerms(readTerms(namespaceId, String(row["terms"]))),
+        document: countTerms(terms, readTerms(namespaceId, String(row["terms"]))),
       })),
       corpus,
       asked,

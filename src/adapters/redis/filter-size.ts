@@ -2,7 +2,7 @@ import { digest } from "../../domain/digest.ts";
 import type { FilteredSize } from "../../domain/memory/search-plan.ts";
 import type { Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
-import { countCommand, readIndexReply } from "./memory-index.ts";
+import { countCommand, readTotal } from "./memory-index.ts";
 import type { MemoryQuery } from "./memory-query.ts";
 import { namespaceToken } from "./memory-tokens.ts";
 import { listOf, numberOf } from "./replies.ts";
@@ -84,7 +84,7 @@ export class FilterSize {
   }
 
   readCount(reply: Reply | undefined): void {
-    if (reply !== undefined) this.seeCount(readIndexReply(reply, this.#namespace).total);
+    if (reply !== undefined) this.seeCount(readTotal(reply));
   }
 
   /** Of the tokens, in their order. */

@@ -5,7 +5,7 @@ import type { ListPosition } from "../../ports/memory-store.ts";
 import type { Command, Reply } from "./client.ts";
 import { FilterSize } from "./filter-size.ts";
 import type { NamespaceKeys } from "./keys.ts";
-import { countCommand, type IndexReply, MAX_RESULTS, readIndexReply, searchCommand } from "./memory-index.ts";
+import { countCommand, MAX_RESULTS, readIndexReply, readTotal, searchCommand } from "./memory-index.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./memory-pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./memory-query.ts";
 import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./memory-reads.ts";
@@ -61,7 +61,7 @@ export class FilteredMemories {
       ]);
       if (replies === undefined) return 0;
       const [ended, counted] = replies.replies;
-      if (numberOf(ended) === 0) return readIndexReply(counted, replies.namespace).total;
+      if (numberOf(ended) === 0) return readTotal(counted);
       await this.#options.sweep(scope, now);
     }
     return undefined;
@@ -117,7 +117,7 @@ export class FilteredMemories {
           ],
     );
     if (answer === undefined) return [];
-    const [later, level] = answer.replies.map((reply) => readIndexReply(reply, answer.namespace));
+    const [later, level] = answer.replies.map((reply) => readPositions(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
     this.#see(answer, later.total, after === undefined);
 
@@ -130,7 +130,7 @@ export class FilteredMemories {
       const ties = await this.#ask(scope, filter, (query) => [
         searchCommand(index, created(query, "at", last), TIES),
       ]);
-      const tied = ties?.replies.map((reply) => readIndexReply(reply, ties.namespace))[0];
+      const tied = ties?.replies.map((reply) => readPositions(reply, ties.namespace))[0];
       if (isCut(tied)) return undefined;
       const before = next.filter(({ createTime }) => createTime !== last);
       next.splice(0, next.length, ...before, ...positionsOf(tied));
@@ -197,17 +197,33 @@ function created(
   return { text: `${text} @created:${range}`, params: new Map([...params, ["moment", String(time)]]) };
 }
 
-function positionsOf(reply: IndexReply | undefined): ListPosition[] {
-  return (reply?.found ?? []).map(({ id, fields }) => ({ id, createTime: numberOf(fields.get("created")) }));
+/** Where memories stand, of as many as there are. */
+interface Positions {
+  readonly total: number;
+  /** Without a time: RediSearch could not read it. */
+  readonly found: readonly { readonly id: string; readonly createTime: number | undefined }[];
+}
+
+function readPositions(reply: Reply | undefined, namespace: NamespaceKeys): Positions {
+  const found: Positions["found"][number][] = [];
+  const total = readIndexReply(reply, namespace, (id, fields) => {
+    const created = fields.get("created");
+    found.push({ id, createTime: created === undefined ? undefined : numberOf(created) });
+  });
+  return { total, found };
+}
+
+function positionsOf(positions: Positions | undefined): ListPosition[] {
+  return (positions?.found ?? []).map(({ id, createTime = 0 }) => ({ id, createTime }));
 }
 
 /** Whether it holds less than it says: there are too many, or RediSearch could not read one. */
-function isCut(reply: IndexReply | undefined): boolean {
-  return reply !== undefined && (reply.total > reply.found.length || isUnread(reply));
+function isCut(positions: Positions | undefined): boolean {
+  return positions !== undefined && (positions.total > positions.found.length || isUnread(positions));
 }
 
-function isUnread({ found }: IndexReply): boolean {
-  return found.some(({ fields }) => !fields.has("created"));
+function isUnread({ found }: Positions): boolean {
+  return found.some(({ createTime }) => createTime === undefined);
 }
 
 /** In the order of bytes, as Redis keeps them. */

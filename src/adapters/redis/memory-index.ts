@@ -1,22 +1,10 @@
 import type { Argument, Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { type MemoryQuery, paramArguments } from "./memory-query.ts";
-import { bytesOf, isText, listOf, numberOf } from "./replies.ts";
+import { bytesOf, isText, empty, listOf, numberOf } from "./replies.ts";
 
 /** What was asked for of a memory, by name. */
-export type Fields = Pick<ReadonlyMap<string, Reply>, "get" | "has">;
-
-/** What an index answers about one memory. */
-export interface IndexedMemory {
-  readonly id: string;
-  readonly fields: Fields;
-}
-
-export interface IndexReply {
-  /** How many match, whatever the limit; of the nearest, how many were asked for at most. */
-  readonly total: number;
-  readonly found: readonly IndexedMemory[];
-}
+export type Fields = Pick<ReadonlyMap<string, Reply>, "get">;
 
 /** Redis Stack gives out no more in one answer, and refuses to be asked for more. */
 export const MAX_RESULTS = 10_000;
@@ -53,20 +41,30 @@ export function searchCommand(
   ];
 }
 
-/** The answer to either. */
-export function readIndexReply(reply: Reply | undefined, namespace: NamespaceKeys): IndexReply {
+/** How many match, whatever the limit, by the answer to either; of the nearest, how many were asked for at most. */
+export function readTotal(reply: Reply | undefined): number {
+  return numberOf(listOf(reply)[0]);
+}
+
+/** Visits each memory of an answer, which is let go of with that, and answers with what readTotal does. */
+export function readIndexReply(
+  reply: Reply | undefined,
+  namespace: NamespaceKeys,
+  visit: (id: string, fields: Fields) => void,
+): number {
   const list = listOf(reply);
   const prefix = Buffer.from(namespace.memory(""));
-  const found: IndexedMemory[] = [];
   for (let at = 1; at < list.length; at += 2) {
     const key = bytesOf(list[at]);
     if (key === undefined || !beginsWith(key, prefix))
       throw new TypeError("the index answered with a memory of another namespace");
     const fields = list[at + 1] ?? null;
     // Null: the memory went while the index was read.
-    if (fields !== null) found.push(new IndexRow(key.toString("utf8", prefix.length), listOf(fields)));
+    if (fields !== null) visit(key.toString("utf8", prefix.length), new Row(listOf(fields)));
   }
-  return { total: numberOf(list[0]), found };
+  const total = readTotal(reply);
+  empty(list);
+  return total;
 }
 
 /** Without a view of its beginning, which would be made for each of hundreds of keys. */
@@ -77,21 +75,12 @@ function beginsWith(key: Buffer, prefix: Buffer): boolean {
   return true;
 }
 
-/**
- * A memory with names and values in turn, as the index answers with them: there are two or three. One object for both,
- * because a search reads some hundred.
- */
-class IndexRow implements IndexedMemory, Fields {
-  readonly id: string;
+/** Names and values in turn, as the index answers with them: there are two or three. */
+class Row implements Fields {
   readonly #list: readonly Reply[];
 
-  constructor(id: string, list: readonly Reply[]) {
-    this.id = id;
+  constructor(list: readonly Reply[]) {
     this.#list = list;
-  }
-
-  get fields(): Fields {
-    return this;
   }
 
   get(name: string): Reply | undefined {
@@ -99,9 +88,5 @@ class IndexRow implements IndexedMemory, Fields {
       if (isText(this.#list[at], name)) return this.#list[at + 1];
     }
     return undefined;
-  }
-
-  has(name: string): boolean {
-    return this.get(name) !== undefined;
   }
 }

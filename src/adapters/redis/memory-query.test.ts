@@ -8,7 +8,7 @@ import { sharedRedisUrl } from "../../../test/support/redis/run.ts";
 import { COUNTS, seededInteger } from "../../../test/support/scale.ts";
 import { EVERY_STATE, type MemoryFilter, matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
-import { countCommand, readIndexReply, searchCommand } from "./memory-index.ts";
+import { countCommand, readIndexReply, readTotal, searchCommand } from "./memory-index.ts";
 import { memoryQuery } from "./memory-query.ts";
 import { numberOf } from "./replies.ts";
 
@@ -89,7 +89,8 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
       searchCommand(index.indexes.memories, query, { fields: ["created"], limit: 10_000 }),
       countCommand(index.indexes.memories, query),
     ]);
-    const ids = readIndexReply(found, namespace).found.map(({ id }) => id);
+    const ids: string[] = [];
+    readIndexReply(found, namespace, (id) => ids.push(id));
     return { ids: ids.sort(), count: numberOf((count as readonly Buffer[])[0]) };
   };
   const expectSame = async (memories: readonly Memory[], filter: MemoryFilter): Promise<void> => {
@@ -164,7 +165,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
         const query = memoryQuery(namespace.number, { ...EVERY_STATE, ...filter });
         if (query === undefined) throw new Error("nothing asked");
         const reply = await index.client.command(...countCommand(index.indexes.memories, query));
-        expect({ filter, count: readIndexReply(reply, namespace).total }).toEqual({ filter, count });
+        expect({ filter, count: readTotal(reply) }).toEqual({ filter, count });
       }
     }
   });
@@ -196,10 +197,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
     const count = async (filter: MemoryFilter): Promise<number> => {
       const query = memoryQuery(namespace.number, filter);
       if (query === undefined) return 0;
-      return readIndexReply(
-        await index.client.command(...countCommand(index.indexes.memories, query)),
-        namespace,
-      ).total;
+      return readTotal(await index.client.command(...countCommand(index.indexes.memories, query)));
     };
     const filters: Partial<MemoryFilter>[] = [
       ...importances.flatMap((value) => [

@@ -1,19 +1,16 @@
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import { isExpired } from "../../domain/memory/memory.ts";
 import { NOTHING_ASKED } from "../../domain/memory/search-plan.ts";
 import type { Scope } from "../../domain/tenancy.ts";
-import { clampSimilarity, vectorFromBytes } from "../../domain/vector.ts";
+import { vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command, RedisClient, Reply } from "./client.ts";
 import { FewAtOnce } from "./few-at-once.ts";
-import { type MemoryFacts, unpackFacts } from "./memory-facts.ts";
-import { type IndexedMemory, type IndexReply, MAX_RESULTS } from "./memory-index.ts";
+import { MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
-import { termCounter } from "./memory-terms.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { asciiOf, bytesOf, listOf, numberOf, textOf } from "./replies.ts";
+import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -94,12 +91,11 @@ export class MemorySearch {
   async #searchIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     let asked = 0;
     for (let round = 1; ; round += 1) {
-      const answer = await this.#ask(scope, query, () => {
+      const answer = await this.#ask(scope, query, now, () => {
         asked += 1;
       });
       if (answer === undefined) return NOTHING;
-      const nearest = nearestOf(answer, now);
-      const containing = containingOf(answer, query, now);
+      const { nearest, containing } = answer;
       const hidden = [nearest, containing].some(({ found, ended }) => found === query.limit && ended > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
         return {
@@ -150,7 +146,12 @@ export class MemorySearch {
   }
 
   /** Undefined: there is no such namespace. */
-  async #ask(scope: Scope, query: CandidateQuery, onRound: () => void): Promise<SearchAnswer | undefined> {
+  async #ask(
+    scope: Scope,
+    query: CandidateQuery,
+    now: number,
+    onRound: () => void,
+  ): Promise<SearchAnswer | undefined> {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
@@ -166,9 +167,11 @@ export class MemorySearch {
       if (counters.number !== namespace.number) namespaces.correct(scope, counters.number);
       else if (asked.needsSizes) asked.readSizes(replies, counters);
       else {
-        const answer = asked.read(replies, counters);
-        if (query.vector === undefined || counters.generation === generation)
-          return this.#whole(scope, answer);
+        const answer = asked.read(replies, counters, now);
+        if (query.vector === undefined || counters.generation === generation) {
+          await this.#complete(scope, answer);
+          return answer;
+        }
         await model.refresh();
         throw new ModelChanged();
       }
@@ -193,36 +196,24 @@ export class MemorySearch {
    * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
    * that went in between. They are read by themselves, and dropped if they are gone.
    */
-  async #whole(scope: Scope, answer: SearchAnswer): Promise<SearchAnswer> {
-    const { nearest, containing } = answer;
-    const isBare = ({ fields }: IndexedMemory): boolean => !fields.has("facts");
-    const bare = [...nearest.found, ...containing.found].filter(isBare).map(({ id }) => id);
-    if (bare.length === 0) return answer;
+  async #complete(scope: Scope, { nearest, containing }: SearchAnswer): Promise<void> {
+    const ids = [...new Set([...nearest.bare.keys(), ...containing.bare.keys()])];
+    if (ids.length === 0) return;
     const names = ["facts", "terms"];
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
-      bare.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
+      ids.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
     );
-    const read = new Map(
-      bare.map((id, at) => {
-        const values = replies === undefined ? [] : listOf(replies[at]);
-        return [
-          id,
-          names.flatMap((name, nth) => (values[nth] == null ? [] : [[name, values[nth]] as const])),
-        ];
-      }),
-    );
-    const whole = (arm: IndexReply): IndexReply => ({
-      total: arm.total,
-      found: arm.found
-        .map((one) => ({
-          id: one.id,
-          fields: isBare(one)
-            ? new Map([["distance", one.fields.get("distance") ?? null], ...(read.get(one.id) ?? [])])
-            : one.fields,
-        }))
-        .filter((one) => !isBare(one)),
-    });
-    return { ...answer, nearest: whole(nearest), containing: whole(containing) };
+    const read = new Map(ids.map((id, at) => [id, replies === undefined ? [] : listOf(replies[at])]));
+    for (const arm of [nearest, containing]) {
+      for (const [id, said] of arm.bare) {
+        const [facts, terms] = read.get(id) ?? [];
+        arm.found -= 1;
+        if (facts == null) continue;
+        const distance = said.get("distance") ?? null;
+        arm.add(id, new Map<string, Reply>(Object.entries({ facts, terms: terms ?? null, distance })));
+      }
+    }
+    nearest.candidates.sort((a, b) => b.similarity - a.similarity);
   }
 
   /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */
@@ -238,54 +229,4 @@ export class MemorySearch {
       throw error;
     }
   }
-}
-
-/** What an arm has found, by what is said of each. */
-interface Arm<T> {
-  readonly candidates: readonly T[];
-  /** Of the memories that the index has answered with. */
-  readonly found: number;
-  readonly ended: number;
-}
-
-function nearestOf({ nearest }: SearchAnswer, now: number): Arm<Candidates["nearest"][number]> {
-  return readArm(nearest, now, ({ id, fields }, { time, importance }) => ({
-    id,
-    time,
-    importance,
-    similarity: clampSimilarity(1 - numberOf(fields.get("distance"))),
-  }));
-}
-
-function containingOf(
-  { containing, chosen }: SearchAnswer,
-  { terms = [] }: CandidateQuery,
-  now: number,
-): Arm<Candidates["containing"][number]> {
-  const count = termCounter(terms);
-  return readArm(containing, now, ({ id, fields }, { time, importance }) => {
-    const document = count(asciiOf(fields.get("terms")) ?? "");
-    const isCandidate = chosen.some((term) => document.frequencies.has(term));
-    return isCandidate ? { id, time, importance, document } : undefined;
-  });
-}
-
-/** `read` says what there is to say of a memory that has not ended; undefined: it is no candidate. */
-function readArm<T>(
-  { found }: IndexReply,
-  now: number,
-  read: (one: IndexedMemory, facts: MemoryFacts) => T | undefined,
-): Arm<T> {
-  const candidates: T[] = [];
-  let ended = 0;
-  for (const one of found) {
-    const facts = unpackFacts(one.fields.get("facts"));
-    const { expireTime } = facts;
-    if (expireTime !== undefined && isExpired({ expireTime }, now)) ended += 1;
-    else {
-      const candidate = read(one, facts);
-      if (candidate !== undefined) candidates.push(candidate);
-    }
-  }
-  return { candidates, found: found.length, ended };
 }

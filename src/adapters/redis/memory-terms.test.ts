@@ -36,12 +36,7 @@ describe("terms in the index", () => {
       fc.property(fc.string({ unit: "grapheme" }), fc.string(), (text, query) => {
         const terms = termsOf(text);
         const asked = [...new Set([...terms.slice(0, 3), ...termsOf(query)])];
-        const all = countTerms(terms);
-        const counted = termCounter(asked)(encodeTerms(terms));
-        expect(counted.length).toBe(all.length);
-        expect(Object.fromEntries(counted.frequencies)).toEqual(
-          Object.fromEntries([...all.frequencies].filter(([term]) => asked.includes(term))),
-        );
+        expect(termCounter(asked)(encodeTerms(terms))).toEqual(countTerms(asked, terms));
       }),
     );
   });

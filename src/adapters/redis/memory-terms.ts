@@ -22,17 +22,13 @@ export function encodeTerms(terms: readonly string[]): string {
   return terms.map(encodeTerm).join(" ");
 }
 
-/** Counts in documents, as such texts, what keyword search asks of them: for the terms of one query. */
+/** Counts in documents, as such texts, what keyword search asks of them: for the distinct terms of one query. */
 export function termCounter(terms: readonly string[]): (encoded: string) => DocumentTerms {
-  const tokens = terms.map((term) => [term, encodeTerm(term)] as const);
-  return (encoded) => {
-    const frequencies = new Map<string, number>();
-    for (const [term, token] of tokens) {
-      const count = occurrences(encoded, token);
-      if (count > 0) frequencies.set(term, count);
-    }
-    return { frequencies, length: encoded === "" ? 0 : 1 + occurrencesOf(" ", encoded) };
-  };
+  const tokens = terms.map(encodeTerm);
+  return (encoded) => ({
+    counts: tokens.map((token) => occurrences(encoded, token)),
+    length: encoded === "" ? 0 : 1 + occurrencesOf(" ", encoded),
+  });
 }
 
 /** How often a token stands in a text of tokens. A search reads a hundred texts, so none is taken apart. */

@@ -32,12 +32,15 @@ export class MemoryWalk {
 
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
     const { vector, limit } = query;
-    const corpus = await this.#corpus(scope, query.terms ?? []);
-    const terms = chooseTerms(query.terms ?? [], corpus);
+    const { terms = [] } = query;
+    const corpus = await this.#corpus(scope, terms);
+    const chosen = chooseTerms(terms, corpus);
+    const isChosen = terms.map((term) => chosen.includes(term));
+    const score = bm25(terms, corpus);
     const nearest = new Best<Near>(limit, (near) => near.similarity);
-    const containing = new Best<Containing>(limit, ({ document }) => bm25(terms, document, corpus));
+    const containing = new Best<Containing>(limit, ({ document }) => score(document));
     const fields = (generation: number): string[] => [vectorField(generation), "terms"];
-    const count = termCounter(query.terms ?? []);
+    const count = termCounter(terms);
     let passed = 0;
     // Also without terms and vector: who asks must hear of another model.
     if (vector !== undefined) this.#model.check(query.model);
@@ -51,7 +54,8 @@ export class MemoryWalk {
         const near = vector === undefined ? undefined : similarityOf(vector, one);
         if (near !== undefined) nearest.add({ ...facts, similarity: near });
         const document = count(textOf(one.fields[1]) ?? "");
-        if (terms.some((term) => document.frequencies.has(term))) containing.add({ ...facts, document });
+        if (document.counts.some((times, at) => times > 0 && isChosen[at]))
+          containing.add({ ...facts, document });
       }
     }
     const eligible = { count: passed, basis: "COUNTED" } as const;
@@ -61,7 +65,7 @@ export class MemoryWalk {
       corpus,
       plan: {
         ...(vector === undefined ? {} : { vector: { policy: "EXACT", candidates: 0, eligible } }),
-        ...keywordArm(query.terms ?? [], terms, corpus),
+        ...keywordArm(terms, chosen, corpus),
         walked: true,
         rounds: 1,
       },

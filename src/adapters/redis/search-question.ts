@@ -12,7 +12,8 @@ import type { CandidateQuery } from "../../ports/memory-store.ts";
 import type { Argument, Command, Reply } from "./client.ts";
 import { FilterSize } from "./filter-size.ts";
 import { type NamespaceKeys, scopeName } from "./keys.ts";
-import { type IndexReply, readIndexReply, searchCommand } from "./memory-index.ts";
+import { type Arm, type Containing, containingArm, type Nearest, nearestArm } from "./memory-arm.ts";
+import { readIndexReply, searchCommand } from "./memory-index.ts";
 import { type MemoryQuery, memoryQuery } from "./memory-query.ts";
 import { encodeTerm } from "./memory-terms.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
@@ -49,11 +50,9 @@ export function readCounters(reply: Reply | undefined): SearchCounters {
 }
 
 export interface SearchAnswer {
-  readonly nearest: IndexReply;
-  readonly containing: IndexReply;
+  readonly nearest: Arm<Nearest>;
+  readonly containing: Arm<Containing>;
   readonly corpus: CorpusStatistics;
-  /** A candidate by words holds one of these. */
-  readonly chosen: readonly string[];
   /** Whether the question was the right one, by what came along; else it is to be put again. */
   readonly isSettled: boolean;
   /** In what way it was put. */
@@ -131,22 +130,25 @@ export class SearchQuestion {
     ];
   }
 
-  read(replies: readonly Reply[], counters: SearchCounters): SearchAnswer {
+  read(replies: readonly Reply[], counters: SearchCounters, now: number): SearchAnswer {
     const left = [...replies];
     const corpus = this.#terms.length === 0 ? NO_CORPUS : this.#corpus(counters);
     // What the plan went by; where it went by nothing, what came along.
     const size = this.#size?.known;
     this.#size?.readSizes(counters.sizes);
-    const nearest = this.#plan === undefined ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
-    const containing = this.#asked.length === 0 ? NO_REPLY : readIndexReply(left.shift(), this.#namespace);
     const chosen = chooseTerms(this.#terms, corpus);
+    const nearest = nearestArm(now);
+    const containing = containingArm(now, this.#terms, chosen);
+    const read = (arm: Arm<unknown>): number =>
+      readIndexReply(left.shift(), this.#namespace, (id, fields) => arm.add(id, fields));
+    if (this.#plan !== undefined) read(nearest);
+    const matching = this.#asked.length === 0 ? 0 : read(containing);
     return {
       nearest,
       containing,
       corpus,
-      chosen,
       plan: this.#told(chosen, corpus, size ?? this.#size?.known),
-      isSettled: this.#foundEnough(nearest) && this.#askedRight(chosen, corpus, containing),
+      isSettled: this.#foundEnough(nearest) && this.#askedRight(chosen, corpus, matching),
     };
   }
 
@@ -192,24 +194,24 @@ export class SearchQuestion {
   }
 
   /** Terms that were not to be asked for do no harm, unless they crowded out what the others would have brought. */
-  #askedRight(chosen: readonly string[], corpus: CorpusStatistics, { total }: IndexReply): boolean {
+  #askedRight(chosen: readonly string[], corpus: CorpusStatistics, matching: number): boolean {
     if (this.#filter === undefined) return true;
     if (chosen.some((term) => !this.#asked.includes(term))) return false;
     const tooMany = this.#asked.some(
       (term) => !chosen.includes(term) && (corpus.documentFrequencies.get(term) ?? 0) > 0,
     );
-    return !tooMany || total <= this.#query.limit;
+    return !tooMany || matching <= this.#query.limit;
   }
 
   /**
    * Batches that bring too little have gone through all of a graph, and may have missed what it does not lead to; few
    * pass then, and all of them can be compared.
    */
-  #foundEnough({ found }: IndexReply): boolean {
+  #foundEnough({ found }: Arm<Nearest>): boolean {
     if (this.#size === undefined || this.#plan === undefined) return true;
-    const isShort = found.length < this.#query.limit;
+    const isShort = found < this.#query.limit;
     if (this.#plan.policy === "BATCHES" && isShort) {
-      this.#size.seeCount(found.length);
+      this.#size.seeCount(found);
       return this.#planFor(this.#size)?.policy === "BATCHES";
     }
     if (!isShort && (this.#size.eligible ?? 0) < this.#query.limit) this.#size.forgetCount();
@@ -260,8 +262,6 @@ export class SearchQuestion {
     );
   }
 }
-
-const NO_REPLY: IndexReply = { total: 0, found: [] };
 
 /** Under what a document frequency is kept; tokens begin with a letter, so the sign tells them apart. */
 function dfName(term: string): string {

@@ -1,7 +1,7 @@
-/** The words of one document, as keyword search counts them. */
+/** What keyword search asks of one document. */
 export interface DocumentTerms {
-  /** How often each term stands in the document. */
-  readonly frequencies: ReadonlyMap<string, number>;
+  /** How often each term of the query stands in the document, in the order of the query. */
+  readonly counts: readonly number[];
   /** Terms in the document, repetitions included. */
   readonly length: number;
 }
@@ -21,34 +21,43 @@ const K1 = 1.2;
 const B = 0.75;
 
 /**
- * Okapi BM25 with the IDF that cannot turn negative, ln(1 + (N - n + 0.5) / (n + 0.5)):
- * Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), section 3.2, in
- * Lucene's form. 0 when no term of the query stands in the document; never negative.
+ * Scores documents for a query of distinct terms by Okapi BM25 with the IDF that cannot turn negative,
+ * ln(1 + (N - n + 0.5) / (n + 0.5)): Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"
+ * (2009), section 3.2, in Lucene's form. 0 when no term of the query stands in the document; never negative.
  */
 export function bm25(
-  queryTerms: Iterable<string>,
-  document: DocumentTerms,
+  terms: readonly string[],
   corpus: CorpusStatistics,
-): number {
-  const lengthRatio = corpus.meanLength > 0 ? document.length / corpus.meanLength : 1;
-  let score = 0;
-  // A search scores hundreds of documents by the same set.
-  for (const term of queryTerms instanceof Set ? (queryTerms as ReadonlySet<string>) : new Set(queryTerms)) {
-    const frequency = document.frequencies.get(term) ?? 0;
-    if (frequency === 0) continue;
-    // Counters may lag behind the document by a write; a document that holds the term is at least one of n.
-    const containing = Math.max(1, corpus.documentFrequencies.get(term) ?? 0);
-    const documents = Math.max(containing, corpus.documentCount);
-    const idf = Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
-    score += (idf * frequency * (K1 + 1)) / (frequency + K1 * (1 - B + B * lengthRatio));
-  }
-  return score;
+): (document: DocumentTerms) => number {
+  const weights = terms.map((term) => idf(corpus.documentFrequencies.get(term) ?? 0, corpus.documentCount));
+  return ({ counts, length }) => {
+    const lengthRatio = corpus.meanLength > 0 ? length / corpus.meanLength : 1;
+    const damping = K1 * (1 - B + B * lengthRatio);
+    let score = 0;
+    for (const [at, weight] of weights.entries()) {
+      const count = counts[at] ?? 0;
+      if (count > 0) score += (weight * count * (K1 + 1)) / (count + damping);
+    }
+    return score;
+  };
 }
 
-export function countTerms(terms: readonly string[]): DocumentTerms {
-  const frequencies = new Map<string, number>();
-  for (const term of terms) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
-  return { frequencies, length: terms.length };
+/** Counters may lag behind a document by a write: one that holds a term is at least one of those that do, and of all. */
+function idf(documentFrequency: number, documentCount: number): number {
+  const containing = Math.max(1, documentFrequency);
+  const documents = Math.max(containing, documentCount);
+  return Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
+}
+
+/** Counts in a document, given by its terms with repetitions, the distinct terms of a query. */
+export function countTerms(terms: readonly string[], document: readonly string[]): DocumentTerms {
+  const places = new Map(terms.map((term, at) => [term, at]));
+  const counts = terms.map(() => 0);
+  for (const term of document) {
+    const at = places.get(term);
+    if (at !== undefined) counts[at] = (counts[at] ?? 0) + 1;
+  }
+  return { counts, length: document.length };
 }
 
 /** Documents that the terms chosen for candidates may stand in, together. */

@@ -29,7 +29,7 @@ const MEMORY = memory({
 const FACTS = { time: NOW, importance: 0.5 };
 const FOUND: Candidates = {
   nearest: [{ ...FACTS, id: "near", similarity: 0.6 }],
-  containing: [{ ...FACTS, id: "word", document: { frequencies: new Map([["tea", 1]]), length: 3 } }],
+  containing: [{ ...FACTS, id: "word", document: { counts: [1], length: 3 } }],
   corpus: { documentCount: 2, meanLength: 3, documentFrequencies: new Map([["tea", 1]]) },
   plan: { terms: ["tea"], commonTerms: [], walked: false, rounds: 1 },
 };

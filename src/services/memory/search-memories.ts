@@ -97,11 +97,7 @@ async function searchOnce(
   // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
   if (arms.vector === undefined && arms.terms.length === 0) return { found: [], degraded: arms.degraded };
 
-  const candidates = await timedSearch(ports, scope, arms, input.filter, now);
-  const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
-  // The floor may leave out any of them.
-  const ranked = rank(merged, { ...input, now }, input.minSimilarity === undefined ? input.limit : undefined);
-
+  const { ranked, plan } = await rankCandidates(ports, scope, arms, input, now);
   const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
@@ -114,7 +110,7 @@ async function searchOnce(
     found.map(({ memory }) => memory.id),
     now,
   );
-  return { found, degraded: arms.degraded, plan: candidates.plan };
+  return { found, degraded: arms.degraded, plan };
 }
 
 interface Arms {
@@ -202,6 +198,24 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
   return unit;
 }
 
+/**
+ * What may be on the page, best first. A function of its own, so that of hundreds of candidates only these are held while
+ * their memories are read: many searches do that at once, and garbage collection is paid by what lives.
+ */
+async function rankCandidates(
+  ports: SearchMemoriesPorts,
+  scope: Scope,
+  arms: Arms,
+  input: SearchMemoriesInput,
+  now: number,
+): Promise<{ readonly ranked: readonly Ranked[]; readonly plan: SearchPlan }> {
+  const candidates = await timedSearch(ports, scope, arms, input.filter, now);
+  const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
+  // The floor may leave out any of them.
+  const limit = input.minSimilarity === undefined ? input.limit : undefined;
+  return { ranked: rank(merged, { ...input, now }, limit), plan: candidates.plan };
+}
+
 async function timedSearch(
   ports: SearchMemoriesPorts,
   scope: Scope,
@@ -228,20 +242,20 @@ async function timedSearch(
 
 /** One candidate a memory, with what each arm says of it. */
 function mergeCandidates({ nearest, containing, corpus }: Candidates, terms: readonly string[]): Candidate[] {
-  const asked = new Set(terms);
+  const score = bm25(terms, corpus);
   const merged = new Map<string, Candidate>();
   for (const { id, time, importance, similarity } of nearest) {
     merged.set(id, { id, time, importance, similarity, bm25: undefined, document: undefined });
   }
   for (const { id, time, importance, document } of containing) {
     const similarity = merged.get(id)?.similarity;
-    merged.set(id, { id, time, importance, similarity, bm25: bm25(asked, document, corpus), document });
+    merged.set(id, { id, time, importance, similarity, bm25: score(document), document });
   }
   return [...merged.values()];
 }
 
 function matchedTerms({ document }: Candidate, terms: readonly string[]): string[] {
-  return document === undefined ? [] : terms.filter((term) => document.frequencies.has(term));
+  return document === undefined ? [] : terms.filter((_, at) => (document.counts[at] ?? 0) > 0);
 }
 
 interface RankedPage {

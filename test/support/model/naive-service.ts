@@ -508,7 +508,7 @@ async function search(
     candidates.set(facts.id, {
       ...facts,
       ...candidates.get(facts.id),
-      bm25: bm25(terms, document, corpus),
+      bm25: bm25(terms, corpus)(document),
     });
   }
   if ("like" in query) candidates.delete(query.like);

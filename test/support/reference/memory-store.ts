@@ -239,7 +239,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
           .slice(0, query.limit),
         containing: eligible
           .filter((one) => one.terms.some((term) => chosen.includes(term)))
-          .map((one) => ({ ...factsOf(one.memory), document: countTerms(one.terms) }))
+          .map((one) => ({ ...factsOf(one.memory), document: countTerms(terms, one.terms) }))
           .slice(0, query.limit),
         corpus,
         plan: {
