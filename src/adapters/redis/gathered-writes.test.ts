@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { setImmediate as turnOver } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { atEndOfTurn, gatherWrites } from "./gathered-writes.ts";
 
 /** A stream, and each write to it. */
@@ -43,4 +43,22 @@ it("lets what is sent at the end of a turn leave with what was sent in it", asyn
   atEndOfTurn(() => send("only"));
   await turnOver();
   expect(writes).toEqual([["first", "last"], ["only"]]);
+});
+
+it("lets what was sent leave before a turn that takes long is over", async () => {
+  const { writes, send } = opened();
+  const now = vi.spyOn(performance, "now").mockReturnValue(1000);
+  try {
+    send("a");
+    now.mockReturnValue(1000.9);
+    send("b");
+    expect(writes).toEqual([]);
+    now.mockReturnValue(1001);
+    send("c");
+    expect(writes).toEqual([["a", "b"]]);
+  } finally {
+    now.mockRestore();
+  }
+  await turnOver();
+  expect(writes).toEqual([["a", "b"], ["c"]]);
 });

@@ -1,7 +1,7 @@
 import type { Argument, Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { type MemoryQuery, paramArguments } from "./memory-query.ts";
-import { bytesOf, isText, empty, listOf, numberOf } from "./replies.ts";
+import { bytesOf, empty, isText, listOf, numberOf } from "./replies.ts";
 
 /** What was asked for of a memory, by name. */
 export type Fields = Pick<ReadonlyMap<string, Reply>, "get">;
