@@ -744,11 +744,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
     if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS, asked: [] };
     const corpus = this.#keywords.corpus(namespaceId, terms);
     const asked = chooseTerms(terms, corpus);
+    const count = countTerms(terms);
     const rows = asked.length === 0 ? [] : this.#keywords.candidates(namespaceId, asked, corpus, query, now);
     return {
       containing: rows.map((row) => ({
         ...factsOf(row),
-        document: countTerms(terms, readTerms(namespaceId, String(row["terms"]))),
+        document: count(readTerms(namespaceId, String(row["terms"]))),
       })),
       corpus,
       asked,

@@ -1,8 +1,14 @@
 import { Writable } from "node:stream";
 import { setImmediate as turnOver } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import { expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, type MockInstance, vi } from "vitest";
 import { atEndOfTurn, gatherWrites } from "./gathered-writes.ts";
+
+let now: MockInstance<() => number>;
+beforeEach(() => {
+  now = vi.spyOn(performance, "now").mockReturnValue(1000);
+});
+afterEach(() => now.mockRestore());
 
 /** A stream, and each write to it. */
 function opened() {
@@ -47,18 +53,22 @@ it("lets what is sent at the end of a turn leave with what was sent in it", asyn
 
 it("lets what was sent leave before a turn that takes long is over", async () => {
   const { writes, send } = opened();
-  const now = vi.spyOn(performance, "now").mockReturnValue(1000);
-  try {
-    send("a");
-    now.mockReturnValue(1000.9);
-    send("b");
-    expect(writes).toEqual([]);
-    now.mockReturnValue(1001);
-    send("c");
-    expect(writes).toEqual([["a", "b"]]);
-  } finally {
-    now.mockRestore();
-  }
+  send("a");
+  now.mockReturnValue(1000.9);
+  send("b");
+  expect(writes).toEqual([]);
+  now.mockReturnValue(1001);
+  send("c");
+  expect(writes).toEqual([["a", "b"]]);
   await turnOver();
   expect(writes).toEqual([["a", "b"], ["c"]]);
+});
+
+it("makes one write of what is left when a long turn is over", async () => {
+  const { writes, send } = opened();
+  send("first");
+  atEndOfTurn(() => send("last"));
+  now.mockReturnValue(1010);
+  await turnOver();
+  expect(writes).toEqual([["first", "last"]]);
 });

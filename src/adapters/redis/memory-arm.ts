@@ -1,6 +1,8 @@
+import { holdsOneOf } from "../../domain/memory/bm25.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
 import { clampSimilarity } from "../../domain/vector.ts";
 import type { Candidates } from "../../ports/memory-store.ts";
+import type { Reply } from "./client.ts";
 import { type MemoryFacts, unpackFacts } from "./memory-facts.ts";
 import type { Fields } from "./memory-index.ts";
 import { termCounter } from "./memory-terms.ts";
@@ -45,6 +47,17 @@ export class Arm<T> {
     const candidate = this.#read(id, facts, fields);
     if (candidate !== undefined) this.candidates.push(candidate);
   }
+
+  /** Adds one that the index said nothing of, if it is of this arm, with what Redis says of it; without facts it is gone. */
+  complete(id: string, facts: Reply | undefined, terms: Reply | undefined): void {
+    const said = this.bare.get(id);
+    if (said === undefined) return;
+    this.bare.delete(id);
+    this.found -= 1;
+    if (facts === undefined || facts === null) return;
+    const fields = { facts, terms: terms ?? null, distance: said.get("distance") ?? null };
+    this.add(id, new Map<string, Reply>(Object.entries(fields)));
+  }
 }
 
 /** Reads `facts` and `distance`. */
@@ -64,10 +77,9 @@ export function containingArm(
   chosen: readonly string[],
 ): Arm<Containing> {
   const count = termCounter(terms);
-  const isChosen = terms.map((term) => chosen.includes(term));
+  const isCandidate = holdsOneOf(chosen, terms);
   return new Arm(now, (id, { time, importance }, fields) => {
     const document = count(asciiOf(fields.get("terms")) ?? "");
-    const isCandidate = document.counts.some((times, at) => times > 0 && isChosen[at] === true);
-    return isCandidate ? { id, time, importance, document } : undefined;
+    return isCandidate(document) ? { id, time, importance, document } : undefined;
   });
 }

@@ -43,10 +43,12 @@ export function searchCommand(
 
 /** How many match, whatever the limit, by the answer to either; of the nearest, how many were asked for at most. */
 export function readTotal(reply: Reply | undefined): number {
-  return numberOf(listOf(reply)[0]);
+  const [total] = listOf(reply);
+  if (total === undefined) throw new TypeError("an answer of the index is read once");
+  return numberOf(total);
 }
 
-/** Visits each memory of an answer, which is let go of with that, and answers with what readTotal does. */
+/** Visits each memory of an answer, which is empty afterwards, and answers with what readTotal does. */
 export function readIndexReply(
   reply: Reply | undefined,
   namespace: NamespaceKeys,

@@ -203,15 +203,9 @@ export class MemorySearch {
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
       ids.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
     );
-    const read = new Map(ids.map((id, at) => [id, replies === undefined ? [] : listOf(replies[at])]));
-    for (const arm of [nearest, containing]) {
-      for (const [id, said] of arm.bare) {
-        const [facts, terms] = read.get(id) ?? [];
-        arm.found -= 1;
-        if (facts == null) continue;
-        const distance = said.get("distance") ?? null;
-        arm.add(id, new Map<string, Reply>(Object.entries({ facts, terms: terms ?? null, distance })));
-      }
+    for (const [at, id] of ids.entries()) {
+      const [facts, terms] = replies === undefined ? [] : listOf(replies[at]);
+      for (const arm of [nearest, containing]) arm.complete(id, facts, terms);
     }
     nearest.candidates.sort((a, b) => b.similarity - a.similarity);
   }

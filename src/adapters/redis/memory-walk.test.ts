@@ -92,6 +92,29 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     }
   });
 
+  it("passes over what holds nothing but a very common word", async () => {
+    const many = { tenant: "t", namespace: "many" };
+    const made = Array.from({ length: 1050 }, (_, at) =>
+      newMemory(
+        { id: `m${at}` },
+        { terms: ["common", ...(at % 350 === 0 ? ["rare", ...Array(at / 350).fill("common")] : [])] },
+      ),
+    );
+    for (let at = 0; at < made.length; at += 150) {
+      await stores.memories.create(many, made.slice(at, at + 150), { now: NOW });
+    }
+    const terms = ["rare", "common"];
+    const found = async (limit: number) => {
+      const { containing, plan } = await walk.search(many, { filter: EVERY_STATE, terms, limit }, NOW);
+      return { ids: containing.map(({ id }) => id), plan };
+    };
+    expect(await found(1000)).toMatchObject({
+      ids: ["m0", "m350", "m700"],
+      plan: { terms: ["rare"], commonTerms: ["common"] },
+    });
+    expect((await found(2)).ids).toEqual(["m0", "m350"]);
+  });
+
   it("compares no vector with those of another model", async () => {
     const query = { filter: EVERY_STATE, vector: unitVector(1, DIMENSION), limit: 5 };
     await expect(walk.search(scope, { ...query, model: { ...MODEL, model: "old" } }, NOW)).rejects.toThrow(

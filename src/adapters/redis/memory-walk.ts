@@ -1,4 +1,4 @@
-import { bm25, type CorpusStatistics, chooseTerms } from "../../domain/memory/bm25.ts";
+import { bm25, type CorpusStatistics, chooseTerms, holdsOneOf } from "../../domain/memory/bm25.ts";
 import { matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import { keywordArm } from "../../domain/memory/search-plan.ts";
@@ -31,11 +31,10 @@ export class MemoryWalk {
   }
 
   async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
-    const { vector, limit } = query;
-    const { terms = [] } = query;
+    const { vector, limit, terms = [] } = query;
     const corpus = await this.#corpus(scope, terms);
     const chosen = chooseTerms(terms, corpus);
-    const isChosen = terms.map((term) => chosen.includes(term));
+    const isContaining = holdsOneOf(chosen, terms);
     const score = bm25(terms, corpus);
     const nearest = new Best<Near>(limit, (near) => near.similarity);
     const containing = new Best<Containing>(limit, ({ document }) => score(document));
@@ -54,8 +53,7 @@ export class MemoryWalk {
         const near = vector === undefined ? undefined : similarityOf(vector, one);
         if (near !== undefined) nearest.add({ ...facts, similarity: near });
         const document = count(textOf(one.fields[1]) ?? "");
-        if (document.counts.some((times, at) => times > 0 && isChosen[at]))
-          containing.add({ ...facts, document });
+        if (isContaining(document)) containing.add({ ...facts, document });
       }
     }
     const eligible = { count: passed, basis: "COUNTED" } as const;

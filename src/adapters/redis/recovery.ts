@@ -24,7 +24,7 @@ export class Recovery {
       else if (this.#attempt === undefined) this.#begin();
       this.#wasReady = false;
     });
-    // Closed for good: nothing is attempted.
+    // Given up by the library: who connects again (reopening.ts) begins later, and nobody waits for that.
     redis.on("end", () => this.#end(false));
   }
 

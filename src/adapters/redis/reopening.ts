@@ -16,6 +16,7 @@ export class Reopening implements Disposable {
   };
   readonly #onEnd = (): void => {
     this.#attempts += 1;
+    clearTimeout(this.#next);
     // What it fails with is emitted as an error too, and followed by `end` or a retry.
     this.#next = setTimeout(
       () => void this.#redis.connect().catch(() => undefined),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bm25, type CorpusStatistics, countTerms } from "./bm25.ts";
+import { bm25, type CorpusStatistics, countTerms, holdsOneOf } from "./bm25.ts";
 
 const corpus = fc.record({
   documentCount: fc.integer({ min: 0, max: 1_000_000 }),
@@ -37,7 +37,7 @@ describe("bm25", () => {
   it("is a finite number that is never negative, whatever the counters say", () => {
     fc.assert(
       fc.property(query, words, corpus, (terms, document, statistics) => {
-        const score = bm25(terms, statistics)(countTerms(terms, document));
+        const score = bm25(terms, statistics)(countTerms(terms)(document));
         return Number.isFinite(score) && score >= 0;
       }),
       { seed: 1, numRuns: 500 },
@@ -48,7 +48,7 @@ describe("bm25", () => {
     fc.assert(
       fc.property(query, words, corpus, (terms, document, statistics) => {
         const shared = terms.some((term) => document.includes(term));
-        return bm25(terms, statistics)(countTerms(terms, document)) > 0 === shared;
+        return bm25(terms, statistics)(countTerms(terms)(document)) > 0 === shared;
       }),
       { seed: 1, numRuns: 500 },
     );
@@ -102,6 +102,21 @@ describe("bm25", () => {
 
 describe("countTerms", () => {
   it("counts each term of the query in its order, and all that stand there", () => {
-    expect(countTerms(["b", "c", "a"], ["a", "b", "a", "d"])).toEqual({ counts: [1, 0, 2], length: 4 });
+    expect(countTerms(["b", "c", "a"])(["a", "b", "a", "d"])).toEqual({ counts: [1, 0, 2], length: 4 });
+  });
+});
+
+describe("holdsOneOf", () => {
+  it("goes by the chosen terms alone", () => {
+    const terms = ["common", "rare", "nowhere"];
+    const holds = holdsOneOf(["rare", "nowhere"], terms);
+    expect(
+      [
+        [5, 0, 0],
+        [0, 1, 0],
+        [0, 0, 0],
+        [1, 1, 0],
+      ].map((counts) => holds({ counts, length: 9 })),
+    ).toEqual([false, true, false, true]);
   });
 });

@@ -49,15 +49,26 @@ function idf(documentFrequency: number, documentCount: number): number {
   return Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
 }
 
-/** Counts in a document, given by its terms with repetitions, the distinct terms of a query. */
-export function countTerms(terms: readonly string[], document: readonly string[]): DocumentTerms {
+/** Counts the distinct terms of a query in documents, which are given by their terms with repetitions. */
+export function countTerms(terms: readonly string[]): (document: readonly string[]) => DocumentTerms {
   const places = new Map(terms.map((term, at) => [term, at]));
-  const counts = terms.map(() => 0);
-  for (const term of document) {
-    const at = places.get(term);
-    if (at !== undefined) counts[at] = (counts[at] ?? 0) + 1;
-  }
-  return { counts, length: document.length };
+  return (document) => {
+    const counts = terms.map(() => 0);
+    for (const term of document) {
+      const at = places.get(term);
+      if (at !== undefined) counts[at] = (counts[at] ?? 0) + 1;
+    }
+    return { counts, length: document.length };
+  };
+}
+
+/** Whether one of the chosen terms of a query stands in a document. */
+export function holdsOneOf(
+  chosen: readonly string[],
+  terms: readonly string[],
+): (document: DocumentTerms) => boolean {
+  const isChosen = terms.map((term) => chosen.includes(term));
+  return ({ counts }) => counts.some((count, at) => count > 0 && isChosen[at] === true);
 }
 
 /** Documents that the terms chosen for candidates may stand in, together. */

@@ -7,7 +7,7 @@ export interface Candidate {
   readonly similarity?: number | undefined;
   /** BM25 score, when the keyword arm found it. */
   readonly bm25?: number | undefined;
-  /** Its words, when the keyword arm found it. */
+  /** How often the terms of the query stand in it, when the keyword arm found it. */
   readonly document?: DocumentTerms | undefined;
   /** When it happened or, failing that, was stored; milliseconds. */
   readonly time: number;

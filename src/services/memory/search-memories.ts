@@ -199,8 +199,8 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
 }
 
 /**
- * What may be on the page, best first. A function of its own, so that of hundreds of candidates only these are held while
- * their memories are read: many searches do that at once, and garbage collection is paid by what lives.
+ * What may be on the page, best first. A function of its own, so that a search does not hold all candidates while it reads
+ * the memories of these.
  */
 async function rankCandidates(
   ports: SearchMemoriesPorts,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
+import { toUnit } from "../../../src/domain/vector.ts";
 import type { Candidates } from "../../../src/ports/memory-store.ts";
 import { DAY, memory, NOW, newMemory } from "../../support/builders.ts";
 import {
@@ -295,6 +296,23 @@ export function searchCases(subject: MemorySubject): void {
       for (const { similarity } of [...same.nearest, ...opposite.nearest]) {
         expect(Math.abs(similarity)).toBeLessThanOrEqual(1);
       }
+    });
+
+    it("brings the nearest first, whatever stands in their ids", async () => {
+      const query = vectorOf(1);
+      const aside = vectorOf(2);
+      const ids = ["first", "second\u0000", "third"];
+      await write(
+        subject,
+        ...ids.map((id, at) =>
+          newMemory(
+            { id },
+            withVector(toUnit(query.map((value, place) => value + at * (aside[place] ?? 0)))),
+          ),
+        ),
+      );
+      const { nearest } = await search(subject, { vector: query });
+      expect(idsOf(nearest)).toEqual(ids);
     });
 
     it("finds all of several memories with the same vector", async () => {

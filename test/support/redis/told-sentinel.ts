@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { onFreePort } from "./process.ts";
+import { onFreePort, PortTakenError } from "./process.ts";
 
 /** Stands in for a Sentinel where a real one cannot be made to say two things in a given order. */
 export interface ToldSentinel extends AsyncDisposable {
@@ -52,9 +53,10 @@ export async function startToldSentinel(primary: {
     let text = "";
     socket.on("data", (bytes) => {
       text += bytes.toString("latin1");
-      for (let command = COMMAND.exec(text); command !== null; command = COMMAND.exec(text)) {
-        text = text.slice(command[0].length);
-        answer(socket, wordsOf(command[0]));
+      for (let lines = text.split("\r\n"); lines.length > linesOf(lines); lines = text.split("\r\n")) {
+        const command = lines.slice(0, linesOf(lines));
+        text = lines.slice(command.length).join("\r\n");
+        answer(socket, wordsOf(command));
       }
     });
     // The close that follows is what counts.
@@ -65,9 +67,12 @@ export async function startToldSentinel(primary: {
     });
   });
   const port = await onFreePort(async (free) => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject).listen(free, HOST, resolve);
-    await promise;
+    server.listen(free, HOST);
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "EADDRINUSE" ? new PortTakenError() : error;
+    }
     return free;
   });
   return {
@@ -83,6 +88,7 @@ export async function startToldSentinel(primary: {
       held = undefined;
     },
     tellFailover: () => {
+      if (listening.size === 0) throw new Error("nobody listens");
       deaf = Promise.withResolvers();
       for (const socket of listening) socket.write(encoded(["message", CHANNEL, "another primary"]));
       return deaf.promise;
@@ -95,11 +101,13 @@ export async function startToldSentinel(primary: {
   };
 }
 
-/** A command whose arguments hold no line break. */
-const COMMAND = /^\*\d+\r\n(?:\$\d+\r\n[^\r]*\r\n)+(?=\*|$)/;
+/** Of a command whose arguments hold no line break: `*2`, `$4`, `PING`, `$2`, `hi`. */
+function linesOf([count = ""]: readonly string[]): number {
+  return 1 + 2 * Number(count.slice(1));
+}
 
-function wordsOf(command: string): string[] {
-  return command.split("\r\n").filter((_, line) => line > 0 && line % 2 === 0);
+function wordsOf(command: readonly string[]): string[] {
+  return command.filter((_, line) => line > 0 && line % 2 === 0);
 }
 
 function bulk(text: string): string {

@@ -228,6 +228,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
       const { vector, terms = [] } = query;
       const corpus = corpusOf(held(scope), terms);
       const chosen = chooseTerms(terms, corpus);
+      const count = countTerms(terms);
       return {
         nearest: eligible
           .flatMap((one) =>
@@ -239,7 +240,7 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
           .slice(0, query.limit),
         containing: eligible
           .filter((one) => one.terms.some((term) => chosen.includes(term)))
-          .map((one) => ({ ...factsOf(one.memory), document: countTerms(terms, one.terms) }))
+          .map((one) => ({ ...factsOf(one.memory), document: count(one.terms) }))
           .slice(0, query.limit),
         corpus,
         plan: {
