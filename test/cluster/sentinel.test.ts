@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
+import type { Scope } from "../../src/domain/tenancy.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { MemoryStore } from "../../src/ports/memory-store.ts";
 import { reasonOf, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
@@ -9,7 +11,7 @@ import { connectTo } from "../support/redis/client.ts";
 import { missingOf, startMemoryLoad } from "../support/redis/memory-load.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
 import { type RedisSentinel, startSentinel } from "../support/redis/sentinel.ts";
-import { startRedis } from "../support/redis/server.ts";
+import { type RedisServer, startRedis } from "../support/redis/server.ts";
 import { startToldSentinel } from "../support/redis/told-sentinel.ts";
 import { eventually } from "../support/redis/wait.ts";
 import { scale } from "../support/scale.ts";
@@ -94,11 +96,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     await asked;
     await sentinel.tellFailover();
     sentinel.giveAnswers();
-    await eventually("a memory on the primary", async () => {
-      const refusal = await reasonOf(memories.create(scope, [newMemory({ id: "m1" })], { now: NOW }));
-      expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);
-      return refusal === undefined;
-    });
+    await createdAtLast(memories, scope, "m1");
     expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
   });
 
@@ -118,13 +116,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     await redis.backend.memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
     const primary = await sentinel.primary();
     await primary.kill();
-    await eventually("the memory on the new primary", async () => {
-      const refusal = await reasonOf(
-        redis.backend.memories.create(scope, [newMemory({ id: "m2" })], { now: NOW }),
-      );
-      expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);
-      return refusal === undefined;
-    });
+    await createdAtLast(redis.backend.memories, scope, "m2");
     expect(await redis.backend.memories.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
     const wrong = { ...secured, sentinelPassword: "another" };
     expect(await reasonOf(openTestRedis(wrong, { embedder: EMBEDDER }))).toBe("STORE_UNAVAILABLE");
@@ -137,10 +129,24 @@ await describeRedisPrograms("a failover by Sentinels", () => {
   });
 });
 
+/** Resolves when a memory could be written; until then it may be refused, but for one reason alone. */
+function createdAtLast(memories: MemoryStore, scope: Scope, id: string): Promise<void> {
+  return eventually(`the memory ${id} on the primary`, async () => {
+    const refusal = await reasonOf(memories.create(scope, [newMemory({ id })], { now: NOW }));
+    expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);
+    return refusal === undefined;
+  });
+}
+
+/** What a server says of its part. */
+async function replicationOf({ url }: RedisServer): Promise<string> {
+  using client = connectTo(url);
+  return await client.info("replication");
+}
+
 /** Replicas that are in step with the primary. */
 async function replicasOf(sentinel: RedisSentinel): Promise<number> {
-  using client = connectTo((await sentinel.primary()).url);
-  return ((await client.info("replication")).match(/state=online/g) ?? []).length;
+  return ((await replicationOf(await sentinel.primary())).match(/state=online/g) ?? []).length;
 }
 
 /** Who Sentinels hold for the primary, and what each server says of its part. */
@@ -149,10 +155,7 @@ async function described({ sentinels, servers, name }: RedisSentinel): Promise<s
     using client = connectTo(`redis://${host}:${port}`, { enableReadyCheck: false });
     return `a Sentinel names ${await client.call("SENTINEL", "get-master-addr-by-name", name)}`;
   });
-  const parts = servers.map(async ({ url, port }) => {
-    using client = connectTo(url);
-    return `${port}: ${await client.info("replication")}`;
-  });
+  const parts = servers.map(async (server) => `${server.port}: ${await replicationOf(server)}`);
   const said = await Promise.allSettled([...named, ...parts]);
   return said.map((one) => (one.status === "fulfilled" ? one.value : String(one.reason))).join("\n");
 }

@@ -13,7 +13,7 @@ import type { NamespaceKeys } from "./keys.ts";
 import type { KnownEntries } from "./known-entries.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { unpackRecord } from "./record.ts";
-import { asciiOf, bytesOf, isText, listOf, numberOf, textOf } from "./replies.ts";
+import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -218,12 +218,4 @@ export class CacheSearch {
     entries.keep(key, { version, entry });
     return entry;
   }
-}
-
-/** Of a list of names and values in turn. */
-function fieldOf(fields: Reply | undefined, name: string): Reply | undefined {
-  if (!Array.isArray(fields)) return undefined;
-  const list = fields as readonly Reply[];
-  for (let at = 0; at + 1 < list.length; at += 2) if (isText(list[at], name)) return list[at + 1];
-  return undefined;
 }

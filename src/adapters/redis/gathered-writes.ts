@@ -12,9 +12,10 @@ let turn: { readonly works: (() => void)[]; readonly gathered: Map<Duplex, numbe
 const LONG_MS = 1;
 
 /**
- * Called before a command is sent: what is sent in one turn of the event loop leaves in one write, unless it takes long,
- * for a write to the network takes longer than all else that is done for a small command. Nothing waits for an answer, so a command that is
- * alone loses nothing (ioredis' own auto-pipelining sends the next batch when the last one is answered).
+ * Called before a command is sent: what is sent in one turn of the event loop leaves in one write, unless it takes
+ * long, for a write to the network takes longer than all else that is done for a small command. Nothing waits for an
+ * answer, so a command that is alone loses nothing (ioredis' own auto-pipelining sends the next batch when the last one
+ * is answered).
  */
 export function gatherWrites({ stream }: Redis): void {
   // There is none before the first connection.

@@ -1,7 +1,7 @@
 import type { Argument, Command, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import { type MemoryQuery, paramArguments } from "./memory-query.ts";
-import { bytesOf, empty, isText, listOf, numberOf } from "./replies.ts";
+import { bytesOf, empty, fieldOf, listOf, numberOf } from "./replies.ts";
 
 /** What was asked for of a memory, by name. */
 export type Fields = Pick<ReadonlyMap<string, Reply>, "get">;
@@ -86,9 +86,6 @@ class Row implements Fields {
   }
 
   get(name: string): Reply | undefined {
-    for (let at = 0; at + 1 < this.#list.length; at += 2) {
-      if (isText(this.#list[at], name)) return this.#list[at + 1];
-    }
-    return undefined;
+    return fieldOf(this.#list, name);
   }
 }

@@ -32,6 +32,14 @@ export function bytesOf(reply: Reply | undefined): Buffer | undefined {
   return Buffer.isBuffer(reply) ? reply : undefined;
 }
 
+/** A value by its name, of a list of names and values in turn. */
+export function fieldOf(fields: Reply | undefined, name: string): Reply | undefined {
+  if (!Array.isArray(fields)) return undefined;
+  const list = fields as readonly Reply[];
+  for (let at = 0; at + 1 < list.length; at += 2) if (isText(list[at], name)) return list[at + 1];
+  return undefined;
+}
+
 /**
  * Empties a list that has been read. The promises that it came through are as old as the command, mostly older than two
  * collections of the young generation, and keep what they resolved with until the old one is collected: a thousand small

@@ -83,6 +83,11 @@ describe("bm25", () => {
     expect(scored(["rare"], { rare: 1 })).toBeGreaterThan(scored(["common"], { common: 1 }));
   });
 
+  it("counts a term once, however often the query says it", () => {
+    const score = (terms: readonly string[]): number => bm25(terms, CORPUS)(countTerms(terms)(["rare"]));
+    expect(score(["rare", "rare"])).toBe(score(["rare"]));
+  });
+
   it("does not depend on how often other terms stand elsewhere", () => {
     const more = { ...CORPUS, documentFrequencies: new Map([...CORPUS.documentFrequencies, ["other", 99]]) };
     expect(scored(["rare"], { rare: 1 }, { statistics: more })).toBe(scored(["rare"], { rare: 1 }));
