@@ -111,19 +111,27 @@ export interface RedisConfig extends Node {
   readonly waitReplicas: number;
 }
 
-/** Limits that no variable sets. */
+/** What callers may make the server do and hold. */
 export interface Limits {
   /** A request or response message, in bytes; design: room for a batch of 8 MiB and its framing. */
   readonly maxMessageBytes: number;
   /** Streams that one connection may have open at once. */
   readonly maxConcurrentStreams: number;
-  /** Calls in flight in the whole process, through both doors; the next one is refused. */
+  /** Calls in flight in the whole process, on both servers; the next one is refused. */
   readonly maxConcurrentCalls: number;
+  /** Calls that stream in either direction, likewise. */
+  readonly maxOpenStreams: number;
+  /** Bytes of all requests that have not arrived whole, and of those of one connection. */
+  readonly maxUnfinishedBytes: number;
+  readonly maxUnfinishedBytesPerConnection: number;
+  /** A request that does not stream must have arrived within this. */
+  readonly requestReceiveMs: number;
+  /** So must the next message of one that does. */
+  readonly streamIdleMs: number;
   /** A gRPC connection without calls is closed after this. */
   readonly connectionIdleMs: number;
-  /** An HTTP request must have sent its headers within this, and all of itself within `httpRequestMs`. */
+  /** An HTTP request must have sent its headers within this. */
   readonly httpHeadersMs: number;
-  readonly httpRequestMs: number;
   /** How long a stop waits for probes to notice before it drains. */
   readonly probePeriodMs: number;
   /** How long calls in flight may take after that. */
@@ -134,9 +142,13 @@ export const LIMITS: Limits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 1000,
   maxConcurrentCalls: 1000,
+  maxOpenStreams: 1000,
+  maxUnfinishedBytes: 256 * 1024 * 1024,
+  maxUnfinishedBytesPerConnection: 32 * 1024 * 1024,
+  requestReceiveMs: 30_000,
+  streamIdleMs: 60_000,
   connectionIdleMs: 15 * 60_000,
   httpHeadersMs: 10_000,
-  httpRequestMs: 60_000,
   probePeriodMs: 1000,
   drainMs: 10_000,
 };

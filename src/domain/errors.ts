@@ -39,7 +39,10 @@ export type Reason =
   | "CACHE_ENTRY_NOT_FOUND"
   | "REEMBEDDING_NOT_FOUND"
   | "REEMBEDDING_CONFLICT"
-  | "INDEX_REBUILD_RUNNING";
+  | "INDEX_REBUILD_RUNNING"
+  | "FIELD_UNKNOWN"
+  | "TOO_MANY_UNFINISHED_REQUESTS"
+  | "RECEIVE_TIMEOUT";
 
 /** A field that breaks a rule, named by its path in the request (`memory.tags[3]`). */
 export interface FieldViolation {

@@ -27,6 +27,8 @@ import {
   searchMemories,
 } from "../services/memory/search-memories.ts";
 import { updateMemory } from "../services/memory/update-memory.ts";
+import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
+import { refusalOf } from "./bounds/refused-item.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
 import { encodeSearch } from "./convert/search-bytes.ts";
@@ -239,11 +241,23 @@ function withinBatchLimit(memories: readonly ProtoMemory[]): readonly ProtoMemor
       `texts take ${bytes} bytes; at most ${MAX_BATCH_BYTES} are allowed in a batch`,
     );
   }
+  const metadataBytes = memories.reduce(
+    (sum, { metadata }) => sum + (metadata === undefined ? 0 : Buffer.byteLength(JSON.stringify(metadata))),
+    0,
+  );
+  if (metadataBytes > MAX_BATCH_METADATA_BYTES) {
+    throw invalidField(
+      "memories",
+      `metadata takes ${metadataBytes} bytes; at most ${MAX_BATCH_METADATA_BYTES} are allowed in a batch`,
+    );
+  }
   return memories;
 }
 
 /** An item of a batch is checked by itself: its error is its own answer, not that of the call. */
 function draftOrError(memory: ProtoMemory, path: string): MemoryDraft | RecollectError {
+  const refusal = refusalOf(memory);
+  if (refusal !== undefined) return refusal;
   try {
     const checked = validator.validate(MemorySchema, memory);
     if (checked.kind === "invalid") throw invalidRequest(checked.error, path);

@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { RecollectError } from "../domain/errors.ts";
+import type { Holding } from "../domain/load/fair-share.ts";
 import type { Caller } from "../domain/tenancy.ts";
 import type { CallContext } from "../services/call.ts";
 import { nextCallId } from "./call-id.ts";
@@ -15,6 +16,8 @@ export interface IncomingCall {
   header(name: string): string | undefined;
   /** Aborts on cancellation, deadline and shutdown. Asked for only when somebody needs it. */
   signal(): AbortSignal;
+  /** Ends a call that streams from outside, with what it is told then. Undefined for a call that does not stream. */
+  readonly cut?: ((reason: RecollectError) => void) | undefined;
 }
 
 /** A call under way, as middleware sees it. */
@@ -23,6 +26,8 @@ export interface Call extends Omit<IncomingCall, "signal"> {
   readonly id: string;
   /** Who calls; set by authentication. */
   caller: Caller | undefined;
+  /** What the call holds of a limit of calls; set by admission. */
+  place: Holding | undefined;
 }
 
 export interface Outcome {
@@ -36,9 +41,11 @@ export interface Outcome {
 /** One concern around all calls. The list of them, outermost first, is in server.ts. */
 export interface Middleware {
   readonly name: string;
-  /** Before the request is read; throws to refuse the call. */
+  /** When the headers are there, before anything of the request is kept; throws to refuse the call. */
+  readonly arrive?: (call: Call) => void;
+  /** When the request is there, before it is decoded; throws to refuse the call. */
   readonly begin?: (call: Call) => void;
-  /** When the call has ended, unless it was refused by `begin` of this one or of one further out. */
+  /** When the call has ended, unless it was refused before the first hook of this one had let it in. */
   readonly end?: (call: Call, outcome: Outcome) => void;
   /** With each request message; throws to refuse it, for what it is: the same message again is not shown again. */
   readonly receive?: (call: Call, message: object) => void;
@@ -46,7 +53,9 @@ export interface Middleware {
 
 /** One call on its way through the middleware. */
 export interface RunningCall {
-  /** Runs `begin` of all middleware; throws when one of them refuses. */
+  /** Runs `arrive` of all middleware; throws when one of them refuses. */
+  arrive(): void;
+  /** Runs `begin` of all middleware, and `arrive` if that has not run; throws when one of them refuses. */
   admit(): void;
   receive(message: object): void;
   readonly context: CallContext;
@@ -72,7 +81,8 @@ class PipedCall implements RunningCall, CallContext {
   readonly #incoming: IncomingCall;
   readonly #call: NamedCall;
   readonly #middleware: readonly Middleware[];
-  /** How many of them have let the call in and not seen it end. */
+  #arrived = false;
+  /** Those that have let the call in and not seen it end: a bit each. */
   #entered = 0;
 
   constructor(incoming: IncomingCall, middleware: readonly Middleware[]) {
@@ -81,10 +91,26 @@ class PipedCall implements RunningCall, CallContext {
     this.#middleware = middleware;
   }
 
+  arrive(): void {
+    this.#arrived = true;
+    let bit = 1;
+    for (const { arrive, begin } of this.#middleware) {
+      arrive?.(this.#call);
+      // One that only watches is in from here on.
+      if (arrive !== undefined || begin === undefined) this.#entered |= bit;
+      bit <<= 1;
+    }
+  }
+
   admit(): void {
+    if (!this.#arrived) this.arrive();
+    let bit = 1;
     for (const { begin } of this.#middleware) {
-      begin?.(this.#call);
-      this.#entered += 1;
+      if (begin !== undefined) {
+        begin(this.#call);
+        this.#entered |= bit;
+      }
+      bit <<= 1;
     }
   }
 
@@ -117,9 +143,10 @@ class PipedCall implements RunningCall, CallContext {
 
   #end(status: Status | undefined, error: unknown): void {
     const outcome = { status, error, durationMs: performance.now() - this.#start };
-    while (this.#entered > 0) {
-      this.#entered -= 1;
-      this.#middleware[this.#entered]?.end?.(this.#call, outcome);
+    const entered = this.#entered;
+    this.#entered = 0;
+    for (let place = this.#middleware.length - 1; place >= 0; place -= 1) {
+      if ((entered & (1 << place)) !== 0) this.#middleware[place]?.end?.(this.#call, outcome);
     }
   }
 }
@@ -130,6 +157,7 @@ class NamedCall implements Call {
   readonly method: DescMethod;
   readonly id = nextCallId();
   caller: Caller | undefined = undefined;
+  place: Holding | undefined = undefined;
 
   constructor(incoming: IncomingCall) {
     this.#incoming = incoming;
@@ -143,5 +171,9 @@ class NamedCall implements Call {
 
   header(name: string): string | undefined {
     return this.#incoming.header(name);
+  }
+
+  get cut(): ((reason: RecollectError) => void) | undefined {
+    return this.#incoming.cut;
   }
 }

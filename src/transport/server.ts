@@ -11,6 +11,7 @@ import type { Sleep } from "../ports/sleep.ts";
 import type { Tls } from "../ports/tls.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { watchBackend } from "./backend-watch.ts";
+import { createRequestReaders } from "./bounds/request-reader.ts";
 import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
 import { createHealth } from "./grpc/health.ts";
 import { createGrpcDoor } from "./grpc/server.ts";
@@ -20,12 +21,13 @@ import { createHttpDoor, type Readiness } from "./http/door.ts";
 import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
 import { admission } from "./middleware/admission.ts";
 import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
-import { authorization, authorize } from "./middleware/authorization.ts";
+import { authorization } from "./middleware/authorization.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
 import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
-import { createPipeline, type IncomingCall } from "./pipeline.ts";
+import { createPipeline } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
+import { UnfinishedRequests } from "./unfinished-requests.ts";
 
 /** Where the doors listen. */
 export interface Addresses {
@@ -77,9 +79,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     telemetry(log, options.telemetry.instruments),
     authentication(authenticate),
     authorization,
-    admission(config.limits.maxConcurrentCalls, options.telemetry.instruments),
+    admission(config.limits, options.telemetry.instruments),
     validation,
   ]);
+  const readerOf = createRequestReaders();
+  const unfinished = new UnfinishedRequests(config.limits);
   const names = services.map(({ service }) => service.typeName);
   const health = createHealth(names);
   /** Calls that a library refuses before the pipeline sees them are counted and logged all the same. */
@@ -101,6 +105,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tls,
     services,
     pipeline,
+    readerOf,
+    unfinished,
     health,
     onRefused: refusedAt("grpc"),
     onHandshakeFailed: handshakeFailedAt("grpc"),
@@ -118,9 +124,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     rpcs: createConnectHandlers({
       services,
       pipeline,
-      ...(apiKeys === undefined
-        ? {}
-        : { screen: (call: IncomingCall) => authorize(authenticate(call), call.method) }),
+      readerOf,
+      unfinished,
       maxMessageBytes: config.limits.maxMessageBytes,
       onRefused: refusedAt("http"),
       stopping: cut.signal,
@@ -143,6 +148,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     grpcPort = await grpc.start();
   } catch (error) {
     await http.stop(AbortSignal.abort());
+    unfinished.close();
     throw error;
   }
   const addresses = {
@@ -189,6 +195,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const deadline = AbortSignal.timeout(config.limits.drainMs);
       await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
       cut.abort();
+      unfinished.close();
       log.info("stopped");
     },
   };

@@ -69,6 +69,9 @@ export const CODE_OF_REASON = {
   REEMBEDDING_NOT_FOUND: "NOT_FOUND",
   REEMBEDDING_CONFLICT: "FAILED_PRECONDITION",
   INDEX_REBUILD_RUNNING: "FAILED_PRECONDITION",
+  FIELD_UNKNOWN: "INVALID_ARGUMENT",
+  TOO_MANY_UNFINISHED_REQUESTS: "RESOURCE_EXHAUSTED",
+  RECEIVE_TIMEOUT: "DEADLINE_EXCEEDED",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
 /** The reasons that the proto declares; the table above fails to compile when the two lists differ. */

@@ -17,6 +17,7 @@ import {
   type ImportStep,
   importMemories,
 } from "../services/memory/import-memories.ts";
+import { refusalOf } from "./bounds/refused-item.ts";
 import { exportedMemory, toFilter, toImportedDraft } from "./convert/memory.ts";
 import type { Handlers } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
@@ -59,6 +60,8 @@ async function* stepsOf(requests: AsyncIterable<ImportMemoriesRequest>): AsyncGe
 
 /** A memory is checked by itself: its error is its own answer, not that of the stream. */
 function importedOrError(memory: ProtoMemory, path: string): ImportedDraft | RecollectError {
+  const refusal = refusalOf(memory);
+  if (refusal !== undefined) return refusal;
   try {
     const checked = validator.validate(MemorySchema, memory);
     if (checked.kind === "invalid") throw invalidRequest(checked.error, path);

@@ -1,10 +1,12 @@
 import { pino } from "pino";
 import { LIMITS, type Limits } from "../../src/config/config.ts";
+import { createRequestReaders } from "../../src/transport/bounds/request-reader.ts";
 import { createHealth } from "../../src/transport/grpc/health.ts";
 import { createGrpcDoor, type GrpcDoor } from "../../src/transport/grpc/server.ts";
 import type { ServedService } from "../../src/transport/handler.ts";
 import { authentication, everyone } from "../../src/transport/middleware/authentication.ts";
 import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
+import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 
 /** The real gRPC door over handlers that a test makes up. */
 export interface TestDoor extends AsyncDisposable {
@@ -29,6 +31,7 @@ export async function startDoor(
       for (const { calls, resolve } of waiting) if (outcomes.length >= calls) resolve();
     },
   };
+  const unfinished = new UnfinishedRequests({ ...LIMITS, ...limits });
   const door = createGrpcDoor({
     log: pino({ level: "silent" }),
     listen: { host: "127.0.0.1", port: 0 },
@@ -36,6 +39,8 @@ export async function startDoor(
     tls: undefined,
     services,
     pipeline: createPipeline([recording, authentication(everyone)]),
+    readerOf: createRequestReaders(),
+    unfinished,
     health: createHealth([]),
     onRefused: () => undefined,
     onHandshakeFailed: () => undefined,
@@ -50,6 +55,9 @@ export async function startDoor(
         if (outcomes.length >= calls) resolve();
         else waiting.push({ calls, resolve });
       }),
-    [Symbol.asyncDispose]: () => door.stop(AbortSignal.abort()),
+    [Symbol.asyncDispose]: async () => {
+      await door.stop(AbortSignal.abort());
+      unfinished.close();
+    },
   };
 }

@@ -1,14 +1,15 @@
 import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
-import { MAX_PAGE_BYTES, openPageToken, sealPageToken } from "../../domain/page-token.ts";
+import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
 import type { CallContext } from "../call.ts";
 
-/** Memories read from the store at once. */
+/** Memories read from the store at once, and their bytes: a reader that stops reading holds so much of the server. */
 const PAGE_SIZE = 200;
+const PAGE_BYTES = 64 * 1024;
 
 /**
  * All memories that pass a filter, oldest first, each with the token that goes on behind it. Holds one page at a time
@@ -35,7 +36,7 @@ export async function* exportMemories(
       filter: input.filter,
       ...(after === undefined ? {} : { after }),
       limit: PAGE_SIZE,
-      maxBytes: MAX_PAGE_BYTES,
+      maxBytes: PAGE_BYTES,
       now: ports.clock.now(),
     });
     for (const memory of page) yield { memory, resumeToken: sealPageToken(memory, request) };

@@ -14,13 +14,13 @@ import { checkAccess } from "../../domain/access.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import type { Caller } from "../../domain/tenancy.ts";
 import type { CacheStats } from "../../ports/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
 import { ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";
-import { defined, fromDurationMs, fromMs, givenObject, toDurationMs, toJsonObject } from "./common.ts";
+import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
+import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
 
 /** The question, and the conversation before it. */
 export interface Question {
@@ -28,17 +28,7 @@ export interface Question {
   readonly history: readonly ChatTurn[];
 }
 
-const KIB = 1024;
-const MAX_CHAT_BYTES = 256 * KIB;
-
-/** JSON that becomes part of a scope; the schema has no rule for its size. */
-function boundedJson(struct: Parameters<typeof toJsonObject>[0], path: string, maxBytes: number): JsonObject {
-  const json = toJsonObject(struct, path);
-  const bytes = Buffer.byteLength(JSON.stringify(json));
-  if (bytes > maxBytes)
-    throw invalidField(path, `takes ${bytes} bytes as JSON; at most ${maxBytes} are allowed`);
-  return json;
-}
+const MAX_CHAT_BYTES = 256 * 1024;
 
 /** Throws REQUEST_INVALID when the messages of a chat are too large together. */
 export function toQuestion(prompt: CachePrompt): Question {
@@ -50,7 +40,11 @@ export function toQuestion(prompt: CachePrompt): Question {
       role,
       content,
       name,
-      extra: boundedJson(extra, `prompt.chat.messages[${index}].extra`, 64 * KIB),
+      extra: boundedJson(
+        extra,
+        `prompt.chat.messages[${index}].extra`,
+        MAX_JSON_BYTES["recollect.v1.ChatMessage.extra"],
+      ),
     }),
   );
   const bytes = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn.content), 0);
@@ -69,17 +63,45 @@ export function toQuestion(prompt: CachePrompt): Question {
 /** Throws ROLE_MISSING when the caller may not act for the whole tenant, as `shared` asks. */
 export function toAnswerScope(scope: CacheScope, question: Question, caller: Caller): AnswerScope {
   if (scope.shared) checkAccess(caller, ACCESS_TO_SHARED_SCOPE, { field: "scope.shared" });
-  return {
+  const answerScope = {
     model: scope.model,
     systemPrompt: scope.systemPrompt,
     history: question.history,
-    parameters: boundedJson(scope.parameters, "scope.parameters", 16 * KIB),
-    tools: scope.tools.map((tool, index) => boundedJson(tool, `scope.tools[${index}]`, 64 * KIB)),
-    responseFormat: boundedJson(scope.responseFormat, "scope.response_format", 64 * KIB),
+    parameters: boundedJson(
+      scope.parameters,
+      "scope.parameters",
+      MAX_JSON_BYTES["recollect.v1.CacheScope.parameters"],
+    ),
+    tools: scope.tools.map((tool, index) =>
+      boundedJson(tool, `scope.tools[${index}]`, MAX_JSON_BYTES["recollect.v1.CacheScope.tools"]),
+    ),
+    responseFormat: boundedJson(
+      scope.responseFormat,
+      "scope.response_format",
+      MAX_JSON_BYTES["recollect.v1.CacheScope.response_format"],
+    ),
     locale: scope.locale,
     knowledgeVersion: scope.knowledgeVersion,
     sharing: sharingOf(caller.principal, scope),
   };
+  checkSizeTogether(answerScope);
+  return answerScope;
+}
+
+/** Throws REQUEST_INVALID when the JSON of a scope, and the conversation that is part of it, are too large together. */
+function checkSizeTogether({ history, parameters, tools, responseFormat }: AnswerScope): void {
+  if (history.length === 0 && tools.length === 0) return;
+  const bytes = [
+    ...history.flatMap(({ content, extra }) => [content, JSON.stringify(extra)]),
+    ...[parameters, ...tools, responseFormat].map((json) => JSON.stringify(json)),
+  ].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes > MAX_SCOPE_BYTES) {
+    throw invalidField(
+      "scope",
+      `tools, conversation, parameters and response format take ${bytes} bytes; ` +
+        `at most ${MAX_SCOPE_BYTES} are allowed together`,
+    );
+  }
 }
 
 export function toStrategy(strategy: ProtoStrategy): CacheStrategy | undefined {

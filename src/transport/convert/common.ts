@@ -45,6 +45,15 @@ export function toJsonObject(struct: ProtoJsonObject | undefined, path: string):
   return (holdsNegativeZero ? JSON.parse(JSON.stringify(struct)) : struct) as JsonObject;
 }
 
+/** The same for an object that may take only so many bytes as JSON; the schema has no rule for its size. */
+export function boundedJson(struct: ProtoJsonObject | undefined, path: string, maxBytes: number): JsonObject {
+  const json = toJsonObject(struct, path);
+  const bytes = Buffer.byteLength(JSON.stringify(json));
+  if (bytes > maxBytes)
+    throw invalidField(path, `takes ${bytes} bytes as JSON; at most ${maxBytes} are allowed`);
+  return json;
+}
+
 /** Whether there is a -0 among the numbers. */
 function refuseNonFinite(value: unknown, path: string): boolean {
   if (typeof value === "number" && !Number.isFinite(value))

@@ -21,7 +21,9 @@ import {
   type OnDuplicate,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import { MAX_JSON_BYTES } from "../bounds/limits.ts";
 import {
+  boundedJson,
   defined,
   fromMs,
   given,
@@ -184,7 +186,11 @@ export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.st
 }
 
 function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] | undefined {
-  const wanted = toJsonObject(metadata, "filter.metadata");
+  const wanted = boundedJson(
+    metadata,
+    "filter.metadata",
+    MAX_JSON_BYTES["recollect.v1.MemoryFilter.metadata"],
+  );
   refuseLists(wanted, "filter.metadata");
   const tokens = metadataTokens(wanted);
   if (tokens.length > MAX_METADATA_SCALARS) {

@@ -1,42 +1,43 @@
-import { once } from "node:events";
 import {
   create,
   type DescMethod,
-  fromBinary,
   type MessageInitShape,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import * as grpc from "@grpc/grpc-js";
-import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+import type * as grpc from "@grpc/grpc-js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
+import type { RequestReader } from "../bounds/request-reader.ts";
 import { Encoded, methodPath, notServed, type ServedService } from "../handler.ts";
-import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
-import { Code, type Status, toRpcStatus } from "../status.ts";
+import type { RunningCall } from "../pipeline.ts";
+import type { Status } from "../status.ts";
+import { arrivalOf } from "./arrival.ts";
+import { endReason, type ServerCall } from "./grpc-call.ts";
 import { type KnownRequests, knownRequestsOf } from "./known-requests.ts";
-import { MAX_TIMEOUT_MS } from "./timeout.ts";
+import { decodeStream } from "./request-stream.ts";
+import { toServiceError } from "./service-error.ts";
 
-/** grpc-js's calls, as far as all four kinds have them in common. */
-type ServerCall = grpc.ServerUnaryCall<Buffer, Buffer> & grpc.ServerDuplexStream<Buffer, Buffer>;
 type Reply = grpc.sendUnaryData<Buffer>;
-type Requests = AsyncIterable<MessageShape<DescMethod["input"]>>;
 type Response = MessageInitShape<DescMethod["output"]>;
 
 /** Messages are decoded and encoded here, inside the pipeline, so that a malformed one is an error like any other. */
 const raw = (bytes: Buffer): Buffer => bytes;
 
-/** Everything that grpc-js needs to know to serve a service: the only file that knows its calls. */
-export function addService(
-  server: grpc.Server,
-  served: ServedService,
-  pipeline: Pipeline,
-  stopping: AbortSignal,
-): void {
+/** What serving a method takes beside its handler. */
+export interface ServingOptions {
+  readonly readerOf: (method: DescMethod) => RequestReader;
+  /** The next message of a request stream must arrive within this. */
+  readonly streamIdleMs: number;
+  readonly stopping: AbortSignal;
+}
+
+/** Everything that grpc-js needs to know to serve a service. */
+export function addService(server: grpc.Server, served: ServedService, options: ServingOptions): void {
   for (const method of served.service.methods) {
     const handler = served.handlers[method.localName];
     // grpc-js types the four kinds apart by what it calls them with; ours takes any of them.
-    const run: unknown = runnerOf(method, handler as never, pipeline, stopping);
+    const run: unknown = runnerOf(method, handler as never, options);
     server.register(
       methodPath(method),
       run as grpc.handleUnaryCall<Buffer, Buffer>,
@@ -76,22 +77,24 @@ type Handler = ((request: unknown, context: CallContext) => unknown) | undefined
 function runnerOf(
   method: DescMethod,
   handler: Handler,
-  pipeline: Pipeline,
-  stopping: AbortSignal,
+  { readerOf, streamIdleMs, stopping }: ServingOptions,
 ): (call: ServerCall, reply: Reply) => void {
   const known = knownRequestsOf(method);
+  // What is not served is refused before it is read.
+  const reader = handler === undefined ? undefined : readerOf(method);
   const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const begin = (call: ServerCall, running: RunningCall): unknown => {
     running.admit();
-    if (handler === undefined) throw notServed(method);
+    if (handler === undefined || reader === undefined) throw notServed(method);
     const request = requestStream
-      ? decodeStream(call, method, running)
-      : (known?.find(call.request) ?? decode(call.request, method, running, known));
+      ? decodeStream(call, running, (bytes) => decode(bytes, reader, running), streamIdleMs)
+      : (known?.find(call.request) ?? decode(call.request, reader, running, known));
     return handler(request, running.context);
   };
   if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {
     return async (call) => {
-      const running = pipeline(new GrpcCall(call, method, stopping));
+      const { incoming, running } = arrivalOf(call.metadata);
+      incoming.handle(call, stopping);
       const { signal } = running.context;
       try {
         await sendAll(call, method, begin(call, running) as AsyncIterable<Response>, signal);
@@ -104,8 +107,8 @@ function runnerOf(
     };
   }
   return (call, reply) => {
-    const incoming = new GrpcCall(call, method, undefined);
-    const running = pipeline(incoming);
+    const { incoming, running } = arrivalOf(call.metadata);
+    incoming.handle(call, undefined);
     const fail = (error: unknown): void => reply(failureOf(call, running, error));
     const succeed = (response: Response | Encoded): void => {
       try {
@@ -136,53 +139,14 @@ function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc
 
 function decode(
   bytes: Buffer,
-  method: DescMethod,
+  reader: RequestReader,
   running: RunningCall,
   known?: KnownRequests,
 ): MessageShape<DescMethod["input"]> {
-  let message: MessageShape<DescMethod["input"]>;
-  try {
-    message = fromBinary(method.input, bytes, { readUnknownFields: false });
-  } catch (cause) {
-    // The parser's text may quote the request; it stays in the log.
-    throw new RecollectError("REQUEST_MALFORMED", `the request is not a valid ${method.input.typeName}`, {
-      metadata: { method: methodPath(method) },
-      cause,
-    });
-  }
+  const message = reader.decode(bytes);
   running.receive(message);
   known?.keep(bytes, message);
   return message;
-}
-
-/**
- * Reads a message when the handler asks for the next one, and one ahead: no more is taken from the connection, so that
- * the caller is held up. Not by the stream's own iterator, which destroys the stream, and with it the status that is
- * still to be sent, when the handler has seen enough; and which does not notice that the server stops.
- */
-async function* decodeStream(call: ServerCall, method: DescMethod, running: RunningCall): Requests {
-  const { signal } = running.context;
-  // 16 by default, of 16 MiB each. grpc-js has no option for it; the state is private to the compiler only.
-  Object.assign((call as unknown as { _readableState: object })._readableState, { highWaterMark: 1 });
-  let ended = false;
-  let wake = (): void => undefined;
-  call.on("readable", () => wake());
-  call.once("end", () => {
-    ended = true;
-    wake();
-  });
-  signal.addEventListener("abort", () => wake(), { once: true });
-  for (;;) {
-    signal.throwIfAborted();
-    const bytes = call.read() as Buffer | null;
-    if (bytes !== null) yield decode(bytes, method, running);
-    else if (ended) return;
-    else {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  }
 }
 
 function encode(method: DescMethod, response: Response | Encoded): Buffer {
@@ -191,82 +155,32 @@ function encode(method: DescMethod, response: Response | Encoded): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Sends at the reader's pace: a full buffer is waited for, and only as long as anybody reads. */
+/** Bytes of a stream that may wait for its reader. One message more may, however large. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+
+/** Sends at the reader's pace: asks for the next message only when what waits to be read is little. */
 async function sendAll(
   call: ServerCall,
   method: DescMethod,
   responses: AsyncIterable<Response>,
   signal: AbortSignal,
 ): Promise<void> {
+  let unread = 0;
+  let wake = (): void => undefined;
+  signal.addEventListener("abort", () => wake(), { once: true });
   for await (const response of responses) {
     signal.throwIfAborted();
-    if (!call.write(encode(method, response))) await once(call, "drain", { signal });
+    const bytes = encode(method, response);
+    unread += bytes.length;
+    call.write(bytes, () => {
+      unread -= bytes.length;
+      wake();
+    });
+    while (unread > MAX_UNREAD_BYTES) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      signal.throwIfAborted();
+    }
   }
-}
-
-/** A class for the sake of the hot path: one object a call, and no function made for it. */
-class GrpcCall implements IncomingCall {
-  readonly door = "grpc";
-  readonly method: DescMethod;
-  readonly #call: ServerCall;
-  readonly #stopping: AbortSignal | undefined;
-  #ending: { readonly signal: AbortSignal; readonly end: () => void } | undefined;
-
-  constructor(call: ServerCall, method: DescMethod, stopping: AbortSignal | undefined) {
-    this.#call = call;
-    this.method = method;
-    this.#stopping = stopping;
-  }
-
-  peer(): string {
-    return this.#call.getPeer();
-  }
-
-  header(name: string): string | undefined {
-    return this.#call.metadata.get(name)[0]?.toString();
-  }
-
-  signal(): AbortSignal {
-    this.#ending ??= endingOf(this.#call, this.#stopping);
-    return this.#ending.signal;
-  }
-
-  /** Before an answer is sent: grpc-js says `cancelled` after a normal end too, when nobody listens to the signal any more. */
-  release(): void {
-    if (this.#ending !== undefined) this.#call.off("cancelled", this.#ending.end);
-  }
-}
-
-/** Aborts when the caller gives up or its deadline passes, and for streams when the server stops. */
-function endingOf(call: ServerCall, stopping: AbortSignal | undefined) {
-  const ended = new AbortController();
-  const end = (): void => ended.abort(endReason(call));
-  if (call.cancelled) end();
-  else call.once("cancelled", end);
-  if (stopping === undefined) return { signal: ended.signal, end };
-  // At the deadline of a stream, grpc-js waits for its reader before it says so.
-  const left = Number(call.getDeadline()) - Date.now();
-  if (left <= MAX_TIMEOUT_MS) {
-    const timer = setTimeout(end, Math.max(left, 0));
-    call.once("cancelled", () => clearTimeout(timer));
-  }
-  return { signal: AbortSignal.any([ended.signal, stopping]), end };
-}
-
-function endReason(call: ServerCall): RecollectError {
-  // A timer may run a millisecond early.
-  return Number(call.getDeadline()) <= Date.now() + 1
-    ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
-    : new RecollectError("CALL_CANCELLED", "the call was cancelled");
-}
-
-/** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */
-export function toServiceError(status: Status): grpc.ServiceError {
-  const metadata = new grpc.Metadata();
-  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toRpcStatus(status))));
-  return Object.assign(new Error(status.message), {
-    code: Code[status.code],
-    details: status.message,
-    metadata,
-  });
 }

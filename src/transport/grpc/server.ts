@@ -1,16 +1,21 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Limits, Listen } from "../../config/config.ts";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { Tls } from "../../ports/tls.ts";
 import { BindError } from "../bind-error.ts";
+import type { RequestReader } from "../bounds/request-reader.ts";
 import { methodPath, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { statusOf } from "../status.ts";
+import type { UnfinishedRequests } from "../unfinished-requests.ts";
 import { addService, unknownMethod } from "./adapter.ts";
-import { completeStatus, endForeignStreams } from "./complete-status.ts";
+import { type BottomCall, watchArrival } from "./arriving-call.ts";
 import { watchConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
+import { endForeignStreams } from "./foreign-streams.ts";
+import { GrpcCall } from "./grpc-call.ts";
 import type { Health } from "./health.ts";
 import { logGrpc } from "./log.ts";
 import { addReflection } from "./reflection.ts";
@@ -30,6 +35,8 @@ export interface GrpcDoorOptions {
   readonly tls: Tls | undefined;
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
+  readonly readerOf: (method: DescMethod) => RequestReader;
+  readonly unfinished: UnfinishedRequests;
   readonly health: Health;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason) => void;
@@ -47,7 +54,9 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const { limits, listen } = options;
   logGrpc(options.log);
   const stopping = new AbortController();
-  const paths = new Set(options.services.flatMap(({ service }) => service.methods.map(methodPath)));
+  const methods = new Map(
+    options.services.flatMap(({ service }) => service.methods.map((method) => [methodPath(method), method])),
+  );
   const server = new grpc.Server({
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_send_message_length": limits.maxMessageBytes,
@@ -62,13 +71,30 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
     "grpc.max_connection_idle_ms": limits.connectionIdleMs,
     // The first is the undermost.
     interceptors: [
-      completeStatus({ maxMessageBytes: limits.maxMessageBytes, onRefused: options.onRefused }),
-      endForeignStreams((path) => paths.has(path), stopping.signal),
+      watchArrival({
+        maxMessageBytes: limits.maxMessageBytes,
+        unfinished: options.unfinished,
+        arrivalOf: (path: string, call: BottomCall, metadata: grpc.Metadata) => {
+          const method = methods.get(path);
+          if (method === undefined) return undefined;
+          const incoming = new GrpcCall(method, call, metadata);
+          return { incoming, running: options.pipeline(incoming) };
+        },
+        onRefused: options.onRefused,
+      }),
+      endForeignStreams((path) => methods.has(path), stopping.signal),
     ],
   });
   allowHonestResets(server);
   const connections = watchConnections(server, options.onHandshakeFailed);
-  for (const served of options.services) addService(server, served, options.pipeline, stopping.signal);
+  const { readerOf } = options;
+  for (const served of options.services) {
+    addService(server, served, {
+      readerOf,
+      streamIdleMs: limits.streamIdleMs,
+      stopping: stopping.signal,
+    });
+  }
   options.health.addToServer(server);
   addReflection(
     server,

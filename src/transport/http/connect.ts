@@ -1,28 +1,36 @@
 import { type DescMethod, type DescService, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  Code as ConnectCode,
-  ConnectError,
   type ConnectRouter,
   createConnectRouter,
+  createContextValues,
   type HandlerContext,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
+import pLimit from "p-limit";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
+import { markRefused } from "../bounds/refused-item.ts";
+import type { RequestReader } from "../bounds/request-reader.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
 import { Encoded, notServed, type ServedService } from "../handler.ts";
-import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
-import { Code, type Status } from "../status.ts";
+import type { Pipeline } from "../pipeline.ts";
+import type { UnfinishedRequests } from "../unfinished-requests.ts";
+import { checkedRequest } from "./checked-request.ts";
 import { completeErrors, refuseBidi } from "./complete-errors.ts";
-import { unreadFromStrangers } from "./unread-from-strangers.ts";
+import { callIn, GIVEN_UP, HttpCall, setCall } from "./http-call.ts";
+import type { ReceivingOptions } from "./received-body.ts";
 
 export interface ConnectOptions {
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
-  /** Throws when nobody who may make the call is calling, before its body is read. Undefined: everyone may. */
-  readonly screen?: (call: IncomingCall) => void;
+  readonly readerOf: (method: DescMethod) => RequestReader;
+  readonly unfinished: UnfinishedRequests;
   readonly maxMessageBytes: number;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason, text: string) => void;
@@ -30,10 +38,10 @@ export interface ConnectOptions {
   readonly stopping: AbortSignal;
 }
 
-/** The same handlers as on the gRPC door, over Connect, gRPC-web and JSON, by the path of each method. */
+/** The same handlers as on the gRPC server, over Connect, gRPC-web and JSON, by the path of each method. */
 export function createConnectHandlers(options: ConnectOptions): Map<string, UniversalHandler> {
   const router: ConnectRouter = createConnectRouter({
-    // gRPC has a door of its own; over HTTP/1.1 it would not work.
+    // gRPC has a server of its own; over HTTP/1.1 it would not work.
     grpc: false,
     acceptCompression: [compressionGzip],
     // Requests may come compressed; compressing answers would cost more time than it saves.
@@ -41,27 +49,62 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     readMaxBytes: options.maxMessageBytes,
     writeMaxBytes: options.maxMessageBytes,
     shutdownSignal: options.stopping,
+    // Before the body is read.
+    requestGate: ({ values }) => {
+      const { refusal } = callIn(values);
+      if (refusal !== undefined) throw refusal;
+    },
   });
   for (const served of options.services) {
     // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
-    router.service(served.service, implementationOf(served, options.pipeline));
+    router.service(served.service, implementationOf(served));
   }
   const isServed = (method: DescMethod): boolean =>
     options.services.some(
       ({ service, handlers }) => service === method.parent && method.localName in handlers,
     );
+  const receiving = { ...options, decompressing: pLimit(MAX_DECOMPRESSING) };
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
       refuseBidi(
-        unreadFromStrangers(forgetEndlessTimeouts(completeErrors(handler, options)), options.screen),
-        {
-          isServed,
-          onRefused: options.onRefused,
-        },
+        arriving(forgetEndlessTimeouts(completeErrors(handler, options)), options.pipeline, receiving, {
+          reader: isServed(handler.method) ? options.readerOf(handler.method) : undefined,
+        }),
+        { isServed, onRefused: options.onRefused },
       ),
     ]),
   );
+}
+
+/** As on the gRPC server; see arriving-call.ts. */
+const MAX_DECOMPRESSING = 2;
+
+/**
+ * Authenticates the caller when the headers are there, and checks what is received before the library decodes it. What is
+ * refused goes through the library all the same, for it answers in the shape that each protocol wants.
+ */
+function arriving(
+  handler: UniversalHandler,
+  pipeline: Pipeline,
+  receiving: ReceivingOptions,
+  { reader }: { readonly reader: RequestReader | undefined },
+): UniversalHandler {
+  const arrive = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+    const contextValues = createContextValues();
+    const call = new HttpCall(handler.method, request.header, pipeline);
+    setCall(contextValues, call);
+    let checked = request;
+    try {
+      call.running.arrive();
+      if (reader === undefined) throw notServed(handler.method);
+      checked = await checkedRequest(request, call, reader, receiving);
+    } catch (error) {
+      call.refusal = call.fail(error);
+    }
+    return handler({ ...checked, contextValues });
+  };
+  return Object.assign(arrive, handler);
 }
 
 /** The library gives any timeout to a timer, which runs at once when it cannot hold it. Such a call has none. */
@@ -75,18 +118,13 @@ function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
   return Object.assign(timed, handler);
 }
 
-const GIVEN_UP = "the call was cancelled";
-
 type Implementation = Partial<ServiceImpl<DescService>>;
 type Response = MessageInitShape<DescMethod["output"]>;
 
-/** Every method: one without a handler is refused inside the pipeline, so that it is measured and explained too. */
-function implementationOf({ service, handlers }: ServedService, pipeline: Pipeline): Implementation {
+/** Every method: one without a handler is refused before its request is read. */
+function implementationOf({ service, handlers }: ServedService): Implementation {
   const implementation: unknown = Object.fromEntries(
-    service.methods.map((method) => [
-      method.localName,
-      adapt(method, handlers[method.localName] as never, pipeline),
-    ]),
+    service.methods.map((method) => [method.localName, adapt(method, handlers[method.localName] as never)]),
   );
   return implementation as Implementation;
 }
@@ -94,59 +132,46 @@ function implementationOf({ service, handlers }: ServedService, pipeline: Pipeli
 function adapt(
   method: DescMethod,
   handler: ((request: unknown, context: CallContext) => unknown) | undefined,
-  pipeline: Pipeline,
 ): (request: never, context: HandlerContext) => unknown {
   const streaming = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
-  const begin = (context: HandlerContext, signal: AbortSignal): RunningCall =>
-    pipeline({
-      door: "http",
-      method,
-      peer: () => "http",
-      header: (name) => context.requestHeader.get(name) ?? undefined,
-      signal: () => signal,
-    });
-  const received = (request: unknown, running: RunningCall): unknown => {
-    if (!isStream(request)) {
-      running.receive(request as object);
-      return request;
-    }
-    return receiveEach(request, running);
-  };
+  const received = (request: unknown, call: HttpCall): unknown =>
+    isStream(request) ? receiveEach(request, call) : receiveOne(request as object, call);
   if (!streaming) {
     return async (request, context) => {
-      const signal = explained(context.signal);
-      const running = begin(context, signal);
+      const call = callIn(context.values);
+      const { running } = call;
+      call.endWith(context.signal);
       try {
         running.admit();
         if (handler === undefined) throw notServed(method);
-        const response = await handler(received(request, running), running.context);
+        const response = await handler(received(request, call), running.context);
         // The library keeps no deadlines; a handler may not notice that one has passed.
-        signal.throwIfAborted();
+        call.signal().throwIfAborted();
         running.succeed();
         return response instanceof Encoded ? fromBinary(method.output, response.bytes) : response;
       } catch (error) {
-        // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
-        throw toConnectError(running.fail(signal.reason ?? error));
+        throw call.fail(error);
       }
     };
   }
   return async function* (request, context) {
-    const signal = explained(context.signal);
-    const running = begin(context, signal);
+    const call = callIn(context.values);
+    const { running } = call;
+    call.endWith(context.signal);
     let ended = false;
     try {
       running.admit();
       if (handler === undefined) throw notServed(method);
-      yield* handler(received(request, running), running.context) as AsyncIterable<Response>;
-      signal.throwIfAborted();
+      yield* handler(received(request, call), running.context) as AsyncIterable<Response>;
+      call.signal().throwIfAborted();
       ended = true;
       running.succeed();
     } catch (error) {
       ended = true;
-      throw toConnectError(running.fail(signal.reason ?? error));
+      throw call.fail(error);
     } finally {
       // The library stops asking when the caller has gone; then this alone runs.
-      if (!ended) running.fail(signal.reason ?? new RecollectError("CALL_CANCELLED", GIVEN_UP));
+      if (!ended) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
     }
   };
 }
@@ -155,35 +180,12 @@ function isStream(request: unknown): request is AsyncIterable<object> {
   return typeof request === "object" && request !== null && Symbol.asyncIterator in request;
 }
 
-async function* receiveEach(requests: AsyncIterable<object>, running: RunningCall): AsyncIterable<object> {
-  for await (const request of requests) {
-    running.receive(request);
-    yield request;
-  }
+function receiveOne(request: object, { running, refusedItems }: HttpCall): object {
+  markRefused(request, refusedItems.shift() ?? []);
+  running.receive(request);
+  return request;
 }
 
-/** The library's signal, with a reason of ours: what throws it then answers with the right status. */
-function explained(signal: AbortSignal): AbortSignal {
-  const ours = new AbortController();
-  const abort = (): void => ours.abort(endReason(signal.reason));
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
-  return ours.signal;
-}
-
-function endReason(reason: unknown): RecollectError {
-  if (reason instanceof RecollectError) return reason;
-  return reason instanceof ConnectError && reason.code === ConnectCode.DeadlineExceeded
-    ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
-    : new RecollectError("CALL_CANCELLED", GIVEN_UP);
-}
-
-/** Codes of Connect are those of gRPC. */
-function toConnectError(status: Status): ConnectError {
-  return new ConnectError(
-    status.message,
-    Code[status.code] as ConnectCode,
-    undefined,
-    status.details.map(({ desc, value }) => ({ desc, value: value as never })),
-  );
+async function* receiveEach(requests: AsyncIterable<object>, call: HttpCall): AsyncIterable<object> {
+  for await (const request of requests) yield receiveOne(request, call);
 }

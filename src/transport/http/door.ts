@@ -60,7 +60,8 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
     keepAliveTimeout: 65_000,
     // Peers that trickle. Looked at often enough that the limits mean what they say.
     headersTimeout: limits.httpHeadersMs,
-    requestTimeout: limits.httpRequestMs,
+    // A backstop: what is too slow is refused with a reason before (UnfinishedRequests).
+    requestTimeout: limits.httpHeadersMs + limits.requestReceiveMs,
     connectionsCheckingInterval: limits.httpHeadersMs / 2,
     // Node's default, said here because it is meant: tokens fit, floods answer 431.
     maxHeaderSize: 16 * 1024,
@@ -154,6 +155,7 @@ async function route(
   const rpc = options.rpcs.get(path);
   if (rpc !== undefined) {
     const answer = await rpc(universalRequestFromNodeRequest(request, response, undefined, undefined));
+    response.once("finish", () => dropRest(request));
     await universalResponseToNodeResponse(answer, response);
     return;
   }
@@ -172,6 +174,14 @@ async function route(
     default:
       sendJson(response, 404, connectErrorBody("unimplemented", nothingAt(path)));
   }
+}
+
+/** What still comes of a request that was answered without it must not stand before the next one of its connection. */
+function dropRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  // Whoever read it has stopped; as long as it listens, nothing flows.
+  request.removeAllListeners("readable");
+  request.resume();
 }
 
 /** A Host header that makes no address is the caller's fault; anything else that arrives here is ours. */

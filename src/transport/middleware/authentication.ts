@@ -34,7 +34,7 @@ export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
 export function authentication(authenticate: Authenticator): Middleware {
   return {
     name: "authentication",
-    begin: (call) => {
+    arrive: (call) => {
       call.caller = authenticate(call);
     },
   };

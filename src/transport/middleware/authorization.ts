@@ -15,7 +15,7 @@ export function authorize(caller: Caller, method: DescMethod): void {
 /** Asks the table in authorization.ts. Stands behind authentication; like it, needs nothing of the request. */
 export const authorization: Middleware = {
   name: "authorization",
-  begin: (call) => {
+  arrive: (call) => {
     if (call.caller === undefined) throw new TypeError("authorization before authentication");
     authorize(call.caller, call.method);
   },

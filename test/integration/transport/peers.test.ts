@@ -1,8 +1,9 @@
 import * as http2 from "node:http2";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, it } from "vitest";
-import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { ImportMemoriesRequestSchema, MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import type { Config } from "../../../src/config/config.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import { serve } from "../../../src/transport/handler.ts";
@@ -91,9 +92,11 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("over HTTP that does not finish its headers is answered 408", async () => {
+  it("over HTTP that does not finish its headers is answered 408, and one that does not finish its body why", async () => {
     await expectNoLeaks(async () => {
-      await using app = await startApp({ configure: withLimits({ httpHeadersMs: 100, httpRequestMs: 200 }) });
+      await using app = await startApp({
+        configure: withLimits({ httpHeadersMs: 100, requestReceiveMs: 100 }),
+      });
       const address = app.httpUrl.replace("http://", "");
       const halfHeaders = await connectTcp(address);
       halfHeaders.write("GET /health HTTP/1.1\r\nho");
@@ -101,14 +104,18 @@ describe("a stalled peer", () => {
       halfBody.write(
         `POST ${CREATE} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{`,
       );
-      for (const socket of [halfHeaders, halfBody]) {
+      const answers = [halfHeaders, halfBody].map(async (socket) => {
         let answer = "";
         socket.on("data", (chunk: Buffer) => {
           answer += chunk.toString();
         });
         await end(socket);
-        expect(answer).toMatch(/^HTTP\/1.1 408 /);
-      }
+        return answer;
+      });
+      expect(await Promise.all(answers)).toEqual([
+        expect.stringMatching(/^HTTP\/1.1 408 /),
+        expect.stringMatching(/^HTTP\/1.1 504 .*RECEIVE_TIMEOUT/s),
+      ]);
       expect((await fetch(`${app.httpUrl}/health`, { headers: { connection: "close" } })).status).toBe(200);
     });
   });
@@ -249,10 +256,14 @@ describe("a fast writer to a stream", () => {
       await using raw = new RawHttp2(door.address);
       const stream = raw.open(IMPORT);
       const outcome = outcomeOf(stream);
-      // Field 3, sequence: 1; then a field that is not known, of 32 KiB.
-      const padding = Buffer.alloc(32 * 1024);
       const message = frame(
-        Buffer.concat([Buffer.from([0x18, 1, (15 << 3) | 2, 0x80, 0x80, 0x02]), padding]),
+        toBinary(
+          ImportMemoriesRequestSchema,
+          create(ImportMemoriesRequestSchema, {
+            sequence: 1,
+            memories: [{ text: "x".repeat(32 * 1024) }],
+          }),
+        ),
       );
       let taken = 0;
       // One by one, for what is written together is taken together.

@@ -348,6 +348,34 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INDEX_REBUILD_RUNNING = 42;
    */
   INDEX_REBUILD_RUNNING = 42,
+
+  /**
+   * INVALID_ARGUMENT. The request sets a field that its message does not have: a name that is spelt otherwise, or a
+   * field of a later version (servers are upgraded before clients). `nearest` is the name that was probably meant.
+   * Example: {"reason": "FIELD_UNKNOWN", "domain": "recollect",
+   *           "metadata": {"field": "filter.userID", "nearest": "userId"}}
+   *
+   * @generated from enum value: ERROR_REASON_FIELD_UNKNOWN = 43;
+   */
+  FIELD_UNKNOWN = 43,
+
+  /**
+   * RESOURCE_EXHAUSTED. Requests that have not arrived whole take all the memory that there is for them, and this caller
+   * has its share of it; `scope` says whether of the server or of the connection. With RetryInfo.
+   * Example: {"reason": "TOO_MANY_UNFINISHED_REQUESTS", "domain": "recollect",
+   *           "metadata": {"scope": "connection", "max_bytes": "33554432"}}
+   *
+   * @generated from enum value: ERROR_REASON_TOO_MANY_UNFINISHED_REQUESTS = 44;
+   */
+  TOO_MANY_UNFINISHED_REQUESTS = 44,
+
+  /**
+   * DEADLINE_EXCEEDED. The request did not arrive whole in time, or the next message of its stream did not come.
+   * Example: {"reason": "RECEIVE_TIMEOUT", "domain": "recollect", "metadata": {"limit_seconds": "30"}}
+   *
+   * @generated from enum value: ERROR_REASON_RECEIVE_TIMEOUT = 45;
+   */
+  RECEIVE_TIMEOUT = 45,
 }
 
 /**

@@ -1,0 +1,231 @@
+import { isUtf8 } from "node:buffer";
+import { RecollectError } from "../../domain/errors.ts";
+import { JsonBudget, RequestBudgetExceeded } from "./budget.ts";
+import { JsonCursor } from "./json-cursor.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
+import type { RefusedItem } from "./refused-item.ts";
+import { isTime } from "./time-text.ts";
+import {
+  givenTwice,
+  malformed,
+  tooDeep,
+  tooLong,
+  tooManyItems,
+  unknownField,
+  unknownValue,
+  wrongShape,
+} from "./violations.ts";
+import type { CheckedBytes } from "./wire-check.ts";
+
+const NONE: readonly RefusedItem[] = [];
+
+/**
+ * The same for a message in JSON as checkWire for an encoded one: looks at the text without parsing it. Beyond that, it
+ * refuses text that is not UTF-8, halves of surrogate pairs, names that no enum has, and days that no month has, all of
+ * which the parser would let pass or change.
+ */
+export function checkJson(bytes: Uint8Array, bounds: MessageBounds): CheckedBytes {
+  if (!isUtf8(bytes)) throw malformed("the JSON is not UTF-8");
+  return new JsonCheck(bytes, bounds).run();
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+class JsonCheck {
+  readonly #text: JsonCursor;
+  readonly #bounds: MessageBounds;
+  readonly #budget: JsonBudget;
+  readonly #path: (string | number)[] = [];
+  readonly #refused: RefusedItem[] = [];
+  readonly #spans: Span[] = [];
+  /** The JSON field that is being looked at, and what the budget may have spent at its end. */
+  #jsonField: FieldBounds | undefined;
+  #jsonStop = 0;
+
+  constructor(bytes: Uint8Array, bounds: MessageBounds) {
+    this.#text = new JsonCursor(bytes);
+    this.#bounds = bounds;
+    this.#budget = new JsonBudget(bounds);
+  }
+
+  run(): CheckedBytes {
+    this.#message(this.#bounds);
+    this.#text.expectEnd();
+    return this.#refused.length === 0
+      ? { bytes: this.#text.bytes, refused: NONE }
+      : { bytes: this.#withoutRefused(), refused: this.#refused };
+  }
+
+  #message(bounds: MessageBounds): void {
+    const text = this.#text;
+    if (!text.takes("{")) throw this.#wrongShape("an object");
+    let seen = 0;
+    let oneofs = 0;
+    for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
+      const name = text.string(this.#path);
+      text.expect(":");
+      const field = bounds.byName.get(name);
+      if (field === undefined) throw unknownField(this.#path, name, bounds);
+      this.#path.push(field.name);
+      // null stands for a field that is not set.
+      const isNull = text.takesNull();
+      const oneof = field.oneof < 0 || isNull ? 0 : 1 << field.oneof;
+      if ((seen & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
+      seen |= 1 << field.index;
+      oneofs |= oneof;
+      if (!isNull) {
+        if (field.repeated) this.#items(field);
+        else this.#value(field);
+      }
+      this.#path.pop();
+    }
+  }
+
+  #items(field: FieldBounds): void {
+    const text = this.#text;
+    if (!text.takes("[")) throw this.#wrongShape("a list");
+    let count = 0;
+    for (let more = !text.takes("]"); more; more = text.goesOn("]")) {
+      if (count >= field.maxItems) throw tooManyItems(this.#path, field);
+      this.#path.push(count);
+      if (field.judgedAlone) this.#itemAlone(field, count);
+      else this.#value(field);
+      this.#path.pop();
+      count += 1;
+    }
+  }
+
+  #itemAlone(field: FieldBounds, index: number): void {
+    const text = this.#text;
+    const start = text.skipSpace();
+    const depth = this.#path.length;
+    const spent = this.#budget.spent();
+    try {
+      this.#value(field);
+    } catch (error) {
+      if (!(error instanceof RecollectError) || error instanceof RequestBudgetExceeded) throw error;
+      text.goTo(start);
+      text.skipValue();
+      this.#path.length = depth;
+      this.#budget.goBackTo(spent);
+      this.#refused.push({ field: field.localName, index, error });
+      this.#spans.push({ start, end: text.at });
+    }
+  }
+
+  #value(field: FieldBounds): void {
+    switch (field.kind) {
+      case "message":
+        // Only a message that is no well-known one has bounds of its own in JSON.
+        if (field.message !== undefined) this.#message(field.message);
+        return;
+      case "json":
+        if (!this.#text.startsWith("{")) throw this.#wrongShape("an object");
+        this.#jsonField = field;
+        this.#jsonStop = this.#budget.bytes + field.maxBytes;
+        this.#json(1);
+        return;
+      case "string":
+        this.#textWithin(field, field.maxBytes);
+        return;
+      case "bytes":
+        // Four characters of base64 for three bytes.
+        this.#textWithin(field, Math.ceil(field.maxBytes / 3) * 4);
+        return;
+      case "text": {
+        this.#textWithin(field, field.maxBytes);
+        const written = this.#text.lastString();
+        if (field.message?.desc.typeName === "google.protobuf.Timestamp" && !isTime(written))
+          throw this.#wrongShape("a time that there is, such as 2025-02-28T12:00:00Z");
+        return;
+      }
+      case "enum":
+        this.#enumValue(field);
+        return;
+      case "scalar":
+        if (this.#text.startsWith("{") || this.#text.startsWith("["))
+          throw this.#wrongShape("a number, a text or true or false");
+        this.#text.skipValue();
+    }
+  }
+
+  #enumValue(field: FieldBounds): void {
+    if (!this.#text.startsWith('"')) {
+      if (this.#text.startsWith("{") || this.#text.startsWith("["))
+        throw this.#wrongShape("the name of a value");
+      this.#text.skipValue();
+      return;
+    }
+    const name = this.#text.string(this.#path);
+    if (!field.enumeration?.values.some((value) => value.name === name))
+      throw unknownValue(this.#path, name, field);
+  }
+
+  #textWithin(field: FieldBounds, maxBytes: number): void {
+    if (!this.#text.startsWith('"')) throw this.#wrongShape("a text");
+    if (this.#text.skipString(this.#path) > maxBytes) throw tooLong(this.#path, field);
+  }
+
+  /** Any value inside a JSON field. */
+  #json(depth: number): void {
+    const text = this.#text;
+    if (text.startsWith('"')) {
+      this.#spend(text.skipString(this.#path) + 2);
+    } else if (text.startsWith("{")) {
+      this.#object(depth);
+    } else if (text.takes("[")) {
+      if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
+      this.#spend(2);
+      for (let more = !text.takes("]"); more; more = text.goesOn("]")) this.#json(depth + 1);
+    } else {
+      this.#spend(1);
+      text.skipValue();
+    }
+  }
+
+  #object(depth: number): void {
+    const text = this.#text;
+    if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
+    text.expect("{");
+    this.#spend(2);
+    const names = new Set<string>();
+    for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
+      const before = text.at;
+      const name = text.string(this.#path);
+      if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
+      names.add(name);
+      // A character that is written as an escape takes six bytes instead of one.
+      this.#spend(Math.floor((text.at - before) / 6));
+      text.expect(":");
+      this.#json(depth + 1);
+    }
+  }
+
+  /** Counts a JSON value that takes so many bytes as text at the least. */
+  #spend(bytes: number): void {
+    this.#budget.spend(bytes, this.#path);
+    if (this.#jsonField !== undefined && this.#budget.bytes > this.#jsonStop)
+      throw tooLong(this.#path, this.#jsonField);
+  }
+
+  #wrongShape(expected: string): RecollectError {
+    return wrongShape(this.#path, expected);
+  }
+
+  /** The text with an empty object in the place of each refused item. */
+  #withoutRefused(): Uint8Array {
+    const parts: Uint8Array[] = [];
+    const { bytes } = this.#text;
+    let from = 0;
+    for (const { start, end } of this.#spans) {
+      parts.push(bytes.subarray(from, start), Buffer.from("{}"));
+      from = end;
+    }
+    parts.push(bytes.subarray(from));
+    return Buffer.concat(parts);
+  }
+}

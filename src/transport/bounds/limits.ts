@@ -1,0 +1,38 @@
+import { MAX_METADATA_BYTES } from "../../domain/memory/draft.ts";
+
+const KIB = 1024;
+
+/**
+ * What a JSON object of the API may take as JSON text, in bytes, by message and field. The schema has no rule for it.
+ * The reader of requests refuses what takes more for certain before it is decoded; the conversions measure the rest.
+ */
+export const MAX_JSON_BYTES = {
+  "recollect.v1.Memory.metadata": MAX_METADATA_BYTES,
+  "recollect.v1.MemoryFilter.metadata": MAX_METADATA_BYTES,
+  "recollect.v1.StoreCacheEntryRequest.metadata": MAX_METADATA_BYTES,
+  "recollect.v1.CacheScope.parameters": 16 * KIB,
+  "recollect.v1.CacheScope.tools": 64 * KIB,
+  "recollect.v1.CacheScope.response_format": 64 * KIB,
+  "recollect.v1.ChatMessage.extra": 64 * KIB,
+} as const;
+
+/** All JSON of a cache scope, with the conversation before the question, in bytes. */
+export const MAX_SCOPE_BYTES = 1024 * KIB;
+/** The metadata of all memories of one message, in bytes of JSON. */
+export const MAX_BATCH_METADATA_BYTES = 2048 * KIB;
+
+/**
+ * Values in all JSON objects of one request: objects, lists and scalars. Decoding one takes about a microsecond,
+ * whatever its size, so that bytes alone are no bound of time.
+ */
+export const MAX_JSON_VALUES = 32_768;
+/** Objects and lists inside one another. */
+export const MAX_JSON_DEPTH = 32;
+
+/** A string or bytes field for which the schema has no limit, such as a field that only answers fill; in bytes. */
+export const MAX_UNRULED_BYTES = 64 * KIB;
+
+/** Repeated fields of messages that are not ours. */
+export const MAX_ITEMS: Readonly<Record<string, number>> = {
+  "google.protobuf.FieldMask.paths": 64,
+};

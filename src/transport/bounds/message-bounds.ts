@@ -1,0 +1,165 @@
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  getOption,
+  hasOption,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { type FieldRules, field as fieldOption, Ignore } from "#gen/buf/validate/validate_pb.js";
+import { MAX_ITEMS, MAX_JSON_BYTES, MAX_UNRULED_BYTES } from "./limits.ts";
+
+/** How a value is read: `text` is a message of the well-known types that JSON writes as a string. */
+export type ValueKind = "scalar" | "string" | "bytes" | "enum" | "json" | "text" | "message";
+
+/** What a field of a request may hold, from the schema and limits.ts. */
+export interface FieldBounds {
+  /** Its place in the message, from 0. */
+  readonly index: number;
+  /** As the schema has it, and so as violations name it. */
+  readonly name: string;
+  readonly localName: string;
+  readonly kind: ValueKind;
+  /** Of one value. https://protobuf.dev/programming-guides/encoding/#structure */
+  readonly wireType: 0 | 1 | 2 | 5;
+  readonly repeated: boolean;
+  /** Values of a repeated field. */
+  readonly maxItems: number;
+  /** One value in UTF-8, as bytes, or as JSON text. */
+  readonly maxBytes: number;
+  /** Each item of a repeated field is judged by itself: a bad one does not refuse the others. */
+  readonly judgedAlone: boolean;
+  /** Fields of which a message may set one have the same number here; -1 for all others. */
+  readonly oneof: number;
+  /** Of kinds `message` and `text`. */
+  readonly message: MessageBounds | undefined;
+  /** The names of an enum's values. */
+  readonly enumeration: DescEnum | undefined;
+}
+
+/** What a message of a request may hold. */
+export interface MessageBounds {
+  readonly desc: DescMessage;
+  readonly fields: readonly FieldBounds[];
+  readonly byNumber: ReadonlyMap<number, FieldBounds>;
+  /** By both names that JSON knows: `userId` and `user_id`. */
+  readonly byName: ReadonlyMap<string, FieldBounds>;
+}
+
+/**
+ * Reads bounds from descriptors, each message once. Throws TypeError for a repeated field without a limit: a request
+ * could not be bounded by it, and for a message of more than 31 fields.
+ */
+export function createBoundsReader(): (desc: DescMessage) => MessageBounds {
+  const known = new Map<DescMessage, MessageBounds>();
+  const boundsOf = (desc: DescMessage): MessageBounds => {
+    const made = known.get(desc);
+    if (made !== undefined) return made;
+    // The checks keep a bit for each field of a message that was seen.
+    if (desc.fields.length > 31) throw new TypeError(`${desc.typeName} has more than 31 fields`);
+    const fields: FieldBounds[] = [];
+    const byNumber = new Map<number, FieldBounds>();
+    const byName = new Map<string, FieldBounds>();
+    const bounds = { desc, fields, byNumber, byName };
+    // Before its fields: a message may hold itself.
+    known.set(desc, bounds);
+    for (const [index, field] of desc.fields.entries()) {
+      const one = fieldBounds(field, index, boundsOf);
+      fields.push(one);
+      byNumber.set(field.number, one);
+      byName.set(field.name, one);
+      byName.set(field.jsonName, one);
+    }
+    return bounds;
+  };
+  return boundsOf;
+}
+
+function fieldBounds(
+  field: DescField,
+  index: number,
+  boundsOf: (desc: DescMessage) => MessageBounds,
+): FieldBounds {
+  const path = `${field.parent.typeName}.${field.name}`;
+  const rules = hasOption(field, fieldOption) ? getOption(field, fieldOption) : undefined;
+  const repeated = field.fieldKind === "list";
+  const list = rules?.type.case === "repeated" ? rules.type.value : undefined;
+  const kind = kindOf(field, path);
+  return {
+    index,
+    name: field.name,
+    localName: field.localName,
+    kind,
+    wireType: wireTypeOf(field),
+    repeated,
+    maxItems: repeated ? maxItemsOf(path, Number(list?.maxItems ?? 0n)) : 1,
+    maxBytes: kind === "json" ? maxJsonBytesOf(path) : maxBytesOf(repeated ? list?.items : rules),
+    judgedAlone: list?.items?.ignore === Ignore.ALWAYS,
+    oneof: field.oneof === undefined ? -1 : field.parent.oneofs.indexOf(field.oneof),
+    message:
+      field.message !== undefined && (kind === "message" || kind === "text")
+        ? boundsOf(field.message)
+        : undefined,
+    enumeration: field.enum,
+  };
+}
+
+/** Well-known messages that JSON writes as a string. */
+const TEXTS: ReadonlySet<string> = new Set([
+  "google.protobuf.Timestamp",
+  "google.protobuf.Duration",
+  "google.protobuf.FieldMask",
+]);
+
+function kindOf(field: DescField, path: string): ValueKind {
+  if (field.message !== undefined) {
+    const { typeName } = field.message;
+    if (field.fieldKind === "map") throw new TypeError(`nothing bounds the map ${path}`);
+    if (typeName === "google.protobuf.Struct") return "json";
+    if (TEXTS.has(typeName)) return "text";
+    if (typeName.startsWith("google.protobuf.")) throw new TypeError(`nothing bounds ${path}, a ${typeName}`);
+    return "message";
+  }
+  if (field.enum !== undefined) return "enum";
+  if (field.scalar === ScalarType.STRING) return "string";
+  return field.scalar === ScalarType.BYTES ? "bytes" : "scalar";
+}
+
+function wireTypeOf(field: DescField): 0 | 1 | 2 | 5 {
+  if (field.message !== undefined) return 2;
+  switch (field.scalar) {
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return 2;
+    case ScalarType.DOUBLE:
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+      return 1;
+    case ScalarType.FLOAT:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return 5;
+    default:
+      return 0;
+  }
+}
+
+function maxItemsOf(path: string, ruled: number): number {
+  const max = ruled > 0 ? ruled : MAX_ITEMS[path];
+  if (max === undefined) throw new TypeError(`nothing bounds the number of ${path}`);
+  return max;
+}
+
+function maxJsonBytesOf(path: string): number {
+  const max = (MAX_JSON_BYTES as Readonly<Record<string, number>>)[path];
+  if (max === undefined) throw new TypeError(`nothing bounds the JSON of ${path}`);
+  return max;
+}
+
+/** A character takes at most four bytes of UTF-8. */
+function maxBytesOf(rules: FieldRules | undefined): number {
+  if (rules?.type.case === "bytes") return Number(rules.type.value.maxLen) || MAX_UNRULED_BYTES;
+  if (rules?.type.case !== "string") return MAX_UNRULED_BYTES;
+  const { maxBytes, maxLen } = rules.type.value;
+  return Number(maxBytes) || 4 * Number(maxLen) || MAX_UNRULED_BYTES;
+}

@@ -1,0 +1,26 @@
+import type { RecollectError } from "../../domain/errors.ts";
+
+/** Under which an item carries why it was refused. */
+const REFUSAL = Symbol("refusal");
+
+/** An item of a list whose items are judged alone that was refused before it was decoded. */
+export interface RefusedItem {
+  /** The local name of the list. */
+  readonly field: string;
+  readonly index: number;
+  readonly error: RecollectError;
+}
+
+/** Marks the refused items of a decoded message; each stands in its list as an empty message. */
+export function markRefused(message: object, refused: readonly RefusedItem[]): void {
+  for (const { field, index, error } of refused) {
+    const item = (message as Record<string, readonly object[]>)[field]?.[index];
+    if (item === undefined) throw new TypeError(`a refused item is missing: ${field}[${index}]`);
+    Object.defineProperty(item, REFUSAL, { value: error });
+  }
+}
+
+/** Why an item was refused before it was decoded; undefined when it was not. */
+export function refusalOf(item: object): RecollectError | undefined {
+  return (item as { readonly [REFUSAL]?: RecollectError })[REFUSAL];
+}

@@ -1,0 +1,91 @@
+import { nearest } from "../../config/spelling.ts";
+import { invalidField, RecollectError } from "../../domain/errors.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
+import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
+
+/** The way to a value in a request: names of fields, and places in lists. */
+export type Path = readonly (string | number)[];
+
+/** As violations write it: `memories[2].tags`. */
+export function pathText(path: Path): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
+    "",
+  );
+}
+
+export function tooManyItems(path: Path, { maxItems }: FieldBounds): RecollectError {
+  return invalidField(pathText(path), `must contain no more than ${maxItems} item(s)`);
+}
+
+export function tooLong(path: Path, { kind, maxBytes }: FieldBounds): RecollectError {
+  return kind === "json"
+    ? invalidField(pathText(path), `takes more than the ${maxBytes} bytes of JSON that are allowed`)
+    : invalidField(pathText(path), `must be at most ${maxBytes} bytes`);
+}
+
+export function tooDeep(path: Path): RecollectError {
+  return invalidField(pathText(path), `is nested more than the ${MAX_JSON_DEPTH} levels that are allowed`);
+}
+
+/** A field that the message does not have; `name` is its name, or its number. */
+export function unknownField(
+  path: Path,
+  name: string | number,
+  { desc, byName }: MessageBounds,
+): RecollectError {
+  const meant = typeof name === "number" ? undefined : closest(name, [...byName.keys()]);
+  const field = pathText([...path, String(name)]);
+  const description = `is no field of ${desc.typeName}${meant === undefined ? "" : `; the nearest one is ${meant}`}`;
+  return new RecollectError("FIELD_UNKNOWN", `${field} ${description}`, {
+    metadata: { field, ...(meant === undefined ? {} : { nearest: meant }) },
+    violations: [{ field, description }],
+  });
+}
+
+/** A name that is no value of the field's enum. */
+export function unknownValue(path: Path, name: string, { enumeration }: FieldBounds): RecollectError {
+  const names = enumeration?.values.map((value) => value.name) ?? [];
+  const prefix = enumeration?.sharedPrefix?.toUpperCase() ?? "";
+  const meant = names.find((known) => known === `${prefix}${name.toUpperCase()}`) ?? closest(name, names);
+  return invalidField(
+    pathText(path),
+    `${JSON.stringify(name.slice(0, 64))} is no value of ${enumeration?.typeName}` +
+      (meant === undefined ? "" : `; the nearest one is ${meant}`),
+  );
+}
+
+export function givenTwice(path: Path): RecollectError {
+  const field = pathText(path);
+  return new RecollectError("REQUEST_MALFORMED", `${field} is given more than once`, {
+    metadata: { field },
+    violations: [{ field, description: "is given more than once" }],
+  });
+}
+
+/** Of another shape than the schema's: a list where a string belongs, a field of another wire type. */
+export function wrongShape(path: Path, expected: string): RecollectError {
+  const field = pathText(path);
+  return new RecollectError("REQUEST_MALFORMED", `${field} must be ${expected}`, {
+    metadata: { field },
+    violations: [{ field, description: `must be ${expected}` }],
+  });
+}
+
+export function malformed(what: string): RecollectError {
+  return new RecollectError("REQUEST_MALFORMED", what);
+}
+
+/** By spelling, or else by how it begins: `session` for `sessionId`. */
+function closest(name: string, names: readonly string[]): string | undefined {
+  const folded = fold(name);
+  return (
+    names.find((known) => fold(known) === folded) ??
+    nearest(name, names) ??
+    (folded.length < 3 ? undefined : names.find((known) => fold(known).startsWith(folded)))
+  );
+}
+
+function fold(name: string): string {
+  return name.replaceAll("_", "").toLowerCase();
+}

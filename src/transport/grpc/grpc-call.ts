@@ -1,0 +1,89 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type * as grpc from "@grpc/grpc-js";
+import { RecollectError } from "../../domain/errors.ts";
+import type { IncomingCall } from "../pipeline.ts";
+import type { BottomCall } from "./arriving-call.ts";
+import { MAX_TIMEOUT_MS } from "./timeout.ts";
+
+/** grpc-js's calls, as far as all four kinds have them in common. */
+export type ServerCall = grpc.ServerUnaryCall<Buffer, Buffer> & grpc.ServerDuplexStream<Buffer, Buffer>;
+
+/** A class for the sake of the hot path: one object a call, and no function made for it. */
+export class GrpcCall implements IncomingCall {
+  readonly door = "grpc";
+  readonly method: DescMethod;
+  readonly cut: ((reason: RecollectError) => void) | undefined;
+  readonly #bottom: BottomCall;
+  readonly #metadata: grpc.Metadata;
+  /** What a handler got of grpc-js; undefined until one runs. */
+  #call: ServerCall | undefined;
+  #stopping: AbortSignal | undefined;
+  #ending: Ending | undefined;
+
+  constructor(method: DescMethod, bottom: BottomCall, metadata: grpc.Metadata) {
+    this.method = method;
+    this.#bottom = bottom;
+    this.#metadata = metadata;
+    this.cut =
+      method.methodKind === "unary" ? undefined : (reason) => this.#endingOfCall().controller.abort(reason);
+  }
+
+  /** The call is in a handler from now on; `stopping` ends it when the server stops. */
+  handle(call: ServerCall, stopping: AbortSignal | undefined): void {
+    this.#call = call;
+    this.#stopping = stopping;
+  }
+
+  peer(): string {
+    return this.#bottom.getPeer();
+  }
+
+  header(name: string): string | undefined {
+    return this.#metadata.get(name)[0]?.toString();
+  }
+
+  signal(): AbortSignal {
+    return this.#endingOfCall().signal;
+  }
+
+  /** Before an answer is sent: grpc-js says `cancelled` after a normal end too, when nobody listens to the signal any more. */
+  release(): void {
+    if (this.#ending !== undefined) this.#call?.off("cancelled", this.#ending.end);
+  }
+
+  #endingOfCall(): Ending {
+    if (this.#call === undefined) throw new TypeError("a call can end only in a handler");
+    this.#ending ??= endingOf(this.#call, this.#stopping);
+    return this.#ending;
+  }
+}
+
+interface Ending {
+  readonly controller: AbortController;
+  readonly signal: AbortSignal;
+  readonly end: () => void;
+}
+
+/** Aborts when the caller gives up or its deadline passes, and for streams when the server stops. */
+function endingOf(call: ServerCall, stopping: AbortSignal | undefined): Ending {
+  const controller = new AbortController();
+  const end = (): void => controller.abort(endReason(call));
+  if (call.cancelled) end();
+  else call.once("cancelled", end);
+  if (stopping === undefined) return { controller, signal: controller.signal, end };
+  // At the deadline of a stream, grpc-js waits for its reader before it says so.
+  const left = Number(call.getDeadline()) - Date.now();
+  if (left <= MAX_TIMEOUT_MS) {
+    const timer = setTimeout(end, Math.max(left, 0));
+    call.once("cancelled", () => clearTimeout(timer));
+  }
+  return { controller, signal: AbortSignal.any([controller.signal, stopping]), end };
+}
+
+/** Why a call was ended from outside. */
+export function endReason(call: ServerCall): RecollectError {
+  // A timer may run a millisecond early.
+  return Number(call.getDeadline()) <= Date.now() + 1
+    ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
+    : new RecollectError("CALL_CANCELLED", "the call was cancelled");
+}

@@ -1,0 +1,15 @@
+import { toBinary } from "@bufbuild/protobuf";
+import * as grpc from "@grpc/grpc-js";
+import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+import { Code, type Status, toRpcStatus } from "../status.ts";
+
+/** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */
+export function toServiceError(status: Status): grpc.ServiceError {
+  const metadata = new grpc.Metadata();
+  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toRpcStatus(status))));
+  return Object.assign(new Error(status.message), {
+    code: Code[status.code],
+    details: status.message,
+    metadata,
+  });
+}
