@@ -18,6 +18,9 @@ import {
 } from "./violations.ts";
 import type { CheckedBytes } from "./wire-check.ts";
 
+/** No name of the API is as long. */
+const MAX_NAME_BYTES = 256;
+
 const NONE: readonly RefusedItem[] = [];
 
 /**
@@ -66,7 +69,7 @@ class JsonCheck {
     let seen = 0;
     let oneofs = 0;
     for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
-      const name = text.string(this.#path);
+      const name = this.#name();
       text.expect(":");
       const field = bounds.byName.get(name);
       if (field === undefined) throw unknownField(this.#path, name, bounds);
@@ -109,7 +112,8 @@ class JsonCheck {
     } catch (error) {
       if (!(error instanceof RecollectError) || error instanceof RequestBudgetExceeded) throw error;
       text.goTo(start);
-      text.skipValue();
+      // More of it than it is worth to go over: the request is refused for the item.
+      if (!text.skipRefused()) throw error;
       this.#path.length = depth;
       this.#budget.goBackTo(spent);
       this.#refused.push({ field: field.localName, index, error });
@@ -147,34 +151,49 @@ class JsonCheck {
         this.#enumValue(field);
         return;
       case "scalar":
-        if (this.#text.startsWith("{") || this.#text.startsWith("["))
-          throw this.#wrongShape("a number, a text or true or false");
-        this.#text.skipValue();
+        this.#scalar(field);
     }
   }
 
   #enumValue(field: FieldBounds): void {
     if (!this.#text.startsWith('"')) {
-      if (this.#text.startsWith("{") || this.#text.startsWith("["))
-        throw this.#wrongShape("the name of a value");
-      this.#text.skipValue();
+      this.#scalar(field);
       return;
     }
-    const name = this.#text.string(this.#path);
+    const name = this.#name();
     if (!field.enumeration?.values.some((value) => value.name === name))
       throw unknownValue(this.#path, name, field);
   }
 
+  /** A number, or its name as a text; true or false. */
+  #scalar(field: FieldBounds): void {
+    const text = this.#text;
+    if (text.startsWith("{") || text.startsWith("["))
+      throw this.#wrongShape("a number, a text, true or false");
+    if (text.startsWith('"')) this.#textWithin(field, MAX_NAME_BYTES);
+    else text.skipLiteral();
+  }
+
   #textWithin(field: FieldBounds, maxBytes: number): void {
     if (!this.#text.startsWith('"')) throw this.#wrongShape("a text");
-    if (this.#text.skipString(this.#path) > maxBytes) throw tooLong(this.#path, field);
+    if (this.#text.skipString() > maxBytes) throw tooLong(this.#path, field);
+    this.#text.expectUnicode(this.#path);
+  }
+
+  /** The name of a field or of an enum's value. */
+  #name(): string {
+    if (!this.#text.startsWith('"')) throw this.#wrongShape("a name");
+    if (this.#text.skipString() > MAX_NAME_BYTES) throw this.#wrongShape("a name that there is");
+    this.#text.expectUnicode(this.#path);
+    return this.#text.lastString();
   }
 
   /** Any value inside a JSON field. */
   #json(depth: number): void {
     const text = this.#text;
     if (text.startsWith('"')) {
-      this.#spend(text.skipString(this.#path) + 2);
+      this.#spend(text.skipString() + 2);
+      text.expectUnicode(this.#path);
     } else if (text.startsWith("{")) {
       this.#object(depth);
     } else if (text.takes("[")) {
@@ -183,7 +202,7 @@ class JsonCheck {
       for (let more = !text.takes("]"); more; more = text.goesOn("]")) this.#json(depth + 1);
     } else {
       this.#spend(1);
-      text.skipValue();
+      text.skipLiteral();
     }
   }
 
@@ -194,12 +213,11 @@ class JsonCheck {
     this.#spend(2);
     const names = new Set<string>();
     for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
-      const before = text.at;
-      const name = text.string(this.#path);
+      this.#spend(text.skipString() + 3);
+      text.expectUnicode(this.#path);
+      const name = text.lastString();
       if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
       names.add(name);
-      // A character that is written as an escape takes six bytes instead of one.
-      this.#spend(Math.floor((text.at - before) / 6));
       text.expect(":");
       this.#json(depth + 1);
     }

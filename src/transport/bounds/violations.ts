@@ -29,12 +29,14 @@ export function tooDeep(path: Path): RecollectError {
 }
 
 /** A field that the message does not have; `name` is its name, or its number. */
-export function unknownField(
-  path: Path,
-  name: string | number,
-  { desc, byName }: MessageBounds,
-): RecollectError {
-  const meant = typeof name === "number" ? undefined : closest(name, [...byName.keys()]);
+export function unknownField(path: Path, name: string | number, { desc }: MessageBounds): RecollectError {
+  const meant =
+    typeof name === "number"
+      ? undefined
+      : closest(
+          name,
+          desc.fields.map(({ jsonName }) => jsonName),
+        );
   const field = pathText([...path, String(name)]);
   const description = `is no field of ${desc.typeName}${meant === undefined ? "" : `; the nearest one is ${meant}`}`;
   return new RecollectError("FIELD_UNKNOWN", `${field} ${description}`, {
@@ -76,14 +78,25 @@ export function malformed(what: string): RecollectError {
   return new RecollectError("REQUEST_MALFORMED", what);
 }
 
-/** By spelling, or else by how it begins: `session` for `sessionId`. */
+/** By spelling, or else by how it begins: `sessionId` for `session`. */
 function closest(name: string, names: readonly string[]): string | undefined {
   const folded = fold(name);
-  return (
-    names.find((known) => fold(known) === folded) ??
-    nearest(name, names) ??
-    (folded.length < 3 ? undefined : names.find((known) => fold(known).startsWith(folded)))
-  );
+  const same = names.find((known) => fold(known) === folded) ?? nearest(name, names);
+  if (same !== undefined) return same;
+  const [best] = names
+    .map((known) => ({ known, shared: sharedStart(folded, fold(known)) }))
+    .filter(({ shared }) => shared >= MIN_SHARED)
+    .sort((one, other) => other.shared - one.shared);
+  return best?.known;
+}
+
+/** Letters that two names must begin with to be taken for one another. */
+const MIN_SHARED = 4;
+
+function sharedStart(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length += 1;
+  return length;
 }
 
 function fold(name: string): string {
