@@ -145,6 +145,8 @@ class ArrivingCall {
   }
 
   onReceiveMessage(message: Buffer): void {
+    // Nothing goes on to a handler behind a status.
+    if (this.#ended) return;
     this.#messages += 1;
     if (this.#unfinished !== undefined) {
       this.#unfinished.handedOver();
@@ -155,6 +157,7 @@ class ArrivingCall {
   }
 
   onReceiveHalfClose(): void {
+    if (this.#ended) return;
     if (this.#tooLarge !== undefined) {
       this.#refuse(this.#tooLargeError(this.#tooLarge));
       return;
