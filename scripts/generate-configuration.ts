@@ -11,7 +11,7 @@ import { ALL_SETTINGS, SECTIONS, type SettingKey } from "../src/config/settings.
 
 const ROOT = join(import.meta.dirname, "..");
 /** The sections of the YAML file, in the order of the deployment guide. */
-const YAML_SECTIONS = ["memory", "redis", "vector_search", "embedding", "cache", "compactor"];
+const YAML_SECTIONS = ["memory", "redis", "vector_search", "embedding", "cache", "compactor", "limits"];
 
 const INTRODUCTION = `# Configuration
 

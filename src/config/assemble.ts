@@ -1,6 +1,7 @@
 import { type Config, LIMITS, LOOKUP_DEADLINE_MS, type RedisConfig } from "./config.ts";
 import type { Settled } from "./derive.ts";
 
+const MIB = 1024 * 1024;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
@@ -66,7 +67,15 @@ export function assemble(values: Settled, about: Pick<Config, "backendReason" | 
       minImportance: values.compactionMinImportance,
       maxAffectedFraction: values.compactionMaxAffected,
     },
-    limits: LIMITS,
+    limits: {
+      ...LIMITS,
+      maxConcurrentCalls: values.maxConcurrentCalls,
+      maxOpenStreams: values.maxOpenStreams,
+      maxUnfinishedBytes: values.maxUnfinishedMib * MIB,
+      maxUnfinishedBytesPerConnection: values.maxUnfinishedMibPerConnection * MIB,
+      requestReceiveMs: values.requestReceiveTimeout * SECOND,
+      streamIdleMs: values.streamIdleTimeout * SECOND,
+    },
     ...about,
   });
 }

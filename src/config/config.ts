@@ -138,6 +138,7 @@ export interface Limits {
   readonly drainMs: number;
 }
 
+/** The defaults; settings/limits.ts says which of them an operator may change. */
 export const LIMITS: Limits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 1000,

@@ -3,6 +3,7 @@ import { CACHE } from "./settings/cache.ts";
 import { COMPACTION } from "./settings/compaction.ts";
 import { DOORS } from "./settings/doors.ts";
 import { EMBEDDING } from "./settings/embedding.ts";
+import { LIMIT_SETTINGS } from "./settings/limits.ts";
 import { PROCESS } from "./settings/process.ts";
 import { REDIS } from "./settings/redis.ts";
 import { STORAGE } from "./settings/storage.ts";
@@ -11,6 +12,7 @@ import { STORAGE } from "./settings/storage.ts";
 export const SECTIONS = {
   Process: PROCESS,
   "Doors and who may enter": DOORS,
+  Limits: LIMIT_SETTINGS,
   "Storage and vector search": STORAGE,
   Redis: REDIS,
   Embedding: EMBEDDING,
@@ -22,6 +24,7 @@ export const SECTIONS = {
 export const SETTINGS = {
   ...PROCESS,
   ...DOORS,
+  ...LIMIT_SETTINGS,
   ...STORAGE,
   ...REDIS,
   ...EMBEDDING,
