@@ -1,0 +1,112 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DescMethod } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import { RawGrpc } from "../support/raw-grpc.ts";
+import { LONG_RUN } from "../support/scale.ts";
+import { startProcess, type TestProcess } from "../support/start-process.ts";
+import { type WorstMessage, worstMessages } from "../support/worst-messages.ts";
+
+const MIB = 1024 * 1024;
+/** Just below the largest message that is taken. */
+const SIZE = 15.5 * MIB;
+/** What a request may hold the event loop for, and how much memory it may take for each byte of it. */
+const MAX_HOLD_MS = 100;
+const MAX_TIMES = 4;
+/** A machine that others use too holds everything up now and then: the best of so many counts. */
+const TRIES = 4;
+
+const METHODS: readonly DescMethod[] = [MemoryService, CacheService, OperationsService].flatMap(
+  ({ methods }) => methods as readonly DescMethod[],
+);
+
+/** What a request cost the server. */
+interface Cost {
+  readonly holdMs: number;
+  readonly bytes: number;
+}
+
+describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
+  let server: TestProcess;
+  let raw: RawGrpc;
+  let http: string;
+  beforeAll(async () => {
+    server = await startProcess({
+      NODE_OPTIONS: `--import=${join(import.meta.dirname, "..", "support", "loop-monitor.mjs")}`,
+      LOG_LEVEL: "info",
+    });
+    const line = JSON.parse(await server.lineWith('"serving"')) as { grpc: string; http: string };
+    raw = new RawGrpc(line.grpc);
+    http = `http://${line.http}`;
+  });
+  afterAll(async () => {
+    raw[Symbol.dispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  /** How long the event loop was held at most since the last time. */
+  async function loop(): Promise<number> {
+    const before = server.stderr().split("loop ").length;
+    server.process.kill("SIGUSR2");
+    while (server.stderr().split("loop ").length === before || !server.stderr().endsWith("\n"))
+      await new Promise((resolve) => setImmediate(resolve));
+    const last = server.stderr().trimEnd().split("loop ").at(-1) ?? "";
+    return (JSON.parse(last) as { maxMs: number }).maxMs;
+  }
+
+  /** A line of /proc/<pid>/status, in bytes (Linux). */
+  async function memory(name: "VmHWM" | "VmRSS"): Promise<number> {
+    const status = await readFile(`/proc/${server.process.pid}/status`, "utf8");
+    return Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+  }
+
+  async function costOf(send: () => Promise<unknown>): Promise<Cost> {
+    // Resets the peak of resident memory. https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html
+    await writeFile(`/proc/${server.process.pid}/clear_refs`, "5");
+    const before = await memory("VmRSS");
+    await loop();
+    await send();
+    return { holdMs: await loop(), bytes: (await memory("VmHWM")) - before };
+  }
+
+  function sendings(method: DescMethod, { wire, json }: WorstMessage) {
+    const path = `/${method.parent.typeName}/${method.name}`;
+    return {
+      grpc: () => (method.methodKind === "unary" ? raw.unary(path, wire) : raw.stream(path, [wire])),
+      http: async () => {
+        const response = await fetch(`${http}${path}`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: Buffer.from(json),
+        });
+        await response.text();
+      },
+    };
+  }
+
+  it.each(METHODS.map((method) => [method.name, method] as const))(
+    "of %s hold the event loop for a tenth of a second at most, and take four times their size",
+    async (_, method) => {
+      const costly: object[] = [];
+      for (const message of worstMessages(method.input, SIZE)) {
+        for (const [transport, send] of Object.entries(sendings(method, message))) {
+          let best: Cost | undefined;
+          for (let attempt = 0; attempt < TRIES; attempt += 1) {
+            const cost = await costOf(send);
+            best = {
+              holdMs: Math.min(best?.holdMs ?? Number.POSITIVE_INFINITY, cost.holdMs),
+              bytes: Math.min(best?.bytes ?? Number.POSITIVE_INFINITY, cost.bytes),
+            };
+            if (best.holdMs <= MAX_HOLD_MS && best.bytes <= MAX_TIMES * SIZE) break;
+          }
+          if (best === undefined || best.holdMs > MAX_HOLD_MS || best.bytes > MAX_TIMES * SIZE)
+            costly.push({ message: message.name, transport, ...best });
+        }
+      }
+      expect(costly).toEqual([]);
+    },
+  );
+});
