@@ -35,13 +35,18 @@ export class JsonBudget {
   /** Counts one value that takes so many bytes of JSON at the least. Throws when the request holds too many. */
   spend(bytes: number, path: Path): void {
     this.#values += 1;
-    this.#bytes += bytes;
+    this.spendBytes(bytes, path);
     if (this.#values > MAX_JSON_VALUES) {
       throw new RequestBudgetExceeded(
         path,
         `the JSON objects of a request may hold ${MAX_JSON_VALUES} values together, and these hold more`,
       );
     }
+  }
+
+  /** Counts a name, which is no value. */
+  spendBytes(bytes: number, path: Path): void {
+    this.#bytes += bytes;
     if (this.#bytes > this.#maxBytes) {
       throw new RequestBudgetExceeded(
         path,

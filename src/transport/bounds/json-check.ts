@@ -213,7 +213,8 @@ class JsonCheck {
     this.#spend(2);
     const names = new Set<string>();
     for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
-      this.#spend(text.skipString() + 3);
+      this.#budget.spendBytes(text.skipString() + 3, this.#path);
+      this.#refuseLongJson();
       text.expectUnicode(this.#path);
       const name = text.lastString();
       if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
@@ -226,6 +227,10 @@ class JsonCheck {
   /** Counts a JSON value that takes so many bytes as text at the least. */
   #spend(bytes: number): void {
     this.#budget.spend(bytes, this.#path);
+    this.#refuseLongJson();
+  }
+
+  #refuseLongJson(): void {
     if (this.#jsonField !== undefined && this.#budget.bytes > this.#jsonStop)
       throw tooLong(this.#path, this.#jsonField);
   }

@@ -126,16 +126,20 @@ describe("a message within its bounds", () => {
   it("may hold as much JSON as the limits say", () => {
     const values = (count: number): object => ({
       prompt: { text: "q" },
-      scope: { model: "m", tools: [{ k: Array.from({ length: count - 3 }, () => 1) }] },
+      // Each tool with its list is two values more.
+      scope: { model: "m", tools: [1, 2].map(() => ({ k: Array.from({ length: count / 2 - 2 }, () => 1) })) },
     });
     const levels = (depth: number): object => ({
       prompt: { text: "q" },
-      scope: { model: "m", responseFormat: JSON.parse(`{"k":`.repeat(depth) + "1" + "}".repeat(depth)) },
+      scope: {
+        model: "m",
+        responseFormat: JSON.parse(['{"k":'.repeat(depth), "1", "}".repeat(depth)].join("")),
+      },
     });
     const encoded = (request: object): Uint8Array =>
       toBinary(lookupCache.input, fromJsonString(lookupCache.input, JSON.stringify(request)));
     for (const [inside, outside] of [
-      [values(30_000), values(MAX_JSON_VALUES + 1)],
+      [values(MAX_JSON_VALUES), values(MAX_JSON_VALUES + 2)],
       [levels(MAX_JSON_DEPTH), levels(MAX_JSON_DEPTH + 1)],
     ] as const) {
       const reader = readerOf(lookupCache);
@@ -195,9 +199,9 @@ describe("an item that is judged alone", () => {
   });
 
   it("is refused with all others when all hold too much together", () => {
-    const large = { text: "x", metadata: { k: Array.from({ length: 7000 }, () => 1) } };
-    const request = { memories: [large, large, large, large, large] };
-    expect(json(batchCreateMemories, request).detail.violations?.[0]?.field).toBe("memories[4].metadata");
+    const large = { text: "x", metadata: { k: Array.from({ length: 8100 }, () => 1) } };
+    const request = { memories: Array.from({ length: 7 }, () => large) };
+    expect(json(batchCreateMemories, request).detail.violations?.[0]?.field).toBe("memories[6].metadata");
     const wire = toBinary(
       BatchCreateMemoriesRequestSchema,
       create(BatchCreateMemoriesRequestSchema, request),

@@ -161,7 +161,7 @@ class WireCheck {
       const entry = this.#length(stop);
       while (this.#at < entry) {
         const tag = this.#varint(entry);
-        if (tag === TAG_OF_KEY) this.#jsonText(entry, 3);
+        if (tag === TAG_OF_KEY) this.#jsonName(entry);
         else if (tag === TAG_OF_ENTRY_VALUE) this.#jsonValue(this.#length(entry), depth);
         else throw malformed("an entry of a JSON object is neither a name nor a value");
       }
@@ -182,7 +182,7 @@ class WireCheck {
           this.#scalar(1, stop);
           break;
         case 0x1a: // string_value
-          this.#jsonText(stop, 2);
+          this.#jsonText(stop);
           break;
         case 0x2a: // struct_value
           this.#struct(this.#length(stop), depth + 1);
@@ -206,16 +206,28 @@ class WireCheck {
     }
   }
 
-  /** A text with the signs that JSON puts around it: quotes, and behind a name a colon. */
-  #jsonText(end: number, signs: number): void {
+  /** A text, with its quotes. */
+  #jsonText(end: number): void {
     const stop = this.#length(end);
-    this.#spend(stop - this.#at + signs);
+    this.#spend(stop - this.#at + 2);
+    this.#at = stop;
+  }
+
+  /** A name, with its quotes and the colon behind it. */
+  #jsonName(end: number): void {
+    const stop = this.#length(end);
+    this.#budget.spendBytes(stop - this.#at + 3, this.#path);
+    this.#refuseLongJson();
     this.#at = stop;
   }
 
   /** Counts a JSON value that takes so many bytes as text at the least: commas and escapes come on top. */
   #spend(bytes: number): void {
     this.#budget.spend(bytes, this.#path);
+    this.#refuseLongJson();
+  }
+
+  #refuseLongJson(): void {
     if (this.#jsonField !== undefined && this.#budget.bytes > this.#jsonStop)
       throw tooLong(this.#path, this.#jsonField);
   }

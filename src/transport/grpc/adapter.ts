@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
   create,
   type DescMethod,
@@ -8,6 +9,7 @@ import {
 import type * as grpc from "@grpc/grpc-js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
+import { MAX_BYTES_AT_ONCE } from "../bounds/limits.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import { Encoded, methodPath, notServed, type ServedService } from "../handler.ts";
 import type { RunningCall } from "../pipeline.ts";
@@ -89,6 +91,8 @@ function runnerOf(
     const request = requestStream
       ? decodeStream(call, running, (bytes) => decode(bytes, reader, running), streamIdleMs)
       : (known?.find(call.request) ?? decode(call.request, reader, running, known));
+    if (method.methodKind === "unary" && call.request.length > MAX_BYTES_AT_ONCE)
+      return yieldToEventLoop().then(() => handler(request, running.context));
     return handler(request, running.context);
   };
   if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {

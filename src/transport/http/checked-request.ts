@@ -1,4 +1,6 @@
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { MAX_BYTES_AT_ONCE } from "../bounds/limits.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import type { HttpCall } from "./http-call.ts";
 import { decompress, type ReceivingOptions, receive, receiveAll, tooLarge } from "./received-body.ts";
@@ -83,6 +85,10 @@ async function* checkedMessage(
   const received = await receiveAll(chunks, options.maxMessageBytes);
   const checked = reader.check(compressed ? await decompress(received, options) : received, form);
   call.refusedItems.push(checked.refused);
+  if (checked.bytes.length > MAX_BYTES_AT_ONCE) {
+    call.isLarge = true;
+    await yieldToEventLoop();
+  }
   yield checked.bytes;
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { type DescMethod, type DescService, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
@@ -144,7 +145,9 @@ function adapt(
       try {
         running.admit();
         if (handler === undefined) throw notServed(method);
-        const response = await handler(received(request, call), running.context);
+        const message = received(request, call);
+        if (call.isLarge) await yieldToEventLoop();
+        const response = await handler(message, running.context);
         // The library keeps no deadlines; a handler may not notice that one has passed.
         call.signal().throwIfAborted();
         running.succeed();

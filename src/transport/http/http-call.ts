@@ -15,6 +15,8 @@ export class HttpCall implements IncomingCall {
   readonly cut: ((reason: RecollectError) => void) | undefined;
   /** Why the call is refused before its body is read. */
   refusal: ConnectError | undefined;
+  /** It was worth a turn of the event loop to check the request, and so it is to decode it. */
+  isLarge = false;
   /** Items of the messages that have been read and not handed on, in their order. */
   readonly refusedItems: (readonly RefusedItem[])[] = [];
   readonly #headers: Headers;
