@@ -1,5 +1,3 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
@@ -7,7 +5,7 @@ import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { RawGrpc } from "../support/raw-grpc.ts";
 import { LONG_RUN } from "../support/scale.ts";
-import { startProcess, type TestProcess } from "../support/start-process.ts";
+import { type MeasuredServer, startMeasured } from "../support/server-cost.ts";
 import { type WorstMessage, worstMessages } from "../support/worst-messages.ts";
 
 const MIB = 1024 * 1024;
@@ -30,46 +28,23 @@ interface Cost {
 }
 
 describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
-  let server: TestProcess;
+  let server: MeasuredServer;
   let raw: RawGrpc;
-  let http: string;
   beforeAll(async () => {
-    server = await startProcess({
-      NODE_OPTIONS: `--import=${join(import.meta.dirname, "..", "support", "loop-monitor.mjs")}`,
-      LOG_LEVEL: "info",
-    });
-    const line = JSON.parse(await server.lineWith('"serving"')) as { grpc: string; http: string };
-    raw = new RawGrpc(line.grpc);
-    http = `http://${line.http}`;
+    server = await startMeasured();
+    raw = new RawGrpc(server.grpc);
   });
   afterAll(async () => {
     raw[Symbol.dispose]();
     await server[Symbol.asyncDispose]();
   });
 
-  /** How long the event loop was held at most since the last time. */
-  async function loop(): Promise<number> {
-    const before = server.stderr().split("loop ").length;
-    server.process.kill("SIGUSR2");
-    while (server.stderr().split("loop ").length === before || !server.stderr().endsWith("\n"))
-      await new Promise((resolve) => setImmediate(resolve));
-    const last = server.stderr().trimEnd().split("loop ").at(-1) ?? "";
-    return (JSON.parse(last) as { maxMs: number }).maxMs;
-  }
-
-  /** A line of /proc/<pid>/status, in bytes (Linux). */
-  async function memory(name: "VmHWM" | "VmRSS"): Promise<number> {
-    const status = await readFile(`/proc/${server.process.pid}/status`, "utf8");
-    return Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
-  }
-
   async function costOf(send: () => Promise<unknown>): Promise<Cost> {
-    // Resets the peak of resident memory. https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html
-    await writeFile(`/proc/${server.process.pid}/clear_refs`, "5");
-    const before = await memory("VmRSS");
-    await loop();
+    await server.peakMemory();
+    const before = await server.memory();
+    await server.longestHold();
     await send();
-    return { holdMs: await loop(), bytes: (await memory("VmHWM")) - before };
+    return { holdMs: await server.longestHold(), bytes: (await server.peakMemory()) - before };
   }
 
   function sendings(method: DescMethod, { wire, json }: WorstMessage) {
@@ -77,7 +52,7 @@ describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
     return {
       grpc: () => (method.methodKind === "unary" ? raw.unary(path, wire) : raw.stream(path, [wire])),
       http: async () => {
-        const response = await fetch(`${http}${path}`, {
+        const response = await fetch(`${server.http}${path}`, {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: Buffer.from(json),
