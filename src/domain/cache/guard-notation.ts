@@ -5,6 +5,7 @@ const REASONS = {
   number: "NUMBER",
   unit: "UNIT",
   variant: "CODE",
+  mood: "CODE",
 } as const satisfies Record<NotationKind, string>;
 
 /** Why two prompts differ in notation. */
@@ -18,11 +19,19 @@ export function compareNotation(
   const reasons = new Set<NotationReason>();
   if (left.length === 0 && right.length === 0) return reasons;
   const [one, other] = [without(left, right), without(right, left)];
-  for (const piece of [...one, ...other]) if (piece.kind !== "variant") reasons.add(REASONS[piece.kind]);
-  const letters = ({ kind, text }: Notation): string => (kind === "variant" ? text.toLowerCase() : "");
-  const spelled = new Set(other.map(letters).filter((text) => text !== ""));
-  if (one.some((piece) => spelled.has(letters(piece)))) reasons.add(REASONS.variant);
+  const counterparts = new Set(other.map(counterpart));
+  for (const piece of [...one, ...other]) if (counterpart(piece) === "") reasons.add(REASONS[piece.kind]);
+  for (const piece of one) {
+    const key = counterpart(piece);
+    if (key !== "" && counterparts.has(key)) reasons.add(REASONS[piece.kind]);
+  }
   return reasons;
+}
+
+/** What a piece counts against, empty where it counts by itself. */
+function counterpart({ kind, text }: Notation): string {
+  if (kind === "mood") return kind;
+  return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
 }
 
 function without(pieces: readonly Notation[], removed: readonly Notation[]): Notation[] {

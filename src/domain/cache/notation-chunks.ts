@@ -1,8 +1,8 @@
 import type { Notation, WritingContext } from "./notation.ts";
 import { TAKEN } from "./notation-lines.ts";
-import { isLoneNotation, operandOf } from "./notation-signs.ts";
+import { isLoneNotation, isMood, operandOf } from "./notation-signs.ts";
 import { wordNotation } from "./notation-spelling.ts";
-import { ADDRESSED, MARK_NOUNS } from "./notation-words.ts";
+import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS } from "./notation-words.ts";
 
 /** A piece of text between white space, with what stands around it. */
 export interface Chunk {
@@ -76,6 +76,10 @@ function tellCapitals(chunks: readonly string[]): boolean {
 
 function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   const { text, previous, next } = chunk;
+  if (isMood(chunk)) {
+    found.push({ kind: "mood", text });
+    return;
+  }
   if (/^[^\p{L}\p{N}\uE000]+$/u.test(text)) {
     if (!isLoneNotation(chunk)) return;
     const sign = next === "" && text.length > 1 && !MARK_NOUNS.has(previous) ? text.replace(/[.?]$/, "") : text;
@@ -90,7 +94,8 @@ function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
 
 /** A chunk without the punctuation of prose around it. What is left of the marks is notation. */
 function withoutProse(chunk: Chunk): string {
-  const marked = withoutEndMarks(chunk.text.replace(/^[¿¡]+/, ""), chunk);
+  const written = chunk.text.replace(/^[¿¡]+/, "").replace(/^\.(?=\p{Lu}\p{Ll})/u, "");
+  const marked = withoutEndMarks(/^[ond]'$/i.test(written) ? "" : written, chunk);
   let core = withoutBrackets(marked);
   if (core !== marked) core = withoutEndMarks(core, chunk);
   // A quote that is left is one whose other half is in another chunk, unless it is a prime.
@@ -98,22 +103,22 @@ function withoutProse(chunk: Chunk): string {
   return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core) ? core.replace(/["']$/, "") : core;
 }
 
-const FACTORIAL = /(?:\d|(?<![\p{L}\p{N}])[b-hj-z]|\)|\uE000)(!{1,2})$/u;
-const CLOCK_WORDS = /^(?:at|by|until|till|before|after|around|from|since|on|give|me|want|only|just|be|was)$/i;
+// Of a number or a letter, which may stand at the end of a calculation.
+const FACTORIAL = /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
 const CHESS = /^(?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?[+#]?|O-O(?:-O)?)[!?]{1,2}$/;
 
 function withoutEndMarks(written: string, chunk: Chunk): string {
-  const { closes, previous, context } = chunk;
+  const { closes, context } = chunk;
   let core = written;
   for (;;) {
     const last = core.at(-1) ?? "";
     if (last === "," || last === ";" || last === ":") core = core.slice(0, -1);
     else if (last === "." && core !== "." && !core.endsWith("..")) core = core.slice(0, -1);
     else if (core.endsWith("...") && /[\p{L}\p{N})]\.{3,}$/u.test(core)) core = core.replace(/\.+$/, "");
+    else if (isLooseQuote(core, written)) core = core.slice(0, -1);
     else if ((last === "?" || last === "!") && core.length > 1) {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
-      const factorial = FACTORIAL.test(core) && !CLOCK_WORDS.test(previous) && !/[$€£]/.test(core);
-      if (factorial || isPartOfName(core, chunk)) return core;
+      if (isFactorial(core, chunk) || isPartOfName(core, chunk)) return core;
       core = core.slice(0, -1);
       // In code only the very last mark is the sentence's.
       if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
@@ -121,12 +126,24 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
   }
 }
 
+/** A closing quote that opened in another chunk or never: no prime, which follows a digit or a single letter. */
+function isLooseQuote(core: string, written: string): boolean {
+  return /(?:\p{L}{2}|[^\p{L}\p{N}"'])["']$/u.test(core) && written.indexOf(core.at(-1) ?? "") === core.length - 1;
+}
+
+function isFactorial(core: string, { closes, previous, context }: Chunk): boolean {
+  if (!FACTORIAL.test(core)) return false;
+  const spoken = previous === "" || FACTORIAL_WORDS.has(previous.toLowerCase()) || /^[^\p{L}]+$/u.test(previous);
+  return !closes || spoken || context.technical || /[+*^=(]/.test(core);
+}
+
 /** `sort!`, `empty?` and `:q!`: the mark belongs to the name, because the sentence goes on or it is a command. */
-function isPartOfName(core: string, { closes, context }: Chunk): boolean {
+function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   if (/^:\p{L}+!$/u.test(core)) return true;
   if (closes) return false;
   if (/^[b-hj-z][?!]$/.test(core)) return true;
-  return context.technical || /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
+  if (context.technical) return !SENTENCE_OPENERS.has(next.toLowerCase().replace(/[^a-z']/g, "")) || next === "do";
+  return /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
 }
 
 function withoutBrackets(written: string): string {
@@ -146,7 +163,7 @@ function withoutBrackets(written: string): string {
 /** "Let's eat, grandma": the comma before the last word says that somebody is spoken to. */
 function readAddress(chunks: readonly string[], found: Notation[]): void {
   const last = (chunks.at(-1) ?? "").toLowerCase().replace(/[.!?]+$/, "");
-  if (ADDRESSED.has(last) && chunks.at(-2)?.endsWith(",") === true && chunks.length > 2) {
+  if (ADDRESSED.has(last) && chunks.at(-2)?.endsWith(",") === true && !/^(?:hi|hello|hey|dear|thanks|yes|no|sorry)\b/i.test(chunks[0] ?? "")) {
     found.push({ kind: "code", text: `,${last}` });
   }
 }

@@ -7,7 +7,7 @@ import { EXACT_TASKS, WORDING_TASKS } from "./notation-words.ts";
 const QUOTED =
   /('''|""")([^]*?)\1|(?<![0-9])"([^"\n]*)"|(?<![\p{L}\p{N}])'((?:[^'\n]|(?<=\p{L})'(?=\p{L}))*)'(?!\p{L})|(?<=(?:^|[\s([,=])[rbfuRBFU])'([^'\n]*)'/gu;
 const SIGNS_ONLY = /^[^\p{L}\p{N}]*$/u;
-const QUOTING_MATTERS = /[$*\\~<>|&;=]/;
+const QUOTING_MATTERS = /\$[\p{L}{(@*?#!]|[*\\~<>|&;=]/u;
 // Two spaces behind the end of a sentence are a habit of typing.
 const ODD_SPACES = /^\s|\s$|(?<![.,;:!?])\s\s|\t/;
 
@@ -24,6 +24,9 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
     const at = match.find((part): part is number => typeof part === "number") ?? 0;
     const content = tripled ?? double ?? single ?? prefixed ?? "";
     const quote = triple ?? (double === undefined ? "'" : '"');
+    // Around the whole prompt they are nobody's words but the asker's.
+    const whole = at === 0 && content.length + 2 === text.length;
+    if (whole && triple === undefined) return content;
     if (isExact(content, context) || triple !== undefined || isAttached(text, at)) {
       exact.push(quote + content + quote);
       return TAKEN;
@@ -54,7 +57,7 @@ function isAttached(text: string, at: number): boolean {
 
 const HEAD = /^([^:\n]{3,80}):\s+(\S[^]*)$/;
 const SINGLE_OBJECT =
-  /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash|echo|repeat|print)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
+  /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
 
 /** Takes out the text that a task is given: "capitalize: hello", "reverse Abc". It counts as it is written. */
 export function takePayload(text: string, found: Notation[]): string {

@@ -5,14 +5,18 @@ import { COMMANDS, MARK_NOUNS } from "./notation-words.ts";
 const PROSE_MARKS = /^(?:-{1,3}|[?!]{1,3}|\.{1,6}|[,:;&"'*•·()/#]|\?\.|''|"")$/;
 // No sentence ends behind these: a mark there is spoken of.
 const OPEN_WORDS = /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called)$/i;
-const FRIENDLY = /^(?:[:;=]-?[)D(]|:-?P|<3|\^\^|[\p{Emoji_Presentation}\u263A])+[.!]?$/u;
+const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!]?$/u;
+
+/** Whether a chunk is an emoticon or emoji that says how something is meant; nobody asks about it. */
+export function isMood({ text, previous }: Chunk): boolean {
+  return MOOD.test(text) && !OPEN_WORDS.test(previous) && !MARK_NOUNS.has(previous.toLowerCase());
+}
 
 /** Whether a chunk without letters and digits is an operator or a sign, not punctuation. */
 export function isLoneNotation(chunk: Chunk): boolean {
   const { text, previous, next, opens, context } = chunk;
   if (MARK_NOUNS.has(previous.toLowerCase())) return true;
-  // A smile at the end of a message says nothing.
-  if (next === "" && FRIENDLY.test(text)) return false;
+  if (text === "&" && next === "") return true;
   if (!PROSE_MARKS.test(text) && text !== "%") return !/^["'()]+[.,?!:;]*$/.test(text) || text === "()";
   const between = operandOf(previous) !== "" && operandOf(next) !== "";
   if (between) return text !== "&" || !/^\p{Lu}$/u.test(previous) || context.technical;

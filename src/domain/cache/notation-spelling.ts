@@ -6,6 +6,7 @@ import {
   DOTTED_BRANDS,
   HOST_ENDINGS,
   HYPHEN_TELLS,
+  SENTENCE_OPENERS,
   IDENTIFIER_NOUNS,
   LITERALS,
   NAMED_NOUNS,
@@ -21,6 +22,7 @@ const AREA = /^[0-9.,]*(?:m|cm|mm|km|dm|ft|in|yd|mi)[²³]$/;
 const HUMPS = /\p{Ll}\p{Lu}/u;
 const MILLI = /^[0-9.,]*m(?:Hz|W|V|A|J|Pa|Ω)$/;
 const BITS_OR_BYTES = /^[0-9.,]*(?:[KMGT]b|[KMGT]Bps)$/;
+const MEGAGRAM = /^[0-9.,]*Mg$/;
 
 /** What the spelling of a chunk says that its words do not. The punctuation of prose has been taken off. */
 export function wordNotation(core: string, chunk: Chunk): Notation[] {
@@ -43,14 +45,17 @@ function unitNotation(core: string, { previous }: Chunk): Notation | undefined {
   const counted = /^[0-9]/.test(core) || /^[-+$€£]?[0-9][0-9.,]*$/.test(previous);
   if (!counted) return undefined;
   const letters = core.replace(/^[0-9.,]+/, "");
-  const tells = letters === "M" || MILLI.test(core) || BITS_OR_BYTES.test(core);
+  const tells = letters === "M" || MEGAGRAM.test(core) || MILLI.test(core) || BITS_OR_BYTES.test(core);
   return tells ? { kind: "unit", text: letters } : undefined;
 }
 
-function plainWord(core: string, { previous, earlier, opens, context, capitalsTell }: Chunk): Notation[] {
+function plainWord(core: string, { previous, earlier, next, opens, context, capitalsTell }: Chunk): Notation[] {
   const lower = core.toLowerCase();
   if (HYPHEN_TELLS.has(lower)) return [{ kind: "code", text: lower }];
   if (core === lower) return [];
+  if (context.capitals && next === "" && /^(?:of|in|for|word|string|letter|encode)$/.test(previous)) {
+    return [{ kind: "code", text: core }];
+  }
   if (HUMPS.test(core)) return humps(core, lower);
   if (opens || !capitalsTell) return [];
   const before = previous.toLowerCase();
@@ -69,7 +74,7 @@ function isIdentifier(before: string, earlier: string): boolean {
 
 /** "What does G do in Vim": a key, not a word of the sentence. */
 function isKeystroke(before: string): boolean {
-  return before === "does" || before === "press" || before === "key" || before === "type";
+  return before === "does" || before === "press" || before === "key" || before === "type" || before === "command";
 }
 
 function humps(core: string, lower: string): Notation[] {
@@ -88,20 +93,27 @@ function letterDigits(core: string): Notation[] {
   const lower = core.toLowerCase();
   if (HUMPS.test(core)) return humps(core, lower);
   // "x-1" and "x1": with one letter before it the hyphen is a minus, in "gpt-4" it is none.
-  return /^[a-z]-[0-9]|^[0-9]+-[a-z]$/.test(core) ? [{ kind: "code", text: core }] : [];
+  return /^[k-nx-z]-[0-9]|^[0-9]+-[a-z]$/.test(core) ? [{ kind: "code", text: core }] : [];
 }
 
 function dottedName(core: string): Notation[] {
   const lower = core.toLowerCase();
   const parts = lower.split(".");
+  // A missing space behind a sentence: "not yet.She".
+  const last = parts.at(-1) ?? "";
+  const opener = SENTENCE_OPENERS.has(last) && (last.length > 2 || /^(?:i|it|my|we|he)$/.test(last));
+  if (opener && (parts[0] ?? "").length > 1) return [];
   if (DOTTED_ABBREVIATIONS.has(lower) || /^(?:\p{Lu}\.)+\p{Lu}$/u.test(core)) return [];
   if (HOST_ENDINGS.has(parts.at(-1) ?? "")) return [];
   if (parts.length === 2 && DOTTED_BRANDS.has(parts[0] ?? "")) return [];
   return [{ kind: "code", text: core }];
 }
 
-/** "and/or", "Q&A", "word/word", and words of other scripts with their own punctuation. */
+/** "and/or", "Q&A", "Hi,Ann", and words of other scripts with their own punctuation. */
 function isProse(core: string): boolean {
+  if (/^\p{L}{2,}[,;?!]+\p{L}+$/u.test(core)) return true;
+  // In "dy/dx" the slash divides.
+  if (/^d\p{L}\/d\p{L}$/u.test(core)) return false;
   if (/^\p{L}{2,}(?:['-]\p{L}+)*\/\p{L}{2,}(?:['-]\p{L}+)*$/u.test(core)) return true;
   if (/^w\/o?$/i.test(core) || /^\p{L}+&\p{L}+$/u.test(core)) return true;
   return /^[\p{L}\p{M}\p{N},;:!?.'-]+$/u.test(core) && /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v.test(core);

@@ -11,10 +11,10 @@ function list(text: string): ReadonlySet<string> {
 export const TECHNICAL = list(
   `python javascript typescript kotlin haskell scala php perl bash zsh shell powershell sql mysql postgres postgresql sqlite
   html css yaml yml json toml xml markdown latex tex vim vi emacs regex regexp regexes glob globs nodejs react vue angular
-  django flask linux unix git docker kubernetes makefile make cmake gcc clang golang lua julia matlab erlang elixir clojure
+  django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
   fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx awk sed grep curl npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
-  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron select where echo printf`,
+  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja`,
 );
 
 /** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */
@@ -43,6 +43,23 @@ export const EXACT_TASKS = list(
 /** What is done to a text word by word: capitals count, spacing and the last mark do not. */
 export const WORDING_TASKS = list(
   "translate translation transliterate pronounce pronounced pronunciation rephrase rewrite paraphrase summarize convert",
+);
+
+/** Tasks whose answer hangs on capitals: the word they are asked of counts as written, without quotes too. */
+export const CASE_TASKS = list(
+  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint",
+);
+
+/** With these a sentence begins, also where the capital is missing. */
+export const SENTENCE_OPENERS = list(
+  `i it its it's i'm i've my we our you your he she they the a an this that there what how why when where who which can could
+  would should do does did is are am was were will have has had please if so but and or also thanks thank no yes not any because`,
+);
+
+/** Behind these a number with an exclamation mark is a factorial, in mathematics; elsewhere somebody is loud. */
+export const FACTORIAL_WORDS = list(
+  `is are of compute calculate evaluate simplify does do and plus minus times over write expand than between equals mod value
+  what's whats find factor by divide multiply integrate sum sqrt log solve prove show`,
 );
 
 /** Words that name a thing by an identifier, written right behind them. */
@@ -74,7 +91,7 @@ export const DOTTED_BRANDS = list(
 );
 
 /** Ends of host names: DNS knows no case. */
-export const HOST_ENDINGS = list("com org net io ai gov edu co uk de fr eu us info dev app example tv me");
+export const HOST_ENDINGS = list("com org net io ai gov edu co uk");
 
 /** Abbreviations that are also written without their last dot. */
 export const DOTTED_ABBREVIATIONS = list(

@@ -2,10 +2,13 @@ import { readChunks } from "./notation-chunks.ts";
 import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
 import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
 import { takePayload, takeQuotes } from "./notation-quotes.ts";
-import { EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN, WORDING_TASKS } from "./notation-words.ts";
+import { CASE_TASKS, EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN } from "./notation-words.ts";
 
-/** `variant` only counts against another spelling of the same letters; the rest counts by itself. */
-export type NotationKind = "code" | "number" | "unit" | "variant";
+/**
+ * `variant` only counts against another spelling of the same letters, `mood` only against another one; the rest
+ * counts by itself.
+ */
+export type NotationKind = "code" | "number" | "unit" | "variant" | "mood";
 
 /** Something written in a prompt that is no prose: its exact spelling decides what is asked. */
 export interface Notation {
@@ -19,8 +22,8 @@ export interface WritingContext {
   readonly technical: boolean;
   /** Something is done to a text letter by letter: quoted texts are exact. */
   readonly exact: boolean;
-  /** Something is done to a text word by word. */
-  readonly wording: boolean;
+  /** Something is asked about capitals, or what they change. */
+  readonly capitals: boolean;
   /** The first word has its capital: small letters elsewhere are meant. */
   readonly proper: boolean;
 }
@@ -43,20 +46,21 @@ export function readNotation(raw: string): Notation[] {
   return found;
 }
 
+const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
 const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
 
 function readContext(text: string): WritingContext {
-  let [technical, exact, wording] = [false, false, false];
+  let [technical, exact, capitals] = [false, false, false];
   let previous = "";
   let first = "";
   for (const word of text.match(WORDS) ?? []) {
     if (first === "") first = word;
     const lower = word.toLowerCase();
-    technical ||= TECHNICAL.has(lower);
+    technical ||= TECHNICAL.has(lower) || SQL.has(word);
     technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
     exact ||= EXACT_TASKS.has(lower);
-    wording ||= WORDING_TASKS.has(lower);
+    capitals ||= CASE_TASKS.has(lower);
     previous = lower;
   }
-  return { technical, exact, wording, proper: /^\p{Lu}/u.test(first) };
+  return { technical, exact, capitals, proper: /^\p{Lu}/u.test(first) };
 }
