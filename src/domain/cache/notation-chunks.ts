@@ -42,7 +42,9 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
       continue;
     }
     const next = chunks[at + 1] ?? "";
-    const closes = next === "" || next === "\n" || /^[("'[]?\p{Lu}/u.test(next);
+    // A call that goes on is no end: `f(x?: T)`.
+    const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
+    const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
     if (!PLAIN.test(written) || MARK_NOUNS.has(previous)) {
       const chunk = { text: written, previous, earlier, next, opens, closes, context, capitalsTell };
       readChunk(chunk, operators, found);
@@ -82,7 +84,8 @@ function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   }
   if (/^[^\p{L}\p{N}\uE000]+$/u.test(text)) {
     if (!isLoneNotation(chunk)) return;
-    const sign = next === "" && text.length > 1 && !MARK_NOUNS.has(previous) ? text.replace(/[.?]$/, "") : text;
+    const ends = next === "" && /[^.?].*[.?]$/.test(text) && !MARK_NOUNS.has(previous);
+    const sign = ends ? text.slice(0, -1) : text;
     const [left, right] = [operandOf(previous), operandOf(next)];
     operators.push(left !== "" && right !== "" ? left + sign + right : sign);
     return;
@@ -114,11 +117,13 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
     const last = core.at(-1) ?? "";
     if (last === "," || last === ";" || last === ":") core = core.slice(0, -1);
     else if (last === "." && core !== "." && !core.endsWith("..")) core = core.slice(0, -1);
-    else if (core.endsWith("...") && /[\p{L}\p{N})]\.{3,}$/u.test(core)) core = core.replace(/\.+$/, "");
+    else if (core.endsWith("...") && (closes || !context.technical) && /[\p{L}\p{N})]\.{3,}$/u.test(core)) core = core.replace(/\.+$/, "");
     else if (isLooseQuote(core, written)) core = core.slice(0, -1);
     else if ((last === "?" || last === "!") && core.length > 1) {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
       if (isFactorial(core, chunk) || isPartOfName(core, chunk)) return core;
+      // `(\d+)?` at the end of what is no question.
+      if (last === "?" && closes && !context.asking && /(?:[)\]}*+]|.\uE000)\?$/.test(core) && (context.technical || /[\\{\uE000]/.test(core))) return core;
       core = core.slice(0, -1);
       // In code only the very last mark is the sentence's.
       if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
@@ -133,7 +138,7 @@ function isLooseQuote(core: string, written: string): boolean {
 
 function isFactorial(core: string, { closes, previous, context }: Chunk): boolean {
   if (!FACTORIAL.test(core)) return false;
-  const spoken = previous === "" || FACTORIAL_WORDS.has(previous.toLowerCase()) || /^[^\p{L}]+$/u.test(previous);
+  const spoken = previous === "" || FACTORIAL_WORDS.has(previous.toLowerCase()) || /^[^\p{L}]+$|:$/u.test(previous);
   return !closes || spoken || context.technical || /[+*^=(]/.test(core);
 }
 

@@ -4,7 +4,7 @@ import type { Notation } from "./notation.ts";
 export const TAKEN = "\uE000";
 
 const STATEMENT =
-  /[;{}]$|^(?:import|from|def|class|function|let|const|var|return|print|echo|if|for|while|elif|else|try|except|public|private|static|int|void|SELECT|INSERT|UPDATE|DELETE|FROM|WHERE)\b.*(?:[:;{})=]$|\(|\b(?:import|=)\b)|^(?:return|break|continue|pass|else:|try:|\/\/.*|#include.*|<\/?[a-z].*>|@[a-z].*|\$ .*)$|^[\w.[\]]+ [-+*/|&]?= |^[\w.]+\(.*\)[;,]?$|^\(.*\)$/;
+  /[;{}]$|^(?:import|from|def|class|function|let|const|var|return|print|echo|if|for|while|elif|else|try|except|public|private|static|int|void)\b.*(?:[:;{})=]$|\(|\b(?:import|=)\b)|^(?:return|break|continue|pass|else:|try:|\/\/.*|#include.*|<\/?[a-z].*>|@[a-z].*|\$ .*)$|^[\w.[\]]+ [-+*/|&]?= |^[\w.]+\(.*\)[;,]?$|^\(.*\)$|^(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|GROUP BY|ORDER BY|--)(?: |$)/;
 const INDENTED = /^(?:\t| {2,}|[ \t]+(?=- ))\S/;
 
 /** Takes out code in back-ticks. It counts as it is written, white space and case included. */

@@ -31,12 +31,17 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
       exact.push(quote + content + quote);
       return TAKEN;
     }
-    if (context.proper && at > 0) found.push({ kind: "variant", text: content });
+    if (at > 0) found.push(caseOf(content, context));
     return content;
   });
   // Together, because their order counts: replace 'a' with 'b'.
   if (exact.length > 0) found.push({ kind: "code", text: exact.join(" ") });
   return rest;
+}
+
+/** Counts against the same letters in another case, in a prompt that is as careful or careless with capitals. */
+function caseOf(text: string, { proper }: WritingContext): Notation {
+  return { kind: "variant", text: `${proper ? "+" : "-"}${text}` };
 }
 
 function isExact(content: string, { technical, exact }: WritingContext): boolean {
@@ -60,7 +65,7 @@ const SINGLE_OBJECT =
   /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
 
 /** Takes out the text that a task is given: "capitalize: hello", "reverse Abc". It counts as it is written. */
-export function takePayload(text: string, found: Notation[]): string {
+export function takePayload(text: string, context: WritingContext, found: Notation[]): string {
   const head = HEAD.exec(text);
   if (head !== null) {
     const [, task = "", payload = ""] = head;
@@ -73,6 +78,8 @@ export function takePayload(text: string, found: Notation[]): string {
       found.push({ kind: "code", text: wording(payload) });
       return task;
     }
+    const short = wording(payload);
+    if (short.length <= 40 && short.split(" ").length <= 3) found.push(caseOf(short, context));
   }
   const single = SINGLE_OBJECT.exec(text);
   const object = single?.[2] ?? "";

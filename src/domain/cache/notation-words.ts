@@ -37,7 +37,7 @@ export const EXACT_TASKS = list(
   sha-256 sha256 hash hashes encode decode encoded decoded base64 rot13 ascii unicode urlencode uppercase upper-case lowercase
   lower-case capitalize capitalise capitals casing case titlecase spell spelled spelling letters letter characters character
   vowels consonants column sort sorted tokenize tokenise repeat starts ends contains begins prefix suffix escape unescape regex
-  punctuation punctuate proofread grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
+  punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
 );
 
 /** What is done to a text word by word: capitals count, spacing and the last mark do not. */
@@ -54,6 +54,12 @@ export const CASE_TASKS = list(
 export const SENTENCE_OPENERS = list(
   `i it its it's i'm i've my we our you your he she they the a an this that there what how why when where who which can could
   would should do does did is are am was were will have has had please if so but and or also thanks thank no yes not any because`,
+);
+
+/** What a question begins with: the mark at its end is then the sentence's. */
+export const ASKING = list(
+  `what what's which how why when where who whose whom is are am was were do does did can could would will should shall may might
+  have has had`,
 );
 
 /** Behind these a number with an exclamation mark is a factorial, in mathematics; elsewhere somebody is loud. */

@@ -2,7 +2,7 @@ import { readChunks } from "./notation-chunks.ts";
 import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
 import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
 import { takePayload, takeQuotes } from "./notation-quotes.ts";
-import { CASE_TASKS, EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN } from "./notation-words.ts";
+import { ASKING, CASE_TASKS, EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN } from "./notation-words.ts";
 
 /**
  * `variant` only counts against another spelling of the same letters, `mood` only against another one; the rest
@@ -26,6 +26,8 @@ export interface WritingContext {
   readonly capitals: boolean;
   /** The first word has its capital: small letters elsewhere are meant. */
   readonly proper: boolean;
+  /** The first word is that of a question. */
+  readonly asking: boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export function readNotation(raw: string): Notation[] {
   text = takeCodeLines(text, found);
   if (!context.technical) text = withoutEmphasis(text);
   text = takeQuotes(text, context, found);
-  text = takePayload(text, found);
+  text = takePayload(text, context, found);
   readChunks(text, context, found);
   return found;
 }
@@ -62,5 +64,5 @@ function readContext(text: string): WritingContext {
     capitals ||= CASE_TASKS.has(lower);
     previous = lower;
   }
-  return { technical, exact, capitals, proper: /^\p{Lu}/u.test(first) };
+  return { technical, exact, capitals, proper: /^\p{Lu}/u.test(first), asking: ASKING.has(first.toLowerCase()) };
 }
