@@ -20,6 +20,8 @@ export interface Chunk {
   readonly capitalsTell: boolean;
 }
 
+// Longer ones are no prose and are not taken apart, so that hostile texts cost bounded work.
+const MAX_CHUNK = 200;
 const PLAIN = /^[a-z]+[.,]?$/;
 // Brackets around numbers, single letters and infinity: an interval, a tuple, a set.
 const TUPLE =
@@ -45,7 +47,7 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
     // A call that goes on is no end: `f(x?: T)`.
     const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
     const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
-    if (!PLAIN.test(written) || MARK_NOUNS.has(previous)) {
+    if (!PLAIN.test(written) || /^[0-9]/.test(previous)) {
       const chunk = { text: written, previous, earlier, next, opens, closes, context, capitalsTell };
       readChunk(chunk, operators, found);
     }
@@ -55,6 +57,7 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
   // Together, because their order counts: a < b > c.
   if (operators.length > 0) found.push({ kind: "code", text: operators.join(" ") });
   readAddress(chunks, found);
+  if (capitalsTell) readContrast(chunks, found);
 }
 
 function takeGroups(text: string, found: Notation[]): string {
@@ -78,6 +81,10 @@ function tellCapitals(chunks: readonly string[]): boolean {
 
 function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   const { text, previous, next } = chunk;
+  if (text.length > MAX_CHUNK) {
+    found.push({ kind: "code", text });
+    return;
+  }
   if (isMood(chunk)) {
     found.push({ kind: "mood", text });
     return;
@@ -103,11 +110,14 @@ function withoutProse(chunk: Chunk): string {
   if (core !== marked) core = withoutEndMarks(core, chunk);
   // A quote that is left is one whose other half is in another chunk, unless it is a prime.
   if (/^["']/.test(core)) core = core.slice(1);
-  return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core) ? core.replace(/["']$/, "") : core;
+  return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core)
+    ? core.replace(/["']$/, "")
+    : core;
 }
 
 // Of a number or a letter, which may stand at the end of a calculation.
-const FACTORIAL = /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
+const FACTORIAL =
+  /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])[²³⁰-⁹ⁿ]?\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
 const CHESS = /^(?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?[+#]?|O-O(?:-O)?)[!?]{1,2}$/;
 
 function withoutEndMarks(written: string, chunk: Chunk): string {
@@ -117,13 +127,21 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
     const last = core.at(-1) ?? "";
     if (last === "," || last === ";" || last === ":") core = core.slice(0, -1);
     else if (last === "." && core !== "." && !core.endsWith("..")) core = core.slice(0, -1);
-    else if (core.endsWith("...") && (closes || !context.technical) && /[\p{L}\p{N})]\.{3,}$/u.test(core)) core = core.replace(/\.+$/, "");
+    else if (core.endsWith("...") && (closes || !context.technical) && /[\p{L}\p{N})]\.{3,}$/u.test(core))
+      core = core.replace(/\.+$/, "");
     else if (isLooseQuote(core, written)) core = core.slice(0, -1);
     else if ((last === "?" || last === "!") && core.length > 1) {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
       if (isFactorial(core, chunk) || isPartOfName(core, chunk)) return core;
       // `(\d+)?` at the end of what is no question.
-      if (last === "?" && closes && !context.asking && /(?:[)\]}*+]|.\uE000)\?$/.test(core) && (context.technical || /[\\{\uE000]/.test(core))) return core;
+      if (
+        last === "?" &&
+        closes &&
+        !context.asking &&
+        /(?:[)\]}*+]|.\uE000)\?$/.test(core) &&
+        (context.technical || /[\\{\uE000]/.test(core))
+      )
+        return core;
       core = core.slice(0, -1);
       // In code only the very last mark is the sentence's.
       if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
@@ -133,12 +151,17 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
 
 /** A closing quote that opened in another chunk or never: no prime, which follows a digit or a single letter. */
 function isLooseQuote(core: string, written: string): boolean {
-  return /(?:\p{L}{2}|[^\p{L}\p{N}"'])["']$/u.test(core) && written.indexOf(core.at(-1) ?? "") === core.length - 1;
+  return (
+    /(?:\p{L}{2}|[^\p{L}\p{N}"'])["']$/u.test(core) && written.indexOf(core.at(-1) ?? "") === core.length - 1
+  );
 }
 
-function isFactorial(core: string, { closes, previous, context }: Chunk): boolean {
+function isFactorial(core: string, { text, closes, previous, context }: Chunk): boolean {
   if (!FACTORIAL.test(core)) return false;
-  const spoken = previous === "" || FACTORIAL_WORDS.has(previous.toLowerCase()) || /^[^\p{L}]+$|:$/u.test(previous);
+  // "Is it 8!?" asks of a factorial, "Is it 8?!" does not.
+  if (text.endsWith("!?")) return true;
+  const spoken =
+    previous === "" || FACTORIAL_WORDS.has(previous.toLowerCase()) || /^[^\p{L}]+$|:$/u.test(previous);
   return !closes || spoken || context.technical || /[+*^=(]/.test(core);
 }
 
@@ -147,7 +170,8 @@ function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   if (/^:\p{L}+!$/u.test(core)) return true;
   if (closes) return false;
   if (/^[b-hj-z][?!]$/.test(core)) return true;
-  if (context.technical) return !SENTENCE_OPENERS.has(next.toLowerCase().replace(/[^a-z']/g, "")) || next === "do";
+  if (context.technical)
+    return !SENTENCE_OPENERS.has(next.toLowerCase().replace(/[^a-z']/g, "")) || next === "do";
   return /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
 }
 
@@ -165,10 +189,33 @@ function withoutBrackets(written: string): string {
   }
 }
 
+// Words between the two cases of one word; farther apart they are carelessness.
+const CONTRAST_REACH = 4;
+
+/** "The difference between Foo and foo": who writes a word in two cases side by side means both. */
+function readContrast(chunks: readonly string[], found: Notation[]): void {
+  for (let at = 2; at < chunks.length; at++) {
+    const word = (chunks[at] ?? "").replace(/[,.?!]{1,3}$/, "");
+    if (word === "I" || word === "i") continue;
+    for (let back = at - 1; back >= Math.max(1, at - CONTRAST_REACH); back--) {
+      const before = chunks[back] ?? "";
+      // Where a sentence or a line ends, the capital is that of the beginning.
+      if (before === "\n" || /[.?!:]["')]?$/.test(before)) break;
+      const other = before.replace(/,$/, "");
+      if (other.length !== word.length || other === word) continue;
+      if (other.toLowerCase() === word.toLowerCase()) found.push({ kind: "code", text: `${other} ${word}` });
+    }
+  }
+}
+
 /** "Let's eat, grandma": the comma before the last word says that somebody is spoken to. */
 function readAddress(chunks: readonly string[], found: Notation[]): void {
-  const last = (chunks.at(-1) ?? "").toLowerCase().replace(/[.!?]+$/, "");
-  if (ADDRESSED.has(last) && chunks.at(-2)?.endsWith(",") === true && !/^(?:hi|hello|hey|dear|thanks|yes|no|sorry)\b/i.test(chunks[0] ?? "")) {
+  const last = (chunks.at(-1) ?? "").toLowerCase().replace(/[.!?]{1,3}$/, "");
+  if (
+    ADDRESSED.has(last) &&
+    chunks.at(-2)?.endsWith(",") === true &&
+    !/^(?:hi|hello|hey|dear|thanks|yes|no|sorry)\b/i.test(chunks[0] ?? "")
+  ) {
     found.push({ kind: "code", text: `,${last}` });
   }
 }

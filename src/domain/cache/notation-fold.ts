@@ -3,8 +3,10 @@ const VULGAR_FRACTION = /(\d?)([\u00BC-\u00BE\u2150-\u215E\u2189])/g;
 const PLAIN_SUBSCRIPT = /(?<=\p{L})([\u2080-\u2089]+)(?![\p{N}(])/gu;
 const ORDINAL_LETTERS = /(?<=\d)(?:ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)/g;
 // Marks touch the first and the last letter of what they emphasise, and nothing on their other side.
-const STARS = /(?<![\p{L}\p{N}*_/])(\*{1,3})(?=[\p{L}\p{N}"'(])([^*\n]*[\p{L}\p{N}.,!?"')])\1(?![\p{L}\p{N}*_/])/gu;
-const UNDERSCORE = /(?<![\p{L}\p{N}*_/])_(?=[\p{L}\p{N}"'(])([^_\n]*[\p{L}\p{N}.,!?"')])_(?![\p{L}\p{N}*_/])/gu;
+const STARS =
+  /(?<![\p{L}\p{N}*_/])(\*{1,3})(?=[\p{L}\p{N}"'(])([^*\n]*[\p{L}\p{N}.,!?"')])\1(?![\p{L}\p{N}*_/])/gu;
+const UNDERSCORE =
+  /(?<![\p{L}\p{N}*_/])_(?=[\p{L}\p{N}"'(])([^_\n]*[\p{L}\p{N}.,!?"')])_(?![\p{L}\p{N}*_/])/gu;
 
 /**
  * Folds what is only a way of writing: full width, typographic quotes and dashes, invisible characters, fractions
@@ -21,7 +23,7 @@ export function foldWriting(raw: string): string {
     .replace(/\u2034/g, "'''")
     .replace(/[\u201C-\u201F\u00AB\u00BB\u2039\u203A]/g, '"')
     .replace(/[\u2010-\u2015\u2212]/g, "-")
-    .replace(/[\u200B-\u200D\u2060\uFEFF\u00AD\uFE0F\u300C-\u300F\u300A\u300B™®©ªº]/g, "")
+    .replace(/\uFE0F|[\u200B-\u200D\u2060\uFEFF\u00AD\u300C-\u300F\u300A\u300B™®©ªº]/g, "")
     .replace(/[。、・]/g, " ")
     .replaceAll("…", "...")
     .replace(VULGAR_FRACTION, (_, digit: string, fraction: string) => {

@@ -5,7 +5,7 @@ import { EXACT_TASKS, WORDING_TASKS } from "./notation-words.ts";
 // A single quote opens behind no letter and closes before none: inside words it is an apostrophe, behind a digit
 // a prime. Quotes do not span lines, except tripled ones.
 const QUOTED =
-  /('''|""")([^]*?)\1|(?<![0-9])"([^"\n]*)"|(?<![\p{L}\p{N}])'((?:[^'\n]|(?<=\p{L})'(?=\p{L}))*)'(?!\p{L})|(?<=(?:^|[\s([,=])[rbfuRBFU])'([^'\n]*)'/gu;
+  /('''|""")([\s\S]*?)\1|(?<![0-9])"([^"\n]*)"|(?<![\p{L}\p{N}])'((?:[^'\n]|(?<=\p{L})'(?=\p{L}))*)'(?!\p{L})|(?<=(?:^|[\s([,=])[rbfuRBFU])'([^'\n(\s][^'\n]*)'/gu;
 const SIGNS_ONLY = /^[^\p{L}\p{N}]*$/u;
 const QUOTING_MATTERS = /\$[\p{L}{(@*?#!]|[*\\~<>|&;=]/u;
 // Two spaces behind the end of a sentence are a habit of typing.
@@ -40,7 +40,7 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
 }
 
 /** Counts against the same letters in another case, in a prompt that is as careful or careless with capitals. */
-function caseOf(text: string, { proper }: WritingContext): Notation {
+export function caseOf(text: string, { proper }: WritingContext): Notation {
   return { kind: "variant", text: `${proper ? "+" : "-"}${text}` };
 }
 
@@ -60,7 +60,7 @@ function isAttached(text: string, at: number): boolean {
   return /[\p{L}\p{N}_]$|[=+>|&$\\/@#]$|[^\s][([{,:]$/u.test(before);
 }
 
-const HEAD = /^([^:\n]{3,80}):\s+(\S[^]*)$/;
+const HEAD = /^([^:\n]{3,80}):\s+(\S[\s\S]*)$/;
 const SINGLE_OBJECT =
   /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
 

@@ -1,15 +1,17 @@
 import type { Notation } from "./notation.ts";
 import type { Chunk } from "./notation-chunks.ts";
+import { caseOf } from "./notation-quotes.ts";
 import {
   CASE_PAIRS,
+  CASED_UNITS,
   DOTTED_ABBREVIATIONS,
   DOTTED_BRANDS,
   HOST_ENDINGS,
   HYPHEN_TELLS,
-  SENTENCE_OPENERS,
   IDENTIFIER_NOUNS,
   LITERALS,
   NAMED_NOUNS,
+  SENTENCE_OPENERS,
   SMALL_BRANDS,
 } from "./notation-words.ts";
 
@@ -41,15 +43,19 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
 }
 
 /** Prefixes and suffixes that differ from another unit in case alone. */
-function unitNotation(core: string, { previous }: Chunk): Notation | undefined {
+function unitNotation(core: string, { previous, context }: Chunk): Notation | undefined {
   const counted = /^[0-9]/.test(core) || /^[-+$€£]?[0-9][0-9.,]*$/.test(previous);
   if (!counted) return undefined;
   const letters = core.replace(/^[0-9.,]+/, "");
   const tells = letters === "M" || MEGAGRAM.test(core) || MILLI.test(core) || BITS_OR_BYTES.test(core);
-  return tells ? { kind: "unit", text: letters } : undefined;
+  if (tells) return { kind: "unit", text: letters };
+  return CASED_UNITS.has(letters.toLowerCase()) ? caseOf(letters, context) : undefined;
 }
 
-function plainWord(core: string, { previous, earlier, next, opens, context, capitalsTell }: Chunk): Notation[] {
+function plainWord(
+  core: string,
+  { previous, earlier, next, opens, context, capitalsTell }: Chunk,
+): Notation[] {
   const lower = core.toLowerCase();
   if (HYPHEN_TELLS.has(lower)) return [{ kind: "code", text: lower }];
   if (core === lower) return [];
@@ -61,7 +67,8 @@ function plainWord(core: string, { previous, earlier, next, opens, context, capi
   const before = previous.toLowerCase();
   if (LITERALS.has(core) && context.technical) return [{ kind: "code", text: core }];
   if (isIdentifier(before, earlier.toLowerCase())) return [{ kind: "code", text: core }];
-  if (core.length <= 2 && context.technical && core !== "I" && isKeystroke(before)) return [{ kind: "code", text: core }];
+  if (core.length <= 2 && context.technical && core !== "I" && isKeystroke(before))
+    return [{ kind: "code", text: core }];
   return CASE_PAIRS.has(lower) && !/^[0-9]/.test(previous) ? [{ kind: "variant", text: core }] : [];
 }
 
@@ -74,7 +81,9 @@ function isIdentifier(before: string, earlier: string): boolean {
 
 /** "What does G do in Vim": a key, not a word of the sentence. */
 function isKeystroke(before: string): boolean {
-  return before === "does" || before === "press" || before === "key" || before === "type" || before === "command";
+  return (
+    before === "does" || before === "press" || before === "key" || before === "type" || before === "command"
+  );
 }
 
 function humps(core: string, lower: string): Notation[] {
@@ -92,6 +101,7 @@ function superscript(core: string, { previous }: Chunk): Notation[] {
 function letterDigits(core: string): Notation[] {
   const lower = core.toLowerCase();
   if (HUMPS.test(core)) return humps(core, lower);
+  if (CASE_PAIRS.has(lower.replace(/[0-9]+$/, ""))) return [{ kind: "variant", text: core }];
   // "x-1" and "x1": with one letter before it the hyphen is a minus, in "gpt-4" it is none.
   return /^[k-nx-z]-[0-9]|^[0-9]+-[a-z]$/.test(core) ? [{ kind: "code", text: core }] : [];
 }
@@ -116,5 +126,7 @@ function isProse(core: string): boolean {
   if (/^d\p{L}\/d\p{L}$/u.test(core)) return false;
   if (/^\p{L}{2,}(?:['-]\p{L}+)*\/\p{L}{2,}(?:['-]\p{L}+)*$/u.test(core)) return true;
   if (/^w\/o?$/i.test(core) || /^\p{L}+&\p{L}+$/u.test(core)) return true;
-  return /^[\p{L}\p{M}\p{N},;:!?.'-]+$/u.test(core) && /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v.test(core);
+  return (
+    /^[\p{L}\p{M}\p{N},;:!?.'-]+$/u.test(core) && /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v.test(core)
+  );
 }

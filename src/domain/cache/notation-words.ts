@@ -84,6 +84,9 @@ export const LITERALS = list("True False None Null Nil NULL TRUE FALSE NIL");
 /** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
 export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
 
+/** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
+export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma");
+
 /** Names that begin with a small letter or have capitals within, and are often typed without them. */
 export const SMALL_BRANDS = list(
   `iphone ipad ipod imac icloud ios ipados itunes imessage macos ebay etoro ecommerce ebook esim openai watchos tvos jquery

@@ -64,5 +64,11 @@ function readContext(text: string): WritingContext {
     capitals ||= CASE_TASKS.has(lower);
     previous = lower;
   }
-  return { technical, exact, capitals, proper: /^\p{Lu}/u.test(first), asking: ASKING.has(first.toLowerCase()) };
+  return {
+    technical,
+    exact,
+    capitals,
+    proper: /^\p{Lu}/u.test(first),
+    asking: ASKING.has(first.toLowerCase()),
+  };
 }
