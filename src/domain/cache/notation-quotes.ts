@@ -27,7 +27,11 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
     // Around the whole prompt they are nobody's words but the asker's.
     const whole = at === 0 && content.length + 2 === text.length;
     if (whole && triple === undefined) return content;
-    if (isExact(content, context) || triple !== undefined || isAttached(text, at)) {
+    if (
+      isExact(content, context) ||
+      triple !== undefined ||
+      isAttached(text, at, at + (match[0] as string).length)
+    ) {
       exact.push(quote + content + quote);
       return TAKEN;
     }
@@ -54,9 +58,10 @@ function isExact(content: string, { technical, exact }: WritingContext): boolean
   );
 }
 
-/** Whether the quote at this place belongs to code: `print("x")`, `a="x"`, `r"x"`. */
-function isAttached(text: string, at: number): boolean {
+/** Whether the quote at this place belongs to code: `print("x")`, `a="x"`, `r"x"`, `"1" + 1`. */
+function isAttached(text: string, at: number, end: number): boolean {
   const before = text.slice(Math.max(0, at - 2), at);
+  if (/^\s?[+*%=<>]/.test(text.slice(end, end + 2)) || /[+*%=<>]\s$/.test(before)) return true;
   return /[\p{L}\p{N}_]$|[=+>|&$\\/@#]$|[^\s][([{,:]$/u.test(before);
 }
 

@@ -25,7 +25,11 @@ export function isLoneNotation(chunk: Chunk): boolean {
   if (between) return text !== "&" || !/^\p{Lu}$/u.test(previous) || context.technical;
   if (/^[%°‰][CFK]?$/.test(text)) return text === "‰" || operandOf(previous) === "";
   if (next !== "" && !/^[,:;"']+$/.test(text) && OPEN_WORDS.test(previous))
-    return !/^[-.]+$/.test(text) || context.technical;
+    return (
+      !/^[-.]+$/.test(text) ||
+      context.technical ||
+      /^(?:flag|flags|option|sign|operator|symbol|character|key)\b/.test(next)
+    );
   if (/^[.~/*-]+$/.test(text) && COMMANDS.has(earlier.toLowerCase()) && /^\S{1,20}$/.test(previous))
     return true;
   if (COMMANDS.has(previous.toLowerCase())) return !/^[?!,:]+$/.test(text);

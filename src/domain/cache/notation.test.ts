@@ -19,10 +19,10 @@ function isServed({ one, other }: NotationPair): boolean {
 const texts = (prompt: string): string[] => readNotation(prompt).map(({ text }) => text);
 
 describe("prompts that differ in notation", () => {
-  it("are more than a thousand pairs, of which at most 10 are served for one another", () => {
-    expect(DIFFERENT.length).toBeGreaterThan(1_000);
+  it("are more than 1,100 pairs, of which at most 13 are served for one another", () => {
+    expect(DIFFERENT.length).toBeGreaterThan(1_100);
     const served = DIFFERENT.filter(isServed);
-    expect(served.length, JSON.stringify(served, null, 1)).toBeLessThanOrEqual(10);
+    expect(served.length, JSON.stringify(served, null, 1)).toBeLessThanOrEqual(13);
   });
 
   it("are all refused outside the mixed pairs", () => {
