@@ -120,6 +120,7 @@ const FACTORIAL =
   /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])[²³⁰-⁹ⁿ]?\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
 const CHESS = /^(?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?[+#]?|O-O(?:-O)?)[!?]{1,2}$/;
 
+/** A chunk without the marks that end sentences and their parts. */
 function withoutEndMarks(written: string, chunk: Chunk): string {
   const { closes, context } = chunk;
   let core = written;
@@ -132,16 +133,7 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
     else if (isLooseQuote(core, written)) core = core.slice(0, -1);
     else if ((last === "?" || last === "!") && core.length > 1) {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
-      if (isFactorial(core, chunk) || isPartOfName(core, chunk)) return core;
-      // `(\d+)?` at the end of what is no question.
-      if (
-        last === "?" &&
-        closes &&
-        !context.asking &&
-        /(?:[)\]}*+]|.\uE000)\?$/.test(core) &&
-        (context.technical || /[\\{\uE000]/.test(core))
-      )
-        return core;
+      if (isFactorial(core, chunk) || isPartOfName(core, chunk) || isQuantified(core, chunk)) return core;
       core = core.slice(0, -1);
       // In code only the very last mark is the sentence's.
       if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
@@ -175,6 +167,13 @@ function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   return /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
 }
 
+/** `(\d+)?` at the end of what is no question. */
+function isQuantified(core: string, { closes, context }: Chunk): boolean {
+  if (!closes || context.asking || !/(?:[)\]}*+]|.\uE000)\?$/.test(core)) return false;
+  return context.technical || /[\\{\uE000]/.test(core);
+}
+
+/** A chunk without the round brackets of prose: those whose other half is elsewhere, and those around one word. */
 function withoutBrackets(written: string): string {
   let core = written;
   for (;;) {
