@@ -15,6 +15,7 @@ const ON_REDIS = [
   "access/tenants",
   "bad-input",
   "cache-entries",
+  "cache-notation",
   "cache-service",
   "cli",
   "embedding-backlog",

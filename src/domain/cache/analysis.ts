@@ -25,9 +25,10 @@ import {
   SUBORDINATORS,
   SYNONYMS,
 } from "./analysis-words.ts";
+import { type Notation, readNotation } from "./notation.ts";
 
 /** Raised with every change of what an analysis holds: analyses of two versions cannot be compared. */
-export const ANALYSIS_VERSION = 1;
+export const ANALYSIS_VERSION = 2;
 
 /** Tokens analysed; a longer prompt is compared as a whole, so that hostile texts cost bounded work. */
 export const MAX_TOKENS = 512;
@@ -67,6 +68,8 @@ export interface PromptAnalysis {
   readonly modality: readonly string[];
   /** The word that says what is asked ("when", "how much"), or empty. */
   readonly question: string;
+  /** What is written in notation, in reading order: its spelling counts. See {@link readNotation}. */
+  readonly notation: readonly Notation[];
 }
 
 /**
@@ -80,7 +83,8 @@ export function analyzePrompt(text: string): PromptAnalysis {
   if (normal.length > MAX_CHARACTERS) return unanalyzed(text);
   const tokens = tokenize(normal);
   if (tokens.length > MAX_TOKENS) return unanalyzed(text);
-  return isEnglish(tokens) ? analyzeEnglish(tokens) : analyzeOther(tokens);
+  const notation = readNotation(text);
+  return isEnglish(tokens) ? analyzeEnglish(tokens, notation) : analyzeOther(tokens, notation);
 }
 
 /** One spelling for forms no stemmer knows: British endings and irregular pasts. */
@@ -101,7 +105,7 @@ const SYNONYM_STEMS = new Map([...SYNONYMS].map(([word, target]) => [stemWord(wo
 function unanalyzed(text: string): PromptAnalysis {
   // UTF-16 code units, so that lone surrogates differ too.
   const digest = createHash("sha256").update(Buffer.from(text, "utf16le")).digest("base64url");
-  return { ...analyzeOther([]), digest };
+  return { ...analyzeOther([], []), digest };
 }
 
 function isEnglish(tokens: readonly Token[]): boolean {
@@ -118,7 +122,7 @@ function isEnglish(tokens: readonly Token[]): boolean {
   return foreign <= english && !(accented && english === 0);
 }
 
-function analyzeOther(tokens: readonly Token[]): PromptAnalysis {
+function analyzeOther(tokens: readonly Token[], notation: readonly Notation[]): PromptAnalysis {
   const items: PromptItem[] = [];
   for (const token of tokens) {
     if (token.kind === "pause" || token.kind === "stop") continue;
@@ -136,6 +140,7 @@ function analyzeOther(tokens: readonly Token[]): PromptAnalysis {
     quantifiers: [],
     modality: [],
     question: "",
+    notation,
   };
 }
 
@@ -184,7 +189,7 @@ type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
 };
 
 /** Reads tokens from left to right; what it needs to remember of the words before is its state. */
-function analyzeEnglish(raw: readonly Token[]): PromptAnalysis {
+function analyzeEnglish(raw: readonly Token[], notation: readonly Notation[]): PromptAnalysis {
   const tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
   const items: Draft[] = [];
   const particles: string[] = [];
@@ -355,6 +360,7 @@ function analyzeEnglish(raw: readonly Token[]): PromptAnalysis {
     quantifiers: quantifiers.sort(),
     modality: [...modality].sort(),
     question,
+    notation,
   };
 }
 

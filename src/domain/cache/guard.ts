@@ -1,5 +1,6 @@
 import type { PromptAnalysis, PromptItem } from "./analysis.ts";
 import { alignItems, areAntonyms, areOpposite } from "./guard-align.ts";
+import { compareNotation } from "./guard-notation.ts";
 import { compareOrder } from "./guard-order.ts";
 
 /** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
@@ -18,7 +19,7 @@ export type GuardReason =
   | "DIRECTION"
   /** A name differs or stands on one side only. */
   | "ENTITY"
-  /** A piece of code, identifier, flag or sign differs or stands on one side only. */
+  /** A piece of code, identifier, flag, sign or quoted text differs, be it in case or white space alone. */
   | "CODE"
   /** All, only, most, always … differ. */
   | "QUANTIFIER"
@@ -100,7 +101,7 @@ function compareWhole(left: PromptAnalysis, right: PromptAnalysis): number {
 }
 
 function compare(left: PromptAnalysis, right: PromptAnalysis, { strict = true }: GuardOptions): GuardVerdict {
-  const reasons = new Set<GuardReason>();
+  const reasons = new Set<GuardReason>(compareNotation(left.notation, right.notation));
   const alignment = alignItems(left.items, right.items);
   if (left.language !== right.language && !isEqualText(left, right)) reasons.add("LANGUAGE");
   addLeftoverReasons(alignment.left, alignment.right, reasons);

@@ -115,6 +115,14 @@ describe("normalizePrompt", () => {
     expect(normalizePrompt(prompt)).toBe(prompt);
   });
 
+  it.each([
+    ["    a\n    b", "    a\n    b"],
+    ["\n \n\ta\n\tb\n\n", "\ta\n\tb"],
+    ["    a\n", "a"],
+  ])("keeps the indentation of the first of several lines: %j", (prompt, normalised) => {
+    expect(normalizePrompt(prompt)).toBe(normalised);
+  });
+
   it("changes nothing the second time", () => {
     const odd = fc.string({
       unit: fc.constantFrom("\r", "\n", " ", "\u0301", "e", "A", "\u212b", "\ud800", "\u00a0"),

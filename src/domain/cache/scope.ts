@@ -68,10 +68,14 @@ export function scopeFingerprint(scope: AnswerScope): string {
 
 /**
  * A prompt as the exact match sees it: Unicode NFC, line ends as \n, no white space around it. Nothing more is
- * folded: case, inner spaces and compatibility characters can change an answer (us and US, indentation, 2⁵).
+ * folded: case, inner spaces and compatibility characters can change an answer (us and US, indentation, 2⁵). Of
+ * several lines the first keeps its indentation, because in code and lists the others are read against it.
  */
 export function normalizePrompt(prompt: string): string {
-  return prompt.normalize("NFC").replaceAll(/\r\n?/g, "\n").trim();
+  const text = prompt.normalize("NFC").replaceAll(/\r\n?/g, "\n").trimEnd();
+  const trimmed = text.trimStart();
+  if (trimmed.length === text.length || !trimmed.includes("\n")) return trimmed;
+  return text.slice(text.lastIndexOf("\n", text.length - trimmed.length) + 1);
 }
 
 /** The id of an entry: the same question in the same scope has the same one, so that storing is idempotent. */

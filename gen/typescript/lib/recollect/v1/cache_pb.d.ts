@@ -1826,7 +1826,8 @@ export enum GuardReason {
   ENTITY = 7,
 
   /**
-   * A piece of code, identifier, flag or sign differs, or stands on one side only.
+   * A piece of code, identifier, flag, sign or quoted text differs, be it in case or white space alone, or stands on
+   * one side only.
    *
    * @generated from enum value: GUARD_REASON_CODE = 8;
    */

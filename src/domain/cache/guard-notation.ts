@@ -1,0 +1,45 @@
+import type { Notation, NotationKind } from "./notation.ts";
+
+const REASONS = {
+  code: "CODE",
+  number: "NUMBER",
+  unit: "UNIT",
+  variant: "CODE",
+  mood: "CODE",
+} as const satisfies Record<NotationKind, string>;
+
+/** Why two prompts differ in notation. */
+export type NotationReason = (typeof REASONS)[NotationKind];
+
+/** What stands in the notation of one prompt only. Each piece counts as often as it stands there. */
+export function compareNotation(
+  left: readonly Notation[],
+  right: readonly Notation[],
+): ReadonlySet<NotationReason> {
+  const reasons = new Set<NotationReason>();
+  if (left.length === 0 && right.length === 0) return reasons;
+  const [one, other] = [without(left, right), without(right, left)];
+  const counterparts = new Set(other.map(counterpart));
+  for (const piece of [...one, ...other]) if (counterpart(piece) === "") reasons.add(REASONS[piece.kind]);
+  for (const piece of one) {
+    const key = counterpart(piece);
+    if (key !== "" && counterparts.has(key)) reasons.add(REASONS[piece.kind]);
+  }
+  return reasons;
+}
+
+/** What a piece counts against, empty where it counts by itself. */
+function counterpart({ kind, text }: Notation): string {
+  if (kind === "mood") return kind;
+  return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
+}
+
+function without(pieces: readonly Notation[], removed: readonly Notation[]): Notation[] {
+  const counts = new Map<string, number>();
+  for (const { kind, text } of removed) counts.set(kind + text, (counts.get(kind + text) ?? 0) + 1);
+  return pieces.filter(({ kind, text }) => {
+    const count = counts.get(kind + text) ?? 0;
+    counts.set(kind + text, count - 1);
+    return count <= 0;
+  });
+}

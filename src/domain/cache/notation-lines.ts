@@ -1,0 +1,73 @@
+import type { Notation } from "./notation.ts";
+
+/** Stands in a text for what has been taken out of it as notation. */
+export const TAKEN = "\uE000";
+
+const STATEMENT =
+  /[;{}]$|^(?:import|from|def|class|function|let|const|var|return|print|echo|if|for|while|elif|else|try|except|public|private|static|int|void)\b.*(?:[:;{})=]$|\(|\b(?:import|=)\b)|^(?:return|break|continue|pass|else:|try:|\/\/.*|#include.*|<\/?[a-z].*>|@[a-z].*|\$ .*)$|^[\w.[\]]+ [-+*/|&]?= |^[\w.]+\(.*\)[;,]?$|^\(.*\)$|^(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|GROUP BY|ORDER BY|--)(?: |$)/;
+const INDENTED = /^(?:\t| {2,}|[ \t]+(?=- ))\S/;
+
+/** Takes out code in back-ticks. It counts as it is written, white space and case included. */
+export function takeCodeSpans(text: string, found: Notation[]): string {
+  if (!text.includes("`")) return text;
+  let rest = "";
+  let from = 0;
+  while (from < text.length) {
+    const open = text.indexOf("`", from);
+    if (open < 0) break;
+    let width = 1;
+    while (text[open + width] === "`") width++;
+    const close = text.indexOf("`".repeat(width), open + width);
+    rest += text.slice(from, open);
+    from = open + width;
+    // A back-tick that is never closed is only punctuation.
+    if (close < 0) continue;
+    const code = text.slice(open + width, close);
+    from = close + width;
+    if (/^[a-z]*$/.test(code)) {
+      rest += code;
+      continue;
+    }
+    found.push({ kind: "code", text: withoutPadding(code) });
+    rest += TAKEN;
+  }
+  return rest + text.slice(from);
+}
+
+/** Padding in Markdown: one space on both sides of a line, white space at line ends, the last line end. */
+function withoutPadding(code: string): string {
+  if (code.includes("\n")) {
+    const lines = code.split("\n").map((line) => line.trimEnd());
+    return (lines.at(-1) === "" ? lines.slice(0, -1) : lines).join("\n");
+  }
+  return code.startsWith(" ") && code.endsWith(" ") && code.trim() !== "" ? code.slice(1, -1) : code;
+}
+
+/**
+ * Takes out the lines of a text that are code: indented ones, which is where Python, YAML, Markdown and make put
+ * meaning into white space, and those with the look of a statement. They count as written, together and in order.
+ * A text of one line has none: white space around it says nothing.
+ */
+export function takeCodeLines(text: string, found: Notation[]): string {
+  const body = text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
+  if (!body.includes("\n")) return body.trim();
+  const prose: string[] = [];
+  const code: string[] = [];
+  let previous = "";
+  for (const line of body.split("\n")) {
+    const written = line.trimEnd();
+    const opened = /[:{([]$/.test(previous) && /^\s+\S/.test(written);
+    if (INDENTED.test(written) || opened || isStatement(written)) {
+      code.push(written);
+      prose.push(TAKEN);
+    } else prose.push(line);
+    if (written !== "") previous = written;
+  }
+  if (code.length === 0) return body;
+  found.push({ kind: "code", text: code.join("\n") });
+  return prose.join("\n");
+}
+
+function isStatement(line: string): boolean {
+  return line.length <= 200 && STATEMENT.test(line) && !/\w\(s\)/.test(line);
+}

@@ -1,0 +1,120 @@
+/**
+ * Word tables of the notation reader, written by hand for this project. They only say where writing is exact; a
+ * row that changes what an analysis stores needs a new ANALYSIS_VERSION.
+ */
+
+function list(text: string): ReadonlySet<string> {
+  return new Set(text.trim().split(/\s+/));
+}
+
+/** Words of programming, markup and shells: beside them marks and quotes are code, not punctuation. */
+export const TECHNICAL = list(
+  `python javascript typescript kotlin haskell scala php perl bash zsh shell powershell sql mysql postgres postgresql sqlite
+  html css yaml yml json toml xml markdown latex tex vim vi emacs regex regexp regexes glob globs nodejs react vue angular
+  django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
+  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx awk sed grep curl npm pip ssh sudo chmod
+  function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
+  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja`,
+);
+
+/** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */
+export const TECHNICAL_AFTER_IN = list("c go rust swift ruby java r d dart basic swift ada elm nim zig");
+
+/** Commands of shells: a mark by itself behind one of them is its argument. */
+export const COMMANDS = list(
+  "cd ls cat cp mv rm git add find grep echo make docker tar curl ssh diff source sudo du chmod open cmd sort pwd",
+);
+
+/** Words that announce a mark: whatever stands behind them is meant as it is written. */
+export const MARK_NOUNS = list(
+  "operator operators symbol symbols sign character characters mark regex regexp pattern glob emoticon smiley emoji key",
+);
+
+/** What is done to a text letter by letter: quoted texts and texts behind a colon count as they are written. */
+export const EXACT_TASKS = list(
+  `replace rename search searching grep match matches matching split join print prints echo output outputs reverse reversed
+  palindrome palindromes anagram anagrams length count concatenate append prepend trim string strings substring md5 sha sha-1
+  sha-256 sha256 hash hashes encode decode encoded decoded base64 rot13 ascii unicode urlencode uppercase upper-case lowercase
+  lower-case capitalize capitalise capitals casing case titlecase spell spelled spelling letters letter characters character
+  vowels consonants column sort sorted tokenize tokenise repeat starts ends contains begins prefix suffix escape unescape regex
+  punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
+);
+
+/** What is done to a text word by word: capitals count, spacing and the last mark do not. */
+export const WORDING_TASKS = list(
+  "translate translation transliterate pronounce pronounced pronunciation rephrase rewrite paraphrase summarize convert",
+);
+
+/** Tasks whose answer hangs on capitals: the word they are asked of counts as written, without quotes too. */
+export const CASE_TASKS = list(
+  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint",
+);
+
+/** With these a sentence begins, also where the capital is missing. */
+export const SENTENCE_OPENERS = list(
+  `i it its it's i'm i've my we our you your he she they the a an this that there what how why when where who which can could
+  would should do does did is are am was were will have has had please if so but and or also thanks thank no yes not any because`,
+);
+
+/** What a question begins with: the mark at its end is then the sentence's. */
+export const ASKING = list(
+  `what what's which how why when where who whose whom is are am was were do does did can could would will should shall may might
+  have has had`,
+);
+
+/** Behind these a number with an exclamation mark is a factorial, in mathematics; elsewhere somebody is loud. */
+export const FACTORIAL_WORDS = list(
+  `is are of compute calculate evaluate simplify does do and plus minus times over write expand than between equals mod value
+  what's whats find factor by divide multiply integrate sum sqrt log solve prove show`,
+);
+
+/** Words that name a thing by an identifier, written right behind them. */
+export const IDENTIFIER_NOUNS = list(
+  "file files folder directory branch variable function method hostname username password constant identifier package repo repository",
+);
+
+/** Behind these and "named" or "called" stands an identifier too. */
+export const NAMED_NOUNS = list(
+  "class column table key flag field property parameter tag label attribute header module database user group type component",
+);
+
+/** Literals that differ in case between languages. */
+export const LITERALS = list("True False None Null Nil NULL TRUE FALSE NIL");
+
+/** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
+export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
+
+/** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
+export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma");
+
+/** Names that begin with a small letter or have capitals within, and are often typed without them. */
+export const SMALL_BRANDS = list(
+  `iphone ipad ipod imac icloud ios ipados itunes imessage macos ebay etoro ecommerce ebook esim openai watchos tvos jquery
+  mrna trna rrna kwh khz mhz ghz db kb ml mah ph grpc opensuse ios esim esims`,
+);
+
+/** Libraries and hosts with a dot in the name, in any case; other dotted names are identifiers. */
+export const DOTTED_BRANDS = list(
+  `node vue next nuxt express react three d3 angular ember backbone moment chart socket discord alpine solid nest gatsby
+  asp vb ml crates draw`,
+);
+
+/** Ends of host names: DNS knows no case. */
+export const HOST_ENDINGS = list("com org net io ai gov edu co uk");
+
+/** Abbreviations that are also written without their last dot. */
+export const DOTTED_ABBREVIATIONS = list(
+  "e.g i.e a.m p.m u.s u.k u.s.a a.k.a w.r.t n.b p.s d.c e.u u.n a.d b.c i.t p.o v.s q.a a.i t.v ph.d",
+);
+
+/** Persons called upon: "let's eat, grandma". */
+export const ADDRESSED = list(
+  "grandma grandpa granny mom mum dad daddy mommy mummy kids children baby honey darling boys girls guys folks friends sister brother uncle aunt",
+);
+
+/** With their hyphen these are another word than without: re-sign a contract, resign from a post. */
+export const HYPHEN_TELLS = list(
+  `re-sign re-signed re-signing re-cover re-covered re-covering re-form re-formed re-creation re-create re-lease re-leased re-mark
+  re-press re-pressed re-sent re-present re-sort re-sorted re-serve re-served re-treat re-treated re-count re-collect re-dress
+  re-fuse re-store re-bound re-prove re-search re-act co-op un-ionized un-ionised`,
+);

@@ -1,0 +1,74 @@
+import { readChunks } from "./notation-chunks.ts";
+import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
+import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
+import { takePayload, takeQuotes } from "./notation-quotes.ts";
+import { ASKING, CASE_TASKS, EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN } from "./notation-words.ts";
+
+/**
+ * `variant` only counts against another spelling of the same letters, `mood` only against another one; the rest
+ * counts by itself.
+ */
+export type NotationKind = "code" | "number" | "unit" | "variant" | "mood";
+
+/** Something written in a prompt that is no prose: its exact spelling decides what is asked. */
+export interface Notation {
+  readonly kind: NotationKind;
+  readonly text: string;
+}
+
+/** What the words of a prompt say about its writing. */
+export interface WritingContext {
+  /** It speaks of code, markup or a shell: marks are code. */
+  readonly technical: boolean;
+  /** Something is done to a text letter by letter: quoted texts are exact. */
+  readonly exact: boolean;
+  /** Something is asked about capitals, or what they change. */
+  readonly capitals: boolean;
+  /** The first word has its capital: small letters elsewhere are meant. */
+  readonly proper: boolean;
+  /** The first word is that of a question. */
+  readonly asking: boolean;
+}
+
+/**
+ * Reads what is written in notation rather than in prose: operators, signs, exponents, brackets, identifiers,
+ * quoted texts that are worked on, lines of code with their indentation. In reading order; prose gives nothing,
+ * however it is punctuated or capitalised. Linear in the length of the text.
+ */
+export function readNotation(raw: string): Notation[] {
+  const found: Notation[] = [];
+  const folded = foldWriting(raw);
+  const context = readContext(folded);
+  let text = takeCodeSpans(folded, found);
+  text = takeCodeLines(text, found);
+  if (!context.technical) text = withoutEmphasis(text);
+  text = takeQuotes(text, context, found);
+  text = takePayload(text, context, found);
+  readChunks(text, context, found);
+  return found;
+}
+
+const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
+const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
+
+function readContext(text: string): WritingContext {
+  let [technical, exact, capitals] = [false, false, false];
+  let previous = "";
+  let first = "";
+  for (const word of text.match(WORDS) ?? []) {
+    if (first === "") first = word;
+    const lower = word.toLowerCase();
+    technical ||= TECHNICAL.has(lower) || SQL.has(word);
+    technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
+    exact ||= EXACT_TASKS.has(lower);
+    capitals ||= CASE_TASKS.has(lower);
+    previous = lower;
+  }
+  return {
+    technical,
+    exact,
+    capitals,
+    proper: /^\p{Lu}/u.test(first),
+    asking: ASKING.has(first.toLowerCase()),
+  };
+}
