@@ -99,7 +99,7 @@ export class UnfinishedRequest implements Holding {
   readonly holder: string;
   readonly #shared: Shared;
   readonly #sink: RefusalSink;
-  #bytes = 0;
+  amount = 0;
   #ended = false;
 
   constructor(shared: Shared, credential: string, sink: RefusalSink) {
@@ -120,17 +120,15 @@ export class UnfinishedRequest implements Holding {
       this.refuse(tooMuchUnfinished("server", limits.maxUnfinishedBytes));
       return false;
     }
-    this.#bytes += bytes;
     connection.bytes += bytes;
     return true;
   }
 
   /** A message is in other hands from now on: only the bytes behind it are still unfinished. */
   handedOver(): void {
-    if (this.#bytes === 0) return;
+    if (this.amount === 0) return;
+    this.#shared.connection.bytes -= this.amount;
     this.#shared.share.give(this);
-    this.#shared.connection.bytes -= this.#bytes;
-    this.#bytes = 0;
   }
 
   /** The request is complete, or has ended in another way. */

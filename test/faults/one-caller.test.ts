@@ -28,7 +28,10 @@ const by = ({ key }: { readonly key: string }) => ({ authorization: `Bearer ${ke
 
 /** As many connections as it takes to open so many streams. */
 async function connect(server: MeasuredServer, count: number): Promise<RawHttp2[]> {
-  const connections = Array.from({ length: count }, () => new RawHttp2(server.grpc, { maxSessionMemory: 10_000 }));
+  const connections = Array.from(
+    { length: count },
+    () => new RawHttp2(server.grpc, { maxSessionMemory: 10_000 }),
+  );
   for (const raw of connections) if (raw.session.connecting) await once(raw.session, "connect");
   return connections;
 }

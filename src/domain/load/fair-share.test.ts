@@ -6,6 +6,7 @@ import { FairShare, type Holding } from "./fair-share.ts";
 function evictable(share: FairShare, holder: string, evicted: Holding[]): Holding {
   const holding: Holding = {
     holder,
+    amount: 0,
     evict: () => {
       share.give(holding);
       evicted.push(holding);
@@ -38,8 +39,10 @@ describe("a fair share", () => {
 
   it("gives on top what cannot be taken back, up to an equal share, and to twice the limit in all", () => {
     const share = new FairShare(4);
-    for (let call = 0; call < 4; call += 1) share.take({ holder: "a" }, 1);
-    const taken = ["b", "b", "b", "c", "c", "d", "d", "e"].map((holder) => share.take({ holder }, 1));
+    for (let call = 0; call < 4; call += 1) share.take({ holder: "a", amount: 0 }, 1);
+    const taken = ["b", "b", "b", "c", "c", "d", "d", "e"].map((holder) =>
+      share.take({ holder, amount: 0 }, 1),
+    );
     // b has a half, c a third, d a quarter; with e, twice the limit would be passed.
     expect(taken).toEqual([true, true, false, true, false, true, false, false]);
     expect(share.total).toBe(8);

@@ -1,15 +1,17 @@
-/** A part of something bounded that somebody holds. */
+/** A part of something bounded that somebody holds. The share itself keeps count of `amount`. */
 export interface Holding {
   /** Who holds it: shares are counted by this. */
   readonly holder: string;
+  /** How much it is; 0 for a new one. */
+  amount: number;
   /** Takes it back from the holder: must give it up before it returns. Undefined: it is held until it is given up. */
-  readonly evict?: () => void;
+  evict?(): void;
 }
 
 /**
  * Divides something bounded among its holders. One that is alone may hold all of it. When it runs out, a holder that has
  * less than an equal share gets more, from those that hold most; one that has its share is refused. What cannot be taken
- * back is waited for by nobody: a holder below its share then gets it on top, up to twice the limit in all.
+ * back is not waited for: a holder below its share then gets it on top, up to twice the limit in all.
  */
 export class FairShare {
   readonly #limit: number;
@@ -30,57 +32,67 @@ export class FairShare {
     if (this.#total + amount > this.#limit && !this.#makeRoom(holding, amount)) return false;
     let holder = this.#holders.get(holding.holder);
     if (holder === undefined) {
-      holder = { total: 0, holdings: new Map() };
+      holder = { total: 0, evictable: new Set() };
+      this.#prune();
       this.#holders.set(holding.holder, holder);
     }
+    if (holding.amount === 0 && holding.evict !== undefined) holder.evictable.add(holding);
     holder.total += amount;
-    holder.holdings.set(holding, (holder.holdings.get(holding) ?? 0) + amount);
+    holding.amount += amount;
     this.#total += amount;
     return true;
   }
 
   /** Gives up all of a holding. */
   give(holding: Holding): void {
+    const { amount } = holding;
     const holder = this.#holders.get(holding.holder);
-    const amount = holder?.holdings.get(holding);
-    if (holder === undefined || amount === undefined) return;
-    holder.holdings.delete(holding);
+    if (amount === 0 || holder === undefined) return;
+    if (holding.evict !== undefined) holder.evictable.delete(holding);
     holder.total -= amount;
+    holding.amount = 0;
     this.#total -= amount;
-    if (holder.holdings.size === 0) this.#holders.delete(holding.holder);
   }
 
   #makeRoom({ holder: name }: Holding, amount: number): boolean {
-    const own = this.#holders.get(name);
-    const share = this.#limit / (this.#holders.size + (own === undefined ? 1 : 0));
-    if ((own?.total ?? 0) + amount > share) return false;
+    const own = this.#holders.get(name)?.total ?? 0;
+    const others = [...this.#holders].filter(([other, { total }]) => other !== name && total > 0);
+    const share = this.#limit / (others.length + 1);
+    if (own + amount > share) return false;
     while (this.#total + amount > this.#limit) {
-      const largest = largestOf(this.#holders, share);
+      const largest = largestOf(
+        others.map(([, holder]) => holder),
+        share,
+      );
       if (largest === undefined) return this.#total + amount <= 2 * this.#limit;
-      const before = this.#total;
       largest.evict?.();
-      if (this.#total >= before) throw new TypeError("a holding that was evicted has not been given up");
+      if (largest.amount > 0) throw new TypeError("a holding that was evicted has not been given up");
     }
     return true;
   }
+
+  /** Holders stay when they hold nothing any more, for most come again; now and then those go. */
+  #prune(): void {
+    if (this.#holders.size < MAX_IDLE_HOLDERS) return;
+    for (const [name, { total }] of this.#holders) if (total === 0) this.#holders.delete(name);
+  }
 }
+
+const MAX_IDLE_HOLDERS = 1000;
 
 interface Holder {
   total: number;
-  /** With what each of them holds; the oldest first. */
-  readonly holdings: Map<Holding, number>;
+  /** What can be taken back; the oldest first. */
+  readonly evictable: Set<Holding>;
 }
 
 /** The largest holding that can be taken back of the holder that has most, if that is more than a share. */
-function largestOf(holders: ReadonlyMap<string, Holder>, share: number): Holding | undefined {
-  const most = [...holders.values()]
-    .filter(({ total }) => total > share)
-    .sort((one, other) => other.total - one.total);
-  for (const { holdings } of most) {
+function largestOf(holders: readonly Holder[], share: number): Holding | undefined {
+  const most = holders.filter(({ total }) => total > share).sort((one, other) => other.total - one.total);
+  for (const { evictable } of most) {
     let largest: Holding | undefined;
-    let amount = 0;
-    for (const [holding, held] of holdings) {
-      if (holding.evict !== undefined && held > amount) [largest, amount] = [holding, held];
+    for (const holding of evictable) {
+      if (holding.amount > (largest?.amount ?? 0)) largest = holding;
     }
     if (largest !== undefined) return largest;
   }

@@ -12,7 +12,7 @@ const ARRIVAL = Symbol("arrival");
 
 /** Hands an arrival on with the headers, which grpc-js gives to the handler as the same object. */
 export function setArrival(metadata: grpc.Metadata, arrival: Arrival): void {
-  Object.assign(metadata, { [ARRIVAL]: arrival });
+  (metadata as { [ARRIVAL]?: Arrival })[ARRIVAL] = arrival;
 }
 
 export function arrivalOf(metadata: grpc.Metadata): Arrival {

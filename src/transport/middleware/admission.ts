@@ -42,9 +42,10 @@ function placeOf(call: Call, places: FairShare, limit: number): Holding {
   if (call.caller === undefined) throw new TypeError("admission before authentication");
   const holder = call.caller.tenant;
   const { cut } = call;
-  if (cut === undefined) return { holder };
+  if (cut === undefined) return { holder, amount: 0 };
   const place: Holding = {
     holder,
+    amount: 0,
     evict: () => {
       places.give(place);
       cut(tooManyCalls(call, limit));
