@@ -30,7 +30,7 @@ import { updateMemory } from "../services/memory/update-memory.ts";
 import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
 import { refusalOf } from "./bounds/refused-item.ts";
 import { defined } from "./convert/common.ts";
-import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { fromStoredMemory, toDraft, toFilter, toFilterOfPurge, toOnDuplicate } from "./convert/memory.ts";
 import { encodeSearch } from "./convert/search-bytes.ts";
 import { fromSearchPlan } from "./convert/search-plan.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
@@ -142,7 +142,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
 
     purgeMemories: async (request, context) => {
       const { namespace, force } = request;
-      const filter = toFilter(request.filter);
+      const filter = toFilterOfPurge(request.filter);
       const count = await purgeMemories(
         ports,
         { namespace, filter, force, ...defined({ requestId: request.requestId }) },

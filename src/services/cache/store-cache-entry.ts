@@ -1,5 +1,5 @@
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
-import { invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionPlace, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
@@ -59,7 +59,7 @@ export async function storeCacheEntry(
   const now = ports.clock.now();
   const scope = scopeOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
-  const { fingerprint, model } = await originOf(ports, scope, input, now);
+  const { fingerprint, model } = await originOf(ports, scope, input, context.caller.principal, now);
   const id = cacheEntryId(scope, fingerprint, input.prompt);
   const content = {
     id,
@@ -96,6 +96,7 @@ async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
   scope: Scope,
   input: StoreCacheEntryInput,
+  principal: string,
   now: number,
 ): Promise<{ readonly fingerprint: string; readonly model: string }> {
   const { origin } = input;
@@ -103,7 +104,7 @@ async function originOf(
     return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
   }
   const decision = openDecision(origin.decisionId, ports.secret, now);
-  if (decision.place !== digest(scope.tenant, scope.namespace)) throw invalidDecision("namespace");
+  if (decision.place !== decisionPlace(scope, principal)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }

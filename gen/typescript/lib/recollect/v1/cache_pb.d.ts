@@ -1940,7 +1940,7 @@ export declare const CacheService: GenService<{
    * replaced or served. Uses of the last second may be forgotten when the server crashes; the bound holds always.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt or namespace.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */

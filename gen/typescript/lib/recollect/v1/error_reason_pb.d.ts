@@ -214,8 +214,8 @@ export enum ErrorReason {
   CACHE_DISABLED = 22,
 
   /**
-   * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt
-   * or namespace; `cause` says which: malformed, signature, expired, prompt, namespace.
+   * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
+   * namespace or principal; `cause` says which: malformed, signature, expired, prompt, namespace (or principal).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;

@@ -101,7 +101,8 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   tags: string[];
 
   /**
-   * Anything else worth keeping, as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep.
+   * Anything else worth keeping, as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep. Numbers
+   * without a fraction are below 2^53; larger ones are sent as text.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
@@ -447,7 +448,8 @@ export enum Memory_State {
 export declare const Memory_StateSchema: GenEnum<Memory_State>;
 
 /**
- * Conditions on memories. All that are set must hold; an empty filter matches everything in state ACTIVE.
+ * Conditions on memories. All that are set must hold; an empty filter matches everything in state ACTIVE. A condition
+ * that is written and empty ("userId": "", "tagsAny": [], "createTime": {}) is refused: it would silently match all.
  *
  * @generated from message recollect.v1.MemoryFilter
  */
@@ -2586,7 +2588,8 @@ export declare const MemoryService: GenService<{
     output: typeof DeleteMemoryResponseSchema;
   },
   /**
-   * Deletes all memories that a filter matches; without `force` it only counts them. Memories are deleted in bounded
+   * Deletes all memories that a filter matches; without `force` it only counts them. The filter must say something:
+   * DeleteNamespace is what empties a namespace. Memories are deleted in bounded
    * steps: a call that is cut off has deleted some of them, and its repeat deletes the rest.
    *
    * @generated from rpc recollect.v1.MemoryService.PurgeMemories
