@@ -97,6 +97,9 @@ export async function openEmbeddedBackend(options: {
       check: async () => {
         database.first("SELECT 1 FROM meta LIMIT 1");
       },
+      onReplaced: () => {
+        // The file is locked as long as it is open.
+      },
       checked,
       risks: () => [],
       damage: () => [

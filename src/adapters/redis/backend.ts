@@ -7,15 +7,18 @@ import type { RedisClient } from "./client.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
 import { type FoundationOptions, openFoundation } from "./foundation.ts";
+import { Gate } from "./gate.ts";
 import { IndexKeeper } from "./index-keeper.ts";
 import { RedisIndexStore } from "./index-store.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
-import { openServerSecret } from "./meta.ts";
+import { claimPartitions, RedisServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { compressingPacker, packRecord } from "./record.ts";
+import { repairReembedding } from "./reembedding-repair.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
 import { riskOf, type ServerFacts } from "./server-facts.ts";
+import { StoreIdentity } from "./store-identity.ts";
 import { Sweeper } from "./sweeper.ts";
 import { WaitingListeners } from "./waiting.ts";
 
@@ -38,15 +41,19 @@ export interface RedisBackendOptions extends FoundationOptions {
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
   const { log, meter, vectors } = options;
   await using opening = new AsyncDisposableStack();
-  const { client, facts, keys, model } = opening.use(await openFoundation(options));
+  const { client: direct, facts, keys, model } = opening.use(await openFoundation(options));
   const names = options.indexes;
-  const keeper = opening.use(new IndexKeeper({ client, keys, names, vectors, model, log }));
+  const keeper = opening.use(new IndexKeeper({ client: direct, keys, names, vectors, model, log }));
   await keeper.open();
   const risks = riskOf(facts);
   announce(options, facts, risks);
-  opening.defer(meter.observeStoreMemory(() => usedMemory(client)));
+  opening.defer(meter.observeStoreMemory(() => usedMemory(direct)));
+  const secret = await RedisServerSecret.open(direct, keys);
 
-  const namespaces = new Namespaces(client, keys);
+  const gate = new Gate();
+  const client = direct.behind(gate);
+  const verify = (): Promise<void> => identity.verify();
+  const namespaces = new Namespaces(client, keys, verify);
   const waiting = new WaitingListeners();
   const sweeper = opening.use(new Sweeper(client, keys, log));
   // What a process left that ended before it had removed it.
@@ -66,30 +73,52 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       log,
     }),
   );
-  const cache = opening.use(
+  const cacheStore = opening.use(
     new RedisCacheStore(client, namespaces, { model, pack, indexes, vectors, missing, log }),
   );
   const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
-  const secret = await openServerSecret(client, keys);
+  const reembedding = new RedisReembeddingStore({
+    client,
+    keys,
+    namespaces,
+    model,
+    waiting,
+    names: indexes,
+    vectors,
+    log,
+  });
+  const replacedListeners: (() => void)[] = [];
+  const identity = await StoreIdentity.open({
+    client: direct,
+    keys,
+    gate,
+    log,
+    namespaces: () => namespaces.size,
+    claim: async () => {
+      for (const cache of [namespaces, memories, cacheStore, reembedding, keeper]) cache.forgetAll();
+      await claimPartitions(direct, keys);
+      await model.claimAgain(log);
+      await secret.claimAgain();
+      await repairReembedding(direct, keys);
+      await keeper.open();
+    },
+    onServed: () => {
+      waiting.announce();
+      sweeper.afterDeletion();
+      for (const listener of replacedListeners) listener();
+    },
+  });
+  model.verifyBy(verify);
   const owned = opening.move();
   return {
     name: "redis",
     memories,
-    cache,
+    cache: cacheStore,
     embeddings: createEmbeddingCache(client, keys, {
       maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
     }),
     backlog: new RedisEmbeddingBacklog(client, namespaces, { model, waiting, log }),
-    reembedding: new RedisReembeddingStore({
-      client,
-      keys,
-      namespaces,
-      model,
-      waiting,
-      names: indexes,
-      vectors,
-      log,
-    }),
+    reembedding,
     indexes: indexStore,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
     secret,
@@ -101,8 +130,9 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       persistence: [facts.persistence],
       capabilities: {},
     }),
-    check: async () => {
-      await client.commandToEach("PING");
+    check: () => identity.check(),
+    onReplaced: (listener) => {
+      replacedListeners.push(listener);
     },
     checked: Promise.resolve(),
     risks: () => risks,

@@ -5,6 +5,7 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
+import { jsonOf } from "./claim-model.ts";
 import type { RedisClient } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -14,13 +15,16 @@ import { ReembeddingWork } from "./reembedding-work.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
-import { jsonOf, type VectorModel } from "./vector-model.ts";
+import { unavailable } from "./store-error.ts";
+import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingListeners } from "./waiting.ts";
 
 const LIST = readScript("list-reembedding", { effect: "writes" });
 const CUT_OVER = readScript("cut-over", { effect: "writes" });
 const FAIL = readScript("fail-reembedding", { effect: "frees" });
 
+/** How often what another process was faster with is begun anew. */
+const MAX_TRIES = 10;
 /** Memories listed in one step. */
 const LIST_STEP = 500;
 /** Keys looked at in one step of a clean-up; each vector that goes costs Redis a new entry in its index. */
@@ -60,6 +64,11 @@ export class RedisReembeddingStore implements ReembeddingStore {
     });
   }
 
+  /** Begins clean-ups anew: the store was replaced. */
+  forgetAll(): void {
+    this.#cursors.clear();
+  }
+
   identity(): EmbedderIdentity | undefined {
     return this.#parts.model.identity;
   }
@@ -77,7 +86,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }): Promise<Reembedding> {
     const { id, target, now, request } = options;
     const { client, keys, model } = this.#parts;
-    for (;;) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       await model.refresh();
       const latest = await this.#records.read();
       if (latest?.request !== undefined && latest.request.key === request?.key) {
@@ -117,6 +126,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       };
       if (await this.#records.replace(latest, record)) return this.#shown(await this.#prepare(record));
     }
+    throw unavailable("other servers change the re-embedding all the time");
   }
 
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
@@ -234,7 +244,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   ): Promise<boolean> {
     const { client, model } = this.#parts;
     const { meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince } = partition;
-    for (;;) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const [todo, notes] = await client.pipeline([
         ["ZRANGE", reembeddingTodo, 0, maxLeft],
         ["HGETALL", reembeddingNotes],
@@ -262,6 +272,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
       );
       if (textOf(word) !== "AGAIN") return true;
     }
+    // Writes were faster each time; whoever carries it out tries again, and stops when it is told to.
+    return false;
   }
 
   async #shown(record: ReembeddingRecord): Promise<Reembedding> {
