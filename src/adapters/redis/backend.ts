@@ -93,7 +93,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     keys,
     gate,
     log,
-    namespaces: () => namespaces.size,
+    namespaces: () => namespaces.mostKnown,
     claim: async () => {
       for (const cache of [namespaces, memories, cacheStore, reembedding, keeper]) cache.forgetAll();
       await claimPartitions(direct, keys);

@@ -39,6 +39,7 @@ export class Namespaces {
   readonly #client: RedisClient;
   readonly #known = new Map<string, string>();
   readonly #onCreated: ((scope: Scope) => void)[] = [];
+  #mostKnown = 0;
   readonly #verify: () => Promise<void>;
   /** Whether it is the same store still, which is being found out. */
   #verifying: Promise<void> | undefined;
@@ -50,14 +51,15 @@ export class Namespaces {
     this.#verify = verify;
   }
 
-  /** How many namespaces this process has seen. */
-  get size(): number {
-    return this.#known.size;
+  /** How many namespaces this process has known at once. */
+  get mostKnown(): number {
+    return this.#mostKnown;
   }
 
   /** The store was replaced. */
   forgetAll(): void {
     this.#known.clear();
+    this.#mostKnown = 0;
   }
 
   /** Calls this when a write of this process has brought a namespace into being, for the first time or again. */
@@ -167,6 +169,7 @@ export class Namespaces {
     const name = scopeName(scope);
     if (this.#known.get(name) === number) return;
     this.#known.set(name, number);
+    this.#mostKnown = Math.max(this.#mostKnown, this.#known.size);
     if (this.#known.size <= MAX_KNOWN) return;
     const [oldest] = this.#known.keys();
     if (oldest !== undefined) this.#known.delete(oldest);

@@ -32,6 +32,8 @@ export interface Replaced {
   readonly partition: PartitionKeys;
   readonly was: Mark;
   readonly is: Mark;
+  /** Whether what makes a store is missing, beside its data: somebody has removed a key. */
+  readonly lacksMark: boolean;
 }
 
 export interface StoreIdentityParts {
@@ -113,7 +115,10 @@ export class StoreIdentity {
       .all()
       .filter(({ meta }) => holds(meta))
       .map(({ number }) => number);
-    if (this.#refusal !== undefined || behind.length === 0) return this.#look();
+    if (this.#refusal !== undefined || behind.length === 0) {
+      this.#look();
+      return;
+    }
     // One that was under way may have been answered by the old connection.
     const looked = (this.#verifying ?? Promise.resolve()).catch(() => undefined).then(() => this.#once());
     gate.close(
@@ -133,7 +138,7 @@ export class StoreIdentity {
       const [was, is] = [this.#known.get(number), look.value];
       if (was === undefined) continue;
       if (was.id !== is.id || is.changes < was.changes) {
-        replaced.push({ partition: keys.partition(number), was, is });
+        replaced.push(await this.#replaced(keys.partition(number), was, is));
       } else same.push([number, is]);
     }
     if (replaced.length > 0 || this.#refusal !== undefined) await this.#takeUp(replaced);
@@ -181,7 +186,7 @@ export class StoreIdentity {
     if (isNews) {
       this.#parts.log.error(
         this.#fieldsOf(replaced),
-        `the store of Redis was replaced by one that is not served: ${error.message}; ${this.#lossOf(replaced)}`,
+        `${this.#nameOf(replaced)} was replaced by one that is not served: ${error.message}; ${this.#lossOf(replaced)}`,
       );
     }
     return this.#refusal;
@@ -194,7 +199,7 @@ export class StoreIdentity {
     if (replaced.length > 0) {
       log.error(
         this.#fieldsOf(replaced),
-        `the store of Redis ${whatBecameOf(replaced)}: ${this.#lossOf(replaced)}; it is served as it is now`,
+        `${this.#nameOf(replaced)} ${whatBecameOf(replaced)}: ${this.#lossOf(replaced)}; it is served as it is now`,
       );
     } else if (wasRefused) log.warn({}, "the store of Redis is the one that it was, and is served again");
     this.#namespacesBefore = 0;
@@ -209,9 +214,14 @@ export class StoreIdentity {
     };
   }
 
+  #nameOf(replaced: readonly Replaced[]): string {
+    if (this.#parts.keys.partitions === 1) return "the store of Redis";
+    return `the store of Redis in partitions ${replaced.map(({ partition }) => partition.number).join(", ")}`;
+  }
+
   #lossOf(replaced: readonly Replaced[]): string {
     const changes = sumOf(replaced.map(({ was }) => was.changes));
-    return `${changes} changes, and ${this.#namespacesBefore} namespaces seen by this server, were known before`;
+    return `at least ${changes} changes were made before, and this server knew ${this.#namespacesBefore} namespaces`;
   }
 
   /** Tells others of a store that went back to an older state. */
@@ -224,6 +234,12 @@ export class StoreIdentity {
         await client.run(RENEW, [meta], [is.id, `${lineOf(is.id)}.${newIdentity()}`]);
       }),
     );
+  }
+
+  async #replaced(partition: PartitionKeys, was: Mark, is: Mark): Promise<Replaced> {
+    const { client } = this.#parts;
+    const lacksMark = is.id === undefined && (await client.command("EXISTS", partition.namespaces)) === 1;
+    return { partition, was, is, lacksMark };
   }
 
   async #remember(): Promise<void> {
@@ -247,12 +263,13 @@ function lineOf(id: string | undefined): string | undefined {
 }
 
 function whatBecameOf(replaced: readonly Replaced[]): string {
-  const isEmpty = replaced.every(({ is }) => is.changes === 0);
-  if (isEmpty) return "was replaced by an empty one";
+  if (replaced.every(({ lacksMark }) => lacksMark)) return "has lost the key that says what it is";
+  const changes = sumOf(replaced.map(({ is }) => is.changes));
+  if (changes === 0) return "was replaced by an empty one";
   const isOlder = replaced.every(({ was, is }) => lineOf(was.id) === lineOf(is.id));
   return isOlder
-    ? "went back to an older state, so that the latest changes are lost"
-    : "was replaced by another one";
+    ? `went back to an older state, of ${changes} changes, and what came later is lost`
+    : `was replaced by another one, of ${changes} changes`;
 }
 
 function isRefusal(error: unknown): error is RecollectError {
