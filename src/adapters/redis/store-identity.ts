@@ -137,16 +137,19 @@ export class StoreIdentity {
       if (look.status === "rejected") continue;
       const [was, is] = [this.#known.get(number), look.value];
       if (was === undefined) continue;
-      if (was.id !== is.id || is.changes < was.changes) {
+      // Without one it was emptied since it was claimed.
+      if (is.id === undefined || was.id !== is.id || is.changes < was.changes) {
         replaced.push(await this.#replaced(keys.partition(number), was, is));
       } else same.push([number, is]);
     }
+    const isReplaced = new Set(replaced.map(({ partition }) => partition.number));
+    if (this.#refusal === undefined) {
+      // Also those that cannot be read: what is sent there says why by itself.
+      gate.open([...looks.keys()].filter((number) => !isReplaced.has(number)));
+    }
     if (replaced.length > 0 || this.#refusal !== undefined) await this.#takeUp(replaced);
     else for (const [number, mark] of same) this.#known.set(number, mark);
-    const unread = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
-    // Also those that cannot be read: what is sent there says why by itself.
-    gate.open(keys.all().map(({ number }) => number));
-    return unread;
+    return looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
   }
 
   async #takeUp(replaced: readonly Replaced[]): Promise<void> {
