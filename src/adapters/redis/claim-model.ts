@@ -57,8 +57,12 @@ export async function claimModel(
     others.map(({ meta }) => client.run(CLAIM, [meta], [json ?? "", generation, generation - 1])),
   );
   const claimed: ClaimedModel = { identity: identityOf(json), generation };
-  const latest = await new ReembeddingRecords(client, keys).read();
-  refuseMixed(await Promise.all(others.map((partition) => read(client, partition))), claimed, latest);
+  const records = new ReembeddingRecords(client, keys);
+  const latest = await latestChange(
+    records,
+    await Promise.all(others.map((one) => read(client, one))),
+    claimed,
+  );
   const { identity } = claimed;
   const isKnown =
     identity !== undefined && known?.identity !== undefined && sameModel(identity, known.identity);
@@ -131,19 +135,29 @@ async function holdsData(client: RedisClient, { namespaces }: PartitionKeys): Pr
   }
 }
 
-/** A change of the model comes to one partition after the other; nothing else makes them differ. */
-function refuseMixed(
+/**
+ * The latest change of the model. It comes to one partition after the other, and nothing else makes them differ; except
+ * that one may go back to a state before it (a replica that lagged): then the change is under way again.
+ */
+async function latestChange(
+  records: ReembeddingRecords,
   others: readonly Awaited<ReturnType<typeof read>>[],
   { generation }: ClaimedModel,
-  latest: ReembeddingRecord | undefined,
-): void {
-  if (latest?.state === "RUNNING") return;
+): Promise<ReembeddingRecord | undefined> {
+  const latest = await records.read();
   const at = others.findIndex((one) => one !== undefined && one.generation !== generation);
-  if (at === -1) return;
-  throw refused(
-    `the vectors of partition ${at + 1} are of another generation of the model than those of partition 0: one of the two ` +
-      "is of another time or deployment; restore it, or delete its data",
-  );
+  if (at === -1 || latest?.state === "RUNNING") return latest;
+  if (latest?.state !== "DONE" || latest.generation !== generation) {
+    throw refused(
+      `the vectors of partition ${at + 1} are of another generation of the model than those of partition 0: one of the ` +
+        "two is of another time or deployment; restore it, or delete its data",
+    );
+  }
+  const { endTime: _, ...rest } = latest;
+  const again: ReembeddingRecord = { ...rest, state: "RUNNING", listed: false };
+  // Another process that does the same has done it when this one cannot.
+  await records.replace(latest, again);
+  return again;
 }
 
 export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string {

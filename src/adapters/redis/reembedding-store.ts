@@ -195,13 +195,15 @@ export class RedisReembeddingStore implements ReembeddingStore {
 
   /**
    * Tells all scripts of the new model, and lists what had a vector before they knew. A process that ends in between
-   * leaves this to the next, which does it once more.
+   * leaves this to the next, which does it once more. A partition that has changed already has nothing to do.
    */
   async #prepare(record: ReembeddingRecord): Promise<ReembeddingRecord> {
     if (record.listed) return record;
-    const { client, keys, names, vectors, model } = this.#parts;
+    const { client, keys, names, vectors } = this.#parts;
     const field = vectorField(record.generation);
     for (const partition of keys.all()) {
+      const current = numberOf(await client.command("HGET", partition.meta, "generation"));
+      if (current === record.generation) continue;
       await addVectorField(client, keys, partition, {
         names,
         vectors,
@@ -210,8 +212,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       });
       await client.command("HSET", partition.meta, "next", jsonOf(record.target));
       const numbers = listOf(await client.command("HVALS", partition.namespaces)).map(String);
-      for (const number of numbers)
-        await this.#list(partition, number, [vectorField(model.generation), field]);
+      for (const number of numbers) await this.#list(partition, number, [vectorField(current), field]);
     }
     const listed = { ...record, listed: true, memoryCount: await this.work.remaining() };
     await this.#records.replace(record, listed);
@@ -242,13 +243,16 @@ export class RedisReembeddingStore implements ReembeddingStore {
     { target, generation }: ReembeddingRecord,
     { maxLeft, now }: { readonly maxLeft: number; readonly now: number },
   ): Promise<boolean> {
-    const { client, model } = this.#parts;
+    const { client } = this.#parts;
     const { meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince } = partition;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const [todo, notes] = await client.pipeline([
+      const [todo, notes, current] = await client.pipeline([
         ["ZRANGE", reembeddingTodo, 0, maxLeft],
         ["HGETALL", reembeddingNotes],
+        // Of this partition: others may have changed already, and then this process goes by theirs.
+        ["HGET", meta, "generation"],
       ]);
+      if (numberOf(current) === generation) return true;
       const left = listOf(todo).map((member) => textOf(member) ?? "");
       if (left.length > maxLeft) return false;
       const noted = new Map<string, string>();
@@ -264,7 +268,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
             ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
           ],
           [
-            ...[jsonOf(target), generation, now, NEVER, vectorField(model.generation)],
+            ...[jsonOf(target), generation, now, NEVER, vectorField(numberOf(current))],
             ...[left.length, noted.size],
             ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
           ],
