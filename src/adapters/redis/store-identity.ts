@@ -68,6 +68,8 @@ export class StoreIdentity {
   #verifying: Promise<readonly unknown[]> | undefined;
   /** Why the store in the place of the one that was known is not served. */
   #refusal: RecollectError | undefined;
+  /** A claim has failed: what is cached may be of any store. */
+  #isUnsettled = false;
   /** Namespaces that were seen, until the claim that follows has dropped them. */
   #namespacesBefore = 0;
 
@@ -147,7 +149,7 @@ export class StoreIdentity {
       // Also those that cannot be read: what is sent there says why by itself.
       gate.open([...looks.keys()].filter((number) => !isReplaced.has(number)));
     }
-    if (replaced.length > 0 || this.#refusal !== undefined) await this.#takeUp(replaced);
+    if (replaced.length > 0 || this.#isUnsettled) await this.#takeUp(replaced);
     else for (const [number, mark] of same) this.#known.set(number, mark);
     return looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
   }
@@ -172,6 +174,7 @@ export class StoreIdentity {
     try {
       await claimed;
     } catch (error) {
+      this.#isUnsettled = true;
       // Whether it is to be served nobody can say yet: the next look does.
       if (!isRefusal(error)) gate.close(partitions, Promise.reject(error));
       else gate.close(all, Promise.reject(this.#refuse(error, replaced)));
@@ -199,6 +202,7 @@ export class StoreIdentity {
     const { log } = this.#parts;
     const wasRefused = this.#refusal !== undefined;
     this.#refusal = undefined;
+    this.#isUnsettled = false;
     if (replaced.length > 0) {
       log.error(
         this.#fieldsOf(replaced),
