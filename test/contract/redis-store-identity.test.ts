@@ -127,6 +127,24 @@ describe.skipIf(url === "")("the identity of a store", () => {
     expect(errors).toEqual([expect.stringContaining("replaced by an empty one")]);
   });
 
+  it("is given to a store of an earlier version, whose vectors are found as before", async () => {
+    const { errors, log } = operatorLog();
+    await using redis = await openTestRedis(url, { embedder: MODEL, log });
+    using client = connectTo(url);
+    const key = `${redis.name}:{p00}:meta`;
+    const item = newMemory({ id: "m1", embedding: READY }, { vector: vectorOf(1) });
+    await redis.backend.memories.create(scope, [item], { now: NOW });
+    await redis.backend[Symbol.asyncDispose]();
+    await client.hdel(key, "store", "changes", "attempts");
+    await redis.reopen();
+    await redis.backend.check();
+    expect(await client.hget(key, "store")).toMatch(/^[0-9a-f]{32}$/);
+    const query = { vector: vectorOf(1), model: MODEL, filter: { states: ["ACTIVE"] as const }, limit: 1 };
+    const { nearest } = await redis.backend.memories.search(scope, query, NOW);
+    expect(nearest.map(({ id }) => id)).toEqual(["m1"]);
+    expect(errors).toEqual([]);
+  });
+
   it("is not made up beside data that has lost it", async () => {
     await using redis = await openTestRedis(url, { embedder: MODEL });
     await redis.backend.memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
