@@ -67,6 +67,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
       ["delete", () => memories.delete(scope, "m1", options)],
       ["purge", () => memories.purge(scope, { states: ["ACTIVE"] }, options)],
       ["put", () => cache.put(scope, cacheEntry({ id: "e1" }), { ...options, maxEntries: 10 })],
+      ["delete an entry", () => cache.delete(scope, "e1", options)],
       ["delete namespace", () => namespaces.delete(scope, options)],
     ];
     let before = await count();

@@ -166,6 +166,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),
         namespace.cacheEntry(id),
+        namespace.partition.meta,
       ],
       args: (namespace) => [
         ...cacheArguments(namespace, now),
