@@ -135,6 +135,8 @@ async function compose(
     embedder === undefined
       ? undefined
       : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
+  // What is there now may be in the middle of a re-embedding that nobody goes on with.
+  backend.onReplaced(() => runner?.run());
   if (embedder !== undefined) {
     const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
     onRecovered = worker.recovered;
@@ -147,7 +149,7 @@ async function compose(
     ids,
     meters: telemetry.instruments,
     log,
-    secret: await backend.secret.read(),
+    secret: () => backend.secret.read(),
     settings: () => live.cache,
   };
   const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);

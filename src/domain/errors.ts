@@ -138,6 +138,13 @@ export function tooManyNamespaces(limit: number): RecollectError {
   });
 }
 
+/** What was made for a model of the vectors met another one each time that it was made anew. */
+export function modelIsChanging(): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
+    retryAfterMs: 1000,
+  });
+}
+
 export function indexRebuildRunning(): RecollectError {
   return new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
 }

@@ -51,9 +51,15 @@ export async function openEmbeddedBackend(options: {
 }): Promise<Backend> {
   const { log, meter } = options;
   const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
-  const database = new Database(join(options.directory, "recollect.db"), () => {
-    if (damage.met()) log.error({}, "a read came upon damaged data; memories that are not found may be lost");
-  });
+  const file = join(options.directory, "recollect.db");
+  const database = new Database(
+    file,
+    () => {
+      if (damage.met())
+        log.error({}, "a read came upon damaged data; memories that are not found may be lost");
+    },
+    () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
+  );
   try {
     const model = await claimEmbedder(database, options.embedder, log);
     const namespaces = new Namespaces(database);
@@ -95,7 +101,11 @@ export async function openEmbeddedBackend(options: {
       secret,
       describe: async () => NO_SERVER,
       check: async () => {
+        database.verifyFile();
         database.first("SELECT 1 FROM meta LIMIT 1");
+      },
+      onReplaced: () => {
+        // It is open as long as the server runs; another one in its place is refused.
       },
       checked,
       risks: () => [],

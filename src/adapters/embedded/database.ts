@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { RecollectError } from "../../domain/errors.ts";
 import { migrate } from "./migrations.ts";
+import { OpenedFile } from "./opened-file.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -29,15 +30,22 @@ export class Database implements Disposable {
   /** Whether a commit waits for the disk; as openSqlite leaves it. */
   #synchronous = true;
   #stillness: Stillness | undefined;
+  readonly #opened: OpenedFile;
   #closed = false;
 
-  /** `onCorrupt` is called each time a statement comes upon damage. */
-  constructor(file: string, onCorrupt: () => void = () => undefined) {
+  /** `onCorrupt` is called each time a statement comes upon damage, `onLost` when the file was removed or replaced. */
+  constructor(file: string, onCorrupt: () => void = () => undefined, onLost: () => void = () => undefined) {
     const { sqlite, format } = openSqlite(file);
     this.file = file;
     this.existed = format > 0;
     this.#sqlite = sqlite;
     this.#onCorrupt = onCorrupt;
+    this.#opened = new OpenedFile(file, onLost);
+  }
+
+  /** Throws STORE_UNAVAILABLE when the file was removed or replaced. */
+  verifyFile(): void {
+    this.#opened.verify();
   }
 
   /** All rows of a query. */
@@ -148,6 +156,7 @@ export class Database implements Disposable {
     this.#queue = [];
     const done: (() => void)[] = [];
     try {
+      this.verifyFile();
       this.#synchronize(queue.some(({ durable }) => durable));
       this.#sqlite.exec("BEGIN IMMEDIATE");
       for (const write of queue) done.push(this.#runSavepoint(write));

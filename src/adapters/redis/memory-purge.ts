@@ -10,11 +10,15 @@ import type { Namespaces } from "./namespaces.ts";
 import { listOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
+import { unavailable } from "./store-error.ts";
 
 const PURGE = readScript("purge-memories", {
   libraries: ["namespace", "request", "memory"],
   effect: "frees",
 });
+
+/** How often memories that have changed meanwhile are looked at again. */
+const MAX_TRIES = 100;
 
 /** How far a purge has come. Repeats that come while it runs, or after a crash, carry it on together and answer alike. */
 interface Progress {
@@ -64,7 +68,7 @@ export class MemoryPurge {
   ): Promise<Progress> {
     let left = memories;
     let { progress } = options;
-    do {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const step = await this.#step(scope, left, { ...options, progress, isLast: false });
       progress = step;
       // What has changed is looked at again.
@@ -72,8 +76,9 @@ export class MemoryPurge {
       left = changed.filter(
         (memory) => memory !== undefined && matchesFilter(memory, filter, options.now),
       ) as Memory[];
-    } while (left.length > 0);
-    return progress;
+      if (left.length === 0) return progress;
+    }
+    throw unavailable("memories to be purged change all the time");
   }
 
   async #step(

@@ -9,7 +9,7 @@ import type { Command, RedisClient, Reply } from "./client.ts";
 import { FewAtOnce } from "./few-at-once.ts";
 import { MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
-import type { Namespaces } from "./namespaces.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "./namespaces.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
@@ -155,7 +155,7 @@ export class MemorySearch {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
-    for (;;) {
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
@@ -176,6 +176,7 @@ export class MemorySearch {
         throw new ModelChanged();
       }
     }
+    throw namespaceIsChanging();
   }
 
   /** Sends commands, and behind them in the same round trip asks for what shows whether they were the right ones. */

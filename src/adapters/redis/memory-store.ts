@@ -53,6 +53,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   readonly #writes: MemoryWrites;
   readonly #purge: MemoryPurge;
   readonly #search: MemorySearch;
+  readonly #caches: readonly { forgetAll(): void }[];
 
   constructor(
     client: RedisClient,
@@ -63,6 +64,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     const pages = new MemoryPages(namespaces, model, this.#accesses);
     const walk = new MemoryWalk(namespaces, pages, model);
     const seen = new SeenNumbers();
+    this.#caches = [this.#accesses, pages, seen];
     const sweep = (scope: Scope, now: number): Promise<void> =>
       sweeper.sweepEnded(namespaces.partition(scope), now);
     const otherwise = walkingSource(pages);
@@ -90,6 +92,11 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       missing,
       walk: (scope, query, now) => walk.search(scope, query, now),
     });
+  }
+
+  /** Drops all that was kept of what Redis holds: it was replaced. */
+  forgetAll(): void {
+    for (const cache of this.#caches) cache.forgetAll();
   }
 
   /** Writes the accesses that were counted. */

@@ -26,7 +26,7 @@ import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
-import { unavailable } from "./store-error.ts";
+import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
@@ -35,9 +35,6 @@ const IMPORT = readScript("import-memories", { libraries: LIBRARIES, effect: "wr
 const REPLACE = readScript("replace-memory", { libraries: LIBRARIES, effect: "writes" });
 const RECALL = readScript("recall-replace", { libraries: LIBRARIES, effect: "frees" });
 const DELETE = readScript("delete-memory", { libraries: LIBRARIES, effect: "frees" });
-
-/** A change of the model is one step a partition; a write that meets it more often than this says so. */
-const MODEL_TRIES = 5;
 
 /** What became of one item, as create-memories.lua records it: ids, and refusals as JSON. */
 type RecordedItem = readonly [kind: "created" | "duplicate" | "taken" | "same" | "refused", what: string];
@@ -229,7 +226,7 @@ export class MemoryWrites {
       if (reply === undefined || textOf(listOf(reply)[0]) !== "MODEL") return reply;
       await this.#options.model.refresh();
     }
-    throw unavailable("the model of the vectors is being changed");
+    throw modelIsChanging();
   }
 
   /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */

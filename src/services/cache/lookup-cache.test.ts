@@ -98,7 +98,7 @@ function portsWith(changes: Changes = {}) {
       "embedder" in changes
         ? changes.embedder
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
-    secret: SECRET,
+    secret: () => SECRET,
     clock: { now: () => NOW },
     meters,
     log,

@@ -67,7 +67,7 @@ export interface LookupCachePorts {
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: Uint8Array;
+  readonly secret: () => Uint8Array;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
@@ -259,7 +259,7 @@ class LookupUnderWay<A> {
         similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
         time: this.#now,
       },
-      secret,
+      secret(),
     );
     const outcome = input.shadow && isHit ? shadowed(decided) : decided;
     count(meters, outcome);

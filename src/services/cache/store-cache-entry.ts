@@ -36,7 +36,7 @@ export interface StoreCacheEntryPorts {
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: Uint8Array;
+  readonly secret: () => Uint8Array;
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;
@@ -103,7 +103,7 @@ async function originOf(
   if (origin.kind === "scope") {
     return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
   }
-  const decision = openDecision(origin.decisionId, ports.secret, now);
+  const decision = openDecision(origin.decisionId, ports.secret(), now);
   if (decision.place !== decisionPlace(scope, principal)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");

@@ -30,7 +30,7 @@ export async function* exportMemories(
   const request = canonicalJson(["export", scope.tenant, scope.namespace, filter]);
   let after =
     input.resumeToken === "" ? undefined : openPageToken(input.resumeToken, request, "resume_token");
-  for (;;) {
+  do {
     context.signal.throwIfAborted();
     const page = await ports.store.listOldest(scope, {
       filter: input.filter,
@@ -41,6 +41,5 @@ export async function* exportMemories(
     });
     for (const memory of page) yield { memory, resumeToken: sealPageToken(memory, request) };
     after = page.at(-1);
-    if (after === undefined) return;
-  }
+  } while (after !== undefined);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { memory } from "../../../test/support/builders.ts";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
 import type { Embedder } from "../../ports/embedder.ts";
@@ -103,6 +104,24 @@ describe("searchMemories when the embedder is unavailable", () => {
   it("does not hide another failure behind it", async () => {
     const bug = new TypeError("bug");
     await expect(searchMemories(portsWith(fails(bug)).ports, INPUT, CONTEXT)).rejects.toBe(bug);
+  });
+});
+
+describe("searchMemories when the model of the vectors has changed", () => {
+  it("embeds the query anew, and says to come again when it is another one each time", async () => {
+    const embed = vi.fn(WORKS.embed);
+    const changed = vi.fn<MemoryStore["search"]>(async () => {
+      if (changed.mock.calls.length === 1) throw new ModelChanged();
+      return FOUND;
+    });
+    const once = portsWith({ ...WORKS, embed }, { search: changed }).ports;
+    expect(idsOf(await searchMemories(once, INPUT, CONTEXT))).toContain("near");
+    expect(embed).toHaveBeenCalledTimes(2);
+    const always = portsWith(WORKS, { search: () => Promise.reject(new ModelChanged()) }).ports;
+    await expect(searchMemories(always, INPUT, CONTEXT)).rejects.toMatchObject({
+      reason: "STORE_UNAVAILABLE",
+      detail: { retryAfterMs: 1000 },
+    });
   });
 });
 

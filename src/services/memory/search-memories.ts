@@ -1,6 +1,6 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import { memoryNotFound, modelIsChanging, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
@@ -75,14 +75,15 @@ export async function searchMemories(
   input: SearchMemoriesInput,
   context: CallContext,
 ): Promise<SearchMemoriesOutput> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     try {
       return await searchOnce(ports, input, context);
     } catch (error) {
       // The query was embedded before the model changed: it is made anew with the one of now.
-      if (!(error instanceof ModelChanged) || attempt === MAX_ATTEMPTS) throw error;
+      if (!(error instanceof ModelChanged)) throw error;
     }
   }
+  throw modelIsChanging();
 }
 
 async function searchOnce(

@@ -115,7 +115,8 @@ export enum ErrorReason {
   SERVER_STOPPING = 10,
 
   /**
-   * UNAVAILABLE. The store does not answer. With RetryInfo.
+   * UNAVAILABLE. The store does not answer, or holds data that this server does not serve (of another model, say): the
+   * message says which. With RetryInfo.
    * Example: {"reason": "STORE_UNAVAILABLE", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 11;

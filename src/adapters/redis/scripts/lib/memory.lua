@@ -32,11 +32,12 @@ local function other_model(keys, generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {} }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
 end
 
 local function count(changes, tokens, terms, by)
   changes.memories = changes.memories + by
+  changes.made = changes.made + 1
   local known = {}
   for term in terms:gmatch('[^ ]+') do
     changes.terms = changes.terms + by
@@ -61,6 +62,8 @@ local function write_changes(keys, changes)
   add(keys.counters, { memories = changes.memories, terms = changes.terms })
   add(keys.frequencies, changes.frequencies)
   add(keys.sizes, changes.sizes)
+  -- By which it is noticed that an older state was restored: see store-identity.ts.
+  if changes.made > 0 then redis.call('HINCRBY', keys.meta, 'changes', changes.made) end
 end
 
 -- The etag of a memory that is there and has not ended; nil for others.

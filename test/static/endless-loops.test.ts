@@ -1,0 +1,44 @@
+// What depends on others (Redis, another process, a model that changes) must end by itself: a loop that only ends when
+// they behave well holds its caller for ever. So each loop in src says in its head when it ends; the exceptions are listed
+// here, each with what ends it.
+
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+
+const SRC = join(import.meta.dirname, "..", "..", "src");
+
+/** `for (;;)`, `for (let at = 0; ; at += 1)`, `while (true)`: loops without a condition. */
+const ENDLESS = /\bfor \([^;()]*(?:\([^()]*\)[^;()]*)*;\s*;|\bwhile \((?:true|1)\)/;
+
+/** By file: what ends its loop. */
+const ENDED_BY: Readonly<Record<string, string>> = {
+  "adapters/decorators/retrying-embedder.ts":
+    "retryDelay, which knows no delay after the last retry, and the signal",
+  "adapters/embedded/vector-table.ts": "a count that doubles up to the number of rows; waits for nothing",
+  "adapters/redis/cluster-servers.ts": "MAX_REDIRECTIONS",
+  "adapters/redis/memory-search.ts": "MAX_ROUNDS",
+  "services/memory/update-memory.ts": "MAX_ATTEMPTS",
+  "transport/grpc/adapter.ts": "the signal of the call, or the end of its messages",
+};
+
+it("finds loops without a condition", () => {
+  const endless = [
+    "for (;;) {",
+    "for (let at = 0; ; at += 1) {",
+    "for (let at = f(1); ; ) {",
+    "while (true) {",
+  ];
+  for (const loop of endless) expect(loop).toMatch(ENDLESS);
+  const others = ["for (let at = 0; at < 3; at += 1) {", "for (const a of b) {", "while (left > 0) {"];
+  for (const loop of others) expect(loop).not.toMatch(ENDLESS);
+});
+
+it("each loop in src says when it ends", async () => {
+  const found: string[] = [];
+  for await (const file of glob("**/*.ts", { cwd: SRC })) {
+    if (file.endsWith(".test.ts")) continue;
+    if (ENDLESS.test(await readFile(join(SRC, file), "utf8"))) found.push(file);
+  }
+  expect(found.toSorted()).toEqual(Object.keys(ENDED_BY).toSorted());
+});
