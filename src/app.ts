@@ -5,6 +5,7 @@ import { switched } from "./adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { createUuidIds } from "./adapters/system/ids.ts";
+import { FairWorkQueue } from "./adapters/system/work-queue.ts";
 import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
@@ -139,9 +140,13 @@ async function compose(
     const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
     onRecovered = worker.recovered;
   }
+  const work = resources.use(
+    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, meter: telemetry.instruments, log }),
+  );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
     embedder,
+    work,
     embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
     ids,
@@ -163,6 +168,7 @@ async function compose(
     tls,
     embedder: identity,
     embedderStatus,
+    work,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     operations: {

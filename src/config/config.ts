@@ -119,6 +119,8 @@ export interface Limits {
   readonly maxConcurrentStreams: number;
   /** Calls in flight in the whole process, through both doors; the next one is refused. */
   readonly maxConcurrentCalls: number;
+  /** Pieces of heavy work, such as searches, that wait for their turn; the call of the next one is refused. */
+  readonly maxWaitingWork: number;
   /** A gRPC connection without calls is closed after this. */
   readonly connectionIdleMs: number;
   /** An HTTP request must have sent its headers within this, and all of itself within `httpRequestMs`. */
@@ -134,6 +136,7 @@ export const LIMITS: Limits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 1000,
   maxConcurrentCalls: 1000,
+  maxWaitingWork: 1000,
   connectionIdleMs: 15 * 60_000,
   httpHeadersMs: 10_000,
   httpRequestMs: 60_000,

@@ -15,6 +15,8 @@ export interface IncomingCall {
   header(name: string): string | undefined;
   /** Aborts on cancellation, deadline and shutdown. Asked for only when somebody needs it. */
   signal(): AbortSignal;
+  /** Milliseconds until the caller gives up, below 0 when it has; Infinity: not known. */
+  remainingMs(): number;
 }
 
 /** A call under way, as middleware sees it. */
@@ -105,6 +107,14 @@ class PipedCall implements RunningCall, CallContext {
     return this.#incoming.signal();
   }
 
+  get arrival(): number {
+    return this.#start;
+  }
+
+  get deadline(): number {
+    return performance.now() + this.#incoming.remainingMs();
+  }
+
   succeed(): void {
     this.#end(undefined, undefined);
   }
@@ -143,5 +153,9 @@ class NamedCall implements Call {
 
   header(name: string): string | undefined {
     return this.#incoming.header(name);
+  }
+
+  remainingMs(): number {
+    return this.#incoming.remainingMs();
   }
 }

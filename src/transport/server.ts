@@ -9,6 +9,7 @@ import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { ObservedEmbedder } from "../ports/embedder-status.ts";
 import type { Sleep } from "../ports/sleep.ts";
 import type { Tls } from "../ports/tls.ts";
+import type { WorkQueue } from "../ports/work-queue.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { watchBackend } from "./backend-watch.ts";
 import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
@@ -21,6 +22,7 @@ import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
 import { admission } from "./middleware/admission.ts";
 import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
 import { authorization, authorize } from "./middleware/authorization.ts";
+import { overload } from "./middleware/overload.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
 import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
@@ -54,6 +56,8 @@ export interface ServerOptions {
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
+  /** Where heavy work waits for its turn. */
+  readonly work: WorkQueue;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
@@ -77,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     telemetry(log, options.telemetry.instruments),
     authentication(authenticate),
     authorization,
+    overload(options.work),
     admission(config.limits.maxConcurrentCalls, options.telemetry.instruments),
     validation,
   ]);

@@ -226,6 +226,10 @@ class GrpcCall implements IncomingCall {
     return this.#call.metadata.get(name)[0]?.toString();
   }
 
+  remainingMs(): number {
+    return Number(this.#call.getDeadline()) - Date.now();
+  }
+
   signal(): AbortSignal {
     this.#ending ??= endingOf(this.#call, this.#stopping);
     return this.#ending.signal;
@@ -262,6 +266,18 @@ function endReason(call: ServerCall): RecollectError {
 
 /** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */
 export function toServiceError(status: Status): grpc.ServiceError {
+  let error = serviceErrors.get(status);
+  if (error === undefined) {
+    error = makeServiceError(status);
+    serviceErrors.set(status, error);
+  }
+  return error;
+}
+
+/** A status that many calls end with is encoded once. */
+const serviceErrors = new WeakMap<Status, grpc.ServiceError>();
+
+function makeServiceError(status: Status): grpc.ServiceError {
   const metadata = new grpc.Metadata();
   metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, toRpcStatus(status))));
   return Object.assign(new Error(status.message), {

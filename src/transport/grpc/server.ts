@@ -112,10 +112,18 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
  * that: 400 expiring calls a second killed the connection and everything on it. A call costs this server about a
  * tenth of a millisecond, so that one connection may waste a fifth of a core before it is cut. grpc-js has no option
  * for it; this object, private to the compiler only, goes to `http2.createServer` as it is.
+ *
+ * It also ends one on which it has rejected 100 streams because the most that may be open were open. An honest client
+ * comes there too: it opens the next call as soon as it has reset one, and here the old one is still being cleared away.
+ * Every call of the connection then ended as INTERNAL.
  * https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler
  */
 function allowHonestResets(server: grpc.Server): void {
-  Object.assign(server["commonServerOptions"], { streamResetBurst: 20_000, streamResetRate: 2_000 });
+  Object.assign(server["commonServerOptions"], {
+    streamResetBurst: 20_000,
+    streamResetRate: 2_000,
+    maxSessionRejectedStreams: 1_000_000,
+  });
 }
 
 /**

@@ -104,6 +104,7 @@ function adapt(
       peer: () => "http",
       header: (name) => context.requestHeader.get(name) ?? undefined,
       signal: () => signal,
+      remainingMs: () => context.timeoutMs() ?? Number.POSITIVE_INFINITY,
     });
   const received = (request: unknown, running: RunningCall): unknown => {
     if (!isStream(request)) {

@@ -23,6 +23,7 @@ export function unreadFromStrangers(
         peer: () => "http",
         header: (name) => header.get(name) ?? undefined,
         signal: () => signal,
+        remainingMs: () => Number.POSITIVE_INFINITY,
       });
     } catch {
       // Not lost: the pipeline comes upon the same, and answers with it.

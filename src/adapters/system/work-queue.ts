@@ -1,0 +1,225 @@
+import process from "node:process";
+import { deadlineExceeded } from "../../domain/errors.ts";
+import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
+import { isPatient, longestWaitMs } from "../../domain/load/overload-policy.ts";
+import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
+import type { OperatorLog } from "../../ports/log.ts";
+import type { LoadMeter } from "../../ports/meters.ts";
+import type { Work, WorkKind, WorkQueue } from "../../ports/work-queue.ts";
+import { EventLoopDelay } from "./event-loop-delay.ts";
+import { Refusals } from "./refusals.ts";
+
+export interface WorkQueueOptions {
+  /** Pieces of work that wait, at most. */
+  readonly maxWaiting: number;
+  readonly meter: LoadMeter;
+  readonly log: OperatorLog;
+}
+
+/**
+ * Heavy work is started for so long before the event loop gets its turn, in milliseconds; what is under way then is
+ * finished. A search takes longer, and so is alone. Where reading connections and refusing calls take longer than this,
+ * work gets as much time as they do: so the calls that are refused never take more than half of the time from those that
+ * are served. Up to a bound, for the refused ones should not wait either.
+ */
+const MIN_SLICE_MS = 2;
+const MAX_SLICE_MS = 20;
+
+/**
+ * Work that is under way at most, in units. It matters where the store is another process: Redis answers a connection in
+ * order, and a search holds its one thread up for a millisecond or more, so that what comes behind, such as an exact
+ * lookup, waits for no more than eight of them. Fewer leave Redis idle between one and the next (measured, of 32 by
+ * meaning alone: 4 bring a quarter less a second than 8).
+ */
+const UNITS = 64;
+const UNITS_OF: Readonly<Record<WorkKind, number>> = { SEARCH: 8, LOOKUP: 4, READ: 2, WRITE: 2 };
+
+interface Waiting extends WaitingWork {
+  readonly kind: WorkKind;
+  readonly start: () => void;
+  readonly drop: (error: unknown) => void;
+}
+
+/** See WorkQueue. One for the process. */
+export class FairWorkQueue implements WorkQueue, Disposable {
+  readonly #options: WorkQueueOptions;
+  readonly #waiting = new FairQueue<Waiting>();
+  readonly #times = new ServiceTimes<WorkKind>();
+  readonly #correction = new EstimateCorrection();
+  readonly #refusals: Refusals;
+  readonly #delay = new EventLoopDelay();
+  readonly #stopObserving: () => void;
+  #units = 0;
+  /** When the first work of this turn of the event loop was started; undefined: none was. */
+  #sliceStart: number | undefined;
+  #sliceMs = MIN_SLICE_MS;
+  /** When the last slice ended, and left work that waits; undefined: it left none. */
+  #sliceEnd: number | undefined;
+  #isScheduled = false;
+  /** What was started last while other work waited; undefined: nothing waited meanwhile. */
+  #last: { readonly kind: WorkKind; readonly time: number } | undefined;
+  /** When work was last started or has ended. */
+  #progress = 0;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+    this.#refusals = new Refusals(options.log);
+    this.#stopObserving = options.meter.observeLoad(() => ({
+      waiting: this.#waiting.size,
+      eventLoopDelayMs: Math.max(0, this.#delay.nowMs()),
+    }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopObserving();
+    this.#delay[Symbol.dispose]();
+  }
+
+  admit(work: Work): void {
+    const refusal = this.#refusalOf(work, performance.now());
+    if (refusal !== undefined) throw refusal;
+  }
+
+  run<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    const now = performance.now();
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.#mayStart(work.kind, now) && this.#waiting.size === 0) return this.#start(work.kind, now, task);
+    const refusal = this.#refusalOf(work, now);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#wait(work, signal, task);
+  }
+
+  runNow<T>(kind: WorkKind, task: () => Promise<T>): Promise<T> | undefined {
+    const now = performance.now();
+    if (this.#waiting.size > 0 || !this.#mayStart(kind, now)) return undefined;
+    return this.#start(kind, now, task);
+  }
+
+  #wait<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const abort = (): void => {
+        if (this.#waiting.remove(waiting)) drop(signal.reason);
+      };
+      const drop = (error: unknown): void => {
+        signal.removeEventListener("abort", abort);
+        if (performance.now() > work.deadline) observe();
+        this.#options.meter.workDropped(work.kind);
+        reject(error);
+      };
+      const lane = laneOf(work);
+      const aheadMs = this.#waiting.aheadMs(work.tenant, lane);
+      const begin = performance.now();
+      const observe = (): void => this.#correction.observe(aheadMs, performance.now() - begin);
+      const waiting: Waiting = {
+        ...work,
+        lane,
+        costMs: this.#times.meanMs(work.kind),
+        start: () => {
+          signal.removeEventListener("abort", abort);
+          observe();
+          resolve(this.#start(work.kind, performance.now(), task));
+        },
+        drop,
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(waiting);
+      this.#schedule();
+    });
+  }
+
+  #start<T>(kind: WorkKind, now: number, task: () => Promise<T>): Promise<T> {
+    this.#sliceStart ??= now;
+    this.#progress = now;
+    this.#units += UNITS_OF[kind];
+    this.#schedule();
+    const ended = started(task);
+    const end = (): void => this.#ended(kind, now);
+    ended.then(end, end);
+    return ended;
+  }
+
+  #ended(kind: WorkKind, startTime: number): void {
+    this.#units -= UNITS_OF[kind];
+    this.#progress = performance.now();
+    if (this.#waiting.size > 0) {
+      this.#schedule();
+      return;
+    }
+    this.#last = undefined;
+    // With others under way it says how long they take together.
+    if (this.#units === 0) this.#times.observe(kind, this.#progress - startTime);
+  }
+
+  /** The next slice, when connections have been read. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const elsewhereMs = this.#sliceEnd === undefined ? 0 : performance.now() - this.#sliceEnd;
+      this.#sliceMs = Math.min(MAX_SLICE_MS, Math.max(MIN_SLICE_MS, elsewhereMs));
+      this.#sliceStart = undefined;
+      this.#sliceEnd = undefined;
+      this.#startWaiting();
+      if (this.#waiting.size === 0) return;
+      // When all that follows from the work is done: that belongs to it. A tick comes behind all microtasks.
+      queueMicrotask(() =>
+        process.nextTick(() => {
+          this.#sliceEnd = performance.now();
+        }),
+      );
+    });
+  }
+
+  #startWaiting(): void {
+    for (;;) {
+      const now = performance.now();
+      // Of which kind the next one is shows when it is taken; it may be one that has room.
+      if (!this.#mayStart("SEARCH", now)) return;
+      const { work, expired } = this.#waiting.next(now);
+      for (const late of expired) late.drop(deadlineExceeded());
+      if (work === undefined) {
+        this.#last = undefined;
+        return;
+      }
+      if (this.#last !== undefined) this.#times.observe(this.#last.kind, now - this.#last.time);
+      this.#last = { kind: work.kind, time: now };
+      work.start();
+    }
+  }
+
+  #mayStart(kind: WorkKind, now: number): boolean {
+    if (this.#sliceStart !== undefined && now - this.#sliceStart >= this.#sliceMs) return false;
+    return this.#units + UNITS_OF[kind] <= UNITS;
+  }
+
+  #refusalOf(work: Work, now: number): Error | undefined {
+    const remainingMs = work.deadline - now;
+    if (remainingMs <= 0) return deadlineExceeded();
+    const { size } = this.#waiting;
+    const delayMs = Math.max(0, this.#delay.nowMs(now));
+    if (size === 0 && this.#mayStart(work.kind, now)) {
+      return delayMs > longestWaitMs(remainingMs) ? this.#refusals.overloaded(delayMs, now) : undefined;
+    }
+    // What is under way and does not end, such as with a Redis that hangs, holds up what waits.
+    const stalledMs = this.#units + UNITS_OF.SEARCH > UNITS ? now - this.#progress : 0;
+    const aheadMs = this.#waiting.aheadMs(work.tenant, laneOf(work)) * this.#correction.factor;
+    const waitMs = aheadMs + Math.max(delayMs, stalledMs);
+    const isTooLong = size >= this.#options.maxWaiting || waitMs > longestWaitMs(remainingMs);
+    return isTooLong ? this.#refusals.overloaded(waitMs, now) : undefined;
+  }
+}
+
+/** What somebody waits for does not wait for bulk loads, nor a lookup, which is to save time, for searches. */
+function laneOf({ kind, deadline }: Work): string {
+  if (kind === "LOOKUP") return kind;
+  return isPatient(deadline - performance.now()) ? "PATIENT" : "PROMPT";
+}
+
+function started<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return task();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
