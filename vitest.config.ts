@@ -25,6 +25,7 @@ const ON_REDIS = [
   "random-operations",
   "reembedding",
   "replay",
+  "transport/overload",
   "unruled-limits",
 ];
 

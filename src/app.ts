@@ -36,6 +36,8 @@ export interface Overrides {
   readonly embedder?: Embedder;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
+  /** What is put around the backend that was opened, such as a gate before a method. */
+  readonly backend?: (opened: Backend) => Backend;
 }
 
 /** A write waits so long for a provider that hangs; then its memory lands without its vector. */
@@ -107,13 +109,14 @@ async function compose(
   log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
   const clock = overrides.clock ?? systemClock;
-  const backend = resources.use(
+  const opened = resources.use(
     await openBackend(config, {
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
       meter: telemetry.instruments,
     }),
   );
+  const backend = overrides.backend?.(opened) ?? opened;
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let live = config;
   const background = { clock, sleep: overrides.sleep ?? sleep, random: Math.random, log };

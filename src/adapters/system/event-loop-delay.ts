@@ -7,21 +7,22 @@ const PERIOD_MS = 50;
  */
 export class EventLoopDelay implements Disposable {
   readonly #timer: NodeJS.Timeout;
-  #looked = performance.now();
+  #looked: number;
   #lateMs = 0;
 
-  constructor() {
+  constructor(now: () => number) {
+    this.#looked = now();
     this.#timer = setInterval(() => {
-      const now = performance.now();
-      this.#lateMs = Math.max(0, now - this.#looked - PERIOD_MS);
-      this.#looked = now;
+      const time = now();
+      this.#lateMs = Math.max(0, time - this.#looked - PERIOD_MS);
+      this.#looked = time;
     }, PERIOD_MS);
     this.#timer.unref();
   }
 
   /** Milliseconds. */
-  nowMs(now = performance.now()): number {
-    return Math.max(this.#lateMs, now - this.#looked - PERIOD_MS);
+  ms(now: number): number {
+    return Math.max(this.#lateMs, now - this.#looked - PERIOD_MS, 0);
   }
 
   [Symbol.dispose](): void {

@@ -13,7 +13,9 @@ export interface WorkQueueOptions {
   /** Pieces of work that wait, at most. */
   readonly maxWaiting: number;
   readonly meter: LoadMeter;
-  readonly log: OperatorLog;
+  readonly log: Pick<OperatorLog, "warn">;
+  /** A clock for tests, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface WorkQueueOptions {
  * are served. Up to a bound, for the refused ones should not wait either.
  */
 const MIN_SLICE_MS = 2;
-const MAX_SLICE_MS = 20;
+const MAX_SLICE_MS = 50;
 
 /**
  * Work that is under way at most, in units. It matters where the store is another process: Redis answers a connection in
@@ -47,7 +49,8 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   readonly #times = new ServiceTimes<WorkKind>();
   readonly #correction = new EstimateCorrection();
   readonly #refusals: Refusals;
-  readonly #delay = new EventLoopDelay();
+  readonly #delay: EventLoopDelay;
+  readonly #now: () => number;
   readonly #stopObserving: () => void;
   #units = 0;
   /** When the first work of this turn of the event loop was started; undefined: none was. */
@@ -63,10 +66,12 @@ export class FairWorkQueue implements WorkQueue, Disposable {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#delay = new EventLoopDelay(this.#now);
     this.#refusals = new Refusals(options.log);
     this.#stopObserving = options.meter.observeLoad(() => ({
       waiting: this.#waiting.size,
-      eventLoopDelayMs: Math.max(0, this.#delay.nowMs()),
+      eventLoopDelayMs: this.#delay.ms(this.#now()),
     }));
   }
 
@@ -76,13 +81,16 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   }
 
   admit(work: Work): void {
-    const refusal = this.#refusalOf(work, performance.now());
+    const refusal = this.#refusalOf(work, this.#now());
     if (refusal !== undefined) throw refusal;
   }
 
   run<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    const now = performance.now();
-    if (signal.aborted) return Promise.reject(signal.reason);
+    const now = this.#now();
+    if (signal.aborted || work.deadline <= now) {
+      this.#options.meter.workDropped(work.kind);
+      return Promise.reject(signal.aborted ? signal.reason : deadlineExceeded());
+    }
     if (this.#mayStart(work.kind, now) && this.#waiting.size === 0) return this.#start(work.kind, now, task);
     const refusal = this.#refusalOf(work, now);
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -90,7 +98,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   }
 
   runNow<T>(kind: WorkKind, task: () => Promise<T>): Promise<T> | undefined {
-    const now = performance.now();
+    const now = this.#now();
     if (this.#waiting.size > 0 || !this.#mayStart(kind, now)) return undefined;
     return this.#start(kind, now, task);
   }
@@ -102,14 +110,14 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       };
       const drop = (error: unknown): void => {
         signal.removeEventListener("abort", abort);
-        if (performance.now() > work.deadline) observe();
+        if (this.#now() > work.deadline) observe();
         this.#options.meter.workDropped(work.kind);
         reject(error);
       };
-      const lane = laneOf(work);
+      const begin = this.#now();
+      const lane = laneOf(work, begin);
       const aheadMs = this.#waiting.aheadMs(work.tenant, lane);
-      const begin = performance.now();
-      const observe = (): void => this.#correction.observe(aheadMs, performance.now() - begin);
+      const observe = (): void => this.#correction.observe(aheadMs, this.#now() - begin);
       const waiting: Waiting = {
         ...work,
         lane,
@@ -117,7 +125,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
         start: () => {
           signal.removeEventListener("abort", abort);
           observe();
-          resolve(this.#start(work.kind, performance.now(), task));
+          resolve(this.#start(work.kind, this.#now(), task));
         },
         drop,
       };
@@ -140,7 +148,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
 
   #ended(kind: WorkKind, startTime: number): void {
     this.#units -= UNITS_OF[kind];
-    this.#progress = performance.now();
+    this.#progress = this.#now();
     if (this.#waiting.size > 0) {
       this.#schedule();
       return;
@@ -156,7 +164,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      const elsewhereMs = this.#sliceEnd === undefined ? 0 : performance.now() - this.#sliceEnd;
+      const elsewhereMs = this.#sliceEnd === undefined ? 0 : this.#now() - this.#sliceEnd;
       this.#sliceMs = Math.min(MAX_SLICE_MS, Math.max(MIN_SLICE_MS, elsewhereMs));
       this.#sliceStart = undefined;
       this.#sliceEnd = undefined;
@@ -165,7 +173,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       // When all that follows from the work is done: that belongs to it. A tick comes behind all microtasks.
       queueMicrotask(() =>
         process.nextTick(() => {
-          this.#sliceEnd = performance.now();
+          this.#sliceEnd = this.#now();
         }),
       );
     });
@@ -173,7 +181,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
 
   #startWaiting(): void {
     for (;;) {
-      const now = performance.now();
+      const now = this.#now();
       // Of which kind the next one is shows when it is taken; it may be one that has room.
       if (!this.#mayStart("SEARCH", now)) return;
       const { work, expired } = this.#waiting.next(now);
@@ -197,13 +205,11 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     const remainingMs = work.deadline - now;
     if (remainingMs <= 0) return deadlineExceeded();
     const { size } = this.#waiting;
-    const delayMs = Math.max(0, this.#delay.nowMs(now));
-    if (size === 0 && this.#mayStart(work.kind, now)) {
-      return delayMs > longestWaitMs(remainingMs) ? this.#refusals.overloaded(delayMs, now) : undefined;
-    }
+    if (size === 0 && this.#mayStart(work.kind, now)) return undefined;
+    const delayMs = this.#delay.ms(now);
     // What is under way and does not end, such as with a Redis that hangs, holds up what waits.
     const stalledMs = this.#units + UNITS_OF.SEARCH > UNITS ? now - this.#progress : 0;
-    const aheadMs = this.#waiting.aheadMs(work.tenant, laneOf(work)) * this.#correction.factor;
+    const aheadMs = this.#waiting.aheadMs(work.tenant, laneOf(work, now)) * this.#correction.factor;
     const waitMs = aheadMs + Math.max(delayMs, stalledMs);
     const isTooLong = size >= this.#options.maxWaiting || waitMs > longestWaitMs(remainingMs);
     return isTooLong ? this.#refusals.overloaded(waitMs, now) : undefined;
@@ -211,9 +217,9 @@ export class FairWorkQueue implements WorkQueue, Disposable {
 }
 
 /** What somebody waits for does not wait for bulk loads, nor a lookup, which is to save time, for searches. */
-function laneOf({ kind, deadline }: Work): string {
+function laneOf({ kind, deadline }: Work, now: number): string {
   if (kind === "LOOKUP") return kind;
-  return isPatient(deadline - performance.now()) ? "PATIENT" : "PROMPT";
+  return isPatient(deadline - now) ? "PATIENT" : "PROMPT";
 }
 
 function started<T>(task: () => Promise<T>): Promise<T> {

@@ -238,7 +238,8 @@ class LookupUnderWay<A> {
     const [question] = embedded;
     if (question === undefined) return this.#miss("EMBEDDER_UNAVAILABLE");
     this.#lookup.vector.remember(question);
-    return this.#nearest(question, work, deadline.signal);
+    // Awaited here: the deadline goes with this function.
+    return await this.#nearest(question, work, deadline.signal);
   }
 
   /** Decides by the nearest entries, when it is the turn of this lookup. */
