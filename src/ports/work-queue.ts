@@ -5,6 +5,8 @@ export type WorkKind = "SEARCH" | "LOOKUP" | "WRITE" | "READ";
 export interface Work {
   readonly tenant: string;
   readonly kind: WorkKind;
+  /** How many times as much it is as other work of its kind, such as the memories of a batch; 1 unless it is said. */
+  readonly size?: number;
   /** When its result is of no use any more: milliseconds on the clock of `performance.now`; Infinity: never. */
   readonly deadline: number;
 }

@@ -28,6 +28,7 @@ import { validation } from "./middleware/validation.ts";
 import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
 import { createPipeline, type IncomingCall } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
+import { warmUpLookups, warmUpRequests } from "./warm-up.ts";
 
 /** Where the doors listen. */
 export interface Addresses {
@@ -142,6 +143,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onHandshakeFailed: handshakeFailedAt("http"),
   });
 
+  warmUpLookups();
   const httpPort = await http.start();
   let grpcPort: number;
   try {
@@ -155,6 +157,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     http: { host: config.http.host, port: httpPort },
   };
   state = "serving";
+  warmUpRequests(services);
   health.set(["", ...names], "SERVING");
   // Answers from the cache can do without the backend: a lookup misses, and the caller goes on.
   const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];

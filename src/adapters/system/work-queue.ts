@@ -38,6 +38,7 @@ const UNITS_OF: Readonly<Record<WorkKind, number>> = { SEARCH: 8, LOOKUP: 4, REA
 
 interface Waiting extends WaitingWork {
   readonly kind: WorkKind;
+  readonly size?: number;
   readonly start: () => void;
   readonly drop: (error: unknown) => void;
 }
@@ -60,7 +61,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   #sliceEnd: number | undefined;
   #isScheduled = false;
   /** What was started last while other work waited; undefined: nothing waited meanwhile. */
-  #last: { readonly kind: WorkKind; readonly time: number } | undefined;
+  #last: { readonly kind: WorkKind; readonly size: number; readonly time: number } | undefined;
   /** When work was last started or has ended. */
   #progress = 0;
 
@@ -91,7 +92,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       this.#options.meter.workDropped(work.kind);
       return Promise.reject(signal.aborted ? signal.reason : deadlineExceeded());
     }
-    if (this.#mayStart(work.kind, now) && this.#waiting.size === 0) return this.#start(work.kind, now, task);
+    if (this.#mayStart(work.kind, now) && this.#waiting.size === 0) return this.#start(work, now, task);
     const refusal = this.#refusalOf(work, now);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#wait(work, signal, task);
@@ -100,7 +101,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   runNow<T>(kind: WorkKind, task: () => Promise<T>): Promise<T> | undefined {
     const now = this.#now();
     if (this.#waiting.size > 0 || !this.#mayStart(kind, now)) return undefined;
-    return this.#start(kind, now, task);
+    return this.#start({ kind }, now, task);
   }
 
   #wait<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
@@ -115,17 +116,18 @@ export class FairWorkQueue implements WorkQueue, Disposable {
         reject(error);
       };
       const begin = this.#now();
+      const { size = 1 } = work;
       const lane = laneOf(work, begin);
       const aheadMs = this.#waiting.aheadMs(work.tenant, lane);
       const observe = (): void => this.#correction.observe(aheadMs, this.#now() - begin);
       const waiting: Waiting = {
         ...work,
         lane,
-        costMs: this.#times.meanMs(work.kind),
+        costMs: this.#times.meanMs(work.kind) * size,
         start: () => {
           signal.removeEventListener("abort", abort);
           observe();
-          resolve(this.#start(work.kind, this.#now(), task));
+          resolve(this.#start(work, this.#now(), task));
         },
         drop,
       };
@@ -135,18 +137,18 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     });
   }
 
-  #start<T>(kind: WorkKind, now: number, task: () => Promise<T>): Promise<T> {
+  #start<T>(work: Pick<Work, "kind" | "size">, now: number, task: () => Promise<T>): Promise<T> {
     this.#sliceStart ??= now;
     this.#progress = now;
-    this.#units += UNITS_OF[kind];
+    this.#units += UNITS_OF[work.kind];
     this.#schedule();
     const ended = started(task);
-    const end = (): void => this.#ended(kind, now);
+    const end = (): void => this.#ended(work, now);
     ended.then(end, end);
     return ended;
   }
 
-  #ended(kind: WorkKind, startTime: number): void {
+  #ended({ kind, size = 1 }: Pick<Work, "kind" | "size">, startTime: number): void {
     this.#units -= UNITS_OF[kind];
     this.#progress = this.#now();
     if (this.#waiting.size > 0) {
@@ -154,8 +156,10 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       return;
     }
     this.#last = undefined;
-    // With others under way it says how long they take together.
-    if (this.#units === 0) this.#times.observe(kind, this.#progress - startTime);
+    // So many at once are under way where they wait for something else, such as Redis. Where they do not, that shows
+    // as soon as one waits for another.
+    if (this.#units === 0)
+      this.#times.guess(kind, ((this.#progress - startTime) * UNITS_OF[kind]) / UNITS / size);
   }
 
   /** The next slice, when connections have been read. */
@@ -190,8 +194,9 @@ export class FairWorkQueue implements WorkQueue, Disposable {
         this.#last = undefined;
         return;
       }
-      if (this.#last !== undefined) this.#times.observe(this.#last.kind, now - this.#last.time);
-      this.#last = { kind: work.kind, time: now };
+      if (this.#last !== undefined)
+        this.#times.observe(this.#last.kind, (now - this.#last.time) / this.#last.size);
+      this.#last = { kind: work.kind, size: work.size ?? 1, time: now };
       work.start();
     }
   }

@@ -47,6 +47,15 @@ describe("the mean time of a kind of work", () => {
     expect(times.meanMs("A")).toBeCloseTo(4, 1);
   });
 
+  it("is guessed only as long as nothing has been observed", () => {
+    const times = new ServiceTimes<"A">();
+    times.guess("A", 8);
+    expect(times.meanMs("A")).toBe(8);
+    times.observe("A", 3);
+    times.guess("A", 100);
+    expect(times.meanMs("A")).toBe(3);
+  });
+
   it("stays between the least and the most that were observed", () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 1e4, noNaN: true }), { minLength: 1 }), (observed) => {

@@ -3,19 +3,32 @@ const WEIGHT = 0.1;
 /** Before anything has been observed, in milliseconds. */
 const FIRST_GUESS_MS = 2;
 
-/** The mean time that work of each kind takes, as an exponentially weighted moving average. */
+/**
+ * The mean time between one piece of work of a kind and the next, while others wait: that, and not how long one takes
+ * alone, is what those behind it wait. As an exponentially weighted moving average.
+ */
 export class ServiceTimes<K extends string> {
   readonly #means = new Map<K, number>();
+  readonly #guesses = new Map<K, number>();
 
   /** Milliseconds. */
   meanMs(kind: K): number {
-    return this.#means.get(kind) ?? FIRST_GUESS_MS;
+    return this.#means.get(kind) ?? this.#guesses.get(kind) ?? FIRST_GUESS_MS;
   }
 
   observe(kind: K, milliseconds: number): void {
-    const mean = this.#means.get(kind);
-    this.#means.set(kind, mean === undefined ? milliseconds : mean + WEIGHT * (milliseconds - mean));
+    blend(this.#means, kind, milliseconds);
   }
+
+  /** What can be said as long as none has waited for another. */
+  guess(kind: K, milliseconds: number): void {
+    if (!this.#means.has(kind)) blend(this.#guesses, kind, milliseconds);
+  }
+}
+
+function blend<K>(means: Map<K, number>, kind: K, milliseconds: number): void {
+  const mean = means.get(kind);
+  means.set(kind, mean === undefined ? milliseconds : mean + WEIGHT * (milliseconds - mean));
 }
 
 /** Where the estimates of waits have been wrong so far: real waits are so many times as long. */

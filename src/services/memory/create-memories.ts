@@ -46,14 +46,18 @@ export async function createMemories(
   const embedded = await embedDrafts(ports, accepted, context.signal);
   const { deadline, signal } = context;
   const { tenant } = context.caller;
-  return ports.work.run({ tenant, kind: "WRITE", deadline }, signal, async () => {
-    const items = await newMemories(ports, { checked, embedded, onDuplicate: input.onDuplicate, now });
-    const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
-    return ports.store.create(scopeOf(context.caller, input.namespace), items, {
-      now,
-      ...(request === undefined ? {} : { request }),
-    });
-  });
+  return ports.work.run(
+    { tenant, kind: "WRITE", size: Math.max(1, checked.length), deadline },
+    signal,
+    async () => {
+      const items = await newMemories(ports, { checked, embedded, onDuplicate: input.onDuplicate, now });
+      const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
+      return ports.store.create(scopeOf(context.caller, input.namespace), items, {
+        now,
+        ...(request === undefined ? {} : { request }),
+      });
+    },
+  );
 }
 
 async function newMemories(
