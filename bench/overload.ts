@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { FACTORS, measureOverload, type OverloadEffort, type OverloadResult } from "./overload/measure.ts";
-import { stageTable, targetLines, writeOverloadReport } from "./overload/report.ts";
+import { overloadDoubts, stageTable, targetLines, writeOverloadReport } from "./overload/report.ts";
 import { openRedis } from "./redis/server.ts";
 import { loadNow, machineLine } from "./report.ts";
 import { Workspace } from "./workspace.ts";
@@ -59,6 +59,7 @@ const path = writeOverloadReport(values.results, {
 });
 const targets = targetLines(results);
 for (const line of targets) say(line);
+for (const line of overloadDoubts(results)) say(`doubt: ${line}`);
 say(`written: ${path}.md and .json`);
 process.exitCode = targets.some((line) => line.endsWith("NOT MET")) ? 1 : 0;
 

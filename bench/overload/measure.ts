@@ -10,7 +10,7 @@ import { Caller, pathOf } from "../caller.ts";
 import { search } from "../cases.ts";
 import { cachedQuestions, extraBatches, memoryBatches, SCOPE, searchTexts } from "../data.ts";
 import { fillCache, fillMemories } from "../fill.ts";
-import { cpuMicros, residentMegabytes } from "../proc.ts";
+import { cpuMicros, residentMegabytes, waitedMicros } from "../proc.ts";
 import type { ServerProcess, Worker, Workspace } from "../workspace.ts";
 import type { CallKind, OpenLoadPlan, OpenLoadResult, Segment, SegmentResult } from "./load.ts";
 import { type ProbeResult, startProbes } from "./probes.ts";
@@ -50,8 +50,10 @@ export interface LoadStage {
   readonly recovery: SegmentResult;
   readonly connectionsLost: number;
   readonly probes: ProbeResult;
-  /** Processors that the server kept busy. */
+  /** Processors that the server kept busy, overload and recovery. */
   readonly serverBusy: number | undefined;
+  /** Share of that time in which the server could have run, and others had the processor. */
+  readonly serverWaited: number | undefined;
 }
 
 export interface OverloadResult {
@@ -134,11 +136,13 @@ export async function measureOverload(options: OverloadOptions): Promise<Overloa
   for (const factor of options.factors) {
     const stopProbes = startProbes(service.httpAddress, service.pid);
     const before = cpuMicros(service.pid);
+    const waitedBefore = waitedMicros(service.pid);
     const { segments, connectionsLost } = await load(
       { seconds: effort.overloadSeconds, callsPerSecond: factor * sustainable },
       { seconds: effort.recoverySeconds, callsPerSecond: RECOVERY_SHARE * sustainable },
     );
     const after = cpuMicros(service.pid);
+    const waitedAfter = waitedMicros(service.pid);
     const [overload, recovery] = segments;
     if (overload === undefined || recovery === undefined) throw new TypeError("a segment is missing");
     const stage: LoadStage = {
@@ -149,10 +153,8 @@ export async function measureOverload(options: OverloadOptions): Promise<Overloa
       recovery,
       connectionsLost,
       probes: await stopProbes(),
-      serverBusy:
-        before === undefined || after === undefined
-          ? undefined
-          : (after - before) / (1e6 * (overload.seconds + recovery.seconds)),
+      serverBusy: rate(before, after, overload.seconds + recovery.seconds),
+      serverWaited: rate(waitedBefore, waitedAfter, overload.seconds + recovery.seconds),
     };
     stages.push(stage);
     say(
@@ -169,6 +171,11 @@ export async function measureOverload(options: OverloadOptions): Promise<Overloa
     residentBeforeMegabytes: residentBefore,
     stages,
   };
+}
+
+/** Seconds a second, of microseconds counted twice. */
+function rate(before: number | undefined, after: number | undefined, seconds: number): number | undefined {
+  return before === undefined || after === undefined ? undefined : (after - before) / (1e6 * seconds);
 }
 
 /** Goes up from `rate` as long as that is sustained, or else down until it is. */

@@ -65,6 +65,27 @@ function targetsOf(stage: LoadStage, { peak }: OverloadResult): [string, string,
   ];
 }
 
+/** Beyond this share of the time the figures are those of whatever else ran on the machine. */
+const MAX_WAITED = 0.1;
+
+/** What makes a figure of this run doubtful; empty when nothing does. */
+export function overloadDoubts(results: readonly OverloadResult[]): string[] {
+  return results.flatMap(({ backend, stages }) =>
+    stages.flatMap(({ factor, serverWaited, overload: { lateMs } }) => [
+      ...(serverWaited !== undefined && serverWaited > MAX_WAITED
+        ? [
+            `${backend} x${factor}: the server waited for a processor for ${serverWaited.toFixed(2)} of the time`,
+          ]
+        : []),
+      ...(lateMs.p99 > LATE_MS
+        ? [`${backend} x${factor}: the load generator was late by ${lateMs.p99.toFixed(0)} ms (p99)`]
+        : []),
+    ]),
+  );
+}
+
+const LATE_MS = 20;
+
 /** Writes `<date>-<name>.md` and `.json` and returns the path without its ending. */
 export function writeOverloadReport(directory: string, report: OverloadReport): string {
   const path = join(directory, `${report.date}-${report.name}`);
@@ -76,6 +97,7 @@ export function writeOverloadReport(directory: string, report: OverloadReport): 
 }
 
 function toMarkdown(report: OverloadReport, targets: readonly string[]): string {
+  const doubts = overloadDoubts(report.results);
   const parts = [
     `# ${report.date} ${report.name}`,
     [
@@ -86,6 +108,8 @@ function toMarkdown(report: OverloadReport, targets: readonly string[]): string 
     ].join("\n"),
     "## Targets",
     targets.map((line) => `- ${line}`).join("\n"),
+    "## Doubts",
+    doubts.length === 0 ? "None." : doubts.map((line) => `- ${line}`).join("\n"),
     ...report.results.flatMap((result) => [`## ${result.backend}`, peakLine(result), stageTable(result)]),
     "bench/README.md says how to read this. Compare within this file only.",
   ];
@@ -115,7 +139,7 @@ const HEADS = [
   "/health, /metrics ms",
   "recovered s",
   "RSS MB",
-  "busy",
+  "busy, waited",
 ];
 
 export function stageTable({ stages }: OverloadResult): string {
@@ -145,7 +169,7 @@ function rowsOf(stage: LoadStage): string[][] {
       once(`${whole(stage.probes.healthMaxMs)}, ${whole(stage.probes.metricsMaxMs)}`),
       once(stage.recovery.lastFailureSeconds.toFixed(1)),
       once(whole(stage.probes.residentMaxMegabytes)),
-      once(stage.serverBusy?.toFixed(2) ?? "-"),
+      once(`${stage.serverBusy?.toFixed(2) ?? "-"}, ${stage.serverWaited?.toFixed(2) ?? "-"}`),
     ];
   });
 }
