@@ -43,12 +43,13 @@ function reasonOf(error: unknown): string {
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Fills the queue: so many searches that are under way until the returned function is called. */
-function fill(): { end(): void; ended: Promise<unknown> } {
+/** As many searches as can be under way, until the returned function is called. */
+async function fill(): Promise<{ end(): void; ended: Promise<unknown> }> {
   const gate = Promise.withResolvers<void>();
   const searches = Array.from({ length: SEARCHES_AT_ONCE }, () =>
     queue.run(work(), running, () => gate.promise),
   );
+  while (read().waiting > 0) await nextTurn();
   return { end: () => gate.resolve(), ended: Promise.all(searches) };
 }
 
@@ -95,7 +96,7 @@ describe("work that has to wait", () => {
   });
 
   it("waits for one of those under way to end, and then begins in order", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     const order: number[] = [];
     const later = [1, 2, 3].map((at) => queue.run(work(), running, async () => void order.push(at)));
     await nextTurn();
@@ -108,7 +109,7 @@ describe("work that has to wait", () => {
   });
 
   it("gives another tenant its turn before what a flood has left waiting", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     const order: string[] = [];
     const flood = Array.from({ length: 20 }, () =>
       queue.run(work(), running, async () => void order.push("a")),
@@ -120,7 +121,7 @@ describe("work that has to wait", () => {
   });
 
   it("is dropped, and counted, when its call ends first", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     const call = new AbortController();
     const task = vi.fn(async () => 1);
     const waiting = queue.run(work(), call.signal, task);
@@ -136,7 +137,7 @@ describe("work that has to wait", () => {
   });
 
   it("is dropped, and counted, when its deadline has passed before its turn", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     const task = vi.fn(async () => 1);
     const waiting = queue.run(work({ deadline: now + 2000 }), running, task).catch(reasonOf);
     now += 2000;
@@ -150,7 +151,7 @@ describe("work that has to wait", () => {
 
 describe("work that would wait for too long", () => {
   it("is refused with the estimate, before anything is done for it", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     // What is under way has not moved for so long.
     now += 1500;
     expect(() => queue.admit(work({ deadline: now + 2000 }))).toThrow(
@@ -173,7 +174,7 @@ describe("work that would wait for too long", () => {
   });
 
   it("is refused when too much waits already", async () => {
-    const { end, ended } = fill();
+    const { end, ended } = await fill();
     const waiting = Array.from({ length: 100 }, () => queue.run(work(), running, async () => 1));
     await expect(queue.run(work(), running, async () => 1).catch(reasonOf)).resolves.toBe(
       "SERVER_OVERLOADED",
@@ -182,8 +183,8 @@ describe("work that would wait for too long", () => {
     await Promise.all([ended, ...waiting]);
   });
 
-  it("is said in the log at times, not each time", () => {
-    fill();
+  it("is said in the log at times, not each time", async () => {
+    await fill();
     now += 60_000;
     for (let at = 0; at < 50; at += 1) expect(() => queue.admit(work())).toThrow();
     expect(warn).toHaveBeenCalledTimes(1);

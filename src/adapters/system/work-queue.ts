@@ -1,7 +1,7 @@
 import process from "node:process";
 import { deadlineExceeded } from "../../domain/errors.ts";
 import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
-import { isPatient, longestWaitMs } from "../../domain/load/overload-policy.ts";
+import { laneOf, longestWaitMs, weightOfLane } from "../../domain/load/overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { LoadMeter } from "../../ports/meters.ts";
@@ -46,7 +46,7 @@ interface Waiting extends WaitingWork {
 /** See WorkQueue. One for the process. */
 export class FairWorkQueue implements WorkQueue, Disposable {
   readonly #options: WorkQueueOptions;
-  readonly #waiting = new FairQueue<Waiting>();
+  readonly #waiting = new FairQueue<Waiting>(weightOfLane);
   readonly #times = new ServiceTimes<WorkKind>();
   readonly #correction = new EstimateCorrection();
   readonly #refusals: Refusals;
@@ -92,7 +92,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       this.#options.meter.workDropped(work.kind);
       return Promise.reject(signal.aborted ? signal.reason : deadlineExceeded());
     }
-    if (this.#mayStart(work.kind, now) && this.#waiting.size === 0) return this.#start(work, now, task);
+    if (this.#isIdle(work.kind)) return this.#start(work, now, task);
     const refusal = this.#refusalOf(work, now);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#wait(work, signal, task);
@@ -117,7 +117,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       };
       const begin = this.#now();
       const { size = 1 } = work;
-      const lane = laneOf(work, begin);
+      const lane = laneOf(work.kind === "LOOKUP", work.deadline - begin);
       const aheadMs = this.#waiting.aheadMs(work.tenant, lane);
       const observe = (): void => this.#correction.observe(aheadMs, this.#now() - begin);
       const waiting: Waiting = {
@@ -171,34 +171,33 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       const elsewhereMs = this.#sliceEnd === undefined ? 0 : this.#now() - this.#sliceEnd;
       this.#sliceMs = Math.min(MAX_SLICE_MS, Math.max(MIN_SLICE_MS, elsewhereMs));
       this.#sliceStart = undefined;
-      this.#sliceEnd = undefined;
-      this.#startWaiting();
-      if (this.#waiting.size === 0) return;
-      // When all that follows from the work is done: that belongs to it. A tick comes behind all microtasks.
-      queueMicrotask(() =>
-        process.nextTick(() => {
-          this.#sliceEnd = this.#now();
-        }),
-      );
+      this.#startNext();
     });
   }
 
-  #startWaiting(): void {
-    for (;;) {
-      const now = this.#now();
-      // Of which kind the next one is shows when it is taken; it may be one that has room.
-      if (!this.#mayStart("SEARCH", now)) return;
-      const { work, expired } = this.#waiting.next(now);
-      for (const late of expired) late.drop(deadlineExceeded());
-      if (work === undefined) {
-        this.#last = undefined;
-        return;
-      }
-      if (this.#last !== undefined)
-        this.#times.observe(this.#last.kind, (now - this.#last.time) / this.#last.size);
-      this.#last = { kind: work.kind, size: work.size ?? 1, time: now };
-      work.start();
+  /** Starts what waits, one piece after what the one before does without waiting, until the slice is over. */
+  #startNext(): void {
+    const now = this.#now();
+    // Of which kind the next one is shows when it is taken; it may be one that has room.
+    const work = this.#mayStart("SEARCH", now) ? this.#take(now) : undefined;
+    if (work === undefined) {
+      this.#sliceEnd = this.#waiting.size === 0 ? undefined : now;
+      return;
     }
+    if (this.#last !== undefined) {
+      this.#times.observe(this.#last.kind, (now - this.#last.time) / this.#last.size);
+    }
+    this.#last = { kind: work.kind, size: work.size ?? 1, time: now };
+    work.start();
+    // A tick comes behind all microtasks, in which a store of this process does the most of its work.
+    queueMicrotask(() => process.nextTick(() => this.#startNext()));
+  }
+
+  #take(now: number): Waiting | undefined {
+    const { work, expired } = this.#waiting.next(now);
+    for (const late of expired) late.drop(deadlineExceeded());
+    if (work === undefined) this.#last = undefined;
+    return work;
   }
 
   #mayStart(kind: WorkKind, now: number): boolean {
@@ -206,25 +205,27 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     return this.#units + UNITS_OF[kind] <= UNITS;
   }
 
+  /** Whether work can be started in this turn, as the first: how long it takes shows only when its microtasks have run. */
+  #isIdle(kind: WorkKind): boolean {
+    return (
+      this.#sliceStart === undefined && this.#waiting.size === 0 && this.#units + UNITS_OF[kind] <= UNITS
+    );
+  }
+
   #refusalOf(work: Work, now: number): Error | undefined {
     const remainingMs = work.deadline - now;
     if (remainingMs <= 0) return deadlineExceeded();
     const { size } = this.#waiting;
-    if (size === 0 && this.#mayStart(work.kind, now)) return undefined;
+    if (this.#isIdle(work.kind)) return undefined;
     const delayMs = this.#delay.ms(now);
     // What is under way and does not end, such as with a Redis that hangs, holds up what waits.
     const stalledMs = this.#units + UNITS_OF.SEARCH > UNITS ? now - this.#progress : 0;
-    const aheadMs = this.#waiting.aheadMs(work.tenant, laneOf(work, now)) * this.#correction.factor;
+    const lane = laneOf(work.kind === "LOOKUP", remainingMs);
+    const aheadMs = this.#waiting.aheadMs(work.tenant, lane) * this.#correction.factor;
     const waitMs = aheadMs + Math.max(delayMs, stalledMs);
     const isTooLong = size >= this.#options.maxWaiting || waitMs > longestWaitMs(remainingMs);
     return isTooLong ? this.#refusals.overloaded(waitMs, now) : undefined;
   }
-}
-
-/** What somebody waits for does not wait for bulk loads, nor a lookup, which is to save time, for searches. */
-function laneOf({ kind, deadline }: Work, now: number): string {
-  if (kind === "LOOKUP") return kind;
-  return isPatient(deadline - now) ? "PATIENT" : "PROMPT";
 }
 
 function started<T>(task: () => Promise<T>): Promise<T> {

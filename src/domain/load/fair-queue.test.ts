@@ -185,6 +185,16 @@ describe("a fair queue", () => {
     expect(first).toContain(50);
   });
 
+  it("gives the lanes of a tenant time by their weight", () => {
+    const queue = new FairQueue<Named>((lane) => (lane === "SLOW" ? 3 : 1));
+    for (let id = 0; id < 80; id += 2) {
+      queue.add({ tenant: "a", lane: "SLOW", id, costMs: 4, deadline: NEVER });
+      queue.add({ tenant: "a", lane: "QUICK", id: id + 1, costMs: 4, deadline: NEVER });
+    }
+    const first = Array.from({ length: 40 }, () => queue.next(0).work?.lane);
+    expect(first.filter((lane) => lane === "SLOW")).toHaveLength(30);
+  });
+
   it("estimates the work before one that came now, up to a piece of each tenant and lane", () => {
     fc.assert(
       fc.property(

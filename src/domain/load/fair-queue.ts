@@ -24,13 +24,18 @@ export interface Taken<T> {
 }
 
 /**
- * Work that waits for its turn. Tenants share the time equally, and so do the lanes of one tenant; in one lane it is
+ * Work that waits for its turn. Tenants share the time equally, and the lanes of one tenant by weight; in one lane it is
  * first come, first served. A tenant that floods waits for itself alone: see Shares.
  */
 export class FairQueue<T extends WaitingWork> {
   readonly #tenants = new Map<string, TenantQueue<T>>();
   readonly #shares = new Shares();
+  readonly #weightOf: (lane: string) => number;
   #size = 0;
+
+  constructor(weightOf: (lane: string) => number = () => 1) {
+    this.#weightOf = weightOf;
+  }
 
   /** Pieces of work that wait. */
   get size(): number {
@@ -40,7 +45,7 @@ export class FairQueue<T extends WaitingWork> {
   add(work: T): void {
     let tenant = this.#tenants.get(work.tenant);
     if (tenant === undefined) {
-      tenant = { lanes: new Shares(), waiting: new Map() };
+      tenant = { lanes: new Shares(this.#weightOf), waiting: new Map() };
       this.#tenants.set(work.tenant, tenant);
     }
     const lane = tenant.waiting.get(work.lane);

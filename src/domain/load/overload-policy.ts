@@ -24,3 +24,20 @@ export function longestWaitMs(remainingMs: number): number {
 export function retryAfterMs(waitMs: number): number {
   return Math.round(Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, waitMs)));
 }
+
+/** What waits in one lane of a tenant does not wait for another. */
+export type Lane = "LOOKUP" | "PROMPT" | "PATIENT";
+
+/** What somebody waits for does not wait for bulk loads, nor a lookup in the cache, which is to save time, for searches. */
+export function laneOf(isLookup: boolean, remainingMs: number): Lane {
+  if (isLookup) return "LOOKUP";
+  return isPatient(remainingMs) ? "PATIENT" : "PROMPT";
+}
+
+/**
+ * How the lanes of a tenant share its time when all have work. A lookup is a quarter of a search: at the same share,
+ * lookups would take from searches as much time as these have left.
+ */
+export function weightOfLane(lane: string): number {
+  return lane === "PROMPT" ? 3 : 1;
+}

@@ -9,16 +9,22 @@ interface Share {
 
 /**
  * Whose turn it is: start-time fair queueing (Goyal, Vin and Cheng, 1996, https://doi.org/10.1145/248156.248171). Each
- * key that has work gets the same share of the time, whatever the others ask for; what one leaves goes to the others.
- * A key's next piece of work is tagged with the virtual time at which it would start if all keys were served at once;
+ * key that has work gets a share of the time by its weight, whatever the others ask for; what one leaves goes to the
+ * others. A key's next piece of work is tagged with the virtual time at which it would start if all keys were served at once;
  * the smallest tag is served, and the virtual time is that tag. A key that had nothing to do begins at the virtual time
  * of now: it is owed nothing for the time before.
  */
 export class Shares {
   readonly #shares = new Map<string, Share>();
+  readonly #weightOf: (key: string) => number;
   #virtualTime = 0;
   /** Pieces of work that wait, of all keys. */
   #count = 0;
+
+  /** `weightOf`: keys get time in proportion to it; all the same unless it is said. */
+  constructor(weightOf: (key: string) => number = () => 1) {
+    this.#weightOf = weightOf;
+  }
 
   add(key: string, costMs: number): void {
     let share = this.#shares.get(key);
@@ -54,7 +60,7 @@ export class Shares {
   serve(key: string, costMs: number): void {
     const share = this.#take(key, costMs);
     this.#virtualTime = Math.max(this.#virtualTime, share.tag);
-    share.tag += costMs;
+    share.tag += costMs / this.#weightOf(key);
     // With nothing left to do, nothing is owed to anybody; else keys are forgotten that have had no more than others.
     if (this.#count === 0) this.#shares.clear();
     else this.#forget();
@@ -66,12 +72,12 @@ export class Shares {
    */
   aheadMs(key: string, ownMs: number): number {
     const own = this.#shares.get(key);
-    const start = Math.max(own?.tag ?? 0, this.#virtualTime) + ownMs;
+    const start = Math.max(own?.tag ?? 0, this.#virtualTime) + ownMs / this.#weightOf(key);
     let ahead = 0;
     for (const [other, { tag, count, waitingMs }] of this.#shares) {
       if (other === key || count === 0 || tag > start) continue;
       // The piece at `start` itself goes first where tags are equal.
-      ahead += Math.min(waitingMs, start - tag + waitingMs / count);
+      ahead += Math.min(waitingMs, (start - tag) * this.#weightOf(other) + waitingMs / count);
     }
     return ahead;
   }
