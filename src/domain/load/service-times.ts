@@ -2,6 +2,7 @@
 const WEIGHT = 0.1;
 /** Before anything has been observed, in milliseconds. */
 const FIRST_GUESS_MS = 2;
+const LEAST_MS = 0.01;
 
 /**
  * The mean time between one piece of work of a kind and the next, while others wait: that, and not how long one takes
@@ -11,9 +12,9 @@ export class ServiceTimes<K extends string> {
   readonly #means = new Map<K, number>();
   readonly #guesses = new Map<K, number>();
 
-  /** Milliseconds. */
+  /** Milliseconds; more than 0, for what costs nothing would never be anybody else's turn. */
   meanMs(kind: K): number {
-    return this.#means.get(kind) ?? this.#guesses.get(kind) ?? FIRST_GUESS_MS;
+    return Math.max(LEAST_MS, this.#means.get(kind) ?? this.#guesses.get(kind) ?? FIRST_GUESS_MS);
   }
 
   observe(kind: K, milliseconds: number): void {
