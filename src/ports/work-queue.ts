@@ -1,3 +1,5 @@
+import type { RecollectError } from "../domain/errors.ts";
+
 /** Of what kind a piece of heavy work is. Each kind has a mean duration of its own. */
 export type WorkKind = "SEARCH" | "LOOKUP" | "WRITE" | "READ";
 
@@ -16,11 +18,13 @@ export interface Work {
  * between, so that connections are read and calls are refused meanwhile. Tenants share the time equally.
  */
 export interface WorkQueue {
+  /** Whether anything waits for its turn. */
+  readonly isWaiting: boolean;
   /**
-   * Throws SERVER_OVERLOADED when work that came now would wait for too long. Costs microseconds: to be asked before
-   * anything is done for a call.
+   * SERVER_OVERLOADED when work that came now would wait for too long, DEADLINE_EXCEEDED when it comes too late; else
+   * undefined. Costs microseconds: to be asked before anything is done for a call.
    */
-  admit(work: Work): void;
+  refusal(work: Work): RecollectError | undefined;
   /**
    * What `task` resolves or rejects with. Starts it at once where nothing waits. Rejects without having started it: with
    * SERVER_OVERLOADED when it would wait for too long, with DEADLINE_EXCEEDED when its deadline has passed, and with the

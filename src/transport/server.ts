@@ -22,7 +22,7 @@ import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
 import { admission } from "./middleware/admission.ts";
 import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
 import { authorization, authorize } from "./middleware/authorization.ts";
-import { overload } from "./middleware/overload.ts";
+import { overload, refuseOverload } from "./middleware/overload.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
 import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
@@ -95,6 +95,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const line = { method, code: CODE_OF_REASON[reason], reason, door };
     if (reason === "INTERNAL")
       log.error({ ...line, text }, "call failed outside its handler Latency: 0.00 ms");
+    else if (reason === "SERVER_OVERLOADED")
+      log.debug(line, "call refused before its handler Latency: 0.00 ms");
     else log.info(line, "call refused before its handler Latency: 0.00 ms");
   };
   /** Whoever reaches the port can cause these, as often as they like. */
@@ -108,6 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     services,
     pipeline,
     health,
+    refuseEarly: refuseOverload(options.work, authenticate),
     onRefused: refusedAt("grpc"),
     onHandshakeFailed: handshakeFailedAt("grpc"),
   });

@@ -38,6 +38,7 @@ export async function startDoor(
     pipeline: createPipeline([recording, authentication(everyone)]),
     health: createHealth([]),
     onRefused: () => undefined,
+    refuseEarly: () => undefined,
     onHandshakeFailed: () => undefined,
   });
   const port = await door.start();

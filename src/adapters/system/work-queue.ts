@@ -1,5 +1,5 @@
 import process from "node:process";
-import { deadlineExceeded } from "../../domain/errors.ts";
+import { deadlineExceeded, type RecollectError } from "../../domain/errors.ts";
 import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
 import { laneOf, longestWaitMs, weightOfLane } from "../../domain/load/overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
@@ -81,9 +81,12 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#delay[Symbol.dispose]();
   }
 
-  admit(work: Work): void {
-    const refusal = this.#refusalOf(work, this.#now());
-    if (refusal !== undefined) throw refusal;
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  refusal(work: Work): RecollectError | undefined {
+    return this.#refusalOf(work, this.#now());
   }
 
   run<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
@@ -212,7 +215,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     );
   }
 
-  #refusalOf(work: Work, now: number): Error | undefined {
+  #refusalOf(work: Work, now: number): RecollectError | undefined {
     const remainingMs = work.deadline - now;
     if (remainingMs <= 0) return deadlineExceeded();
     const { size } = this.#waiting;

@@ -224,12 +224,9 @@ class LookupUnderWay<A> {
     }
 
     const work: Work = { tenant: this.#lookup.scope.tenant, kind: "LOOKUP", deadline: deadline.time };
-    try {
-      // Before the prompt is embedded, which would be of no use.
-      this.#ports.work.admit(work);
-    } catch (error) {
-      return this.#failed(error, "SERVER_OVERLOADED");
-    }
+    // Before the prompt is embedded, which would be of no use.
+    const refusal = this.#ports.work.refusal(work);
+    if (refusal !== undefined) return this.#failed(refusal, "SERVER_OVERLOADED");
     const embedded = await this.#orMiss(
       untilAborted(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
       () => "EMBEDDER_UNAVAILABLE",

@@ -11,6 +11,7 @@ import { addService, unknownMethod } from "./adapter.ts";
 import { completeStatus, endForeignStreams } from "./complete-status.ts";
 import { watchConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
+import type { RefuseEarly } from "./early-refusal.ts";
 import type { Health } from "./health.ts";
 import { logGrpc } from "./log.ts";
 import { addReflection } from "./reflection.ts";
@@ -31,6 +32,8 @@ export interface GrpcDoorOptions {
   readonly services: readonly ServedService[];
   readonly pipeline: Pipeline;
   readonly health: Health;
+  /** Asked for each call before grpc-js sees it. */
+  readonly refuseEarly: RefuseEarly;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason) => void;
   /** Called for each connection that ended before TLS was agreed on. */
@@ -67,7 +70,11 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
     ],
   });
   allowHonestResets(server);
-  const connections = watchConnections(server, options.onHandshakeFailed);
+  const connections = watchConnections(server, options.onHandshakeFailed, (call) => {
+    const refusal = options.refuseEarly(call);
+    if (refusal !== undefined) options.onRefused(call.path, refusal.reason);
+    return refusal;
+  });
   for (const served of options.services) addService(server, served, options.pipeline, stopping.signal);
   options.health.addToServer(server);
   addReflection(

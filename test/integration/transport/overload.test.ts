@@ -1,11 +1,14 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import {
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReason,
 } from "#gen/recollect/v1/cache_pb.js";
+import { SearchMemoriesRequestSchema } from "#gen/recollect/v1/memory_pb.js";
 import { testKey } from "../../support/api-keys.ts";
 import { refusalOf } from "../../support/errors.ts";
 import { type GatedSearches, gatedSearches } from "../../support/gated-searches.ts";
+import { frame, RawHttp2 } from "../../support/raw-http2.ts";
 import { startApp, type TestApp, type TestAppOptions } from "../../support/start-app.ts";
 
 /** Searches that are under way at most; see work-queue.ts. */
@@ -39,6 +42,12 @@ async function fill(
   return running;
 }
 
+const SEARCH = "/recollect.v1.MemoryService/SearchMemories";
+
+function searchRequest(): Buffer {
+  return frame(toBinary(SearchMemoriesRequestSchema, create(SearchMemoriesRequestSchema, QUERY)));
+}
+
 async function metric(app: TestApp, name: string): Promise<number> {
   const text = await (await fetch(`${app.httpUrl}/metrics`, { headers: { connection: "close" } })).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1] ?? 0);
@@ -59,6 +68,16 @@ describe("overload", () => {
     const refusal = await refusalOf(Promise.race(later));
     expect(refusal).toMatchObject({ code: "ResourceExhausted", reason: "SERVER_OVERLOADED" });
     expect(Number(refusal.metadata["estimated_wait_ms"])).toBeGreaterThanOrEqual(0);
+    await using raw = new RawHttp2(app.grpcAddress);
+    expect(await raw.call(SEARCH, searchRequest(), { "grpc-timeout": "30S" })).toMatchObject({
+      httpStatus: 200,
+      code: 8,
+      reason: "SERVER_OVERLOADED",
+      retryAfter: true,
+    });
+    expect(await metric(app, `recollect_call_errors_total\\{reason="SERVER_OVERLOADED",door="grpc"\\}`)).toBe(
+      2,
+    );
     const overHttp = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/SearchMemories`, {
       method: "POST",
       headers: { "content-type": "application/json", connection: "close" },
