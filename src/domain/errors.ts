@@ -31,6 +31,7 @@ export type Reason =
   | "CREDENTIAL_INVALID"
   | "ROLE_MISSING"
   | "TOO_MANY_CALLS"
+  | "SERVER_OVERLOADED"
   | "TOO_MANY_NAMESPACES"
   | "EMBEDDER_UNAVAILABLE"
   | "EMBEDDER_OVERLOADED"
@@ -142,6 +143,18 @@ export function tooManyNamespaces(limit: number): RecollectError {
 export function modelIsChanging(): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
     retryAfterMs: 1000,
+  });
+}
+
+export function deadlineExceeded(): RecollectError {
+  return new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed");
+}
+
+/** The work of a call would not begin before so many milliseconds from now. */
+export function serverOverloaded(estimatedWaitMs: number, retryAfterMs: number): RecollectError {
+  return new RecollectError("SERVER_OVERLOADED", "the server has more work than it can do in time", {
+    metadata: { estimated_wait_ms: String(estimatedWaitMs) },
+    retryAfterMs,
   });
 }
 

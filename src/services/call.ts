@@ -8,6 +8,10 @@ export interface CallContext {
   readonly caller: Caller;
   /** Aborts on cancellation, deadline and shutdown; everything that can wait takes it. */
   readonly signal: AbortSignal;
+  /** When the call arrived: milliseconds on the clock of `performance.now`. */
+  readonly arrival: number;
+  /** When its caller gives up, on the same clock; Infinity: not known. */
+  readonly deadline: number;
 }
 
 const REQUEST_LIFETIME_MS = 24 * 3600 * 1000;

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
@@ -66,8 +67,8 @@ function embedder(embed: Embedder["embed"]): Embedder {
 }
 
 /** As a handler does it. */
-function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, signal }: CallContext) {
-  return lookupCache(ports, placeLookup(input, caller), { signal }, (lookedUp) => lookedUp);
+function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...call }: CallContext) {
+  return lookupCache(ports, placeLookup(input, caller), call, (lookedUp) => lookedUp);
 }
 
 interface Changes {
@@ -103,6 +104,7 @@ function portsWith(changes: Changes = {}) {
     meters,
     log,
     settings: () => ({ ...SETTINGS, ...changes.settings }),
+    work: unboundedWork,
   };
   return { ports, meters, log, store };
 }
@@ -110,6 +112,8 @@ function portsWith(changes: Changes = {}) {
 const context = (signal: AbortSignal = new AbortController().signal): CallContext => ({
   caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal,
+  arrival: performance.now(),
+  deadline: Number.POSITIVE_INFINITY,
 });
 
 describe("lookupCache fails open", () => {
@@ -193,7 +197,12 @@ describe("a prompt that is looked up again", () => {
     const placed = placeLookup(INPUT, caller);
     const outcomes: string[] = [];
     for (let time = 0; time < times; time += 1) {
-      const { outcome } = await lookupCache(ports, placed, { signal }, (lookedUp) => lookedUp);
+      const { outcome } = await lookupCache(
+        ports,
+        placed,
+        { signal, arrival: performance.now() },
+        (lookedUp) => lookedUp,
+      );
       outcomes.push(outcome.kind === "hit" ? outcome.match : outcome.reason);
     }
     return outcomes;

@@ -14,6 +14,7 @@ import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { EvictionMeter } from "../../ports/meters.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
@@ -41,6 +42,7 @@ export interface StoreCacheEntryPorts {
   readonly meters: EvictionMeter;
   readonly log: Log;
   readonly settings: Live<CacheSettings>;
+  readonly work: WorkQueue;
 }
 
 /**
@@ -81,13 +83,16 @@ export async function storeCacheEntry(
   const embedded = await embedPrompt(ports, input.prompt, context.signal);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
-  const stored = await ports.store.put(scope, entry, {
-    now,
-    maxEntries: settings.maxEntries,
-    ...(embedded === undefined ? {} : { vector: embedded.vector }),
-    ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
-    ...(request === undefined ? {} : { request }),
-  });
+  const { deadline, signal } = context;
+  const stored = await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () =>
+    ports.store.put(scope, entry, {
+      now,
+      maxEntries: settings.maxEntries,
+      ...(embedded === undefined ? {} : { vector: embedded.vector }),
+      ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
+      ...(request === undefined ? {} : { request }),
+    }),
+  );
   if (stored.evicted > 0) ports.meters.cacheEvicted(stored.evicted);
   return stored;
 }

@@ -5,6 +5,7 @@ import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { Turns } from "../turns.ts";
@@ -27,6 +28,7 @@ export interface CreateMemoriesPorts extends WriteEmbedder {
   readonly store: Pick<MemoryStore, "create">;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly work: WorkQueue;
 }
 
 /**
@@ -42,20 +44,46 @@ export async function createMemories(
   const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
+  const { deadline, signal } = context;
+  const { tenant } = context.caller;
+  return ports.work.run(
+    { tenant, kind: "WRITE", size: Math.max(1, checked.length), deadline },
+    signal,
+    async () => {
+      const items = await newMemories(ports, { checked, embedded, onDuplicate: input.onDuplicate, now });
+      const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
+      return ports.store.create(scopeOf(context.caller, input.namespace), items, {
+        now,
+        ...(request === undefined ? {} : { request }),
+      });
+    },
+  );
+}
+
+async function newMemories(
+  ports: CreateMemoriesPorts,
+  {
+    checked,
+    embedded,
+    onDuplicate,
+    now,
+  }: {
+    readonly checked: readonly (MemoryDraft | RecollectError)[];
+    readonly embedded: ReadonlyMap<MemoryDraft, WriteEmbedding>;
+    readonly onDuplicate: OnDuplicate | undefined;
+    readonly now: number;
+  },
+): Promise<(NewMemory | RefusedMemory)[]> {
   const items: (NewMemory | RefusedMemory)[] = [];
   const turns = new Turns();
   for (const draft of checked) {
     if (draft instanceof RecollectError) items.push({ refusal: draft });
     else {
-      items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
+      items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, onDuplicate, now));
       await turns.after(draft.text.length);
     }
   }
-  const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
-  return ports.store.create(scopeOf(context.caller, input.namespace), items, {
-    now,
-    ...(request === undefined ? {} : { request }),
-  });
+  return items;
 }
 
 function refuseInvalid(

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { memory } from "../../../test/support/builders.ts";
+import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
@@ -47,6 +48,8 @@ const UNAVAILABLE = new RecollectError("EMBEDDER_UNAVAILABLE", "down");
 const CONTEXT: CallContext = {
   caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal: new AbortController().signal,
+  arrival: 0,
+  deadline: Number.POSITIVE_INFINITY,
 };
 
 function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemoriesPorts["store"]> = {}) {
@@ -69,6 +72,7 @@ function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemori
     clock: { now: () => NOW },
     meters,
     log,
+    work: unboundedWork,
   };
   return { ports, search, log, meters };
 }

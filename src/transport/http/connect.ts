@@ -153,7 +153,7 @@ function adapt(
     return async (request, context) => {
       const call = callIn(context.values);
       const { running } = call;
-      call.endWith(context.signal);
+      call.handle(context);
       try {
         running.admit();
         if (handler === undefined) throw notServed(method);
@@ -172,7 +172,7 @@ function adapt(
   return async function* (request, context) {
     const call = callIn(context.values);
     const { running } = call;
-    call.endWith(context.signal);
+    call.handle(context);
     let ended = false;
     try {
       running.admit();

@@ -674,6 +674,13 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SHADOW = 8;
    */
   SHADOW = 8,
+
+  /**
+   * The server was too busy to look by meaning in time, so only the exact match was tried.
+   *
+   * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
+   */
+  SERVER_OVERLOADED = 9,
 }
 
 /**

@@ -377,6 +377,15 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_RECEIVE_TIMEOUT = 45;
    */
   RECEIVE_TIMEOUT = 45,
+
+  /**
+   * RESOURCE_EXHAUSTED. The server has more work than it can do in time: the work of this call would begin too late for
+   * its deadline, or later than calls are kept waiting. Nothing has been done for it. With RetryInfo.
+   * Example: {"reason": "SERVER_OVERLOADED", "domain": "recollect", "metadata": {"estimated_wait_ms": "1240"}}
+   *
+   * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;
+   */
+  SERVER_OVERLOADED = 46,
 }
 
 /**
