@@ -10,6 +10,7 @@ import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
 import type { MemoryStore } from "../ports/memory-store.ts";
+import type { WorkQueue } from "../ports/work-queue.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
 import {
   type ImportMemoriesPorts,
@@ -24,6 +25,7 @@ import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
 
 export type TransferPorts = Omit<ImportMemoriesPorts, "store"> & {
+  readonly work: WorkQueue;
   readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import">;
 };
 
