@@ -23,7 +23,7 @@ import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
 
 export type TransferPorts = Omit<ImportMemoriesPorts, "store"> & {
-  readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import">;
+  readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import" | "stepLimits">;
 };
 
 /** The streams of MemoryService that carry memories out and in. */

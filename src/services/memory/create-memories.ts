@@ -1,13 +1,16 @@
 import { RecollectError } from "../../domain/errors.ts";
+import { canonicalJson } from "../../domain/json.ts";
+import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
+import { mapInTurns, Turns } from "../../domain/turns.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
-import { type CallContext, idempotentRequest } from "../call.ts";
+import { type CallContext, canonicalText, recordedRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
-import { Turns } from "../turns.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface CreateMemoriesInput {
@@ -24,14 +27,16 @@ export interface CreateMemoriesInput {
 }
 
 export interface CreateMemoriesPorts extends WriteEmbedder {
-  readonly store: Pick<MemoryStore, "create">;
+  readonly store: Pick<MemoryStore, "create" | "stepLimits">;
   readonly clock: Clock;
   readonly ids: Ids;
 }
 
 /**
  * Stores memories, each on its own, with one call of the embedder for all of them. Resolves when they are durable and
- * can be found: by keyword at least, when there is no vector yet (see embedForWrite).
+ * can be found: by keyword at least, when there is no vector yet (see embedForWrite). What is much is written in steps,
+ * each of them atomic, and others have their turn in between: when it ends between two, the first ones stay, and a
+ * repeat with the same request_id goes on with the next.
  */
 export async function createMemories(
   ports: CreateMemoriesPorts,
@@ -39,38 +44,60 @@ export async function createMemories(
   context: CallContext,
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
-  const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
+  const scope = scopeOf(context.caller, input.namespace);
+  const checked = await refuseEach(input.drafts, (draft, index) =>
+    checkDraft(draft, input.pathOf(index), now),
+  );
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
-  const items: (NewMemory | RefusedMemory)[] = [];
+  const request = await batchRequest(context, input, now);
   const turns = new Turns();
-  for (const draft of checked) {
-    if (draft instanceof RecollectError) items.push({ refusal: draft });
-    else {
-      items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
-      await turns.after(draft.text.length);
+  let outcomes: CreateOutcome[] = [];
+  do {
+    const drafts = nextStep(checked, outcomes.length, bytesOf, ports.store.stepLimits);
+    const items: (NewMemory | RefusedMemory)[] = [];
+    for (const draft of drafts) {
+      if (draft instanceof RecollectError) items.push({ refusal: draft });
+      else {
+        items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
+        await turns.after(draft.text.length);
+      }
     }
-  }
-  const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
-  return ports.store.create(scopeOf(context.caller, input.namespace), items, {
-    now,
-    ...(request === undefined ? {} : { request }),
-  });
+    context.signal.throwIfAborted();
+    const isLast = outcomes.length + items.length === checked.length;
+    outcomes = await ports.store.create(scope, items, {
+      now,
+      ...(request === undefined ? {} : { request }),
+      step: { before: outcomes, isLast },
+    });
+  } while (outcomes.length < checked.length);
+  return outcomes;
 }
 
-function refuseInvalid(
-  draft: MemoryDraft | RecollectError,
-  path: string,
-  now: number,
-): MemoryDraft | RecollectError {
-  if (draft instanceof RecollectError) return draft;
-  try {
-    checkDraft(draft, path, now);
-    return draft;
-  } catch (error) {
-    if (error instanceof RecollectError) return error;
-    throw error;
-  }
+function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {
+  return draft instanceof RecollectError ? undefined : contentBytes(draft);
+}
+
+/** The drafts, with the error in the place of each that `check` refuses. */
+export function refuseEach<Draft extends MemoryDraft>(
+  drafts: readonly (Draft | RecollectError)[],
+  check: (draft: Draft, index: number) => void,
+): Promise<(Draft | RecollectError)[]> {
+  const checked = (draft: Draft | RecollectError, index: number): Draft | RecollectError => {
+    if (draft instanceof RecollectError) return draft;
+    try {
+      check(draft, index);
+      return draft;
+    } catch (error) {
+      if (error instanceof RecollectError) return error;
+      throw error;
+    }
+  };
+  return mapInTurns(drafts, charactersOf, checked);
+}
+
+function charactersOf(draft: MemoryDraft | RecollectError): number {
+  return draft instanceof RecollectError ? 0 : draft.text.length;
 }
 
 /** What embedForWrite says of some drafts, by draft. */
@@ -109,11 +136,21 @@ function newMemory(
 }
 
 /** What makes two requests the same: drafts as handed in, refusals by what they say. */
-function requestBody(input: CreateMemoriesInput): object {
-  return {
-    drafts: input.drafts.map((draft) =>
-      draft instanceof RecollectError ? { refused: draft.message } : draft,
-    ),
-    onDuplicate: input.onDuplicate ?? null,
-  };
+async function batchRequest(
+  context: CallContext,
+  { rpc, requestId, drafts, onDuplicate }: CreateMemoriesInput,
+  now: number,
+): Promise<IdempotentRequest | undefined> {
+  if (requestId === undefined) return undefined;
+  const texts = await mapInTurns(drafts, charactersOf, (draft) =>
+    canonicalText(draft instanceof RecollectError ? { refused: draft.message } : draft),
+  );
+  const body = [`{"drafts":[${texts.shift() ?? ""}`, ...texts.map((text) => `,${text}`)];
+  return recordedRequest(
+    context,
+    rpc,
+    requestId,
+    [...body, `],"onDuplicate":${canonicalJson(onDuplicate ?? null)}}`],
+    now,
+  );
 }

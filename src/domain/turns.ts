@@ -16,3 +16,18 @@ export class Turns {
 
 /** Some 5 ms of analysing or embedding. */
 const CHARACTERS_A_TURN = 32 * 1024;
+
+/** What `work` makes of each item, in order; others have their turn in between, by the characters of the items. */
+export async function mapInTurns<Item, Made>(
+  items: readonly Item[],
+  charactersOf: (item: Item) => number,
+  work: (item: Item, index: number) => Made,
+): Promise<Made[]> {
+  const turns = new Turns();
+  const made: Made[] = [];
+  for (const [index, item] of items.entries()) {
+    made.push(work(item, index));
+    await turns.after(charactersOf(item));
+  }
+  return made;
+}
