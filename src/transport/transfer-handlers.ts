@@ -9,6 +9,7 @@ import {
 import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
+import { mapInTurns } from "../domain/turns.ts";
 import type { MemoryStore } from "../ports/memory-store.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
 import {
@@ -52,7 +53,11 @@ async function* stepsOf(requests: AsyncIterable<ImportMemoriesRequest>): AsyncGe
     yield {
       namespace,
       sequence,
-      memories: memories.map((memory, index) => importedOrError(memory, `memories[${index}]`)),
+      memories: await mapInTurns(
+        memories,
+        ({ text }) => text.length,
+        (memory, index) => importedOrError(memory, `memories[${index}]`),
+      ),
     };
   }
 }
