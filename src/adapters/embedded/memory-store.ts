@@ -53,11 +53,12 @@ import type { Nearest } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
-/** Memories deleted in one transaction of a purge. */
-const PURGE_STEP = 500;
+/** Memories deleted in one transaction of a purge, at most: less of long ones, which are as much work as to write them. */
+const PURGE_STEP = 250;
 
-/** Expired memories are removed a few at each write, so that no write pays for all of them. */
+/** Expired memories are removed a few at each write, of long ones one, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
+const SWEEP_BYTES = 16 * 1024;
 
 /** What `#memoryOf` reads, of `memory m` and its access statistics. */
 const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
@@ -387,8 +388,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
             ...condition.values,
             PURGE_STEP,
           );
-    const forget = rows.map((row) => this.#remove(row));
-    const progress = { count: sofar.count + rows.length, done: rows.length < PURGE_STEP };
+    const taken = withinBytes(rows, termBytes, STEP_LIMITS.bytes);
+    const forget = taken.map((row) => this.#remove(row));
+    const progress = {
+      count: sofar.count + taken.length,
+      done: rows.length < PURGE_STEP && taken.length === rows.length,
+    };
     if (records !== undefined) this.#requests.record(records, named, progress, now);
     return {
       result: progress,
@@ -672,7 +677,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
       now,
       SWEEP_LIMIT,
     );
-    return expired.map((row) => this.#remove(row));
+    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.#remove(row));
   }
 
   #row(namespaceId: number, id: string): Row | undefined {
@@ -807,6 +812,13 @@ function stepBytes(items: readonly (Pick<Replacement, "memory"> | RefusedMemory)
     0,
   );
 }
+
+/** What the terms of a memory take in the full-text index, about: those of a word of five letters or so each. */
+function termBytes(row: Row): number {
+  return Number(row["term_count"]) * BYTES_A_TERM;
+}
+
+const BYTES_A_TERM = 6;
 
 function runAll(changes: readonly (() => void)[]): void {
   for (const change of changes) change();

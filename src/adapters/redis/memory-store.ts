@@ -83,7 +83,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
         if (waits) onWaiting();
       },
     });
-    this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
+    this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
     this.#search = new MemorySearch({
       client,
       namespaces,
