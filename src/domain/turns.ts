@@ -5,9 +5,9 @@
 export class Turns {
   #work = 0;
 
-  /** Resolves at once until as much work as a few milliseconds take has been done since the last turn. */
+  /** After each item: resolves at once until as much work as a few milliseconds take has been done since the last turn. */
   async after(characters: number): Promise<void> {
-    this.#work += characters;
+    this.#work += CHARACTERS_AN_ITEM + characters;
     if (this.#work < CHARACTERS_A_TURN) return;
     this.#work = 0;
     await new Promise((resolve) => setImmediate(resolve));
@@ -16,6 +16,8 @@ export class Turns {
 
 /** Some 5 ms of analysing or embedding. */
 const CHARACTERS_A_TURN = 32 * 1024;
+/** What an item costs, however short it is. */
+const CHARACTERS_AN_ITEM = 512;
 
 /** What `work` makes of each item, in order; others have their turn in between, by the characters of the items. */
 export async function mapInTurns<Item, Made>(
