@@ -4,7 +4,7 @@ import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
-import { mapInTurns, Turns } from "../../domain/turns.ts";
+import { mapInTurns } from "../../domain/turns.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
@@ -51,27 +51,28 @@ export async function createMemories(
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
   const request = await batchRequest(context, input, now);
-  const turns = new Turns();
+  const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
+    mapInTurns(nextStep(checked, start, bytesOf, ports.store.stepLimits), charactersOf, (draft) =>
+      draft instanceof RecollectError
+        ? { refusal: draft }
+        : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
+    );
   let outcomes: CreateOutcome[] = [];
-  do {
-    const drafts = nextStep(checked, outcomes.length, bytesOf, ports.store.stepLimits);
-    const items: (NewMemory | RefusedMemory)[] = [];
-    for (const draft of drafts) {
-      if (draft instanceof RecollectError) items.push({ refusal: draft });
-      else {
-        items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
-        await turns.after(draft.text.length);
-      }
-    }
+  let items = await stepFrom(0);
+  for (;;) {
     context.signal.throwIfAborted();
-    const isLast = outcomes.length + items.length === checked.length;
-    outcomes = await ports.store.create(scope, items, {
+    const end = outcomes.length + items.length;
+    const options = {
       now,
       ...(request === undefined ? {} : { request }),
-      step: { before: outcomes, isLast },
-    });
-  } while (outcomes.length < checked.length);
-  return outcomes;
+      step: { before: outcomes, isLast: end === checked.length },
+    };
+    // The next step is made ready while the store is busy with this one.
+    const [written, next] = await Promise.all([ports.store.create(scope, items, options), stepFrom(end)]);
+    outcomes = written;
+    if (outcomes.length >= checked.length) return outcomes;
+    items = outcomes.length === end ? next : await stepFrom(outcomes.length);
+  }
 }
 
 function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {

@@ -3,7 +3,7 @@ import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
 import { namespaceOf, type Scope, scopeOf } from "../../domain/tenancy.ts";
-import { Turns } from "../../domain/turns.ts";
+import { mapInTurns } from "../../domain/turns.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { ImportedMemory, MemoryStore } from "../../ports/memory-store.ts";
@@ -114,18 +114,21 @@ async function storeNew(
   const fresh = drafts.filter((_, index) => there[index] !== true);
   if (fresh.length === 0) return 0;
   const embedded = await embedDrafts(ports, fresh, signal);
-  const turns = new Turns();
-  let [done, imported] = [0, 0];
-  while (done < fresh.length) {
-    const items: ImportedMemory[] = [];
-    for (const draft of nextStep(fresh, done, contentBytes, ports.store.stepLimits)) {
-      items.push(toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now));
-      await turns.after(draft.text.length);
-    }
+  const stepFrom = (start: number): Promise<ImportedMemory[]> =>
+    mapInTurns(
+      nextStep(fresh, start, contentBytes, ports.store.stepLimits),
+      ({ text }) => text.length,
+      (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),
+    );
+  let [end, imported] = [0, 0];
+  let items = await stepFrom(0);
+  while (items.length > 0) {
     signal.throwIfAborted();
-    const outcomes = await ports.store.import(scope, items, { now });
+    end += items.length;
+    // The next step is made ready while the store is busy with this one.
+    const [outcomes, next] = await Promise.all([ports.store.import(scope, items, { now }), stepFrom(end)]);
     imported += outcomes.filter((outcome) => outcome === "imported").length;
-    done += items.length;
+    items = next;
   }
   return imported;
 }
