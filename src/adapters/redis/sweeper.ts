@@ -13,7 +13,7 @@ const DROP = readScript("drop-namespace", { libraries: ["memory"], effect: "free
  * more with more. Of what has ended it also counts terms, and stops when those of a long text are done.
  */
 const STEP = 25;
-const STEP_BYTES = 48 * 1024;
+const STEP_BYTES = 32 * 1024;
 
 /** Between two rounds, so that a write pays for next to none. */
 const PAUSE_MS = 1000;
