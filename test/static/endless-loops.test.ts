@@ -19,7 +19,15 @@ const ENDED_BY: Readonly<Record<string, string>> = {
   "adapters/redis/cluster-servers.ts": "MAX_REDIRECTIONS",
   "adapters/redis/memory-search.ts": "MAX_ROUNDS",
   "services/memory/update-memory.ts": "MAX_ATTEMPTS",
-  "transport/grpc/adapter.ts": "the signal of the call, or the end of its messages",
+  "domain/cache/notation-chunks.ts": "the end of the text, which each round comes nearer to",
+  "domain/load/fair-queue.ts": "an empty queue: each round takes an entry from it",
+  "services/memory/create-memories.ts":
+    "the last memory of the batch, which each step comes nearer to, and the signal",
+  "transport/bounds/json-cursor.ts": "the end of the bytes",
+  "transport/grpc/request-stream.ts":
+    "the signal of the call, the end of its messages, or the time to the next one",
+  "transport/http/checked-request.ts": "the end of the bytes that have come",
+  "transport/http/received-body.ts": "the end of the body, or its refusal",
 };
 
 it("finds loops without a condition", () => {

@@ -16,8 +16,8 @@ export interface Written<T> {
 
 /**
  * One SQLite file in WAL mode. Reads run at once. Writes that are asked for in the same turn of the event loop
- * share one transaction, and so one fsync; each is a savepoint of its own, so that a refused one undoes itself
- * alone. A write resolves when the transaction is on disk (synchronous = FULL).
+ * share one transaction, and so one fsync, unless they are much; each is a savepoint of its own, so that a refused one
+ * undoes itself alone. A write resolves when the transaction is on disk (synchronous = FULL).
  */
 export class Database implements Disposable {
   readonly file: string;
@@ -94,9 +94,10 @@ export class Database implements Disposable {
 
   /**
    * Runs `work` in a transaction and resolves with its result when that is on disk. With `durable: false` it does not
-   * wait for the disk, unless others of its transaction do: what it wrote may be lost when the machine fails.
+   * wait for the disk, unless others of its transaction do: what it wrote may be lost when the machine fails. `bytes`:
+   * what it writes, where that may be much; writes that are much together do not share a transaction.
    */
-  write<T>(work: () => Written<T>, { durable = true } = {}): Promise<T> {
+  write<T>(work: () => Written<T>, { durable = true, bytes = 0 } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) {
         reject(closed());
@@ -105,6 +106,7 @@ export class Database implements Disposable {
       this.#queue.push({
         work,
         durable,
+        bytes,
         succeed: (written) => {
           const { result, afterCommit } = written as Written<T>;
           afterCommit?.();
@@ -145,15 +147,14 @@ export class Database implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
-    this.#commitQueue();
+    while (this.#queue.length > 0) this.#commitQueue();
     this.#closed = true;
     this.#sqlite.close();
   }
 
   #commitQueue(): void {
-    const queue = this.#queue;
+    const queue = this.#takeQueue();
     if (queue.length === 0) return;
-    this.#queue = [];
     const done: (() => void)[] = [];
     try {
       this.verifyFile();
@@ -169,6 +170,18 @@ export class Database implements Disposable {
     }
     for (const settle of done) settle();
     this.#watchLog();
+  }
+
+  /** The writes of the next transaction, in order. What is too much for one comes in the next turn of the event loop. */
+  #takeQueue(): QueuedWrite[] {
+    let bytes = 0;
+    const end = this.#queue.findIndex((write, at) => {
+      bytes += write.bytes;
+      return at > 0 && write.bytes > 0 && bytes > MAX_TRANSACTION_BYTES;
+    });
+    if (end === -1) return this.#queue.splice(0);
+    setImmediate(() => this.#commitQueue());
+    return this.#queue.splice(0, end);
   }
 
   #watchLog(): void {
@@ -229,6 +242,9 @@ export class Database implements Disposable {
 /** SQLite's own default: the log is moved into the file when it is so many pages long. */
 const CHECKPOINT_PAGES = 1000;
 
+/** Some 10 ms of the event loop, and 50 when the full-text index merges what it has written. */
+const MAX_TRANSACTION_BYTES = 64 * 1024;
+
 interface Stillness {
   readonly maxLogBytes: number;
   readonly onTooMuch: () => void;
@@ -237,6 +253,7 @@ interface Stillness {
 interface QueuedWrite {
   readonly work: () => Written<unknown>;
   readonly durable: boolean;
+  readonly bytes: number;
   readonly succeed: (written: Written<unknown>) => void;
   readonly fail: (error: unknown) => void;
 }

@@ -1,3 +1,4 @@
+import type { StepLimits } from "../../domain/memory/batch-steps.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -7,6 +8,7 @@ import type { Log } from "../../ports/log.ts";
 import type {
   CandidateQuery,
   Candidates,
+  CreateOptions,
   CreateOutcome,
   ImportedMemory,
   ImportOutcome,
@@ -29,6 +31,7 @@ import type { Namespaces } from "./namespaces.ts";
 import { type PackRecord, packRecord } from "./record.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { SeenNumbers } from "./seen-numbers.ts";
+import { stepLimits } from "./step-limits.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { VectorModel } from "./vector-model.ts";
 
@@ -54,12 +57,14 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   readonly #purge: MemoryPurge;
   readonly #search: MemorySearch;
   readonly #caches: readonly { forgetAll(): void }[];
+  readonly #model: VectorModel;
 
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
     { model, pack = packRecord, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
   ) {
+    this.#model = model;
     this.#accesses = new MemoryAccesses(namespaces, log);
     const pages = new MemoryPages(namespaces, model, this.#accesses);
     const walk = new MemoryWalk(namespaces, pages, model);
@@ -80,7 +85,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
         if (waits) onWaiting();
       },
     });
-    this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
+    this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
     this.#search = new MemorySearch({
       client,
       namespaces,
@@ -104,10 +109,14 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     await this.#accesses[Symbol.asyncDispose]();
   }
 
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#model);
+  }
+
   create(
     scope: Scope,
     items: readonly (NewMemory | RefusedMemory)[],
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: CreateOptions,
   ): Promise<CreateOutcome[]> {
     return this.#writes.create(scope, items, options);
   }

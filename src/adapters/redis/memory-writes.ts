@@ -9,6 +9,8 @@ import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type {
+  BatchStep,
+  CreateOptions,
   CreateOutcome,
   ImportedMemory,
   ImportOutcome,
@@ -39,6 +41,8 @@ const DELETE = readScript("delete-memory", { libraries: LIBRARIES, effect: "free
 /** What became of one item, as create-memories.lua records it: ids, and refusals as JSON. */
 type RecordedItem = readonly [kind: "created" | "duplicate" | "taken" | "same" | "refused", what: string];
 
+const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
+
 type Request = { readonly now: number; readonly request?: IdempotentRequest };
 
 export interface MemoryWritesOptions {
@@ -63,11 +67,12 @@ export class MemoryWrites {
   async create(
     scope: Scope,
     items: readonly (NewMemory | RefusedMemory)[],
-    { now, request }: Request,
+    { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
+    const { before } = step;
     // Nothing to write brings no namespace into being.
     if (request === undefined && items.every((item) => "refusal" in item)) {
-      return items.map((item) => ({ kind: "refused", error: item.refusal }));
+      return [...before, ...items.map((item): CreateOutcome => ({ kind: "refused", error: item.refusal }))];
     }
     await this.#options.accesses.settle(
       scope,
@@ -87,12 +92,13 @@ export class MemoryWrites {
           ...requestArguments(request),
           now,
           this.#options.model.generation,
+          ...stepArguments(step, request !== undefined),
           ...written.flatMap((item) => createArguments(namespace, item, this.#options.pack)),
         ];
       },
     });
-    const before = repeated(reply);
-    if (before !== undefined) return this.#replay(scope, recordedItems(before), now);
+    const recorded = repeated(reply);
+    if (recorded !== undefined) return this.#replay(scope, recordedBatch(recorded), now);
     const [, outcome, known] = listOf(reply);
     const facts = listOf(known);
     let waits = false;
@@ -112,7 +118,7 @@ export class MemoryWrites {
       return refusalOf(scope, recorded);
     });
     this.#options.onWritten(scope, { now, waits });
-    return outcomes;
+    return [...before, ...outcomes];
   }
 
   async import(
@@ -259,12 +265,29 @@ function createArguments(
   item: NewMemory | RefusedMemory,
   pack: PackRecord,
 ): Argument[] {
-  if ("refusal" in item) {
-    const { reason, message, detail } = item.refusal;
-    const { cause: _cause, ...kept } = detail;
-    return ["REFUSED", JSON.stringify({ reason, message, detail: kept })];
-  }
+  if ("refusal" in item) return ["REFUSED", keptRefusal(item.refusal)];
   return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item, pack)];
+}
+
+/** How far a batch has come; what became of its items is for its record alone. */
+function stepArguments({ before, isLast }: BatchStep, isRecorded: boolean): Argument[] {
+  const outcome = isRecorded ? before.map(recordedItem) : [];
+  return [before.length, JSON.stringify(outcome), isLast ? 1 : 0];
+}
+
+function recordedItem(outcome: CreateOutcome): RecordedItem {
+  if (outcome.kind === "refused") return ["refused", keptRefusal(outcome.error)];
+  return [outcome.kind, outcome.memory.id];
+}
+
+function keptRefusal({ reason, message, detail }: RecollectError): string {
+  const { cause: _cause, ...kept } = detail;
+  return JSON.stringify({ reason, message, detail: kept });
+}
+
+/** The items of a batch, whether it is whole or not: see create-memories.lua. */
+function recordedBatch(outcome: string): RecordedItem[] {
+  return recordedItems(outcome.replace(/^\+\d+ /, ""));
 }
 
 function recordedItems(outcome: string): RecordedItem[] {

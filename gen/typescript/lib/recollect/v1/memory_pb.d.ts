@@ -720,7 +720,7 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
   onDuplicate: OnDuplicate;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry harmless, as in CreateMemoryRequest, also of a batch that was stored in part.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -2518,6 +2518,10 @@ export declare const MemoryService: GenService<{
    * Stores up to 200 memories at once, each on its own: a refused item does not stop the others.
    * The answer has one result per item, in the order of the request.
    *
+   * A large batch is stored in steps, in order, so that it keeps nobody else waiting. When the call ends without an
+   * answer (its deadline passes, it is cancelled, the server or its store fails), the steps that were done stay. A
+   * repeat with the same request_id goes on with the first one that is not done, and answers for all items.
+   *
    * @generated from rpc recollect.v1.MemoryService.BatchCreateMemories
    */
   batchCreateMemories: {
@@ -2648,7 +2652,8 @@ export declare const MemoryService: GenService<{
    * or from the start. A bad memory is refused by itself, and the others go on. gRPC only: HTTP/1.1 has no streams
    * in both directions.
    *
-   * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. A session
+   * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. One that was
+   * not acknowledged may be there in part: long texts are stored in steps, as by BatchCreateMemories. A session
    * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
    *
    * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes. What was

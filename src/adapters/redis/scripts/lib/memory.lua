@@ -52,9 +52,30 @@ local function count(changes, tokens, terms, by)
   end
 end
 
+-- Fields that one command takes: far fewer than Lua can hand over.
+local FIELDS = 1000
+
+-- A long text has thousands of terms, and a command for each would take three times as long as its place in the index.
 local function add(key, changes)
+  local fields = {}
   for field, by in pairs(changes) do
-    if by ~= 0 and redis.call('HINCRBY', key, field, by) <= 0 then redis.call('HDEL', key, field) end
+    if by ~= 0 then fields[#fields + 1] = field end
+  end
+  for first = 1, #fields, FIELDS do
+    local last = math.min(first + FIELDS - 1, #fields)
+    local values = redis.call('HMGET', key, unpack(fields, first, last))
+    local kept, gone = {}, {}
+    for at = first, last do
+      local value = (tonumber(values[at - first + 1]) or 0) + changes[fields[at]]
+      if value > 0 then
+        kept[#kept + 1] = fields[at]
+        kept[#kept + 1] = value
+      else
+        gone[#gone + 1] = fields[at]
+      end
+    end
+    if #kept > 0 then redis.call('HSET', key, unpack(kept)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
   end
 end
 
