@@ -199,7 +199,10 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   #take(now: number): Waiting | undefined {
     const { work, expired } = this.#waiting.next(now);
     for (const late of expired) late.drop(deadlineExceeded());
-    if (work === undefined) this.#last = undefined;
+    if (work === undefined) {
+      this.#last = undefined;
+      this.#correction.relax();
+    }
     return work;
   }
 

@@ -78,6 +78,14 @@ describe("the correction of estimates", () => {
     expect(correction.factor).toBeCloseTo(1, 1);
   });
 
+  it("is forgotten while nothing waits", () => {
+    const correction = new EstimateCorrection();
+    for (let at = 0; at < 300; at += 1) correction.observe(100, 800);
+    expect(correction.factor).toBeGreaterThan(7);
+    for (let at = 0; at < 300; at += 1) correction.relax();
+    expect(correction.factor).toBeCloseTo(1, 2);
+  });
+
   it("learns nothing from short waits, and is bounded", () => {
     const correction = new EstimateCorrection();
     for (let at = 0; at < 300; at += 1) correction.observe(1, 1000);
