@@ -83,9 +83,11 @@ export interface OverloadOptions {
   readonly say: (line: string) => void;
 }
 
+type Load = (...segments: Segment[]) => Promise<OpenLoadResult>;
+
 /** Fills a new store, finds the peak, goes beyond it, and looks at what comes of it. */
 export async function measureOverload(options: OverloadOptions): Promise<OverloadResult> {
-  const { workspace, backend, effort, say } = options;
+  const { workspace, backend } = options;
   const service = await options.start();
   const batches = memoryBatches(MEMORIES);
   const questions = cachedQuestions(CACHED_ANSWERS);
@@ -95,7 +97,7 @@ export async function measureOverload(options: OverloadOptions): Promise<Overloa
   const generator: Worker<OpenLoadPlan, OpenLoadResult> = workspace.worker("overload/load.ts");
   const kinds = kindsOf(workspace, batches, questions);
   let creates = 0;
-  const load = async (...segments: Segment[]): Promise<OpenLoadResult> => {
+  const load: Load = async (...segments) => {
     const result = await generator.apply({
       address: service.address,
       kinds: kinds.map((kind) => (kind.name === "create" ? { ...kind, offset: creates } : kind)),
@@ -108,68 +110,83 @@ export async function measureOverload(options: OverloadOptions): Promise<Overloa
     return result;
   };
 
+  const { sustainable, peak } = await findPeak(load, options);
+  const residentBeforeMegabytes = residentMegabytes(service.pid);
+  const stages: LoadStage[] = [];
+  for (const factor of options.factors)
+    stages.push(await measureStage(load, service, { ...options, factor, sustainable, peak }));
+  await generator.stop();
+  await service.stop();
+  return { backend, sustainableCallsPerSecond: sustainable, peak, residentBeforeMegabytes, stages };
+}
+
+async function findPeak(
+  load: Load,
+  { backend, effort, say }: OverloadOptions,
+): Promise<{ readonly sustainable: number; readonly peak: Goodput }> {
   await load({ seconds: effort.warmSeconds, streams: CLOSED_STREAMS });
-  const closed = await load({ seconds: effort.peakSeconds, streams: CLOSED_STREAMS });
-  const [first] = closed.segments;
-  if (first === undefined) throw new TypeError("the load generator ran nothing");
-  let peak = goodputOf(first);
+  let peak = goodputOf(onlySegment(await load({ seconds: effort.peakSeconds, streams: CLOSED_STREAMS })));
   say(`${backend}: closed loop ${peak.all.toFixed(0)} calls/s`);
-  const step = async (rate: number): Promise<boolean> => {
-    const { segments } = await load({ seconds: effort.peakSeconds, callsPerSecond: rate });
-    const [run] = segments;
-    if (run === undefined) throw new TypeError("the load generator ran nothing");
+  const sustainable = await highestRate(peak.all, async (callsPerSecond) => {
+    const run = onlySegment(await load({ seconds: effort.peakSeconds, callsPerSecond }));
     const succeeded = succeededShare(run);
     const searchMs = run.kinds["search"]?.succeededMs.p99 ?? Number.NaN;
     say(
-      `${backend}: ${rate.toFixed(0)} calls/s sent, ${(succeeded * 100).toFixed(1)} % succeed, searches p99 ${searchMs.toFixed(0)} ms`,
+      `${backend}: ${callsPerSecond.toFixed(0)} calls/s sent, ${(succeeded * 100).toFixed(1)} % succeed, searches p99 ${searchMs.toFixed(0)} ms`,
     );
     await sleep(DEADLINE_MS);
     if (succeeded < SUSTAINED_SHARE || searchMs > SUSTAINED_MS) return false;
     const goodput = goodputOf(run);
     if (goodput.heavy > peak.heavy) peak = goodput;
     return true;
-  };
-  const sustainable = await highestRate(peak.all, step);
+  });
+  return { sustainable, peak };
+}
 
-  const residentBefore = residentMegabytes(service.pid);
-  const stages: LoadStage[] = [];
-  for (const factor of options.factors) {
-    const stopProbes = startProbes(service.httpAddress, service.pid);
-    const before = cpuMicros(service.pid);
-    const waitedBefore = waitedMicros(service.pid);
-    const { segments, connectionsLost } = await load(
-      { seconds: effort.overloadSeconds, callsPerSecond: factor * sustainable },
-      { seconds: effort.recoverySeconds, callsPerSecond: RECOVERY_SHARE * sustainable },
-    );
-    const after = cpuMicros(service.pid);
-    const waitedAfter = waitedMicros(service.pid);
-    const [overload, recovery] = segments;
-    if (overload === undefined || recovery === undefined) throw new TypeError("a segment is missing");
-    const stage: LoadStage = {
-      factor,
-      callsPerSecond: factor * sustainable,
-      goodput: goodputOf(overload),
-      overload,
-      recovery,
-      connectionsLost,
-      probes: await stopProbes(),
-      serverBusy: rate(before, after, overload.seconds + recovery.seconds),
-      serverWaited: rate(waitedBefore, waitedAfter, overload.seconds + recovery.seconds),
-    };
-    stages.push(stage);
-    say(
-      `${backend}: x${factor}, goodput ${stage.goodput.all.toFixed(0)}/s (${((100 * stage.goodput.heavy) / peak.heavy).toFixed(0)} % of the peak of searches and creates)`,
-    );
-    await sleep(DEADLINE_MS);
-  }
-  await generator.stop();
-  await service.stop();
-  return {
+function onlySegment({ segments }: OpenLoadResult): SegmentResult {
+  const [segment] = segments;
+  if (segment === undefined) throw new TypeError("the load generator ran nothing");
+  return segment;
+}
+
+async function measureStage(
+  load: Load,
+  service: ServerProcess,
+  {
     backend,
-    sustainableCallsPerSecond: sustainable,
+    effort,
+    say,
+    factor,
+    sustainable,
     peak,
-    residentBeforeMegabytes: residentBefore,
-    stages,
+  }: OverloadOptions & { readonly factor: number; readonly sustainable: number; readonly peak: Goodput },
+): Promise<LoadStage> {
+  const stopProbes = startProbes(service.httpAddress, service.pid);
+  const before = { cpu: cpuMicros(service.pid), waited: waitedMicros(service.pid) };
+  const { segments, connectionsLost } = await load(
+    { seconds: effort.overloadSeconds, callsPerSecond: factor * sustainable },
+    { seconds: effort.recoverySeconds, callsPerSecond: RECOVERY_SHARE * sustainable },
+  );
+  const after = { cpu: cpuMicros(service.pid), waited: waitedMicros(service.pid) };
+  const [overload, recovery] = segments;
+  if (overload === undefined || recovery === undefined) throw new TypeError("a segment is missing");
+  const seconds = overload.seconds + recovery.seconds;
+  const goodput = goodputOf(overload);
+  say(
+    `${backend}: x${factor}, goodput ${goodput.all.toFixed(0)}/s (${((100 * goodput.heavy) / peak.heavy).toFixed(0)} % of the peak of searches and creates)`,
+  );
+  const probes = await stopProbes();
+  await sleep(DEADLINE_MS);
+  return {
+    factor,
+    callsPerSecond: factor * sustainable,
+    goodput,
+    overload,
+    recovery,
+    connectionsLost,
+    probes,
+    serverBusy: rate(before.cpu, after.cpu, seconds),
+    serverWaited: rate(before.waited, after.waited, seconds),
   };
 }
 

@@ -199,7 +199,10 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   #take(now: number): Waiting | undefined {
     const { work, expired } = this.#waiting.next(now);
     for (const late of expired) late.drop(deadlineExceeded());
-    if (work === undefined) this.#last = undefined;
+    if (work === undefined) {
+      this.#last = undefined;
+      this.#correction.relax();
+    }
     return work;
   }
 
@@ -225,7 +228,8 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     const stalledMs = this.#units + UNITS_OF.SEARCH > UNITS ? now - this.#progress : 0;
     const lane = laneOf(work.kind === "LOOKUP", remainingMs);
     const aheadMs = this.#waiting.aheadMs(work.tenant, lane) * this.#correction.factor;
-    const waitMs = aheadMs + Math.max(delayMs, stalledMs);
+    // What holds the event loop up shows in the estimate too, as far as work waited for it.
+    const waitMs = Math.max(aheadMs, delayMs, stalledMs);
     const isTooLong = size >= this.#options.maxWaiting || waitMs > longestWaitMs(remainingMs);
     return isTooLong ? this.#refusals.overloaded(waitMs, now) : undefined;
   }

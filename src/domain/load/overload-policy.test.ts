@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isPatient, longestWaitMs, retryAfterMs } from "./overload-policy.ts";
+import { isPatient, laneOf, longestWaitMs, retryAfterMs, weightOfLane } from "./overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "./service-times.ts";
 
 describe("how long a call may wait", () => {
@@ -27,6 +27,19 @@ describe("how long a call may wait", () => {
 
   it("takes a call for patient that has more than ten seconds, or no deadline", () => {
     expect([9_999, 10_001, Number.POSITIVE_INFINITY].map(isPatient)).toEqual([false, true, true]);
+  });
+});
+
+describe("the lane of a call", () => {
+  it("is its own for lookups, and else goes by its deadline", () => {
+    expect(laneOf(true, 800)).toBe("LOOKUP");
+    expect(laneOf(false, 2000)).toBe("PROMPT");
+    expect(laneOf(false, Number.POSITIVE_INFINITY)).toBe("PATIENT");
+  });
+
+  it("gives most of the time to calls that somebody waits for, and some to the others", () => {
+    expect(weightOfLane("PROMPT")).toBe(3);
+    expect([weightOfLane("LOOKUP"), weightOfLane("PATIENT")]).toEqual([1, 1]);
   });
 });
 
@@ -76,6 +89,14 @@ describe("the correction of estimates", () => {
     expect(correction.factor).toBeCloseTo(3, 1);
     for (let at = 0; at < 300; at += 1) correction.observe(100, 100);
     expect(correction.factor).toBeCloseTo(1, 1);
+  });
+
+  it("is forgotten while nothing waits", () => {
+    const correction = new EstimateCorrection();
+    for (let at = 0; at < 300; at += 1) correction.observe(100, 800);
+    expect(correction.factor).toBeGreaterThan(7);
+    for (let at = 0; at < 300; at += 1) correction.relax();
+    expect(correction.factor).toBeCloseTo(1, 2);
   });
 
   it("learns nothing from short waits, and is bounded", () => {

@@ -47,6 +47,11 @@ export class EstimateCorrection {
     const ratio = Math.min(MAX_FACTOR, Math.max(MIN_FACTOR, actualMs / estimatedMs));
     this.#factor += CORRECTION_WEIGHT * (ratio - this.#factor);
   }
+
+  /** Nothing waits: what was learned of waits is worth less and less. */
+  relax(): void {
+    this.#factor += CORRECTION_WEIGHT * (1 - this.#factor);
+  }
 }
 
 const MIN_ESTIMATE_MS = 20;

@@ -174,6 +174,37 @@ describe("lookupCache fails open", () => {
     expect(aborted?.aborted).toBe(true);
   });
 
+  it("counts its time from the arrival of the call", async () => {
+    const hour = 3_600_000;
+    const { ports } = portsWith({ store: { find: never }, settings: { lookupDeadlineMs: hour } });
+    const { outcome } = await lookup(ports, INPUT, { ...context(), arrival: performance.now() - hour });
+    expect(outcome).toMatchObject({ kind: "miss", reason: "STORE_UNAVAILABLE" });
+  });
+
+  it("without embedding the prompt where there is no time to look by meaning", async () => {
+    const embed = vi.fn(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]);
+    const { ports, log, store } = portsWith({ embedder: embedder(embed) });
+    const work = { ...unboundedWork, refusal: () => new RecollectError("SERVER_OVERLOADED", "busy") };
+    const { outcome } = await lookup({ ...ports, work }, INPUT, context());
+    expect(outcome).toEqual({
+      kind: "miss",
+      reason: "SERVER_OVERLOADED",
+      threshold: 0.85,
+      guardReasons: [],
+    });
+    expect(embed).not.toHaveBeenCalled();
+    expect(store.nearest).not.toHaveBeenCalled();
+    // They are counted, and too many for the log.
+    expect(log.warn).not.toHaveBeenCalled();
+  });
+
+  it("when its time ends before its turn", async () => {
+    const { ports, store } = portsWith({ settings: HANGS });
+    const { outcome } = await lookup({ ...ports, work: { ...unboundedWork, run: never } }, INPUT, context());
+    expect(outcome).toMatchObject({ kind: "miss", reason: "SERVER_OVERLOADED" });
+    expect(store.nearest).not.toHaveBeenCalled();
+  });
+
   it("but not for a caller who is gone", async () => {
     const reason = new Error("cancelled");
     const controller = new AbortController();

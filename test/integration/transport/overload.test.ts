@@ -151,6 +151,8 @@ describe("overload", () => {
     await until(app, "recollect_work_waiting", 30);
     const other = app.memory.searchMemories(QUERY, { headers: { authorization: `Bearer ${quiet.key}` } });
     await until(app, "recollect_work_waiting", 31);
+    // Who may not call learns that, and nothing of the load.
+    expect((await refusalOf(app.memory.searchMemories(QUERY))).reason).toBe("CREDENTIAL_INVALID");
     searches.release();
     await Promise.all([...running, ...later, other]);
     expect(searches.tenants.indexOf("quiet") - AT_ONCE).toBeLessThan(2);
