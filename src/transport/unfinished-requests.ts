@@ -11,8 +11,8 @@ export interface UnfinishedLimits {
 
 /** Who sends a request. */
 export interface Sender {
-  /** Shares of the bytes are counted by credential: a balancer brings those of many callers by one address. */
-  readonly credential: string;
+  /** Shares of the bytes are counted by caller: a balancer brings those of many by one address. Undefined: a stranger. */
+  readonly caller: Caller | undefined;
   /** The same object for all requests of one connection. */
   readonly connection: object;
 }
@@ -20,11 +20,6 @@ export interface Sender {
 /** What ends a request; called at most once. */
 export interface RefusalSink {
   refuse(error: RecollectError): void;
-}
-
-/** By what the shares of callers are counted. */
-export function credentialOf({ tenant, principal }: Caller): string {
-  return `${tenant} ${principal}`;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -38,6 +33,8 @@ export class UnfinishedRequests {
   readonly limits: UnfinishedLimits;
   readonly share: FairShare;
   readonly #connections = new WeakMap<object, { bytes: number }>();
+  /** By what shares are counted; made once for each caller. */
+  readonly #credentials = new WeakMap<Caller, string>();
   /** The ends of the list of those that are open, in the order in which they began. */
   #oldest: UnfinishedRequest | undefined;
   #newest: UnfinishedRequest | undefined;
@@ -64,13 +61,29 @@ export class UnfinishedRequests {
       connection = { bytes: 0 };
       this.#connections.set(sender.connection, connection);
     }
-    const request = new UnfinishedRequest(this, connection, sender.credential, isStream, sink);
+    const request = new UnfinishedRequest(
+      this,
+      connection,
+      this.#credentialOf(sender.caller),
+      isStream,
+      sink,
+    );
     // A list and no set, for one is added and taken off for each call: that costs a set a tenth of a call in garbage.
     request.previous = this.#newest;
     if (this.#newest === undefined) this.#oldest = request;
     else this.#newest.next = request;
     this.#newest = request;
     return request;
+  }
+
+  #credentialOf(caller: Caller | undefined): string {
+    if (caller === undefined) return "";
+    let credential = this.#credentials.get(caller);
+    if (credential === undefined) {
+      credential = `${caller.tenant} ${caller.principal}`;
+      this.#credentials.set(caller, credential);
+    }
+    return credential;
   }
 
   /** Takes a request off the list. */
