@@ -15,7 +15,7 @@ import { listOf, numberOf, textOf } from "./replies.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
 import { jsonOf, type VectorModel } from "./vector-model.ts";
-import { NEVER, type WaitingListeners } from "./waiting.ts";
+import { neverDue, type WaitingListeners } from "./waiting.ts";
 
 const LIST = readScript("list-reembedding", { effect: "writes" });
 const CUT_OVER = readScript("cut-over", { effect: "writes" });
@@ -254,7 +254,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
             ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
           ],
           [
-            ...[jsonOf(target), generation, now, NEVER, vectorField(model.generation)],
+            ...[jsonOf(target), generation, now, neverDue(now), vectorField(model.generation)],
             ...[left.length, noted.size],
             ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
           ],
@@ -272,7 +272,11 @@ export class RedisReembeddingStore implements ReembeddingStore {
 
 /** What becomes of the embedding of a memory with this note, as JSON, and its state. */
 function embeddingAfter(note: string, { provider, model, dimension }: EmbedderIdentity): [string, string] {
-  const state = note === "REFUSED" ? note : note === "LATE" ? "PENDING" : "READY";
-  const embedding: MemoryEmbedding = { provider, model, dimension, state, truncated: note === "TRUNCATED" };
+  const isRefused = note.startsWith("REFUSED");
+  const state = isRefused ? "REFUSED" : note === "LATE" ? "PENDING" : "READY";
+  const embedding: MemoryEmbedding = {
+    ...{ provider, model, dimension, state, truncated: note === "TRUNCATED" },
+    ...(isRefused ? { refusal: note.slice("REFUSED ".length) } : {}),
+  };
   return [JSON.stringify(embedding), state];
 }
