@@ -42,7 +42,7 @@ export const EMBEDDING = {
     fallback: undefined,
     unset: "none is sent",
     description:
-      "The api-version parameter of Azure OpenAI, such as 2024-10-21; its v1 endpoint needs none. The key is sent as api-key too.",
+      "The api-version parameter of Azure OpenAI, such as 2024-10-21; its v1 endpoint needs none. With it, and at an address of Azure, the key is sent as api-key.",
   }),
   embeddingEncodingFormat: setting({
     env: "EMBEDDING_ENCODING_FORMAT",
