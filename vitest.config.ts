@@ -19,6 +19,7 @@ const ON_REDIS = [
   "cache-service",
   "cli",
   "embedding-backlog",
+  "embedding-refusal",
   "limits",
   "memory-changes",
   "memory-service",

@@ -289,6 +289,14 @@ export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> 
    * @generated from field: bool truncated = 5;
    */
   truncated: boolean;
+
+  /**
+   * STATE_REFUSED: how the provider answered, by status and code, such as `400 (invalid_input)`, or the kind of
+   * failure where there was no status; never its words, which may repeat the text. Empty where it was not kept.
+   *
+   * @generated from field: string refusal = 6;
+   */
+  refusal: string;
 };
 
 /**
@@ -333,8 +341,8 @@ export enum Memory_Embedding_State {
   DISABLED = 3,
 
   /**
-   * The embedding provider does not take its text, not even the beginning: it is found by keyword only. It is tried
-   * again when the text changes and after each start of the server.
+   * The embedding provider does not take its text, not even the beginning: it is found by keyword only, and
+   * `refusal` says why. It is tried again when the text changes, and once after each start of the server.
    *
    * @generated from enum value: STATE_REFUSED = 4;
    */
