@@ -207,7 +207,8 @@ export function embeddingBacklogContract(
       const { backlog, memories } = subject.store;
       expect(await backlog.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
       for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshScope());
-      const [a, b, c] = await pending();
+      const waiting = await pending();
+      const [a, b, c] = ["a", "b", "c"].map((name) => waiting.find(({ id }) => id === name));
       await settle(b, { refusal: "422" }, NOW + 5);
       await settle(a, { refusal: "400 (bad)" }, NOW + 7);
       await settle(c, embedded(1));
