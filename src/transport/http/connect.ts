@@ -48,7 +48,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Requests may come compressed; compressing answers would cost more time than it saves.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
     readMaxBytes: options.maxMessageBytes,
-    writeMaxBytes: options.maxMessageBytes,
+    // Answers are bounded by their protobuf encoding (max_answer_bytes); as JSON they may take several times that.
     shutdownSignal: options.stopping,
     // Before the body is read.
     requestGate: ({ values }) => {
