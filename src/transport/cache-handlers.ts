@@ -18,7 +18,7 @@ import {
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../services/cache/store-cache-entry.ts";
-import { fittingEntries, tokenBytes } from "./convert/answer-fit.ts";
+import { fittingEntries, textBytes } from "./convert/answer-fit.ts";
 import {
   fromEntry,
   fromMiss,
@@ -117,7 +117,7 @@ export function cacheHandlers(ports: CachePorts): ServedService {
           pageToken: request.pageToken,
           maxBytes,
           fitting: (found, tokenBehind) =>
-            fittingEntries(found, { namespace, maxBytes, beside: (kept) => tokenBytes(tokenBehind(kept)) }),
+            fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
           ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
         },
         context,

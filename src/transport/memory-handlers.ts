@@ -27,7 +27,7 @@ import {
 import { updateMemory } from "../services/memory/update-memory.ts";
 import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
 import { refusalOf } from "./bounds/refused-item.ts";
-import { fittingMemories, fittingResults, textsBytes, tokenBytes } from "./convert/answer-fit.ts";
+import { fittingMemories, fittingResults, textBytes, textsBytes } from "./convert/answer-fit.ts";
 import { fromOutcomes } from "./convert/batch-results.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
@@ -106,7 +106,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
           pageSize: request.pageSize,
           pageToken: request.pageToken,
           fitting: (found, tokenBehind) =>
-            fittingMemories(found, { namespace, maxBytes, beside: (kept) => tokenBytes(tokenBehind(kept)) }),
+            fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
         },
         context,
       );

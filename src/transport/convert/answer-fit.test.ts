@@ -10,7 +10,7 @@ import {
 import { cacheEntries, storedMemories } from "../../../test/support/arbitrary-records.ts";
 import { rank } from "../../domain/memory/ranking.ts";
 import type { FoundMemory } from "../../services/memory/search-memories.ts";
-import { fittingEntries, fittingMemories, fittingResults, textsBytes, tokenBytes } from "./answer-fit.ts";
+import { fittingEntries, fittingMemories, fittingResults, textBytes, textsBytes } from "./answer-fit.ts";
 import { fromEntry } from "./cache.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { searchFacts, searchResult } from "./search-result.ts";
@@ -60,7 +60,7 @@ describe("what fits into an answer", () => {
             fittingMemories(memories, {
               namespace,
               maxBytes,
-              beside: (kept) => tokenBytes(tokenBehind(kept)),
+              beside: (kept) => textBytes(tokenBehind(kept)),
             }),
         );
       },

@@ -21,7 +21,29 @@ const FLAG_BYTES = 2;
 
 /** Bytes of a message as a field of another, with the tag (of the first fifteen fields) and the length. */
 export function fieldBytes<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
-  return withHead(toBinary(schema, create(schema, message)).length);
+  return withHead(bytesOf(schema, message));
+}
+
+function bytesOf<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
+  return toBinary(schema, create(schema, message)).length;
+}
+
+/** Bytes of a memory as such a field. Its text, by far the most of it, is counted and not encoded. */
+export function memoryFieldBytes(memory: StoredMemory, namespace: string): number {
+  const { text } = memory;
+  const bytes = bytesOf(MemorySchema, { ...fromStoredMemory(memory, namespace), text: "" });
+  return withHead(bytes + textBytes(text));
+}
+
+function entryFieldBytes(entry: CacheEntry, namespace: string): number {
+  const { prompt, response } = entry;
+  const bytes = bytesOf(CacheEntrySchema, { ...fromEntry(entry, namespace), prompt: "", response: "" });
+  return withHead(bytes + textBytes(prompt) + textBytes(response));
+}
+
+function resultFieldBytes(one: FoundMemory, namespace: string, explain: boolean): number {
+  const { memory: _, ...rest } = searchResult(one, namespace, explain);
+  return withHead(bytesOf(ResultSchema, rest) + memoryFieldBytes(one.memory, namespace));
 }
 
 /** Bytes of a repeated string field, of the first fifteen. */
@@ -29,12 +51,13 @@ export function textsBytes(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + withHead(Buffer.byteLength(text)), 0);
 }
 
-/** Bytes of the token of the next page. */
-export function tokenBytes(token: string): number {
-  return token === "" ? 0 : textsBytes([token]);
+/** Bytes of a string field, of the first fifteen; one that is empty is not written. */
+export function textBytes(text: string): number {
+  return text === "" ? 0 : textsBytes([text]);
 }
 
-function withHead(length: number): number {
+/** So many bytes with the tag, of the first fifteen fields, and the length in front of them. */
+export function withHead(length: number): number {
   let bytes = length + 2;
   for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
   return bytes;
@@ -54,7 +77,7 @@ export function fittingMemories(
     {
       items: memories,
       atMost: (memory) => memoryMostBytes(memory, namespace),
-      bytesOf: (memory) => fieldBytes(MemorySchema, fromStoredMemory(memory, namespace)),
+      bytesOf: (memory) => memoryFieldBytes(memory, namespace),
       beside,
     },
     maxBytes,
@@ -70,7 +93,7 @@ export function fittingEntries(
     {
       items: entries,
       atMost: (entry) => entryMostBytes(entry, namespace),
-      bytesOf: (entry) => fieldBytes(CacheEntrySchema, fromEntry(entry, namespace)),
+      bytesOf: (entry) => entryFieldBytes(entry, namespace),
       beside,
     },
     maxBytes,
@@ -87,14 +110,14 @@ export function fittingResults(
   const factsBytes =
     output.degraded.length === 0 && facts.plan === undefined
       ? 0
-      : toBinary(SearchMemoriesResponseSchema, create(SearchMemoriesResponseSchema, facts)).length;
+      : bytesOf(SearchMemoriesResponseSchema, facts);
   const termsMost = (matchedTerms: readonly string[]): number => (explain ? textsMostBytes(matchedTerms) : 0);
   return countFitting<FoundMemory>(
     {
       items: found,
       atMost: ({ memory, matchedTerms }) =>
         RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
-      bytesOf: (one) => fieldBytes(ResultSchema, searchResult(one, namespace, explain)),
+      bytesOf: (one) => resultFieldBytes(one, namespace, explain),
       beside: (kept) => factsBytes + (kept < found.length ? FLAG_BYTES : 0),
     },
     maxBytes,

@@ -7,7 +7,7 @@ import { allFit } from "../../domain/answer-size.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { CreateOutcome } from "../../ports/memory-store.ts";
 import { statusOf, toRpcStatus } from "../status.ts";
-import { fieldBytes, textsBytes } from "./answer-fit.ts";
+import { fieldBytes, memoryFieldBytes, textsBytes, withHead } from "./answer-fit.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { memoryMostBytes } from "./most-bytes.ts";
 
@@ -73,11 +73,17 @@ function hasRoom(
         outcome.kind === "refused"
           ? REFUSED_BYTES
           : RESULT_BYTES + memoryMostBytes(outcome.memory, namespace),
-      bytesOf: (outcome) => fieldBytes(ResultSchema, batchResult(outcome, namespace)),
+      bytesOf: (outcome) => resultBytes(outcome, namespace),
       beside: () => textsBytes(fields),
     },
     maxBytes,
   );
+}
+
+function resultBytes(outcome: CreateOutcome, namespace: string): number {
+  if (outcome.kind === "refused") return fieldBytes(ResultSchema, batchResult(outcome, namespace));
+  const flagBytes = outcome.kind === "duplicate" ? 2 : 0;
+  return withHead(memoryFieldBytes(outcome.memory, namespace) + flagBytes);
 }
 
 function batchResult(outcome: CreateOutcome, namespace: string): MessageInitShape<typeof ResultSchema> {
