@@ -13,6 +13,7 @@ const limits = {
 const ON_REDIS = [
   "access-statistics",
   "access/tenants",
+  "answer-size",
   "bad-input",
   "cache-entries",
   "cache-notation",
