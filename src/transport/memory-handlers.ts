@@ -67,7 +67,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
       if (outcome.kind === "refused") throw outcome.error;
       return {
         memory: fromStoredMemory(outcome.memory, namespaceOf(request)),
-        duplicate: outcome.kind === "duplicate",
+        ...ofDuplicate(outcome),
       };
     },
 
@@ -283,14 +283,22 @@ function batchResult(
     | { readonly case: "memory"; readonly value: MessageInitShape<typeof MemorySchema> }
     | { readonly case: "error"; readonly value: ReturnType<typeof toRpcStatus> };
   readonly duplicate: boolean;
+  readonly differs: string[];
 } {
   if (outcome.kind === "refused") {
-    return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
+    const value = toRpcStatus(statusOf(outcome.error, ""));
+    return { outcome: { case: "error", value }, ...ofDuplicate(outcome) };
   }
   return {
     outcome: { case: "memory", value: fromStoredMemory(outcome.memory, namespace) },
-    duplicate: outcome.kind === "duplicate",
+    ...ofDuplicate(outcome),
   };
+}
+
+function ofDuplicate(outcome: CreateOutcome): { readonly duplicate: boolean; readonly differs: string[] } {
+  return outcome.kind === "duplicate"
+    ? { duplicate: true, differs: [...outcome.differs] }
+    : { duplicate: false, differs: [] };
 }
 
 function toQuery(request: SearchMemoriesRequest): SearchQuery {

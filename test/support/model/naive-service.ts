@@ -91,7 +91,10 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const shown = outcomes.map((outcome) =>
         outcome.kind === "refused"
           ? { refused: outcome.error.reason }
-          : { [outcome.kind]: shownMemory(outcome.memory, namespace) },
+          : {
+              [outcome.kind]: shownMemory(outcome.memory, namespace),
+              ...(outcome.kind === "duplicate" ? { differs: outcome.differs } : {}),
+            },
       );
       const [first] = outcomes;
       if (asked.single && first?.kind === "refused") throw first.error;
