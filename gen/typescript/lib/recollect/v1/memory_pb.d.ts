@@ -778,7 +778,7 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
    */
   outcome: {
     /**
-     * As it now is in the store.
+     * As it now is in the store, after all items.
      *
      * @generated from field: recollect.v1.Memory memory = 1;
      */
