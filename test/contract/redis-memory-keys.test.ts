@@ -376,6 +376,28 @@ describe.skipIf(url === "")("memories in Redis", () => {
       run.mockRestore();
     });
 
+    it("that another process changes each time is given up, and nothing of the batch is stored", async () => {
+      await using other = await place.open();
+      await create([first]);
+      let end = NOW + 100;
+      const { client } = stores;
+      const send = client.run.bind(client);
+      const run = vi.spyOn(client, "run").mockImplementation(async (...sent) => {
+        end += 1;
+        await other.memories.create(scope, [again({ expireTime: end })], { now: NOW });
+        return send(...sent);
+      });
+      const writing = stores.memories.create(
+        scope,
+        [newMemory({ id: "new" }), again({ tags: ["x"], expireTime: NOW + 1 })],
+        { now: NOW },
+      );
+      expect(await reasonOf(writing)).toBe("STORE_UNAVAILABLE");
+      run.mockRestore();
+      const found = await stores.memories.get(scope, ["first", "new"], NOW);
+      expect(found.map((one) => one && [one.tags, one.expireTime])).toEqual([[[], end], undefined]);
+    });
+
     it("keeps its vector of the model, and one that waits goes on waiting", async () => {
       await stores.memories.create(
         scope,
