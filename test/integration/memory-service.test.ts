@@ -119,6 +119,16 @@ describe("MemoryService", () => {
     });
     expect(again.memory?.etag).not.toBe(first.memory?.etag);
     expect(await app.memory.createMemory(request)).toEqual(again);
+    const overHttp = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/CreateMemory`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ namespace, memory: { ...folded, pinned: false, tags: ["a"] } }),
+    });
+    expect(await overHttp.json()).toMatchObject({
+      duplicate: true,
+      differs: ["text", "importance"],
+      memory: { id: first.memory?.id, etag: again.memory?.etag },
+    });
     const { results } = await app.memory.batchCreateMemories({
       namespace,
       memories: [
