@@ -214,7 +214,7 @@ describe("what would silently mean something else", () => {
   it.each([
     [purgeMemories, { filter: { userID: "ana" } }, "filter.userID", "userId"],
     [purgeMemories, { filter: { session: "s" } }, "filter.session", "sessionId"],
-    [searchMemories, { query: { text: "x" }, user_id: "ana" }, "user_id", undefined],
+    [searchMemories, { query: { text: "x" }, user_id: "ana" }, "user_id", "filter.userId"],
     [
       lookupCache,
       { prompt: { text: "q" }, scope: { model: "m", temperature: 0 } },

@@ -1,3 +1,4 @@
+import type { DescMessage } from "@bufbuild/protobuf";
 import { nearest } from "../../config/spelling.ts";
 import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
@@ -30,13 +31,7 @@ export function tooDeep(path: Path): RecollectError {
 
 /** A field that the message does not have; `name` is its name, or its number. */
 export function unknownField(path: Path, name: string | number, { desc }: MessageBounds): RecollectError {
-  const meant =
-    typeof name === "number"
-      ? undefined
-      : closest(
-          name,
-          desc.fields.map(({ jsonName }) => jsonName),
-        );
+  const meant = typeof name === "number" ? undefined : closestField(name, desc);
   const field = pathText([...path, String(name)]);
   const description = `is no field of ${desc.typeName}${meant === undefined ? "" : `; the nearest one is ${meant}`}`;
   return new RecollectError("FIELD_UNKNOWN", `${field} ${description}`, {
@@ -80,6 +75,20 @@ export function wrongShape(path: Path, expected: string): RecollectError {
 
 export function malformed(what: string): RecollectError {
   return new RecollectError("REQUEST_MALFORMED", what);
+}
+
+/** The field of a message that was meant, or of one inside of it: `filter.userId` for `user_id` beside the filter. */
+function closestField(name: string, { fields }: DescMessage): string | undefined {
+  const own = closest(
+    name,
+    fields.map(({ jsonName }) => jsonName),
+  );
+  if (own !== undefined) return own;
+  for (const { jsonName, message } of fields) {
+    const inside = message?.fields.find((field) => fold(field.jsonName) === fold(name));
+    if (inside !== undefined) return `${jsonName}.${inside.jsonName}`;
+  }
+  return undefined;
 }
 
 /** By spelling, or else by how it begins: `sessionId` for `session`. */
