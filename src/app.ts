@@ -13,6 +13,7 @@ import { logReload } from "./log-reload.ts";
 import { openBackend } from "./open-backend.ts";
 import type { Backend } from "./ports/backend.ts";
 import type { Clock } from "./ports/clock.ts";
+import type { Disk } from "./ports/disk.ts";
 import type { Embedder, EmbedderIdentity } from "./ports/embedder.ts";
 import type { ObservedEmbedder } from "./ports/embedder-status.ts";
 import type { Ids } from "./ports/ids.ts";
@@ -33,6 +34,8 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly embedder?: Embedder;
+  /** What the embedded store asks of its disk. */
+  readonly disk?: Disk;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
 }
@@ -111,6 +114,7 @@ async function compose(
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
       meter: telemetry.instruments,
+      disk: overrides.disk,
     }),
   );
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));

@@ -45,12 +45,10 @@ import { factsOf, type MemoryVectors } from "./memory-vectors.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
+import { inSteps } from "./steps.ts";
 import type { Nearest } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
-
-/** Memories deleted in one transaction of a purge. */
-const PURGE_STEP = 500;
 
 /** Expired memories are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
@@ -266,23 +264,26 @@ export class EmbeddedMemoryStore implements MemoryStore {
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
     const { etag, now, request } = options;
-    return this.#database.write((): Written<void> => {
-      const namespaceId = this.#namespaces.find(scope);
-      if (namespaceId === undefined) throw this.#missing(scope, id);
-      if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
-      const row = this.#row(namespaceId, id);
-      if (row === undefined || !isHeld(row, now)) {
-        throw this.#missing(scope, id);
-      }
-      // Without an etag the record is not read: so a damaged one can be deleted.
-      if (etag !== undefined) {
-        const memory = memoryOf(row);
-        if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
-      }
-      const afterCommit = this.#remove(row);
-      this.#requests.record(namespaceId, request, { deleted: id }, now);
-      return { result: undefined, afterCommit };
-    });
+    return this.#database.write(
+      (): Written<void> => {
+        const namespaceId = this.#namespaces.find(scope);
+        if (namespaceId === undefined) throw this.#missing(scope, id);
+        if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        const row = this.#row(namespaceId, id);
+        if (row === undefined || !isHeld(row, now)) {
+          throw this.#missing(scope, id);
+        }
+        // Without an etag the record is not read: so a damaged one can be deleted.
+        if (etag !== undefined) {
+          const memory = memoryOf(row);
+          if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
+        }
+        const afterCommit = this.#remove(row);
+        this.#requests.record(namespaceId, request, { deleted: id }, now);
+        return { result: undefined, afterCommit };
+      },
+      { deletes: true },
+    );
   }
 
   replace(
@@ -351,10 +352,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): Promise<number> {
     await this.#upToDate(filter);
     let progress: PurgeProgress = { count: 0, done: false };
-    while (!progress.done) {
-      const before = progress;
-      progress = await this.#database.write(() => this.#purgeStep(scope, filter, before, options));
-    }
+    await inSteps(async (limit) => {
+      const step = { before: progress, limit };
+      progress = await this.#database.write(() => this.#purgeStep(scope, filter, step, options), {
+        deletes: true,
+      });
+      return progress.done;
+    });
     return progress.count;
   }
 
@@ -362,7 +366,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #purgeStep(
     scope: Scope,
     filter: MemoryFilter,
-    before: PurgeProgress,
+    { before, limit }: { readonly before: PurgeProgress; readonly limit: number },
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   ): Written<PurgeProgress> {
     // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
@@ -380,10 +384,10 @@ export class EmbeddedMemoryStore implements MemoryStore {
         : this.#database.all(
             `SELECT m.row, m.id, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
             ...condition.values,
-            PURGE_STEP,
+            limit,
           );
     const forget = rows.map((row) => this.#remove(row));
-    const progress = { count: sofar.count + rows.length, done: rows.length < PURGE_STEP };
+    const progress = { count: sofar.count + rows.length, done: rows.length < limit };
     if (records !== undefined) this.#requests.record(records, named, progress, now);
     return {
       result: progress,

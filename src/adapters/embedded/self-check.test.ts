@@ -49,6 +49,7 @@ const open = (): Promise<Backend> =>
       storeRepaired: (parts) => {
         meters.repaired += parts;
       },
+      observeStoreDisk: quiet.meter.observeStoreDisk,
     },
   });
 
