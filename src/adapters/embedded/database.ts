@@ -140,8 +140,7 @@ export class Database implements Disposable {
    */
   holdStill(maxLogBytes: number, onTooMuch: () => void): (() => void) | undefined {
     try {
-      const moved = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-      if (moved?.["busy"] !== 0) return undefined;
+      if (!this.#moveLog()) return undefined;
       this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
     } catch {
       // Says the caller, who knows what the stillness was for. The next commit meets the same obstacle, if it stays.
@@ -178,6 +177,7 @@ export class Database implements Disposable {
 
   /** One transaction; its writes are then settled. False, with nothing done or settled, when there is no room for it. */
   #commit(queue: readonly QueuedWrite[]): boolean {
+    if (queue.length === 0) return true;
     const done: (() => void)[] = [];
     try {
       this.#synchronize(queue.some(({ options }) => options.durable !== false));
@@ -196,15 +196,14 @@ export class Database implements Disposable {
     return true;
   }
 
-  /** One write at a time, so that each is refused alone; deletions come first, and make room for the others. */
+  /** Deletions come first, and make room for the others; of these one at a time, so that each is refused alone. */
   #commitOnFullDisk(queue: readonly QueuedWrite[]): void {
     const deletions = queue.filter(({ options }) => options.deletes === true);
     const others = queue.filter(({ options }) => options.deletes !== true);
     this.#endStillness();
     this.#moveLog();
     this.#keepSpace();
-    const refused = deletions.filter((write) => !this.#commit([write]));
-    if (refused.length > 0) this.#deleteInKeptSpace(refused);
+    if (!this.#commit(deletions)) this.#deleteInKeptSpace(deletions);
     for (const write of others) if (this.#stuck || !this.#commit([write])) write.fail(full());
   }
 
@@ -213,10 +212,13 @@ export class Database implements Disposable {
     this.#boundPages();
     // Not by itself, where it may fail and take the room.
     this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
-    for (const write of deletions) {
-      // With the log moved into the file, all of the space is there for the next.
-      this.#moveLog();
-      if (!this.#commit([write])) write.fail(full());
+    this.#moveLog();
+    if (!this.#commit(deletions)) {
+      for (const write of deletions) {
+        // With the log moved into the file, all of the space is there for the next.
+        this.#moveLog();
+        if (!this.#commit([write])) write.fail(full());
+      }
     }
     this.#moveLog();
     this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

@@ -38,7 +38,12 @@ export class HiddenNamespaces {
 
   /** Removes all that is hidden, until `isStopped`. Rejects when that fails; what is left is found by nobody. */
   async clear(isStopped: () => boolean): Promise<void> {
-    for (const row of this.#database.all("SELECT namespace_id FROM namespace WHERE tenant = ?", NOBODY)) {
+    const hidden = this.#database.all(
+      // By both, so that a row that is damaged is not taken for one.
+      "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = CAST(namespace_id AS TEXT)",
+      NOBODY,
+    );
+    for (const row of hidden) {
       const namespaceId = Number(row["namespace_id"]);
       await inSteps(async (limit) => isStopped() || (await this.#removeMemories(namespaceId, limit)));
       for (const { table, key } of OTHERS) {
