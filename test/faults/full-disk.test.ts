@@ -134,7 +134,6 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
 
   it("starts, reads and deletes on it, and has what was acknowledged", async () => {
     await using disk = await smallDisk("tmpfs", 64);
-    const env = { DATA_DIR: disk.directory };
     await (async () => {
       await using app = await startApp({ dataDir: disk.directory });
       await createBatch(app, "n", 0, 200);
@@ -143,7 +142,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
       disk.fill(0);
     })();
     disk.fill(0);
-    await using app = await startApp({ dataDir: disk.directory, env });
+    await using app = await startApp({ dataDir: disk.directory });
     await app.checked;
     await app.memory.deleteMemory({ namespace: "n", id: "m7" });
     for (const id of ["m0", "m199"]) {
@@ -193,7 +192,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
 });
 
 describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read-only", () => {
-  it("says why it writes nothing, reads on, and has everything at the next start", async () => {
+  it("says why it writes nothing, and reads on", async () => {
     await using disk = await smallDisk("ext4", 64);
     await using app = await startApp({ dataDir: disk.directory });
     await createBatch(app, "n", 0, 100);
