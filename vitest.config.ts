@@ -26,6 +26,7 @@ const ON_REDIS = [
   "random-operations",
   "reembedding",
   "replay",
+  "transport/overload",
   "unruled-limits",
 ];
 

@@ -18,6 +18,15 @@ export function cpuMicros(pid: number): number | undefined {
   }
 }
 
+/** Microseconds that the main thread of a process was ready to run, and others had the processor. */
+export function waitedMicros(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / NANOSECONDS_PER_MICROSECOND;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Memory of a process that is in RAM, in megabytes; undefined where there is no /proc. */
 export function residentMegabytes(pid: number): number | undefined {
   try {

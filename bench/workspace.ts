@@ -19,6 +19,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** host:port of its gRPC door. */
   readonly address: string;
+  /** host:port of its HTTP door; empty where it has none. */
+  readonly httpAddress: string;
   /** Asks it to end, waits, and makes it end. */
   stop(): Promise<void>;
 }
@@ -132,8 +134,8 @@ export class Workspace implements AsyncDisposable {
     const output = openSync(log, "w");
     const child = this.#spawn(args, env, ["ignore", output, output]);
     closeSync(output);
-    const address = await servingAddress(child, log);
-    return { pid: child.pid ?? 0, address, stop: () => this.#end(child) };
+    const addresses = await servingAddresses(child, log);
+    return { pid: child.pid ?? 0, ...addresses, stop: () => this.#end(child) };
   }
 
   #spawn(
@@ -175,14 +177,20 @@ function launcherFlags(): string[] {
   return start.split(" ").filter((part) => part.startsWith("--"));
 }
 
-/** Both servers write a JSON line `{"msg": "serving", "grpc": "host:port"}` when they are ready. */
-async function servingAddress(child: ChildProcess, log: string): Promise<string> {
+/** All servers write a JSON line `{"msg": "serving", "grpc": "host:port"}` when they are ready. */
+async function servingAddresses(
+  child: ChildProcess,
+  log: string,
+): Promise<Pick<ServerProcess, "address" | "httpAddress">> {
   const end = Date.now() + START_MS;
   while (Date.now() < end && child.exitCode === null) {
     const line = readFileSync(log, "utf8")
       .split("\n")
       .find((one) => one.includes('"msg":"serving"'));
-    if (line !== undefined) return String((JSON.parse(line) as { grpc?: unknown }).grpc);
+    if (line !== undefined) {
+      const { grpc, http } = JSON.parse(line) as { grpc?: unknown; http?: unknown };
+      return { address: String(grpc), httpAddress: String(http ?? "") };
+    }
     await sleep(50);
   }
   throw new Error(`the server did not start:\n${readFileSync(log, "utf8")}`);

@@ -5,6 +5,7 @@ import { switched } from "./adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "./adapters/hashing/embedder.ts";
 import { systemClock } from "./adapters/system/clock.ts";
 import { createUuidIds } from "./adapters/system/ids.ts";
+import { FairWorkQueue } from "./adapters/system/work-queue.ts";
 import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
@@ -38,6 +39,8 @@ export interface Overrides {
   readonly disk?: Disk;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
+  /** What is put around the backend that was opened, such as a gate before a method. */
+  readonly backend?: (opened: Backend) => Backend;
 }
 
 /** A write waits so long for a provider that hangs; then its memory lands without its vector. */
@@ -109,7 +112,7 @@ async function compose(
   log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
   const clock = overrides.clock ?? systemClock;
-  const backend = resources.use(
+  const opened = resources.use(
     await openBackend(config, {
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
@@ -117,6 +120,7 @@ async function compose(
       disk: overrides.disk,
     }),
   );
+  const backend = overrides.backend?.(opened) ?? opened;
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let live = config;
   const background = { clock, sleep: overrides.sleep ?? sleep, random: Math.random, log };
@@ -139,19 +143,25 @@ async function compose(
     embedder === undefined
       ? undefined
       : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
+  // What is there now may be in the middle of a re-embedding that nobody goes on with.
+  backend.onReplaced(() => runner?.run());
   if (embedder !== undefined) {
     const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
     onRecovered = worker.recovered;
   }
+  const work = resources.use(
+    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, meter: telemetry.instruments, log }),
+  );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
     embedder,
+    work,
     embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
     ids,
     meters: telemetry.instruments,
     log,
-    secret: await backend.secret.read(),
+    secret: () => backend.secret.read(),
     settings: () => live.cache,
   };
   const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
@@ -167,6 +177,7 @@ async function compose(
     tls,
     embedder: identity,
     embedderStatus,
+    work,
     memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     operations: {

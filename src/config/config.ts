@@ -128,6 +128,8 @@ export interface Limits {
   readonly requestReceiveMs: number;
   /** So must the next message of one that does. */
   readonly streamIdleMs: number;
+  /** Pieces of heavy work, such as searches, that wait for their turn; the call of the next one is refused. */
+  readonly maxWaitingWork: number;
   /** A gRPC connection without calls is closed after this. */
   readonly connectionIdleMs: number;
   /** An HTTP request must have sent its headers within this. */
@@ -148,6 +150,7 @@ export const LIMITS: Limits = {
   maxUnfinishedBytesPerConnection: 32 * 1024 * 1024,
   requestReceiveMs: 30_000,
   streamIdleMs: 60_000,
+  maxWaitingWork: 1000,
   connectionIdleMs: 15 * 60_000,
   httpHeadersMs: 10_000,
   probePeriodMs: 1000,

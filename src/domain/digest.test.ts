@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { digest } from "./digest.ts";
+import { digest, digestInPieces } from "./digest.ts";
 
 /** Texts that look like the lengths before the parts. */
 const part = fc.string({ unit: fc.constantFrom("0", "1", "2", ":", "a", "é", "😀"), maxLength: 4 });
@@ -46,6 +46,15 @@ describe("digest", () => {
         (some) => digest(...some) !== digest(...some, "") && digest("", ...some) !== digest(...some),
       ),
       { seed: 1, numRuns: 200 },
+    );
+  });
+});
+
+describe("digestInPieces", () => {
+  it("is the digest of the whole, wherever it is cut", () => {
+    fc.assert(
+      fc.property(parts, (pieces) => digestInPieces(pieces) === digest(pieces.join(""))),
+      { seed: 3, numRuns: 500 },
     );
   });
 });

@@ -31,6 +31,7 @@ export type Reason =
   | "CREDENTIAL_INVALID"
   | "ROLE_MISSING"
   | "TOO_MANY_CALLS"
+  | "SERVER_OVERLOADED"
   | "TOO_MANY_NAMESPACES"
   | "EMBEDDER_UNAVAILABLE"
   | "EMBEDDER_OVERLOADED"
@@ -135,6 +136,25 @@ export function requestIdReused(): RecollectError {
 export function tooManyNamespaces(limit: number): RecollectError {
   return new RecollectError("TOO_MANY_NAMESPACES", `a tenant has at most ${limit} namespaces`, {
     metadata: { limit: String(limit) },
+  });
+}
+
+/** What was made for a model of the vectors met another one each time that it was made anew. */
+export function modelIsChanging(): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
+    retryAfterMs: 1000,
+  });
+}
+
+export function deadlineExceeded(): RecollectError {
+  return new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed");
+}
+
+/** The work of a call would not begin before so many milliseconds from now. */
+export function serverOverloaded(estimatedWaitMs: number, retryAfterMs: number): RecollectError {
+  return new RecollectError("SERVER_OVERLOADED", "the server has more work than it can do in time", {
+    metadata: { estimated_wait_ms: String(estimatedWaitMs) },
+    retryAfterMs,
   });
 }
 

@@ -39,6 +39,8 @@ export interface Backend extends AsyncDisposable {
   describe(): Promise<BackendDescription>;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
   check(): Promise<void>;
+  /** Calls this when the stored data was replaced behind the server (emptied, restored), and is served again as it is. */
+  onReplaced(listener: () => void): void;
   /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */
   readonly checked: Promise<void>;
   /**

@@ -1,4 +1,5 @@
 import type { RecollectError } from "../domain/errors.ts";
+import type { StepLimits } from "../domain/memory/batch-steps.ts";
 import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../domain/memory/filter.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../domain/memory/memory.ts";
@@ -43,6 +44,21 @@ export type CreateOutcome =
   | { readonly kind: "duplicate"; readonly memory: StoredMemory }
   /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
   | { readonly kind: "refused"; readonly error: RecollectError };
+
+/** Where the items of one call stand in a batch that is written in several. */
+export interface BatchStep {
+  /** What became of the items before these. */
+  readonly before: readonly CreateOutcome[];
+  /** Whether none are left behind these. */
+  readonly isLast: boolean;
+}
+
+export interface CreateOptions {
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+  /** Absent: the items are the whole batch. */
+  readonly step?: BatchStep;
+}
 
 export interface ListPosition {
   readonly createTime: number;
@@ -96,19 +112,29 @@ export interface Candidates {
  */
 export interface MemoryStore {
   /**
+   * How much one call of `create` or `import` writes at most without keeping other calls waiting: a larger batch is
+   * written step by step (see nextStep).
+   */
+  readonly stepLimits: StepLimits;
+
+  /**
    * Writes each item on its own, in order, all in one atomic step together with the request record: an item
    * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
    * being there for the duplicates and ids of later ones. A taken id is refused with MEMORY_ALREADY_EXISTS, before
    * anything is said of its text; a duplicate with MEMORY_DUPLICATE where that is asked for. Of several duplicates
    * the oldest is answered. A session position is never given twice, not even after a deletion.
    *
-   * With a request that was carried out before, changes nothing and answers what it did; an item whose memory
-   * is gone since is refused with MEMORY_NOT_FOUND. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
+   * Resolves with what became of the items of the batch so far, those before the step among them. With a request, the
+   * record says how far its batch has come: a step that was carried out before, by whomever, changes nothing, and the
+   * answer is what the record says of all items so far; an item whose memory is gone since is refused with
+   * MEMORY_NOT_FOUND. That may be more items than were asked about, or less, where the record was lost with its
+   * namespace and another has begun again: whoever writes a batch goes on behind what is answered. Rejects with
+   * REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   create(
     scope: Scope,
     items: readonly (NewMemory | RefusedMemory)[],
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: CreateOptions,
   ): Promise<CreateOutcome[]>;
 
   /**

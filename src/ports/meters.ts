@@ -1,11 +1,26 @@
 import type { BreakerState } from "../domain/embedding/breaker.ts";
 import type { Urgency } from "./embedder.ts";
 import type { BacklogState } from "./embedding-backlog.ts";
+import type { WorkKind } from "./work-queue.ts";
 
 /** What use cases count. One method an event, never throwing; attributes have few values. */
 export interface Meters {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
   vectorSearch(milliseconds: number): void;
+}
+
+/** What shows of a server that has more work than it can do; by the same rules. */
+export interface LoadMeter {
+  /** Work was dropped before it was started: its caller had gone, or its deadline had passed. */
+  workDropped(kind: WorkKind): void;
+  /** Calls `read` whenever somebody looks, until the returned function is called. */
+  observeLoad(read: () => Load): () => void;
+}
+
+export interface Load {
+  /** Pieces of heavy work that wait for their turn. */
+  readonly waiting: number;
+  readonly eventLoopDelayMs: number;
 }
 
 /** What storing an answer counts; by the same rules. */

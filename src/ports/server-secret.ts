@@ -1,4 +1,5 @@
 /** 32 random bytes, made at the first start and kept with the data: what opaque tokens are signed with. */
 export interface ServerSecret {
-  read(): Promise<Uint8Array>;
+  /** Another one when the stored data was replaced: ask again with each call. */
+  read(): Uint8Array;
 }

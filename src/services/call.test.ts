@@ -4,6 +4,8 @@ import { type CallContext, idempotentRequest } from "./call.ts";
 const context = (tenant = "t", principal = "p"): CallContext => ({
   caller: { tenant, principal, roles: new Set(), debug: false },
   signal: new AbortController().signal,
+  arrival: 0,
+  deadline: Number.POSITIVE_INFINITY,
 });
 const request = (body: object, requestId: string | undefined = "r", rpc = "Create", where = context()) =>
   idempotentRequest(where, rpc, requestId, body, 1000);

@@ -1,4 +1,4 @@
-import { digest } from "../domain/digest.ts";
+import { digest, digestInPieces } from "../domain/digest.ts";
 import { canonicalJson, type Json } from "../domain/json.ts";
 import type { Caller } from "../domain/tenancy.ts";
 import type { IdempotentRequest } from "../ports/idempotency.ts";
@@ -8,6 +8,10 @@ export interface CallContext {
   readonly caller: Caller;
   /** Aborts on cancellation, deadline and shutdown; everything that can wait takes it. */
   readonly signal: AbortSignal;
+  /** When the call arrived: milliseconds on the clock of `performance.now`. */
+  readonly arrival: number;
+  /** When its caller gives up, on the same clock; Infinity: not known. */
+  readonly deadline: number;
 }
 
 const REQUEST_LIFETIME_MS = 24 * 3600 * 1000;
@@ -23,11 +27,28 @@ export function idempotentRequest(
   body: object,
   now: number,
 ): IdempotentRequest | undefined {
-  if (requestId === undefined) return undefined;
+  return requestId === undefined
+    ? undefined
+    : recordedRequest(context, rpc, requestId, [canonicalText(body)], now);
+}
+
+/** The same of a body whose canonical text comes in pieces: that of a large one is made bit by bit. */
+export function recordedRequest(
+  context: CallContext,
+  rpc: string,
+  requestId: string,
+  body: readonly string[],
+  now: number,
+): IdempotentRequest {
   const { tenant, principal } = context.caller;
   return {
     key: digest(tenant, principal, rpc, requestId),
-    bodyHash: digest(canonicalJson(JSON.parse(JSON.stringify(body)) as Json)),
+    bodyHash: digestInPieces(body),
     expireTime: now + REQUEST_LIFETIME_MS,
   };
+}
+
+/** A body, or a part of it, by value: without what is undefined, keys in order. */
+export function canonicalText(body: object): string {
+  return canonicalJson(JSON.parse(JSON.stringify(body)) as Json);
 }

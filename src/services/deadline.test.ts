@@ -96,6 +96,18 @@ describe("a deadline", () => {
     expect(signal.reason).toMatchObject({ name: "TimeoutError" });
   });
 
+  it("counts from an earlier start, when one is given", () => {
+    const start = performance.now();
+    vi.advanceTimersByTime(60);
+    using deadline = new Deadline(100, new AbortController(), start);
+    expect(deadline.time).toBe(start + 100);
+    const { signal } = deadline;
+    vi.advanceTimersByTime(39);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(signal.reason).toMatchObject({ name: "TimeoutError" });
+  });
+
   it("aborts with the call, for the call's reason, at once when that has ended already", () => {
     const call = new AbortController();
     using deadline = new Deadline(100, call);

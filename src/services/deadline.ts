@@ -4,18 +4,26 @@ export { untilAborted } from "../domain/until-aborted.ts";
 
 /**
  * A time limit of its own inside a call: its signal aborts when the call's does, or when the time is over, whichever
- * comes first. Counts from its making; costs nothing until somebody asks for the signal, which most cache lookups
- * never do. Disposing it lets go of the call's signal and of the timer.
+ * comes first. Counts from its making, or from `start`, such as the arrival of the call, so that what it waited for
+ * before counts too; costs nothing until somebody asks for the signal, which most cache lookups never do. Disposing it
+ * lets go of the call's signal and of the timer.
  */
 export class Deadline implements Disposable {
   readonly #limitMs: number;
   readonly #call: Pick<CallContext, "signal">;
-  readonly #start = performance.now();
+  readonly #start: number;
   #aborting: { readonly controller: AbortController; readonly release: () => void } | undefined;
 
-  constructor(limitMs: number, call: Pick<CallContext, "signal">) {
+  /** `start`: on the clock of `performance.now`. */
+  constructor(limitMs: number, call: Pick<CallContext, "signal">, start = performance.now()) {
     this.#limitMs = limitMs;
     this.#call = call;
+    this.#start = start;
+  }
+
+  /** When the time is over, on the clock of `performance.now`. */
+  get time(): number {
+    return this.#start + this.#limitMs;
   }
 
   get signal(): AbortSignal {
@@ -63,7 +71,7 @@ export class Deadline implements Disposable {
   }
 
   get #leftMs(): number {
-    return Math.max(0, this.#limitMs - (performance.now() - this.#start));
+    return Math.max(0, this.time - performance.now());
   }
 
   // One timer and one listener that both go with the lookup: AbortSignal.any and AbortSignal.timeout cost as much as

@@ -4,6 +4,7 @@ import type {
   BacklogMeter,
   EmbeddingMeters,
   EvictionMeter,
+  LoadMeter,
   Meters,
   RedisMeter,
   StoreMeter,
@@ -12,6 +13,7 @@ import type {
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";
+import { createLoadInstruments } from "./load-instruments.ts";
 import { SlidingQuantiles } from "./sliding-quantiles.ts";
 import { createStoreInstruments } from "./store-instruments.ts";
 
@@ -33,7 +35,8 @@ export interface Instruments
     AuthenticationMeter,
     TlsMeter,
     EmbeddingMeters,
-    BacklogMeter {}
+    BacklogMeter,
+    LoadMeter {}
 
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
@@ -103,6 +106,7 @@ export function createInstruments(
     ...embedding,
     ...createStoreInstruments(meter),
     ...createAuthenticationInstruments(meter),
+    ...createLoadInstruments(meter),
     callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
     callFailed: (reason, door) => failures.add(1, { reason, door }),
     callsInFlight: (change) => {

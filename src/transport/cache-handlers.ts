@@ -25,7 +25,7 @@ import {
   toStrategy,
   toUsage,
 } from "./convert/cache.ts";
-import { defined, given, givenList, toDurationMs, toJsonObject } from "./convert/common.ts";
+import { defined, given, givenList, toDurationMs, toMetadata } from "./convert/common.ts";
 import { encodeHit } from "./convert/hit-bytes.ts";
 import { type Encoded, required, type ServedService, serve } from "./handler.ts";
 
@@ -87,7 +87,7 @@ export function cacheHandlers(ports: CachePorts): ServedService {
             : { kind: "scope", answerScope: toAnswerScope(required(origin.value), question, context.caller) },
         response: request.response,
         tags: request.tags,
-        metadata: toJsonObject(request.metadata, "metadata"),
+        metadata: toMetadata(request.metadata, "metadata"),
         ...defined({
           ttlMs: toDurationMs(request.ttl),
           usage: toUsage(request.usage),

@@ -11,6 +11,7 @@ import {
 import { invalidField, RecollectError } from "../domain/errors.ts";
 import type { MemoryDraft } from "../domain/memory/draft.ts";
 import { namespaceOf } from "../domain/tenancy.ts";
+import { mapInTurns } from "../domain/turns.ts";
 import { vectorFromBytes } from "../domain/vector.ts";
 import type { CreateOutcome, MemoryStore } from "../ports/memory-store.ts";
 import type { NamespaceStore } from "../ports/namespace-store.ts";
@@ -30,7 +31,7 @@ import { updateMemory } from "../services/memory/update-memory.ts";
 import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
 import { refusalOf } from "./bounds/refused-item.ts";
 import { defined } from "./convert/common.ts";
-import { fromStoredMemory, toDraft, toFilter, toOnDuplicate } from "./convert/memory.ts";
+import { fromStoredMemory, toDraft, toFilter, toFilterOfPurge, toOnDuplicate } from "./convert/memory.ts";
 import { encodeSearch } from "./convert/search-bytes.ts";
 import { fromSearchPlan } from "./convert/search-plan.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
@@ -77,7 +78,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         {
           rpc: "BatchCreateMemories",
           namespace: request.namespace,
-          drafts: withinBatchLimit(request.memories).map((memory, index) =>
+          drafts: await mapInTurns(withinBatchLimit(request.memories), charactersOf, (memory, index) =>
             draftOrError(memory, pathOf(index)),
           ),
           pathOf,
@@ -142,7 +143,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
 
     purgeMemories: async (request, context) => {
       const { namespace, force } = request;
-      const filter = toFilter(request.filter);
+      const filter = toFilterOfPurge(request.filter);
       const count = await purgeMemories(
         ports,
         { namespace, filter, force, ...defined({ requestId: request.requestId }) },
@@ -252,6 +253,10 @@ function withinBatchLimit(memories: readonly ProtoMemory[]): readonly ProtoMemor
     );
   }
   return memories;
+}
+
+function charactersOf({ text }: ProtoMemory): number {
+  return text.length;
 }
 
 /** An item of a batch is checked by itself: its error is its own answer, not that of the call. */

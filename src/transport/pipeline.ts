@@ -18,6 +18,8 @@ export interface IncomingCall {
   signal(): AbortSignal;
   /** Ends a call that streams from outside, with what it is told then. Undefined for a call that does not stream. */
   readonly cut?: ((reason: RecollectError) => void) | undefined;
+  /** Milliseconds until the caller gives up, below 0 when it has; Infinity: not known. */
+  remainingMs(): number;
 }
 
 /** A call under way, as middleware sees it. */
@@ -131,6 +133,14 @@ class PipedCall implements RunningCall, CallContext {
     return this.#incoming.signal();
   }
 
+  get arrival(): number {
+    return this.#start;
+  }
+
+  get deadline(): number {
+    return performance.now() + this.#incoming.remainingMs();
+  }
+
   succeed(): void {
     this.#end(undefined, undefined);
   }
@@ -175,5 +185,9 @@ class NamedCall implements Call {
 
   get cut(): ((reason: RecollectError) => void) | undefined {
     return this.#incoming.cut;
+  }
+
+  remainingMs(): number {
+    return this.#incoming.remainingMs();
   }
 }

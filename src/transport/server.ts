@@ -9,6 +9,7 @@ import type { EmbedderIdentity } from "../ports/embedder.ts";
 import type { ObservedEmbedder } from "../ports/embedder-status.ts";
 import type { Sleep } from "../ports/sleep.ts";
 import type { Tls } from "../ports/tls.ts";
+import type { WorkQueue } from "../ports/work-queue.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { watchBackend } from "./backend-watch.ts";
 import { createRequestReaders } from "./bounds/request-reader.ts";
@@ -22,12 +23,14 @@ import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
 import { admission } from "./middleware/admission.ts";
 import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
 import { authorization } from "./middleware/authorization.ts";
+import { overload, refuseOverload } from "./middleware/overload.ts";
 import { telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
 import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
 import { createPipeline } from "./pipeline.ts";
 import { CODE_OF_REASON } from "./status.ts";
 import { UnfinishedRequests } from "./unfinished-requests.ts";
+import { warmUpLookups, warmUpRequests } from "./warm-up.ts";
 
 /** Where the doors listen. */
 export interface Addresses {
@@ -56,6 +59,8 @@ export interface ServerOptions {
   readonly embedder: EmbedderIdentity | undefined;
   /** Undefined: the embedder asks nobody. */
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
+  /** Where heavy work waits for its turn. */
+  readonly work: WorkQueue;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
@@ -79,6 +84,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     telemetry(log, options.telemetry.instruments),
     authentication(authenticate),
     authorization,
+    overload(options.work),
     admission(config.limits, options.telemetry.instruments),
     validation,
   ]);
@@ -93,6 +99,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const line = { method, code: CODE_OF_REASON[reason], reason, door };
     if (reason === "INTERNAL")
       log.error({ ...line, text }, "call failed outside its handler Latency: 0.00 ms");
+    else if (reason === "SERVER_OVERLOADED")
+      log.debug(line, "call refused before its handler Latency: 0.00 ms");
     else log.info(line, "call refused before its handler Latency: 0.00 ms");
   };
   /** Whoever reaches the port can cause these, as often as they like. */
@@ -108,6 +116,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     readerOf,
     unfinished,
     health,
+    refuseEarly: refuseOverload(options.work, authenticate),
     onRefused: refusedAt("grpc"),
     onHandshakeFailed: handshakeFailedAt("grpc"),
   });
@@ -142,6 +151,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     onHandshakeFailed: handshakeFailedAt("http"),
   });
 
+  warmUpLookups();
   const httpPort = await http.start();
   let grpcPort: number;
   try {
@@ -156,6 +166,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     http: { host: config.http.host, port: httpPort },
   };
   state = "serving";
+  warmUpRequests(services);
   health.set(["", ...names], "SERVING");
   // Answers from the cache can do without the backend: a lookup misses, and the caller goes on.
   const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];

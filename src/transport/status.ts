@@ -60,6 +60,7 @@ export const CODE_OF_REASON = {
   CREDENTIAL_INVALID: "UNAUTHENTICATED",
   ROLE_MISSING: "PERMISSION_DENIED",
   TOO_MANY_CALLS: "RESOURCE_EXHAUSTED",
+  SERVER_OVERLOADED: "RESOURCE_EXHAUSTED",
   TOO_MANY_NAMESPACES: "RESOURCE_EXHAUSTED",
   EMBEDDER_UNAVAILABLE: "UNAVAILABLE",
   EMBEDDER_OVERLOADED: "RESOURCE_EXHAUSTED",
@@ -107,10 +108,20 @@ export interface Status {
  * learns only the id under which the log has it.
  */
 export function statusOf(error: unknown, callId: string): Status {
-  const known =
-    error instanceof RecollectError
-      ? error
-      : new RecollectError("INTERNAL", "internal error", { metadata: { call_id: callId } });
+  if (!(error instanceof RecollectError))
+    return makeStatus(new RecollectError("INTERNAL", "internal error", { metadata: { call_id: callId } }));
+  let status = statuses.get(error);
+  if (status === undefined) {
+    status = makeStatus(error);
+    statuses.set(error, status);
+  }
+  return status;
+}
+
+/** Of errors that many calls are refused with (see refusals.ts): what they say is made once. */
+const statuses = new WeakMap<RecollectError, Status>();
+
+function makeStatus(known: RecollectError): Status {
   const { reason, detail } = known;
   return {
     code: CODE_OF_REASON[reason],

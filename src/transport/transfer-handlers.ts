@@ -9,7 +9,9 @@ import {
 import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
+import { mapInTurns } from "../domain/turns.ts";
 import type { MemoryStore } from "../ports/memory-store.ts";
+import type { WorkQueue } from "../ports/work-queue.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
 import {
   type ImportMemoriesPorts,
@@ -24,7 +26,8 @@ import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
 
 export type TransferPorts = Omit<ImportMemoriesPorts, "store"> & {
-  readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import">;
+  readonly work: WorkQueue;
+  readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import" | "stepLimits">;
 };
 
 /** The streams of MemoryService that carry memories out and in. */
@@ -53,7 +56,11 @@ async function* stepsOf(requests: AsyncIterable<ImportMemoriesRequest>): AsyncGe
     yield {
       namespace,
       sequence,
-      memories: memories.map((memory, index) => importedOrError(memory, `memories[${index}]`)),
+      memories: await mapInTurns(
+        memories,
+        ({ text }) => text.length,
+        (memory, index) => importedOrError(memory, `memories[${index}]`),
+      ),
     };
   }
 }

@@ -65,6 +65,32 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     await expect(other.get("another:key")).rejects.toThrow(/NOPERM/);
   });
 
+  it("is emptied: a user who may make no index serves again when another one has made it, without a restart", async () => {
+    const name = "test-b:idx";
+    const names = { memories: name, cache: `${name}:cache` };
+    const options = { prefix: "test-b:", indexes: names, embedder: EMBEDDER };
+    const setUpBy = {
+      ...options,
+      connection: as(USERS.setUp),
+      partitions: 1,
+      vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
+      log: { warn: () => undefined },
+    } as const;
+    await setUp(setUpBy);
+    await using redis = await openTestRedis(as(USERS.server), options);
+    const { memories } = redis.backend;
+    const write = (id: string) =>
+      reasonOf(memories.create(scope, [newMemory({ id }, { vector: vectorOf(1) })], { now: NOW }));
+    expect(await write("m1")).toBeUndefined();
+    using admin = connectTo(server.url);
+    await admin.flushall();
+    expect(await write("m2")).toBe("STORE_UNAVAILABLE");
+    await expect(redis.backend.check()).rejects.toThrow(/test-b:idx.*`recollect redis setup`/);
+    await setUp(setUpBy);
+    await redis.backend.check();
+    expect(await write("m3")).toBeUndefined();
+  });
+
   // With both lists together, as documented for who wants no separate set-up.
   describe("with the rights of both users", () => {
     beforeAll(async () => {

@@ -293,7 +293,7 @@ describe.skipIf(url === "")("a change of the model that has not come to all part
     const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), model: IDENTITY, limit: 3 };
     expect(await opened.cache.nearest(scope, query, NOW)).toEqual([]);
     expect((await opened.cache.find(scope, "meanwhile", NOW))?.id).toBe("meanwhile");
-    await opened.client.command("HSET", meta, "generation", 1);
+    await opened.client.command("HSET", meta, "generation", opened.model.generation);
     const found = await opened.cache.nearest(scope, query, NOW);
     expect(found.map(({ entry }) => entry.id)).toEqual(["before"]);
   });

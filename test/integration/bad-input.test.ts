@@ -152,6 +152,12 @@ describe("bad input", () => {
       "memory.metadata",
     ],
     ["metadata nested too deep", { memory: { text: "x", metadata: nested(17) } }, "memory.metadata"],
+    [
+      "a whole number that is not exact",
+      { memory: { text: "x", metadata: { n: 2 ** 53 } } },
+      "memory.metadata.n",
+    ],
+    ["one below zero", { memory: { text: "x", metadata: { a: [-(2 ** 60)] } } }, "memory.metadata.a.0"],
     ["an empty request_id", { memory: { text: "x" }, requestId: "" }, "request_id"],
   ])("refuses %s and names the field", async (_, request, path) => {
     const refusal = await refusalOf(app.memory.createMemory(request as object));
@@ -181,6 +187,87 @@ describe("bad input", () => {
     const refusal = await refusalOf(app.memory.searchMemories(request as object));
     expect(refusal).toMatchObject({ reason });
     expect(refusal.fields).toContain(path);
+  });
+
+  it.each([
+    ["no filter", {}, "filter"],
+    ["an empty filter", { filter: {} }, "filter"],
+    ["lists and texts that are empty", { filter: { userId: "", tagsAny: [], kinds: [] } }, "filter"],
+    ["an empty span", { filter: { createTime: {} } }, "filter.create_time"],
+    ["an empty range", { filter: { importance: {} } }, "filter.importance"],
+    ["empty metadata", { filter: { metadata: {} } }, "filter.metadata"],
+    ["metadata that holds an empty object", { filter: { metadata: { k: {} } } }, "filter.metadata.k"],
+    ["a number that is not exact", { filter: { metadata: { k: 2 ** 53 } } }, "filter.metadata.k"],
+  ])("refuses a purge with %s, and by name what is empty", async (_, request, path) => {
+    const refusal = await refusalOf(app.memory.purgeMemories({ ...request, force: true } as object));
+    expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID", fields: [path] });
+  });
+
+  it.each([
+    ['{"userID": "ana"}', "FIELD_UNKNOWN", "filter.userID"],
+    ['{"kinds": ["message"]}', "REQUEST_INVALID", "filter.kinds[0]"],
+    ['{"userId": ""}', "REQUEST_INVALID", "filter.user_id"],
+    ['{"tagsAny": []}', "REQUEST_INVALID", "filter.tags_any"],
+    ['{"createTime": {}}', "REQUEST_INVALID", "filter.create_time"],
+    ['{"metadata": {"k": {}}}', "REQUEST_INVALID", "filter.metadata.k"],
+  ])(
+    "refuses a filter that is written %s in JSON, of a purge and of a search",
+    async (filter, reason, field) => {
+      for (const [path, rest] of [
+        ["/recollect.v1.MemoryService/PurgeMemories", '"force": true'],
+        [SEARCH, '"query": {"text": "x"}'],
+      ] as const) {
+        const response = await fetch(`${app.httpUrl}${path}`, {
+          method: "POST",
+          headers: { "content-type": 'application/json; charset="utf-8"' },
+          body: `{"filter": ${filter}, ${rest}}`,
+        });
+        expect([response.status, await response.json()]).toMatchObject([
+          400,
+          { details: [{ debug: { reason } }, { debug: { fieldViolations: [{ field }] } }] },
+        ]);
+      }
+    },
+  );
+
+  it("refuses bytes that are no protobuf over HTTP as it does over gRPC", async () => {
+    for (const body of [Buffer.from([0xff, 0xff, 0xff]), field(2, field(3, Buffer.from([0xc3, 0x28])))]) {
+      const response = await fetch(`${app.httpUrl}${CREATE}`, {
+        method: "POST",
+        headers: { "content-type": "application/proto" },
+        body,
+      });
+      const { code, details } = (await response.json()) as { code: string; details: object[] };
+      expect([response.status, code, details[0]]).toMatchObject([
+        400,
+        "invalid_argument",
+        { debug: { reason: "REQUEST_MALFORMED" } },
+      ]);
+    }
+  });
+
+  it("answers over JSON what was refused of a batch, with its details", async () => {
+    const response = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/BatchCreateMemories`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"memories": [{"text": ""}]}',
+    });
+    expect([response.status, await response.json()]).toMatchObject([
+      200,
+      {
+        results: [
+          {
+            error: {
+              code: 3,
+              details: [
+                { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "REQUEST_INVALID" },
+                { fieldViolations: [{ field: "memories[0].text" }] },
+              ],
+            },
+          },
+        ],
+      },
+    ]);
   });
 
   it.each([

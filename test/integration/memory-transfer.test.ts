@@ -76,7 +76,7 @@ const importable = (): fc.Arbitrary<MemoryInit> => {
       tags: fc.uniqueArray(fc.string({ unit: "grapheme", minLength: 1, maxLength: 9 }), { maxLength: 3 }),
       metadata: fc.dictionary(
         fc.oneof(fc.string({ maxLength: 9 }), fc.constant("__proto__")),
-        fc.jsonValue({ maxDepth: 2 }),
+        fc.jsonValue({ maxDepth: 2 }).filter(isExact),
         { maxKeys: 4 },
       ),
       importance: fc.option(fc.float({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
@@ -107,6 +107,12 @@ const importable = (): fc.Arbitrary<MemoryInit> => {
         : {}),
     }));
 };
+
+/** Whether all numbers of a JSON value may stand in metadata. */
+function isExact(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
+  return value === null || typeof value !== "object" || Object.values(value).every(isExact);
+}
 
 describe("the transfer of memories", () => {
   let app: TestApp;

@@ -12,6 +12,7 @@ import {
   CreateMemoryResponseSchema,
   DeleteMemoryResponseSchema,
   DeleteNamespaceResponseSchema,
+  Memory_State,
   PurgeMemoriesResponseSchema,
   UpdateMemoryResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
@@ -117,7 +118,12 @@ const ROWS: Readonly<Record<string, Row>> = {
     call: (app, namespace, requestId) =>
       json(
         PurgeMemoriesResponseSchema,
-        app.memory.purgeMemories({ namespace, requestId, filter: {}, force: true }),
+        app.memory.purgeMemories({
+          namespace,
+          requestId,
+          filter: { states: [Memory_State.ACTIVE] },
+          force: true,
+        }),
       ),
     other: (app, namespace, requestId) =>
       app.memory.purgeMemories({ namespace, requestId, filter: { userId: "u" }, force: true }),

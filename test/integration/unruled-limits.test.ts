@@ -89,8 +89,14 @@ const LIMITS: readonly (readonly [name: string, inside: Call, outside: Call, fie
   ],
   [
     "finite numbers in metadata",
-    remember({ metadata: { a: Number.MAX_VALUE } }),
+    remember({ metadata: { a: Number.MIN_VALUE } }),
     remember({ metadata: { a: Number.POSITIVE_INFINITY } }),
+    "memory.metadata.a",
+  ],
+  [
+    "whole numbers below 2^53 in metadata",
+    remember({ metadata: { a: 2 ** 53 - 1 } }),
+    remember({ metadata: { a: 2 ** 53 } }),
     "memory.metadata.a",
   ],
   [

@@ -47,7 +47,7 @@ export const SCALARS: readonly Json[] = [
   "1.0",
   1.5,
   -1,
-  1e21,
+  1e-7,
   5e-324,
   0.1,
   true,

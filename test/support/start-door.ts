@@ -43,6 +43,7 @@ export async function startDoor(
     unfinished,
     health: createHealth([]),
     onRefused: () => undefined,
+    refuseEarly: () => undefined,
     onHandshakeFailed: () => undefined,
   });
   const port = await door.start();

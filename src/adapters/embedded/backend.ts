@@ -75,13 +75,15 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
   const { log, meter } = options;
   const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
   const kept = new KeptSpace(directory, options.kept);
-  const database = new Database(join(directory.path, DATABASE_FILE), {
+  const file = join(directory.path, DATABASE_FILE);
+  const database = new Database(file, {
     directory,
     kept,
     onCorrupt: () => {
       if (damage.met())
         log.error({}, "a read came upon damaged data; memories that are not found may be lost");
     },
+    onLost: () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
   });
   try {
     const model = await claimEmbedder(database, options.embedder, log);
@@ -134,7 +136,11 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
       secret,
       describe: async () => NO_SERVER,
       check: async () => {
+        database.verifyFile();
         database.first("SELECT 1 FROM meta LIMIT 1");
+      },
+      onReplaced: () => {
+        // It is open as long as the server runs; another one in its place is refused.
       },
       checked,
       risks: () => {

@@ -71,20 +71,24 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     const { fingerprint, vector, limit } = query;
     this.#model.check(query.model);
     const table = this.#vectors.open(namespaceId, fingerprint);
-    for (;;) {
+    let found: {
+      readonly row: number;
+      readonly entry: CacheEntry | undefined;
+      readonly similarity: number;
+    }[];
+    let gone: typeof found;
+    do {
       const near = table.nearestDefault(vector, limit, now);
-      const found = near.map(({ row, similarity }) => ({
+      found = near.map(({ row, similarity }) => ({
         row,
         entry: this.#keptAt(scope, row),
         similarity: clampSimilarity(similarity),
       }));
       // Entries go in many ways (swept, evicted, deleted with their namespace); what is gone is noticed here.
-      const gone = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
-      if (gone.length === 0) {
-        return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
-      }
+      gone = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
       for (const { row } of gone) table.remove(row);
-    }
+    } while (gone.length > 0);
+    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
   }
 
   async findAndNearest(

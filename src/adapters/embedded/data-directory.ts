@@ -52,9 +52,13 @@ export class DataDirectory {
     return code === undefined || code === "ENOSPC" ? undefined : `cannot be written to: ${meaningOf(code)}`;
   }
 
-  /** `error` with what stands in the way of writing, where that explains it. */
+  /**
+   * `error` with what stands in the way of writing, where that explains it. Without a cause it is no failure of the disk,
+   * and says itself what is wrong.
+   */
   explain(error: unknown): unknown {
     if (!(error instanceof RecollectError) || error.reason !== "STORE_UNAVAILABLE") return error;
+    if (error.cause === undefined) return error;
     this.#isSuspect = true;
     const { obstacle } = this;
     if (obstacle === undefined) return error;

@@ -1,10 +1,11 @@
 import { statSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { RecollectError } from "../../domain/errors.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import type { KeptSpace } from "./kept-space.ts";
-import { migrate } from "./migrations.ts";
-import { isBusy, isCorrupt, isFull, translate } from "./sqlite-error.ts";
+import { openSqlite } from "./open-sqlite.ts";
+import { OpenedFile } from "./opened-file.ts";
+import { guarded, isCorrupt, isFull, translate } from "./sqlite-error.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -18,6 +19,8 @@ export interface Written<T> {
 export interface DatabaseOptions {
   /** Is called each time a statement comes upon damage. */
   readonly onCorrupt?: () => void;
+  /** Is called when the file was removed or replaced. */
+  readonly onLost?: () => void;
   /** Where the file lies, which can say why it cannot be written. */
   readonly directory?: DataDirectory;
   /** What is kept back for deletions; undefined: nothing, and a full disk refuses them too. */
@@ -27,6 +30,8 @@ export interface DatabaseOptions {
 export interface WriteOptions {
   /** False: it does not wait for the disk, unless others of its transaction do. */
   readonly durable?: boolean;
+  /** What it writes, where that may be much: writes that are much together do not share a transaction. */
+  readonly bytes?: number;
   /** It takes away more than it adds, and so goes through on a full disk. */
   readonly deletes?: boolean;
   /** Undoes what `work` has changed in memory, if it has run, when its transaction is undone. */
@@ -35,9 +40,9 @@ export interface WriteOptions {
 
 /**
  * One SQLite file in WAL mode. Reads run at once. Writes that are asked for in the same turn of the event loop
- * share one transaction, and so one fsync; each is a savepoint of its own, so that a refused one undoes itself
- * alone. A write resolves when the transaction is on disk (synchronous = FULL). On a full disk, writes run again one by
- * one: deletions in the space that is kept back for them, others as far as there is room.
+ * share one transaction, and so one fsync, unless they are much; each is a savepoint of its own, so that a refused one
+ * undoes itself alone. A write resolves when the transaction is on disk (synchronous = FULL). On a full disk, writes run
+ * again one by one: deletions in the space that is kept back for them, others as far as there is room.
  */
 export class Database implements Disposable {
   readonly file: string;
@@ -46,10 +51,11 @@ export class Database implements Disposable {
   readonly #sqlite: DatabaseSync;
   readonly #options: DatabaseOptions;
   readonly #statements = new Map<string, StatementSync>();
-  #queue: QueuedWrite[] = [];
+  readonly #queue: QueuedWrite[] = [];
   /** Whether a commit waits for the disk; as openSqlite leaves it. */
   #synchronous = true;
   #stillness: Stillness | undefined;
+  readonly #opened: OpenedFile;
   /** As SQLite opens a file. */
   #mayGrow = true;
   /** The log is too long, and the disk too full to move it into the file: it must not grow any further. */
@@ -62,7 +68,13 @@ export class Database implements Disposable {
     this.existed = format > 0;
     this.#sqlite = sqlite;
     this.#options = options;
+    this.#opened = new OpenedFile(file, () => options.onLost?.());
     this.#keepSpace();
+  }
+
+  /** Throws STORE_UNAVAILABLE when the file was removed or replaced. */
+  verifyFile(): void {
+    this.#opened.verify();
   }
 
   /** All rows of a query. */
@@ -161,18 +173,30 @@ export class Database implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
-    this.#commitQueue();
+    while (this.#queue.length > 0) this.#commitQueue();
     this.#closed = true;
     this.#sqlite.close();
   }
 
   #commitQueue(): void {
-    const queue = this.#queue;
+    const queue = this.#takeQueue();
     if (queue.length === 0) return;
-    this.#queue = [];
     const hasRoom = !this.#stuck || this.#moveLog();
     if (!hasRoom || !this.#commit(queue)) this.#commitOnFullDisk(queue);
     this.#watchLog();
+  }
+
+  /** The writes of the next transaction, in order. What is too much for one comes in the next turn of the event loop. */
+  #takeQueue(): QueuedWrite[] {
+    let bytes = 0;
+    const end = this.#queue.findIndex(({ options }, at) => {
+      const { bytes: own = 0 } = options;
+      bytes += own;
+      return at > 0 && own > 0 && bytes > MAX_TRANSACTION_BYTES;
+    });
+    if (end === -1) return this.#queue.splice(0);
+    setImmediate(() => this.#commitQueue());
+    return this.#queue.splice(0, end);
   }
 
   /** One transaction; its writes are then settled. False, with nothing done or settled, when there is no room for it. */
@@ -180,6 +204,7 @@ export class Database implements Disposable {
     if (queue.length === 0) return true;
     const done: (() => void)[] = [];
     try {
+      this.verifyFile();
       this.#synchronize(queue.some(({ options }) => options.durable !== false));
       this.#sqlite.exec("BEGIN IMMEDIATE");
       for (const write of queue) done.push(this.#runSavepoint(write));
@@ -247,7 +272,8 @@ export class Database implements Disposable {
     const free = this.#options.kept?.freeBytes;
     if (free === undefined) return true;
     const pages = Number(this.#sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
-    return pages * PAGE_BYTES - statSync(this.file).size <= free;
+    const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
+    return pages * PAGE_BYTES - size <= free;
   }
 
   /** Makes again what is kept back for deletions, as far as there is room, and lets the file grow or not. */
@@ -336,6 +362,9 @@ const PAGE_BYTES = 4096;
 /** SQLite's own default: the log is moved into the file when it is so many pages long. */
 const CHECKPOINT_PAGES = 1000;
 
+/** Some 10 ms of the event loop, and 50 when the full-text index merges what it has written. */
+const MAX_TRANSACTION_BYTES = 64 * 1024;
+
 /** SQLite's own default. */
 const MAX_PAGES = 4_294_967_294;
 
@@ -351,42 +380,10 @@ interface QueuedWrite {
   readonly fail: (error: unknown) => void;
 }
 
-function openSqlite(file: string): { readonly sqlite: DatabaseSync; readonly format: number } {
-  return guarded(() => {
-    const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
-    try {
-      // One process: the file stays locked until this one ends, however it ends.
-      sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      // In KiB: 64 MiB of pages, so that a search of a large namespace does not read them from the file each time.
-      sqlite.exec("PRAGMA cache_size = -65536");
-      return { sqlite, format: migrate(sqlite) };
-    } catch (error) {
-      sqlite.close();
-      throw isBusy(error) ? inUse(file, error) : error;
-    }
-  });
-}
-
-function inUse(file: string, cause: unknown): RecollectError {
-  return new RecollectError(
-    "STORE_UNAVAILABLE",
-    `${file} is in use by another process; the embedded store serves one at a time (choose another DATA_DIR, or Redis)`,
-    { metadata: { backend: "embedded" }, cause },
-  );
-}
-
 function closed(): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", "the store is closed", {
     metadata: { backend: "embedded" },
   });
-}
-
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw translate(error);
-  }
 }
 
 function full(): RecollectError {

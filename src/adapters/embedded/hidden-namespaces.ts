@@ -1,6 +1,8 @@
+import { withinBytes } from "../../domain/page-token.ts";
 import type { Database, Written } from "./database.ts";
 import type { KeywordIndex } from "./keyword-index.ts";
-import { inSteps } from "./steps.ts";
+import { termBytes } from "./memory-terms.ts";
+import { type DeleteStep, inSteps } from "./steps.ts";
 
 /** No caller is of this tenant. */
 const NOBODY = "";
@@ -45,10 +47,10 @@ export class HiddenNamespaces {
     );
     for (const row of hidden) {
       const namespaceId = Number(row["namespace_id"]);
-      await inSteps(async (limit) => isStopped() || (await this.#removeMemories(namespaceId, limit)));
+      await inSteps(async (most) => isStopped() || (await this.#removeMemories(namespaceId, most)));
       for (const { table, key } of OTHERS) {
         await inSteps(
-          async (limit) => isStopped() || (await this.#removeRows(table, key, namespaceId, limit)),
+          async ({ rows }) => isStopped() || (await this.#removeRows(table, key, namespaceId, rows)),
         );
       }
       if (isStopped()) return;
@@ -60,13 +62,14 @@ export class HiddenNamespaces {
   }
 
   /** True when none is left. */
-  #removeMemories(namespaceId: number, limit: number): Promise<boolean> {
+  #removeMemories(namespaceId: number, most: DeleteStep): Promise<boolean> {
     return this.#delete(() => {
-      const rows = this.#database.all(
+      const found = this.#database.all(
         "SELECT row, term_count FROM memory WHERE namespace_id = ? LIMIT ?",
         namespaceId,
-        limit,
+        most.rows,
       );
+      const rows = withinBytes(found, termBytes, most.bytes);
       for (const { row, term_count: terms } of rows) {
         this.#keywords.remove(Number(row));
         this.#database.run("DELETE FROM memory WHERE row = ?", Number(row));
@@ -76,7 +79,7 @@ export class HiddenNamespaces {
           namespaceId,
         );
       }
-      return rows.length < limit;
+      return found.length < most.rows && rows.length === found.length;
     });
   }
 

@@ -39,15 +39,17 @@ export class ReembeddingWork implements EmbeddingBacklog {
     readonly now: number;
   }): Promise<PendingMemory[]> {
     const { limit, maxBytes, skip, now } = options;
-    for (;;) {
+    let found: PendingMemory[];
+    let useless: number[];
+    do {
       if (readRecord(this.#database)?.state !== "RUNNING") return [];
       const rows = this.#database.all(
         "SELECT row FROM reembedding_todo ORDER BY row LIMIT ? OFFSET ?",
         limit,
         skip,
       );
-      const found: PendingMemory[] = [];
-      const useless: number[] = [];
+      found = [];
+      useless = [];
       let bytes = 0;
       for (const { row } of rows) {
         const read = readPending({ database: this.#database, log: this.#log }, Number(row), {
@@ -63,8 +65,8 @@ export class ReembeddingWork implements EmbeddingBacklog {
         if (bytes >= maxBytes) break;
       }
       if (useless.length > 0) await this.#leave(useless);
-      if (found.length > 0 || useless.length === 0) return found;
-    }
+    } while (found.length === 0 && useless.length > 0);
+    return found;
   }
 
   settle(

@@ -11,5 +11,5 @@ export async function openServerSecret(database: Database): Promise<ServerSecret
     database.run("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", KEY, randomBytes(BYTES));
     return { result: database.first("SELECT value FROM meta WHERE key = ?", KEY)?.["value"] as Uint8Array };
   });
-  return { read: async () => secret };
+  return { read: () => secret };
 }

@@ -51,3 +51,12 @@ export function translate(error: unknown): unknown {
       return error;
   }
 }
+
+/** `work`, whose failures are errors of the port. */
+export function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw translate(error);
+  }
+}

@@ -1,20 +1,27 @@
 import { isFull } from "./sqlite-error.ts";
 
-/** Rows deleted in one transaction. */
-export const DELETE_STEP = 500;
+/** What one transaction deletes at most. */
+export interface DeleteStep {
+  readonly rows: number;
+  /** Bytes of what goes with them from the indexes: less rows of long ones, which are as much work as to write them. */
+  readonly bytes: number;
+}
+
+/** Some 10 ms, and 50 when the full-text index merges what it has written. */
+export const DELETE_STEP: DeleteStep = { rows: 250, bytes: 64 * 1024 };
 
 /**
- * Calls `step` until it resolves with true, and tells it how many rows to take. On a full disk what is kept back for
- * deletions may be too little for so many at once: then fewer are taken. Rejects when there is no room for a single one.
+ * Calls `step` until it resolves with true, and tells it how much to take. On a full disk what is kept back for
+ * deletions may be too little for so much at once: then less is taken. Rejects when there is no room for a single row.
  */
-export async function inSteps(step: (limit: number) => Promise<boolean>): Promise<void> {
-  let limit = DELETE_STEP;
+export async function inSteps(step: (most: DeleteStep) => Promise<boolean>): Promise<void> {
+  let most = DELETE_STEP;
   for (let done = false; !done; ) {
     try {
-      done = await step(limit);
+      done = await step(most);
     } catch (error) {
-      if (!isFull(error) || limit === 1) throw error;
-      limit = Math.ceil(limit / 4);
+      if (!isFull(error) || most.rows === 1) throw error;
+      most = { rows: Math.ceil(most.rows / 4), bytes: Math.ceil(most.bytes / 4) };
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Scope } from "../../domain/tenancy.ts";
-import type { Backend } from "../../ports/backend.ts";
+import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMeter } from "../../ports/meters.ts";
 import { RedisCacheStore } from "./cache-store.ts";
@@ -7,16 +7,21 @@ import type { RedisClient } from "./client.ts";
 import { RedisEmbeddingBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
 import { type FoundationOptions, openFoundation } from "./foundation.ts";
+import { Gate } from "./gate.ts";
 import { IndexKeeper } from "./index-keeper.ts";
 import { RedisIndexStore } from "./index-store.ts";
+import type { Keys } from "./keys.ts";
 import { RedisMemoryStore } from "./memory-store.ts";
-import { openServerSecret } from "./meta.ts";
+import { claimPartitions, RedisServerSecret } from "./meta.ts";
 import { RedisNamespaceStore } from "./namespace-store.ts";
 import { Namespaces } from "./namespaces.ts";
 import { compressingPacker, packRecord } from "./record.ts";
+import { repairReembedding } from "./reembedding-repair.ts";
 import { RedisReembeddingStore } from "./reembedding-store.ts";
 import { riskOf, type ServerFacts } from "./server-facts.ts";
+import { StoreIdentity } from "./store-identity.ts";
 import { Sweeper } from "./sweeper.ts";
+import type { VectorModel } from "./vector-model.ts";
 import { WaitingListeners } from "./waiting.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB of memory. */
@@ -36,78 +41,116 @@ export interface RedisBackendOptions extends FoundationOptions {
  * lacks what is needed, when its data is of another format, or when its vectors are of another model.
  */
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
-  const { log, meter, vectors } = options;
+  const { log, meter, vectors, indexes: names } = options;
   await using opening = new AsyncDisposableStack();
-  const { client, facts, keys, model } = opening.use(await openFoundation(options));
-  const names = options.indexes;
-  const keeper = opening.use(new IndexKeeper({ client, keys, names, vectors, model, log }));
+  const foundation = opening.use(await openFoundation(options));
+  const { client: direct, facts, keys, model } = foundation;
+  const keeper = opening.use(new IndexKeeper({ client: direct, keys, names, vectors, model, log }));
   await keeper.open();
   const risks = riskOf(facts);
   announce(options, facts, risks);
-  opening.defer(meter.observeStoreMemory(() => usedMemory(client)));
+  opening.defer(meter.observeStoreMemory(() => usedMemory(direct)));
+  const secret = await RedisServerSecret.open(direct, keys);
 
-  const namespaces = new Namespaces(client, keys);
-  const waiting = new WaitingListeners();
-  const sweeper = opening.use(new Sweeper(client, keys, log));
-  // What a process left that ended before it had removed it.
-  sweeper.afterDeletion();
-  const { indexes, compressFrom } = options;
-  const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
-  const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
-  const memories = opening.use(
-    new RedisMemoryStore(client, namespaces, {
-      model,
-      pack,
-      indexes,
-      vectors,
-      sweeper,
-      missing,
-      onWaiting: () => waiting.announce(),
-      log,
-    }),
-  );
-  const cache = opening.use(
-    new RedisCacheStore(client, namespaces, { model, pack, indexes, vectors, missing, log }),
-  );
-  const indexStore = opening.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
-  const secret = await openServerSecret(client, keys);
+  const gate = new Gate();
+  const client = direct.behind(gate);
+  // It is opened last, and by then nobody has asked.
+  const verify = (): Promise<void> => identity.verify();
+  const stores = openStores(options, { client, keys, model, keeper, verify }, opening);
+  const { memories, cache, reembedding, namespaces, waiting, sweeper } = stores;
+  const replacedListeners: (() => void)[] = [];
+  const identity = await StoreIdentity.open({
+    client: direct,
+    keys,
+    gate,
+    log,
+    namespaces: () => namespaces.mostKnown,
+    claim: async () => {
+      for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.forgetAll();
+      await claimPartitions(direct, keys);
+      await model.claimAgain(log);
+      await secret.claimAgain();
+      await repairReembedding(direct, keys);
+      await keeper.open();
+    },
+    onServed: () => {
+      waiting.announce();
+      sweeper.afterDeletion();
+      for (const listener of replacedListeners) listener();
+    },
+  });
+  model.verifyBy(verify);
   const owned = opening.move();
+  const maxEntries = options.maxEmbeddings ?? MAX_EMBEDDINGS;
   return {
     name: "redis",
     memories,
     cache,
-    embeddings: createEmbeddingCache(client, keys, {
-      maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
-    }),
+    embeddings: createEmbeddingCache(client, keys, { maxEntries }),
     backlog: new RedisEmbeddingBacklog(client, namespaces, { model, waiting, log }),
-    reembedding: new RedisReembeddingStore({
-      client,
-      keys,
-      namespaces,
-      model,
-      waiting,
-      names: indexes,
-      vectors,
-      log,
-    }),
-    indexes: indexStore,
+    reembedding,
+    indexes: stores.indexes,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
     secret,
-    describe: async () => ({
-      serverVersion: facts.version,
-      topology: facts.topology,
-      modules: facts.modules,
-      maxmemoryPolicy: facts.maxmemoryPolicy,
-      persistence: [facts.persistence],
-      capabilities: {},
-    }),
-    check: async () => {
-      await client.commandToEach("PING");
-    },
+    describe: async () => describe(facts),
+    check: () => identity.check(),
+    onReplaced: (listener) => void replacedListeners.push(listener),
     checked: Promise.resolve(),
     risks: () => risks,
     damage: () => [],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface StoreParts {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly model: VectorModel;
+  readonly keeper: IndexKeeper;
+  /** See Namespaces. */
+  readonly verify: () => Promise<void>;
+}
+
+/** Makes the stores; `owner` closes them. */
+function openStores(
+  options: RedisBackendOptions,
+  { client, keys, model, keeper, verify }: StoreParts,
+  owner: AsyncDisposableStack,
+) {
+  const { log, meter, vectors, indexes, compressFrom } = options;
+  const namespaces = new Namespaces(client, keys, verify);
+  const waiting = new WaitingListeners();
+  const sweeper = owner.use(new Sweeper(client, keys, log));
+  // What a process left that ended before it had removed it.
+  sweeper.afterDeletion();
+  const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
+  const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
+  const common = { model, pack, indexes, vectors, missing, log };
+  const onWaiting = (): void => waiting.announce();
+  const memories = owner.use(new RedisMemoryStore(client, namespaces, { ...common, sweeper, onWaiting }));
+  const cache = owner.use(new RedisCacheStore(client, namespaces, common));
+  const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
+  const reembedding = new RedisReembeddingStore({
+    client,
+    keys,
+    namespaces,
+    model,
+    waiting,
+    names: indexes,
+    vectors,
+    log,
+  });
+  return { namespaces, waiting, sweeper, memories, cache, indexes: indexStore, reembedding };
+}
+
+function describe(facts: ServerFacts): BackendDescription {
+  return {
+    serverVersion: facts.version,
+    topology: facts.topology,
+    modules: facts.modules,
+    maxmemoryPolicy: facts.maxmemoryPolicy,
+    persistence: [facts.persistence],
+    capabilities: {},
   };
 }
 

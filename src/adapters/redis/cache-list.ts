@@ -20,6 +20,11 @@ interface Place {
   readonly id: string;
 }
 
+/** Without facts: it is gone. */
+interface Passed extends Place {
+  readonly facts: CacheFacts | undefined;
+}
+
 interface Listed extends Place {
   readonly facts: CacheFacts;
 }
@@ -39,37 +44,37 @@ export class CacheList {
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     let { after } = query;
-    for (;;) {
+    let entries: CacheEntry[];
+    let more: boolean;
+    do {
       const found = await this.#behind(scope, after, query);
       const page = withinBytes(found.slice(0, query.limit), ({ facts }) => facts.bytes, query.maxBytes);
-      const entries = await this.#read(scope, page);
-      const more = found.length > page.length;
-      // All of them may be gone by now; an empty page would be taken for the last.
-      if (entries.length > 0 || !more) return { entries, more };
+      entries = await this.#read(scope, page);
+      more = found.length > page.length;
       after = page.at(-1);
-    }
+      // All of them may be gone by now; an empty page would be taken for the last.
+    } while (entries.length === 0 && more);
+    return { entries, more };
   }
 
   /** What a query asks for behind a place, one more than a page has. */
   async #behind(scope: Scope, after: Place | undefined, query: CacheListQuery): Promise<Listed[]> {
     const found: Listed[] = [];
     let last = after;
-    for (;;) {
-      const step = await this.#step(scope, last);
+    let step: readonly Passed[];
+    do {
+      step = await this.#step(scope, last);
       found.push(
         ...step.flatMap((one) =>
           one.facts !== undefined && isAsked(one.facts, query) ? [{ ...one, facts: one.facts }] : [],
         ),
       );
-      if (found.length > query.limit || step.length < STEP) return found.slice(0, query.limit + 1);
       last = step.at(-1);
-    }
+    } while (found.length <= query.limit && step.length === STEP);
+    return found.slice(0, query.limit + 1);
   }
 
-  async #step(
-    scope: Scope,
-    after: Place | undefined,
-  ): Promise<(Place & { readonly facts: CacheFacts | undefined })[]> {
+  async #step(scope: Scope, after: Place | undefined): Promise<Passed[]> {
     const reply = await this.#namespaces.run(scope, {
       script: LIST,
       keys: (namespace) => [namespace.cacheOrder, namespace.cacheFacts],

@@ -4,7 +4,7 @@ import type { RedisClient, Reply } from "./client.ts";
 import { atEndOfTurn } from "./gathered-writes.ts";
 import { type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
 import type { KnownEntries, KnownEntry } from "./known-entries.ts";
-import type { Namespaces } from "./namespaces.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "./namespaces.ts";
 import { unpackRecord } from "./record.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
@@ -57,12 +57,18 @@ export class CacheReader {
   /** What was asked for in this turn. */
   #asked = new Map<PartitionKeys, Asked[]>();
   /** What was last found in a scope: a question that comes again comes with the same scope, as an object. */
-  readonly #places = new WeakMap<Scope, Place>();
+  #places = new WeakMap<Scope, Place>();
 
   constructor(client: RedisClient, namespaces: Namespaces, known: KnownEntries) {
     this.#client = client;
     this.#namespaces = namespaces;
     this.#known = known;
+  }
+
+  /** Forgets what was read before. */
+  forgetAll(): void {
+    this.#places = new WeakMap();
+    this.#known.forgetAll();
   }
 
   /** The entry, unless it has ended. One promise where its place is known, as that of a question is which came before. */
@@ -72,9 +78,12 @@ export class CacheReader {
         if (place === undefined) resolve(undefined);
         else this.#ask(scope, place, { answer, reject });
       };
+      let tries = 0;
       const answer = (read: CacheRead | undefined): void => {
-        if (read === undefined) this.#place(scope, id).then(ask).catch(reject);
-        else resolve(liveAt(now, read.entry));
+        tries += 1;
+        if (read !== undefined) resolve(liveAt(now, read.entry));
+        else if (tries > MAX_NAMESPACE_TRIES) reject(namespaceIsChanging());
+        else this.#place(scope, id).then(ask).catch(reject);
       };
       const place = this.#places.get(scope);
       if (place?.id === id) ask(place);

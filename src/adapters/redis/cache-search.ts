@@ -11,7 +11,7 @@ import { type CacheRead, type CacheReader, liveAt } from "./cache-reader.ts";
 import type { Command, RedisClient, Reply } from "./client.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import type { KnownEntries } from "./known-entries.ts";
-import type { Namespaces } from "./namespaces.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "./namespaces.ts";
 import { unpackRecord } from "./record.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type VectorIndexOptions,
   vectorField,
 } from "./schema.ts";
+import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 /** A graph that keeps less in sight misses near entries: of the nearest three of 3,000, one in seven with 3. */
@@ -82,6 +83,11 @@ export class CacheSearch {
     this.#options = options;
   }
 
+  /** Forgets what was found before. */
+  forgetAll(): void {
+    this.#scopes.clear();
+  }
+
   /** `exact` is the entry with the id; without an id there is none. */
   async search(
     scope: Scope,
@@ -91,14 +97,15 @@ export class CacheSearch {
   ): ReturnType<CacheStore["findAndNearest"]> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
-    for (;;) {
+    for (let modelTries = 0; modelTries < MODEL_TRIES; ) {
       model.check(query.model);
       const { generation } = model;
       const { read, found } = await this.#ask(scope, query, { count, now, id });
       const exact = liveAt(now, read?.entry);
       if (found === "MODEL") {
-        if (await model.hasChangedSince(generation)) continue;
-        return { exact, nearest: [] };
+        if (!(await model.hasChangedSince(generation))) return { exact, nearest: [] };
+        modelTries += 1;
+        continue;
       }
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
@@ -107,6 +114,7 @@ export class CacheSearch {
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
     }
+    throw modelIsChanging();
   }
 
   /**
@@ -116,7 +124,7 @@ export class CacheSearch {
   async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
     const { model, reader, missing } = this.#options;
     const { identity, generation } = model;
-    for (;;) {
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return NOTHING;
       const name = namespace.number + query.fingerprint;
@@ -153,6 +161,7 @@ export class CacheSearch {
         return { read: undefined, found: "MODEL" };
       }
     }
+    throw namespaceIsChanging();
   }
 
   #search(

@@ -3,7 +3,7 @@ import { type CacheEntry, entryBytes } from "../../domain/cache/entry.ts";
 import { keepScore } from "../../domain/cache/eviction.ts";
 import { type CacheLookup, LookupTally, type NamespaceTally } from "../../domain/cache/lookup-tally.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
-import { cacheEntryChanged, cacheEntryNotFound } from "../../domain/errors.ts";
+import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../domain/errors.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { CacheListQuery, CacheStats, CacheStore, NearestQuery } from "../../ports/cache-store.ts";
@@ -23,6 +23,7 @@ import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { readScript } from "./script.ts";
+import { MODEL_TRIES, modelIsChanging, unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const PUT = readScript("put-cache-entry", { libraries: ["namespace", "request", "cache"], effect: "writes" });
@@ -35,6 +36,9 @@ const STATS = readScript("read-cache-stats", { libraries: ["namespace", "cache"]
 const COUNT = readScript("count-lookups", { libraries: ["namespace"], effect: "writes" });
 
 const VERSION_BYTES = 9;
+
+/** Steps of one call: each makes room for a bounded number of entries, and what is left is for the next call. */
+const MAX_STEPS = 1000;
 
 type PutOptions = Parameters<CacheStore["put"]>[2];
 
@@ -120,7 +124,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (counting !== undefined) await counting;
     let script = this.#putting(entry, options);
     let evicted = 0;
-    for (;;) {
+    let modelTries = 0;
+    for (let step = 0; step < MAX_STEPS; step += 1) {
       const { generation } = this.#model;
       const reply = await this.#namespaces.run(scope, script);
       const before = repeated(reply);
@@ -135,11 +140,17 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         const { replaced } = outcomeOf(textOf(rest[0]) ?? "");
         return { entry, replaced, evicted: evicted + numberOf(rest[1]) };
       }
-      if (textOf(word) === "AGAIN") evicted += numberOf(rest[0]);
-      else if (!(await this.#model.hasChangedSince(generation))) {
+      if (textOf(word) === "AGAIN") {
+        evicted += numberOf(rest[0]);
+        continue;
+      }
+      modelTries += 1;
+      if (modelTries > MODEL_TRIES) throw modelIsChanging();
+      if (!(await this.#model.hasChangedSince(generation))) {
         script = this.#putting(entry, withoutVector(options));
       }
     }
+    throw tooMuchToRemove();
   }
 
   async delete(
@@ -155,6 +166,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         ...cacheKeys(namespace),
         namespace.request(request?.key ?? ""),
         namespace.cacheEntry(id),
+        namespace.partition.meta,
       ],
       args: (namespace) => [
         ...cacheArguments(namespace, now),
@@ -178,7 +190,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
 
   async stats(scope: Scope, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
-    for (;;) {
+    for (let step = 0; step < MAX_STEPS; step += 1) {
       const reply = await this.#namespaces.run(scope, cacheScript(STATS, now));
       const [word, ...counted] = reply === undefined ? [] : listOf(reply);
       if (textOf(word) === "AGAIN") continue;
@@ -193,6 +205,15 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         evictions: at(6),
       };
     }
+    throw tooMuchToRemove();
+  }
+
+  /** Drops all that was kept of what Redis holds: it was replaced. */
+  forgetAll(): void {
+    this.#reader.forgetAll();
+    this.#search.forgetAll();
+    // Lookups of what is gone.
+    this.#tally.take();
   }
 
   /** Writes what was counted. */
@@ -247,6 +268,10 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       ],
     });
   }
+}
+
+function tooMuchToRemove(): RecollectError {
+  return unavailable("more cache entries have to be removed than one call does");
 }
 
 function withoutVector({ vector: _, ...others }: PutOptions): PutOptions {

@@ -1,10 +1,11 @@
 import type { Log } from "../../ports/log.ts";
 import { Attempts } from "./attempts.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
+import type { Gate } from "./gate.ts";
 import { openServers } from "./open-servers.ts";
 import { areReads, onlyReads } from "./repeats.ts";
 import type { Script } from "./script.ts";
-import type { Argument, Command, Reply, Servers } from "./servers.ts";
+import type { Argument, Command, Reply, Routed, Servers } from "./servers.ts";
 import { storeError } from "./store-error.ts";
 
 export type { Argument, Command, Reply } from "./servers.ts";
@@ -22,10 +23,12 @@ const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", 
 export class RedisClient implements AsyncDisposable {
   readonly #servers: Servers;
   readonly #attempts: Attempts;
+  readonly #gate: Gate | undefined;
 
-  private constructor(servers: Servers, attempts: Attempts) {
+  private constructor(servers: Servers, attempts: Attempts, gate?: Gate) {
     this.#servers = servers;
     this.#attempts = attempts;
+    this.#gate = gate;
   }
 
   /** Resolves when Redis has answered; rejects with STORE_UNAVAILABLE when it does not. */
@@ -38,6 +41,11 @@ export class RedisClient implements AsyncDisposable {
     }
   }
 
+  /** The same connections, for commands that wait at this gate. They are closed with the client that opened them. */
+  behind(gate: Gate): RedisClient {
+    return new RedisClient(this.#servers, this.#attempts, gate);
+  }
+
   get topology(): Servers["topology"] {
     return this.#servers.topology;
   }
@@ -45,6 +53,11 @@ export class RedisClient implements AsyncDisposable {
   /** Calls this when keys are found on another server than before; several times for one move. */
   onMoved(listener: () => void): void {
     this.#servers.onMoved(listener);
+  }
+
+  /** Calls this when a connection was made again, with which keys lie behind it; before any command is sent on it. */
+  onReconnected(listener: (holds: (key: string) => boolean) => void): void {
+    this.#servers.onReconnected(listener);
   }
 
   /** For a command whose first argument is a key, or the name of an index: it goes to the server that holds it. */
@@ -69,6 +82,9 @@ export class RedisClient implements AsyncDisposable {
   /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
   pipeline(commands: readonly Command[]): Promise<Reply[]> {
     return this.#attempts.send(areReads(commands), commands.length, async () => {
+      if (this.#gate?.isOpen === false) {
+        await Promise.all(commands.map((command) => this.#gate?.closedFor(keyOf(command))));
+      }
       const results = await this.#servers.sendAll(
         commands.map((command) => ({ command, key: keyOf(command) })),
       );
@@ -93,12 +109,10 @@ export class RedisClient implements AsyncDisposable {
     const isChange = !onlyReads(script);
     const [key] = keys;
     return this.#attempts.send(mayRepeat || !isChange, weight, () =>
-      this.#servers
-        .send({ command: ["EVALSHA", script.digest, ...rest], key, isChange })
-        .catch((error: unknown) => {
-          if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-          return this.#servers.send({ command: ["EVAL", script.text, ...rest], key, isChange });
-        }),
+      this.#pass({ command: ["EVALSHA", script.digest, ...rest], key, isChange }).catch((error: unknown) => {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key, isChange });
+      }),
     );
   }
 
@@ -107,7 +121,13 @@ export class RedisClient implements AsyncDisposable {
   }
 
   #send(command: Command, key: string | undefined): Promise<Reply> {
-    return this.#attempts.send(areReads([command]), 1, () => this.#servers.send({ command, key }));
+    return this.#attempts.send(areReads([command]), 1, () => this.#pass({ command, key }));
+  }
+
+  /** Sends a command, when the gate is open. */
+  #pass(routed: Routed): Promise<Reply> {
+    const closed = this.#gate?.closedFor(routed.key);
+    return closed === undefined ? this.#servers.send(routed) : closed.then(() => this.#servers.send(routed));
   }
 }
 

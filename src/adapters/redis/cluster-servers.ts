@@ -33,6 +33,7 @@ export class ClusterServers implements Servers {
   /** By hash tag; there are as many as partitions. */
   readonly #slots = new Map<string, number>();
   readonly #onMoved: (() => void)[] = [];
+  readonly #onReconnected: ((holds: (key: string) => boolean) => void)[] = [];
   #refreshing: Promise<void> | undefined;
 
   private constructor(cluster: Cluster, servers: ReadonlyMap<string, Redis>, waitReplicas: number) {
@@ -40,6 +41,11 @@ export class ClusterServers implements Servers {
     this.#cluster = cluster;
     this.#servers = servers;
     cluster.on("-node", () => void this.#refresh());
+    const watch = (redis: Redis): void => {
+      redis.on("ready", () => this.#reconnected(redis));
+    };
+    for (const redis of servers.values()) watch(redis);
+    cluster.on("+node", watch);
   }
 
   static async open(options: ConnectionOptions, log: Log): Promise<ClusterServers> {
@@ -125,8 +131,18 @@ export class ClusterServers implements Servers {
     this.#onMoved.push(listener);
   }
 
+  onReconnected(listener: (holds: (key: string) => boolean) => void): void {
+    this.#onReconnected.push(listener);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cluster.disconnect();
+  }
+
+  #reconnected(redis: Redis): void {
+    const address = addressOf(redis);
+    const holds = (key: string): boolean => this.#cluster.slots[this.#slotOf(key)]?.[0] === address;
+    for (const listener of this.#onReconnected) listener(holds);
   }
 
   /** Throws when there is no connection. */

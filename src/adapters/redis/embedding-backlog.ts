@@ -17,6 +17,7 @@ import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
+import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingListeners } from "./waiting.ts";
 
@@ -151,7 +152,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   async *#due(now: number): AsyncGenerator<readonly Waiting[]> {
     let left: Waiting[] = [];
     const offsets = new Map(this.#namespaces.keys.all().map((partition) => [partition, 0]));
-    for (;;) {
+    while (left.length > 0 || offsets.size > 0) {
       // A partition that still has something in hand is not asked: its next ones come behind that.
       const asked = [...offsets].filter(([partition]) => !left.some((one) => one.partition === partition));
       for (const [partition, offset] of asked) {
@@ -221,7 +222,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
   ): Promise<number> {
     const there = await locate(this.#namespaces, items, (item) => item);
-    for (;;) {
+    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
       const { generation } = this.#model;
       // Of another model by now: the memory goes on waiting.
       const taken = there.filter(({ item }) => this.#model.takes(madeBy(item, identity)));
@@ -254,6 +255,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
       if (textOf(word) === "DONE") return numberOf(settled);
       await this.#model.refresh();
     }
+    throw modelIsChanging();
   }
 
   #byPartition<Item extends { readonly scope: Scope }>(items: readonly Item[]): Map<number, Item[]> {

@@ -71,7 +71,8 @@ export class FilteredMemories {
     let { after } = query;
     if (await this.#unlessMissing(scope, () => this.#isSooner(scope, query))) {
       const limit = Math.max(1, Math.min(query.limit, MAX_STEP));
-      for (;;) {
+      let isLast = false;
+      while (!isLast) {
         const page = { ...query, after, limit };
         const positions = await this.#unlessMissing(scope, () => this.#positions(scope, query.filter, page));
         if (positions === undefined) break;
@@ -79,8 +80,9 @@ export class FilteredMemories {
         const read = await this.#pages.read(scope, ids);
         yield read.filter((one) => one !== undefined);
         after = positions.at(-1);
-        if (positions.length < limit) return;
+        isLast = positions.length < limit;
       }
+      if (isLast) return;
     }
     yield* this.#options.otherwise(scope, { ...query, after });
   }

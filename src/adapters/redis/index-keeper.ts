@@ -66,6 +66,11 @@ export class IndexKeeper implements AsyncDisposable {
     opening.catch((error: unknown) => this.#report(error));
   }
 
+  /** Forgets what failed before: the store was replaced. */
+  forgetAll(): void {
+    this.#failures.clear();
+  }
+
   /** Somebody has asked an index of this partition, and it was not there. */
   missing(partition: PartitionKeys): void {
     if (this.#check(partition)) {

@@ -18,6 +18,7 @@ import {
   wantedVector,
 } from "./schema.ts";
 import { readScript } from "./script.ts";
+import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { NEVER } from "./waiting.ts";
 
@@ -136,18 +137,26 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
   /** The index at each look, until it is whole. */
   async *#made(name: string, signal: AbortSignal): AsyncGenerator<Index> {
     let pause = FIRST_PAUSE_MS;
-    for (;;) {
-      const index = await readIndex(this.#parts.client, name);
-      if (index === undefined) throw new TypeError("an index that is being made is not there");
-      yield index;
-      if (!index.isIndexing) return;
+    let index = await this.#being(name);
+    yield index;
+    while (index.isIndexing) {
+      signal.throwIfAborted();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pause);
         signal.addEventListener("abort", () => resolve(), { once: true });
         if (signal.aborted) clearTimeout(timer);
       });
       pause = Math.min(pause * 2, MAX_PAUSE_MS);
+      index = await this.#being(name);
+      yield index;
     }
+  }
+
+  /** Rejects with STORE_UNAVAILABLE when somebody has dropped it, or the whole store was replaced. */
+  async #being(name: string): Promise<Index> {
+    const index = await readIndex(this.#parts.client, name);
+    if (index === undefined) throw unavailable(`the index ${name}, which was being made, is gone`);
+    return index;
   }
 
   /** Drops the indexes beside the one that serves, which a rebuild has left that did not come to its end. */

@@ -66,7 +66,10 @@ export class PartitionKeys {
     this.number = number;
   }
 
-  /** HASH: format, partitions, model and generation of the vectors; in partition 0 the server's secret too. */
+  /**
+   * HASH: format, partitions, `store` and `changes` (see store-identity.ts), model and generation of the vectors; in
+   * partition 0 the server's secret too.
+   */
   get meta(): string {
     return `${this.root}meta`;
   }

@@ -23,4 +23,8 @@ export class KnownRecords<T extends object> {
   forget(key: string): void {
     this.#records.delete(key);
   }
+
+  forgetAll(): void {
+    this.#records.clear();
+  }
 }

@@ -59,6 +59,11 @@ export class MemoryAccesses implements AsyncDisposable {
     for (const id of ids) this.#tally.forget(scopeName(scope), id);
   }
 
+  /** The store was replaced: what was counted is of memories that are gone. */
+  forgetAll(): void {
+    this.#tally.forgetAll();
+  }
+
   /** Writes what was counted. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writes[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ import { type MemoryRow, memoryKeys, readRow, storedMemory } from "./memory-rows
 import type { Namespaces } from "./namespaces.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { readScript } from "./script.ts";
-import { unavailable } from "./store-error.ts";
+import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const READ = readScript("read-memories", { libraries: ["namespace", "read-memory"], effect: "reads" });
@@ -20,9 +20,6 @@ const WALK = readScript("walk-memories", {
 /** Memories that one script reads, and bytes of records, as stored, after which it stops: it holds up Redis. */
 export const MAX_STEP = 200;
 const MAX_STEP_BYTES = 1024 * 1024;
-
-/** A change of the model is one step a partition; a walk that meets it more often than this says so. */
-const MODEL_TRIES = 5;
 
 /** A memory as it is read, with what was counted and is not stored yet. */
 export interface ReadMemory {
@@ -54,6 +51,11 @@ export class MemoryPages {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#accesses = accesses;
+  }
+
+  /** Forgets what was read before. */
+  forgetAll(): void {
+    this.#known.forgetAll();
   }
 
   /** Those with these ids, in their order, in any state, also ended; undefined where there is none. */
@@ -137,7 +139,7 @@ export class MemoryPages {
       const last = textOf(id);
       return last === undefined ? { memories } : { memories, last: { createTime: numberOf(time), id: last } };
     }
-    throw unavailable("the model of the vectors is being changed");
+    throw modelIsChanging();
   }
 }
 

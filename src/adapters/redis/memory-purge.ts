@@ -1,3 +1,4 @@
+import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { type MemoryFilter, matchesFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -10,11 +11,17 @@ import type { Namespaces } from "./namespaces.ts";
 import { listOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
+import { stepLimits } from "./step-limits.ts";
+import { unavailable } from "./store-error.ts";
+import type { VectorModel } from "./vector-model.ts";
 
 const PURGE = readScript("purge-memories", {
   libraries: ["namespace", "request", "memory"],
   effect: "frees",
 });
+
+/** How often memories that have changed meanwhile are looked at again. */
+const MAX_TRIES = 100;
 
 /** How far a purge has come. Repeats that come while it runs, or after a crash, carry it on together and answer alike. */
 interface Progress {
@@ -27,14 +34,17 @@ interface PurgeOptions {
   readonly request?: IdempotentRequest;
 }
 
-/** Deletes by filter: page by page of what passes, each page in one script, if it has not changed meanwhile. */
+/** Deletes by filter: page by page of what passes, each in scripts that are not long, if it has not changed meanwhile. */
 export class MemoryPurge {
   readonly #namespaces: Namespaces;
   readonly #reads: MemoryReads;
   readonly #accesses: MemoryAccesses;
 
-  constructor(namespaces: Namespaces, reads: MemoryReads, accesses: MemoryAccesses) {
+  readonly #model: VectorModel;
+
+  constructor(namespaces: Namespaces, model: VectorModel, reads: MemoryReads, accesses: MemoryAccesses) {
     this.#namespaces = namespaces;
+    this.#model = model;
     this.#reads = reads;
     this.#accesses = accesses;
   }
@@ -64,15 +74,19 @@ export class MemoryPurge {
   ): Promise<Progress> {
     let left = memories;
     let { progress } = options;
-    do {
-      const step = await this.#step(scope, left, { ...options, progress, isLast: false });
+    // Each step takes one at the least; what has changed meanwhile comes again, but not for ever.
+    for (let steps = memories.length + MAX_TRIES; left.length > 0 && !progress.done; steps -= 1) {
+      if (steps === 0) throw unavailable("memories to be purged change all the time");
+      const taken = nextStep(left, 0, contentBytes, stepLimits(this.#model));
+      const step = await this.#step(scope, taken, { ...options, progress, isLast: false });
       progress = step;
       // What has changed is looked at again.
       const changed = await this.#reads.get(scope, step.changed, options.now);
-      left = changed.filter(
+      const passing = changed.filter(
         (memory) => memory !== undefined && matchesFilter(memory, filter, options.now),
       ) as Memory[];
-    } while (left.length > 0);
+      left = [...passing, ...left.slice(taken.length)];
+    }
     return progress;
   }
 

@@ -6,10 +6,9 @@ import { vectorFromBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { CandidateQuery, Candidates } from "../../ports/memory-store.ts";
 import type { Command, RedisClient, Reply } from "./client.ts";
-import { FewAtOnce } from "./few-at-once.ts";
 import { MAX_RESULTS } from "./memory-index.ts";
 import { asksForAccess } from "./memory-query.ts";
-import type { Namespaces } from "./namespaces.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "./namespaces.ts";
 import { bytesOf, listOf, numberOf, textOf } from "./replies.ts";
 import {
   type IndexNames,
@@ -55,20 +54,12 @@ const NOTHING: Candidates = {
  */
 const MAX_ROUNDS = 5;
 
-/**
- * Searches that are under way in Redis at most. It answers a connection in order, and a search holds its one thread up for a
- * millisecond or more: what comes behind the searches, such as an exact lookup, waits for no more than these. Fewer leave
- * Redis idle between one and the next (measured, of 32 by meaning alone: 4 bring a quarter less a second than 8).
- */
-const SEARCHES_AT_ONCE = 8;
-
 /** Memories that a search goes through when there is no index; of larger namespaces it says to come again. */
 const MAX_WALK = 5000;
 
 /** Candidates of both arms, from the index. */
 export class MemorySearch {
   readonly #options: MemorySearchOptions;
-  readonly #underWay = new FewAtOnce(SEARCHES_AT_ONCE);
 
   constructor(options: MemorySearchOptions) {
     this.#options = options;
@@ -155,7 +146,7 @@ export class MemorySearch {
     const { namespaces, indexes, model, seen, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
-    for (;;) {
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
@@ -176,6 +167,7 @@ export class MemorySearch {
         throw new ModelChanged();
       }
     }
+    throw namespaceIsChanging();
   }
 
   /** Sends commands, and behind them in the same round trip asks for what shows whether they were the right ones. */
@@ -185,10 +177,11 @@ export class MemorySearch {
     commands: readonly Command[],
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
     const { client } = this.#options;
-    const [reply, ...replies] = await this.#underWay.run(() => {
-      const searches = commands.map((command) => client.command(...command));
-      return Promise.all([client.run(COUNTERS, ...asked.counters(scope)), ...searches]);
-    });
+    const searches = commands.map((command) => client.command(...command));
+    const [reply, ...replies] = await Promise.all([
+      client.run(COUNTERS, ...asked.counters(scope)),
+      ...searches,
+    ]);
     return { counters: readCounters(reply), replies };
   }
 

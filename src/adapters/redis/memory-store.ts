@@ -1,3 +1,4 @@
+import type { StepLimits } from "../../domain/memory/batch-steps.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
@@ -7,6 +8,7 @@ import type { Log } from "../../ports/log.ts";
 import type {
   CandidateQuery,
   Candidates,
+  CreateOptions,
   CreateOutcome,
   ImportedMemory,
   ImportOutcome,
@@ -29,6 +31,7 @@ import type { Namespaces } from "./namespaces.ts";
 import { type PackRecord, packRecord } from "./record.ts";
 import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { SeenNumbers } from "./seen-numbers.ts";
+import { stepLimits } from "./step-limits.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { VectorModel } from "./vector-model.ts";
 
@@ -53,16 +56,20 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   readonly #writes: MemoryWrites;
   readonly #purge: MemoryPurge;
   readonly #search: MemorySearch;
+  readonly #caches: readonly { forgetAll(): void }[];
+  readonly #model: VectorModel;
 
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
     { model, pack = packRecord, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
   ) {
+    this.#model = model;
     this.#accesses = new MemoryAccesses(namespaces, log);
     const pages = new MemoryPages(namespaces, model, this.#accesses);
     const walk = new MemoryWalk(namespaces, pages, model);
     const seen = new SeenNumbers();
+    this.#caches = [this.#accesses, pages, seen];
     const sweep = (scope: Scope, now: number): Promise<void> =>
       sweeper.sweepEnded(namespaces.partition(scope), now);
     const otherwise = walkingSource(pages);
@@ -78,7 +85,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
         if (waits) onWaiting();
       },
     });
-    this.#purge = new MemoryPurge(namespaces, this.#reads, this.#accesses);
+    this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
     this.#search = new MemorySearch({
       client,
       namespaces,
@@ -92,15 +99,24 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     });
   }
 
+  /** Drops all that was kept of what Redis holds: it was replaced. */
+  forgetAll(): void {
+    for (const cache of this.#caches) cache.forgetAll();
+  }
+
   /** Writes the accesses that were counted. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#accesses[Symbol.asyncDispose]();
   }
 
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#model);
+  }
+
   create(
     scope: Scope,
     items: readonly (NewMemory | RefusedMemory)[],
-    options: { readonly now: number; readonly request?: IdempotentRequest },
+    options: CreateOptions,
   ): Promise<CreateOutcome[]> {
     return this.#writes.create(scope, items, options);
   }

@@ -9,6 +9,8 @@ import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type {
+  BatchStep,
+  CreateOptions,
   CreateOutcome,
   ImportedMemory,
   ImportOutcome,
@@ -26,7 +28,7 @@ import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
-import { unavailable } from "./store-error.ts";
+import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
@@ -36,11 +38,10 @@ const REPLACE = readScript("replace-memory", { libraries: LIBRARIES, effect: "wr
 const RECALL = readScript("recall-replace", { libraries: LIBRARIES, effect: "frees" });
 const DELETE = readScript("delete-memory", { libraries: LIBRARIES, effect: "frees" });
 
-/** A change of the model is one step a partition; a write that meets it more often than this says so. */
-const MODEL_TRIES = 5;
-
 /** What became of one item, as create-memories.lua records it: ids, and refusals as JSON. */
 type RecordedItem = readonly [kind: "created" | "duplicate" | "taken" | "same" | "refused", what: string];
+
+const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
 type Request = { readonly now: number; readonly request?: IdempotentRequest };
 
@@ -66,11 +67,12 @@ export class MemoryWrites {
   async create(
     scope: Scope,
     items: readonly (NewMemory | RefusedMemory)[],
-    { now, request }: Request,
+    { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
+    const { before } = step;
     // Nothing to write brings no namespace into being.
     if (request === undefined && items.every((item) => "refusal" in item)) {
-      return items.map((item) => ({ kind: "refused", error: item.refusal }));
+      return [...before, ...items.map((item): CreateOutcome => ({ kind: "refused", error: item.refusal }))];
     }
     await this.#options.accesses.settle(
       scope,
@@ -90,12 +92,13 @@ export class MemoryWrites {
           ...requestArguments(request),
           now,
           this.#options.model.generation,
+          ...stepArguments(step, request !== undefined),
           ...written.flatMap((item) => createArguments(namespace, item, this.#options.pack)),
         ];
       },
     });
-    const before = repeated(reply);
-    if (before !== undefined) return this.#replay(scope, recordedItems(before), now);
+    const recorded = repeated(reply);
+    if (recorded !== undefined) return this.#replay(scope, recordedBatch(recorded), now);
     const [, outcome, known] = listOf(reply);
     const facts = listOf(known);
     let waits = false;
@@ -115,7 +118,7 @@ export class MemoryWrites {
       return refusalOf(scope, recorded);
     });
     this.#options.onWritten(scope, { now, waits });
-    return outcomes;
+    return [...before, ...outcomes];
   }
 
   async import(
@@ -229,7 +232,7 @@ export class MemoryWrites {
       if (reply === undefined || textOf(listOf(reply)[0]) !== "MODEL") return reply;
       await this.#options.model.refresh();
     }
-    throw unavailable("the model of the vectors is being changed");
+    throw modelIsChanging();
   }
 
   /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
@@ -262,12 +265,29 @@ function createArguments(
   item: NewMemory | RefusedMemory,
   pack: PackRecord,
 ): Argument[] {
-  if ("refusal" in item) {
-    const { reason, message, detail } = item.refusal;
-    const { cause: _cause, ...kept } = detail;
-    return ["REFUSED", JSON.stringify({ reason, message, detail: kept })];
-  }
+  if ("refusal" in item) return ["REFUSED", keptRefusal(item.refusal)];
   return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item, pack)];
+}
+
+/** How far a batch has come; what became of its items is for its record alone. */
+function stepArguments({ before, isLast }: BatchStep, isRecorded: boolean): Argument[] {
+  const outcome = isRecorded ? before.map(recordedItem) : [];
+  return [before.length, JSON.stringify(outcome), isLast ? 1 : 0];
+}
+
+function recordedItem(outcome: CreateOutcome): RecordedItem {
+  if (outcome.kind === "refused") return ["refused", keptRefusal(outcome.error)];
+  return [outcome.kind, outcome.memory.id];
+}
+
+function keptRefusal({ reason, message, detail }: RecollectError): string {
+  const { cause: _cause, ...kept } = detail;
+  return JSON.stringify({ reason, message, detail: kept });
+}
+
+/** The items of a batch, whether it is whole or not: see create-memories.lua. */
+function recordedBatch(outcome: string): RecordedItem[] {
+  return recordedItems(outcome.replace(/^\+\d+ /, ""));
 }
 
 function recordedItems(outcome: string): RecordedItem[] {

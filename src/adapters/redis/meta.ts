@@ -12,6 +12,7 @@ export { refused } from "./store-error.ts";
 export const FORMAT = 1;
 
 const SECRET_BYTES = 32;
+const IDENTITY_BYTES = 16;
 
 const CLAIM = readScript("claim-partition", { effect: "writes" });
 
@@ -27,7 +28,8 @@ export async function claimPartitions(client: RedisClient, keys: Keys): Promise<
 }
 
 async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: number): Promise<void> {
-  const [format, claimed] = listOf(await client.run(CLAIM, [meta], [FORMAT, partitions])).map(numberOf);
+  const reply = await client.run(CLAIM, [meta], [FORMAT, partitions, newIdentity()]);
+  const [format, claimed] = listOf(reply).map(numberOf);
   if (format !== undefined && format > FORMAT) {
     throw refused(`this Redis was written by a newer version (format ${format}; this one knows ${FORMAT})`);
   }
@@ -39,11 +41,41 @@ async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: n
   }
 }
 
+/** What tells the store of a partition from any other: see store-identity.ts. */
+export function newIdentity(): string {
+  return randomBytes(IDENTITY_BYTES).toString("hex");
+}
+
 /** The secret of all servers on this Redis, made by the first. */
-export async function openServerSecret(client: RedisClient, keys: Keys): Promise<ServerSecret> {
-  const { meta } = keys.partition(0);
-  await client.command("HSETNX", meta, "secret", randomBytes(SECRET_BYTES));
+export class RedisServerSecret implements ServerSecret {
+  readonly #client: RedisClient;
+  readonly #meta: string;
+  #secret: Uint8Array;
+
+  private constructor(client: RedisClient, meta: string, secret: Uint8Array) {
+    this.#client = client;
+    this.#meta = meta;
+    this.#secret = secret;
+  }
+
+  static async open(client: RedisClient, keys: Keys): Promise<RedisServerSecret> {
+    const { meta } = keys.partition(0);
+    return new RedisServerSecret(client, meta, await claimSecret(client, meta, randomBytes(SECRET_BYTES)));
+  }
+
+  read(): Uint8Array {
+    return this.#secret;
+  }
+
+  /** Reads that of a store that was replaced; one that has none gets the one from before, so that tokens stay valid. */
+  async claimAgain(): Promise<void> {
+    this.#secret = await claimSecret(this.#client, this.#meta, Buffer.from(this.#secret));
+  }
+}
+
+async function claimSecret(client: RedisClient, meta: string, proposed: Buffer): Promise<Uint8Array> {
+  await client.command("HSETNX", meta, "secret", proposed);
   const secret = bytesOf(await client.command("HGET", meta, "secret"));
   if (secret === undefined) throw new TypeError("the secret was written and is not there");
-  return { read: async () => secret };
+  return secret;
 }

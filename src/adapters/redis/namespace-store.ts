@@ -71,6 +71,7 @@ export class RedisNamespaceStore implements NamespaceStore {
         partition.deleted,
         partition.requestBeside(scope, request?.key ?? ""),
         namespace.cacheOrder,
+        partition.meta,
       ],
       args: () => [...requestArguments(request), now],
     });

@@ -1,13 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { tooManyNamespaces } from "../../domain/errors.ts";
+import { type RecollectError, tooManyNamespaces } from "../../domain/errors.ts";
 import { MAX_NAMESPACES, type Scope } from "../../domain/tenancy.ts";
 import type { Argument, Command, RedisClient, Reply } from "./client.ts";
 import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import type { Script } from "./script.ts";
+import { unavailable } from "./store-error.ts";
 
 /** Numbers kept at hand; each is checked by the very command that uses it. */
 const MAX_KNOWN = 100_000;
+
+/** A call that finds the namespace deleted and made again more often than this, each time in between, says so. */
+export const MAX_NAMESPACE_TRIES = 10;
 
 /** A script with lib/namespace.lua in front. */
 export interface NamespaceScript {
@@ -35,10 +39,27 @@ export class Namespaces {
   readonly #client: RedisClient;
   readonly #known = new Map<string, string>();
   readonly #onCreated: ((scope: Scope) => void)[] = [];
+  #mostKnown = 0;
+  readonly #verify: () => Promise<void>;
+  /** Whether it is the same store still, which is being found out. */
+  #verifying: Promise<void> | undefined;
 
-  constructor(client: RedisClient, keys: Keys) {
+  /** `verify` is called when a namespace is not the one that was known: rejects when the store cannot be served. */
+  constructor(client: RedisClient, keys: Keys, verify: () => Promise<void> = async () => undefined) {
     this.#client = client;
     this.keys = keys;
+    this.#verify = verify;
+  }
+
+  /** How many namespaces this process has known at once. */
+  get mostKnown(): number {
+    return this.#mostKnown;
+  }
+
+  /** The store was replaced. */
+  forgetAll(): void {
+    this.#known.clear();
+    this.#mostKnown = 0;
   }
 
   /** Calls this when a write of this process has brought a namespace into being, for the first time or again. */
@@ -65,7 +86,7 @@ export class Namespaces {
     const name = scopeName(scope);
     let known = this.#known.get(name);
     if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
-    for (;;) {
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       if (known === undefined && whenAbsent === "skip") return undefined;
       const isNew = known === undefined && whenAbsent === "create";
       const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
@@ -87,7 +108,9 @@ export class Namespaces {
         return reply;
       }
       known = this.correct(scope, textOf(listOf(reply)[1]));
+      await this.#verifying;
     }
+    throw namespaceIsChanging();
   }
 
   /**
@@ -100,13 +123,15 @@ export class Namespaces {
   ): Promise<Reply[] | undefined> {
     const partition = this.partition(scope);
     let number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
-    while (number !== undefined) {
+    for (let tries = 0; number !== undefined; tries += 1) {
+      if (tries === MAX_NAMESPACE_TRIES) throw namespaceIsChanging();
       const [current, ...replies] = await this.#client.pipeline([
         ["HGET", partition.namespaces, scopeName(scope)],
         ...commands(partition.namespace(number)),
       ]);
       if (textOf(current) === number) return replies;
       number = this.correct(scope, textOf(current));
+      await this.#verifying;
     }
     return undefined;
   }
@@ -118,12 +143,24 @@ export class Namespaces {
 
   /** The number of a namespace as Redis has just said it; undefined: it is not there. */
   correct(scope: Scope, number: string | undefined): string | undefined {
+    const known = this.#known.get(scopeName(scope));
+    if (known !== undefined && known !== number) this.#doubt();
     if (number === undefined) this.#known.delete(scopeName(scope));
     else this.#remember(scope, number);
     return number;
   }
 
+  /** Another process has deleted the namespace; or everything that this process knew is gone. */
+  #doubt(): void {
+    this.#verifying ??= this.#verify().finally(() => {
+      this.#verifying = undefined;
+    });
+    // Whoever goes on waits for it and is told.
+    this.#verifying.catch(() => undefined);
+  }
+
   async #read(scope: Scope): Promise<string | undefined> {
+    await this.#verifying;
     const reply = await this.#client.command("HGET", this.partition(scope).namespaces, scopeName(scope));
     return this.correct(scope, textOf(reply));
   }
@@ -132,6 +169,7 @@ export class Namespaces {
     const name = scopeName(scope);
     if (this.#known.get(name) === number) return;
     this.#known.set(name, number);
+    this.#mostKnown = Math.max(this.#mostKnown, this.#known.size);
     if (this.#known.size <= MAX_KNOWN) return;
     const [oldest] = this.#known.keys();
     if (oldest !== undefined) this.#known.delete(oldest);
@@ -149,4 +187,9 @@ export class Namespaces {
     );
     return counts.reduce((sum: number, count) => sum + numberOf(count), 0);
   }
+}
+
+/** What a caller is told then. */
+export function namespaceIsChanging(): RecollectError {
+  return unavailable("the namespace is deleted and made again all the time");
 }

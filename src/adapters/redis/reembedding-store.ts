@@ -5,6 +5,7 @@ import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
+import { jsonOf } from "./claim-model.ts";
 import type { RedisClient } from "./client.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -14,13 +15,16 @@ import { ReembeddingWork } from "./reembedding-work.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
-import { jsonOf, type VectorModel } from "./vector-model.ts";
+import { unavailable } from "./store-error.ts";
+import type { VectorModel } from "./vector-model.ts";
 import { NEVER, type WaitingListeners } from "./waiting.ts";
 
 const LIST = readScript("list-reembedding", { effect: "writes" });
 const CUT_OVER = readScript("cut-over", { effect: "writes" });
 const FAIL = readScript("fail-reembedding", { effect: "frees" });
 
+/** How often what another process was faster with is begun anew. */
+const MAX_TRIES = 10;
 /** Memories listed in one step. */
 const LIST_STEP = 500;
 /** Keys looked at in one step of a clean-up; each vector that goes costs Redis a new entry in its index. */
@@ -60,6 +64,11 @@ export class RedisReembeddingStore implements ReembeddingStore {
     });
   }
 
+  /** Begins clean-ups anew: the store was replaced. */
+  forgetAll(): void {
+    this.#cursors.clear();
+  }
+
   identity(): EmbedderIdentity | undefined {
     return this.#parts.model.identity;
   }
@@ -77,7 +86,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }): Promise<Reembedding> {
     const { id, target, now, request } = options;
     const { client, keys, model } = this.#parts;
-    for (;;) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       await model.refresh();
       const latest = await this.#records.read();
       if (latest?.request !== undefined && latest.request.key === request?.key) {
@@ -117,6 +126,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       };
       if (await this.#records.replace(latest, record)) return this.#shown(await this.#prepare(record));
     }
+    throw unavailable("other servers change the re-embedding all the time");
   }
 
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
@@ -185,13 +195,15 @@ export class RedisReembeddingStore implements ReembeddingStore {
 
   /**
    * Tells all scripts of the new model, and lists what had a vector before they knew. A process that ends in between
-   * leaves this to the next, which does it once more.
+   * leaves this to the next, which does it once more. A partition that has changed already has nothing to do.
    */
   async #prepare(record: ReembeddingRecord): Promise<ReembeddingRecord> {
     if (record.listed) return record;
-    const { client, keys, names, vectors, model } = this.#parts;
+    const { client, keys, names, vectors } = this.#parts;
     const field = vectorField(record.generation);
     for (const partition of keys.all()) {
+      const current = numberOf(await client.command("HGET", partition.meta, "generation"));
+      if (current === record.generation) continue;
       await addVectorField(client, keys, partition, {
         names,
         vectors,
@@ -200,8 +212,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       });
       await client.command("HSET", partition.meta, "next", jsonOf(record.target));
       const numbers = listOf(await client.command("HVALS", partition.namespaces)).map(String);
-      for (const number of numbers)
-        await this.#list(partition, number, [vectorField(model.generation), field]);
+      for (const number of numbers) await this.#list(partition, number, [vectorField(current), field]);
     }
     const listed = { ...record, listed: true, memoryCount: await this.work.remaining() };
     await this.#records.replace(record, listed);
@@ -232,13 +243,16 @@ export class RedisReembeddingStore implements ReembeddingStore {
     { target, generation }: ReembeddingRecord,
     { maxLeft, now }: { readonly maxLeft: number; readonly now: number },
   ): Promise<boolean> {
-    const { client, model } = this.#parts;
+    const { client } = this.#parts;
     const { meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince } = partition;
-    for (;;) {
-      const [todo, notes] = await client.pipeline([
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const [todo, notes, current] = await client.pipeline([
         ["ZRANGE", reembeddingTodo, 0, maxLeft],
         ["HGETALL", reembeddingNotes],
+        // Of this partition: others may have changed already, and then this process goes by theirs.
+        ["HGET", meta, "generation"],
       ]);
+      if (numberOf(current) === generation) return true;
       const left = listOf(todo).map((member) => textOf(member) ?? "");
       if (left.length > maxLeft) return false;
       const noted = new Map<string, string>();
@@ -254,7 +268,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
             ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
           ],
           [
-            ...[jsonOf(target), generation, now, NEVER, vectorField(model.generation)],
+            ...[jsonOf(target), generation, now, NEVER, vectorField(numberOf(current))],
             ...[left.length, noted.size],
             ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
           ],
@@ -262,6 +276,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
       );
       if (textOf(word) !== "AGAIN") return true;
     }
+    // Writes were faster each time; whoever carries it out tries again, and stops when it is told to.
+    return false;
   }
 
   async #shown(record: ReembeddingRecord): Promise<Reembedding> {

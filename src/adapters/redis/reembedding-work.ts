@@ -9,6 +9,7 @@ import type {
   SettledMemory,
 } from "../../ports/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
+import { jsonOf } from "./claim-model.ts";
 import type { Argument, RedisClient } from "./client.ts";
 import type { PartitionKeys } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -17,7 +18,6 @@ import type { ReembeddingRecord, ReembeddingRecords } from "./reembedding-record
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
-import { jsonOf } from "./vector-model.ts";
 
 const SETTLE = readScript("settle-reembedding", { effect: "writes" });
 
@@ -58,9 +58,9 @@ export class ReembeddingWork implements EmbeddingBacklog {
       const passed = skip === 0 ? 0 : Math.min(skip, await this.#count(partition));
       skip -= passed;
       let at = passed;
-      for (;;) {
-        const members = await this.#members(partition, at, limit - found.length);
-        if (members.length === 0) break;
+      let members: string[];
+      do {
+        members = await this.#members(partition, at, limit - found.length);
         const read = await readWaiting(this.#parts, partition, members, now);
         const useless = members.filter((_, index) => read[index] === undefined);
         if (useless.length > 0)
@@ -72,7 +72,7 @@ export class ReembeddingWork implements EmbeddingBacklog {
           bytes += one.bytes;
           if (found.length === limit || bytes >= maxBytes) return found;
         }
-      }
+      } while (members.length > 0);
     }
     return found;
   }

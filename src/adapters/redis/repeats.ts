@@ -13,7 +13,7 @@ import type { Script } from "./script.ts";
  */
 const READS: ReadonlySet<string> = new Set([
   ...["FT.SEARCH", "FT._LIST", "INFO", "PING"],
-  ...["HEXISTS", "HGET", "HGETALL", "HMGET", "HVALS", "MGET", "SMEMBERS"],
+  ...["EXISTS", "HEXISTS", "HGET", "HGETALL", "HMGET", "HVALS", "MGET", "SMEMBERS"],
   ...["ZCARD", "ZCOUNT", "ZRANGE", "ZSCAN"],
 ]);
 

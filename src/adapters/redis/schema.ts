@@ -198,9 +198,12 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
   ];
 }
 
+/** One serves, and one is being made; others were left behind. */
+const MAX_INDEX_NUMBER = 100;
+
 /** Makes an index that nobody asks yet, and resolves with its name; Redis fills it in the background. */
 export async function createIndex(client: RedisClient, wanted: Wanted): Promise<string> {
-  for (let number = 1; ; number += 1) {
+  for (let number = 1; number <= MAX_INDEX_NUMBER; number += 1) {
     const name = `${wanted.alias}:${number}`;
     try {
       await client.command(...definition(name, wanted));
@@ -209,6 +212,7 @@ export async function createIndex(client: RedisClient, wanted: Wanted): Promise<
       if (!says(error, "Index already exists")) throw error;
     }
   }
+  throw refused(`there are ${MAX_INDEX_NUMBER} indexes for ${wanted.alias}: drop those that have no alias`);
 }
 
 /** Whoever asks by the alias is answered by this index from now on. */

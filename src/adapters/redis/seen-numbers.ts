@@ -30,6 +30,10 @@ export class SeenNumbers {
   forget(namespace: string, name: string): void {
     this.#seen.delete(keyOf(namespace, name));
   }
+
+  forgetAll(): void {
+    this.#seen.clear();
+  }
 }
 
 function keyOf(namespace: string, name: string): string {

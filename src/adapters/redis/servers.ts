@@ -30,4 +30,6 @@ export interface Servers extends AsyncDisposable {
   sendToEach(command: Command): Promise<readonly Reply[]>;
   /** Calls this when keys are found on another server than before; for each command that finds it so. */
   onMoved(listener: () => void): void;
+  /** Calls this when a connection was made again, with which keys lie behind it; before any command is sent on it. */
+  onReconnected(listener: (holds: (key: string) => boolean) => void): void;
 }

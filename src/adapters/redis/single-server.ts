@@ -79,6 +79,10 @@ export class SingleServer implements Servers {
     // All keys are on one server.
   }
 
+  onReconnected(listener: (holds: () => boolean) => void): void {
+    this.#redis.on("ready", () => listener(() => true));
+  }
+
   /** Resolves when the connection is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#reopening[Symbol.dispose]();

@@ -1,72 +1,60 @@
-import { isExplained, otherModel, usedInstead } from "../../domain/embedding/configured-model.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { RedisClient, Reply } from "./client.ts";
+import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
+import type { RedisClient } from "./client.ts";
 import type { Keys } from "./keys.ts";
-import { refused } from "./meta.ts";
-import { ReembeddingRecords } from "./reembedding-record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
-import { readScript } from "./script.ts";
-
-const CLAIM = readScript("claim-model", { effect: "writes" });
 
 /**
- * Of which model the vectors of this Redis are, and how often it was changed: the generation, which names the field that
- * holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
+ * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the field
+ * that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
  * for, and it is read again when it was not that of Redis.
  */
 export class VectorModel {
   readonly #client: RedisClient;
   readonly #keys: Keys;
+  readonly #configured: EmbedderIdentity | undefined;
   #identity: EmbedderIdentity | undefined;
   #generation: number;
   readonly #listeners: ((identity: EmbedderIdentity) => void | Promise<void>)[] = [];
   #refreshing: Promise<void> | undefined;
+  /** Whether it is the same store still. Rejects when that cannot be served. */
+  #verify: () => Promise<void> = async () => undefined;
 
-  private constructor(client: RedisClient, keys: Keys, claimed: Claimed) {
+  private constructor(
+    client: RedisClient,
+    keys: Keys,
+    configured: EmbedderIdentity | undefined,
+    { identity, generation }: ClaimedModel,
+  ) {
     this.#client = client;
     this.#keys = keys;
-    this.#identity = claimed.identity;
-    this.#generation = claimed.generation;
+    this.#configured = configured;
+    this.#identity = configured === undefined ? undefined : identity;
+    this.#generation = generation;
   }
 
-  /**
-   * Claims this Redis for the vectors of a model (undefined: vector search is switched off), if it had none. Rejects
-   * with STORE_UNAVAILABLE when the vectors are of another; except that re-embeddings change the model behind the back of
-   * the settings: then Redis is right, and the log says what to set.
-   */
+  /** See claimModel. `configured` undefined: vector search is switched off. */
   static async claim(
     client: RedisClient,
     keys: Keys,
     configured: EmbedderIdentity | undefined,
     log: Log,
   ): Promise<VectorModel> {
-    const ours = configured === undefined ? "" : jsonOf(configured);
-    const [partition, ...others] = keys.all();
-    const claim = async (meta: string, json: string): Promise<readonly Reply[]> =>
-      listOf(await client.run(CLAIM, [meta], [json]));
-    // The first says of which model all are, also where two servers start at the same time.
-    const [json, generation, last] = await claim(partition.meta, ours);
-    const before = identityOf(textOf(last));
-    const first: Claimed = { identity: identityOf(textOf(json)), generation: numberOf(generation) };
-    await Promise.all(others.map(({ meta }) => claim(meta, textOf(json) ?? "")));
-    const { identity } = first;
-    if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
-      const latest = await new ReembeddingRecords(client, keys).read();
-      const models = { configured, stored: identity };
-      if (!isExplained({ ...models, before, latest })) {
-        const elsewhere = "REDIS_PREFIX and VECTOR_INDEX_NAME";
-        throw refused(otherModel(models, { vectors: "the vectors in this Redis", elsewhere }));
-      }
-      log.warn(models, usedInstead(identity));
-    }
-    if (ours !== "") await client.command("HSET", keys.partition(0).meta, "configured", ours);
-    return new VectorModel(
-      client,
-      keys,
-      configured === undefined ? { ...first, identity: undefined } : first,
-    );
+    return new VectorModel(client, keys, configured, await claimModel(client, keys, { configured, log }));
+  }
+
+  /** Claims a store that was replaced, as a start does, and goes by what it holds from then on. */
+  async claimAgain(log: Log): Promise<void> {
+    const known = { identity: this.#identity, generation: this.#generation };
+    const options = { configured: this.#configured, known, log };
+    await this.#become(await claimModel(this.#client, this.#keys, options));
+  }
+
+  /** Calls this before Redis is asked which generation it has by now: a store that was replaced has another one, too. */
+  verifyBy(verify: () => Promise<void>): void {
+    this.#verify = verify;
   }
 
   /** Undefined: vector search is switched off. */
@@ -113,27 +101,21 @@ export class VectorModel {
   }
 
   async #read(): Promise<void> {
+    await this.#verify();
     const { meta } = this.#keys.partition(0);
     const [json, generation] = listOf(await this.#client.command("HMGET", meta, "model", "generation"));
-    if (numberOf(generation) === this.#generation) return;
-    const identity = identityOf(textOf(json));
+    // A store that nobody has claimed says nothing.
+    if (generation === null || numberOf(generation) === this.#generation) return;
+    await this.#become({ identity: identityOf(textOf(json)), generation: numberOf(generation) });
+  }
+
+  async #become({ identity, generation }: ClaimedModel): Promise<void> {
     if (identity !== undefined && this.#identity !== undefined) {
-      for (const listener of this.#listeners) await listener(identity);
+      if (!sameModel(identity, this.#identity)) {
+        for (const listener of this.#listeners) await listener(identity);
+      }
       this.#identity = identity;
     }
-    this.#generation = numberOf(generation);
+    this.#generation = generation;
   }
-}
-
-interface Claimed {
-  readonly identity: EmbedderIdentity | undefined;
-  readonly generation: number;
-}
-
-export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string {
-  return JSON.stringify({ provider, model, dimension });
-}
-
-function identityOf(json: string | undefined): EmbedderIdentity | undefined {
-  return json === undefined ? undefined : (JSON.parse(json) as EmbedderIdentity);
 }

@@ -1,10 +1,12 @@
 import { timingSafeEqual } from "node:crypto";
+import { digest } from "../digest.ts";
 import { RecollectError } from "../errors.ts";
 import { type Hmac, hmacUnder } from "../hmac.ts";
+import type { Scope } from "../tenancy.ts";
 
 /** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
 export interface DecisionRecord {
-  /** SHA-256 (hex) of tenant and namespace: a decision counts only where it was made. */
+  /** Where it was made and for whom; see decisionPlace. */
   readonly place: string;
   /** The entry that was served or was nearest; empty when there was none. */
   readonly entryId: string;
@@ -16,6 +18,11 @@ export interface DecisionRecord {
   readonly similarity: number;
   /** Milliseconds since the epoch. */
   readonly time: number;
+}
+
+/** SHA-256 (hex) of tenant, namespace and principal: a decision counts only where it was made, for who asked. */
+export function decisionPlace({ tenant, namespace }: Scope, principal: string): string {
+  return digest(tenant, namespace, principal);
 }
 
 export const DECISION_LIFETIME_MS = 7 * 24 * 3600 * 1000;

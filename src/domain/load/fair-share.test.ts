@@ -2,38 +2,51 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FairShare, type Holding } from "./fair-share.ts";
 
-/** A holding that gives itself up when it is evicted, and says so. */
-function evictable(share: FairShare, holder: string, evicted: Holding[]): Holding {
-  const holding: Holding = {
-    holder,
-    amount: 0,
-    evict: () => {
+/** A share whose holdings can be taken back; those that were are in `evicted`. */
+function evictableShare(limit: number) {
+  const held = new Set<Holding>();
+  const evicted: Holding[] = [];
+  const share = new FairShare(limit, () => held);
+  return {
+    share,
+    evicted,
+    /** Takes so much as one more holding, or as this one. */
+    take: (holder: string, amount: number, more?: Holding): Holding | undefined => {
+      const holding: Holding = more ?? {
+        holder,
+        amount: 0,
+        evict: () => {
+          share.give(holding);
+          held.delete(holding);
+          evicted.push(holding);
+        },
+      };
+      if (!share.take(holding, amount)) return undefined;
+      held.add(holding);
+      return holding;
+    },
+    give: (holding: Holding): void => {
       share.give(holding);
-      evicted.push(holding);
+      held.delete(holding);
     },
   };
-  return holding;
 }
 
 describe("a fair share", () => {
   it("lets one that is alone have all, and no more", () => {
-    const share = new FairShare(3);
-    const evicted: Holding[] = [];
-    const taken = Array.from({ length: 4 }, () => share.take(evictable(share, "a", evicted), 1));
+    const { take, evicted } = evictableShare(3);
+    const taken = Array.from({ length: 4 }, () => take("a", 1) !== undefined);
     expect([taken, evicted]).toEqual([[true, true, true, false], []]);
   });
 
   it("takes from the one that has most, the largest first, for one that has less than its share", () => {
-    const share = new FairShare(10);
-    const evicted: Holding[] = [];
-    const [small, large] = [evictable(share, "a", evicted), evictable(share, "a", evicted)];
-    share.take(small, 4);
-    share.take(large, 6);
-    const other = evictable(share, "b", evicted);
-    expect(share.take(other, 5)).toBe(true);
+    const { take, evicted, share } = evictableShare(10);
+    take("a", 4);
+    const large = take("a", 6);
+    const other = take("b", 5);
     expect(evicted).toEqual([large]);
-    expect(share.take(other, 1)).toBe(true);
-    expect(share.take(other, 1)).toBe(false);
+    expect(take("b", 1, other)).toBe(other);
+    expect(take("b", 1, other)).toBeUndefined();
     expect(share.total).toBe(10);
   });
 
@@ -58,25 +71,23 @@ describe("a fair share", () => {
   it("counts what is held, passes no limit, and refuses nobody below an equal share", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const share = new FairShare(limit);
+        const { share, take, give, evicted } = evictableShare(limit);
         const held = new Map<Holding, number>();
-        const evicted: Holding[] = [];
-        for (const { holder, amount, give } of steps) {
-          const holding = evictable(share, holder, evicted);
+        for (const { holder, amount, give: givesUp } of steps) {
           const own = [...held].filter(([{ holder: name }]) => name === holder);
           const before = own.reduce((sum, [, bytes]) => sum + bytes, 0);
           const holders = new Set([...[...held.keys()].map((one) => one.holder), holder]).size;
-          const taken = share.take(holding, amount);
+          const taken = take(holder, amount);
           for (const gone of evicted.splice(0)) {
             expect(gone.holder).not.toBe(holder);
             held.delete(gone);
           }
-          if (taken) held.set(holding, amount);
-          else expect(before + amount).toBeGreaterThan(limit / holders);
-          if (give && taken) {
-            share.give(holding);
-            share.give(holding);
-            held.delete(holding);
+          if (taken === undefined) expect(before + amount).toBeGreaterThan(limit / holders);
+          else held.set(taken, amount);
+          if (givesUp && taken !== undefined) {
+            give(taken);
+            give(taken);
+            held.delete(taken);
           }
           expect(share.total).toBe([...held.values()].reduce((sum, bytes) => sum + bytes, 0));
           expect(share.total).toBeLessThanOrEqual(limit);

@@ -15,11 +15,15 @@ export interface Holding {
  */
 export class FairShare {
   readonly #limit: number;
-  readonly #holders = new Map<string, Holder>();
+  readonly #holdings: () => Iterable<Holding>;
+  /** What each holder has in all. */
+  readonly #holders = new Map<string, number>();
   #total = 0;
 
-  constructor(limit: number) {
+  /** `holdings` are those that can be taken back, the oldest first; they are asked for when the limit is reached. */
+  constructor(limit: number, holdings: () => Iterable<Holding> = () => []) {
     this.#limit = limit;
+    this.#holdings = holdings;
   }
 
   /** What is held in all. */
@@ -30,14 +34,9 @@ export class FairShare {
   /** Adds to a holding, which may be a new one; false when it is refused, and nothing has changed. */
   take(holding: Holding, amount: number): boolean {
     if (this.#total + amount > this.#limit && !this.#makeRoom(holding, amount)) return false;
-    let holder = this.#holders.get(holding.holder);
-    if (holder === undefined) {
-      holder = { total: 0, evictable: new Set() };
-      this.#prune();
-      this.#holders.set(holding.holder, holder);
-    }
-    if (holding.amount === 0 && holding.evict !== undefined) holder.evictable.add(holding);
-    holder.total += amount;
+    const held = this.#holders.get(holding.holder);
+    if (held === undefined) this.#prune();
+    this.#holders.set(holding.holder, (held ?? 0) + amount);
     holding.amount += amount;
     this.#total += amount;
     return true;
@@ -46,24 +45,19 @@ export class FairShare {
   /** Gives up all of a holding. */
   give(holding: Holding): void {
     const { amount } = holding;
-    const holder = this.#holders.get(holding.holder);
-    if (amount === 0 || holder === undefined) return;
-    if (holding.evict !== undefined) holder.evictable.delete(holding);
-    holder.total -= amount;
+    if (amount === 0) return;
+    this.#holders.set(holding.holder, (this.#holders.get(holding.holder) ?? 0) - amount);
     holding.amount = 0;
     this.#total -= amount;
   }
 
   #makeRoom({ holder: name }: Holding, amount: number): boolean {
-    const own = this.#holders.get(name)?.total ?? 0;
-    const others = [...this.#holders].filter(([other, { total }]) => other !== name && total > 0);
-    const share = this.#limit / (others.length + 1);
+    const own = this.#holders.get(name) ?? 0;
+    const others = [...this.#holders].filter(([other, held]) => other !== name && held > 0).length;
+    const share = this.#limit / (others + 1);
     if (own + amount > share) return false;
     while (this.#total + amount > this.#limit) {
-      const largest = largestOf(
-        others.map(([, holder]) => holder),
-        share,
-      );
+      const largest = this.#largestOver(share);
       if (largest === undefined) return this.#total + amount <= 2 * this.#limit;
       largest.evict?.();
       if (largest.amount > 0) throw new TypeError("a holding that was evicted has not been given up");
@@ -71,30 +65,23 @@ export class FairShare {
     return true;
   }
 
+  /** The largest holding that can be taken back of the holder that has most, if that is more than a share. */
+  #largestOver(share: number): Holding | undefined {
+    let largest: Holding | undefined;
+    for (const holding of this.#holdings()) {
+      const held = this.#holders.get(holding.holder) ?? 0;
+      if (holding.evict === undefined || holding.amount === 0 || held <= share) continue;
+      const most = largest === undefined ? 0 : (this.#holders.get(largest.holder) ?? 0);
+      if (held > most || (held === most && holding.amount > (largest?.amount ?? 0))) largest = holding;
+    }
+    return largest;
+  }
+
   /** Holders stay when they hold nothing any more, for most come again; now and then those go. */
   #prune(): void {
     if (this.#holders.size < MAX_IDLE_HOLDERS) return;
-    for (const [name, { total }] of this.#holders) if (total === 0) this.#holders.delete(name);
+    for (const [name, held] of this.#holders) if (held === 0) this.#holders.delete(name);
   }
 }
 
 const MAX_IDLE_HOLDERS = 1000;
-
-interface Holder {
-  total: number;
-  /** What can be taken back; the oldest first. */
-  readonly evictable: Set<Holding>;
-}
-
-/** The largest holding that can be taken back of the holder that has most, if that is more than a share. */
-function largestOf(holders: readonly Holder[], share: number): Holding | undefined {
-  const most = holders.filter(({ total }) => total > share).sort((one, other) => other.total - one.total);
-  for (const { evictable } of most) {
-    let largest: Holding | undefined;
-    for (const holding of evictable) {
-      if (holding.amount > (largest?.amount ?? 0)) largest = holding;
-    }
-    if (largest !== undefined) return largest;
-  }
-  return undefined;
-}

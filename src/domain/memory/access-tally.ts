@@ -63,6 +63,13 @@ export class AccessTally {
     this.#writing.delete(batch as Counting);
   }
 
+  /** All memories are gone; what is being written is settled as before. */
+  forgetAll(): void {
+    this.#adding = new Map();
+    this.#size = 0;
+    for (const counting of this.#writing) counting.clear();
+  }
+
   /** The memory is gone; one that takes its id has never been accessed. */
   forget(namespace: string, id: string): void {
     if (this.#adding.get(namespace)?.delete(id) === true) this.#size -= 1;

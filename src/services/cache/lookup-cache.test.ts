@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
@@ -66,8 +67,8 @@ function embedder(embed: Embedder["embed"]): Embedder {
 }
 
 /** As a handler does it. */
-function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, signal }: CallContext) {
-  return lookupCache(ports, placeLookup(input, caller), { signal }, (lookedUp) => lookedUp);
+function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...call }: CallContext) {
+  return lookupCache(ports, placeLookup(input, caller), call, (lookedUp) => lookedUp);
 }
 
 interface Changes {
@@ -98,11 +99,12 @@ function portsWith(changes: Changes = {}) {
       "embedder" in changes
         ? changes.embedder
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
-    secret: SECRET,
+    secret: () => SECRET,
     clock: { now: () => NOW },
     meters,
     log,
     settings: () => ({ ...SETTINGS, ...changes.settings }),
+    work: unboundedWork,
   };
   return { ports, meters, log, store };
 }
@@ -110,6 +112,8 @@ function portsWith(changes: Changes = {}) {
 const context = (signal: AbortSignal = new AbortController().signal): CallContext => ({
   caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal,
+  arrival: performance.now(),
+  deadline: Number.POSITIVE_INFINITY,
 });
 
 describe("lookupCache fails open", () => {
@@ -170,6 +174,37 @@ describe("lookupCache fails open", () => {
     expect(aborted?.aborted).toBe(true);
   });
 
+  it("counts its time from the arrival of the call", async () => {
+    const hour = 3_600_000;
+    const { ports } = portsWith({ store: { find: never }, settings: { lookupDeadlineMs: hour } });
+    const { outcome } = await lookup(ports, INPUT, { ...context(), arrival: performance.now() - hour });
+    expect(outcome).toMatchObject({ kind: "miss", reason: "STORE_UNAVAILABLE" });
+  });
+
+  it("without embedding the prompt where there is no time to look by meaning", async () => {
+    const embed = vi.fn(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]);
+    const { ports, log, store } = portsWith({ embedder: embedder(embed) });
+    const work = { ...unboundedWork, refusal: () => new RecollectError("SERVER_OVERLOADED", "busy") };
+    const { outcome } = await lookup({ ...ports, work }, INPUT, context());
+    expect(outcome).toEqual({
+      kind: "miss",
+      reason: "SERVER_OVERLOADED",
+      threshold: 0.85,
+      guardReasons: [],
+    });
+    expect(embed).not.toHaveBeenCalled();
+    expect(store.nearest).not.toHaveBeenCalled();
+    // They are counted, and too many for the log.
+    expect(log.warn).not.toHaveBeenCalled();
+  });
+
+  it("when its time ends before its turn", async () => {
+    const { ports, store } = portsWith({ settings: HANGS });
+    const { outcome } = await lookup({ ...ports, work: { ...unboundedWork, run: never } }, INPUT, context());
+    expect(outcome).toMatchObject({ kind: "miss", reason: "SERVER_OVERLOADED" });
+    expect(store.nearest).not.toHaveBeenCalled();
+  });
+
   it("but not for a caller who is gone", async () => {
     const reason = new Error("cancelled");
     const controller = new AbortController();
@@ -193,7 +228,12 @@ describe("a prompt that is looked up again", () => {
     const placed = placeLookup(INPUT, caller);
     const outcomes: string[] = [];
     for (let time = 0; time < times; time += 1) {
-      const { outcome } = await lookupCache(ports, placed, { signal }, (lookedUp) => lookedUp);
+      const { outcome } = await lookupCache(
+        ports,
+        placed,
+        { signal, arrival: performance.now() },
+        (lookedUp) => lookedUp,
+      );
       outcomes.push(outcome.kind === "hit" ? outcome.match : outcome.reason);
     }
     return outcomes;

@@ -14,6 +14,7 @@ import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Meters } from "../../ports/meters.ts";
+import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
 import type { CacheStrategy, PlacedLookup } from "./placed-lookup.ts";
@@ -42,6 +43,7 @@ export type MissReason =
   | "DISABLED"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
+  | "SERVER_OVERLOADED"
   | "SHADOW";
 
 export type CacheOutcome =
@@ -67,12 +69,16 @@ export interface LookupCachePorts {
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: Uint8Array;
+  readonly secret: () => Uint8Array;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
   readonly settings: Live<CacheSettings>;
+  readonly work: WorkQueue;
 }
+
+/** What a lookup asks of the call that it serves. */
+type LookupContext = Pick<CallContext, "signal" | "arrival">;
 
 /**
  * Entries asked for by meaning. Three for the sake of those that are too old; the nearest of the rest decides
@@ -97,7 +103,7 @@ export interface LookedUp {
 export function lookupCache<A>(
   ports: LookupCachePorts,
   lookup: PlacedLookup,
-  context: Pick<CallContext, "signal">,
+  context: LookupContext,
   answer: (lookedUp: LookedUp) => A,
 ): A | Promise<A> {
   return new LookupUnderWay(ports, lookup, context, answer).run();
@@ -116,7 +122,7 @@ class StoreFailure {
 class LookupUnderWay<A> {
   readonly #ports: LookupCachePorts;
   readonly #lookup: PlacedLookup;
-  readonly #context: Pick<CallContext, "signal">;
+  readonly #context: LookupContext;
   readonly #answer: (lookedUp: LookedUp) => A;
   readonly #now: number;
   readonly #settings: CacheSettings;
@@ -128,7 +134,7 @@ class LookupUnderWay<A> {
   constructor(
     ports: LookupCachePorts,
     lookup: PlacedLookup,
-    context: Pick<CallContext, "signal">,
+    context: LookupContext,
     answer: (lookedUp: LookedUp) => A,
   ) {
     this.#ports = ports;
@@ -147,7 +153,9 @@ class LookupUnderWay<A> {
       this.#strategy === "HYBRID" && this.#ports.embedder !== undefined
         ? this.#lookup.vector.get()
         : undefined;
-    return vector === undefined ? this.#inSteps() : this.#atOnce(vector);
+    const atOnce = vector === undefined ? undefined : this.#atOnce(vector);
+    // Where work waits, the exact answer does not wait for it.
+    return atOnce ?? this.#inSteps();
   }
 
   /** Asks for the exact prompt first. */
@@ -163,11 +171,16 @@ class LookupUnderWay<A> {
     );
   }
 
-  #atOnce(vector: MadeVector): Promise<A> {
-    const { store } = this.#ports;
+  /** Undefined: it would have to wait for its turn. */
+  #atOnce(vector: MadeVector): Promise<A> | undefined {
+    const { store, work } = this.#ports;
     const { scope, promptId } = this.#lookup;
-    return this.#timed().within<Found, A>(
+    const found = work.runNow("LOOKUP", () =>
       store.findAndNearest(scope, promptId, nearestQuery(this.#lookup, vector), this.#now),
+    );
+    if (found === undefined) return undefined;
+    return this.#timed().within<Found, A>(
+      found,
       ({ exact, nearest }) =>
         this.#isServed(exact)
           ? this.#answerWith(exact)
@@ -210,28 +223,41 @@ class LookupUnderWay<A> {
       return this.#miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
     }
 
+    const work: Work = { tenant: this.#lookup.scope.tenant, kind: "LOOKUP", deadline: deadline.time };
+    // Before the prompt is embedded, which would be of no use.
+    const refusal = this.#ports.work.refusal(work);
+    if (refusal !== undefined) return this.#failed(refusal, "SERVER_OVERLOADED");
     const embedded = await this.#orMiss(
       untilAborted(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
-      "EMBEDDER_UNAVAILABLE",
+      () => "EMBEDDER_UNAVAILABLE",
     );
     if ("kind" in embedded) return embedded;
     const [question] = embedded;
     if (question === undefined) return this.#miss("EMBEDDER_UNAVAILABLE");
     this.#lookup.vector.remember(question);
-    const asking = { now: this.#now, signal: deadline.signal };
-    const nearest = await this.#orMiss(
-      untilAborted(nearestTo(this.#ports, this.#lookup, question, asking), deadline.signal),
-      "STORE_UNAVAILABLE",
+    // Awaited here: the deadline goes with this function.
+    return await this.#nearest(question, work, deadline.signal);
+  }
+
+  /** Decides by the nearest entries, when it is the turn of this lookup. */
+  async #nearest(question: EmbeddedText, work: Work, signal: AbortSignal): Promise<CacheOutcome> {
+    let hasStarted = false;
+    const searching = this.#ports.work.run(work, signal, () => {
+      hasStarted = true;
+      return nearestTo(this.#ports, this.#lookup, question, { now: this.#now, signal });
+    });
+    const nearest = await this.#orMiss(untilAborted(searching, signal), () =>
+      hasStarted ? "STORE_UNAVAILABLE" : "SERVER_OVERLOADED",
     );
     return "kind" in nearest ? nearest : decideNearest(this.#lookup, nearest, this.#policy(), this.#now);
   }
 
   /** `work` ends by itself, or when the time is over. */
-  async #orMiss<T>(work: Promise<T>, reason: MissReason): Promise<T | CacheOutcome> {
+  async #orMiss<T>(work: Promise<T>, reason: () => MissReason): Promise<T | CacheOutcome> {
     try {
       return await work;
     } catch (error) {
-      return this.#failed(error, reason);
+      return this.#failed(error, reason());
     }
   }
 
@@ -239,7 +265,9 @@ class LookupUnderWay<A> {
   #failed(error: unknown, reason: MissReason): CacheOutcome {
     // The caller is gone: there is nobody to answer with a miss.
     this.#context.signal.throwIfAborted();
-    this.#ports.log.warn({ err: error, reason }, "cache lookup became a miss");
+    // As many as there are calls too many: they are counted, and the log does not grow by them.
+    if (reason !== "SERVER_OVERLOADED")
+      this.#ports.log.warn({ err: error, reason }, "cache lookup became a miss");
     return this.#miss(reason);
   }
 
@@ -259,7 +287,7 @@ class LookupUnderWay<A> {
         similarity: isHit ? decided.similarity : (decided.nearestSimilarity ?? 0),
         time: this.#now,
       },
-      secret,
+      secret(),
     );
     const outcome = input.shadow && isHit ? shadowed(decided) : decided;
     count(meters, outcome);
@@ -278,9 +306,10 @@ class LookupUnderWay<A> {
     };
   }
 
-  /** Of the whole lookup: it begins with the first that asks. */
+  /** Of the whole lookup, from its arrival on. */
   #timed(): Deadline {
-    this.#deadline ??= new Deadline(this.#settings.lookupDeadlineMs, this.#context);
+    const { lookupDeadlineMs } = this.#settings;
+    this.#deadline ??= new Deadline(lookupDeadlineMs, this.#context, this.#context.arrival);
     return this.#deadline;
   }
 }

@@ -1,8 +1,7 @@
 import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
-import { type DecisionRecord, sealDecision } from "../../domain/cache/decision-token.ts";
+import { type DecisionRecord, decisionPlace, sealDecision } from "../../domain/cache/decision-token.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
-import { digest } from "../../domain/digest.ts";
 import { type Caller, type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { QuestionVector } from "./question-vector.ts";
 
@@ -47,7 +46,7 @@ export function placeLookup(input: LookupCacheInput, caller: Caller): PlacedLook
   const scope = scopeOf(caller, input.namespace);
   const fingerprint = scopeFingerprint(input.answerScope);
   const promptId = cacheEntryId(scope, fingerprint, input.prompt);
-  const place = digest(scope.tenant, scope.namespace);
+  const place = decisionPlace(scope, caller.principal);
   const { model } = input.answerScope;
   let analysis: PromptAnalysis | undefined;
   return {

@@ -1,5 +1,5 @@
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
-import { invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionPlace, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { digest } from "../../domain/digest.ts";
@@ -14,6 +14,7 @@ import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import type { Live } from "../../ports/live.ts";
 import type { Log } from "../../ports/log.ts";
 import type { EvictionMeter } from "../../ports/meters.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
@@ -36,11 +37,12 @@ export interface StoreCacheEntryPorts {
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: Uint8Array;
+  readonly secret: () => Uint8Array;
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;
   readonly settings: Live<CacheSettings>;
+  readonly work: WorkQueue;
 }
 
 /**
@@ -59,7 +61,7 @@ export async function storeCacheEntry(
   const now = ports.clock.now();
   const scope = scopeOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
-  const { fingerprint, model } = await originOf(ports, scope, input, now);
+  const { fingerprint, model } = await originOf(ports, scope, input, context.caller.principal, now);
   const id = cacheEntryId(scope, fingerprint, input.prompt);
   const content = {
     id,
@@ -81,13 +83,16 @@ export async function storeCacheEntry(
   const embedded = await embedPrompt(ports, input.prompt, context.signal);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
-  const stored = await ports.store.put(scope, entry, {
-    now,
-    maxEntries: settings.maxEntries,
-    ...(embedded === undefined ? {} : { vector: embedded.vector }),
-    ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
-    ...(request === undefined ? {} : { request }),
-  });
+  const { deadline, signal } = context;
+  const stored = await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () =>
+    ports.store.put(scope, entry, {
+      now,
+      maxEntries: settings.maxEntries,
+      ...(embedded === undefined ? {} : { vector: embedded.vector }),
+      ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
+      ...(request === undefined ? {} : { request }),
+    }),
+  );
   if (stored.evicted > 0) ports.meters.cacheEvicted(stored.evicted);
   return stored;
 }
@@ -96,14 +101,15 @@ async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
   scope: Scope,
   input: StoreCacheEntryInput,
+  principal: string,
   now: number,
 ): Promise<{ readonly fingerprint: string; readonly model: string }> {
   const { origin } = input;
   if (origin.kind === "scope") {
     return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
   }
-  const decision = openDecision(origin.decisionId, ports.secret, now);
-  if (decision.place !== digest(scope.tenant, scope.namespace)) throw invalidDecision("namespace");
+  const decision = openDecision(origin.decisionId, ports.secret(), now);
+  if (decision.place !== decisionPlace(scope, principal)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }

@@ -7,6 +7,7 @@ import {
   postponement,
 } from "../../domain/embedding/backlog.ts";
 import { RecollectError } from "../../domain/errors.ts";
+import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
 import { untilAborted } from "../../domain/until-aborted.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
@@ -42,8 +43,11 @@ export interface BacklogWorker extends AsyncDisposable {
 
 /** Of what is read at once: a millisecond or so of reading. */
 const BATCH_BYTES = 256 * 1024;
-/** Memories that get their vectors in one transaction; others get their turn between two of them. */
-const SETTLE_STEP = 16;
+/**
+ * Memories that get their vectors in one transaction; others get their turn between two of them. At most 16, and less of
+ * long texts: a store may have to index all of a memory again.
+ */
+const SETTLE_LIMITS: StepLimits = { bytes: 64 * 1024, bytesAMemory: 4096 };
 /** Texts under suspicion at once; with more of them it must be the provider. */
 const MAX_SUSPECTS = 100;
 
@@ -138,8 +142,11 @@ class Worker {
       if (outcome === undefined) throw new TypeError("a text without an outcome");
       return { scope, id, etag, outcome };
     });
-    for (let start = 0; start < settled.length; start += SETTLE_STEP) {
-      await backlog.settle(settled.slice(start, start + SETTLE_STEP), { identity, now: clock.now() });
+    const textBytes = batch.map(({ text }) => Buffer.byteLength(text));
+    for (let start = 0; start < settled.length; ) {
+      const { length } = nextStep(textBytes, start, (bytes) => bytes, SETTLE_LIMITS);
+      await backlog.settle(settled.slice(start, start + length), { identity, now: clock.now() });
+      start += length;
     }
     await this.#succeeded();
     return true;

@@ -1,3 +1,4 @@
+import { pauseAfter } from "../../domain/embedding/backlog.ts";
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -42,23 +43,34 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
 
   const begin = (): void => {
     again = true;
-    running ??= (async () => {
-      while (again && !stopping.signal.aborted) {
-        again = false;
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+  };
+  /** Never rejects: the store may be away for a while. */
+  const work = async (): Promise<void> => {
+    let failures = 0;
+    while (again && !stopping.signal.aborted) {
+      again = false;
+      try {
         await goOn();
+        failures = 0;
+      } catch (error) {
+        if (failures === 0) log.warn({ err: error }, "a re-embedding pauses, and goes on when it can");
+        failures += 1;
+        again = true;
+        // It rejects when the server stops, and then the loop ends.
+        await ports.sleep(pauseAfter(failures, 0, ports.random()), stopping.signal).catch(() => undefined);
       }
-    })()
-      .catch((error: unknown) => log.warn({ err: error }, "a re-embedding stands still until the next start"))
-      .finally(() => {
-        running = undefined;
-      });
+    }
   };
   const goOn = async (): Promise<void> => {
     const latest = await store.latest();
     if (latest?.state === "RUNNING") {
-      const embedder = await ports.open(latest.target);
-      opened = { identity: latest.target, embedder };
-      await embedAll(ports, latest, embedder, stopping.signal);
+      if (opened === undefined || !sameModel(opened.identity, latest.target)) {
+        opened = { identity: latest.target, embedder: await ports.open(latest.target) };
+      }
+      await embedAll(ports, latest, opened.embedder, stopping.signal);
     }
     while (!stopping.signal.aborted && (await store.cleanUp())) {
       await new Promise((resolve) => setImmediate(resolve));

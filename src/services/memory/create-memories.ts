@@ -1,13 +1,23 @@
 import { RecollectError } from "../../domain/errors.ts";
+import { canonicalJson } from "../../domain/json.ts";
+import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
+import { mapInTurns } from "../../domain/turns.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
-import type { CreateOutcome, MemoryStore, NewMemory, RefusedMemory } from "../../ports/memory-store.ts";
-import { type CallContext, idempotentRequest } from "../call.ts";
+import type {
+  CreateOptions,
+  CreateOutcome,
+  MemoryStore,
+  NewMemory,
+  RefusedMemory,
+} from "../../ports/memory-store.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
+import { type CallContext, canonicalText, recordedRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
-import { Turns } from "../turns.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface CreateMemoriesInput {
@@ -24,14 +34,17 @@ export interface CreateMemoriesInput {
 }
 
 export interface CreateMemoriesPorts extends WriteEmbedder {
-  readonly store: Pick<MemoryStore, "create">;
+  readonly store: Pick<MemoryStore, "create" | "stepLimits">;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly work: WorkQueue;
 }
 
 /**
  * Stores memories, each on its own, with one call of the embedder for all of them. Resolves when they are durable and
- * can be found: by keyword at least, when there is no vector yet (see embedForWrite).
+ * can be found: by keyword at least, when there is no vector yet (see embedForWrite). What is much is written in steps,
+ * each of them atomic, and others have their turn in between: when it ends between two, the first ones stay, and a
+ * repeat with the same request_id goes on with the next.
  */
 export async function createMemories(
   ports: CreateMemoriesPorts,
@@ -39,38 +52,67 @@ export async function createMemories(
   context: CallContext,
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
-  const checked = input.drafts.map((draft, index) => refuseInvalid(draft, input.pathOf(index), now));
+  const scope = scopeOf(context.caller, input.namespace);
+  const checked = await refuseEach(input.drafts, (draft, index) =>
+    checkDraft(draft, input.pathOf(index), now),
+  );
   const accepted = checked.filter((draft): draft is MemoryDraft => !(draft instanceof RecollectError));
   const embedded = await embedDrafts(ports, accepted, context.signal);
-  const items: (NewMemory | RefusedMemory)[] = [];
-  const turns = new Turns();
-  for (const draft of checked) {
-    if (draft instanceof RecollectError) items.push({ refusal: draft });
-    else {
-      items.push(newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now));
-      await turns.after(draft.text.length);
-    }
+  const request = await batchRequest(context, input, now);
+  const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
+    mapInTurns(nextStep(checked, start, bytesOf, ports.store.stepLimits), charactersOf, (draft) =>
+      draft instanceof RecollectError
+        ? { refusal: draft }
+        : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
+    );
+  const write = (items: readonly (NewMemory | RefusedMemory)[], options: CreateOptions) =>
+    ports.work.run(
+      { tenant: scope.tenant, kind: "WRITE", size: Math.max(1, items.length), deadline: context.deadline },
+      context.signal,
+      () => ports.store.create(scope, items, options),
+    );
+  let outcomes: CreateOutcome[] = [];
+  let items = await stepFrom(0);
+  for (;;) {
+    context.signal.throwIfAborted();
+    const end = outcomes.length + items.length;
+    const options = {
+      now,
+      ...(request === undefined ? {} : { request }),
+      step: { before: outcomes, isLast: end === checked.length },
+    };
+    // The next step is made ready while the store is busy with this one, or while this one waits for its turn.
+    const [written, next] = await Promise.all([write(items, options), stepFrom(end)]);
+    outcomes = written;
+    if (outcomes.length >= checked.length) return outcomes;
+    items = outcomes.length === end ? next : await stepFrom(outcomes.length);
   }
-  const request = idempotentRequest(context, input.rpc, input.requestId, requestBody(input), now);
-  return ports.store.create(scopeOf(context.caller, input.namespace), items, {
-    now,
-    ...(request === undefined ? {} : { request }),
-  });
 }
 
-function refuseInvalid(
-  draft: MemoryDraft | RecollectError,
-  path: string,
-  now: number,
-): MemoryDraft | RecollectError {
-  if (draft instanceof RecollectError) return draft;
-  try {
-    checkDraft(draft, path, now);
-    return draft;
-  } catch (error) {
-    if (error instanceof RecollectError) return error;
-    throw error;
-  }
+function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {
+  return draft instanceof RecollectError ? undefined : contentBytes(draft);
+}
+
+/** The drafts, with the error in the place of each that `check` refuses. */
+export function refuseEach<Draft extends MemoryDraft>(
+  drafts: readonly (Draft | RecollectError)[],
+  check: (draft: Draft, index: number) => void,
+): Promise<(Draft | RecollectError)[]> {
+  const checked = (draft: Draft | RecollectError, index: number): Draft | RecollectError => {
+    if (draft instanceof RecollectError) return draft;
+    try {
+      check(draft, index);
+      return draft;
+    } catch (error) {
+      if (error instanceof RecollectError) return error;
+      throw error;
+    }
+  };
+  return mapInTurns(drafts, charactersOf, checked);
+}
+
+function charactersOf(draft: MemoryDraft | RecollectError): number {
+  return draft instanceof RecollectError ? 0 : draft.text.length;
 }
 
 /** What embedForWrite says of some drafts, by draft. */
@@ -109,11 +151,21 @@ function newMemory(
 }
 
 /** What makes two requests the same: drafts as handed in, refusals by what they say. */
-function requestBody(input: CreateMemoriesInput): object {
-  return {
-    drafts: input.drafts.map((draft) =>
-      draft instanceof RecollectError ? { refused: draft.message } : draft,
-    ),
-    onDuplicate: input.onDuplicate ?? null,
-  };
+async function batchRequest(
+  context: CallContext,
+  { rpc, requestId, drafts, onDuplicate }: CreateMemoriesInput,
+  now: number,
+): Promise<IdempotentRequest | undefined> {
+  if (requestId === undefined) return undefined;
+  const texts = await mapInTurns(drafts, charactersOf, (draft) =>
+    canonicalText(draft instanceof RecollectError ? { refused: draft.message } : draft),
+  );
+  const body = [`{"drafts":[${texts.shift() ?? ""}`, ...texts.map((text) => `,${text}`)];
+  return recordedRequest(
+    context,
+    rpc,
+    requestId,
+    [...body, `],"onDuplicate":${canonicalJson(onDuplicate ?? null)}}`],
+    now,
+  );
 }

@@ -5,6 +5,7 @@ import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
 /** Memories read from the store at once, and their bytes: a reader that stops reading holds so much of the server. */
@@ -16,7 +17,11 @@ const PAGE_BYTES = 64 * 1024;
  * and reads the next when it is asked for. Rejects with PAGE_TOKEN_INVALID.
  */
 export async function* exportMemories(
-  ports: { readonly store: Pick<MemoryStore, "listOldest">; readonly clock: Clock },
+  ports: {
+    readonly store: Pick<MemoryStore, "listOldest">;
+    readonly clock: Clock;
+    readonly work: WorkQueue;
+  },
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
@@ -30,17 +35,22 @@ export async function* exportMemories(
   const request = canonicalJson(["export", scope.tenant, scope.namespace, filter]);
   let after =
     input.resumeToken === "" ? undefined : openPageToken(input.resumeToken, request, "resume_token");
-  for (;;) {
+  do {
     context.signal.throwIfAborted();
-    const page = await ports.store.listOldest(scope, {
-      filter: input.filter,
-      ...(after === undefined ? {} : { after }),
-      limit: PAGE_SIZE,
-      maxBytes: PAGE_BYTES,
-      now: ports.clock.now(),
-    });
+    const from = after === undefined ? {} : { after };
+    const page = await ports.work.run(
+      { tenant: scope.tenant, kind: "READ", deadline: context.deadline },
+      context.signal,
+      () =>
+        ports.store.listOldest(scope, {
+          filter: input.filter,
+          ...from,
+          limit: PAGE_SIZE,
+          maxBytes: PAGE_BYTES,
+          now: ports.clock.now(),
+        }),
+    );
     for (const memory of page) yield { memory, resumeToken: sealPageToken(memory, request) };
     after = page.at(-1);
-    if (after === undefined) return;
-  }
+  } while (after !== undefined);
 }

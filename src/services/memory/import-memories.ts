@@ -1,14 +1,15 @@
 import { invalidField, RecollectError } from "../../domain/errors.ts";
+import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
 import { namespaceOf, type Scope, scopeOf } from "../../domain/tenancy.ts";
+import { mapInTurns } from "../../domain/turns.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { ImportedMemory, MemoryStore } from "../../ports/memory-store.ts";
 import type { CallContext } from "../call.ts";
 import type { WriteEmbedder, WriteEmbedding } from "../embedding/embed-for-write.ts";
-import { Turns } from "../turns.ts";
-import { embedDrafts } from "./create-memories.ts";
+import { embedDrafts, refuseEach } from "./create-memories.ts";
 import { prepareMemory } from "./prepare-memory.ts";
 
 /** One message of an import. */
@@ -34,7 +35,7 @@ export interface ImportProgress {
 }
 
 export interface ImportMemoriesPorts extends WriteEmbedder {
-  readonly store: Pick<MemoryStore, "exist" | "import">;
+  readonly store: Pick<MemoryStore, "exist" | "import" | "stepLimits">;
   readonly clock: Clock;
 }
 
@@ -78,7 +79,9 @@ async function importStep(
   signal: AbortSignal,
 ): Promise<ImportProgress> {
   const now = ports.clock.now();
-  const checked = step.memories.map((memory, index) => refuseInvalid(memory, `memories[${index}]`, now));
+  const checked = await refuseEach(step.memories, (memory, index) =>
+    checkImported(memory, `memories[${index}]`, now),
+  );
   const refusals = checked.flatMap((one, index) =>
     one instanceof RecollectError ? [{ index, error: one }] : [],
   );
@@ -95,7 +98,7 @@ async function importStep(
   };
 }
 
-/** Stores those whose ids are free; resolves with how many that were. */
+/** Stores those whose ids are free, in steps that keep nobody waiting for long; resolves with how many that were. */
 async function storeNew(
   ports: ImportMemoriesPorts,
   scope: Scope,
@@ -111,30 +114,23 @@ async function storeNew(
   const fresh = drafts.filter((_, index) => there[index] !== true);
   if (fresh.length === 0) return 0;
   const embedded = await embedDrafts(ports, fresh, signal);
-  const items: ImportedMemory[] = [];
-  const turns = new Turns();
-  for (const draft of fresh) {
-    items.push(toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now));
-    await turns.after(draft.text.length);
+  const stepFrom = (start: number): Promise<ImportedMemory[]> =>
+    mapInTurns(
+      nextStep(fresh, start, contentBytes, ports.store.stepLimits),
+      ({ text }) => text.length,
+      (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),
+    );
+  let [end, imported] = [0, 0];
+  let items = await stepFrom(0);
+  while (items.length > 0) {
+    signal.throwIfAborted();
+    end += items.length;
+    // The next step is made ready while the store is busy with this one.
+    const [outcomes, next] = await Promise.all([ports.store.import(scope, items, { now }), stepFrom(end)]);
+    imported += outcomes.filter((outcome) => outcome === "imported").length;
+    items = next;
   }
-  signal.throwIfAborted();
-  const outcomes = await ports.store.import(scope, items, { now });
-  return outcomes.filter((outcome) => outcome === "imported").length;
-}
-
-function refuseInvalid(
-  memory: ImportedDraft | RecollectError,
-  path: string,
-  now: number,
-): ImportedDraft | RecollectError {
-  if (memory instanceof RecollectError) return memory;
-  try {
-    checkImported(memory, path, now);
-    return memory;
-  } catch (error) {
-    if (error instanceof RecollectError) return error;
-    throw error;
-  }
+  return imported;
 }
 
 function toImported(

@@ -6,6 +6,7 @@ import { openPageToken, pageSizeOf, sealPageToken, withinBytes } from "../../dom
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
 interface ReadPorts {
@@ -49,7 +50,7 @@ export async function batchGetMemories(
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
 export async function listMemories(
-  ports: { readonly store: Pick<MemoryStore, "list">; readonly clock: Clock },
+  ports: { readonly store: Pick<MemoryStore, "list">; readonly clock: Clock; readonly work: WorkQueue },
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
@@ -65,12 +66,15 @@ export async function listMemories(
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
   const size = pageSizeOf(input.pageSize);
   // One more than the page tells whether there is a next one.
-  const found = await ports.store.list(scope, {
-    filter: input.filter,
-    ...(after === undefined ? {} : { after }),
-    limit: size + 1,
-    now: ports.clock.now(),
-  });
+  const { deadline, signal } = context;
+  const found = await ports.work.run({ tenant: scope.tenant, kind: "READ", deadline }, signal, () =>
+    ports.store.list(scope, {
+      filter: input.filter,
+      ...(after === undefined ? {} : { after }),
+      limit: size + 1,
+      now: ports.clock.now(),
+    }),
+  );
   const memories = withinBytes(found.slice(0, size), sizeOf);
   const last = memories.at(-1);
   const nextPageToken =

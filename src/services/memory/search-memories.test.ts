@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { memory } from "../../../test/support/builders.ts";
+import { unboundedWork } from "../../../test/support/unbounded-work.ts";
+import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
 import type { Embedder } from "../../ports/embedder.ts";
@@ -46,6 +48,8 @@ const UNAVAILABLE = new RecollectError("EMBEDDER_UNAVAILABLE", "down");
 const CONTEXT: CallContext = {
   caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
   signal: new AbortController().signal,
+  arrival: 0,
+  deadline: Number.POSITIVE_INFINITY,
 };
 
 function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemoriesPorts["store"]> = {}) {
@@ -68,6 +72,7 @@ function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemori
     clock: { now: () => NOW },
     meters,
     log,
+    work: unboundedWork,
   };
   return { ports, search, log, meters };
 }
@@ -103,6 +108,24 @@ describe("searchMemories when the embedder is unavailable", () => {
   it("does not hide another failure behind it", async () => {
     const bug = new TypeError("bug");
     await expect(searchMemories(portsWith(fails(bug)).ports, INPUT, CONTEXT)).rejects.toBe(bug);
+  });
+});
+
+describe("searchMemories when the model of the vectors has changed", () => {
+  it("embeds the query anew, and says to come again when it is another one each time", async () => {
+    const embed = vi.fn(WORKS.embed);
+    const changed = vi.fn<MemoryStore["search"]>(async () => {
+      if (changed.mock.calls.length === 1) throw new ModelChanged();
+      return FOUND;
+    });
+    const once = portsWith({ ...WORKS, embed }, { search: changed }).ports;
+    expect(idsOf(await searchMemories(once, INPUT, CONTEXT))).toContain("near");
+    expect(embed).toHaveBeenCalledTimes(2);
+    const always = portsWith(WORKS, { search: () => Promise.reject(new ModelChanged()) }).ports;
+    await expect(searchMemories(always, INPUT, CONTEXT)).rejects.toMatchObject({
+      reason: "STORE_UNAVAILABLE",
+      detail: { retryAfterMs: 1000 },
+    });
   });
 });
 

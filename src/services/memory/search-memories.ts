@@ -1,6 +1,6 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
+import { memoryNotFound, modelIsChanging, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
@@ -14,6 +14,7 @@ import type { Embedder, EmbedderIdentity } from "../../ports/embedder.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
 import type { Meters } from "../../ports/meters.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
 export type SearchMode = "HYBRID" | "VECTOR" | "KEYWORD";
@@ -58,6 +59,7 @@ export interface SearchMemoriesPorts {
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
+  readonly work: WorkQueue;
 }
 
 /** Candidates an arm. Of the answers to real questions 91 % stand among the first 100 of either arm, 79 % of 20. */
@@ -75,14 +77,15 @@ export async function searchMemories(
   input: SearchMemoriesInput,
   context: CallContext,
 ): Promise<SearchMemoriesOutput> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     try {
       return await searchOnce(ports, input, context);
     } catch (error) {
       // The query was embedded before the model changed: it is made anew with the one of now.
-      if (!(error instanceof ModelChanged) || attempt === MAX_ATTEMPTS) throw error;
+      if (!(error instanceof ModelChanged)) throw error;
     }
   }
+  throw modelIsChanging();
 }
 
 async function searchOnce(
@@ -97,7 +100,7 @@ async function searchOnce(
   // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
   if (arms.vector === undefined && arms.terms.length === 0) return { found: [], degraded: arms.degraded };
 
-  const { ranked, plan } = await rankCandidates(ports, scope, arms, input, now);
+  const { ranked, plan } = await rankCandidates(ports, scope, { arms, input, now }, context);
   const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
@@ -199,17 +202,18 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
 }
 
 /**
- * What may be on the page, best first. A function of its own, so that a search does not hold all candidates while it reads
- * the memories of these.
+ * What may be on the page, best first, when it is the turn of this search. A function of its own, so that a search does
+ * not hold all candidates while it reads the memories of these.
  */
 async function rankCandidates(
   ports: SearchMemoriesPorts,
   scope: Scope,
-  arms: Arms,
-  input: SearchMemoriesInput,
-  now: number,
+  { arms, input, now }: { readonly arms: Arms; readonly input: SearchMemoriesInput; readonly now: number },
+  { deadline, signal }: Pick<CallContext, "deadline" | "signal">,
 ): Promise<{ readonly ranked: readonly Ranked[]; readonly plan: SearchPlan }> {
-  const candidates = await timedSearch(ports, scope, arms, input.filter, now);
+  const candidates = await ports.work.run({ tenant: scope.tenant, kind: "SEARCH", deadline }, signal, () =>
+    timedSearch(ports, scope, arms, input.filter, now),
+  );
   const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
   // The floor may leave out any of them.
   const limit = input.minSimilarity === undefined ? input.limit : undefined;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../../test/support/builders.ts";
+import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import type { Embedder } from "../../ports/embedder.ts";
 import type { Replacement } from "../../ports/memory-store.ts";
@@ -53,11 +54,14 @@ async function correct(vectors: () => Promise<Float32Array[]>): Promise<Replacem
       embedder: EMBEDDER,
       embeddingWaitMs: 1000,
       clock: { now: () => NOW },
+      work: unboundedWork,
     },
     { namespace: "", id: "m", etag: "", patch: { ...STORED, importance: 0.9 }, fields: ["importance"] },
     {
       caller: { tenant: "t", principal: "p", roles: new Set(), debug: false },
       signal: new AbortController().signal,
+      arrival: 0,
+      deadline: Number.POSITIVE_INFINITY,
     },
   );
   const [replacement] = written;

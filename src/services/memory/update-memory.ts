@@ -7,6 +7,7 @@ import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { prepareMemory } from "./prepare-memory.ts";
@@ -32,6 +33,7 @@ export async function updateMemory(
   ports: WriteEmbedder & {
     readonly store: Pick<MemoryStore, "get" | "vectors" | "replace" | "recallReplace">;
     readonly clock: Clock;
+    readonly work: WorkQueue;
   },
   input: UpdateMemoryInput,
   context: CallContext,
@@ -63,11 +65,14 @@ export async function updateMemory(
       ...(current.supersedes === undefined ? {} : { supersedes: current.supersedes }),
       supersededBy: current.supersededBy,
     };
-    const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
+    const { deadline, signal } = context;
     try {
-      return await ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
-        now,
-        ...(request === undefined ? {} : { request }),
+      return await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () => {
+        const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
+        return ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
+          now,
+          ...(request === undefined ? {} : { request }),
+        });
       });
     } catch (error) {
       const changed = error instanceof RecollectError && error.reason === "ETAG_MISMATCH";

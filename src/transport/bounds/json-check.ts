@@ -7,6 +7,7 @@ import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import { isTime } from "./time-text.ts";
 import {
+  emptyValue,
   givenTwice,
   malformed,
   tooDeep,
@@ -100,6 +101,7 @@ class JsonCheck {
       this.#path.pop();
       count += 1;
     }
+    if (field.refusesEmpty && count === 0) throw emptyValue(this.#path);
   }
 
   #itemAlone(field: FieldBounds, index: number): void {
@@ -178,6 +180,7 @@ class JsonCheck {
     if (!this.#text.startsWith('"')) throw this.#wrongShape("a text");
     if (this.#text.skipString() > maxBytes) throw tooLong(this.#path, field);
     this.#text.expectUnicode(this.#path);
+    if (field.refusesEmpty && this.#text.lastString() === "") throw emptyValue(this.#path);
   }
 
   /** The name of a field or of an enum's value. */

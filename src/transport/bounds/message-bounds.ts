@@ -29,6 +29,8 @@ export interface FieldBounds {
   readonly maxBytes: number;
   /** Each item of a repeated field is judged by itself: a bad one does not refuse the others. */
   readonly judgedAlone: boolean;
+  /** A value that is written and empty would silently be no condition. */
+  readonly refusesEmpty: boolean;
   /** Fields of which a message may set one have the same number here; -1 for all others. */
   readonly oneof: number;
   /** Of kinds `message` and `text`. */
@@ -95,6 +97,7 @@ function fieldBounds(
     maxItems: repeated ? maxItemsOf(path, Number(list?.maxItems ?? 0n)) : 1,
     maxBytes: kind === "json" ? maxJsonBytesOf(path) : maxBytesOf(repeated ? list?.items : rules),
     judgedAlone: list?.items?.ignore === Ignore.ALWAYS,
+    refusesEmpty: field.parent.typeName === "recollect.v1.MemoryFilter",
     oneof: field.oneof === undefined ? -1 : field.parent.oneofs.indexOf(field.oneof),
     message:
       field.message !== undefined && (kind === "message" || kind === "text")

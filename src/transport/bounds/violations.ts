@@ -57,6 +57,10 @@ export function unknownValue(path: Path, name: string, { enumeration }: FieldBou
   );
 }
 
+export function emptyValue(path: Path): RecollectError {
+  return invalidField(pathText(path), "is empty: it asks for nothing");
+}
+
 export function givenTwice(path: Path): RecollectError {
   const field = pathText(path);
   return new RecollectError("REQUEST_MALFORMED", `${field} is given more than once`, {

@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { RecollectError } from "../../domain/errors.ts";
 import { JsonBudget, RequestBudgetExceeded } from "./budget.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import {
+  emptyValue,
   givenTwice,
   malformed,
   tooDeep,
@@ -140,9 +142,11 @@ class WireCheck {
       return;
     }
     const stop = this.#length(end);
+    if (field.refusesEmpty && stop === this.#at) throw emptyValue(this.#path);
     if (field.kind === "json") this.#json(field, stop);
     else if (field.message !== undefined) this.#message(field.message, stop);
     else if (stop - this.#at > field.maxBytes) throw tooLong(this.#path, field);
+    else if (field.kind === "string") this.#expectText(stop);
     this.#at = stop;
   }
 
@@ -210,6 +214,7 @@ class WireCheck {
   #jsonText(end: number): void {
     const stop = this.#length(end);
     this.#spend(stop - this.#at + 2);
+    this.#expectText(stop);
     this.#at = stop;
   }
 
@@ -218,7 +223,18 @@ class WireCheck {
     const stop = this.#length(end);
     this.#budget.spendBytes(stop - this.#at + 3, this.#path);
     this.#refuseLongJson();
+    this.#expectText(stop);
     this.#at = stop;
+  }
+
+  /** Throws REQUEST_MALFORMED unless the bytes up to there are UTF-8. */
+  #expectText(stop: number): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    // Most texts are short and ASCII: a call of the platform takes longer than to look.
+    const near = Math.min(stop, at + 64);
+    while (at < near && (bytes[at] ?? 0) < 0x80) at += 1;
+    if (at < stop && !isUtf8(bytes.subarray(at, stop))) throw wrongShape(this.#path, "UTF-8");
   }
 
   /** Counts a JSON value that takes so many bytes as text at the least: commas and escapes come on top. */

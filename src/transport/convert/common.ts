@@ -45,6 +45,24 @@ export function toJsonObject(struct: ProtoJsonObject | undefined, path: string):
   return (holdsNegativeZero ? JSON.parse(JSON.stringify(struct)) : struct) as JsonObject;
 }
 
+/**
+ * The same for metadata, whose numbers are compared: one without a fraction that is so large that it may be another one
+ * already is refused.
+ */
+export function toMetadata(struct: ProtoJsonObject | undefined, path: string): JsonObject {
+  const json = toJsonObject(struct, path);
+  refuseInexact(json, path);
+  return json;
+}
+
+function refuseInexact(value: unknown, path: string): void {
+  if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) >= 2 ** 53) {
+    throw invalidField(path, "whole numbers of 2^53 or more are not exact: send them as text");
+  }
+  if (value === null || typeof value !== "object") return;
+  for (const [key, child] of Object.entries(value)) refuseInexact(child, `${path}.${key}`);
+}
+
 /** The same for an object that may take only so many bytes as JSON; the schema has no rule for its size. */
 export function boundedJson(struct: ProtoJsonObject | undefined, path: string, maxBytes: number): JsonObject {
   const json = toJsonObject(struct, path);

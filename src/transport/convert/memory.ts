@@ -1,8 +1,9 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { isFieldSet, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   Memory_Embedding_State,
   Memory_Kind,
   Memory_State,
+  MemoryFilterSchema,
   type MemorySchema,
   type MemoryFilter as ProtoFilter,
   type Memory as ProtoMemory,
@@ -30,7 +31,7 @@ import {
   givenList,
   givenObject,
   toDurationMs,
-  toJsonObject,
+  toMetadata,
   toMs,
 } from "./common.ts";
 
@@ -50,7 +51,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
     role: memory.role,
     author: memory.author,
     tags: memory.tags,
-    metadata: toJsonObject(memory.metadata, `${path}.metadata`),
+    metadata: toMetadata(memory.metadata, `${path}.metadata`),
     // -0 is 0, as it is in what is stored.
     importance: (memory.importance ?? DEFAULT_IMPORTANCE) + 0,
     pinned: memory.pinned,
@@ -153,13 +154,14 @@ const MAX_METADATA_SCALARS = 16;
  */
 export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.states): MemoryFilter {
   if (filter === undefined) return { states: usual };
-  const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] =>
-    span === undefined
-      ? undefined
-      : defined({
-          start: toMs(span.start, `filter.${name}.start`),
-          end: toMs(span.end, `filter.${name}.end`),
-        });
+  const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] => {
+    if (span === undefined) return undefined;
+    const made = defined({
+      start: toMs(span.start, `filter.${name}.start`),
+      end: toMs(span.end, `filter.${name}.end`),
+    });
+    return conditionOf(made, `filter.${name}`);
+  };
   const states = filter.states.flatMap((state) => toState(state) ?? []);
   return {
     states: states.length === 0 ? usual : states,
@@ -179,19 +181,43 @@ export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.st
       importance:
         filter.importance === undefined
           ? undefined
-          : defined({ min: filter.importance.min, max: filter.importance.max }),
+          : conditionOf(
+              defined({ min: filter.importance.min, max: filter.importance.max }),
+              "filter.importance",
+            ),
       pinned: filter.pinned,
     }),
   };
 }
 
+/** Throws REQUEST_INVALID for a condition that says nothing. */
+function conditionOf<T extends object>(condition: T, path: string): T {
+  if (Object.keys(condition).length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  return condition;
+}
+
+/**
+ * The filter of a purge, which must say something: one that matches everything would empty the namespace, and that is
+ * what DeleteNamespace is for. Throws REQUEST_INVALID.
+ */
+export function toFilterOfPurge(filter: ProtoFilter | undefined): MemoryFilter {
+  if (filter === undefined || !MemoryFilterSchema.fields.some((field) => isFieldSet(filter, field))) {
+    throw invalidField(
+      "filter",
+      "says nothing: set at least one condition; DeleteNamespace empties a namespace",
+    );
+  }
+  return toFilter(filter);
+}
+
 function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] | undefined {
+  if (metadata === undefined) return undefined;
   const wanted = boundedJson(
-    metadata,
+    toMetadata(metadata, "filter.metadata") as ProtoFilter["metadata"],
     "filter.metadata",
     MAX_JSON_BYTES["recollect.v1.MemoryFilter.metadata"],
   );
-  refuseLists(wanted, "filter.metadata");
+  refuseEmpty(wanted, "filter.metadata");
   const tokens = metadataTokens(wanted);
   if (tokens.length > MAX_METADATA_SCALARS) {
     throw invalidField(
@@ -202,10 +228,13 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
   return givenList(tokens);
 }
 
-function refuseLists(value: JsonObject, path: string): void {
-  for (const [key, child] of Object.entries(value)) {
+/** Lists cannot be compared, and an object without scalars asks for nothing. */
+function refuseEmpty(value: JsonObject, path: string): void {
+  const entries = Object.entries(value);
+  if (entries.length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  for (const [key, child] of entries) {
     if (Array.isArray(child)) throw invalidField(`${path}.${key}`, "lists cannot be compared");
-    if (child !== null && typeof child === "object") refuseLists(child as JsonObject, `${path}.${key}`);
+    if (child !== null && typeof child === "object") refuseEmpty(child as JsonObject, `${path}.${key}`);
   }
 }
 

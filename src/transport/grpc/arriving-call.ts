@@ -2,8 +2,9 @@ import * as http2 from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import pLimit from "p-limit";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
+import type { Caller } from "../../domain/tenancy.ts";
 import { type Status, statusOf } from "../status.ts";
-import { credentialOf, type UnfinishedRequest, type UnfinishedRequests } from "../unfinished-requests.ts";
+import type { UnfinishedRequest, UnfinishedRequests } from "../unfinished-requests.ts";
 import { type Arrival, setArrival } from "./arrival.ts";
 import { toServiceError } from "./service-error.ts";
 
@@ -116,11 +117,11 @@ class ArrivingCall {
   onReceiveMetadata(metadata: grpc.Metadata): void {
     const arrival = this.#options.arrivalOf(this.#method.path, this.#call, metadata);
     this.#arrival = arrival;
-    let credential = "";
+    let caller: Caller | undefined;
     if (arrival !== undefined) {
       try {
         arrival.running.arrive();
-        credential = credentialOf(arrival.running.context.caller);
+        caller = arrival.running.context.caller;
       } catch (error) {
         this.#refuse(error);
         return;
@@ -130,7 +131,7 @@ class ArrivingCall {
     const connection = this.#call.stream.session;
     if (connection !== undefined) {
       this.#unfinished = this.#options.unfinished.begin(
-        { credential, connection },
+        { caller, connection },
         this.#method.requestStream,
         this,
       );

@@ -11,7 +11,11 @@ const raw = (bytes: Buffer): Buffer => bytes;
 /** A server that answers with what it gets, its HTTP/2 streams, and a client. */
 async function serve(handle: grpc.handleUnaryCall<Buffer, Buffer>) {
   const server = new grpc.Server();
-  watchConnections(server, () => undefined);
+  watchConnections(
+    server,
+    () => undefined,
+    () => undefined,
+  );
   server.register(PATH, handle, raw, raw, "unary");
   const insecure = grpc.ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,8 +1,9 @@
 import type { EventEmitter } from "node:events";
-import type { Http2Server } from "node:http2";
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import { peerOf } from "../peer.ts";
+import { type RefuseEarly, refusesStream } from "./early-refusal.ts";
 import { isEndless } from "./timeout.ts";
 
 /** How long a peer may keep its half of a connection that has been closed here. */
@@ -28,7 +29,11 @@ export interface Connections {
  *   made for the call is kept with it; they go when it closes. Measured with an exact cache hit: 3 % of what is
  *   allocated grows old instead of 8 %, a twentieth of the processor's time.
  */
-export function watchConnections(server: Server, onHandshakeFailed: (error: Error) => void): Connections {
+export function watchConnections(
+  server: Server,
+  onHandshakeFailed: (error: Error) => void,
+  refuseEarly: RefuseEarly,
+): Connections {
   const sockets = new Set<Socket>();
   const beginning = new Map<string, Socket>();
   const createHttp2Server = server["createHttp2Server"].bind(server);
@@ -57,6 +62,18 @@ export function watchConnections(server: Server, onHandshakeFailed: (error: Erro
       linger(socket);
     });
     http2Server.on("tlsClientError", onHandshakeFailed);
+    const emit = http2Server.emit.bind(http2Server);
+    // A listener could not keep the stream from those behind it.
+    http2Server.emit = (event: string, ...args: unknown[]): boolean => {
+      if (event === "stream") {
+        const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders];
+        if (refusesStream(stream, headers, refuseEarly)) {
+          stream.on("close", letGo);
+          return true;
+        }
+      }
+      return emit(event, ...args);
+    };
     http2Server.prependListener("stream", (stream, headers) => {
       if (isEndless(String(headers["grpc-timeout"]))) delete headers["grpc-timeout"];
       stream.on("close", letGo);

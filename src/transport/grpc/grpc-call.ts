@@ -42,6 +42,10 @@ export class GrpcCall implements IncomingCall {
     return this.#metadata.get(name)[0]?.toString();
   }
 
+  remainingMs(): number {
+    return Number(this.#bottom.getDeadline()) - Date.now();
+  }
+
   signal(): AbortSignal {
     return this.#endingOfCall().signal;
   }

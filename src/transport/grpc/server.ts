@@ -14,6 +14,7 @@ import { addService, unknownMethod } from "./adapter.ts";
 import { type BottomCall, watchArrival } from "./arriving-call.ts";
 import { watchConnections } from "./connections.ts";
 import { credentialsOf } from "./credentials.ts";
+import type { RefuseEarly } from "./early-refusal.ts";
 import { endForeignStreams } from "./foreign-streams.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import type { Health } from "./health.ts";
@@ -38,6 +39,8 @@ export interface GrpcDoorOptions {
   readonly readerOf: (method: DescMethod) => RequestReader;
   readonly unfinished: UnfinishedRequests;
   readonly health: Health;
+  /** Asked for each call before grpc-js sees it. */
+  readonly refuseEarly: RefuseEarly;
   /** Called for each call that ended before any handler. */
   readonly onRefused: (path: string, reason: Reason) => void;
   /** Called for each connection that ended before TLS was agreed on. */
@@ -86,7 +89,11 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
     ],
   });
   allowHonestResets(server);
-  const connections = watchConnections(server, options.onHandshakeFailed);
+  const connections = watchConnections(server, options.onHandshakeFailed, (call) => {
+    const refusal = options.refuseEarly(call);
+    if (refusal !== undefined) options.onRefused(call.path, refusal.reason);
+    return refusal;
+  });
   const { readerOf } = options;
   for (const served of options.services) {
     addService(server, served, {
@@ -138,10 +145,18 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
  * that: 400 expiring calls a second killed the connection and everything on it. A call costs this server about a
  * tenth of a millisecond, so that one connection may waste a fifth of a core before it is cut. grpc-js has no option
  * for it; this object, private to the compiler only, goes to `http2.createServer` as it is.
+ *
+ * It also ends one on which it has rejected 100 streams because the most that may be open were open. An honest client
+ * comes there too: it opens the next call as soon as it has reset one, and here the old one is still being cleared away.
+ * Every call of the connection then ended as INTERNAL.
  * https://nodejs.org/api/http2.html#http2createserveroptions-onrequesthandler
  */
 function allowHonestResets(server: grpc.Server): void {
-  Object.assign(server["commonServerOptions"], { streamResetBurst: 20_000, streamResetRate: 2_000 });
+  Object.assign(server["commonServerOptions"], {
+    streamResetBurst: 20_000,
+    streamResetRate: 2_000,
+    maxSessionRejectedStreams: 1_000_000,
+  });
 }
 
 /**

@@ -1,5 +1,11 @@
 import { setImmediate as yieldToEventLoop } from "node:timers/promises";
-import { type DescMethod, type DescService, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  createRegistry,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
   createConnectRouter,
@@ -14,6 +20,7 @@ import type {
 } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
 import pLimit from "p-limit";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { markRefused } from "../bounds/refused-item.ts";
@@ -47,6 +54,8 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     acceptCompression: [compressionGzip],
     // Requests may come compressed; compressing answers would cost more time than it saves.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
+    // Errors inside of answers are written with their details.
+    jsonOptions: { registry: createRegistry(file_google_rpc_error_details), ignoreUnknownFields: false },
     readMaxBytes: options.maxMessageBytes,
     writeMaxBytes: options.maxMessageBytes,
     shutdownSignal: options.stopping,
@@ -95,6 +104,9 @@ function arriving(
     const contextValues = createContextValues();
     const call = new HttpCall(handler.method, request.header, pipeline);
     setCall(contextValues, call);
+    // A quoted value is the same one (RFC 9110, 5.6.6); the library knows it without quotes only.
+    const type = request.header.get("content-type")?.replace(/charset="([^"]*)"/i, "charset=$1");
+    if (type !== undefined) request.header.set("content-type", type);
     let checked = request;
     try {
       call.running.arrive();
@@ -141,7 +153,7 @@ function adapt(
     return async (request, context) => {
       const call = callIn(context.values);
       const { running } = call;
-      call.endWith(context.signal);
+      call.handle(context);
       try {
         running.admit();
         if (handler === undefined) throw notServed(method);
@@ -160,7 +172,7 @@ function adapt(
   return async function* (request, context) {
     const call = callIn(context.values);
     const { running } = call;
-    call.endWith(context.signal);
+    call.handle(context);
     let ended = false;
     try {
       running.admit();

@@ -1,5 +1,11 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code as ConnectCode, ConnectError, type ContextValues, createContextKey } from "@connectrpc/connect";
+import {
+  Code as ConnectCode,
+  ConnectError,
+  type ContextValues,
+  createContextKey,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { RecollectError } from "../../domain/errors.ts";
 import type { RefusedItem } from "../bounds/refused-item.ts";
 import type { IncomingCall, Pipeline, RunningCall } from "../pipeline.ts";
@@ -21,6 +27,8 @@ export class HttpCall implements IncomingCall {
   readonly refusedItems: (readonly RefusedItem[])[] = [];
   readonly #headers: Headers;
   readonly #ended = new AbortController();
+  /** What the library says of the call; undefined until a handler runs. */
+  #context: HandlerContext | undefined;
 
   constructor(method: DescMethod, headers: Headers, pipeline: Pipeline) {
     this.method = method;
@@ -41,8 +49,17 @@ export class HttpCall implements IncomingCall {
     return this.#ended.signal;
   }
 
-  /** Ends the call when the library does: its signal, with a reason of ours, answers with the right status. */
-  endWith(signal: AbortSignal): void {
+  remainingMs(): number {
+    return this.#context?.timeoutMs() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The call is in a handler from now on. It ends when the library ends it: its signal, with a reason of ours, answers
+   * with the right status.
+   */
+  handle(context: HandlerContext): void {
+    this.#context = context;
+    const { signal } = context;
     const abort = (): void => this.#ended.abort(endReason(signal.reason));
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });

@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { LimitFunction } from "p-limit";
 import { RecollectError } from "../../domain/errors.ts";
-import { credentialOf, type UnfinishedRequests } from "../unfinished-requests.ts";
+import type { UnfinishedRequests } from "../unfinished-requests.ts";
 import type { HttpCall } from "./http-call.ts";
 
 const unzip = promisify(gunzip);
@@ -27,7 +27,7 @@ export async function* receive(
   // Nobody may be waiting when it is refused; the next chunk then comes upon it.
   refused.promise.catch(() => undefined);
   // HTTP/1.1 has one request at a time on a connection.
-  const sender = { credential: credentialOf(call.running.context.caller), connection: {} };
+  const sender = { caller: call.running.context.caller, connection: {} };
   const request = unfinished.begin(sender, false, { refuse: (error) => refused.reject(error) });
   const chunks = body[Symbol.asyncIterator]();
   try {

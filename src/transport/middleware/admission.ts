@@ -20,8 +20,9 @@ export interface AdmissionLimits {
  * free again when its handler has ended, not when its caller has gone: what counts is the work.
  */
 export function admission(limits: AdmissionLimits, instruments: RpcInstruments): Middleware {
+  const open = new Set<Holding>();
   const calls = { places: new FairShare(limits.maxConcurrentCalls), limit: limits.maxConcurrentCalls };
-  const streams = { places: new FairShare(limits.maxOpenStreams), limit: limits.maxOpenStreams };
+  const streams = { places: new FairShare(limits.maxOpenStreams, () => open), limit: limits.maxOpenStreams };
   return {
     name: "admission",
     begin: (call) => {
@@ -29,10 +30,15 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
       const place = placeOf(call, places, limit);
       if (!places.take(place, 1)) throw tooManyCalls(call, limit);
       call.place = place;
+      if (call.cut !== undefined) open.add(place);
       instruments.callsInFlight(1);
     },
     end: (call) => {
-      if (call.place !== undefined) (call.cut === undefined ? calls : streams).places.give(call.place);
+      const { place } = call;
+      if (place !== undefined) {
+        (call.cut === undefined ? calls : streams).places.give(place);
+        if (call.cut !== undefined) open.delete(place);
+      }
       instruments.callsInFlight(-1);
     },
   };

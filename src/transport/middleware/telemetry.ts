@@ -36,7 +36,9 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
       else if (SERVER_FAULTS.has(status.code)) {
         log.warn({ ...line, peer: call.peer(), err: error }, `call failed ${latency}`);
       } else {
-        log.info(line, `call refused ${latency}`);
+        // With more calls than can be served there are many; they are counted, and who refuses them says so at times.
+        const level = status.reason === "SERVER_OVERLOADED" ? "debug" : "info";
+        log[level](line, `call refused ${latency}`);
         // What the caller is told leaves out the cause; it may quote the request, so it is for DEBUG alone.
         log.debug({ call_id: call.id, err: error }, "why the call was refused");
       }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { CreateOutcome } from "../../../src/ports/memory-store.ts";
+import type { CreateOutcome, NewMemory } from "../../../src/ports/memory-store.ts";
 import { idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
 import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
 import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
@@ -179,6 +179,130 @@ export function requestCases(subject: MemorySubject): void {
       }
       for (const id of ids) await create([attempt(`later ${id}`)], NOW + 10, short(id));
       expect(await storedIds(subject)).toHaveLength(120);
+    });
+  });
+
+  describe("to create in steps", () => {
+    const step = (
+      items: readonly NewMemory[],
+      before: readonly CreateOutcome[],
+      isLast: boolean,
+      asked = request,
+    ) => subject.store.create(subject.scope, items, { now: NOW, request: asked, step: { before, isLast } });
+    const session = { sessionId: "s" };
+
+    it("answer all of the batch so far, and as a whole afterwards", async () => {
+      const refusal = new RecollectError("REQUEST_INVALID", "is wrong");
+      await write(subject, newMemory({ id: "taken" }));
+      const first = await subject.store.create(
+        subject.scope,
+        [attempt("a", session), { refusal }, newMemory({ id: "taken", text: "another" })],
+        { now: NOW, request, step: { before: [], isLast: false } },
+      );
+      expect(first.map(told)).toEqual([
+        "created a",
+        "refused REQUEST_INVALID",
+        "refused MEMORY_ALREADY_EXISTS",
+      ]);
+      const second = await step([attempt("b", session)], first, false);
+      expect(second.map(told)).toEqual([...first.map(told), "created b"]);
+      const third = await step([attempt("c", session)], second, true);
+      expect(third.map(told)).toEqual([...second.map(told), "created c"]);
+      expect(third.flatMap((one) => (one.kind === "created" ? [one.memory.sessionPosition] : []))).toEqual([
+        1, 2, 3,
+      ]);
+      expect((await create([attempt("again")])).map(told)).toEqual(third.map(told));
+      expect(await storedIds(subject)).toEqual(["a", "b", "c", "taken"]);
+    });
+
+    it("go on, after a crash between two of them, with the first that is not done", async () => {
+      await step([attempt("a")], [], false);
+      await subject.reopen();
+      const again = await step([attempt("a2")], [], false);
+      expect(again.map(told)).toEqual(["created a"]);
+      const whole = await step([attempt("b")], again, true);
+      expect(whole.map(told)).toEqual(["created a", "created b"]);
+      expect(await storedIds(subject)).toEqual(["a", "b"]);
+    });
+
+    it("do no step twice for a repeat that cuts the batch elsewhere", async () => {
+      const first = await step([attempt("a"), attempt("b")], [], false);
+      // Of another version, maybe: it writes one at a time.
+      const found = await step([attempt("x")], [], false);
+      expect(found).toEqual(first);
+      expect((await step([attempt("c")], found, true)).map(told)).toEqual([
+        "created a",
+        "created b",
+        "created c",
+      ]);
+      expect(await storedIds(subject)).toEqual(["a", "b", "c"]);
+    });
+
+    it("answer alike to ten who write the batch together", async () => {
+      const ids = ["a", "b", "c", "d", "e", "f"];
+      const writeAll = async (who: number): Promise<CreateOutcome[]> => {
+        let sofar: CreateOutcome[] = [];
+        while (sofar.length < ids.length) {
+          const id = ids[sofar.length];
+          sofar = await step([attempt(`${id}${who}`)], sofar, sofar.length === ids.length - 1);
+        }
+        return sofar;
+      };
+      const all = await Promise.all(Array.from({ length: 10 }, (_, who) => writeAll(who)));
+      for (const outcomes of all) expect(outcomes.map(told)).toEqual(all[0]?.map(told));
+      const stored = await storedIds(subject);
+      expect(stored.map((id) => id[0])).toEqual(ids);
+    });
+
+    it("refuse with MEMORY_NOT_FOUND what was deleted between two of them, to a repeat", async () => {
+      const first = await step([attempt("a")], [], false);
+      await subject.store.delete(subject.scope, "a", { now: NOW });
+      expect((await step([attempt("b")], first, true)).map(told)).toEqual(["created a", "created b"]);
+      expect((await step([attempt("a2")], [], false)).map(told)).toEqual([
+        "refused MEMORY_NOT_FOUND",
+        "created b",
+      ]);
+    });
+
+    it("reject with REQUEST_ID_REUSED another body between two of them", async () => {
+      const first = await step([attempt("a")], [], false);
+      const other = { ...request, bodyHash: "another" };
+      expect(await reasonOf(step([attempt("x")], [], true, other))).toBe("REQUEST_ID_REUSED");
+      expect((await step([attempt("b")], first, true)).map(told)).toEqual(["created a", "created b"]);
+    });
+
+    it("write on, and keep a record of all, where the record has ended between two of them", async () => {
+      const short = { ...request, expireTime: NOW + 10 };
+      const first = await step([attempt("a")], [], false, short);
+      const later = { now: NOW + 10, request: { ...request, expireTime: NOW + 20 } };
+      const whole = await subject.store.create(subject.scope, [attempt("b")], {
+        ...later,
+        step: { before: first, isLast: true },
+      });
+      expect(whole.map(told)).toEqual(["created a", "created b"]);
+      const again = await subject.store.create(subject.scope, [attempt("c")], later);
+      expect(again.map(told)).toEqual(["created a", "created b"]);
+    });
+
+    it("leave nothing behind them without a request", async () => {
+      const { store, scope } = subject;
+      const first = await store.create(scope, [attempt("a")], {
+        now: NOW,
+        step: { before: [], isLast: false },
+      });
+      const second = await store.create(scope, [attempt("b")], {
+        now: NOW,
+        step: { before: first, isLast: true },
+      });
+      expect(second.map(told)).toEqual(["created a", "created b"]);
+      expect(await storedIds(subject)).toEqual(["a", "b"]);
+    });
+
+    it("are small", () => {
+      const { bytes, bytesAMemory } = subject.store.stepLimits;
+      expect(bytes).toBeGreaterThan(0);
+      expect(bytes).toBeLessThanOrEqual(64 * 1024);
+      expect(bytesAMemory).toBeGreaterThan(0);
     });
   });
 

@@ -347,15 +347,19 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   );
 }
 
-/** To a door an empty string or list is no condition, a span begins before it ends, and importance is a float32. */
+/** A server refuses a condition that is empty, a span begins before it ends, and importance is a float32. */
 function asDoorsTakeIt({ importance = {}, ...given }: MemoryFilter): MemoryFilter {
   const said = Object.entries(given).filter(([, value]) => {
     const { start, end } = value as { readonly start?: number; readonly end?: number };
-    const isEmpty = value === "" || (Array.isArray(value) && value.length === 0);
+    const isEmpty = value === "" || (typeof value === "object" && Object.keys(value).length === 0);
     return !isEmpty && !(start !== undefined && start === end);
   });
   const bounds = Object.entries(importance).map(([bound, value]) => [bound, Math.fround(value as number)]);
-  return { states: given.states, ...Object.fromEntries(said), importance: Object.fromEntries(bounds) };
+  return {
+    states: given.states,
+    ...Object.fromEntries(said),
+    ...(bounds.length === 0 ? {} : { importance: Object.fromEntries(bounds) }),
+  };
 }
 
 function foldedText({ text }: Draft): string {

@@ -25,6 +25,7 @@ import {
   byTime,
   type HeldMemory,
   idempotently,
+  keepRecord,
   placeOf,
   recall,
   recordsBeside,
@@ -34,6 +35,12 @@ import {
 } from "./world.ts";
 
 type Recorded = { readonly kind: "created" | "duplicate"; readonly id: string } | CreateOutcome;
+
+/** How far a request to create has come. */
+interface RecordedBatch {
+  readonly items: readonly Recorded[];
+  readonly isWhole: boolean;
+}
 
 /** What MemoryStore promises, done in the plainest way: lists that are gone through from end to end. */
 export function referenceMemoryStore(universe: Universe): MemoryStore {
@@ -115,29 +122,30 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
   };
 
   return {
-    create: async (scope, items, options) => {
-      const writes = options.request !== undefined || items.some((item) => !("refusal" in item));
+    // Small, so that batches of many are written in steps.
+    stepLimits: { bytes: 4096, bytesAMemory: 100 },
+
+    create: async (scope, items, { now, request, step = { before: [], isLast: true } }) => {
+      const writes = request !== undefined || items.some((item) => !("refusal" in item));
       if (writes) worldOf(universe, scope);
-      return idempotently<CreateOutcome[], readonly Recorded[]>(
-        universe,
-        placeOf(scope),
-        options,
-        () => {
-          const result = items.map((item) => createOne(scope, item, options.now));
-          const outcome = result.map(
-            (one): Recorded => (one.kind === "refused" ? one : { kind: one.kind, id: one.memory.id }),
-          );
-          return { result, outcome };
-        },
-        (recorded) =>
-          recorded.map((one): CreateOutcome => {
-            if (!("id" in one)) return one;
-            const memory = find(scope, one.id, options.now);
-            return memory === undefined
-              ? { kind: "refused", error: memoryNotFound(scope.namespace, one.id) }
-              : { kind: one.kind, memory };
-          }),
+      const place = placeOf(scope);
+      const record = request === undefined ? undefined : recall(universe, place, { now, request });
+      const batch = record?.outcome as RecordedBatch | undefined;
+      if (batch !== undefined && (batch.isWhole || batch.items.length !== step.before.length)) {
+        return batch.items.map((one): CreateOutcome => {
+          if (!("id" in one)) return one;
+          const memory = find(scope, one.id, now);
+          return memory === undefined
+            ? { kind: "refused", error: memoryNotFound(scope.namespace, one.id) }
+            : { kind: one.kind, memory };
+        });
+      }
+      const outcomes = [...step.before, ...items.map((item) => createOne(scope, item, now))];
+      const recorded = outcomes.map(
+        (one): Recorded => (one.kind === "refused" ? one : { kind: one.kind, id: one.memory.id }),
       );
+      keepRecord(universe, place, request, { items: recorded, isWhole: step.isLast });
+      return outcomes;
     },
 
     import: async (scope, items, { now }) => {

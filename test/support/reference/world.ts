@@ -94,12 +94,21 @@ export function idempotently<T, Outcome>(
   const record = request === undefined ? undefined : recall(universe, place, { now, request });
   if (record !== undefined) return again(record.outcome as Outcome);
   const { result, outcome } = once();
-  if (request !== undefined) {
-    const { bodyHash, expireTime } = request;
-    const records = universe.requests.get(place) ?? new Map<string, RequestRecord>();
-    universe.requests.set(place, records.set(request.key, { bodyHash, expireTime, outcome }));
-  }
+  keepRecord(universe, place, request, outcome);
   return result;
+}
+
+/** Keeps what became of a request, if it may come again. */
+export function keepRecord(
+  universe: Universe,
+  place: string,
+  request: IdempotentRequest | undefined,
+  outcome: unknown,
+): void {
+  if (request === undefined) return;
+  const { key, bodyHash, expireTime } = request;
+  const records = universe.requests.get(place) ?? new Map<string, RequestRecord>();
+  universe.requests.set(place, records.set(key, { bodyHash, expireTime, outcome }));
 }
 
 /** The record of a request that was carried out before. */

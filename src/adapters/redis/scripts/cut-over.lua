@@ -26,6 +26,7 @@ for index = 6, #KEYS do
   end
 end
 redis.call('HSET', KEYS[1], 'model', ARGV[1], 'generation', ARGV[2], 'stale', ARGV[5])
+redis.call('HINCRBY', KEYS[1], 'changes', 1)
 redis.call('HDEL', KEYS[1], 'next')
 redis.call('DEL', KEYS[2], KEYS[3])
 return { 'DONE' }

@@ -10,7 +10,9 @@ if wrong then return wrong end
 local before = recall(KEYS[10], ARGV[8], ARGV[7])
 if before then return before end
 local generation = ARGV[21]
-if generation ~= '' and generation ~= redis.call('HGET', KEYS[11], 'generation') then return { 'MODEL' } end
+local current = redis.call('HGET', KEYS[11], 'generation')
+-- None: nobody has claimed this store, which was emptied a moment ago.
+if not current or (generation ~= '' and generation ~= current) then return { 'MODEL' } end
 
 local id = ARGV[10]
 local replaced = is_live(id)
@@ -82,6 +84,7 @@ redis.call('HSET', KEYS[8], id, ARGV[15])
 redis.call('HINCRBY', KEYS[9], ARGV[17], 1)
 redis.call('HINCRBY', KEYS[4], 'cache_bytes', ARGV[16])
 redis.call('HINCRBY', KEYS[4], 'stores', 1)
+redis.call('HINCRBY', KEYS[11], 'changes', 1)
 local outcome = (replaced and 'replaced ' or 'new ') .. id
 record(KEYS[10], ARGV[8], ARGV[9], ARGV[7], outcome)
 return { 'DONE', outcome, evicted }

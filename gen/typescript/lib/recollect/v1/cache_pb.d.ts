@@ -674,6 +674,13 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SHADOW = 8;
    */
   SHADOW = 8,
+
+  /**
+   * The server was too busy to look by meaning in time, so only the exact match was tried.
+   *
+   * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
+   */
+  SERVER_OVERLOADED = 9,
 }
 
 /**
@@ -1940,7 +1947,7 @@ export declare const CacheService: GenService<{
    * replaced or served. Uses of the last second may be forgotten when the server crashes; the bound holds always.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt or namespace.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */

@@ -115,7 +115,8 @@ export enum ErrorReason {
   SERVER_STOPPING = 10,
 
   /**
-   * UNAVAILABLE. The store does not answer. With RetryInfo.
+   * UNAVAILABLE. The store does not answer, or holds data that this server does not serve (of another model, say): the
+   * message says which. With RetryInfo.
    * Example: {"reason": "STORE_UNAVAILABLE", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 11;
@@ -123,7 +124,8 @@ export enum ErrorReason {
   STORE_UNAVAILABLE = 11,
 
   /**
-   * RESOURCE_EXHAUSTED. The store has no room left: the disk or the memory is full. Nothing was written.
+   * RESOURCE_EXHAUSTED. The store has no room left: the disk or the memory is full. Nothing was written;
+   * deletions still go through.
    * Example: {"reason": "STORE_FULL", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_FULL = 12;
@@ -214,8 +216,8 @@ export enum ErrorReason {
   CACHE_DISABLED = 22,
 
   /**
-   * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt
-   * or namespace; `cause` says which: malformed, signature, expired, prompt, namespace.
+   * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
+   * namespace or principal; `cause` says which: malformed, signature, expired, prompt, namespace (or principal).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;
@@ -376,6 +378,15 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_RECEIVE_TIMEOUT = 45;
    */
   RECEIVE_TIMEOUT = 45,
+
+  /**
+   * RESOURCE_EXHAUSTED. The server has more work than it can do in time: the work of this call would begin too late for
+   * its deadline, or later than calls are kept waiting. Nothing has been done for it. With RetryInfo.
+   * Example: {"reason": "SERVER_OVERLOADED", "domain": "recollect", "metadata": {"estimated_wait_ms": "1240"}}
+   *
+   * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;
+   */
+  SERVER_OVERLOADED = 46,
 }
 
 /**

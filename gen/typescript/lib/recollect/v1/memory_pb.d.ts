@@ -101,7 +101,8 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   tags: string[];
 
   /**
-   * Anything else worth keeping, as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep.
+   * Anything else worth keeping, as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep. Numbers
+   * without a fraction are below 2^53; larger ones are sent as text.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
@@ -447,7 +448,8 @@ export enum Memory_State {
 export declare const Memory_StateSchema: GenEnum<Memory_State>;
 
 /**
- * Conditions on memories. All that are set must hold; an empty filter matches everything in state ACTIVE.
+ * Conditions on memories. All that are set must hold; an empty filter matches everything in state ACTIVE. A condition
+ * that is written and empty ("userId": "", "tagsAny": [], "createTime": {}) is refused: it would silently match all.
  *
  * @generated from message recollect.v1.MemoryFilter
  */
@@ -718,7 +720,7 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
   onDuplicate: OnDuplicate;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry harmless, as in CreateMemoryRequest, also of a batch that was stored in part.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -2516,6 +2518,10 @@ export declare const MemoryService: GenService<{
    * Stores up to 200 memories at once, each on its own: a refused item does not stop the others.
    * The answer has one result per item, in the order of the request.
    *
+   * A large batch is stored in steps, in order, so that it keeps nobody else waiting. When the call ends without an
+   * answer (its deadline passes, it is cancelled, the server or its store fails), the steps that were done stay. A
+   * repeat with the same request_id goes on with the first one that is not done, and answers for all items.
+   *
    * @generated from rpc recollect.v1.MemoryService.BatchCreateMemories
    */
   batchCreateMemories: {
@@ -2586,7 +2592,8 @@ export declare const MemoryService: GenService<{
     output: typeof DeleteMemoryResponseSchema;
   },
   /**
-   * Deletes all memories that a filter matches; without `force` it only counts them. Memories are deleted in bounded
+   * Deletes all memories that a filter matches; without `force` it only counts them. The filter must say something:
+   * DeleteNamespace is what empties a namespace. Memories are deleted in bounded
    * steps: a call that is cut off has deleted some of them, and its repeat deletes the rest.
    *
    * @generated from rpc recollect.v1.MemoryService.PurgeMemories
@@ -2645,7 +2652,8 @@ export declare const MemoryService: GenService<{
    * or from the start. A bad memory is refused by itself, and the others go on. gRPC only: HTTP/1.1 has no streams
    * in both directions.
    *
-   * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. A session
+   * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. One that was
+   * not acknowledged may be there in part: long texts are stored in steps, as by BatchCreateMemories. A session
    * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
    *
    * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes. What was

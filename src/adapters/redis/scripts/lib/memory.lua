@@ -32,11 +32,12 @@ local function other_model(keys, generation)
 end
 
 local function no_changes()
-  return { memories = 0, terms = 0, frequencies = {}, sizes = {} }
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
 end
 
 local function count(changes, tokens, terms, by)
   changes.memories = changes.memories + by
+  changes.made = changes.made + 1
   local known = {}
   for term in terms:gmatch('[^ ]+') do
     changes.terms = changes.terms + by
@@ -51,9 +52,30 @@ local function count(changes, tokens, terms, by)
   end
 end
 
+-- Fields that one command takes: far fewer than Lua can hand over.
+local FIELDS = 1000
+
+-- A long text has thousands of terms, and a command for each would take three times as long as its place in the index.
 local function add(key, changes)
+  local fields = {}
   for field, by in pairs(changes) do
-    if by ~= 0 and redis.call('HINCRBY', key, field, by) <= 0 then redis.call('HDEL', key, field) end
+    if by ~= 0 then fields[#fields + 1] = field end
+  end
+  for first = 1, #fields, FIELDS do
+    local last = math.min(first + FIELDS - 1, #fields)
+    local values = redis.call('HMGET', key, unpack(fields, first, last))
+    local kept, gone = {}, {}
+    for at = first, last do
+      local value = (tonumber(values[at - first + 1]) or 0) + changes[fields[at]]
+      if value > 0 then
+        kept[#kept + 1] = fields[at]
+        kept[#kept + 1] = value
+      else
+        gone[#gone + 1] = fields[at]
+      end
+    end
+    if #kept > 0 then redis.call('HSET', key, unpack(kept)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
   end
 end
 
@@ -61,6 +83,8 @@ local function write_changes(keys, changes)
   add(keys.counters, { memories = changes.memories, terms = changes.terms })
   add(keys.frequencies, changes.frequencies)
   add(keys.sizes, changes.sizes)
+  -- By which it is noticed that an older state was restored: see store-identity.ts.
+  if changes.made > 0 then redis.call('HINCRBY', keys.meta, 'changes', changes.made) end
 end
 
 -- The etag of a memory that is there and has not ended; nil for others.

@@ -1,0 +1,32 @@
+import { type Meter, ValueType } from "@opentelemetry/api";
+import type { Load, LoadMeter } from "../ports/meters.ts";
+
+/** What shows of a server that has more work than it can do. */
+export function createLoadInstruments(meter: Meter): LoadMeter {
+  const readers = new Set<() => Load>();
+  const dropped = meter.createCounter("recollect_work_dropped", {
+    description:
+      "Work dropped before it was started, because its call had ended or its deadline had passed, by kind.",
+    valueType: ValueType.INT,
+  });
+  const sum = (value: (load: Load) => number): number =>
+    [...readers].reduce((total, read) => total + value(read()), 0);
+  meter
+    .createObservableGauge("recollect_work_waiting", {
+      description: "Pieces of heavy work, such as searches, that wait for their turn.",
+      valueType: ValueType.INT,
+    })
+    .addCallback((result) => result.observe(sum(({ waiting }) => waiting)));
+  meter
+    .createObservableGauge("recollect_event_loop_delay_seconds", {
+      description: "How long the event loop keeps work waiting now.",
+    })
+    .addCallback((result) => result.observe(sum(({ eventLoopDelayMs }) => eventLoopDelayMs) / 1000));
+  return {
+    workDropped: (kind) => dropped.add(1, { kind: kind.toLowerCase() }),
+    observeLoad: (read) => {
+      readers.add(read);
+      return () => readers.delete(read);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import type { Caller } from "../../domain/tenancy.ts";
+import type { WorkKind, WorkQueue } from "../../ports/work-queue.ts";
+import type { RefuseEarly } from "../grpc/early-refusal.ts";
+import { methodPath } from "../handler.ts";
+import type { Middleware } from "../pipeline.ts";
+import type { Authenticator } from "./authentication.ts";
+import { authorize } from "./authorization.ts";
+
+/**
+ * Calls whose work waits for its turn. Others, such as a memory by its id, cost little more than to refuse them, and are
+ * not refused. Nor is a lookup in the cache: where there is no time to look by meaning, it is a miss that says so.
+ */
+const KIND_OF_METHOD: ReadonlyMap<DescMethod, WorkKind> = new Map<DescMethod, WorkKind>([
+  [MemoryService.method.searchMemories, "SEARCH"],
+  [MemoryService.method.listMemories, "READ"],
+  [MemoryService.method.createMemory, "WRITE"],
+  [MemoryService.method.batchCreateMemories, "WRITE"],
+  [MemoryService.method.updateMemory, "WRITE"],
+  [CacheService.method.storeCacheEntry, "WRITE"],
+]);
+
+const METHOD_OF_PATH: ReadonlyMap<string, DescMethod> = new Map(
+  [...KIND_OF_METHOD.keys()].map((method) => [methodPath(method), method]),
+);
+
+/**
+ * Refuses a call, with SERVER_OVERLOADED, whose work would begin too late. Stands behind authentication, for tenants wait
+ * for their own work first, and before the message is decoded.
+ */
+export function overload(queue: Pick<WorkQueue, "refusal">): Middleware {
+  return {
+    name: "overload",
+    begin: (call) => {
+      const kind = KIND_OF_METHOD.get(call.method);
+      if (kind === undefined) return;
+      if (call.caller === undefined) throw new TypeError("overload before authentication");
+      const deadline = performance.now() + call.remainingMs();
+      const refusal = queue.refusal({ tenant: call.caller.tenant, kind, deadline });
+      if (refusal !== undefined) throw refusal;
+    },
+  };
+}
+
+/**
+ * The same by the headers of a gRPC call alone, while work waits. Who may not call is not refused here: why not is said
+ * by the middleware.
+ */
+export function refuseOverload(
+  queue: Pick<WorkQueue, "refusal" | "isWaiting">,
+  authenticate: Authenticator,
+): RefuseEarly {
+  return (call) => {
+    if (!queue.isWaiting) return undefined;
+    const method = METHOD_OF_PATH.get(call.path);
+    if (method === undefined) return undefined;
+    let caller: Caller;
+    try {
+      caller = authenticate(call);
+      authorize(caller, method);
+    } catch {
+      // Not lost: the middleware comes upon the same.
+      return undefined;
+    }
+    const kind = KIND_OF_METHOD.get(method);
+    if (kind === undefined) return undefined;
+    return queue.refusal({ tenant: caller.tenant, kind, deadline: performance.now() + call.remainingMs });
+  };
+}

@@ -1,0 +1,52 @@
+// What depends on others (Redis, another process, a model that changes) must end by itself: a loop that only ends when
+// they behave well holds its caller for ever. So each loop in src says in its head when it ends; the exceptions are listed
+// here, each with what ends it.
+
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+
+const SRC = join(import.meta.dirname, "..", "..", "src");
+
+/** `for (;;)`, `for (let at = 0; ; at += 1)`, `while (true)`: loops without a condition. */
+const ENDLESS = /\bfor \([^;()]*(?:\([^()]*\)[^;()]*)*;\s*;|\bwhile \((?:true|1)\)/;
+
+/** By file: what ends its loop. */
+const ENDED_BY: Readonly<Record<string, string>> = {
+  "adapters/decorators/retrying-embedder.ts":
+    "retryDelay, which knows no delay after the last retry, and the signal",
+  "adapters/embedded/vector-table.ts": "a count that doubles up to the number of rows; waits for nothing",
+  "adapters/redis/cluster-servers.ts": "MAX_REDIRECTIONS",
+  "adapters/redis/memory-search.ts": "MAX_ROUNDS",
+  "services/memory/update-memory.ts": "MAX_ATTEMPTS",
+  "domain/cache/notation-chunks.ts": "the end of the text, which each round comes nearer to",
+  "domain/load/fair-queue.ts": "an empty queue: each round takes an entry from it",
+  "services/memory/create-memories.ts":
+    "the last memory of the batch, which each step comes nearer to, and the signal",
+  "transport/bounds/json-cursor.ts": "the end of the bytes",
+  "transport/grpc/request-stream.ts":
+    "the signal of the call, the end of its messages, or the time to the next one",
+  "transport/http/checked-request.ts": "the end of the bytes that have come",
+  "transport/http/received-body.ts": "the end of the body, or its refusal",
+};
+
+it("finds loops without a condition", () => {
+  const endless = [
+    "for (;;) {",
+    "for (let at = 0; ; at += 1) {",
+    "for (let at = f(1); ; ) {",
+    "while (true) {",
+  ];
+  for (const loop of endless) expect(loop).toMatch(ENDLESS);
+  const others = ["for (let at = 0; at < 3; at += 1) {", "for (const a of b) {", "while (left > 0) {"];
+  for (const loop of others) expect(loop).not.toMatch(ENDLESS);
+});
+
+it("each loop in src says when it ends", async () => {
+  const found: string[] = [];
+  for await (const file of glob("**/*.ts", { cwd: SRC })) {
+    if (file.endsWith(".test.ts")) continue;
+    if (ENDLESS.test(await readFile(join(SRC, file), "utf8"))) found.push(file);
+  }
+  expect(found.toSorted()).toEqual(Object.keys(ENDED_BY).toSorted());
+});

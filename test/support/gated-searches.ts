@@ -1,0 +1,50 @@
+import type { Backend } from "../../src/ports/backend.ts";
+import type { MemoryStore } from "../../src/ports/memory-store.ts";
+
+/** Holds searches of a backend's memories up: each waits to be released before it goes to the store. */
+export interface GatedSearches {
+  /** For `overrides` of startApp. */
+  readonly backend: (opened: Backend) => Backend;
+  /** The tenants of the searches that have come to the store, in order. */
+  readonly tenants: readonly string[];
+  /** Resolves when so many have come, counted from the start. */
+  entered(searches: number): Promise<void>;
+  /** Lets all searches through, those to come too. */
+  release(): void;
+}
+
+export function gatedSearches(): GatedSearches {
+  const gate = Promise.withResolvers<void>();
+  const tenants: string[] = [];
+  const waiting: { readonly searches: number; readonly resolve: () => void }[] = [];
+  const gated = (store: MemoryStore): MemoryStore["search"] => {
+    return async (scope, ...rest) => {
+      tenants.push(scope.tenant);
+      for (const { searches, resolve } of waiting) if (tenants.length >= searches) resolve();
+      await gate.promise;
+      return store.search(scope, ...rest);
+    };
+  };
+  return {
+    tenants,
+    release: () => gate.resolve(),
+    entered: (searches) =>
+      new Promise((resolve) => {
+        if (tenants.length >= searches) resolve();
+        else waiting.push({ searches, resolve });
+      }),
+    backend: (opened) =>
+      replacing(opened, { memories: replacing(opened.memories, { search: gated(opened.memories) }) }),
+  };
+}
+
+/** The same object but for some of its properties. */
+function replacing<T extends object>(target: T, replaced: Partial<T>): T {
+  return new Proxy(target, {
+    get: (of, name) => {
+      if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name);
+      const value: unknown = Reflect.get(of, name, of);
+      return typeof value === "function" ? value.bind(of) : value;
+    },
+  });
+}
