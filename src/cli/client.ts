@@ -21,7 +21,7 @@ type ConnectOptions = Pick<GlobalOptions, "address" | "apiKey" | "tlsCa" | "tlsC
 /** Longer than the server's own limit for a slow embedding provider (30 s). */
 const CALL_TIMEOUT_MS = 60_000;
 /** The largest message that the server sends and reads. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Makes clients; the connection is opened by the first call. It needs no closing: between calls it does not keep

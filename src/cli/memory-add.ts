@@ -7,7 +7,7 @@ import {
   OnDuplicate,
 } from "#gen/recollect/v1/memory_pb.js";
 import { inBatches } from "./batches.ts";
-import { type Clients, connect } from "./client.ts";
+import { type Clients, connect, MAX_MESSAGE_BYTES } from "./client.ts";
 import { type Draft, type DraftDefaults, draftOfText, draftsOfFiles, draftsOfJsonLines } from "./drafts.ts";
 import { describeItemError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
@@ -111,6 +111,8 @@ async function store(
   const { results } = await client.batchCreateMemories({
     namespace: options.namespace,
     memories: drafts.map(({ memory }) => memory),
+    // Results are printed as JSON, whole where that is possible.
+    ...(options.json ? { maxAnswerBytes: MAX_MESSAGE_BYTES } : {}),
     ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
   });
   for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "");

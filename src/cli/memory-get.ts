@@ -13,11 +13,14 @@ const MAX_IDS = 200;
 export async function memoryGet(ids: readonly string[], options: GlobalOptions): Promise<ExitCode> {
   const clients = connect(options);
   let missing = 0;
-  for (let start = 0; start < ids.length; start += MAX_IDS) {
-    const { memories, notFoundIds } = await clients.memory.batchGetMemories({
+  let left = ids;
+  while (left.length > 0) {
+    const { memories, notFoundIds, omittedIds } = await clients.memory.batchGetMemories({
       namespace: options.namespace,
-      ids: ids.slice(start, start + MAX_IDS),
+      ids: left.slice(0, MAX_IDS),
     });
+    // Those that had no room in this answer come first in the next; one at least had.
+    left = [...omittedIds, ...left.slice(MAX_IDS)];
     for (const memory of memories) {
       if (options.json) print(JSON.stringify(toJson(MemorySchema, memory)));
       else for (const line of formatMemory(memory)) print(line);

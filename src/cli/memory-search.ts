@@ -4,7 +4,7 @@ import {
   SearchMemoriesResponse_Degradation,
   SearchMemoriesResponse_ResultSchema,
 } from "#gen/recollect/v1/memory_pb.js";
-import { connect } from "./client.ts";
+import { connect, MAX_MESSAGE_BYTES } from "./client.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatPlan } from "./format-plan.ts";
 import { formatResult } from "./format-result.ts";
@@ -32,11 +32,12 @@ export async function memorySearch(
 ): Promise<ExitCode> {
   const clients = connect(options);
   const filter = toFilter(options);
-  const { results, degraded, plan } = await clients.memory.searchMemories({
+  const { results, degraded, plan, truncated } = await clients.memory.searchMemories({
     namespace: options.namespace,
     query: { by: { case: "text", value: words.join(" ") } },
     ...(filter === undefined ? {} : { filter }),
     explain: options.explain ?? false,
+    maxAnswerBytes: MAX_MESSAGE_BYTES,
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
     ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),
@@ -48,6 +49,7 @@ export async function memorySearch(
     if (options.json) print(JSON.stringify(toJson(SearchMemoriesResponse_ResultSchema, result)));
     else for (const line of formatResult(result, index + 1)) print(line);
   }
+  if (truncated) printError("more was found than one answer can hold: the last results are left out");
   if (plan !== undefined) printError(formatPlan(plan));
   if (results.length === 0) printError("nothing found");
   return EXIT_CODE.ok;

@@ -50,6 +50,9 @@ export interface Config {
     readonly model: string;
     readonly apiKey: string | undefined;
     readonly apiBase: string;
+    readonly apiVersion: string | undefined;
+    readonly encodingFormat: Chosen<"embeddingEncodingFormat">;
+    readonly dimensions: Chosen<"embeddingDimensions">;
     /** 0 keeps none. */
     readonly cacheTtlMs: number;
     readonly batchSize: number;

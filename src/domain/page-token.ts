@@ -59,14 +59,14 @@ export function pageSizeOf(asked: number): number {
   return asked === 0 ? DEFAULT_PAGE_SIZE : Math.min(asked, MAX_PAGE_SIZE);
 }
 
-/** Many clients refuse messages over 4 MiB: a page of large rows ends earlier than its size. */
+/** A page of large rows ends earlier than its size, at 2 MiB unless the request says more. */
 export const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /** The first rows that together take at most `maxBytes`; always one, or no page would ever go on. */
 export function withinBytes<Row>(
   rows: readonly Row[],
   bytesOf: (row: Row) => number,
-  maxBytes = MAX_PAGE_BYTES,
+  maxBytes: number,
 ): Row[] {
   let bytes = 0;
   return rows.filter((row, index) => {

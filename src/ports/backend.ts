@@ -1,5 +1,5 @@
 import type { CacheStore } from "./cache-store.ts";
-import type { EmbeddingBacklog } from "./embedding-backlog.ts";
+import type { ObservedBacklog } from "./embedding-backlog.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
 import type { IndexStore } from "./index-store.ts";
 import type { MemoryStore } from "./memory-store.ts";
@@ -30,7 +30,7 @@ export interface Backend extends AsyncDisposable {
   readonly memories: MemoryStore;
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
-  readonly backlog: EmbeddingBacklog;
+  readonly backlog: ObservedBacklog;
   readonly reembedding: ReembeddingStore;
   readonly namespaces: NamespaceStore;
   readonly indexes: IndexStore;

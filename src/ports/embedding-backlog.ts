@@ -1,3 +1,4 @@
+import type { Refusal } from "../domain/embedding/refusal.ts";
 import type { Scope } from "../domain/tenancy.ts";
 import type { EmbeddedText, EmbedderIdentity } from "./embedder.ts";
 
@@ -16,9 +17,9 @@ export interface PendingMemory extends MemoryVersion {
   readonly attempts: number;
 }
 
-/** What became of the text of a memory. REFUSED: the provider does not take it. */
+/** What became of the text of a memory. */
 export interface SettledMemory extends MemoryVersion {
-  readonly outcome: EmbeddedText | "REFUSED";
+  readonly outcome: EmbeddedText | Refusal;
 }
 
 export interface BacklogState {
@@ -68,4 +69,23 @@ export interface EmbeddingBacklog {
 
   /** Calls back after each write of this process that has put a memory here. */
   onAdded(listener: () => void): void;
+}
+
+/** One text that was refused; whose it is stays with its memory. */
+export interface RefusedText extends Refusal {
+  /** Milliseconds since the epoch; absent: not known. */
+  readonly refuseTime?: number;
+}
+
+export interface RefusedTexts {
+  /** Memories without a vector because their text is refused, those that are being tried again included. */
+  readonly count: number;
+  /** The latest first; without those that are being tried again. */
+  readonly latest: readonly RefusedText[];
+}
+
+/** A backlog that can say what was refused. */
+export interface ObservedBacklog extends EmbeddingBacklog {
+  /** Rejects with STORE_UNAVAILABLE or STORE_CORRUPT. */
+  refused(options: { readonly limit: number }): Promise<RefusedTexts>;
 }

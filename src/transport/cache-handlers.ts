@@ -4,6 +4,8 @@ import {
   type LookupCacheRequest,
   type LookupCacheResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
+import { answerBytesOf } from "../domain/answer-size.ts";
+import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
 import { type Caller, namespaceOf } from "../domain/tenancy.ts";
 import type { CacheStore } from "../ports/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
@@ -16,6 +18,7 @@ import {
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../services/cache/store-cache-entry.ts";
+import { fittingEntries, textBytes } from "./convert/answer-fit.ts";
 import {
   fromEntry,
   fromMiss,
@@ -104,17 +107,22 @@ export function cacheHandlers(ports: CachePorts): ServedService {
     },
 
     listCacheEntries: async (request, context) => {
+      const namespace = namespaceOf(request);
+      const maxBytes = answerBytesOf(request.maxAnswerBytes, MAX_PAGE_BYTES);
       const { entries, nextPageToken } = await listCacheEntries(
         ports,
         {
           namespace: request.namespace,
           pageSize: request.pageSize,
           pageToken: request.pageToken,
+          maxBytes,
+          fitting: (found, tokenBehind) =>
+            fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
           ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
         },
         context,
       );
-      return { entries: entries.map((entry) => fromEntry(entry, namespaceOf(request))), nextPageToken };
+      return { entries: entries.map((entry) => fromEntry(entry, namespace)), nextPageToken };
     },
 
     deleteCacheEntry: async (request, context) => {

@@ -1,19 +1,18 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
-  SearchMemoriesResponse_Degradation as Degradation,
   MemorySchema,
   MemoryService,
   SearchMemoriesRequest_Mode as Mode,
   type Memory as ProtoMemory,
   type SearchMemoriesRequest,
-  type SearchMemoriesResponse_ResultSchema,
 } from "#gen/recollect/v1/memory_pb.js";
+import { answerBytesOf } from "../domain/answer-size.ts";
 import { invalidField, RecollectError } from "../domain/errors.ts";
 import type { MemoryDraft } from "../domain/memory/draft.ts";
+import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
 import { namespaceOf } from "../domain/tenancy.ts";
 import { mapInTurns } from "../domain/turns.ts";
 import { vectorFromBytes } from "../domain/vector.ts";
-import type { CreateOutcome, MemoryStore } from "../ports/memory-store.ts";
+import type { MemoryStore } from "../ports/memory-store.ts";
 import type { NamespaceStore } from "../ports/namespace-store.ts";
 import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
 import { deleteMemory } from "../services/memory/delete-memory.ts";
@@ -21,7 +20,6 @@ import { deleteNamespace, getNamespaceStats, listNamespaces } from "../services/
 import { purgeMemories } from "../services/memory/purge-memories.ts";
 import { batchGetMemories, getMemory, listMemories } from "../services/memory/read-memories.ts";
 import {
-  type FoundMemory,
   type SearchMemoriesPorts,
   type SearchMode,
   type SearchQuery,
@@ -30,14 +28,15 @@ import {
 import { updateMemory } from "../services/memory/update-memory.ts";
 import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
 import { refusalOf } from "./bounds/refused-item.ts";
+import { fittingMemories, fittingResults, textBytes, textsBytes } from "./convert/answer-fit.ts";
+import { fromOutcomes } from "./convert/batch-results.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toFilterOfPurge, toOnDuplicate } from "./convert/memory.ts";
 import { encodeSearch } from "./convert/search-bytes.ts";
-import { fromSearchPlan } from "./convert/search-plan.ts";
+import { searchFacts, searchResult } from "./convert/search-result.ts";
 import { toMutableFields, toUpdatePaths } from "./convert/update-mask.ts";
 import { required, type ServedService, serve } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
-import { statusOf, toRpcStatus } from "./status.ts";
 import { transferHandlers } from "./transfer-handlers.ts";
 import { refuseUnserved } from "./unserved.ts";
 
@@ -86,7 +85,10 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         },
         context,
       );
-      return { results: outcomes.map((outcome) => batchResult(outcome, namespaceOf(request))) };
+      return fromOutcomes(outcomes, {
+        namespace: namespaceOf(request),
+        maxBytes: answerBytesOf(request.maxAnswerBytes),
+      });
     },
 
     getMemory: async (request, context) => {
@@ -95,6 +97,8 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
     },
 
     listMemories: async (request, context) => {
+      const namespace = namespaceOf(request);
+      const maxBytes = answerBytesOf(request.maxAnswerBytes, MAX_PAGE_BYTES);
       const { memories, nextPageToken } = await listMemories(
         ports,
         {
@@ -102,22 +106,35 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
           filter: toFilter(request.filter),
           pageSize: request.pageSize,
           pageToken: request.pageToken,
+          fitting: (found, tokenBehind) =>
+            fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
+        },
+        context,
+      );
+      return { memories: memories.map((memory) => fromStoredMemory(memory, namespace)), nextPageToken };
+    },
+
+    batchGetMemories: async (request, context) => {
+      const namespace = namespaceOf(request);
+      const maxBytes = answerBytesOf(request.maxAnswerBytes);
+      const { memories, notFoundIds, omittedIds } = await batchGetMemories(
+        ports,
+        {
+          namespace: request.namespace,
+          ids: request.ids,
+          fitting: (found, missing) => {
+            const missingBytes = textsBytes(missing);
+            const beside = (kept: number): number =>
+              missingBytes + textsBytes(found.slice(kept).map(({ id }) => id));
+            return fittingMemories(found, { namespace, maxBytes, beside });
+          },
         },
         context,
       );
       return {
-        memories: memories.map((memory) => fromStoredMemory(memory, namespaceOf(request))),
-        nextPageToken,
-      };
-    },
-
-    batchGetMemories: async (request, context) => {
-      const found = await batchGetMemories(ports, request, context);
-      return {
-        memories: found.flatMap((memory) =>
-          memory === undefined ? [] : [fromStoredMemory(memory, namespaceOf(request))],
-        ),
-        notFoundIds: request.ids.filter((_, index) => found[index] === undefined),
+        memories: memories.map((memory) => fromStoredMemory(memory, namespace)),
+        notFoundIds: [...notFoundIds],
+        omittedIds: [...omittedIds],
       };
     },
 
@@ -189,7 +206,10 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
     searchMemories: async (request, context) => {
       const query = toQuery(request);
       const filter = toFilter(request.filter);
-      const { found, degraded, plan } = await searchMemories(
+      const namespace = namespaceOf(request);
+      const { explain } = request;
+      const maxBytes = answerBytesOf(request.maxAnswerBytes);
+      const output = await searchMemories(
         ports,
         {
           namespace: request.namespace,
@@ -202,17 +222,17 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
           limit: request.limit === 0 ? DEFAULT_SEARCH_LIMIT : request.limit,
           recencyWeight: request.recencyWeight,
           importanceWeight: request.importanceWeight,
+          fitting: (all) => fittingResults(all, { namespace, maxBytes, explain }),
           ...defined({ minSimilarity: request.minSimilarity }),
         },
         context,
       );
-      if (!request.explain && degraded.length === 0) return encodeSearch(found, namespaceOf(request));
+      const { found, truncated } = output;
+      if (!explain && output.degraded.length === 0 && !truncated) return encodeSearch(found, namespace);
       return {
-        results: found.map((one) => searchResult(one, namespaceOf(request), request.explain)),
-        degraded: degraded.map((arm) =>
-          arm === "VECTOR" ? Degradation.VECTOR_UNAVAILABLE : Degradation.KEYWORD_UNAVAILABLE,
-        ),
-        ...(request.explain && plan !== undefined ? { plan: fromSearchPlan(plan) } : {}),
+        results: found.map((one) => searchResult(one, namespace, explain)),
+        ...searchFacts(output, explain),
+        truncated,
       };
     },
   });
@@ -275,24 +295,6 @@ function draftOrError(memory: ProtoMemory, path: string): MemoryDraft | Recollec
   }
 }
 
-function batchResult(
-  outcome: CreateOutcome,
-  namespace: string,
-): {
-  readonly outcome:
-    | { readonly case: "memory"; readonly value: MessageInitShape<typeof MemorySchema> }
-    | { readonly case: "error"; readonly value: ReturnType<typeof toRpcStatus> };
-  readonly duplicate: boolean;
-} {
-  if (outcome.kind === "refused") {
-    return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
-  }
-  return {
-    outcome: { case: "memory", value: fromStoredMemory(outcome.memory, namespace) },
-    duplicate: outcome.kind === "duplicate",
-  };
-}
-
 function toQuery(request: SearchMemoriesRequest): SearchQuery {
   const by = required(request.query).by;
   switch (by.case) {
@@ -333,32 +335,4 @@ function toMode(mode: Mode, query: SearchQuery): SearchMode {
     case Mode.KEYWORD:
       return "KEYWORD";
   }
-}
-
-function searchResult(
-  { memory, ranked, similarity, matchedTerms }: FoundMemory,
-  namespace: string,
-  explain: boolean,
-): MessageInitShape<typeof SearchMemoriesResponse_ResultSchema> {
-  return {
-    memory: fromStoredMemory(memory, namespace),
-    score: ranked.score,
-    ...defined({ similarity }),
-    ...(explain
-      ? {
-          explanation: {
-            vectorRank: ranked.vectorRank,
-            vectorScore: ranked.vectorScore,
-            keywordRank: ranked.keywordRank,
-            keywordScore: ranked.keywordScore,
-            bm25: ranked.candidate.bm25 ?? 0,
-            matchedTerms: [...matchedTerms],
-            vectorWeight: ranked.vectorWeight,
-            fusedScore: ranked.fusedScore,
-            recencyBoost: ranked.recencyBoost,
-            importanceBoost: ranked.importanceBoost,
-          },
-        }
-      : {}),
-  };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedder.ts";
-import type { EmbeddingBacklog, PendingMemory } from "../../src/ports/embedding-backlog.ts";
+import type { EmbeddingBacklog, ObservedBacklog, PendingMemory } from "../../src/ports/embedding-backlog.ts";
 import type { MemoryStore } from "../../src/ports/memory-store.ts";
 import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
 import { NOW, newMemory } from "../support/builders.ts";
@@ -10,7 +11,7 @@ import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf }
 
 /** The stores of one backend that a backlog is about. */
 export interface BacklogStores {
-  readonly backlog: EmbeddingBacklog;
+  readonly backlog: ObservedBacklog;
   readonly memories: MemoryStore;
   readonly namespaces: NamespaceStore;
 }
@@ -33,7 +34,7 @@ export function embeddingBacklogContract(
       subject.store.backlog.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
     const ids = async (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
       (await pending(options)).map(({ id }) => id);
-    const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | "REFUSED", now = NOW) => {
+    const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | Refusal, now = NOW) => {
       if (one === undefined) throw new Error("nothing waits");
       const { scope, id, etag } = one;
       return subject.store.backlog.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
@@ -182,8 +183,11 @@ export function embeddingBacklogContract(
     it("keeps a refused memory aside, does not count it, and takes it up again when it is told to", async () => {
       await write({ id: "a" });
       const [one] = await pending();
-      expect(await settle(one, "REFUSED")).toBe(1);
-      expect((await get("a"))?.embedding).toEqual({ ...IDENTITY, state: "REFUSED", truncated: false });
+      expect(await settle(one, { refusal: "400 (bad)" })).toBe(1);
+      expect((await get("a"))?.embedding).toEqual({
+        ...{ ...IDENTITY, state: "REFUSED", truncated: false },
+        refusal: "400 (bad)",
+      });
       expect((await get("a"))?.etag).toBe(one?.etag);
       const written = newMemory({ id: "b", embedding: { ...IDENTITY, state: "REFUSED", truncated: false } });
       await subject.store.memories.create(subject.scope, [written], { now: NOW });
@@ -197,6 +201,42 @@ export function embeddingBacklogContract(
       expect(await settle(again, embedded(1))).toBe(1);
       expect(await nearest(1)).toEqual(["a"]);
       expect(await subject.store.backlog.state()).toMatchObject({ count: 0 });
+    });
+
+    it("tells how many are refused, and the latest reasons, also after a restart", async () => {
+      const { backlog, memories } = subject.store;
+      expect(await backlog.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
+      for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshScope());
+      const waiting = await pending();
+      const [a, b, c] = ["a", "b", "c"].map((name) => waiting.find(({ id }) => id === name));
+      await settle(b, { refusal: "422" }, NOW + 5);
+      await settle(a, { refusal: "400 (bad)" }, NOW + 7);
+      await settle(c, embedded(1));
+      const embedding = { ...IDENTITY, state: "REFUSED", truncated: false } as const;
+      const written = newMemory({ id: "e", embedding: { ...embedding, refusal: "413" } });
+      await memories.create(subject.scope, [written], { now: NOW + 6 });
+      // As earlier versions wrote it.
+      await memories.create(subject.scope, [newMemory({ id: "f", embedding })], { now: NOW + 1 });
+      await subject.reopen();
+      const refused = (limit: number) => subject.store.backlog.refused({ limit });
+      const all = [
+        { refusal: "400 (bad)", refuseTime: NOW + 7 },
+        { refusal: "413", refuseTime: NOW + 6 },
+        { refusal: "422", refuseTime: NOW + 5 },
+        { refusal: "", refuseTime: NOW + 1 },
+      ];
+      expect(await refused(10)).toEqual({ count: 4, latest: all });
+      expect(await refused(2)).toEqual({ count: 4, latest: all.slice(0, 2) });
+      expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
+      await subject.store.backlog.retryRefused();
+      expect(await refused(10)).toEqual({ count: 4, latest: [] });
+      expect((await subject.store.memories.get(subject.scope, ["e"], NOW))[0]?.embedding.refusal).toBe("413");
+      await settle(
+        (await pending()).find(({ id }) => id === "a"),
+        embedded(2),
+      );
+      await subject.store.memories.delete(subject.scope, "e", { now: NOW + 8 });
+      expect((await refused(10)).count).toBe(2);
     });
 
     it("says when something was added, once it can be read, and not when a memory came with its vector", async () => {

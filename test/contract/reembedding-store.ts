@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedder.ts";
@@ -60,7 +61,7 @@ export function reembeddingStoreContract(
         ...(request === undefined ? {} : { request }),
       });
     const pending = () => subject.store.reembedding.work.pending(ALL);
-    const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | "REFUSED", identity = TARGET) => {
+    const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | Refusal, identity = TARGET) => {
       if (one === undefined) throw new Error("nothing is left to be embedded");
       return subject.store.reembedding.work.settle([{ ...one, outcome }], { identity, now: NOW });
     };
@@ -228,7 +229,7 @@ export function reembeddingStoreContract(
       for (const [index, id] of ["late", "left", "refused"].entries()) await write(id, 1 + index);
       await start();
       const [late, , refused] = await pending();
-      await settle(refused, "REFUSED");
+      await settle(refused, { refusal: "400 (bad)" });
       if (late === undefined) throw new Error("three should be left");
       await subject.store.reembedding.work.postpone([{ ...late, dueTime: NOW + 1e6 }]);
       expect((await pending()).map(({ id }) => id)).toEqual(["left"]);
@@ -242,6 +243,7 @@ export function reembeddingStoreContract(
         [TARGET.model, "PENDING"],
         [TARGET.model, "REFUSED"],
       ]);
+      expect(states.map((embedding) => embedding?.refusal)).toEqual([undefined, undefined, "400 (bad)"]);
       expect(await vectors(["late", "left", "refused"])).toEqual([undefined, undefined, undefined]);
       const waiting = await subject.store.backlog.pending({ ...ALL, now: NOW + 1 });
       expect(waiting.map(({ id }) => id).sort()).toEqual(["late", "left"]);

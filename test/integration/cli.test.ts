@@ -31,6 +31,15 @@ const parseLines = (stdout: string): unknown[] =>
     .map((line) => JSON.parse(line) as unknown);
 
 describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
+  it("gets memories that no single answer holds, in the order of their ids", async () => {
+    const ids = Array.from({ length: 80 }, (_, index) => `large${index}`);
+    const memories = ids.map((id) => ({ id, text: `${id} ${"x".repeat(60_000)}` }));
+    await app.memory.batchCreateMemories({ namespace: "cli-large", memories });
+    const got = await recollect(["--namespace", "cli-large", "--json", "memory", "get", ...ids, "never"]);
+    expect(got).toMatchObject({ code: 1, stderr: "recollect: there is no memory never\n" });
+    expect(parseLines(got.stdout)).toMatchObject(memories);
+  });
+
   it("stores a text, prints its id, and finds it", async () => {
     const scope = ["--namespace", "cli-text"];
     const added = await recollect([...scope, "memory", "add", "Ana", "is allergic to nuts", "--user", "ana"]);

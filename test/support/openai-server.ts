@@ -31,6 +31,10 @@ export type Behaviour =
 export interface Received {
   readonly texts: readonly string[];
   readonly authorization: string | undefined;
+  /** Path and query. */
+  readonly url: string;
+  /** The header `api-key`. */
+  readonly apiKey: string | undefined;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -60,6 +64,15 @@ export interface OpenAiServerOptions {
   readonly apart?: readonly [string, string];
   /** A text that holds this is refused with a 400, whatever its length. */
   readonly refuses?: string;
+  /** Values of encoding_format that make a request an error; `any`: the parameter itself. */
+  readonly refusesEncoding?: readonly ("base64" | "float" | "any")[];
+  readonly refusesDimensions?: boolean;
+  /** How parameters are refused: the status, and whether the message says which one. 400 without unless said. */
+  readonly refusal?: { readonly status: number; readonly says?: string };
+  /** The format of answers, whatever is asked for. */
+  readonly answersIn?: "base64" | "float";
+  /** Without this `api-version` and an `api-key` a request is a 404 or a 401, as at Azure. */
+  readonly apiVersion?: string;
 }
 
 /** Starts a server on a free port of this machine. */
@@ -73,14 +86,20 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
     const texts = [body["input"]].flat() as string[];
-    received.push({ texts, authorization: request.headers.authorization, body });
+    received.push({
+      ...{ texts, body, authorization: request.headers.authorization, url: request.url ?? "" },
+      apiKey: request.headers["api-key"]?.toString(),
+    });
     const behaviour = planned.shift() ?? usual;
     const refusal = refusalOf(request, texts, options);
+    const isRefused = refusesParameters(body, options);
     if (behaviour.kind === "status") sendError(response, behaviour.status, behaviour.headers);
     else if (refusal !== undefined) sendError(response, refusal);
+    else if (isRefused) sendError(response, options.refusal?.status ?? 400, {}, options.refusal?.says);
     else {
       const made = await vectorsFor(texts, String(body["model"]), dimension, behaviour, options.apart);
-      await answer(response, behaviour, texts, body["encoding_format"] === "base64", made);
+      const format = options.answersIn ?? body["encoding_format"];
+      await answer(response, behaviour, texts, format === "base64", made);
     }
     for (const { count, resolve } of waiting) if (received.length >= count) resolve();
   };
@@ -124,18 +143,33 @@ function refusalOf(
   options: OpenAiServerOptions,
 ): number | undefined {
   const { maxCharacters = Number.POSITIVE_INFINITY, maxTexts = Number.POSITIVE_INFINITY, refuses } = options;
-  if (request.url !== "/v1/embeddings") return 404;
+  const url = new URL(request.url ?? "", "http://local");
+  if (url.pathname !== "/v1/embeddings") return 404;
+  if (options.apiVersion !== undefined) {
+    if (url.searchParams.get("api-version") !== options.apiVersion) return 404;
+    if (request.headers["api-key"] === undefined) return 401;
+  }
   if (texts.length > maxTexts) return 413;
   if (texts.some((text) => text === "" || text.length > maxCharacters)) return 400;
   if (refuses !== undefined && texts.some((text) => text.includes(refuses))) return 400;
   return undefined;
 }
 
-function sendError(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}) {
+function refusesParameters(body: Received["body"], options: OpenAiServerOptions): boolean {
+  const { refusesEncoding = [], refusesDimensions = false } = options;
+  const format = body["encoding_format"];
+  if (refusesDimensions && body["dimensions"] !== undefined) return true;
+  return format !== undefined && refusesEncoding.some((one) => one === "any" || one === format);
+}
+
+function sendError(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  message = "no",
+): void {
   response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(
-    JSON.stringify({ error: { message: "no", type: "some_error", param: null, code: "some_code" } }),
-  );
+  response.end(JSON.stringify({ error: { message, type: "some_error", param: null, code: "some_code" } }));
 }
 
 /** Not of unit length, for nobody promises that. */

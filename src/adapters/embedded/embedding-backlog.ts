@@ -1,19 +1,22 @@
+import { isRefusal } from "../../domain/embedding/refusal.ts";
 import { isExpired, type Memory } from "../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
-  EmbeddingBacklog,
   MemoryVersion,
+  ObservedBacklog,
   PendingMemory,
+  RefusedText,
+  RefusedTexts,
   SettledMemory,
 } from "../../ports/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Database, Written } from "./database.ts";
+import type { Database, Row, Written } from "./database.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
 import { sealVector } from "./sealed.ts";
 import type { VectorModel } from "./vector-model.ts";
-import { NEVER, type WaitingRows } from "./waiting-rows.ts";
+import { NEVER, neverDue, refuseTimeOf, type WaitingRows } from "./waiting-rows.ts";
 
 /** The memory store, as far as it keeps vectors at hand. */
 export interface VectorHolder {
@@ -25,7 +28,7 @@ export interface VectorHolder {
 const KEYS_A_READ = 100;
 
 /** Memories that wait for a vector, in SQLite. */
-export class EmbeddedBacklog implements EmbeddingBacklog {
+export class EmbeddedBacklog implements ObservedBacklog {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #waiting: WaitingRows;
@@ -98,12 +101,12 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       let settled = 0;
       for (const item of items) {
         // Of another model by now: the memory goes on waiting.
-        const made = (item.outcome === "REFUSED" ? undefined : item.outcome.identity) ?? identity;
+        const made = (isRefusal(item.outcome) ? undefined : item.outcome.identity) ?? identity;
         if (!this.#model.takes(made)) continue;
         const there = this.#unchanged(item);
         if (there === undefined || isExpired(there.memory, now)) continue;
         settled += 1;
-        afterCommit.push(this.#settleOne(there, item.outcome, made));
+        afterCommit.push(this.#settleOne(there, item.outcome, made, now));
       }
       return {
         result: settled,
@@ -146,8 +149,19 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     return {
       count: Number(count ?? 0),
       ...(oldest === null || oldest === undefined ? {} : { oldestTime: Number(oldest) }),
-      ...(next === null || next === undefined || next === NEVER ? {} : { nextTime: Number(next) }),
+      ...(next === null || next === undefined || Number(next) >= NEVER ? {} : { nextTime: Number(next) }),
     };
+  }
+
+  async refused({ limit }: { readonly limit: number }): Promise<RefusedTexts> {
+    const row = this.#database.first("SELECT count(*) AS count FROM memory_waiting WHERE refused = 1");
+    const latest = this.#database.all(
+      `SELECT w.due_time, m.id, m.record FROM memory_waiting w JOIN memory m ON m.row = w.row
+       WHERE w.due_time >= ? ORDER BY w.due_time DESC LIMIT ?`,
+      NEVER,
+      limit,
+    );
+    return { count: Number(row?.["count"] ?? 0), latest: latest.flatMap(refusedText) };
   }
 
   onAdded(listener: () => void): void {
@@ -186,16 +200,22 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     { namespaceId, row, memory }: Waiting,
     outcome: SettledMemory["outcome"],
     { provider, model, dimension }: EmbedderIdentity,
+    now: number,
   ): () => void {
-    const refused = outcome === "REFUSED";
-    const state = refused ? "REFUSED" : "READY";
-    const truncated = refused ? false : outcome.truncated;
-    const embedding = { provider, model, dimension, state, truncated } as const;
-    const settled = writeEmbedding(this.#database, row, memory, embedding);
-    if (refused) {
-      this.#database.run("UPDATE memory_waiting SET due_time = ?, refused = 1 WHERE row = ?", NEVER, row);
+    const identity = { provider, model, dimension };
+    if (isRefusal(outcome)) {
+      const { refusal } = outcome;
+      const embedding = { ...identity, state: "REFUSED", truncated: false, refusal } as const;
+      writeEmbedding(this.#database, row, memory, embedding);
+      this.#database.run(
+        "UPDATE memory_waiting SET due_time = ?, refused = 1 WHERE row = ?",
+        neverDue(now),
+        row,
+      );
       return () => undefined;
     }
+    const embedding = { ...identity, state: "READY", truncated: outcome.truncated } as const;
+    const settled = writeEmbedding(this.#database, row, memory, embedding);
     this.#database.run("DELETE FROM memory_waiting WHERE row = ?", row);
     this.#database.run(
       "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
@@ -203,6 +223,18 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       sealVector(outcome.vector),
     );
     return () => this.#holder.hold(namespaceId, row, settled, outcome.vector);
+  }
+}
+
+/** A damaged memory has no reason to tell any more. */
+function refusedText(row: Row): RefusedText[] {
+  try {
+    const { refusal = "" } = recordOf(row).embedding;
+    const refuseTime = refuseTimeOf(Number(row["due_time"]));
+    return [{ refusal, ...(refuseTime === undefined ? {} : { refuseTime }) }];
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return [];
   }
 }
 

@@ -202,10 +202,15 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
       if (found === undefined) return;
       const memory = recordOf(found);
       const { provider, model, dimension } = target;
-      const state = what === "REFUSED" ? what : what === "LATE" ? "PENDING" : "READY";
+      const isRefused = what.startsWith("REFUSED");
+      const state = isRefused ? "REFUSED" : what === "LATE" ? "PENDING" : "READY";
       const truncated = what === "TRUNCATED";
-      writeEmbedding(this.#database, row, memory, { provider, model, dimension, state, truncated });
-      if (state !== "READY") this.#waiting.add(row, { since: now, refused: state === "REFUSED" });
+      const refusal = isRefused ? { refusal: what.slice("REFUSED ".length) } : {};
+      writeEmbedding(this.#database, row, memory, {
+        ...{ provider, model, dimension, state, truncated },
+        ...refusal,
+      });
+      if (state !== "READY") this.#waiting.add(row, { since: now, refused: isRefused });
     } catch (error) {
       if (!isDamage(error)) throw error;
     }

@@ -1,4 +1,5 @@
 import { sameModel } from "../../domain/embedding/identity.ts";
+import { isRefusal } from "../../domain/embedding/refusal.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
@@ -14,8 +15,8 @@ import { isDamage, readPending, recordOf } from "./pending-memory.ts";
 import { readRecord } from "./reembedding-record.ts";
 import { sealVector } from "./sealed.ts";
 
-/** What a memory needs at the change beside its new vector. */
-export type Note = "REFUSED" | "LATE" | "TRUNCATED" | "WHOLE";
+/** What a memory needs at the change beside its new vector; why it is refused stands behind REFUSED and a space. */
+export type Note = `REFUSED${string}` | "LATE" | "TRUNCATED" | "WHOLE";
 
 /**
  * The memories that have no vector of the new model yet (`reembedding_todo`), from the first to the last row. A trigger
@@ -81,7 +82,7 @@ export class ReembeddingWork implements EmbeddingBacklog {
         const there = this.#unchanged(version);
         if (there === undefined) continue;
         settled += 1;
-        if (outcome === "REFUSED") this.#note(there.row, "REFUSED");
+        if (isRefusal(outcome)) this.#note(there.row, `REFUSED ${outcome.refusal}`);
         else {
           this.#database.run(
             "INSERT OR REPLACE INTO memory_vector_next (row, vector) VALUES (?, ?)",

@@ -1,7 +1,17 @@
 import type { Database } from "./database.ts";
 
-/** Later than any clock says: what is refused is not due until somebody says so. */
-export const NEVER = Number.MAX_SAFE_INTEGER;
+/** Later than any clock says: what is refused is not due until somebody says so. Half of what a number counts exactly. */
+export const NEVER = 2 ** 52;
+
+/** When what is refused now is due: never, and in the order of the refusals. */
+export function neverDue(now: number): number {
+  return NEVER + now;
+}
+
+/** When it was refused; undefined for rows of earlier versions, which kept no time. */
+export function refuseTimeOf(dueTime: number): number | undefined {
+  return dueTime === Number.MAX_SAFE_INTEGER ? undefined : dueTime - NEVER;
+}
 
 /**
  * The rows of memories that wait for a vector. They hang on their memories and go with them. Apart from
@@ -21,7 +31,7 @@ export class WaitingRows {
       "INSERT INTO memory_waiting (row, since, due_time, attempts, refused) VALUES (?, ?, ?, 0, ?)",
       row,
       since,
-      refused ? NEVER : since,
+      refused ? neverDue(since) : since,
       refused ? 1 : 0,
     );
   }

@@ -32,11 +32,12 @@ function connectionFailure(error: unknown): EmbeddingFailure {
 
 function statusFailure(error: APIError, status: number, now: number): EmbeddingFailure {
   const code = [error.code, error.type].find((one) => typeof one === "string" && /^[\w.-]{1,64}$/.test(one));
-  const answer = `${status}${code === undefined || code === null ? "" : ` (${code})`}`;
+  const answer = `${status}${typeof code === "string" ? ` (${code})` : ""}`;
   const retryAfterMs = retryAfter(error.headers, now);
   return new EmbeddingFailure(kindOf(status), `the embedding provider answers ${answer}`, {
     provider: PROVIDER,
     status,
+    ...(typeof code === "string" ? { code } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }

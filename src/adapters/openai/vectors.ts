@@ -22,6 +22,20 @@ export function vectorsOf(answer: unknown, count: number, dimension: number): Fl
   return vectors as Float32Array[];
 }
 
+/** Whether the vectors came in base64. */
+export function isBase64(answer: unknown): boolean {
+  const data = isObject(answer) ? answer["data"] : undefined;
+  const first: unknown = Array.isArray(data) ? data[0] : undefined;
+  return isObject(first) && typeof first["embedding"] === "string";
+}
+
+/** The tokens that the provider counted; 0 when it does not say. */
+export function tokensOf(answer: unknown): number {
+  const usage = isObject(answer) ? answer["usage"] : undefined;
+  const tokens = isObject(usage) ? usage["prompt_tokens"] : undefined;
+  return typeof tokens === "number" && tokens > 0 ? tokens : 0;
+}
+
 function unitVector(embedding: unknown, dimension: number): Float32Array {
   const vector = floatsOf(embedding);
   if (vector.length !== dimension) {
@@ -36,7 +50,7 @@ function unitVector(embedding: unknown, dimension: number): Float32Array {
   return unit;
 }
 
-/** Little-endian float32 in base64, as was asked for; servers that ignore that send a list of numbers. */
+/** Little-endian float32 in base64, or a list of numbers, whatever was asked for. */
 function floatsOf(embedding: unknown): Float32Array {
   if (typeof embedding === "string") {
     const bytes = Buffer.from(embedding, "base64");

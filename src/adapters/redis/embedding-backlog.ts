@@ -1,12 +1,14 @@
+import { isRefusal } from "../../domain/embedding/refusal.ts";
 import type { MemoryEmbedding } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
   BacklogState,
-  EmbeddingBacklog,
   MemoryVersion,
+  ObservedBacklog,
   PendingMemory,
+  RefusedTexts,
   SettledMemory,
 } from "../../ports/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
@@ -14,12 +16,13 @@ import type { Argument, RedisClient } from "./client.ts";
 import type { PartitionKeys } from "./keys.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
+import { refusedIn } from "./refused-texts.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { vectorField } from "./schema.ts";
 import { readScript } from "./script.ts";
 import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
-import { NEVER, type WaitingListeners } from "./waiting.ts";
+import { NEVER, neverDue, type WaitingListeners } from "./waiting.ts";
 
 const SETTLE = readScript("settle-waiting", { effect: "writes" });
 const POSTPONE = readScript("postpone-waiting", { effect: "writes" });
@@ -41,7 +44,7 @@ interface Waiting {
  * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
  * others find that it does not wait any more.
  */
-export class RedisEmbeddingBacklog implements EmbeddingBacklog {
+export class RedisEmbeddingBacklog implements ObservedBacklog {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -144,6 +147,17 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     };
   }
 
+  async refused({ limit }: { readonly limit: number }): Promise<RefusedTexts> {
+    const each = await Promise.all(
+      this.#namespaces.keys
+        .all()
+        .map((partition) => refusedIn({ client: this.#client, log: this.#log }, partition, limit)),
+    );
+    const latest = each.flatMap((one) => one.latest);
+    latest.sort((a, b) => (b.refuseTime ?? 0) - (a.refuseTime ?? 0));
+    return { count: each.reduce((sum, { count }) => sum + count, 0), latest: latest.slice(0, limit) };
+  }
+
   onAdded(listener: () => void): void {
     this.#listeners.onAnnounced(listener);
   }
@@ -242,7 +256,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
           [
             generation,
             now,
-            NEVER,
+            neverDue(now),
             ...taken.flatMap(({ item, name, member }) => [
               name,
               member,
@@ -264,7 +278,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
 }
 
 function madeBy({ outcome }: SettledMemory, identity: EmbedderIdentity): EmbedderIdentity {
-  return (outcome === "REFUSED" ? undefined : outcome.identity) ?? identity;
+  return (isRefusal(outcome) ? undefined : outcome.identity) ?? identity;
 }
 
 /** Embedding, field and vector, as the script takes them. */
@@ -275,11 +289,13 @@ function settlement(
 ): [Argument, Argument, Argument] {
   const { provider, model, dimension } = madeBy(item, identity);
   const { outcome } = item;
-  const embedding = (state: MemoryEmbedding["state"], truncated: boolean): string =>
-    JSON.stringify({ provider, model, dimension, state, truncated } satisfies MemoryEmbedding);
-  if (outcome === "REFUSED") return [embedding("REFUSED", false), "", ""];
+  const embedding = (made: Pick<MemoryEmbedding, "state" | "truncated" | "refusal">): string =>
+    JSON.stringify({ provider, model, dimension, ...made } satisfies MemoryEmbedding);
+  if (isRefusal(outcome)) {
+    return [embedding({ state: "REFUSED", truncated: false, refusal: outcome.refusal }), "", ""];
+  }
   return [
-    embedding("READY", outcome.truncated),
+    embedding({ state: "READY", truncated: outcome.truncated }),
     vectorField(generation),
     Buffer.from(vectorToBytes(outcome.vector)),
   ];

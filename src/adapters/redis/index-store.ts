@@ -62,7 +62,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const { client, keys } = this.#parts;
     const infos: IndexInfo[] = [];
     for (const partition of keys.all()) {
-      const refused = numberOf(await client.command("ZCOUNT", partition.waiting, NEVER, NEVER));
+      const refused = numberOf(await client.command("ZCOUNT", partition.waiting, NEVER, "+inf"));
       const waiting = numberOf(await client.command("ZCARD", partition.waitingSince));
       for (const wanted of this.#wanted(partition)) {
         const index = await readIndex(client, wanted.alias);

@@ -17,7 +17,7 @@ import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField }
 import { readScript } from "./script.ts";
 import { unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
-import { NEVER, type WaitingListeners } from "./waiting.ts";
+import { neverDue, type WaitingListeners } from "./waiting.ts";
 
 const LIST = readScript("list-reembedding", { effect: "writes" });
 const CUT_OVER = readScript("cut-over", { effect: "writes" });
@@ -268,7 +268,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
             ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
           ],
           [
-            ...[jsonOf(target), generation, now, NEVER, vectorField(numberOf(current))],
+            ...[jsonOf(target), generation, now, neverDue(now), vectorField(numberOf(current))],
             ...[left.length, noted.size],
             ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
           ],
@@ -288,7 +288,11 @@ export class RedisReembeddingStore implements ReembeddingStore {
 
 /** What becomes of the embedding of a memory with this note, as JSON, and its state. */
 function embeddingAfter(note: string, { provider, model, dimension }: EmbedderIdentity): [string, string] {
-  const state = note === "REFUSED" ? note : note === "LATE" ? "PENDING" : "READY";
-  const embedding: MemoryEmbedding = { provider, model, dimension, state, truncated: note === "TRUNCATED" };
+  const isRefused = note.startsWith("REFUSED");
+  const state = isRefused ? "REFUSED" : note === "LATE" ? "PENDING" : "READY";
+  const embedding: MemoryEmbedding = {
+    ...{ provider, model, dimension, state, truncated: note === "TRUNCATED" },
+    ...(isRefused ? { refusal: note.slice("REFUSED ".length) } : {}),
+  };
   return [JSON.stringify(embedding), state];
 }

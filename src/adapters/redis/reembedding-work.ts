@@ -1,4 +1,5 @@
 import { sameModel } from "../../domain/embedding/identity.ts";
+import { isRefusal } from "../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../domain/vector.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type {
@@ -87,7 +88,7 @@ export class ReembeddingWork implements EmbeddingBacklog {
       record,
       items.map((item) => {
         const { outcome } = item;
-        if (outcome === "REFUSED") return { item, note: "REFUSED", vector: "" };
+        if (isRefusal(outcome)) return { item, note: `REFUSED ${outcome.refusal}`, vector: "" };
         return {
           item,
           note: outcome.truncated ? "TRUNCATED" : "WHOLE",

@@ -1,5 +1,15 @@
-/** Later than any clock says: what is refused is not due until somebody says so. */
-export const NEVER = Number.MAX_SAFE_INTEGER;
+/** Later than any clock says: what is refused is not due until somebody says so. As in lib/memory.lua. */
+export const NEVER = 2 ** 52;
+
+/** When what is refused now is due: never, and in the order of the refusals. */
+export function neverDue(now: number): number {
+  return NEVER + now;
+}
+
+/** When it was refused; undefined for entries of earlier versions, which kept no time. */
+export function refuseTimeOf(dueTime: number): number | undefined {
+  return dueTime === Number.MAX_SAFE_INTEGER ? undefined : dueTime - NEVER;
+}
 
 /** Who wants to hear that memories wait for a vector. */
 export class WaitingListeners {

@@ -35,6 +35,31 @@ export const EMBEDDING = {
     unset: "https://api.openai.com/v1",
     description: "Address of the embedding service.",
   }),
+  embeddingApiVersion: setting({
+    env: "EMBEDDING_API_VERSION",
+    yaml: "embedding.api_version",
+    kind: text,
+    fallback: undefined,
+    unset: "none is sent",
+    description:
+      "The api-version parameter of Azure OpenAI, such as 2024-10-21; its v1 endpoint needs none. With it, and at an address of Azure, the key is sent as api-key.",
+  }),
+  embeddingEncodingFormat: setting({
+    env: "EMBEDDING_ENCODING_FORMAT",
+    yaml: "embedding.encoding_format",
+    kind: word("auto", "send", "omit", "base64", "float"),
+    fallback: "auto",
+    description:
+      "How vectors are asked for: auto is base64, and float from then on when the service refuses or ignores that; send and base64 always ask for base64, float for numbers, omit sends no encoding_format. Either is read.",
+  }),
+  embeddingDimensions: setting({
+    env: "EMBEDDING_DIMENSIONS",
+    yaml: "embedding.dimensions",
+    kind: word("auto", "send", "omit"),
+    fallback: "auto",
+    description:
+      "Whether VECTOR_DIM is sent as dimensions: auto sends it for text-embedding-3 models until the service refuses it; send and omit do always and never.",
+  }),
   embeddingCacheTtl: setting({
     env: "EMBEDDING_CACHE_TTL",
     yaml: "embedding.cache_ttl",

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   FIRST_PACE,
+  isHopeless,
   MAX_BACKLOG_BATCH,
   paceAfterFailure,
   paceAfterSuccess,
@@ -22,6 +23,15 @@ describe("the pace", () => {
     );
     expect(sizes.slice(0, 4)).toEqual([1, 2, 4, 8]);
     expect(sizes.at(-1)).toBe(MAX_BACKLOG_BATCH);
+  });
+});
+
+describe("a text that was put off again and again", () => {
+  it("is put aside after ten times, when the failure may lie in it", () => {
+    const kinds = ["SERVER_ERROR", "MALFORMED", "TIMEOUT"] as const;
+    for (const kind of kinds) expect([isHopeless(9, kind), isHopeless(10, kind)]).toEqual([false, true]);
+    const others = ["CONNECTION", "RATE_LIMITED", "KEY_REFUSED", "MISCONFIGURED", "BREAKER_OPEN"] as const;
+    for (const kind of [...others, undefined]) expect(isHopeless(1000, kind)).toBe(false);
   });
 });
 

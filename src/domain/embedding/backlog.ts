@@ -1,3 +1,5 @@
+import type { EmbeddingFailureKind } from "./failure.ts";
+
 /**
  * How the texts that wait for a vector are gone through. A provider that is down is asked less and less often, with one
  * text at a time: a batch that failed says nothing about any one of its texts. A text that failed alone is under
@@ -43,6 +45,16 @@ const MAX_DELAY_MS = 3600 * 1000;
 /** How long one text is put off that failed while others did not, and was put off so often before. */
 export function postponement(attempts: number, random: number): number {
   return jittered(doubled(FIRST_DELAY_MS, attempts, MAX_DELAY_MS), random);
+}
+
+/** So often put off: an hour and a half with others that succeed. */
+const MAX_POSTPONEMENTS = 10;
+/** What may lie in the text; the others say something about the provider or the way to it. */
+const MAY_BE_THE_TEXT: ReadonlySet<EmbeddingFailureKind> = new Set(["SERVER_ERROR", "MALFORMED", "TIMEOUT"]);
+
+/** Whether a text that failed so again is put aside like one that is refused, for nothing says that it will succeed. */
+export function isHopeless(attempts: number, kind: EmbeddingFailureKind | undefined): boolean {
+  return attempts >= MAX_POSTPONEMENTS && kind !== undefined && MAY_BE_THE_TEXT.has(kind);
 }
 
 function doubled(first: number, times: number, max: number): number {

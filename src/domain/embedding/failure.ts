@@ -50,6 +50,10 @@ const RETRYABLE: ReadonlySet<EmbeddingFailureKind> = new Set([
 /** Why a provider gave no vectors. Its message never holds what the provider said: that may repeat the text. */
 export class EmbeddingFailure extends RecollectError {
   readonly kind: EmbeddingFailureKind;
+  /** Of the provider's answer, when there was one. */
+  readonly status: number | undefined;
+  /** The provider's name for what is wrong, in letters, digits and `._-`. */
+  readonly code: string | undefined;
 
   constructor(
     kind: EmbeddingFailureKind,
@@ -57,6 +61,7 @@ export class EmbeddingFailure extends RecollectError {
     detail: {
       readonly provider: string;
       readonly status?: number;
+      readonly code?: string;
       readonly retryAfterMs?: number;
       readonly cause?: unknown;
     },
@@ -71,6 +76,8 @@ export class EmbeddingFailure extends RecollectError {
       ...(detail.cause === undefined ? {} : { cause: detail.cause }),
     });
     this.kind = kind;
+    this.status = detail.status;
+    this.code = detail.code;
   }
 }
 

@@ -11,6 +11,8 @@ export interface MemoryEmbedding {
   readonly model: string;
   readonly dimension: number;
   readonly truncated: boolean;
+  /** REFUSED: how the provider answered, see Refusal; absent where that was not kept. */
+  readonly refusal?: string;
 }
 
 /**

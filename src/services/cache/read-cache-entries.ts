@@ -1,7 +1,7 @@
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryNotFound } from "../../domain/errors.ts";
 import { canonicalJson } from "../../domain/json.ts";
-import { MAX_PAGE_BYTES, openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
+import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { CacheStore } from "../../ports/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -30,6 +30,10 @@ export async function listCacheEntries(
     readonly pageSize: number;
     /** Empty for the first page. */
     readonly pageToken: string;
+    /** No more is read than so many bytes of entries, as they count in GetCacheStats. */
+    readonly maxBytes: number;
+    /** How many of the first entries have room in the answer, given the token behind so many of them. */
+    readonly fitting: (entries: readonly CacheEntry[], tokenBehind: (kept: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
@@ -49,9 +53,13 @@ export async function listCacheEntries(
     ...(tagsAny === undefined ? {} : { tagsAny }),
     ...(after === undefined ? {} : { after }),
     limit: pageSizeOf(input.pageSize),
-    maxBytes: MAX_PAGE_BYTES,
+    maxBytes: input.maxBytes,
     now: ports.clock.now(),
   });
-  const last = entries.at(-1);
-  return { entries, nextPageToken: more && last !== undefined ? sealPageToken(last, request) : "" };
+  const tokenBehind = (kept: number): string => {
+    const last = entries[kept - 1];
+    return (more || kept < entries.length) && last !== undefined ? sealPageToken(last, request) : "";
+  };
+  const kept = input.fitting(entries, tokenBehind);
+  return { entries: entries.slice(0, kept), nextPageToken: tokenBehind(kept) };
 }

@@ -154,6 +154,47 @@ describe("the worker of the backlog", () => {
     expect(await states(poison)).toEqual(["READY"]);
   });
 
+  it.each([
+    [9, "PENDING", undefined],
+    [10, "REFUSED", "malformed"],
+  ])(
+    "puts aside a text that was put off %d times and fails again while others do not: %s",
+    async (times, state, refusal) => {
+      const real = embedder.embed;
+      const picky = {
+        ...embedder,
+        embed: async (...[texts, ...rest]: Parameters<typeof real>) => {
+          if (texts.includes("poison")) throw failure("MALFORMED");
+          return real(texts, ...rest);
+        },
+      };
+      await write("poison", "a");
+      const [poison] = await backend.backlog.pending({ limit: 1, maxBytes: 1e9, skip: 0, now });
+      if (poison === undefined) throw new Error("nothing waits");
+      for (let time = 0; time < times; time += 1) {
+        await backend.backlog.postpone([{ ...poison, dueTime: now }]);
+      }
+      await using _worker = startBacklogWorker({
+        backlog: backend.backlog,
+        embedder: picky,
+        clock: { now: () => now },
+        sleep: sleeper.sleep,
+        random: () => 0,
+        log: quiet.log,
+      });
+      // Together and alone; then the other succeeds.
+      for (const pauses of [1, 2]) {
+        await sleeper.begun(pauses);
+        sleeper.wake();
+      }
+      if (state === "PENDING") await sleeper.begun(3);
+      else await drained();
+      expect(await states("poison", "a")).toEqual([state, "READY"]);
+      const [memory] = await backend.memories.get(SCOPE, ["poison"], now);
+      expect(memory?.embedding.refusal).toBe(refusal);
+    },
+  );
+
   it("puts aside a text that is refused, and only that one", async () => {
     const real = embedder.embed;
     const picky = {

@@ -1,11 +1,14 @@
 import {
   type BacklogPace,
   FIRST_PACE,
+  isHopeless,
   paceAfterFailure,
   paceAfterSuccess,
   pauseAfter,
   postponement,
 } from "../../domain/embedding/backlog.ts";
+import { failureKind } from "../../domain/embedding/failure.ts";
+import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
 import { untilAborted } from "../../domain/until-aborted.ts";
@@ -69,12 +72,17 @@ export function startBacklogWorker(ports: BacklogWorkerPorts): BacklogWorker {
   };
 }
 
+/** A text that failed alone, and how it failed last. */
+interface Suspect extends PendingMemory {
+  readonly error: unknown;
+}
+
 class Worker {
   readonly #ports: BacklogWorkerPorts;
   readonly #stopping = new AbortController();
   #pace: BacklogPace = FIRST_PACE;
   /** Failed alone since the last success; they stand first in the backlog. */
-  #suspects: PendingMemory[] = [];
+  #suspects: Suspect[] = [];
   /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
   readonly #acquitted = new Set<string>();
   /** Something has come that the step under way may not have seen. */
@@ -159,14 +167,14 @@ class Worker {
       return await untilAborted(embedEach(this.#ports.embedder, texts, signal), signal);
     } catch (error) {
       const [only] = batch;
-      if (batch.length === 1 && only !== undefined) this.#suspects.push(only);
+      if (batch.length === 1 && only !== undefined) this.#suspects.push({ ...only, error });
       if (this.#suspects.length > MAX_SUSPECTS) this.#suspects = [];
       throw error;
     }
   }
 
   async #succeeded(): Promise<void> {
-    const { backlog, clock, random, log } = this.#ports;
+    const { clock, log } = this.#ports;
     if (this.#pace.failures > 0) log.warn({}, "memories that waited get their vectors again");
     this.#pace = paceAfterSuccess(this.#pace);
     if (this.#suspects.length === 0) return;
@@ -176,13 +184,29 @@ class Worker {
     );
     for (const one of this.#suspects) if (!guilty.includes(one)) this.#acquitted.add(versionKey(one));
     this.#suspects = [];
+    await this.#putOff(guilty, now);
+  }
+
+  /** Those that have failed too often, and may go on doing so, are put aside until the next start. */
+  async #putOff(guilty: readonly Suspect[], now: number): Promise<void> {
+    const { backlog, random, embedder } = this.#ports;
+    const isOver = ({ attempts, error }: Suspect): boolean => isHopeless(attempts, failureKind(error));
+    const hopeless = guilty.filter(isOver);
+    if (hopeless.length > 0) {
+      await backlog.settle(
+        hopeless.map(({ scope, id, etag, error }) => ({ scope, id, etag, outcome: refusalBy(error) })),
+        { identity: embedder.identity, now },
+      );
+    }
     await backlog.postpone(
-      guilty.map(({ scope, id, etag, attempts }) => ({
-        scope,
-        id,
-        etag,
-        dueTime: now + postponement(attempts, random()),
-      })),
+      guilty
+        .filter((one) => !isOver(one))
+        .map(({ scope, id, etag, attempts }) => ({
+          scope,
+          id,
+          etag,
+          dueTime: now + postponement(attempts, random()),
+        })),
     );
   }
 

@@ -1,11 +1,12 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
+import type { Refusal } from "../../domain/embedding/refusal.ts";
 import { untilAborted } from "../../domain/until-aborted.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
 import { Deadline } from "../deadline.ts";
 import { embedEach } from "./embed-each.ts";
 
 /** The vector of a text that is to be written, or why there is none: see MemoryEmbedding. */
-export type WriteEmbedding = EmbeddedText | "PENDING" | "REFUSED" | "DISABLED";
+export type WriteEmbedding = EmbeddedText | Refusal | "PENDING" | "DISABLED";
 
 export interface WriteEmbedder {
   /** Undefined: vector search is switched off. */

@@ -1,3 +1,4 @@
+import { isRefusal } from "../../domain/embedding/refusal.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
 import {
   duplicateKey,
@@ -41,7 +42,7 @@ export function prepareMemory(
     memory,
     duplicateKey: duplicateKey(memory),
     terms: termsOf(indexedText(memory)),
-    ...(typeof embedding === "string" ? {} : { vector: embedding.vector }),
+    ...(typeof embedding === "string" || isRefusal(embedding) ? {} : { vector: embedding.vector }),
   };
 }
 
@@ -49,7 +50,8 @@ function embeddingOf(embedder: Embedder | undefined, embedding: WriteEmbedding):
   if (embedder === undefined || embedding === "DISABLED") {
     return { state: "DISABLED", provider: "", model: "", dimension: 0, truncated: false };
   }
-  return typeof embedding === "string"
-    ? { ...embedder.identity, state: embedding, truncated: false }
+  if (embedding === "PENDING") return { ...embedder.identity, state: embedding, truncated: false };
+  return isRefusal(embedding)
+    ? { ...embedder.identity, state: "REFUSED", truncated: false, refusal: embedding.refusal }
     : { ...(embedding.identity ?? embedder.identity), state: "READY", truncated: embedding.truncated };
 }

@@ -1,8 +1,8 @@
 import { memoryNotFound } from "../../domain/errors.ts";
 import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
-import type { Memory, StoredMemory } from "../../domain/memory/memory.ts";
-import { openPageToken, pageSizeOf, sealPageToken, withinBytes } from "../../domain/page-token.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
+import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryStore } from "../../ports/memory-store.ts";
@@ -28,24 +28,38 @@ export async function getMemory(
   return memory;
 }
 
-/**
- * Memories by their ids, in any state, in the order of the ids; undefined where there is none. Counts as an access to
- * each that is there.
- */
+export interface FoundByIds {
+  /** In the order of the ids. */
+  readonly memories: readonly StoredMemory[];
+  readonly notFoundIds: readonly string[];
+  /** Of memories that are there and have no room in the answer. */
+  readonly omittedIds: readonly string[];
+}
+
+/** Memories by their ids, in any state. Counts as an access to each that is answered. */
 export async function batchGetMemories(
   ports: ReadPorts,
-  input: { readonly namespace: string; readonly ids: readonly string[] },
+  input: {
+    readonly namespace: string;
+    readonly ids: readonly string[];
+    /** How many of the first memories have room in the answer. */
+    readonly fitting: (memories: readonly StoredMemory[], notFoundIds: readonly string[]) => number;
+  },
   context: CallContext,
-): Promise<(StoredMemory | undefined)[]> {
+): Promise<FoundByIds> {
   const scope = scopeOf(context.caller, input.namespace);
   const now = ports.clock.now();
-  const memories = await ports.store.get(scope, input.ids, now);
+  const read = await ports.store.get(scope, input.ids, now);
+  const found = read.filter((memory) => memory !== undefined);
+  const notFoundIds = input.ids.filter((_, index) => read[index] === undefined);
+  const kept = input.fitting(found, notFoundIds);
+  const memories = found.slice(0, kept);
   ports.store.countAccess(
     scope,
-    memories.flatMap((memory) => memory?.id ?? []),
+    memories.map(({ id }) => id),
     now,
   );
-  return memories;
+  return { memories, notFoundIds, omittedIds: found.slice(kept).map(({ id }) => id) };
 }
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
@@ -58,6 +72,8 @@ export async function listMemories(
     readonly pageSize: number;
     /** Empty for the first page. */
     readonly pageToken: string;
+    /** How many of the first memories have room in the answer, given the token behind so many of them. */
+    readonly fitting: (memories: readonly StoredMemory[], tokenBehind: (kept: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
@@ -75,15 +91,12 @@ export async function listMemories(
       now: ports.clock.now(),
     }),
   );
-  const memories = withinBytes(found.slice(0, size), sizeOf);
-  const last = memories.at(-1);
-  const nextPageToken =
-    found.length > memories.length && last !== undefined ? sealPageToken(last, request) : "";
-  return { memories, nextPageToken };
-}
-
-function sizeOf(memory: Memory): number {
-  return Buffer.byteLength(memory.text) + Buffer.byteLength(JSON.stringify(memory.metadata));
+  const tokenBehind = (kept: number): string => {
+    const last = found[kept - 1];
+    return kept < found.length && last !== undefined ? sealPageToken(last, request) : "";
+  };
+  const kept = input.fitting(found.slice(0, size), tokenBehind);
+  return { memories: found.slice(0, kept), nextPageToken: tokenBehind(kept) };
 }
 
 function asJson(value: object): Json {

@@ -34,6 +34,8 @@ export interface SearchMemoriesInput {
   readonly minSimilarity?: number;
   readonly recencyWeight: number;
   readonly importanceWeight: number;
+  /** How many of the first found have room in the answer; absent: all. The others are left out, and are no accesses. */
+  readonly fitting?: (output: Omit<SearchMemoriesOutput, "truncated">) => number;
 }
 
 export interface FoundMemory {
@@ -47,6 +49,8 @@ export interface FoundMemory {
 
 export interface SearchMemoriesOutput {
   readonly found: readonly FoundMemory[];
+  /** Whether some were left out at the end because the answer has no room for them. */
+  readonly truncated: boolean;
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
   /** How the store found the candidates; absent when there was nothing to look for. */
   readonly plan?: SearchPlan;
@@ -98,7 +102,9 @@ async function searchOnce(
   const arms = await prepareArms(ports, scope, input, now, context.signal);
 
   // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
-  if (arms.vector === undefined && arms.terms.length === 0) return { found: [], degraded: arms.degraded };
+  if (arms.vector === undefined && arms.terms.length === 0) {
+    return { found: [], truncated: false, degraded: arms.degraded };
+  }
 
   const { ranked, plan } = await rankCandidates(ports, scope, { arms, input, now }, context);
   const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
@@ -108,12 +114,14 @@ async function searchOnce(
     if (memory === undefined) return [];
     return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, arms.terms) }];
   });
+  const all = { found, degraded: arms.degraded, plan };
+  const kept = found.slice(0, input.fitting?.(all));
   ports.store.countAccess(
     scope,
-    found.map(({ memory }) => memory.id),
+    kept.map(({ memory }) => memory.id),
     now,
   );
-  return { found, degraded: arms.degraded, plan };
+  return { ...all, found: kept, truncated: kept.length < found.length };
 }
 
 interface Arms {

@@ -1,4 +1,4 @@
-import { ModelChanged } from "../../domain/embedding/identity.ts";
+import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
@@ -81,7 +81,7 @@ export async function updateMemory(
   }
 }
 
-/** The vector of the new state: the old one when what is embedded stays the same. */
+/** The vector of the new state: the old one, or the old refusal, when what is embedded stays the same. */
 async function embeddingFor(
   ports: WriteEmbedder & { readonly store: Pick<MemoryStore, "vectors"> },
   scope: Scope,
@@ -93,6 +93,8 @@ async function embeddingFor(
     const { identity } = ports.embedder;
     const vector = await storedVector(ports.store, scope, current.id, identity);
     if (vector !== undefined) return { vector, truncated: current.embedding.truncated, identity };
+    const { state, refusal = "" } = current.embedding;
+    if (state === "REFUSED" && sameModel(current.embedding, identity)) return { refusal };
   }
   const [embedding] = await embedForWrite(ports, [indexedText(draft)], signal);
   return embedding ?? "PENDING";

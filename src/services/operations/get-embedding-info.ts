@@ -2,7 +2,7 @@ import type { Breaker } from "../../domain/embedding/breaker.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity, Urgency } from "../../ports/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedder-status.ts";
-import type { EmbeddingBacklog } from "../../ports/embedding-backlog.ts";
+import type { ObservedBacklog, RefusedTexts } from "../../ports/embedding-backlog.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
 
 export interface GetEmbeddingInfoPorts {
@@ -10,7 +10,7 @@ export interface GetEmbeddingInfoPorts {
   readonly embedder: { readonly identity: EmbedderIdentity } | undefined;
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
   readonly reembedding: Pick<ReembeddingStore, "latest">;
-  readonly backlog: Pick<EmbeddingBacklog, "state">;
+  readonly backlog: Pick<ObservedBacklog, "state" | "refused">;
   readonly clock: Clock;
 }
 
@@ -19,10 +19,14 @@ export interface EmbeddingInfo {
   readonly identity?: EmbedderIdentity;
   readonly breakers?: Readonly<Record<Urgency, Breaker>>;
   readonly backlogCount: number;
+  readonly refused: RefusedTexts;
   /** The one under way. */
   readonly reembedding?: Reembedding;
   readonly oldestPending?: { readonly time: number; readonly ageMs: number };
 }
+
+/** Refusals that are told with their reasons. */
+const LATEST_REFUSALS = 10;
 
 /** Asks the provider nothing, so that it answers when that is down. */
 export async function getEmbeddingInfo(ports: GetEmbeddingInfoPorts): Promise<EmbeddingInfo> {
@@ -35,6 +39,7 @@ export async function getEmbeddingInfo(ports: GetEmbeddingInfoPorts): Promise<Em
     ...(breakers === undefined ? {} : { breakers }),
     ...(reembedding?.state === "RUNNING" ? { reembedding } : {}),
     backlogCount: count,
+    refused: await backlog.refused({ limit: LATEST_REFUSALS }),
     ...(oldestTime === undefined
       ? {}
       : { oldestPending: { time: oldestTime, ageMs: Math.max(0, clock.now() - oldestTime) } }),

@@ -95,6 +95,7 @@ export function fromMemory(memory: Memory, namespace: string): MemoryFields {
       model: memory.embedding.model,
       dimension: memory.embedding.dimension,
       truncated: memory.embedding.truncated,
+      refusal: memory.embedding.refusal ?? "",
     },
   };
 }

@@ -51,6 +51,11 @@ export function fromEmbeddingInfo(
       ? {}
       : { provider: identity.provider, model: identity.model, dimension: identity.dimension }),
     backlogCount: info.backlogCount,
+    refusedCount: info.refused.count,
+    latestRefusals: info.refused.latest.map(({ refusal, refuseTime }) => ({
+      reason: refusal,
+      ...defined({ refuseTime: fromMs(refuseTime) }),
+    })),
     ...defined({
       oldestPendingTime: fromMs(oldestPending?.time),
       oldestPendingAge: oldestPending === undefined ? undefined : fromDurationMs(oldestPending.ageMs),

@@ -88,6 +88,7 @@ describe("encodeSearch", () => {
       // The same.
       "degraded",
       "plan",
+      "truncated",
     ]);
     expect([MemorySchema.field.accessCount.number, MemorySchema.field.lastAccessTime.number]).toEqual([
       29, 28,

@@ -2,8 +2,8 @@ import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { Server } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
-import { service as healthService } from "grpc-health-check";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
+import { file_grpc_health_v1_health } from "#gen/grpc/health/v1/health_pb.js";
 
 /** Reflection, v1 and v1alpha, of these services: what grpcurl reads instead of .proto files. */
 export function addReflection(server: Server, services: readonly DescService[]): void {
@@ -11,20 +11,15 @@ export function addReflection(server: Server, services: readonly DescService[]):
   for (const service of services) collect(service.file, files);
   // No service names them, but grpcurl shows the details of errors with them.
   collect(file_google_rpc_error_details, files);
-  const fileDescriptorProtos = [
-    ...[...files.values()].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto))),
-    ...healthDescriptors(),
-  ];
+  // Served by grpc-health-check, whose own descriptor of it no client can read: protobufjs, which makes that, gives the
+  // entries of a map another name than protobuf asks for (`Statuses` instead of `StatusesEntry`).
+  collect(file_grpc_health_v1_health, files);
+  const fileDescriptorProtos = [...files.values()].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  );
   // The shape of a package loaded by proto-loader, of which the library reads the descriptors alone.
   const root = { recollect: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos } };
   new ReflectionService(root as ConstructorParameters<typeof ReflectionService>[0]).addToServer(server);
-}
-
-function healthDescriptors(): readonly Buffer[] {
-  const check = healthService["Check"] as {
-    readonly requestType?: { readonly fileDescriptorProtos?: Buffer[] };
-  };
-  return check.requestType?.fileDescriptorProtos ?? [];
 }
 
 /** Dependencies come before the files that import them, as the library wants them. */

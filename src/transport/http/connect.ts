@@ -57,7 +57,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // Errors inside of answers are written with their details.
     jsonOptions: { registry: createRegistry(file_google_rpc_error_details), ignoreUnknownFields: false },
     readMaxBytes: options.maxMessageBytes,
-    writeMaxBytes: options.maxMessageBytes,
+    // Answers are bounded by their protobuf encoding (max_answer_bytes); as JSON they may take several times that.
     shutdownSignal: options.stopping,
     // Before the body is read.
     requestGate: ({ values }) => {

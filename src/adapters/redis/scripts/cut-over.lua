@@ -2,7 +2,7 @@
 -- belong to the new model.
 -- KEYS: 1 meta, 2 reembeddingTodo, 3 reembeddingNotes, 4 waiting, 5 waitingSince, then the memories that are left or
 -- have a note.
--- ARGV: 1 the new model as JSON, 2 its generation, 3 now, 4 the score of what is refused, 5 the field of the old vectors,
+-- ARGV: 1 the new model as JSON, 2 its generation, 3 now, 4 the score of what is refused now, 5 the field of the old vectors,
 -- 6 how many memories are left, 7 how many have a note, then for each memory: member, embedding as JSON, state.
 -- Answers DONE; AGAIN when others are left by now, or have a note; OVER when there is nothing to change.
 if redis.call('HGET', KEYS[1], 'next') ~= ARGV[1] then return { 'OVER' } end

@@ -1,7 +1,7 @@
 -- Gives memories that wait their vectors.
 -- KEYS: 1 meta, 2 namespaces, 3 waiting, 4 waitingSince, 5 waitingAttempts,
 -- 6 reembeddingTodo, then the memories.
--- ARGV: 1 generation, 2 now, 3 the score of what is refused, then for each memory: name of its namespace, member, etag,
+-- ARGV: 1 generation, 2 now, 3 the score of what is refused now, then for each memory: name of its namespace, member, etag,
 -- embedding as JSON, field of the vector (empty: refused), vector.
 -- Answers {'DONE', how many}, or MODEL.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'MODEL' } end

@@ -1151,8 +1151,8 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
   pageSize: number;
 
   /**
-   * The `next_page_token` of the page before; empty for the first page. Everything but page_size must be the same
-   * as in the call it came from.
+   * The `next_page_token` of the page before; empty for the first page. Everything but page_size and
+   * max_answer_bytes must be the same as in the call it came from.
    *
    * @generated from field: string page_token = 3;
    */
@@ -1172,6 +1172,15 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
    * @generated from field: repeated string tags_any = 5;
    */
   tagsAny: string[];
+
+  /**
+   * How many bytes the answer may take, at most 16 MiB; 0 means 2 MiB. It bounds the protobuf encoding, also over HTTP,
+   * where the same answer as JSON takes more. The page ends before the entry with which it would take more, counting the
+   * vectors that are kept with entries too, but holds one at least.
+   *
+   * @generated from field: int32 max_answer_bytes = 6;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -2014,8 +2023,8 @@ export declare const CacheService: GenService<{
    * replaced counts as new from then on: while a caller pages through the list it is not given twice, and is not
    * given at all when its old place had not come yet.
    *
-   * A page also ends when its entries take 2 MiB together, but holds one at least; only an empty next_page_token
-   * is the end.
+   * A page of large entries ends before its size (see ListCacheEntriesRequest.max_answer_bytes); only an empty
+   * next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
    *

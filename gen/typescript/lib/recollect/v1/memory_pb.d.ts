@@ -289,6 +289,14 @@ export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> 
    * @generated from field: bool truncated = 5;
    */
   truncated: boolean;
+
+  /**
+   * STATE_REFUSED: how the provider answered, by status and code, such as `400 (invalid_input)`, or the kind of
+   * failure where there was no status; never its words, which may repeat the text. Empty where it was not kept.
+   *
+   * @generated from field: string refusal = 6;
+   */
+  refusal: string;
 };
 
 /**
@@ -333,8 +341,8 @@ export enum Memory_Embedding_State {
   DISABLED = 3,
 
   /**
-   * The embedding provider does not take its text, not even the beginning: it is found by keyword only. It is tried
-   * again when the text changes and after each start of the server.
+   * The embedding provider does not take its text, not even the beginning: it is found by keyword only, and
+   * `refusal` says why. It is tried again when the text changes, and once after each start of the server.
    *
    * @generated from enum value: STATE_REFUSED = 4;
    */
@@ -725,6 +733,15 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
    * @generated from field: optional string request_id = 4;
    */
   requestId?: string | undefined;
+
+  /**
+   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. An answer that would take more leaves out fields
+   * of its memories (see BatchCreateMemoriesResponse.omitted_fields). From 2 MiB on this bound always holds; below it,
+   * an answer that leaves out all of those fields may take more. A repeat with the same request_id may differ in it.
+   *
+   * @generated from field: int32 max_answer_bytes = 5;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -745,6 +762,15 @@ export declare type BatchCreateMemoriesResponse = Message<"recollect.v1.BatchCre
    * @generated from field: repeated recollect.v1.BatchCreateMemoriesResponse.Result results = 1;
    */
   results: BatchCreateMemoriesResponse_Result[];
+
+  /**
+   * Fields left out of all memories of the answer, as named in Memory, because it would take more than
+   * `max_answer_bytes` with them: none; `text`; or, when that is not enough, `text`, `metadata`, `tags`, `source_ids`
+   * and `supersedes`. They are stored all the same, and GetMemory returns them.
+   *
+   * @generated from field: repeated string omitted_fields = 2;
+   */
+  omittedFields: string[];
 };
 
 /**
@@ -863,6 +889,14 @@ export declare type BatchGetMemoriesRequest = Message<"recollect.v1.BatchGetMemo
    * @generated from field: repeated string ids = 2;
    */
   ids: string[];
+
+  /**
+   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. The first memory is always there, even when it
+   * alone takes more. Those that do not fit behind the first ones are named in `omitted_ids`.
+   *
+   * @generated from field: int32 max_answer_bytes = 3;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -878,7 +912,7 @@ export declare const BatchGetMemoriesRequestSchema: GenMessage<BatchGetMemoriesR
  */
 export declare type BatchGetMemoriesResponse = Message<"recollect.v1.BatchGetMemoriesResponse"> & {
   /**
-   * In the order of the request, without the missing ones.
+   * In the order of the request, without the missing and the omitted ones.
    *
    * @generated from field: repeated recollect.v1.Memory memories = 1;
    */
@@ -890,6 +924,14 @@ export declare type BatchGetMemoriesResponse = Message<"recollect.v1.BatchGetMem
    * @generated from field: repeated string not_found_ids = 2;
    */
   notFoundIds: string[];
+
+  /**
+   * Ids whose memories are there and had no room in the answer, in the order of the request: the last ones that were
+   * found. That does not count as an access.
+   *
+   * @generated from field: repeated string omitted_ids = 3;
+   */
+  omittedIds: string[];
 };
 
 /**
@@ -927,11 +969,19 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
 
   /**
    * The `next_page_token` of the page before; empty for the first page. Namespace and filter must be the same
-   * as in the call it came from; page_size may differ.
+   * as in the call it came from; page_size and max_answer_bytes may differ.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * How many bytes the answer may take, at most 16 MiB; 0 means 2 MiB. The page ends before the memory with which it
+   * would take more, but holds one at least.
+   *
+   * @generated from field: int32 max_answer_bytes = 5;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -1248,6 +1298,14 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
    * @generated from field: bool explain = 13;
    */
   explain: boolean;
+
+  /**
+   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. The first result is always there, even when it
+   * alone takes more; the last ones are left out when they do not fit, and `truncated` says so.
+   *
+   * @generated from field: int32 max_answer_bytes = 14;
+   */
+  maxAnswerBytes: number;
 };
 
 /**
@@ -1367,6 +1425,14 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
    * @generated from field: recollect.v1.SearchPlan plan = 3;
    */
   plan?: SearchPlan | undefined;
+
+  /**
+   * True when results were left out at the end because the answer would take more than `max_answer_bytes`. They do not
+   * count as accessed.
+   *
+   * @generated from field: bool truncated = 4;
+   */
+  truncated: boolean;
 };
 
 /**
@@ -2496,6 +2562,11 @@ export declare const OnDuplicateSchema: GenEnum<OnDuplicate>;
  *
  * The shortest useful calls: CreateMemory{text} and SearchMemories{query{text}}.
  *
+ * An answer that is no stream takes at most 4 MiB, which is what gRPC clients take unless told otherwise. The calls
+ * whose answers could be larger have `max_answer_bytes`, and say what they leave out. It bounds the protobuf encoding of
+ * the answer, before compression, also over HTTP, where the same answer as JSON takes more. Other answers take 1.5 MiB
+ * at most.
+ *
  * Every error carries google.rpc.ErrorInfo with domain "recollect" and a reason from ErrorReason.
  *
  * @generated from service recollect.v1.MemoryService
@@ -2516,7 +2587,8 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Stores up to 200 memories at once, each on its own: a refused item does not stop the others.
-   * The answer has one result per item, in the order of the request.
+   * The answer has one result per item, in the order of the request. One that would take more than `max_answer_bytes`
+   * leaves out fields of the memories, and says which.
    *
    * A large batch is stored in steps, in order, so that it keeps nobody else waiting. When the call ends without an
    * answer (its deadline passes, it is cancelled, the server or its store fails), the steps that were done stay. A
@@ -2542,7 +2614,8 @@ export declare const MemoryService: GenService<{
     output: typeof GetMemoryResponseSchema;
   },
   /**
-   * Returns several memories by id, and the ids that were not found.
+   * Returns several memories by id, the ids that were not found, and the ids that were found and have no room in the
+   * answer (see BatchGetMemoriesRequest.max_answer_bytes): ask for those in another call.
    *
    * @generated from rpc recollect.v1.MemoryService.BatchGetMemories
    */
@@ -2553,8 +2626,8 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Lists memories, newest first (by create_time, then id). Memories written while a caller pages through the
-   * list neither repeat nor hide an older one. A page of long texts ends before its size, at about 2 MiB: only an
-   * empty next_page_token is the end.
+   * list neither repeat nor hide an older one. A page of large memories ends before its size (see
+   * ListMemoriesRequest.max_answer_bytes): only an empty next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
    *
@@ -2604,7 +2677,8 @@ export declare const MemoryService: GenService<{
     output: typeof PurgeMemoriesResponseSchema;
   },
   /**
-   * Finds the memories that answer a query best, by meaning, by words, or by both (the default).
+   * Finds the memories that answer a query best, by meaning, by words, or by both (the default). The last of them are
+   * left out when the answer would take more than `max_answer_bytes`, and `truncated` says so.
    *
    * Errors: INVALID_ARGUMENT with VECTOR_DIMENSION_MISMATCH when a query vector has the wrong length;
    * NOT_FOUND with MEMORY_NOT_FOUND when the query names a memory that is not there.

@@ -373,6 +373,21 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
    * @generated from field: recollect.v1.Reembedding reembedding = 9;
    */
   reembedding?: Reembedding | undefined;
+
+  /**
+   * Memories whose text the provider refuses, of all tenants. They are not asked for any more until the text changes or
+   * the server starts again.
+   *
+   * @generated from field: int32 refused_count = 10;
+   */
+  refusedCount: number;
+
+  /**
+   * The latest of these refusals, ten at most, the latest first; without those that are being tried again.
+   *
+   * @generated from field: repeated recollect.v1.GetEmbeddingInfoResponse.Refusal latest_refusals = 11;
+   */
+  latestRefusals: GetEmbeddingInfoResponse_Refusal[];
 };
 
 /**
@@ -455,6 +470,33 @@ export enum GetEmbeddingInfoResponse_Breaker_State {
  * Describes the enum recollect.v1.GetEmbeddingInfoResponse.Breaker.State.
  */
 export declare const GetEmbeddingInfoResponse_Breaker_StateSchema: GenEnum<GetEmbeddingInfoResponse_Breaker_State>;
+
+/**
+ * A text that the provider does not take.
+ *
+ * @generated from message recollect.v1.GetEmbeddingInfoResponse.Refusal
+ */
+export declare type GetEmbeddingInfoResponse_Refusal = Message<"recollect.v1.GetEmbeddingInfoResponse.Refusal"> & {
+  /**
+   * How it answered, as in `refusal` of the memory's embedding.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * When; unset when an earlier version of the server kept no time.
+   *
+   * @generated from field: google.protobuf.Timestamp refuse_time = 2;
+   */
+  refuseTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.GetEmbeddingInfoResponse.Refusal.
+ * Use `create(GetEmbeddingInfoResponse_RefusalSchema)` to create a new message.
+ */
+export declare const GetEmbeddingInfoResponse_RefusalSchema: GenMessage<GetEmbeddingInfoResponse_Refusal>;
 
 /**
  * The change of all vectors to another model or dimension.

@@ -101,12 +101,13 @@ local function stop_waiting(keys, id)
   redis.call('HDEL', keys.waiting_attempts, member)
 end
 
--- Later than any clock says: what is refused is not due until somebody says so.
-local NEVER = '9007199254740991'
+-- Later than any clock says: what is refused is not due until somebody says so; in the order of refusals. See waiting.ts.
+local NEVER = 2 ^ 52
 
 local function wait_for_vector(keys, id, is_refused, now)
   local member = keys.number .. '/' .. id
-  redis.call('ZADD', keys.waiting, is_refused and NEVER or now, member)
+  local due = is_refused and string.format('%.0f', NEVER + tonumber(now)) or now
+  redis.call('ZADD', keys.waiting, due, member)
   if not is_refused then redis.call('ZADD', keys.waiting_since, now, member) end
 end
 

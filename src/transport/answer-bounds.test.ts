@@ -1,0 +1,160 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import {
+  CacheEntrySchema,
+  LookupCacheResponseSchema,
+  StoreCacheEntryResponseSchema,
+} from "#gen/recollect/v1/cache_pb.js";
+import {
+  CreateMemoryResponseSchema,
+  ListNamespacesResponseSchema,
+  MemorySchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import {
+  GetEmbeddingInfoResponseSchema,
+  GetIndexInfoResponseSchema,
+  GetServerInfoResponseSchema,
+} from "#gen/recollect/v1/operations_pb.js";
+import { cacheHandlers } from "./cache-handlers.ts";
+import { memoryHandlers } from "./memory-handlers.ts";
+import { operationsHandlers } from "./operations-handlers.ts";
+
+const MIB = 1024 * 1024;
+/** A text of so many characters, of the longest that there are. */
+const characters = (count: number): string => "🎉".repeat(count);
+const bytes = (count: number): string => "x".repeat(count);
+const many = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+const TIME = { seconds: 253_402_300_799n, nanos: 999_000_000 };
+/** 16 KiB of JSON that take most bytes as a Struct: two bytes a number become eleven. */
+const METADATA = { a: many(8186, 1) };
+
+/** Every field as long as its rule, or what the server fills it with, allows. */
+const MEMORY = create(MemorySchema, {
+  id: bytes(128),
+  namespace: bytes(63),
+  text: bytes(64 * 1024),
+  userId: characters(256),
+  agentId: characters(256),
+  sessionId: characters(256),
+  sessionPosition: 2 ** 31 - 1,
+  role: characters(64),
+  author: characters(256),
+  tags: many(32, characters(64)),
+  metadata: METADATA,
+  importance: 1,
+  pinned: true,
+  eventTime: TIME,
+  validFrom: TIME,
+  validUntil: TIME,
+  expiration: { case: "expireTime", value: TIME },
+  createTime: TIME,
+  updateTime: TIME,
+  state: 4,
+  supersedes: many(32, characters(128)),
+  supersededBy: bytes(128),
+  sourceIds: many(256, characters(128)),
+  etag: bytes(64),
+  embedding: { state: 4, provider: bytes(64), model: characters(256), dimension: 4096, truncated: true },
+  lastAccessTime: TIME,
+  accessCount: 2n ** 62n,
+});
+
+const ENTRY = create(CacheEntrySchema, {
+  id: bytes(64),
+  namespace: bytes(63),
+  prompt: bytes(256 * 1024),
+  response: bytes(1024 * 1024),
+  model: bytes(200),
+  tags: many(32, characters(64)),
+  metadata: METADATA,
+  usage: { promptTokens: 2 ** 31 - 1, completionTokens: 2 ** 31 - 1, generationTime: TIME, costUsd: 1 },
+  createTime: TIME,
+  expireTime: TIME,
+  etag: bytes(64),
+});
+
+/** Two for each of the most partitions that Redis may have (REDIS_PARTITIONS). */
+const INDEXES = 2 * 1024;
+const REEMBEDDING = { id: bytes(128), provider: bytes(64), model: characters(256), failure: bytes(4096) };
+
+const sizeOf = <Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number =>
+  toBinary(schema, create(schema, message)).length;
+
+const oneMemory = sizeOf(CreateMemoryResponseSchema, { memory: MEMORY, duplicate: true });
+const oneEntry = sizeOf(LookupCacheResponseSchema, {
+  decisionId: bytes(512),
+  outcome: { case: "hit", value: { entry: ENTRY, match: 2, similarity: 1, threshold: 1, age: TIME } },
+});
+const oneReembedding = sizeOf(GetEmbeddingInfoResponseSchema, {
+  provider: bytes(64),
+  model: characters(256),
+  reembedding: REEMBEDDING,
+});
+const NUMBERS = 1024;
+
+/** The bytes of the largest answer of each unary RPC that is served, or that its request bounds them. */
+const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
+  "MemoryService.CreateMemory": oneMemory,
+  "MemoryService.BatchCreateMemories": "max_answer_bytes",
+  "MemoryService.GetMemory": oneMemory,
+  "MemoryService.BatchGetMemories": "max_answer_bytes",
+  "MemoryService.ListMemories": "max_answer_bytes",
+  "MemoryService.UpdateMemory": oneMemory,
+  "MemoryService.DeleteMemory": 0,
+  "MemoryService.PurgeMemories": NUMBERS,
+  "MemoryService.SearchMemories": "max_answer_bytes",
+  "MemoryService.ListNamespaces": sizeOf(ListNamespacesResponseSchema, {
+    namespaces: many(1000, bytes(63)),
+    nextPageToken: bytes(1024),
+  }),
+  "MemoryService.GetNamespaceStats": NUMBERS,
+  "MemoryService.DeleteNamespace": NUMBERS,
+  "CacheService.LookupCache": oneEntry,
+  "CacheService.StoreCacheEntry": sizeOf(StoreCacheEntryResponseSchema, { entry: ENTRY, replaced: true }),
+  "CacheService.GetCacheEntry": oneEntry,
+  "CacheService.ListCacheEntries": "max_answer_bytes",
+  "CacheService.DeleteCacheEntry": 0,
+  "CacheService.GetCacheStats": NUMBERS,
+  "OperationsService.GetServerInfo": sizeOf(GetServerInfoResponseSchema, {
+    version: bytes(64),
+    backendVersion: bytes(64),
+    modules: many(64, bytes(256)),
+    persistence: many(16, bytes(64)),
+    capabilities: Object.fromEntries(many(64, bytes(256)).map((value, at) => [`${at}${value}`, value])),
+  }),
+  "OperationsService.GetIndexInfo": sizeOf(GetIndexInfoResponseSchema, {
+    indexes: many(INDEXES, { name: bytes(512), content: 1, memoryBytes: 2n ** 62n, algorithm: bytes(16) }),
+  }),
+  "OperationsService.GetEmbeddingInfo": oneReembedding,
+  "OperationsService.StartReembedding": oneReembedding,
+  "OperationsService.GetReembedding": oneReembedding,
+};
+
+const SERVED = [
+  memoryHandlers({} as Parameters<typeof memoryHandlers>[0]),
+  cacheHandlers({} as Parameters<typeof cacheHandlers>[0]),
+  operationsHandlers({} as Parameters<typeof operationsHandlers>[0]),
+].flatMap(({ service, handlers }) =>
+  service.methods.filter(({ localName, methodKind }) => methodKind === "unary" && handlers[localName]),
+);
+const nameOf = (method: (typeof SERVED)[number]): string => `${method.parent.name}.${method.name}`;
+
+describe("the answers of unary RPCs", () => {
+  it("are all looked at here", () => {
+    expect(SERVED.map(nameOf).toSorted()).toEqual(Object.keys(LARGEST).toSorted());
+  });
+
+  it.each(SERVED.map((method) => [nameOf(method), method] as const))(
+    "of %s are bounded by its limits or by its request",
+    (name, method) => {
+      const largest = LARGEST[name];
+      const isBounded = method.input.fields.some((field) => field.name === "max_answer_bytes");
+      expect(isBounded).toBe(largest === "max_answer_bytes");
+      if (largest !== "max_answer_bytes") expect(largest).toBeLessThanOrEqual(1.5 * MIB);
+    },
+  );
+
+  it("hold one memory or one entry in any page", () => {
+    expect(Math.max(oneMemory, oneEntry)).toBeLessThan(2 * MIB);
+  });
+});

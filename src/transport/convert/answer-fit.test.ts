@@ -1,0 +1,145 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ListCacheEntriesResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import {
+  BatchGetMemoriesResponseSchema,
+  ListMemoriesResponseSchema,
+  SearchMemoriesResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { cacheEntries, storedMemories } from "../../../test/support/arbitrary-records.ts";
+import { rank } from "../../domain/memory/ranking.ts";
+import type { FoundMemory } from "../../services/memory/search-memories.ts";
+import { fittingEntries, fittingMemories, fittingResults, textBytes, textsBytes } from "./answer-fit.ts";
+import { fromEntry } from "./cache.ts";
+import { fromStoredMemory } from "./memory.ts";
+import { searchFacts, searchResult } from "./search-result.ts";
+
+const namespace = "n";
+const RUNS = { seed: 3, numRuns: 50 };
+/** Which share of the whole answer the bound is; above 1 all of it fits. */
+const share = fc.double({ min: 0, max: 1.2, noNaN: true });
+
+/** The answer is within its bound, or holds one item alone, and has no room for another. */
+function expectFitted<Desc extends DescMessage>(
+  schema: Desc,
+  answerOf: (kept: number) => MessageInitShape<Desc>,
+  count: number,
+  maxShare: number,
+  fitting: (maxBytes: number) => number,
+): void {
+  const bytesOf = (kept: number): number => toBinary(schema, create(schema, answerOf(kept))).length;
+  const maxBytes = Math.floor(bytesOf(count) * maxShare);
+  // What is exactly at its bound, and one byte above it, too.
+  for (const bound of [maxBytes, bytesOf(count), bytesOf(count) - 1, bytesOf(Math.ceil(count / 2))]) {
+    const kept = fitting(bound);
+    expect(kept).toBeGreaterThanOrEqual(Math.min(1, count));
+    if (kept > 1) expect(bytesOf(kept)).toBeLessThanOrEqual(bound);
+    for (let more = kept + 1; more <= count; more += 1) expect(bytesOf(more)).toBeGreaterThan(bound);
+  }
+}
+
+describe("what fits into an answer", () => {
+  it("of ListMemories, with its page token", () => {
+    const property = fc.property(
+      fc.array(storedMemories, { maxLength: 8 }),
+      fc.boolean(),
+      share,
+      (memories, more, maxShare) => {
+        const tokenBehind = (kept: number): string =>
+          kept < memories.length || more ? "t".repeat(120 + kept) : "";
+        expectFitted(
+          ListMemoriesResponseSchema,
+          (kept) => ({
+            memories: memories.slice(0, kept).map((one) => fromStoredMemory(one, namespace)),
+            nextPageToken: tokenBehind(kept),
+          }),
+          memories.length,
+          maxShare,
+          (maxBytes) =>
+            fittingMemories(memories, {
+              namespace,
+              maxBytes,
+              beside: (kept) => textBytes(tokenBehind(kept)),
+            }),
+        );
+      },
+    );
+    fc.assert(property, RUNS);
+  });
+
+  it("of BatchGetMemories, with the ids that are missing or omitted", () => {
+    const property = fc.property(
+      fc.array(storedMemories, { maxLength: 8 }),
+      fc.array(fc.string(), { maxLength: 3 }),
+      share,
+      (memories, notFoundIds, maxShare) => {
+        const omittedIds = (kept: number): string[] => memories.slice(kept).map(({ id }) => id);
+        expectFitted(
+          BatchGetMemoriesResponseSchema,
+          (kept) => ({
+            memories: memories.slice(0, kept).map((one) => fromStoredMemory(one, namespace)),
+            notFoundIds,
+            omittedIds: omittedIds(kept),
+          }),
+          memories.length,
+          maxShare,
+          (maxBytes) =>
+            fittingMemories(memories, {
+              namespace,
+              maxBytes,
+              beside: (kept) => textsBytes(notFoundIds) + textsBytes(omittedIds(kept)),
+            }),
+        );
+      },
+    );
+    fc.assert(property, RUNS);
+  });
+
+  it("of ListCacheEntries", () => {
+    const property = fc.property(fc.array(cacheEntries, { maxLength: 8 }), share, (entries, maxShare) => {
+      expectFitted(
+        ListCacheEntriesResponseSchema,
+        (kept) => ({ entries: entries.slice(0, kept).map((one) => fromEntry(one, namespace)) }),
+        entries.length,
+        maxShare,
+        (maxBytes) => fittingEntries(entries, { namespace, maxBytes, beside: () => 0 }),
+      );
+    });
+    fc.assert(property, RUNS);
+  });
+
+  it("of SearchMemories, explained or not, with its plan", () => {
+    const property = fc.property(
+      fc.array(fc.record({ memory: storedMemories, matchedTerms: fc.array(fc.string()) }), { maxLength: 8 }),
+      fc.boolean(),
+      fc.constantFrom([] as const, ["VECTOR"] as const),
+      share,
+      (results, explain, degraded, maxShare) => {
+        const found = results.map(({ memory, matchedTerms }): FoundMemory => {
+          const [ranked] = rank([{ id: memory.id, time: 0, importance: 0, similarity: 0.5, bm25: 1 }], {
+            mode: "HYBRID",
+            recencyWeight: 0,
+            importanceWeight: 0,
+            now: 0,
+          });
+          if (ranked === undefined) throw new Error("nothing is ranked");
+          return { memory, ranked, similarity: 0.5, matchedTerms };
+        });
+        const plan = { terms: ["a".repeat(500)], commonTerms: [], walked: true, rounds: 1 };
+        expectFitted(
+          SearchMemoriesResponseSchema,
+          (kept) => ({
+            results: found.slice(0, kept).map((one) => searchResult(one, namespace, explain)),
+            ...searchFacts({ degraded, plan }, explain),
+            truncated: kept < found.length,
+          }),
+          found.length,
+          maxShare,
+          (maxBytes) => fittingResults({ found, degraded, plan }, { namespace, maxBytes, explain }),
+        );
+      },
+    );
+    fc.assert(property, RUNS);
+  });
+});

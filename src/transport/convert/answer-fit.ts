@@ -1,0 +1,125 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { CacheEntrySchema } from "#gen/recollect/v1/cache_pb.js";
+import {
+  MemorySchema,
+  SearchMemoriesResponse_ResultSchema as ResultSchema,
+  SearchMemoriesResponseSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { countFitting } from "../../domain/answer-size.ts";
+import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { FoundMemory, SearchMemoriesOutput } from "../../services/memory/search-memories.ts";
+import { fromEntry } from "./cache.ts";
+import { fromStoredMemory } from "./memory.ts";
+import { entryMostBytes, memoryMostBytes, textsMostBytes } from "./most-bytes.ts";
+import { searchFacts, searchResult } from "./search-result.ts";
+
+/** Everything of a result beside its memory and the words that match: heads and numbers. */
+const RESULT_BYTES = 128;
+/** `truncated`. */
+const FLAG_BYTES = 2;
+
+/** Bytes of a message as a field of another, with the tag (of the first fifteen fields) and the length. */
+export function fieldBytes<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
+  return withHead(bytesOf(schema, message));
+}
+
+function bytesOf<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
+  return toBinary(schema, create(schema, message)).length;
+}
+
+/** Bytes of a memory as such a field. Its text, by far the most of it, is counted and not encoded. */
+export function memoryFieldBytes(memory: StoredMemory, namespace: string): number {
+  const { text } = memory;
+  const bytes = bytesOf(MemorySchema, { ...fromStoredMemory(memory, namespace), text: "" });
+  return withHead(bytes + textBytes(text));
+}
+
+function entryFieldBytes(entry: CacheEntry, namespace: string): number {
+  const { prompt, response } = entry;
+  const bytes = bytesOf(CacheEntrySchema, { ...fromEntry(entry, namespace), prompt: "", response: "" });
+  return withHead(bytes + textBytes(prompt) + textBytes(response));
+}
+
+function resultFieldBytes(one: FoundMemory, namespace: string, explain: boolean): number {
+  const { memory: _, ...rest } = searchResult(one, namespace, explain);
+  return withHead(bytesOf(ResultSchema, rest) + memoryFieldBytes(one.memory, namespace));
+}
+
+/** Bytes of a repeated string field, of the first fifteen. */
+export function textsBytes(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + withHead(Buffer.byteLength(text)), 0);
+}
+
+/** Bytes of a string field, of the first fifteen; one that is empty is not written. */
+export function textBytes(text: string): number {
+  return text === "" ? 0 : textsBytes([text]);
+}
+
+/** So many bytes with the tag, of the first fifteen fields, and the length in front of them. */
+export function withHead(length: number): number {
+  let bytes = length + 2;
+  for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
+  return bytes;
+}
+
+interface Room {
+  readonly namespace: string;
+  readonly maxBytes: number;
+}
+
+/** How many of the first memories fit, with what else the answer holds then. */
+export function fittingMemories(
+  memories: readonly StoredMemory[],
+  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+): number {
+  return countFitting(
+    {
+      items: memories,
+      atMost: (memory) => memoryMostBytes(memory, namespace),
+      bytesOf: (memory) => memoryFieldBytes(memory, namespace),
+      beside,
+    },
+    maxBytes,
+  );
+}
+
+/** How many of the first entries fit, with what else the answer holds then. */
+export function fittingEntries(
+  entries: readonly CacheEntry[],
+  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+): number {
+  return countFitting(
+    {
+      items: entries,
+      atMost: (entry) => entryMostBytes(entry, namespace),
+      bytesOf: (entry) => entryFieldBytes(entry, namespace),
+      beside,
+    },
+    maxBytes,
+  );
+}
+
+/** How many of the first found memories fit into the answer of a search. */
+export function fittingResults(
+  output: Omit<SearchMemoriesOutput, "truncated">,
+  { namespace, maxBytes, explain }: Room & { readonly explain: boolean },
+): number {
+  const { found } = output;
+  const facts = searchFacts(output, explain);
+  const factsBytes =
+    output.degraded.length === 0 && facts.plan === undefined
+      ? 0
+      : bytesOf(SearchMemoriesResponseSchema, facts);
+  const termsMost = (matchedTerms: readonly string[]): number => (explain ? textsMostBytes(matchedTerms) : 0);
+  return countFitting<FoundMemory>(
+    {
+      items: found,
+      atMost: ({ memory, matchedTerms }) =>
+        RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
+      bytesOf: (one) => resultFieldBytes(one, namespace, explain),
+      beside: (kept) => factsBytes + (kept < found.length ? FLAG_BYTES : 0),
+    },
+    maxBytes,
+  );
+}

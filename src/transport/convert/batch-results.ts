@@ -1,0 +1,97 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type BatchCreateMemoriesResponseSchema,
+  BatchCreateMemoriesResponse_ResultSchema as ResultSchema,
+} from "#gen/recollect/v1/memory_pb.js";
+import { allFit } from "../../domain/answer-size.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { CreateOutcome } from "../../ports/memory-store.ts";
+import { statusOf, toRpcStatus } from "../status.ts";
+import { fieldBytes, memoryFieldBytes, textsBytes, withHead } from "./answer-fit.ts";
+import { fromStoredMemory } from "./memory.ts";
+import { memoryMostBytes } from "./most-bytes.ts";
+
+/** A status takes less than 8 KiB (see status.ts); a flag and heads beside it. */
+const REFUSED_BYTES = 8 * 1024;
+/** Heads and a flag around a memory. */
+const RESULT_BYTES = 16;
+
+interface Omission {
+  /** As Memory names them. */
+  readonly fields: readonly string[];
+  readonly from: (memory: StoredMemory) => StoredMemory;
+}
+
+/**
+ * What a batch leaves out, less first. What is left at last takes some 7 KiB a memory, by the limits of its fields, and
+ * with a result of each of 200 items less than 2 MiB.
+ */
+const OMISSIONS: readonly [Omission, ...Omission[]] = [
+  { fields: [], from: (memory) => memory },
+  { fields: ["text"], from: (memory) => ({ ...memory, text: "" }) },
+  {
+    fields: ["text", "metadata", "tags", "source_ids", "supersedes"],
+    from: (memory) => ({ ...memory, text: "", metadata: {}, tags: [], sourceIds: [], supersedes: [] }),
+  },
+];
+
+interface Room {
+  readonly namespace: string;
+  readonly maxBytes: number;
+}
+
+/** What became of a batch, in at most so many bytes as far as leaving out fields of memories can do it. */
+export function fromOutcomes(
+  outcomes: readonly CreateOutcome[],
+  room: Room,
+): MessageInitShape<typeof BatchCreateMemoriesResponseSchema> {
+  const [nothing, ...more] = OMISSIONS;
+  let [shown, omitted] = [outcomes, nothing];
+  for (const next of more) {
+    if (hasRoom(shown, omitted, room)) break;
+    [shown, omitted] = [outcomes.map((outcome) => without(outcome, next)), next];
+  }
+  return {
+    results: shown.map((outcome) => batchResult(outcome, room.namespace)),
+    omittedFields: [...omitted.fields],
+  };
+}
+
+function without(outcome: CreateOutcome, { from }: Omission): CreateOutcome {
+  return outcome.kind === "refused" ? outcome : { ...outcome, memory: from(outcome.memory) };
+}
+
+function hasRoom(
+  outcomes: readonly CreateOutcome[],
+  { fields }: Omission,
+  { namespace, maxBytes }: Room,
+): boolean {
+  return allFit(
+    {
+      items: outcomes,
+      atMost: (outcome) =>
+        outcome.kind === "refused"
+          ? REFUSED_BYTES
+          : RESULT_BYTES + memoryMostBytes(outcome.memory, namespace),
+      bytesOf: (outcome) => resultBytes(outcome, namespace),
+      beside: () => textsBytes(fields),
+    },
+    maxBytes,
+  );
+}
+
+function resultBytes(outcome: CreateOutcome, namespace: string): number {
+  if (outcome.kind === "refused") return fieldBytes(ResultSchema, batchResult(outcome, namespace));
+  const flagBytes = outcome.kind === "duplicate" ? 2 : 0;
+  return withHead(memoryFieldBytes(outcome.memory, namespace) + flagBytes);
+}
+
+function batchResult(outcome: CreateOutcome, namespace: string): MessageInitShape<typeof ResultSchema> {
+  if (outcome.kind === "refused") {
+    return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
+  }
+  return {
+    outcome: { case: "memory", value: fromStoredMemory(outcome.memory, namespace) },
+    duplicate: outcome.kind === "duplicate",
+  };
+}

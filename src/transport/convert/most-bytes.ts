@@ -1,0 +1,77 @@
+import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { Json, JsonObject } from "../../domain/json.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
+
+/** UTF-8 of one UTF-16 unit: three bytes at most, for the two of a pair take four together. */
+const BYTES_A_UNIT = 3;
+/** A tag of at most two bytes and a length of at most four, which is enough below 256 MiB. */
+const HEAD_BYTES = 6;
+/**
+ * The heads of the fields that a message has once, and all fields of fixed length: 15 heads, 7 times of at most 20
+ * bytes, and some 70 bytes of numbers, flags and enums.
+ */
+const FIXED_BYTES = 512;
+/** A value in a google.protobuf.Struct: the heads of its entry, key, value and kind, and a double. */
+const JSON_VALUE_BYTES = 4 * HEAD_BYTES + 8;
+
+/** Bytes that a memory takes at most in an answer, with its tag and length; tells no more than the lengths of its texts. */
+export function memoryMostBytes(memory: StoredMemory, namespace: string): number {
+  const { embedding } = memory;
+  const units =
+    memory.text.length +
+    memory.id.length +
+    namespace.length +
+    memory.userId.length +
+    memory.agentId.length +
+    memory.sessionId.length +
+    memory.role.length +
+    memory.author.length +
+    memory.supersededBy.length +
+    memory.etag.length +
+    embedding.provider.length +
+    embedding.model.length;
+  return (
+    FIXED_BYTES +
+    BYTES_A_UNIT * units +
+    textsMostBytes(memory.tags) +
+    textsMostBytes(memory.sourceIds) +
+    (memory.supersedes === undefined ? 0 : textsMostBytes(memory.supersedes)) +
+    objectMostBytes(memory.metadata)
+  );
+}
+
+/** The same of an entry of the cache. */
+export function entryMostBytes(entry: CacheEntry, namespace: string): number {
+  const units =
+    entry.prompt.length +
+    entry.response.length +
+    entry.id.length +
+    namespace.length +
+    entry.model.length +
+    entry.etag.length;
+  return FIXED_BYTES + BYTES_A_UNIT * units + textsMostBytes(entry.tags) + objectMostBytes(entry.metadata);
+}
+
+/** Bytes that a repeated string field takes at most. */
+export function textsMostBytes(texts: readonly string[]): number {
+  let bytes = 0;
+  for (const text of texts) bytes += HEAD_BYTES + BYTES_A_UNIT * text.length;
+  return bytes;
+}
+
+function objectMostBytes(object: JsonObject): number {
+  let bytes = 0;
+  for (const key in object) {
+    bytes += BYTES_A_UNIT * key.length + valueMostBytes(object[key] ?? null);
+  }
+  return bytes;
+}
+
+function valueMostBytes(value: Json): number {
+  if (typeof value === "string") return JSON_VALUE_BYTES + BYTES_A_UNIT * value.length;
+  if (value === null || typeof value !== "object") return JSON_VALUE_BYTES;
+  if (!Array.isArray(value)) return JSON_VALUE_BYTES + objectMostBytes(value as JsonObject);
+  let bytes = JSON_VALUE_BYTES;
+  for (const item of value) bytes += valueMostBytes(item);
+  return bytes;
+}
