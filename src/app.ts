@@ -10,6 +10,7 @@ import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
 import { configuredIdentity } from "./configured-identity.ts";
+import type { KeptSizes } from "./domain/disk-space.ts";
 import { logReload } from "./log-reload.ts";
 import { openBackend } from "./open-backend.ts";
 import type { Backend } from "./ports/backend.ts";
@@ -37,6 +38,8 @@ export interface Overrides {
   readonly embedder?: Embedder;
   /** What the embedded store asks of its disk. */
   readonly disk?: Disk;
+  /** What it keeps back of that for deletions. */
+  readonly kept?: KeptSizes;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
   /** What is put around the backend that was opened, such as a gate before a method. */
@@ -118,6 +121,7 @@ async function compose(
       log,
       meter: telemetry.instruments,
       disk: overrides.disk,
+      kept: overrides.kept,
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;

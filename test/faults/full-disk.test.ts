@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
-import { KEPT_BYTES } from "../../src/domain/disk-space.ts";
+import { KEPT_BYTES, KEPT_SIZES } from "../../src/domain/disk-space.ts";
 import { NOW, newMemory, unitVector } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { quiet } from "../support/quiet.ts";
@@ -16,6 +16,11 @@ const FULL = { code: "ResourceExhausted", reason: "STORE_FULL" };
 
 /** Long enough for overflow pages, and with words of its own. */
 const textOf = (name: string): string => `${name} ${`${name}x `.repeat(300)}`;
+
+/** With all that is kept back in production. */
+function startOn(disk: { readonly directory: string }): Promise<TestApp> {
+  return startApp({ dataDir: disk.directory, overrides: { kept: KEPT_SIZES } });
+}
 
 async function readiness(app: TestApp): Promise<{ readonly ready: boolean; readonly warnings: string }> {
   const response = await fetch(`${app.httpUrl}/ready`);
@@ -73,7 +78,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
   it("deletes memories, answers and namespaces, purges, and writes into what they leave", async () => {
     await using disk = await smallDisk("tmpfs", 96);
     const kept = join(disk.directory, "space-for-deletions");
-    await using app = await startApp({ dataDir: disk.directory });
+    await using app = await startOn(disk);
     expect(statSync(kept).size).toBe(KEPT_BYTES);
     for (const namespace of ["many", "few"]) await createBatch(app, namespace, 0, 500);
     const answers = [await storeAnswer(app, "first question"), await storeAnswer(app, "another matter")];
@@ -135,14 +140,14 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
   it("starts, reads and deletes on it, and has what was acknowledged", async () => {
     await using disk = await smallDisk("tmpfs", 64);
     await (async () => {
-      await using app = await startApp({ dataDir: disk.directory });
+      await using app = await startOn(disk);
       await createBatch(app, "n", 0, 200);
       disk.fill(MIB);
       await writeUntilFull(app, "n");
       disk.fill(0);
     })();
     disk.fill(0);
-    await using app = await startApp({ dataDir: disk.directory });
+    await using app = await startOn(disk);
     await app.checked;
     await app.memory.deleteMemory({ namespace: "n", id: "m7" });
     for (const id of ["m0", "m199"]) {
@@ -194,7 +199,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
 describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read-only", () => {
   it("says why it writes nothing, and reads on", async () => {
     await using disk = await smallDisk("ext4", 64);
-    await using app = await startApp({ dataDir: disk.directory });
+    await using app = await startOn(disk);
     await createBatch(app, "n", 0, 100);
     // What the kernel does by itself when the disk fails.
     disk.remount("abort");

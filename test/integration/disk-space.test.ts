@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KEPT_BYTES } from "../../src/domain/disk-space.ts";
+import { KEPT_BYTES, KEPT_SIZES } from "../../src/domain/disk-space.ts";
 import type { Disk } from "../../src/ports/disk.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
@@ -10,6 +10,11 @@ const roomy: Disk = {
   obstacle: () => undefined,
   tryWriting: () => undefined,
 };
+
+/** With all that is kept back in production. */
+function startOn(disk: Disk): Promise<TestApp> {
+  return startApp({ overrides: { disk, kept: KEPT_SIZES } });
+}
 
 async function readiness(
   app: TestApp,
@@ -25,7 +30,7 @@ async function metrics(app: TestApp): Promise<string> {
 
 describe("the disk of the embedded store", () => {
   it("is no cause for a warning while it has room, and shows in the metrics", async () => {
-    await using app = await startApp({ overrides: { disk: roomy } });
+    await using app = await startOn(roomy);
     expect(await readiness(app)).toEqual({ status: 200, warnings: [] });
     const page = await metrics(app);
     expect(page).toMatch(new RegExp(`^recollect_store_free_bytes(\\{\\})? ${50 * GIB}$`, "m"));
@@ -34,7 +39,7 @@ describe("the disk of the embedded store", () => {
 
   it("warns before it is full, and when nothing can be kept back", async () => {
     const disk: Disk = { ...roomy, space: () => ({ freeBytes: 20 * 1024 * 1024, totalBytes: 100 * GIB }) };
-    await using app = await startApp({ overrides: { disk } });
+    await using app = await startOn(disk);
     const { status, warnings } = await readiness(app);
     expect(status).toBe(200);
     expect(warnings).toEqual([
@@ -46,7 +51,7 @@ describe("the disk of the embedded store", () => {
 
   it("warns when it has become read-only, and goes on serving", async () => {
     let code: string | undefined;
-    await using app = await startApp({ overrides: { disk: { ...roomy, obstacle: () => code } } });
+    await using app = await startOn({ ...roomy, obstacle: () => code });
     code = "EROFS";
     expect(await readiness(app)).toEqual({
       status: 200,

@@ -51,8 +51,8 @@ export interface EmbeddedBackendOptions {
   readonly maxEmbeddings?: number;
   /** Where the directory lies; the operating system's, if it is not given. */
   readonly disk?: Disk | undefined;
-  /** What is kept back of the disk for deletions. */
-  readonly kept?: KeptSizes;
+  /** What is kept back of the disk for deletions; KEPT_SIZES, if it is not given. */
+  readonly kept?: KeptSizes | undefined;
 }
 
 /**

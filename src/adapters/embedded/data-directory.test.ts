@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { quiet } from "../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import type { Disk } from "../../ports/disk.ts";
 import { systemDisk } from "../system/disk.ts";
 import { openEmbeddedBackend } from "./backend.ts";
@@ -19,7 +20,7 @@ afterEach(async () => {
 
 const failing = (code: string): Disk => ({ ...systemDisk, obstacle: () => code });
 const open = (directory: string, disk: Disk = systemDisk) =>
-  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet });
+  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, kept: SMALL_KEPT });
 
 describe("a data directory that cannot be written to", () => {
   it.each([
@@ -57,6 +58,36 @@ describe("a data directory that cannot be written to", () => {
         "cannot be used: recollect.db in it: this user may not read and write",
       ),
     });
+  });
+
+  it("does not stand for what the database says of its file: that it was removed with it", async () => {
+    const data = join(path, "data");
+    await mkdir(data);
+    const directory = new DataDirectory(data, systemDisk);
+    using database = new Database(join(data, DATABASE_FILE), { directory });
+    await rm(data, { recursive: true });
+    await expect(database.write(() => ({ result: undefined }))).rejects.toMatchObject({
+      reason: "STORE_UNAVAILABLE",
+      message: expect.stringContaining("recollect.db was removed or replaced"),
+    });
+    expect(directory.obstacle).toBe("cannot be written to: it is not there (ENOENT)");
+  });
+
+  it("explains why the file cannot be reached", async () => {
+    const data = join(path, "data");
+    await mkdir(data);
+    const directory = new DataDirectory(data, systemDisk);
+    using database = new Database(join(data, DATABASE_FILE), { directory });
+    await rename(data, `${data}.away`);
+    await symlink(data, data);
+    await expect(database.write(() => ({ result: undefined }))).rejects.toMatchObject({
+      reason: "STORE_UNAVAILABLE",
+      message: "the data directory (DATA_DIR) cannot be written to: ELOOP",
+    });
+    expect(() => database.verifyFile()).toThrow(/recollect.db cannot be reached: ELOOP$/);
+    await rm(data);
+    await rename(`${data}.away`, data);
+    await database.write(() => ({ result: undefined }));
   });
 
   it("explains writes that fail while it lasts, and no longer", async () => {

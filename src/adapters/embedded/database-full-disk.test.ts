@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -89,6 +89,37 @@ describe("writes of one transaction when the file cannot grow", () => {
   });
 });
 
+describe("writes that are too much for one transaction, when the file cannot grow", () => {
+  it("are refused each alone, whatever transaction they are in", async () => {
+    using database = new Database(file());
+    await put(database, "a", 10);
+    database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
+    const write = (key: string, size: number) =>
+      database.write(
+        () => {
+          database.run("INSERT INTO meta (key, value) VALUES (?, zeroblob(?))", key, size);
+          return { result: undefined };
+        },
+        { bytes: 40_000 },
+      );
+    const ends = await Promise.allSettled([
+      write("large", 1_000_000),
+      write("b", 10),
+      write("larger", 2_000_000),
+      remove(database, "a"),
+      write("c", 10),
+    ]);
+    expect(ends.map((end) => (end.status === "rejected" ? end.reason.reason : "written"))).toEqual([
+      "STORE_FULL",
+      "written",
+      "STORE_FULL",
+      "written",
+      "written",
+    ]);
+    expect(keys(database)).toEqual(["b", "c"]);
+  });
+});
+
 describe("a database on a full disk", () => {
   /** Makes it use what is kept back: the disk cannot be filled here, so the file is held where it is. */
   async function useKept(database: Database): Promise<void> {
@@ -105,6 +136,19 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toContain("deletion that needs pages");
     expect(statSync(kept()).size).toBe(3 * MIB);
     await expect(put(database, "b", 2_000_000)).rejects.toMatchObject(FULL);
+  });
+
+  it("takes nothing while its file is away, and says so rather than that it is full", async () => {
+    using database = openOnDisk();
+    await put(database, "a", 500_000);
+    await useKept(database);
+    await rename(file(), `${file()}.away`);
+    const lost = { reason: "STORE_UNAVAILABLE", message: expect.stringContaining("removed or replaced") };
+    await expect(remove(database, "a")).rejects.toMatchObject(lost);
+    await expect(put(database, "b", 2_000_000)).rejects.toMatchObject(lost);
+    await rename(`${file()}.away`, file());
+    await remove(database, "a");
+    expect(keys(database)).toEqual(["deletion that needs pages"]);
   });
 
   it("uses again what deletions have freed, and grows when there is room", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 import { DATABASE_FILE } from "./data-directory.ts";
 import { Database } from "./database.ts";
@@ -26,6 +27,7 @@ const open = () =>
     directory,
     embedder: { provider: "test", model: "random", dimension: 8 },
     ...quiet,
+    kept: SMALL_KEPT,
   });
 
 it("a namespace that was hidden before a crash is gone, and the next start removes its rows", async () => {
@@ -69,4 +71,29 @@ it("a namespace that was hidden before a crash is gone, and the next start remov
     1,
   ]);
   expect(database.all("SELECT tenant, name FROM namespace")).toEqual([{ tenant: "t", name: "n" }]);
+});
+
+it("is removed in steps, of long memories fewer at once", async () => {
+  const words = Array.from({ length: 2000 }, (_, index) => `w${index}`).join(" ");
+  await (async () => {
+    await using backend = await open();
+    const items = Array.from({ length: COUNT }, (_, index) =>
+      newMemory({ id: `m${index}`, text: `${words} ${index}` }, { vector: unitVector(index, 8) }),
+    );
+    await backend.memories.create(SCOPE, items, { now: NOW });
+  })();
+  using database = new Database(join(directory, DATABASE_FILE));
+  const hidden = new HiddenNamespaces(database, new KeywordIndex(database));
+  await database.write(() => ({ result: hidden.hide(1) }));
+  const left = () => Number(database.first("SELECT count(*) AS n FROM memory")?.["n"]);
+  let steps = 0;
+  await hidden.clear(() => {
+    steps += 1;
+    return steps > 1;
+  });
+  // Of 2,001 terms of 6 bytes each: 64 KiB are five.
+  expect(left()).toBe(COUNT - 5);
+  await hidden.clear(() => false);
+  expect(left()).toBe(0);
+  expect(database.all("SELECT * FROM namespace")).toEqual([]);
 });
