@@ -151,6 +151,24 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toEqual(["deletion that needs pages"]);
   });
 
+  it("goes on refusing when its log is too long for the disk and its file is away", async () => {
+    using database = openOnDisk();
+    await put(database, "a", 10);
+    const release = database.holdStill(100 * MIB, () => undefined);
+    await put(database, "b", 3_000_000);
+    freeBytes = 0;
+    release?.();
+    await put(database, "c", 10);
+    await rename(file(), `${file()}.away`);
+    await expect(put(database, "d", 10)).rejects.toMatchObject(FULL);
+    await expect(remove(database, "a")).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
+    await rename(`${file()}.away`, file());
+    await expect(put(database, "d", 10)).rejects.toMatchObject(FULL);
+    freeBytes = 100 * MIB;
+    await put(database, "d", 10);
+    expect(keys(database)).toEqual(["a", "b", "c", "d"]);
+  });
+
   it("uses again what deletions have freed, and grows when there is room", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
