@@ -138,13 +138,13 @@ class AddReport {
       const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
-    const { outcome, duplicate } = result;
+    const { outcome, duplicate, differs } = result;
     if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
     else if (duplicate) this.#duplicates += 1;
     else this.#stored += 1;
     if (this.#single && !this.#json && outcome.case === "memory") {
       print(outcome.value.id);
-      if (duplicate) printError("already there: nothing was stored");
+      if (duplicate) printError(`already there: no new memory was stored${differing(differs)}`);
     }
   }
 
@@ -170,4 +170,9 @@ class AddReport {
       printError(`recollect: ${this.failed - MAX_REPORTED} more failures are not shown`);
     }
   }
+}
+
+/** The fields of a duplicate that are other ones in what is stored. */
+function differing(differs: readonly string[]): string {
+  return differs.length === 0 ? "" : `; the one that is there has another ${differs.join(", ")}`;
 }

@@ -146,7 +146,7 @@ function addMemoryCommands(memory: Command): void {
     .option("--importance <number>", "importance, 0 to 1", toNumber)
     .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
     .addOption(
-      new Option("--on-duplicate <action>", "what to do when the same text is there").choices([
+      new Option("--on-duplicate <action>", "what to do when a duplicate is there").choices([
         "return-existing",
         "allow",
         "refuse",

@@ -1,6 +1,7 @@
 import type { RecollectError } from "../domain/errors.ts";
 import type { StepLimits } from "../domain/memory/batch-steps.ts";
 import type { CorpusStatistics, DocumentTerms } from "../domain/memory/bm25.ts";
+import type { DifferingField } from "../domain/memory/duplicate.ts";
 import type { MemoryFilter } from "../domain/memory/filter.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../domain/memory/memory.ts";
 import type { SearchPlan } from "../domain/memory/search-plan.ts";
@@ -40,8 +41,12 @@ export interface RefusedMemory {
 export type CreateOutcome =
   /** Stored, now or by the first of these requests. The memory is as it now is. */
   | { readonly kind: "created"; readonly memory: StoredMemory }
-  /** Nothing stored: this memory was there. */
-  | { readonly kind: "duplicate"; readonly memory: StoredMemory }
+  /** This memory was there, and is now what mergeDuplicate makes of it. `differs` is of the time of the request. */
+  | {
+      readonly kind: "duplicate";
+      readonly memory: StoredMemory;
+      readonly differs: readonly DifferingField[];
+    }
   /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
   | { readonly kind: "refused"; readonly error: RecollectError };
 
@@ -122,7 +127,8 @@ export interface MemoryStore {
    * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
    * being there for the duplicates and ids of later ones. A taken id is refused with MEMORY_ALREADY_EXISTS, before
    * anything is said of its text; a duplicate with MEMORY_DUPLICATE where that is asked for. Of several duplicates
-   * the oldest is answered. A session position is never given twice, not even after a deletion.
+   * the oldest is answered; with RETURN_EXISTING it becomes what mergeDuplicate makes of it, in the same step, and keeps
+   * its vector, its session position and its access statistics. A session position is never given twice, not even after a deletion.
    *
    * Resolves with what became of the items of the batch so far, those before the step among them. With a request, the
    * record says how far its batch has come: a step that was carried out before, by whomever, changes nothing, and the

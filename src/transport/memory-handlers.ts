@@ -29,7 +29,7 @@ import { updateMemory } from "../services/memory/update-memory.ts";
 import { MAX_BATCH_METADATA_BYTES } from "./bounds/limits.ts";
 import { refusalOf } from "./bounds/refused-item.ts";
 import { fittingMemories, fittingResults, textBytes, textsBytes } from "./convert/answer-fit.ts";
-import { fromOutcomes } from "./convert/batch-results.ts";
+import { fromOutcomes, ofDuplicate } from "./convert/batch-results.ts";
 import { defined } from "./convert/common.ts";
 import { fromStoredMemory, toDraft, toFilter, toFilterOfPurge, toOnDuplicate } from "./convert/memory.ts";
 import { encodeSearch } from "./convert/search-bytes.ts";
@@ -66,7 +66,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
       if (outcome.kind === "refused") throw outcome.error;
       return {
         memory: fromStoredMemory(outcome.memory, namespaceOf(request)),
-        duplicate: outcome.kind === "duplicate",
+        ...ofDuplicate(outcome),
       };
     },
 

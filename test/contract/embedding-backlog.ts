@@ -159,6 +159,28 @@ export function embeddingBacklogContract(
       expect(await ids()).toEqual([]);
     });
 
+    it("still holds what a duplicate has changed meanwhile, says so, and settles its new state alone", async () => {
+      let announced = 0;
+      await write({ id: "a", text: "the same" });
+      const [before] = await pending();
+      subject.store.backlog.onAdded(() => {
+        announced += 1;
+      });
+      const duplicate = newMemory(
+        { id: "b", text: "the same", tags: ["x"] },
+        { onDuplicate: "RETURN_EXISTING" },
+      );
+      await subject.store.memories.create(subject.scope, [duplicate], { now: NOW + 1 });
+      expect(announced).toBe(1);
+      expect(await settle(before, embedded(1))).toBe(0);
+      const [after] = await pending();
+      expect(after).toEqual({ ...before, etag: (await get("a"))?.etag });
+      expect(after?.etag).not.toBe(before?.etag);
+      expect(await settle(after, embedded(1))).toBe(1);
+      expect(await nearest(1)).toEqual(["a"]);
+      expect((await get("a"))?.tags).toEqual(["x"]);
+    });
+
     it("puts off, durably, behind those that are not, and counts how often", async () => {
       await write({ id: "a" });
       await write({ id: "b" });

@@ -3,6 +3,7 @@ import type { MemoryStore } from "../../src/ports/memory-store.ts";
 import { accessCases } from "./memory-store/access.ts";
 import { changeCases } from "./memory-store/changes.ts";
 import { createCases } from "./memory-store/create.ts";
+import { duplicateCases } from "./memory-store/duplicates.ts";
 import { durabilityCases } from "./memory-store/durability.ts";
 import { expiryCases } from "./memory-store/expiry.ts";
 import { filterCases } from "./memory-store/filter.ts";
@@ -22,6 +23,7 @@ export function memoryStoreContract(name: string, open: () => Promise<StoreUnder
   describe(`MemoryStore, ${name}`, () => {
     const subject = useStore(open);
     describe("a write", () => createCases(subject));
+    describe("a duplicate", () => duplicateCases(subject));
     describe("the session position", () => sessionCases(subject));
     describe("a read or deletion", () => readCases(subject));
     describe("a change", () => changeCases(subject));

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NamespaceKeys } from "../../src/adapters/redis/keys.ts";
 import { isCounted } from "../../src/adapters/redis/memory-tokens.ts";
 import { ACTIVE_ONLY, EVERY_STATE } from "../../src/domain/memory/filter.ts";
-import type { MemoryEmbedding } from "../../src/domain/memory/memory.ts";
+import type { Memory, MemoryEmbedding } from "../../src/domain/memory/memory.ts";
 import type { Scope } from "../../src/domain/tenancy.ts";
 import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../support/builders.ts";
 import { pick, type Random, STATES } from "../support/random-memories.ts";
@@ -103,13 +103,15 @@ describe.skipIf(url === "")("memories in Redis", () => {
         userId: pick(random, ["", "ana"]),
         sessionId: pick(random, ["", "s", "r"]),
         state: pick(random, STATES),
+        tags: pick(random, [[], ["a"], ["b", "c"]]),
         createTime: now,
         ...(random() < 0.3 ? { expireTime: now + 20 } : {}),
       });
       for (let now = NOW; now < NOW + 150; now += 1) {
         const id = pick(random, ids);
         const vector = random() < 0.5 ? { vector: vectorOf(now) } : {};
-        const item = newMemory(given(id, now), { ...vector, onDuplicate: pick(random, ["ALLOW", "REFUSE"]) });
+        const onDuplicate = pick(random, ["ALLOW", "REFUSE", "RETURN_EXISTING"] as const);
+        const item = newMemory(given(id, now), { ...vector, onDuplicate });
         const { onDuplicate: _, ...imported } = item;
         const [there] = await stores.memories.get(scope, [id], now);
         const dice = random();
@@ -333,6 +335,119 @@ describe.skipIf(url === "")("memories in Redis", () => {
       // Under another number, or what is removed of the old one would be removed of this.
       const { partition, number } = await namespaceOf();
       expect(await ask("SISMEMBER", partition.deleted, number)).toBe(0);
+    });
+  });
+
+  describe("a duplicate", () => {
+    const first = memory({ id: "first", text: "the same", expireTime: NOW + 5 });
+    const again = (given: Partial<Memory>) =>
+      newMemory({ id: "again", text: "the same", ...given }, { onDuplicate: "RETURN_EXISTING" });
+
+    it("loses no tag that another process adds at the same time", async () => {
+      await using other = await place.open();
+      await create([first]);
+      const tags = Array.from({ length: 24 }, (_, index) => `t${index}`);
+      const outcomes = await Promise.all(
+        tags.map((tag, index) =>
+          (index % 2 === 0 ? stores : other).memories.create(
+            scope,
+            [again({ tags: [tag] }), newMemory({ id: `n${index}` })],
+            { now: NOW },
+          ),
+        ),
+      );
+      expect(outcomes.map((both) => both.map(told))).toEqual(
+        tags.map((_, index) => ["duplicate first", `created n${index}`]),
+      );
+      const [found] = await stores.memories.get(scope, ["first"], NOW);
+      expect(found?.tags.toSorted()).toEqual(tags.toSorted());
+      expect(found?.expireTime).toBeUndefined();
+    });
+
+    it("is found together with the first of its batch that is written, in two round trips", async () => {
+      await create([first]);
+      const run = vi.spyOn(stores.client, "run");
+      await stores.memories.create(
+        scope,
+        Array.from({ length: 50 }, (_, index) => again({ tags: [`t${index % 5}`] })),
+        { now: NOW },
+      );
+      expect(run.mock.calls.length).toBe(2);
+      run.mockRestore();
+    });
+
+    it("that another process changes each time is given up, and nothing of the batch is stored", async () => {
+      await using other = await place.open();
+      await create([first]);
+      let end = NOW + 100;
+      const { client } = stores;
+      const send = client.run.bind(client);
+      const run = vi.spyOn(client, "run").mockImplementation(async (...sent) => {
+        end += 1;
+        await other.memories.create(scope, [again({ expireTime: end })], { now: NOW });
+        return send(...sent);
+      });
+      const writing = stores.memories.create(
+        scope,
+        [newMemory({ id: "new" }), again({ tags: ["x"], expireTime: NOW + 1 })],
+        { now: NOW },
+      );
+      expect(await reasonOf(writing)).toBe("STORE_UNAVAILABLE");
+      run.mockRestore();
+      const found = await stores.memories.get(scope, ["first", "new"], NOW);
+      expect(found.map((one) => one && [one.tags, one.expireTime])).toEqual([[[], end], undefined]);
+    });
+
+    it("keeps its vector of the model, and one that waits goes on waiting", async () => {
+      await stores.memories.create(
+        scope,
+        [
+          newMemory({ ...first, embedding: READY }, { vector: vectorOf(1) }),
+          newMemory({ id: "w", text: "w" }),
+        ],
+        { now: NOW },
+      );
+      const namespace = await namespaceOf();
+      const before = await ask("ZRANGE", namespace.partition.waiting, 0, -1, "WITHSCORES");
+      const key = namespace.memory("first");
+      const vectors = ((await ask("HKEYS", key)) as string[]).filter((field) => /^v\d+$/.test(field));
+      const untouched = ["terms", "emb", "dup", "pos", "created", ...vectors];
+      const kept = await ask("HMGET", key, ...untouched);
+      await stores.memories.create(
+        scope,
+        [
+          again({ tags: ["x"] }),
+          newMemory({ id: "w2", text: "W", tags: ["x"] }, { onDuplicate: "RETURN_EXISTING" }),
+        ],
+        { now: NOW + 1 },
+      );
+      expect(vectors).toHaveLength(1);
+      expect(await ask("HMGET", key, ...untouched)).toEqual(kept);
+      expect(await ask("HMGET", key, "facts", "expire")).toEqual([`${NOW}  0.5 `, null]);
+      expect(await ask("ZRANGE", namespace.partition.waiting, 0, -1, "WITHSCORES")).toEqual(before);
+    });
+
+    it("that an older version has recorded answers a repeat, without what differs", async () => {
+      await create([first]);
+      const request = idempotentRequest();
+      const { expireTime, bodyHash, key } = request;
+      const recorded = JSON.stringify([
+        ["duplicate", "first"],
+        ["same", "first"],
+        ["taken", "first"],
+      ]);
+      const record = `${expireTime} ${bodyHash} ${recorded}`;
+      await ask("SET", (await namespaceOf()).request(key), record);
+      const outcomes = await stores.memories.create(scope, [again({}), again({}), again({})], {
+        now: NOW,
+        request,
+      });
+      expect(outcomes.map(told)).toEqual([
+        "duplicate first",
+        "refused MEMORY_DUPLICATE",
+        "refused MEMORY_ALREADY_EXISTS",
+      ]);
+      expect(outcomes[0]).toMatchObject({ differs: [] });
     });
   });
 

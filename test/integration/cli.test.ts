@@ -75,7 +75,12 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     const add = ["--namespace", "cli-twice", "memory", "add", "-"];
     const first = await recollect(add, "the same text\n");
     const second = await recollect(add, "the same text");
-    expect(second).toEqual({ ...first, stderr: "already there: nothing was stored\n" });
+    expect(second).toEqual({ ...first, stderr: "already there: no new memory was stored\n" });
+    const other = await recollect([...add, "--importance", "0.9"], "The same text");
+    expect(other).toEqual({
+      ...first,
+      stderr: "already there: no new memory was stored; the one that is there has another text, importance\n",
+    });
     const refused = await recollect([...add, "--on-duplicate", "refuse"], "the same text\n");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain("(MEMORY_DUPLICATE)");

@@ -299,7 +299,8 @@ describe("an embedding provider that fails", () => {
       error = await app.memory
         .searchMemories({ query, mode: Mode.VECTOR }, { timeoutMs: 20 })
         .then(() => expect.unreachable(), ConnectError.from);
-    } while (error.code === Code.DeadlineExceeded);
+      // On a machine that stands still for a while, the provider's time runs out first.
+    } while (error.code === Code.DeadlineExceeded || toRefusal(error).metadata?.["cause"] === "timeout");
     expect(toRefusal(error)).toMatchObject({
       code: "ResourceExhausted",
       reason: "EMBEDDER_OVERLOADED",

@@ -95,6 +95,84 @@ describe("MemoryService", () => {
     expect(new Set(messages.map(({ memory }) => memory?.id)).size).toBe(2);
   });
 
+  it("lets a duplicate prolong and tag the memory that is there, and names what differs", async () => {
+    const namespace = "duplicates";
+    const text = "Die Adresse ist Bahnhofstraße 1";
+    const ttl = { case: "ttl", value: { seconds: 60n } } as const;
+    const first = await app.memory.createMemory({
+      namespace,
+      memory: { text, tags: ["a"], expiration: ttl },
+    });
+    const folded = { text: "die adresse ist  BAHNHOFSTRASSE 1", tags: ["b"], importance: 0.9, pinned: true };
+    const request = { namespace, memory: folded, requestId: "r" };
+    const again = await app.memory.createMemory(request);
+    expect(again).toMatchObject({
+      duplicate: true,
+      differs: ["text", "importance", "pinned"],
+      memory: {
+        id: first.memory?.id,
+        text,
+        tags: ["a", "b"],
+        pinned: false,
+        expiration: { case: undefined },
+      },
+    });
+    expect(again.memory?.etag).not.toBe(first.memory?.etag);
+    expect(await app.memory.createMemory(request)).toEqual(again);
+    const overHttp = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/CreateMemory`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ namespace, memory: { ...folded, pinned: false, tags: ["a"] } }),
+    });
+    expect(await overHttp.json()).toMatchObject({
+      duplicate: true,
+      differs: ["text", "importance"],
+      memory: { id: first.memory?.id, etag: again.memory?.etag },
+    });
+    const { results } = await app.memory.batchCreateMemories({
+      namespace,
+      memories: [
+        { text, tags: ["c"], expiration: ttl },
+        { text: "new", tags: ["x"] },
+        { text: "NEW", tags: ["y"], sourceIds: ["s"] },
+      ],
+    });
+    expect(results.map(({ duplicate, differs }) => [duplicate, differs])).toEqual([
+      [true, ["expire_time"]],
+      [false, []],
+      [true, ["text", "source_ids"]],
+    ]);
+    const tags = results.map(({ outcome }) => outcome.case === "memory" && outcome.value.tags);
+    expect(tags).toEqual([
+      ["a", "b", "c"],
+      ["x", "y"],
+      ["x", "y"],
+    ]);
+    const { memories } = await app.memory.listMemories({ namespace, filter: { tagsAll: ["a", "b", "c"] } });
+    expect(memories.map(({ id, expiration }) => [id, expiration.case])).toEqual([
+      [first.memory?.id, undefined],
+    ]);
+  });
+
+  it.each([
+    { agentId: "b" },
+    { sessionId: "s" },
+    { userId: "u" },
+    { author: "Ann" },
+    { role: "user" },
+    { eventTime: timestampFromMs(NOW) },
+    { validFrom: timestampFromMs(NOW) },
+    { validUntil: timestampFromMs(NOW) },
+  ])("stores a text again for another one of %o, whose filter finds it", async (other) => {
+    const namespace = "origins";
+    const text = `The door code is 1234, in ${Object.keys(other).join()}`;
+    const first = await app.memory.createMemory({ namespace, memory: { text } });
+    const second = await app.memory.createMemory({ namespace, memory: { text, ...other } });
+    expect([first.duplicate, second.duplicate]).toEqual([false, false]);
+    const third = await app.memory.createMemory({ namespace, memory: { text, ...other } });
+    expect(third).toMatchObject({ duplicate: true, differs: [], memory: second.memory });
+  });
+
   it("answers each item of a batch on its own", async () => {
     const { results } = await app.memory.batchCreateMemories({
       namespace: "batch",

@@ -30,6 +30,7 @@ describe("random operations through the gRPC door", () => {
     expect(tally.operations).toBeGreaterThan(runs * 25);
     expect(tally.refused).toBeLessThan(tally.operations / 3);
     expect(tally.repeated).toBeGreaterThan(runs);
+    expect(tally.duplicates).toBeGreaterThan(runs);
     expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
     expect(tally.rankings).toBeGreaterThan(runs);
     expect(tally.imported).toBeGreaterThan(runs * 5);

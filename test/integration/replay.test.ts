@@ -85,7 +85,7 @@ const ROWS: Readonly<Record<string, Row>> = {
           // One is stored, one a duplicate of it, one refused by a rule, one by the store.
           memories: [
             { id: "a", text: "once" },
-            { id: "b", text: "ONCE" },
+            { id: "b", text: "ONCE", tags: ["x"], pinned: true },
             { id: "c", text: "" },
             { id: "a", text: "taken" },
           ],

@@ -15,6 +15,7 @@ const ENDLESS = /\bfor \([^;()]*(?:\([^()]*\)[^;()]*)*;\s*;|\bwhile \((?:true|1)
 const ENDED_BY: Readonly<Record<string, string>> = {
   "adapters/decorators/retrying-embedder.ts":
     "retryDelay, which knows no delay after the last retry, and the signal",
+  "adapters/openai/embedder.ts": "parameters that are left to be given up, of which each round gives up one",
   "adapters/embedded/vector-table.ts": "a count that doubles up to the number of rows; waits for nothing",
   "adapters/redis/cluster-servers.ts": "MAX_REDIRECTIONS",
   "adapters/redis/memory-search.ts": "MAX_ROUNDS",

@@ -1,11 +1,14 @@
 import { RecollectError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
+import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { CreateOutcome } from "../../ports/memory-store.ts";
 
 /** What became of one item, as the request record keeps it: ids and codes, no texts. */
 export interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
   readonly id?: string;
+  /** Of a duplicate; records of before there was such a thing have none. */
+  readonly differs?: readonly DifferingField[];
   readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
 }
 
@@ -38,7 +41,10 @@ export function recordedRefusal({ error }: RecordedItem): RecollectError | undef
 }
 
 function recordItem(outcome: CreateOutcome): RecordedItem {
-  if (outcome.kind !== "refused") return { kind: outcome.kind, id: outcome.memory.id };
+  if (outcome.kind === "created") return { kind: "created", id: outcome.memory.id };
+  if (outcome.kind === "duplicate") {
+    return { kind: "duplicate", id: outcome.memory.id, differs: outcome.differs };
+  }
   const { reason, message, detail } = outcome.error;
   const { cause: _cause, ...kept } = detail;
   return { kind: "refused", error: { reason, message, detail: kept as unknown as Json } };

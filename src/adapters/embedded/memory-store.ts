@@ -8,11 +8,13 @@ import {
 import { type AccessBatch, AccessTally, sum } from "../../domain/memory/access-tally.ts";
 import { contentBytes, type StepLimits } from "../../domain/memory/batch-steps.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../domain/memory/bm25.ts";
+import { mergeDuplicate } from "../../domain/memory/duplicate.ts";
 import { type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import {
   type AccessStatistics,
   isExpired,
   type Memory,
+  recordOf,
   type StoredMemory,
   withAccess,
 } from "../../domain/memory/memory.ts";
@@ -481,7 +483,9 @@ export class EmbeddedMemoryStore implements MemoryStore {
     if (memory === undefined || isExpired(memory, now)) {
       return { kind: "refused", error: this.#missing(scope, id) };
     }
-    return { kind: item.kind === "duplicate" ? "duplicate" : "created", memory };
+    return item.kind === "duplicate"
+      ? { kind: "duplicate", memory, differs: item.differs ?? [] }
+      : { kind: "created", memory };
   }
 
   #createOne(
@@ -515,28 +519,52 @@ export class EmbeddedMemoryStore implements MemoryStore {
     }
     const duplicate = item.onDuplicate === "ALLOW" ? undefined : this.#duplicate(namespaceId, item, now);
     if (duplicate !== undefined) {
-      if (item.onDuplicate === "RETURN_EXISTING") return { kind: "duplicate", memory: duplicate };
-      return {
-        kind: "refused",
-        error: memoryDuplicate(scope.namespace, duplicate.id),
-      };
+      return item.onDuplicate === "RETURN_EXISTING"
+        ? this.#merge(duplicate, item.memory, now, afterCommit)
+        : { kind: "refused", error: memoryDuplicate(scope.namespace, String(duplicate["id"])) };
     }
     // Ended, but not swept yet: the id is free.
     if (taken !== undefined) afterCommit.push(this.#remove(taken));
     return undefined;
   }
 
-  #duplicate(namespaceId: number, item: NewMemory, now: number): StoredMemory | undefined {
-    const row = this.#database.first(
+  #duplicate(namespaceId: number, item: NewMemory, now: number): Row | undefined {
+    return this.#database.first(
       // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
-      `SELECT ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
+      `SELECT m.row, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
        WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
        AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.row LIMIT 1`,
       namespaceId,
       item.duplicateKey,
       now,
     );
-    return row === undefined ? undefined : this.#memoryOf(row);
+  }
+
+  /** Makes of a memory that was there what a duplicate of it makes. All that its text gives stays: terms and vector. */
+  #merge(row: Row, asked: Memory, now: number, afterCommit: (() => void)[]): CreateOutcome {
+    const existing = this.#memoryOf(row);
+    const stored = recordOf(existing);
+    const { memory, differs } = mergeDuplicate(stored, asked, now);
+    if (memory !== stored) {
+      const number = Number(row["row"]);
+      this.#database.run(
+        "UPDATE memory SET record = ?, expire_time = ? WHERE row = ?",
+        sealRecord(memory),
+        memory.expireTime ?? null,
+        number,
+      );
+      for (const tag of memory.tags.slice(stored.tags.length)) {
+        this.#database.run("INSERT INTO memory_tag (row, tag) VALUES (?, ?)", number, tag);
+      }
+      const { vectors, waiting } = this.#options;
+      const namespaceId = Number(row["namespace_id"]);
+      afterCommit.push(() => {
+        vectors.expireAt(namespaceId, number, memory.expireTime);
+        // A vector that was under way is of the etag before.
+        if (memory.embedding.state === "PENDING") waiting.announce();
+      });
+    }
+    return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };
   }
 
   /** Writes a memory that was not there: what was counted of its id before is not of it. */

@@ -79,6 +79,11 @@ export class MemoryVectors implements Disposable {
     for (const index of this.#of(namespaceId)) index.put(row, vector, slotOf(memory));
   }
 
+  /** The memory of a row expires at another time; undefined: never. */
+  expireAt(namespaceId: number, row: number, expireTime = Number.POSITIVE_INFINITY): void {
+    for (const index of this.#of(namespaceId)) index.expireAt(row, expireTime);
+  }
+
   remove(namespaceId: number, row: number): void {
     for (const index of this.#of(namespaceId)) index.remove(row);
   }

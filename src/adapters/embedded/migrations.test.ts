@@ -164,4 +164,21 @@ describe("a file of format 1", () => {
       "put-aside",
     ]);
   });
+
+  it("holds no duplicates of what is new, and one that is corrected can be one", async () => {
+    writeFixture();
+    await using backend = await open();
+    const text = "Ana is allergic to nuts";
+    const onDuplicate = "RETURN_EXISTING" as const;
+    const write = (id: string) =>
+      backend.memories.create(SCOPE, [newMemory({ id, text }, { onDuplicate })], { now: NOW });
+    expect((await write("new")).map(({ kind }) => kind)).toEqual(["created"]);
+    await backend.memories.delete(SCOPE, "new", { now: NOW });
+    const [old] = await backend.memories.get(SCOPE, ["plain"], NOW);
+    const corrected = newMemory({ id: "plain", text, importance: 1 });
+    await backend.memories.replace(SCOPE, old?.etag ?? "", corrected, { now: NOW });
+    expect(await write("newer")).toMatchObject([
+      { kind: "duplicate", memory: { id: "plain" }, differs: ["importance"] },
+    ]);
+  });
 });

@@ -98,6 +98,11 @@ export class VectorIndex {
     this.#scheduleBuilding();
   }
 
+  /** Of a vector that stays as it is. */
+  expireAt(row: number, expireTime: number): void {
+    this.#table.expireAt(row, expireTime);
+  }
+
   remove(row: number): void {
     this.#table.remove(row);
     if (this.#pending.delete(row) || this.#graph === undefined) return;

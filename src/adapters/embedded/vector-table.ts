@@ -69,6 +69,13 @@ export class VectorTable<Facts> {
     this.#data.set(vector, index * this.#dimension);
   }
 
+  /** Gives a row another expire time; one that is not there is passed over. */
+  expireAt(row: number, expireTime: number): void {
+    const index = this.#slotOfRow.get(row) ?? -1;
+    const slot = this.#slots[index];
+    if (slot !== undefined) this.#slots[index] = { ...slot, expireTime };
+  }
+
   /** The last slot takes the place of the removed one. */
   remove(row: number): void {
     const index = this.#slotOfRow.get(row);

@@ -1,6 +1,7 @@
 import { sum } from "../../domain/memory/access-tally.ts";
 import {
   type AccessStatistics,
+  type Memory,
   type MemoryEmbedding,
   type StoredMemory,
   withAccess,
@@ -59,6 +60,13 @@ export function memoryArguments(number: string, item: Replacement, pack: PackRec
     sessionId === "" ? "" : tokenOf(number, "session", sessionId),
     waitsAs(item),
   ];
+}
+
+/** What merge_memory in lib/memory.lua takes: what a duplicate changes of a memory, and its id. */
+export function mergeArguments(number: string, memory: Memory, pack: PackRecord): Argument[] {
+  const { sessionPosition: _given, embedding: _beside, ...record } = memory;
+  const { id, etag, expireTime } = record;
+  return [id, memoryTokens(number, memory).join(","), pack(record), etag, expireTime ?? ""];
 }
 
 /** What is without a vector waits for one; where its text is refused, until somebody says that it is to be tried again. */

@@ -5,6 +5,7 @@ import {
   memoryNotFound,
   RecollectError,
 } from "../../domain/errors.ts";
+import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
@@ -19,16 +20,24 @@ import type {
   Replacement,
 } from "../../ports/memory-store.ts";
 import type { Argument, Reply } from "./client.ts";
+import { type Observation, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { NamespaceKeys } from "./keys.ts";
 import type { MemoryAccesses } from "./memory-accesses.ts";
 import type { MemoryReads } from "./memory-reads.ts";
-import { memoryArguments, memoryKeys, readRow, storedMemory, waitsAs } from "./memory-rows.ts";
+import {
+  memoryArguments,
+  memoryKeys,
+  mergeArguments,
+  readRow,
+  storedMemory,
+  waitsAs,
+} from "./memory-rows.ts";
 import type { NamespaceScript, Namespaces } from "./namespaces.ts";
 import type { PackRecord } from "./record.ts";
 import { listOf, numberOf, textOf } from "./replies.ts";
 import { repeated, requestArguments } from "./requests.ts";
 import { readScript } from "./script.ts";
-import { MODEL_TRIES, modelIsChanging } from "./store-error.ts";
+import { MODEL_TRIES, modelIsChanging, unavailable } from "./store-error.ts";
 import type { VectorModel } from "./vector-model.ts";
 
 const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
@@ -38,8 +47,21 @@ const REPLACE = readScript("replace-memory", { libraries: LIBRARIES, effect: "wr
 const RECALL = readScript("recall-replace", { libraries: LIBRARIES, effect: "frees" });
 const DELETE = readScript("delete-memory", { libraries: LIBRARIES, effect: "frees" });
 
-/** What became of one item, as create-memories.lua records it: ids, and refusals as JSON. */
-type RecordedItem = readonly [kind: "created" | "duplicate" | "taken" | "same" | "refused", what: string];
+/**
+ * What became of one item, as it is recorded: ids, and refusals as JSON. `taken`, `same` and duplicates without a third
+ * part are in records of before refusals were made here and duplicates were compared.
+ */
+type RecordedItem = readonly [
+  kind: "created" | "duplicate" | "taken" | "same" | "refused",
+  what: string,
+  differs?: readonly DifferingField[],
+];
+
+/**
+ * How often a batch begins anew because what its items meet has changed since it was observed. Each time another write
+ * was carried out: with so many duplicates of one memory at once, the last ones wait for all others.
+ */
+const MAX_OBSERVATIONS = 100;
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
@@ -78,7 +100,28 @@ export class MemoryWrites {
       scope,
       items.flatMap((item) => ("refusal" in item ? [] : [item.memory.id])),
     );
-    let written: readonly (NewMemory | RefusedMemory)[] = items;
+    let observed: readonly Observation[] = [];
+    for (let tries = 0; tries < MAX_OBSERVATIONS; tries += 1) {
+      const answer = await this.#createAsObserved(scope, items, { now, request, step }, observed);
+      if (!("observed" in answer)) return answer.outcomes;
+      observed = answer.observed;
+    }
+    throw unavailable("the memories that duplicates were found of are being changed all the time");
+  }
+
+  /** Carries out what the observations lead to; or answers what was observed instead, and nothing was written. */
+  async #createAsObserved(
+    scope: Scope,
+    items: readonly (NewMemory | RefusedMemory)[],
+    options: {
+      readonly now: number;
+      readonly request: IdempotentRequest | undefined;
+      readonly step: BatchStep;
+    },
+    observed: readonly Observation[],
+  ): Promise<{ readonly outcomes: CreateOutcome[] } | { readonly observed: readonly Observation[] }> {
+    const { now, request, step } = options;
+    let plan: readonly PlannedItem[] = [];
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#run(scope, {
       script: CREATE,
@@ -86,39 +129,42 @@ export class MemoryWrites {
       mayRepeat: request !== undefined,
       keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
       args: (namespace) => {
-        written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
+        const written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
+        plan = planCreation(scope, written, { observed, now });
         accesses = this.#options.accesses.current(scope);
         return [
           ...requestArguments(request),
           now,
           this.#options.model.generation,
-          ...stepArguments(step, request !== undefined),
-          ...written.flatMap((item) => createArguments(namespace, item, this.#options.pack)),
+          step.before.length,
+          request === undefined ? "" : recordOfBatch(step, plan),
+          ...plan.flatMap((one, at) => plannedArguments(namespace, written[at], one, this.#options.pack)),
         ];
       },
     });
     const recorded = repeated(reply);
-    if (recorded !== undefined) return this.#replay(scope, recordedBatch(recorded), now);
-    const [, outcome, known] = listOf(reply);
-    const facts = listOf(known);
-    let waits = false;
-    const outcomes = recordedItems(textOf(outcome) ?? "").map((recorded, at): CreateOutcome => {
-      const [kind, what] = recorded;
-      const item = written[at];
-      if (kind === "created" && item !== undefined && !("refusal" in item)) {
-        waits ||= waitsAs(item) !== "";
-        return { kind, memory: { ...item.memory, sessionPosition: numberOf(facts[at]) } };
-      }
-      if (kind === "duplicate") {
-        const row = readRow(facts[at], this.#options.model.identity);
-        if (row === undefined) throw new TypeError(`the duplicate ${what} was found and is not there`);
-        return { kind, memory: storedMemory(row, accesses?.get(what)) };
-      }
-      if (item !== undefined && "refusal" in item) return { kind: "refused", error: item.refusal };
-      return refusalOf(scope, recorded);
-    });
+    if (recorded !== undefined) return { outcomes: await this.#replay(scope, recordedBatch(recorded), now) };
+    const [word, facts] = listOf(reply);
+    if (textOf(word) === "OBSERVED") {
+      const meets = listOf(facts).values();
+      return {
+        observed: items.map((item) =>
+          "refusal" in item ? "FREE" : this.#observation(meets.next().value, accesses),
+        ),
+      };
+    }
+    const outcomes = withPositions(plan, listOf(facts).map(numberOf));
+    const waits = plan.some(({ write }) =>
+      write?.kind === "create" ? waitsAs(write.item) !== "" : write?.memory.embedding.state === "PENDING",
+    );
     this.#options.onWritten(scope, { now, waits });
-    return [...before, ...outcomes];
+    return { outcomes: [...step.before, ...outcomes] };
+  }
+
+  #observation(reply: Reply | undefined, accesses: ReturnType<MemoryAccesses["current"]>): Observation {
+    if (!Array.isArray(reply)) return textOf(reply) === "TAKEN" ? "TAKEN" : "FREE";
+    const row = readRow(reply, this.#options.model.identity);
+    return row === undefined ? "FREE" : storedMemory(row, accesses?.get(row.id));
   }
 
   async import(
@@ -250,34 +296,58 @@ export class MemoryWrites {
     const found = await this.#options.reads.get(scope, ids, now);
     const memories = new Map(found.flatMap((memory) => (memory === undefined ? [] : [[memory.id, memory]])));
     return items.map((recorded): CreateOutcome => {
-      const [kind, id] = recorded;
+      const [kind, id, differs = []] = recorded;
       if (kind !== "created" && kind !== "duplicate") return refusalOf(scope, recorded);
       const memory = memories.get(id);
-      return memory === undefined
-        ? { kind: "refused", error: memoryNotFound(scope.namespace, id) }
-        : { kind, memory };
+      if (memory === undefined) return { kind: "refused", error: memoryNotFound(scope.namespace, id) };
+      return kind === "created" ? { kind, memory } : { kind, memory, differs };
     });
   }
 }
 
-function createArguments(
+/** What create-memories.lua takes of an item. */
+function plannedArguments(
   namespace: NamespaceKeys,
-  item: NewMemory | RefusedMemory,
+  item: NewMemory | RefusedMemory | undefined,
+  { observed, write }: PlannedItem,
   pack: PackRecord,
 ): Argument[] {
-  if ("refusal" in item) return ["REFUSED", keptRefusal(item.refusal)];
-  return ["NEW", item.onDuplicate, item.duplicateKey, ...memoryArguments(namespace.number, item, pack)];
+  if (item === undefined || "refusal" in item) return [];
+  const meets = typeof observed === "string" ? MEETS[observed] : observed.etag;
+  const key = item.onDuplicate === "ALLOW" ? "" : item.duplicateKey;
+  const looked = [write?.kind ?? "", item.memory.id, key, meets];
+  if (write === undefined) return looked;
+  return write.kind === "create"
+    ? [...looked, ...memoryArguments(namespace.number, write.item, pack)]
+    : [...looked, ...mergeArguments(namespace.number, write.memory, pack)];
 }
 
-/** How far a batch has come; what became of its items is for its record alone. */
-function stepArguments({ before, isLast }: BatchStep, isRecorded: boolean): Argument[] {
-  const outcome = isRecorded ? before.map(recordedItem) : [];
-  return [before.length, JSON.stringify(outcome), isLast ? 1 : 0];
+const MEETS = { FREE: "", TAKEN: "TAKEN" } as const;
+
+/** The outcomes with the session positions of what was created, in order; those of duplicates of it too. */
+function withPositions(plan: readonly PlannedItem[], positions: readonly number[]): CreateOutcome[] {
+  const created = plan.flatMap(({ write }) => (write?.kind === "create" ? [write.item.memory.id] : []));
+  const positionOf = new Map(created.map((id, at) => [id, positions[at] ?? 0]));
+  return plan.map(({ outcome }): CreateOutcome => {
+    if (outcome.kind === "refused") return outcome;
+    const sessionPosition = positionOf.get(outcome.memory.id);
+    return sessionPosition === undefined
+      ? outcome
+      : { ...outcome, memory: { ...outcome.memory, sessionPosition } };
+  });
+}
+
+/** How far a batch has come, and what became of its items. */
+function recordOfBatch({ before, isLast }: BatchStep, plan: readonly PlannedItem[]): string {
+  const outcomes = [...before, ...plan.map(({ outcome }) => outcome)];
+  const items = JSON.stringify(outcomes.map(recordedItem));
+  return isLast ? items : `+${outcomes.length} ${items}`;
 }
 
 function recordedItem(outcome: CreateOutcome): RecordedItem {
   if (outcome.kind === "refused") return ["refused", keptRefusal(outcome.error)];
-  return [outcome.kind, outcome.memory.id];
+  if (outcome.kind === "created") return ["created", outcome.memory.id];
+  return ["duplicate", outcome.memory.id, outcome.differs];
 }
 
 function keptRefusal({ reason, message, detail }: RecollectError): string {
@@ -285,13 +355,9 @@ function keptRefusal({ reason, message, detail }: RecollectError): string {
   return JSON.stringify({ reason, message, detail: kept });
 }
 
-/** The items of a batch, whether it is whole or not: see create-memories.lua. */
+/** The items of a batch, whether it is whole or not: see recordOfBatch. */
 function recordedBatch(outcome: string): RecordedItem[] {
-  return recordedItems(outcome.replace(/^\+\d+ /, ""));
-}
-
-function recordedItems(outcome: string): RecordedItem[] {
-  return JSON.parse(outcome) as RecordedItem[];
+  return JSON.parse(outcome.replace(/^\+\d+ /, "")) as RecordedItem[];
 }
 
 function refusalOf({ namespace }: Scope, [kind, what]: RecordedItem): CreateOutcome {

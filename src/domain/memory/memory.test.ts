@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { digest } from "../digest.ts";
 import {
+  type DuplicateFields,
   defaultOnDuplicate,
   duplicateKey,
   etagOf,
@@ -95,8 +97,9 @@ describe("etagOf", () => {
 });
 
 describe("duplicateKey", () => {
-  const key = (text: string, userId = "u", kind: MemoryKind = "SEMANTIC"): string =>
-    duplicateKey({ text, userId, kind });
+  const fields: DuplicateFields = { ...MEMORY, text: "Ann likes tea" };
+  const key = (text: string, other: Partial<DuplicateFields> = {}): string =>
+    duplicateKey({ ...fields, ...other, text });
 
   it.each([
     ["case", "ANN LIKES TEA"],
@@ -109,22 +112,63 @@ describe("duplicateKey", () => {
     expect(key("Cafe\u0301")).toBe(key("CAFÉ"));
   });
 
-  it.each([
-    ["another word", key("Ann likes coffee")],
-    ["punctuation", key("Ann likes tea.")],
-    ["words run together", key("Ann likestea")],
-    ["another user", key("Ann likes tea", "v")],
-    ["another kind", key("Ann likes tea", "u", "EPISODIC")],
-  ])("is another with %s", (_, other) => {
-    expect(other).not.toBe(key("Ann likes tea"));
+  it("is the same where folding leaves letters decomposed", () => {
+    expect(key("\u0390")).toBe(key("\u1fd3"));
+  });
+
+  it.each<[string, string]>([
+    ["another word", "Ann likes coffee"],
+    ["punctuation", "Ann likes tea."],
+    ["words run together", "Ann likestea"],
+  ])("is another with %s", (_, text) => {
+    expect(key(text)).not.toBe(key("Ann likes tea"));
+  });
+
+  it.each<Partial<DuplicateFields>>([
+    { userId: "v" },
+    { agentId: "v" },
+    { sessionId: "v" },
+    { kind: "EPISODIC" },
+    { author: "ann" },
+    { role: "v" },
+    { eventTime: 7 },
+    { validFrom: 7 },
+    { validUntil: 7 },
+  ])("is another with %j", (other) => {
+    const [name] = Object.keys(other);
+    expect(name).toBeDefined();
+    expect(fields).not.toMatchObject(other);
+    expect(key("Ann likes tea", other)).not.toBe(key("Ann likes tea"));
+  });
+
+  it("does not depend on any other field", () => {
+    const others = { id: "x", importance: 1, pinned: true, tags: ["x"], metadata: {}, sourceIds: ["x"] };
+    expect(duplicateKey({ ...fields, ...others })).toBe(duplicateKey(fields));
   });
 
   it("keeps compatibility characters apart, which can change the meaning", () => {
     expect(key("2⁵")).not.toBe(key("25"));
   });
 
-  it("does not let user and text run into each other", () => {
-    expect(key("bc", "a")).not.toBe(key("c", "ab"));
+  it("does not let fields run into each other", () => {
+    const times = (validFrom?: number, validUntil?: number): string => {
+      const { validFrom: _from, validUntil: _until, ...rest } = fields;
+      return duplicateKey({
+        ...rest,
+        ...(validFrom === undefined ? {} : { validFrom }),
+        ...(validUntil === undefined ? {} : { validUntil }),
+      });
+    };
+    expect(key("bc", { userId: "a" })).not.toBe(key("c", { userId: "ab" }));
+    expect(key("t", { userId: "a", agentId: "" })).not.toBe(key("t", { userId: "", agentId: "a" }));
+    expect(times(5)).not.toBe(times(undefined, 5));
+    expect(times(0)).not.toBe(times());
+  });
+
+  it("equals no key of the rule before, which knew text, user and kind alone", () => {
+    const before = digest("", "SEMANTIC", "ann likes tea");
+    const plain = { userId: "", agentId: "", sessionId: "", author: "", role: "", kind: "SEMANTIC" } as const;
+    expect(duplicateKey({ ...plain, text: "ann likes tea" })).not.toBe(before);
   });
 });
 

@@ -1,5 +1,6 @@
 import { digest } from "../digest.ts";
 import { canonicalJson, type Json, type JsonObject } from "../json.ts";
+import { foldCase } from "../text/case-folding.ts";
 
 export type MemoryKind = "EPISODIC" | "SEMANTIC" | "PROCEDURAL" | "MESSAGE" | "SUMMARY";
 export type MemoryState = "ACTIVE" | "SUPERSEDED" | "ARCHIVED" | "QUARANTINED";
@@ -117,17 +118,40 @@ export function indexedText(memory: { readonly text: string; readonly author: st
 }
 
 /**
- * Two memories with the same key are duplicates: the same text after Unicode normalisation (NFC), case folding
- * and folding of white space, for the same user and of the same kind. The namespace is the store's to add.
+ * Two memories with the same key are duplicates: the same in all that says what is meant and where it is found. Texts are
+ * compared after Unicode normalisation (NFC) and full case folding, with each run of white space as one space and none at
+ * the ends; the other fields exactly. The namespace is the store's to add.
+ *
+ * Stored keys of another rule equal none of these: digests of another number of parts never do.
  */
-export function duplicateKey(memory: {
-  readonly text: string;
-  readonly userId: string;
-  readonly kind: MemoryKind;
-}): string {
-  const text = memory.text.normalize("NFC").toLowerCase().replaceAll(/\s+/gu, " ").trim();
-  return digest(memory.userId, memory.kind, text);
+export function duplicateKey(memory: DuplicateFields): string {
+  return digest(
+    memory.userId,
+    memory.agentId,
+    memory.sessionId,
+    memory.kind,
+    memory.author,
+    memory.role,
+    String(memory.eventTime ?? ""),
+    String(memory.validFrom ?? ""),
+    String(memory.validUntil ?? ""),
+    foldCase(memory.text.normalize("NFC")).normalize("NFC").replaceAll(/\s+/gu, " ").trim(),
+  );
 }
+
+export type DuplicateFields = Pick<
+  Memory,
+  | "text"
+  | "userId"
+  | "agentId"
+  | "sessionId"
+  | "kind"
+  | "author"
+  | "role"
+  | "eventTime"
+  | "validFrom"
+  | "validUntil"
+>;
 
 /** Whether the memory has ended at this moment. */
 export function isExpired(memory: { readonly expireTime?: number }, now: number): boolean {

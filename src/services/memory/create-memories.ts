@@ -84,9 +84,23 @@ export async function createMemories(
     // The next step is made ready while the store is busy with this one, or while this one waits for its turn.
     const [written, next] = await Promise.all([write(items, options), stepFrom(end)]);
     outcomes = written;
-    if (outcomes.length >= checked.length) return outcomes;
+    if (outcomes.length >= checked.length) return asTheyNowAre(outcomes);
     items = outcomes.length === end ? next : await stepFrom(outcomes.length);
   }
+}
+
+/**
+ * The outcomes with each memory as the last item has left it, which may be a duplicate of one before it: so answers a repeat
+ * too.
+ */
+function asTheyNowAre(outcomes: readonly CreateOutcome[]): CreateOutcome[] {
+  const memories = new Map(
+    outcomes.flatMap((outcome) => (outcome.kind === "refused" ? [] : [[outcome.memory.id, outcome.memory]])),
+  );
+  return outcomes.map((outcome): CreateOutcome => {
+    if (outcome.kind === "refused") return outcome;
+    return { ...outcome, memory: memories.get(outcome.memory.id) ?? outcome.memory };
+  });
 }
 
 function bytesOf(draft: MemoryDraft | RecollectError): number | undefined {

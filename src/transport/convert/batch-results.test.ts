@@ -5,6 +5,7 @@ import { BatchCreateMemoriesResponseSchema as Schema } from "#gen/recollect/v1/m
 import { storedMemories } from "../../../test/support/arbitrary-records.ts";
 import { memory } from "../../../test/support/builders.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
+import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { CreateOutcome } from "../../ports/memory-store.ts";
 import { fromOutcomes } from "./batch-results.ts";
 
@@ -14,7 +15,12 @@ const bytesOf = (outcomes: readonly CreateOutcome[], maxBytes: number): number =
   toBinary(Schema, answerOf(outcomes, maxBytes)).length;
 
 const outcome: fc.Arbitrary<CreateOutcome> = fc.oneof(
-  fc.record({ kind: fc.constantFrom("created", "duplicate"), memory: storedMemories }),
+  fc.record({ kind: fc.constant("created"), memory: storedMemories }),
+  fc.record({
+    kind: fc.constant("duplicate"),
+    memory: storedMemories,
+    differs: fc.subarray<DifferingField>(["text", "tags", "metadata", "expire_time"]),
+  }),
   fc.string().map((id) => ({ kind: "refused" as const, error: memoryNotFound("n", id) })),
 );
 const DETAILS = ["text", "metadata", "tags", "source_ids", "supersedes"];
@@ -60,10 +66,17 @@ describe("fromOutcomes", () => {
       sourceIds: ["y"],
       supersedes: ["z"],
     });
-    const { results, omittedFields } = answerOf([{ kind: "duplicate", memory: stored }], 1);
+    const { results, omittedFields } = answerOf(
+      [{ kind: "duplicate", memory: stored, differs: ["pinned"] }],
+      1,
+    );
     expect(omittedFields).toEqual(DETAILS);
     expect(results).toMatchObject([
-      { duplicate: true, outcome: { case: "memory", value: { ...kept, etag: stored.etag, namespace: "n" } } },
+      {
+        duplicate: true,
+        differs: ["pinned"],
+        outcome: { case: "memory", value: { ...kept, etag: stored.etag, namespace: "n" } },
+      },
     ]);
     expect(results[0]?.outcome.value).toMatchObject({ text: "", tags: [], sourceIds: [], supersedes: [] });
     expect(results[0]?.outcome.value).not.toHaveProperty("metadata");

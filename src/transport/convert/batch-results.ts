@@ -13,8 +13,8 @@ import { memoryMostBytes } from "./most-bytes.ts";
 
 /** A status takes less than 8 KiB (see status.ts); a flag and heads beside it. */
 const REFUSED_BYTES = 8 * 1024;
-/** Heads and a flag around a memory. */
-const RESULT_BYTES = 16;
+/** Heads and a flag around a memory, and the names of all fields in which a duplicate may differ. */
+const RESULT_BYTES = 128;
 
 interface Omission {
   /** As Memory names them. */
@@ -82,16 +82,27 @@ function hasRoom(
 
 function resultBytes(outcome: CreateOutcome, namespace: string): number {
   if (outcome.kind === "refused") return fieldBytes(ResultSchema, batchResult(outcome, namespace));
-  const flagBytes = outcome.kind === "duplicate" ? 2 : 0;
-  return withHead(memoryFieldBytes(outcome.memory, namespace) + flagBytes);
+  const { duplicate, differs } = ofDuplicate(outcome);
+  return withHead(memoryFieldBytes(outcome.memory, namespace) + (duplicate ? 2 : 0) + textsBytes(differs));
+}
+
+/** What an answer says of a memory that was there already. */
+export function ofDuplicate(outcome: CreateOutcome): {
+  readonly duplicate: boolean;
+  readonly differs: string[];
+} {
+  return outcome.kind === "duplicate"
+    ? { duplicate: true, differs: [...outcome.differs] }
+    : { duplicate: false, differs: [] };
 }
 
 function batchResult(outcome: CreateOutcome, namespace: string): MessageInitShape<typeof ResultSchema> {
   if (outcome.kind === "refused") {
-    return { outcome: { case: "error", value: toRpcStatus(statusOf(outcome.error, "")) }, duplicate: false };
+    const value = toRpcStatus(statusOf(outcome.error, ""));
+    return { outcome: { case: "error", value }, ...ofDuplicate(outcome) };
   }
   return {
     outcome: { case: "memory", value: fromStoredMemory(outcome.memory, namespace) },
-    duplicate: outcome.kind === "duplicate",
+    ...ofDuplicate(outcome),
   };
 }

@@ -58,7 +58,7 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
       const [only] = memories;
       if (asked.single && only !== undefined) {
         const made = await memory.createMemory({ namespace, memory: only, ...onDuplicate, ...request });
-        return plain({ [made.duplicate ? "duplicate" : "created"]: shown(made.memory) });
+        return plain(told(made.memory, made));
       }
       const { results } = await memory.batchCreateMemories({
         namespace,
@@ -67,10 +67,8 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
         ...request,
       });
       return plain(
-        results.map(({ outcome, duplicate }) => {
-          if (outcome.case === "memory") {
-            return { [duplicate ? "duplicate" : "created"]: shown(outcome.value) };
-          }
+        results.map(({ outcome, ...answer }) => {
+          if (outcome.case === "memory") return told(outcome.value, answer);
           const infos = outcome.value?.details.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
           return { refused: infos?.[0]?.reason };
         }),
@@ -273,6 +271,14 @@ export async function currentDoorEtag(door: Door, asked: Asked): Promise<string>
     toRefusal(error);
     return "";
   }
+}
+
+/** What became of a memory that was to be stored. */
+function told(
+  memory: Memory | undefined,
+  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
+): object {
+  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
 }
 
 function shown(memory: Memory | undefined): Shown {

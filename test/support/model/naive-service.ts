@@ -88,11 +88,16 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         asked.drafts.map((draft) => newMemory(context, draft, asked.onDuplicate)),
       );
       const outcomes = await stores.memories.create(scope, items, options);
-      const shown = outcomes.map((outcome) =>
-        outcome.kind === "refused"
-          ? { refused: outcome.error.reason }
-          : { [outcome.kind]: shownMemory(outcome.memory, namespace) },
-      );
+      const shown = outcomes.map((outcome) => {
+        if (outcome.kind === "refused") return { refused: outcome.error.reason };
+        const { kind, memory, ...rest } = outcome;
+        // A later item may have been a duplicate of it.
+        const last = outcomes.findLast((one) => one.kind !== "refused" && one.memory.id === memory.id);
+        return {
+          [kind]: shownMemory(last?.kind === "refused" ? memory : (last?.memory ?? memory), namespace),
+          ...rest,
+        };
+      });
       const [first] = outcomes;
       if (asked.single && first?.kind === "refused") throw first.error;
       return plain(asked.single ? shown[0] : shown);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { MemoryKind, MemoryState, OnDuplicate } from "../../../src/domain/memory/memory.ts";
+import { foldCase } from "../../../src/domain/text/case-folding.ts";
 import { DAY, NOW, seededRandom } from "../builders.ts";
 import { randomFilter } from "../random-filters.ts";
 import { IMPORTANCES, KINDS, pick, randomMemory, randomMetadata, STATES, WORDS } from "../random-memories.ts";
@@ -191,6 +192,14 @@ const SUBJECTS = ["Ana", "Bo", "the cat", "茶", "Zürich", "nobody"];
 const VERBS = ["drinks", "likes", "sells", "is allergic to", "never drinks", "wrote about"];
 const OBJECTS = ["green tea", "Green  TEA", "coffee", "nuts", "books about tea", "🎉", "the Who"];
 
+const FOLDED_TEXTS = [
+  "Ana lives in the Bahnhofstraße",
+  "ANA LIVES IN THE  BAHNHOFSTRASSE",
+  "Bo says ΟΔΟΣ",
+  "bo says οδος",
+  "the cat is in İzmir",
+];
+
 /** Prompts that hit each other exactly, by meaning, not at all, or are refused by the guard. No two share a vector. */
 export const PROMPTS: readonly string[] = [
   "How do I cancel my order?",
@@ -261,7 +270,17 @@ function draft(level: Level): fc.Arbitrary<Draft> {
         ? { state: rarely(4, fc.constantFrom(...STATES)), withoutVector: rarely(8, fc.constant(true)) }
         : {}),
     })
-    .map((made) => endsOnce(present(made)));
+    .map((made) => endsOnce(present(made)))
+    .chain((made) =>
+      fc.oneof({ weight: 2, arbitrary: fc.constant(made) }, { weight: 1, arbitrary: likelyDuplicate(made) }),
+    );
+}
+
+/** The same in everything of the duplicate key but the text, of which some are the same when they are folded. */
+function likelyDuplicate(made: Draft): fc.Arbitrary<Draft> {
+  const { eventTime: _eventTime, validFrom: _validFrom, ...given } = made;
+  const plain = { userId: "", agentId: "", sessionId: "", author: "", role: "", kind: "SEMANTIC" as const };
+  return fc.constantFrom(...FOLDED_TEXTS).map((folded) => ({ ...given, ...plain, text: folded }));
 }
 
 /** Moments that no operation falls on, and no two ids share: which of two memories is the older is never in doubt. */
@@ -363,7 +382,7 @@ function asDoorsTakeIt({ importance = {}, ...given }: MemoryFilter): MemoryFilte
 }
 
 function foldedText({ text }: Draft): string {
-  return text.toLowerCase().replaceAll(/\s+/g, " ");
+  return foldCase(text).replaceAll(/\s+/g, " ");
 }
 
 /** Everything that may happen, the frequent things more often. */

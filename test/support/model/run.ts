@@ -33,6 +33,8 @@ export interface RunTally {
   operations: number;
   refused: number;
   repeated: number;
+  /** Memories that were there already, and came back for another. */
+  duplicates: number;
   rankings: number;
   comparableRankings: number;
   /** Memories that imports stored. */
@@ -46,6 +48,7 @@ export function newTally(): RunTally {
     operations: 0,
     refused: 0,
     repeated: 0,
+    duplicates: 0,
     rankings: 0,
     comparableRankings: 0,
     imported: 0,
@@ -203,6 +206,10 @@ function isSameDeletion(before: Answer, answer: Answer): boolean {
 function count(tally: RunTally, operation: Operation, expected: Expected): void {
   if (expected.kind === "refused") tally.refused += 1;
   if (operation.op === "again") tally.repeated += 1;
+  if (operation.op === "create" && expected.kind === "plain") {
+    const told = [expected.value].flat() as readonly object[];
+    tally.duplicates += told.filter((one) => "duplicate" in one).length;
+  }
   if (expected.kind === "plain" && Array.isArray(expected.value)) {
     if (operation.op === "import")
       tally.imported += (expected.value as readonly ImportTold[]).at(-1)?.imported ?? 0;

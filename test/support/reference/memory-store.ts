@@ -1,5 +1,6 @@
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../src/domain/memory/bm25.ts";
+import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import {
   type AccessStatistics,
@@ -34,7 +35,10 @@ import {
   writtenDown,
 } from "./world.ts";
 
-type Recorded = { readonly kind: "created" | "duplicate"; readonly id: string } | CreateOutcome;
+type Recorded =
+  | { readonly kind: "created"; readonly id: string }
+  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | CreateOutcome;
 
 /** How far a request to create has come. */
 interface RecordedBatch {
@@ -71,18 +75,20 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
     }
     const duplicate = live(scope, now)
       .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
-      .map(stored)
-      .reduce<StoredMemory | undefined>(
-        (oldest, memory) => (oldest === undefined || memory.createTime < oldest.createTime ? memory : oldest),
+      .reduce<HeldMemory | undefined>(
+        (oldest, one) =>
+          oldest === undefined || one.memory.createTime < oldest.memory.createTime ? one : oldest,
         undefined,
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
-      return { kind: "duplicate", memory: duplicate };
+      const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
+      duplicate.memory = memory;
+      return { kind: "duplicate", memory: stored(duplicate), differs };
     }
     if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
       return {
         kind: "refused",
-        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.id} holds the same text`),
+        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
       };
     }
     const world = worldOf(universe, scope);
@@ -134,16 +140,19 @@ export function referenceMemoryStore(universe: Universe): MemoryStore {
       if (batch !== undefined && (batch.isWhole || batch.items.length !== step.before.length)) {
         return batch.items.map((one): CreateOutcome => {
           if (!("id" in one)) return one;
-          const memory = find(scope, one.id, now);
+          const { id, ...rest } = one;
+          const memory = find(scope, id, now);
           return memory === undefined
-            ? { kind: "refused", error: memoryNotFound(scope.namespace, one.id) }
-            : { kind: one.kind, memory };
+            ? { kind: "refused", error: memoryNotFound(scope.namespace, id) }
+            : { ...rest, memory };
         });
       }
       const outcomes = [...step.before, ...items.map((item) => createOne(scope, item, now))];
-      const recorded = outcomes.map(
-        (one): Recorded => (one.kind === "refused" ? one : { kind: one.kind, id: one.memory.id }),
-      );
+      const recorded = outcomes.map((one): Recorded => {
+        if (one.kind === "refused") return one;
+        const { memory, ...rest } = one;
+        return { ...rest, id: memory.id };
+      });
       keepRecord(universe, place, request, { items: recorded, isWhole: step.isLast });
       return outcomes;
     },

@@ -6,7 +6,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
 /** A memory as the reference keeps it: with what a search needs, worked out anew each time. */
 export interface HeldMemory {
-  readonly memory: Memory;
+  memory: Memory;
   readonly duplicateKey: string;
   readonly terms: readonly string[];
   readonly vector: Float32Array | undefined;

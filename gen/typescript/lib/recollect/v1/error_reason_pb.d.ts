@@ -150,7 +150,7 @@ export enum ErrorReason {
   MEMORY_ALREADY_EXISTS = 14,
 
   /**
-   * ALREADY_EXISTS. The same text is there, and the call asked to refuse duplicates. With ResourceInfo.
+   * ALREADY_EXISTS. A duplicate is there (see OnDuplicate), and the call asked to refuse it. With ResourceInfo.
    * Example: {"reason": "MEMORY_DUPLICATE", "domain": "recollect",
    *           "metadata": {"existing_id": "m1", "namespace": "default"}}
    *

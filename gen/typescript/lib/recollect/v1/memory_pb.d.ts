@@ -651,7 +651,7 @@ export declare type CreateMemoryRequest = Message<"recollect.v1.CreateMemoryRequ
   memory?: Memory | undefined;
 
   /**
-   * What to do when the same text is already there.
+   * What to do when a duplicate is already there: what that is, is said at OnDuplicate.
    *
    * @generated from field: recollect.v1.OnDuplicate on_duplicate = 3;
    */
@@ -687,11 +687,22 @@ export declare type CreateMemoryResponse = Message<"recollect.v1.CreateMemoryRes
   memory?: Memory | undefined;
 
   /**
-   * True when nothing was stored because `memory` was already there (on_duplicate RETURN_EXISTING).
+   * True when no new memory was stored because `memory` was already there (on_duplicate RETURN_EXISTING). Its id may be
+   * another than the one that was asked for.
    *
    * @generated from field: bool duplicate = 2;
    */
   duplicate: boolean;
+
+  /**
+   * Of a duplicate: the fields in which the request is another than `memory` was after it took up expiry and tags, by their
+   * names in Memory and in its order. Possible are text (as it was written, such as in another case), tags (some had no
+   * room), metadata, importance, pinned, expire_time (of a ttl too: the memory expires later) and source_ids. A field that
+   * the request leaves out counts with its default. A repeat with the same request_id gets the same names.
+   *
+   * @generated from field: repeated string differs = 3;
+   */
+  differs: string[];
 };
 
 /**
@@ -721,7 +732,8 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
   memories: Memory[];
 
   /**
-   * What to do when a text is already there, for each item. Earlier items of the batch count as being there.
+   * What to do when a duplicate is already there, for each item. Earlier items of the batch count as being there: the
+   * items are handled as if they were stored one after the other.
    *
    * @generated from field: recollect.v1.OnDuplicate on_duplicate = 3;
    */
@@ -792,7 +804,7 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
    */
   outcome: {
     /**
-     * As it now is in the store.
+     * As it now is in the store, after all items.
      *
      * @generated from field: recollect.v1.Memory memory = 1;
      */
@@ -810,11 +822,18 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
   } | { case: undefined; value?: undefined };
 
   /**
-   * True when nothing was stored because `memory` was already there.
+   * True when no new memory was stored because `memory` was already there.
    *
    * @generated from field: bool duplicate = 3;
    */
   duplicate: boolean;
+
+  /**
+   * Of a duplicate: the fields in which the item is another, as in CreateMemoryResponse.
+   *
+   * @generated from field: repeated string differs = 4;
+   */
+  differs: string[];
 };
 
 /**
@@ -2513,8 +2532,13 @@ export declare type DeleteNamespaceResponse = Message<"recollect.v1.DeleteNamesp
 export declare const DeleteNamespaceResponseSchema: GenMessage<DeleteNamespaceResponse>;
 
 /**
- * What to do when the same text is already there: equal after Unicode normalisation (NFC), case folding and
- * folding of white space, in the same namespace, for the same user_id and kind.
+ * What to do when a duplicate is already there: an active, unexpired memory of the same namespace with the same text and
+ * exactly the same user_id, agent_id, session_id, kind, author, role, event_time, valid_from and valid_until. Texts are the
+ * same when they are equal after, in this order: Unicode normalisation (NFC); full case folding as Unicode defines it,
+ * without the Turkic mappings (so "Straße" is "STRASSE", a final "ς" is "σ", and "ı" is not "i"), and NFC again; each run of
+ * white space made one space, and none at both ends. Punctuation and compatibility characters ("2⁵", "25") count. Of several
+ * duplicates the oldest is taken. Memories that were last written before agent_id, session_id, author, role and the times
+ * counted are duplicates of none.
  *
  * @generated from enum recollect.v1.OnDuplicate
  */
@@ -2527,7 +2551,10 @@ export enum OnDuplicate {
   UNSPECIFIED = 0,
 
   /**
-   * Store nothing and return the memory that is there.
+   * Store nothing new and return the memory that is there. Two of its fields take up what the request says, with a new
+   * etag and update_time when that changes them: it expires at the later of both times (never, if one of them never
+   * does), and gets the tags that it lacks, in their order, up to 32. Every other field stays as it is; `differs` of the
+   * response names those in which the request is another.
    *
    * @generated from enum value: ON_DUPLICATE_RETURN_EXISTING = 1;
    */

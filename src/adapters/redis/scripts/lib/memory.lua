@@ -141,6 +141,27 @@ local function write_memory(keys, changes, memory, generation, position, now)
   count(changes, memory.tok, memory.terms, 1)
 end
 
+-- Writes what a duplicate changes of a memory that is there: see mergeDuplicate. Its terms and vectors stay, and no token
+-- that is counted is another.
+local function merge_memory(keys, changes, merged)
+  local key, member = keys.memory .. merged.id, keys.number .. '/' .. merged.id
+  local created, event, importance = unpack(redis.call('HMGET', key, 'created', 'event', 'importance'))
+  local fields = {
+    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag,
+    'facts', created .. ' ' .. (event or '') .. ' ' .. importance .. ' ' .. merged.expire,
+  }
+  if merged.expire ~= '' then
+    fields[#fields + 1] = 'expire'
+    fields[#fields + 1] = merged.expire
+    redis.call('ZADD', keys.ending, merged.expire, member)
+  else
+    redis.call('HDEL', key, 'expire')
+    redis.call('ZREM', keys.ending, member)
+  end
+  redis.call('HSET', key, unpack(fields))
+  changes.made = changes.made + 1
+end
+
 -- Takes a memory whose new state is written next. False when it is not there.
 local function take_memory(keys, changes, id)
   redis.call('ZREM', keys.ending, keys.number .. '/' .. id)
