@@ -10,10 +10,12 @@ import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
 import type { Config } from "./config/config.ts";
 import type { Reload } from "./config/reload.ts";
 import { configuredIdentity } from "./configured-identity.ts";
+import type { KeptSizes } from "./domain/disk-space.ts";
 import { logReload } from "./log-reload.ts";
 import { openBackend } from "./open-backend.ts";
 import type { Backend } from "./ports/backend.ts";
 import type { Clock } from "./ports/clock.ts";
+import type { Disk } from "./ports/disk.ts";
 import type { Embedder, EmbedderIdentity } from "./ports/embedder.ts";
 import type { ObservedEmbedder } from "./ports/embedder-status.ts";
 import type { Ids } from "./ports/ids.ts";
@@ -34,6 +36,10 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly embedder?: Embedder;
+  /** What the embedded store asks of its disk. */
+  readonly disk?: Disk;
+  /** What it keeps back of that for deletions. */
+  readonly kept?: KeptSizes;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
   /** What is put around the backend that was opened, such as a gate before a method. */
@@ -114,6 +120,8 @@ async function compose(
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
       meter: telemetry.instruments,
+      disk: overrides.disk,
+      kept: overrides.kept,
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;

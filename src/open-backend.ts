@@ -1,6 +1,8 @@
 import { openEmbeddedBackend } from "./adapters/embedded/backend.ts";
 import type { Config } from "./config/config.ts";
+import type { KeptSizes } from "./domain/disk-space.ts";
 import type { Backend } from "./ports/backend.ts";
+import type { Disk } from "./ports/disk.ts";
 import type { EmbedderIdentity } from "./ports/embedder.ts";
 import type { OperatorLog } from "./ports/log.ts";
 import type { RedisMeter, StoreMeter } from "./ports/meters.ts";
@@ -16,6 +18,10 @@ export async function openBackend(
     readonly embedder: EmbedderIdentity | undefined;
     readonly log: OperatorLog & { info(fields: object, message: string): void };
     readonly meter: StoreMeter & RedisMeter;
+    /** Where the embedded store lies; the operating system's, if it is not given. */
+    readonly disk?: Disk | undefined;
+    /** What is kept back of that for deletions; KEPT_SIZES, if it is not given. */
+    readonly kept?: KeptSizes | undefined;
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });

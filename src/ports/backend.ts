@@ -43,7 +43,10 @@ export interface Backend extends AsyncDisposable {
   onReplaced(listener: () => void): void;
   /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */
   readonly checked: Promise<void>;
-  /** In what ways it is set up to lose what was acknowledged: one line each, for operators. Empty: none. */
+  /**
+   * In what ways it may soon, or does now, lose what was acknowledged or refuse what it should take, such as by how it is
+   * set up or by its disk: one line each, for operators. Empty: none.
+   */
   risks(): readonly string[];
   /** What is known to be damaged, or was until it was made again: one line each, for operators. Empty: nothing. */
   damage(): readonly string[];

@@ -35,6 +35,16 @@ export interface StoreMeter {
   storeDamaged(parts: number): void;
   /** Damaged parts that have been made again from what is whole. */
   storeRepaired(parts: number): void;
+  /** Asks for the space on its disk whenever somebody looks, until the returned function is called. */
+  observeStoreDisk(read: () => StoreDisk): () => void;
+}
+
+/** The disk of a store that has one, in bytes. */
+export interface StoreDisk {
+  /** Undefined when the disk does not say. */
+  readonly freeBytes: number | undefined;
+  /** Kept back for deletions. */
+  readonly keptBytes: number;
 }
 
 /** What shows of a Redis that keeps the data; by the same rules. */

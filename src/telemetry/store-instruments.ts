@@ -1,5 +1,5 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { RedisMeter, StoreMeter } from "../ports/meters.ts";
+import type { RedisMeter, StoreDisk, StoreMeter } from "../ports/meters.ts";
 
 /** What a backend shows of itself. */
 export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
@@ -30,6 +30,7 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
   });
   plain.add(0);
   stored.add(0);
+  const observeStoreDisk = createDiskInstruments(meter);
   const readers = new Set<() => Promise<number>>();
   meter
     .createObservableGauge("redis_memory_used_bytes", {
@@ -45,6 +46,7 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
   return {
     storeDamaged: (parts) => damaged.record(parts),
     storeRepaired: (parts) => repairs.add(parts),
+    observeStoreDisk,
     storeRisks: (count) => risks.record(count),
     recordPacked: (plainBytes, storedBytes) => {
       plain.add(plainBytes);
@@ -54,5 +56,31 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
       readers.add(read);
       return () => readers.delete(read);
     },
+  };
+}
+
+/** Absent without a store on disk: a zero would look like a disk that is full. */
+function createDiskInstruments(meter: Meter): StoreMeter["observeStoreDisk"] {
+  const disks = new Set<() => StoreDisk>();
+  const observe = (name: string, description: string, bytes: (disk: StoreDisk) => number | undefined) =>
+    meter.createObservableGauge(name, { description, valueType: ValueType.INT }).addCallback((result) => {
+      for (const read of disks) {
+        const value = bytes(read());
+        if (value !== undefined) result.observe(value);
+      }
+    });
+  observe(
+    "recollect_store_free_bytes",
+    "Bytes that may still be written to the disk of the embedded store.",
+    ({ freeBytes }) => freeBytes,
+  );
+  observe(
+    "recollect_store_kept_bytes",
+    "Bytes that the embedded store keeps back for deletions on a full disk; ordinarily 16 MiB.",
+    ({ keptBytes }) => keptBytes,
+  );
+  return (read) => {
+    disks.add(read);
+    return () => disks.delete(read);
   };
 }

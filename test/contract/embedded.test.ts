@@ -6,6 +6,7 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
 import { quiet } from "../support/quiet.ts";
+import { SMALL_KEPT } from "../support/small-kept.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { embeddingBacklogContract } from "./embedding-backlog.ts";
 import { embeddingCacheContract } from "./embedding-cache.ts";
@@ -47,6 +48,7 @@ async function openInTemporaryDirectory<Store>(
       directory,
       embedder,
       ...quiet,
+      kept: SMALL_KEPT,
       maxEmbeddings: MAX_EMBEDDINGS,
     });
   let backend = await open();

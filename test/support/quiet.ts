@@ -7,6 +7,7 @@ export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter & Re
   meter: {
     storeDamaged: () => undefined,
     storeRepaired: () => undefined,
+    observeStoreDisk: () => () => undefined,
     storeRisks: () => undefined,
     recordPacked: () => undefined,
     observeStoreMemory: () => () => undefined,

@@ -14,6 +14,7 @@ import type { Environment } from "../../src/config/sources.ts";
 import { keysFile, type TestKey } from "./api-keys.ts";
 import { backendSettings } from "./backend-of-run.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
+import { SMALL_KEPT } from "./small-kept.ts";
 
 /** The real server, composed as in production, on free ports and its own data (see backend-of-run.ts), with typed clients. */
 export interface TestApp extends AsyncDisposable {
@@ -34,6 +35,7 @@ export interface TestApp extends AsyncDisposable {
 export interface TestAppOptions {
   /** Variables beside those that make it private: ports, data directory, a quiet log. */
   readonly env?: Environment;
+  /** Without one of its own, an embedded store keeps back 1 MiB for deletions. */
   readonly overrides?: Overrides;
   /** Changes the loaded configuration where no variable reaches. */
   readonly configure?: (config: Config) => Config;
@@ -69,7 +71,9 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   // A server that could not start may have found the files open at another one.
   cleanup.defer(() => (ports.length === 0 ? undefined : expectNoOpenFiles(dataDir)));
   cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
-  const app = cleanup.use(createApp(options.configure?.(config) ?? config, options.overrides));
+  const app = cleanup.use(
+    createApp(options.configure?.(config) ?? config, { kept: SMALL_KEPT, ...options.overrides }),
+  );
   await app.start();
 
   const { grpc, http } = app.addresses;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { EXACT_LIMIT } from "../../domain/memory/vector-plan.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 
@@ -29,6 +30,7 @@ describe("the embedded backend", () => {
       directory,
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
       ...quiet,
+      kept: SMALL_KEPT,
       log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {

@@ -1,17 +1,22 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { type KeptSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
+import type { Disk } from "../../ports/disk.ts";
 import type { EmbedderIdentity } from "../../ports/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMeter } from "../../ports/meters.ts";
+import { systemDisk } from "../system/disk.ts";
 import { EmbeddedCacheStore } from "./cache-store.ts";
 import { Damage } from "./damage.ts";
+import { DATABASE_FILE, DataDirectory } from "./data-directory.ts";
 import { Database } from "./database.ts";
 import { claimEmbedder } from "./embedder-identity.ts";
 import { EmbeddedBacklog } from "./embedding-backlog.ts";
 import { createEmbeddingCache } from "./embedding-cache.ts";
 import { removeOldGraphs } from "./graph-files.ts";
 import { EmbeddedIndexStore } from "./index-store.ts";
+import { KeptSpace } from "./kept-space.ts";
 import { KeywordIndex } from "./keyword-index.ts";
 import { EmbeddedMemoryStore } from "./memory-store.ts";
 import { MemoryVectors } from "./memory-vectors.ts";
@@ -21,6 +26,7 @@ import { EmbeddedReembeddingStore } from "./reembedding-store.ts";
 import { Requests } from "./requests.ts";
 import { startSelfCheck } from "./self-check.ts";
 import { openServerSecret } from "./server-secret.ts";
+import { isFull } from "./sqlite-error.ts";
 import { WaitingRows } from "./waiting-rows.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
@@ -35,12 +41,7 @@ const NO_SERVER: BackendDescription = {
   capabilities: {},
 };
 
-/**
- * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
- * Rejects with STORE_UNAVAILABLE when another process has it, when it was written by a newer version, or when
- * its vectors are of another model. A file that was there before is checked in the background.
- */
-export async function openEmbeddedBackend(options: {
+export interface EmbeddedBackendOptions {
   readonly directory: string;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
@@ -48,23 +49,47 @@ export async function openEmbeddedBackend(options: {
   readonly meter: StoreMeter;
   /** Vectors in the cache of embeddings, at most. */
   readonly maxEmbeddings?: number;
-}): Promise<Backend> {
+  /** Where the directory lies; the operating system's, if it is not given. */
+  readonly disk?: Disk | undefined;
+  /** What is kept back of the disk for deletions; KEPT_SIZES, if it is not given. */
+  readonly kept?: KeptSizes | undefined;
+}
+
+/**
+ * Opens the embedded backend: one SQLite file, `recollect.db`, in the data directory, for one process.
+ * Rejects with STORE_UNAVAILABLE when another process has it, when it was written by a newer version, or when
+ * its vectors are of another model; with STORE_UNAVAILABLE or STORE_FULL and the reason when the directory cannot be
+ * written to. A file that was there before is checked in the background.
+ */
+export async function openEmbeddedBackend(options: EmbeddedBackendOptions): Promise<Backend> {
+  const directory = new DataDirectory(options.directory, options.disk ?? systemDisk);
+  directory.prepare();
+  try {
+    return await openIn(directory, options);
+  } catch (error) {
+    throw isFull(error) ? directory.unusable("ENOSPC", error) : directory.explain(error);
+  }
+}
+
+async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions): Promise<Backend> {
   const { log, meter } = options;
   const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
-  const file = join(options.directory, "recollect.db");
-  const database = new Database(
-    file,
-    () => {
+  const kept = new KeptSpace(directory, options.kept);
+  const file = join(directory.path, DATABASE_FILE);
+  const database = new Database(file, {
+    directory,
+    kept,
+    onCorrupt: () => {
       if (damage.met())
         log.error({}, "a read came upon damaged data; memories that are not found may be lost");
     },
-    () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
-  );
+    onLost: () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
+  });
   try {
     const model = await claimEmbedder(database, options.embedder, log);
     const namespaces = new Namespaces(database);
     const requests = new Requests(database);
-    const graphs = join(options.directory, "vectors");
+    const graphs = join(directory.path, "vectors");
     mkdirSync(graphs, { recursive: true });
     removeOldGraphs(graphs, model.generation);
     const waiting = new WaitingRows(database);
@@ -83,15 +108,25 @@ export async function openEmbeddedBackend(options: {
     const selfCheck = database.existed ? startSelfCheck({ database, damage, log, meter }) : undefined;
     const checked = selfCheck?.ended ?? Promise.resolve();
     const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
+    const namespaceStore = new EmbeddedNamespaceStore(database, namespaces, requests, {
+      keywords,
+      onDeleted: (namespaceId) => {
+        vectors.forget(namespaceId);
+        cache.forgetHot();
+      },
+      checked,
+      log,
+    });
+    const unobserve = meter.observeStoreDisk(() => ({
+      freeBytes: kept.freeBytes,
+      keptBytes: kept.bytes,
+    }));
     return {
       name: "embedded",
       memories,
       backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: vectors, model, log }),
       reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, waiting, log }),
-      namespaces: new EmbeddedNamespaceStore(database, namespaces, requests, {
-        keywords,
-        onDeleted: (namespaceId) => vectors.forget(namespaceId),
-      }),
+      namespaces: namespaceStore,
       indexes,
       cache,
       embeddings: createEmbeddingCache(database, {
@@ -108,13 +143,23 @@ export async function openEmbeddedBackend(options: {
         // It is open as long as the server runs; another one in its place is refused.
       },
       checked,
-      risks: () => [],
+      risks: () => {
+        const { obstacle } = directory;
+        const blocked =
+          obstacle === undefined ? [] : [`DATA_DIR ${obstacle}: writes are refused, reads go on`];
+        return [...blocked, ...spaceWarnings(directory.disk.space(directory.path), kept)];
+      },
       damage: () => [
         ...damage.parts.map((part) => `damaged on disk: ${part}`),
         ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
       ],
       [Symbol.asyncDispose]: async () => {
-        await Promise.all([indexes[Symbol.asyncDispose](), selfCheck?.[Symbol.asyncDispose]()]);
+        unobserve();
+        await Promise.all([
+          indexes[Symbol.asyncDispose](),
+          namespaceStore[Symbol.asyncDispose](),
+          selfCheck?.[Symbol.asyncDispose](),
+        ]);
         // First, because it leaves a last write to the database.
         cache[Symbol.dispose]();
         memories[Symbol.dispose]();

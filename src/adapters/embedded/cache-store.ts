@@ -177,20 +177,23 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
     const { etag, now, request } = options;
-    return this.#database.write((): Written<void> => {
-      const namespaceId = this.#namespaces.find(scope);
-      if (namespaceId === undefined) throw cacheEntryNotFound(scope.namespace, id);
-      if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
-      const row = this.#row(namespaceId, id, now);
-      const entry = row === undefined ? undefined : this.#entryAt(row);
-      if (row === undefined || entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
-      if (etag !== undefined && etag !== entry.etag) {
-        throw cacheEntryChanged(id, entry.etag);
-      }
-      this.#database.run("DELETE FROM cache_entry WHERE row = ?", row);
-      this.#requests.record(namespaceId, request, { deleted: id }, now);
-      return { result: undefined };
-    });
+    return this.#database.write(
+      (): Written<void> => {
+        const namespaceId = this.#namespaces.find(scope);
+        if (namespaceId === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        const row = this.#row(namespaceId, id, now);
+        const entry = row === undefined ? undefined : this.#entryAt(row);
+        if (row === undefined || entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        if (etag !== undefined && etag !== entry.etag) {
+          throw cacheEntryChanged(id, entry.etag);
+        }
+        this.#database.run("DELETE FROM cache_entry WHERE row = ?", row);
+        this.#requests.record(namespaceId, request, { deleted: id }, now);
+        return { result: undefined };
+      },
+      { deletes: true },
+    );
   }
 
   countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
@@ -241,6 +244,11 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   /** Main memory that the prompts' vectors take. */
   get vectorBytes(): number {
     return this.#vectors.memoryBytes;
+  }
+
+  /** Entries of a namespace that is gone may be at hand, though their rows are not deleted yet. */
+  forgetHot(): void {
+    this.#hot.clear();
   }
 
   /** The next lookup of each scope reads its vectors from the disk again. */

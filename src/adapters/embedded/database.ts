@@ -1,9 +1,11 @@
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { statSync } from "node:fs";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { RecollectError } from "../../domain/errors.ts";
-import { migrate } from "./migrations.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import type { KeptSpace } from "./kept-space.ts";
+import { openSqlite } from "./open-sqlite.ts";
 import { OpenedFile } from "./opened-file.ts";
+import { guarded, isCorrupt, isFull, translate } from "./sqlite-error.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -14,33 +16,60 @@ export interface Written<T> {
   readonly afterCommit?: () => void;
 }
 
+export interface DatabaseOptions {
+  /** Is called each time a statement comes upon damage. */
+  readonly onCorrupt?: () => void;
+  /** Is called when the file was removed or replaced. */
+  readonly onLost?: () => void;
+  /** Where the file lies, which can say why it cannot be written. */
+  readonly directory?: DataDirectory;
+  /** What is kept back for deletions; undefined: nothing, and a full disk refuses them too. */
+  readonly kept?: KeptSpace;
+}
+
+export interface WriteOptions {
+  /** False: it does not wait for the disk, unless others of its transaction do. */
+  readonly durable?: boolean;
+  /** What it writes, where that may be much: writes that are much together do not share a transaction. */
+  readonly bytes?: number;
+  /** It takes away more than it adds, and so goes through on a full disk. */
+  readonly deletes?: boolean;
+  /** Undoes what `work` has changed in memory, if it has run, when its transaction is undone. */
+  readonly onUndone?: () => void;
+}
+
 /**
  * One SQLite file in WAL mode. Reads run at once. Writes that are asked for in the same turn of the event loop
  * share one transaction, and so one fsync, unless they are much; each is a savepoint of its own, so that a refused one
- * undoes itself alone. A write resolves when the transaction is on disk (synchronous = FULL).
+ * undoes itself alone. A write resolves when the transaction is on disk (synchronous = FULL). On a full disk, writes run
+ * again one by one: deletions in the space that is kept back for them, others as far as there is room.
  */
 export class Database implements Disposable {
   readonly file: string;
   /** The file was there before, with data in it. */
   readonly existed: boolean;
   readonly #sqlite: DatabaseSync;
-  readonly #onCorrupt: () => void;
+  readonly #options: DatabaseOptions;
   readonly #statements = new Map<string, StatementSync>();
-  #queue: QueuedWrite[] = [];
+  readonly #queue: QueuedWrite[] = [];
   /** Whether a commit waits for the disk; as openSqlite leaves it. */
   #synchronous = true;
   #stillness: Stillness | undefined;
   readonly #opened: OpenedFile;
+  /** As SQLite opens a file. */
+  #mayGrow = true;
+  /** The log is too long, and the disk too full to move it into the file: it must not grow any further. */
+  #stuck = false;
   #closed = false;
 
-  /** `onCorrupt` is called each time a statement comes upon damage, `onLost` when the file was removed or replaced. */
-  constructor(file: string, onCorrupt: () => void = () => undefined, onLost: () => void = () => undefined) {
+  constructor(file: string, options: DatabaseOptions = {}) {
     const { sqlite, format } = openSqlite(file);
     this.file = file;
     this.existed = format > 0;
     this.#sqlite = sqlite;
-    this.#onCorrupt = onCorrupt;
-    this.#opened = new OpenedFile(file, onLost);
+    this.#options = options;
+    this.#opened = new OpenedFile(file, () => options.onLost?.());
+    this.#keepSpace();
   }
 
   /** Throws STORE_UNAVAILABLE when the file was removed or replaced. */
@@ -93,11 +122,10 @@ export class Database implements Disposable {
   }
 
   /**
-   * Runs `work` in a transaction and resolves with its result when that is on disk. With `durable: false` it does not
-   * wait for the disk, unless others of its transaction do: what it wrote may be lost when the machine fails. `bytes`:
-   * what it writes, where that may be much; writes that are much together do not share a transaction.
+   * Runs `work` in a transaction and resolves with its result when that is on disk. With `durable: false` what it wrote
+   * may be lost when the machine fails. `work` may run more than once, each time after what it did has been undone.
    */
-  write<T>(work: () => Written<T>, { durable = true, bytes = 0 } = {}): Promise<T> {
+  write<T>(work: () => Written<T>, options: WriteOptions = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) {
         reject(closed());
@@ -105,14 +133,13 @@ export class Database implements Disposable {
       }
       this.#queue.push({
         work,
-        durable,
-        bytes,
+        options,
         succeed: (written) => {
           const { result, afterCommit } = written as Written<T>;
           afterCommit?.();
           resolve(result);
         },
-        fail: reject,
+        fail: (error) => reject(this.#options.directory?.explain(error) ?? error),
       });
       if (this.#queue.length === 1) setImmediate(() => this.#commitQueue());
     });
@@ -125,8 +152,7 @@ export class Database implements Disposable {
    */
   holdStill(maxLogBytes: number, onTooMuch: () => void): (() => void) | undefined {
     try {
-      const moved = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-      if (moved?.["busy"] !== 0) return undefined;
+      if (!this.#moveLog()) return undefined;
       this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
     } catch {
       // Says the caller, who knows what the stillness was for. The next commit meets the same obstacle, if it stays.
@@ -155,49 +181,140 @@ export class Database implements Disposable {
   #commitQueue(): void {
     const queue = this.#takeQueue();
     if (queue.length === 0) return;
-    const done: (() => void)[] = [];
-    try {
-      this.verifyFile();
-      this.#synchronize(queue.some(({ durable }) => durable));
-      this.#sqlite.exec("BEGIN IMMEDIATE");
-      for (const write of queue) done.push(this.#runSavepoint(write));
-      this.#sqlite.exec("COMMIT");
-    } catch (error) {
-      this.#rollBack();
-      const failure = translate(error);
-      for (const write of queue) write.fail(failure);
-      return;
-    }
-    for (const settle of done) settle();
+    const hasRoom = !this.#stuck || this.#moveLog();
+    if (!hasRoom || !this.#commit(queue)) this.#commitOnFullDisk(queue);
     this.#watchLog();
   }
 
   /** The writes of the next transaction, in order. What is too much for one comes in the next turn of the event loop. */
   #takeQueue(): QueuedWrite[] {
     let bytes = 0;
-    const end = this.#queue.findIndex((write, at) => {
-      bytes += write.bytes;
-      return at > 0 && write.bytes > 0 && bytes > MAX_TRANSACTION_BYTES;
+    const end = this.#queue.findIndex(({ options }, at) => {
+      const { bytes: own = 0 } = options;
+      bytes += own;
+      return at > 0 && own > 0 && bytes > MAX_TRANSACTION_BYTES;
     });
     if (end === -1) return this.#queue.splice(0);
     setImmediate(() => this.#commitQueue());
     return this.#queue.splice(0, end);
   }
 
+  /** One transaction; its writes are then settled. False, with nothing done or settled, when there is no room for it. */
+  #commit(queue: readonly QueuedWrite[]): boolean {
+    if (queue.length === 0) return true;
+    const done: (() => void)[] = [];
+    try {
+      this.verifyFile();
+      this.#synchronize(queue.some(({ options }) => options.durable !== false));
+      this.#sqlite.exec("BEGIN IMMEDIATE");
+      for (const write of queue) done.push(this.#runSavepoint(write));
+      this.#sqlite.exec("COMMIT");
+    } catch (error) {
+      this.#rollBack();
+      for (const write of queue) write.options.onUndone?.();
+      if (isFull(error)) return false;
+      const failure = translate(error);
+      for (const write of queue) write.fail(failure);
+      return true;
+    }
+    for (const settle of done) settle();
+    return true;
+  }
+
+  /** Deletions come first, and make room for the others; of these one at a time, so that each is refused alone. */
+  #commitOnFullDisk(queue: readonly QueuedWrite[]): void {
+    const deletions = queue.filter(({ options }) => options.deletes === true);
+    const others = queue.filter(({ options }) => options.deletes !== true);
+    this.#endStillness();
+    this.#moveLog();
+    this.#keepSpace();
+    if (!this.#commit(deletions)) this.#deleteInKeptSpace(deletions);
+    for (const write of others) if (this.#stuck || !this.#commit([write])) write.fail(full());
+  }
+
+  #deleteInKeptSpace(deletions: readonly QueuedWrite[]): void {
+    this.#options.kept?.release();
+    this.#boundPages();
+    // Not by itself, where it may fail and take the room.
+    this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
+    this.#moveLog();
+    if (!this.#commit(deletions)) {
+      for (const write of deletions) {
+        // With the log moved into the file, all of the space is there for the next.
+        this.#moveLog();
+        if (!this.#commit([write])) write.fail(full());
+      }
+    }
+    this.#moveLog();
+    this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    this.#keepSpace();
+  }
+
+  /** Moves the log into the file, which gives back its space, unless the file stands still. False when that fails. */
+  #moveLog(): boolean {
+    if (this.#stillness !== undefined) return false;
+    if (!this.#hasRoomForLog()) {
+      this.#stuck = this.#logBytes > (this.#options.kept?.maxLogBytes ?? Number.POSITIVE_INFINITY);
+      return false;
+    }
+    try {
+      const moved = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      this.#stuck = false;
+      return moved?.["busy"] === 0;
+    } catch {
+      // Nothing is lost, and the next commit says what is wrong.
+      return false;
+    }
+  }
+
+  /** Whether the file can grow by what it will hold: an attempt that fails would take the room, and move nothing. */
+  #hasRoomForLog(): boolean {
+    const free = this.#options.kept?.freeBytes;
+    if (free === undefined) return true;
+    const pages = Number(this.#sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
+    const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
+    return pages * PAGE_BYTES - size <= free;
+  }
+
+  /** Makes again what is kept back for deletions, as far as there is room, and lets the file grow or not. */
+  #keepSpace(): void {
+    this.#options.kept?.restore(this.#logBytes);
+    this.#boundPages();
+  }
+
+  #boundPages(): void {
+    const { kept } = this.#options;
+    if (kept === undefined || kept.mayGrow === this.#mayGrow) return;
+    this.#mayGrow = kept.mayGrow;
+    // A bound below the number of pages that there are becomes that number.
+    this.#sqlite.exec(`PRAGMA max_page_count = ${this.#mayGrow ? MAX_PAGES : 1}`);
+  }
+
+  get #logBytes(): number {
+    return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
   #watchLog(): void {
-    if (this.#stillness === undefined) return;
-    const { maxLogBytes, onTooMuch } = this.#stillness;
-    const log = statSync(`${this.file}-wal`, { throwIfNoEntry: false });
-    if (log === undefined || log.size <= maxLogBytes) return;
+    const { kept } = this.#options;
+    if (this.#stillness !== undefined) {
+      // Later, all of the log has to find room in the file.
+      const free = kept?.freeBytes ?? Number.POSITIVE_INFINITY;
+      if (this.#logBytes > Math.min(this.#stillness.maxLogBytes, free)) this.#endStillness();
+    } else if (kept !== undefined && this.#logBytes > kept.maxLogBytes) this.#moveLog();
+    if (kept?.isShort === true) this.#keepSpace();
+  }
+
+  #endStillness(): void {
+    const stillness = this.#stillness;
     this.#stillness = undefined;
-    onTooMuch();
+    stillness?.onTooMuch();
   }
 
   #guarded<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (primaryCode(error) === SQLITE_CORRUPT) this.#onCorrupt();
+      if (isCorrupt(error)) this.#options.onCorrupt?.();
       throw translate(error);
     }
   }
@@ -210,8 +327,8 @@ export class Database implements Disposable {
       this.#sqlite.exec("RELEASE one");
       return () => write.succeed(written);
     } catch (error) {
-      // SQLite has already ended the whole transaction on some errors, a full disk among them.
-      if (!this.#sqlite.isTransaction) throw error;
+      // SQLite has already ended the whole transaction on some errors. On a full disk, all run again.
+      if (!this.#sqlite.isTransaction || isFull(error)) throw error;
       this.#sqlite.exec("ROLLBACK TO one; RELEASE one");
       return () => write.fail(translate(error));
     }
@@ -239,11 +356,17 @@ export class Database implements Disposable {
   }
 }
 
+/** SQLite's own default, which no file here has changed. */
+const PAGE_BYTES = 4096;
+
 /** SQLite's own default: the log is moved into the file when it is so many pages long. */
 const CHECKPOINT_PAGES = 1000;
 
 /** Some 10 ms of the event loop, and 50 when the full-text index merges what it has written. */
 const MAX_TRANSACTION_BYTES = 64 * 1024;
+
+/** SQLite's own default. */
+const MAX_PAGES = 4_294_967_294;
 
 interface Stillness {
   readonly maxLogBytes: number;
@@ -252,47 +375,9 @@ interface Stillness {
 
 interface QueuedWrite {
   readonly work: () => Written<unknown>;
-  readonly durable: boolean;
-  readonly bytes: number;
+  readonly options: WriteOptions;
   readonly succeed: (written: Written<unknown>) => void;
   readonly fail: (error: unknown) => void;
-}
-
-function openSqlite(file: string): { readonly sqlite: DatabaseSync; readonly format: number } {
-  makeDirectory(dirname(file));
-  return guarded(() => {
-    const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
-    try {
-      // One process: the file stays locked until this one ends, however it ends.
-      sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      // In KiB: 64 MiB of pages, so that a search of a large namespace does not read them from the file each time.
-      sqlite.exec("PRAGMA cache_size = -65536");
-      return { sqlite, format: migrate(sqlite) };
-    } catch (error) {
-      sqlite.close();
-      throw isBusy(error) ? inUse(file, error) : error;
-    }
-  });
-}
-
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RecollectError("STORE_UNAVAILABLE", `the data directory (DATA_DIR) cannot be used: ${why}`, {
-      metadata: { backend: "embedded" },
-      cause,
-    });
-  }
-}
-
-function inUse(file: string, cause: unknown): RecollectError {
-  return new RecollectError(
-    "STORE_UNAVAILABLE",
-    `${file} is in use by another process; the embedded store serves one at a time (choose another DATA_DIR, or Redis)`,
-    { metadata: { backend: "embedded" }, cause },
-  );
 }
 
 function closed(): RecollectError {
@@ -301,52 +386,6 @@ function closed(): RecollectError {
   });
 }
 
-function guarded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw translate(error);
-  }
-}
-
-// https://www.sqlite.org/rescode.html; node:sqlite gives the extended code, whose low byte is the primary one.
-const SQLITE_BUSY = 5;
-const SQLITE_LOCKED = 6;
-const SQLITE_READONLY = 8;
-const SQLITE_IOERR = 10;
-const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
-const SQLITE_CANTOPEN = 14;
-const SQLITE_NOTADB = 26;
-
-function isBusy(error: unknown): boolean {
-  return primaryCode(error) === SQLITE_BUSY;
-}
-
-function primaryCode(error: unknown): number | undefined {
-  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
-}
-
-/** SQLite's failures as errors of the port; anything else is a bug and stays what it is. */
-function translate(error: unknown): unknown {
-  const metadata = { backend: "embedded" };
-  switch (primaryCode(error)) {
-    case SQLITE_FULL:
-      return new RecollectError("STORE_FULL", "the disk is full", { metadata, cause: error });
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return new RecollectError("STORE_CORRUPT", "stored data is damaged", { metadata, cause: error });
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_READONLY:
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-      return new RecollectError("STORE_UNAVAILABLE", "the store does not answer", {
-        metadata,
-        retryAfterMs: 1000,
-        cause: error,
-      });
-    default:
-      return error;
-  }
+function full(): RecollectError {
+  return new RecollectError("STORE_FULL", "the disk is full", { metadata: { backend: "embedded" } });
 }

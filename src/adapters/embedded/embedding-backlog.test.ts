@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -23,6 +24,7 @@ const open = () =>
     directory,
     embedder: { provider: "contract", model: "random", dimension: 4 },
     ...quiet,
+    kept: SMALL_KEPT,
   });
 
 describe("the backlog of the embedded store", () => {
@@ -48,7 +50,12 @@ describe("the backlog of the embedded store", () => {
 
   it("holds what was written while vector search was switched off", async () => {
     {
-      await using backend = await openEmbeddedBackend({ directory, embedder: undefined, ...quiet });
+      await using backend = await openEmbeddedBackend({
+        directory,
+        embedder: undefined,
+        ...quiet,
+        kept: SMALL_KEPT,
+      });
       const embedding = {
         state: "DISABLED" as const,
         provider: "",

@@ -47,4 +47,7 @@ export class HotEntries {
     const id = this.#rows.get(row);
     if (id !== undefined) this.#entries.delete(id);
   }
+  clear(): void {
+    this.#entries.clear();
+  }
 }

@@ -51,13 +51,16 @@ export async function* rebuildKeywordIndex(
       after = copied.last;
       yield count;
     }
-    await database.write((): Written<void> => {
-      database.run(`ALTER TABLE ${KEYWORDS} RENAME TO ${OLD}`);
-      database.run(`ALTER TABLE ${NEXT} RENAME TO ${KEYWORDS}`);
-      // At once, for the writes behind it in the same transaction: they go to one table again.
-      keywords.alsoWriteTo(undefined);
-      return { result: undefined };
-    });
+    await database.write(
+      (): Written<void> => {
+        database.run(`ALTER TABLE ${KEYWORDS} RENAME TO ${OLD}`);
+        database.run(`ALTER TABLE ${NEXT} RENAME TO ${KEYWORDS}`);
+        // At once, for the writes behind it in the same transaction: they go to one table again.
+        keywords.alsoWriteTo(undefined);
+        return { result: undefined };
+      },
+      { onUndone: () => keywords.alsoWriteTo(NEXT) },
+    );
   } finally {
     keywords.alsoWriteTo(undefined);
   }
@@ -65,13 +68,16 @@ export async function* rebuildKeywordIndex(
 
 /** Makes the empty table. Rows behind the one it resolves with are written to both tables by whoever writes them. */
 function begin(database: Database, keywords: KeywordIndex): Promise<number> {
-  return database.write((): Written<number> => {
-    database.run(CREATE);
-    const end = Number(database.first("SELECT max(row) AS row FROM memory")?.["row"] ?? 0);
-    // Last, when nothing of this write can fail any more; writes behind it in the transaction go to both.
-    keywords.alsoWriteTo(NEXT);
-    return { result: end };
-  });
+  return database.write(
+    (): Written<number> => {
+      database.run(CREATE);
+      const end = Number(database.first("SELECT max(row) AS row FROM memory")?.["row"] ?? 0);
+      // Last, when nothing of this write can fail any more; writes behind it in the transaction go to both.
+      keywords.alsoWriteTo(NEXT);
+      return { result: end };
+    },
+    { onUndone: () => keywords.alsoWriteTo(undefined) },
+  );
 }
 
 function copyStep(database: Database, after: number, end: number): Promise<Copied> {
@@ -135,7 +141,7 @@ async function clear(database: Database, table: string, isStopped: () => boolean
       if (isStopped()) return;
     }
   }
-  await database.write(() => ({ result: database.run(`DROP TABLE ${table}`) }));
+  await database.write(() => ({ result: database.run(`DROP TABLE ${table}`) }), { deletes: true });
 }
 
 /** False when nothing was left. */
@@ -149,6 +155,6 @@ function clearStep(database: Database, shadow: string): Promise<boolean> {
       );
       return { result: true };
     },
-    { durable: false },
+    { durable: false, deletes: true },
   );
 }

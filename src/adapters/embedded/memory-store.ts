@@ -46,17 +46,15 @@ import type { Damage } from "./damage.ts";
 import type { Database, Row, Written } from "./database.ts";
 import type { KeywordIndex } from "./keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "./memory-filter.ts";
-import { readTerms } from "./memory-terms.ts";
+import { readTerms, termBytes } from "./memory-terms.ts";
 import { factsOf, type MemoryVectors } from "./memory-vectors.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
 import { openRecord, openVector, sealRecord, sealVector } from "./sealed.ts";
+import { type DeleteStep, inSteps } from "./steps.ts";
 import type { Nearest } from "./vector-index.ts";
 import type { VectorModel } from "./vector-model.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
-
-/** Memories deleted in one transaction of a purge, at most: less of long ones, which are as much work as to write them. */
-const PURGE_STEP = 250;
 
 /** Expired memories are removed a few at each write, of long ones one, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
@@ -274,23 +272,26 @@ export class EmbeddedMemoryStore implements MemoryStore {
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
     const { etag, now, request } = options;
-    return this.#database.write((): Written<void> => {
-      const namespaceId = this.#namespaces.find(scope);
-      if (namespaceId === undefined) throw this.#missing(scope, id);
-      if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
-      const row = this.#row(namespaceId, id);
-      if (row === undefined || !isHeld(row, now)) {
-        throw this.#missing(scope, id);
-      }
-      // Without an etag the record is not read: so a damaged one can be deleted.
-      if (etag !== undefined) {
-        const memory = memoryOf(row);
-        if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
-      }
-      const afterCommit = this.#remove(row);
-      this.#requests.record(namespaceId, request, { deleted: id }, now);
-      return { result: undefined, afterCommit };
-    });
+    return this.#database.write(
+      (): Written<void> => {
+        const namespaceId = this.#namespaces.find(scope);
+        if (namespaceId === undefined) throw this.#missing(scope, id);
+        if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        const row = this.#row(namespaceId, id);
+        if (row === undefined || !isHeld(row, now)) {
+          throw this.#missing(scope, id);
+        }
+        // Without an etag the record is not read: so a damaged one can be deleted.
+        if (etag !== undefined) {
+          const memory = memoryOf(row);
+          if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
+        }
+        const afterCommit = this.#remove(row);
+        this.#requests.record(namespaceId, request, { deleted: id }, now);
+        return { result: undefined, afterCommit };
+      },
+      { deletes: true },
+    );
   }
 
   replace(
@@ -359,10 +360,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
   ): Promise<number> {
     await this.#upToDate(filter);
     let progress: PurgeProgress = { count: 0, done: false };
-    while (!progress.done) {
-      const before = progress;
-      progress = await this.#database.write(() => this.#purgeStep(scope, filter, before, options));
-    }
+    await inSteps(async (most) => {
+      const step = { before: progress, most };
+      progress = await this.#database.write(() => this.#purgeStep(scope, filter, step, options), {
+        deletes: true,
+      });
+      return progress.done;
+    });
     return progress.count;
   }
 
@@ -370,7 +374,7 @@ export class EmbeddedMemoryStore implements MemoryStore {
   #purgeStep(
     scope: Scope,
     filter: MemoryFilter,
-    before: PurgeProgress,
+    { before, most }: { readonly before: PurgeProgress; readonly most: DeleteStep },
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   ): Written<PurgeProgress> {
     // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
@@ -388,13 +392,13 @@ export class EmbeddedMemoryStore implements MemoryStore {
         : this.#database.all(
             `SELECT m.row, m.id, m.namespace_id, m.term_count FROM memory m WHERE ${condition.sql} LIMIT ?`,
             ...condition.values,
-            PURGE_STEP,
+            most.rows,
           );
-    const taken = withinBytes(rows, termBytes, STEP_LIMITS.bytes);
+    const taken = withinBytes(rows, termBytes, most.bytes);
     const forget = taken.map((row) => this.#remove(row));
     const progress = {
       count: sofar.count + taken.length,
-      done: rows.length < PURGE_STEP && taken.length === rows.length,
+      done: rows.length < most.rows && taken.length === rows.length,
     };
     if (records !== undefined) this.#requests.record(records, named, progress, now);
     return {
@@ -840,13 +844,6 @@ function stepBytes(items: readonly (Pick<Replacement, "memory"> | RefusedMemory)
     0,
   );
 }
-
-/** What the terms of a memory take in the full-text index, about: those of a word of five letters or so each. */
-function termBytes(row: Row): number {
-  return Number(row["term_count"]) * BYTES_A_TERM;
-}
-
-const BYTES_A_TERM = 6;
 
 function runAll(changes: readonly (() => void)[]): void {
   for (const change of changes) change();

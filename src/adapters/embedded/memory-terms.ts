@@ -1,3 +1,5 @@
+import type { Row } from "./database.ts";
+
 /**
  * How terms are spelled in the full-text table: the number of the namespace, an x, the term. Documents of other
  * namespaces then share no term with a query, and neither slow it down nor count in its statistics.
@@ -17,6 +19,13 @@ export function readTerms(namespaceId: number, spelled: string): string[] {
   const start = spell(namespaceId, "").length;
   return spelled.split(" ").map((term) => term.slice(start));
 }
+
+/** What the terms of a memory take in the full-text table, about: those of a word of five letters or so each. */
+export function termBytes(row: Row): number {
+  return Number(row["term_count"]) * BYTES_A_TERM;
+}
+
+const BYTES_A_TERM = 6;
 
 /** An FTS5 query: documents of this namespace that contain any of the terms. */
 export function matchAny(namespaceId: number, terms: readonly string[]): string {

@@ -13,6 +13,7 @@ import {
   unitVector,
 } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
 
@@ -39,6 +40,7 @@ const open = () =>
     directory,
     embedder: { provider: "fixture", model: "random", dimension: 4 },
     ...quiet,
+    kept: SMALL_KEPT,
   });
 
 /** What SQLite knows of each table, index and trigger, in the words that made it. */

@@ -1,34 +1,50 @@
 import type { JsonObject } from "../../domain/json.ts";
 import type { Scope } from "../../domain/tenancy.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
+import type { Log } from "../../ports/log.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../ports/namespace-store.ts";
-import type { Database } from "./database.ts";
+import type { Database, Written } from "./database.ts";
+import { HiddenNamespaces } from "./hidden-namespaces.ts";
 import type { KeywordIndex } from "./keyword-index.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Requests } from "./requests.ts";
+import { isFull } from "./sqlite-error.ts";
 
 /** Everything that hangs on a namespace; rows below these go by foreign key. */
 const TABLES = ["memory", "session", "request", "cache_entry"] as const;
 
+export interface EmbeddedNamespaceStoreOptions {
+  readonly keywords: KeywordIndex;
+  /** Nothing of it can be found any more. */
+  readonly onDeleted: (namespaceId: number) => void;
+  /** Resolves when the check of the file has ended, during which the file should stand still. */
+  readonly checked: Promise<void>;
+  readonly log: Log;
+}
+
 /** The namespaces of each tenant, in SQLite. */
-export class EmbeddedNamespaceStore implements NamespaceStore {
+export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
-  readonly #keywords: KeywordIndex;
-  readonly #onDeleted: (namespaceId: number) => void;
+  readonly #options: EmbeddedNamespaceStoreOptions;
+  readonly #hidden: HiddenNamespaces;
+  /** One after the other; ends when nothing is hidden any more, or that failed. */
+  #cleared: Promise<void>;
+  #isClosed = false;
 
   constructor(
     database: Database,
     namespaces: Namespaces,
     requests: Requests,
-    options: { readonly keywords: KeywordIndex; readonly onDeleted: (namespaceId: number) => void },
+    options: EmbeddedNamespaceStoreOptions,
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#requests = requests;
-    this.#keywords = options.keywords;
-    this.#onDeleted = options.onDeleted;
+    this.#options = options;
+    this.#hidden = new HiddenNamespaces(database, options.keywords);
+    this.#cleared = options.checked.then(() => this.#clear());
   }
 
   async list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]> {
@@ -46,25 +62,65 @@ export class EmbeddedNamespaceStore implements NamespaceStore {
     return this.#counts(this.#namespaces.find(scope));
   }
 
-  delete(
+  async delete(
     scope: Scope,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts> {
-    const { now, request } = options;
-    return this.#database.write(() => {
-      const namespaceId = this.#namespaces.find(scope);
-      const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
-      const recorded = records === undefined ? undefined : this.#requests.recall(records, request, now);
-      if (recorded !== undefined) return { result: countsOf(recorded as JsonObject) };
-      const counts = this.#counts(namespaceId);
-      if (records !== undefined) this.#requests.record(records, request, { ...counts }, now);
-      if (namespaceId === undefined) return { result: counts };
-      this.#keywords.removeNamespace(namespaceId);
-      for (const table of TABLES)
-        this.#database.run(`DELETE FROM ${table} WHERE namespace_id = ?`, namespaceId);
-      this.#database.run("DELETE FROM namespace WHERE namespace_id = ?", namespaceId);
-      return { result: counts, afterCommit: () => this.#onDeleted(namespaceId) };
-    });
+    try {
+      return await this.#delete(scope, options, (namespaceId) => this.#remove(namespaceId));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+    // More than what is kept back for deletions on a full disk.
+    const counts = await this.#delete(scope, options, (namespaceId) => this.#hidden.hide(namespaceId));
+    this.#cleared = this.#cleared.then(() => this.#clear());
+    await this.#cleared;
+    return counts;
+  }
+
+  /** Stops clearing up; the next start goes on with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.#cleared;
+  }
+
+  #delete(
+    scope: Scope,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+    remove: (namespaceId: number) => void,
+  ): Promise<NamespaceCounts> {
+    return this.#database.write(
+      (): Written<NamespaceCounts> => {
+        const namespaceId = this.#namespaces.find(scope);
+        const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
+        const recorded = records === undefined ? undefined : this.#requests.recall(records, request, now);
+        if (recorded !== undefined) return { result: countsOf(recorded as JsonObject) };
+        const counts = this.#counts(namespaceId);
+        if (records !== undefined) this.#requests.record(records, request, { ...counts }, now);
+        if (namespaceId === undefined) return { result: counts };
+        remove(namespaceId);
+        return { result: counts, afterCommit: () => this.#options.onDeleted(namespaceId) };
+      },
+      { deletes: true },
+    );
+  }
+
+  #remove(namespaceId: number): void {
+    this.#options.keywords.removeNamespace(namespaceId);
+    for (const table of TABLES)
+      this.#database.run(`DELETE FROM ${table} WHERE namespace_id = ?`, namespaceId);
+    this.#database.run("DELETE FROM namespace WHERE namespace_id = ?", namespaceId);
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      await this.#hidden.clear(() => this.#isClosed);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error },
+        "what a deleted namespace left behind could not be removed; the next start tries again",
+      );
+    }
   }
 
   #counts(namespaceId: number | undefined): NamespaceCounts {

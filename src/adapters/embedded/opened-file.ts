@@ -1,5 +1,6 @@
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { RecollectError } from "../../domain/errors.ts";
+import { codeOf } from "../system/disk.ts";
 
 /**
  * A file as it was opened. Where it is removed or replaced later, the system keeps it for who has it open: all goes well
@@ -23,7 +24,7 @@ export class OpenedFile {
 
   /** Throws STORE_UNAVAILABLE when the path does not lead to it any more. Takes some microseconds. */
   verify(): void {
-    const now = statSync(this.#path, { throwIfNoEntry: false });
+    const now = this.#look();
     const isLost = now?.dev !== this.#device || now.ino !== this.#inode;
     if (isLost && !this.#isLost) this.#onLost();
     this.#isLost = isLost;
@@ -34,5 +35,18 @@ export class OpenedFile {
         "or restart the service on what is there now",
       { metadata: { backend: "embedded" }, retryAfterMs: 1000 },
     );
+  }
+
+  /** Undefined: nothing is there. */
+  #look(): Stats | undefined {
+    try {
+      return statSync(this.#path, { throwIfNoEntry: false });
+    } catch (cause) {
+      throw new RecollectError("STORE_UNAVAILABLE", `${this.#path} cannot be reached: ${codeOf(cause)}`, {
+        metadata: { backend: "embedded" },
+        retryAfterMs: 1000,
+        cause,
+      });
+    }
   }
 }

@@ -9,6 +9,8 @@ import { rebuildKeywords, replaceIndex } from "./repair.ts";
 /** While the file is checked, what is written collects in the log beside it: to this size, or the check is given up. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
+const GIVEN_UP = "the check of the stored data was given up: too much is being written, or the disk is full";
+
 export interface SelfCheck extends AsyncDisposable {
   /** Resolves when the check has ended, whatever came of it. */
   readonly ended: Promise<void>;
@@ -40,9 +42,13 @@ export function startSelfCheck(options: {
     }
     try {
       running = checkInBackground(database.file);
-      return await running.findings;
+      const findings = await running.findings;
+      // The file may have changed before the process was gone.
+      if (!tooMuch) return findings;
+      log.warn({}, GIVEN_UP);
+      return undefined;
     } catch (error) {
-      if (tooMuch) log.warn({}, "the check of the stored data was given up: too much is being written");
+      if (tooMuch) log.warn({}, GIVEN_UP);
       else if (!stopped) log.warn({ err: error }, "the stored data could not be checked");
       return undefined;
     } finally {

@@ -72,6 +72,29 @@ export class VectorGraph {
 
   /** Writes the graph and its seal, each whole or not at all. */
   save(path: string): void {
+    try {
+      this.#save(path);
+    } catch (error) {
+      // Half a graph on a full disk would keep its space from what needs it.
+      for (const file of [path, sealPath(path)]) rmSync(`${file}.new`, { force: true });
+      throw error;
+    }
+  }
+
+  /** A saved graph. Throws, saying why, when it is missing, torn, changed, or of another dimension. */
+  static load(path: string, dimension: number): VectorGraph {
+    const seal = JSON.parse(readFileSync(sealPath(path), "utf8")) as Seal;
+    if (seal.format !== 1 || seal.dimension !== dimension)
+      throw new Error("it is of another format or dimension");
+    const content = readFileSync(path);
+    if (content.length !== seal.bytes || crc32(content) !== seal.crc32) throw new Error("it is damaged");
+    const graph = new VectorGraph(dimension);
+    graph.#index.load(path);
+    if (graph.size !== seal.count) throw new Error("it holds another number of vectors than its seal says");
+    return graph;
+  }
+
+  #save(path: string): void {
     this.#index.save(`${path}.new`);
     const content = readFileSync(`${path}.new`);
     const seal: Seal = {
@@ -86,19 +109,6 @@ export class VectorGraph {
     renameSync(`${path}.new`, path);
     writeFileSync(`${sealPath(path)}.new`, JSON.stringify(seal));
     renameSync(`${sealPath(path)}.new`, sealPath(path));
-  }
-
-  /** A saved graph. Throws, saying why, when it is missing, torn, changed, or of another dimension. */
-  static load(path: string, dimension: number): VectorGraph {
-    const seal = JSON.parse(readFileSync(sealPath(path), "utf8")) as Seal;
-    if (seal.format !== 1 || seal.dimension !== dimension)
-      throw new Error("it is of another format or dimension");
-    const content = readFileSync(path);
-    if (content.length !== seal.bytes || crc32(content) !== seal.crc32) throw new Error("it is damaged");
-    const graph = new VectorGraph(dimension);
-    graph.#index.load(path);
-    if (graph.size !== seal.count) throw new Error("it holds another number of vectors than its seal says");
-    return graph;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
+import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
 import { type BacklogWorker, startBacklogWorker } from "./backlog-worker.ts";
@@ -26,7 +27,7 @@ let now: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
   embedder = scriptedEmbedder();
-  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet });
+  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, kept: SMALL_KEPT });
   sleeper = manualSleep();
   now = NOW;
 });

@@ -124,7 +124,8 @@ export enum ErrorReason {
   STORE_UNAVAILABLE = 11,
 
   /**
-   * RESOURCE_EXHAUSTED. The store has no room left: the disk or the memory is full. Nothing was written.
+   * RESOURCE_EXHAUSTED. The store has no room left: the disk or the memory is full. Nothing was written;
+   * deletions still go through.
    * Example: {"reason": "STORE_FULL", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_FULL = 12;

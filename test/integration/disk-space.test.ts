@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { KEPT_BYTES, KEPT_SIZES } from "../../src/domain/disk-space.ts";
+import type { Disk } from "../../src/ports/disk.ts";
+import { startApp, type TestApp } from "../support/start-app.ts";
+
+const GIB = 1024 * 1024 * 1024;
+
+const roomy: Disk = {
+  space: () => ({ freeBytes: 50 * GIB, totalBytes: 100 * GIB }),
+  obstacle: () => undefined,
+  tryWriting: () => undefined,
+};
+
+/** With all that is kept back in production. */
+function startOn(disk: Disk): Promise<TestApp> {
+  return startApp({ overrides: { disk, kept: KEPT_SIZES } });
+}
+
+async function readiness(
+  app: TestApp,
+): Promise<{ readonly status: number; readonly warnings: readonly string[] }> {
+  const response = await fetch(`${app.httpUrl}/ready`);
+  const { warnings } = (await response.json()) as { readonly warnings: readonly string[] };
+  return { status: response.status, warnings: warnings.filter((line) => line.includes("DATA_DIR")) };
+}
+
+async function metrics(app: TestApp): Promise<string> {
+  return (await fetch(`${app.httpUrl}/metrics`)).text();
+}
+
+describe("the disk of the embedded store", () => {
+  it("is no cause for a warning while it has room, and shows in the metrics", async () => {
+    await using app = await startOn(roomy);
+    expect(await readiness(app)).toEqual({ status: 200, warnings: [] });
+    const page = await metrics(app);
+    expect(page).toMatch(new RegExp(`^recollect_store_free_bytes(\\{\\})? ${50 * GIB}$`, "m"));
+    expect(page).toMatch(new RegExp(`^recollect_store_kept_bytes(\\{\\})? ${KEPT_BYTES}$`, "m"));
+  });
+
+  it("warns before it is full, and when nothing can be kept back", async () => {
+    const disk: Disk = { ...roomy, space: () => ({ freeBytes: 20 * 1024 * 1024, totalBytes: 100 * GIB }) };
+    await using app = await startOn(disk);
+    const { status, warnings } = await readiness(app);
+    expect(status).toBe(200);
+    expect(warnings).toEqual([
+      expect.stringContaining("the disk of DATA_DIR has 20 MiB free of 102400 MiB"),
+      expect.stringContaining("of the 16 MiB that are kept back in DATA_DIR for deletions"),
+    ]);
+    await app.memory.createMemory({ memory: { text: "writes go on" } });
+  });
+
+  it("warns when it has become read-only, and goes on serving", async () => {
+    let code: string | undefined;
+    await using app = await startOn({ ...roomy, obstacle: () => code });
+    code = "EROFS";
+    expect(await readiness(app)).toEqual({
+      status: 200,
+      warnings: [
+        "DATA_DIR cannot be written to: its file system is read-only (EROFS): writes are refused, reads go on",
+      ],
+    });
+  });
+});
