@@ -3,7 +3,7 @@ import { gunzip } from "node:zlib";
 import type { LimitFunction } from "p-limit";
 import { RecollectError } from "../../domain/errors.ts";
 import type { UnfinishedRequests } from "../unfinished-requests.ts";
-import type { HttpCall } from "./http-call.ts";
+import { GIVEN_UP, type HttpCall } from "./http-call.ts";
 
 const unzip = promisify(gunzip);
 
@@ -32,7 +32,7 @@ export async function* receive(
   const chunks = body[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await Promise.race([chunks.next(), refused.promise]);
+      const next = await Promise.race([chunks.next().catch(givenUp), refused.promise]);
       if (next.done === true) return;
       if (!request.add(next.value.length)) await refused.promise;
       yield next.value;
@@ -40,6 +40,11 @@ export async function* receive(
   } finally {
     request.end();
   }
+}
+
+/** A body breaks off when its connection does: nothing is wrong here. */
+function givenUp(cause: unknown): never {
+  throw new RecollectError("CALL_CANCELLED", GIVEN_UP, { cause });
 }
 
 /** Everything that comes, in one piece. Throws REQUEST_TOO_LARGE. */

@@ -200,6 +200,27 @@ describe("requests that do not arrive whole", () => {
   });
 });
 
+describe("a caller that goes in the middle of a request", () => {
+  it("over HTTP has cancelled its call, and nothing is wrong inside", async () => {
+    await using app = await startApp(limited({}));
+    const socket = await connectTcp(app.httpUrl.replace("http://", ""));
+    socket.write(
+      `POST ${CREATE} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${A.key}\r\n` +
+        'content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"memory"',
+    );
+    // The server has begun to read when it answers another one.
+    expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
+    socket.destroy();
+    const counted = async (): Promise<string[]> =>
+      (await (await fetch(`${app.httpUrl}/metrics`)).text())
+        .split("\n")
+        .filter((line) => line.startsWith("recollect_call_errors_total{"));
+    let lines: string[] = [];
+    while (lines.length === 0) lines = await counted();
+    expect(lines).toEqual([expect.stringContaining('reason="CALL_CANCELLED"')]);
+  });
+});
+
 describe("streams", () => {
   const message = (sequence: number): Buffer =>
     frame(
