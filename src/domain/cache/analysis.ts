@@ -28,7 +28,7 @@ import {
 import { type Notation, readNotation } from "./notation.ts";
 
 /** Raised with every change of what an analysis holds: analyses of two versions cannot be compared. */
-export const ANALYSIS_VERSION = 2;
+export const ANALYSIS_VERSION = 3;
 
 /** Tokens analysed; a longer prompt is compared as a whole, so that hostile texts cost bounded work. */
 export const MAX_TOKENS = 512;

@@ -1,4 +1,5 @@
 import type { Notation, WritingContext } from "./notation.ts";
+import { hasTellingCase } from "./notation-case.ts";
 import { TAKEN } from "./notation-lines.ts";
 import { isLoneNotation, isMood, operandOf } from "./notation-signs.ts";
 import { wordNotation } from "./notation-spelling.ts";
@@ -47,7 +48,7 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
     // A call that goes on is no end: `f(x?: T)`.
     const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
     const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
-    if (!PLAIN.test(written) || /^[0-9]/.test(previous)) {
+    if (!PLAIN.test(written) || /^[0-9]/.test(previous) || hasTellingCase(written, previous, next)) {
       const chunk = { text: written, previous, earlier, next, opens, closes, context, capitalsTell };
       readChunk(chunk, operators, found);
     }
@@ -109,6 +110,7 @@ function withoutProse(chunk: Chunk): string {
   let core = withoutBrackets(marked);
   if (core !== marked) core = withoutEndMarks(core, chunk);
   // A quote that is left is one whose other half is in another chunk, unless it is a prime.
+  if (isPrimed(core, chunk)) return core;
   if (/^["']/.test(core)) core = core.slice(1);
   return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core)
     ? core.replace(/["']$/, "")
@@ -126,11 +128,12 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
   let core = written;
   for (;;) {
     const last = core.at(-1) ?? "";
+    if (isCodeMark(core, chunk)) return core;
     if (last === "," || last === ";" || last === ":") core = core.slice(0, -1);
     else if (last === "." && core !== "." && !core.endsWith("..")) core = core.slice(0, -1);
     else if (core.endsWith("...") && (closes || !context.technical) && /[\p{L}\p{N})]\.{3,}$/u.test(core))
       core = core.replace(/\.+$/, "");
-    else if (isLooseQuote(core, written)) core = core.slice(0, -1);
+    else if (isLooseQuote(core, written) && !isPrimed(core, chunk)) core = core.slice(0, -1);
     else if ((last === "?" || last === "!") && core.length > 1) {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
       if (isFactorial(core, chunk) || isPartOfName(core, chunk) || isQuantified(core, chunk)) return core;
@@ -139,6 +142,24 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
       if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
     } else return core;
   }
+}
+
+/** The semicolon of an assignment or before the end of a block, and the comma between the arguments of a call. */
+function isCodeMark(core: string, { previous, next, context }: Chunk): boolean {
+  if (core.endsWith(",")) return /[^\s(]\([^)]*,$/.test(core);
+  if (!core.endsWith(";") || core.length < 2) return false;
+  if (/^[})]/.test(next)) return true;
+  const goesOn = SENTENCE_OPENERS.has(next.toLowerCase()) || next.toLowerCase() === "then";
+  return context.technical && !goesOn && (/^[-+*/:]?=$/.test(previous) || core.includes("="));
+}
+
+/**
+ * `foldl'`, `'static`: in code a quote without another half belongs to the name, but for plurals and dropped letters:
+ * users', goin', 'em.
+ */
+function isPrimed(core: string, { context }: Chunk): boolean {
+  if (context.technical && /^'(?!em$|tis$|til$|cause$)\p{Ll}+$/u.test(core)) return true;
+  return context.technical && /^[\p{L}\p{N}_.]*\p{L}{2}'$/u.test(core) && !/(?:[sxz]|in)'$/i.test(core);
 }
 
 /** A closing quote that opened in another chunk or never: no prime, which follows a digit or a single letter. */

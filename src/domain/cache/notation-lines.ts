@@ -20,8 +20,11 @@ export function takeCodeSpans(text: string, found: Notation[]): string {
     const close = text.indexOf("`".repeat(width), open + width);
     rest += text.slice(from, open);
     from = open + width;
-    // A back-tick that is never closed is only punctuation.
-    if (close < 0) continue;
+    // A back-tick that is never closed is only punctuation, unless it escapes the sign of a variable.
+    if (close < 0) {
+      if (text[from] === "$") found.push({ kind: "code", text: "`$" });
+      continue;
+    }
     const code = text.slice(open + width, close);
     from = close + width;
     if (/^[a-z]*$/.test(code)) {

@@ -21,6 +21,9 @@ export function isLoneNotation(chunk: Chunk): boolean {
   if (/^["'`;][.?!]?$/.test(text) && OPEN_WORDS.test(previous)) return true;
   if (/^[$€£¥₹][.,?!]?$/.test(text) && /[0-9]$/.test(previous)) return false;
   if (!PROSE_MARKS.test(text) && text !== "%") return !/^["'()]+[.,?!:;]*$/.test(text) || text === "()";
+  // A test that is negated: `[ ! -f x ]`, `if ! grep x`.
+  if (text === "!" && (/^-\p{L}/u.test(next) || (/^(?:\[{1,2}|if|while)$/.test(previous) && next !== "")))
+    return true;
   const between = operandOf(previous) !== "" && operandOf(next) !== "";
   if (between) return text !== "&" || !/^\p{Lu}$/u.test(previous) || context.technical;
   if (/^[%°‰][CFK]?$/.test(text)) return text === "‰" || operandOf(previous) === "";

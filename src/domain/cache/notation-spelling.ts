@@ -1,4 +1,5 @@
 import type { Notation } from "./notation.ts";
+import { caseNotation } from "./notation-case.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
 import {
@@ -32,11 +33,18 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   if (unit !== undefined) return [unit];
   if (/^°[CFK]$/i.test(core) && /[0-9]$/.test(chunk.previous)) return [];
   if (SUPERSCRIPT.test(core)) return superscript(core, chunk);
-  if (WORD.test(core)) return plainWord(core, chunk);
+  if (WORD.test(core)) {
+    const words = plainWord(core, chunk);
+    const symbol = words.length > 0 ? undefined : caseNotation(core, chunk);
+    return symbol === undefined ? words : [symbol];
+  }
   if (SCIENTIFIC.test(core)) return [{ kind: "number", text: core.toLowerCase().replace("e+", "e") }];
   if (NUMBER.test(core)) return core.startsWith("+") ? [{ kind: "number", text: core }] : [];
   if (DATE_OR_TIME.test(core)) return [];
-  if (/^[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*$/u.test(core)) return letterDigits(core);
+  if (/^[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*$/u.test(core)) {
+    const symbol = caseNotation(core, chunk);
+    return symbol === undefined ? letterDigits(core) : [symbol];
+  }
   if (/^\p{L}+(?:\.\p{L}+)+$/u.test(core)) return dottedName(core);
   if (isProse(core)) return [];
   return [{ kind: /^[-+]?[0-9][0-9.,:/-]*$/.test(core) ? "number" : "code", text: core }];

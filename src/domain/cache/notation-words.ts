@@ -78,6 +78,20 @@ export const NAMED_NOUNS = list(
   "class column table key flag field property parameter tag label attribute header module database user group type component",
 );
 
+/** Behind these a single letter is a symbol, a key or a quantity. */
+export const LETTER_NOUNS = list(
+  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter",
+);
+
+/** Behind these in code stands a name, whose case can be its visibility. */
+export const FIELD_NOUNS = list("field property attribute member");
+
+/** Single letters that are words, or names of languages, in either case. */
+export const LOOSE_LETTERS = list("a i u c r");
+
+/** Functions that with a capital are their own principal value. */
+export const CAPITAL_FUNCTIONS = list("ln log arg");
+
 /** Literals that differ in case between languages. */
 export const LITERALS = list("True False None Null Nil NULL TRUE FALSE NIL");
 
