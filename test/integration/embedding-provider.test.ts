@@ -1,10 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import {
   type LookupCacheResponse,
   LookupCacheResponse_Miss_Reason as MissReason,
@@ -17,7 +15,7 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import { GetEmbeddingInfoResponse_Breaker_State as BreakerState } from "#gen/recollect/v1/operations_pb.js";
 import type { Config } from "../../src/config/config.ts";
-import { refusalOf, toRefusal } from "../support/errors.ts";
+import { refusalOf } from "../support/errors.ts";
 import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
 import { manualSleep } from "../support/manual-sleep.ts";
 import { type Behaviour, type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
@@ -280,46 +278,6 @@ describe("an embedding provider that fails", () => {
     });
     expect((await readiness(app)).body.warnings.join()).not.toMatch(/OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
-  });
-
-  it("and is asked for too much at once makes writes land without it, and who needs a vector come back", async () => {
-    server.always({ kind: "hang" });
-    await using app = await start();
-    const memories = Array.from({ length: 200 }, () => ({ text: "the same, over and over" }));
-    const leaving = new AbortController();
-    // As many texts as may wait.
-    const writes = Array.from({ length: 50 }, () =>
-      app.memory.batchCreateMemories({ memories }, { signal: leaving.signal }),
-    );
-    const left = Promise.allSettled(writes);
-    // One that finds room waits itself, until it is told not to.
-    const query = { by: { case: "text", value: "anything" } } as const;
-    let error: ConnectError;
-    do {
-      error = await app.memory
-        .searchMemories({ query, mode: Mode.VECTOR }, { timeoutMs: 20 })
-        .then(() => expect.unreachable(), ConnectError.from);
-      // On a machine that stands still for a while, the provider's time runs out first.
-    } while (error.code === Code.DeadlineExceeded || toRefusal(error).metadata?.["cause"] === "timeout");
-    expect(toRefusal(error)).toMatchObject({
-      code: "ResourceExhausted",
-      reason: "EMBEDDER_OVERLOADED",
-      metadata: { provider: "openai", cause: "overloaded" },
-    });
-    expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toEqual(durationFromMs(1000));
-    expect(stateOf(await remember(app, "one more"))).toBe("PENDING");
-    expect((await search(app, "one more")).degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
-    leaving.abort();
-    await left;
-    server.always({ kind: "answer" });
-    let answer: readonly Degradation[] | string | undefined;
-    do {
-      answer = await search(app, "one more", Mode.VECTOR).then(
-        ({ degraded }) => degraded,
-        (reason: unknown) => toRefusal(reason).reason,
-      );
-    } while (answer === "EMBEDDER_OVERLOADED");
-    expect(answer).toEqual([]);
   });
 
   it("for it does not know the guide's key is asked once a minute, and nothing else stops", async () => {
