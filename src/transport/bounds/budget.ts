@@ -1,7 +1,7 @@
 import { RecollectError } from "../../domain/errors.ts";
 import { MAX_BATCH_METADATA_BYTES, MAX_JSON_VALUES, MAX_SCOPE_BYTES } from "./limits.ts";
-import type { MessageBounds } from "./message-bounds.ts";
-import { type Path, pathText } from "./violations.ts";
+import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
+import { type Path, pathText, tooLong } from "./violations.ts";
 
 /** The JSON objects of a request are too much together, so that refusing one item of it would not help. */
 export class RequestBudgetExceeded extends RecollectError {
@@ -25,6 +25,9 @@ export class JsonBudget {
   readonly #maxBytes: number;
   #values = 0;
   #bytes = 0;
+  /** The field that is being looked at, and what may have been spent at its end. */
+  #field: FieldBounds | undefined;
+  #fieldEnd = 0;
 
   constructor({ fields }: MessageBounds) {
     this.#maxBytes = fields.some(({ judgedAlone }) => judgedAlone)
@@ -32,20 +35,32 @@ export class JsonBudget {
       : MAX_SCOPE_BYTES;
   }
 
+  /** What is spent from now on is of this field, which has a bound of its own. */
+  enter(field: FieldBounds): void {
+    this.#field = field;
+    this.#fieldEnd = this.#bytes + field.maxBytes;
+  }
+
   /** Counts one value that takes so many bytes of JSON at the least. Throws when the request holds too many. */
   spend(bytes: number, path: Path): void {
     this.#values += 1;
-    this.spendBytes(bytes, path);
+    this.#add(bytes, path);
     if (this.#values > MAX_JSON_VALUES) {
       throw new RequestBudgetExceeded(
         path,
         `the JSON objects of a request may hold ${MAX_JSON_VALUES} values together, and these hold more`,
       );
     }
+    this.#refuseLong(path);
   }
 
   /** Counts a name, which is no value. */
   spendBytes(bytes: number, path: Path): void {
+    this.#add(bytes, path);
+    this.#refuseLong(path);
+  }
+
+  #add(bytes: number, path: Path): void {
     this.#bytes += bytes;
     if (this.#bytes > this.#maxBytes) {
       throw new RequestBudgetExceeded(
@@ -55,8 +70,8 @@ export class JsonBudget {
     }
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  #refuseLong(path: Path): void {
+    if (this.#field !== undefined && this.#bytes > this.#fieldEnd) throw tooLong(path, this.#field);
   }
 
   spent(): Spent {

@@ -46,9 +46,6 @@ class JsonCheck {
   readonly #path: (string | number)[] = [];
   readonly #refused: RefusedItem[] = [];
   readonly #spans: Span[] = [];
-  /** The JSON field that is being looked at, and what the budget may have spent at its end. */
-  #jsonField: FieldBounds | undefined;
-  #jsonStop = 0;
 
   constructor(bytes: Uint8Array, bounds: MessageBounds) {
     this.#text = new JsonCursor(bytes);
@@ -131,8 +128,7 @@ class JsonCheck {
         return;
       case "json":
         if (!this.#text.startsWith("{")) throw this.#wrongShape("an object");
-        this.#jsonField = field;
-        this.#jsonStop = this.#budget.bytes + field.maxBytes;
+        this.#budget.enter(field);
         this.#json(1);
         return;
       case "string":
@@ -195,16 +191,16 @@ class JsonCheck {
   #json(depth: number): void {
     const text = this.#text;
     if (text.startsWith('"')) {
-      this.#spend(text.skipString() + 2);
+      this.#budget.spend(text.skipString() + 2, this.#path);
       text.expectUnicode(this.#path);
     } else if (text.startsWith("{")) {
       this.#object(depth);
     } else if (text.takes("[")) {
       if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
-      this.#spend(2);
+      this.#budget.spend(2, this.#path);
       for (let more = !text.takes("]"); more; more = text.goesOn("]")) this.#json(depth + 1);
     } else {
-      this.#spend(1);
+      this.#budget.spend(1, this.#path);
       text.skipLiteral();
     }
   }
@@ -213,11 +209,10 @@ class JsonCheck {
     const text = this.#text;
     if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
     text.expect("{");
-    this.#spend(2);
+    this.#budget.spend(2, this.#path);
     const names = new Set<string>();
     for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
       this.#budget.spendBytes(text.skipString() + 3, this.#path);
-      this.#refuseLongJson();
       text.expectUnicode(this.#path);
       const name = text.lastString();
       if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
@@ -225,17 +220,6 @@ class JsonCheck {
       text.expect(":");
       this.#json(depth + 1);
     }
-  }
-
-  /** Counts a JSON value that takes so many bytes as text at the least. */
-  #spend(bytes: number): void {
-    this.#budget.spend(bytes, this.#path);
-    this.#refuseLongJson();
-  }
-
-  #refuseLongJson(): void {
-    if (this.#jsonField !== undefined && this.#budget.bytes > this.#jsonStop)
-      throw tooLong(this.#path, this.#jsonField);
   }
 
   #wrongShape(expected: string): RecollectError {

@@ -49,9 +49,6 @@ class WireCheck {
   readonly #refused: RefusedItem[] = [];
   readonly #spans: Span[] = [];
   #at = 0;
-  /** The JSON field that is being looked at, and what the budget may have spent at its end. */
-  #jsonField: FieldBounds | undefined;
-  #jsonStop = 0;
 
   constructor(bytes: Uint8Array, bounds: MessageBounds) {
     this.#bytes = bytes;
@@ -151,15 +148,14 @@ class WireCheck {
   }
 
   #json(field: FieldBounds, stop: number): void {
-    this.#jsonField = field;
-    this.#jsonStop = this.#budget.bytes + field.maxBytes;
+    this.#budget.enter(field);
     this.#struct(stop, 1);
   }
 
   /** google.protobuf.Struct: field 1 is a map of names to values. */
   #struct(stop: number, depth: number): void {
     if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
-    this.#spend(2);
+    this.#budget.spend(2, this.#path);
     while (this.#at < stop) {
       this.#expect(1, stop);
       const entry = this.#length(stop);
@@ -178,11 +174,11 @@ class WireCheck {
       switch (this.#varint(stop)) {
         case 0x08: // null_value
         case 0x20: // bool_value
-          this.#spend(4);
+          this.#budget.spend(4, this.#path);
           this.#scalar(0, stop);
           break;
         case 0x11: // number_value
-          this.#spend(1);
+          this.#budget.spend(1, this.#path);
           this.#scalar(1, stop);
           break;
         case 0x1a: // string_value
@@ -203,7 +199,7 @@ class WireCheck {
   /** google.protobuf.ListValue: field 1 holds the values. */
   #list(stop: number, depth: number): void {
     if (depth > MAX_JSON_DEPTH) throw tooDeep(this.#path);
-    this.#spend(2);
+    this.#budget.spend(2, this.#path);
     while (this.#at < stop) {
       this.#expect(1, stop);
       this.#jsonValue(this.#length(stop), depth);
@@ -213,7 +209,7 @@ class WireCheck {
   /** A text, with its quotes. */
   #jsonText(end: number): void {
     const stop = this.#length(end);
-    this.#spend(stop - this.#at + 2);
+    this.#budget.spend(stop - this.#at + 2, this.#path);
     this.#expectText(stop);
     this.#at = stop;
   }
@@ -222,7 +218,6 @@ class WireCheck {
   #jsonName(end: number): void {
     const stop = this.#length(end);
     this.#budget.spendBytes(stop - this.#at + 3, this.#path);
-    this.#refuseLongJson();
     this.#expectText(stop);
     this.#at = stop;
   }
@@ -235,17 +230,6 @@ class WireCheck {
     const near = Math.min(stop, at + 64);
     while (at < near && (bytes[at] ?? 0) < 0x80) at += 1;
     if (at < stop && !isUtf8(bytes.subarray(at, stop))) throw wrongShape(this.#path, "UTF-8");
-  }
-
-  /** Counts a JSON value that takes so many bytes as text at the least: commas and escapes come on top. */
-  #spend(bytes: number): void {
-    this.#budget.spend(bytes, this.#path);
-    this.#refuseLongJson();
-  }
-
-  #refuseLongJson(): void {
-    if (this.#jsonField !== undefined && this.#budget.bytes > this.#jsonStop)
-      throw tooLong(this.#path, this.#jsonField);
   }
 
   #expect(number: number, end: number): void {
