@@ -20,7 +20,7 @@ build: dist/main.js ## Compile src/ into dist/
 dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src \( -name '*.ts' -not -name '*.test.ts' \) -o -name '*.lua')
 	@rm -rf dist
 	@$(NPX) 'tsc -p tsconfig.build.json'
-	@cp -R src/adapters/redis/scripts dist/adapters/redis/
+	@(cd src && find . -name '*.lua' | xargs tar cf -) | (cd dist && tar xf -)
 
 run: build ## Start the server (gRPC on 50051, HTTP on 8000)
 	@exec bin/recollect serve

@@ -260,7 +260,7 @@ async function openServer(): Promise<Server> {
     };
   }
   const [{ createApp }, { loadConfig }] = await Promise.all([
-    import("../src/app.ts"),
+    import("../src/app/app.ts"),
     import("../src/config/load.ts"),
   ]);
   await using stack = new AsyncDisposableStack();

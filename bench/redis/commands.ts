@@ -7,7 +7,7 @@ export type Command = readonly [name: string, ...args: (string | Buffer)[]];
 /** What goes to Redis in one round trip. */
 export type RoundTrip = readonly Command[];
 
-/** As the service connects (src/adapters/redis/client.ts), so that the floors differ by our code alone. */
+/** As the service connects (src/adapters/redis/connection/client.ts), so that the floors differ by our code alone. */
 export const connectionOptions = {
   protocol: 2,
   lazyConnect: true,

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { Redis } from "ioredis";
-import { pipelined, sent } from "../../src/adapters/redis/pipelined.ts";
+import { pipelined, sent } from "../../src/adapters/redis/connection/pipeline.ts";
 import { median, quantile } from "../statistics.ts";
 import { connectionOptions } from "./commands.ts";
 import { openRedis } from "./server.ts";

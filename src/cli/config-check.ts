@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
+import { apiKeysError, parseApiKeys, unreadableApiKeys } from "../app/parse-api-keys.ts";
+import { parseTls, tlsError } from "../app/parse-tls.ts";
 import type { Config } from "../config/config.ts";
 import { load } from "../config/load.ts";
 import { notYet } from "../config/not-yet.ts";
 import { nameOf } from "../config/setting.ts";
 import { ALL_SETTINGS } from "../config/settings.ts";
-import { apiKeysError, parseApiKeys, unreadableApiKeys } from "../parse-api-keys.ts";
-import { parseTls, tlsError } from "../parse-tls.ts";
 import { configSources, type SourceOptions } from "./config-sources.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { print, printError } from "./output.ts";

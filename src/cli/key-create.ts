@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { hashOfKey } from "../domain/api-keys.ts";
-import type { Role } from "../domain/tenancy.ts";
-import { parseApiKeys } from "../parse-api-keys.ts";
+import { parseApiKeys } from "../app/parse-api-keys.ts";
+import { hashOfKey } from "../domain/access/api-keys.ts";
+import type { Role } from "../domain/access/tenancy.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print, printError } from "./output.ts";

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { Command, Option } from "commander";
-import { ROLES } from "../domain/tenancy.ts";
+import { ROLES } from "../domain/access/tenancy.ts";
 import { VERSION } from "../version.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";

@@ -1,6 +1,6 @@
+import { setUpRedis } from "../app/redis-setup.ts";
 import { load } from "../config/load.ts";
 import { RecollectError } from "../domain/errors.ts";
-import { setUpRedis } from "../set-up-redis.ts";
 import { configSources, type SourceOptions } from "./config-sources.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { print, printError } from "./output.ts";

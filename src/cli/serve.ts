@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
-import { createApp } from "../app.ts";
+import { createApp } from "../app/app.ts";
 import { load } from "../config/load.ts";
 import { reload } from "../config/reload.ts";
 import { RecollectError } from "../domain/errors.ts";

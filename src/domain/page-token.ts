@@ -1,4 +1,4 @@
-import { digest } from "./digest.ts";
+import { digest } from "../lib/digest.ts";
 import { RecollectError } from "./errors.ts";
 
 /** Where a page ended: the key of its last row. */

@@ -1,4 +1,4 @@
-import type { Caller } from "../domain/tenancy.ts";
+import type { Caller } from "../domain/access/tenancy.ts";
 
 /** The API keys that hold now. They may change while the server runs. */
 export interface ApiKeys {

@@ -1,10 +1,10 @@
-import type { CacheStore } from "./cache-store.ts";
-import type { ObservedBacklog } from "./embedding-backlog.ts";
-import type { EmbeddingCache } from "./embedding-cache.ts";
+import type { CacheStore } from "./cache/cache-store.ts";
+import type { ObservedBacklog } from "./embedding/embedding-backlog.ts";
+import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
+import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
 import type { IndexStore } from "./index-store.ts";
-import type { MemoryStore } from "./memory-store.ts";
+import type { MemoryStore } from "./memory/memory-store.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
-import type { ReembeddingStore } from "./reembedding-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
 /** What a backend found out of the server behind it; empty where there is none, or it does not say. */

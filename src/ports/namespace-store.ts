@@ -1,4 +1,4 @@
-import type { Scope } from "../domain/tenancy.ts";
+import type { Scope } from "../domain/access/tenancy.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
 /** What a namespace holds. */

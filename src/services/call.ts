@@ -1,6 +1,6 @@
-import { digest, digestInPieces } from "../domain/digest.ts";
-import { canonicalJson, type Json } from "../domain/json.ts";
-import type { Caller } from "../domain/tenancy.ts";
+import type { Caller } from "../domain/access/tenancy.ts";
+import { digest, digestInPieces } from "../lib/digest.ts";
+import { canonicalJson, type Json } from "../lib/json.ts";
 import type { IdempotentRequest } from "../ports/idempotency.ts";
 
 /** What every use case is told about the call it serves. */

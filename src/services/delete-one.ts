@@ -1,4 +1,4 @@
-import { type Scope, scopeOf } from "../domain/tenancy.ts";
+import { type Scope, scopeOf } from "../domain/access/tenancy.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IdempotentRequest } from "../ports/idempotency.ts";
 import { type CallContext, idempotentRequest } from "./call.ts";

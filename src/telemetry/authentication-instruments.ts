@@ -1,5 +1,5 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { AuthenticationMeter, TlsMeter } from "../ports/meters.ts";
+import type { AuthenticationMeter, TlsMeter } from "../ports/metrics.ts";
 
 /** The metrics of who may call, and of the certificate that they are shown. */
 export function createAuthenticationInstruments(meter: Meter): AuthenticationMeter & TlsMeter {

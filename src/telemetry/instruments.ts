@@ -9,7 +9,7 @@ import type {
   RedisMeter,
   StoreMeter,
   TlsMeter,
-} from "../ports/meters.ts";
+} from "../ports/metrics.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
 import { createEmbeddingInstruments } from "./embedding-instruments.ts";

@@ -1,5 +1,5 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { Load, LoadMeter } from "../ports/meters.ts";
+import type { Load, LoadMeter } from "../ports/metrics.ts";
 
 /** What shows of a server that has more work than it can do. */
 export function createLoadInstruments(meter: Meter): LoadMeter {

@@ -1,5 +1,5 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { RedisMeter, StoreDisk, StoreMeter } from "../ports/meters.ts";
+import type { RedisMeter, StoreDisk, StoreMeter } from "../ports/metrics.ts";
 
 /** What a backend shows of itself. */
 export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {

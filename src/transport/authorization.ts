@@ -3,7 +3,7 @@ import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
-import type { Access } from "../domain/access.ts";
+import type { Access } from "../domain/access/access.ts";
 
 /** A row for each RPC of a service: one that is missing, or too many, does not compile. */
 type Table<S extends DescService> = { readonly [K in keyof S["method"]]: Access };

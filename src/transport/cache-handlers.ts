@@ -4,10 +4,10 @@ import {
   type LookupCacheRequest,
   type LookupCacheResponseSchema,
 } from "#gen/recollect/v1/cache_pb.js";
+import { type Caller, namespaceOf } from "../domain/access/tenancy.ts";
 import { answerBytesOf } from "../domain/answer-size.ts";
 import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
-import { type Caller, namespaceOf } from "../domain/tenancy.ts";
-import type { CacheStore } from "../ports/cache-store.ts";
+import type { CacheStore } from "../ports/cache/cache-store.ts";
 import { deleteCacheEntry } from "../services/cache/delete-cache-entry.ts";
 import { getCacheStats } from "../services/cache/get-cache-stats.ts";
 import { type LookupCachePorts, lookupCache } from "../services/cache/lookup-cache.ts";

@@ -5,14 +5,14 @@ import {
   type Memory as ProtoMemory,
   type SearchMemoriesRequest,
 } from "#gen/recollect/v1/memory_pb.js";
+import { namespaceOf } from "../domain/access/tenancy.ts";
 import { answerBytesOf } from "../domain/answer-size.ts";
+import { vectorFromBytes } from "../domain/embedding/vector.ts";
 import { invalidField, RecollectError } from "../domain/errors.ts";
 import type { MemoryDraft } from "../domain/memory/draft.ts";
 import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
-import { namespaceOf } from "../domain/tenancy.ts";
-import { mapInTurns } from "../domain/turns.ts";
-import { vectorFromBytes } from "../domain/vector.ts";
-import type { MemoryStore } from "../ports/memory-store.ts";
+import { mapInTurns } from "../lib/yield-to-event-loop.ts";
+import type { MemoryStore } from "../ports/memory/memory-store.ts";
 import type { NamespaceStore } from "../ports/namespace-store.ts";
 import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
 import { deleteMemory } from "../services/memory/delete-memory.ts";

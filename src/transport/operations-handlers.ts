@@ -1,6 +1,6 @@
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
+import type { ReembeddingStore } from "../ports/embedding/reembedding-store.ts";
 import type { IndexStore } from "../ports/index-store.ts";
-import type { ReembeddingStore } from "../ports/reembedding-store.ts";
 import { type GetEmbeddingInfoPorts, getEmbeddingInfo } from "../services/operations/get-embedding-info.ts";
 import { getIndexInfo } from "../services/operations/get-index-info.ts";
 import { getReembedding } from "../services/operations/get-reembedding.ts";

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
 import type { Holding } from "../domain/load/fair-share.ts";
-import type { Caller } from "../domain/tenancy.ts";
 import type { CallContext } from "../services/call.ts";
 import { nextCallId } from "./call-id.ts";
 import { type Status, statusOf } from "./status.ts";

@@ -9,8 +9,8 @@ import {
 import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
-import { mapInTurns } from "../domain/turns.ts";
-import type { MemoryStore } from "../ports/memory-store.ts";
+import { mapInTurns } from "../lib/yield-to-event-loop.ts";
+import type { MemoryStore } from "../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../ports/work-queue.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
 import {

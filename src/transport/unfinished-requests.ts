@@ -1,6 +1,6 @@
+import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
 import { FairShare, type Holding } from "../domain/load/fair-share.ts";
-import type { Caller } from "../domain/tenancy.ts";
 
 /** What requests that are still being received may take, in bytes, and how long one may take. */
 export interface UnfinishedLimits {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { RedisBackendOptions } from "../../src/adapters/redis/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache-store.ts";
 import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
 import { embeddingCacheContract } from "../contract/embedding-cache.ts";

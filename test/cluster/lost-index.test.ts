@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis } from "../support/redis/backend.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Keys } from "../../src/adapters/redis/keys.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";

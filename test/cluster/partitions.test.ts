@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
-import { Keys } from "../../src/adapters/redis/keys.ts";
-import type { VectorIndexOptions } from "../../src/adapters/redis/schema.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { VectorIndexOptions } from "../../src/adapters/redis/indexes/schema.ts";
+import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { clusterSettings, openTestRedis } from "../support/redis/backend.ts";
 import { connectTo } from "../support/redis/client.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 import { reasonOf, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RedisSettings } from "../../src/adapters/redis/connection.ts";
-import { setUp } from "../../src/adapters/redis/set-up.ts";
+import type { RedisSettings } from "../../src/adapters/redis/connection/connection.ts";
+import { setUp } from "../../src/adapters/redis/indexes/setup.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache-store.ts";
 import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
 import { embeddingCacheContract } from "../contract/embedding-cache.ts";

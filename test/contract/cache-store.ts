@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CacheStore } from "../../src/ports/cache-store.ts";
+import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../support/builders.ts";
 import { boundCases } from "./cache-store/bound.ts";
 import { deleteCases } from "./cache-store/delete.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { quiet } from "../support/quiet.ts";
 import { SMALL_KEPT } from "../support/small-kept.ts";
 import { cacheStoreContract } from "./cache-store.ts";

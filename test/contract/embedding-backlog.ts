@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedder.ts";
-import type { EmbeddingBacklog, ObservedBacklog, PendingMemory } from "../../src/ports/embedding-backlog.ts";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
+import type {
+  EmbeddingBacklog,
+  ObservedBacklog,
+  PendingMemory,
+} from "../../src/ports/embedding/embedding-backlog.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";

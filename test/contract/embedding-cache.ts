@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { digest } from "../../src/domain/digest.ts";
-import type { CachedEmbedding, EmbeddingCache } from "../../src/ports/embedding-cache.ts";
+import { digest } from "../../src/lib/digest.ts";
+import type { CachedEmbedding, EmbeddingCache } from "../../src/ports/embedding/embedding-cache.ts";
 import { DAY, NOW, unitVector } from "../support/builders.ts";
 import { type StoreUnderTest, useStore } from "./store-under-test.ts";
 

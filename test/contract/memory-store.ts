@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 import { accessCases } from "./memory-store/access.ts";
 import { changeCases } from "./memory-store/changes.ts";
 import { createCases } from "./memory-store/create.ts";

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createOpenAiEmbedder } from "../../src/adapters/openai/embedder.ts";
 import { EmbeddingFailure } from "../../src/domain/embedding/failure.ts";
 import type { ParameterSettings } from "../../src/domain/embedding/request-parameters.ts";
-import { dot } from "../../src/domain/vector.ts";
-import type { Embedder } from "../../src/ports/embedder.ts";
+import { dot } from "../../src/domain/embedding/vector.ts";
+import type { Embedder } from "../../src/ports/embedding/embedder.ts";
 import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
 import {
   type Behaviour,

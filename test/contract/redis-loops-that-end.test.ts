@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RedisCacheStore } from "../../src/adapters/redis/cache-store.ts";
-import type { RedisClient, Reply } from "../../src/adapters/redis/client.ts";
-import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding-backlog.ts";
-import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
-import { WaitingListeners } from "../../src/adapters/redis/waiting.ts";
+import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
+import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
+import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding/queue.ts";
+import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { NamespaceKeys } from "../../src/adapters/redis/keys.ts";
-import { isCounted } from "../../src/adapters/redis/memory-tokens.ts";
+import { isCounted } from "../../src/adapters/redis/memory/tokens.ts";
+import type { NamespaceKeys } from "../../src/adapters/redis/namespaces/keys.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY, EVERY_STATE } from "../../src/domain/memory/filter.ts";
 import type { Memory, MemoryEmbedding } from "../../src/domain/memory/memory.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
 import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../support/builders.ts";
 import { pick, type Random, STATES } from "../support/random-memories.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";

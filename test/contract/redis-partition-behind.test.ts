@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { claimModel, jsonOf } from "../../src/adapters/redis/claim-model.ts";
-import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
-import { RedisReembeddingStore } from "../../src/adapters/redis/reembedding-store.ts";
-import { numberOf } from "../../src/adapters/redis/replies.ts";
-import { WaitingListeners } from "../../src/adapters/redis/waiting.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import { vectorToBytes } from "../../src/domain/vector.ts";
+import { numberOf } from "../../src/adapters/redis/connection/replies.ts";
+import { RedisReembeddingStore } from "../../src/adapters/redis/embedding/reembedding-store.ts";
+import { claimModel, jsonOf } from "../../src/adapters/redis/indexes/claim-model.ts";
+import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
+import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { openRedisBackend } from "../../src/adapters/redis/backend.ts";
-import { claimModel } from "../../src/adapters/redis/claim-model.ts";
-import { claimPartitions } from "../../src/adapters/redis/meta.ts";
-import { ReembeddingRecords } from "../../src/adapters/redis/reembedding-record.ts";
-import { repairReembedding } from "../../src/adapters/redis/reembedding-repair.ts";
+import { repairReembedding } from "../../src/adapters/redis/embedding/reembedding-repair.ts";
+import { claimModel } from "../../src/adapters/redis/indexes/claim-model.ts";
+import { ReembeddingRecords } from "../../src/adapters/redis/indexes/reembedding-record.ts";
+import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";
 import { openTestRedis, removeAll, settingsOf, type TestRedis } from "../support/redis/backend.ts";

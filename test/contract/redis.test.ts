@@ -1,6 +1,6 @@
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { cacheStoreContract } from "./cache-store.ts";

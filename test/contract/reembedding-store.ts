@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedder.ts";
-import type { EmbeddingBacklog, PendingMemory } from "../../src/ports/embedding-backlog.ts";
+import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
+import type { EmbeddingBacklog, PendingMemory } from "../../src/ports/embedding/embedding-backlog.ts";
+import type { ReembeddingStore } from "../../src/ports/embedding/reembedding-store.ts";
 import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
-import type { ReembeddingStore } from "../../src/ports/reembedding-store.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 import { DAY, NOW, newMemory } from "../support/builders.ts";
 import {
   freshScope,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach } from "vitest";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
 import { type Reason, RecollectError } from "../../src/domain/errors.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
 import { unitVector } from "../support/builders.ts";
 
 /** A store of any adapter, as a contract needs it. Other tests may use the same server at the same time. */

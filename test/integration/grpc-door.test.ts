@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Embedder } from "../../src/ports/embedder.ts";
+import type { Embedder } from "../../src/ports/embedding/embedder.ts";
 import { refusalOf } from "../support/errors.ts";
 import { healthOf } from "../support/health.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";

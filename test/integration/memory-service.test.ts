@@ -8,7 +8,7 @@ import {
   SearchPlan_SizeBasis as SizeBasis,
   SearchPlan_VectorPolicy as VectorPolicy,
 } from "#gen/recollect/v1/memory_pb.js";
-import { vectorToBytes } from "../../src/domain/vector.ts";
+import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 import { onRedis } from "../support/backend-of-run.ts";
 import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";

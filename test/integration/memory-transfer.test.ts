@@ -15,7 +15,7 @@ import {
   MemorySchema,
   MemoryService,
 } from "#gen/recollect/v1/memory_pb.js";
-import type { Embedder } from "../../src/ports/embedder.ts";
+import type { Embedder } from "../../src/ports/embedding/embedder.ts";
 import { backendSettings, onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";

@@ -16,9 +16,10 @@ const ENDED_BY: Readonly<Record<string, string>> = {
   "adapters/decorators/retrying-embedder.ts":
     "retryDelay, which knows no delay after the last retry, and the signal",
   "adapters/openai/embedder.ts": "parameters that are left to be given up, of which each round gives up one",
-  "adapters/embedded/vector-table.ts": "a count that doubles up to the number of rows; waits for nothing",
-  "adapters/redis/cluster-servers.ts": "MAX_REDIRECTIONS",
-  "adapters/redis/memory-search.ts": "MAX_ROUNDS",
+  "adapters/embedded/vectors/vector-table.ts":
+    "a count that doubles up to the number of rows; waits for nothing",
+  "adapters/redis/connection/cluster-servers.ts": "MAX_REDIRECTIONS",
+  "adapters/redis/memory/search.ts": "MAX_ROUNDS",
   "services/memory/update-memory.ts": "MAX_ATTEMPTS",
   "domain/cache/notation-chunks.ts": "the end of the text, which each round comes nearer to",
   "domain/load/fair-queue.ts": "an empty queue: each round takes an entry from it",

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { hashOfKey } from "../../src/domain/api-keys.ts";
-import type { Role } from "../../src/domain/tenancy.ts";
+import { hashOfKey } from "../../src/domain/access/api-keys.ts";
+import type { Role } from "../../src/domain/access/tenancy.ts";
 
 /** A key with all that its row says. */
 export interface TestKey {

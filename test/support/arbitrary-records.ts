@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
-import type { JsonObject } from "../../src/domain/json.ts";
 import { type Memory, type StoredMemory, withAccess } from "../../src/domain/memory/memory.ts";
+import type { JsonObject } from "../../src/lib/json.ts";
 import { cacheEntry, memory } from "./builders.ts";
 
 /** Texts of one to three bytes a UTF-16 unit, and of every length of a length. */

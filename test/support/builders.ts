@@ -1,6 +1,6 @@
 import { analyzePrompt } from "../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
-import { digest } from "../../src/domain/digest.ts";
+import { toUnit } from "../../src/domain/embedding/vector.ts";
 import {
   DEFAULT_IMPORTANCE,
   defaultOnDuplicate,
@@ -10,9 +10,9 @@ import {
   type Memory,
 } from "../../src/domain/memory/memory.ts";
 import { termsOf } from "../../src/domain/text/terms.ts";
-import { toUnit } from "../../src/domain/vector.ts";
+import { digest } from "../../src/lib/digest.ts";
 import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
-import type { NewMemory } from "../../src/ports/memory-store.ts";
+import type { NewMemory } from "../../src/ports/memory/memory-store.ts";
 
 /** The present of all tests: 2026-01-01, in milliseconds since the epoch. */
 export const NOW = Date.UTC(2026, 0, 1);

@@ -1,4 +1,4 @@
-import type { EmbeddedText, Embedder } from "../../src/ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../src/ports/embedding/embedder.ts";
 
 /** An embedder that a test holds shut: each call of it waits to be released, or for its signal. */
 export interface GatedEmbedder extends Embedder {

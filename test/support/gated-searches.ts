@@ -1,5 +1,5 @@
 import type { Backend } from "../../src/ports/backend.ts";
-import type { MemoryStore } from "../../src/ports/memory-store.ts";
+import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
 
 /** Holds searches of a backend's memories up: each waits to be released before it goes to the store. */
 export interface GatedSearches {

@@ -1,15 +1,19 @@
 import { randomUUID } from "node:crypto";
-import type { Command, RedisClient } from "../../src/adapters/redis/client.ts";
-import { Keys, scopeName } from "../../src/adapters/redis/keys.ts";
-import { encodeTerm, encodeTerms } from "../../src/adapters/redis/memory-terms.ts";
-import { isCounted, memoryTokens } from "../../src/adapters/redis/memory-tokens.ts";
-import { claimPartitions } from "../../src/adapters/redis/meta.ts";
-import { Namespaces } from "../../src/adapters/redis/namespaces.ts";
-import { openIndexes, type VectorIndexOptions, vectorField } from "../../src/adapters/redis/schema.ts";
-import { VectorModel } from "../../src/adapters/redis/vector-model.ts";
+import type { Command, RedisClient } from "../../src/adapters/redis/connection/client.ts";
+import {
+  openIndexes,
+  type VectorIndexOptions,
+  vectorField,
+} from "../../src/adapters/redis/indexes/schema.ts";
+import { VectorModel } from "../../src/adapters/redis/indexes/vector-model.ts";
+import { encodeTerm, encodeTerms } from "../../src/adapters/redis/memory/terms.ts";
+import { isCounted, memoryTokens } from "../../src/adapters/redis/memory/tokens.ts";
+import { Keys, scopeName } from "../../src/adapters/redis/namespaces/keys.ts";
+import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
+import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
+import type { Scope } from "../../src/domain/access/tenancy.ts";
+import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
-import type { Scope } from "../../src/domain/tenancy.ts";
-import { vectorToBytes } from "../../src/domain/vector.ts";
 import { quiet } from "./quiet.ts";
 import { removeAll } from "./redis/backend.ts";
 import { connect } from "./redis-cache.ts";

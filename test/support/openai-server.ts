@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
-import { vectorToBytes } from "../../src/domain/vector.ts";
+import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 
 /** How the server is to treat one request. */
 export type Behaviour =

@@ -1,5 +1,5 @@
 import type { OperatorLog } from "../../src/ports/log.ts";
-import type { RedisMeter, StoreMeter } from "../../src/ports/meters.ts";
+import type { RedisMeter, StoreMeter } from "../../src/ports/metrics.ts";
 
 /** A log and a meter for stores whose words and numbers the test does not look at. */
 export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter & RedisMeter } = {

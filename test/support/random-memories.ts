@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from "../../src/domain/json.ts";
 import type { AccessStatistics, Memory, MemoryKind, MemoryState } from "../../src/domain/memory/memory.ts";
+import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { DAY, memory, NOW } from "./builders.ts";
 
 /** Numbers from 0 to below 1. */

@@ -1,6 +1,6 @@
 import { EmbeddingFailure, type EmbeddingFailureKind } from "../../src/domain/embedding/failure.ts";
-import type { EmbeddedText, Embedder, Urgency } from "../../src/ports/embedder.ts";
-import type { EmbeddingMeters } from "../../src/ports/meters.ts";
+import type { EmbeddedText, Embedder, Urgency } from "../../src/ports/embedding/embedder.ts";
+import type { EmbeddingMeters } from "../../src/ports/metrics.ts";
 import { unitVector } from "./builders.ts";
 
 /** How one request ends: answered, never (until its signal aborts), or as this failure. */

@@ -1,4 +1,4 @@
-import type { EmbeddedText, EmbedderIdentity, Urgency } from "../../ports/embedder.ts";
+import type { EmbeddedText, EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
 
 /** How one text of a batch ended. */
 export type EmbeddingOutcome = PromiseSettledResult<EmbeddedText>;

@@ -1,5 +1,5 @@
 import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
-import type { Embedder } from "../../ports/embedder.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
 
 export interface QueueLimits {
   readonly maxTexts: number;

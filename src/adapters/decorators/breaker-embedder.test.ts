@@ -7,7 +7,7 @@ import {
   type Step,
   scriptedEmbedder,
 } from "../../../test/support/scripted-embedder.ts";
-import type { Urgency } from "../../ports/embedder.ts";
+import type { Urgency } from "../../ports/embedding/embedder.ts";
 import { breakable } from "./breaker-embedder.ts";
 
 function open() {

@@ -9,10 +9,10 @@ import {
 } from "../../domain/embedding/breaker.ts";
 import { EmbeddingFailure, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder, Urgency } from "../../ports/embedder.ts";
-import type { ObservedEmbedder } from "../../ports/embedder-status.ts";
+import type { Embedder, Urgency } from "../../ports/embedding/embedder.ts";
+import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/meters.ts";
+import type { EmbeddingMeters } from "../../ports/metrics.ts";
 
 export interface BreakerOptions {
   readonly policy: BreakerPolicy;

@@ -1,7 +1,7 @@
 import { type BatchLimits, batchLength } from "../../domain/embedding/batches.ts";
 import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
-import { untilAborted } from "../../domain/until-aborted.ts";
-import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedder.ts";
+import { untilAborted } from "../../lib/abort.ts";
+import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 import type { BatchEmbedder } from "./batch-embedder.ts";
 
 export interface CoalesceOptions {

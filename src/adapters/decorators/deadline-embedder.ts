@@ -1,5 +1,5 @@
 import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
-import type { Embedder, Urgency } from "../../ports/embedder.ts";
+import type { Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 
 /**
  * Ends a request, with all its attempts, when its time is up. The signal below then aborts with the failure itself,

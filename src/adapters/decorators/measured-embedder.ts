@@ -1,6 +1,6 @@
 import { failureKind } from "../../domain/embedding/failure.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { EmbeddingMeters } from "../../ports/meters.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type { EmbeddingMeters } from "../../ports/metrics.ts";
 
 /** Counts and times each request. */
 export function measured(embedder: Embedder, meters: Pick<EmbeddingMeters, "embeddingRequest">): Embedder {

@@ -7,8 +7,8 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import type { EmbeddedText } from "../../ports/embedder.ts";
-import type { EmbeddingCache } from "../../ports/embedding-cache.ts";
+import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
+import type { EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import { createResilientEmbedder } from "./resilient-embedder.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failure, never, SCRIPTED_DIMENSION, vectorOfText } from "../../../test/support/scripted-embedder.ts";
 import { failureKind } from "../../domain/embedding/failure.ts";
-import type { Embedder } from "../../ports/embedder.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
 import { splitting } from "./splitting-embedder.ts";
 
 /** A provider that refuses what this says it does; counts what it is asked. */

@@ -1,6 +1,6 @@
 import { halves, shortened } from "../../domain/embedding/batches.ts";
 import { EmbeddingFailure, failureKind } from "../../domain/embedding/failure.ts";
-import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 import { type BatchEmbedder, type EmbeddingOutcome, fulfilled, rejected } from "./batch-embedder.ts";
 
 /** So many short texts refused, each alone and none accepted, and it is not the texts. */

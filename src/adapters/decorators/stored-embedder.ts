@@ -1,9 +1,9 @@
 import { type EmbeddingSource, embeddingKey } from "../../domain/embedding/key.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText } from "../../ports/embedder.ts";
-import type { CachedEmbedding, EmbeddingCache } from "../../ports/embedding-cache.ts";
+import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
+import type { CachedEmbedding, EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/meters.ts";
+import type { EmbeddingMeters } from "../../ports/metrics.ts";
 import { type BatchEmbedder, fulfilled } from "./batch-embedder.ts";
 
 export interface StoredOptions {

@@ -1,4 +1,4 @@
-import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/switched-embedder.ts";
+import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/embedding/switched-embedder.ts";
 
 /** An embedder that begins as this one. */
 export function switched(first: OpenedEmbedder): SwitchedEmbedder {

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
 import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
-import { EXACT_LIMIT } from "../../domain/memory/vector-plan.ts";
 import { openEmbeddedBackend } from "./backend.ts";
+import { EXACT_LIMIT } from "./vectors/vector-plan.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
 const DIMENSION = 8;

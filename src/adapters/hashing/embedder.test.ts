@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dot } from "../../domain/vector.ts";
+import { dot } from "../../domain/embedding/vector.ts";
 import { createHashingEmbedder } from "./embedder.ts";
 
 const UNRELATED = [

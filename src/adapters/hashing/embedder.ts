@@ -1,6 +1,6 @@
 import { STOP_WORDS } from "../../domain/text/stop-words.ts";
 import { wordsOf } from "../../domain/text/terms.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 
 /** Changes whenever the same text would get another vector. */
 const MODEL = "hashing-1";

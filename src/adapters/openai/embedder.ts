@@ -2,7 +2,7 @@ import { OpenAI } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
 import type { ParameterSettings, RequestParameters } from "../../domain/embedding/request-parameters.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
 import { addressOf } from "./address.ts";
 import { failureOf, PROVIDER } from "./failures.ts";

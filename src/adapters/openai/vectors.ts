@@ -1,5 +1,5 @@
 import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
-import { toUnit, vectorFromBytes } from "../../domain/vector.ts";
+import { toUnit, vectorFromBytes } from "../../domain/embedding/vector.ts";
 import { malformed, PROVIDER } from "./failures.ts";
 
 /**

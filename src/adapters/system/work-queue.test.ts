@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RecollectError } from "../../domain/errors.ts";
-import type { Load } from "../../ports/meters.ts";
+import type { Load } from "../../ports/metrics.ts";
 import type { Work } from "../../ports/work-queue.ts";
 import { FairWorkQueue } from "./work-queue.ts";
 

@@ -4,7 +4,7 @@ import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
 import { laneOf, longestWaitMs, weightOfLane } from "../../domain/load/overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
 import type { OperatorLog } from "../../ports/log.ts";
-import type { LoadMeter } from "../../ports/meters.ts";
+import type { LoadMeter } from "../../ports/metrics.ts";
 import type { Work, WorkKind, WorkQueue } from "../../ports/work-queue.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Refusals } from "./refusals.ts";

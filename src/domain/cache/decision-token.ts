@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
-import { digest } from "../digest.ts";
+import { digest } from "../../lib/digest.ts";
+import { type Hmac, hmacUnder } from "../../lib/hmac.ts";
+import type { Scope } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
-import { type Hmac, hmacUnder } from "../hmac.ts";
-import type { Scope } from "../tenancy.ts";
 
 /** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
 export interface DecisionRecord {

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import type { PromptAnalysis } from "./analysis.ts";
 
 /** What generating an answer took; absent numbers are 0. */

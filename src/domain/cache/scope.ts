@@ -1,6 +1,6 @@
-import { digest } from "../digest.ts";
-import { canonicalJson, type JsonObject } from "../json.ts";
-import type { Scope } from "../tenancy.ts";
+import { digest } from "../../lib/digest.ts";
+import { canonicalJson, type JsonObject } from "../../lib/json.ts";
+import type { Scope } from "../access/tenancy.ts";
 
 /** One message of the conversation before the question. */
 export interface ChatTurn {

@@ -1,4 +1,4 @@
-import { digest } from "../digest.ts";
+import { digest } from "../../lib/digest.ts";
 
 /** Everything that a vector depends on, beside the text. */
 export interface EmbeddingSource {

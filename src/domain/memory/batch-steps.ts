@@ -1,4 +1,4 @@
-import type { JsonObject } from "../json.ts";
+import type { JsonObject } from "../../lib/json.ts";
 
 /**
  * How much a store writes in one step without keeping others waiting for more than some 50 ms. A memory counts its

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { RecollectError } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
 import {
   checkDraft,
   checkMetadata,

@@ -1,5 +1,5 @@
+import { canonicalJson, type JsonObject, jsonDepth } from "../../lib/json.ts";
 import { invalidField } from "../errors.ts";
-import { canonicalJson, type JsonObject, jsonDepth } from "../json.ts";
 import type { MemoryKind } from "./memory.ts";
 
 /** A memory as a caller hands it in: checked against the schema, not yet against what the schema cannot say. */

@@ -1,4 +1,4 @@
-import { canonicalJson } from "../json.ts";
+import { canonicalJson } from "../../lib/json.ts";
 import { etagOf, type Memory } from "./memory.ts";
 
 /** The most tags of a memory, as memory.proto has it. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Json, JsonObject } from "../json.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter, metadataTokens } from "./filter.ts";
 import type { StoredMemory } from "./memory.ts";
 

@@ -1,4 +1,4 @@
-import { canonicalJson, type Json, type JsonObject } from "../json.ts";
+import { canonicalJson, type Json, type JsonObject } from "../../lib/json.ts";
 import { isExpired, type MemoryKind, type MemoryState, type StoredMemory } from "./memory.ts";
 
 /** start <= time < end; an absent bound is open. */

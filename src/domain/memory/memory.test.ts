@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digest } from "../digest.ts";
+import { digest } from "../../lib/digest.ts";
 import {
   type DuplicateFields,
   defaultOnDuplicate,

@@ -1,5 +1,5 @@
-import { digest } from "../digest.ts";
-import { canonicalJson, type Json, type JsonObject } from "../json.ts";
+import { digest } from "../../lib/digest.ts";
+import { canonicalJson, type Json, type JsonObject } from "../../lib/json.ts";
 import { foldCase } from "../text/case-folding.ts";
 
 export type MemoryKind = "EPISODIC" | "SEMANTIC" | "PROCEDURAL" | "MESSAGE" | "SUMMARY";

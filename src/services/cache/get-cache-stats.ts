@@ -1,7 +1,7 @@
-import { scopeOf } from "../../domain/tenancy.ts";
-import type { CacheStats, CacheStore } from "../../ports/cache-store.ts";
+import { scopeOf } from "../../domain/access/tenancy.ts";
+import type { CacheStats, CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Live } from "../../ports/live.ts";
+import type { Live } from "../../ports/reloadable.ts";
 import type { CallContext } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 

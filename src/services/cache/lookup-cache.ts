@@ -1,6 +1,6 @@
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
-import type { CacheLookup } from "../../domain/cache/lookup-tally.ts";
+import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import {
   decideSemantic,
   isTooOld,
@@ -8,12 +8,12 @@ import {
   type Neighbour,
 } from "../../domain/cache/matching.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import type { CacheStore, NearestQuery } from "../../ports/cache-store.ts";
+import type { CacheStore, NearestQuery } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
-import type { Live } from "../../ports/live.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Meters } from "../../ports/meters.ts";
+import type { Meters } from "../../ports/metrics.ts";
+import type { Live } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 import { Deadline, isOverdue, untilAborted } from "../deadline.ts";

@@ -1,8 +1,8 @@
+import { type Caller, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
 import { type DecisionRecord, decisionPlace, sealDecision } from "../../domain/cache/decision-token.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
-import { type Caller, type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { QuestionVector } from "./question-vector.ts";
 
 export type CacheStrategy = "HYBRID" | "EXACT" | "SEMANTIC";

@@ -1,4 +1,4 @@
-import type { EmbeddedText } from "../../ports/embedder.ts";
+import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
 
 /** With the model that made it. */
 export type MadeVector = Pick<EmbeddedText, "vector" | "identity">;

@@ -1,9 +1,9 @@
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryNotFound } from "../../domain/errors.ts";
-import { canonicalJson } from "../../domain/json.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
-import type { CacheStore } from "../../ports/cache-store.ts";
+import { canonicalJson } from "../../lib/json.ts";
+import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { CallContext } from "../call.ts";
 

@@ -11,10 +11,14 @@ import { failureKind } from "../../domain/embedding/failure.ts";
 import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
-import { untilAborted } from "../../domain/until-aborted.ts";
+import { untilAborted } from "../../lib/abort.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { EmbeddingBacklog, PendingMemory, SettledMemory } from "../../ports/embedding-backlog.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type {
+  EmbeddingBacklog,
+  PendingMemory,
+  SettledMemory,
+} from "../../ports/embedding/embedding-backlog.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Sleep } from "../../ports/sleep.ts";
 import { embedEach } from "./embed-each.ts";

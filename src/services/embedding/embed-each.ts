@@ -1,6 +1,6 @@
 import { type Refusal, refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 
 /**
  * The vectors of some texts with urgency WRITE, in order, with one call of the embedder; a refusal in the place of a

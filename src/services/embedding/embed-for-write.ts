@@ -1,7 +1,7 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import type { Refusal } from "../../domain/embedding/refusal.ts";
-import { untilAborted } from "../../domain/until-aborted.ts";
-import type { EmbeddedText, Embedder } from "../../ports/embedder.ts";
+import { untilAborted } from "../../lib/abort.ts";
+import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import { Deadline } from "../deadline.ts";
 import { embedEach } from "./embed-each.ts";
 

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { manualSleep } from "../../../test/support/manual-sleep.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import type { ReembeddingStore } from "../../ports/reembedding-store.ts";
+import type { ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 import { startReembeddingRunner } from "./reembedding-runner.ts";
 
 const away = new RecollectError("STORE_UNAVAILABLE", "Redis is away");

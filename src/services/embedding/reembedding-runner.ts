@@ -2,11 +2,11 @@ import { pauseAfter } from "../../domain/embedding/backlog.ts";
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
+import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
+import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/embedding/switched-embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
 import type { Sleep } from "../../ports/sleep.ts";
-import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/switched-embedder.ts";
 import { startBacklogWorker } from "./backlog-worker.ts";
 
 export interface ReembeddingRunnerPorts {

@@ -4,7 +4,7 @@ import { referenceStores } from "../../../test/support/reference/backend.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
-import type { CreateOptions, CreateOutcome, MemoryStore } from "../../ports/memory-store.ts";
+import type { CreateOptions, CreateOutcome, MemoryStore } from "../../ports/memory/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { type CreateMemoriesInput, createMemories } from "./create-memories.ts";
 

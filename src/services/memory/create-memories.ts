@@ -1,10 +1,10 @@
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import { canonicalJson } from "../../domain/json.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
-import { mapInTurns } from "../../domain/turns.ts";
+import { canonicalJson } from "../../lib/json.ts";
+import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
@@ -14,7 +14,7 @@ import type {
   MemoryStore,
   NewMemory,
   RefusedMemory,
-} from "../../ports/memory-store.ts";
+} from "../../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, canonicalText, recordedRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";

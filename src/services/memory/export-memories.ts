@@ -1,10 +1,10 @@
-import { canonicalJson, type Json } from "../../domain/json.ts";
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
+import { canonicalJson, type Json } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { MemoryStore } from "../../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 

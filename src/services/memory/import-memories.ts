@@ -1,12 +1,12 @@
+import { namespaceOf, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
-import { namespaceOf, type Scope, scopeOf } from "../../domain/tenancy.ts";
-import { mapInTurns } from "../../domain/turns.ts";
+import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { ImportedMemory, MemoryStore } from "../../ports/memory-store.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type { ImportedMemory, MemoryStore } from "../../ports/memory/memory-store.ts";
 import type { CallContext } from "../call.ts";
 import type { WriteEmbedder, WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { embedDrafts, refuseEach } from "./create-memories.ts";

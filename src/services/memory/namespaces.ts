@@ -1,6 +1,6 @@
-import { canonicalJson } from "../../domain/json.ts";
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
+import { canonicalJson } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../ports/namespace-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";

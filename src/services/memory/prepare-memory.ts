@@ -8,8 +8,8 @@ import {
   type MemoryEmbedding,
 } from "../../domain/memory/memory.ts";
 import { termsOf } from "../../domain/text/terms.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { Replacement } from "../../ports/memory-store.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type { Replacement } from "../../ports/memory/memory-store.ts";
 import type { WriteEmbedding } from "../embedding/embed-for-write.ts";
 
 /** What a draft does not say of a memory. */

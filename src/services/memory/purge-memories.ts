@@ -1,7 +1,7 @@
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { MemoryStore } from "../../ports/memory/memory-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 
 /** Deletes what a filter matches, or only counts it. Resolves with how many. */

@@ -1,11 +1,11 @@
+import { scopeOf } from "../../domain/access/tenancy.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
-import { canonicalJson, type Json } from "../../domain/json.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
-import { scopeOf } from "../../domain/tenancy.ts";
+import { canonicalJson, type Json } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { MemoryStore } from "../../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 

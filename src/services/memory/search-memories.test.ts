@@ -4,8 +4,8 @@ import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type { Candidates, MemoryStore } from "../../ports/memory/memory-store.ts";
 import type { CallContext } from "../call.ts";
 import { type SearchMemoriesInput, type SearchMemoriesPorts, searchMemories } from "./search-memories.ts";
 

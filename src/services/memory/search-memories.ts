@@ -1,19 +1,19 @@
+import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
+import { clampSimilarity, dot, toUnit } from "../../domain/embedding/vector.ts";
 import { memoryNotFound, modelIsChanging, RecollectError } from "../../domain/errors.ts";
 import { bm25 } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import { indexedText, type StoredMemory } from "../../domain/memory/memory.ts";
 import { type Candidate, type Ranked, rank } from "../../domain/memory/ranking.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
-import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import { termsOf } from "../../domain/text/terms.ts";
-import { clampSimilarity, dot, toUnit } from "../../domain/vector.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Embedder, EmbedderIdentity } from "../../ports/embedder.ts";
+import type { Embedder, EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Candidates, MemoryStore } from "../../ports/memory-store.ts";
-import type { Meters } from "../../ports/meters.ts";
+import type { Candidates, MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { Meters } from "../../ports/metrics.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 

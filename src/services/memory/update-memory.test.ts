@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../../test/support/builders.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
-import type { Embedder } from "../../ports/embedder.ts";
-import type { Replacement } from "../../ports/memory-store.ts";
+import type { Embedder } from "../../ports/embedding/embedder.ts";
+import type { Replacement } from "../../ports/memory/memory-store.ts";
 import { updateMemory } from "./update-memory.ts";
 
 const NOW = 1_700_000_000_000;

@@ -1,12 +1,12 @@
+import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { indexedText, type Memory, type StoredMemory } from "../../domain/memory/memory.ts";
 import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
-import { type Scope, scopeOf } from "../../domain/tenancy.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbedderIdentity } from "../../ports/embedder.ts";
-import type { MemoryStore } from "../../ports/memory-store.ts";
+import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
+import type { MemoryStore } from "../../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";

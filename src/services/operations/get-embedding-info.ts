@@ -1,9 +1,9 @@
 import type { Breaker } from "../../domain/embedding/breaker.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbedderIdentity, Urgency } from "../../ports/embedder.ts";
-import type { ObservedEmbedder } from "../../ports/embedder-status.ts";
-import type { ObservedBacklog, RefusedTexts } from "../../ports/embedding-backlog.ts";
-import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
+import type { EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
+import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
+import type { ObservedBacklog, RefusedTexts } from "../../ports/embedding/embedding-backlog.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 
 export interface GetEmbeddingInfoPorts {
   /** Undefined: vector search is switched off. */

@@ -1,5 +1,5 @@
 import { RecollectError } from "../../domain/errors.ts";
-import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 
 /** The latest re-embedding, if it has this id. Rejects with REEMBEDDING_NOT_FOUND. */
 export async function getReembedding(

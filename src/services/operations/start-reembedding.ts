@@ -1,7 +1,7 @@
 import { invalidField, RecollectError } from "../../domain/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 import type { Ids } from "../../ports/ids.ts";
-import type { Reembedding, ReembeddingStore } from "../../ports/reembedding-store.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { ReembeddingRunner } from "../embedding/reembedding-runner.ts";
 

@@ -10,12 +10,12 @@ import {
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,
 } from "#gen/recollect/v1/cache_pb.js";
-import { checkAccess } from "../../domain/access.ts";
+import { checkAccess } from "../../domain/access/access.ts";
+import type { Caller } from "../../domain/access/tenancy.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
-import type { Caller } from "../../domain/tenancy.ts";
-import type { CacheStats } from "../../ports/cache-store.ts";
+import type { CacheStats } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
 import { ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";

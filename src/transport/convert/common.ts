@@ -7,7 +7,7 @@ import {
   timestampFromMs,
 } from "@bufbuild/protobuf/wkt";
 import { invalidField } from "../../domain/errors.ts";
-import type { JsonObject } from "../../domain/json.ts";
+import type { JsonObject } from "../../lib/json.ts";
 
 /** An absent or empty proto string as an absent value. */
 export function given(text: string): string | undefined {

@@ -10,7 +10,6 @@ import {
   OnDuplicate as ProtoOnDuplicate,
 } from "#gen/recollect/v1/memory_pb.js";
 import { invalidField } from "../../domain/errors.ts";
-import type { JsonObject } from "../../domain/json.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
 import { ACTIVE_ONLY, type MemoryFilter, metadataTokens } from "../../domain/memory/filter.ts";
 import type { ImportedDraft } from "../../domain/memory/imported-draft.ts";
@@ -22,6 +21,7 @@ import {
   type OnDuplicate,
   type StoredMemory,
 } from "../../domain/memory/memory.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import { MAX_JSON_BYTES } from "../bounds/limits.ts";
 import {
   boundedJson,

@@ -1,6 +1,6 @@
 import type { CacheEntry } from "../../domain/cache/entry.ts";
-import type { Json, JsonObject } from "../../domain/json.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
+import type { Json, JsonObject } from "../../lib/json.ts";
 
 /** UTF-8 of one UTF-16 unit: three bytes at most, for the two of a pair take four together. */
 const BYTES_A_UNIT = 3;

@@ -11,8 +11,8 @@ import {
   Reembedding_State as ReembeddingState,
 } from "#gen/recollect/v1/operations_pb.js";
 import type { Breaker } from "../../domain/embedding/breaker.ts";
+import type { Reembedding } from "../../ports/embedding/reembedding-store.ts";
 import type { IndexInfo, RebuildProgress } from "../../ports/index-store.ts";
-import type { Reembedding } from "../../ports/reembedding-store.ts";
 import type { EmbeddingInfo } from "../../services/operations/get-embedding-info.ts";
 import type { ServerInfo } from "../../services/operations/get-server-info.ts";
 import { defined, fromDurationMs, fromMs } from "./common.ts";

@@ -1,8 +1,8 @@
 import * as http2 from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import pLimit from "p-limit";
+import type { Caller } from "../../domain/access/tenancy.ts";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
-import type { Caller } from "../../domain/tenancy.ts";
 import { type Status, statusOf } from "../status.ts";
 import type { UnfinishedRequest, UnfinishedRequests } from "../unfinished-requests.ts";
 import { type Arrival, setArrival } from "./arrival.ts";

@@ -1,5 +1,5 @@
+import { type Caller, ROLES } from "../../domain/access/tenancy.ts";
 import { RecollectError } from "../../domain/errors.ts";
-import { type Caller, ROLES } from "../../domain/tenancy.ts";
 import type { ApiKeys } from "../../ports/api-keys.ts";
 import type { IncomingCall, Middleware } from "../pipeline.ts";
 

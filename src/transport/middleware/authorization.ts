@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { checkAccess } from "../../domain/access.ts";
-import type { Caller } from "../../domain/tenancy.ts";
+import { checkAccess } from "../../domain/access/access.ts";
+import type { Caller } from "../../domain/access/tenancy.ts";
 import { ACCESS_OF_METHOD } from "../authorization.ts";
 import { methodPath } from "../handler.ts";
 import type { Middleware } from "../pipeline.ts";

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
-import type { Caller } from "../../domain/tenancy.ts";
+import type { Caller } from "../../domain/access/tenancy.ts";
 import type { WorkKind, WorkQueue } from "../../ports/work-queue.ts";
 import type { RefuseEarly } from "../grpc/early-refusal.ts";
 import { methodPath } from "../handler.ts";

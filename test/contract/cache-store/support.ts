@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
-import type { CacheLookup } from "../../../src/domain/cache/lookup-tally.ts";
+import type { CacheLookup } from "../../../src/domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
-import type { CacheListQuery, CacheStats, CacheStore } from "../../../src/ports/cache-store.ts";
+import type { CacheListQuery, CacheStats, CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import { NOW } from "../../support/builders.ts";
 import { type Subject, vectorOf } from "../store-under-test.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ACTIVE_ONLY, type TimeRange } from "../../../src/domain/memory/filter.ts";
 import type { AccessStatistics } from "../../../src/domain/memory/memory.ts";
-import type { MemoryStore } from "../../../src/ports/memory-store.ts";
+import type { MemoryStore } from "../../../src/ports/memory/memory-store.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, memoryOf, search, write } from "./support.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
-import type { Replacement } from "../../../src/ports/memory-store.ts";
+import type { Replacement } from "../../../src/ports/memory/memory-store.ts";
 import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ANY_STATE, idsOf, type MemorySubject, memoryOf, search, storedIds, write } from "./support.ts";

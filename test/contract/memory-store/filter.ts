@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { JsonObject } from "../../../src/domain/json.ts";
 import {
   ACTIVE_ONLY,
   type MemoryFilter,
@@ -7,6 +6,7 @@ import {
   metadataTokens,
 } from "../../../src/domain/memory/filter.ts";
 import type { Memory, StoredMemory } from "../../../src/domain/memory/memory.ts";
+import type { JsonObject } from "../../../src/lib/json.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { fieldsOf, randomFilter } from "../../support/random-filters.ts";
 import { pick, randomAccess, randomMemory } from "../../support/random-memories.ts";

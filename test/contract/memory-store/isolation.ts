@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, told } from "./support.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
-import type { ListPosition } from "../../../src/ports/memory-store.ts";
+import type { ListPosition } from "../../../src/ports/memory/memory-store.ts";
 import { memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } from "./support.ts";

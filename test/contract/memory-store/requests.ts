@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { CreateOutcome, NewMemory } from "../../../src/ports/memory-store.ts";
+import type { CreateOutcome, NewMemory } from "../../../src/ports/memory/memory-store.ts";
 import { idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
 import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
 import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { toUnit } from "../../../src/domain/embedding/vector.ts";
 import { ACTIVE_ONLY, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
-import { toUnit } from "../../../src/domain/vector.ts";
-import type { Candidates } from "../../../src/ports/memory-store.ts";
+import type { Candidates } from "../../../src/ports/memory/memory-store.ts";
 import { DAY, memory, NOW, newMemory } from "../../support/builders.ts";
 import {
   freshScope,

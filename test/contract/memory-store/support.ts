@@ -1,6 +1,6 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { StoredMemory } from "../../../src/domain/memory/memory.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
 import type {
   CandidateQuery,
   Candidates,
@@ -8,7 +8,7 @@ import type {
   MemoryStore,
   NewMemory,
   RefusedMemory,
-} from "../../../src/ports/memory-store.ts";
+} from "../../../src/ports/memory/memory-store.ts";
 import { NOW } from "../../support/builders.ts";
 import type { Subject } from "../store-under-test.ts";
 

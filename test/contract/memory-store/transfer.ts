@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
-import type { ImportedMemory, ImportOutcome, ListPosition } from "../../../src/ports/memory-store.ts";
+import type { ImportedMemory, ImportOutcome, ListPosition } from "../../../src/ports/memory/memory-store.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { freshScope, vectorOf } from "../store-under-test.ts";
 import {

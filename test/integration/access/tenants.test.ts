@@ -4,7 +4,7 @@ import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
-import { ROLES } from "../../../src/domain/tenancy.ts";
+import { ROLES } from "../../../src/domain/access/tenancy.ts";
 import { testKey } from "../../support/api-keys.ts";
 import { callMethod, type Doors, doorsOf } from "../../support/call-method.ts";
 import { refusalOf, toRefusal } from "../../support/errors.ts";

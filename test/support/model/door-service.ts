@@ -26,8 +26,8 @@ import {
   Memory_State as State,
 } from "#gen/recollect/v1/memory_pb.js";
 import { cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
-import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
+import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
 import type { Answer, ImportTold, Shown } from "./answers.ts";

@@ -1,8 +1,9 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
 import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
-import { digest } from "../../../src/domain/digest.ts";
+import { dot } from "../../../src/domain/embedding/vector.ts";
 import {
   cacheEntryNotFound,
   invalidField,
@@ -21,12 +22,11 @@ import {
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
 import { type Candidate, rank } from "../../../src/domain/memory/ranking.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
-import { dot } from "../../../src/domain/vector.ts";
-import type { Embedder } from "../../../src/ports/embedder.ts";
+import { digest } from "../../../src/lib/digest.ts";
+import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
-import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory-store.ts";
+import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory/memory-store.ts";
 import { DAY } from "../builders.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";

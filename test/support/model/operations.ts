@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import type { JsonObject } from "../../../src/domain/json.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { MemoryKind, MemoryState, OnDuplicate } from "../../../src/domain/memory/memory.ts";
 import { foldCase } from "../../../src/domain/text/case-folding.ts";
+import type { JsonObject } from "../../../src/lib/json.ts";
 import { DAY, NOW, seededRandom } from "../builders.ts";
 import { randomFilter } from "../random-filters.ts";
 import { IMPORTANCES, KINDS, pick, randomMemory, randomMetadata, STATES, WORDS } from "../random-memories.ts";

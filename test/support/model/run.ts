@@ -1,5 +1,5 @@
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { Embedder } from "../../../src/ports/embedder.ts";
+import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
 import type { Answer, Expected, ImportTold } from "./answers.ts";

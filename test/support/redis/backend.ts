@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { openRedisBackend, type RedisBackendOptions } from "../../../src/adapters/redis/backend.ts";
-import { type Command, RedisClient } from "../../../src/adapters/redis/client.ts";
-import { connectionOf, type RedisSettings } from "../../../src/adapters/redis/connection.ts";
-import { listOf } from "../../../src/adapters/redis/replies.ts";
+import { type Command, RedisClient } from "../../../src/adapters/redis/connection/client.ts";
+import { connectionOf, type RedisSettings } from "../../../src/adapters/redis/connection/connection.ts";
+import { listOf } from "../../../src/adapters/redis/connection/replies.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
-import type { EmbedderIdentity } from "../../../src/ports/embedder.ts";
+import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import { quiet } from "../quiet.ts";
 
 /** The stores of a Redis, under keys and indexes that nobody else has. */

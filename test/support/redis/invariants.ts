@@ -4,9 +4,9 @@
 //
 //   expect(await brokenInvariants(redis.url, "recollect:")).toEqual([]);
 
-import { Keys, type NamespaceKeys, type PartitionKeys } from "../../../src/adapters/redis/keys.ts";
-import { isCounted, tokenOf } from "../../../src/adapters/redis/memory-tokens.ts";
-import { unpackRecord } from "../../../src/adapters/redis/record.ts";
+import { isCounted, tokenOf } from "../../../src/adapters/redis/memory/tokens.ts";
+import { Keys, type NamespaceKeys, type PartitionKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 

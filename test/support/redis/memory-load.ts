@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
-import type { MemoryStore } from "../../../src/ports/memory-store.ts";
+import type { MemoryStore } from "../../../src/ports/memory/memory-store.ts";
 import { vectorOf } from "../../contract/store-under-test.ts";
 import { NOW, newMemory } from "../builders.ts";
 

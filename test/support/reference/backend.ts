@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/tenancy.ts";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCacheStore } from "./cache-store.ts";

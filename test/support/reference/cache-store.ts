@@ -1,10 +1,10 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
+import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
-import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
-import type { CacheStore, NearestQuery } from "../../../src/ports/cache-store.ts";
+import type { CacheStore, NearestQuery } from "../../../src/ports/cache/cache-store.ts";
 import {
   byTime,
   type HeldEntry,

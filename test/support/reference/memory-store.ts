@@ -1,3 +1,5 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../src/domain/memory/bm25.ts";
 import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
@@ -10,8 +12,6 @@ import {
 } from "../../../src/domain/memory/memory.ts";
 import { keywordArm } from "../../../src/domain/memory/search-plan.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
-import { clampSimilarity, dot } from "../../../src/domain/vector.ts";
 import type {
   CandidateFacts,
   CreateOutcome,
@@ -21,7 +21,7 @@ import type {
   NewMemory,
   RefusedMemory,
   Replacement,
-} from "../../../src/ports/memory-store.ts";
+} from "../../../src/ports/memory/memory-store.ts";
 import {
   byTime,
   type HeldMemory,

@@ -1,7 +1,7 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
-import type { Scope } from "../../../src/domain/tenancy.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
 /** A memory as the reference keeps it: with what a search needs, worked out anew each time. */

@@ -1,0 +1,53 @@
+import { LRUCache } from "lru-cache";
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
+
+/** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** An entry with where it stands. */
+interface Placed {
+  readonly row: number;
+  readonly scope: Scope;
+  readonly entry: CacheEntry;
+}
+
+/**
+ * Entries that were read lately, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by
+ * reads alone, never by a write, and every row that is changed or deleted is forgotten while that happens (see
+ * Database.onChange): so what is here is what is on disk.
+ */
+export class HotEntries {
+  readonly #rows = new Map<number, string>();
+  readonly #entries = new LRUCache<string, Placed>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
+    dispose: ({ row }) => void this.#rows.delete(row),
+  });
+
+  /** Ids are digests over their scope too, but a caller can name any: only entries of its own scope are found. */
+  find(scope: Scope, id: string): CacheEntry | undefined {
+    const placed = this.#entries.get(id);
+    if (placed?.scope.namespace !== scope.namespace || placed.scope.tenant !== scope.tenant) return undefined;
+    return placed.entry;
+  }
+
+  at(row: number): CacheEntry | undefined {
+    const id = this.#rows.get(row);
+    return id === undefined ? undefined : this.#entries.get(id)?.entry;
+  }
+
+  keep(scope: Scope, row: number, entry: CacheEntry): void {
+    this.#entries.set(entry.id, { row, scope, entry });
+    // An entry that is larger than all the room is not kept.
+    if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);
+  }
+
+  forget(row: number): void {
+    const id = this.#rows.get(row);
+    if (id !== undefined) this.#entries.delete(id);
+  }
+  clear(): void {
+    this.#entries.clear();
+  }
+}

@@ -1,0 +1,395 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
+import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
+import { type CacheLookup, LookupTally, type NamespaceTally } from "../../../domain/cache/lookup-counts.ts";
+import type { Neighbour } from "../../../domain/cache/matching.ts";
+import { clampSimilarity } from "../../../domain/embedding/vector.ts";
+import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
+import { withinBytes } from "../../../domain/page-token.ts";
+import type { Json } from "../../../lib/json.ts";
+import type {
+  CacheListQuery,
+  CacheStats,
+  CacheStore,
+  NearestQuery,
+} from "../../../ports/cache/cache-store.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { Log } from "../../../ports/log.ts";
+import { BatchedWrites } from "../database/batched-writes.ts";
+import { openRecord, sealRecord, sealVector } from "../database/checksums.ts";
+import type { Database, Row, Written } from "../database/database.ts";
+import type { Requests } from "../namespaces/idempotency.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { ScopeVectors } from "../vectors/scope-vectors.ts";
+import type { VectorModel } from "../vectors/vector-model.ts";
+import { HotEntries } from "./entry-cache.ts";
+
+/** Expired entries are removed a few at each write, so that no write pays for all of them. */
+const SWEEP_LIMIT = 32;
+
+/** Cached answers in SQLite; the prompts of one answer scope are compared exactly, in memory. */
+export class EmbeddedCacheStore implements CacheStore, Disposable {
+  readonly #database: Database;
+  readonly #namespaces: Namespaces;
+  readonly #requests: Requests;
+  readonly #vectors: ScopeVectors;
+  readonly #model: VectorModel;
+  readonly #hot = new HotEntries();
+  readonly #tally = new LookupTally();
+  readonly #lookups: BatchedWrites<NamespaceTally[]>;
+
+  constructor(
+    database: Database,
+    namespaces: Namespaces,
+    requests: Requests,
+    { model, log }: { readonly model: VectorModel; readonly log: Log },
+  ) {
+    this.#database = database;
+    this.#namespaces = namespaces;
+    this.#requests = requests;
+    this.#lookups = new BatchedWrites({
+      database,
+      log,
+      lost: "cache lookups could not be counted",
+      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
+      write: (tallies) => {
+        for (const tally of tallies) this.#writeTally(tally);
+      },
+    });
+    this.#model = model;
+    this.#vectors = new ScopeVectors(database, model, log);
+    database.onChange("cache_entry", (row) => this.#hot.forget(row));
+    // They were asked of a namespace that was not there, or of the one that was deleted.
+    namespaces.onCreated((scope) => this.#tally.forget(scope));
+  }
+
+  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {
+    const hot = this.#hot.find(scope, id);
+    if (hot === undefined) return this.#read(scope, id, now);
+    return hot.expireTime > now ? hot : undefined;
+  }
+
+  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return [];
+    const { fingerprint, vector, limit } = query;
+    this.#model.check(query.model);
+    const table = this.#vectors.open(namespaceId, fingerprint);
+    let found: {
+      readonly row: number;
+      readonly entry: CacheEntry | undefined;
+      readonly similarity: number;
+    }[];
+    let gone: typeof found;
+    do {
+      const near = table.nearestDefault(vector, limit, now);
+      found = near.map(({ row, similarity }) => ({
+        row,
+        entry: this.#keptAt(scope, row),
+        similarity: clampSimilarity(similarity),
+      }));
+      // Entries go in many ways (swept, evicted, deleted with their namespace); what is gone is noticed here.
+      gone = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
+      for (const { row } of gone) table.remove(row);
+    } while (gone.length > 0);
+    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
+  }
+
+  async findAndNearest(
+    scope: Scope,
+    id: string,
+    query: NearestQuery,
+    now: number,
+  ): ReturnType<CacheStore["findAndNearest"]> {
+    return { exact: await this.find(scope, id, now), nearest: await this.nearest(scope, query, now) };
+  }
+
+  async list(
+    scope: Scope,
+    query: CacheListQuery,
+  ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
+    const namespaceId = this.#namespaces.find(scope);
+    if (namespaceId === undefined) return { entries: [], more: false };
+    const { model, tagsAny, after, limit, maxBytes, now } = query;
+    // Keys and sizes first: a page of large answers is never read beyond its end.
+    const rows = this.#database.all(
+      // Named, because the planner would rather sort the whole namespace than pass over a few ended rows.
+      `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
+       WHERE e.namespace_id = ? AND e.expire_time > ?
+       ${model === undefined ? "" : "AND e.model = ?"}
+       ${tagsAny === undefined ? "" : `AND EXISTS (${tagIn(tagsAny)})`}
+       ${after === undefined ? "" : "AND (e.create_time, e.id) < (?, ?)"}
+       ORDER BY e.create_time DESC, e.id DESC LIMIT ?`,
+      namespaceId,
+      now,
+      ...(model === undefined ? [] : [model]),
+      ...(tagsAny ?? []),
+      ...(after === undefined ? [] : [after.createTime, after.id]),
+      limit + 1,
+    );
+    const page = withinBytes(rows.slice(0, limit), (row) => Number(row["bytes"]), maxBytes);
+    return {
+      entries: page.flatMap((row) => this.#entryAt(Number(row["row"])) ?? []),
+      more: rows.length > page.length,
+    };
+  }
+
+  put(
+    scope: Scope,
+    entry: CacheEntry,
+    options: {
+      readonly vector?: Float32Array;
+      readonly model?: EmbedderIdentity;
+      readonly maxEntries: number;
+      readonly now: number;
+      readonly request?: IdempotentRequest;
+    },
+  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
+    const { maxEntries, now, request } = options;
+    // Before it in the same transaction, so that what was served lately is not taken for unused.
+    void this.#lookups.flush();
+    return this.#database.write(() => {
+      const namespaceId = this.#namespaces.findOrCreate(scope);
+      const recorded = this.#requests.recall(namespaceId, request, now);
+      if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, recorded, now) };
+      this.#database.run(
+        "DELETE FROM cache_entry WHERE row IN (SELECT row FROM cache_entry WHERE expire_time <= ? LIMIT ?)",
+        now,
+        SWEEP_LIMIT,
+      );
+      const old = this.#row(namespaceId, entry.id, now);
+      const vector = this.#model.takes(options.model) ? options.vector : undefined;
+      const row = this.#upsert(namespaceId, entry, vector, now);
+      const evicted = this.#makeRoom(namespaceId, row, maxEntries, now);
+      this.#database.run(
+        "UPDATE cache_counter SET stores = stores + 1, evictions = evictions + ? WHERE namespace_id = ?",
+        evicted,
+        namespaceId,
+      );
+      const replaced = old !== undefined;
+      this.#requests.record(namespaceId, request, { id: entry.id, replaced }, now);
+      return {
+        result: { entry, replaced, evicted },
+        afterCommit: () => this.#vectors.put(namespaceId, entry.fingerprint, row, vector, entry.expireTime),
+      };
+    });
+  }
+
+  delete(
+    scope: Scope,
+    id: string,
+    options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    const { etag, now, request } = options;
+    return this.#database.write(
+      (): Written<void> => {
+        const namespaceId = this.#namespaces.find(scope);
+        if (namespaceId === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        const row = this.#row(namespaceId, id, now);
+        const entry = row === undefined ? undefined : this.#entryAt(row);
+        if (row === undefined || entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        if (etag !== undefined && etag !== entry.etag) {
+          throw cacheEntryChanged(id, entry.etag);
+        }
+        this.#database.run("DELETE FROM cache_entry WHERE row = ?", row);
+        this.#requests.record(namespaceId, request, { deleted: id }, now);
+        return { result: undefined };
+      },
+      { deletes: true },
+    );
+  }
+
+  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
+    this.#tally.add(scope, lookup, now);
+    this.#lookups.counted(this.#tally.size);
+  }
+
+  async stats(scope: Scope, now: number): Promise<CacheStats> {
+    await this.#lookups.flush();
+    const namespaceId = this.#namespaces.find(scope);
+    const counter =
+      namespaceId === undefined
+        ? undefined
+        : this.#database.first(
+            `SELECT exact_hits, semantic_hits, misses, stores, evictions,
+               (SELECT count(*) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS entries,
+               (SELECT sum(bytes) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS bytes
+             FROM cache_counter c WHERE c.namespace_id = ?2`,
+            now,
+            namespaceId,
+          );
+    return {
+      entryCount: Number(counter?.["entries"] ?? 0),
+      byteCount: Number(counter?.["bytes"] ?? 0),
+      exactHits: Number(counter?.["exact_hits"] ?? 0),
+      semanticHits: Number(counter?.["semantic_hits"] ?? 0),
+      misses: Number(counter?.["misses"] ?? 0),
+      stores: Number(counter?.["stores"] ?? 0),
+      evictions: Number(counter?.["evictions"] ?? 0),
+    };
+  }
+
+  async #read(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
+    return row === undefined ? undefined : this.#keptAt(scope, row);
+  }
+
+  /** The entry of a row of this scope, which is kept at hand from now on. Never inside a write. */
+  #keptAt(scope: Scope, row: number): CacheEntry | undefined {
+    const hot = this.#hot.at(row);
+    if (hot !== undefined) return hot;
+    const entry = this.#entryAt(row);
+    if (entry !== undefined) this.#hot.keep(scope, row, entry);
+    return entry;
+  }
+
+  /** Main memory that the prompts' vectors take. */
+  get vectorBytes(): number {
+    return this.#vectors.memoryBytes;
+  }
+
+  /** Entries of a namespace that is gone may be at hand, though their rows are not deleted yet. */
+  forgetHot(): void {
+    this.#hot.clear();
+  }
+
+  /** The next lookup of each scope reads its vectors from the disk again. */
+  dropVectors(): void {
+    this.#vectors.clear();
+  }
+
+  /** Leaves what was counted to the database, which writes it when it is closed, and stops the clock. */
+  [Symbol.dispose](): void {
+    this.#lookups[Symbol.dispose]();
+  }
+
+  #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): void {
+    const namespaceId = this.#namespaces.find(scope);
+    // Lookups bring no namespace into being, and one that was deleted does not come back by them.
+    if (namespaceId === undefined) return;
+    this.#database.run(
+      `INSERT INTO cache_counter (namespace_id, exact_hits, semantic_hits, misses) VALUES (?, ?, ?, ?)
+       ON CONFLICT (namespace_id) DO UPDATE SET exact_hits = exact_hits + excluded.exact_hits,
+         semantic_hits = semantic_hits + excluded.semantic_hits, misses = misses + excluded.misses`,
+      namespaceId,
+      exactHits,
+      semanticHits,
+      misses,
+    );
+    for (const [id, lastUseTime] of lastUses) {
+      this.#database.run(
+        `UPDATE cache_entry_use SET keep_score = max(keep_score, ?)
+         WHERE row = (SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ?)`,
+        keepScore({ lastUseTime }),
+        namespaceId,
+        id,
+      );
+    }
+  }
+
+  #upsert(namespaceId: number, entry: CacheEntry, vector: Float32Array | undefined, now: number): number {
+    const written = this.#database.first(
+      `INSERT INTO cache_entry (namespace_id, id, fingerprint, model, create_time, expire_time, bytes, vector,
+         record)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (namespace_id, id) DO UPDATE SET fingerprint = excluded.fingerprint, model = excluded.model,
+         create_time = excluded.create_time, expire_time = excluded.expire_time,
+         bytes = excluded.bytes, vector = excluded.vector, record = excluded.record
+       RETURNING row`,
+      namespaceId,
+      entry.id,
+      entry.fingerprint,
+      entry.model,
+      entry.createTime,
+      entry.expireTime,
+      entryBytes(entry, vector?.length ?? 0),
+      vector === undefined ? null : sealVector(vector),
+      sealRecord(entry),
+    );
+    const row = Number(written?.["row"]);
+    this.#database.run(
+      `INSERT INTO cache_entry_use (row, namespace_id, keep_score, generation) VALUES (?, ?, ?, ?)
+       ON CONFLICT (row) DO UPDATE SET keep_score = max(keep_score, excluded.keep_score),
+         generation = excluded.generation`,
+      row,
+      namespaceId,
+      keepScore({ lastUseTime: now }),
+      this.#model.written.generation,
+    );
+    this.#database.run("DELETE FROM cache_entry_tag WHERE row = ?", row);
+    for (const tag of new Set(entry.tags)) {
+      this.#database.run("INSERT INTO cache_entry_tag (row, tag) VALUES (?, ?)", row, tag);
+    }
+    return row;
+  }
+
+  /** Brings a namespace down to its bound, and says how many entries went that could have been served. */
+  #makeRoom(namespaceId: number, keptRow: number, maxEntries: number, now: number): number {
+    const excess = (): number => {
+      const counter = this.#database.first(
+        "SELECT entry_count FROM cache_counter WHERE namespace_id = ?",
+        namespaceId,
+      );
+      return excessEntries(Number(counter?.["entry_count"] ?? 0), maxEntries);
+    };
+    if (excess() === 0) return 0;
+    this.#database.run(
+      `DELETE FROM cache_entry WHERE row IN
+         (SELECT row FROM cache_entry WHERE namespace_id = ? AND expire_time <= ? AND row <> ? LIMIT ?)`,
+      namespaceId,
+      now,
+      keptRow,
+      excess(),
+    );
+    const evicted = excess();
+    this.#database.run(
+      `DELETE FROM cache_entry WHERE row IN
+         (SELECT row FROM cache_entry_use WHERE namespace_id = ? AND row <> ? ORDER BY keep_score, row LIMIT ?)`,
+      namespaceId,
+      keptRow,
+      evicted,
+    );
+    return evicted;
+  }
+
+  /** What a put did before, with the entry as it now is. */
+  #replay(
+    scope: Scope,
+    namespaceId: number,
+    recorded: Json,
+    now: number,
+  ): { readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number } {
+    const { id, replaced } = recorded as { readonly id: string; readonly replaced: boolean };
+    const row = this.#row(namespaceId, id, now);
+    const entry = row === undefined ? undefined : this.#entryAt(row);
+    if (entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
+    return { entry, replaced, evicted: 0 };
+  }
+
+  /** The row of an entry that has not expired. */
+  #row(namespaceId: number, id: string, now: number): number | undefined {
+    const found = this.#database.first(
+      "SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ? AND expire_time > ?",
+      namespaceId,
+      id,
+      now,
+    );
+    return found === undefined ? undefined : Number(found["row"]);
+  }
+
+  #entryAt(row: number): CacheEntry | undefined {
+    const found = this.#database.first("SELECT id, record FROM cache_entry WHERE row = ?", row);
+    return found === undefined ? undefined : entryOf(found);
+  }
+}
+
+function entryOf(row: Row): CacheEntry {
+  return openRecord<CacheEntry>(row["record"], `cache entry ${String(row["id"])}`);
+}
+
+function tagIn(tags: readonly string[]): string {
+  return `SELECT 1 FROM cache_entry_tag t WHERE t.row = e.row AND t.tag IN (${tags.map(() => "?").join(", ")})`;
+}

@@ -1,0 +1,61 @@
+/** Tables without which a memory cannot be found by its id. */
+const NEEDED_BY_ID: ReadonlySet<string> = new Set(["memory", "namespace"]);
+
+/** Damage of a table that nothing else in the file makes good. */
+export interface TableDamage {
+  readonly table: string;
+  readonly what: string;
+}
+
+/** Is told when what is known has changed. */
+export type DamageListener = (damage: Damage) => void;
+
+/** What is known to be damaged in a file: by a check of all of it, or because a read came upon it. */
+export class Damage {
+  readonly #onChange: DamageListener;
+  /** Undefined until the check has ended. */
+  #checked: readonly TableDamage[] | undefined;
+  #met = false;
+  readonly #repaired: string[] = [];
+
+  constructor(onChange: DamageListener) {
+    this.#onChange = onChange;
+  }
+
+  /** A statement came upon damage. Of which table, SQLite does not say. Returns whether that is news. */
+  met(): boolean {
+    if (this.#met) return false;
+    this.#met = true;
+    this.#onChange(this);
+    return this.#unexplained;
+  }
+
+  /** A check has ended; what it found explains what was met before. */
+  found({ damage }: { readonly damage: readonly TableDamage[] }, repaired: readonly string[]): void {
+    this.#checked = damage;
+    this.#repaired.push(...repaired);
+    if (repaired.length > 0) this.#met = false;
+    if (damage.length > 0 || repaired.length > 0) this.#onChange(this);
+  }
+
+  /** Whether a memory that is not found may be one that was lost. */
+  get hidesMemories(): boolean {
+    const checked = this.#checked ?? [];
+    return checked.some(({ table }) => NEEDED_BY_ID.has(table)) || this.#unexplained;
+  }
+
+  /** Parts that are damaged now. */
+  get parts(): readonly string[] {
+    const found = (this.#checked ?? []).map(({ table, what }) => `${table}: ${what}`);
+    return this.#unexplained ? [...found, "a read came upon a damaged page"] : found;
+  }
+
+  /** Parts that were damaged and have been made again. */
+  get repaired(): readonly string[] {
+    return this.#repaired;
+  }
+
+  get #unexplained(): boolean {
+    return this.#met && (this.#checked ?? []).length === 0;
+  }
+}

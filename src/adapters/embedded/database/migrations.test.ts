@@ -1,0 +1,184 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  cacheEntry,
+  DAY,
+  idempotentRequest,
+  NOW,
+  newMemory,
+  unitVector,
+} from "../../../../test/support/builders.ts";
+import { quiet } from "../../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { openEmbeddedBackend } from "../backend.ts";
+import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
+
+const FIXTURE = join(import.meta.dirname, "../../../../test/fixtures/embedded-format-1.sql");
+const SCOPE = { tenant: "t", namespace: "n" };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "recollect-migrations-"));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+const file = (): string => join(directory, "recollect.db");
+
+function writeFixture(): void {
+  using sqlite = new DatabaseSync(file());
+  sqlite.exec(readFileSync(FIXTURE, "utf8"));
+}
+
+const open = () =>
+  openEmbeddedBackend({
+    directory,
+    embedder: { provider: "fixture", model: "random", dimension: 4 },
+    ...quiet,
+    kept: SMALL_KEPT,
+  });
+
+/** What SQLite knows of each table, index and trigger, in the words that made it. */
+function schemaOf(sqlite: DatabaseSync): unknown[] {
+  return sqlite.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").all();
+}
+
+function formatOf(sqlite: DatabaseSync): unknown {
+  return sqlite.prepare("PRAGMA user_version").get()?.["user_version"];
+}
+
+describe("the steps", () => {
+  it("follow each other from an empty file to the format of this program", () => {
+    expect(MIGRATIONS.map(({ from }) => from)).toEqual(MIGRATIONS.map((_, index) => index));
+    expect(MIGRATIONS.map(({ to }) => to)).toEqual(MIGRATIONS.map((_, index) => index + 1));
+    expect(MIGRATIONS.at(-1)?.to).toBe(FORMAT);
+  });
+
+  it("make the same of an old file and of a new one", () => {
+    writeFixture();
+    using old = new DatabaseSync(file());
+    using fresh = new DatabaseSync(":memory:");
+    expect(migrate(old)).toBe(1);
+    expect(migrate(fresh)).toBe(0);
+    expect(schemaOf(old)).toEqual(schemaOf(fresh));
+    expect(formatOf(old)).toBe(FORMAT);
+  });
+
+  it("are taken once", () => {
+    using sqlite = new DatabaseSync(":memory:");
+    migrate(sqlite);
+    expect(migrate(sqlite)).toBe(FORMAT);
+  });
+
+  it("refuse what a newer program wrote, and leave it as it is", async () => {
+    await (async () => {
+      await using _ = await open();
+    })();
+    const newer = FORMAT + 1;
+    {
+      using sqlite = new DatabaseSync(file());
+      sqlite.exec(`PRAGMA user_version = ${newer}`);
+    }
+    await expect(open()).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
+    using sqlite = new DatabaseSync(file());
+    expect(formatOf(sqlite)).toBe(newer);
+  });
+});
+
+describe("a file of format 1", () => {
+  it("reads as it was written", async () => {
+    writeFixture();
+    await using backend = await open();
+    const { memories, cache, namespaces, secret, backlog } = backend;
+    const written = [
+      newMemory({ id: "plain", text: "Ana is allergic to nuts" }),
+      newMemory({
+        id: "rich",
+        text: "The train to Lisbon leaves at nine",
+        userId: "ana",
+        agentId: "bot",
+        sessionId: "s1",
+        sessionPosition: 1,
+        author: "Bo",
+        role: "user",
+        kind: "MESSAGE",
+        tags: ["travel", "work"],
+        metadata: { where: { city: "Lisbon" }, level: 1 },
+        importance: 0.9,
+        pinned: true,
+        eventTime: NOW - DAY,
+        expireTime: NOW + 365 * DAY,
+      }),
+      newMemory({ id: "put-aside", text: "An old address", state: "ARCHIVED" }),
+    ].map((one) => one.memory);
+    expect(await memories.get(SCOPE, ["plain", "rich", "put-aside"], NOW)).toMatchObject(written);
+    expect(await memories.vectors(SCOPE, ["plain", "rich", "put-aside"])).toEqual([
+      unitVector(1, 4),
+      unitVector(2, 4),
+      undefined,
+    ]);
+    const travel = { states: ["ACTIVE" as const], tagsAny: ["travel"], userId: "ana" };
+    const listed = await memories.list(SCOPE, { filter: travel, limit: 10, now: NOW });
+    expect(listed.map(({ id }) => id)).toEqual(["rich"]);
+    const query = {
+      vector: unitVector(1, 4),
+      terms: ["lisbon"],
+      filter: { states: ["ACTIVE" as const] },
+      limit: 1,
+    };
+    const found = await memories.search(SCOPE, query, NOW);
+    expect(found.nearest.map(({ id }) => id)).toEqual(["plain"]);
+    expect(found.containing.map(({ id }) => id)).toEqual(["rich"]);
+    expect(found.corpus.documentCount).toBe(3);
+    // Its analysis stays as it was made, so that it is found exactly only.
+    const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });
+    const { notation, ...older } = analysis;
+    expect(notation).toEqual([]);
+    expect(await cache.find(SCOPE, "e1", NOW)).toEqual({ ...entry, analysis: { ...older, version: 1 } });
+    expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
+    expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
+    expect(await secret.read()).toEqual(new Uint8Array(32).fill(7));
+    const waiting = await backlog.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
+    expect(waiting.map(({ id }) => id)).toEqual(["put-aside"]);
+  });
+
+  it("goes on with its sessions and its requests, and takes new memories", async () => {
+    writeFixture();
+    await using backend = await open();
+    const [next] = await backend.memories.create(SCOPE, [newMemory({ id: "next", sessionId: "s1" })], {
+      now: NOW,
+    });
+    expect(next).toMatchObject({ kind: "created", memory: { sessionPosition: 2 } });
+    const repeated = await backend.memories.create(SCOPE, [newMemory({ id: "other" })], {
+      now: NOW,
+      request: idempotentRequest(),
+    });
+    expect(repeated.map((one) => one.kind === "created" && one.memory.id)).toEqual([
+      "plain",
+      "rich",
+      "put-aside",
+    ]);
+  });
+
+  it("holds no duplicates of what is new, and one that is corrected can be one", async () => {
+    writeFixture();
+    await using backend = await open();
+    const text = "Ana is allergic to nuts";
+    const onDuplicate = "RETURN_EXISTING" as const;
+    const write = (id: string) =>
+      backend.memories.create(SCOPE, [newMemory({ id, text }, { onDuplicate })], { now: NOW });
+    expect((await write("new")).map(({ kind }) => kind)).toEqual(["created"]);
+    await backend.memories.delete(SCOPE, "new", { now: NOW });
+    const [old] = await backend.memories.get(SCOPE, ["plain"], NOW);
+    const corrected = newMemory({ id: "plain", text, importance: 1 });
+    await backend.memories.replace(SCOPE, old?.etag ?? "", corrected, { now: NOW });
+    expect(await write("newer")).toMatchObject([
+      { kind: "duplicate", memory: { id: "plain" }, differs: ["importance"] },
+    ]);
+  });
+});

@@ -1,0 +1,83 @@
+import type { DatabaseSync } from "node:sqlite";
+import { RecollectError } from "../../../domain/errors.ts";
+import { SCHEMA } from "./schema.ts";
+
+/** What format 2 adds. A released step is never changed; what comes after it is a step of its own. */
+const FORMAT_2 = `
+-- Apart from the memory, because each read changes it: neither its record nor its indexes are written again.
+CREATE TABLE memory_access (
+  row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+  access_count INTEGER NOT NULL,
+  last_access_time INTEGER NOT NULL
+) STRICT;
+
+-- Beside the record, because an import asks who holds a position. Eight characters of checksum come before the JSON;
+-- a damaged record is left to those who read it.
+ALTER TABLE memory ADD COLUMN session_position INTEGER NOT NULL DEFAULT 0;
+UPDATE memory SET session_position = json_extract(substr(record, 9), '$.sessionPosition')
+  WHERE json_valid(substr(record, 9)) AND session_id <> '';
+DROP INDEX memory_by_session;
+CREATE INDEX memory_by_session ON memory (namespace_id, session_id, session_position);
+
+-- Row numbers rise with each write, so that the lowest were written longest ago.
+CREATE TABLE embedding_cache (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  key BLOB NOT NULL UNIQUE,
+  expire_time INTEGER NOT NULL,
+  truncated INTEGER NOT NULL,
+  vector BLOB NOT NULL
+) STRICT;
+CREATE INDEX embedding_cache_by_expiry ON embedding_cache (expire_time);
+
+-- Which model made the entry's vector, as a count of changes of the model; one of another is not read. Not beside the
+-- vector, where the answer would have to be read to come to it.
+ALTER TABLE cache_entry_use ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+
+-- Memories without a vector, from the write that stored them so until they get one.
+CREATE TABLE memory_waiting (
+  row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+  since INTEGER NOT NULL,
+  due_time INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  refused INTEGER NOT NULL
+) STRICT;
+CREATE INDEX memory_waiting_by_due ON memory_waiting (due_time, row);
+CREATE INDEX memory_waiting_by_age ON memory_waiting (refused, since);
+INSERT INTO memory_waiting (row, since, due_time, attempts, refused)
+  SELECT row, create_time, create_time, 0, 0 FROM memory m
+  WHERE NOT EXISTS (SELECT 1 FROM memory_vector v WHERE v.row = m.row);
+`;
+
+interface Migration {
+  readonly from: number;
+  readonly to: number;
+  readonly sql: string;
+}
+
+/** In order, from an empty file on. */
+export const MIGRATIONS: readonly Migration[] = [
+  { from: 0, to: 1, sql: SCHEMA },
+  { from: 1, to: 2, sql: FORMAT_2 },
+];
+
+/** The format of this program, kept as SQLite's user_version. */
+export const FORMAT = 2;
+
+/**
+ * Brings a file forward, each step in a transaction of its own: after a crash the next start goes on where this one
+ * ended. Returns the format that it had, 0 for a new file. Throws STORE_UNAVAILABLE for a file of a newer program.
+ */
+export function migrate(sqlite: DatabaseSync): number {
+  const found = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  if (found > FORMAT) {
+    throw new RecollectError(
+      "STORE_UNAVAILABLE",
+      `the data was written by a newer version of Recollect (format ${found}; this one reads up to ${FORMAT})`,
+      { metadata: { backend: "embedded" } },
+    );
+  }
+  for (const { to, sql } of MIGRATIONS.filter(({ from }) => from >= found)) {
+    sqlite.exec(`BEGIN IMMEDIATE; ${sql} PRAGMA user_version = ${to}; COMMIT`);
+  }
+  return found;
+}

@@ -1,0 +1,52 @@
+import { type Stats, statSync } from "node:fs";
+import { RecollectError } from "../../../domain/errors.ts";
+import { codeOf } from "../../system/disk.ts";
+
+/**
+ * A file as it was opened. Where it is removed or replaced later, the system keeps it for who has it open: all goes well
+ * until this process ends, and then everything is gone.
+ */
+export class OpenedFile {
+  readonly #path: string;
+  readonly #onLost: () => void;
+  readonly #device: number;
+  readonly #inode: number;
+  #isLost = false;
+
+  /** `onLost` is called when the file is found gone, and once more each time that it was there again in between. */
+  constructor(path: string, onLost: () => void) {
+    const { dev, ino } = statSync(path);
+    this.#path = path;
+    this.#onLost = onLost;
+    this.#device = dev;
+    this.#inode = ino;
+  }
+
+  /** Throws STORE_UNAVAILABLE when the path does not lead to it any more. Takes some microseconds. */
+  verify(): void {
+    const now = this.#look();
+    const isLost = now?.dev !== this.#device || now.ino !== this.#inode;
+    if (isLost && !this.#isLost) this.#onLost();
+    this.#isLost = isLost;
+    if (!isLost) return;
+    throw new RecollectError(
+      "STORE_UNAVAILABLE",
+      `${this.#path} was removed or replaced while it was open, and what is written would be lost with it: put it back, ` +
+        "or restart the service on what is there now",
+      { metadata: { backend: "embedded" }, retryAfterMs: 1000 },
+    );
+  }
+
+  /** Undefined: nothing is there. */
+  #look(): Stats | undefined {
+    try {
+      return statSync(this.#path, { throwIfNoEntry: false });
+    } catch (cause) {
+      throw new RecollectError("STORE_UNAVAILABLE", `${this.#path} cannot be reached: ${codeOf(cause)}`, {
+        metadata: { backend: "embedded" },
+        retryAfterMs: 1000,
+        cause,
+      });
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { statSync, truncateSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Disk } from "../../../ports/disk.ts";
+import { DataDirectory } from "./data-directory.ts";
+import { KeptSpace } from "./reserved-space.ts";
+
+const MIB = 1024 * 1024;
+const SIZES = { keptBytes: 4 * MIB, logBytes: 2 * MIB };
+
+let path: string;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), "recollect-kept-"));
+});
+afterEach(async () => {
+  await rm(path, { recursive: true });
+});
+
+const file = (): string => join(path, "space-for-deletions");
+
+/** Says that so much would be free without what is kept back. */
+const keptOn = (roomBytes: () => number): KeptSpace => {
+  const disk: Disk = {
+    space: () => {
+      const held = statSync(file(), { throwIfNoEntry: false })?.size ?? 0;
+      return { freeBytes: roomBytes() - held, totalBytes: 100 * MIB };
+    },
+    obstacle: () => undefined,
+    tryWriting: () => undefined,
+  };
+  return new KeptSpace(new DataDirectory(path, disk), SIZES);
+};
+
+describe("the space that is kept back", () => {
+  it("is a file of real blocks, given up and made again as a whole while there is room", () => {
+    const kept = keptOn(() => 50 * MIB);
+    expect(kept.isShort).toBe(true);
+    kept.restore(0);
+    expect(kept.bytes).toBe(4 * MIB);
+    expect(statSync(file()).blocks * 512).toBeGreaterThanOrEqual(4 * MIB);
+    expect(kept.isShort).toBe(false);
+    kept.release();
+    expect(kept.bytes).toBe(0);
+    kept.restore(0);
+    expect(kept.bytes).toBe(4 * MIB);
+    expect(kept.mayGrow).toBe(true);
+  });
+
+  it("is as large as there is room for beside the log, and grows with the room", () => {
+    let room = 50 * MIB;
+    const kept = keptOn(() => room);
+    kept.restore(0);
+    room = 5 * MIB;
+    kept.release();
+    kept.restore(0);
+    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
+    // The log has taken what was left for it, which changes nothing.
+    room = 4 * MIB;
+    kept.restore(MIB);
+    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
+    room = 6 * MIB;
+    kept.restore(MIB);
+    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: true });
+  });
+
+  it("goes on where the start before has left it", () => {
+    let room = 50 * MIB;
+    keptOn(() => room).restore(0);
+    room = 5 * MIB;
+    const next = keptOn(() => room);
+    next.restore(0);
+    expect({ bytes: next.bytes, mayGrow: next.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: false });
+  });
+
+  it("is not made on a disk that is too small for it, where writes go on", () => {
+    const kept = keptOn(() => 5 * MIB);
+    kept.restore(0);
+    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 0, mayGrow: true });
+  });
+
+  it("does not take a file with holes for space", async () => {
+    await writeFile(file(), "");
+    truncateSync(file(), 4 * MIB);
+    const kept = keptOn(() => 50 * MIB);
+    expect(kept.bytes).toBe(0);
+    kept.restore(0);
+    expect(kept.bytes).toBe(4 * MIB);
+  });
+});

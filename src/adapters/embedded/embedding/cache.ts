@@ -1,0 +1,76 @@
+import { RecollectError } from "../../../domain/errors.ts";
+import type { EmbeddedText } from "../../../ports/embedding/embedder.ts";
+import type { CachedEmbedding, EmbeddingCache } from "../../../ports/embedding/embedding-cache.ts";
+import type { Log } from "../../../ports/log.ts";
+import { openVector, sealVector } from "../database/checksums.ts";
+import type { Database } from "../database/database.ts";
+
+export interface EmbeddingCacheOptions {
+  /** Vectors that are kept at most. */
+  readonly maxEntries: number;
+  readonly log: Log;
+}
+
+/** Rows beyond the bound, and rows that have ended, go a few at each write, so that no write pays for all of them. */
+const SWEEP_LIMIT = 32;
+
+/** Embeddings in SQLite, each behind a checksum; the oldest make room. */
+export function createEmbeddingCache(database: Database, options: EmbeddingCacheOptions): EmbeddingCache {
+  return {
+    get: async (keys, now) => keys.map((key) => read(database, options.log, key, now)),
+    put: async (entries, { now, expireTime }) => {
+      if (entries.length === 0) return;
+      // What is lost when the machine fails can be had again.
+      await database.write(
+        () => {
+          for (const entry of entries) write(database, entry, expireTime);
+          sweep(database, options.maxEntries, entries.length + SWEEP_LIMIT, now);
+          return { result: undefined };
+        },
+        { durable: false },
+      );
+    },
+  };
+}
+
+function read(database: Database, log: Log, key: string, now: number): EmbeddedText | undefined {
+  const row = database.first(
+    "SELECT truncated, vector FROM embedding_cache WHERE key = ? AND expire_time > ?",
+    Buffer.from(key, "hex"),
+    now,
+  );
+  if (row === undefined) return undefined;
+  try {
+    return { vector: openVector(row["vector"], "a kept embedding"), truncated: row["truncated"] !== 0 };
+  } catch (error) {
+    if (!(error instanceof RecollectError)) throw error;
+    // It can be had again, which the next write of it does.
+    log.warn({ err: error }, "a kept embedding is damaged, and is asked for again");
+    return undefined;
+  }
+}
+
+function write(database: Database, { key, embedded }: CachedEmbedding, expireTime: number): void {
+  database.run(
+    "INSERT OR REPLACE INTO embedding_cache (key, expire_time, truncated, vector) VALUES (?, ?, ?, ?)",
+    Buffer.from(key, "hex"),
+    expireTime,
+    embedded.truncated ? 1 : 0,
+    sealVector(embedded.vector),
+  );
+}
+
+/** The bound is on row numbers: at most so many rows have the highest so many of them, and nothing has to be counted. */
+function sweep(database: Database, maxEntries: number, limit: number, now: number): void {
+  database.run(
+    "DELETE FROM embedding_cache WHERE row IN (SELECT row FROM embedding_cache " +
+      "WHERE row <= (SELECT max(row) FROM embedding_cache) - ? ORDER BY row LIMIT ?)",
+    maxEntries,
+    limit,
+  );
+  database.run(
+    "DELETE FROM embedding_cache WHERE row IN (SELECT row FROM embedding_cache WHERE expire_time <= ? LIMIT ?)",
+    now,
+    SWEEP_LIMIT,
+  );
+}

@@ -1,0 +1,83 @@
+import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import { sameModel } from "../../../domain/embedding/identity.ts";
+import { RecollectError } from "../../../domain/errors.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { Database } from "../database/database.ts";
+import { VectorModel } from "../vectors/vector-model.ts";
+import { readRecord } from "./reembedding-record.ts";
+
+const KEY = "embedder";
+const ACCEPTED_KEY = "embedder_configured";
+const GENERATION_KEY = "vector_generation";
+
+/**
+ * Which model made the vectors of this file: the configured one, if there were none. Another one is refused, for vectors
+ * of two models are never compared; except that re-embeddings change the model behind the back of the settings. The file
+ * is right then, and the log says what to set: a restart that nobody planned must not be an outage, in the middle of a
+ * change or after several. Without an embedder nothing is checked, for then no vector is read or written.
+ */
+export async function claimEmbedder(
+  database: Database,
+  configured: EmbedderIdentity | undefined,
+  log: Log,
+): Promise<VectorModel> {
+  const generation = Number(readMeta(database, GENERATION_KEY)?.toString() ?? 1);
+  if (configured === undefined) return new VectorModel(undefined, generation);
+  const { provider, model, dimension } = configured;
+  const ours: EmbedderIdentity = { provider, model, dimension };
+  const stored = await database.write(() => {
+    database.run(
+      "INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)",
+      KEY,
+      Buffer.from(JSON.stringify(ours)),
+    );
+    return { result: JSON.parse(String(readMeta(database, KEY))) as EmbedderIdentity };
+  });
+  const different = !sameModel(ours, stored);
+  if (different && !isChanged(database, ours, stored)) throw refusal(ours, stored);
+  if (different) {
+    log.warn({ configured: ours, stored }, usedInstead(stored));
+  }
+  const accepted = JSON.stringify(ours);
+  if (readMeta(database, ACCEPTED_KEY)?.toString() !== accepted) {
+    await database.write(() => {
+      writeMeta(database, ACCEPTED_KEY, accepted);
+      return { result: undefined };
+    });
+  }
+  return new VectorModel(stored, generation);
+}
+
+/** Whether the change to the stored model was made, or is being made, behind the back of the settings. */
+function isChanged(database: Database, configured: EmbedderIdentity, stored: EmbedderIdentity): boolean {
+  const accepted = readMeta(database, ACCEPTED_KEY);
+  const before = accepted === undefined ? undefined : (JSON.parse(String(accepted)) as EmbedderIdentity);
+  return isExplained({ configured, stored, before, latest: readRecord(database) });
+}
+
+function refusal(configured: EmbedderIdentity, stored: EmbedderIdentity): RecollectError {
+  const message = otherModel(
+    { stored, configured },
+    { vectors: "the stored vectors", elsewhere: "DATA_DIR" },
+  );
+  return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "embedded" } });
+}
+
+/** Puts another model in the place of the one that was. Only inside a write; returns the new generation. */
+export function changeEmbedder(database: Database, target: EmbedderIdentity): number {
+  const { provider, model, dimension } = target;
+  const generation = Number(readMeta(database, GENERATION_KEY)?.toString() ?? 1) + 1;
+  writeMeta(database, KEY, JSON.stringify({ provider, model, dimension }));
+  writeMeta(database, GENERATION_KEY, String(generation));
+  return generation;
+}
+
+function readMeta(database: Database, key: string): Buffer | undefined {
+  const row = database.first("SELECT value FROM meta WHERE key = ?", key);
+  return row === undefined ? undefined : Buffer.from(row["value"] as Uint8Array);
+}
+
+function writeMeta(database: Database, key: string, value: string): void {
+  database.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, Buffer.from(value));
+}

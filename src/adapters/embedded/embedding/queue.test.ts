@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NOW, newMemory } from "../../../../test/support/builders.ts";
+import { quiet } from "../../../../test/support/quiet.ts";
+import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { openEmbeddedBackend } from "../backend.ts";
+
+const SCOPE = { tenant: "t", namespace: "n" };
+const ALL = { limit: 100, maxBytes: 1e9, skip: 0, now: NOW };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "recollect-backlog-"));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+const open = () =>
+  openEmbeddedBackend({
+    directory,
+    embedder: { provider: "contract", model: "random", dimension: 4 },
+    ...quiet,
+    kept: SMALL_KEPT,
+  });
+
+describe("the backlog of the embedded store", () => {
+  it("passes over damaged memories, however many stand in front, and lets them go", async () => {
+    {
+      await using backend = await open();
+      const ids = Array.from({ length: 150 }, (_, index) => `m${String(index).padStart(3, "0")}`);
+      await backend.memories.create(
+        SCOPE,
+        ids.map((id) => newMemory({ id })),
+        { now: NOW },
+      );
+    }
+    {
+      using sqlite = new DatabaseSync(join(directory, "recollect.db"));
+      sqlite.exec("UPDATE memory SET record = replace(record, 'fact', 'fake') WHERE id < 'm120'");
+    }
+    await using backend = await open();
+    const found = await backend.backlog.pending({ ...ALL, limit: 10 });
+    expect(found.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, index) => `m${120 + index}`));
+    expect(await backend.backlog.state()).toMatchObject({ count: 30 });
+  });
+
+  it("holds what was written while vector search was switched off", async () => {
+    {
+      await using backend = await openEmbeddedBackend({
+        directory,
+        embedder: undefined,
+        ...quiet,
+        kept: SMALL_KEPT,
+      });
+      const embedding = {
+        state: "DISABLED" as const,
+        provider: "",
+        model: "",
+        dimension: 0,
+        truncated: false,
+      };
+      await backend.memories.create(SCOPE, [newMemory({ embedding })], { now: NOW });
+    }
+    await using backend = await open();
+    expect((await backend.backlog.pending(ALL)).map(({ id }) => id)).toEqual(["m1"]);
+  });
+});

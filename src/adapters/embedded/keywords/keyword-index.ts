@@ -1,0 +1,122 @@
+import type { CorpusStatistics } from "../../../domain/memory/bm25.ts";
+import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
+import type { Database, Row } from "../database/database.ts";
+import { isDefaultFilter, memoryCondition } from "./row-filter.ts";
+import { KEYWORDS, matchAny, spellTerms } from "./terms.ts";
+
+/** What a candidate's row holds: the facts for the ranking, and its terms. */
+const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
+
+/** CROSS JOIN fixes the order: left to itself the planner walks all memories of the namespace, at three times the cost. */
+const BEST_FIRST =
+  "best CROSS JOIN memory m ON m.row = best.row CROSS JOIN memory_terms t ON t.rowid = best.row";
+
+/**
+ * Which memories hold which terms, in FTS5. It supplies candidates, best first by FTS5's own bm25, which counts the
+ * documents of all tenants: good enough to choose them, not to score them.
+ */
+export class KeywordIndex {
+  readonly #database: Database;
+  /** Where writes go: the table that is searched, and the one that is being made to take its place. */
+  #written: readonly string[] = [KEYWORDS];
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Only inside a write. */
+  add(namespaceId: number, row: number, terms: readonly string[]): void {
+    const spelled = spellTerms(namespaceId, terms);
+    for (const table of this.#written) {
+      this.#database.run(`INSERT INTO ${table} (rowid, terms) VALUES (?, ?)`, row, spelled);
+    }
+  }
+
+  /** Only inside a write. */
+  remove(row: number): void {
+    for (const table of this.#written) this.#database.run(`DELETE FROM ${table} WHERE rowid = ?`, row);
+  }
+
+  /** Takes all of a namespace, whose memories are still there. Only inside a write. */
+  removeNamespace(namespaceId: number): void {
+    for (const table of this.#written) {
+      this.#database.run(
+        `DELETE FROM ${table} WHERE rowid IN (SELECT row FROM memory WHERE namespace_id = ?)`,
+        namespaceId,
+      );
+    }
+  }
+
+  /** From now on every write goes to this table too; undefined: to none but the one that is searched. */
+  alsoWriteTo(table: string | undefined): void {
+    this.#written = table === undefined ? [KEYWORDS] : [KEYWORDS, table];
+  }
+
+  /** What BM25 needs to know of a namespace. */
+  corpus(namespaceId: number, terms: readonly string[]): CorpusStatistics {
+    const counts = this.#database.first(
+      "SELECT memory_count, term_count FROM namespace WHERE namespace_id = ?",
+      namespaceId,
+    );
+    const documentCount = Number(counts?.["memory_count"] ?? 0);
+    const documentFrequencies = new Map(
+      terms.map((term) => {
+        const row = this.#database.first(
+          "SELECT count(*) AS n FROM memory_terms WHERE memory_terms MATCH ?",
+          matchAny(namespaceId, [term]),
+        );
+        return [term, Number(row?.["n"] ?? 0)] as const;
+      }),
+    );
+    return {
+      documentCount,
+      meanLength: documentCount === 0 ? 0 : Number(counts?.["term_count"] ?? 0) / documentCount,
+      documentFrequencies,
+    };
+  }
+
+  /**
+   * Rows that hold any of the terms and pass the filter. Nearly all rows pass the default filter, so the best are
+   * taken first and looked at then; with any other, or when too few of them pass, every match is looked at.
+   */
+  candidates(
+    namespaceId: number,
+    terms: readonly string[],
+    corpus: CorpusStatistics,
+    query: Pick<CandidateQuery, "filter" | "limit">,
+    now: number,
+  ): Row[] {
+    const { filter, limit } = query;
+    const match = matchAny(namespaceId, terms);
+    const condition = memoryCondition(namespaceId, filter, now);
+    if (isDefaultFilter(filter)) {
+      const best = 2 * limit;
+      const rows = this.#database.all(
+        `WITH best AS MATERIALIZED (
+           SELECT rowid AS row, rank FROM memory_terms WHERE memory_terms MATCH ? ORDER BY rank LIMIT ?)
+         SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+         WHERE ${condition.sql} ORDER BY best.rank, m.row LIMIT ?`,
+        match,
+        best,
+        ...condition.values,
+        limit,
+      );
+      if (rows.length === limit || matchesAtMost(terms, corpus) <= best) return rows;
+    }
+    return this.#database.all(
+      `WITH best AS MATERIALIZED (
+         SELECT f.rowid AS row, f.rank FROM memory_terms f CROSS JOIN memory m ON m.row = f.rowid
+         WHERE f.memory_terms MATCH ? AND ${condition.sql} ORDER BY f.rank, m.row LIMIT ?)
+       SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+       ORDER BY best.rank, m.row`,
+      match,
+      ...condition.values,
+      limit,
+    );
+  }
+}
+
+/** A bound on the number of documents that hold any of the terms. */
+function matchesAtMost(terms: readonly string[], corpus: CorpusStatistics): number {
+  return terms.reduce((sum, term) => sum + (corpus.documentFrequencies.get(term) ?? 0), 0);
+}

@@ -1,0 +1,38 @@
+import type { Row } from "../database/database.ts";
+
+/**
+ * How terms are spelled in the full-text table: the number of the namespace, an x, the term. Documents of other
+ * namespaces then share no term with a query, and neither slow it down nor count in its statistics.
+ */
+
+/** The full-text table that is searched. */
+export const KEYWORDS = "memory_terms";
+
+/** The terms of a document, as one text. */
+export function spellTerms(namespaceId: number, terms: readonly string[]): string {
+  return terms.map((term) => spell(namespaceId, term)).join(" ");
+}
+
+/** The terms of a document again. */
+export function readTerms(namespaceId: number, spelled: string): string[] {
+  if (spelled === "") return [];
+  const start = spell(namespaceId, "").length;
+  return spelled.split(" ").map((term) => term.slice(start));
+}
+
+/** What the terms of a memory take in the full-text table, about: those of a word of five letters or so each. */
+export function termBytes(row: Row): number {
+  return Number(row["term_count"]) * BYTES_A_TERM;
+}
+
+const BYTES_A_TERM = 6;
+
+/** An FTS5 query: documents of this namespace that contain any of the terms. */
+export function matchAny(namespaceId: number, terms: readonly string[]): string {
+  // Terms hold letters, digits and marks; quoting makes sure that none is ever read as syntax.
+  return terms.map((term) => `"${spell(namespaceId, term).replaceAll('"', '""')}"`).join(" OR ");
+}
+
+function spell(namespaceId: number, term: string): string {
+  return `${namespaceId}x${term}`;
+}

@@ -1,0 +1,51 @@
+import { RecollectError } from "../../../domain/errors.ts";
+import type { DifferingField } from "../../../domain/memory/duplicate.ts";
+import type { Json } from "../../../lib/json.ts";
+import type { CreateOutcome } from "../../../ports/memory/memory-store.ts";
+
+/** What became of one item, as the request record keeps it: ids and codes, no texts. */
+export interface RecordedItem {
+  readonly kind: CreateOutcome["kind"];
+  readonly id?: string;
+  /** Of a duplicate; records of before there was such a thing have none. */
+  readonly differs?: readonly DifferingField[];
+  readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
+}
+
+/** How far a request to create has come. */
+export interface RecordedBatch {
+  readonly items: readonly RecordedItem[];
+  /** No items are left behind these. */
+  readonly isWhole: boolean;
+}
+
+/** A whole batch is kept as its list of items, one with items left as that list under a name. */
+type Kept = readonly RecordedItem[] | { readonly sofar: readonly RecordedItem[] };
+
+export function keepBatch(outcomes: readonly CreateOutcome[], isWhole: boolean): Json {
+  const items = outcomes.map(recordItem);
+  const kept: Kept = isWhole ? items : { sofar: items };
+  return kept as unknown as Json;
+}
+
+export function readBatch(recorded: Json): RecordedBatch {
+  const kept = recorded as unknown as Kept;
+  return "sofar" in kept ? { items: kept.sofar, isWhole: false } : { items: kept, isWhole: true };
+}
+
+/** The refusal of an item; undefined for one that was not refused. */
+export function recordedRefusal({ error }: RecordedItem): RecollectError | undefined {
+  if (error === undefined) return undefined;
+  const { reason, message, detail } = error;
+  return new RecollectError(reason as RecollectError["reason"], message, detail as object);
+}
+
+function recordItem(outcome: CreateOutcome): RecordedItem {
+  if (outcome.kind === "created") return { kind: "created", id: outcome.memory.id };
+  if (outcome.kind === "duplicate") {
+    return { kind: "duplicate", id: outcome.memory.id, differs: outcome.differs };
+  }
+  const { reason, message, detail } = outcome.error;
+  const { cause: _cause, ...kept } = detail;
+  return { kind: "refused", error: { reason, message, detail: kept as unknown as Json } };
+}

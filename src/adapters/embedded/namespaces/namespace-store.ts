@@ -1,0 +1,139 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { JsonObject } from "../../../lib/json.ts";
+import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { NamespaceCounts, NamespaceStore } from "../../../ports/namespace-store.ts";
+import type { Database, Written } from "../database/database.ts";
+import { isFull } from "../database/errors.ts";
+import type { KeywordIndex } from "../keywords/keyword-index.ts";
+import { HiddenNamespaces } from "./hidden-namespaces.ts";
+import type { Requests } from "./idempotency.ts";
+import type { Namespaces } from "./namespace-ids.ts";
+
+/** Everything that hangs on a namespace; rows below these go by foreign key. */
+const TABLES = ["memory", "session", "request", "cache_entry"] as const;
+
+export interface EmbeddedNamespaceStoreOptions {
+  readonly keywords: KeywordIndex;
+  /** Nothing of it can be found any more. */
+  readonly onDeleted: (namespaceId: number) => void;
+  /** Resolves when the check of the file has ended, during which the file should stand still. */
+  readonly checked: Promise<void>;
+  readonly log: Log;
+}
+
+/** The namespaces of each tenant, in SQLite. */
+export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
+  readonly #database: Database;
+  readonly #namespaces: Namespaces;
+  readonly #requests: Requests;
+  readonly #options: EmbeddedNamespaceStoreOptions;
+  readonly #hidden: HiddenNamespaces;
+  /** One after the other; ends when nothing is hidden any more, or that failed. */
+  #cleared: Promise<void>;
+  #isClosed = false;
+
+  constructor(
+    database: Database,
+    namespaces: Namespaces,
+    requests: Requests,
+    options: EmbeddedNamespaceStoreOptions,
+  ) {
+    this.#database = database;
+    this.#namespaces = namespaces;
+    this.#requests = requests;
+    this.#options = options;
+    this.#hidden = new HiddenNamespaces(database, options.keywords);
+    this.#cleared = options.checked.then(() => this.#clear());
+  }
+
+  async list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]> {
+    return this.#database
+      .all(
+        "SELECT name FROM namespace WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?",
+        tenant,
+        options.after,
+        options.limit,
+      )
+      .map((row) => String(row["name"]));
+  }
+
+  async counts(scope: Scope): Promise<NamespaceCounts> {
+    return this.#counts(this.#namespaces.find(scope));
+  }
+
+  async delete(
+    scope: Scope,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<NamespaceCounts> {
+    try {
+      return await this.#delete(scope, options, (namespaceId) => this.#remove(namespaceId));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+    // More than what is kept back for deletions on a full disk.
+    const counts = await this.#delete(scope, options, (namespaceId) => this.#hidden.hide(namespaceId));
+    this.#cleared = this.#cleared.then(() => this.#clear());
+    await this.#cleared;
+    return counts;
+  }
+
+  /** Stops clearing up; the next start goes on with it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.#cleared;
+  }
+
+  #delete(
+    scope: Scope,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+    remove: (namespaceId: number) => void,
+  ): Promise<NamespaceCounts> {
+    return this.#database.write(
+      (): Written<NamespaceCounts> => {
+        const namespaceId = this.#namespaces.find(scope);
+        const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
+        const recorded = records === undefined ? undefined : this.#requests.recall(records, request, now);
+        if (recorded !== undefined) return { result: countsOf(recorded as JsonObject) };
+        const counts = this.#counts(namespaceId);
+        if (records !== undefined) this.#requests.record(records, request, { ...counts }, now);
+        if (namespaceId === undefined) return { result: counts };
+        remove(namespaceId);
+        return { result: counts, afterCommit: () => this.#options.onDeleted(namespaceId) };
+      },
+      { deletes: true },
+    );
+  }
+
+  #remove(namespaceId: number): void {
+    this.#options.keywords.removeNamespace(namespaceId);
+    for (const table of TABLES)
+      this.#database.run(`DELETE FROM ${table} WHERE namespace_id = ?`, namespaceId);
+    this.#database.run("DELETE FROM namespace WHERE namespace_id = ?", namespaceId);
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      await this.#hidden.clear(() => this.#isClosed);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error },
+        "what a deleted namespace left behind could not be removed; the next start tries again",
+      );
+    }
+  }
+
+  #counts(namespaceId: number | undefined): NamespaceCounts {
+    if (namespaceId === undefined) return { memories: 0, cacheEntries: 0 };
+    const row = this.#database.first(
+      `SELECT memory_count, (SELECT count(*) FROM cache_entry c WHERE c.namespace_id = n.namespace_id) AS cache_count
+       FROM namespace n WHERE namespace_id = ?`,
+      namespaceId,
+    );
+    return { memories: Number(row?.["memory_count"] ?? 0), cacheEntries: Number(row?.["cache_count"] ?? 0) };
+  }
+}
+
+function countsOf(recorded: JsonObject): NamespaceCounts {
+  return { memories: Number(recorded["memories"]), cacheEntries: Number(recorded["cacheEntries"]) };
+}

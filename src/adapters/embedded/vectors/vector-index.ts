@@ -1,0 +1,233 @@
+import { existsSync } from "node:fs";
+import type { FilteredSize, SearchPlan, VectorArm } from "../../../domain/memory/search-plan.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import { removeGraph, VectorGraph } from "./vector-graph.ts";
+import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
+import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
+
+/** Vectors put into the graph in one turn of the event loop: half a millisecond that others wait. */
+const BUILD_STEP = 1;
+
+/** A turn that comes later than this had other work in it: then building waits, for it is in no hurry. */
+const BUSY_TURN_MS = 1;
+const PAUSE_MS = 10;
+
+/** Vectors that are not in the graph yet are compared one by one; with more of them than this, all are. */
+const MAX_PENDING = EXACT_LIMIT;
+
+export interface VectorIndexOptions {
+  readonly dimension: number;
+  /** Where the graph is kept between two runs. */
+  readonly path: string;
+  readonly log: Log;
+}
+
+/** What a search in the vectors found, nearest first, and how. */
+export interface Nearest extends Pick<SearchPlan, "rounds"> {
+  readonly found: readonly NearRow<CandidateFacts>[];
+  readonly arm: VectorArm;
+}
+
+/** The rows that a search may find. */
+interface Eligible {
+  readonly size: FilteredSize;
+  /** Makes the test of a row; asked for only where rows are tested. */
+  readonly passing: () => (row: number) => boolean;
+  /** Compares all of them. */
+  readonly scan: () => NearRow<CandidateFacts>[];
+}
+
+/**
+ * The vectors of one namespace: all of them side by side for exact comparison, and above EXACT_LIMIT a graph beside
+ * them. A new vector is found at once, because those that wait for their place in the graph are compared one by one;
+ * they enter it a few at a time, in between other work. Similarities are always exact.
+ */
+export class VectorIndex {
+  readonly #options: VectorIndexOptions;
+  readonly #table = new VectorTable<CandidateFacts>();
+  #graph: VectorGraph | undefined;
+  /** Rows that are not in the graph yet. */
+  readonly #pending = new Set<number>();
+  /** Calls off the next step of building; undefined when there is none. */
+  #building: (() => void) | undefined;
+  #unsaved = false;
+
+  constructor(options: VectorIndexOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Vectors that still wait for their place in the graph. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** Main memory it takes; that of the graph is estimated. */
+  get memoryBytes(): number {
+    return this.#table.memoryBytes + (this.#graph?.memoryBytes ?? 0);
+  }
+
+  /** Fills the index when it is opened. `finishLoading` follows the last row. */
+  load(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+    this.#table.put(row, vector, slot);
+  }
+
+  /** Takes the saved graph, if it is there and whole; otherwise it will be made again from the rows. */
+  finishLoading(): void {
+    if (this.#table.size <= EXACT_LIMIT) return;
+    this.#graph = this.#openGraph();
+    for (const row of this.#table.rows()) {
+      if (!this.#graph.has(row)) this.#pending.add(row);
+    }
+    this.#scheduleBuilding();
+  }
+
+  put(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+    this.#table.put(row, vector, slot);
+    if (this.#graph === undefined) {
+      if (this.#table.size <= EXACT_LIMIT) return;
+      this.#graph = new VectorGraph(this.#options.dimension);
+      for (const stored of this.#table.rows()) this.#pending.add(stored);
+    } else {
+      this.#pending.add(row);
+    }
+    this.#scheduleBuilding();
+  }
+
+  /** Of a vector that stays as it is. */
+  expireAt(row: number, expireTime: number): void {
+    this.#table.expireAt(row, expireTime);
+  }
+
+  remove(row: number): void {
+    this.#table.remove(row);
+    if (this.#pending.delete(row) || this.#graph === undefined) return;
+    this.#graph.remove(row);
+    this.#unsaved = true;
+  }
+
+  /** The nearest of the rows that default reads see at `now`, nearest first. */
+  nearestDefault(query: Float32Array, limit: number, now: number): Nearest {
+    return this.#nearest(query, limit, {
+      size: { count: this.#table.size, basis: "UPPER_BOUND" },
+      passing: () => (row) => this.#table.isDefault(row, now),
+      scan: () => this.#table.nearestDefault(query, limit, now),
+    });
+  }
+
+  /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
+  nearestOf(rows: readonly number[], query: Float32Array, limit: number): Nearest {
+    return this.#nearest(query, limit, {
+      size: { count: rows.length, basis: "COUNTED" },
+      passing: () => {
+        const eligible = new Set(rows);
+        return (row) => eligible.has(row);
+      },
+      scan: () => this.#table.nearestOf(rows, query, limit),
+    });
+  }
+
+  /** Resolves when every vector has its place in the graph; for tests and benches. */
+  async built(): Promise<void> {
+    while (this.#building !== undefined) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Stops building and keeps the graph for the next run. */
+  close(): void {
+    this.#stopBuilding();
+    if (this.#graph === undefined || !this.#unsaved) return;
+    try {
+      this.#graph.save(this.#options.path);
+    } catch (error) {
+      // The rows have everything; the graph is only made again.
+      this.#options.log.warn({ err: error }, "the vector graph could not be saved; it will be made again");
+    }
+  }
+
+  /** Stops building and keeps nothing: another index has taken its place, or it never got one. */
+  discard(): void {
+    this.#stopBuilding();
+    this.#graph = undefined;
+  }
+
+  /** Forgets everything, on disk too: the namespace is gone. */
+  destroy(): void {
+    this.discard();
+    removeGraph(this.#options.path);
+  }
+
+  /** By the graph if that is the plan and enough of what it proposes pass; else by `scan`. */
+  #nearest(query: Float32Array, limit: number, { size, passing, scan }: Eligible): Nearest {
+    const exact: VectorArm = { policy: "EXACT", candidates: 0, eligible: size };
+    const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
+    if (plan.kind === "exact") return { found: scan(), arm: exact, rounds: 1 };
+    const { candidates } = plan;
+    const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
+    const proposed = graph
+      ? [...graph.propose(query, candidates), ...this.#pending]
+      : this.#table.nearest(query, candidates);
+    const rows = proposed.filter(passing());
+    if (rows.length < limit) return { found: scan(), arm: exact, rounds: 2 };
+    return {
+      found: this.#table.nearestOf(rows, query, limit),
+      arm: graph ? { policy: "GRAPH", candidates, eligible: size } : exact,
+      rounds: 1,
+    };
+  }
+
+  #openGraph(): VectorGraph {
+    const { path, dimension, log } = this.#options;
+    if (existsSync(path)) {
+      try {
+        return VectorGraph.load(path, dimension);
+      } catch (error) {
+        log.warn(
+          { err: error, path },
+          "the saved vector graph cannot be used; it is made again from the rows",
+        );
+        removeGraph(path);
+      }
+    }
+    return new VectorGraph(dimension);
+  }
+
+  #scheduleBuilding(): void {
+    if (this.#pending.size === 0) return;
+    this.#building ??= this.#nextTurn();
+  }
+
+  #nextTurn(): () => void {
+    const asked = performance.now();
+    const turn = setImmediate(() => this.#buildStep(performance.now() - asked > BUSY_TURN_MS));
+    return () => clearImmediate(turn);
+  }
+
+  #buildStep(busy: boolean): void {
+    this.#building = undefined;
+    let added = 0;
+    for (const row of this.#pending) {
+      const vector = this.#table.get(row);
+      if (vector !== undefined) this.#graph?.add(row, vector);
+      this.#pending.delete(row);
+      added += 1;
+      if (added === BUILD_STEP) break;
+    }
+    this.#unsaved = true;
+    if (!busy) this.#scheduleBuilding();
+    else if (this.#pending.size > 0) {
+      const pause = setTimeout(() => {
+        this.#building = this.#nextTurn();
+      }, PAUSE_MS);
+      this.#building = () => clearTimeout(pause);
+    }
+  }
+
+  #stopBuilding(): void {
+    this.#building?.();
+    this.#building = undefined;
+  }
+}

@@ -1,0 +1,17 @@
+import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
+import { KnownRecords } from "../namespaces/record-cache.ts";
+
+/** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** An entry, and the version under which Redis holds it: another one with each write. */
+export interface KnownEntry {
+  readonly version: string;
+  readonly entry: CacheEntry;
+}
+
+export type KnownEntries = KnownRecords<KnownEntry>;
+
+export function knownEntries(): KnownEntries {
+  return new KnownRecords({ maxBytes: MAX_BYTES, bytesOf: ({ entry }) => entryBytes(entry, 0) + 1 });
+}

@@ -1,0 +1,126 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { CacheEntry } from "../../../domain/cache/entry.ts";
+import { withinBytes } from "../../../domain/page-token.ts";
+import type { CacheListQuery } from "../../../ports/cache/cache-store.ts";
+import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { unpackRecord } from "../namespaces/records.ts";
+import type { KnownEntries } from "./entry-cache.ts";
+import { type CacheFacts, unpackFacts } from "./entry-fields.ts";
+
+const LIST = readScript(new URL("./list-cache-entries.lua", import.meta.url), {
+  libraries: ["namespace"],
+  effect: "reads",
+});
+
+/** Entries that one step goes through. */
+const STEP = 256;
+
+/** Where an entry stands in the list. */
+interface Place {
+  readonly createTime: number;
+  readonly id: string;
+}
+
+/** Without facts: it is gone. */
+interface Passed extends Place {
+  readonly facts: CacheFacts | undefined;
+}
+
+interface Listed extends Place {
+  readonly facts: CacheFacts;
+}
+
+/** Entries in order of time. The list is gone through by what is short of each entry; the page alone is read whole. */
+export class CacheList {
+  readonly #namespaces: Namespaces;
+  readonly #known: KnownEntries;
+
+  constructor(namespaces: Namespaces, known: KnownEntries) {
+    this.#namespaces = namespaces;
+    this.#known = known;
+  }
+
+  async page(
+    scope: Scope,
+    query: CacheListQuery,
+  ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
+    let { after } = query;
+    let entries: CacheEntry[];
+    let more: boolean;
+    do {
+      const found = await this.#behind(scope, after, query);
+      const page = withinBytes(found.slice(0, query.limit), ({ facts }) => facts.bytes, query.maxBytes);
+      entries = await this.#read(scope, page);
+      more = found.length > page.length;
+      after = page.at(-1);
+      // All of them may be gone by now; an empty page would be taken for the last.
+    } while (entries.length === 0 && more);
+    return { entries, more };
+  }
+
+  /** What a query asks for behind a place, one more than a page has. */
+  async #behind(scope: Scope, after: Place | undefined, query: CacheListQuery): Promise<Listed[]> {
+    const found: Listed[] = [];
+    let last = after;
+    let step: readonly Passed[];
+    do {
+      step = await this.#step(scope, last);
+      found.push(
+        ...step.flatMap((one) =>
+          one.facts !== undefined && isAsked(one.facts, query) ? [{ ...one, facts: one.facts }] : [],
+        ),
+      );
+      last = step.at(-1);
+    } while (found.length <= query.limit && step.length === STEP);
+    return found.slice(0, query.limit + 1);
+  }
+
+  async #step(scope: Scope, after: Place | undefined): Promise<Passed[]> {
+    const reply = await this.#namespaces.run(scope, {
+      script: LIST,
+      keys: (namespace) => [namespace.cacheOrder, namespace.cacheFacts],
+      args: () => [STEP, after?.createTime ?? "", after?.id ?? ""],
+    });
+    const [, ...fields] = reply === undefined ? [] : listOf(reply);
+    return Array.from({ length: fields.length / 3 }, (_, index) => {
+      const [id, createTime, packed] = fields.slice(3 * index, 3 * index + 3);
+      const facts = textOf(packed) ?? "";
+      return {
+        id: textOf(id) ?? "",
+        createTime: numberOf(createTime),
+        facts: facts === "" ? undefined : unpackFacts(facts),
+      };
+    });
+  }
+
+  async #read(scope: Scope, page: readonly Listed[]): Promise<CacheEntry[]> {
+    if (page.length === 0) return [];
+    let keys: string[] = [];
+    const replies = await this.#namespaces.pipeline(scope, (namespace) => {
+      keys = page.map(({ id }) => namespace.cacheEntry(id));
+      return keys.map((key) => ["HMGET", key, "version", "rec"]);
+    });
+    return page.flatMap(({ id, createTime }, index) => {
+      const [version, record] = listOf(replies?.[index] ?? []);
+      const bytes = bytesOf(record);
+      if (bytes === undefined) return [];
+      const known = this.#known.get(keys[index] ?? "");
+      const entry =
+        known !== undefined && known.version === textOf(version)
+          ? known.entry
+          : unpackRecord<CacheEntry>(bytes, `cache entry ${id}`);
+      // One that was replaced in between stands elsewhere now.
+      return entry.createTime === createTime ? [entry] : [];
+    });
+  }
+}
+
+function isAsked({ expireTime, model, tags }: CacheFacts, query: CacheListQuery): boolean {
+  return (
+    expireTime > query.now &&
+    (query.model === undefined || query.model === model) &&
+    (query.tagsAny === undefined || query.tagsAny.some((tag) => tags.includes(tag)))
+  );
+}

@@ -1,0 +1,230 @@
+import { LRUCache } from "lru-cache";
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { CacheEntry } from "../../../domain/cache/entry.ts";
+import type { Neighbour } from "../../../domain/cache/matching.ts";
+import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
+import { RecollectError } from "../../../domain/errors.ts";
+import type { CacheStore, NearestQuery } from "../../../ports/cache/cache-store.ts";
+import type { Command, RedisClient, Reply } from "../connection/client.ts";
+import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
+import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { planKnn } from "../indexes/knn-plan.ts";
+import {
+  type IndexNames,
+  indexIsMade,
+  indexNames,
+  isMissingIndex,
+  type VectorIndexOptions,
+  vectorField,
+} from "../indexes/schema.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import type { NamespaceKeys } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { unpackRecord } from "../namespaces/records.ts";
+import type { KnownEntries } from "./entry-cache.ts";
+import { scopeToken } from "./entry-fields.ts";
+import { type CacheRead, type CacheReader, liveAt } from "./reader.ts";
+
+/** A graph that keeps less in sight misses near entries: of the nearest three of 3,000, one in seven with 3. */
+const MIN_EF = 64;
+
+/** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
+const MAX_RESULTS = 10_000;
+
+/** Answer scopes that are remembered, and how long their size is good enough for a plan. */
+const MAX_SCOPES = 10_000;
+const SIZE_MS = 10_000;
+
+/** An answer scope as the last search in it has found it. */
+interface KnownScope {
+  readonly token: string;
+  /** How many entries it has; undefined: not known yet. */
+  readonly entries: number | undefined;
+  readonly seen: number;
+}
+
+export interface CacheSearchOptions {
+  readonly known: KnownEntries;
+  readonly reader: CacheReader;
+  readonly model: VectorModel;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  /** Removes what has ended, a bounded number of entries. */
+  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
+}
+
+interface Asking {
+  readonly count: number;
+  readonly now: number;
+  /** Of the entry that is read beside. */
+  readonly id: string | undefined;
+}
+
+interface Answer {
+  readonly read: CacheRead | undefined;
+  /** Undefined for an entry that went while the index answered. MODEL: it is another than was asked for. */
+  readonly found: readonly (Neighbour | undefined)[] | "MODEL";
+}
+
+const NOTHING: Answer = { read: undefined, found: [] };
+
+/** The nearest entries of an answer scope, and the one of an id beside them, in one round trip. */
+export class CacheSearch {
+  readonly #client: RedisClient;
+  readonly #namespaces: Namespaces;
+  readonly #options: CacheSearchOptions;
+  readonly #scopes = new LRUCache<string, KnownScope>({ max: MAX_SCOPES });
+
+  constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
+    this.#client = client;
+    this.#namespaces = namespaces;
+    this.#options = options;
+  }
+
+  /** Forgets what was found before. */
+  forgetAll(): void {
+    this.#scopes.clear();
+  }
+
+  /** `exact` is the entry with the id; without an id there is none. */
+  async search(
+    scope: Scope,
+    query: NearestQuery,
+    now: number,
+    id?: string,
+  ): ReturnType<CacheStore["findAndNearest"]> {
+    const { model, sweep } = this.#options;
+    let count = Math.min(query.limit, MAX_RESULTS);
+    for (let modelTries = 0; modelTries < MODEL_TRIES; ) {
+      model.check(query.model);
+      const { generation } = model;
+      const { read, found } = await this.#ask(scope, query, { count, now, id });
+      const exact = liveAt(now, read?.entry);
+      if (found === "MODEL") {
+        if (!(await model.hasChangedSince(generation))) return { exact, nearest: [] };
+        modelTries += 1;
+        continue;
+      }
+      const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
+      const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
+      if (enough) return { exact, nearest: live.slice(0, query.limit) };
+      // What has ended stands in the way of what has not.
+      await sweep(scope, now);
+      count = Math.min(2 * count, MAX_RESULTS);
+    }
+    throw modelIsChanging();
+  }
+
+  /**
+   * One round trip, as long as the namespace is known as it is: the search, and behind it what shows that it went by the
+   * right number and the right generation.
+   */
+  async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
+    const { model, reader, missing } = this.#options;
+    const { identity, generation } = model;
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
+      const namespace = await this.#namespaces.find(scope);
+      if (namespace === undefined) return NOTHING;
+      const name = namespace.number + query.fingerprint;
+      const known = this.#scopes.get(name) ?? {
+        token: scopeToken(namespace.number, query.fingerprint),
+        entries: undefined,
+        seen: 0,
+      };
+      const { token } = known;
+      try {
+        const [results, size, read] = await Promise.all([
+          identity === undefined
+            ? undefined
+            : this.#client.command(...this.#search(namespace, known, query.vector, { count, generation })),
+          // A command costs this process about what a tenth of the search does.
+          known.entries !== undefined && Math.abs(now - known.seen) <= SIZE_MS
+            ? undefined
+            : this.#client.command("HGET", namespace.cacheSizes, token),
+          reader.read(scope, namespace, id),
+        ]);
+        // The namespace is another one by now, or none.
+        if (read === undefined) continue;
+        if (results === undefined) return { read, found: [] };
+        if (read.generation !== generation) return { read, found: "MODEL" };
+        if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), seen: now });
+        return { read, found: this.#read(namespace, listOf(results)) };
+      } catch (error) {
+        if (isMissingIndex(error)) {
+          missing(scope);
+          throw indexIsMade();
+        }
+        // The index may have lost the vectors of the model that was current a moment ago.
+        if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
+        return { read: undefined, found: "MODEL" };
+      }
+    }
+    throw namespaceIsChanging();
+  }
+
+  #search(
+    { partition }: NamespaceKeys,
+    { token, entries }: KnownScope,
+    vector: Float32Array,
+    { count, generation }: { readonly count: number; readonly generation: number },
+  ): Command {
+    const bytes = vectorToBytes(vector);
+    return [
+      "FT.SEARCH",
+      indexNames(this.#options.indexes, this.#namespaces.keys, partition).cache,
+      `(@scope:{$scope})=>[KNN $count @${vectorField(generation)} $vector ${this.#plan(entries, count)} AS distance]`,
+      ...["SORTBY", "distance", "LIMIT", 0, count],
+      ...["RETURN", 3, "distance", "version", "rec"],
+      ...["PARAMS", 6, "scope", token, "count", count],
+      ...["vector", Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)],
+      ...["DIALECT", 2],
+    ];
+  }
+
+  /**
+   * Left to itself, RediSearch compares all entries of a large scope one by one. A scope whose size this process does
+   * not know yet is left to it nevertheless: mostly it is small.
+   */
+  #plan(eligible: number | undefined, limit: number): string {
+    const { algorithm, hnsw } = this.#options.vectors;
+    if (eligible === undefined) return "";
+    const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
+    return plan.policy === "ADHOC_BF"
+      ? "HYBRID_POLICY ADHOC_BF"
+      : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;
+  }
+
+  /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that went while the index answered. */
+  #read(namespace: NamespaceKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
+    const found: (Neighbour | undefined)[] = [];
+    for (let at = 1; at + 1 < results.length; at += 2) {
+      found.push(this.#neighbour(namespace, textOf(results[at]) ?? "", results[at + 1]));
+    }
+    return found;
+  }
+
+  #neighbour(namespace: NamespaceKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
+    const [record, version] = [bytesOf(fieldOf(fields, "rec")), asciiOf(fieldOf(fields, "version"))];
+    if (record === undefined || version === undefined) return undefined;
+    return {
+      entry: this.#entry(namespace, key, { record, version }),
+      similarity: clampSimilarity(1 - numberOf(fieldOf(fields, "distance"))),
+    };
+  }
+
+  #entry(
+    namespace: NamespaceKeys,
+    key: string,
+    { record, version }: { readonly record: Buffer; readonly version: string },
+  ): CacheEntry {
+    const { known: entries } = this.#options;
+    const known = entries.get(key);
+    if (known?.version === version) return known.entry;
+    const id = key.slice(namespace.cacheEntries.length);
+    const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
+    entries.keep(key, { version, entry });
+    return entry;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Log } from "../../../ports/log.ts";
+
+/**
+ * What is counted is written when there is so much of it, or after so long: a hit or a read then costs no write of its
+ * own. The time is what a crash may lose; the number bounds the memory.
+ */
+const BATCH_SIZE = 1024;
+const BATCH_MS = 1000;
+
+export interface BatchedWritesOptions<Batch> {
+  readonly log: Log;
+  /** What the log says when a batch is lost. */
+  readonly lost: string;
+  /** Hands over everything that was counted so far; undefined when there is nothing. */
+  readonly take: () => Batch | undefined;
+  readonly write: (batch: Batch) => Promise<unknown>;
+}
+
+/** Writes what is counted in memory, now and then, and when it is disposed of. */
+export class BatchedWrites<Batch> implements AsyncDisposable {
+  readonly #options: BatchedWritesOptions<Batch>;
+  #timer: NodeJS.Timeout | undefined;
+  /** What is being written; undefined when nothing is. */
+  #writing: Promise<void> | undefined;
+
+  constructor(options: BatchedWritesOptions<Batch>) {
+    this.#options = options;
+  }
+
+  /** Something was counted, and so much waits now. */
+  counted(waiting: number): void {
+    if (waiting >= BATCH_SIZE) void this.flush();
+    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS).unref();
+  }
+
+  /**
+   * Resolves when what was counted so far is written; undefined when it is, so that nobody waits for nothing. Never
+   * rejects: what cannot be counted is no reason to fail.
+   */
+  flush(): Promise<void> | undefined {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { log, lost, take, write } = this.#options;
+    const batch = take();
+    if (batch === undefined) return this.#writing;
+    const written = write(batch).catch((error: unknown) => log.warn({ err: error }, lost));
+    // Not in turn, so that one that waits for Redis holds up no other; who asks waits for all of them.
+    const writing = Promise.all([this.#writing, written]).then(() => {
+      if (this.#writing === writing) this.#writing = undefined;
+    });
+    this.#writing = writing;
+    return writing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.flush();
+  }
+}

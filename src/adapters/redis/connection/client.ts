@@ -1,0 +1,136 @@
+import type { Log } from "../../../ports/log.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
+import { storeError } from "./errors.ts";
+import type { Gate } from "./gate.ts";
+import { openServers } from "./open-servers.ts";
+import { areReads, onlyReads } from "./repeatable.ts";
+import { Attempts } from "./retry.ts";
+import type { Script } from "./script.ts";
+import type { Argument, Command, Reply, Routed, Servers } from "./servers.ts";
+
+export type { Argument, Command, Reply } from "./servers.ts";
+
+/** What names no key in its first argument. */
+const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", "FT._LIST", "FT.CONFIG"]);
+
+/**
+ * All that is said to Redis, wherever the keys lie. Everything is sent without waiting for answers, over one connection a
+ * server (a second one is slower: see docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where that
+ * is what Redis says; what is no fault of the server's state is thrown as it is. While there is no connection, commands
+ * fail at once: nothing queues up, and callers are told when to come again. A connection that has just been broken is made
+ * again first (recovery.ts), and what may be repeated is sent once more (attempts.ts).
+ */
+export class RedisClient implements AsyncDisposable {
+  readonly #servers: Servers;
+  readonly #attempts: Attempts;
+  readonly #gate: Gate | undefined;
+
+  private constructor(servers: Servers, attempts: Attempts, gate?: Gate) {
+    this.#servers = servers;
+    this.#attempts = attempts;
+    this.#gate = gate;
+  }
+
+  /** Resolves when Redis has answered; rejects with STORE_UNAVAILABLE when it does not. */
+  static async open(options: ConnectionOptions, log: Log): Promise<RedisClient> {
+    try {
+      const servers = await openServers(options, log);
+      return new RedisClient(servers, new Attempts(servers.recovery, options.retryOnTimeout));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  /** The same connections, for commands that wait at this gate. They are closed with the client that opened them. */
+  behind(gate: Gate): RedisClient {
+    return new RedisClient(this.#servers, this.#attempts, gate);
+  }
+
+  get topology(): Servers["topology"] {
+    return this.#servers.topology;
+  }
+
+  /** Calls this when keys are found on another server than before; several times for one move. */
+  onMoved(listener: () => void): void {
+    this.#servers.onMoved(listener);
+  }
+
+  /** Calls this when a connection was made again, with which keys lie behind it; before any command is sent on it. */
+  onReconnected(listener: (holds: (key: string) => boolean) => void): void {
+    this.#servers.onReconnected(listener);
+  }
+
+  /** For a command whose first argument is a key, or the name of an index: it goes to the server that holds it. */
+  command(...command: Command): Promise<Reply> {
+    return this.#send(command, keyOf(command));
+  }
+
+  /** For a command that names no key: it goes to the server that holds this one. */
+  commandAt(key: string, ...command: Command): Promise<Reply> {
+    return this.#send(command, key);
+  }
+
+  /** Sends a command to each server that takes writes. */
+  async commandToEach(...command: Command): Promise<readonly Reply[]> {
+    try {
+      return await this.#servers.sendToEach(command);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
+  pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    return this.#attempts.send(areReads(commands), commands.length, async () => {
+      if (this.#gate?.isOpen === false) {
+        await Promise.all(commands.map((command) => this.#gate?.closedFor(keyOf(command))));
+      }
+      const results = await this.#servers.sendAll(
+        commands.map((command) => ({ command, key: keyOf(command) })),
+      );
+      return results.map((result) => {
+        if (result instanceof Error) throw result;
+        return result;
+      });
+    });
+  }
+
+  /**
+   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
+   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it waits.
+   */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    { mayRepeat = false, weight = 1 }: { readonly mayRepeat?: boolean; readonly weight?: number } = {},
+  ): Promise<Reply> {
+    const rest = [keys.length, ...keys, ...args] as const;
+    const isChange = !onlyReads(script);
+    const [key] = keys;
+    return this.#attempts.send(mayRepeat || !isChange, weight, () =>
+      this.#pass({ command: ["EVALSHA", script.digest, ...rest], key, isChange }).catch((error: unknown) => {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key, isChange });
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#servers[Symbol.asyncDispose]();
+  }
+
+  #send(command: Command, key: string | undefined): Promise<Reply> {
+    return this.#attempts.send(areReads([command]), 1, () => this.#pass({ command, key }));
+  }
+
+  /** Sends a command, when the gate is open. */
+  #pass(routed: Routed): Promise<Reply> {
+    const closed = this.#gate?.closedFor(routed.key);
+    return closed === undefined ? this.#servers.send(routed) : closed.then(() => this.#servers.send(routed));
+  }
+}
+
+function keyOf([name, first]: Command): string | undefined {
+  return first === undefined || KEYLESS.has(name) ? undefined : String(first);
+}

@@ -1,0 +1,210 @@
+import { setTimeout } from "node:timers/promises";
+import { Cluster, Command as LibraryCommand, type Redis } from "ioredis";
+import type { Log } from "../../../ports/log.ts";
+import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
+import { refused } from "./errors.ts";
+import { pipelined } from "./pipeline.ts";
+import { replicated } from "./replication.ts";
+import type { Command, Reply, Routed, Servers } from "./servers.ts";
+
+/** How often the map of slots is read again when nothing says that it is wrong. */
+const REFRESH_MS = 5000;
+
+/** Between two readings of the map, however many commands find it wrong. */
+const REFRESH_PAUSE_MS = 100;
+
+/** A map that is read right after a move may be that of a server which has not heard of it. */
+const MAX_REDIRECTIONS = 10;
+
+/**
+ * The primaries of an open-source cluster. The library keeps the map of slots and the connections; commands are sent from
+ * here, because it knows the keys of neither FT.* nor of what is keyless for Redis but asks about the keys of one server,
+ * and because it would repeat writes of which nobody knows whether they were carried out.
+ *
+ * A slot that is being moved (ASK, TRYAGAIN) is not served from both sides: documents that are on their way are in no
+ * index. Callers are told to come again.
+ */
+export class ClusterServers implements Servers {
+  readonly topology = "cluster";
+  readonly recovery = undefined;
+  readonly #cluster: Cluster;
+  readonly #servers: ReadonlyMap<string, Redis>;
+  readonly #waitReplicas: number;
+  /** By hash tag; there are as many as partitions. */
+  readonly #slots = new Map<string, number>();
+  readonly #onMoved: (() => void)[] = [];
+  readonly #onReconnected: ((holds: (key: string) => boolean) => void)[] = [];
+  #refreshing: Promise<void> | undefined;
+
+  private constructor(cluster: Cluster, servers: ReadonlyMap<string, Redis>, waitReplicas: number) {
+    this.#waitReplicas = waitReplicas;
+    this.#cluster = cluster;
+    this.#servers = servers;
+    cluster.on("-node", () => void this.#refresh());
+    const watch = (redis: Redis): void => {
+      redis.on("ready", () => this.#reconnected(redis));
+    };
+    for (const redis of servers.values()) watch(redis);
+    cluster.on("+node", watch);
+  }
+
+  static async open(options: ConnectionOptions, log: Log): Promise<ClusterServers> {
+    const cluster = new Cluster([...options.addresses], {
+      redisOptions: commonOptions(options),
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      // A cluster that is down says so to each command.
+      enableReadyCheck: false,
+      clusterRetryStrategy: backOffMs,
+      slotsRefreshInterval: REFRESH_MS,
+      slotsRefreshTimeout: options.connectTimeoutMs,
+    });
+    const servers = new Map<string, Redis>();
+    cluster.on("+node", (redis: Redis) => servers.set(addressOf(redis), redis));
+    cluster.on("-node", (redis: Redis) => {
+      if (servers.get(addressOf(redis)) === redis) servers.delete(addressOf(redis));
+    });
+    let last: Error | undefined;
+    cluster.on("error", () => undefined);
+    cluster.on("node error", (error: Error, server: string) => {
+      if (last?.message !== error.message)
+        log.warn({ err: error, server }, "no connection to a server of Redis");
+      last = error;
+    });
+    cluster.on("ready", () => {
+      last = undefined;
+    });
+    try {
+      await cluster.connect();
+    } catch (error) {
+      cluster.disconnect();
+      if (last?.message.includes("cluster support disabled")) {
+        throw refused("this Redis is no cluster, and this server is set to REDIS_TOPOLOGY=cluster");
+      }
+      throw last ?? error;
+    }
+    return new ClusterServers(cluster, servers, options.waitReplicas);
+  }
+
+  async send({ command, key, isChange = false }: Routed): Promise<Reply> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await replicated(this.#serverOf(key), command, isChange ? this.#waitReplicas : 0);
+      } catch (error) {
+        if (!(await this.#isElsewhere(error)) || attempt === MAX_REDIRECTIONS) throw error;
+      }
+    }
+  }
+
+  async sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]> {
+    const results: (Reply | Error)[] = all.map(() => null);
+    let left = all.map((routed, at) => ({ ...routed, at }));
+    for (let attempt = 1; left.length > 0; attempt += 1) {
+      const byServer = Map.groupBy(left, ({ key }) => this.#serverOf(key));
+      await Promise.all(
+        [...byServer].map(async ([server, routed]) => {
+          const replies = await pipelined(
+            server,
+            routed.map(({ command }) => command),
+          );
+          for (const [nth, { at }] of routed.entries()) results[at] = replies[nth] ?? null;
+        }),
+      );
+      const failed = left.filter(({ at }) => results[at] instanceof Error);
+      left = [];
+      // They share a cause: one look at the map is enough.
+      const [first] = failed.filter(({ at }) => isMoved(results[at])).concat(failed);
+      if (first !== undefined && (await this.#isElsewhere(results[first.at])) && attempt < MAX_REDIRECTIONS) {
+        left = failed.filter(({ at }) => isMoved(results[at]));
+      }
+    }
+    return results;
+  }
+
+  async sendToEach([name, ...args]: Command): Promise<readonly Reply[]> {
+    const primaries = this.#cluster.nodes("master");
+    if (primaries.length === 0) throw noConnection();
+    return Promise.all(primaries.map(async (server) => (await server.callBuffer(name, ...args)) as Reply));
+  }
+
+  onMoved(listener: () => void): void {
+    this.#onMoved.push(listener);
+  }
+
+  onReconnected(listener: (holds: (key: string) => boolean) => void): void {
+    this.#onReconnected.push(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cluster.disconnect();
+  }
+
+  #reconnected(redis: Redis): void {
+    const address = addressOf(redis);
+    const holds = (key: string): boolean => this.#cluster.slots[this.#slotOf(key)]?.[0] === address;
+    for (const listener of this.#onReconnected) listener(holds);
+  }
+
+  /** Throws when there is no connection. */
+  #serverOf(key: string | undefined): Redis {
+    const address = key === undefined ? undefined : this.#cluster.slots[this.#slotOf(key)]?.[0];
+    const server = key === undefined ? this.#cluster.nodes("master")[0] : this.#servers.get(address ?? "");
+    if (server !== undefined) return server;
+    void this.#refresh();
+    throw noConnection();
+  }
+
+  #slotOf(key: string): number {
+    const tag = /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+    const known = this.#slots.get(tag);
+    if (known !== undefined) return known;
+    const slot = new LibraryCommand("GET", [tag]).getSlot();
+    if (slot === null) throw new TypeError("a key has no slot");
+    // What has no tag is asked for once, by an operator or a test.
+    if (tag !== key) this.#slots.set(tag, slot);
+    return slot;
+  }
+
+  /** Whether a command was not carried out because its slot is with another server; then the map is right by now. */
+  async #isElsewhere(error: unknown): Promise<boolean> {
+    if (isMoved(error)) {
+      await this.#refresh();
+      for (const listener of this.#onMoved) listener();
+      return true;
+    }
+    // A connection that broke may mean that the slots have another primary soon.
+    if (error instanceof Error && error.name !== "ReplyError") void this.#refresh();
+    return false;
+  }
+
+  /** Reads the map of slots again; what comes of it is seen by the commands that go by it. */
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#readMap().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #readMap(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#cluster.refreshSlotsCache((error) => {
+        // No server that was known answers: those of the settings may lead to others.
+        if (error != null && this.#cluster.status === "ready") this.#cluster.disconnect(true);
+        resolve();
+      });
+    });
+    await setTimeout(REFRESH_PAUSE_MS, undefined, { ref: false });
+  }
+}
+
+function addressOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`;
+}
+
+function isMoved(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("MOVED ");
+}
+
+function noConnection(): Error {
+  return new Error("there is no connection to the server of Redis that has it");
+}

@@ -1,0 +1,72 @@
+import { RecollectError } from "../../../domain/errors.ts";
+
+/** What Redis says, by the first word, when it cannot serve now and may do so soon. */
+const UNAVAILABLE = [
+  "LOADING",
+  "BUSY",
+  "MASTERDOWN",
+  "READONLY",
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+  // A slot of a cluster is on its way to another server, or has been all the time that was given.
+  "ASK",
+  "MOVED",
+  "NOREPLICAS",
+  "MISCONF",
+  "NOAUTH",
+  "WRONGPASS",
+  "NOPERM",
+] as const;
+
+/** A script met a key of its slot that is on its way to another server. */
+const NOT_LOCAL = "attempted to access a non local key";
+
+/** When it is worth trying again; a failover takes some seconds. */
+const RETRY_AFTER_MS = 1000;
+
+/** What a caller is told who may come again soon. */
+export function unavailable(message: string, cause?: Error): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", message, {
+    metadata: { backend: "redis" },
+    retryAfterMs: RETRY_AFTER_MS,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** How often what depends on the model of the vectors is begun anew: a change of it is one step a partition. */
+export const MODEL_TRIES = 5;
+
+/** What a caller is told where the model is another one each time. */
+export function modelIsChanging(): RecollectError {
+  return unavailable("the model of the vectors is being changed");
+}
+
+/** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
+export function storeError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof RecollectError) return error;
+  const word = error.message.split(" ", 1)[0] ?? "";
+  // A command that runs in a script says it in the middle.
+  if (word === "OOM" || error.message.includes("OOM command not allowed")) {
+    return new RecollectError("STORE_FULL", "Redis has no memory left", {
+      metadata: { backend: "redis" },
+      cause: error,
+    });
+  }
+  const isSaid = UNAVAILABLE.some((said) => said === word || error.message.includes(`-${said} `));
+  if (isSaid || error.message.includes(NOT_LOCAL) || error.name !== "ReplyError") {
+    return unavailable("Redis cannot be reached, or cannot serve now", error);
+  }
+  return error;
+}
+
+/** What is wrong with a Redis, or with how a server is set to use it: a start is refused, and says so. */
+export function refused(message: string): RecollectError {
+  return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
+}
+
+/** Whether the user of Redis may not do what was asked. */
+export function isForbidden(error: unknown): boolean {
+  if (!(error instanceof RecollectError)) return false;
+  const { cause } = error.detail;
+  return cause instanceof Error && cause.message.startsWith("NOPERM");
+}

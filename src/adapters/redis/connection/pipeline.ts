@@ -1,0 +1,16 @@
+import type { Redis } from "ioredis";
+import { gatherWrites } from "./corking.ts";
+import type { Command, Reply } from "./servers.ts";
+
+/** Sends a command to one server. */
+export function sent(redis: Redis, [name, ...args]: Command): Promise<Reply> {
+  gatherWrites(redis);
+  return redis.callBuffer(name, ...args) as Promise<Reply>;
+}
+
+/** Sends commands to one server in one round trip; answers what became of each. */
+export async function pipelined(redis: Redis, commands: readonly Command[]): Promise<(Reply | Error)[]> {
+  // A pipeline of ioredis would write no less and cost more.
+  const results = await Promise.allSettled(commands.map((command) => sent(redis, command)));
+  return results.map((result) => (result.status === "fulfilled" ? result.value : (result.reason as Error)));
+}

@@ -1,0 +1,131 @@
+import { isIP } from "node:net";
+import { Redis, type RedisOptions } from "ioredis";
+import type { Log } from "../../../ports/log.ts";
+import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
+import { pipelined } from "./pipeline.ts";
+import { Reopening } from "./reconnect.ts";
+import { Recovery } from "./reconnect-wait.ts";
+import { replicated } from "./replication.ts";
+import type { Command, Reply, Routed, Servers } from "./servers.ts";
+
+/** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
+export class SingleServer implements Servers {
+  readonly topology: "standalone" | "sentinel";
+  readonly recovery: Recovery;
+  readonly #redis: Redis;
+  readonly #waitReplicas: number;
+  readonly #reopening: Reopening;
+
+  private constructor(
+    redis: Redis,
+    recovery: Recovery,
+    reopening: Reopening,
+    { sentinel, waitReplicas }: Pick<ConnectionOptions, "sentinel" | "waitReplicas">,
+  ) {
+    this.#redis = redis;
+    this.#waitReplicas = waitReplicas;
+    this.recovery = recovery;
+    this.#reopening = reopening;
+    this.topology = sentinel === undefined ? "standalone" : "sentinel";
+  }
+
+  static async open(options: ConnectionOptions, log: Log): Promise<SingleServer> {
+    const { sentinel } = options;
+    let isOpening = true;
+    const redis = new Redis({
+      ...commonOptions(options),
+      ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
+      enableOfflineQueue: false,
+      retryStrategy: backOffMs,
+      // Of a primary that is one no longer: its name, or what Sentinels say, leads to the new one by now. A number does not.
+      reconnectOnError: (error: Error) => mayHaveMoved(options) && error.message.startsWith("READONLY"),
+    });
+    // Without a listener an error event ends the process. It says why, which the failed commands do not.
+    let reported = "";
+    redis.on("error", (error: Error) => {
+      if (reported !== error.message) log.warn({ err: error }, "no connection to Redis");
+      reported = error.message;
+    });
+    redis.on("ready", () => {
+      reported = "";
+    });
+    const recovery = new Recovery(redis, options.connectTimeoutMs);
+    try {
+      await redis.connect();
+    } catch (error) {
+      redis.disconnect();
+      throw error;
+    }
+    isOpening = false;
+    return new SingleServer(redis, recovery, new Reopening(redis), options);
+  }
+
+  send({ command, isChange = false }: Routed): Promise<Reply> {
+    return replicated(this.#redis, command, isChange ? this.#waitReplicas : 0);
+  }
+
+  sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]> {
+    return pipelined(
+      this.#redis,
+      all.map(({ command }) => command),
+    );
+  }
+
+  async sendToEach(command: Command): Promise<readonly Reply[]> {
+    return [await this.send({ command, key: undefined })];
+  }
+
+  onMoved(): void {
+    // All keys are on one server.
+  }
+
+  onReconnected(listener: (holds: () => boolean) => void): void {
+    this.#redis.on("ready", () => listener(() => true));
+  }
+
+  /** Resolves when the connection is closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#reopening[Symbol.dispose]();
+    const isOpen = this.#redis.status === "ready" || this.#redis.status === "connect";
+    const closed = Promise.withResolvers<void>();
+    if (isOpen) this.#redis.once("end", closed.resolve);
+    else closed.resolve();
+    this.#redis.disconnect();
+    // That waits for the other side, which may never answer.
+    this.#redis.stream?.destroy();
+    await closed.promise;
+  }
+}
+
+function mayHaveMoved({ sentinel, addresses: [{ host }] }: ConnectionOptions): boolean {
+  return sentinel !== undefined || isIP(host) === 0;
+}
+
+function standalone({ addresses: [{ host, port }], tls }: ConnectionOptions) {
+  // An address is no name to ask for.
+  return {
+    host,
+    port,
+    ...(tls === undefined ? {} : { tls: isIP(host) === 0 ? { ...tls, servername: host } : tls }),
+  } satisfies RedisOptions;
+}
+
+function behindSentinels(
+  { addresses, tls, socketTimeoutMs }: ConnectionOptions,
+  { name, username, password }: NonNullable<ConnectionOptions["sentinel"]>,
+  isOpening: () => boolean,
+) {
+  return {
+    sentinels: [...addresses],
+    name,
+    role: "master" as const,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+    sentinelCommandTimeout: socketTimeoutMs,
+    // Sentinels tell of a failover, so that nobody waits for a primary that has gone without a word.
+    failoverDetector: true,
+    // Whoever opens is told at once that there is none; later they are asked until one answers.
+    sentinelRetryStrategy: (times: number) => (isOpening() ? null : backOffMs(times)),
+  } satisfies RedisOptions;
+}

@@ -1,0 +1,91 @@
+import { vectorFromBytes, vectorToBytes } from "../../../domain/embedding/vector.ts";
+import type { EmbeddedText } from "../../../ports/embedding/embedder.ts";
+import type { CachedEmbedding, EmbeddingCache } from "../../../ports/embedding/embedding-cache.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { bytesOf, listOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Keys } from "../namespaces/keys.ts";
+
+export interface EmbeddingCacheOptions {
+  /** Vectors that are kept at most; each partition keeps its share. */
+  readonly maxEntries: number;
+}
+
+const PUT = readScript(new URL("./put-embeddings.lua", import.meta.url), { effect: "writes" });
+
+/** What the bytes mean; another version counts as not there. */
+const VERSION = 1;
+const TRUNCATED = 1;
+/** Version, flags, two unused, and the expire time as a double; the vector begins behind it. */
+const HEADER_BYTES = 12;
+
+/**
+ * Embeddings in Redis, spread over the partitions by their keys. Those of one partition are written all or none. They
+ * say nothing of their model: the key is a digest over that too.
+ */
+export function createEmbeddingCache(
+  client: RedisClient,
+  keys: Keys,
+  { maxEntries }: EmbeddingCacheOptions,
+): EmbeddingCache {
+  const share = Math.max(1, Math.floor(maxEntries / keys.partitions));
+  return {
+    get: async (asked, now) => {
+      const found = new Map<string, EmbeddedText>();
+      await Promise.all(
+        [...byPartition(keys, asked, (key) => key)].map(async ([number, own]) => {
+          const partition = keys.partition(number);
+          const values = listOf(await client.command("MGET", ...own.map((key) => partition.embedding(key))));
+          for (const [index, key] of own.entries()) {
+            const embedded = unpack(bytesOf(values[index]), now);
+            if (embedded !== undefined) found.set(key, embedded);
+          }
+        }),
+      );
+      return asked.map((key) => found.get(key));
+    },
+
+    put: async (entries, { now, expireTime }) => {
+      await Promise.all(
+        [...byPartition(keys, entries, ({ key }) => key)].map(async ([number, own]) => {
+          const partition = keys.partition(number);
+          await client.run(
+            PUT,
+            [partition.embeddingOrder, ...own.map(({ key }) => partition.embedding(key))],
+            [
+              ...[partition.embeddings, share, now, expireTime],
+              ...own.flatMap(({ key, embedded }) => [key, pack(embedded, expireTime)]),
+            ],
+          );
+        }),
+      );
+    },
+  };
+}
+
+function byPartition<One>(
+  keys: Keys,
+  all: readonly One[],
+  keyOf: (one: One) => string,
+): ReadonlyMap<number, readonly One[]> {
+  return Map.groupBy(all, (one) => keys.partitionOfEmbedding(keyOf(one)));
+}
+
+function pack({ vector, truncated }: CachedEmbedding["embedded"], expireTime: number): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES + vector.byteLength);
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUInt8(truncated ? TRUNCATED : 0, 1);
+  bytes.writeDoubleLE(expireTime, 4);
+  bytes.set(vectorToBytes(vector), HEADER_BYTES);
+  return bytes;
+}
+
+/** Undefined for what is absent, has ended, or was written by another version. */
+function unpack(bytes: Buffer | undefined, now: number): EmbeddedText | undefined {
+  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes.readUInt8(0) !== VERSION) return undefined;
+  if (bytes.readDoubleLE(4) <= now || bytes.length % Float32Array.BYTES_PER_ELEMENT !== 0) return undefined;
+  return {
+    vector: vectorFromBytes(bytes.subarray(HEADER_BYTES)),
+    truncated: (bytes.readUInt8(1) & TRUNCATED) !== 0,
+  };
+}

@@ -1,0 +1,302 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { isRefusal } from "../../../domain/embedding/refusal.ts";
+import { vectorToBytes } from "../../../domain/embedding/vector.ts";
+import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type {
+  BacklogState,
+  MemoryVersion,
+  ObservedBacklog,
+  PendingMemory,
+  RefusedTexts,
+  SettledMemory,
+} from "../../../ports/embedding/embedding-backlog.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { Argument, RedisClient } from "../connection/client.ts";
+import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import { NEVER, neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
+import { vectorField } from "../indexes/schema.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import type { PartitionKeys } from "../namespaces/keys.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
+import { refusedIn } from "./refused-texts.ts";
+
+const SETTLE = readScript(new URL("./settle-waiting.lua", import.meta.url), { effect: "writes" });
+const POSTPONE = readScript(new URL("./postpone-waiting.lua", import.meta.url), { effect: "writes" });
+const LEAVE = readScript(new URL("./leave-waiting.lua", import.meta.url), { effect: "frees" });
+const RETRY = readScript(new URL("./retry-refused.lua", import.meta.url), { effect: "writes" });
+
+/** Members read at once, from each partition. */
+const PAGE = 100;
+/** Refused memories made due in one step. */
+const RETRY_STEP = 500;
+
+interface Waiting {
+  readonly partition: PartitionKeys;
+  readonly member: string;
+  readonly dueTime: number;
+}
+
+/**
+ * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
+ * others find that it does not wait any more.
+ */
+export class RedisEmbeddingBacklog implements ObservedBacklog {
+  readonly #client: RedisClient;
+  readonly #namespaces: Namespaces;
+  readonly #model: VectorModel;
+  readonly #listeners: WaitingListeners;
+  readonly #log: Log;
+
+  constructor(
+    client: RedisClient,
+    namespaces: Namespaces,
+    parts: { readonly model: VectorModel; readonly waiting: WaitingListeners; readonly log: Log },
+  ) {
+    this.#client = client;
+    this.#namespaces = namespaces;
+    this.#model = parts.model;
+    this.#listeners = parts.waiting;
+    this.#log = parts.log;
+  }
+
+  async pending(options: {
+    readonly limit: number;
+    readonly maxBytes: number;
+    readonly skip: number;
+    readonly now: number;
+  }): Promise<PendingMemory[]> {
+    const { limit, maxBytes, skip, now } = options;
+    const found: PendingMemory[] = [];
+    let bytes = 0;
+    let passed = 0;
+    for await (const waiting of this.#due(now)) {
+      const read = await this.#readAll(waiting, now);
+      const useless = waiting.filter((_, index) => read[index] === undefined);
+      await this.#leave(useless);
+      for (const one of read) {
+        if (one === undefined) continue;
+        if (passed < skip) {
+          passed += 1;
+          continue;
+        }
+        found.push(one.memory);
+        bytes += one.bytes;
+        if (found.length === limit || bytes >= maxBytes) return found;
+      }
+    }
+    return found;
+  }
+
+  async settle(
+    items: readonly SettledMemory[],
+    { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
+  ): Promise<number> {
+    let settled = 0;
+    for (const [number, group] of this.#byPartition(items)) {
+      settled += await this.#settleIn(this.#namespaces.keys.partition(number), group, { identity, now });
+    }
+    return settled;
+  }
+
+  async postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
+    for (const [number, group] of this.#byPartition(items)) {
+      const partition = this.#namespaces.keys.partition(number);
+      const there = await locate(this.#namespaces, group, (item) => item);
+      await this.#client.run(
+        POSTPONE,
+        [partition.namespaces, partition.waiting, partition.waitingAttempts, ...there.map(({ key }) => key)],
+        there.flatMap(({ item, name, member }) => [name, member, item.etag, Math.round(item.dueTime)]),
+      );
+    }
+  }
+
+  async retryRefused(): Promise<void> {
+    for (const { waiting } of this.#namespaces.keys.all()) {
+      let retried = RETRY_STEP;
+      while (retried === RETRY_STEP) {
+        retried = numberOf(await this.#client.run(RETRY, [waiting], [NEVER, RETRY_STEP]));
+      }
+    }
+  }
+
+  async state(): Promise<BacklogState> {
+    const states = await Promise.all(
+      this.#namespaces.keys.all().map(async ({ waiting, waitingSince }) => {
+        const [count, oldest, next] = await this.#client.pipeline([
+          ["ZCARD", waitingSince],
+          ["ZRANGE", waitingSince, 0, 0, "WITHSCORES"],
+          ["ZRANGE", waiting, "-inf", `(${NEVER}`, "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"],
+        ]);
+        return { count: numberOf(count), oldest: listOf(oldest)[1], next: listOf(next)[1] };
+      }),
+    );
+    const earliest = (times: readonly (typeof states)[number]["next"][]): number | undefined => {
+      const known = times.filter((time) => time !== undefined).map(numberOf);
+      return known.length === 0 ? undefined : Math.min(...known);
+    };
+    const oldestTime = earliest(states.map(({ oldest }) => oldest));
+    const nextTime = earliest(states.map(({ next }) => next));
+    return {
+      count: states.reduce((sum, { count }) => sum + count, 0),
+      ...(oldestTime === undefined ? {} : { oldestTime }),
+      ...(nextTime === undefined ? {} : { nextTime }),
+    };
+  }
+
+  async refused({ limit }: { readonly limit: number }): Promise<RefusedTexts> {
+    const each = await Promise.all(
+      this.#namespaces.keys
+        .all()
+        .map((partition) => refusedIn({ client: this.#client, log: this.#log }, partition, limit)),
+    );
+    const latest = each.flatMap((one) => one.latest);
+    latest.sort((a, b) => (b.refuseTime ?? 0) - (a.refuseTime ?? 0));
+    return { count: each.reduce((sum, { count }) => sum + count, 0), latest: latest.slice(0, limit) };
+  }
+
+  onAdded(listener: () => void): void {
+    this.#listeners.onAnnounced(listener);
+  }
+
+  /** What is due, in pages, in the order of its waiting over all partitions. */
+  async *#due(now: number): AsyncGenerator<readonly Waiting[]> {
+    let left: Waiting[] = [];
+    const offsets = new Map(this.#namespaces.keys.all().map((partition) => [partition, 0]));
+    while (left.length > 0 || offsets.size > 0) {
+      // A partition that still has something in hand is not asked: its next ones come behind that.
+      const asked = [...offsets].filter(([partition]) => !left.some((one) => one.partition === partition));
+      for (const [partition, offset] of asked) {
+        const page = await this.#page(partition, offset, now);
+        if (page.length < PAGE) offsets.delete(partition);
+        else offsets.set(partition, offset + page.length);
+        left.push(...page);
+      }
+      if (left.length === 0) return;
+      left.sort((a, b) => a.dueTime - b.dueTime || (a.member < b.member ? -1 : 1));
+      // Beyond the last one of a partition that has more, others of it may come first.
+      const open = [...offsets.keys()].map((partition) =>
+        left.findLastIndex((one) => one.partition === partition),
+      );
+      const end = open.length === 0 ? left.length : Math.max(1, Math.min(...open) + 1);
+      yield left.slice(0, end);
+      left = left.slice(end);
+    }
+  }
+
+  async #page(partition: PartitionKeys, offset: number, now: number): Promise<Waiting[]> {
+    const reply = listOf(
+      await this.#client.command(
+        "ZRANGE",
+        partition.waiting,
+        "-inf",
+        now,
+        "BYSCORE",
+        "LIMIT",
+        offset,
+        PAGE,
+        "WITHSCORES",
+      ),
+    );
+    return Array.from({ length: reply.length / 2 }, (_, index) => ({
+      partition,
+      member: textOf(reply[2 * index]) ?? "",
+      dueTime: numberOf(reply[2 * index + 1]),
+    }));
+  }
+
+  /** In the order of what waits; undefined where there is nothing to embed any more. */
+  async #readAll(waiting: readonly Waiting[], now: number): Promise<(ReadPending | undefined)[]> {
+    const read = new Map<Waiting, ReadPending | undefined>();
+    for (const partition of new Set(waiting.map((one) => one.partition))) {
+      const here = waiting.filter((one) => one.partition === partition);
+      const members = here.map(({ member }) => member);
+      const found = await readWaiting({ client: this.#client, log: this.#log }, partition, members, now);
+      for (const [index, one] of here.entries()) read.set(one, found[index]);
+    }
+    return waiting.map((one) => read.get(one));
+  }
+
+  async #leave(useless: readonly Waiting[]): Promise<void> {
+    for (const { partition, member } of useless) {
+      await this.#client.run(
+        LEAVE,
+        [partition.waiting, partition.waitingSince, partition.waitingAttempts],
+        [member],
+      );
+    }
+  }
+
+  async #settleIn(
+    partition: PartitionKeys,
+    items: readonly SettledMemory[],
+    { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
+  ): Promise<number> {
+    const there = await locate(this.#namespaces, items, (item) => item);
+    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
+      const { generation } = this.#model;
+      // Of another model by now: the memory goes on waiting.
+      const taken = there.filter(({ item }) => this.#model.takes(madeBy(item, identity)));
+      if (taken.length === 0) return 0;
+      const [word, settled] = listOf(
+        await this.#client.run(
+          SETTLE,
+          [
+            partition.meta,
+            partition.namespaces,
+            partition.waiting,
+            partition.waitingSince,
+            partition.waitingAttempts,
+            partition.reembeddingTodo,
+            ...taken.map(({ key }) => key),
+          ],
+          [
+            generation,
+            now,
+            neverDue(now),
+            ...taken.flatMap(({ item, name, member }) => [
+              name,
+              member,
+              item.etag,
+              ...settlement(item, identity, generation),
+            ]),
+          ],
+        ),
+      );
+      if (textOf(word) === "DONE") return numberOf(settled);
+      await this.#model.refresh();
+    }
+    throw modelIsChanging();
+  }
+
+  #byPartition<Item extends { readonly scope: Scope }>(items: readonly Item[]): Map<number, Item[]> {
+    return Map.groupBy(items, ({ scope }) => this.#namespaces.keys.partitionOf(scope));
+  }
+}
+
+function madeBy({ outcome }: SettledMemory, identity: EmbedderIdentity): EmbedderIdentity {
+  return (isRefusal(outcome) ? undefined : outcome.identity) ?? identity;
+}
+
+/** Embedding, field and vector, as the script takes them. */
+function settlement(
+  item: SettledMemory,
+  identity: EmbedderIdentity,
+  generation: number,
+): [Argument, Argument, Argument] {
+  const { provider, model, dimension } = madeBy(item, identity);
+  const { outcome } = item;
+  const embedding = (made: Pick<MemoryEmbedding, "state" | "truncated" | "refusal">): string =>
+    JSON.stringify({ provider, model, dimension, ...made } satisfies MemoryEmbedding);
+  if (isRefusal(outcome)) {
+    return [embedding({ state: "REFUSED", truncated: false, refusal: outcome.refusal }), "", ""];
+  }
+  return [
+    embedding({ state: "READY", truncated: outcome.truncated }),
+    vectorField(generation),
+    Buffer.from(vectorToBytes(outcome.vector)),
+  ];
+}

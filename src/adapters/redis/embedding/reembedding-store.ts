@@ -1,0 +1,298 @@
+import { sameModel } from "../../../domain/embedding/identity.ts";
+import { reembeddingConflict, requestIdReused } from "../../../domain/errors.ts";
+import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
+import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { unavailable } from "../connection/errors.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import { jsonOf } from "../indexes/claim-model.ts";
+import { neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
+import { type ReembeddingRecord, ReembeddingRecords } from "../indexes/reembedding-record.ts";
+import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { keyOfMember } from "./pending-memory.ts";
+import { ReembeddingWork } from "./reembedding-work.ts";
+
+const LIST = readScript(new URL("./list-reembedding.lua", import.meta.url), { effect: "writes" });
+const CUT_OVER = readScript(new URL("./cut-over.lua", import.meta.url), { effect: "writes" });
+const FAIL = readScript(new URL("./fail-reembedding.lua", import.meta.url), { effect: "frees" });
+
+/** How often what another process was faster with is begun anew. */
+const MAX_TRIES = 10;
+/** Memories listed in one step. */
+const LIST_STEP = 500;
+/** Keys looked at in one step of a clean-up; each vector that goes costs Redis a new entry in its index. */
+const CLEAN_STEP = 50;
+
+export interface RedisReembeddingStoreParts {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly namespaces: Namespaces;
+  readonly model: VectorModel;
+  readonly waiting: WaitingListeners;
+  readonly names: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  readonly log: Log;
+}
+
+/**
+ * A second field of vectors beside the one that is searched. The change raises the generation, which names the field,
+ * in one step a partition. Several processes may work on one re-embedding.
+ */
+export class RedisReembeddingStore implements ReembeddingStore {
+  readonly work: ReembeddingWork;
+  readonly #parts: RedisReembeddingStoreParts;
+  readonly #records: ReembeddingRecords;
+  /** Where the clean-up of a partition is; begun anew after a restart. */
+  readonly #cursors = new Map<number, string>();
+
+  constructor(parts: RedisReembeddingStoreParts) {
+    this.#parts = parts;
+    this.#records = new ReembeddingRecords(parts.client, parts.keys);
+    this.work = new ReembeddingWork({
+      ...parts,
+      records: this.#records,
+      prepare: async (record) => {
+        await this.#prepare(record);
+      },
+    });
+  }
+
+  /** Begins clean-ups anew: the store was replaced. */
+  forgetAll(): void {
+    this.#cursors.clear();
+  }
+
+  identity(): EmbedderIdentity | undefined {
+    return this.#parts.model.identity;
+  }
+
+  async latest(): Promise<Reembedding | undefined> {
+    const record = await this.#records.read();
+    return record === undefined ? undefined : this.#shown(record);
+  }
+
+  async start(options: {
+    readonly id: string;
+    readonly target: EmbedderIdentity;
+    readonly now: number;
+    readonly request?: IdempotentRequest;
+  }): Promise<Reembedding> {
+    const { id, target, now, request } = options;
+    const { client, keys, model } = this.#parts;
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      await model.refresh();
+      const latest = await this.#records.read();
+      if (latest?.request !== undefined && latest.request.key === request?.key) {
+        if (latest.request.bodyHash === request.bodyHash) return this.#shown(latest);
+        throw requestIdReused();
+      }
+      if (latest?.state === "RUNNING") {
+        if (sameModel(latest.target, target)) return this.#shown(latest);
+        throw reembeddingConflict(
+          "running",
+          `re-embedding ${latest.id} to another model is under way`,
+          latest.id,
+        );
+      }
+      const { identity } = model;
+      if (identity === undefined || sameModel(identity, target)) {
+        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
+      }
+      if (await this.#isCleaningUp()) {
+        throw reembeddingConflict(
+          "cleaning_up",
+          "vectors of the re-embedding before are still being removed",
+        );
+      }
+      const last = numberOf(await client.command("HINCRBY", keys.partition(0).meta, "attempts", 1));
+      const record: ReembeddingRecord = {
+        id,
+        source: identity,
+        target,
+        state: "RUNNING",
+        memoryCount: 0,
+        startTime: now,
+        // The first generation was there before any attempt.
+        generation: last + 1,
+        listed: false,
+        ...(request === undefined ? {} : { request: { key: request.key, bodyHash: request.bodyHash } }),
+      };
+      if (await this.#records.replace(latest, record)) return this.#shown(await this.#prepare(record));
+    }
+    throw unavailable("other servers change the re-embedding all the time");
+  }
+
+  async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
+    const { keys, model, waiting } = this.#parts;
+    const record = await this.#records.read();
+    if (record?.state !== "RUNNING") {
+      // Another process may have made the change.
+      await model.refresh();
+      return false;
+    }
+    if (!record.listed || (await this.work.remaining()) > maxLeft) return false;
+    // The first partition says of which model all are; the others follow at once.
+    for (const partition of keys.all()) {
+      if (!(await this.#cutOverIn(partition, record, { maxLeft, now }))) return false;
+    }
+    await this.#records.replace(record, { ...record, state: "DONE", endTime: now });
+    await model.refresh();
+    waiting.announce();
+    return true;
+  }
+
+  onCutOver(listener: (identity: EmbedderIdentity) => void | Promise<void>): void {
+    this.#parts.model.onChange(listener);
+  }
+
+  async fail(failure: string, now: number): Promise<void> {
+    const record = await this.#records.read();
+    if (record?.state !== "RUNNING") return;
+    if (!(await this.#records.replace(record, { ...record, state: "FAILED", failure, endTime: now }))) return;
+    const { client, keys } = this.#parts;
+    for (const { meta, reembeddingTodo, reembeddingNotes } of keys.all()) {
+      await client.run(FAIL, [meta, reembeddingTodo, reembeddingNotes], [vectorField(record.generation)]);
+    }
+  }
+
+  async cleanUp(): Promise<boolean> {
+    const { client, keys } = this.#parts;
+    for (const partition of keys.all()) {
+      const field = textOf(await client.command("HGET", partition.meta, "stale"));
+      if (field === undefined) continue;
+      const [next, found] = listOf(
+        await client.commandAt(
+          partition.root,
+          "SCAN",
+          this.#cursors.get(partition.number) ?? "0",
+          "MATCH",
+          `${partition.root}[mc]:*`,
+          "COUNT",
+          CLEAN_STEP,
+        ),
+      );
+      await client.pipeline(listOf(found).map((key) => ["HDEL", textOf(key) ?? "", field]));
+      const cursor = textOf(next) ?? "0";
+      this.#cursors.set(partition.number, cursor);
+      if (cursor === "0") await client.command("HDEL", partition.meta, "stale");
+      return true;
+    }
+    return false;
+  }
+
+  async #isCleaningUp(): Promise<boolean> {
+    const { client, keys } = this.#parts;
+    const stale = await Promise.all(keys.all().map(({ meta }) => client.command("HEXISTS", meta, "stale")));
+    return stale.some((there) => there === 1);
+  }
+
+  /**
+   * Tells all scripts of the new model, and lists what had a vector before they knew. A process that ends in between
+   * leaves this to the next, which does it once more. A partition that has changed already has nothing to do.
+   */
+  async #prepare(record: ReembeddingRecord): Promise<ReembeddingRecord> {
+    if (record.listed) return record;
+    const { client, keys, names, vectors } = this.#parts;
+    const field = vectorField(record.generation);
+    for (const partition of keys.all()) {
+      const current = numberOf(await client.command("HGET", partition.meta, "generation"));
+      if (current === record.generation) continue;
+      await addVectorField(client, keys, partition, {
+        names,
+        vectors,
+        field,
+        dimension: record.target.dimension,
+      });
+      await client.command("HSET", partition.meta, "next", jsonOf(record.target));
+      const numbers = listOf(await client.command("HVALS", partition.namespaces)).map(String);
+      for (const number of numbers) await this.#list(partition, number, [vectorField(current), field]);
+    }
+    const listed = { ...record, listed: true, memoryCount: await this.work.remaining() };
+    await this.#records.replace(record, listed);
+    return listed;
+  }
+
+  async #list(partition: PartitionKeys, number: string, fields: readonly [string, string]): Promise<void> {
+    const { client } = this.#parts;
+    const namespace = partition.namespace(number);
+    let cursor = "0";
+    do {
+      const [next, found] = listOf(
+        await client.command("ZSCAN", namespace.order, cursor, "COUNT", LIST_STEP),
+      );
+      // Ids and scores in turn.
+      const ids = listOf(found).flatMap((id, at) => (at % 2 === 0 ? [textOf(id) ?? ""] : []));
+      await client.run(
+        LIST,
+        [partition.meta, partition.reembeddingTodo, ...ids.map((id) => namespace.memory(id))],
+        [...fields, ...ids.map((id) => `${number}/${id}`)],
+      );
+      cursor = textOf(next) ?? "0";
+    } while (cursor !== "0");
+  }
+
+  async #cutOverIn(
+    partition: PartitionKeys,
+    { target, generation }: ReembeddingRecord,
+    { maxLeft, now }: { readonly maxLeft: number; readonly now: number },
+  ): Promise<boolean> {
+    const { client } = this.#parts;
+    const { meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince } = partition;
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const [todo, notes, current] = await client.pipeline([
+        ["ZRANGE", reembeddingTodo, 0, maxLeft],
+        ["HGETALL", reembeddingNotes],
+        // Of this partition: others may have changed already, and then this process goes by theirs.
+        ["HGET", meta, "generation"],
+      ]);
+      if (numberOf(current) === generation) return true;
+      const left = listOf(todo).map((member) => textOf(member) ?? "");
+      if (left.length > maxLeft) return false;
+      const noted = new Map<string, string>();
+      const pairs = listOf(notes);
+      for (let at = 0; at < pairs.length; at += 2)
+        noted.set(textOf(pairs[at]) ?? "", textOf(pairs[at + 1]) ?? "");
+      const changes = new Map([...noted, ...left.map((member) => [member, "LATE"] as const)]);
+      const [word] = listOf(
+        await client.run(
+          CUT_OVER,
+          [
+            ...[meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince],
+            ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
+          ],
+          [
+            ...[jsonOf(target), generation, now, neverDue(now), vectorField(numberOf(current))],
+            ...[left.length, noted.size],
+            ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
+          ],
+        ),
+      );
+      if (textOf(word) !== "AGAIN") return true;
+    }
+    // Writes were faster each time; whoever carries it out tries again, and stops when it is told to.
+    return false;
+  }
+
+  async #shown(record: ReembeddingRecord): Promise<Reembedding> {
+    const { request: _request, generation: _generation, listed: _listed, ...shown } = record;
+    return { ...shown, remainingCount: record.state === "RUNNING" ? await this.work.remaining() : 0 };
+  }
+}
+
+/** What becomes of the embedding of a memory with this note, as JSON, and its state. */
+function embeddingAfter(note: string, { provider, model, dimension }: EmbedderIdentity): [string, string] {
+  const isRefused = note.startsWith("REFUSED");
+  const state = isRefused ? "REFUSED" : note === "LATE" ? "PENDING" : "READY";
+  const embedding: MemoryEmbedding = {
+    ...{ provider, model, dimension, state, truncated: note === "TRUNCATED" },
+    ...(isRefused ? { refusal: note.slice("REFUSED ".length) } : {}),
+  };
+  return [JSON.stringify(embedding), state];
+}

@@ -1,0 +1,187 @@
+import { sameModel } from "../../../domain/embedding/identity.ts";
+import { isRefusal } from "../../../domain/embedding/refusal.ts";
+import { vectorToBytes } from "../../../domain/embedding/vector.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type {
+  BacklogState,
+  EmbeddingBacklog,
+  MemoryVersion,
+  PendingMemory,
+  SettledMemory,
+} from "../../../ports/embedding/embedding-backlog.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { Argument, RedisClient } from "../connection/client.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import { jsonOf } from "../indexes/claim-model.ts";
+import type { ReembeddingRecord, ReembeddingRecords } from "../indexes/reembedding-record.ts";
+import { vectorField } from "../indexes/schema.ts";
+import type { PartitionKeys } from "../namespaces/keys.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { locate, readWaiting } from "./pending-memory.ts";
+
+const SETTLE = readScript(new URL("./settle-reembedding.lua", import.meta.url), { effect: "writes" });
+
+export interface ReembeddingWorkParts {
+  readonly client: RedisClient;
+  readonly namespaces: Namespaces;
+  readonly records: ReembeddingRecords;
+  /** Lists what had a vector at the start, if a process that began to has not come to the end. */
+  readonly prepare: (record: ReembeddingRecord) => Promise<void>;
+  readonly log: Log;
+}
+
+/**
+ * The memories that have no vector of the new model yet. Scripts that give one a vector of the old model meanwhile add
+ * it, so that none is forgotten.
+ */
+export class ReembeddingWork implements EmbeddingBacklog {
+  readonly #parts: ReembeddingWorkParts;
+
+  constructor(parts: ReembeddingWorkParts) {
+    this.#parts = parts;
+  }
+
+  async pending(options: {
+    readonly limit: number;
+    readonly maxBytes: number;
+    readonly skip: number;
+    readonly now: number;
+  }): Promise<PendingMemory[]> {
+    const { limit, maxBytes, now } = options;
+    const record = await this.#running();
+    if (record === undefined) return [];
+    await this.#parts.prepare(record);
+    let skip = options.skip;
+    const found: PendingMemory[] = [];
+    let bytes = 0;
+    for (const partition of this.#parts.namespaces.keys.all()) {
+      const passed = skip === 0 ? 0 : Math.min(skip, await this.#count(partition));
+      skip -= passed;
+      let at = passed;
+      let members: string[];
+      do {
+        members = await this.#members(partition, at, limit - found.length);
+        const read = await readWaiting(this.#parts, partition, members, now);
+        const useless = members.filter((_, index) => read[index] === undefined);
+        if (useless.length > 0)
+          await this.#parts.client.command("ZREM", partition.reembeddingTodo, ...useless);
+        for (const one of read) {
+          if (one === undefined) continue;
+          at += 1;
+          found.push(one.memory);
+          bytes += one.bytes;
+          if (found.length === limit || bytes >= maxBytes) return found;
+        }
+      } while (members.length > 0);
+    }
+    return found;
+  }
+
+  async settle(
+    items: readonly SettledMemory[],
+    { identity }: { readonly identity: EmbedderIdentity; readonly now: number },
+  ): Promise<number> {
+    const record = await this.#running();
+    if (record === undefined || !sameModel(record.target, identity)) return 0;
+    return this.#note(
+      record,
+      items.map((item) => {
+        const { outcome } = item;
+        if (isRefusal(outcome)) return { item, note: `REFUSED ${outcome.refusal}`, vector: "" };
+        return {
+          item,
+          note: outcome.truncated ? "TRUNCATED" : "WHOLE",
+          vector: Buffer.from(vectorToBytes(outcome.vector)),
+        };
+      }),
+    );
+  }
+
+  /** Left out: it waits for its vector after the change. */
+  async postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
+    const record = await this.#running();
+    if (record === undefined) return;
+    await this.#note(
+      record,
+      items.map((item) => ({ item, note: "LATE", vector: "" })),
+    );
+  }
+
+  async retryRefused(): Promise<void> {
+    // What the old model refused has no vector, and so is not here: it is tried after the change.
+  }
+
+  async state(): Promise<BacklogState> {
+    return { count: (await this.#running()) === undefined ? 0 : await this.remaining() };
+  }
+
+  onAdded(): void {
+    // Writes that come meanwhile are found when the rest is done.
+  }
+
+  async remaining(): Promise<number> {
+    const counts = await Promise.all(this.#parts.namespaces.keys.all().map((keys) => this.#count(keys)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #running(): Promise<ReembeddingRecord | undefined> {
+    const record = await this.#parts.records.read();
+    return record?.state === "RUNNING" ? record : undefined;
+  }
+
+  async #members(partition: PartitionKeys, skip: number, limit: number): Promise<string[]> {
+    const reply = await this.#parts.client.command(
+      "ZRANGE",
+      partition.reembeddingTodo,
+      "-",
+      "+",
+      "BYLEX",
+      "LIMIT",
+      skip,
+      limit,
+    );
+    return listOf(reply).map((member) => textOf(member) ?? "");
+  }
+
+  async #count({ reembeddingTodo }: PartitionKeys): Promise<number> {
+    return numberOf(await this.#parts.client.command("ZCARD", reembeddingTodo));
+  }
+
+  async #note(
+    { target, generation }: ReembeddingRecord,
+    notes: readonly { readonly item: MemoryVersion; readonly note: string; readonly vector: Argument }[],
+  ): Promise<number> {
+    const { client, namespaces } = this.#parts;
+    const { keys } = namespaces;
+    let settled = 0;
+    for (const [number, group] of Map.groupBy(notes, ({ item }) => keys.partitionOf(item.scope))) {
+      const partition = keys.partition(number);
+      const there = await locate(namespaces, group, ({ item }) => item);
+      settled += numberOf(
+        await client.run(
+          SETTLE,
+          [
+            partition.meta,
+            partition.namespaces,
+            partition.reembeddingTodo,
+            partition.reembeddingNotes,
+            ...there.map(({ key }) => key),
+          ],
+          [
+            jsonOf(target),
+            vectorField(generation),
+            ...there.flatMap(({ item: { item, note, vector }, name, member }) => [
+              name,
+              member,
+              item.etag,
+              note,
+              vector,
+            ]),
+          ],
+        ),
+      );
+    }
+    return settled;
+  }
+}

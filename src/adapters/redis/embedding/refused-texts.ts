@@ -1,0 +1,60 @@
+import { RecollectError } from "../../../domain/errors.ts";
+import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { RefusedText, RefusedTexts } from "../../../ports/embedding/embedding-backlog.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import type { Reply } from "../connection/servers.ts";
+import { NEVER, refuseTimeOf } from "../indexes/pending-listeners.ts";
+import type { PartitionKeys } from "../namespaces/keys.ts";
+import { unpackRecord } from "../namespaces/records.ts";
+import { keyOfMember } from "./pending-memory.ts";
+
+/** What is refused in one partition, the latest first. */
+export async function refusedIn(
+  { client, log }: { readonly client: RedisClient; readonly log: Log },
+  partition: PartitionKeys,
+  limit: number,
+): Promise<RefusedTexts> {
+  const { waiting, waitingSince } = partition;
+  const [all, pending, latest] = await client.pipeline([
+    ["ZCARD", waiting],
+    ["ZCARD", waitingSince],
+    ["ZRANGE", waiting, "+inf", NEVER, "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES"],
+  ]);
+  const members = pairsOf(listOf(latest));
+  const embeddings = await client.pipeline(
+    members.map(([member]) => ["HGET", keyOfMember(partition, member), "emb"]),
+  );
+  return {
+    // What is refused has no time since which it is pending; between the two reads one may have changed.
+    count: Math.max(0, numberOf(all) - numberOf(pending)),
+    latest: members.flatMap(([member, score], index) => {
+      const stored = textOf(embeddings[index]);
+      return stored === undefined ? [] : refusedText(stored, { member, score, log });
+    }),
+  };
+}
+
+function refusedText(
+  stored: string,
+  { member, score, log }: { readonly member: string; readonly score: number; readonly log: Log },
+): RefusedText[] {
+  try {
+    const { refusal = "" } = unpackRecord<MemoryEmbedding>(Buffer.from(stored), `memory ${member}`);
+    const refuseTime = refuseTimeOf(score);
+    return [{ refusal, ...(refuseTime === undefined ? {} : { refuseTime }) }];
+  } catch (error) {
+    if (!(error instanceof RecollectError) || error.reason !== "STORE_CORRUPT") throw error;
+    log.warn({ err: error }, "how a memory is embedded is damaged; its refusal cannot be told");
+    return [];
+  }
+}
+
+/** Members and their scores. */
+function pairsOf(reply: readonly Reply[]): [string, number][] {
+  return Array.from({ length: reply.length / 2 }, (_, index) => [
+    textOf(reply[2 * index]) ?? "",
+    numberOf(reply[2 * index + 1]),
+  ]);
+}

@@ -1,0 +1,169 @@
+import { randomInt } from "node:crypto";
+import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import { sameModel } from "../../../domain/embedding/identity.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { isForbidden } from "../connection/errors.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
+import { refused } from "../namespaces/metadata.ts";
+import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
+
+const CLAIM = readScript(new URL("./claim-model.lua", import.meta.url), { effect: "writes" });
+
+/**
+ * The first generation of a store is chosen at random, below this. So what was made for a store that was replaced (see
+ * store-identity.ts) is refused by the one in its place, by the check of the generation that every write makes anyway.
+ */
+const MAX_FIRST_GENERATION = 2 ** 24;
+
+/** Of which model the vectors of a store are. */
+export interface ClaimedModel {
+  /** Undefined: no vectors were stored so far. */
+  readonly identity: EmbedderIdentity | undefined;
+  readonly generation: number;
+}
+
+export interface ClaimModelOptions {
+  /** Undefined: vector search is switched off. */
+  readonly configured: EmbedderIdentity | undefined;
+  /** What this process knew of the store before a part of it was replaced. Undefined: it starts. */
+  readonly known?: ClaimedModel;
+  readonly log: Log;
+}
+
+/**
+ * Claims this Redis for the vectors of a model, if it had none. Rejects with STORE_UNAVAILABLE when the vectors are of
+ * another; except that re-embeddings change the model behind the back of the settings: then Redis is right, and the log
+ * says what to set.
+ */
+export async function claimModel(
+  client: RedisClient,
+  keys: Keys,
+  { configured, known, log }: ClaimModelOptions,
+): Promise<ClaimedModel> {
+  const [first, ...others] = keys.all();
+  const ours = configured === undefined ? "" : jsonOf(configured);
+  const stored = await Promise.all(keys.all().map((partition) => read(client, partition)));
+  const proposal = await proposalFor(client, first, { ours, stored, known });
+  const reply = listOf(
+    await client.run(CLAIM, [first.meta], [proposal.model, proposal.generation, proposal.attempts]),
+  );
+  const [json, generation, last] = [textOf(reply[0]), numberOf(reply[1]), textOf(reply[2])];
+  // The first says of which model all are, also where two servers start at the same time.
+  await Promise.all(
+    others.map(({ meta }) => client.run(CLAIM, [meta], [json ?? "", generation, generation - 1])),
+  );
+  const claimed: ClaimedModel = { identity: identityOf(json), generation };
+  const records = new ReembeddingRecords(client, keys);
+  const latest = await latestChange(
+    records,
+    await Promise.all(others.map((one) => read(client, one))),
+    claimed,
+  );
+  const { identity } = claimed;
+  const isKnown =
+    identity !== undefined && known?.identity !== undefined && sameModel(identity, known.identity);
+  if (configured !== undefined && identity !== undefined && !sameModel(identity, configured) && !isKnown) {
+    const models = { configured, stored: identity };
+    if (!isExplained({ ...models, before: identityOf(last), latest })) {
+      const elsewhere = "REDIS_PREFIX and VECTOR_INDEX_NAME";
+      throw refused(otherModel(models, { vectors: "the vectors in this Redis", elsewhere }));
+    }
+    log.warn(models, usedInstead(identity));
+  }
+  if (ours !== "") await client.command("HSET", first.meta, "configured", ours);
+  return claimed;
+}
+
+/** Undefined: the partition is claimed by nobody. */
+async function read(
+  client: RedisClient,
+  { meta }: PartitionKeys,
+): Promise<{ readonly model: string; readonly generation: number } | undefined> {
+  const [model, generation] = listOf(await client.command("HMGET", meta, "model", "generation"));
+  return generation === null ? undefined : { model: textOf(model) ?? "", generation: numberOf(generation) };
+}
+
+/** What the first partition is claimed for, if it is claimed by nobody. */
+async function proposalFor(
+  client: RedisClient,
+  first: PartitionKeys,
+  {
+    ours,
+    stored,
+    known,
+  }: {
+    readonly ours: string;
+    readonly stored: readonly Awaited<ReturnType<typeof read>>[];
+    readonly known: ClaimedModel | undefined;
+  },
+): Promise<{ readonly model: string; readonly generation: number; readonly attempts: number }> {
+  // No field of an attempt that is known no more may be used again, for an index cannot lose it.
+  const after = (generation: number): number => generation - 1 + randomInt(MAX_FIRST_GENERATION);
+  const other = stored.find((one) => one !== undefined);
+  if (other !== undefined) {
+    const { model, generation } = other;
+    return { model: model === "" ? ours : model, generation, attempts: after(generation) };
+  }
+  if (await holdsData(client, first)) {
+    if (known === undefined) {
+      throw refused(
+        `${first.meta} is missing, which says what the data beside it is: restore it, or delete that data`,
+      );
+    }
+    const { identity, generation } = known;
+    return {
+      model: identity === undefined ? ours : jsonOf(identity),
+      generation,
+      attempts: after(generation),
+    };
+  }
+  const generation = 1 + randomInt(MAX_FIRST_GENERATION);
+  return { model: ours, generation, attempts: generation - 1 };
+}
+
+async function holdsData(client: RedisClient, { namespaces }: PartitionKeys): Promise<boolean> {
+  try {
+    return (await client.command("EXISTS", namespaces)) === 1;
+  } catch (error) {
+    // A user who sets Redis up need not be allowed to look.
+    if (isForbidden(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * The latest change of the model. It comes to one partition after the other, and nothing else makes them differ; except
+ * that one may go back to a state before it (a replica that lagged): then the change is under way again.
+ */
+async function latestChange(
+  records: ReembeddingRecords,
+  others: readonly Awaited<ReturnType<typeof read>>[],
+  { generation }: ClaimedModel,
+): Promise<ReembeddingRecord | undefined> {
+  const latest = await records.read();
+  const at = others.findIndex((one) => one !== undefined && one.generation !== generation);
+  if (at === -1 || latest?.state === "RUNNING") return latest;
+  if (latest?.state !== "DONE" || latest.generation !== generation) {
+    throw refused(
+      `the vectors of partition ${at + 1} are of another generation of the model than those of partition 0: one of the ` +
+        "two is of another time or deployment; restore it, or delete its data",
+    );
+  }
+  const { endTime: _, ...rest } = latest;
+  const again: ReembeddingRecord = { ...rest, state: "RUNNING", listed: false };
+  // Another process that does the same has done it when this one cannot.
+  await records.replace(latest, again);
+  return again;
+}
+
+export function jsonOf({ provider, model, dimension }: EmbedderIdentity): string {
+  return JSON.stringify({ provider, model, dimension });
+}
+
+export function identityOf(json: string | undefined): EmbedderIdentity | undefined {
+  return json === undefined || json === "" ? undefined : (JSON.parse(json) as EmbedderIdentity);
+}

@@ -1,0 +1,55 @@
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { Log } from "../../../ports/log.ts";
+import { RedisClient } from "../connection/client.ts";
+import { connectionOf, type RedisSettings } from "../connection/connection.ts";
+import { refused } from "../connection/errors.ts";
+import { probe, type ServerFacts } from "../connection/server-info.ts";
+import { Keys } from "../namespaces/keys.ts";
+import { claimPartitions } from "../namespaces/metadata.ts";
+import type { IndexNames, VectorIndexOptions } from "./schema.ts";
+import { VectorModel } from "./vector-model.ts";
+
+export interface FoundationOptions {
+  readonly connection: RedisSettings;
+  /** What every key begins with. */
+  readonly prefix: string;
+  /** Into how many parts a cluster is divided; fixed by its first start. Others are one part. */
+  readonly partitions: number;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  /** Undefined: vector search is switched off. */
+  readonly embedder: EmbedderIdentity | undefined;
+  readonly log: Log;
+}
+
+/** What everything on a Redis begins with. Disposing it closes the connections. */
+export interface Foundation extends AsyncDisposable {
+  readonly client: RedisClient;
+  readonly facts: ServerFacts;
+  readonly keys: Keys;
+  readonly model: VectorModel;
+}
+
+/**
+ * Connects, finds out what this Redis is, and claims it for the format, the number of partitions and the model. Rejects
+ * with STORE_UNAVAILABLE, and the reason, when it is of others.
+ */
+export async function openFoundation(options: FoundationOptions): Promise<Foundation> {
+  const { log } = options;
+  await using opening = new AsyncDisposableStack();
+  const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
+  const facts = await probe(client);
+  const keys = keysOf(options, facts);
+  await claimPartitions(client, keys);
+  const model = await VectorModel.claim(client, keys, options.embedder, log);
+  const opened = opening.move();
+  return { client, facts, keys, model, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+function keysOf({ prefix, partitions, indexes }: FoundationOptions, { topology }: ServerFacts): Keys {
+  if (topology !== "cluster") return new Keys(prefix, 1);
+  // The first braces of a name say where it lies, and those have to be ours.
+  const name = [prefix, indexes.memories, indexes.cache].find((one) => one.includes("{"));
+  if (name !== undefined) throw refused(`${name} holds a brace, which no name may on a cluster`);
+  return new Keys(prefix, partitions, { isCluster: true });
+}

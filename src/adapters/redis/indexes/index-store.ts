@@ -1,0 +1,191 @@
+import { randomBytes } from "node:crypto";
+import { indexRebuildRunning } from "../../../domain/errors.ts";
+import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { unavailable } from "../connection/errors.ts";
+import { numberOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
+import { NEVER } from "./pending-listeners.ts";
+import {
+  createIndex,
+  dropIndex,
+  type Index,
+  type IndexNames,
+  listIndexes,
+  pointAlias,
+  readIndex,
+  type VectorIndexOptions,
+  type Wanted,
+  wantedIndexes,
+  wantedVector,
+} from "./schema.ts";
+import type { VectorModel } from "./vector-model.ts";
+
+const LOCK = readScript(new URL("./lock.lua", import.meta.url), { effect: "writes" });
+const UNLOCK = readScript(new URL("./unlock.lua", import.meta.url), { effect: "frees" });
+
+/** Who rebuilds says so again within this; a process that ends leaves the lock for no longer. */
+const LOCK_MS = 30_000;
+
+/** Between two looks at an index that is being made: each takes Redis' one thread up to 65 ms at 100,000 vectors. */
+const FIRST_PAUSE_MS = 20;
+const MAX_PAUSE_MS = 1000;
+
+export interface RedisIndexStoreParts {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly model: VectorModel;
+  readonly names: IndexNames;
+  readonly vectors: VectorIndexOptions;
+}
+
+/**
+ * The search indexes of RediSearch. One made anew stands beside the old one, which serves until it is whole; then the
+ * alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
+ */
+export class RedisIndexStore implements IndexStore, AsyncDisposable {
+  readonly #parts: RedisIndexStoreParts;
+  /** Of the rebuild that is under way, or was left without an end. */
+  #lockHeld: AsyncDisposable | undefined;
+
+  constructor(parts: RedisIndexStoreParts) {
+    this.#parts = parts;
+  }
+
+  /** What is being rebuilt stays as it is; another process may begin anew at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lockHeld?.[Symbol.asyncDispose]();
+  }
+
+  async info(): Promise<readonly IndexInfo[]> {
+    const { client, keys } = this.#parts;
+    const infos: IndexInfo[] = [];
+    for (const partition of keys.all()) {
+      const refused = numberOf(await client.command("ZCOUNT", partition.waiting, NEVER, "+inf"));
+      const waiting = numberOf(await client.command("ZCARD", partition.waitingSince));
+      for (const wanted of this.#wanted(partition)) {
+        const index = await readIndex(client, wanted.alias);
+        if (index === undefined) continue;
+        const isOfMemories = wanted.content === "MEMORIES";
+        infos.push(
+          this.#infoOf(wanted, index, isOfMemories ? { refused, waiting } : { refused: 0, waiting: 0 }),
+        );
+      }
+    }
+    return infos.toSorted((a, b) => b.content.localeCompare(a.content));
+  }
+
+  async *rebuild(signal: AbortSignal): AsyncGenerator<RebuildProgress> {
+    signal.throwIfAborted();
+    const { client, keys } = this.#parts;
+    await using lock = await this.#lock();
+    const all = keys.all().flatMap((partition) => this.#wanted(partition));
+    for (const wanted of all) await this.#dropUnfinished(wanted);
+    const counts = new Map<Wanted, number>();
+    for (const wanted of all) counts.set(wanted, (await readIndex(client, wanted.alias))?.documents ?? 0);
+    const total = (): number => [...counts.values()].reduce((sum, count) => sum + count, 0);
+    let done = 0;
+    yield { indexedCount: 0, totalCount: total() };
+    for (const wanted of all) {
+      const name = await createIndex(client, wanted);
+      try {
+        let seen = 0;
+        for await (const index of this.#made(name, signal)) {
+          await lock.renew();
+          counts.set(wanted, Math.max(index.documents, seen));
+          seen = Math.max(seen, Math.floor(index.documents * index.indexedFraction));
+          yield { indexedCount: done + Math.min(seen, index.documents), totalCount: total() };
+          signal.throwIfAborted();
+        }
+        const old = (await readIndex(client, wanted.alias))?.name;
+        await pointAlias(client, wanted.alias, name);
+        if (old !== undefined && old !== name) await dropIndex(client, old);
+      } catch (error) {
+        await this.#dropUnfinished(wanted);
+        throw error;
+      }
+      done += counts.get(wanted) ?? 0;
+    }
+    yield { indexedCount: done, totalCount: done };
+  }
+
+  #wanted(partition: PartitionKeys): readonly Wanted[] {
+    const { keys, model, names, vectors } = this.#parts;
+    return wantedIndexes(names, keys, partition, wantedVector(model, vectors));
+  }
+
+  #infoOf(
+    { alias, content }: Wanted,
+    index: Index,
+    { refused, waiting }: { readonly refused: number; readonly waiting: number },
+  ): IndexInfo {
+    const { model, vectors } = this.#parts;
+    const missing = index.documents === 0 ? 0 : Math.min(1, waiting / index.documents);
+    return {
+      name: alias,
+      content,
+      documentCount: index.documents,
+      failureCount: index.failures + refused,
+      memoryBytes: index.memoryBytes,
+      indexedFraction: Math.max(0, index.indexedFraction - missing),
+      algorithm: model.identity === undefined ? "" : vectors.algorithm,
+      dimension: model.identity?.dimension ?? 0,
+    };
+  }
+
+  /** The index at each look, until it is whole. */
+  async *#made(name: string, signal: AbortSignal): AsyncGenerator<Index> {
+    let pause = FIRST_PAUSE_MS;
+    let index = await this.#being(name);
+    yield index;
+    while (index.isIndexing) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pause);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+        if (signal.aborted) clearTimeout(timer);
+      });
+      pause = Math.min(pause * 2, MAX_PAUSE_MS);
+      index = await this.#being(name);
+      yield index;
+    }
+  }
+
+  /** Rejects with STORE_UNAVAILABLE when somebody has dropped it, or the whole store was replaced. */
+  async #being(name: string): Promise<Index> {
+    const index = await readIndex(this.#parts.client, name);
+    if (index === undefined) throw unavailable(`the index ${name}, which was being made, is gone`);
+    return index;
+  }
+
+  /** Drops the indexes beside the one that serves, which a rebuild has left that did not come to its end. */
+  async #dropUnfinished({ alias }: Wanted): Promise<void> {
+    const { client } = this.#parts;
+    const serving = (await readIndex(client, alias))?.name;
+    for (const name of await listIndexes(client, alias)) {
+      if (name !== serving) await dropIndex(client, name);
+    }
+  }
+
+  /** Keeps others out, in whatever process. Rejects with INDEX_REBUILD_RUNNING. */
+  async #lock(): Promise<AsyncDisposable & { renew(): Promise<void> }> {
+    const { client, keys } = this.#parts;
+    const { rebuildLock } = keys.partition(0);
+    const token = randomBytes(8).toString("hex");
+    const take = async (): Promise<void> => {
+      if ((await client.run(LOCK, [rebuildLock], [token, LOCK_MS])) === 1) return;
+      throw indexRebuildRunning();
+    };
+    await take();
+    const lock = {
+      renew: take,
+      [Symbol.asyncDispose]: async () => {
+        this.#lockHeld = undefined;
+        await client.run(UNLOCK, [rebuildLock], [token]);
+      },
+    };
+    this.#lockHeld = lock;
+    return lock;
+  }
+}

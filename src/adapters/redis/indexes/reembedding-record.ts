@@ -1,0 +1,39 @@
+import type { Reembedding } from "../../../ports/embedding/reembedding-store.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { listOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Keys } from "../namespaces/keys.ts";
+
+const REPLACE = readScript(new URL("./replace-reembedding.lua", import.meta.url), { effect: "writes" });
+
+/** The latest re-embedding as it is kept: what is left is counted, and the request that started it is known. */
+export interface ReembeddingRecord extends Omit<Reembedding, "remainingCount"> {
+  /** Of the new vectors; never that of an earlier attempt, whose field an index cannot lose. */
+  readonly generation: number;
+  /** Whether all memories that had a vector at the start have been listed. */
+  readonly listed: boolean;
+  readonly request?: { readonly key: string; readonly bodyHash: string };
+}
+
+/** The record in the first partition, which several processes may want to change. */
+export class ReembeddingRecords {
+  readonly #client: RedisClient;
+  readonly #meta: string;
+
+  constructor(client: RedisClient, keys: Keys) {
+    this.#client = client;
+    this.#meta = keys.partition(0).meta;
+  }
+
+  async read(): Promise<ReembeddingRecord | undefined> {
+    const json = textOf(await this.#client.command("HGET", this.#meta, "reembedding"));
+    return json === undefined ? undefined : (JSON.parse(json) as ReembeddingRecord);
+  }
+
+  /** False, and nothing is changed, when it is not the one that was read any more. */
+  async replace(read: ReembeddingRecord | undefined, next: ReembeddingRecord): Promise<boolean> {
+    const before = read === undefined ? "" : JSON.stringify(read);
+    const [word] = listOf(await this.#client.run(REPLACE, [this.#meta], [before, JSON.stringify(next)]));
+    return textOf(word) === "DONE";
+  }
+}

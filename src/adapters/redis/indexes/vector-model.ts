@@ -1,0 +1,121 @@
+import { ModelChanged, sameModel } from "../../../domain/embedding/identity.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import type { Keys } from "../namespaces/keys.ts";
+import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
+
+/**
+ * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the field
+ * that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
+ * for, and it is read again when it was not that of Redis.
+ */
+export class VectorModel {
+  readonly #client: RedisClient;
+  readonly #keys: Keys;
+  readonly #configured: EmbedderIdentity | undefined;
+  #identity: EmbedderIdentity | undefined;
+  #generation: number;
+  readonly #listeners: ((identity: EmbedderIdentity) => void | Promise<void>)[] = [];
+  #refreshing: Promise<void> | undefined;
+  /** Whether it is the same store still. Rejects when that cannot be served. */
+  #verify: () => Promise<void> = async () => undefined;
+
+  private constructor(
+    client: RedisClient,
+    keys: Keys,
+    configured: EmbedderIdentity | undefined,
+    { identity, generation }: ClaimedModel,
+  ) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#configured = configured;
+    this.#identity = configured === undefined ? undefined : identity;
+    this.#generation = generation;
+  }
+
+  /** See claimModel. `configured` undefined: vector search is switched off. */
+  static async claim(
+    client: RedisClient,
+    keys: Keys,
+    configured: EmbedderIdentity | undefined,
+    log: Log,
+  ): Promise<VectorModel> {
+    return new VectorModel(client, keys, configured, await claimModel(client, keys, { configured, log }));
+  }
+
+  /** Claims a store that was replaced, as a start does, and goes by what it holds from then on. */
+  async claimAgain(log: Log): Promise<void> {
+    const known = { identity: this.#identity, generation: this.#generation };
+    const options = { configured: this.#configured, known, log };
+    await this.#become(await claimModel(this.#client, this.#keys, options));
+  }
+
+  /** Calls this before Redis is asked which generation it has by now: a store that was replaced has another one, too. */
+  verifyBy(verify: () => Promise<void>): void {
+    this.#verify = verify;
+  }
+
+  /** Undefined: vector search is switched off. */
+  get identity(): EmbedderIdentity | undefined {
+    return this.#identity;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether a vector of this model may be kept. Undefined: nobody says whose it is. */
+  takes(identity: EmbedderIdentity | undefined): boolean {
+    return identity === undefined || this.#identity === undefined || sameModel(identity, this.#identity);
+  }
+
+  /** Throws ModelChanged for a vector of another model than those that are compared. */
+  check(identity: EmbedderIdentity | undefined): void {
+    if (!this.takes(identity)) throw new ModelChanged();
+  }
+
+  /**
+   * Redis has said that the generation is another one. What listeners do is waited for before anything here sees the
+   * change, and who asks meanwhile waits with them.
+   */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * The same, for who was told that the generation is not the one it went by. False: it is, as far as anybody can know,
+   * for a change has not come to all partitions yet.
+   */
+  async hasChangedSince(generation: number): Promise<boolean> {
+    if (this.#generation === generation) await this.refresh();
+    return this.#generation !== generation;
+  }
+
+  onChange(listener: (identity: EmbedderIdentity) => void | Promise<void>): void {
+    this.#listeners.push(listener);
+  }
+
+  async #read(): Promise<void> {
+    await this.#verify();
+    const { meta } = this.#keys.partition(0);
+    const [json, generation] = listOf(await this.#client.command("HMGET", meta, "model", "generation"));
+    // A store that nobody has claimed says nothing.
+    if (generation === null || numberOf(generation) === this.#generation) return;
+    await this.#become({ identity: identityOf(textOf(json)), generation: numberOf(generation) });
+  }
+
+  async #become({ identity, generation }: ClaimedModel): Promise<void> {
+    if (identity !== undefined && this.#identity !== undefined) {
+      if (!sameModel(identity, this.#identity)) {
+        for (const listener of this.#listeners) await listener(identity);
+      }
+      this.#identity = identity;
+    }
+    this.#generation = generation;
+  }
+}

@@ -1,0 +1,49 @@
+import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import type { Reply } from "../connection/client.ts";
+import { bytesOf } from "../connection/replies.ts";
+
+export interface MemoryFacts extends Omit<CandidateFacts, "id"> {
+  /** Milliseconds since the epoch; undefined: it has no end. */
+  readonly expireTime: number | undefined;
+}
+
+/**
+ * What a search reads of each candidate beside its text: create time, event time, importance and end with a space
+ * between, absent ones empty, in the one field that lua/memory.lua writes. Each field of an answer costs Redis and this
+ * process more than what is in it, and a search reads some hundred candidates.
+ */
+export function unpackFacts(reply: Reply | undefined): MemoryFacts {
+  const facts = bytesOf(reply) ?? NOTHING;
+  const first = endOf(facts, 0);
+  const second = endOf(facts, first + 1);
+  const third = endOf(facts, second + 1);
+  const time = numberIn(facts, first + 1, second) ?? numberIn(facts, 0, first) ?? 0;
+  const importance = numberIn(facts, second + 1, third) ?? 0;
+  return { time, importance, expireTime: numberIn(facts, third + 1, facts.length) };
+}
+
+const NOTHING = Buffer.alloc(0);
+const [SPACE, ZERO, NINE] = [0x20, 0x30, 0x39];
+/** More may not be exact when they are added up. */
+const MAX_DIGITS = 15;
+
+/** Where the part that begins at `from` ends. */
+function endOf(facts: Buffer, from: number): number {
+  let at = from;
+  while (at < facts.length && facts[at] !== SPACE) at += 1;
+  return at;
+}
+
+/** Undefined where nothing stands. Digits alone, which most are, make no string. */
+function numberIn(facts: Buffer, from: number, to: number): number | undefined {
+  if (from >= to) return undefined;
+  let value = 0;
+  for (let at = from; at < to; at += 1) {
+    const digit = facts[at] ?? 0;
+    if (digit < ZERO || digit > NINE || to - from > MAX_DIGITS) {
+      return Number(facts.toString("latin1", from, to));
+    }
+    value = 10 * value + (digit - ZERO);
+  }
+  return value;
+}

@@ -1,0 +1,101 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
+import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
+import {
+  isExpired,
+  type Memory,
+  recordOf,
+  type StoredMemory,
+  withAccess,
+} from "../../../domain/memory/memory.ts";
+import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/memory-store.ts";
+
+/** What Redis holds that an item meets: nothing, a memory with its id, or the oldest duplicate of it. */
+export type Observation = "FREE" | "TAKEN" | StoredMemory;
+
+/** What is to be done for an item, if what it meets is still what was observed. */
+export interface PlannedItem {
+  readonly observed: Observation;
+  readonly outcome: CreateOutcome;
+  /** Absent: nothing is written. */
+  readonly write?:
+    | { readonly kind: "create"; readonly item: NewMemory }
+    /** The memory that is there, with what a duplicate changes of it. */
+    | { readonly kind: "merge"; readonly memory: Memory };
+}
+
+/**
+ * What becomes of the items of a batch, one after the other, when Redis holds what was observed of each (absent: nothing)
+ * before the first is written. Lua cannot compute an etag, so it is decided here; create-memories.lua carries the plan
+ * out if the observations still hold. Session positions of new memories are not known yet.
+ */
+export function planCreation(
+  scope: Scope,
+  items: readonly (NewMemory | RefusedMemory)[],
+  { observed, now }: { readonly observed: readonly Observation[]; readonly now: number },
+): PlannedItem[] {
+  const batch = new PlannedBatch(now);
+  return items.map((item, at): PlannedItem => {
+    const seen = observed[at] ?? "FREE";
+    if ("refusal" in item) return { observed: seen, outcome: { kind: "refused", error: item.refusal } };
+    const { memory, onDuplicate } = item;
+    if (seen === "TAKEN" || batch.isTaken(memory.id)) {
+      const error = memoryExists(scope.namespace, memory.id);
+      return { observed: seen, outcome: { kind: "refused", error } };
+    }
+    const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, seen);
+    if (duplicate === undefined) {
+      batch.add(item);
+      return { observed: seen, outcome: { kind: "created", memory }, write: { kind: "create", item } };
+    }
+    if (onDuplicate === "REFUSE") {
+      const error = memoryDuplicate(scope.namespace, duplicate.id);
+      return { observed: seen, outcome: { kind: "refused", error } };
+    }
+    const before = recordOf(duplicate);
+    const { memory: merged, differs } = mergeDuplicate(before, memory, now);
+    const outcome: CreateOutcome = {
+      kind: "duplicate",
+      memory: batch.change(withAccess(merged, duplicate.access)),
+      differs,
+    };
+    if (merged === before) return { observed: seen, outcome };
+    return { observed: seen, outcome, write: { kind: "merge", memory: merged } };
+  });
+}
+
+/** What the items planned so far have made. */
+class PlannedBatch {
+  readonly #now: number;
+  /** By id: unexpired memories that these items store or change. */
+  readonly #memories = new Map<string, StoredMemory>();
+  /** By duplicate key: ids of memories that these items store. */
+  readonly #created = new Map<string, string>();
+
+  constructor(now: number) {
+    this.#now = now;
+  }
+
+  isTaken(id: string): boolean {
+    return this.#memories.has(id);
+  }
+
+  /** The oldest: one that was there before the batch, else the first of the batch. */
+  duplicateOf({ duplicateKey }: NewMemory, seen: Observation): StoredMemory | undefined {
+    if (typeof seen !== "string") return this.#memories.get(seen.id) ?? seen;
+    return this.#memories.get(this.#created.get(duplicateKey) ?? "");
+  }
+
+  add({ memory, duplicateKey }: NewMemory): void {
+    if (isExpired(memory, this.#now)) return;
+    this.#memories.set(memory.id, memory);
+    if (memory.state === "ACTIVE" && !this.#created.has(duplicateKey)) {
+      this.#created.set(duplicateKey, memory.id);
+    }
+  }
+
+  change(memory: StoredMemory): StoredMemory {
+    this.#memories.set(memory.id, memory);
+    return memory;
+  }
+}

@@ -1,0 +1,234 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { MemoryFilter } from "../../../domain/memory/filter.ts";
+import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { Command, Reply } from "../connection/client.ts";
+import { numberOf } from "../connection/replies.ts";
+import { type IndexNames, indexNames, isMissingIndex } from "../indexes/schema.ts";
+import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { countCommand, MAX_RESULTS, readIndexReply, readTotal, searchCommand } from "./commands.ts";
+import type { SeenNumbers } from "./counter-cache.ts";
+import { FilterSize } from "./filter-size.ts";
+import { isIndexSooner } from "./page-plan.ts";
+import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
+import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
+import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./reads.ts";
+
+/** Sweeps before a count is given up to those that look at each memory. */
+const MAX_SWEEPS = 3;
+
+export interface FilteredMemoriesOptions {
+  readonly indexes: IndexNames;
+  readonly seen: SeenNumbers;
+  /** Where the memories are to be had when the index is not sooner, or does not know. */
+  readonly otherwise: MemorySource;
+  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
+  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
+}
+
+interface Page {
+  readonly oldestFirst: boolean;
+  readonly after: ListPosition | undefined;
+  readonly limit: number;
+}
+
+/** Memories that pass a filter, by the index. */
+export class FilteredMemories {
+  readonly #namespaces: Namespaces;
+  readonly #pages: MemoryPages;
+  readonly #options: FilteredMemoriesOptions;
+
+  constructor(namespaces: Namespaces, pages: MemoryPages, options: FilteredMemoriesOptions) {
+    this.#namespaces = namespaces;
+    this.#pages = pages;
+    this.#options = options;
+  }
+
+  readonly source: MemorySource = (scope, query) => this.#source(scope, query);
+
+  /** Undefined where the index does not know. */
+  readonly count: FilterCount = (scope, filter, now) =>
+    this.#unlessMissing(scope, () => this.#count(scope, filter, now));
+
+  async #count(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
+    if (asksForAccess(filter)) return undefined;
+    for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
+      const replies = await this.#ask(scope, filter, (query, { partition }) => [
+        ["ZCOUNT", partition.ending, "-inf", now],
+        countCommand(this.#index(scope), query),
+      ]);
+      if (replies === undefined) return 0;
+      const [ended, counted] = replies.replies;
+      if (numberOf(ended) === 0) return readTotal(counted);
+      await this.#options.sweep(scope, now);
+    }
+    return undefined;
+  }
+
+  async *#source(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
+    let { after } = query;
+    if (await this.#unlessMissing(scope, () => this.#isSooner(scope, query))) {
+      const limit = Math.max(1, Math.min(query.limit, MAX_STEP));
+      let isLast = false;
+      while (!isLast) {
+        const page = { ...query, after, limit };
+        const positions = await this.#unlessMissing(scope, () => this.#positions(scope, query.filter, page));
+        if (positions === undefined) break;
+        const ids = positions.map(({ id }) => id);
+        const read = await this.#pages.read(scope, ids);
+        yield read.filter((one) => one !== undefined);
+        after = positions.at(-1);
+        isLast = positions.length < limit;
+      }
+      if (isLast) return;
+    }
+    yield* this.#options.otherwise(scope, { ...query, after });
+  }
+
+  async #isSooner(scope: Scope, { filter, limit }: SourceQuery): Promise<boolean> {
+    if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
+    const size = (query: MemoryQuery, namespace: NamespaceKeys): FilterSize =>
+      new FilterSize(namespace, query, this.#options.seen);
+    const answer = await this.#ask(scope, filter, (query, namespace) =>
+      size(query, namespace).ask(this.#index(scope)),
+    );
+    // Where nothing is, nothing is read.
+    if (answer === undefined) return true;
+    const known = size(answer.query, answer.namespace);
+    known.read(answer.replies);
+    const { stored, eligible } = known;
+    return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
+  }
+
+  /** Where the next memories stand that pass, ended ones too, in order. Undefined: the index does not say. */
+  async #positions(scope: Scope, filter: MemoryFilter, page: Page): Promise<ListPosition[] | undefined> {
+    const { oldestFirst, after, limit } = page;
+    const behind = oldestFirst ? "after" : "before";
+    const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
+    const index = this.#index(scope);
+    // One more than is wanted says whether others are of the moment of the last.
+    const options = { fields: ["created"], limit: limit + 1, options: sort };
+    const answer = await this.#ask(scope, filter, (query) =>
+      after === undefined
+        ? [searchCommand(index, query, options)]
+        : [
+            searchCommand(index, created(query, behind, after.createTime), options),
+            searchCommand(index, created(query, "at", after.createTime), TIES),
+          ],
+    );
+    if (answer === undefined) return [];
+    const [later, level] = answer.replies.map((reply) => readPositions(reply, answer.namespace));
+    if (later === undefined || isUnread(later) || isCut(level)) return undefined;
+    this.#see(answer, later.total, after === undefined);
+
+    const order = oldestFirst ? 1 : -1;
+    const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
+    const next = positionsOf(later);
+    const last = next[limit]?.createTime;
+    if (last !== undefined && next[limit - 1]?.createTime === last) {
+      // Of several of the last moment, the engine took any: all of them are to be put in order.
+      const ties = await this.#ask(scope, filter, (query) => [
+        searchCommand(index, created(query, "at", last), TIES),
+      ]);
+      const tied = ties?.replies.map((reply) => readPositions(reply, ties.namespace))[0];
+      if (isCut(tied)) return undefined;
+      const before = next.filter(({ createTime }) => createTime !== last);
+      next.splice(0, next.length, ...before, ...positionsOf(tied));
+    }
+    return [...positionsOf(level), ...next]
+      .filter(isBehind)
+      .sort((a, b) => order * compare(a, b))
+      .slice(0, limit);
+  }
+
+  /** What a page says of how many pass: from the beginning on all of them, else that they are no fewer. */
+  #see({ query, namespace }: Answer, count: number, isAll: boolean): void {
+    const size = new FilterSize(namespace, query, this.#options.seen);
+    if (isAll || count > (size.eligible ?? 0)) size.seeCount(count);
+  }
+
+  /** Undefined: there is no index that could say. */
+  async #unlessMissing<T>(scope: Scope, ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isMissingIndex(error)) throw error;
+      this.#options.missing(scope);
+      return undefined;
+    }
+  }
+
+  /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */
+  async #ask(
+    scope: Scope,
+    filter: MemoryFilter,
+    commands: (query: MemoryQuery, namespace: NamespaceKeys) => readonly Command[],
+  ): Promise<Answer | undefined> {
+    let asked: Omit<Answer, "replies"> | undefined;
+    const replies = await this.#namespaces.pipeline(scope, (namespace) => {
+      const query = memoryQuery(namespace.number, filter);
+      asked = query && { query, namespace };
+      return query === undefined ? [] : commands(query, namespace);
+    });
+    return replies && asked && { ...asked, replies };
+  }
+
+  #index(scope: Scope): string {
+    return indexNames(this.#options.indexes, this.#namespaces.keys, this.#namespaces.partition(scope))
+      .memories;
+  }
+}
+
+const TIES = { fields: ["created"], limit: MAX_RESULTS };
+
+interface Answer {
+  readonly query: MemoryQuery;
+  readonly namespace: NamespaceKeys;
+  readonly replies: readonly Reply[];
+}
+
+/** The same, of what was written before, after or at a moment alone. */
+function created(
+  { text, params }: MemoryQuery,
+  when: "before" | "after" | "at",
+  time: number,
+): Pick<MemoryQuery, "text" | "params"> {
+  const range = { before: "[-inf ($moment]", after: "[($moment +inf]", at: "[$moment $moment]" }[when];
+  return { text: `${text} @created:${range}`, params: new Map([...params, ["moment", String(time)]]) };
+}
+
+/** Where memories stand, of as many as there are. */
+interface Positions {
+  readonly total: number;
+  /** Without a time: RediSearch could not read it. */
+  readonly found: readonly { readonly id: string; readonly createTime: number | undefined }[];
+}
+
+function readPositions(reply: Reply | undefined, namespace: NamespaceKeys): Positions {
+  const found: Positions["found"][number][] = [];
+  const total = readIndexReply(reply, namespace, (id, fields) => {
+    const created = fields.get("created");
+    found.push({ id, createTime: created === undefined ? undefined : numberOf(created) });
+  });
+  return { total, found };
+}
+
+function positionsOf(positions: Positions | undefined): ListPosition[] {
+  return (positions?.found ?? []).map(({ id, createTime = 0 }) => ({ id, createTime }));
+}
+
+/** Whether it holds less than it says: there are too many, or RediSearch could not read one. */
+function isCut(positions: Positions | undefined): boolean {
+  return positions !== undefined && (positions.total > positions.found.length || isUnread(positions));
+}
+
+function isUnread({ found }: Positions): boolean {
+  return found.some(({ createTime }) => createTime === undefined);
+}
+
+/** In the order of bytes, as Redis keeps them. */
+function compare(a: ListPosition, b: ListPosition): number {
+  return a.createTime - b.createTime || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
+}

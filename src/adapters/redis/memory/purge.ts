@@ -1,0 +1,123 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { contentBytes, nextStep } from "../../../domain/memory/batch-steps.ts";
+import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
+import type { Memory } from "../../../domain/memory/memory.ts";
+import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import { unavailable } from "../connection/errors.ts";
+import { listOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import { repeated, requestArguments } from "../namespaces/idempotency.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { MemoryAccesses } from "./access-counts.ts";
+import { MAX_STEP } from "./pages.ts";
+import type { MemoryReads } from "./reads.ts";
+import { memoryKeys } from "./rows.ts";
+import { stepLimits } from "./step-limits.ts";
+
+const PURGE = readScript(new URL("./purge-memories.lua", import.meta.url), {
+  libraries: ["namespace", "request", "memory"],
+  effect: "frees",
+});
+
+/** How often memories that have changed meanwhile are looked at again. */
+const MAX_TRIES = 100;
+
+/** How far a purge has come. Repeats that come while it runs, or after a crash, carry it on together and answer alike. */
+interface Progress {
+  readonly count: number;
+  readonly done: boolean;
+}
+
+interface PurgeOptions {
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+}
+
+/** Deletes by filter: page by page of what passes, each in scripts that are not long, if it has not changed meanwhile. */
+export class MemoryPurge {
+  readonly #namespaces: Namespaces;
+  readonly #reads: MemoryReads;
+  readonly #accesses: MemoryAccesses;
+
+  readonly #model: VectorModel;
+
+  constructor(namespaces: Namespaces, model: VectorModel, reads: MemoryReads, accesses: MemoryAccesses) {
+    this.#namespaces = namespaces;
+    this.#model = model;
+    this.#reads = reads;
+    this.#accesses = accesses;
+  }
+
+  async run(scope: Scope, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
+    const { now, request } = options;
+    let progress: Progress = { count: 0, done: false };
+    // Asked first, because a repeat has nothing to go through.
+    if (request !== undefined) progress = await this.#deletePage(scope, filter, [], { ...options, progress });
+    // The newest first: what is written meanwhile stays outside.
+    const query = { filter, now, oldestFirst: false, limit: MAX_STEP };
+    for await (const page of this.#reads.passing(scope, query)) {
+      if (progress.done) break;
+      const memories = page.map(({ memory }) => memory);
+      if (memories.length > 0)
+        progress = await this.#deletePage(scope, filter, memories, { ...options, progress });
+    }
+    if (!progress.done) progress = await this.#step(scope, [], { ...options, progress, isLast: true });
+    return progress.count;
+  }
+
+  async #deletePage(
+    scope: Scope,
+    filter: MemoryFilter,
+    memories: readonly Memory[],
+    options: PurgeOptions & { readonly progress: Progress },
+  ): Promise<Progress> {
+    let left = memories;
+    let { progress } = options;
+    // Each step takes one at the least; what has changed meanwhile comes again, but not for ever.
+    for (let steps = memories.length + MAX_TRIES; left.length > 0 && !progress.done; steps -= 1) {
+      if (steps === 0) throw unavailable("memories to be purged change all the time");
+      const taken = nextStep(left, 0, contentBytes, stepLimits(this.#model));
+      const step = await this.#step(scope, taken, { ...options, progress, isLast: false });
+      progress = step;
+      // What has changed is looked at again.
+      const changed = await this.#reads.get(scope, step.changed, options.now);
+      const passing = changed.filter(
+        (memory) => memory !== undefined && matchesFilter(memory, filter, options.now),
+      ) as Memory[];
+      left = [...passing, ...left.slice(taken.length)];
+    }
+    return progress;
+  }
+
+  async #step(
+    scope: Scope,
+    memories: readonly Memory[],
+    options: PurgeOptions & { readonly progress: Progress; readonly isLast: boolean },
+  ): Promise<Progress & { readonly changed: readonly string[] }> {
+    const { now, request, progress, isLast } = options;
+    const partition = this.#namespaces.partition(scope);
+    const reply = await this.#namespaces.run(scope, {
+      script: PURGE,
+      // Its record lies beside the namespace, which need not be there: what comes into it later is not for a repeat.
+      whenAbsent: "run",
+      keys: (namespace) => [partition.requestBeside(scope, request?.key ?? ""), ...memoryKeys(namespace)],
+      args: () => [
+        ...requestArguments(request),
+        now,
+        isLast ? 1 : 0,
+        progress.count,
+        ...memories.flatMap(({ id, etag }) => [id, etag]),
+      ],
+    });
+    repeated(reply);
+    const [, outcome = null, changes = null] = listOf(reply);
+    const [count, done] = (textOf(outcome) ?? "").split(" ").map(Number);
+    const changed = listOf(changes).map(String);
+    this.#accesses.forget(
+      scope,
+      memories.map(({ id }) => id).filter((id) => !changed.includes(id)),
+    );
+    return { count: count ?? 0, done: done === 1, changed };
+  }
+}

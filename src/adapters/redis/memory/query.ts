@@ -1,0 +1,140 @@
+import type { MemoryFilter, NumberRange, TimeRange } from "../../../domain/memory/filter.ts";
+import type { MemoryState } from "../../../domain/memory/memory.ts";
+import type { Argument } from "../connection/client.ts";
+import { isCounted, namespaceToken, type TokenType, tokenOf } from "./tokens.ts";
+
+/**
+ * A filter as RediSearch takes it (DIALECT 2). The text is put together of fixed words and names of parameters; what a
+ * caller wrote stands in parameters alone, and there as digests and numbers.
+ */
+export interface MemoryQuery {
+  readonly text: string;
+  readonly params: ReadonlyMap<string, Argument>;
+  /**
+   * Each one says that a memory has one of these tokens, and `sizes` knows how many have each: the smallest sum bounds
+   * the size of the filtered set.
+   */
+  readonly counted: readonly (readonly string[])[];
+  /** Whether that is all that the filter says. */
+  readonly isCounted: boolean;
+}
+
+const STATES = {
+  ACTIVE: true,
+  SUPERSEDED: true,
+  ARCHIVED: true,
+  QUARANTINED: true,
+} as const satisfies Readonly<Record<MemoryState, true>>;
+
+/** Whether the filter asks for what no index holds: when a memory was accessed. */
+export function asksForAccess({ lastAccessTime }: MemoryFilter): boolean {
+  return lastAccessTime?.start !== undefined || lastAccessTime?.end !== undefined;
+}
+
+/**
+ * What passes the filter, but for `lastAccessTime` and for what has ended. `number` is that of the namespace. Undefined:
+ * nothing passes. There is no query without a namespace: its number is in every token, and at least one of these stands
+ * alone or in a union.
+ */
+export function memoryQuery(number: string, filter: MemoryFilter): MemoryQuery | undefined {
+  const query = new QueryText();
+  let nothing = false;
+  const any = (type: TokenType, values: readonly string[]): void => {
+    if (values.length === 0) nothing = true;
+    else query.any(values.map((value) => tokenOf(number, type, value)));
+  };
+  const equal = (type: TokenType, value: string | undefined): void => {
+    if (value !== undefined) any(type, [value]);
+  };
+  const states = [...new Set(filter.states)];
+  // Every memory is in one of them: one list of documents is less work than the union of four.
+  if (states.length === Object.keys(STATES).length) query.any([namespaceToken(number)]);
+  else any("state", states);
+  equal("user", filter.userId);
+  equal("agent", filter.agentId);
+  equal("session", filter.sessionId);
+  equal("author", filter.author);
+  if (filter.kinds !== undefined) any("kind", filter.kinds);
+  if (filter.tagsAny !== undefined) any("tag", filter.tagsAny);
+  for (const tag of filter.tagsAll ?? []) equal("tag", tag);
+  for (const scalar of filter.metadata ?? []) equal("metadata", scalar);
+  equal("pinned", filter.pinned === undefined ? undefined : String(filter.pinned));
+  query.between("created", fromTimes(filter.createTime));
+  query.between("event", fromTimes(filter.eventTime));
+  query.between("importance", filter.importance);
+  if ((filter.tagsNone ?? []).length > 0) {
+    query.none((filter.tagsNone ?? []).map((tag) => tokenOf(number, "tag", tag)));
+  }
+  return nothing || query.isEmpty ? undefined : query;
+}
+
+/** The parameters as a command takes them. */
+export function paramArguments(params: ReadonlyMap<string, Argument>): Argument[] {
+  return ["PARAMS", 2 * params.size, ...[...params].flat()];
+}
+
+/** A range that holds its lower bound, and its upper one unless `below`. */
+interface Interval extends NumberRange {
+  readonly below?: number;
+}
+
+function fromTimes(range: TimeRange | undefined): Interval | undefined {
+  if (range === undefined) return undefined;
+  return {
+    ...(range.start === undefined ? {} : { min: range.start }),
+    ...(range.end === undefined ? {} : { below: range.end }),
+  };
+}
+
+class QueryText implements MemoryQuery {
+  readonly params = new Map<string, Argument>();
+  readonly counted: (readonly string[])[] = [];
+  readonly #clauses: string[] = [];
+  /** A range that no number is in. */
+  isEmpty = false;
+
+  get isCounted(): boolean {
+    return this.counted.length === this.#clauses.length;
+  }
+
+  get text(): string {
+    return this.#clauses.join(" ");
+  }
+
+  any(tokens: readonly string[]): void {
+    this.#clauses.push(`@tok:{${this.#names(tokens)}}`);
+    if (tokens.every(isCounted)) this.counted.push(tokens);
+  }
+
+  none(tokens: readonly string[]): void {
+    this.#clauses.push(`-@tok:{${this.#names(tokens)}}`);
+  }
+
+  between(field: string, interval: Interval | undefined): void {
+    const { min, max, below } = interval ?? {};
+    if (min === undefined && max === undefined && below === undefined) return;
+    const least = min ?? Number.NEGATIVE_INFINITY;
+    const most = below ?? max ?? Number.POSITIVE_INFINITY;
+    if (!(least <= most) || (below !== undefined && !(least < below))) {
+      this.isEmpty = true;
+      return;
+    }
+    const upper = `${below === undefined ? "" : "("}$${this.#name(spellNumber(most))}`;
+    this.#clauses.push(`@${field}:[$${this.#name(spellNumber(least))} ${upper}]`);
+  }
+
+  #names(values: readonly string[]): string {
+    return values.map((value) => `$${this.#name(value)}`).join("|");
+  }
+
+  #name(value: string): string {
+    const name = `p${this.params.size}`;
+    this.params.set(name, value);
+    return name;
+  }
+}
+
+function spellNumber(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return value > 0 ? "+inf" : "-inf";
+}

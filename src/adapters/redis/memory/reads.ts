@@ -1,0 +1,153 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
+import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
+import { withinBytes } from "../../../domain/page-token.ts";
+import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import { listOf, numberOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
+import { memoryKeys } from "./rows.ts";
+import { tokenOf } from "./tokens.ts";
+
+const HELD = readScript(new URL("./held-memories.lua", import.meta.url), {
+  libraries: ["namespace", "memory"],
+  effect: "reads",
+});
+
+/** What is to be gone through for a filter. */
+export interface SourceQuery {
+  readonly filter: MemoryFilter;
+  readonly oldestFirst: boolean;
+  readonly after?: ListPosition | undefined;
+  /** So many that pass are wanted, which the pages may go by. */
+  readonly limit: number;
+  readonly now: number;
+}
+
+/**
+ * Pages that hold every memory that passes a filter, in order of (createTime, id), and perhaps others: those that go
+ * through them ask the filter again.
+ */
+export type MemorySource = (scope: Scope, query: SourceQuery) => AsyncIterable<readonly ReadMemory[]>;
+
+/** How many memories pass a filter, by an index; undefined when no index knows. */
+export type FilterCount = (scope: Scope, filter: MemoryFilter, now: number) => Promise<number | undefined>;
+
+/** Goes through the whole namespace. */
+export function walkingSource(pages: MemoryPages): MemorySource {
+  return (scope, { filter, oldestFirst, after, limit }) =>
+    // Where nearly all pass, a page of what is wanted is enough.
+    pages.walk(scope, { oldestFirst, after, step: isOfStatesOnly(filter) ? limit : MAX_STEP });
+}
+
+/** Reads of memories by id and by filter. */
+export class MemoryReads {
+  readonly #namespaces: Namespaces;
+  readonly #pages: MemoryPages;
+  readonly #source: MemorySource;
+  readonly #countByIndex: FilterCount | undefined;
+
+  constructor(
+    namespaces: Namespaces,
+    pages: MemoryPages,
+    {
+      source = walkingSource(pages),
+      count,
+    }: { readonly source?: MemorySource; readonly count?: FilterCount } = {},
+  ) {
+    this.#namespaces = namespaces;
+    this.#pages = pages;
+    this.#source = source;
+    this.#countByIndex = count;
+  }
+
+  async exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
+    const reply = await this.#namespaces.run(scope, {
+      script: HELD,
+      keys: memoryKeys,
+      args: () => [now, ...ids],
+    });
+    if (reply === undefined) return ids.map(() => false);
+    return listOf(listOf(reply)[1]).map((flag) => numberOf(flag) === 1);
+  }
+
+  async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
+    const found = await this.#pages.read(scope, ids);
+    return found.map((one) => (one === undefined || isExpired(one.memory, now) ? undefined : one.memory));
+  }
+
+  async list(
+    scope: Scope,
+    query: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly now: number;
+    },
+  ): Promise<StoredMemory[]> {
+    const found: StoredMemory[] = [];
+    for await (const page of this.passing(scope, { ...query, oldestFirst: false })) {
+      found.push(...page.map(({ memory }) => memory));
+      if (found.length >= query.limit) break;
+    }
+    return found.slice(0, query.limit);
+  }
+
+  async listOldest(
+    scope: Scope,
+    query: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly maxBytes: number;
+      readonly now: number;
+    },
+  ): Promise<Memory[]> {
+    const found: ReadMemory[] = [];
+    let bytes = 0;
+    for await (const page of this.passing(scope, { ...query, oldestFirst: true })) {
+      found.push(...page);
+      bytes += page.reduce((sum, one) => sum + one.bytes, 0);
+      if (found.length >= query.limit || bytes > query.maxBytes) break;
+    }
+    return withinBytes(found.slice(0, query.limit), (one) => one.bytes, query.maxBytes).map(
+      ({ memory: { access: _counted, ...memory } }) => memory,
+    );
+  }
+
+  async count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
+    const known =
+      (await this.#countByState(scope, filter, now)) ?? (await this.#countByIndex?.(scope, filter, now));
+    if (known !== undefined) return known;
+    let count = 0;
+    const query = { filter, now, oldestFirst: false, limit: MAX_STEP };
+    for await (const page of this.passing(scope, query)) count += page.length;
+    return count;
+  }
+
+  /** The pages of the source with nothing but what passes. */
+  async *passing(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
+    for await (const page of this.#source(scope, query)) {
+      yield page.filter(({ memory }) => matchesFilter(memory, query.filter, query.now));
+    }
+  }
+
+  /** By the sizes that are kept anyway, where nothing has ended that is still among them. */
+  async #countByState(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
+    if (!isOfStatesOnly(filter)) return undefined;
+    const replies = await this.#namespaces.pipeline(scope, ({ number, partition, sizes }) => [
+      ["ZCOUNT", partition.ending, "-inf", now],
+      ["HMGET", sizes, ...new Set(filter.states.map((state) => tokenOf(number, "state", state)))],
+    ]);
+    if (replies === undefined) return 0;
+    const [ended, sizes] = replies;
+    if (numberOf(ended) > 0) return undefined;
+    return listOf(sizes).reduce((sum: number, size) => sum + numberOf(size), 0);
+  }
+}
+
+/** Whether it asks for nothing but states, as default reads do. */
+export function isOfStatesOnly({ states, ...others }: MemoryFilter): boolean {
+  return states.length > 0 && Object.values(others).every((one) => one === undefined);
+}

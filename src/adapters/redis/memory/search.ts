@@ -1,0 +1,222 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { ModelChanged } from "../../../domain/embedding/identity.ts";
+import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
+import { RecollectError } from "../../../domain/errors.ts";
+import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
+import type { Command, RedisClient, Reply } from "../connection/client.ts";
+import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import {
+  type IndexNames,
+  indexIsMade,
+  indexNames,
+  isMissingIndex,
+  type VectorIndexOptions,
+  vectorField,
+} from "../indexes/schema.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { MAX_RESULTS } from "./commands.ts";
+import type { SeenNumbers } from "./counter-cache.ts";
+import { asksForAccess } from "./query.ts";
+import { readCounters, type SearchAnswer, type SearchCounters, SearchQuestion } from "./search-plan.ts";
+
+const VECTORS = readScript(new URL("./read-vectors.lua", import.meta.url), {
+  libraries: ["namespace"],
+  effect: "reads",
+});
+const COUNTERS = readScript(new URL("./read-counters.lua", import.meta.url), { effect: "reads" });
+
+export interface MemorySearchOptions {
+  readonly client: RedisClient;
+  readonly namespaces: Namespaces;
+  readonly model: VectorModel;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  readonly seen: SeenNumbers;
+  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
+  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
+  /** Answers a query whose filter asks for what no index holds. */
+  readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
+}
+
+const NOTHING: Candidates = {
+  nearest: [],
+  containing: [],
+  corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
+  plan: NOTHING_ASKED,
+};
+
+/**
+ * A question is put again when counters have changed since they were seen, and when ended memories stood in the way;
+ * more often only where everything changes all the time, and then what was found last is answered.
+ */
+const MAX_ROUNDS = 5;
+
+/** Memories that a search goes through when there is no index; of larger namespaces it says to come again. */
+const MAX_WALK = 5000;
+
+/** Candidates of both arms, from the index. */
+export class MemorySearch {
+  readonly #options: MemorySearchOptions;
+
+  constructor(options: MemorySearchOptions) {
+    this.#options = options;
+  }
+
+  /** See MemoryStore.search. */
+  async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
+    if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
+    if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
+    const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
+    try {
+      return await this.#searchIndex(scope, query, now);
+    } catch (error) {
+      if (!isMissingIndex(error)) throw error;
+      this.#options.missing(scope);
+      return this.#withoutIndex(scope, query, now);
+    }
+  }
+
+  async #searchIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    let asked = 0;
+    for (let round = 1; ; round += 1) {
+      const answer = await this.#ask(scope, query, now, () => {
+        asked += 1;
+      });
+      if (answer === undefined) return NOTHING;
+      const { nearest, containing } = answer;
+      const hidden = [nearest, containing].some(({ found, ended }) => found === query.limit && ended > 0);
+      if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
+        return {
+          nearest: nearest.candidates,
+          containing: containing.candidates,
+          corpus: answer.corpus,
+          plan: { ...answer.plan, rounds: asked },
+        };
+      }
+      if (hidden) await this.#options.sweep(scope, now);
+    }
+  }
+
+  /** The same answer from the memories themselves, as long as they are not so many that all searches would wait. */
+  async #withoutIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    const counts = await this.#options.namespaces.pipeline(scope, ({ counters }) => [
+      ["HGET", counters, "memories"],
+    ]);
+    if (counts !== undefined && numberOf(counts[0]) > MAX_WALK) throw indexIsMade();
+    return this.#options.walk(scope, query, now);
+  }
+
+  /** See MemoryStore.vectors. */
+  async vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]> {
+    for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+      this.#options.model.check(model);
+      const { generation } = this.#options.model;
+      const reply = await this.#options.namespaces.run(scope, {
+        script: VECTORS,
+        keys: (namespace) => [namespace.partition.meta, ...ids.map((id) => namespace.memory(id))],
+        args: () => [generation, vectorField(generation)],
+      });
+      if (reply === undefined) return ids.map(() => undefined);
+      const [word, vectors] = listOf(reply);
+      if (textOf(word) === "READ") {
+        return listOf(vectors).map((vector) => {
+          const bytes = bytesOf(vector);
+          return bytes === undefined ? undefined : vectorFromBytes(bytes);
+        });
+      }
+      await this.#options.model.refresh();
+    }
+    throw new ModelChanged();
+  }
+
+  /** Undefined: there is no such namespace. */
+  async #ask(
+    scope: Scope,
+    query: CandidateQuery,
+    now: number,
+    onRound: () => void,
+  ): Promise<SearchAnswer | undefined> {
+    const { namespaces, indexes, model, seen, vectors } = this.#options;
+    const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
+    const { generation } = model;
+    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
+      onRound();
+      const namespace = await namespaces.find(scope);
+      if (namespace === undefined) return undefined;
+      const asked = new SearchQuestion(query, namespace, { seen, vectors });
+      const { counters, replies } = await this.#unlessModelChanged(() =>
+        this.#send(scope, asked, asked.needsSizes ? asked.sizes(index) : asked.searches(index, generation)),
+      );
+      // Another namespace by now, or none.
+      if (counters.number !== namespace.number) namespaces.correct(scope, counters.number);
+      else if (asked.needsSizes) asked.readSizes(replies, counters);
+      else {
+        const answer = asked.read(replies, counters, now);
+        if (query.vector === undefined || counters.generation === generation) {
+          await this.#complete(scope, answer);
+          return answer;
+        }
+        await model.refresh();
+        throw new ModelChanged();
+      }
+    }
+    throw namespaceIsChanging();
+  }
+
+  /** Sends commands, and behind them in the same round trip asks for what shows whether they were the right ones. */
+  async #send(
+    scope: Scope,
+    asked: SearchQuestion,
+    commands: readonly Command[],
+  ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
+    const { client } = this.#options;
+    const searches = commands.map((command) => client.command(...command));
+    const [reply, ...replies] = await Promise.all([
+      client.run(COUNTERS, ...asked.counters(scope)),
+      ...searches,
+    ]);
+    return { counters: readCounters(reply), replies };
+  }
+
+  /**
+   * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
+   * that went in between. They are read by themselves, and dropped if they are gone.
+   */
+  async #complete(scope: Scope, { nearest, containing }: SearchAnswer): Promise<void> {
+    const ids = [...new Set([...nearest.bare.keys(), ...containing.bare.keys()])];
+    if (ids.length === 0) return;
+    const names = ["facts", "terms"];
+    const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
+      ids.map((id): Command => ["HMGET", namespace.memory(id), ...names]),
+    );
+    for (const [at, id] of ids.entries()) {
+      const [facts, terms] = replies === undefined ? [] : listOf(replies[at]);
+      for (const arm of [nearest, containing]) arm.complete(id, facts, terms);
+    }
+    nearest.candidates.sort((a, b) => b.similarity - a.similarity);
+  }
+
+  /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */
+  async #unlessModelChanged<T>(ask: () => Promise<T>): Promise<T> {
+    const { model } = this.#options;
+    const { generation } = model;
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof RecollectError) throw error;
+      await model.refresh();
+      if (model.generation !== generation) throw new ModelChanged();
+      throw error;
+    }
+  }
+}

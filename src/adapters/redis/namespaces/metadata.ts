@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import type { ServerSecret } from "../../../ports/server-secret.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { refused } from "../connection/errors.ts";
+import { bytesOf, listOf, numberOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import type { Keys, PartitionKeys } from "./keys.ts";
+
+export { refused } from "../connection/errors.ts";
+
+/** What the keys mean. An older program refuses a newer store; a newer one takes an older store forward. */
+export const FORMAT = 1;
+
+const SECRET_BYTES = 32;
+const IDENTITY_BYTES = 16;
+
+const CLAIM = readScript(new URL("./claim-partition.lua", import.meta.url), { effect: "writes" });
+
+/**
+ * Claims each partition for this format and number of partitions, which are fixed by the first start. Rejects with
+ * STORE_UNAVAILABLE when they are others.
+ */
+export async function claimPartitions(client: RedisClient, keys: Keys): Promise<void> {
+  const [first, ...others] = keys.all();
+  // Of two servers that are set to different numbers, one is refused before it has claimed anything.
+  await claim(client, first, keys.partitions);
+  await Promise.all(others.map((partition) => claim(client, partition, keys.partitions)));
+}
+
+async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: number): Promise<void> {
+  const reply = await client.run(CLAIM, [meta], [FORMAT, partitions, newIdentity()]);
+  const [format, claimed] = listOf(reply).map(numberOf);
+  if (format !== undefined && format > FORMAT) {
+    throw refused(`this Redis was written by a newer version (format ${format}; this one knows ${FORMAT})`);
+  }
+  if (claimed !== partitions) {
+    throw refused(
+      `the data in this Redis is divided into ${claimed} partitions, which is fixed; this server is set to ` +
+        `${partitions} (REDIS_PARTITIONS)`,
+    );
+  }
+}
+
+/** What tells the store of a partition from any other: see store-identity.ts. */
+export function newIdentity(): string {
+  return randomBytes(IDENTITY_BYTES).toString("hex");
+}
+
+/** The secret of all servers on this Redis, made by the first. */
+export class RedisServerSecret implements ServerSecret {
+  readonly #client: RedisClient;
+  readonly #meta: string;
+  #secret: Uint8Array;
+
+  private constructor(client: RedisClient, meta: string, secret: Uint8Array) {
+    this.#client = client;
+    this.#meta = meta;
+    this.#secret = secret;
+  }
+
+  static async open(client: RedisClient, keys: Keys): Promise<RedisServerSecret> {
+    const { meta } = keys.partition(0);
+    return new RedisServerSecret(client, meta, await claimSecret(client, meta, randomBytes(SECRET_BYTES)));
+  }
+
+  read(): Uint8Array {
+    return this.#secret;
+  }
+
+  /** Reads that of a store that was replaced; one that has none gets the one from before, so that tokens stay valid. */
+  async claimAgain(): Promise<void> {
+    this.#secret = await claimSecret(this.#client, this.#meta, Buffer.from(this.#secret));
+  }
+}
+
+async function claimSecret(client: RedisClient, meta: string, proposed: Buffer): Promise<Uint8Array> {
+  await client.command("HSETNX", meta, "secret", proposed);
+  const secret = bytesOf(await client.command("HGET", meta, "secret"));
+  if (secret === undefined) throw new TypeError("the secret was written and is not there");
+  return secret;
+}

@@ -1,0 +1,87 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { NamespaceCounts, NamespaceStore } from "../../../ports/namespace-store.ts";
+import type { RedisClient } from "../connection/client.ts";
+import { listOf, numberOf, textOf } from "../connection/replies.ts";
+import { readScript } from "../connection/script.ts";
+import { repeated, requestArguments } from "./idempotency.ts";
+import type { Namespaces } from "./namespace-ids.ts";
+
+const DELETE = readScript(new URL("./delete-namespace.lua", import.meta.url), {
+  libraries: ["namespace", "request"],
+  effect: "frees",
+});
+
+/** The namespaces of each tenant, each in its partition. */
+export class RedisNamespaceStore implements NamespaceStore {
+  readonly #client: RedisClient;
+  readonly #namespaces: Namespaces;
+  readonly #onDeleted: () => void;
+
+  constructor(client: RedisClient, namespaces: Namespaces, onDeleted: () => void) {
+    this.#client = client;
+    this.#namespaces = namespaces;
+    this.#onDeleted = onDeleted;
+  }
+
+  async list(
+    tenant: string,
+    { after, limit }: { readonly after: string; readonly limit: number },
+  ): Promise<string[]> {
+    const { keys } = this.#namespaces;
+    const start = after === "" ? "-" : `(${after}`;
+    const pages = await Promise.all(
+      Array.from({ length: keys.partitions }, (_, number) =>
+        this.#client.command(
+          "ZRANGE",
+          keys.partition(number).namesOf(tenant),
+          start,
+          "+",
+          "BYLEX",
+          "LIMIT",
+          0,
+          limit,
+        ),
+      ),
+    );
+    // Names are ASCII, so the order of strings is that of their bytes.
+    return pages
+      .flatMap((page) => listOf(page).map(String))
+      .sort()
+      .slice(0, limit);
+  }
+
+  async counts(scope: Scope): Promise<NamespaceCounts> {
+    const replies = await this.#namespaces.pipeline(scope, (namespace) => [
+      ["HGET", namespace.counters, "memories"],
+      ["ZCARD", namespace.cacheOrder],
+    ]);
+    return { memories: numberOf(replies?.[0]), cacheEntries: numberOf(replies?.[1]) };
+  }
+
+  async delete(
+    scope: Scope,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<NamespaceCounts> {
+    const partition = this.#namespaces.partition(scope);
+    const reply = await this.#namespaces.run(scope, {
+      script: DELETE,
+      // A repeat is answered also where there is none any more.
+      whenAbsent: "run",
+      mayRepeat: request !== undefined,
+      keys: (namespace) => [
+        namespace.counters,
+        partition.deleted,
+        partition.requestBeside(scope, request?.key ?? ""),
+        namespace.cacheOrder,
+        partition.meta,
+      ],
+      args: () => [...requestArguments(request), now],
+    });
+    this.#namespaces.forget(scope);
+    this.#onDeleted();
+    const outcome = repeated(reply) ?? textOf(listOf(reply)[1]) ?? "";
+    const [memories = "", cacheEntries = ""] = outcome.split(" ");
+    return { memories: Number(memories), cacheEntries: Number(cacheEntries) };
+  }
+}

@@ -1,0 +1,60 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { RecollectError } from "../../../domain/errors.ts";
+import type { RedisMeter } from "../../../ports/metrics.ts";
+
+/** The first byte of a compressed record, before a zstd frame with a checksum. Plain JSON begins with `{`. */
+const ZSTD = 0x01;
+
+/** What is longer stays plain, so that damage cannot make a few bytes expand without end. */
+const MAX_COMPRESSED_FROM = 64 * 1024 * 1024;
+
+/** Makes the bytes that are stored of a record; unpackRecord reads them, whatever made them. */
+export type PackRecord = (value: object) => Buffer;
+
+/** As JSON. */
+export function packRecord(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/**
+ * Compresses records of `minBytes` or more, if they get shorter. It is done at once: a record of 2 KiB takes 30
+ * microseconds, one of 64 KiB 300, and to read it less than that. A worker would cost as much to reach.
+ */
+export function compressingPacker(minBytes: number, meter: Pick<RedisMeter, "recordPacked">): PackRecord {
+  return (value) => {
+    const plain = packRecord(value);
+    if (plain.length < minBytes || plain.length > MAX_COMPRESSED_FROM) return plain;
+    const frame = zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+    const stored = frame.length + 1 < plain.length ? Buffer.concat([Buffer.of(ZSTD), frame]) : plain;
+    meter.recordPacked(plain.length, stored.length);
+    return stored;
+  };
+}
+
+/** Throws STORE_CORRUPT, naming `what`, when that is not what a PackRecord made. */
+export function unpackRecord<T extends object>(bytes: Buffer | undefined, what: string): T {
+  try {
+    const value: unknown = JSON.parse(plainRecord(bytes ?? Buffer.of(), what).toString("utf8"));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as T;
+  } catch (error) {
+    throw error instanceof RecollectError ? error : damaged(what, error);
+  }
+  throw damaged(what, undefined);
+}
+
+/** The record as it was before it was compressed, if it was. Throws STORE_CORRUPT, naming `what`. */
+export function plainRecord(bytes: Buffer, what: string): Buffer {
+  if (bytes[0] !== ZSTD) return bytes;
+  try {
+    return zstdDecompressSync(bytes.subarray(1), { maxOutputLength: MAX_COMPRESSED_FROM });
+  } catch (error) {
+    throw damaged(what, error);
+  }
+}
+
+function damaged(what: string, cause: unknown): RecollectError {
+  return new RecollectError("STORE_CORRUPT", `${what} is damaged in Redis`, {
+    metadata: { backend: "redis", damaged: what },
+    cause,
+  });
+}

@@ -1,0 +1,44 @@
+import { openEmbeddedBackend } from "../adapters/embedded/backend.ts";
+import type { Config } from "../config/config.ts";
+import type { KeptSizes } from "../domain/disk-space.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
+import type { OperatorLog } from "../ports/log.ts";
+import type { RedisMeter, StoreMeter } from "../ports/metrics.ts";
+
+/** Shorter records gain little. */
+const COMPRESS_FROM = 1024;
+
+/** Opens the backend that is configured. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
+export async function openBackend(
+  config: Config,
+  parts: {
+    /** Undefined: vector search is switched off. */
+    readonly embedder: EmbedderIdentity | undefined;
+    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly meter: StoreMeter & RedisMeter;
+    /** Where the embedded store lies; the operating system's, if it is not given. */
+    readonly disk?: Disk | undefined;
+    /** What is kept back of that for deletions; KEPT_SIZES, if it is not given. */
+    readonly kept?: KeptSizes | undefined;
+  },
+): Promise<Backend> {
+  if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
+  // Read only when it is chosen, for it takes a while.
+  const { openRedisBackend } = await import("../adapters/redis/backend.ts");
+  return openRedisBackend({ ...redisOptions(config), ...parts });
+}
+
+/** What the configuration says of a Redis and what it holds. */
+export function redisOptions(config: Config) {
+  const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
+  return {
+    connection: config.redis,
+    prefix: config.redis.prefix,
+    partitions: config.redis.partitions,
+    indexes: { memories: indexName, cache: cacheIndexName },
+    vectors: { algorithm, hnsw },
+    compressFrom: config.redis.compression ? COMPRESS_FROM : undefined,
+  };
+}
