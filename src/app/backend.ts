@@ -6,6 +6,7 @@ import type { Disk } from "../ports/disk.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { RedisMeter, StoreMeter } from "../ports/metrics.ts";
+import { connectionOf } from "./redis-connection.ts";
 
 /** Shorter records gain little. */
 const COMPRESS_FROM = 1024;
@@ -16,7 +17,7 @@ export async function openBackend(
   parts: {
     /** Undefined: vector search is switched off. */
     readonly embedder: EmbedderIdentity | undefined;
-    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly log: OperatorLog;
     readonly meter: StoreMeter & RedisMeter;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
@@ -27,14 +28,14 @@ export async function openBackend(
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
   // Read only when it is chosen, for it takes a while.
   const { openRedisBackend } = await import("../adapters/redis/backend.ts");
-  return openRedisBackend({ ...redisOptions(config), ...parts });
+  return openRedisBackend({ ...(await redisOptions(config)), ...parts });
 }
 
-/** What the configuration says of a Redis and what it holds. */
-export function redisOptions(config: Config) {
+/** What the configuration says of a Redis and what it holds. Rejects as connectionOf does. */
+export async function redisOptions(config: Config) {
   const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
   return {
-    connection: config.redis,
+    connection: await connectionOf(config.redis),
     prefix: config.redis.prefix,
     partitions: config.redis.partitions,
     indexes: { memories: indexName, cache: cacheIndexName },
