@@ -1,10 +1,10 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { remembered } from "../adapters/decorators/lru-embedder.ts";
-import { sleep } from "../adapters/decorators/sleep.ts";
 import { switched } from "../adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { createUuidIds } from "../adapters/system/ids.ts";
+import { sleep } from "../adapters/system/sleep.ts";
 import { FairWorkQueue } from "../adapters/system/work-queue.ts";
 import type { Config } from "../config/config.ts";
 import type { Reload } from "../config/reload.ts";

@@ -11,7 +11,7 @@ import { vectorFromBytes } from "../domain/embedding/vector.ts";
 import { invalidField, RecollectError } from "../domain/errors.ts";
 import type { MemoryDraft } from "../domain/memory/draft.ts";
 import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
-import { mapInTurns } from "../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../lib/yield-to-event-loop.ts";
 import type { MemoryStore } from "../ports/memory/memory-store.ts";
 import type { NamespaceStore } from "../ports/namespace-store.ts";
 import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
@@ -77,7 +77,7 @@ export function memoryHandlers(ports: MemoryPorts): ServedService {
         {
           rpc: "BatchCreateMemories",
           namespace: request.namespace,
-          drafts: await mapInTurns(withinBatchLimit(request.memories), charactersOf, (memory, index) =>
+          drafts: await mapYielding(withinBatchLimit(request.memories), charactersOf, (memory, index) =>
             draftOrError(memory, pathOf(index)),
           ),
           pathOf,

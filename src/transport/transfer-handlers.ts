@@ -9,7 +9,7 @@ import {
 import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
-import { mapInTurns } from "../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../lib/yield-to-event-loop.ts";
 import type { MemoryStore } from "../ports/memory/memory-store.ts";
 import type { WorkQueue } from "../ports/work-queue.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
@@ -56,7 +56,7 @@ async function* stepsOf(requests: AsyncIterable<ImportMemoriesRequest>): AsyncGe
     yield {
       namespace,
       sequence,
-      memories: await mapInTurns(
+      memories: await mapYielding(
         memories,
         ({ text }) => text.length,
         (memory, index) => importedOrError(memory, `memories[${index}]`),

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { IndexInfo, RebuildProgress } from "../../src/ports/index-store.ts";
@@ -257,6 +258,13 @@ export function indexStoreContract(
       expect(all.at(-1)?.indexedCount).toBe(all.at(-1)?.totalCount);
       await expectFound([0, 1, 6, 8, COUNT - 1, COUNT + 1, COUNT + step, 2 * COUNT]);
       await expectGone([7]);
+    });
+
+    it("leaves nothing at the signal that could have called it off", async () => {
+      const { signal } = new AbortController();
+      await remember(0, COUNT);
+      for await (const _ of subject.store.indexes.rebuild(signal));
+      expect(getEventListeners(signal, "abort")).toEqual([]);
     });
 
     it("is not begun when it is called off before", async () => {

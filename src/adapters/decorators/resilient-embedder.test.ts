@@ -11,7 +11,7 @@ import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
 import type { EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import { createResilientEmbedder } from "./resilient-embedder.ts";
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], fakeNodeBuiltins: true }));
 afterEach(() => void vi.useRealTimers());
 
 const TTL_MS = 10_000;

@@ -11,7 +11,7 @@ import { retrying } from "./retrying-embedder.ts";
 
 const POLICY = { maxRetries: 3, baseDelayMs: 250, maxDelayMs: 8000 };
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], fakeNodeBuiltins: true }));
 afterEach(() => void vi.useRealTimers());
 
 function open(random = 1) {

@@ -2,7 +2,7 @@ import { type RetryPolicy, retryDelay } from "../../domain/embedding/backoff.ts"
 import { EmbeddingFailure, failureKind } from "../../domain/embedding/failure.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { EmbeddingMeters } from "../../ports/metrics.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../system/sleep.ts";
 
 export interface RetryOptions {
   readonly policy: RetryPolicy;

@@ -1,5 +1,6 @@
 import { STOP_WORDS } from "../../domain/text/stop-words.ts";
 import { wordsOf } from "../../domain/text/terms.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 
 /** Changes whenever the same text would get another vector. */
@@ -9,7 +10,7 @@ const MODEL = "hashing-1";
 const NGRAM_WEIGHT = 0.35;
 const STOP_WORD_WEIGHT = 0.3;
 /** Some milliseconds of work. */
-const CHARACTERS_A_TURN = 32 * 1024;
+const CHARACTERS_BEFORE_YIELD = 32 * 1024;
 
 const NGRAM_SIZES = [3, 4] as const;
 
@@ -30,10 +31,9 @@ export function createHashingEmbedder(dimension: number): Embedder {
         signal.throwIfAborted();
         embedded.push(embedText(text, dimension));
         characters += text.length;
-        if (characters < CHARACTERS_A_TURN) continue;
-        // Other calls have their turn between stretches of a large batch.
+        if (characters < CHARACTERS_BEFORE_YIELD) continue;
         characters = 0;
-        await new Promise((resolve) => setImmediate(resolve));
+        await yieldToEventLoop();
       }
       return embedded;
     },

@@ -12,6 +12,7 @@ import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
 import { untilAborted } from "../../lib/abort.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type {
@@ -108,7 +109,7 @@ class Worker {
         refusedAreDue = true;
         const worked = await this.#step();
         if ((await this.#ports.afterStep?.(worked)) === true) return;
-        if (worked || this.#ports.afterStep !== undefined) await this.#turn();
+        if (worked || this.#ports.afterStep !== undefined) await yieldToEventLoop();
         else await this.#idle();
       } catch (error) {
         if (this.#stopping.signal.aborted || (await this.#isOver(error))) return;
@@ -253,11 +254,6 @@ class Worker {
     } finally {
       this.#waiting = undefined;
     }
-  }
-
-  /** Lets other calls have a turn of the event loop. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -1,6 +1,7 @@
 import { pauseAfter } from "../../domain/embedding/backlog.ts";
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
@@ -72,9 +73,7 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
       }
       await embedAll(ports, latest, opened.embedder, stopping.signal);
     }
-    while (!stopping.signal.aborted && (await store.cleanUp())) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    while (!stopping.signal.aborted && (await store.cleanUp())) await yieldToEventLoop();
   };
   /** The embedder of the model that is changed to, once it is known. */
   let opened: { readonly identity: EmbedderIdentity; readonly embedder: OpenedEmbedder } | undefined;

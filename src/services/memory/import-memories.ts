@@ -3,7 +3,7 @@ import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
-import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { ImportedMemory, MemoryStore } from "../../ports/memory/memory-store.ts";
@@ -115,7 +115,7 @@ async function storeNew(
   if (fresh.length === 0) return 0;
   const embedded = await embedDrafts(ports, fresh, signal);
   const stepFrom = (start: number): Promise<ImportedMemory[]> =>
-    mapInTurns(
+    mapYielding(
       nextStep(fresh, start, contentBytes, ports.store.stepLimits),
       ({ text }) => text.length,
       (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),

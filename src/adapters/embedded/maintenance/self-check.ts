@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { OperatorLog } from "../../../ports/log.ts";
 import type { StoreMeter } from "../../../ports/metrics.ts";
 import type { Damage } from "../database/damage.ts";
@@ -113,7 +114,7 @@ async function repair(
     ...(keywords ? [{ name: "memory_terms", work: rebuildKeywords }] : []),
   ];
   for (const { name, work } of steps) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEventLoop();
     if (stopped()) return repaired;
     try {
       database.maintain((sqlite) => work(sqlite, name));

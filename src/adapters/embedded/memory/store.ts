@@ -22,7 +22,7 @@ import {
 } from "../../../domain/memory/memory.ts";
 import { keywordArm, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import { Turns } from "../../../lib/yield-to-event-loop.ts";
+import { YieldBudget } from "../../../lib/yield-to-event-loop.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -464,12 +464,12 @@ export class EmbeddedMemoryStore implements MemoryStore {
 
   /** What a request has done so far, with its memories as they now are. */
   async #replay(scope: Scope, { namespaceId, items }: CarriedOut, now: number): Promise<CreateOutcome[]> {
-    const turns = new Turns();
+    const budget = new YieldBudget();
     const outcomes: CreateOutcome[] = [];
     for (const item of items) {
       const outcome = this.#replayOne(scope, namespaceId, item, now);
       outcomes.push(outcome);
-      if (outcome.kind !== "refused") await turns.after(outcome.memory.text.length);
+      if (outcome.kind !== "refused") await budget.spend(outcome.memory.text.length);
     }
     return outcomes;
   }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import { untilAborted } from "../../../lib/abort.ts";
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import { sleep } from "../../system/sleep.ts";
 import { openVector } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 import { graphName } from "./graph-files.ts";
@@ -127,12 +128,12 @@ export class MemoryVectors implements Disposable {
     try {
       for (let after: string | undefined = ""; after !== undefined; ) {
         after = this.#readPage(namespaceId, after, index);
-        await nextTurn();
+        await yieldToEventLoop();
         signal.throwIfAborted();
         if (isOver()) return;
       }
       while (index.waiting > MAX_LATE) {
-        await untilAborted(pause(), signal);
+        await sleep(LOOK_MS, signal);
         if (isOver()) return;
         yield index.size - index.waiting;
       }
@@ -236,12 +237,4 @@ function slotOf(memory: Memory): Slot<CandidateFacts> {
     expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
     facts: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
   };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }

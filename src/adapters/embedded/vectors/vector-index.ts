@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { FilteredSize, SearchPlan, VectorArm } from "../../../domain/memory/search-plan.ts";
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
@@ -133,7 +134,7 @@ export class VectorIndex {
 
   /** Resolves when every vector has its place in the graph; for tests and benches. */
   async built(): Promise<void> {
-    while (this.#building !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#building !== undefined) await yieldToEventLoop();
   }
 
   /** Stops building and keeps the graph for the next run. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { indexRebuildRunning } from "../../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
+import { sleep } from "../../system/sleep.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf } from "../connection/replies.ts";
@@ -140,12 +141,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     let index = await this.#being(name);
     yield index;
     while (index.isIndexing) {
-      signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pause);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-        if (signal.aborted) clearTimeout(timer);
-      });
+      await sleep(pause, signal);
       pause = Math.min(pause * 2, MAX_PAUSE_MS);
       index = await this.#being(name);
       yield index;

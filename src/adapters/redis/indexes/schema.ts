@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "../connection/client.ts";
@@ -171,7 +172,7 @@ async function isFilled(client: RedisClient, name: string, signal?: AbortSignal)
   for (let pause = FIRST_LOOK_MS; signal?.aborted !== true; pause = Math.min(2 * pause, MAX_LOOK_MS)) {
     const index = await readIndex(client, name);
     if (index === undefined || !index.isIndexing) return index !== undefined;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await setTimeout(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
   return false;
 }
