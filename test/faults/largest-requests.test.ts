@@ -39,12 +39,13 @@ function text(bytes: number): string {
   return `${fresh()} ${"what does the warranty cover ".repeat(bytes / 29 + 1)}`.slice(0, bytes);
 }
 
-/** JSON of so many bytes with as many values as it can have within the limits of a scope of 1 MiB. */
-function json(bytes: number): JsonObject {
+/** JSON of so many bytes in values of so many: a request has 50,000 at most. */
+function json(bytes: number, valueBytes = 22): JsonObject {
   const values: string[] = [];
   const name = fresh();
-  for (let size = name.length + 7; size < bytes; size += 26) values.push("a schema's property 12");
-  return { [name]: values.slice(0, -3) };
+  for (let size = name.length + 7; size < bytes - valueBytes - 4; size += valueBytes + 4)
+    values.push("a property of a schema".padEnd(valueBytes, "."));
+  return { [name]: values };
 }
 
 function scope() {
@@ -96,7 +97,7 @@ const REQUESTS: Readonly<
     schema: BatchCreateMemoriesRequestSchema,
     path: "/recollect.v1.MemoryService/BatchCreateMemories",
     make: () => ({
-      memories: Array.from({ length: 200 }, () => ({ text: text(30), metadata: json(10 * KIB) })),
+      memories: Array.from({ length: 200 }, () => ({ text: text(30), metadata: json(10 * KIB, 60) })),
     }),
   },
   "BatchGetMemories of 200": {
@@ -110,7 +111,7 @@ const REQUESTS: Readonly<
     make: () => ({
       query: { by: { case: "text", value: text(8 * KIB) } },
       filter: {
-        metadata: Object.fromEntries(Array.from({ length: 30 }, () => [fresh(), text(480)])),
+        metadata: Object.fromEntries(Array.from({ length: 16 }, () => [fresh(), text(960)])),
         tagsAny: Array.from({ length: 32 }, () => fresh()),
       },
     }),
