@@ -40,7 +40,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     const { config } = load({ env });
     return openBackend(config, {
       embedder: configuredIdentity(config),
-      log: { ...quiet.log, info: () => undefined },
+      log: quiet.log,
       meter: quiet.meter,
     });
   };

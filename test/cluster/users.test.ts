@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RedisSettings } from "../../src/adapters/redis/connection/connection.ts";
 import { setUp } from "../../src/adapters/redis/indexes/setup.ts";
+import { connectionOf } from "../../src/app/redis-connection.ts";
+import type { RedisConnectionConfig } from "../../src/config/config.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache-store.ts";
@@ -30,7 +31,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     server = await startRedis({ acl: documentedAcl("test-"), config: { appendonly: "no" } });
   });
   afterAll(() => server[Symbol.asyncDispose]());
-  const as = (user: { readonly username: string; readonly password: string }): RedisSettings => ({
+  const as = (user: { readonly username: string; readonly password: string }): RedisConnectionConfig => ({
     ...settingsOf(server.url),
     ...user,
   });
@@ -44,7 +45,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
 
     const made = await setUp({
       ...options,
-      connection: as(USERS.setUp),
+      connection: await connectionOf(as(USERS.setUp)),
       partitions: 1,
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { warn: () => undefined },
@@ -71,7 +72,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     const options = { prefix: "test-b:", indexes: names, embedder: EMBEDDER };
     const setUpBy = {
       ...options,
-      connection: as(USERS.setUp),
+      connection: await connectionOf(as(USERS.setUp)),
       partitions: 1,
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { warn: () => undefined },

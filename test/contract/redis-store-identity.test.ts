@@ -4,6 +4,7 @@ import { repairReembedding } from "../../src/adapters/redis/embedding/reembeddin
 import { claimModel } from "../../src/adapters/redis/indexes/claim-model.ts";
 import { ReembeddingRecords } from "../../src/adapters/redis/indexes/reembedding-record.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
+import { connectionOf } from "../../src/app/redis-connection.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
@@ -25,13 +26,13 @@ const scope = { tenant: "t", namespace: "n" };
 function operatorLog() {
   const errors: string[] = [];
   const error = (_fields: object, message: string): void => void errors.push(message);
-  return { errors, log: { ...quiet.log, info: () => undefined, error } };
+  return { errors, log: { ...quiet.log, error } };
 }
 
 /** One more process on the same store. */
-function beside({ name }: TestRedis, log: ReturnType<typeof operatorLog>["log"]): Promise<Backend> {
+async function beside({ name }: TestRedis, log: ReturnType<typeof operatorLog>["log"]): Promise<Backend> {
   return openRedisBackend({
-    connection: settingsOf(url),
+    connection: await connectionOf(settingsOf(url)),
     prefix: `${name}:`,
     partitions: 1,
     indexes: { memories: `${name}:memories`, cache: `${name}:cache` },

@@ -322,7 +322,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     await using redis = await startRedis();
     const errors: string[] = [];
     const error = (_fields: object, message: string): void => void errors.push(message);
-    const log = { ...quiet.log, info: () => undefined, error };
+    const log = { ...quiet.log, error };
     const embedder = { provider: "test", model: "random", dimension: 4 };
     await using stores = await openTestRedis(redis.url, { embedder, log });
     const { memories } = stores.backend;

@@ -28,7 +28,7 @@ import { StoreIdentity } from "./namespaces/store-identity.ts";
 const MAX_EMBEDDINGS = 50_000;
 
 export interface RedisBackendOptions extends FoundationOptions {
-  readonly log: OperatorLog & { info(fields: object, message: string): void };
+  readonly log: OperatorLog;
   readonly meter: RedisMeter;
   /** Bytes from which on a record is compressed; undefined: never. */
   readonly compressFrom?: number | undefined;

@@ -1,34 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { RecollectError } from "../../../domain/errors.ts";
-import type { ConnectionOptions, ServerAddress } from "./connection-options.ts";
-
-/** How Redis is reached, as an operator sets it. Times in milliseconds. */
-export interface RedisSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly topology: ConnectionOptions["topology"];
-  /** Of a cluster, or the Sentinels; empty: `host` and `port`. */
-  readonly nodes: readonly ServerAddress[];
-  /** What Sentinels call the primary. */
-  readonly sentinelName: string | undefined;
-  readonly sentinelUsername: string | undefined;
-  readonly sentinelPassword: string | undefined;
-  readonly tls: {
-    readonly enabled: boolean;
-    readonly caFile: string | undefined;
-    readonly certFile: string | undefined;
-    readonly keyFile: string | undefined;
-  };
-  readonly socketTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly retryOnTimeout: boolean;
-  readonly waitReplicas: number;
-}
+import type { ConnectionOptions } from "../adapters/redis/connection/connection-options.ts";
+import type { RedisConnectionConfig } from "../config/config.ts";
+import { RecollectError } from "../domain/errors.ts";
 
 /** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
-export async function connectionOf(settings: RedisSettings): Promise<ConnectionOptions> {
+export async function connectionOf(settings: RedisConnectionConfig): Promise<ConnectionOptions> {
   const { host, port, nodes, tls, sentinelName } = settings;
   const { topology, username, password } = settings;
   const { socketTimeoutMs, connectTimeoutMs, retryOnTimeout, waitReplicas } = settings;
