@@ -15,6 +15,7 @@ import { fromMiss, toAnswerScope, toQuestion, toStrategy } from "../../convert/c
 import { defined, toDurationMs } from "../../convert/common.ts";
 import { encodeHit } from "../../convert/hit-bytes.ts";
 import { type Encoded, type Handler, required } from "../../handler.ts";
+import { authorizeScope } from "../../middleware/authorization.ts";
 
 type Response = MessageInitShape<typeof LookupCacheResponseSchema> | Encoded;
 
@@ -41,11 +42,13 @@ function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
   const made = lookups.get(request);
   if (made?.caller === caller) return made.lookup;
   const question = toQuestion(required(request.prompt));
+  const scope = required(request.scope);
+  authorizeScope(caller, scope);
   const { options } = request;
   const input: LookupCacheInput = {
     namespace: request.namespace,
     prompt: question.prompt,
-    answerScope: toAnswerScope(required(request.scope), question, caller),
+    answerScope: toAnswerScope(scope, question, caller),
     shadow: options?.shadow ?? false,
     ...defined({
       strategy: options === undefined ? undefined : toStrategy(options.strategy),
