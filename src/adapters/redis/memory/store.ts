@@ -24,7 +24,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { MemoryAccesses } from "./access-counts.ts";
-import { SeenNumbers } from "./counter-cache.ts";
+import { CounterCache } from "./counter-cache.ts";
 import { FilteredMemories } from "./filtered-memories.ts";
 import { MemoryPages } from "./pages.ts";
 import { MemoryPurge } from "./purge.ts";
@@ -68,21 +68,27 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     this.#accesses = new MemoryAccesses(namespaces, log);
     const pages = new MemoryPages(namespaces, model, this.#accesses);
     const walk = new MemoryWalk(namespaces, pages, model);
-    const seen = new SeenNumbers();
-    this.#caches = [this.#accesses, pages, seen];
+    const counters = new CounterCache();
+    this.#caches = [this.#accesses, pages, counters];
     const sweep = (scope: Scope, now: number): Promise<void> =>
       sweeper.sweepEnded(namespaces.partition(scope), now);
     const otherwise = walkingSource(pages);
-    const filtered = new FilteredMemories(namespaces, pages, { indexes, seen, otherwise, sweep, missing });
+    const filtered = new FilteredMemories(namespaces, pages, {
+      indexes,
+      counters,
+      otherwise,
+      sweep,
+      missing,
+    });
     this.#reads = new MemoryReads(namespaces, pages, filtered);
     this.#writes = new MemoryWrites(namespaces, {
       model,
       pack,
       accesses: this.#accesses,
       reads: this.#reads,
-      onWritten: (scope, { now, waits }) => {
+      onWritten: (scope, { now, isPending }) => {
         sweeper.afterWrite(namespaces.partition(scope), now);
-        if (waits) onWaiting();
+        if (isPending) onWaiting();
       },
     });
     this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
@@ -92,7 +98,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       model,
       indexes,
       vectors,
-      seen,
+      counters,
       sweep,
       missing,
       walk: (scope, query, now) => walk.search(scope, query, now),
