@@ -12,7 +12,7 @@ import { invalidField, RecollectError } from "../domain/errors.ts";
 import type { MemoryDraft } from "../domain/memory/draft.ts";
 import { MAX_PAGE_BYTES } from "../domain/page-token.ts";
 import { mapInTurns } from "../lib/yield-to-event-loop.ts";
-import type { MemoryStore } from "../ports/memory/memory-store.ts";
+import type { Memories } from "../ports/memory/memories.ts";
 import type { NamespaceStore } from "../ports/namespace-store.ts";
 import { type CreateMemoriesPorts, createMemories } from "../services/memory/create-memories.ts";
 import { deleteMemory } from "../services/memory/delete-memory.ts";
@@ -40,8 +40,8 @@ import { invalidRequest, validator } from "./middleware/validation.ts";
 import { transferHandlers } from "./transfer-handlers.ts";
 import { refuseUnserved } from "./unserved.ts";
 
-export type MemoryPorts = { readonly namespaces: NamespaceStore } & Omit<CreateMemoriesPorts, "store"> &
-  Omit<SearchMemoriesPorts, "store"> & { readonly store: MemoryStore };
+export type MemoryPorts = CreateMemoriesPorts &
+  SearchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
 
 const DEFAULT_SEARCH_LIMIT = 10;
 

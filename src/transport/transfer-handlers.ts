@@ -10,7 +10,7 @@ import { RecollectError } from "../domain/errors.ts";
 import { EVERY_STATE } from "../domain/memory/filter.ts";
 import type { ImportedDraft } from "../domain/memory/imported-draft.ts";
 import { mapInTurns } from "../lib/yield-to-event-loop.ts";
-import type { MemoryStore } from "../ports/memory/memory-store.ts";
+import type { Memories } from "../ports/memory/memories.ts";
 import type { WorkQueue } from "../ports/work-queue.ts";
 import { exportMemories } from "../services/memory/export-memories.ts";
 import {
@@ -25,9 +25,9 @@ import type { Handlers } from "./handler.ts";
 import { invalidRequest, validator } from "./middleware/validation.ts";
 import { statusOf, toRpcStatus } from "./status.ts";
 
-export type TransferPorts = Omit<ImportMemoriesPorts, "store"> & {
+export type TransferPorts = ImportMemoriesPorts & {
   readonly work: WorkQueue;
-  readonly store: Pick<MemoryStore, "listOldest" | "exist" | "import" | "stepLimits">;
+  readonly memories: Pick<Memories, "exporter">;
 };
 
 /** The streams of MemoryService that carry memories out and in. */

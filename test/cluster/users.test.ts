@@ -55,9 +55,9 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     ]);
     await using redis = await openTestRedis(as(USERS.server), options);
     const { memories } = redis.backend;
-    await memories.create(scope, [newMemory({ id: "m1" }, { vector: vectorOf(1) })], { now: NOW });
+    await memories.writer.create(scope, [newMemory({ id: "m1" }, { vector: vectorOf(1) })], { now: NOW });
     const query = { vector: vectorOf(1), filter: { states: ["ACTIVE" as const] }, limit: 1 };
-    expect((await memories.search(scope, query, NOW)).nearest.map(({ id }) => id)).toEqual(["m1"]);
+    expect((await memories.search.search(scope, query, NOW)).nearest.map(({ id }) => id)).toEqual(["m1"]);
     expect(await reasonOf(drain(redis.backend.indexes.rebuild(new AbortController().signal)))).toBe(
       "STORE_UNAVAILABLE",
     );
@@ -80,7 +80,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     await using redis = await openTestRedis(as(USERS.server), options);
     const { memories } = redis.backend;
     const write = (id: string) =>
-      reasonOf(memories.create(scope, [newMemory({ id }, { vector: vectorOf(1) })], { now: NOW }));
+      reasonOf(memories.writer.create(scope, [newMemory({ id }, { vector: vectorOf(1) })], { now: NOW }));
     expect(await write("m1")).toBeUndefined();
     using admin = connectTo(server.url);
     await admin.flushall();
@@ -135,8 +135,8 @@ await describeRedisPrograms("a Redis that speaks TLS and asks for a certificate"
     const settings = settingsOf(server.url);
     await using redis = await openTestRedis({ ...settings, tls }, { embedder: EMBEDDER });
     const { memories } = redis.backend;
-    await memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
-    expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+    await memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
 
     const without = { ...tls, certFile: undefined, keyFile: undefined };
     expect(await reasonOf(openTestRedis({ ...settings, tls: without }, { embedder: EMBEDDER }))).toBe(

@@ -2,21 +2,18 @@ import { describe, expect, it } from "vitest";
 import type { Scope } from "../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
+import type { EmbeddingBacklog } from "../../src/ports/embedding/backlog.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import type {
-  EmbeddingBacklog,
-  ObservedBacklog,
-  PendingMemory,
-} from "../../src/ports/embedding/embedding-backlog.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { PendingMemory } from "../../src/ports/embedding/queue.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
 /** The stores of one backend that a backlog is about. */
 export interface BacklogStores {
-  readonly backlog: ObservedBacklog;
-  readonly memories: MemoryStore;
+  readonly backlog: EmbeddingBacklog;
+  readonly memories: Memories;
   readonly namespaces: NamespaceStore;
 }
 
@@ -33,7 +30,7 @@ export function embeddingBacklogContract(
   describe(`EmbeddingBacklog, ${name}`, () => {
     const subject = useStore(open);
     const write = (given: Partial<Memory>, now = NOW, scope: Scope = subject.scope) =>
-      subject.store.memories.create(scope, [newMemory(given)], { now });
+      subject.store.memories.writer.create(scope, [newMemory(given)], { now });
     const pending = (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
       subject.store.backlog.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
     const ids = async (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
@@ -43,10 +40,10 @@ export function embeddingBacklogContract(
       const { scope, id, etag } = one;
       return subject.store.backlog.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
     };
-    const get = async (id: string) => (await subject.store.memories.get(subject.scope, [id], NOW))[0];
+    const get = async (id: string) => (await subject.store.memories.reader.get(subject.scope, [id], NOW))[0];
     const nearest = async (seed: number) =>
       (
-        await subject.store.memories.search(
+        await subject.store.memories.search.search(
           subject.scope,
           { vector: vectorOf(seed), filter: FILTER, limit: 10 },
           NOW,
@@ -54,7 +51,7 @@ export function embeddingBacklogContract(
       ).nearest.map(({ id }) => id);
 
     it("is empty where nothing waits", async () => {
-      await subject.store.memories.create(subject.scope, [newMemory({}, { vector: vectorOf(1) })], {
+      await subject.store.memories.writer.create(subject.scope, [newMemory({}, { vector: vectorOf(1) })], {
         now: NOW,
       });
       expect(await pending()).toEqual([]);
@@ -65,7 +62,7 @@ export function embeddingBacklogContract(
       const other = freshScope();
       await write({ id: "b", text: "hello", author: "Ann" }, NOW + 2);
       await write({ id: "a" }, NOW + 1, other);
-      await subject.store.memories.import(subject.scope, [newMemory({ id: "c", createTime: 1 })], {
+      await subject.store.memories.importer.import(subject.scope, [newMemory({ id: "c", createTime: 1 })], {
         now: NOW + 3,
       });
       const [a, b, c] = await pending();
@@ -101,7 +98,7 @@ export function embeddingBacklogContract(
         embedding: { ...IDENTITY, state: "READY", truncated: true },
       });
       expect(await nearest(1)).toEqual(["a"]);
-      expect(await subject.store.memories.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
+      expect(await subject.store.memories.search.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
       expect(await ids()).toEqual(["near"]);
       expect(await settle(one, embedded(2))).toBe(0);
       await subject.reopen();
@@ -119,13 +116,13 @@ export function embeddingBacklogContract(
       const waiting = await pending({ now: NOW });
       expect(waiting).toHaveLength(4);
       const before = await get("corrected");
-      await memories.replace(
+      await memories.writer.replace(
         subject.scope,
         before?.etag ?? "",
         newMemory({ id: "corrected", text: "another" }),
         { now: NOW },
       );
-      await memories.delete(subject.scope, "deleted", { now: NOW });
+      await memories.writer.delete(subject.scope, "deleted", { now: NOW });
       await namespaces.delete(other, { now: NOW });
       for (const one of waiting) expect(await settle(one, embedded(1), NOW + 10)).toBe(0);
       const [again, ...rest] = await pending();
@@ -147,14 +144,14 @@ export function embeddingBacklogContract(
       expect((await pending()).map(({ scope }) => scope)).toEqual([subject.scope]);
       expect(await settle(first, embedded(1))).toBe(1);
       const { memories } = subject.store;
-      expect(await memories.vectors(subject.scope, ["same"])).toEqual([vectorOf(1)]);
-      expect(await memories.vectors(other, ["same"])).toEqual([vectorOf(2)]);
+      expect(await memories.search.vectors(subject.scope, ["same"])).toEqual([vectorOf(1)]);
+      expect(await memories.search.vectors(other, ["same"])).toEqual([vectorOf(2)]);
     });
 
     it("does not hold what was corrected together with its vector", async () => {
       await write({ id: "a" });
       const before = await get("a");
-      await subject.store.memories.replace(
+      await subject.store.memories.writer.replace(
         subject.scope,
         before?.etag ?? "",
         newMemory({ id: "a", text: "another" }, { vector: vectorOf(1) }),
@@ -174,7 +171,7 @@ export function embeddingBacklogContract(
         { id: "b", text: "the same", tags: ["x"] },
         { onDuplicate: "RETURN_EXISTING" },
       );
-      await subject.store.memories.create(subject.scope, [duplicate], { now: NOW + 1 });
+      await subject.store.memories.writer.create(subject.scope, [duplicate], { now: NOW + 1 });
       expect(announced).toBe(1);
       expect(await settle(before, embedded(1))).toBe(0);
       const [after] = await pending();
@@ -200,7 +197,7 @@ export function embeddingBacklogContract(
       ]);
       // Still the one that has waited longest.
       expect(await subject.store.backlog.state()).toEqual({ count: 2, oldestTime: NOW, nextTime: NOW });
-      await subject.store.memories.delete(subject.scope, "b", { now: NOW });
+      await subject.store.memories.writer.delete(subject.scope, "b", { now: NOW });
       expect((await subject.store.backlog.state()).nextTime).toBeGreaterThanOrEqual(NOW + 5000);
       await subject.store.backlog.postpone([{ ...a, etag: "another", dueTime: NOW }]);
       expect(await ids()).toEqual([]);
@@ -216,7 +213,7 @@ export function embeddingBacklogContract(
       });
       expect((await get("a"))?.etag).toBe(one?.etag);
       const written = newMemory({ id: "b", embedding: { ...IDENTITY, state: "REFUSED", truncated: false } });
-      await subject.store.memories.create(subject.scope, [written], { now: NOW });
+      await subject.store.memories.writer.create(subject.scope, [written], { now: NOW });
       expect(await ids({ now: NOW + 1e12 })).toEqual([]);
       expect(await subject.store.backlog.state()).toEqual({ count: 0 });
       await subject.reopen();
@@ -240,9 +237,9 @@ export function embeddingBacklogContract(
       await settle(c, embedded(1));
       const embedding = { ...IDENTITY, state: "REFUSED", truncated: false } as const;
       const written = newMemory({ id: "e", embedding: { ...embedding, refusal: "413" } });
-      await memories.create(subject.scope, [written], { now: NOW + 6 });
+      await memories.writer.create(subject.scope, [written], { now: NOW + 6 });
       // As earlier versions wrote it.
-      await memories.create(subject.scope, [newMemory({ id: "f", embedding })], { now: NOW + 1 });
+      await memories.writer.create(subject.scope, [newMemory({ id: "f", embedding })], { now: NOW + 1 });
       await subject.reopen();
       const refused = (limit: number) => subject.store.backlog.refused({ limit });
       const all = [
@@ -256,19 +253,21 @@ export function embeddingBacklogContract(
       expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
       await subject.store.backlog.retryRefused();
       expect(await refused(10)).toEqual({ count: 4, latest: [] });
-      expect((await subject.store.memories.get(subject.scope, ["e"], NOW))[0]?.embedding.refusal).toBe("413");
+      expect((await subject.store.memories.reader.get(subject.scope, ["e"], NOW))[0]?.embedding.refusal).toBe(
+        "413",
+      );
       await settle(
         (await pending()).find(({ id }) => id === "a"),
         embedded(2),
       );
-      await subject.store.memories.delete(subject.scope, "e", { now: NOW + 8 });
+      await subject.store.memories.writer.delete(subject.scope, "e", { now: NOW + 8 });
       expect((await refused(10)).count).toBe(2);
     });
 
     it("says when something was added, once it can be read, and not when a memory came with its vector", async () => {
       const heard: Promise<string[]>[] = [];
       subject.store.backlog.onAdded(() => void heard.push(ids()));
-      await subject.store.memories.create(
+      await subject.store.memories.writer.create(
         subject.scope,
         [newMemory({ id: "ready" }, { vector: vectorOf(1) })],
         { now: NOW },

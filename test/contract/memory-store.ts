@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import { accessCases } from "./memory-store/access.ts";
 import { changeCases } from "./memory-store/changes.ts";
 import { createCases } from "./memory-store/create.ts";
@@ -16,11 +16,11 @@ import { transferCases } from "./memory-store/transfer.ts";
 import { type StoreUnderTest, useStore } from "./store-under-test.ts";
 
 /**
- * What every MemoryStore promises, in the words of the port. `open` gives a store for vectors of
+ * What every Memories promises, in the words of the port. `open` gives a store for vectors of
  * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
  */
-export function memoryStoreContract(name: string, open: () => Promise<StoreUnderTest<MemoryStore>>): void {
-  describe(`MemoryStore, ${name}`, () => {
+export function memoryStoreContract(name: string, open: () => Promise<StoreUnderTest<Memories>>): void {
+  describe(`Memories, ${name}`, () => {
     const subject = useStore(open);
     describe("a write", () => createCases(subject));
     describe("a duplicate", () => duplicateCases(subject));

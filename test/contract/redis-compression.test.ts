@@ -61,8 +61,8 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
       await cutRecords(redis, "cut");
       const { memories, cache } = redis.backend;
       const calls: [what: string, call: () => unknown][] = [
-        ["memory cut", () => memories.get(SCOPE, ["whole", "cut"], NOW)],
-        ["memory cut", () => memories.list(SCOPE, { filter: ACTIVE_ONLY, limit: 5, now: NOW })],
+        ["memory cut", () => memories.reader.get(SCOPE, ["whole", "cut"], NOW)],
+        ["memory cut", () => memories.reader.list(SCOPE, { filter: ACTIVE_ONLY, limit: 5, now: NOW })],
         ["cache entry cut", () => cache.find(SCOPE, "cut", NOW)],
         ["cache entry cut", () => nearest(redis.backend, "cut")],
         ["cache entry cut", () => cache.list(SCOPE, { limit: 5, maxBytes: 1e6, now: NOW })],
@@ -81,13 +81,13 @@ const longEntry = (id: string) => cacheEntry({ id, response: LONG, fingerprint: 
 
 /** A memory and an answer, with texts that are worth it. */
 async function write({ memories, cache }: Backend, id: string): Promise<void> {
-  await memories.create(SCOPE, [newMemory(longMemory(id))], { now: NOW });
+  await memories.writer.create(SCOPE, [newMemory(longMemory(id))], { now: NOW });
   await cache.put(SCOPE, longEntry(id), { vector: vectorOf(1), model: CONTRACT, maxEntries: 100, now: NOW });
 }
 
 async function expectStored(backend: Backend, id: string): Promise<void> {
   const { memories, cache } = backend;
-  expect(await memories.get(SCOPE, [id], NOW)).toEqual([memory(longMemory(id))]);
+  expect(await memories.reader.get(SCOPE, [id], NOW)).toEqual([memory(longMemory(id))]);
   const entry = longEntry(id);
   expect((await nearest(backend, id)).map((one) => one.entry)).toEqual([entry]);
   expect(await cache.find(SCOPE, id, NOW)).toEqual(entry);

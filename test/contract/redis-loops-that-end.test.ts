@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
 import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding/queue.ts";
-import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import { Listeners } from "../../src/lib/listeners.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
@@ -31,7 +31,7 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
     scope = names.find((one) => place.keys.partitionOf(one) === 1) ?? scope;
     const waiting = newMemory({ id: "waiting", embedding: { ...READY, state: "PENDING" } });
     const items = [newMemory({ id: "m1", embedding: READY }, { vector: vectorOf(1) }), waiting];
-    await stores.memories.create(scope, items, { now: NOW });
+    await stores.memories.writer.create(scope, items, { now: NOW });
     await stores.client.command("HINCRBY", place.keys.partition(1).meta, "generation", 1);
   });
   afterEach(async () => {
@@ -43,29 +43,30 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
   const { onDuplicate: _, ...imported } = fresh;
   const byMeaning = { vector: vectorOf(1), model: MODEL, limit: 3 };
   const accessed = { ...ACTIVE_ONLY, lastAccessTime: { end: NOW } };
-  const writes: readonly [string, (store: MemoryStore) => Promise<unknown>][] = [
-    ["create", (store) => store.create(scope, [fresh], { now: NOW })],
-    ["import", (store) => store.import(scope, [imported], { now: NOW })],
+  const writes: readonly [string, (store: Memories) => Promise<unknown>][] = [
+    ["create", (store) => store.writer.create(scope, [fresh], { now: NOW })],
+    ["import", (store) => store.importer.import(scope, [imported], { now: NOW })],
     [
       "replace",
-      (store) => store.replace(scope, memory({ id: "m1" }).etag, newMemory({ id: "m1" }), { now: NOW }),
+      (store) =>
+        store.writer.replace(scope, memory({ id: "m1" }).etag, newMemory({ id: "m1" }), { now: NOW }),
     ],
-    ["a search that walks", (store) => store.search(scope, { ...byMeaning, filter: accessed }, NOW)],
+    ["a search that walks", (store) => store.search.search(scope, { ...byMeaning, filter: accessed }, NOW)],
   ];
   it.each(writes)("ends %s as unavailable", async (_name, call) => {
     expect(await reasonOf(call(stores.memories))).toBe("STORE_UNAVAILABLE");
   });
 
   it("ends a search by meaning and a read of vectors: whoever asks embeds anew", async () => {
-    const search = stores.memories.search(scope, { ...byMeaning, filter: ACTIVE_ONLY }, NOW);
+    const search = stores.memories.search.search(scope, { ...byMeaning, filter: ACTIVE_ONLY }, NOW);
     await expect(search).rejects.toThrow(ModelChanged);
-    await expect(stores.memories.vectors(scope, ["m1"], MODEL)).rejects.toThrow(ModelChanged);
+    await expect(stores.memories.search.vectors(scope, ["m1"], MODEL)).rejects.toThrow(ModelChanged);
   });
 
   it("ends a batch of the queue of embeddings, which then pauses", async () => {
     const { client, model } = stores;
     const namespaces = new Namespaces(client, place.keys);
-    const parts = { model, waiting: new WaitingListeners(), log: quiet.log };
+    const parts = { model, pendingAdded: new Listeners(), log: quiet.log };
     const backlog = new RedisEmbeddingBacklog(client, namespaces, parts);
     const [pending] = await backlog.pending({ limit: 1, maxBytes: 1000, skip: 0, now: NOW });
     expect(pending?.id).toBe("waiting");

@@ -31,7 +31,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
   });
 
   const create = (...items: Parameters<typeof newMemory>[]) =>
-    stores.memories.create(
+    stores.memories.writer.create(
       scope,
       items.map(([given, write]) => newMemory(given, write)),
       { now: NOW },
@@ -113,26 +113,26 @@ describe.skipIf(url === "")("memories in Redis", () => {
         const onDuplicate = pick(random, ["ALLOW", "REFUSE", "RETURN_EXISTING"] as const);
         const item = newMemory(given(id, now), { ...vector, onDuplicate });
         const { onDuplicate: _, ...imported } = item;
-        const [there] = await stores.memories.get(scope, [id], now);
+        const [there] = await stores.memories.reader.get(scope, [id], now);
         const dice = random();
-        if (dice < 0.4) await stores.memories.create(scope, [item, item], { now });
-        else if (dice < 0.6) await stores.memories.import(scope, [imported, imported], { now });
+        if (dice < 0.4) await stores.memories.writer.create(scope, [item, item], { now });
+        else if (dice < 0.6) await stores.memories.importer.import(scope, [imported, imported], { now });
         else if (dice < 0.8 && there !== undefined) {
           const { createTime, sessionId, etag } = there;
           const next = {
             ...imported,
             memory: memory({ ...imported.memory, createTime, sessionId, etag: `e${now}` }),
           };
-          await stores.memories.replace(scope, etag, next, { now });
-        } else if (dice < 0.95) await reasonOf(stores.memories.delete(scope, id, { now }));
-        else await stores.memories.purge(scope, { ...EVERY_STATE, sessionId: "s" }, { now });
+          await stores.memories.writer.replace(scope, etag, next, { now });
+        } else if (dice < 0.95) await reasonOf(stores.memories.writer.delete(scope, id, { now }));
+        else await stores.memories.purge.run(scope, { ...EVERY_STATE, sessionId: "s" }, { now });
         if (now % 10 === 0) {
           await stores.sweeper.sweepEnded(place.keys.partition(0), now);
           const namespace = await namespaceOf();
           expect(await kept(namespace)).toEqual(await recount(namespace));
         }
       }
-      await stores.memories.purge(scope, EVERY_STATE, { now: NOW });
+      await stores.memories.purge.run(scope, EVERY_STATE, { now: NOW });
       await stores.sweeper.sweepEnded(place.keys.partition(0), NOW + 1000);
       const namespace = await namespaceOf();
       expect(await keysLeft(`n:${namespace.number}`)).toEqual([namespace.lastPositions]);
@@ -142,19 +142,19 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
     it("is answered without a look at a memory, unless some have ended", async () => {
       await create([{ id: "a" }], [{ id: "b", state: "ARCHIVED" }], [{ id: "c", expireTime: NOW + 5 }]);
-      expect(await stores.memories.count(scope, ACTIVE_ONLY, NOW)).toBe(2);
-      expect(await stores.memories.count(scope, ACTIVE_ONLY, NOW + 5)).toBe(1);
+      expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW)).toBe(2);
+      expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW + 5)).toBe(1);
       const namespace = await namespaceOf();
       for (const id of ["a", "b"]) await ask("HSET", namespace.memory(id), "rec", "damaged");
       // What has ended was swept by the count.
-      expect(await stores.memories.count(scope, EVERY_STATE, NOW)).toBe(2);
+      expect(await stores.memories.reader.count(scope, EVERY_STATE, NOW)).toBe(2);
     });
   });
 
   describe("what nobody finds any more", () => {
     it("goes with the memories that have ended, after a write", async () => {
       await create([{ id: "a", sessionId: "s", expireTime: NOW + 5 }], [{ id: "b" }]);
-      await stores.memories.create(scope, [newMemory({ id: "c" })], { now: NOW + 5 });
+      await stores.memories.writer.create(scope, [newMemory({ id: "c" })], { now: NOW + 5 });
       const { counters, partition } = await namespaceOf();
       await vi.waitFor(async () => expect(await ask("HGET", counters, "memories")).toBe("2"), {
         timeout: 10_000,
@@ -171,12 +171,15 @@ describe.skipIf(url === "")("memories in Redis", () => {
             index < 5 ? { vector: vectorOf(index) } : {},
           ),
         );
-        await stores.memories.create(one, items.slice(0, 200), { now: NOW, request: idempotentRequest() });
-        await stores.memories.create(one, items.slice(200), { now: NOW });
+        await stores.memories.writer.create(one, items.slice(0, 200), {
+          now: NOW,
+          request: idempotentRequest(),
+        });
+        await stores.memories.writer.create(one, items.slice(200), { now: NOW });
         await stores.cache.put(one, cacheEntry(), { now: NOW, maxEntries: 10 });
         // Written down when that process ends.
         await using counting = await place.open();
-        counting.memories.countAccess(one, ["m1"], NOW);
+        counting.memories.accessCounts.add(one, ["m1"], NOW);
       }
       const gone = await namespaceOf();
       expect(await keysLeft(gone.lastAccesses)).toHaveLength(1);
@@ -241,7 +244,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const [a, b] = await create([{ id: "a" }], [{ id: "b" }], [{ id: "c" }]);
       const { partition, number } = await namespaceOf();
       for (const id of ["a", "b", "c"]) await ask("HSET", partition.waitingAttempts, `${number}/${id}`, 3);
-      await stores.memories.delete(scope, "c", { now: NOW });
+      await stores.memories.writer.delete(scope, "c", { now: NOW });
       const next = (id: string, vector?: Float32Array) => {
         const { onDuplicate: _, ...one } = newMemory(
           { id, text: "new", etag: "e2" },
@@ -249,8 +252,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
         );
         return one;
       };
-      await stores.memories.replace(scope, memoryOf(a).etag, next("a"), { now: NOW + 1 });
-      await stores.memories.replace(scope, memoryOf(b).etag, next("b", vectorOf(1)), { now: NOW + 1 });
+      await stores.memories.writer.replace(scope, memoryOf(a).etag, next("a"), { now: NOW + 1 });
+      await stores.memories.writer.replace(scope, memoryOf(b).etag, next("b", vectorOf(1)), { now: NOW + 1 });
       expect(await waiting()).toEqual({ due: ["a", String(NOW + 1)], since: ["a", String(NOW + 1)] });
       expect(await ask("EXISTS", partition.waitingAttempts)).toBe(0);
     });
@@ -266,18 +269,18 @@ describe.skipIf(url === "")("memories in Redis", () => {
     it("keeps the vectors of the old one outside, in every kind of write", async () => {
       const old = (id: string) => newMemory({ id, embedding: READY, etag: id }, { vector: vectorOf(1) });
       const { onDuplicate: _, ...imported } = old("imported");
-      const [created] = await stores.memories.create(scope, [old("created")], { now: NOW });
+      const [created] = await stores.memories.writer.create(scope, [old("created")], { now: NOW });
       expect(memoryOf(created).embedding.state).toBe("PENDING");
       await ask("HSET", place.keys.partition(0).meta, "model", JSON.stringify(MODEL), "generation", 3);
       const { onDuplicate: __, ...other } = newMemory(
         { id: "imported", embedding: { ...READY, ...OTHER } },
         { vector: vectorOf(1) },
       );
-      expect(await stores.memories.import(scope, [other], { now: NOW })).toEqual(["imported"]);
-      const [there] = await stores.memories.get(scope, ["imported"], NOW);
+      expect(await stores.memories.importer.import(scope, [other], { now: NOW })).toEqual(["imported"]);
+      const [there] = await stores.memories.reader.get(scope, ["imported"], NOW);
       expect(there?.embedding.state).toBe("PENDING");
       await ask("HSET", place.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 4);
-      const replaced = await stores.memories.replace(
+      const replaced = await stores.memories.writer.replace(
         scope,
         other.memory.etag,
         { ...imported, memory: { ...imported.memory, etag: "e2" } },
@@ -292,12 +295,12 @@ describe.skipIf(url === "")("memories in Redis", () => {
     it("keeps those of the new one, in the field of its generation", async () => {
       const item = newMemory({ id: "a", embedding: { ...READY, ...OTHER } }, { vector: vectorOf(1) });
       const fresh = { ...scope, namespace: "new" };
-      const [created] = await stores.memories.create(fresh, [item], { now: NOW });
+      const [created] = await stores.memories.writer.create(fresh, [item], { now: NOW });
       expect(memoryOf(created).embedding.state).toBe("READY");
       const name = (await namespaceOf(fresh)).memory("a");
       const vectors = ((await ask("HKEYS", name)) as string[]).filter((field) => /^v\d+$/.test(field));
       expect(vectors).toEqual(["v2"]);
-      expect(await stores.memories.get(fresh, ["a"], NOW)).toEqual([memoryOf(created)]);
+      expect(await stores.memories.reader.get(fresh, ["a"], NOW)).toEqual([memoryOf(created)]);
     });
   });
 
@@ -311,7 +314,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
           { id: `m${index}`, text: `text ${index % 10}`, sessionId: "s" },
           { onDuplicate: "RETURN_EXISTING" },
         );
-        return memories.create(scope, [item], { now: NOW });
+        return memories.writer.create(scope, [item], { now: NOW });
       });
       const outcomes = (await Promise.all(writes)).flat();
       const created = outcomes.filter(({ kind }) => kind === "created").map(memoryOf);
@@ -324,14 +327,16 @@ describe.skipIf(url === "")("memories in Redis", () => {
     it("know at once what the other did to a namespace", async () => {
       await using other = await place.open();
       await create([{ id: "a" }]);
-      expect(await other.memories.exist(scope, ["a"], NOW)).toEqual([true]);
+      expect(await other.memories.reader.exist(scope, ["a"], NOW)).toEqual([true]);
       await other.namespaces.delete(scope, { now: NOW });
-      expect(await stores.memories.get(scope, ["a"], NOW)).toEqual([undefined]);
+      expect(await stores.memories.reader.get(scope, ["a"], NOW)).toEqual([undefined]);
       expect((await create([{ id: "a" }])).map(told)).toEqual(["created a"]);
-      expect(await other.memories.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW })).toHaveLength(1);
+      expect(
+        await other.memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW }),
+      ).toHaveLength(1);
       await stores.namespaces.delete(scope, { now: NOW });
       const { onDuplicate: _, ...imported } = newMemory({ id: "a" });
-      expect(await other.memories.import(scope, [imported], { now: NOW })).toEqual(["imported"]);
+      expect(await other.memories.importer.import(scope, [imported], { now: NOW })).toEqual(["imported"]);
       // Under another number, or what is removed of the old one would be removed of this.
       const { partition, number } = await namespaceOf();
       expect(await ask("SISMEMBER", partition.deleted, number)).toBe(0);
@@ -349,7 +354,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const tags = Array.from({ length: 24 }, (_, index) => `t${index}`);
       const outcomes = await Promise.all(
         tags.map((tag, index) =>
-          (index % 2 === 0 ? stores : other).memories.create(
+          (index % 2 === 0 ? stores : other).memories.writer.create(
             scope,
             [again({ tags: [tag] }), newMemory({ id: `n${index}` })],
             { now: NOW },
@@ -359,7 +364,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(outcomes.map((both) => both.map(told))).toEqual(
         tags.map((_, index) => ["duplicate first", `created n${index}`]),
       );
-      const [found] = await stores.memories.get(scope, ["first"], NOW);
+      const [found] = await stores.memories.reader.get(scope, ["first"], NOW);
       expect(found?.tags.toSorted()).toEqual(tags.toSorted());
       expect(found?.expireTime).toBeUndefined();
     });
@@ -367,7 +372,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
     it("is found together with the first of its batch that is written, in two round trips", async () => {
       await create([first]);
       const run = vi.spyOn(stores.client, "run");
-      await stores.memories.create(
+      await stores.memories.writer.create(
         scope,
         Array.from({ length: 50 }, (_, index) => again({ tags: [`t${index % 5}`] })),
         { now: NOW },
@@ -384,22 +389,22 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const send = client.run.bind(client);
       const run = vi.spyOn(client, "run").mockImplementation(async (...sent) => {
         end += 1;
-        await other.memories.create(scope, [again({ expireTime: end })], { now: NOW });
+        await other.memories.writer.create(scope, [again({ expireTime: end })], { now: NOW });
         return send(...sent);
       });
-      const writing = stores.memories.create(
+      const writing = stores.memories.writer.create(
         scope,
         [newMemory({ id: "new" }), again({ tags: ["x"], expireTime: NOW + 1 })],
         { now: NOW },
       );
       expect(await reasonOf(writing)).toBe("STORE_UNAVAILABLE");
       run.mockRestore();
-      const found = await stores.memories.get(scope, ["first", "new"], NOW);
+      const found = await stores.memories.reader.get(scope, ["first", "new"], NOW);
       expect(found.map((one) => one && [one.tags, one.expireTime])).toEqual([[[], end], undefined]);
     });
 
     it("keeps its vector of the model, and one that waits goes on waiting", async () => {
-      await stores.memories.create(
+      await stores.memories.writer.create(
         scope,
         [
           newMemory({ ...first, embedding: READY }, { vector: vectorOf(1) }),
@@ -413,7 +418,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const vectors = ((await ask("HKEYS", key)) as string[]).filter((field) => /^v\d+$/.test(field));
       const untouched = ["terms", "emb", "dup", "pos", "created", ...vectors];
       const kept = await ask("HMGET", key, ...untouched);
-      await stores.memories.create(
+      await stores.memories.writer.create(
         scope,
         [
           again({ tags: ["x"] }),
@@ -438,7 +443,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       ]);
       const record = `${expireTime} ${bodyHash} ${recorded}`;
       await ask("SET", (await namespaceOf()).request(key), record);
-      const outcomes = await stores.memories.create(scope, [again({}), again({}), again({})], {
+      const outcomes = await stores.memories.writer.create(scope, [again({}), again({}), again({})], {
         now: NOW,
         request,
       });
@@ -454,19 +459,19 @@ describe.skipIf(url === "")("memories in Redis", () => {
   it.each(["x", "y"])("are purged by what they have become meanwhile: of tag %s", async (tag) => {
     const items = Array.from({ length: 300 }, (_, index) => newMemory({ id: `m${index}`, tags: ["x"] }));
     for (const half of [items.slice(0, 150), items.slice(150)])
-      await stores.memories.create(scope, half, { now: NOW });
+      await stores.memories.writer.create(scope, half, { now: NOW });
     const filter = { ...ACTIVE_ONLY, tagsAny: ["x"] };
-    const purging = stores.memories.purge(scope, filter, { now: NOW });
+    const purging = stores.memories.purge.run(scope, filter, { now: NOW });
     // The first page is on its way.
     await new Promise(setImmediate);
     const reasons = await Promise.all(
       items.map(({ onDuplicate: _, ...item }) => {
         const next = { ...item, memory: memory({ ...item.memory, tags: [tag], text: "new", etag: "e2" }) };
-        return reasonOf(stores.memories.replace(scope, item.memory.etag, next, { now: NOW }));
+        return reasonOf(stores.memories.writer.replace(scope, item.memory.etag, next, { now: NOW }));
       }),
     );
     const purged = await purging;
-    const left = await stores.memories.list(scope, { filter: ACTIVE_ONLY, limit: 1000, now: NOW });
+    const left = await stores.memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 1000, now: NOW });
     expect(purged + left.length).toBe(300);
     expect(left.filter(({ tags }) => tags.includes("x"))).toEqual([]);
     const replaced = reasons.filter((reason) => reason === undefined).length;
@@ -477,25 +482,25 @@ describe.skipIf(url === "")("memories in Redis", () => {
     const items = Array.from({ length: 200 }, (_, index) => newMemory({ id: `m${index}` }));
     const ids = items.map((item) => item.memory.id);
     const { memories, client } = stores;
-    await memories.create(scope, items, { now: NOW });
+    await memories.writer.create(scope, items, { now: NOW });
     const next = () => {
       const { onDuplicate: _, ...one } = newMemory({ id: "m0", text: "new", etag: "e2" });
       return one;
     };
     const calls: readonly (() => Promise<unknown>)[] = [
       () =>
-        memories.create(
+        memories.writer.create(
           scope,
           items.map(({ memory: { id } }) => newMemory({ id: `n${id}` })),
           { now: NOW },
         ),
-      () => memories.get(scope, ids, NOW),
-      () => memories.exist(scope, ids, NOW),
-      () => memories.list(scope, { filter: ACTIVE_ONLY, limit: 50, now: NOW }),
-      () => memories.listOldest(scope, { filter: EVERY_STATE, limit: 200, maxBytes: 1e9, now: NOW }),
-      () => memories.count(scope, ACTIVE_ONLY, NOW),
-      () => memories.replace(scope, items[0]?.memory.etag ?? "", next(), { now: NOW }),
-      () => memories.delete(scope, "m1", { now: NOW }),
+      () => memories.reader.get(scope, ids, NOW),
+      () => memories.reader.exist(scope, ids, NOW),
+      () => memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 50, now: NOW }),
+      () => memories.exporter.listOldest(scope, { filter: EVERY_STATE, limit: 200, maxBytes: 1e9, now: NOW }),
+      () => memories.reader.count(scope, ACTIVE_ONLY, NOW),
+      () => memories.writer.replace(scope, items[0]?.memory.etag ?? "", next(), { now: NOW }),
+      () => memories.writer.delete(scope, "m1", { now: NOW }),
     ];
     // That of the sweeper after the first write is over, and the next one comes in a second.
     await stores.sweeper[Symbol.asyncDispose]();
@@ -514,16 +519,16 @@ describe.skipIf(url === "")("memories in Redis", () => {
     const namespace = await namespaceOf();
     for (const field of ["rec", "emb"]) {
       await ask("HSET", namespace.memory("a"), field, "{");
-      expect(await reasonOf(stores.memories.get(scope, ["a"], NOW))).toBe("STORE_CORRUPT");
+      expect(await reasonOf(stores.memories.reader.get(scope, ["a"], NOW))).toBe("STORE_CORRUPT");
     }
     await ask("HDEL", namespace.memory("a"), "rec");
-    await expect(stores.memories.get(scope, ["a"], NOW)).rejects.toThrow("memory a is damaged");
-    expect(await stores.memories.exist(scope, ["a"], NOW)).toEqual([true]);
+    await expect(stores.memories.reader.get(scope, ["a"], NOW)).rejects.toThrow("memory a is damaged");
+    expect(await stores.memories.reader.exist(scope, ["a"], NOW)).toEqual([true]);
     expect((await create([{ id: "a" }])).map(told)).toEqual(["refused MEMORY_ALREADY_EXISTS"]);
-    await stores.memories.delete(scope, "a", { now: NOW });
-    expect(idsOf(await stores.memories.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW }))).toEqual([
-      "b",
-    ]);
+    await stores.memories.writer.delete(scope, "a", { now: NOW });
+    expect(
+      idsOf(await stores.memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW })),
+    ).toEqual(["b"]);
   });
 
   it("are gone through in the order of bytes, page by page, from behind what is gone too", async () => {
@@ -542,13 +547,13 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const after = inOrder[from];
       const query = { filter: EVERY_STATE, limit, now: NOW, ...(after === undefined ? {} : { after }) };
       return oldestFirst
-        ? stores.memories.listOldest(scope, { ...query, maxBytes: 10_000_000 })
-        : stores.memories.list(scope, query);
+        ? stores.memories.exporter.listOldest(scope, { ...query, maxBytes: 10_000_000 })
+        : stores.memories.reader.list(scope, query);
     };
     expect(idsOf(await list(true, -1, 1000))).toEqual(idsOf(inOrder));
     expect(idsOf(await list(false, -1, 1000))).toEqual(idsOf(inOrder.toReversed()));
     for (const at of [0, 1, 199, 200, 201, 399, 400, 448, 449]) {
-      await stores.memories.delete(scope, inOrder[at]?.id ?? "", { now: NOW });
+      await stores.memories.writer.delete(scope, inOrder[at]?.id ?? "", { now: NOW });
     }
     const left = await list(true, -1, 1000);
     for (const at of [0, 1, 2, 57, 198, 199, 200, 201, 202, 398, 399, 400, 447, 448, 449]) {
@@ -569,11 +574,11 @@ describe.skipIf(url === "")("memories in Redis", () => {
     const reads: Promise<void>[] = [];
     for (let round = 1; round <= 30; round += 1) {
       // As many as make a batch, which is sent at once.
-      stores.memories.countAccess(scope, [...nobody, "a"], NOW);
+      stores.memories.accessCounts.add(scope, [...nobody, "a"], NOW);
       counted += 1;
       const before = counted;
       reads.push(
-        stores.memories.get(scope, ["a"], NOW).then(([one]) => {
+        stores.memories.reader.get(scope, ["a"], NOW).then(([one]) => {
           expect(one?.access?.accessCount).toBeGreaterThanOrEqual(before);
           expect(one?.access?.accessCount).toBeLessThanOrEqual(counted);
         }),
@@ -581,7 +586,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       if (round % 3 === 0) await reads[reads.length - 1];
     }
     await Promise.all(reads);
-    const [one] = await stores.memories.get(scope, ["a"], NOW);
+    const [one] = await stores.memories.reader.get(scope, ["a"], NOW);
     expect(one?.access?.accessCount).toBe(30);
   });
 });

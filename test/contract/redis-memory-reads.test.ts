@@ -14,7 +14,9 @@ const SCOPE = { tenant: "t", namespace: "n" };
 const IDS = ["m0", "m1", "m2"];
 
 const create = ({ memories }: RedisStores, given: Partial<Memory>) =>
-  memories.create(SCOPE, [newMemory({ embedding: READY, ...given }, { vector: vectorOf(1) })], { now: NOW });
+  memories.writer.create(SCOPE, [newMemory({ embedding: READY, ...given }, { vector: vectorOf(1) })], {
+    now: NOW,
+  });
 
 describe.skipIf(url === "")("a memory in Redis that was read before", () => {
   let place: RedisPlace;
@@ -33,7 +35,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
   });
 
   const read = async (id = "m1"): Promise<StoredMemory> => {
-    const [found] = await stores.memories.get(SCOPE, [id], NOW);
+    const [found] = await stores.memories.reader.get(SCOPE, [id], NOW);
     if (found === undefined) throw new Error(`${id} is not there`);
     return found;
   };
@@ -47,7 +49,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     await create(stores, { id: "m1" });
     const first = await read();
     expect(await read()).toBe(first);
-    stores.memories.countAccess(SCOPE, ["m1"], NOW);
+    stores.memories.accessCounts.add(SCOPE, ["m1"], NOW);
     const counted = await read();
     expect(counted.access).toEqual({ accessCount: 1, lastAccessTime: NOW });
     expect(recordOf(counted)).toBe(first);
@@ -57,15 +59,17 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     await create(stores, { id: "m1", text: "before" });
     const { etag } = await read();
     const changed = memory({ id: "m1", text: "after", embedding: READY });
-    await other.memories.replace(SCOPE, etag, newMemory(changed, { vector: vectorOf(2) }), { now: NOW });
+    await other.memories.writer.replace(SCOPE, etag, newMemory(changed, { vector: vectorOf(2) }), {
+      now: NOW,
+    });
     expect(await read()).toEqual(changed);
   });
 
   it("is another one when it was deleted and made again, and gone when it was deleted", async () => {
     await create(stores, { id: "m1", text: "before" });
     const { etag } = await read();
-    await other.memories.delete(SCOPE, "m1", { etag, now: NOW });
-    expect(await stores.memories.get(SCOPE, ["m1"], NOW)).toEqual([undefined]);
+    await other.memories.writer.delete(SCOPE, "m1", { etag, now: NOW });
+    expect(await stores.memories.reader.get(SCOPE, ["m1"], NOW)).toEqual([undefined]);
     await create(other, { id: "m1", text: "after" });
     expect((await read()).text).toBe("after");
   });
@@ -87,22 +91,22 @@ describe.skipIf(url === "")("round trips of memories in Redis", () => {
     await using stores = await place.open();
     const { memories } = stores;
     for (const [at, id] of IDS.entries()) {
-      await memories.create(
+      await memories.writer.create(
         SCOPE,
         [newMemory({ id, text: `word${at} shared`, embedding: READY }, { vector: vectorOf(at) })],
         { now: NOW },
       );
     }
     const search = () =>
-      memories.search(
+      memories.search.search(
         SCOPE,
         { vector: vectorOf(1), model: MODEL, terms: ["word1", "shared"], filter: ACTIVE_ONLY, limit: 3 },
         NOW,
       );
-    const get = () => memories.get(SCOPE, IDS, NOW);
-    const page = () => Promise.all([get(), memories.vectors(SCOPE, IDS, MODEL)]);
+    const get = () => memories.reader.get(SCOPE, IDS, NOW);
+    const page = () => Promise.all([get(), memories.search.vectors(SCOPE, IDS, MODEL)]);
     const batch = (first: number) => () =>
-      memories.create(
+      memories.writer.create(
         SCOPE,
         Array.from({ length: 100 }, (_, at) =>
           newMemory(

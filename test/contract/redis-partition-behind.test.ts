@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { numberOf } from "../../src/adapters/redis/connection/replies.ts";
 import { RedisReembeddingStore } from "../../src/adapters/redis/embedding/reembedding-store.ts";
 import { claimModel, jsonOf } from "../../src/adapters/redis/indexes/claim-model.ts";
-import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import type { Scope } from "../../src/domain/access/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
+import { Listeners } from "../../src/lib/listeners.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
@@ -36,7 +36,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
       keys,
       namespaces: new Namespaces(client, keys),
       model,
-      waiting: new WaitingListeners(),
+      pendingAdded: new Listeners(),
       names: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: HNSW,
       log: quiet.log,
@@ -50,7 +50,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
     scopes = [scopeIn(0), scopeIn(1)];
     for (const [at, scope] of scopes.entries()) {
       const item = newMemory({ id: `m${at}`, embedding: READY }, { vector: vectorOf(at) });
-      await memories.create(scope, [item], { now: NOW });
+      await memories.writer.create(scope, [item], { now: NOW });
     }
     await reembedding.start({ id: "r1", target: TARGET, now: NOW });
   });
@@ -74,14 +74,14 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
     // Steps of a clean-up are as many as it takes.
     for (let left = 100; left > 0 && (await reembedding.cleanUp()); ) left -= 1;
     for (const [at, scope] of scopes.entries()) {
-      expect(await stores.memories.vectors(scope, [`m${at}`], TARGET)).toEqual([vectorOf(100 + at)]);
+      expect(await stores.memories.search.vectors(scope, [`m${at}`], TARGET)).toEqual([vectorOf(100 + at)]);
       const query = {
         vector: vectorOf(100 + at),
         model: TARGET,
         filter: { states: ["ACTIVE"] as const },
         limit: 1,
       };
-      const { nearest } = await stores.memories.search(scope, query, NOW);
+      const { nearest } = await stores.memories.search.search(scope, query, NOW);
       expect(nearest.map(({ id }) => id)).toEqual([`m${at}`]);
     }
   };

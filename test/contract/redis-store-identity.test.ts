@@ -52,20 +52,20 @@ describe.skipIf(url === "")("the identity of a store", () => {
     const { onDuplicate: _, ...imported } = newMemory({ id: "m2" });
     const options = { now: NOW };
     const changes: readonly [string, () => Promise<unknown>][] = [
-      ["create", () => memories.create(scope, [first, newMemory({ id: "m3" })], options)],
-      ["import", () => memories.import(scope, [imported], options)],
+      ["create", () => memories.writer.create(scope, [first, newMemory({ id: "m3" })], options)],
+      ["import", () => memories.importer.import(scope, [imported], options)],
       [
         "replace",
         () =>
-          memories.replace(
+          memories.writer.replace(
             scope,
             first.memory.etag,
             { ...first, memory: memory({ id: "m1", etag: "e2" }) },
             options,
           ),
       ],
-      ["delete", () => memories.delete(scope, "m1", options)],
-      ["purge", () => memories.purge(scope, { states: ["ACTIVE"] }, options)],
+      ["delete", () => memories.writer.delete(scope, "m1", options)],
+      ["purge", () => memories.purge.run(scope, { states: ["ACTIVE"] }, options)],
       ["put", () => cache.put(scope, cacheEntry({ id: "e1" }), { ...options, maxEntries: 10 })],
       ["delete an entry", () => cache.delete(scope, "e1", options)],
       ["delete namespace", () => namespaces.delete(scope, options)],
@@ -94,7 +94,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     await using redis = await openTestRedis(url, { embedder: MODEL, log: one.log });
     await using second = await beside(redis, other.log);
     const { memories } = redis.backend;
-    const write = (id: string) => memories.create(scope, [newMemory({ id })], { now: NOW });
+    const write = (id: string) => memories.writer.create(scope, [newMemory({ id })], { now: NOW });
     for (const id of ["a", "b", "c"]) await write(id);
     await Promise.all([redis.backend.check(), second.check()]);
     using client = connectTo(url);
@@ -121,7 +121,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     await removeAll(url, name);
     // Of the model that was there before: it waits for its vector.
     const item = newMemory({ id: "m1", embedding: { ...READY, ...OTHER } }, { vector: vectorOf(1) });
-    const [created] = await memories.create(scope, [item], { now: NOW });
+    const [created] = await memories.writer.create(scope, [item], { now: NOW });
     expect(created).toMatchObject({ kind: "created", memory: { embedding: { state: "PENDING" } } });
     expect(reembedding.identity()).toEqual(MODEL);
     expect(heard).toEqual([OTHER.model, MODEL.model, "replaced"]);
@@ -134,21 +134,21 @@ describe.skipIf(url === "")("the identity of a store", () => {
     using client = connectTo(url);
     const key = `${redis.name}:{p00}:meta`;
     const item = newMemory({ id: "m1", embedding: READY }, { vector: vectorOf(1) });
-    await redis.backend.memories.create(scope, [item], { now: NOW });
+    await redis.backend.memories.writer.create(scope, [item], { now: NOW });
     await redis.backend[Symbol.asyncDispose]();
     await client.hdel(key, "store", "changes", "attempts");
     await redis.reopen();
     await redis.backend.check();
     expect(await client.hget(key, "store")).toMatch(/^[0-9a-f]{32}$/);
     const query = { vector: vectorOf(1), model: MODEL, filter: { states: ["ACTIVE"] as const }, limit: 1 };
-    const { nearest } = await redis.backend.memories.search(scope, query, NOW);
+    const { nearest } = await redis.backend.memories.search.search(scope, query, NOW);
     expect(nearest.map(({ id }) => id)).toEqual(["m1"]);
     expect(errors).toEqual([]);
   });
 
   it("is not made up beside data that has lost it", async () => {
     await using redis = await openTestRedis(url, { embedder: MODEL });
-    await redis.backend.memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    await redis.backend.memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
     await redis.backend[Symbol.asyncDispose]();
     using client = connectTo(url);
     const key = `${redis.name}:{p00}:meta`;
@@ -160,7 +160,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     await client.del(key);
     await client.hset(key, kept);
     await redis.reopen();
-    expect(await redis.backend.memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+    expect(await redis.backend.memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
   });
 });
 

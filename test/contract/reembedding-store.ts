@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { Scope } from "../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
+import type { EmbeddingBacklog } from "../../src/ports/embedding/backlog.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import type { EmbeddingBacklog, PendingMemory } from "../../src/ports/embedding/embedding-backlog.ts";
+import type { PendingMemory } from "../../src/ports/embedding/queue.ts";
 import type { ReembeddingStore } from "../../src/ports/embedding/reembedding-store.ts";
 import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import { DAY, NOW, newMemory } from "../support/builders.ts";
 import {
   freshScope,
@@ -21,7 +22,7 @@ import {
 export interface ReembeddingStores {
   readonly reembedding: ReembeddingStore;
   readonly backlog: EmbeddingBacklog;
-  readonly memories: MemoryStore;
+  readonly memories: Memories;
 }
 
 const TARGET: EmbedderIdentity = { provider: "contract", model: "another", dimension: VECTOR_DIMENSION };
@@ -38,7 +39,7 @@ export function reembeddingStoreContract(
   describe(`ReembeddingStore, ${name}`, () => {
     const subject = useStore(open);
     const write = (id: string, seed: number | undefined, scope: Scope = subject.scope) =>
-      subject.store.memories.create(
+      subject.store.memories.writer.create(
         scope,
         [
           newMemory(
@@ -73,16 +74,16 @@ export function reembeddingStoreContract(
     };
     const cutOver = (maxLeft = 0) => subject.store.reembedding.cutOver({ maxLeft, now: NOW + 1 });
     const vectors = (ids: readonly string[], scope: Scope = subject.scope) =>
-      subject.store.memories.vectors(scope, ids);
+      subject.store.memories.search.vectors(scope, ids);
     const nearest = async (seed: number) =>
       (
-        await subject.store.memories.search(
+        await subject.store.memories.search.search(
           subject.scope,
           { vector: vectorOf(seed), filter: { states: ["ACTIVE"] }, limit: 1 },
           NOW,
         )
       ).nearest.map(({ id }) => id);
-    const get = async (id: string) => (await subject.store.memories.get(subject.scope, [id], NOW))[0];
+    const get = async (id: string) => (await subject.store.memories.reader.get(subject.scope, [id], NOW))[0];
     const cleanUp = async () => {
       while (await subject.store.reembedding.cleanUp());
     };
@@ -184,13 +185,13 @@ export function reembeddingStoreContract(
       await settleAll();
       const { memories, backlog } = subject.store;
       const before = await get("corrected");
-      await memories.replace(
+      await memories.writer.replace(
         subject.scope,
         before?.etag ?? "",
         newMemory({ id: "corrected", text: "another", embedding: embeddingOf(1) }, { vector: vectorOf(5) }),
         { now: NOW },
       );
-      await memories.delete(subject.scope, "deleted", { now: NOW });
+      await memories.writer.delete(subject.scope, "deleted", { now: NOW });
       await write("written", 6);
       const [waiting] = await backlog.pending(ALL);
       if (waiting === undefined) throw new Error("one should wait for its first vector");

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ACTIVE_ONLY, type TimeRange } from "../../../src/domain/memory/filter.ts";
 import type { AccessStatistics } from "../../../src/domain/memory/memory.ts";
-import type { MemoryStore } from "../../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, memoryOf, search, write } from "./support.ts";
@@ -9,9 +9,9 @@ import { ALL, idsOf, listAll, type MemorySubject, memoryOf, search, write } from
 /** What is counted of the use of memories, and who sees it. */
 export function accessCases(subject: MemorySubject): void {
   const count = (ids: readonly string[], now: number): void =>
-    subject.store.countAccess(subject.scope, ids, now);
+    subject.store.accessCounts.add(subject.scope, ids, now);
   const accessOf = async (id: string, now = NOW): Promise<AccessStatistics | undefined> =>
-    (await subject.store.get(subject.scope, [id], now))[0]?.access;
+    (await subject.store.reader.get(subject.scope, [id], now))[0]?.access;
   const times = (accessCount: number, lastAccessTime: number): AccessStatistics => ({
     accessCount,
     lastAccessTime,
@@ -19,7 +19,7 @@ export function accessCases(subject: MemorySubject): void {
   /** Past what was counted: a filter by access sees all of it on any store, so this one makes it durable. */
   const listedBy = async (lastAccessTime: TimeRange): Promise<string[]> => {
     const filter = { ...ACTIVE_ONLY, lastAccessTime };
-    return idsOf(await subject.store.list(subject.scope, { filter, limit: ALL, now: NOW })).sort();
+    return idsOf(await subject.store.reader.list(subject.scope, { filter, limit: ALL, now: NOW })).sort();
   };
 
   it("has not happened before it is counted", async () => {
@@ -66,9 +66,9 @@ export function accessCases(subject: MemorySubject): void {
   it("changes neither the memory nor its etag", async () => {
     const [created] = await write(subject, newMemory({ id: "a" }));
     count(["a"], NOW);
-    const [read] = await subject.store.get(subject.scope, ["a"], NOW);
+    const [read] = await subject.store.reader.get(subject.scope, ["a"], NOW);
     expect(read).toEqual({ ...memoryOf(created), access: times(1, NOW) });
-    await subject.store.delete(subject.scope, "a", { etag: memoryOf(created).etag, now: NOW });
+    await subject.store.writer.delete(subject.scope, "a", { etag: memoryOf(created).etag, now: NOW });
   });
 
   it("outlives a replacement, counted before or while it happens", async () => {
@@ -77,7 +77,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(await listedBy({})).toEqual(["a"]);
     count(["a"], NOW + 2);
     const { onDuplicate: _, ...next } = newMemory({ id: "a", text: "new", etag: "e2" });
-    const replacing = subject.store.replace(subject.scope, memoryOf(created).etag, next, { now: NOW });
+    const replacing = subject.store.writer.replace(subject.scope, memoryOf(created).etag, next, { now: NOW });
     count(["a"], NOW + 3);
     expect((await replacing).access?.accessCount).toBeGreaterThanOrEqual(2);
     expect(await accessOf("a")).toEqual(times(3, NOW + 3));
@@ -91,10 +91,10 @@ export function accessCases(subject: MemorySubject): void {
     count(["deleted", "purged", "ended"], NOW);
     expect(await listedBy({ start: NOW })).toHaveLength(3);
     count(["deleted", "purged", "ended"], NOW);
-    await subject.store.delete(subject.scope, "deleted", { now: NOW });
-    await subject.store.purge(subject.scope, { ...ACTIVE_ONLY, tagsAny: ["x"] }, { now: NOW });
+    await subject.store.writer.delete(subject.scope, "deleted", { now: NOW });
+    await subject.store.purge.run(subject.scope, { ...ACTIVE_ONLY, tagsAny: ["x"] }, { now: NOW });
     const again = ["deleted", "purged", "ended"].map((id) => newMemory({ id }, { onDuplicate: "ALLOW" }));
-    await subject.store.create(subject.scope, again, { now: NOW + 1 });
+    await subject.store.writer.create(subject.scope, again, { now: NOW + 1 });
     for (const id of ["deleted", "purged", "ended"]) expect(await accessOf(id, NOW + 1)).toBeUndefined();
     expect(await listedBy({ start: 0 })).toEqual([]);
   });
@@ -111,7 +111,7 @@ export function accessCases(subject: MemorySubject): void {
     count(["c", "d"], NOW);
     await write(subject, newMemory({ id: "c" }));
     const { onDuplicate: _, ...imported } = newMemory({ id: "d" });
-    await subject.store.import(subject.scope, [imported], { now: NOW });
+    await subject.store.importer.import(subject.scope, [imported], { now: NOW });
     expect([await accessOf("c"), await accessOf("d")]).toEqual([undefined, undefined]);
     expect(await listedBy({ start: 0 })).toEqual([]);
   });
@@ -119,10 +119,10 @@ export function accessCases(subject: MemorySubject): void {
   it("is of one scope", async () => {
     const other = freshScope();
     await write(subject, newMemory({ id: "a" }));
-    await subject.store.create(other, [newMemory({ id: "a" })], { now: NOW });
-    subject.store.countAccess(other, ["a"], NOW);
+    await subject.store.writer.create(other, [newMemory({ id: "a" })], { now: NOW });
+    subject.store.accessCounts.add(other, ["a"], NOW);
     expect(await accessOf("a")).toBeUndefined();
-    expect((await subject.store.get(other, ["a"], NOW))[0]?.access).toEqual(times(1, NOW));
+    expect((await subject.store.reader.get(other, ["a"], NOW))[0]?.access).toEqual(times(1, NOW));
   });
 
   it("filters lists, counts, searches and purges, counted a moment ago or not", async () => {
@@ -141,7 +141,7 @@ export function accessCases(subject: MemorySubject): void {
     const { store, scope } = subject;
     const since = (start: number) => ({ ...ACTIVE_ONLY, lastAccessTime: { start } });
     count(["a"], NOW + 4);
-    expect(await store.count(scope, since(NOW + 3), NOW)).toBe(2);
+    expect(await store.reader.count(scope, since(NOW + 3), NOW)).toBe(2);
     count(["b"], NOW + 5);
     const found = await search(subject, { vector: vectorOf(0), terms: ["tea"], filter: since(NOW + 4) });
     expect([idsOf(found.nearest).sort(), idsOf(found.containing).sort()]).toEqual([
@@ -151,16 +151,16 @@ export function accessCases(subject: MemorySubject): void {
     count(["late"], NOW - 1);
     const bounds = { limit: ALL, maxBytes: Number.MAX_SAFE_INTEGER, now: NOW };
     const untilNow = { ...ACTIVE_ONLY, lastAccessTime: { end: NOW } };
-    expect(idsOf(await store.listOldest(scope, { filter: untilNow, ...bounds }))).toEqual(["late"]);
+    expect(idsOf(await store.exporter.listOldest(scope, { filter: untilNow, ...bounds }))).toEqual(["late"]);
     count(["c"], NOW + 6);
-    expect(await store.purge(scope, since(NOW + 5), { now: NOW })).toBe(2);
+    expect(await store.purge.run(scope, since(NOW + 5), { now: NOW })).toBe(2);
     expect(idsOf(await listAll(store, scope)).sort()).toEqual(["a", "late"]);
   });
 
   it("never fails, not even on a store that is closed", async () => {
     await write(subject, newMemory({ id: "a" }));
-    const closed: MemoryStore = subject.store;
+    const closed: Memories = subject.store;
     await subject.reopen();
-    expect(() => closed.countAccess(subject.scope, ["a"], NOW)).not.toThrow();
+    expect(() => closed.accessCounts.add(subject.scope, ["a"], NOW)).not.toThrow();
   });
 }

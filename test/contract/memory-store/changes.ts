@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
-import type { Replacement } from "../../../src/ports/memory/memory-store.ts";
+import type { Replacement } from "../../../src/ports/memory/writer.ts";
 import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
 import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ANY_STATE, idsOf, type MemorySubject, memoryOf, search, storedIds, write } from "./support.ts";
@@ -21,7 +21,7 @@ export function changeCases(subject: MemorySubject): void {
       { terms: text.split(" "), vector: vectorOf(seed), onDuplicate: "ALLOW" },
     );
   const stored = async (id: string): Promise<{ etag: string }> => {
-    const [memory] = await subject.store.get(subject.scope, [id], NOW);
+    const [memory] = await subject.store.reader.get(subject.scope, [id], NOW);
     if (memory === undefined) throw new Error(`no memory ${id}`);
     return memory;
   };
@@ -30,7 +30,7 @@ export function changeCases(subject: MemorySubject): void {
     it("takes the place of the old state in reads and in both arms of a search", async () => {
       await write(subject, given("a", "before", 1), given("b", "other", 2));
       const { etag } = await stored("a");
-      const result = await subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), {
+      const result = await subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
         now: NOW,
       });
       expect(result).toMatchObject({ id: "a", text: "after", etag: "e2", sessionPosition: 1 });
@@ -47,7 +47,7 @@ export function changeCases(subject: MemorySubject): void {
 
     it("is refused for a state that is no longer there, and changes nothing", async () => {
       await write(subject, given("a", "before", 1));
-      const replace = subject.store.replace(subject.scope, "not this", later("a", "after", "e2", 3), {
+      const replace = subject.store.writer.replace(subject.scope, "not this", later("a", "after", "e2", 3), {
         now: NOW,
       });
       expect(await reasonOf(replace)).toBe("ETAG_MISMATCH");
@@ -58,10 +58,10 @@ export function changeCases(subject: MemorySubject): void {
       await write(subject, given("ended", "short", 1, { expireTime: NOW + 1 }));
       const { etag } = await stored("ended");
       const replace = (id: string, now: number): Promise<unknown> =>
-        subject.store.replace(subject.scope, etag, later(id, "after", "e2", 3), { now });
+        subject.store.writer.replace(subject.scope, etag, later(id, "after", "e2", 3), { now });
       expect(await reasonOf(replace("missing", NOW))).toBe("MEMORY_NOT_FOUND");
       expect(await reasonOf(replace("ended", NOW + 1))).toBe("MEMORY_NOT_FOUND");
-      const elsewhere = subject.store.replace(freshScope(), etag, later("ended", "after", "e2", 3), {
+      const elsewhere = subject.store.writer.replace(freshScope(), etag, later("ended", "after", "e2", 3), {
         now: NOW,
       });
       expect(await reasonOf(elsewhere)).toBe("MEMORY_NOT_FOUND");
@@ -72,7 +72,7 @@ export function changeCases(subject: MemorySubject): void {
       const { etag } = await stored("a");
       const outcomes = await Promise.allSettled(
         Array.from({ length: 10 }, (_, index) =>
-          subject.store.replace(subject.scope, etag, later("a", `after ${index}`, `e${index}`, 3), {
+          subject.store.writer.replace(subject.scope, etag, later("a", `after ${index}`, `e${index}`, 3), {
             now: NOW,
           }),
         ),
@@ -85,10 +85,13 @@ export function changeCases(subject: MemorySubject): void {
       const { etag } = await stored("a");
       const request = idempotentRequest();
       const replace = (): Promise<unknown> =>
-        subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), { now: NOW, request });
+        subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
+          now: NOW,
+          request,
+        });
       const first = await replace();
       expect(await Promise.all([replace(), replace()])).toEqual([first, first]);
-      const other = subject.store.replace(subject.scope, "e2", later("a", "again", "e3", 4), {
+      const other = subject.store.writer.replace(subject.scope, "e2", later("a", "again", "e3", 4), {
         now: NOW,
         request: { ...request, bodyHash: "another" },
       });
@@ -97,19 +100,25 @@ export function changeCases(subject: MemorySubject): void {
 
     it("is recalled by its request, with the memory as it now is, as long as there is one", async () => {
       const recalled = (given: Partial<IdempotentRequest> = {}, id = "a") =>
-        subject.store.recallReplace(subject.scope, id, { now: NOW, request: idempotentRequest(given) });
+        subject.store.writer.replayReplace(subject.scope, id, {
+          now: NOW,
+          request: idempotentRequest(given),
+        });
       expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
       await write(subject, given("a", "before", 1));
       expect(await recalled()).toBeUndefined();
       const { etag } = await stored("a");
       const request = idempotentRequest();
-      await subject.store.replace(subject.scope, etag, later("a", "after", "e2", 3), { now: NOW, request });
-      await subject.store.replace(subject.scope, "e2", later("a", "last", "e3", 4), { now: NOW });
+      await subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
+        now: NOW,
+        request,
+      });
+      await subject.store.writer.replace(subject.scope, "e2", later("a", "last", "e3", 4), { now: NOW });
       await subject.reopen();
       expect(await recalled()).toMatchObject({ id: "a", text: "last", etag: "e3" });
       expect(await recalled({ key: "another" })).toBeUndefined();
       expect(await reasonOf(recalled({ bodyHash: "another" }))).toBe("REQUEST_ID_REUSED");
-      await subject.store.delete(subject.scope, "a", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "a", { now: NOW });
       expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
     });
   });
@@ -125,10 +134,10 @@ export function changeCases(subject: MemorySubject): void {
 
     it("deletes what passes the filter and nothing else, in both arms too", async () => {
       await fill(1200);
-      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(900);
-      expect(await subject.store.purge(subject.scope, filter, { now: NOW })).toBe(900);
-      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(0);
-      expect(await subject.store.count(subject.scope, ANY_STATE, NOW)).toBe(300);
+      expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(900);
+      expect(await subject.store.purge.run(subject.scope, filter, { now: NOW })).toBe(900);
+      expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(0);
+      expect(await subject.store.reader.count(subject.scope, ANY_STATE, NOW)).toBe(300);
       const { nearest, corpus } = await search(subject, { vector: vectorOf(1), terms: ["word1"] });
       expect(nearest).toHaveLength(300);
       expect([corpus.documentCount, corpus.documentFrequencies.get("word1")]).toEqual([300, 100]);
@@ -137,38 +146,41 @@ export function changeCases(subject: MemorySubject): void {
     it("answers what it did when its request comes again, whatever came since", async () => {
       await fill(20);
       const request = idempotentRequest();
-      const purge = (): Promise<number> => subject.store.purge(subject.scope, filter, { now: NOW, request });
+      const purge = (): Promise<number> =>
+        subject.store.purge.run(subject.scope, filter, { now: NOW, request });
       expect(await purge()).toBe(15);
       await write(subject, given("new", "word", 1, { userId: "drop" }));
       expect(await purge()).toBe(15);
-      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(1);
+      expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(1);
     });
 
     it("deletes nothing that came after it, though it found no namespace or that one is gone", async () => {
       const purge = (key: string): Promise<number> =>
-        subject.store.purge(subject.scope, filter, { now: NOW, request: idempotentRequest({ key }) });
+        subject.store.purge.run(subject.scope, filter, { now: NOW, request: idempotentRequest({ key }) });
       expect(await purge("early")).toBe(0);
       await fill(20);
       expect(await purge("early")).toBe(0);
-      expect(await subject.store.count(subject.scope, filter, NOW)).toBe(15);
+      expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(15);
       expect(await purge("later")).toBe(15);
       const elsewhere = { ...subject.scope, namespace: "elsewhere" };
       const request = idempotentRequest({ key: "later", bodyHash: "another" });
-      expect(await subject.store.purge(elsewhere, filter, { now: NOW, request })).toBe(0);
+      expect(await subject.store.purge.run(elsewhere, filter, { now: NOW, request })).toBe(0);
     });
 
     it("of more than one step answers the same to all who ask for it at the same time", async () => {
       await fill(1200);
       const request = idempotentRequest();
       const purged = await Promise.all(
-        Array.from({ length: 5 }, () => subject.store.purge(subject.scope, filter, { now: NOW, request })),
+        Array.from({ length: 5 }, () =>
+          subject.store.purge.run(subject.scope, filter, { now: NOW, request }),
+        ),
       );
       expect(purged).toEqual(Array.from({ length: 5 }, () => 900));
     });
 
     it("counts and deletes nothing in an unknown namespace", async () => {
-      expect(await subject.store.count(freshScope(), ANY_STATE, NOW)).toBe(0);
-      expect(await subject.store.purge(freshScope(), ANY_STATE, { now: NOW })).toBe(0);
+      expect(await subject.store.reader.count(freshScope(), ANY_STATE, NOW)).toBe(0);
+      expect(await subject.store.purge.run(freshScope(), ANY_STATE, { now: NOW })).toBe(0);
     });
   });
 }

@@ -64,7 +64,7 @@ export function createCases(subject: MemorySubject): void {
     const [outcome] = await write(subject, newMemory(full, { vector: vectorOf(1) }));
     const expected = { ...full, sessionPosition: 1 };
     expect(memoryOf(outcome)).toStrictEqual(expected);
-    expect(await subject.store.get(subject.scope, [full.id], NOW)).toStrictEqual([expected]);
+    expect(await subject.store.reader.get(subject.scope, [full.id], NOW)).toStrictEqual([expected]);
     expect(await listAll(subject.store, subject.scope)).toStrictEqual([expected]);
   });
 
@@ -72,7 +72,7 @@ export function createCases(subject: MemorySubject): void {
     const plain = memory();
     const [outcome] = await write(subject, newMemory(plain));
     expect(memoryOf(outcome)).toStrictEqual(plain);
-    expect(await subject.store.get(subject.scope, ["m1"], NOW)).toStrictEqual([plain]);
+    expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toStrictEqual([plain]);
   });
 
   it.each(ODD_TEXTS)("keeps odd texts in every field: %s", async (_name, text) => {
@@ -87,7 +87,7 @@ export function createCases(subject: MemorySubject): void {
       metadata: { [text]: { [text]: text } },
     });
     await write(subject, newMemory(odd));
-    expect(await subject.store.get(subject.scope, ["m1"], NOW)).toStrictEqual([
+    expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toStrictEqual([
       { ...odd, sessionPosition: 1 },
     ]);
   });
@@ -95,7 +95,7 @@ export function createCases(subject: MemorySubject): void {
   it("keeps a text of 64 KiB and metadata of 16 KiB", async () => {
     const large = memory({ text: "é🎉 word ".repeat(6000), metadata: { note: "x".repeat(16_000) } });
     await write(subject, newMemory(large));
-    expect(await subject.store.get(subject.scope, ["m1"], NOW)).toStrictEqual([large]);
+    expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toStrictEqual([large]);
   });
 
   describe("of an item that is refused already", () => {
@@ -128,7 +128,7 @@ export function createCases(subject: MemorySubject): void {
           newMemory({ id: "b" }),
         );
         expect(outcomes.map(told)).toEqual(["created a", "refused MEMORY_ALREADY_EXISTS", "created b"]);
-        expect(await subject.store.get(subject.scope, ["m1"], NOW)).toEqual([first]);
+        expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toEqual([first]);
       },
     );
 
@@ -145,25 +145,24 @@ export function createCases(subject: MemorySubject): void {
         newMemory({ text: "the second" }),
       );
       expect(outcomes.map(told)).toEqual(["created m1", "refused MEMORY_ALREADY_EXISTS"]);
-      const [kept] = await subject.store.get(subject.scope, ["m1"], NOW);
+      const [kept] = await subject.store.reader.get(subject.scope, ["m1"], NOW);
       expect(kept?.text).toBe("the first");
     });
 
     it("tells ids apart by case", async () => {
       const outcomes = await write(subject, newMemory({ id: "ab" }), newMemory({ id: "AB", text: "other" }));
       expect(outcomes.map(told)).toEqual(["created ab", "created AB"]);
-      expect(idsOf((await subject.store.get(subject.scope, ["AB", "ab"], NOW)).filter(isThere))).toEqual([
-        "AB",
-        "ab",
-      ]);
+      expect(
+        idsOf((await subject.store.reader.get(subject.scope, ["AB", "ab"], NOW)).filter(isThere)),
+      ).toEqual(["AB", "ab"]);
     });
 
     it("is free again after a deletion", async () => {
       await write(subject, newMemory({ text: "the first" }));
-      await subject.store.delete(subject.scope, "m1", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
       const outcomes = await write(subject, newMemory({ text: "the second" }));
       expect(outcomes.map(told)).toEqual(["created m1"]);
-      expect((await subject.store.get(subject.scope, ["m1"], NOW))[0]?.text).toBe("the second");
+      expect((await subject.store.reader.get(subject.scope, ["m1"], NOW))[0]?.text).toBe("the second");
     });
 
     it("goes to exactly one of many at the same time", async () => {
@@ -175,7 +174,7 @@ export function createCases(subject: MemorySubject): void {
         ...Array.from({ length: 9 }, () => "refused MEMORY_ALREADY_EXISTS"),
       ]);
       const created = outcomes.flat().find((outcome) => outcome.kind === "created");
-      expect(await subject.store.get(subject.scope, ["m1"], NOW)).toEqual([memoryOf(created)]);
+      expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toEqual([memoryOf(created)]);
     });
   });
 
@@ -284,7 +283,7 @@ export function createCases(subject: MemorySubject): void {
 
     it("looks past what was deleted", async () => {
       await write(subject, newMemory(first));
-      await subject.store.delete(subject.scope, "first", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "first", { now: NOW });
       const outcomes = await write(
         subject,
         newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
@@ -332,7 +331,7 @@ export function createCases(subject: MemorySubject): void {
   it("leaves memories alone that others change while it runs", async () => {
     await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id })));
     const [deleted] = await Promise.all([
-      reasonOf(subject.store.delete(subject.scope, "b", { now: NOW })),
+      reasonOf(subject.store.writer.delete(subject.scope, "b", { now: NOW })),
       write(subject, newMemory({ id: "d" })),
       write(subject, newMemory({ id: "e" })),
     ]);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { MAX_TAGS, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { etagOf, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
-import type { NewMemory } from "../../../src/ports/memory/memory-store.ts";
+import type { NewMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY, idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
 import { vectorOf } from "../store-under-test.ts";
 import { ANY_STATE, idsOf, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
@@ -14,14 +14,14 @@ export function duplicateCases(subject: MemorySubject): void {
   const again = (given: Partial<Memory> = {}): NewMemory =>
     newMemory({ id: "again", text: "the same", ...given }, { onDuplicate: "RETURN_EXISTING" });
   const get = async (id = "first", now = NOW): Promise<StoredMemory | undefined> =>
-    (await subject.store.get(subject.scope, [id], now))[0];
+    (await subject.store.reader.get(subject.scope, [id], now))[0];
 
   it("makes the expiry the later of both, adds tags, and says what differs", async () => {
     await write(subject, newMemory(first));
     const asked = again({ tags: ["b", "a", "c"], expireTime: END + 5, importance: 1, metadata: { x: 1 } });
     const expected = mergeDuplicate(first, asked.memory, NOW + 7);
     expect(expected.memory).toMatchObject({ tags: ["a", "b", "c"], expireTime: END + 5 });
-    const outcomes = await subject.store.create(subject.scope, [asked], { now: NOW + 7 });
+    const outcomes = await subject.store.writer.create(subject.scope, [asked], { now: NOW + 7 });
     expect(outcomes).toEqual([
       { kind: "duplicate", memory: expected.memory, differs: ["metadata", "importance"] },
     ]);
@@ -31,7 +31,7 @@ export function duplicateCases(subject: MemorySubject): void {
 
   it("changes nothing where it asks for nothing new", async () => {
     await write(subject, newMemory(first));
-    const outcomes = await subject.store.create(
+    const outcomes = await subject.store.writer.create(
       subject.scope,
       [again({ tags: ["a"], expireTime: END - 1, pinned: true })],
       { now: NOW + 7 },
@@ -50,13 +50,13 @@ export function duplicateCases(subject: MemorySubject): void {
     for (const filter of [ACTIVE_ONLY, { ...ACTIVE_ONLY, tagsAll: ["a", "new"] }]) {
       const found = await search(subject, { vector, terms: ["same"], filter }, END + DAY);
       expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["first"], ["first"]]);
-      expect(await subject.store.count(subject.scope, filter, END + DAY)).toBe(1);
-      const listed = await subject.store.list(subject.scope, { filter, limit: 9, now: END + DAY });
+      expect(await subject.store.reader.count(subject.scope, filter, END + DAY)).toBe(1);
+      const listed = await subject.store.reader.list(subject.scope, { filter, limit: 9, now: END + DAY });
       expect(idsOf(listed)).toEqual(["first"]);
     }
-    expect((await subject.store.vectors(subject.scope, ["first"]))[0]).toEqual(vector);
+    expect((await subject.store.search.vectors(subject.scope, ["first"]))[0]).toEqual(vector);
     // A write sweeps what has expired.
-    await subject.store.create(subject.scope, [newMemory({ id: "later" })], { now: END + DAY });
+    await subject.store.writer.create(subject.scope, [newMemory({ id: "later" })], { now: END + DAY });
     expect(await storedIds(subject, END + DAY)).toEqual(["first", "later"]);
   });
 
@@ -74,7 +74,7 @@ export function duplicateCases(subject: MemorySubject): void {
   it("keeps session position, access statistics and the statistics of the corpus", async () => {
     const session = { sessionId: "s" };
     await write(subject, newMemory({ ...first, ...session }), newMemory({ id: "second", ...session }));
-    subject.store.countAccess(subject.scope, ["first", "first"], NOW);
+    subject.store.accessCounts.add(subject.scope, ["first", "first"], NOW);
     const before = await search(subject, { terms: ["same"] });
     const [outcome] = await write(subject, again({ ...session, tags: ["new"] }));
     const access = { accessCount: 2, lastAccessTime: NOW };
@@ -93,7 +93,8 @@ export function duplicateCases(subject: MemorySubject): void {
     const [outcome] = await write(subject, again({ tags: ["x", "y"], expireTime: END }));
     expect(outcome).toMatchObject({ kind: "duplicate", differs: ["tags"] });
     expect((await get())?.tags).toEqual([...full, "x"]);
-    const tagged = (tag: string) => subject.store.count(subject.scope, { ...ANY_STATE, tagsAny: [tag] }, NOW);
+    const tagged = (tag: string) =>
+      subject.store.reader.count(subject.scope, { ...ANY_STATE, tagsAny: [tag] }, NOW);
     expect([await tagged("x"), await tagged("y"), await tagged("t0")]).toEqual([1, 0, 1]);
   });
 
@@ -120,7 +121,7 @@ export function duplicateCases(subject: MemorySubject): void {
     const [outcome] = await write(subject, again({ tags: ["new"] }));
     const { etag } = memoryOf(outcome);
     const deletion = (expected: string) =>
-      subject.store.delete(subject.scope, "first", { etag: expected, now: NOW });
+      subject.store.writer.delete(subject.scope, "first", { etag: expected, now: NOW });
     await expect(deletion(first.etag)).rejects.toMatchObject({ reason: "ETAG_MISMATCH" });
     await deletion(etag);
     expect(await storedIds(subject)).toEqual([]);
@@ -162,21 +163,21 @@ export function duplicateCases(subject: MemorySubject): void {
     await write(subject, newMemory(first));
     const request = idempotentRequest();
     const items = [again({ tags: ["b"], importance: 1 }), newMemory({ id: "new" })];
-    const once = await subject.store.create(subject.scope, items, { now: NOW + 1, request });
+    const once = await subject.store.writer.create(subject.scope, items, { now: NOW + 1, request });
     expect(once.map(told)).toEqual(["duplicate first", "created new"]);
-    const repeated = await subject.store.create(subject.scope, items, { now: NOW + 2, request });
+    const repeated = await subject.store.writer.create(subject.scope, items, { now: NOW + 2, request });
     expect(repeated).toEqual(once);
     expect(await get()).toEqual(memoryOf(once[0]));
     // Also when the memory was corrected since: `differs` is of then, the memory of now.
     const current = memoryOf(once[0]);
     const corrected = { ...current, importance: 1, updateTime: NOW + 3 };
-    await subject.store.replace(
+    await subject.store.writer.replace(
       subject.scope,
       current.etag,
       newMemory({ ...corrected, etag: etagOf(corrected) }),
       { now: NOW + 3 },
     );
-    const late = await subject.store.create(subject.scope, items, { now: NOW + 4, request });
+    const late = await subject.store.writer.create(subject.scope, items, { now: NOW + 4, request });
     expect(late[0]).toMatchObject({ differs: ["importance"], memory: { importance: 1, tags: ["a", "b"] } });
   });
 

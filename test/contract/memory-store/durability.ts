@@ -23,11 +23,11 @@ export function durabilityCases(subject: MemorySubject): void {
     const filter = { ...ACTIVE_ONLY, tagsAny: ["t1"], pinned: true };
     const reads = async () => ({
       list: await listAll(subject.store, subject.scope),
-      get: await subject.store.get(subject.scope, ["m3", "none", "plain"], NOW),
-      vectors: await subject.store.vectors(subject.scope, ["m3", "plain"]),
+      get: await subject.store.reader.get(subject.scope, ["m3", "none", "plain"], NOW),
+      vectors: await subject.store.search.vectors(subject.scope, ["m3", "plain"]),
       search: await search(subject, query),
       filtered: await search(subject, { ...query, filter }),
-      filteredList: idsOf(await subject.store.list(subject.scope, { filter, limit: 10, now: NOW })),
+      filteredList: idsOf(await subject.store.reader.list(subject.scope, { filter, limit: 10, now: NOW })),
     });
     const before = await reads();
     await subject.reopen();
@@ -44,14 +44,14 @@ export function durabilityCases(subject: MemorySubject): void {
     await Promise.all(
       Array.from({ length: 10 }, (_, index) => write(subject, newMemory({ id: `m${index}` }))),
     );
-    await subject.store.delete(subject.scope, "m0", { now: NOW });
+    await subject.store.writer.delete(subject.scope, "m0", { now: NOW });
     await subject.reopen();
     expect(await storedIds(subject)).toEqual(Array.from({ length: 9 }, (_, index) => `m${index + 1}`));
   });
 
   it("keeps deletions", async () => {
     await write(subject, ...[...vectors].map(([id, vector]) => newMemory({ id }, { vector })));
-    for (const id of ["m0", "m7", "m19"]) await subject.store.delete(subject.scope, id, { now: NOW });
+    for (const id of ["m0", "m7", "m19"]) await subject.store.writer.delete(subject.scope, id, { now: NOW });
     await subject.reopen();
     const found = await search(subject, { vector: vectorOf(7), terms: ["fact"] });
     const left = [...vectors.keys()].filter((id) => !["m0", "m7", "m19"].includes(id)).sort();
@@ -61,7 +61,7 @@ export function durabilityCases(subject: MemorySubject): void {
 
   it("goes on with session positions", async () => {
     await write(subject, newMemory({ id: "a", sessionId: "s" }), newMemory({ id: "b", sessionId: "s" }));
-    await subject.store.delete(subject.scope, "b", { now: NOW });
+    await subject.store.writer.delete(subject.scope, "b", { now: NOW });
     await subject.reopen();
     const [next] = await write(subject, newMemory({ id: "c", sessionId: "s" }));
     expect(memoryOf(next).sessionPosition).toBe(3);
@@ -82,13 +82,15 @@ export function durabilityCases(subject: MemorySubject): void {
     const { scope } = subject;
     const [creation, deletion] = [idempotentRequest(), idempotentRequest({ key: "deletion" })];
     const create = (id: string) =>
-      subject.store.create(scope, [newMemory({ id })], { now: NOW, request: creation });
+      subject.store.writer.create(scope, [newMemory({ id })], { now: NOW, request: creation });
     const first = await create("a");
     await write(subject, newMemory({ id: "b" }));
-    await subject.store.delete(scope, "b", { now: NOW, request: deletion });
+    await subject.store.writer.delete(scope, "b", { now: NOW, request: deletion });
     await subject.reopen();
     expect(await create("c")).toEqual(first);
-    expect(await reasonOf(subject.store.delete(scope, "b", { now: NOW, request: deletion }))).toBeUndefined();
+    expect(
+      await reasonOf(subject.store.writer.delete(scope, "b", { now: NOW, request: deletion })),
+    ).toBeUndefined();
     expect(await storedIds(subject)).toEqual(["a"]);
   });
 

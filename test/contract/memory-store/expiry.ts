@@ -16,7 +16,7 @@ export function expiryCases(subject: MemorySubject): void {
       { vector, terms: ["fact"], filter: { ...ACTIVE_ONLY, pinned: false } },
       now,
     );
-    const got = await subject.store.get(subject.scope, ["ends", "stays"], now);
+    const got = await subject.store.reader.get(subject.scope, ["ends", "stays"], now);
     return {
       get: got.flatMap((one) => (one === undefined ? [] : [one.id])),
       list: await storedIds(subject, now),
@@ -53,7 +53,11 @@ export function expiryCases(subject: MemorySubject): void {
       newMemory({ id: "stays", createTime: NOW - 1 }, { vector: vector.map((value) => -value) }),
       ...ending.map((id) => newMemory({ id, expireTime: END }, { vector })),
     );
-    const listed = await subject.store.list(subject.scope, { filter: ACTIVE_ONLY, limit: 1, now: END });
+    const listed = await subject.store.reader.list(subject.scope, {
+      filter: ACTIVE_ONLY,
+      limit: 1,
+      now: END,
+    });
     expect(idsOf(listed)).toEqual(["stays"]);
     const query = { vector, terms: ["fact", "stay"], limit: 1 };
     const found = await search(subject, { ...query, filter: ACTIVE_ONLY }, END);
@@ -65,20 +69,20 @@ export function expiryCases(subject: MemorySubject): void {
   it("leaves nothing to delete from its expire time on", async () => {
     const one = memory({ expireTime: END });
     await write(subject, newMemory(one));
-    const deletion = subject.store.delete(subject.scope, "m1", { etag: one.etag, now: END });
+    const deletion = subject.store.writer.delete(subject.scope, "m1", { etag: one.etag, now: END });
     expect(await reasonOf(deletion)).toBe("MEMORY_NOT_FOUND");
   });
 
   it("can be deleted before", async () => {
     await write(subject, newMemory({ expireTime: END }));
-    await subject.store.delete(subject.scope, "m1", { now: END - 1 });
+    await subject.store.writer.delete(subject.scope, "m1", { now: END - 1 });
     expect(await storedIds(subject, END - 1)).toEqual([]);
   });
 
   it("keeps id and text until its expire time, and frees them from then on", async () => {
     await write(subject, newMemory({ id: "a", text: "the same", expireTime: END }));
     const again = (now: number) =>
-      subject.store.create(
+      subject.store.writer.create(
         subject.scope,
         [
           newMemory({ id: "a", text: "another" }, { onDuplicate: "REFUSE" }),
@@ -96,7 +100,7 @@ export function expiryCases(subject: MemorySubject): void {
 
   it("may be of the same text as the memory that takes its id", async () => {
     await write(subject, newMemory({ id: "a", text: "the same", expireTime: END }));
-    const outcomes = await subject.store.create(
+    const outcomes = await subject.store.writer.create(
       subject.scope,
       [newMemory({ id: "a", text: "the same" }, { onDuplicate: "RETURN_EXISTING" })],
       { now: END },
@@ -111,7 +115,9 @@ export function expiryCases(subject: MemorySubject): void {
         newMemory({ id: `${prefix}${index}`, text, expireTime }, { onDuplicate: "REFUSE" }),
       );
     await write(subject, ...items("old", END));
-    const outcomes = await subject.store.create(subject.scope, items("new", END + 1).reverse(), { now: END });
+    const outcomes = await subject.store.writer.create(subject.scope, items("new", END + 1).reverse(), {
+      now: END,
+    });
     expect(outcomes.filter(({ kind }) => kind === "created")).toHaveLength(100);
     expect(await storedIds(subject, END)).toEqual(texts.map((_, index) => `new${index}`).sort());
   });
@@ -125,11 +131,13 @@ export function expiryCases(subject: MemorySubject): void {
     expect(idsOf((await search(subject, { vector })).nearest)).toHaveLength(100);
 
     const again = [...ids].reverse().map((id) => newMemory({ id, text: `new ${id}`, createTime: END }));
-    const outcomes = await subject.store.create(subject.scope, again, { now: END });
+    const outcomes = await subject.store.writer.create(subject.scope, again, { now: END });
     expect(outcomes.filter(({ kind }) => kind === "created")).toHaveLength(100);
 
     expect(await storedIds(subject, END)).toEqual(ids.toSorted());
-    expect((await subject.store.vectors(subject.scope, ids)).filter((one) => one !== undefined)).toEqual([]);
+    expect(
+      (await subject.store.search.vectors(subject.scope, ids)).filter((one) => one !== undefined),
+    ).toEqual([]);
     for (const filter of [
       ACTIVE_ONLY,
       { ...ACTIVE_ONLY, pinned: false },
@@ -148,7 +156,7 @@ export function expiryCases(subject: MemorySubject): void {
     );
     expect(idsOf((await search(subject, { vector })).nearest)).toHaveLength(80);
     for (const id of [...ids].reverse()) {
-      await subject.store.create(subject.scope, [newMemory({ id, text: `new ${id}` })], { now: END });
+      await subject.store.writer.create(subject.scope, [newMemory({ id, text: `new ${id}` })], { now: END });
       const found = await search(subject, { vector, filter: { ...ACTIVE_ONLY, pinned: false } }, END);
       expect(idsOf(found.nearest)).toEqual([]);
     }

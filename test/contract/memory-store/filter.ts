@@ -21,7 +21,7 @@ const SHARED_TERM = "shared";
 export function filterCases(subject: MemorySubject): void {
   /** The ids that a filter lets through, after a check that list and both arms of search agree. */
   const passing = async (filter: MemoryFilter, now = NOW): Promise<string[]> => {
-    const listed = await subject.store.list(subject.scope, { filter, limit: ALL, now });
+    const listed = await subject.store.reader.list(subject.scope, { filter, limit: ALL, now });
     const found = await search(subject, { vector: vectorOf(0), terms: [SHARED_TERM], filter }, now);
     const ids = idsOf(listed).sort();
     expect({ nearest: idsOf(found.nearest).sort(), containing: idsOf(found.containing).sort() }).toEqual({
@@ -209,7 +209,7 @@ export function filterCases(subject: MemorySubject): void {
     const filters = Array.from({ length: count }, () => randomFilter(random, pick(random, memories)));
     const findables = new Map(memories.map((one, index) => [one.id, findable(one, index)] as const));
     const write = async (ids: readonly string[]): Promise<void> => {
-      await subject.store.create(
+      await subject.store.writer.create(
         subject.scope,
         ids.flatMap((id) => findables.get(id) ?? []),
         { now: WRITTEN },
@@ -217,7 +217,7 @@ export function filterCases(subject: MemorySubject): void {
       for (const { id, access } of memories) {
         if (access === undefined || !ids.includes(id)) continue;
         const accesses = Array.from({ length: access.accessCount }, () => id);
-        subject.store.countAccess(subject.scope, accesses, access.lastAccessTime);
+        subject.store.accessCounts.add(subject.scope, accesses, access.lastAccessTime);
       }
     };
     const expectedIds = (filter: MemoryFilter): string[] =>
@@ -231,7 +231,7 @@ export function filterCases(subject: MemorySubject): void {
         const expected = expectedIds(filter);
         if (expected.length > 0 && expected.length < memories.length / 2) telling += 1;
         const ids = await passing(filter);
-        const counted = await subject.store.count(subject.scope, filter, NOW);
+        const counted = await subject.store.reader.count(subject.scope, filter, NOW);
         expect({ index, filter, ids, counted }).toEqual({
           index,
           filter,
@@ -239,8 +239,8 @@ export function filterCases(subject: MemorySubject): void {
           counted: expected.length,
         });
         if (expected.length === 0) continue;
-        const purged = await subject.store.purge(subject.scope, filter, { now: NOW });
-        const left = await subject.store.count(subject.scope, ANY_STATE, NOW);
+        const purged = await subject.store.purge.run(subject.scope, filter, { now: NOW });
+        const left = await subject.store.reader.count(subject.scope, ANY_STATE, NOW);
         const alive = memories.filter((one) => matchesFilter(one, ANY_STATE, NOW)).length;
         expect({ index, filter, purged, left }).toEqual({
           index,
@@ -262,16 +262,21 @@ export function filterCases(subject: MemorySubject): void {
         const expected = memories
           .filter((one) => matchesFilter(one, filter, NOW))
           .sort((a, b) => b.createTime - a.createTime || (a.id < b.id ? 1 : -1));
-        const whole = await subject.store.list(subject.scope, { filter, limit: ALL, now: NOW });
+        const whole = await subject.store.reader.list(subject.scope, { filter, limit: ALL, now: NOW });
         expect(idsOf(whole)).toEqual(idsOf(expected));
         const last = expected[Math.floor(expected.length / 2)];
         if (last === undefined) continue;
         const after = { createTime: last.createTime, id: last.id };
-        const rest = await subject.store.list(subject.scope, { filter, after, limit: 3, now: NOW });
+        const rest = await subject.store.reader.list(subject.scope, { filter, after, limit: 3, now: NOW });
         const from = expected.indexOf(last) + 1;
         expect(idsOf(rest)).toEqual(idsOf(expected.slice(from, from + 3)));
         const bounds = { limit: 3, maxBytes: Number.MAX_SAFE_INTEGER };
-        const before = await subject.store.listOldest(subject.scope, { filter, after, ...bounds, now: NOW });
+        const before = await subject.store.exporter.listOldest(subject.scope, {
+          filter,
+          after,
+          ...bounds,
+          now: NOW,
+        });
         expect(idsOf(before)).toEqual(idsOf(expected.slice(0, from - 1).reverse()).slice(0, 3));
       }
     });

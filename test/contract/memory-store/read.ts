@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
-import type { ListPosition } from "../../../src/ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../src/ports/memory/reader.ts";
 import { memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } from "./support.ts";
@@ -11,24 +11,24 @@ export function readCases(subject: MemorySubject): void {
     it("answers in the order of the ids, undefined where there is none, twice what is asked twice", async () => {
       const [a, b] = [memory({ id: "a" }), memory({ id: "b" })];
       await write(subject, newMemory(a), newMemory(b));
-      const found = await subject.store.get(subject.scope, ["b", "none", "a", "b"], NOW);
+      const found = await subject.store.reader.get(subject.scope, ["b", "none", "a", "b"], NOW);
       expect(found).toEqual([b, undefined, a, b]);
-      expect(await subject.store.get(subject.scope, [], NOW)).toEqual([]);
+      expect(await subject.store.reader.get(subject.scope, [], NOW)).toEqual([]);
     });
 
     it("finds memories in any state", async () => {
       const memories = ANY_STATE.states.map((state) => memory({ id: state, state }));
       await write(subject, ...memories.map((one) => newMemory(one)));
-      expect(await subject.store.get(subject.scope, idsOf(memories), NOW)).toEqual(memories);
+      expect(await subject.store.reader.get(subject.scope, idsOf(memories), NOW)).toEqual(memories);
     });
   });
 
   describe("an unknown namespace", () => {
     it("is empty in every read", async () => {
       const { store, scope } = subject;
-      expect(await store.get(scope, ["a", "b"], NOW)).toEqual([undefined, undefined]);
-      expect(await store.list(scope, { filter: ANY_STATE, limit: ALL, now: NOW })).toEqual([]);
-      expect(await store.vectors(scope, ["a", "b"])).toEqual([undefined, undefined]);
+      expect(await store.reader.get(scope, ["a", "b"], NOW)).toEqual([undefined, undefined]);
+      expect(await store.reader.list(scope, { filter: ANY_STATE, limit: ALL, now: NOW })).toEqual([]);
+      expect(await store.search.vectors(scope, ["a", "b"])).toEqual([undefined, undefined]);
       const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
       expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
       expect(found.corpus.meanLength).toBe(0);
@@ -36,7 +36,9 @@ export function readCases(subject: MemorySubject): void {
     });
 
     it("has nothing to delete", async () => {
-      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
+      expect(await reasonOf(subject.store.writer.delete(subject.scope, "a", { now: NOW }))).toBe(
+        "MEMORY_NOT_FOUND",
+      );
     });
   });
 
@@ -66,7 +68,11 @@ export function readCases(subject: MemorySubject): void {
           newMemory({ id: `m${index}`, createTime: NOW + Math.floor(random() * 8) }),
         ),
       );
-      const whole = await subject.store.list(subject.scope, { filter: ANY_STATE, limit: ALL, now: NOW });
+      const whole = await subject.store.reader.list(subject.scope, {
+        filter: ANY_STATE,
+        limit: ALL,
+        now: NOW,
+      });
       expect(whole).toHaveLength(30);
       expect(await walk(subject, limit)).toEqual(idsOf(whole));
     });
@@ -94,7 +100,7 @@ export function readCases(subject: MemorySubject): void {
 
     it("takes those in that come behind the page, at the same time as its last one too", async () => {
       await write(subject, ...["e", "d", "c"].map((id) => newMemory({ id })));
-      const first = await subject.store.list(subject.scope, { filter: ANY_STATE, limit: 2, now: NOW });
+      const first = await subject.store.reader.list(subject.scope, { filter: ANY_STATE, limit: 2, now: NOW });
       expect(idsOf(first)).toEqual(["e", "d"]);
       await write(
         subject,
@@ -103,7 +109,7 @@ export function readCases(subject: MemorySubject): void {
         newMemory({ id: "ca" }),
         newMemory({ id: "z", createTime: NOW - 1 }),
       );
-      const rest = await subject.store.list(subject.scope, {
+      const rest = await subject.store.reader.list(subject.scope, {
         filter: ANY_STATE,
         after: { createTime: NOW, id: "d" },
         limit: ALL,
@@ -116,8 +122,8 @@ export function readCases(subject: MemorySubject): void {
       await write(subject, ...["e", "d", "c", "b", "a"].map((id) => newMemory({ id })));
       const seen = await walk(subject, 2, {
         between: async (page) => {
-          if (page === 0) await subject.store.delete(subject.scope, "d", { now: NOW });
-          if (page === 1) await subject.store.delete(subject.scope, "e", { now: NOW });
+          if (page === 0) await subject.store.writer.delete(subject.scope, "d", { now: NOW });
+          if (page === 1) await subject.store.writer.delete(subject.scope, "e", { now: NOW });
         },
       });
       expect(seen).toEqual(["e", "d", "c", "b", "a"]);
@@ -127,7 +133,7 @@ export function readCases(subject: MemorySubject): void {
       await write(subject, newMemory({ id: "a" }));
       const after = { createTime: NOW, id: "a" };
       expect(
-        await subject.store.list(subject.scope, { filter: ANY_STATE, after, limit: ALL, now: NOW }),
+        await subject.store.reader.list(subject.scope, { filter: ANY_STATE, after, limit: ALL, now: NOW }),
       ).toEqual([]);
     });
   });
@@ -141,7 +147,7 @@ export function readCases(subject: MemorySubject): void {
         newMemory({ id: "b" }, { vector: b }),
         newMemory({ id: "c" }),
       );
-      expect(await subject.store.vectors(subject.scope, ["b", "c", "none", "a", "b"])).toEqual([
+      expect(await subject.store.search.vectors(subject.scope, ["b", "c", "none", "a", "b"])).toEqual([
         b,
         undefined,
         undefined,
@@ -153,7 +159,7 @@ export function readCases(subject: MemorySubject): void {
     it("are those of memories in any state", async () => {
       const vector = vectorOf(3);
       await write(subject, newMemory({ state: "ARCHIVED" }, { vector }));
-      expect(await subject.store.vectors(subject.scope, ["m1"])).toEqual([vector]);
+      expect(await subject.store.search.vectors(subject.scope, ["m1"])).toEqual([vector]);
     });
 
     it("of a refused or duplicate memory are not kept", async () => {
@@ -164,47 +170,51 @@ export function readCases(subject: MemorySubject): void {
         newMemory({ id: "a", text: "another" }, { vector: vectorOf(4) }),
         newMemory({ id: "b", text: "the same" }, { vector: vectorOf(5) }),
       );
-      expect(await subject.store.vectors(subject.scope, ["a", "b"])).toEqual([vector, undefined]);
+      expect(await subject.store.search.vectors(subject.scope, ["a", "b"])).toEqual([vector, undefined]);
     });
   });
 
   describe("delete", () => {
     it("takes one memory and leaves the others", async () => {
       await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id }, { vector: vectorOf(1) })));
-      await subject.store.delete(subject.scope, "b", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "b", { now: NOW });
       expect(await storedIds(subject)).toEqual(["a", "c"]);
-      expect(await subject.store.get(subject.scope, ["b"], NOW)).toEqual([undefined]);
-      expect(await subject.store.vectors(subject.scope, ["b"])).toEqual([undefined]);
+      expect(await subject.store.reader.get(subject.scope, ["b"], NOW)).toEqual([undefined]);
+      expect(await subject.store.search.vectors(subject.scope, ["b"])).toEqual([undefined]);
     });
 
     it.each(ANY_STATE.states)("takes a memory that is %s", async (state) => {
       await write(subject, newMemory({ state }));
-      await subject.store.delete(subject.scope, "m1", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
       expect(await storedIds(subject)).toEqual([]);
     });
 
     it("rejects with MEMORY_NOT_FOUND what is not there, and what is there no more", async () => {
       await write(subject, newMemory({ id: "a" }));
-      expect(await reasonOf(subject.store.delete(subject.scope, "b", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
-      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBeUndefined();
-      expect(await reasonOf(subject.store.delete(subject.scope, "a", { now: NOW }))).toBe("MEMORY_NOT_FOUND");
+      expect(await reasonOf(subject.store.writer.delete(subject.scope, "b", { now: NOW }))).toBe(
+        "MEMORY_NOT_FOUND",
+      );
+      expect(await reasonOf(subject.store.writer.delete(subject.scope, "a", { now: NOW }))).toBeUndefined();
+      expect(await reasonOf(subject.store.writer.delete(subject.scope, "a", { now: NOW }))).toBe(
+        "MEMORY_NOT_FOUND",
+      );
     });
 
     it("rejects with MEMORY_NOT_FOUND whatever the etag, when there is no memory", async () => {
-      const deletion = subject.store.delete(subject.scope, "a", { etag: "any", now: NOW });
+      const deletion = subject.store.writer.delete(subject.scope, "a", { etag: "any", now: NOW });
       expect(await reasonOf(deletion)).toBe("MEMORY_NOT_FOUND");
     });
 
     it("takes the memory when the etag is its own", async () => {
       const one = memory();
       await write(subject, newMemory(one));
-      await subject.store.delete(subject.scope, "m1", { etag: one.etag, now: NOW });
+      await subject.store.writer.delete(subject.scope, "m1", { etag: one.etag, now: NOW });
       expect(await storedIds(subject)).toEqual([]);
     });
 
     it.each(["another", ""])("leaves the memory with ETAG_MISMATCH when the etag is '%s'", async (etag) => {
       await write(subject, newMemory({}, { vector: vectorOf(1) }));
-      expect(await reasonOf(subject.store.delete(subject.scope, "m1", { etag, now: NOW }))).toBe(
+      expect(await reasonOf(subject.store.writer.delete(subject.scope, "m1", { etag, now: NOW }))).toBe(
         "ETAG_MISMATCH",
       );
       expect(await storedIds(subject)).toEqual(["m1"]);
@@ -215,7 +225,9 @@ export function readCases(subject: MemorySubject): void {
     it("is carried out once when many ask for it at the same time", async () => {
       await write(subject, newMemory());
       const reasons = await Promise.all(
-        Array.from({ length: 10 }, () => reasonOf(subject.store.delete(subject.scope, "m1", { now: NOW }))),
+        Array.from({ length: 10 }, () =>
+          reasonOf(subject.store.writer.delete(subject.scope, "m1", { now: NOW })),
+        ),
       );
       expect(reasons.filter((reason) => reason === undefined)).toHaveLength(1);
       expect(reasons.filter((reason) => reason === "MEMORY_NOT_FOUND")).toHaveLength(9);
@@ -236,7 +248,7 @@ async function walk(
   let after: ListPosition | undefined;
   // Bounded: a list that repeats itself must fail here, not run on.
   for (let page = 0; page < ALL; page += 1) {
-    const found = await subject.store.list(subject.scope, {
+    const found = await subject.store.reader.list(subject.scope, {
       filter: options.filter ?? ANY_STATE,
       ...(after === undefined ? {} : { after }),
       limit,

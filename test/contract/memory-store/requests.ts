@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { CreateOutcome, NewMemory } from "../../../src/ports/memory/memory-store.ts";
+import type { CreateOutcome, NewMemory } from "../../../src/ports/memory/writer.ts";
 import { idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
 import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
 import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
@@ -11,8 +11,8 @@ export function requestCases(subject: MemorySubject): void {
   /** A client's retry: the same text, under the new id that the server makes each time. */
   const attempt = (id: string, given: Parameters<typeof newMemory>[0] = {}) =>
     newMemory({ id, text: "the same", ...given }, { onDuplicate: "ALLOW" });
-  const create = (items: Parameters<typeof subject.store.create>[1], now = NOW, asked = request) =>
-    subject.store.create(subject.scope, items, { now, request: asked });
+  const create = (items: Parameters<typeof subject.store.writer.create>[1], now = NOW, asked = request) =>
+    subject.store.writer.create(subject.scope, items, { now, request: asked });
 
   describe("to create", () => {
     it("answer alike and store once", async () => {
@@ -79,8 +79,8 @@ export function requestCases(subject: MemorySubject): void {
         "refused MEMORY_DUPLICATE",
       ]);
       // What stood in the way is gone, but the request has had its answer.
-      await subject.store.delete(subject.scope, "taken", { now: NOW });
-      await subject.store.delete(subject.scope, "there", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "taken", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "there", { now: NOW });
       const second = await create(items);
       expect(second.map(told)).toEqual(first.map(told));
       expect(second.map(detailOf)).toEqual(first.map(detailOf));
@@ -104,8 +104,8 @@ export function requestCases(subject: MemorySubject): void {
       ];
       const first = await create(items);
       expect(first.map(told)).toEqual(["created a", "created b", "duplicate existing"]);
-      await subject.store.delete(subject.scope, "a", { now: NOW });
-      await subject.store.delete(subject.scope, "existing", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "a", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "existing", { now: NOW });
       const second = await create(items);
       expect(second.map(told)).toEqual(["refused MEMORY_NOT_FOUND", "created b", "refused MEMORY_NOT_FOUND"]);
       expect(await storedIds(subject)).toEqual(["b"]);
@@ -163,7 +163,7 @@ export function requestCases(subject: MemorySubject): void {
     it("are told apart by namespace and tenant", async () => {
       const { store } = subject;
       for (const scope of lookAlikeScopes()) {
-        const outcomes = await store.create(scope, [attempt(scope.namespace)], { now: NOW, request });
+        const outcomes = await store.writer.create(scope, [attempt(scope.namespace)], { now: NOW, request });
         expect(outcomes.map(told)).toEqual([`created ${scope.namespace}`]);
       }
     });
@@ -188,13 +188,18 @@ export function requestCases(subject: MemorySubject): void {
       before: readonly CreateOutcome[],
       isLast: boolean,
       asked = request,
-    ) => subject.store.create(subject.scope, items, { now: NOW, request: asked, step: { before, isLast } });
+    ) =>
+      subject.store.writer.create(subject.scope, items, {
+        now: NOW,
+        request: asked,
+        step: { before, isLast },
+      });
     const session = { sessionId: "s" };
 
     it("answer all of the batch so far, and as a whole afterwards", async () => {
       const refusal = new RecollectError("REQUEST_INVALID", "is wrong");
       await write(subject, newMemory({ id: "taken" }));
-      const first = await subject.store.create(
+      const first = await subject.store.writer.create(
         subject.scope,
         [attempt("a", session), { refusal }, newMemory({ id: "taken", text: "another" })],
         { now: NOW, request, step: { before: [], isLast: false } },
@@ -256,7 +261,7 @@ export function requestCases(subject: MemorySubject): void {
 
     it("refuse with MEMORY_NOT_FOUND what was deleted between two of them, to a repeat", async () => {
       const first = await step([attempt("a")], [], false);
-      await subject.store.delete(subject.scope, "a", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "a", { now: NOW });
       expect((await step([attempt("b")], first, true)).map(told)).toEqual(["created a", "created b"]);
       expect((await step([attempt("a2")], [], false)).map(told)).toEqual([
         "refused MEMORY_NOT_FOUND",
@@ -275,22 +280,22 @@ export function requestCases(subject: MemorySubject): void {
       const short = { ...request, expireTime: NOW + 10 };
       const first = await step([attempt("a")], [], false, short);
       const later = { now: NOW + 10, request: { ...request, expireTime: NOW + 20 } };
-      const whole = await subject.store.create(subject.scope, [attempt("b")], {
+      const whole = await subject.store.writer.create(subject.scope, [attempt("b")], {
         ...later,
         step: { before: first, isLast: true },
       });
       expect(whole.map(told)).toEqual(["created a", "created b"]);
-      const again = await subject.store.create(subject.scope, [attempt("c")], later);
+      const again = await subject.store.writer.create(subject.scope, [attempt("c")], later);
       expect(again.map(told)).toEqual(["created a", "created b"]);
     });
 
     it("leave nothing behind them without a request", async () => {
       const { store, scope } = subject;
-      const first = await store.create(scope, [attempt("a")], {
+      const first = await store.writer.create(scope, [attempt("a")], {
         now: NOW,
         step: { before: [], isLast: false },
       });
-      const second = await store.create(scope, [attempt("b")], {
+      const second = await store.writer.create(scope, [attempt("b")], {
         now: NOW,
         step: { before: first, isLast: true },
       });
@@ -299,7 +304,7 @@ export function requestCases(subject: MemorySubject): void {
     });
 
     it("are small", () => {
-      const { bytes, bytesAMemory } = subject.store.stepLimits;
+      const { bytes, bytesAMemory } = subject.store.writer.stepLimits;
       expect(bytes).toBeGreaterThan(0);
       expect(bytes).toBeLessThanOrEqual(64 * 1024);
       expect(bytesAMemory).toBeGreaterThan(0);
@@ -308,7 +313,7 @@ export function requestCases(subject: MemorySubject): void {
 
   describe("to delete", () => {
     const remove = (id: string, given: { readonly etag?: string } = {}, asked = request, now = NOW) =>
-      subject.store.delete(subject.scope, id, { ...given, now, request: asked });
+      subject.store.writer.delete(subject.scope, id, { ...given, now, request: asked });
 
     it("resolve again", async () => {
       await write(subject, newMemory(), newMemory({ id: "other" }));
@@ -362,8 +367,8 @@ export function requestCases(subject: MemorySubject): void {
     it("are told apart by namespace and tenant", async () => {
       const { store } = subject;
       for (const scope of lookAlikeScopes()) {
-        await store.create(scope, [newMemory()], { now: NOW });
-        await store.delete(scope, "m1", { now: NOW, request });
+        await store.writer.create(scope, [newMemory()], { now: NOW });
+        await store.writer.delete(scope, "m1", { now: NOW, request });
         expect(await listAll(store, scope)).toEqual([]);
       }
     });

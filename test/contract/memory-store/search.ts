@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { toUnit } from "../../../src/domain/embedding/vector.ts";
 import { ACTIVE_ONLY, matchesFilter } from "../../../src/domain/memory/filter.ts";
 import { termsOf } from "../../../src/domain/text/terms.ts";
-import type { Candidates } from "../../../src/ports/memory/memory-store.ts";
+import type { Candidates } from "../../../src/ports/memory/search.ts";
 import { DAY, memory, NOW, newMemory } from "../../support/builders.ts";
 import {
   freshScope,
@@ -214,22 +214,22 @@ export function searchCases(subject: MemorySubject): void {
 
     it("counts no longer what was deleted", async () => {
       await write(subject, ...documents.map((terms, index) => newMemory({ id: `m${index}` }, { terms })));
-      await subject.store.delete(subject.scope, "m0", { now: NOW });
-      await subject.store.delete(subject.scope, "m3", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "m0", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "m3", { now: NOW });
       expect(await corpusOf(["tea", "milk"])).toEqual({ documents: 3, terms: 5, frequencies: [1, 2] });
-      for (const id of ["m1", "m2", "m4"]) await subject.store.delete(subject.scope, id, { now: NOW });
+      for (const id of ["m1", "m2", "m4"]) await subject.store.writer.delete(subject.scope, id, { now: NOW });
       expect(await corpusOf(["tea", "milk"])).toEqual({ documents: 0, terms: 0, frequencies: [0, 0] });
     });
 
     it("counts no other namespace and no other tenant", async () => {
       const [scope, ...others] = lookAlikeScopes();
       for (const other of others) {
-        await subject.store.create(other, [newMemory({ id: "x" }, { terms: ["tea", "other"] })], {
+        await subject.store.writer.create(other, [newMemory({ id: "x" }, { terms: ["tea", "other"] })], {
           now: NOW,
         });
       }
-      await subject.store.create(scope, [newMemory({ id: "x" }, { terms: ["tea"] })], { now: NOW });
-      const { corpus } = await subject.store.search(
+      await subject.store.writer.create(scope, [newMemory({ id: "x" }, { terms: ["tea"] })], { now: NOW });
+      const { corpus } = await subject.store.search.search(
         scope,
         { terms: ["tea", "other"], filter: ACTIVE_ONLY, limit: 5 },
         NOW,
@@ -250,7 +250,7 @@ export function searchCases(subject: MemorySubject): void {
         ),
       );
       await Promise.all(
-        [0, 1, 2, 3].map((index) => subject.store.delete(subject.scope, `m${index}`, { now: NOW })),
+        [0, 1, 2, 3].map((index) => subject.store.writer.delete(subject.scope, `m${index}`, { now: NOW })),
       );
       expect(await corpusOf(["tea", "milk"])).toEqual({ documents: 16, terms: 20, frequencies: [16, 4] });
     });
@@ -340,7 +340,7 @@ export function searchCases(subject: MemorySubject): void {
     it("is not crowded out by nearer ones that the filter holds back, nor by other namespaces", async () => {
       const vector = vectorOf(1);
       const crowd = Array.from({ length: 40 }, (_, index) => `c${index}`);
-      await subject.store.create(
+      await subject.store.writer.create(
         freshScope(),
         crowd.map((id) => newMemory({ id }, { vector })),
         { now: NOW },
@@ -364,7 +364,7 @@ export function searchCases(subject: MemorySubject): void {
         newMemory({ id: "c" }, { vector: vectorOf(3) }),
       );
       expect(await nearestIds()).toEqual(["a", "b", "c"]);
-      await subject.store.delete(subject.scope, "b", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "b", { now: NOW });
       expect(await nearestIds()).toEqual(["a", "c"]);
       expect(await nearestIds({ ...ACTIVE_ONLY, pinned: false })).toEqual(["a", "c"]);
     });
@@ -391,7 +391,7 @@ export function searchCases(subject: MemorySubject): void {
       const left = new Map(vectors);
       for (const [index, id] of [...vectors.keys()].entries()) {
         if (index % 7 < 3) {
-          await subject.store.delete(subject.scope, id, { now: NOW });
+          await subject.store.writer.delete(subject.scope, id, { now: NOW });
           left.delete(id);
         }
         if (index % 7 === 1) {
@@ -461,7 +461,7 @@ export function searchCases(subject: MemorySubject): void {
 
     it("is exact with a filter that no index may know", async () => {
       await write(subject, ...["a", "b"].map((id, at) => newMemory({ id }, { vector: vectorOf(at) })));
-      subject.store.countAccess(subject.scope, ["a"], NOW);
+      subject.store.accessCounts.add(subject.scope, ["a"], NOW);
       const filter = { ...ACTIVE_ONLY, lastAccessTime: { start: NOW } };
       const { nearest, plan } = await search(subject, { vector: vectorOf(1), filter });
       expect(idsOf(nearest)).toEqual(["a"]);
@@ -515,7 +515,7 @@ export function searchCases(subject: MemorySubject): void {
     it("loses what was deleted in both arms", async () => {
       const vector = vectorOf(1);
       await write(subject, newMemory({ id: "a" }, { vector }), newMemory({ id: "b" }, { vector }));
-      await subject.store.delete(subject.scope, "a", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "a", { now: NOW });
       const found = await search(subject, { vector, terms: ["fact", "a"] });
       expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["b"], ["b"]]);
     });
@@ -523,12 +523,12 @@ export function searchCases(subject: MemorySubject): void {
     it("finds what an id now holds, and not what it held", async () => {
       await write(subject, newMemory({ text: "tea" }, { vector: vectorOf(1) }));
       await search(subject, { vector: vectorOf(1), terms: ["tea"] });
-      await subject.store.delete(subject.scope, "m1", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
       await write(subject, newMemory({ text: "milk" }));
       const found = await search(subject, { vector: vectorOf(1), terms: ["tea"] });
       expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[], []]);
       expect(await containing("milk")).toEqual(["m1"]);
-      expect(await subject.store.vectors(subject.scope, ["m1"])).toEqual([undefined]);
+      expect(await subject.store.search.vectors(subject.scope, ["m1"])).toEqual([undefined]);
     });
   });
 }

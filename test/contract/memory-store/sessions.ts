@@ -66,8 +66,8 @@ export function sessionCases(subject: MemorySubject): void {
 
   it("is not given again after a deletion", async () => {
     await write(subject, message("m1", "a"), message("m2", "a"));
-    await subject.store.delete(subject.scope, "m2", { now: NOW });
-    await subject.store.delete(subject.scope, "m1", { now: NOW });
+    await subject.store.writer.delete(subject.scope, "m2", { now: NOW });
+    await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
     await write(subject, message("m3", "a"));
     expect(await positions()).toEqual({ m3: 3 });
   });

@@ -1,19 +1,14 @@
 import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { StoredMemory } from "../../../src/domain/memory/memory.ts";
-import type {
-  CandidateQuery,
-  Candidates,
-  CreateOutcome,
-  MemoryStore,
-  NewMemory,
-  RefusedMemory,
-} from "../../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
+import type { CandidateQuery, Candidates } from "../../../src/ports/memory/search.ts";
+import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { NOW } from "../../support/builders.ts";
 import type { Subject } from "../store-under-test.ts";
 
 /** What the cases of this folder work on. */
-export type MemorySubject = Subject<MemoryStore>;
+export type MemorySubject = Subject<Memories>;
 
 /** Passes every memory that has not expired. */
 export const ANY_STATE: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"] };
@@ -26,12 +21,12 @@ export function write(
   subject: MemorySubject,
   ...items: readonly (NewMemory | RefusedMemory)[]
 ): Promise<CreateOutcome[]> {
-  return subject.store.create(subject.scope, items, { now: NOW });
+  return subject.store.writer.create(subject.scope, items, { now: NOW });
 }
 
 /** Everything that a scope holds at `now`, newest first. */
-export function listAll(store: MemoryStore, scope: Scope, now = NOW): Promise<StoredMemory[]> {
-  return store.list(scope, { filter: ANY_STATE, limit: ALL, now });
+export function listAll(store: Memories, scope: Scope, now = NOW): Promise<StoredMemory[]> {
+  return store.reader.list(scope, { filter: ANY_STATE, limit: ALL, now });
 }
 
 /** The ids of everything that the scope of the test holds at `now`, sorted. */
@@ -45,7 +40,7 @@ export function search(
   query: Partial<CandidateQuery>,
   now = NOW,
 ): Promise<Candidates> {
-  return subject.store.search(subject.scope, { filter: ANY_STATE, limit: ALL, ...query }, now);
+  return subject.store.search.search(subject.scope, { filter: ANY_STATE, limit: ALL, ...query }, now);
 }
 
 export function idsOf(found: readonly { readonly id: string }[]): string[] {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
-import type { ImportedMemory, ImportOutcome, ListPosition } from "../../../src/ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../src/ports/memory/reader.ts";
+import type { ImportedMemory, ImportOutcome } from "../../../src/ports/memory/transfer.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
 import { freshScope, vectorOf } from "../store-under-test.ts";
 import {
@@ -28,7 +29,7 @@ export function transferCases(subject: MemorySubject): void {
     return made;
   };
   const importAll = (...items: readonly ImportedMemory[]): Promise<ImportOutcome[]> =>
-    subject.store.import(subject.scope, items, { now: NOW });
+    subject.store.importer.import(subject.scope, items, { now: NOW });
   const positions = async (): Promise<Record<string, number>> =>
     Object.fromEntries(
       (await listAll(subject.store, subject.scope)).map((one) => [one.id, one.sessionPosition]),
@@ -51,10 +52,10 @@ export function transferCases(subject: MemorySubject): void {
         supersededBy: "b",
       });
       expect(await importAll(item(given, 1))).toEqual(["imported"]);
-      expect(await subject.store.get(subject.scope, ["a"], NOW)).toEqual([given]);
+      expect(await subject.store.reader.get(subject.scope, ["a"], NOW)).toEqual([given]);
       const found = await search(subject, { vector: vectorOf(1), terms: ["oak"] });
       expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["a"], ["a"]]);
-      expect(await subject.store.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
+      expect(await subject.store.search.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
     });
 
     it("is there after a restart", async () => {
@@ -71,7 +72,7 @@ export function transferCases(subject: MemorySubject): void {
         item({ id: "b", text: "third" }),
       );
       expect(outcomes).toEqual(["skipped", "imported", "skipped"]);
-      const found = await subject.store.get(subject.scope, ["a", "b"], NOW);
+      const found = await subject.store.reader.get(subject.scope, ["a", "b"], NOW);
       expect(found.map((one) => one?.text)).toEqual(["first", "first"]);
     });
 
@@ -81,9 +82,9 @@ export function transferCases(subject: MemorySubject): void {
         newMemory({ id: "a", text: "first", expireTime: NOW + 1 }, { vector: vectorOf(1) }),
       );
       const later = { now: NOW + 1 };
-      expect(await subject.store.import(subject.scope, [item({ id: "a", text: "next" }, 2)], later)).toEqual([
-        "imported",
-      ]);
+      expect(
+        await subject.store.importer.import(subject.scope, [item({ id: "a", text: "next" }, 2)], later),
+      ).toEqual(["imported"]);
       const found = await search(subject, { vector: vectorOf(2), terms: ["first"] }, NOW + 1);
       expect([idsOf(found.nearest), idsOf(found.containing), found.corpus.documentCount]).toEqual([
         ["a"],
@@ -102,8 +103,10 @@ export function transferCases(subject: MemorySubject): void {
     it("keeps to its scope", async () => {
       await importAll(item({ id: "a" }));
       const elsewhere = freshScope();
-      expect(await subject.store.import(elsewhere, [item({ id: "a" })], { now: NOW })).toEqual(["imported"]);
-      expect(await subject.store.exist(freshScope(), ["a"], NOW)).toEqual([false]);
+      expect(await subject.store.importer.import(elsewhere, [item({ id: "a" })], { now: NOW })).toEqual([
+        "imported",
+      ]);
+      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
     });
 
     it("keeps session positions in whatever order they come, and gives later ones behind them", async () => {
@@ -124,14 +127,14 @@ export function transferCases(subject: MemorySubject): void {
       const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
       await write(subject, ...ids.map((id) => newMemory({ id: `ended ${id}`, sessionId: "s", expireTime })));
       const items = ids.map((id, index) => message(id, index + 1));
-      await subject.store.import(subject.scope, items, { now: expireTime });
-      const found = await subject.store.get(subject.scope, ids, expireTime);
+      await subject.store.importer.import(subject.scope, items, { now: expireTime });
+      const found = await subject.store.reader.get(subject.scope, ids, expireTime);
       expect(found.map((one) => one?.sessionPosition)).toEqual(ids.map((_, index) => index + 1));
     });
 
     it("brings a deleted memory back to its place", async () => {
       await importAll(message("a", 1), message("b", 2), message("c", 3));
-      await subject.store.delete(subject.scope, "b", { now: NOW });
+      await subject.store.writer.delete(subject.scope, "b", { now: NOW });
       await importAll(message("b", 2));
       expect(await positions()).toEqual({ a: 1, b: 2, c: 3 });
     });
@@ -149,9 +152,13 @@ export function transferCases(subject: MemorySubject): void {
         newMemory({ id: "a", state: "ARCHIVED" }),
         newMemory({ id: "b", expireTime: NOW + 1 }),
       );
-      expect(await subject.store.exist(subject.scope, ["b", "none", "a"], NOW)).toEqual([true, false, true]);
-      expect(await subject.store.exist(subject.scope, ["b", "a"], NOW + 1)).toEqual([false, true]);
-      expect(await subject.store.exist(freshScope(), ["a"], NOW)).toEqual([false]);
+      expect(await subject.store.reader.exist(subject.scope, ["b", "none", "a"], NOW)).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      expect(await subject.store.reader.exist(subject.scope, ["b", "a"], NOW + 1)).toEqual([false, true]);
+      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
     });
   });
 
@@ -168,7 +175,7 @@ export function transferCases(subject: MemorySubject): void {
       let after: ListPosition | undefined;
       // Bounded: a list that repeats itself must fail here, not run on.
       for (let page = 0; page < ALL; page += 1) {
-        const found = await subject.store.listOldest(subject.scope, {
+        const found = await subject.store.exporter.listOldest(subject.scope, {
           filter: options.filter ?? ANY_STATE,
           ...(after === undefined ? {} : { after }),
           limit,
@@ -213,7 +220,7 @@ export function transferCases(subject: MemorySubject): void {
       await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id, text: `${id}${text}` })));
       const page = async (maxBytes: number): Promise<string[]> =>
         idsOf(
-          await subject.store.listOldest(subject.scope, {
+          await subject.store.exporter.listOldest(subject.scope, {
             filter: ANY_STATE,
             limit: ALL,
             maxBytes,
@@ -243,7 +250,7 @@ export function transferCases(subject: MemorySubject): void {
       const seen = await walk(1, UNBOUNDED, {
         between: async (page) => {
           await write(subject, newMemory({ id: `new${page}`, createTime: NOW - 1 - page }));
-          if (page === 1) await subject.store.delete(subject.scope, "d", { now: NOW });
+          if (page === 1) await subject.store.writer.delete(subject.scope, "d", { now: NOW });
         },
       });
       expect(seen).toEqual(old);
@@ -251,7 +258,7 @@ export function transferCases(subject: MemorySubject): void {
 
     it("is empty for an unknown namespace", async () => {
       const options = { filter: ANY_STATE, limit: ALL, maxBytes: UNBOUNDED, now: NOW };
-      expect(await subject.store.listOldest(freshScope(), options)).toEqual([]);
+      expect(await subject.store.exporter.listOldest(freshScope(), options)).toEqual([]);
     });
   });
 }

@@ -4,7 +4,7 @@ import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { readScript } from "../connection/script.ts";
@@ -61,14 +61,13 @@ const MAX_ROUNDS = 5;
 const MAX_WALK = 5000;
 
 /** Candidates of both arms, from the index. */
-export class MemorySearch {
+export class MemorySearch implements CandidateSearch {
   readonly #options: MemorySearchOptions;
 
   constructor(options: MemorySearchOptions) {
     this.#options = options;
   }
 
-  /** See MemoryStore.search. */
   async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
@@ -112,7 +111,6 @@ export class MemorySearch {
     return this.#options.walk(scope, query, now);
   }
 
-  /** See MemoryStore.vectors. */
   async vectors(
     scope: Scope,
     ids: readonly string[],

@@ -6,19 +6,20 @@ import {
   memoryNotFound,
   RecollectError,
 } from "../../../domain/errors.ts";
+import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
 import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
 import type {
   BatchStep,
   CreateOptions,
   CreateOutcome,
-  ImportedMemory,
-  ImportOutcome,
+  MemoryWriter,
   NewMemory,
   RefusedMemory,
   Replacement,
-} from "../../../ports/memory/memory-store.ts";
+} from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { MODEL_TRIES, modelIsChanging, unavailable } from "../connection/errors.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -32,6 +33,7 @@ import type { MemoryAccesses } from "./access-counts.ts";
 import { type Observation, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
 import { memoryArguments, memoryKeys, mergeArguments, readRow, storedMemory, waitsAs } from "./rows.ts";
+import { stepLimits } from "./step-limits.ts";
 
 const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
 const CREATE = readScript(new URL("./create-memories.lua", import.meta.url), {
@@ -85,13 +87,17 @@ export interface MemoryWritesOptions {
 }
 
 /** The writes of single memories and of batches; each is one script. */
-export class MemoryWrites {
+export class MemoryWrites implements MemoryWriter, MemoryImport {
   readonly #namespaces: Namespaces;
   readonly #options: MemoryWritesOptions;
 
   constructor(namespaces: Namespaces, options: MemoryWritesOptions) {
     this.#namespaces = namespaces;
     this.#options = options;
+  }
+
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#options.model);
   }
 
   async create(
@@ -241,7 +247,7 @@ export class MemoryWrites {
     return storedMemory(row, accesses?.get(id));
   }
 
-  async recallReplace(
+  async replayReplace(
     scope: Scope,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },

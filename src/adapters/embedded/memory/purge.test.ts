@@ -27,10 +27,10 @@ it.each([
   const items = Array.from({ length: count }, (_, index) =>
     newMemory({ id: `m${index}`, text: `${words} ${index}` }),
   );
-  await backend.memories.create(SCOPE, items, { now: NOW });
+  await backend.memories.writer.create(SCOPE, items, { now: NOW });
   const left = new Set<number>();
   let isDone = false;
-  const purge = backend.memories.purge(SCOPE, { states: ["ACTIVE"] }, { now: NOW }).finally(() => {
+  const purge = backend.memories.purge.run(SCOPE, { states: ["ACTIVE"] }, { now: NOW }).finally(() => {
     isDone = true;
   });
   while (!isDone) {
