@@ -3,13 +3,13 @@ import type { RedisSettings } from "../../src/adapters/redis/connection/connecti
 import { setUp } from "../../src/adapters/redis/indexes/setup.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import { cacheStoreContract } from "../contract/cache-store.ts";
-import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
-import { embeddingCacheContract } from "../contract/embedding-cache.ts";
+import { cacheStoreContract } from "../contract/cache/cache-store.ts";
+import { embeddingBacklogContract } from "../contract/embedding/backlog.ts";
+import { embeddingCacheContract } from "../contract/embedding/cache.ts";
+import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
-import { memoryStoreContract } from "../contract/memory-store.ts";
+import { memoriesContract } from "../contract/memory/memories.ts";
 import { namespaceStoreContract } from "../contract/namespace-store.ts";
-import { reembeddingStoreContract } from "../contract/reembedding-store.ts";
 import { reasonOf, type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
@@ -120,7 +120,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     reembeddingStoreContract("rights", EMBEDDER, () => open((backend) => backend));
     indexStoreContract("rights", () => open((backend) => backend));
     if (scale(0, 1) === 1) {
-      memoryStoreContract("rights", () => open((backend) => backend.memories));
+      memoriesContract("rights", () => open((backend) => backend.memories));
       cacheStoreContract("rights", () => open((backend) => backend.cache));
     }
   });

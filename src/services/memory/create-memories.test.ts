@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { told } from "../../../test/contract/memory-store/support.ts";
+import { told } from "../../../test/contract/memory/support.ts";
 import { referenceStores } from "../../../test/support/reference/backend.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { RecollectError } from "../../domain/errors.ts";

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { scopeToken } from "../../src/adapters/redis/cache/entry-fields.ts";
-import { vectorSchema } from "../../src/adapters/redis/indexes/schema.ts";
-import type { NamespaceKeys } from "../../src/adapters/redis/namespaces/keys.ts";
-import { ModelChanged } from "../../src/domain/embedding/identity.ts";
-import { clampSimilarity, dot } from "../../src/domain/embedding/vector.ts";
-import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../support/builders.ts";
-import { sharedRedisUrl } from "../support/redis/run.ts";
-import { HNSW, openRedisCache, type RedisCache } from "../support/redis-cache.ts";
-import { openCountedWay } from "../support/redis-trips.ts";
+import { scopeToken } from "../../../src/adapters/redis/cache/entry-fields.ts";
+import { vectorSchema } from "../../../src/adapters/redis/indexes/schema.ts";
+import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
+import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
+import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { HNSW, openRedisCache, type RedisCache } from "../../support/redis-cache.ts";
+import { openCountedWay } from "../../support/redis-trips.ts";
 
 const url = await sharedRedisUrl();
 const DIMENSION = 20;

@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { ListPosition } from "../../../src/ports/memory/reader.ts";
 import { memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
-import { reasonOf, vectorOf } from "../store-under-test.ts";
+import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } from "./support.ts";
 
-/** get, list, vectors and delete. */
-export function readCases(subject: MemorySubject): void {
+/** get, exist and list; count goes with what it counts. */
+export function readerCases(subject: MemorySubject): void {
   describe("get", () => {
     it("answers in the order of the ids, undefined where there is none, twice what is asked twice", async () => {
       const [a, b] = [memory({ id: "a" }), memory({ id: "b" })];
@@ -20,6 +20,23 @@ export function readCases(subject: MemorySubject): void {
       const memories = ANY_STATE.states.map((state) => memory({ id: state, state }));
       await write(subject, ...memories.map((one) => newMemory(one)));
       expect(await subject.store.reader.get(subject.scope, idsOf(memories), NOW)).toEqual(memories);
+    });
+  });
+
+  describe("exist", () => {
+    it("says in order which ids are taken, by memories in any state that have not ended", async () => {
+      await write(
+        subject,
+        newMemory({ id: "a", state: "ARCHIVED" }),
+        newMemory({ id: "b", expireTime: NOW + 1 }),
+      );
+      expect(await subject.store.reader.exist(subject.scope, ["b", "none", "a"], NOW)).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      expect(await subject.store.reader.exist(subject.scope, ["b", "a"], NOW + 1)).toEqual([false, true]);
+      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
     });
   });
 
@@ -135,102 +152,6 @@ export function readCases(subject: MemorySubject): void {
       expect(
         await subject.store.reader.list(subject.scope, { filter: ANY_STATE, after, limit: ALL, now: NOW }),
       ).toEqual([]);
-    });
-  });
-
-  describe("vectors", () => {
-    it("are given back by id, undefined where there is no memory or no vector", async () => {
-      const [a, b] = [vectorOf(1), vectorOf(2)];
-      await write(
-        subject,
-        newMemory({ id: "a" }, { vector: a }),
-        newMemory({ id: "b" }, { vector: b }),
-        newMemory({ id: "c" }),
-      );
-      expect(await subject.store.search.vectors(subject.scope, ["b", "c", "none", "a", "b"])).toEqual([
-        b,
-        undefined,
-        undefined,
-        a,
-        b,
-      ]);
-    });
-
-    it("are those of memories in any state", async () => {
-      const vector = vectorOf(3);
-      await write(subject, newMemory({ state: "ARCHIVED" }, { vector }));
-      expect(await subject.store.search.vectors(subject.scope, ["m1"])).toEqual([vector]);
-    });
-
-    it("of a refused or duplicate memory are not kept", async () => {
-      const vector = vectorOf(3);
-      await write(subject, newMemory({ id: "a", text: "the same" }, { vector }));
-      await write(
-        subject,
-        newMemory({ id: "a", text: "another" }, { vector: vectorOf(4) }),
-        newMemory({ id: "b", text: "the same" }, { vector: vectorOf(5) }),
-      );
-      expect(await subject.store.search.vectors(subject.scope, ["a", "b"])).toEqual([vector, undefined]);
-    });
-  });
-
-  describe("delete", () => {
-    it("takes one memory and leaves the others", async () => {
-      await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id }, { vector: vectorOf(1) })));
-      await subject.store.writer.delete(subject.scope, "b", { now: NOW });
-      expect(await storedIds(subject)).toEqual(["a", "c"]);
-      expect(await subject.store.reader.get(subject.scope, ["b"], NOW)).toEqual([undefined]);
-      expect(await subject.store.search.vectors(subject.scope, ["b"])).toEqual([undefined]);
-    });
-
-    it.each(ANY_STATE.states)("takes a memory that is %s", async (state) => {
-      await write(subject, newMemory({ state }));
-      await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
-      expect(await storedIds(subject)).toEqual([]);
-    });
-
-    it("rejects with MEMORY_NOT_FOUND what is not there, and what is there no more", async () => {
-      await write(subject, newMemory({ id: "a" }));
-      expect(await reasonOf(subject.store.writer.delete(subject.scope, "b", { now: NOW }))).toBe(
-        "MEMORY_NOT_FOUND",
-      );
-      expect(await reasonOf(subject.store.writer.delete(subject.scope, "a", { now: NOW }))).toBeUndefined();
-      expect(await reasonOf(subject.store.writer.delete(subject.scope, "a", { now: NOW }))).toBe(
-        "MEMORY_NOT_FOUND",
-      );
-    });
-
-    it("rejects with MEMORY_NOT_FOUND whatever the etag, when there is no memory", async () => {
-      const deletion = subject.store.writer.delete(subject.scope, "a", { etag: "any", now: NOW });
-      expect(await reasonOf(deletion)).toBe("MEMORY_NOT_FOUND");
-    });
-
-    it("takes the memory when the etag is its own", async () => {
-      const one = memory();
-      await write(subject, newMemory(one));
-      await subject.store.writer.delete(subject.scope, "m1", { etag: one.etag, now: NOW });
-      expect(await storedIds(subject)).toEqual([]);
-    });
-
-    it.each(["another", ""])("leaves the memory with ETAG_MISMATCH when the etag is '%s'", async (etag) => {
-      await write(subject, newMemory({}, { vector: vectorOf(1) }));
-      expect(await reasonOf(subject.store.writer.delete(subject.scope, "m1", { etag, now: NOW }))).toBe(
-        "ETAG_MISMATCH",
-      );
-      expect(await storedIds(subject)).toEqual(["m1"]);
-      const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], ["m1"]]);
-    });
-
-    it("is carried out once when many ask for it at the same time", async () => {
-      await write(subject, newMemory());
-      const reasons = await Promise.all(
-        Array.from({ length: 10 }, () =>
-          reasonOf(subject.store.writer.delete(subject.scope, "m1", { now: NOW })),
-        ),
-      );
-      expect(reasons.filter((reason) => reason === undefined)).toHaveLength(1);
-      expect(reasons.filter((reason) => reason === "MEMORY_NOT_FOUND")).toHaveLength(9);
     });
   });
 }

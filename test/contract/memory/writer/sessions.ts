@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { invalidField } from "../../../src/domain/errors.ts";
-import type { Memory } from "../../../src/domain/memory/memory.ts";
-import { NOW, newMemory } from "../../support/builders.ts";
-import { listAll, type MemorySubject, memoryOf, told, write } from "./support.ts";
+import { invalidField } from "../../../../src/domain/errors.ts";
+import type { Memory } from "../../../../src/domain/memory/memory.ts";
+import { NOW, newMemory } from "../../../support/builders.ts";
+import { listAll, type MemorySubject, memoryOf, told, write } from "../support.ts";
 
 /** The position in the session that the store gives each memory. */
 export function sessionCases(subject: MemorySubject): void {

@@ -1,17 +1,17 @@
 import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
-import type { Backend } from "../../src/ports/backend.ts";
-import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
-import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
-import { openTestRedis, type TestRedis } from "../support/redis/backend.ts";
-import { connectTo } from "../support/redis/client.ts";
-import { describeSharedRedis } from "../support/redis/run.ts";
-import { LONG_RUN } from "../support/scale.ts";
-import { cacheStoreContract } from "./cache-store.ts";
-import { memoryStoreContract } from "./memory-store.ts";
-import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
+import type { Backend } from "../../../src/ports/backend.ts";
+import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
+import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
+import { cacheEntry, memory, NOW, newMemory } from "../../support/builders.ts";
+import { openTestRedis, type TestRedis } from "../../support/redis/backend.ts";
+import { connectTo } from "../../support/redis/client.ts";
+import { describeSharedRedis } from "../../support/redis/run.ts";
+import { LONG_RUN } from "../../support/scale.ts";
+import { cacheStoreContract } from "../cache/cache-store.ts";
+import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
+import { memoriesContract } from "./memories.ts";
 
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const LONG = "Ana is allergic to nuts, and Ben is not. ".repeat(100);
@@ -21,7 +21,7 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
   // Everything that gets shorter by it.
   cacheStoreContract("redis, compressed", () => open(({ cache }) => cache));
   // The same tests as without it, in which little reads a record: make test has those below.
-  if (LONG_RUN) memoryStoreContract("redis, compressed", () => open(({ memories }) => memories));
+  if (LONG_RUN) memoriesContract("redis, compressed", () => open(({ memories }) => memories));
 
   async function open<Store>(storeOf: (backend: Backend) => Store): Promise<StoreUnderTest<Store>> {
     const opened = await openTestRedis(url, { embedder: CONTRACT, compressFrom: 1 });

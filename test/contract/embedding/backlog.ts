@@ -1,14 +1,20 @@
 import { describe, expect, it } from "vitest";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
-import type { Refusal } from "../../src/domain/embedding/refusal.ts";
-import type { Memory } from "../../src/domain/memory/memory.ts";
-import type { EmbeddingBacklog } from "../../src/ports/embedding/backlog.ts";
-import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import type { PendingMemory } from "../../src/ports/embedding/queue.ts";
-import type { Memories } from "../../src/ports/memory/memories.ts";
-import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
-import { NOW, newMemory } from "../support/builders.ts";
-import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
+import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
+import type { EmbeddedText, EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
+import type { PendingMemory } from "../../../src/ports/embedding/queue.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
+import type { NamespaceStore } from "../../../src/ports/namespace-store.ts";
+import { NOW, newMemory } from "../../support/builders.ts";
+import {
+  freshScope,
+  type StoreUnderTest,
+  useStore,
+  VECTOR_DIMENSION,
+  vectorOf,
+} from "../store-under-test.ts";
 
 /** The stores of one backend that a backlog is about. */
 export interface BacklogStores {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { RecollectError } from "../../../src/domain/errors.ts";
-import type { CreateOutcome, NewMemory } from "../../../src/ports/memory/writer.ts";
-import { idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
-import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
-import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
+import { RecollectError } from "../../../../src/domain/errors.ts";
+import type { CreateOutcome, NewMemory } from "../../../../src/ports/memory/writer.ts";
+import { idempotentRequest, memory, NOW, newMemory } from "../../../support/builders.ts";
+import { lookAlikeScopes, reasonOf, vectorOf } from "../../store-under-test.ts";
+import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "../support.ts";
 
 /** Requests that come again: they find what became of the first, and change nothing. */
-export function requestCases(subject: MemorySubject): void {
+export function idempotencyCases(subject: MemorySubject): void {
   const request = idempotentRequest();
   /** A client's retry: the same text, under the new id that the server makes each time. */
   const attempt = (id: string, given: Parameters<typeof newMemory>[0] = {}) =>

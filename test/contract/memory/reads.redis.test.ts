@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
-import { type Memory, recordOf, type StoredMemory } from "../../src/domain/memory/memory.ts";
-import { memory, NOW, newMemory } from "../support/builders.ts";
-import { sharedRedisUrl } from "../support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../support/redis-memories.ts";
-import { openCountedWay } from "../support/redis-trips.ts";
-import { VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
+import { type Memory, recordOf, type StoredMemory } from "../../../src/domain/memory/memory.ts";
+import { memory, NOW, newMemory } from "../../support/builders.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { type RedisPlace, type RedisStores, redisPlace } from "../../support/redis-memories.ts";
+import { openCountedWay } from "../../support/redis-trips.ts";
+import { VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 
 const url = await sharedRedisUrl();
 const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };

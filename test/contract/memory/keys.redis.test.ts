@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { isCounted } from "../../src/adapters/redis/memory/tokens.ts";
-import type { NamespaceKeys } from "../../src/adapters/redis/namespaces/keys.ts";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
-import { ACTIVE_ONLY, EVERY_STATE } from "../../src/domain/memory/filter.ts";
-import type { Memory, MemoryEmbedding } from "../../src/domain/memory/memory.ts";
-import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../support/builders.ts";
-import { pick, type Random, STATES } from "../support/random-memories.ts";
-import { sharedRedisUrl } from "../support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../support/redis-memories.ts";
-import { idsOf, memoryOf, told } from "./memory-store/support.ts";
-import { reasonOf, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import { isCounted } from "../../../src/adapters/redis/memory/tokens.ts";
+import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import { ACTIVE_ONLY, EVERY_STATE } from "../../../src/domain/memory/filter.ts";
+import type { Memory, MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
+import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
+import { pick, type Random, STATES } from "../../support/random-memories.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { type RedisPlace, type RedisStores, redisPlace } from "../../support/redis-memories.ts";
+import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
+import { idsOf, memoryOf, told } from "./support.ts";
 
 const url = await sharedRedisUrl();
 const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };

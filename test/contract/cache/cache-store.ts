@@ -1,22 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
-import { cacheEntry, DAY, idempotentRequest, NOW } from "../support/builders.ts";
-import { boundCases } from "./cache-store/bound.ts";
-import { deleteCases } from "./cache-store/delete.ts";
-import { listCases } from "./cache-store/list.ts";
-import { rereadCases } from "./cache-store/reread.ts";
-import { statsCases } from "./cache-store/stats.ts";
-import {
-  ALL,
-  BOUND,
-  type CacheSubject,
-  find,
-  NEW,
-  nearest,
-  nearestIds,
-  put,
-  REPLACED,
-} from "./cache-store/support.ts";
+import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
+import { cacheEntry, DAY, idempotentRequest, NOW } from "../../support/builders.ts";
 import {
   freshScope,
   lookAlikeScopes,
@@ -27,7 +11,13 @@ import {
   type StoreUnderTest,
   useStore,
   vectorOf,
-} from "./store-under-test.ts";
+} from "../store-under-test.ts";
+import { boundCases } from "./bound.ts";
+import { deleteCases } from "./delete.ts";
+import { listCases } from "./list.ts";
+import { rereadCases } from "./reread.ts";
+import { statsCases } from "./stats.ts";
+import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
 
 /**
  * What every CacheStore promises, in the words of the port. `open` gives a store for vectors of

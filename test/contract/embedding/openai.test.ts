@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createOpenAiEmbedder } from "../../src/adapters/openai/embedder.ts";
-import { EmbeddingFailure } from "../../src/domain/embedding/failure.ts";
-import type { ParameterSettings } from "../../src/domain/embedding/request-parameters.ts";
-import { dot } from "../../src/domain/embedding/vector.ts";
-import type { Embedder } from "../../src/ports/embedding/embedder.ts";
-import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
+import { createOpenAiEmbedder } from "../../../src/adapters/openai/embedder.ts";
+import { EmbeddingFailure } from "../../../src/domain/embedding/failure.ts";
+import type { ParameterSettings } from "../../../src/domain/embedding/request-parameters.ts";
+import { dot } from "../../../src/domain/embedding/vector.ts";
+import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
+import { expectClosed, expectNoLeaks } from "../../support/leaks.ts";
 import {
   type Behaviour,
   type OpenAiServer,
   type OpenAiServerOptions,
   startOpenAiServer,
-} from "../support/openai-server.ts";
-import { quiet } from "../support/quiet.ts";
+} from "../../support/openai-server.ts";
+import { quiet } from "../../support/quiet.ts";
 import { embedderContract } from "./embedder.ts";
 
 const NOW = Date.UTC(2026, 0, 1);

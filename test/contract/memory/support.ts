@@ -4,8 +4,8 @@ import type { StoredMemory } from "../../../src/domain/memory/memory.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import type { CandidateQuery, Candidates } from "../../../src/ports/memory/search.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
-import { NOW } from "../../support/builders.ts";
-import type { Subject } from "../store-under-test.ts";
+import { NOW, newMemory } from "../../support/builders.ts";
+import { type Subject, vectorOf } from "../store-under-test.ts";
 
 /** What the cases of this folder work on. */
 export type MemorySubject = Subject<Memories>;
@@ -22,6 +22,19 @@ export function write(
   ...items: readonly (NewMemory | RefusedMemory)[]
 ): Promise<CreateOutcome[]> {
   return subject.store.writer.create(subject.scope, items, { now: NOW });
+}
+
+/** A memory of a session with the words of its text as terms and the vector of a seed. */
+export function withWords(
+  id: string,
+  text: string,
+  seed: number,
+  more: Parameters<typeof newMemory>[0] = {},
+): NewMemory {
+  return newMemory(
+    { id, text, sessionId: "s", ...more },
+    { terms: text.split(" "), vector: vectorOf(seed), onDuplicate: "ALLOW" },
+  );
 }
 
 /** Everything that a scope holds at `now`, newest first. */

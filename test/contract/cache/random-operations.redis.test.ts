@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
-import type { Operation } from "../support/model/operations.ts";
-import { newTally, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
-import { runRandomly } from "../support/model/shorten.ts";
-import { sharedRedisUrl } from "../support/redis/run.ts";
-import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../support/redis-cache.ts";
-import { referenceStores } from "../support/reference/backend.ts";
-import { COUNTS } from "../support/scale.ts";
+import { createHashingEmbedder } from "../../../src/adapters/hashing/embedder.ts";
+import type { Operation } from "../../support/model/operations.ts";
+import { newTally, type RunOptions, runOperations, testedPorts } from "../../support/model/run.ts";
+import { runRandomly } from "../../support/model/shorten.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../../support/redis-cache.ts";
+import { referenceStores } from "../../support/reference/backend.ts";
+import { COUNTS } from "../../support/scale.ts";
+import { embeddingCacheContract } from "../embedding/cache.ts";
+import { freshScope, type StoreUnderTest, VECTOR_DIMENSION } from "../store-under-test.ts";
 import { cacheStoreContract } from "./cache-store.ts";
-import { embeddingCacheContract } from "./embedding-cache.ts";
-import { freshScope, type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 const url = await sharedRedisUrl();
 const MAX_EMBEDDINGS = 20;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { digest } from "../../src/lib/digest.ts";
-import type { CachedEmbedding, EmbeddingCache } from "../../src/ports/embedding/embedding-cache.ts";
-import { DAY, NOW, unitVector } from "../support/builders.ts";
-import { type StoreUnderTest, useStore } from "./store-under-test.ts";
+import { digest } from "../../../src/lib/digest.ts";
+import type { CachedEmbedding, EmbeddingCache } from "../../../src/ports/embedding/embedding-cache.ts";
+import { DAY, NOW, unitVector } from "../../support/builders.ts";
+import { type StoreUnderTest, useStore } from "../store-under-test.ts";
 
 const DIMENSION = 20;
 const LIFE = { now: NOW, expireTime: NOW + DAY };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { invalidField } from "../../../src/domain/errors.ts";
-import type { Memory, MemoryState } from "../../../src/domain/memory/memory.ts";
-import { DAY, memory, NOW, newMemory } from "../../support/builders.ts";
-import { ODD_TEXTS, reasonOf, vectorOf } from "../store-under-test.ts";
-import { idsOf, listAll, type MemorySubject, memoryOf, storedIds, told, write } from "./support.ts";
+import { invalidField } from "../../../../src/domain/errors.ts";
+import type { Memory, MemoryState } from "../../../../src/domain/memory/memory.ts";
+import { DAY, memory, NOW, newMemory } from "../../../support/builders.ts";
+import { ODD_TEXTS, reasonOf, vectorOf } from "../../store-under-test.ts";
+import { idsOf, listAll, type MemorySubject, memoryOf, storedIds, told, write } from "../support.ts";
 
 /** What is written, what stands in its way, and that each item has its own outcome. */
 export function createCases(subject: MemorySubject): void {

@@ -19,7 +19,7 @@ import {
 
 const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 
-/** import, exist, and the list that exports walk. */
+/** import, and the list that exports walk. */
 export function transferCases(subject: MemorySubject): void {
   const item = (given: Partial<Memory>, seed?: number): ImportedMemory => {
     const { onDuplicate: _onDuplicate, ...made } = newMemory(
@@ -142,23 +142,6 @@ export function transferCases(subject: MemorySubject): void {
     it("has no position without a session", async () => {
       await importAll(item({ id: "a", sessionPosition: 5 }));
       expect(await positions()).toEqual({ a: 0 });
-    });
-  });
-
-  describe("exist", () => {
-    it("says in order which ids are taken, by memories in any state that have not ended", async () => {
-      await write(
-        subject,
-        newMemory({ id: "a", state: "ARCHIVED" }),
-        newMemory({ id: "b", expireTime: NOW + 1 }),
-      );
-      expect(await subject.store.reader.exist(subject.scope, ["b", "none", "a"], NOW)).toEqual([
-        true,
-        false,
-        true,
-      ]);
-      expect(await subject.store.reader.exist(subject.scope, ["b", "a"], NOW + 1)).toEqual([false, true]);
-      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
     });
   });
 

@@ -1,11 +1,20 @@
 import { expect, it } from "vitest";
-import { MAX_TAGS, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
-import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
-import { etagOf, type Memory, type StoredMemory } from "../../../src/domain/memory/memory.ts";
-import type { NewMemory } from "../../../src/ports/memory/writer.ts";
-import { DAY, idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
-import { vectorOf } from "../store-under-test.ts";
-import { ANY_STATE, idsOf, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
+import { MAX_TAGS, mergeDuplicate } from "../../../../src/domain/memory/duplicate.ts";
+import { ACTIVE_ONLY } from "../../../../src/domain/memory/filter.ts";
+import { etagOf, type Memory, type StoredMemory } from "../../../../src/domain/memory/memory.ts";
+import type { NewMemory } from "../../../../src/ports/memory/writer.ts";
+import { DAY, idempotentRequest, memory, NOW, newMemory } from "../../../support/builders.ts";
+import { vectorOf } from "../../store-under-test.ts";
+import {
+  ANY_STATE,
+  idsOf,
+  type MemorySubject,
+  memoryOf,
+  search,
+  storedIds,
+  told,
+  write,
+} from "../support.ts";
 
 /** What becomes of a memory of which a duplicate is to be stored, and that nothing else of it is lost. */
 export function duplicateCases(subject: MemorySubject): void {

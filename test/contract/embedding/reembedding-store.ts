@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
-import type { Refusal } from "../../src/domain/embedding/refusal.ts";
-import type { Memory } from "../../src/domain/memory/memory.ts";
-import type { EmbeddingBacklog } from "../../src/ports/embedding/backlog.ts";
-import type { EmbeddedText, EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import type { PendingMemory } from "../../src/ports/embedding/queue.ts";
-import type { ReembeddingStore } from "../../src/ports/embedding/reembedding-store.ts";
-import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
-import type { Memories } from "../../src/ports/memory/memories.ts";
-import { DAY, NOW, newMemory } from "../support/builders.ts";
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
+import type { Memory } from "../../../src/domain/memory/memory.ts";
+import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
+import type { EmbeddedText, EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
+import type { PendingMemory } from "../../../src/ports/embedding/queue.ts";
+import type { ReembeddingStore } from "../../../src/ports/embedding/reembedding-store.ts";
+import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
+import { DAY, NOW, newMemory } from "../../support/builders.ts";
 import {
   freshScope,
   reasonOf,
@@ -16,7 +16,7 @@ import {
   useStore,
   VECTOR_DIMENSION,
   vectorOf,
-} from "./store-under-test.ts";
+} from "../store-under-test.ts";
 
 /** The stores of one backend that a re-embedding is about. */
 export interface ReembeddingStores {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { dot } from "../../src/domain/embedding/vector.ts";
-import type { Embedder } from "../../src/ports/embedding/embedder.ts";
+import { dot } from "../../../src/domain/embedding/vector.ts";
+import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 
 /** Texts that say nearly the same, and a third that has to do with neither. */
 const TRIPLES: readonly (readonly [text: string, near: string, unrelated: string])[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
-import { dot } from "../../src/domain/embedding/vector.ts";
+import { createHashingEmbedder } from "../../../src/adapters/hashing/embedder.ts";
+import { dot } from "../../../src/domain/embedding/vector.ts";
 import { embedderContract } from "./embedder.ts";
 
 embedderContract("hashing, 384 numbers", () => createHashingEmbedder(384));
