@@ -1,4 +1,5 @@
 import type { Notation, NotationKind } from "./notation.ts";
+import type { Writing } from "./notation-writing.ts";
 
 const REASONS = {
   code: "CODE",
@@ -42,4 +43,9 @@ function without(pieces: readonly Notation[], removed: readonly Notation[]): Not
     counts.set(kind + text, count - 1);
     return count <= 0;
   });
+}
+
+/** Whether two prompts of the same letters and digits are set with other signs. */
+export function differInWriting(left: Writing, right: Writing): boolean {
+  return left.letters === right.letters && left.marks !== right.marks;
 }

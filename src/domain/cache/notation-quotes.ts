@@ -53,6 +53,7 @@ function isExact(content: string, { technical, exact }: WritingContext): boolean
     technical ||
     exact ||
     SIGNS_ONLY.test(content) ||
+    /^\p{L}+'\p{L}+$/u.test(content) ||
     ODD_SPACES.test(content) ||
     QUOTING_MATTERS.test(content)
   );

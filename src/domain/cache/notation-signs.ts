@@ -3,8 +3,8 @@ import { COMMANDS, MARK_NOUNS } from "./notation-words.ts";
 
 // What stands by itself in prose too: dashes, bullets, marks with a space before them.
 const PROSE_MARKS = /^(?:-{1,3}|[?!]{1,3}|\.{1,6}|[,:;&"'*•·()/#]|\?\.|''|"")$/;
-// No sentence ends behind these: a mark there is spoken of.
-const OPEN_WORDS =
+/** No sentence ends behind these: a mark there is spoken of. */
+export const OPEN_WORDS =
   /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called|explain|describe|define|vs|versus|than|as|for|from|about|type|put|write)$/i;
 const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!]?$/u;
 

@@ -3,6 +3,7 @@ import { caseNotation } from "./notation-case.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
 import {
+  BRAND_ENDINGS,
   CASE_PAIRS,
   CASED_UNITS,
   DOTTED_ABBREVIATIONS,
@@ -122,9 +123,16 @@ function dottedName(core: string): Notation[] {
   const opener = SENTENCE_OPENERS.has(last) && (last.length > 2 || /^(?:i|it|my|we|he)$/.test(last));
   if (opener && (parts[0] ?? "").length > 1) return [];
   if (DOTTED_ABBREVIATIONS.has(lower) || /^(?:\p{Lu}\.)+\p{Lu}$/u.test(core)) return [];
-  if (HOST_ENDINGS.has(parts.at(-1) ?? "")) return [];
-  if (parts.length === 2 && DOTTED_BRANDS.has(parts[0] ?? "")) return [];
+  if (HOST_ENDINGS.has(last) && isHost(core, lower)) return [];
+  if (parts.length === 2 && DOTTED_BRANDS.has(parts[0] ?? "") && BRAND_ENDINGS.has(last)) return [];
   return [{ kind: "code", text: core }];
+}
+
+/** "Google.com" and "GOOGLE.COM" are hosts, "System.IO" is a name of code. */
+function isHost(core: string, lower: string): boolean {
+  return (
+    core.slice(core.lastIndexOf(".")) === lower.slice(lower.lastIndexOf(".")) || core === core.toUpperCase()
+  );
 }
 
 /** "and/or", "Q&A", "Hi,Ann", and words of other scripts with their own punctuation. */

@@ -12,7 +12,7 @@ export const TECHNICAL = list(
   `python javascript typescript kotlin haskell scala php perl bash zsh shell powershell sql mysql postgres postgresql sqlite
   html css yaml yml json toml xml markdown latex tex vim vi emacs regex regexp regexes glob globs nodejs react vue angular
   django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
-  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx awk sed grep curl npm pip ssh sudo chmod
+  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
   keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja`,
 );
@@ -56,6 +56,12 @@ export const SENTENCE_OPENERS = list(
   would should do does did is are am was were will have has had please if so but and or also thanks thank no yes not any because`,
 );
 
+/** What is asked of a thing by the last verb of a question: what stands before it is spoken of as it is written. */
+export const TELLING_VERBS = list(
+  `do mean match return print output give show select evaluate render produce display yield expand refer stand represent
+  indicate denote equal contain list draw`,
+);
+
 /** What a question begins with: the mark at its end is then the sentence's. */
 export const ASKING = list(
   `what what's which how why when where who whose whom is are am was were do does did can could would will should shall may might
@@ -95,6 +101,25 @@ export const CAPITAL_FUNCTIONS = list("ln log arg");
 /** Literals that differ in case between languages. */
 export const LITERALS = list("True False None Null Nil NULL TRUE FALSE NIL");
 
+/** Types and classes whose names are words: in code they are another thing with a capital than without. */
+export const TYPE_NAMES = list(
+  `string set map list integer object self array date number boolean error exception promise symbol function character double
+  float long short byte void any some ok err option result vec box type int bool optional record iterator process file path
+  thread tuple dict hash proc node element event window document image buffer math random range slice stream future task action
+  func kernel default copy clone drop send sync debug print println foo bar baz main this super nothing just maybe left right`,
+);
+
+/** Words that with a capital are another word. */
+export const CAPITONYMS = list(
+  "turkey polish march august china japan lima reading nice job mobile titanic catholic mercury earth cancer aids",
+);
+
+/** Fields in which letters are symbols: in another case they stand for something else. */
+export const SYMBOL_FIELDS = list(
+  `music chord chords guitar piano scale chess opening algebra genetics gene genes genotype allele alleles chemistry chemical
+  element isomer strftime physics mathematics math blood`,
+);
+
 /** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
 export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
 
@@ -112,6 +137,9 @@ export const DOTTED_BRANDS = list(
   `node vue next nuxt express react three d3 angular ember backbone moment chart socket discord alpine solid nest gatsby
   asp vb ml crates draw`,
 );
+
+/** What follows the dot in such names: "React.useState" is an identifier. */
+export const BRAND_ENDINGS = list("js ts net io gg app");
 
 /** Ends of host names: DNS knows no case. */
 export const HOST_ENDINGS = list("com org net io ai gov edu co uk");
