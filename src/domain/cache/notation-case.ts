@@ -31,12 +31,15 @@ const DESCRIPTOR = /^[dlnos]-\p{L}+(?:ose|ine|ane|ene|ol|yl\p{L}*|amide|one|acid
 const GREEK_SYMBOL = /^(?=.*\p{Script=Greek})(?:\p{Script=Greek}|[a-z0-9]){1,3}$/iu;
 // In fields of symbols: "V7", "Dm7b5", "X1".
 const LETTERS_AND_DIGITS = /^\p{L}{1,3}[0-9][\p{L}0-9]{0,5}$/u;
+// Said of names of code alone: in Go their case is what they are exported by.
+const OF_NAMES = /^(?:exported|public|private|reserved|defined|undefined|visible|bound|unbound)[?.,]?$/;
 const ARTICLE = /^(?:an?|the|this|my|your|each|every|one)$/;
 const SHOUTED = /^\p{Lu}{2,}/u;
 
 /** Whether a chunk in small letters alone could be another thing in capitals, by its form or its place. */
 export function hasTellingCase(written: string, previous: string, next: string): boolean {
   const before = previous.toLowerCase();
+  if (OF_NAMES.test(next)) return true;
   const trimmed = written.replace(/[.,]$/, "");
   if (FIELD_NOUNS.has(before) || TYPE_NAMES.has(trimmed) || CAPITONYMS.has(trimmed)) return true;
   return written.length <= LONGEST_PLAIN + 1 && isSymbol(trimmed, before, next);
@@ -54,6 +57,7 @@ export function caseNotation(
   const before = previous.toLowerCase();
   // "Aa" is none of the careless ways to write it.
   if (isMixedPair(core)) return { kind: "code", text: core };
+  if (context.technical && OF_NAMES.test(next) && !ARTICLE.test(before)) return caseOf(core, context);
   if (isWordOfTwoCases(core, before, context)) return caseOf(core, context);
   if (context.symbols && LETTERS_AND_DIGITS.test(core)) return caseOf(core, context);
   const named = context.technical && FIELD_NOUNS.has(before) && /^\p{L}+$/u.test(core);

@@ -44,7 +44,9 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   if (DATE_OR_TIME.test(core)) return [];
   if (/^[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*$/u.test(core)) {
     const symbol = caseNotation(core, chunk);
-    return symbol === undefined ? letterDigits(core) : [symbol];
+    if (symbol !== undefined) return [symbol];
+    const named = isIdentifier(chunk.previous.toLowerCase(), chunk.earlier.toLowerCase());
+    return named && core !== core.toLowerCase() ? [{ kind: "code", text: core }] : letterDigits(core);
   }
   if (/^\p{L}+(?:\.\p{L}+)+$/u.test(core)) return dottedName(core);
   if (isProse(core)) return [];

@@ -40,6 +40,13 @@ export const EXACT_TASKS = list(
   punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
 );
 
+/** Behind these and a colon stands what is written in code. */
+export const CODE_NOUNS = list(
+  `code line lines snippet statement command commands expression query regex pattern formula function equation program script
+  loop condition config selector rule declaration definition python javascript typescript java rust bash sql css html yaml json
+  xml latex markdown c go ruby php kotlin swift haskell perl assignment call type`,
+);
+
 /** What is done to a text word by word: capitals count, spacing and the last mark do not. */
 export const WORDING_TASKS = list(
   "translate translation transliterate pronounce pronounced pronunciation rephrase rewrite paraphrase summarize convert",
@@ -124,7 +131,7 @@ export const SYMBOL_FIELDS = list(
 export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
 
 /** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
-export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma");
+export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma nm kn mev mbar");
 
 /** Names that begin with a small letter or have capitals within, and are often typed without them. */
 export const SMALL_BRANDS = list(

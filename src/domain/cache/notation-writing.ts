@@ -15,6 +15,8 @@ export interface Writing {
 const WORD = /^["'(]*((?:\p{L}\p{M}*)+(?:['-](?:\p{L}\p{M}*)+)*)(["'),;:.!?]*)$/u;
 // `x-y` and `f'g` are no words: one side has two letters.
 const TWO_LETTERS = /\p{L}\p{M}*\p{L}|^[ai]$/iu;
+const QUOTED = /"([^"\n]+)"|(?<![\p{L}\p{N}])'((?:[^'\n]|(?<=\p{L})'(?=\p{L}))+)'(?![\p{L}\p{N}])/gu;
+const LIST_OF_QUOTES = /["'],\s*["']/g;
 const NUMBER = /^(["'(]?)([$€£¥₹]?)([0-9]+(?:,[0-9]+)*(?:\.[0-9]+)?)(%|°?[a-z]*)([$€£¥₹]?)(["'),;:.!?]*)$/i;
 // "node.js", "gpt-4", "covid-19": names, which prose quotes.
 const NAME =
@@ -25,6 +27,9 @@ const AREA = /(?<![\p{L}\p{N}])(?<=[0-9]\s?)([ckd]?m|ft|in|yd|mi)([²³])/gu;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
+const DOES = /^(?:do|does|would|will|did)$/i;
+// Chunks between "does" and its verb.
+const MAX_ASKED = 12;
 const LIST_SIGN = /^(?:[-*•·]|#{1,6})$/;
 
 /** Reads the whole of a text that {@link foldWriting} has folded. `technical`: it speaks of code. */
@@ -43,6 +48,7 @@ export function readWriting(folded: string, technical: boolean): Writing {
     }
     previous = chunk;
   }
+  marks += quotedMarks(text) + askedMarks(chunks);
   const letters = folded.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "");
   return { letters: shortHash(letters.toLowerCase()), marks: shortHash(marks.toLowerCase()) };
 }
@@ -51,6 +57,30 @@ const PLAIN = /^[A-Za-z]{2,}$/;
 
 function shortHash(text: string): string {
   return hash("sha256", text, "base64url").slice(0, 11);
+}
+
+/** What is cited is cited with its signs, but for the one at the end of a sentence. */
+function quotedMarks(text: string): string {
+  if (!/["']/.test(text)) return "";
+  const commas = text.match(LIST_OF_QUOTES) ?? [];
+  let marks = ",".repeat(commas.length);
+  for (const match of text.matchAll(QUOTED)) {
+    const content = (match[1] ?? match[2] ?? "").trim();
+    if (content.length + 2 === text.trim().length) continue;
+    const inner = content.includes(" ") ? content.replace(/[.,;:!?]+$/, "") : content;
+    if (/[^\p{L}\p{N}\s]/u.test(inner)) marks += `"${inner.replace(/\s+/g, "")}"`;
+  }
+  return marks;
+}
+
+/** In "what does … mean" all signs are those of what is asked about, but for quotes and brackets around words. */
+function askedMarks(chunks: readonly string[]): string {
+  const from = chunks.findIndex((chunk) => DOES.test(chunk)) + 1;
+  if (from < 2 || !/^what$/i.test(chunks[from - 2] ?? "")) return "";
+  const to = chunks.findIndex((chunk, at) => at > from && tells(chunk));
+  if (to < 0 || to - from > MAX_ASKED) return "";
+  const asked = chunks.slice(from, to).join(" ").replace(/["'()]|(?<=\p{L})-(?=\p{L})/gu, "");
+  return /[^\p{L}\p{N}\s]/u.test(asked) ? asked.replace(/\s+/g, "") : "";
 }
 
 interface Place {
@@ -90,6 +120,10 @@ function endsSentence({ next }: Place): boolean {
   return next === "" || next === "\n" || /^["'(]?\p{Lu}/u.test(next);
 }
 
+function tells(chunk: string): boolean {
+  return TELLING_VERBS.has(chunk.toLowerCase().replace(/[.?!]+$/, ""));
+}
+
 /** Whether a sentence, or a part of one, may end before the next chunk. */
 function endsPart(place: Place): boolean {
   return endsSentence(place) || SENTENCE_OPENERS.has(place.next.toLowerCase().replace(/[^a-z']/g, ""));
@@ -98,7 +132,7 @@ function endsPart(place: Place): boolean {
 /** Punctuation behind a word is prose, unless what stands before a verb of the question is spoken of: "does x! do". */
 function keptBehind(marks: string, place: Place): string {
   if (marks === "") return "";
-  if (TELLING_VERBS.has(place.next.toLowerCase().replace(/[.?!]+$/, ""))) return marks.replace(/["')]/g, "");
+  if (tells(place.next)) return marks.replace(/["')]/g, "");
   return place.technical && !endsPart(place) ? marks.replace(/[^!?]/g, "") : "";
 }
 
@@ -106,6 +140,8 @@ function numberMarks(match: RegExpExecArray, place: Place): string {
   const [, opened = "", front = "", digits = "", unit = "", behind = "", marks = ""] = match;
   const counted = digits.replaceAll(/,(?=[0-9]{3})/g, "") + unit + front + behind;
   const calculated = isOperator(place.previous) || isOperator(place.next);
+  // "1px, 2px" and "1px 2px" are two lists.
+  if (/^[,;]$/.test(marks) && /^[-+.]?[0-9]/.test(place.next)) return opened + counted + marks;
   const quoted = opened !== "" && opened !== "(" && marks.startsWith(opened);
   if (quoted) return opened + counted + opened + keptBehind(marks.slice(1), place);
   const brackets = calculated ? marks.replace(/[^)]/g, "") : "";
@@ -126,7 +162,7 @@ function signs(written: string, place: Place): string {
   const { previous, next, technical } = place;
   if (endsSentence(place)) written = written.replace(MOOD, "");
   if (previous === "\n" && LIST_SIGN.test(written)) return "";
-  if (OPEN_WORDS.test(previous) || TELLING_VERBS.has(next.toLowerCase().replace(/[.?!]+$/, "")))
+  if (OPEN_WORDS.test(previous) || tells(next))
     return withoutSentence(written, place);
   if (/^-{1,3}$/.test(written))
     return isPlainWord(previous) && isPlainWord(next) && !technical ? "" : written;
