@@ -26,6 +26,7 @@ import {
   SYNONYMS,
 } from "./analysis-words.ts";
 import { type Notation, readNotation, readWritingOf } from "./notation.ts";
+import { spaceCalculations } from "./notation-fold.ts";
 import type { Writing } from "./notation-writing.ts";
 
 /** Raised with every change of what an analysis holds: analyses of two versions cannot be compared. */
@@ -79,13 +80,14 @@ export interface PromptAnalysis {
  * Extracts from a prompt all that decides whether a stored answer may serve it. Pure and total: any string gives
  * an analysis, and equal strings give equal ones. Beyond {@link MAX_TOKENS} only the hash is kept.
  */
-export function analyzePrompt(text: string): PromptAnalysis {
-  if (text.length > MAX_CHARACTERS) return unanalyzed(text);
+export function analyzePrompt(prompt: string): PromptAnalysis {
+  if (prompt.length > MAX_CHARACTERS) return unanalyzed(prompt);
+  const text = spaceCalculations(prompt);
   const normal = normalizeText(text);
   // Compatibility forms can multiply the length of a text.
-  if (normal.length > MAX_CHARACTERS) return unanalyzed(text);
+  if (normal.length > MAX_CHARACTERS) return unanalyzed(prompt);
   const tokens = tokenize(normal);
-  if (tokens.length > MAX_TOKENS) return unanalyzed(text);
+  if (tokens.length > MAX_TOKENS) return unanalyzed(prompt);
   const written = { notation: readNotation(text), writing: readWritingOf(text) };
   return isEnglish(tokens) ? analyzeEnglish(tokens, written) : analyzeOther(tokens, written);
 }

@@ -7,6 +7,7 @@ const REASONS = {
   unit: "UNIT",
   variant: "CODE",
   mood: "CODE",
+  language: "CODE",
 } as const satisfies Record<NotationKind, string>;
 
 /** Why two prompts differ in notation. */
@@ -31,7 +32,7 @@ export function compareNotation(
 
 /** What a piece counts against, empty where it counts by itself. */
 function counterpart({ kind, text }: Notation): string {
-  if (kind === "mood") return kind;
+  if (kind === "mood" || kind === "language") return kind;
   return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
 }
 

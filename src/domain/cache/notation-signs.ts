@@ -6,7 +6,7 @@ const PROSE_MARKS = /^(?:-{1,3}|[?!]{1,3}|\.{1,6}|[,:;&"'*•·()/#]|\?\.|''|"")
 /** No sentence ends behind these: a mark there is spoken of. */
 export const OPEN_WORDS =
   /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called|explain|describe|define|vs|versus|than|as|for|from|about|type|put|write|shows?|see|enter|insert|displays?|prints?|prefix|suffix)$/i;
-const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!]?$/u;
+const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!?]*$/u;
 
 /** Whether a chunk is an emoticon or emoji that says how something is meant; nobody asks about it. */
 export function isMood({ text, previous }: Chunk): boolean {

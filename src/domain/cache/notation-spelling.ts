@@ -1,3 +1,4 @@
+import { LANGUAGE_WITH_SIGN } from "./analysis-tokens.ts";
 import type { Notation } from "./notation.ts";
 import { caseNotation } from "./notation-case.ts";
 import type { Chunk } from "./notation-chunks.ts";
@@ -50,6 +51,7 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   }
   if (/^\p{L}+(?:\.\p{L}+)+$/u.test(core)) return dottedName(core);
   if (isProse(core)) return [];
+  if (LANGUAGE_WITH_SIGN.test(core)) return [{ kind: "code", text: core.toLowerCase() }];
   return [{ kind: /^[-+]?[0-9][0-9.,:/-]*$/.test(core) ? "number" : "code", text: core }];
 }
 

@@ -13,10 +13,10 @@ import {
 import { readWriting, type Writing } from "./notation-writing.ts";
 
 /**
- * `variant` only counts against another spelling of the same letters, `mood` only against another one; the rest
- * counts by itself.
+ * `variant` only counts against another spelling of the same letters, `mood` and the `language` of a code block only
+ * against another one; the rest counts by itself.
  */
-export type NotationKind = "code" | "number" | "unit" | "variant" | "mood";
+export type NotationKind = "code" | "number" | "unit" | "variant" | "mood" | "language";
 
 /** Something written in a prompt that is no prose: its exact spelling decides what is asked. */
 export interface Notation {
