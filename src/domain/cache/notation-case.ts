@@ -1,3 +1,4 @@
+import { KNOWN_NAMES } from "./analysis-words.ts";
 import type { Notation } from "./notation.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
@@ -7,6 +8,8 @@ import {
   FIELD_NOUNS,
   LETTER_NOUNS,
   LOOSE_LETTERS,
+  SENTENCE_OPENERS,
+  TECHNICAL,
   TYPE_NAMES,
 } from "./notation-words.ts";
 
@@ -33,13 +36,15 @@ const GREEK_SYMBOL = /^(?=.*\p{Script=Greek})(?:\p{Script=Greek}|[a-z0-9]){1,3}$
 const LETTERS_AND_DIGITS = /^\p{L}{1,3}[0-9][\p{L}0-9]{0,5}$/u;
 // Said of names of code alone: in Go their case is what they are exported by.
 const OF_NAMES = /^(?:exported|public|private|reserved|defined|undefined|visible|bound|unbound)[?.,]?$/;
+// What code names, bare behind one of these, is named as it is spelled.
+const CALLING = /^(?:does|do|is|are|what's|whats|import|explain|call|calling|use|using)$/;
 const ARTICLE = /^(?:an?|the|this|my|your|each|every|one)$/;
 const SHOUTED = /^\p{Lu}{2,}/u;
 
 /** Whether a chunk in small letters alone could be another thing in capitals, by its form or its place. */
 export function hasTellingCase(written: string, previous: string, next: string): boolean {
   const before = previous.toLowerCase();
-  if (OF_NAMES.test(next)) return true;
+  if (OF_NAMES.test(next) || CALLING.test(before)) return true;
   const trimmed = written.replace(/[.,]$/, "");
   if (FIELD_NOUNS.has(before) || TYPE_NAMES.has(trimmed) || CAPITONYMS.has(trimmed)) return true;
   return written.length <= LONGEST_PLAIN + 1 && isSymbol(trimmed, before, next);
@@ -64,12 +69,17 @@ export function caseNotation(
   return named || isSymbol(core, before, next) ? caseOf(core, context) : undefined;
 }
 
-/** A type of code, or a capitonym. Behind an article it is a word: "a String" is a string. */
+/** A capitonym, or a word that in code is an identifier. Behind an article it is a word: "a String" is a string. */
 function isWordOfTwoCases(core: string, before: string, { technical }: Chunk["context"]): boolean {
   const lower = core.toLowerCase();
   if (CAPITONYMS.has(lower)) return true;
-  const capitalised = core === lower || /^\p{Lu}\p{Ll}+$/u.test(core);
-  return technical && capitalised && TYPE_NAMES.has(lower) && !ARTICLE.test(before);
+  const written = core === lower || /^\p{Lu}?[\p{Ll}\d]+(?:\p{Lu}[\p{Ll}\d]*)*$/u.test(core);
+  if (!technical || !written || ARTICLE.test(before)) return false;
+  return TYPE_NAMES.has(lower) || before === "import" || (CALLING.test(before) && !isKnownWord(lower));
+}
+
+function isKnownWord(lower: string): boolean {
+  return (TECHNICAL.has(lower) && lower !== "nan") || KNOWN_NAMES.has(lower) || SENTENCE_OPENERS.has(lower);
 }
 
 function isMixedPair(core: string): boolean {

@@ -70,7 +70,8 @@ export function takeCodeLines(text: string, found: Notation[]): string {
   let previous = "";
   for (const line of body.split("\n")) {
     const written = line.trimEnd();
-    const opened = /[:{([]$/.test(previous) && /^\s+\S/.test(written);
+    const goesOn = /[:{([]$/.test(previous) || prose.at(-1) === TAKEN;
+    const opened = goesOn && /^\s+\S/.test(written);
     if (INDENTED.test(written) || opened || isStatement(written)) {
       code.push(written);
       prose.push(TAKEN);

@@ -37,8 +37,8 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   if (SUPERSCRIPT.test(core)) return superscript(core, chunk);
   if (WORD.test(core)) {
     const words = plainWord(core, chunk);
-    const symbol = words.length > 0 ? undefined : caseNotation(core, chunk);
-    return symbol === undefined ? words : [symbol];
+    const symbol = words.some(({ kind }) => kind === "code") ? undefined : caseNotation(core, chunk);
+    return symbol === undefined ? words : [...words, symbol];
   }
   if (SCIENTIFIC.test(core)) return [{ kind: "number", text: core.toLowerCase().replace("e+", "e") }];
   if (NUMBER.test(core)) return core.startsWith("+") ? [{ kind: "number", text: core }] : [];

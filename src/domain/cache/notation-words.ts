@@ -14,7 +14,8 @@ export const TECHNICAL = list(
   django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
   fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
-  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja`,
+  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja numpy pandas pytorch tensorflow
+  matplotlib scipy webpack eslint pytest junit maven gradle rails laravel kafka terraform ansible kubectl dataframe powershell`,
 );
 
 /** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */
@@ -54,7 +55,7 @@ export const WORDING_TASKS = list(
 
 /** Tasks whose answer hangs on capitals: the word they are asked of counts as written, without quotes too. */
 export const CASE_TASKS = list(
-  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint",
+  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint rot13 caesar crc32 bcrypt",
 );
 
 /** With these a sentence begins, also where the capital is missing. */
@@ -93,7 +94,7 @@ export const NAMED_NOUNS = list(
 
 /** Behind these a single letter is a symbol, a key or a quantity. */
 export const LETTER_NOUNS = list(
-  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter",
+  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter modifier option switch register mode",
 );
 
 /** Behind these in code stands a name, whose case can be its visibility. */

@@ -166,7 +166,7 @@ function signs(written: string, place: Place): string {
     return withoutSentence(written, place);
   if (/^-{1,3}$/.test(written))
     return isPlainWord(previous) && isPlainWord(next) && !technical ? "" : written;
-  if (/^[.,;:"'()]+$/.test(written) || (/^[!?]{1,3}$/.test(written) && endsPart(place))) return "";
+  if (/^[.,;:()]+$/.test(written) || (/^[!?]{1,3}$/.test(written) && endsPart(place))) return "";
   return withoutSentence(written, place);
 }
 
