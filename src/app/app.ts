@@ -182,7 +182,7 @@ async function compose(
     embedder: identity,
     embedderStatus,
     work,
-    memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
+    memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     operations: {
       server: { version: VERSION, startTime: clock.now(), backend },
