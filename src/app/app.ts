@@ -1,5 +1,5 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
-import { remembered } from "../adapters/decorators/lru-embedder.ts";
+import { cached } from "../adapters/decorators/lru-embedder.ts";
 import { switched } from "../adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import { systemClock } from "../adapters/system/clock.ts";
@@ -51,7 +51,7 @@ const MAX_EMBEDDING_WAIT_MS = 10_000;
 
 /** A server that can be started once. Disposing it stops it. */
 export interface App extends AsyncDisposable {
-  /** Opens the store, then the doors; resolves when calls are served. Rejects, with nothing left open, on failure. */
+  /** Opens the store, then the servers; resolves when calls are served. Rejects, with nothing left open, on failure. */
   start(): Promise<void>;
   /** Stops gracefully: not serving, then drain, then close. Resolves when nothing is left open. */
   stop(): Promise<void>;
@@ -60,7 +60,7 @@ export interface App extends AsyncDisposable {
    * changes nothing, and the log says why. Throws before `start` has resolved.
    */
   reload(reload: Reload): void;
-  /** Where the doors listen, with the ports that were really taken. Throws before `start` has resolved. */
+  /** Where the servers listen, with the ports that were really taken. Throws before `start` has resolved. */
   readonly addresses: Addresses;
   /** Resolves when the stored data has been checked, which goes on behind a start. Throws before `start` has resolved. */
   readonly checked: Promise<void>;
@@ -126,7 +126,7 @@ async function compose(
   );
   const backend = overrides.backend?.(opened) ?? opened;
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
-  let live = config;
+  let current = config;
   const background = { clock, sleep: overrides.sleep ?? sleep, random: Math.random, log };
   const ids = overrides.ids ?? createUuidIds();
   // After the backend, where they keep what they were given, and so ended before it.
@@ -147,7 +147,7 @@ async function compose(
     embedder === undefined
       ? undefined
       : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
-  // What is there now may be in the middle of a re-embedding that nobody goes on with.
+  // What is there now may be in the middle of a re-embedding that has no runner.
   backend.onReplaced(() => runner?.run());
   if (embedder !== undefined) {
     const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
@@ -166,7 +166,7 @@ async function compose(
     meters: telemetry.instruments,
     log,
     secret: () => backend.secret.read(),
-    settings: () => live.cache,
+    settings: () => current.cache,
   };
   const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
   const tls = await openCertificates(config, { log, meter: telemetry.instruments, clock }, resources);
@@ -202,9 +202,9 @@ async function compose(
     addresses: server.addresses,
     checked: backend.checked,
     reload: (reload) => {
-      const known = live.warnings;
+      const known = current.warnings;
       if (reload.kind === "applied") {
-        live = reload.running.config;
+        current = reload.running.config;
         void apiKeys?.reload();
         void tls?.reload();
       }
@@ -226,7 +226,7 @@ async function openKeys(
   return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }
 
-/** The certificates that the doors show and ask for; undefined when they speak in the clear. */
+/** The certificates that the servers show and ask for; undefined without TLS. */
 async function openCertificates(
   { tls: { certFile, keyFile, clientCaFile } }: Config,
   parts: Parameters<typeof openTls>[1],
@@ -257,7 +257,7 @@ async function openEmbedder(
   return openRemoteEmbedder(config, identity, parts, resources);
 }
 
-/** Vectors of the built-in embedder that are remembered; the questions that a cache is asked come again and again. */
+/** Vectors of the built-in embedder that are cached: prompts are looked up again and again. */
 const HASHED_BYTES = 8 * 1024 * 1024;
 
 function openHashingEmbedder(
@@ -267,7 +267,7 @@ function openHashingEmbedder(
 ): Embedder {
   const embedder = createHashingEmbedder(dimension);
   const source = { ...embedder.identity, apiBase: "" };
-  return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
+  return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */

@@ -13,7 +13,7 @@ export function createLoadInstruments(meter: Meter): LoadMeter {
     [...readers].reduce((total, read) => total + value(read()), 0);
   meter
     .createObservableGauge("recollect_work_waiting", {
-      description: "Pieces of heavy work, such as searches, that wait for their turn.",
+      description: "Pieces of heavy work, such as searches, that wait in the queue.",
       valueType: ValueType.INT,
     })
     .addCallback((result) => result.observe(sum(({ waiting }) => waiting)));

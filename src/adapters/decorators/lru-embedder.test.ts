@@ -5,7 +5,7 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import { remembered } from "./lru-embedder.ts";
+import { cached } from "./lru-embedder.ts";
 
 const SOURCE = { provider: "scripted", apiBase: "http://a/v1", model: "m", dimension: 4 };
 
@@ -13,7 +13,7 @@ describe("remembered", () => {
   it("holds no more bytes than it may, and forgets what was not asked for the longest", async () => {
     const provider = scriptedEmbedder();
     // Two vectors of four numbers with what is around them, and not three.
-    const embedder = remembered(provider, {
+    const embedder = cached(provider, {
       source: SOURCE,
       ttlMs: 1000,
       maxBytes: 700,

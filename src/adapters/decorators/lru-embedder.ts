@@ -4,9 +4,9 @@ import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { EmbeddingMeters } from "../../ports/metrics.ts";
 
-export interface RememberedOptions {
+export interface LruOptions {
   readonly source: EmbeddingSource;
-  /** 0: nothing is remembered. */
+  /** 0: nothing is cached. */
   readonly ttlMs: number;
   /** Of the vectors and what is around them; the least recently used go first. */
   readonly maxBytes: number;
@@ -17,8 +17,8 @@ export interface RememberedOptions {
 /** What an entry takes beside its vector: the key, the list, the objects. */
 const OVERHEAD_BYTES = 300;
 
-/** Remembers vectors in this process: what was asked for lately costs a digest. */
-export function remembered(embedder: Embedder, options: RememberedOptions): Embedder {
+/** Keeps vectors in this process, the most recently used ones: a text that is asked for again costs a digest. */
+export function cached(embedder: Embedder, options: LruOptions): Embedder {
   const { clock, meters, source } = options;
   if (options.ttlMs === 0) return embedder;
   const cache = new LRUCache<string, EmbeddedText>({

@@ -65,7 +65,7 @@ describe("the resilient embedder", () => {
     expect(answers).toEqual(texts.map((text) => [vectorOfText(text)]));
   });
 
-  it("remembers, for as long as it is told to", async () => {
+  it("caches a vector for as long as the options say", async () => {
     const { provider, embedder, time, meters } = open({
       cache: { get: async () => [], put: async () => undefined },
     });
@@ -114,7 +114,7 @@ describe("the resilient embedder", () => {
     expect(warnings).toHaveLength(2);
   });
 
-  it("keeps nothing when it is told to keep nothing", async () => {
+  it("caches nothing with a lifetime of 0", async () => {
     const cache = memoryCache();
     const { provider, embedder } = open({ cache, cacheTtlMs: 0 });
     await embedder.embed(["a"], never());

@@ -8,7 +8,7 @@ import { bounded } from "./bounded-embedder.ts";
 import { breakable } from "./breaker-embedder.ts";
 import { coalesced } from "./coalesced-embedder.ts";
 import { deadlined } from "./deadline-embedder.ts";
-import { remembered } from "./lru-embedder.ts";
+import { cached } from "./lru-embedder.ts";
 import { measured } from "./measured-embedder.ts";
 import { retrying } from "./retrying-embedder.ts";
 import { splitting } from "./splitting-embedder.ts";
@@ -62,7 +62,7 @@ const BREAKER = { failureThreshold: 5, openMs: 5000, maxOpenMs: 60_000 };
  *   served whatever the provider does;
  * - coalesced: makes the batches, so everything that can be done by batches is below it;
  * - bounded: counts who waits, in the queue above and for requests below;
- * - remembered: outermost, because it neither waits nor asks: a vector in memory does not even enter the queue.
+ * - cached: outermost, because it neither waits nor asks: a vector in memory does not even enter the queue.
  *
  * Disposing it aborts what is out and waits for what is being kept; the provider is its owner's to dispose of.
  */
@@ -98,7 +98,7 @@ export function createResilientEmbedder(
     }),
   );
   const queue = bounded(batched, { maxTexts: QUEUE_TEXTS, maxCharacters: QUEUE_CHARACTERS });
-  const embedder = remembered(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
+  const embedder = cached(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
   return {
     identity: provider.identity,
     status: breaker.status,

@@ -150,7 +150,7 @@ export type DuplicateFields = Pick<
   | "validUntil"
 >;
 
-/** Whether the memory has ended at this moment. */
+/** Whether the memory has expired at this time. */
 export function isExpired(memory: { readonly expireTime?: number }, now: number): boolean {
   return memory.expireTime !== undefined && memory.expireTime <= now;
 }

@@ -16,7 +16,7 @@ import type { Meters } from "../../ports/metrics.ts";
 import type { Live } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
-import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
+import { abortable, Deadline, isOverdue } from "../deadline.ts";
 import type { CacheStrategy, PlacedLookup } from "./placed-lookup.ts";
 import type { MadeVector } from "./question-vector.ts";
 
@@ -228,7 +228,7 @@ class LookupUnderWay<A> {
     const refusal = this.#ports.work.refusal(work);
     if (refusal !== undefined) return this.#failed(refusal, "SERVER_OVERLOADED");
     const embedded = await this.#orMiss(
-      untilAborted(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
+      abortable(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
       () => "EMBEDDER_UNAVAILABLE",
     );
     if ("kind" in embedded) return embedded;
@@ -246,7 +246,7 @@ class LookupUnderWay<A> {
       hasStarted = true;
       return nearestTo(this.#ports, this.#lookup, question, { now: this.#now, signal });
     });
-    const nearest = await this.#orMiss(untilAborted(searching, signal), () =>
+    const nearest = await this.#orMiss(abortable(searching, signal), () =>
       hasStarted ? "STORE_UNAVAILABLE" : "SERVER_OVERLOADED",
     );
     return "kind" in nearest ? nearest : decideNearest(this.#lookup, nearest, this.#policy(), this.#now);

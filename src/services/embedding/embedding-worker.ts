@@ -11,7 +11,7 @@ import { failureKind } from "../../domain/embedding/failure.ts";
 import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
-import { untilAborted } from "../../lib/abort.ts";
+import { abortable } from "../../lib/abort.ts";
 import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
@@ -168,7 +168,7 @@ class Worker {
     const { signal } = this.#stopping;
     const texts = batch.map(({ text }) => text);
     try {
-      return await untilAborted(embedEach(this.#ports.embedder, texts, signal), signal);
+      return await abortable(embedEach(this.#ports.embedder, texts, signal), signal);
     } catch (error) {
       const [only] = batch;
       if (batch.length === 1 && only !== undefined) this.#suspects.push({ ...only, error });

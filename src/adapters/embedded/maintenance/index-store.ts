@@ -1,5 +1,5 @@
 import { indexRebuildRunning } from "../../../domain/errors.ts";
-import { untilAborted } from "../../../lib/abort.ts";
+import { abortable } from "../../../lib/abort.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { EmbeddedCacheStore } from "../cache/store.ts";
@@ -84,7 +84,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     }
     this.#isRunning = true;
     try {
-      await untilAborted(this.#cleared, signal);
+      await abortable(this.#cleared, signal);
       yield* this.#rebuildAll(signal);
     } finally {
       this.#isRunning = false;
