@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFile } from "../adapters/system/watched-file.ts";
 import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
+import type { Config } from "../config/config.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { AuthenticationMeter } from "../ports/metrics.ts";
@@ -78,4 +79,17 @@ function difference(
 
 function spell({ sha256, caller: { tenant, principal, roles, debug } }: ApiKey): string {
   return JSON.stringify([sha256.toString("hex"), tenant, principal, [...roles].sort(), debug]);
+}
+
+/** The keys that are asked for; undefined when everyone is let in. */
+export async function openConfiguredKeys(
+  { auth }: Config,
+  parts: Parameters<typeof openApiKeys>[1],
+  resources: AsyncDisposableStack,
+): Promise<ApiKeysFile | undefined> {
+  if (auth.mode === "none") return undefined;
+  // Every other mode is refused by the configuration; should one come through, nobody is let in by mistake.
+  if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
+    throw new TypeError("no way to authenticate");
+  return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }

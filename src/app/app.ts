@@ -1,7 +1,4 @@
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
-import { cached } from "../adapters/decorators/lru-embedder.ts";
-import { switched } from "../adapters/decorators/switched-embedder.ts";
-import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import { systemClock } from "../adapters/system/clock.ts";
 import { createUuidIds } from "../adapters/system/ids.ts";
 import { sleep } from "../adapters/system/sleep.ts";
@@ -12,24 +9,20 @@ import type { KeptSizes } from "../domain/disk-space.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
-import type { Embedder, EmbedderIdentity } from "../ports/embedding/embedder.ts";
-import type { ObservedEmbedder } from "../ports/embedding/embedder-status.ts";
-import type { OpenedEmbedder, SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
+import type { Embedder } from "../ports/embedding/embedder.ts";
+import type { SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
-import type { Log } from "../ports/log.ts";
-import type { EmbeddingMeters } from "../ports/metrics.ts";
 import type { Sleep } from "../ports/sleep.ts";
-import { startBacklogWorker } from "../services/embedding/backlog-worker.ts";
-import { startReembeddingRunner } from "../services/embedding/reembedding-runner.ts";
 import { openLog } from "../telemetry/logger.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { type Addresses, startServer } from "../transport/server.ts";
 import { VERSION } from "../version.ts";
-import { type ApiKeysFile, openApiKeys } from "./api-keys.ts";
+import { openConfiguredKeys } from "./api-keys.ts";
 import { openBackend } from "./backend.ts";
 import { configuredIdentity } from "./embedder-identity.ts";
+import { startEmbedding } from "./embedding.ts";
 import { logReload } from "./log-reload.ts";
-import { openTls, type WatchedTls } from "./tls.ts";
+import { openConfiguredTls } from "./tls.ts";
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
@@ -127,32 +120,16 @@ async function compose(
   const backend = overrides.backend?.(opened) ?? opened;
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
   let current = config;
-  const background = { clock, sleep: overrides.sleep ?? sleep, random: Math.random, log };
   const ids = overrides.ids ?? createUuidIds();
-  // After the backend, where they keep what they were given, and so ended before it.
-  let onRecovered = (): void => undefined;
-  // Also those that a re-embedding opens later: they serve until the server has stopped.
-  const embedders = resources.use(new AsyncDisposableStack());
-  const open = (identity: EmbedderIdentity): Promise<OpenedEmbedder> =>
-    openEmbedder(
-      config,
-      identity,
-      { clock, log, meters: telemetry.instruments, backend, onRecovered: () => onRecovered() },
-      embedders,
-    );
-  const identity = backend.reembedding.identity();
-  const embedder =
-    identity === undefined ? undefined : switched(overrides.embedder ?? (await open(identity)));
-  const runner =
-    embedder === undefined
-      ? undefined
-      : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
-  // What is there now may be in the middle of a re-embedding that has no runner.
-  backend.onReplaced(() => runner?.run());
-  if (embedder !== undefined) {
-    const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
-    onRecovered = worker.recovered;
-  }
+  const { identity, embedder, runner } = await startEmbedding(
+    config,
+    {
+      ...{ clock, log, backend, meters: telemetry.instruments },
+      sleep: overrides.sleep ?? sleep,
+      embedder: overrides.embedder,
+    },
+    resources,
+  );
   const work = resources.use(
     new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, meter: telemetry.instruments, log }),
   );
@@ -168,8 +145,8 @@ async function compose(
     secret: () => backend.secret.read(),
     settings: () => current.cache,
   };
-  const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
-  const tls = await openCertificates(config, { log, meter: telemetry.instruments, clock }, resources);
+  const apiKeys = await openConfiguredKeys(config, { log, meter: telemetry.instruments }, resources);
+  const tls = await openConfiguredTls(config, { log, meter: telemetry.instruments, clock }, resources);
   const server = await startServer({
     config,
     version: VERSION,
@@ -211,105 +188,4 @@ async function compose(
       logReload(log, reload, known);
     },
   };
-}
-
-/** The keys that are asked for; undefined when everyone is let in. */
-async function openKeys(
-  { auth }: Config,
-  parts: Parameters<typeof openApiKeys>[1],
-  resources: AsyncDisposableStack,
-): Promise<ApiKeysFile | undefined> {
-  if (auth.mode === "none") return undefined;
-  // Every other mode is refused by the configuration; should one come through, nobody is let in by mistake.
-  if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
-    throw new TypeError("no way to authenticate");
-  return resources.use(await openApiKeys(auth.apiKeysFile, parts));
-}
-
-/** The certificates that the servers show and ask for; undefined without TLS. */
-async function openCertificates(
-  { tls: { certFile, keyFile, clientCaFile } }: Config,
-  parts: Parameters<typeof openTls>[1],
-  resources: AsyncDisposableStack,
-): Promise<WatchedTls | undefined> {
-  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
-  // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
-  if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
-  return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
-}
-
-interface EmbedderParts {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly meters: EmbeddingMeters;
-  readonly backend: Pick<Backend, "embeddings">;
-  readonly onRecovered: () => void;
-}
-
-/** An embedder of this model, at the provider that is configured. */
-async function openEmbedder(
-  config: Config,
-  identity: EmbedderIdentity,
-  parts: EmbedderParts,
-  resources: AsyncDisposableStack,
-): Promise<OpenedEmbedder> {
-  if (config.embedding.provider === "hashing") return openHashingEmbedder(config, identity, parts);
-  return openRemoteEmbedder(config, identity, parts, resources);
-}
-
-/** Vectors of the built-in embedder that are cached: prompts are looked up again and again. */
-const HASHED_BYTES = 8 * 1024 * 1024;
-
-function openHashingEmbedder(
-  { embedding: { cacheTtlMs: ttlMs } }: Config,
-  { dimension }: EmbedderIdentity,
-  { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
-): Embedder {
-  const embedder = createHashingEmbedder(dimension);
-  const source = { ...embedder.identity, apiBase: "" };
-  return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
-}
-
-/** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
-async function openRemoteEmbedder(
-  { embedding, cache }: Config,
-  { model, dimension }: EmbedderIdentity,
-  parts: EmbedderParts,
-  resources: AsyncDisposableStack,
-): Promise<ObservedEmbedder> {
-  const { clock, log, meters, backend, onRecovered } = parts;
-  // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
-  const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
-    import("../adapters/openai/embedder.ts"),
-    import("../adapters/decorators/resilient-embedder.ts"),
-  ]);
-  const provider = resources.use(
-    createOpenAiEmbedder({
-      model,
-      dimension,
-      apiKey: embedding.apiKey ?? "",
-      apiBase: embedding.apiBase,
-      apiVersion: embedding.apiVersion ?? "",
-      parameters: { encodingFormat: embedding.encodingFormat, dimensions: embedding.dimensions },
-      log,
-      clock,
-      onTokens: meters.embeddingTokens,
-    }),
-  );
-  return resources.use(
-    createResilientEmbedder(provider, {
-      apiBase: embedding.apiBase,
-      batchSize: embedding.batchSize,
-      maxRetries: embedding.maxRetries,
-      timeoutMs: embedding.timeoutMs,
-      lookupTimeoutMs: cache.lookupDeadlineMs,
-      cacheTtlMs: embedding.cacheTtlMs,
-      cache: backend.embeddings,
-      clock,
-      random: Math.random,
-      log,
-      meters,
-      onRecovered,
-    }),
-  );
 }

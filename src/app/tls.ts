@@ -7,6 +7,7 @@ import {
   type TlsRemark,
 } from "../domain/access/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Config } from "../config/config.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { TlsMeter } from "../ports/metrics.ts";
 import type { Tls, TlsContext } from "../ports/tls.ts";
@@ -101,3 +102,15 @@ export async function openTls(
 }
 
 const REFUSED = "the files of TLS are wrong: the certificates that were read before still hold";
+
+/** The certificates that the servers show and ask for; undefined without TLS. */
+export async function openConfiguredTls(
+  { tls: { certFile, keyFile, clientCaFile } }: Config,
+  parts: Parameters<typeof openTls>[1],
+  resources: AsyncDisposableStack,
+): Promise<WatchedTls | undefined> {
+  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
+  // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
+  if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
+  return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
+}
