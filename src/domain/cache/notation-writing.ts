@@ -27,7 +27,7 @@ const AREA = /(?<![\p{L}\p{N}])(?<=[0-9]\s?)([ckd]?m|ft|in|yd|mi)([²³])/gu;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
-const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨]{1,2}|&&)\s/;
+const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨]{1,2}|&&)\s|\bnot \(/;
 const DOES = /^(?:do|does|would|will|did)$/i;
 // Chunks between "does" and its verb.
 const MAX_ASKED = 12;
