@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { differInWriting } from "./guard-notation.ts";
-import { readWritingOf } from "./notation.ts";
+import { readWritten } from "./notation.ts";
 
 const differ = (one: string, other: string): boolean =>
-  differInWriting(readWritingOf(one), readWritingOf(other));
+  differInWriting(readWritten(one).writing, readWritten(other).writing);
 
 describe("prompts of the same letters and digits", () => {
   it.each([
@@ -32,6 +32,12 @@ describe("prompts of the same letters and digits", () => {
     ["abbreviations", "Is it 5 p.m. in the U.S.?", "Is it 5 pm in the US?"],
     ["emphasis", "Who wrote **Hamlet**?", "Who wrote _Hamlet_?"],
     ["list signs and emoji", "- Where is my order? \u{1F642}", "Where is my order"],
+    [
+      "marks of other scripts",
+      "\u6211\u7684\u5361\uff0c\u5728\u54ea\u91cc\uff1f",
+      "\u6211\u7684\u5361\u5728\u54ea\u91cc",
+    ],
+    ["marks around a question", "\u00bfD\u00f3nde est\u00e1 mi tarjeta?", "D\u00f3nde est\u00e1 mi tarjeta"],
     ["groups of digits", "Is 1,000 enough?", "Is 1000 enough?"],
   ])("are the same but for %s", (_, one, other) => {
     expect(differ(one, other)).toBe(false);

@@ -12,6 +12,7 @@ export interface Writing {
   readonly marks: string;
 }
 
+const PLAIN = /^[A-Za-z]{2,}$/;
 const WORD = /^["'(]*((?:\p{L}\p{M}*)+(?:['-](?:\p{L}\p{M}*)+)*)(["'),;:.!?]*)$/u;
 // `x-y` and `f'g` are no words: one side has two letters.
 const TWO_LETTERS = /\p{L}\p{M}*\p{L}|^[ai]$/iu;
@@ -24,6 +25,7 @@ const NAME =
 const DATE = /^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[.,;:!?]*$/;
 const COUNTED = /^([0-9]+)-(?=\p{L}{2})/u;
 const AREA = /(?<![\p{L}\p{N}])(?<=[0-9]\s?)([ckd]?m|ft|in|yd|mi)([²³])/gu;
+const OTHER_SCRIPT = /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
@@ -56,8 +58,6 @@ export function readWriting(folded: string, technical: boolean): Writing {
   const letters = folded.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "");
   return { letters: shortHash(letters.toLowerCase()), marks: shortHash(marks.toLowerCase()) };
 }
-
-const PLAIN = /^[A-Za-z]{2,}$/;
 
 function shortHash(text: string): string {
   return hash("sha256", text, "base64url").slice(0, 11);
@@ -114,6 +114,8 @@ function marksOf(written: string, place: Place): string {
   const name = NAME.exec(written);
   if (name !== null)
     return (name[1] ?? "").replace(/(?<=\p{L}{2})-/gu, "") + keptBehind(name[2] ?? "", place);
+  // Chinese, Thai and others set their marks without spaces.
+  if (OTHER_SCRIPT.test(written)) return written.replace(/[.,;:!?،؛؟।]+/gu, "");
   return withoutSentence(written, place);
 }
 
