@@ -258,7 +258,7 @@ describe("an embedding provider that fails", () => {
       provider: "openai",
       model: "a-model",
       dimension: 384,
-      backlogCount: 1,
+      pendingCount: 1,
       writeBreaker: {
         state: BreakerState.OPEN,
         sinceTime: timestampFromMs(START),

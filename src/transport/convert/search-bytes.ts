@@ -17,9 +17,9 @@ const { memory: MEMORY, score: SCORE, similarity: SIMILARITY } = ResultSchema.fi
 const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySchema.field;
 
 /**
- * The response to a search, of which neither parts of scores nor a plan nor a degradation is told, as its bytes
- * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the most of it, are encoded once as long as
- * the store answers with the same objects; how often each was read follows behind. A test holds this against the library.
+ * The encoded response of a search without explanations, plan and degradations
+ * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the largest part, are encoded once as long as
+ * the store returns the same objects; access statistics are appended to each. A test compares this with the library.
  */
 export function encodeSearch(found: readonly FoundMemory[], namespace: string): Encoded {
   const writer = new BinaryWriter();
@@ -47,7 +47,7 @@ function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: stri
     .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
 }
 
-/** A memory without how it was used. */
+/** A memory without access statistics. */
 const encodedRecord = encodedOnce((memory: Memory, namespace) =>
   toBinary(MemorySchema, create(MemorySchema, fromMemory(memory, namespace))),
 );
