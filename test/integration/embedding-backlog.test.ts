@@ -167,7 +167,7 @@ describe("what waits", () => {
     expect(await metrics()).toMatch(/^recollect_embedding_backlog_oldest_seconds 0$/m);
   });
 
-  it("is told when vector search is switched off: by nobody, until it is on again", async () => {
+  it("counts pending memories while vector search is switched off", async () => {
     await using off = await startApp({ dataDir, env: { ENABLE_VECTOR_SEARCH: "false" } });
     await off.memory.createMemory({ memory: { text: "alpha apples" } });
     expect(await off.operations.getEmbeddingInfo({})).toMatchObject({

@@ -95,7 +95,7 @@ describe("MemoryService", () => {
     expect(new Set(messages.map(({ memory }) => memory?.id)).size).toBe(2);
   });
 
-  it("lets a duplicate prolong and tag the memory that is there, and names what differs", async () => {
+  it("lets a duplicate extend and tag the existing memory, and names the differing fields", async () => {
     const namespace = "duplicates";
     const text = "Die Adresse ist Bahnhofstraße 1";
     const ttl = { case: "ttl", value: { seconds: 60n } } as const;
@@ -411,7 +411,7 @@ describe("MemoryService", () => {
 });
 
 describe("MemoryService with vector search switched off", () => {
-  it("searches by words and says so, and refuses a search by meaning alone", async () => {
+  it("searches by words, reports the degradation, and refuses a search by meaning alone", async () => {
     await using app = await startApp({ env: { ENABLE_VECTOR_SEARCH: "false" } });
     await app.memory.createMemory({ memory: { text: "Ana is allergic to nuts" } });
     const query = { by: { case: "text" as const, value: "nuts" } };
