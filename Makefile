@@ -1,4 +1,4 @@
-# The one door to this project. `make help` prints what each target does.
+# The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build run redis demo generate lint format typecheck test test-long bench clean
@@ -51,7 +51,7 @@ test: setup ## Check types, then run all tests
 	@$(NPX) 'tsc'
 	@$(NPX) 'vitest run'
 
-test-long: setup ## Run the tests of stores and doors with the counts that docs/reliability.md records (minutes)
+test-long: setup ## Run the tests of stores and servers with the counts that docs/reliability.md records (minutes)
 	@$(NPX) 'TEST_LONG=true vitest run test/contract test/cluster test/faults test/integration'
 
 bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute

@@ -8,7 +8,7 @@ const limits = {
 
 /**
  * The tests of the service that run once more on Redis. Left out are those of the embedded store (leaks, operations),
- * and those in which no backend has a part: doors, roles, configuration, embedding providers, the program as a client.
+ * and those in which no backend has a part: servers, roles, configuration, embedding providers, the program as a client.
  */
 const ON_REDIS = [
   "access-statistics",

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFile } from "../adapters/system/watched-file.ts";
-import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
 import type { Config } from "../config/config.ts";
+import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { AuthenticationMeter } from "../ports/metrics.ts";

@@ -1,6 +1,6 @@
 import { cached } from "../adapters/decorators/lru-embedder.ts";
-import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import { switched } from "../adapters/decorators/switched-embedder.ts";
+import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import type { Config } from "../config/config.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -50,9 +50,7 @@ export async function startEmbedding(
   if (identity === undefined) return { identity, embedder: undefined, runner: undefined };
   const embedder = switched(parts.embedder ?? (await open(identity)));
   const background = { clock, sleep, random: Math.random, log, embedder };
-  const runner = resources.use(
-    startReembeddingRunner({ ...background, store: backend.reembedding, open }),
-  );
+  const runner = resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, open }));
   // The store that is there now may be in the middle of a re-embedding.
   backend.onReplaced(() => runner.run());
   const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog }));

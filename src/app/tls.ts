@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFiles } from "../adapters/system/watched-file.ts";
+import type { Config } from "../config/config.ts";
 import {
   lifetimeRemarks,
   type TlsFiles,
@@ -7,7 +8,6 @@ import {
   type TlsRemark,
 } from "../domain/access/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Config } from "../config/config.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { TlsMeter } from "../ports/metrics.ts";
 import type { Tls, TlsContext } from "../ports/tls.ts";

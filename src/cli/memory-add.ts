@@ -112,7 +112,7 @@ async function store(
     namespace: options.namespace,
     memories: drafts.map(({ memory }) => memory),
     // Results are printed as JSON, whole where that is possible.
-    ...(options.json ? { maxAnswerBytes: MAX_MESSAGE_BYTES } : {}),
+    ...(options.json ? { maxResponseBytes: MAX_MESSAGE_BYTES } : {}),
     ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
   });
   for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "");
@@ -138,13 +138,13 @@ class AddReport {
       const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
-    const { outcome, duplicate, differs } = result;
+    const { outcome, duplicate, differingFields } = result;
     if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
     else if (duplicate) this.#duplicates += 1;
     else this.#stored += 1;
     if (this.#single && !this.#json && outcome.case === "memory") {
       print(outcome.value.id);
-      if (duplicate) printError(`already there: no new memory was stored${differing(differs)}`);
+      if (duplicate) printError(`already there: no new memory was stored${differing(differingFields)}`);
     }
   }
 
@@ -173,6 +173,6 @@ class AddReport {
 }
 
 /** The fields of a duplicate that are other ones in what is stored. */
-function differing(differs: readonly string[]): string {
-  return differs.length === 0 ? "" : `; the one that is there has another ${differs.join(", ")}`;
+function differing(fields: readonly string[]): string {
+  return fields.length === 0 ? "" : `; the one that is there has another ${fields.join(", ")}`;
 }

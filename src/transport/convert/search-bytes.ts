@@ -16,9 +16,9 @@ const { memory: MEMORY, score: SCORE, similarity: SIMILARITY } = ResultSchema.fi
 const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySchema.field;
 
 /**
- * The response to a search, of which neither parts of scores nor a plan nor a degradation is told, as its bytes
- * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the most of it, are
- * encoded once as long as they stay what they are; how often each was read follows behind. A test holds this against the library.
+ * The encoded response of a search without explanations, plan and degradations
+ * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the largest part, are encoded once as long as
+ * they do not change; access statistics are appended to each. A test compares this with the library.
  */
 export function encodeSearch(found: readonly FoundMemory[], namespace: string): Encoded {
   const writer = new BinaryWriter();

@@ -9,15 +9,16 @@ import type { SearchPlan, VectorArm } from "../../domain/memory/search-plan.ts";
 export function fromSearchPlan(plan: SearchPlan): MessageInitShape<typeof SearchPlanSchema> {
   const { vector, terms, commonTerms, walked, rounds } = plan;
   return {
-    ...(vector === undefined ? {} : { vector: fromVectorArm(vector) }),
-    terms: [...terms],
-    commonTerms: [...commonTerms],
-    walked,
+    ...(vector === undefined ? {} : { vectorRetriever: fromVector(vector) }),
+    ...(terms.length + commonTerms.length === 0
+      ? {}
+      : { keywordRetriever: { terms: [...terms], commonTerms: [...commonTerms] } }),
+    fullScan: walked,
     rounds,
   };
 }
 
-function fromVectorArm({ policy, candidates, eligible }: VectorArm) {
+function fromVector({ policy, candidates, eligible }: VectorArm) {
   return {
     policy: VectorPolicy[policy],
     candidates,

@@ -36,7 +36,7 @@ import type { AnswerScopeChoice, Asked, Draft, DraftField, ImportedDraft } from 
 
 type Clients = Pick<TestApp, "memory" | "cache">;
 
-/** What a caller of the real server is answered. */
+/** The answer of a server over gRPC to a call. */
 export async function grpcAnswer(clients: Clients, call: Call): Promise<Answer> {
   try {
     return await ask(clients, call);
@@ -276,9 +276,12 @@ export async function currentEtag(clients: Clients, asked: Asked): Promise<strin
 /** What became of a memory that was to be stored. */
 function told(
   memory: Memory | undefined,
-  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
+  {
+    duplicate,
+    differingFields,
+  }: { readonly duplicate: boolean; readonly differingFields: readonly string[] },
 ): object {
-  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
+  return duplicate ? { duplicate: shown(memory), differs: differingFields } : { created: shown(memory) };
 }
 
 function shown(memory: Memory | undefined): Shown {
