@@ -112,7 +112,7 @@ async function store(
     namespace: options.namespace,
     memories: drafts.map(({ memory }) => memory),
     // Results are printed as JSON, whole where that is possible.
-    ...(options.json ? { maxResponseBytes: MAX_MESSAGE_BYTES } : {}),
+    ...(options.json ? { maxAnswerBytes: MAX_MESSAGE_BYTES } : {}),
     ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
   });
   for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "");
@@ -138,13 +138,13 @@ class AddReport {
       const line = toJson(BatchCreateMemoriesResponse_ResultSchema, result, { registry: ITEM_DETAILS });
       print(JSON.stringify(line));
     }
-    const { outcome, duplicate, differingFields } = result;
+    const { outcome, duplicate, differs } = result;
     if (outcome.case === "error") this.problem(describeItemError(outcome.value, origin));
     else if (duplicate) this.#duplicates += 1;
     else this.#stored += 1;
     if (this.#single && !this.#json && outcome.case === "memory") {
       print(outcome.value.id);
-      if (duplicate) printError(`already there: no new memory was stored${differing(differingFields)}`);
+      if (duplicate) printError(`already there: no new memory was stored${differing(differs)}`);
     }
   }
 

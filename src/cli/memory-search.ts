@@ -37,7 +37,7 @@ export async function memorySearch(
     query: { by: { case: "text", value: words.join(" ") } },
     ...(filter === undefined ? {} : { filter }),
     explain: options.explain ?? false,
-    maxResponseBytes: MAX_MESSAGE_BYTES,
+    maxAnswerBytes: MAX_MESSAGE_BYTES,
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
     ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),

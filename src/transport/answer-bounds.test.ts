@@ -93,16 +93,16 @@ const oneReembedding = sizeOf(GetEmbeddingInfoResponseSchema, {
 const NUMBERS = 1024;
 
 /** The bytes of the largest answer of each unary RPC that is served, or that its request bounds them. */
-const LARGEST: Readonly<Record<string, number | "max_response_bytes">> = {
+const LARGEST: Readonly<Record<string, number | "max_answer_bytes">> = {
   "MemoryService.CreateMemory": oneMemory,
-  "MemoryService.BatchCreateMemories": "max_response_bytes",
+  "MemoryService.BatchCreateMemories": "max_answer_bytes",
   "MemoryService.GetMemory": oneMemory,
-  "MemoryService.BatchGetMemories": "max_response_bytes",
-  "MemoryService.ListMemories": "max_response_bytes",
+  "MemoryService.BatchGetMemories": "max_answer_bytes",
+  "MemoryService.ListMemories": "max_answer_bytes",
   "MemoryService.UpdateMemory": oneMemory,
   "MemoryService.DeleteMemory": 0,
   "MemoryService.PurgeMemories": NUMBERS,
-  "MemoryService.SearchMemories": "max_response_bytes",
+  "MemoryService.SearchMemories": "max_answer_bytes",
   "MemoryService.ListNamespaces": sizeOf(ListNamespacesResponseSchema, {
     namespaces: many(1000, bytes(63)),
     nextPageToken: bytes(1024),
@@ -112,7 +112,7 @@ const LARGEST: Readonly<Record<string, number | "max_response_bytes">> = {
   "CacheService.LookupCache": oneEntry,
   "CacheService.StoreCacheEntry": sizeOf(StoreCacheEntryResponseSchema, { entry: ENTRY, replaced: true }),
   "CacheService.GetCacheEntry": oneEntry,
-  "CacheService.ListCacheEntries": "max_response_bytes",
+  "CacheService.ListCacheEntries": "max_answer_bytes",
   "CacheService.DeleteCacheEntry": 0,
   "CacheService.GetCacheStats": NUMBERS,
   "OperationsService.GetServerInfo": sizeOf(GetServerInfoResponseSchema, {
@@ -148,9 +148,9 @@ describe("the answers of unary RPCs", () => {
     "of %s are bounded by its limits or by its request",
     (name, method) => {
       const largest = LARGEST[name];
-      const isBounded = method.input.fields.some((field) => field.name === "max_response_bytes");
-      expect(isBounded).toBe(largest === "max_response_bytes");
-      if (largest !== "max_response_bytes") expect(largest).toBeLessThanOrEqual(1.5 * MIB);
+      const isBounded = method.input.fields.some((field) => field.name === "max_answer_bytes");
+      expect(isBounded).toBe(largest === "max_answer_bytes");
+      if (largest !== "max_answer_bytes") expect(largest).toBeLessThanOrEqual(1.5 * MIB);
     },
   );
 

@@ -64,7 +64,7 @@ function largeBatchCases(open: () => Promise<Backend>): void {
     await using backend = await open();
     const count = scale(40, COUNT);
     // The texts of all are more than an answer holds by default.
-    const request = { memories: largeBatch("m", count), requestId: "large", maxResponseBytes: 16 * MIB };
+    const request = { memories: largeBatch("m", count), requestId: "large", maxAnswerBytes: 16 * MIB };
     const first = await serve(backend.env);
     const ended = first.memory.batchCreateMemories(request).then(
       () => "answered",

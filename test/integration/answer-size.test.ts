@@ -39,7 +39,7 @@ describe("answers larger than gRPC clients take", () => {
   });
 
   const accessCountOf = async (id: string): Promise<bigint | undefined> =>
-    (await app.memory.listMemories({ namespace, pageSize: 1000, maxResponseBytes: LARGEST })).memories.find(
+    (await app.memory.listMemories({ namespace, pageSize: 1000, maxAnswerBytes: LARGEST })).memories.find(
       (memory) => memory.id === id,
     )?.accessCount;
 
@@ -52,7 +52,7 @@ describe("answers larger than gRPC clients take", () => {
     const whole = await app.memory.batchCreateMemories({
       namespace,
       memories: memories.map(({ text }) => ({ text })),
-      maxResponseBytes: LARGEST,
+      maxAnswerBytes: LARGEST,
     });
     expect(whole.omittedFields).toEqual([]);
     expect(whole.results).toMatchObject(
@@ -71,14 +71,14 @@ describe("answers larger than gRPC clients take", () => {
     expect(await accessCountOf(returned[0] ?? "")).toBe(1n);
     expect(await accessCountOf(left)).toBe(0n);
 
-    const whole = await app.memory.searchMemories({ ...SEARCH, maxResponseBytes: LARGEST });
+    const whole = await app.memory.searchMemories({ ...SEARCH, maxAnswerBytes: LARGEST });
     expect([whole.truncated, whole.results.length]).toEqual([false, COUNT]);
     expect(whole.results.slice(0, returned.length).map(({ memory }) => memory?.id)).toEqual(returned);
     const explained = await app.memory.searchMemories({ ...SEARCH, explain: true });
     expect(explained.truncated).toBe(true);
     expect(explained.plan?.keywordRetriever?.terms).toEqual(["word"]);
     expect(toBinary(SearchMemoriesResponseSchema, explained).length).toBeLessThanOrEqual(4 * MIB);
-    const least = await app.memory.searchMemories({ ...SEARCH, maxResponseBytes: 1 });
+    const least = await app.memory.searchMemories({ ...SEARCH, maxAnswerBytes: 1 });
     expect([least.truncated, least.results.length]).toEqual([true, 1]);
   });
 
@@ -109,12 +109,12 @@ describe("answers larger than gRPC clients take", () => {
     const second = await app.memory.batchGetMemories({ namespace, ids: first.omittedIds });
     expect(second.omittedIds).toEqual([]);
     expect([...first.memories, ...second.memories].map(({ id }) => id)).toEqual(IDS);
-    const whole = await app.memory.batchGetMemories({ namespace, ids: IDS, maxResponseBytes: LARGEST });
+    const whole = await app.memory.batchGetMemories({ namespace, ids: IDS, maxAnswerBytes: LARGEST });
     expect([whole.memories.length, whole.omittedIds]).toEqual([COUNT, []]);
   });
 
   it("of lists end their page, at 2 MiB unless another bound is asked for", async () => {
-    const walk = async (maxResponseBytes: number): Promise<number[]> => {
+    const walk = async (maxAnswerBytes: number): Promise<number[]> => {
       const pages: number[] = [];
       const seen: string[] = [];
       let pageToken = "";
@@ -123,7 +123,7 @@ describe("answers larger than gRPC clients take", () => {
           namespace,
           pageSize: 1000,
           pageToken,
-          maxResponseBytes,
+          maxAnswerBytes,
         });
         pages.push(toBinary(ListMemoriesResponseSchema, page).length);
         seen.push(...page.memories.map(({ id }) => id));
@@ -147,8 +147,8 @@ describe("answers larger than gRPC clients take", () => {
         response: "x".repeat(MIB),
       });
     }
-    const pageOf = async (maxResponseBytes: number): Promise<readonly [number, number, boolean]> => {
-      const page = await app.cache.listCacheEntries({ namespace, pageSize: 1000, maxResponseBytes });
+    const pageOf = async (maxAnswerBytes: number): Promise<readonly [number, number, boolean]> => {
+      const page = await app.cache.listCacheEntries({ namespace, pageSize: 1000, maxAnswerBytes });
       const bytes = toBinary(ListCacheEntriesResponseSchema, page).length;
       return [page.entries.length, Math.floor(bytes / MIB), page.nextPageToken === ""];
     };
@@ -185,7 +185,7 @@ describe("answers larger than gRPC clients take", () => {
       const text = "\u0001".repeat(60_000);
       const odd = Array.from({ length: 60 }, (_, index) => ({ text: `${index}${text}` }));
       await app.memory.batchCreateMemories({ namespace: "odd", memories: odd });
-      const page = await post("ListMemories", { namespace: "odd", pageSize: 100, maxResponseBytes: 4 * MIB });
+      const page = await post("ListMemories", { namespace: "odd", pageSize: 100, maxAnswerBytes: 4 * MIB });
       expect(page["memories"]).toHaveLength(odd.length);
       expect(page).not.toHaveProperty("nextPageToken");
     });

@@ -108,7 +108,7 @@ describe("MemoryService", () => {
     const again = await app.memory.createMemory(request);
     expect(again).toMatchObject({
       duplicate: true,
-      differingFields: ["text", "importance", "pinned"],
+      differs: ["text", "importance", "pinned"],
       memory: {
         id: first.memory?.id,
         text,
@@ -126,7 +126,7 @@ describe("MemoryService", () => {
     });
     expect(await overHttp.json()).toMatchObject({
       duplicate: true,
-      differingFields: ["text", "importance"],
+      differs: ["text", "importance"],
       memory: { id: first.memory?.id, etag: again.memory?.etag },
     });
     const { results } = await app.memory.batchCreateMemories({
@@ -137,7 +137,7 @@ describe("MemoryService", () => {
         { text: "NEW", tags: ["y"], sourceIds: ["s"] },
       ],
     });
-    expect(results.map(({ duplicate, differingFields }) => [duplicate, differingFields])).toEqual([
+    expect(results.map(({ duplicate, differs }) => [duplicate, differs])).toEqual([
       [true, ["expire_time"]],
       [false, []],
       [true, ["text", "source_ids"]],
@@ -170,7 +170,7 @@ describe("MemoryService", () => {
     const second = await app.memory.createMemory({ namespace, memory: { text, ...other } });
     expect([first.duplicate, second.duplicate]).toEqual([false, false]);
     const third = await app.memory.createMemory({ namespace, memory: { text, ...other } });
-    expect(third).toMatchObject({ duplicate: true, differingFields: [], memory: second.memory });
+    expect(third).toMatchObject({ duplicate: true, differs: [], memory: second.memory });
   });
 
   it("answers each item of a batch on its own", async () => {

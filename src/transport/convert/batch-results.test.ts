@@ -74,7 +74,7 @@ describe("fromOutcomes", () => {
     expect(results).toMatchObject([
       {
         duplicate: true,
-        differingFields: ["pinned"],
+        differs: ["pinned"],
         outcome: { case: "memory", value: { ...kept, etag: stored.etag, namespace: "n" } },
       },
     ]);

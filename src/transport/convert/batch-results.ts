@@ -82,20 +82,18 @@ function hasRoom(
 
 function resultBytes(outcome: CreateOutcome, namespace: string): number {
   if (outcome.kind === "refused") return fieldBytes(ResultSchema, batchResult(outcome, namespace));
-  const { duplicate, differingFields } = ofDuplicate(outcome);
-  return withHead(
-    memoryFieldBytes(outcome.memory, namespace) + (duplicate ? 2 : 0) + textsBytes(differingFields),
-  );
+  const { duplicate, differs } = ofDuplicate(outcome);
+  return withHead(memoryFieldBytes(outcome.memory, namespace) + (duplicate ? 2 : 0) + textsBytes(differs));
 }
 
 /** The fields of a response about a duplicate. */
 export function ofDuplicate(outcome: CreateOutcome): {
   readonly duplicate: boolean;
-  readonly differingFields: string[];
+  readonly differs: string[];
 } {
   return outcome.kind === "duplicate"
-    ? { duplicate: true, differingFields: [...outcome.differs] }
-    : { duplicate: false, differingFields: [] };
+    ? { duplicate: true, differs: [...outcome.differs] }
+    : { duplicate: false, differs: [] };
 }
 
 function batchResult(outcome: CreateOutcome, namespace: string): MessageInitShape<typeof ResultSchema> {

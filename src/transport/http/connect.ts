@@ -58,7 +58,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     // To write the details of errors inside responses.
     jsonOptions: { registry: createRegistry(file_google_rpc_error_details), ignoreUnknownFields: false },
     readMaxBytes: options.maxMessageBytes,
-    // No writeMaxBytes: responses are bounded by their protobuf encoding (max_response_bytes), and may take several times
+    // No writeMaxBytes: responses are bounded by their protobuf encoding (max_answer_bytes), and may take several times
     // that as JSON.
     shutdownSignal: options.stopping,
     // Before the body is read.

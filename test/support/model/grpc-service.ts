@@ -276,12 +276,9 @@ export async function currentEtag(clients: Clients, asked: Asked): Promise<strin
 /** What became of a memory that was to be stored. */
 function told(
   memory: Memory | undefined,
-  {
-    duplicate,
-    differingFields,
-  }: { readonly duplicate: boolean; readonly differingFields: readonly string[] },
+  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
 ): object {
-  return duplicate ? { duplicate: shown(memory), differs: differingFields } : { created: shown(memory) };
+  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
 }
 
 function shown(memory: Memory | undefined): Shown {

@@ -13,7 +13,7 @@ export function listCacheEntriesHandler(
 ): Handler<typeof CacheService.method.listCacheEntries> {
   return async (request, context) => {
     const namespace = namespaceOf(request);
-    const maxBytes = answerBytesOf(request.maxResponseBytes, MAX_PAGE_BYTES);
+    const maxBytes = answerBytesOf(request.maxAnswerBytes, MAX_PAGE_BYTES);
     const { entries, nextPageToken } = await listCacheEntries(
       ports,
       {

@@ -38,7 +38,7 @@ export function batchCreateMemoriesHandler(
     );
     return fromOutcomes(outcomes, {
       namespace: namespaceOf(request),
-      maxBytes: answerBytesOf(request.maxResponseBytes),
+      maxBytes: answerBytesOf(request.maxAnswerBytes),
     });
   };
 }

@@ -11,7 +11,7 @@ export function batchGetMemoriesHandler(
 ): Handler<typeof MemoryService.method.batchGetMemories> {
   return async (request, context) => {
     const namespace = namespaceOf(request);
-    const maxBytes = answerBytesOf(request.maxResponseBytes);
+    const maxBytes = answerBytesOf(request.maxAnswerBytes);
     const { memories, notFoundIds, omittedIds } = await batchGetMemories(
       ports,
       {

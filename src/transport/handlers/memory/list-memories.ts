@@ -12,7 +12,7 @@ export function listMemoriesHandler(
 ): Handler<typeof MemoryService.method.listMemories> {
   return async (request, context) => {
     const namespace = namespaceOf(request);
-    const maxBytes = answerBytesOf(request.maxResponseBytes, MAX_PAGE_BYTES);
+    const maxBytes = answerBytesOf(request.maxAnswerBytes, MAX_PAGE_BYTES);
     const { memories, nextPageToken } = await listMemories(
       ports,
       {

@@ -30,7 +30,7 @@ export function searchMemoriesHandler(
     const filter = toFilter(request.filter);
     const namespace = namespaceOf(request);
     const { explain } = request;
-    const maxBytes = answerBytesOf(request.maxResponseBytes);
+    const maxBytes = answerBytesOf(request.maxAnswerBytes);
     const output = await searchMemories(
       ports,
       {

@@ -1152,7 +1152,7 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
 
   /**
    * The `next_page_token` of the page before; empty for the first page. Everything but page_size and
-   * max_response_bytes must be the same as in the call it came from.
+   * max_answer_bytes must be the same as in the call it came from.
    *
    * @generated from field: string page_token = 3;
    */
@@ -1178,9 +1178,9 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
    * where the same response takes more as JSON. The page ends before the entry with which it would take more, including
    * the stored vectors of entries, but holds at least one.
    *
-   * @generated from field: int32 max_response_bytes = 6;
+   * @generated from field: int32 max_answer_bytes = 6;
    */
-  maxResponseBytes: number;
+  maxAnswerBytes: number;
 };
 
 /**
@@ -2022,7 +2022,7 @@ export declare const CacheService: GenService<{
    * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
    * the list had not reached its old position.
    *
-   * A page of large entries may hold fewer than page_size (see ListCacheEntriesRequest.max_response_bytes); only an empty
+   * A page of large entries may hold fewer than page_size (see ListCacheEntriesRequest.max_answer_bytes); only an empty
    * next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.

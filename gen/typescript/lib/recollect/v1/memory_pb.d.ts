@@ -699,9 +699,9 @@ export declare type CreateMemoryResponse = Message<"recollect.v1.CreateMemoryRes
    * the limit), metadata, importance, pinned, expire_time (for ttl too: the memory expires later) and source_ids. A field
    * that the request leaves out counts with its default. A retry with the same request_id gets the same names.
    *
-   * @generated from field: repeated string differing_fields = 3;
+   * @generated from field: repeated string differs = 3;
    */
-  differingFields: string[];
+  differs: string[];
 };
 
 /**
@@ -750,9 +750,9 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
    * of its memories (see BatchCreateMemoriesResponse.omitted_fields). From 2 MiB on this limit always holds; below it,
    * a response that leaves out all of those fields may take more. A retry with the same request_id may change it.
    *
-   * @generated from field: int32 max_response_bytes = 5;
+   * @generated from field: int32 max_answer_bytes = 5;
    */
-  maxResponseBytes: number;
+  maxAnswerBytes: number;
 };
 
 /**
@@ -776,7 +776,7 @@ export declare type BatchCreateMemoriesResponse = Message<"recollect.v1.BatchCre
 
   /**
    * Fields left out of all memories of the response, as named in Memory, because it would take more than
-   * `max_response_bytes` with them: none; `text`; or, when that is not enough, `text`, `metadata`, `tags`, `source_ids`
+   * `max_answer_bytes` with them: none; `text`; or, when that is not enough, `text`, `metadata`, `tags`, `source_ids`
    * and `supersedes`. They are stored, and GetMemory returns them.
    *
    * @generated from field: repeated string omitted_fields = 2;
@@ -830,9 +830,9 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
   /**
    * Of a duplicate: the fields whose value in the item differs, as in CreateMemoryResponse.
    *
-   * @generated from field: repeated string differing_fields = 4;
+   * @generated from field: repeated string differs = 4;
    */
-  differingFields: string[];
+  differs: string[];
 };
 
 /**
@@ -912,9 +912,9 @@ export declare type BatchGetMemoriesRequest = Message<"recollect.v1.BatchGetMemo
    * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first memory is always returned, even when it
    * alone takes more. `omitted_ids` names those that do not fit.
    *
-   * @generated from field: int32 max_response_bytes = 3;
+   * @generated from field: int32 max_answer_bytes = 3;
    */
-  maxResponseBytes: number;
+  maxAnswerBytes: number;
 };
 
 /**
@@ -987,7 +987,7 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
 
   /**
    * The `next_page_token` of the page before; empty for the first page. Namespace and filter must be the same
-   * as in the call it came from; page_size and max_response_bytes may differ.
+   * as in the call it came from; page_size and max_answer_bytes may differ.
    *
    * @generated from field: string page_token = 4;
    */
@@ -997,9 +997,9 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
    * Size limit of the response in bytes, at most 16 MiB; 0 means 2 MiB. The page ends before the memory with which it
    * would take more, but holds at least one.
    *
-   * @generated from field: int32 max_response_bytes = 5;
+   * @generated from field: int32 max_answer_bytes = 5;
    */
-  maxResponseBytes: number;
+  maxAnswerBytes: number;
 };
 
 /**
@@ -1321,9 +1321,9 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
    * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first result is always returned, even when it
    * alone takes more; the last ones are left out when they do not fit, and `truncated` is true.
    *
-   * @generated from field: int32 max_response_bytes = 14;
+   * @generated from field: int32 max_answer_bytes = 14;
    */
-  maxResponseBytes: number;
+  maxAnswerBytes: number;
 };
 
 /**
@@ -1445,7 +1445,7 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
   plan?: SearchPlan | undefined;
 
   /**
-   * True when the last results were left out because the response would take more than `max_response_bytes`. They do not
+   * True when the last results were left out because the response would take more than `max_answer_bytes`. They do not
    * count as accessed.
    *
    * @generated from field: bool truncated = 4;
@@ -2573,7 +2573,7 @@ export enum OnDuplicate {
   /**
    * Store nothing new and return the existing memory. The request updates two of its fields, with a new etag and
    * update_time when that changes them: it expires at the later of both times (never, if one of them never does), and
-   * gets the tags that it lacks, in their order, up to 32. Every other field stays as it is; `differing_fields` of the
+   * gets the tags that it lacks, in their order, up to 32. Every other field stays as it is; `differs` of the
    * response names those whose value in the request is different.
    *
    * @generated from enum value: ON_DUPLICATE_RETURN_EXISTING = 1;
@@ -2610,7 +2610,7 @@ export declare const OnDuplicateSchema: GenEnum<OnDuplicate>;
  * The shortest useful calls: CreateMemory{text} and SearchMemories{query{text}}.
  *
  * A unary response takes at most 4 MiB, the default limit of gRPC clients. The calls whose responses could be larger
- * have `max_response_bytes`, and name what they leave out. It bounds the protobuf encoding of the response, before
+ * have `max_answer_bytes`, and name what they leave out. It bounds the protobuf encoding of the response, before
  * compression, also over HTTP, where the same response takes more as JSON. Other responses take 1.5 MiB at most.
  *
  * Every error carries google.rpc.ErrorInfo with domain "recollect" and a reason from ErrorReason.
@@ -2634,7 +2634,7 @@ export declare const MemoryService: GenService<{
   /**
    * Stores up to 200 memories at once, each on its own: a refused item does not stop the others.
    * The response has one result per item, in the order of the request. One that would take more than
-   * `max_response_bytes` leaves out fields of the memories, and names them.
+   * `max_answer_bytes` leaves out fields of the memories, and names them.
    *
    * A large batch is stored in steps, in order, so that other calls are not delayed. When the call ends without a
    * response (its deadline passes, it is cancelled, the server or its store fails), the finished steps stay. A retry with
@@ -2661,7 +2661,7 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Returns several memories by id, the ids that were not found, and the ids that were found and do not fit into the
-   * response (see BatchGetMemoriesRequest.max_response_bytes): get those with another call.
+   * response (see BatchGetMemoriesRequest.max_answer_bytes): get those with another call.
    *
    * @generated from rpc recollect.v1.MemoryService.BatchGetMemories
    */
@@ -2673,7 +2673,7 @@ export declare const MemoryService: GenService<{
   /**
    * Lists memories, newest first (by create_time, then id). Memories written while a caller pages through the
    * list neither repeat nor hide an older one. A page of large memories may hold fewer than page_size (see
-   * ListMemoriesRequest.max_response_bytes): only an empty next_page_token is the end.
+   * ListMemoriesRequest.max_answer_bytes): only an empty next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
    *
@@ -2724,7 +2724,7 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Finds the memories that match a query best, by meaning, by words, or by both (the default). The last ones are left
-   * out when the response would take more than `max_response_bytes`; `truncated` is then true.
+   * out when the response would take more than `max_answer_bytes`; `truncated` is then true.
    *
    * Errors: INVALID_ARGUMENT with VECTOR_DIMENSION_MISMATCH when a query vector has the wrong length;
    * NOT_FOUND with MEMORY_NOT_FOUND when the query names a memory that does not exist.
