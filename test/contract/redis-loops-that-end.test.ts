@@ -3,7 +3,7 @@ import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
 import type { Script } from "../../src/adapters/redis/connection/script.ts";
 import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding/queue.ts";
-import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
+import { PendingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
@@ -66,7 +66,7 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
   it("ends a batch of the queue of embeddings, which then pauses", async () => {
     const { client, model } = stores;
     const namespaces = new Namespaces(client, place.keys);
-    const parts = { model, waiting: new WaitingListeners(), log: quiet.log };
+    const parts = { model, pending: new PendingListeners(), log: quiet.log };
     const backlog = new RedisEmbeddingBacklog(client, namespaces, parts);
     const [pending] = await backlog.pending({ limit: 1, maxBytes: 1000, skip: 0, now: NOW });
     expect(pending?.id).toBe("waiting");

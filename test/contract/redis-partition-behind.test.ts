@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { numberOf } from "../../src/adapters/redis/connection/replies.ts";
 import { RedisReembeddingStore } from "../../src/adapters/redis/embedding/reembedding-store.ts";
 import { claimModel, jsonOf } from "../../src/adapters/redis/indexes/claim-model.ts";
-import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
+import { PendingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import type { Scope } from "../../src/domain/access/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
@@ -36,7 +36,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
       keys,
       namespaces: new Namespaces(client, keys),
       model,
-      waiting: new WaitingListeners(),
+      pending: new PendingListeners(),
       names: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: HNSW,
       log: quiet.log,

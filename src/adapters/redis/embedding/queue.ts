@@ -16,7 +16,7 @@ import type { Argument, RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
-import { NEVER, neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
+import { NEVER, neverDue, type PendingListeners } from "../indexes/pending-listeners.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
@@ -65,32 +65,32 @@ const PAGE = 100;
 /** Refused memories made due in one step. */
 const RETRY_STEP = 500;
 
-interface Waiting {
+interface PendingMember {
   readonly partition: PartitionKeys;
   readonly member: string;
   readonly dueTime: number;
 }
 
 /**
- * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
- * others find that it does not wait any more.
+ * Pending memories. Several processes may embed the same one; the first to settle it wins, and the others find that it is
+ * not pending any more.
  */
 export class RedisEmbeddingBacklog implements ObservedBacklog {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
-  readonly #listeners: WaitingListeners;
+  readonly #listeners: PendingListeners;
   readonly #log: Log;
 
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
-    parts: { readonly model: VectorModel; readonly waiting: WaitingListeners; readonly log: Log },
+    parts: { readonly model: VectorModel; readonly pending: PendingListeners; readonly log: Log },
   ) {
     this.#client = client;
     this.#namespaces = namespaces;
     this.#model = parts.model;
-    this.#listeners = parts.waiting;
+    this.#listeners = parts.pending;
     this.#log = parts.log;
   }
 
@@ -104,10 +104,10 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     const found: PendingMemory[] = [];
     let bytes = 0;
     let passed = 0;
-    for await (const waiting of this.#due(now)) {
-      const read = await this.#readAll(waiting, now);
-      const useless = waiting.filter((_, index) => read[index] === undefined);
-      await this.#leave(useless);
+    for await (const due of this.#due(now)) {
+      const read = await this.#readAll(due, now);
+      const useless = due.filter((_, index) => read[index] === undefined);
+      await this.#remove(useless);
       for (const one of read) {
         if (one === undefined) continue;
         if (passed < skip) {
@@ -193,15 +193,15 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
   }
 
   onAdded(listener: () => void): void {
-    this.#listeners.onAnnounced(listener);
+    this.#listeners.onPending(listener);
   }
 
-  /** What is due, in pages, in the order of its waiting over all partitions. */
-  async *#due(now: number): AsyncGenerator<readonly Waiting[]> {
-    let left: Waiting[] = [];
+  /** Due memories of all partitions, in pages, in the order of their due times. */
+  async *#due(now: number): AsyncGenerator<readonly PendingMember[]> {
+    let left: PendingMember[] = [];
     const offsets = new Map(this.#namespaces.keys.all().map((partition) => [partition, 0]));
     while (left.length > 0 || offsets.size > 0) {
-      // A partition that still has something in hand is not asked: its next ones come behind that.
+      // A partition of which members are left is not read: its next ones come after those.
       const asked = [...offsets].filter(([partition]) => !left.some((one) => one.partition === partition));
       for (const [partition, offset] of asked) {
         const page = await this.#page(partition, offset, now);
@@ -221,7 +221,7 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     }
   }
 
-  async #page(partition: PartitionKeys, offset: number, now: number): Promise<Waiting[]> {
+  async #page(partition: PartitionKeys, offset: number, now: number): Promise<PendingMember[]> {
     const reply = listOf(
       await this.#client.command(
         "ZRANGE",
@@ -242,19 +242,19 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     }));
   }
 
-  /** In the order of what waits; undefined where there is nothing to embed any more. */
-  async #readAll(waiting: readonly Waiting[], now: number): Promise<(ReadPending | undefined)[]> {
-    const read = new Map<Waiting, ReadPending | undefined>();
-    for (const partition of new Set(waiting.map((one) => one.partition))) {
-      const here = waiting.filter((one) => one.partition === partition);
-      const members = here.map(({ member }) => member);
-      const found = await readPending({ client: this.#client, log: this.#log }, partition, members, now);
+  /** In the order of the members; undefined where there is nothing to embed any more. */
+  async #readAll(members: readonly PendingMember[], now: number): Promise<(ReadPending | undefined)[]> {
+    const read = new Map<PendingMember, ReadPending | undefined>();
+    for (const partition of new Set(members.map((one) => one.partition))) {
+      const here = members.filter((one) => one.partition === partition);
+      const names = here.map(({ member }) => member);
+      const found = await readPending({ client: this.#client, log: this.#log }, partition, names, now);
       for (const [index, one] of here.entries()) read.set(one, found[index]);
     }
-    return waiting.map((one) => read.get(one));
+    return members.map((one) => read.get(one));
   }
 
-  async #leave(useless: readonly Waiting[]): Promise<void> {
+  async #remove(useless: readonly PendingMember[]): Promise<void> {
     for (const { partition, member } of useless) {
       const { pending, pendingSince, pendingAttempts } = partition;
       await this.#client.run(REMOVE, { pending, pendingSince, pendingAttempts, member });

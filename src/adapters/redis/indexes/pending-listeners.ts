@@ -1,7 +1,7 @@
-/** Later than any clock says: what is refused is not due until somebody says so. As in lua/memory.lua. */
+/** Later than any clock says: a refused text is not due until an operator retries it. As in memory-library.lua. */
 export const NEVER = 2 ** 52;
 
-/** When what is refused now is due: never, and in the order of the refusals. */
+/** The due time of a text that is refused now: never, in the order of the refusals. */
 export function neverDue(now: number): number {
   return NEVER + now;
 }
@@ -11,16 +11,16 @@ export function refuseTimeOf(dueTime: number): number | undefined {
   return dueTime === Number.MAX_SAFE_INTEGER ? undefined : dueTime - NEVER;
 }
 
-/** Who wants to hear that memories wait for a vector. */
-export class WaitingListeners {
+/** Listeners for new pending memories of this process. */
+export class PendingListeners {
   readonly #listeners = new Set<() => void>();
 
-  /** To be called when memories that wait can be read. */
-  announce(): void {
+  /** To be called when pending memories can be read. */
+  notify(): void {
     for (const listener of this.#listeners) listener();
   }
 
-  onAnnounced(listener: () => void): void {
+  onPending(listener: () => void): void {
     this.#listeners.add(listener);
   }
 }

@@ -115,10 +115,10 @@ interface Prepared extends SearchPlanOptions {
  */
 export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
   const { namespace, counters, vectors } = options;
-  const filterQuery = memoryQuery(namespace.number, query.filter);
+  const filterQuery = memoryQuery(namespace.namespaceId, query.filter);
   const filter = filterQuery && {
     query: filterQuery,
-    counters: filterCounters(namespace.number, filterQuery),
+    counters: filterCounters(namespace.namespaceId, filterQuery),
   };
   const size = filter && estimateSize(filter.counters, counters);
   const prepared: Prepared = { ...options, query, filter, size, terms: query.terms ?? [] };

@@ -44,8 +44,8 @@ export interface RedisMemoryStoreOptions {
   readonly sweeper: Sweeper;
   /** An index was asked and is not there. */
   readonly missing: (scope: Scope) => void;
-  /** A write of this process has left a memory waiting for its vector. */
-  readonly onWaiting: () => void;
+  /** A write of this process has added a pending memory. */
+  readonly onPending: () => void;
   readonly log: Log;
 }
 
@@ -62,7 +62,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
-    { model, pack = packRecord, indexes, vectors, sweeper, missing, onWaiting, log }: RedisMemoryStoreOptions,
+    { model, pack = packRecord, indexes, vectors, sweeper, missing, onPending, log }: RedisMemoryStoreOptions,
   ) {
     this.#model = model;
     this.#accesses = new MemoryAccesses(namespaces, log);
@@ -71,7 +71,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
     const counters = new CounterCache();
     this.#caches = [this.#accesses, pages, counters];
     const sweep = (scope: Scope, now: number): Promise<void> =>
-      sweeper.sweepEnded(namespaces.partition(scope), now);
+      sweeper.sweepExpired(namespaces.partition(scope), now);
     const otherwise = walkingSource(pages);
     const filtered = new FilteredMemories(namespaces, pages, {
       indexes,
@@ -88,7 +88,7 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       reads: this.#reads,
       onWritten: (scope, { now, isPending }) => {
         sweeper.afterWrite(namespaces.partition(scope), now);
-        if (isPending) onWaiting();
+        if (isPending) onPending();
       },
     });
     this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
