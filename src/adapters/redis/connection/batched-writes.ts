@@ -1,11 +1,11 @@
+import { FlushTimer } from "../../../lib/flush-timer.ts";
 import type { Log } from "../../../ports/log.ts";
 
 /**
  * Counts are flushed when there are so many, or after so long: a hit or a read then costs no write of its own. The time is
  * what a crash may lose; the number bounds the memory.
  */
-const BATCH_SIZE = 1024;
-const BATCH_MS = 1000;
+const LIMITS = { size: 1024, milliseconds: 1000 };
 
 export interface BatchedWritesOptions<Batch> {
   readonly log: Log;
@@ -19,7 +19,7 @@ export interface BatchedWritesOptions<Batch> {
 /** Writes counts from memory in batches, and the last one when it is disposed of. */
 export class BatchedWrites<Batch> implements AsyncDisposable {
   readonly #options: BatchedWritesOptions<Batch>;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
   /** What is being written; undefined when nothing is. */
   #writing: Promise<void> | undefined;
 
@@ -29,8 +29,7 @@ export class BatchedWrites<Batch> implements AsyncDisposable {
 
   /** Something was counted; `size` counts are not written yet. */
   counted(size: number): void {
-    if (size >= BATCH_SIZE) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS).unref();
+    this.#timer.added(size);
   }
 
   /**
@@ -38,8 +37,7 @@ export class BatchedWrites<Batch> implements AsyncDisposable {
    * written is logged.
    */
   flush(): Promise<void> | undefined {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.reset();
     const { log, failureMessage, take, write } = this.#options;
     const batch = take();
     if (batch === undefined) return this.#writing;

@@ -29,13 +29,21 @@ describe("a command whose connection breaks", () => {
   });
 
   it("is not sent again when it may not be, when it is switched off, or when Redis is away", async () => {
-    await expect(new CommandRetry(connected, true).send(false, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
-    await expect(new CommandRetry(connected, false).send(true, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
-    await expect(new CommandRetry(disconnected, true).send(true, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
+    await expect(new CommandRetry(connected, true).send(false, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
+    await expect(new CommandRetry(connected, false).send(true, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
+    await expect(new CommandRetry(disconnected, true).send(true, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
   });
 
   it("is not sent again when it waited too long on a connection that lives", async () => {
-    await expect(new CommandRetry(connected, true).send(true, 1, failing(TOO_LATE))).rejects.toEqual(UNAVAILABLE);
+    await expect(new CommandRetry(connected, true).send(true, 1, failing(TOO_LATE))).rejects.toEqual(
+      UNAVAILABLE,
+    );
   });
 
   it("waits for the reconnect that is under way", async () => {

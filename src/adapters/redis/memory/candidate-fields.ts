@@ -1,4 +1,4 @@
-import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import type { CandidateFacts } from "../../../ports/memory/search.ts";
 import type { Reply } from "../connection/client.ts";
 import { bytesOf } from "../connection/replies.ts";
 

@@ -1,6 +1,6 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
 import { type IndexNames, indexNames, isMissingIndex } from "../indexes/schema.ts";

@@ -1,7 +1,7 @@
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { holdsOneOf } from "../../../domain/memory/bm25.ts";
 import { isExpired } from "../../../domain/memory/memory.ts";
-import type { Candidates } from "../../../ports/memory/memory-store.ts";
+import type { Candidates } from "../../../ports/memory/search.ts";
 import type { Reply } from "../connection/client.ts";
 import { asciiOf, numberOf } from "../connection/replies.ts";
 import { type CandidateFields, unpackCandidateFields } from "./candidate-fields.ts";

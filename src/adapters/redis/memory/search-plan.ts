@@ -6,7 +6,7 @@ import {
   type SearchPlan,
   type VectorArm,
 } from "../../../domain/memory/search-plan.ts";
-import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Argument, Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { type KnnPlan, planKnn } from "../indexes/knn-plan.ts";

@@ -5,7 +5,7 @@ import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { dot } from "../../../domain/embedding/vector.ts";
 import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter } from "../../../domain/memory/filter.ts";
-import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import { CounterCache } from "./counter-cache.ts";
 import { MemorySearch } from "./search.ts";
 

@@ -3,7 +3,7 @@ import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
 import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
@@ -83,14 +83,13 @@ const MAX_ROUNDS = 5;
 const MAX_WALK = 5000;
 
 /** Candidates of both retrievers, from the index. */
-export class MemorySearch {
+export class MemorySearch implements CandidateSearch {
   readonly #options: MemorySearchOptions;
 
   constructor(options: MemorySearchOptions) {
     this.#options = options;
   }
 
-  /** See MemoryStore.search. */
   async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
@@ -134,7 +133,6 @@ export class MemorySearch {
     return this.#options.walk(scope, query, now);
   }
 
-  /** See MemoryStore.vectors. */
   async vectors(
     scope: Scope,
     ids: readonly string[],

@@ -88,7 +88,9 @@ export class Sweeper implements AsyncDisposable {
       ).map(String);
       found = members.length;
       await Promise.all(
-        [...byNamespace(members)].map(([namespaceId, ids]) => this.#sweepIn(partition.namespace(namespaceId), ids, now)),
+        [...byNamespace(members)].map(([namespaceId, ids]) =>
+          this.#sweepIn(partition.namespace(namespaceId), ids, now),
+        ),
       );
     }
   }
@@ -134,7 +136,8 @@ export class Sweeper implements AsyncDisposable {
       for (const [number, now] of writeTimes) await this.sweepExpired(this.#keys.partition(number), now);
       if (hasDeleted) await this.#dropDeleted();
     } catch (error) {
-      for (const [number, now] of writeTimes) this.#writeTimes.set(number, this.#writeTimes.get(number) ?? now);
+      for (const [number, now] of writeTimes)
+        this.#writeTimes.set(number, this.#writeTimes.get(number) ?? now);
       this.#hasDeleted ||= hasDeleted;
       if (this.#isClosed) return;
       this.#log.warn({ err: error }, "expired memories or deleted namespaces could not be removed yet");

@@ -6,19 +6,20 @@ import {
   memoryNotFound,
   RecollectError,
 } from "../../../domain/errors.ts";
+import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
 import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
 import type {
   BatchStep,
   CreateOptions,
   CreateOutcome,
-  ImportedMemory,
-  ImportOutcome,
+  MemoryWriter,
   NewMemory,
   RefusedMemory,
   Replacement,
-} from "../../../ports/memory/memory-store.ts";
+} from "../../../ports/memory/writer.ts";
 import type { Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { textOf } from "../connection/replies.ts";
@@ -41,6 +42,7 @@ import {
   readRow,
   storedMemory,
 } from "./rows.ts";
+import { stepLimits } from "./step-limits.ts";
 import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
 /**
@@ -73,13 +75,17 @@ export interface MemoryWritesOptions {
 }
 
 /** The writes of single memories and of batches; each is one script. */
-export class MemoryWrites {
+export class MemoryWrites implements MemoryWriter, MemoryImport {
   readonly #namespaces: Namespaces;
   readonly #options: MemoryWritesOptions;
 
   constructor(namespaces: Namespaces, options: MemoryWritesOptions) {
     this.#namespaces = namespaces;
     this.#options = options;
+  }
+
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#options.model);
   }
 
   async create(
@@ -237,7 +243,7 @@ export class MemoryWrites {
     return storedMemory(row, accesses?.get(id));
   }
 
-  async recallReplace(
+  async replayReplace(
     scope: Scope,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },

@@ -8,10 +8,7 @@ import { LRUCache } from "lru-cache";
 export class RecordCache<T extends object> {
   readonly #records: LRUCache<string, T>;
 
-  constructor({
-    maxBytes,
-    bytesOf,
-  }: { readonly maxBytes: number; readonly bytesOf: (cached: T) => number }) {
+  constructor({ maxBytes, bytesOf }: { readonly maxBytes: number; readonly bytesOf: (cached: T) => number }) {
     this.#records = new LRUCache({ maxSize: maxBytes, sizeCalculation: bytesOf });
   }
 
