@@ -2,8 +2,8 @@ import { FlushTimer } from "../../../lib/flush-timer.ts";
 import type { Log } from "../../../ports/log.ts";
 
 /**
- * Counts are flushed when there are so many, or after so long: a hit or a read then costs no write of its own. The time is
- * what a crash may lose; the number bounds the memory.
+ * Counts are flushed when there are so many, or after so long: a hit or a read then costs no write of its own. The time
+ * is what a crash may lose; the number bounds the memory.
  */
 const LIMITS = { size: 1024, milliseconds: 1000 };
 

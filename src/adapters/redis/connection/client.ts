@@ -16,9 +16,9 @@ const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", 
 /**
  * Sends commands to Redis, wherever the keys lie: pipelined, over one connection a server (a second one is slower: see
  * docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where the state of the server is the reason;
- * other errors are those of Redis. While there is no connection, commands fail at once with a retry delay: nothing queues
- * up. Right after a connection broke, commands wait for the reconnect (reconnect-wait.ts), and those that may be repeated are
- * sent once more (retry.ts).
+ * other errors are those of Redis. While there is no connection, commands fail at once with a retry delay: nothing
+ * queues up. Right after a connection broke, commands wait for the reconnect (reconnect-wait.ts), and those that may be
+ * repeated are sent once more (retry.ts).
  */
 export class RedisClient implements AsyncDisposable {
   readonly #servers: Servers;
@@ -41,7 +41,10 @@ export class RedisClient implements AsyncDisposable {
     }
   }
 
-  /** The same connections, for commands that wait while this gate is closed. They are closed with the client that opened them. */
+  /**
+   * The same connections, for commands that wait while this gate is closed. They are closed with the client that opened
+   * them.
+   */
   behind(gate: Gate): RedisClient {
     return new RedisClient(this.#servers, this.#retry, gate);
   }
@@ -97,7 +100,8 @@ export class RedisClient implements AsyncDisposable {
 
   /**
    * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
-   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it is pending.
+   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it is
+   * pending.
    */
   run<Input extends object, Output>(
     script: Script<Input, Output>,

@@ -36,7 +36,9 @@ export interface ConnectionOptions {
   readonly waitReplicas: number;
 }
 
-/** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */
+/**
+ * Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once.
+ */
 const MAX_BACK_OFF_MS = 2000;
 const FIRST_BACK_OFF_MS = 50;
 

@@ -5,16 +5,17 @@ import type { Redis } from "ioredis";
 let tick: { readonly listeners: (() => void)[]; readonly corked: Map<Duplex, number> } | undefined;
 
 /**
- * Milliseconds after which the next command flushes what is corked, though the tick goes on. A tick in which the answers of
- * several searches are read takes ten and more, and Redis had nothing to do meanwhile (measured: a fifth to a third more
- * searches a second, as many lookups).
+ * Milliseconds after which the next command flushes what is corked, though the tick goes on. A tick in which the
+ * answers of several searches are read takes ten and more, and Redis had nothing to do meanwhile (measured: a fifth to
+ * a third more searches a second, as many lookups).
  */
 const LONG_MS = 1;
 
 /**
  * To be called before a command is sent: the commands of one tick of the event loop leave in one write, unless it takes
  * long, for a write to the network takes longer than all else that is done for a small command. No command waits for an
- * answer, so a single one loses nothing (ioredis' own auto-pipelining sends the next batch when the last one is answered).
+ * answer, so a single one loses nothing (ioredis' own auto-pipelining sends the next batch when the last one is
+ * answered).
  */
 export function corkWrites({ stream }: Redis): void {
   // There is none before the first connection.
@@ -28,7 +29,10 @@ export function corkWrites({ stream }: Redis): void {
   corked.set(stream, now);
 }
 
-/** Calls `listener` at the end of the tick, before its writes are flushed; the commands that it sends are flushed with them. */
+/**
+ * Calls `listener` at the end of the tick, before its writes are flushed; the commands that it sends are flushed with
+ * them.
+ */
 export function beforeFlush(listener: () => void): void {
   currentTick().listeners.push(listener);
 }

@@ -2,14 +2,14 @@ import type { Command } from "./client.ts";
 import type { Script } from "./script.ts";
 
 /**
- * Commands that may be sent a second time when the connection broke before they were answered, though Redis may have carried
- * them out:
+ * Commands that may be sent a second time when the connection broke before they were answered, though Redis may have
+ * carried them out:
  *
  * - reads: these commands, pipelines of them alone, and scripts that say `no-writes`;
  * - changes with a request_id (`NamespaceCall.mayRepeat`): the idempotency record of the first one answers the second.
  *
- * No others: a change without a request_id that was carried out would answer the second time that the id is taken, the etag
- * is another or the memory does not exist, and counters would count twice.
+ * No others: a change without a request_id that was carried out would answer the second time that the id is taken, the
+ * etag is another or the memory does not exist, and counters would count twice.
  */
 const READS: ReadonlySet<string> = new Set([
   ...["FT.SEARCH", "FT._LIST", "INFO", "PING"],

@@ -31,7 +31,8 @@ export class CommandRetry {
       return Promise.reject(unavailable("too many commands wait for an answer of Redis"));
     }
     this.#pending += commands;
-    // One promise for a command that is answered, as nearly all are: sending one is the most frequent thing in this process.
+    // One promise for a command that is answered, as nearly all are: sending one is the most frequent thing in this
+    // process.
     return this.#first(send).then(
       (answer) => {
         this.#pending -= commands;

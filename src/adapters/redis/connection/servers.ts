@@ -15,9 +15,9 @@ export interface Routed {
 }
 
 /**
- * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues up.
- * Commands that were not answered when a connection breaks fail too: retry.ts repeats some. Errors are those of the client
- * library and of Redis, as they are.
+ * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues
+ * up. Commands that were not answered when a connection breaks fail too: retry.ts repeats some. Errors are those of the
+ * client library and of Redis, as they are.
  */
 export interface Servers extends AsyncDisposable {
   readonly topology: "standalone" | "sentinel" | "cluster";

@@ -37,7 +37,8 @@ export class SingleServer implements Servers {
       ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
       enableOfflineQueue: false,
       retryStrategy: backOffMs,
-      // The server is no primary any more: its name, or the Sentinels, lead to the new one by now. An IP address does not.
+      // The server is no primary any more: its name, or the Sentinels, lead to the new one by now. An IP address does
+      // not.
       reconnectOnError: (error: Error) => mayHaveMoved(options) && error.message.startsWith("READONLY"),
     });
     // Without a listener an error event ends the process. It says why, which the failed commands do not.

@@ -54,8 +54,8 @@ export interface RedisIndexStoreParts {
 }
 
 /**
- * The search indexes of RediSearch. A new one is made beside the old one, which serves until the new one is whole; then the
- * alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
+ * The search indexes of RediSearch. A new one is made beside the old one, which serves until the new one is whole; then
+ * the alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
  */
 export class RedisIndexStore implements IndexStore, AsyncDisposable {
   readonly #parts: RedisIndexStoreParts;

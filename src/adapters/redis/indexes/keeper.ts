@@ -28,9 +28,10 @@ export interface IndexKeeperParts {
 }
 
 /**
- * Sees to it that each partition has its indexes. One can go at any time: a slot that moves to another server of a cluster
- * takes its documents along and not their index, and an operator may drop it. A search that finds none reports it; it is made
- * again in the background, and gets its name only when it is whole, so that no search reads a part of it.
+ * Sees to it that each partition has its indexes. One can go at any time: a slot that moves to another server of a
+ * cluster takes its documents along and not their index, and an operator may drop it. A search that finds none reports
+ * it; it is made again in the background, and gets its name only when it is whole, so that no search reads a part of
+ * it.
  */
 export class IndexKeeper implements AsyncDisposable {
   readonly #parts: IndexKeeperParts;
@@ -84,7 +85,9 @@ export class IndexKeeper implements AsyncDisposable {
     await Promise.all(this.#making.values());
   }
 
-  /** Makes and verifies the indexes of a partition in the background; false while that is under way, or has just failed. */
+  /**
+   * Makes and verifies the indexes of a partition in the background; false while that is under way, or has just failed.
+   */
   #check(partition: PartitionKeys): boolean {
     const { number } = partition;
     if (this.#making.has(number) || this.#closing.signal.aborted) return false;

@@ -113,9 +113,9 @@ export function vectorSchema(
 }
 
 /**
- * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies one
- * that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another process
- * may do the same at the same time.
+ * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies
+ * one that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another
+ * process may do the same at the same time.
  */
 export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
   const { alias } = wanted;

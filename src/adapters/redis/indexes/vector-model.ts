@@ -7,9 +7,9 @@ import type { Keys } from "../namespaces/keys.ts";
 import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
 
 /**
- * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the field
- * that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
- * for, and it is read again when it was not that of Redis.
+ * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the
+ * field that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they
+ * were made for, and it is read again when it was not that of Redis.
  */
 export class VectorModel {
   readonly #client: RedisClient;
@@ -77,8 +77,8 @@ export class VectorModel {
   }
 
   /**
-   * To be called when Redis answered that the generation is another one. The change is visible here after the listeners are
-   * done, and calls meanwhile wait for them.
+   * To be called when Redis answered that the generation is another one. The change is visible here after the listeners
+   * are done, and calls meanwhile wait for them.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#read().finally(() => {

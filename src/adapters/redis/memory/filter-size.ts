@@ -49,8 +49,8 @@ export function filterCounters(
 }
 
 /**
- * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of memories,
- * and used on: both grow.
+ * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of
+ * memories, and used on: both grow.
  */
 export function estimateSize(filter: FilterCounters, counters: Counters): SizeEstimate {
   const bounds = filter.bounds.map((tokens) => sumOf(tokens.map(counters)));

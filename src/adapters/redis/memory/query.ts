@@ -11,8 +11,8 @@ export interface MemoryQuery {
   readonly text: string;
   readonly params: ReadonlyMap<string, Argument>;
   /**
-   * A memory that passes has a token of each of these sets, and `sizes` counts the memories of each token: the smallest sum bounds
-   * the size of the filtered set.
+   * A memory that passes has a token of each of these sets, and `sizes` counts the memories of each token: the smallest
+   * sum bounds the size of the filtered set.
    */
   readonly counted: readonly (readonly string[])[];
   /** Whether the filter has no other conditions. */
@@ -32,9 +32,8 @@ export function asksForAccess({ lastAccessTime }: MemoryFilter): boolean {
 }
 
 /**
- * Memories that pass the filter, but for `lastAccessTime` and for the expire time. Undefined: nothing passes. There is no query without a
- * namespace: its id is in every token, and at least one of these stands
- * alone or in a union.
+ * Memories that pass the filter, but for `lastAccessTime` and for the expire time. Undefined: nothing passes. There is
+ * no query without a namespace: its id is in every token, and at least one of these stands alone or in a union.
  */
 export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQuery | undefined {
   const query = new QueryText();

@@ -127,8 +127,8 @@ export interface MemoryRow {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `cached` is the memory whose
- * record Redis was told to leave out if it is still that.
+ * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `cached` is the memory
+ * whose record Redis was told to leave out if it is still that.
  */
 export function readRow(
   reply: Reply | undefined,

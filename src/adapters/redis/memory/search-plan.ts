@@ -109,9 +109,9 @@ interface Prepared extends SearchPlanOptions {
 }
 
 /**
- * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is not
- * known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same commands for
- * the same query and counters.
+ * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is
+ * not known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same
+ * commands for the same query and counters.
  */
 export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
   const { namespace, counters, vectors } = options;
@@ -284,8 +284,9 @@ function isAskedRight(
 }
 
 /**
- * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to; few
- * memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the filter.
+ * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to;
+ * few memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the
+ * filter.
  */
 function isFoundEnough(
   { query, filter, vectors, counters, knn }: Asked,

@@ -74,8 +74,8 @@ const NOTHING: Candidates = {
 };
 
 /**
- * A search is sent again when counters have changed since they were read, and when expired memories took the place of others;
- * more often only where everything changes all the time, and then what was found last is answered.
+ * A search is sent again when counters have changed since they were read, and when expired memories took the place of
+ * others; more often only where everything changes all the time, and then what was found last is answered.
  */
 const MAX_ROUNDS = 5;
 
@@ -193,7 +193,10 @@ export class MemorySearch implements CandidateSearch {
     throw namespaceIsChanging();
   }
 
-  /** Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was right. */
+  /**
+   * Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was
+   * right.
+   */
   async #send(
     scope: Scope,
     { partition, counters, documentFrequencies, sizes }: NamespaceKeys,

@@ -35,8 +35,8 @@ const MAX_STEPS = 1000;
 const PAUSE_MS = 1000;
 
 /**
- * Removes data that cannot be reached any more: expired memories, and the data of deleted namespaces. Rounds never overlap;
- * one that fails is logged, and the next one goes on where it stopped.
+ * Removes data that cannot be reached any more: expired memories, and the data of deleted namespaces. Rounds never
+ * overlap; one that fails is logged, and the next one goes on where it stopped.
  */
 export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;

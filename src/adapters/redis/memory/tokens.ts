@@ -3,8 +3,8 @@ import type { Memory } from "../../../domain/memory/memory.ts";
 import { digest } from "../../../lib/digest.ts";
 
 /**
- * A token stands for one property of a memory: a letter for what it is about, and 20 hex digits of a digest over the id of
- * the namespace, the letter and the value. Two namespaces share no token, so a list of documents is that of one
+ * A token stands for one property of a memory: a letter for what it is about, and 20 hex digits of a digest over the id
+ * of the namespace, the letter and the value. Two namespaces share no token, so a list of documents is that of one
  * namespace alone; and as nothing that a caller wrote stands in a token, none of it reaches a query.
  */
 export type TokenType = keyof typeof TYPES;

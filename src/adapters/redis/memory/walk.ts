@@ -14,8 +14,8 @@ import type { KeywordCandidate, VectorCandidate } from "./retriever.ts";
 import { encodeTerm, termCounter } from "./terms.ts";
 
 /**
- * A search that goes through the namespace and compares everything that passes: exact, and as long as the namespace. For
- * filters that no index knows.
+ * A search that reads the whole namespace and compares all memories that pass: exact, in time that grows with the
+ * namespace. For filters that no index knows.
  */
 export class MemoryWalk {
   readonly #namespaces: Namespaces;

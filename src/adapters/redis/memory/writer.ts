@@ -56,8 +56,9 @@ type RecordedItem = readonly [
 ];
 
 /**
- * How often a batch is planned anew because the memories that its items meet have changed since they were observed. Each time another write
- * was carried out: with so many duplicates of one memory at once, the last ones wait for all others.
+ * How often a batch is planned anew because the memories that its items meet have changed since they were observed.
+ * Each time another write was carried out: with so many duplicates of one memory at once, the last ones wait for all
+ * others.
  */
 const MAX_OBSERVATIONS = 100;
 

@@ -3,8 +3,8 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 
 /**
  * The only place that spells a key. Everything of one partition carries its hash tag, so that a script may touch it in
- * one step; a namespace lies in one partition. Inside, keys name a namespace by its namespaceId: a random
- * one that it gets when it is created, and another one when it is created again after a deletion. So the data of a deleted
+ * one step; a namespace lies in one partition. Inside, keys name a namespace by its namespaceId: a random one that it
+ * gets when it is created, and another one when it is created again after a deletion. So the data of a deleted
  * namespace cannot be reached, and is removed in the background.
  *
  * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, namespace ids are hexadecimal.
@@ -251,7 +251,9 @@ export class NamespaceKeys {
     return this.#key("cache:ending");
   }
 
-  /** HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts. */
+  /**
+   * HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts.
+   */
   get cacheFields(): string {
     return this.#key("cache:facts");
   }

@@ -18,8 +18,8 @@ export const MAX_NAMESPACE_ATTEMPTS = 10;
 export interface NamespaceCall<Input extends object, Output> {
   readonly script: NamespaceScript<Input, Output>;
   /**
-   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the namespace,
-   * `run` runs it with an empty id.
+   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the
+   * namespace, `run` runs it with an empty id.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
   /** The script changes something, and may be sent again nevertheless: see repeatable.ts. Default: false. */
@@ -129,8 +129,8 @@ export class Namespaces {
   }
 
   /**
-   * Sends commands about a namespace in one round trip; undefined when it is not there. They answer with data of a deleted
-   * namespace only where it is deleted at the same time.
+   * Sends commands about a namespace in one round trip; undefined when it is not there. They answer with data of a
+   * deleted namespace only where it is deleted at the same time.
    */
   async pipeline(
     scope: Scope,
@@ -186,8 +186,8 @@ export class Namespaces {
   }
 
   /**
-   * Namespaces of a tenant in other partitions, which no script can count. So two that are created at the same time in two
-   * partitions may both be the last one that is allowed.
+   * Namespaces of a tenant in other partitions, which no script can count. So two that are created at the same time in
+   * two partitions may both be the last one that is allowed.
    */
   async #countElsewhere(scope: Scope): Promise<number> {
     const own = this.keys.partitionOf(scope);
@@ -201,5 +201,5 @@ export class Namespaces {
 
 /** For a command that found another namespace at each attempt. */
 export function namespaceIsChanging(): RecollectError {
-  return unavailable("the namespace is deleted and made again all the time");
+  return unavailable("the namespace is being deleted and created again");
 }

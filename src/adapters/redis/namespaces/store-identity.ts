@@ -52,8 +52,8 @@ export interface StoreIdentityParts {
   /** How many namespaces this process has seen. */
   readonly namespaces: () => number;
   /**
-   * Drops all that is cached of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it is not to
-   * be served as it is.
+   * Drops all that is cached of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it is not
+   * to be served as it is.
    */
   readonly claim: (replaced: readonly Replaced[]) => Promise<void>;
   /** It is served again. */
@@ -61,11 +61,11 @@ export interface StoreIdentityParts {
 }
 
 /**
- * Whether Redis still holds the store that this process knows. It can be replaced behind it at any time: emptied (FLUSHALL,
- * a restart without its data), restored from an older dump, taken over by a replica that lagged, or by the data of another
- * deployment; on a cluster, each partition by itself. Then nothing that is cached is true any more. What was claimed is
- * looked at each time a connection was made, before anything else is sent on it; with each check of the backend; and when
- * an answer contradicts what is cached.
+ * Whether Redis still holds the store that this process knows. It can be replaced behind it at any time: emptied
+ * (FLUSHALL, a restart without its data), restored from an older dump, taken over by a replica that lagged, or by the
+ * data of another deployment; on a cluster, each partition by itself. Then nothing that is cached is true any more.
+ * What was claimed is looked at each time a connection was made, before anything else is sent on it; with each check of
+ * the backend; and when an answer contradicts what is cached.
  */
 export class StoreIdentity {
   readonly #parts: StoreIdentityParts;
