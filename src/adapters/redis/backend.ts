@@ -64,7 +64,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     keys,
     gate,
     log,
-    namespaces: () => namespaces.mostKnown,
+    namespaces: () => namespaces.mostCached,
     claim: async () => {
       for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.forgetAll();
       await claimPartitions(direct, keys);

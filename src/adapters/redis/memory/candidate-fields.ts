@@ -8,9 +8,9 @@ export interface CandidateFields extends Omit<CandidateFacts, "id"> {
 }
 
 /**
- * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a space
- * between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs Redis and this
- * process more than what is in it, and a search reads some hundred candidates.
+ * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a
+ * space between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs
+ * Redis and this process more than what is in it, and a search reads some hundred candidates.
  */
 export function unpackCandidateFields(reply: Reply | undefined): CandidateFields {
   const facts = bytesOf(reply) ?? NOTHING;

@@ -14,7 +14,10 @@ export type KeywordCandidate = Candidates["containing"][number];
 /** The candidate that an unexpired memory makes; undefined: none. */
 type ReadCandidate<T> = (id: string, candidate: CandidateFields, fields: Fields) => T | undefined;
 
-/** The matches of one retriever: each memory that the index answers with is read at once, and only the candidate is kept. */
+/**
+ * The matches of one retriever: each memory that the index answers with is read at once, and only the candidate is
+ * kept.
+ */
 export class Matches<T> {
   readonly candidates: T[] = [];
   /** Memories that the index answered with. */

@@ -17,7 +17,7 @@ const URL = await sharedRedisUrl();
 const DIMENSION = 8;
 const MODEL = { provider: "test", model: "test", dimension: DIMENSION };
 
-describe.skipIf(URL === "")("a search that goes through the namespace", () => {
+describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   const scope = { tenant: "t", namespace: "n" };
   const integer = seededInteger(5);
   const random = () => integer(2 ** 30) / 2 ** 30;
@@ -92,7 +92,7 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     }
   });
 
-  it("passes over what holds nothing but a very common word", async () => {
+  it("skips memories with a very common term alone", async () => {
     const many = { tenant: "t", namespace: "many" };
     const made = Array.from({ length: 1050 }, (_, at) =>
       newMemory(

@@ -22,7 +22,7 @@ describe("stored records", () => {
     );
   });
 
-  it("are compressed from the given length on, and what was saved is told", () => {
+  it("are compressed from the given length on, and the saved bytes are counted", () => {
     packed.length = 0;
     const short = { text: "n".repeat(1023 - packRecord({ text: "" }).length) };
     expect(pack(short)).toEqual(packRecord(short));
@@ -40,7 +40,7 @@ describe("stored records", () => {
     expect(packed).toEqual([[stored.length, stored.length]]);
   });
 
-  it("are STORE_CORRUPT, with what they are of, wherever a byte is changed or missing", () => {
+  it("are STORE_CORRUPT, with their name, wherever a byte is changed or missing", () => {
     const stored = pack(LONG);
     for (let at = 0; at < stored.length; at += 1) {
       const changed = Buffer.from(stored);

@@ -5,7 +5,7 @@ import type { RedisMeter } from "../../../ports/metrics.ts";
 /** The first byte of a compressed record, before a zstd frame with a checksum. Plain JSON begins with `{`. */
 const ZSTD = 0x01;
 
-/** What is longer stays plain, so that damage cannot make a few bytes expand without end. */
+/** Longer records stay plain, so that damage cannot make a few bytes expand without end. */
 const MAX_COMPRESSED_FROM = 64 * 1024 * 1024;
 
 /** Makes the bytes that are stored of a record; unpackRecord reads them, whatever made them. */
@@ -17,8 +17,8 @@ export function packRecord(value: object): Buffer {
 }
 
 /**
- * Compresses records of `minBytes` or more, if they get shorter. It is done at once: a record of 2 KiB takes 30
- * microseconds, one of 64 KiB 300, and to read it less than that. A worker would cost as much to reach.
+ * Compresses records of `minBytes` or more, if they get shorter. It is done on the main thread: a record of 2 KiB
+ * takes 30 microseconds, one of 64 KiB 300, and reading it less than that. Handing it to a worker would cost as much.
  */
 export function compressingPacker(minBytes: number, meter: Pick<RedisMeter, "recordPacked">): PackRecord {
   return (value) => {
