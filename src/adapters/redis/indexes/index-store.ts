@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import { NEVER } from "../../../domain/embedding/due-time.ts";
 import { indexRebuildRunning } from "../../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
