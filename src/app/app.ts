@@ -17,7 +17,7 @@ import type { ObservedEmbedder } from "../ports/embedding/embedder-status.ts";
 import type { OpenedEmbedder, SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Log } from "../ports/log.ts";
-import type { EmbeddingMeters } from "../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../ports/metrics.ts";
 import type { Sleep } from "../ports/sleep.ts";
 import { startBacklogWorker } from "../services/embedding/backlog-worker.ts";
 import { startReembeddingRunner } from "../services/embedding/reembedding-runner.ts";
@@ -119,7 +119,7 @@ async function compose(
     await openBackend(config, {
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
-      meter: telemetry.instruments,
+      metrics: telemetry.instruments,
       disk: overrides.disk,
       kept: overrides.kept,
     }),
@@ -137,7 +137,7 @@ async function compose(
     openEmbedder(
       config,
       identity,
-      { clock, log, meters: telemetry.instruments, backend, onRecovered: () => onRecovered() },
+      { clock, log, metrics: telemetry.instruments, backend, onRecovered: () => onRecovered() },
       embedders,
     );
   const identity = backend.reembedding.identity();
@@ -148,13 +148,13 @@ async function compose(
       ? undefined
       : resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, embedder, open }));
   // What is there now may be in the middle of a re-embedding that nobody goes on with.
-  backend.onReplaced(() => runner?.run());
+  backend.onReplaced?.(() => runner?.run());
   if (embedder !== undefined) {
     const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog, embedder }));
     onRecovered = worker.recovered;
   }
   const work = resources.use(
-    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, meter: telemetry.instruments, log }),
+    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, metrics: telemetry.instruments, log }),
   );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
@@ -163,13 +163,13 @@ async function compose(
     embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
     ids,
-    meters: telemetry.instruments,
+    metrics: telemetry.instruments,
     log,
     secret: () => backend.secret.read(),
     settings: () => live.cache,
   };
-  const apiKeys = await openKeys(config, { log, meter: telemetry.instruments }, resources);
-  const tls = await openCertificates(config, { log, meter: telemetry.instruments, clock }, resources);
+  const apiKeys = await openKeys(config, { log, metrics: telemetry.instruments }, resources);
+  const tls = await openCertificates(config, { log, metrics: telemetry.instruments, clock }, resources);
   const server = await startServer({
     config,
     version: VERSION,
@@ -241,7 +241,7 @@ async function openCertificates(
 interface EmbedderParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly meters: EmbeddingMeters;
+  readonly metrics: EmbeddingMetrics;
   readonly backend: Pick<Backend, "embeddings">;
   readonly onRecovered: () => void;
 }
@@ -263,11 +263,11 @@ const HASHED_BYTES = 8 * 1024 * 1024;
 function openHashingEmbedder(
   { embedding: { cacheTtlMs: ttlMs } }: Config,
   { dimension }: EmbedderIdentity,
-  { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
+  { clock, metrics }: Pick<EmbedderParts, "clock" | "metrics">,
 ): Embedder {
   const embedder = createHashingEmbedder(dimension);
   const source = { ...embedder.identity, apiBase: "" };
-  return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
+  return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, metrics });
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
@@ -277,7 +277,7 @@ async function openRemoteEmbedder(
   parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
-  const { clock, log, meters, backend, onRecovered } = parts;
+  const { clock, log, metrics, backend, onRecovered } = parts;
   // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
   const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
     import("../adapters/openai/embedder.ts"),
@@ -293,7 +293,7 @@ async function openRemoteEmbedder(
       parameters: { encodingFormat: embedding.encodingFormat, dimensions: embedding.dimensions },
       log,
       clock,
-      onTokens: meters.embeddingTokens,
+      onTokens: metrics.embeddingTokens,
     }),
   );
   return resources.use(
@@ -308,7 +308,7 @@ async function openRemoteEmbedder(
       clock,
       random: Math.random,
       log,
-      meters,
+      metrics,
       onRecovered,
     }),
   );

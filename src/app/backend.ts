@@ -5,7 +5,7 @@ import type { Backend } from "../ports/backend.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { RedisMeter, StoreMeter } from "../ports/metrics.ts";
+import type { RedisMetrics, StoreMetrics } from "../ports/metrics.ts";
 
 /** Shorter records gain little. */
 const COMPRESS_FROM = 1024;
@@ -17,7 +17,7 @@ export async function openBackend(
     /** Undefined: vector search is switched off. */
     readonly embedder: EmbedderIdentity | undefined;
     readonly log: OperatorLog & { info(fields: object, message: string): void };
-    readonly meter: StoreMeter & RedisMeter;
+    readonly metrics: StoreMetrics & RedisMetrics;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
     /** What is kept back of that for deletions; KEPT_SIZES, if it is not given. */

@@ -38,7 +38,7 @@ function beside({ name }: TestRedis, log: ReturnType<typeof operatorLog>["log"])
     vectors: HNSW,
     embedder: MODEL,
     log,
-    meter: quiet.meter,
+    metrics: quiet.metrics,
   });
 }
 
@@ -113,7 +113,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     const { reembedding, memories } = backend;
     const heard: string[] = [];
     reembedding.onCutOver(({ model }) => void heard.push(model));
-    backend.onReplaced(() => heard.push("replaced"));
+    backend.onReplaced?.(() => heard.push("replaced"));
     await reembedding.start({ id: "r1", target: OTHER, now: NOW });
     expect(await reembedding.cutOver({ maxLeft: 0, now: NOW })).toBe(true);
     expect(reembedding.identity()).toEqual(OTHER);
@@ -141,7 +141,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     await redis.backend.check();
     expect(await client.hget(key, "store")).toMatch(/^[0-9a-f]{32}$/);
     const query = { vector: vectorOf(1), model: MODEL, filter: { states: ["ACTIVE"] as const }, limit: 1 };
-    const { nearest } = await redis.backend.memories.search.search(scope, query, NOW);
+    const { byVector: nearest } = await redis.backend.memories.search.search(scope, query, NOW);
     expect(nearest.map(({ id }) => id)).toEqual(["m1"]);
     expect(errors).toEqual([]);
   });

@@ -1,8 +1,8 @@
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
 import type { Reply } from "../connection/client.ts";
 import { bytesOf } from "../connection/replies.ts";
 
-export interface MemoryFacts extends Omit<CandidateFacts, "id"> {
+export interface MemoryFacts extends Omit<RankingFields, "id"> {
   /** Milliseconds since the epoch; undefined: it has no end. */
   readonly expireTime: number | undefined;
 }

@@ -8,8 +8,8 @@ import { type MemoryFacts, unpackFacts } from "./candidate-fields.ts";
 import type { Fields } from "./commands.ts";
 import { termCounter } from "./terms.ts";
 
-export type Nearest = Candidates["nearest"][number];
-export type Containing = Candidates["containing"][number];
+export type Nearest = Candidates["byVector"][number];
+export type Containing = Candidates["byKeyword"][number];
 
 /** What there is to say of a memory that has not ended; undefined: it is no candidate. */
 type ReadCandidate<T> = (id: string, facts: MemoryFacts, fields: Fields) => T | undefined;

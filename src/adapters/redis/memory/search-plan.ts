@@ -3,9 +3,9 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../domain/memory/bm25.ts";
 import {
   type FilteredSize,
-  keywordArm,
+  keywordRetrieverPlan,
   type SearchPlan,
-  type VectorArm,
+  type VectorRetrieverPlan,
 } from "../../../domain/memory/search-plan.ts";
 import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Argument, Command, Reply } from "../connection/client.ts";
@@ -158,7 +158,7 @@ export class SearchQuestion {
     eligible: FilteredSize | undefined,
   ): Omit<SearchPlan, "rounds"> {
     const plan = this.#plan;
-    const vector: VectorArm | undefined = plan && {
+    const vector: VectorRetrieverPlan | undefined = plan && {
       policy: this.#vectors.algorithm === "FLAT" ? "FLAT" : plan.policy,
       candidates: plan.policy === "BATCHES" ? plan.ef : 0,
       ...(eligible === undefined ? {} : { eligible }),
@@ -167,7 +167,7 @@ export class SearchQuestion {
     const terms = this.#filter === undefined ? [] : this.#terms;
     return {
       ...(vector === undefined ? {} : { vector }),
-      ...keywordArm(terms, terms.length === 0 ? [] : chosen, corpus),
+      ...keywordRetrieverPlan(terms, terms.length === 0 ? [] : chosen, corpus),
       walked: false,
     };
   }

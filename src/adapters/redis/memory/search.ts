@@ -45,8 +45,8 @@ export interface MemorySearchOptions {
 }
 
 const NOTHING: Candidates = {
-  nearest: [],
-  containing: [],
+  byVector: [],
+  byKeyword: [],
   corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
   plan: NOTHING_ASKED,
 };
@@ -92,8 +92,8 @@ export class MemorySearch implements CandidateSearch {
       const hidden = [nearest, containing].some(({ found, ended }) => found === query.limit && ended > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
         return {
-          nearest: nearest.candidates,
-          containing: containing.candidates,
+          byVector: nearest.candidates,
+          byKeyword: containing.candidates,
           corpus: answer.corpus,
           plan: { ...answer.plan, rounds: asked },
         };
