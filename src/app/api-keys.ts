@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { AuthenticationMeter } from "../ports/metrics.ts";
+import type { AuthenticationMetrics } from "../ports/metrics.ts";
 import { apiKeysError, parseApiKeys, unreadableApiKeys } from "./parse-api-keys.ts";
 
 /** The keys of a file that is read again when it changes. */
@@ -21,12 +21,12 @@ export async function openApiKeys(
   path: string,
   parts: {
     readonly log: OperatorLog;
-    readonly meter: AuthenticationMeter;
+    readonly metrics: AuthenticationMetrics;
     /** How often the file is looked at when the system tells of no change. */
     readonly pollMs?: number;
   },
 ): Promise<ApiKeysFile> {
-  const { log, meter, pollMs } = parts;
+  const { log, metrics, pollMs } = parts;
   let current: readonly ApiKey[] | undefined;
   /** What is wrong with the file as it is now. */
   let problems: readonly string[] = [];
@@ -34,7 +34,7 @@ export async function openApiKeys(
     const read = "text" in content ? parseApiKeys(content.text) : unreadableApiKeys(content.error);
     const isNews = !isDeepStrictEqual(read.problems, problems);
     problems = read.problems;
-    meter.apiKeysRefused(problems.length > 0);
+    metrics.apiKeysRefused(problems.length > 0);
     if (problems.length > 0) {
       if (current !== undefined && isNews) log.error({ problems }, REFUSED);
       return;
@@ -46,7 +46,7 @@ export async function openApiKeys(
     }
     const { added, removed } = difference(current ?? [], read.keys);
     current = read.keys;
-    meter.apiKeys(current.length);
+    metrics.apiKeys(current.length);
     log.info({ keys: current.length, added, removed }, "API keys read");
   };
   const file = watchFile(path, take, pollMs);

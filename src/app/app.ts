@@ -112,7 +112,7 @@ async function compose(
     await openBackend(config, {
       embedder: overrides.embedder?.identity ?? configuredIdentity(config),
       log,
-      meter: telemetry.instruments,
+      metrics: telemetry.instruments,
       disk: overrides.disk,
       kept: overrides.kept,
     }),
@@ -124,14 +124,14 @@ async function compose(
   const { identity, embedder, runner } = await startEmbedding(
     config,
     {
-      ...{ clock, log, backend, meters: telemetry.instruments },
+      ...{ clock, log, backend, metrics: telemetry.instruments },
       sleep: overrides.sleep ?? sleep,
       embedder: overrides.embedder,
     },
     resources,
   );
   const work = resources.use(
-    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, meter: telemetry.instruments, log }),
+    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, metrics: telemetry.instruments, log }),
   );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
@@ -140,13 +140,13 @@ async function compose(
     embeddingWaitMs: Math.min(config.embedding.timeoutMs, MAX_EMBEDDING_WAIT_MS),
     clock,
     ids,
-    meters: telemetry.instruments,
+    metrics: telemetry.instruments,
     log,
     secret: () => backend.secret.read(),
     settings: () => current.cache,
   };
-  const apiKeys = await openConfiguredKeys(config, { log, meter: telemetry.instruments }, resources);
-  const tls = await openConfiguredTls(config, { log, meter: telemetry.instruments, clock }, resources);
+  const apiKeys = await openConfiguredKeys(config, { log, metrics: telemetry.instruments }, resources);
+  const tls = await openConfiguredTls(config, { log, metrics: telemetry.instruments, clock }, resources);
   const server = await startServer({
     config,
     version: VERSION,

@@ -8,7 +8,7 @@ import type { Embedder, EmbedderIdentity } from "../ports/embedding/embedder.ts"
 import type { ObservedEmbedder } from "../ports/embedding/embedder-status.ts";
 import type { OpenedEmbedder, SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Log } from "../ports/log.ts";
-import type { EmbeddingMeters } from "../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../ports/metrics.ts";
 import type { Sleep } from "../ports/sleep.ts";
 import { startBacklogWorker } from "../services/embedding/backlog-worker.ts";
 import { type ReembeddingRunner, startReembeddingRunner } from "../services/embedding/reembedding-runner.ts";
@@ -35,7 +35,7 @@ export async function startEmbedding(
   },
   resources: AsyncDisposableStack,
 ): Promise<Embedding> {
-  const { clock, log, meters, backend, sleep } = parts;
+  const { clock, log, metrics, backend, sleep } = parts;
   let onRecovered = (): void => undefined;
   // Also those that a re-embedding opens later: they serve until the server has stopped.
   const embedders = resources.use(new AsyncDisposableStack());
@@ -43,7 +43,7 @@ export async function startEmbedding(
     openEmbedder(
       config,
       identity,
-      { clock, log, meters, backend, onRecovered: () => onRecovered() },
+      { clock, log, metrics, backend, onRecovered: () => onRecovered() },
       embedders,
     );
   const identity = backend.reembedding.identity();
@@ -52,7 +52,7 @@ export async function startEmbedding(
   const background = { clock, sleep, random: Math.random, log, embedder };
   const runner = resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, open }));
   // The store that is there now may be in the middle of a re-embedding.
-  backend.onReplaced(() => runner.run());
+  backend.onReplaced?.(() => runner.run());
   const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog }));
   onRecovered = worker.recovered;
   return { identity, embedder, runner };
@@ -61,7 +61,7 @@ export async function startEmbedding(
 interface EmbedderParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly meters: EmbeddingMeters;
+  readonly metrics: EmbeddingMetrics;
   readonly backend: Pick<Backend, "embeddings">;
   readonly onRecovered: () => void;
 }
@@ -83,11 +83,11 @@ const HASHED_BYTES = 8 * 1024 * 1024;
 function openHashingEmbedder(
   { embedding: { cacheTtlMs: ttlMs } }: Config,
   { dimension }: EmbedderIdentity,
-  { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
+  { clock, metrics }: Pick<EmbedderParts, "clock" | "metrics">,
 ): Embedder {
   const embedder = createHashingEmbedder(dimension);
   const source = { ...embedder.identity, apiBase: "" };
-  return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
+  return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, metrics });
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
@@ -97,7 +97,7 @@ async function openRemoteEmbedder(
   parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
-  const { clock, log, meters, backend, onRecovered } = parts;
+  const { clock, log, metrics, backend, onRecovered } = parts;
   // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
   const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
     import("../adapters/openai/embedder.ts"),
@@ -113,7 +113,7 @@ async function openRemoteEmbedder(
       parameters: { encodingFormat: embedding.encodingFormat, dimensions: embedding.dimensions },
       log,
       clock,
-      onTokens: meters.embeddingTokens,
+      onTokens: metrics.embeddingTokens,
     }),
   );
   return resources.use(
@@ -128,7 +128,7 @@ async function openRemoteEmbedder(
       clock,
       random: Math.random,
       log,
-      meters,
+      metrics,
       onRecovered,
     }),
   );

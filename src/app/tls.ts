@@ -9,7 +9,7 @@ import {
 } from "../domain/access/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { TlsMeter } from "../ports/metrics.ts";
+import type { TlsMetrics } from "../ports/metrics.ts";
 import type { Tls, TlsContext } from "../ports/tls.ts";
 import { parseTls, TLS_SETTINGS, tlsError, toContext } from "./parse-tls.ts";
 
@@ -28,13 +28,13 @@ export async function openTls(
   paths: TlsFiles<string>,
   parts: {
     readonly log: OperatorLog;
-    readonly meter: TlsMeter;
+    readonly metrics: TlsMetrics;
     readonly clock: Clock;
     /** How often the files are looked at when the system tells of no change. */
     readonly pollMs?: number;
   },
 ): Promise<WatchedTls> {
-  const { log, meter, clock, pollMs } = parts;
+  const { log, metrics, clock, pollMs } = parts;
   const listeners: ((context: TlsContext) => void)[] = [];
   let current: TlsIdentity | undefined;
   /** What is wrong with the files as they are now. */
@@ -55,7 +55,7 @@ export async function openTls(
   };
   const apply = (read: ReturnType<typeof parseTls>): void => {
     problems = read.problems;
-    meter.tlsFilesRefused(problems.length > 0);
+    metrics.tlsFilesRefused(problems.length > 0);
     if (read.identity === undefined) {
       if (current !== undefined) log.error({ problems: tlsError(paths, problems).problems }, REFUSED);
       return;
@@ -68,7 +68,7 @@ export async function openTls(
     const context = toContext(current);
     for (const listener of listeners) listener(context);
     const expires = Math.min(...current.chain.map(({ validTo }) => validTo));
-    meter.tlsCertificateExpires(expires / 1000);
+    metrics.tlsCertificateExpires(expires / 1000);
     log.info({ expires: new Date(expires).toISOString() }, "certificates read");
   };
   const ages = (identity: TlsIdentity): string[] =>

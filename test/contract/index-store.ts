@@ -43,7 +43,7 @@ export function indexStoreContract(
             filter: { states: ["ACTIVE" as const] },
             limit: 1,
           };
-          const [{ nearest, containing, corpus }, [stored]] = await Promise.all([
+          const [{ byVector: nearest, byKeyword: containing, corpus }, [stored]] = await Promise.all([
             subject.store.memories.search.search(subject.scope, query, NOW),
             subject.store.memories.reader.get(subject.scope, [idAt(index)], NOW),
           ]);
@@ -199,7 +199,11 @@ export function indexStoreContract(
       await remember(0, 10);
       await subject.store.memories.writer.create(other, [memoryAt(20), memoryAt(21)], { now: NOW });
       const ids = async (scope: typeof other): Promise<string[][]> => {
-        const { nearest, containing } = await subject.store.memories.search.search(scope, query, NOW);
+        const { byVector: nearest, byKeyword: containing } = await subject.store.memories.search.search(
+          scope,
+          query,
+          NOW,
+        );
         return [nearest, containing].map((hits) => hits.map(({ id }) => id).toSorted());
       };
       const before = [await ids(subject.scope), await ids(other)];

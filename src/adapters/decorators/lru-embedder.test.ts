@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   never,
-  recordedMeters,
+  recordedMetrics,
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
@@ -18,7 +18,7 @@ describe("remembered", () => {
       ttlMs: 1000,
       maxBytes: 700,
       clock: { now: () => 1_700_000_000_000 },
-      meters: recordedMeters(),
+      metrics: recordedMetrics(),
     });
     for (const text of ["a", "b", "a", "c"]) await embedder.embed([text], never());
     expect(provider.calls.map((call) => call.texts)).toEqual([["a"], ["b"], ["c"]]);

@@ -3,7 +3,7 @@ import {
   failure,
   kindOf,
   never,
-  recordedMeters,
+  recordedMetrics,
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
@@ -36,7 +36,7 @@ interface Changes {
 
 function open(changes: Changes = {}) {
   const provider = scriptedEmbedder();
-  const meters = recordedMeters();
+  const metrics = recordedMetrics();
   const time = { now: 1_700_000_000_000 };
   const warnings: unknown[] = [];
   const embedder = createResilientEmbedder(provider, {
@@ -50,10 +50,10 @@ function open(changes: Changes = {}) {
     clock: { now: () => time.now },
     random: () => 0.5,
     log: { warn: (...line) => void warnings.push(line) },
-    meters,
+    metrics,
     ...changes,
   });
-  return { provider, meters, time, warnings, embedder };
+  return { provider, metrics, time, warnings, embedder };
 }
 
 describe("the resilient embedder", () => {
@@ -66,7 +66,7 @@ describe("the resilient embedder", () => {
   });
 
   it("caches a vector for as long as the options say", async () => {
-    const { provider, embedder, time, meters } = open({
+    const { provider, embedder, time, metrics } = open({
       cache: { get: async () => [], put: async () => undefined },
     });
     await embedder.embed(["a", "b"], never());
@@ -75,7 +75,7 @@ describe("the resilient embedder", () => {
     time.now += 2;
     await embedder.embed(["a"], never());
     expect(provider.calls.map((call) => call.texts)).toEqual([["a", "b"], ["c"], ["a"]]);
-    expect(meters.record.filter(([what]) => what === "cache")).toEqual([
+    expect(metrics.record.filter(([what]) => what === "cache")).toEqual([
       ["cache", "miss", 2],
       ["cache", "memory", 2],
       ["cache", "miss", 1],
@@ -86,11 +86,11 @@ describe("the resilient embedder", () => {
   it("finds what another process has kept, though the provider is down, and nothing of another server", async () => {
     const cache = memoryCache();
     await open({ cache }).embedder.embed(["a", "b"], never());
-    const { provider, embedder, meters } = open({ cache });
+    const { provider, embedder, metrics } = open({ cache });
     provider.always("KEY_REFUSED");
     expect(await kindOf(embedder.embed(["c"], never()))).toBe("KEY_REFUSED");
     expect(await embedder.embed(["b", "a"], never())).toEqual(["b", "a"].map(vectorOfText));
-    expect(meters.record).toContainEqual(["cache", "store", 2]);
+    expect(metrics.record).toContainEqual(["cache", "store", 2]);
     const elsewhere = open({ cache, apiBase: "http://b/v1" });
     await elsewhere.embedder.embed(["a"], never());
     expect(elsewhere.provider.calls).toHaveLength(1);

@@ -3,7 +3,7 @@ import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
 import type { EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 import { bounded } from "./bounded-embedder.ts";
 import { breakable } from "./breaker-embedder.ts";
 import { coalesced } from "./coalesced-embedder.ts";
@@ -32,7 +32,7 @@ export interface ResilientEmbedderOptions {
   /** 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  readonly meters: EmbeddingMeters;
+  readonly metrics: EmbeddingMetrics;
   /** The breaker of writes has closed again. */
   readonly onRecovered?: () => void;
 }
@@ -70,26 +70,26 @@ export function createResilientEmbedder(
   provider: Embedder,
   options: ResilientEmbedderOptions,
 ): ObservedEmbedder & AsyncDisposable {
-  const { cache, clock, log, meters } = options;
+  const { cache, clock, log, metrics } = options;
   const source = { ...provider.identity, apiBase: options.apiBase };
   const ttlMs = options.cacheTtlMs;
   const resources = new AsyncDisposableStack();
 
-  const breaker = breakable(measured(provider, meters), {
+  const breaker = breakable(measured(provider, metrics), {
     policy: BREAKER,
     clock,
     log,
-    meters,
+    metrics,
     onRecovered: () => options.onRecovered?.(),
   });
   const retried = retrying(breaker, {
     policy: { maxRetries: options.maxRetries, ...RETRY_DELAYS },
     random: options.random,
-    meters,
+    metrics,
   });
   const split = splitting(deadlined(retried, { WRITE: options.timeoutMs, LOOKUP: options.lookupTimeoutMs }));
   const kept =
-    ttlMs === 0 ? split : resources.use(stored(split, { cache, source, ttlMs, clock, log, meters }));
+    ttlMs === 0 ? split : resources.use(stored(split, { cache, source, ttlMs, clock, log, metrics }));
   const batched = resources.use(
     coalesced(kept, {
       batch: { maxTexts: options.batchSize, maxCharacters: BATCH_CHARACTERS },
@@ -98,7 +98,7 @@ export function createResilientEmbedder(
     }),
   );
   const queue = bounded(batched, { maxTexts: QUEUE_TEXTS, maxCharacters: QUEUE_CHARACTERS });
-  const embedder = cached(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
+  const embedder = cached(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, metrics });
   return {
     identity: provider.identity,
     status: breaker.status,

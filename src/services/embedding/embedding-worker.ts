@@ -38,7 +38,7 @@ export interface EmbeddingWorkerPorts {
 
 /**
  * What a worker does after a step: the next one, nothing any more, or nothing until `idleUntil` (milliseconds since the
- * epoch; undefined: without end) or until it is told of something that was added.
+ * epoch; undefined: without end) or until something is added.
  */
 export type NextStep = "GO_ON" | "END" | { readonly idleUntil: number | undefined };
 
@@ -86,11 +86,11 @@ class Worker {
   readonly #ports: EmbeddingWorkerPorts;
   readonly #stopping = new AbortController();
   #pace: BacklogPace = FIRST_PACE;
-  /** Failed alone since the last success; they stand first in the queue. */
+  /** Failed alone since the last success; they are the first of the queue. */
   #suspects: Suspect[] = [];
   /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
   readonly #acquitted = new Set<string>();
-  /** Something has come that the step under way may not have seen. */
+  /** Something was added that the step under way may not have seen. */
   #news = false;
   #waiting: { readonly idle: boolean; readonly ended: AbortController } | undefined;
 

@@ -31,7 +31,7 @@ export interface ReembeddingRunner extends AsyncDisposable {
 
 /** The change is tried when so few memories are left. */
 const NEARLY_DONE = 64;
-/** With writes that never stop, some are always left: after so many tries, these few may wait for their vectors. */
+/** With writes that never stop, some are always left: after so many tries, these few may stay pending. */
 const PATIENCE = 20;
 
 /** Starts where the last run of the server ended: with what is to be embedded, or with what is to be removed. */
@@ -121,7 +121,7 @@ async function embedAll(
     },
     afterFailure: async (error) => {
       const kind = failureKind(error);
-      // What has worked before may work again; a model that nobody knows will not.
+      // What has worked before may work again; an unknown model will not.
       if (succeeded || kind === undefined || !isMisconfiguration(kind)) return false;
       await store.fail(error instanceof Error ? error.message : kind, clock.now());
       return true;

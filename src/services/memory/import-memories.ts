@@ -29,7 +29,7 @@ export interface ImportProgress {
   readonly imported: number;
   /** Their ids were taken. */
   readonly skipped: number;
-  /** They had ended. */
+  /** They had expired. */
   readonly expired: number;
   readonly refused: number;
   readonly refusals: readonly { readonly index: number; readonly error: RecollectError }[];
@@ -99,7 +99,7 @@ async function importStep(
   };
 }
 
-/** Stores those whose ids are free, in steps that keep nobody waiting for long; resolves with how many that were. */
+/** Stores those whose ids are free, in steps that hold up no other call for long; resolves with how many that were. */
 async function storeNew(
   ports: ImportMemoriesPorts,
   scope: Scope,

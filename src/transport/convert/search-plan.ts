@@ -4,7 +4,7 @@ import {
   SearchPlan_SizeBasis as SizeBasis,
   SearchPlan_VectorPolicy as VectorPolicy,
 } from "#gen/recollect/v1/memory_pb.js";
-import type { SearchPlan, VectorArm } from "../../domain/memory/search-plan.ts";
+import type { SearchPlan, VectorRetrieverPlan } from "../../domain/memory/search-plan.ts";
 
 export function fromSearchPlan(plan: SearchPlan): MessageInitShape<typeof SearchPlanSchema> {
   const { vector, terms, commonTerms, walked, rounds } = plan;
@@ -18,7 +18,7 @@ export function fromSearchPlan(plan: SearchPlan): MessageInitShape<typeof Search
   };
 }
 
-function fromVector({ policy, candidates, eligible }: VectorArm) {
+function fromVector({ policy, candidates, eligible }: VectorRetrieverPlan) {
   return {
     policy: VectorPolicy[policy],
     candidates,

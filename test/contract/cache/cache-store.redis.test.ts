@@ -90,7 +90,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect((await opened.cache.find(SCOPE, "e1", END))?.id).toBe("e1");
     });
 
-    it("goes a minute after its end, however far off the time of the call is", async () => {
+    it("goes a minute after its expire time, however far off the time of the call is", async () => {
       await put("e1", { now: NOW }, { expireTime: NOW + DAY });
       const left = Number(await opened.client.command("PTTL", (await keysOf()).cacheEntry("e1")));
       expect(left).toBeGreaterThan(DAY);
@@ -108,7 +108,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         ),
       );
 
-    it("goes before the bound is held, what has ended first", async () => {
+    it("goes before the bound is held, expired ones first", async () => {
       await fill({ expireTime: NOW + 1000 });
       await put("stays", { now: NOW - 1 });
       const outcome = await put("new", { now: NOW + 1000, maxEntries: 2 });
@@ -125,7 +125,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect(await sizesBeside()).toEqual([3, 3, 3, 3]);
     });
 
-    it("is no more in the stats when it has ended", async () => {
+    it("is no more in the stats when it has expired", async () => {
       await fill({ expireTime: NOW + 1000 });
       expect(await opened.cache.stats(SCOPE, NOW + 1000)).toMatchObject({ entryCount: 0, byteCount: 0 });
     });

@@ -141,19 +141,19 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await keysLeft("ending")).toEqual([]);
     });
 
-    it("is answered without a look at a memory, unless some have ended", async () => {
+    it("is answered without a look at a memory, unless some have expired", async () => {
       await create([{ id: "a" }], [{ id: "b", state: "ARCHIVED" }], [{ id: "c", expireTime: NOW + 5 }]);
       expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW)).toBe(2);
       expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW + 5)).toBe(1);
       const namespace = await namespaceOf();
       for (const id of ["a", "b"]) await ask("HSET", namespace.memory(id), "rec", "damaged");
-      // What has ended was swept by the count.
+      // Expired ones were swept by the count.
       expect(await stores.memories.reader.count(scope, EVERY_STATE, NOW)).toBe(2);
     });
   });
 
   describe("what nobody finds any more", () => {
-    it("goes with the memories that have ended, after a write", async () => {
+    it("goes with the expired memories, after a write", async () => {
       await create([{ id: "a", sessionId: "s", expireTime: NOW + 5 }], [{ id: "b" }]);
       await stores.memories.writer.create(scope, [newMemory({ id: "c" })], { now: NOW + 5 });
       const { counters, partition } = await namespaceOf();

@@ -132,8 +132,8 @@ describe("a file of format 1", () => {
       limit: 1,
     };
     const found = await memories.search.search(SCOPE, query, NOW);
-    expect(found.nearest.map(({ id }) => id)).toEqual(["plain"]);
-    expect(found.containing.map(({ id }) => id)).toEqual(["rich"]);
+    expect(found.byVector.map(({ id }) => id)).toEqual(["plain"]);
+    expect(found.byKeyword.map(({ id }) => id)).toEqual(["rich"]);
     expect(found.corpus.documentCount).toBe(3);
     // Its analysis stays as it was made, so that it is found exactly only.
     const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });

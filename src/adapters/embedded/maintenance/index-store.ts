@@ -29,7 +29,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   readonly #options: EmbeddedIndexStoreOptions;
   #isRunning = false;
   #isClosed = false;
-  /** Ends when nothing is left of the rebuild before, which may have ended with the process. */
+  /** Resolves when the rests of the rebuild before are removed, which a crash may have ended. */
   #cleared: Promise<void>;
 
   constructor(database: Database, options: EmbeddedIndexStoreOptions) {
@@ -92,7 +92,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     }
   }
 
-  /** Stops clearing up; the next start goes on with it. */
+  /** Stops clearing up; the next start continues it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#cleared;

@@ -1,8 +1,8 @@
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
 import type { Reply } from "../connection/client.ts";
 import { bytesOf } from "../connection/replies.ts";
 
-export interface CandidateFields extends Omit<CandidateFacts, "id"> {
+export interface CandidateFields extends Omit<RankingFields, "id"> {
   /** Milliseconds since the epoch; undefined: it does not expire. */
   readonly expireTime: number | undefined;
 }

@@ -2,9 +2,9 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../domain/memory/bm25.ts";
 import {
   type FilteredSize,
-  keywordArm,
+  keywordRetrieverPlan,
   type SearchPlan,
-  type VectorArm,
+  type VectorRetrieverPlan,
 } from "../../../domain/memory/search-plan.ts";
 import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Argument, Command, Reply } from "../connection/client.ts";
@@ -225,7 +225,7 @@ function shownPlan(
     readonly size: FilteredSize | undefined;
   },
 ): Omit<SearchPlan, "rounds"> {
-  const vector: VectorArm | undefined = knn && {
+  const vector: VectorRetrieverPlan | undefined = knn && {
     policy: vectors.algorithm === "FLAT" ? "FLAT" : knn.policy,
     candidates: knn.policy === "BATCHES" ? knn.ef : 0,
     ...(size === undefined ? {} : { eligible: size }),
@@ -234,7 +234,7 @@ function shownPlan(
   const asked = filter === undefined ? [] : terms;
   return {
     ...(vector === undefined ? {} : { vector }),
-    ...keywordArm(asked, asked.length === 0 ? [] : chosen, corpus),
+    ...keywordRetrieverPlan(asked, asked.length === 0 ? [] : chosen, corpus),
     walked: false,
   };
 }

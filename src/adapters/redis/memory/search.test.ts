@@ -42,7 +42,11 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       })),
     );
   const byWords = async (search: MemorySearch, terms: readonly string[], limit = 100) => {
-    const { containing, corpus } = await search.search(scope, { terms, filter: ACTIVE_ONLY, limit }, NOW);
+    const { byKeyword: containing, corpus } = await search.search(
+      scope,
+      { terms, filter: ACTIVE_ONLY, limit },
+      NOW,
+    );
     const { documentFrequencies } = corpus;
     return {
       ids: containing.map(({ id }) => id).sort(),
@@ -150,7 +154,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       const terms = Array.from({ length: 5000 }, (_, at) => `w${at % 100}`);
       await index.put(scope, [{ memory: memory(), terms }]);
       const query = { terms: ["w3", "w5"], filter: ACTIVE_ONLY, limit: 10 };
-      const { containing } = await opened().search(scope, query, NOW);
+      const { byKeyword: containing } = await opened().search(scope, query, NOW);
       expect(containing[0]?.document).toEqual({ counts: [50, 50], length: 5000 });
     });
   });
@@ -171,20 +175,28 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         swept += 1;
         await index.remove(scope, ending);
       });
-      const { nearest, containing, corpus } = await search.search(scope, { ...query, limit: 5 }, NOW);
+      const {
+        byVector: nearest,
+        byKeyword: containing,
+        corpus,
+      } = await search.search(scope, { ...query, limit: 5 }, NOW);
       expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
       expect([corpus.documentCount, swept]).toEqual([1, 1]);
     });
 
     it("leaves them out where there is room, without a sweep", async () => {
       await index.put(scope, [...ending, staying]);
-      const { nearest, containing } = await opened().search(scope, { ...query, limit: 100 }, NOW);
+      const { byVector: nearest, byKeyword: containing } = await opened().search(
+        scope,
+        { ...query, limit: 100 },
+        NOW,
+      );
       expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
     });
 
     it("finds them before they expire", async () => {
       await index.put(scope, [...ending, staying]);
-      const { nearest } = await opened().search(scope, { ...query, limit: 100 }, NOW - 1);
+      const { byVector: nearest } = await opened().search(scope, { ...query, limit: 100 }, NOW - 1);
       expect(nearest).toHaveLength(31);
     });
   });
@@ -200,7 +212,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       missing: never,
     });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
-    expect((await search.search(scope, query, NOW)).nearest).toHaveLength(1);
+    expect((await search.search(scope, query, NOW)).byVector).toHaveLength(1);
     const { meta } = other.keys.partition(0);
     const model = JSON.stringify({ provider: "test", model: "next", dimension: DIMENSION });
     await other.client.command("HSET", meta, "generation", 2, "model", model);
@@ -218,7 +230,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   it("finds nothing in a namespace that is not there", async () => {
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY, limit: 3 };
     const found = await opened().search({ ...scope, namespace: "nowhere" }, query, NOW);
-    expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+    expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);
     expect(await opened().vectors({ ...scope, namespace: "nowhere" }, ["m1"])).toEqual([undefined]);
   });
 
@@ -280,7 +292,11 @@ describe.skipIf(URL === "")("a search in Redis", () => {
           .slice(0, LIMIT);
         vectors.asked();
         const options = { vector: query, filter, limit: LIMIT };
-        const { nearest, plan } = await search.search({ tenant: "t", namespace: "n" }, options, NOW);
+        const { byVector: nearest, plan } = await search.search(
+          { tenant: "t", namespace: "n" },
+          options,
+          NOW,
+        );
         expect(nearest).toHaveLength(scan.length);
         const told = algorithm === "FLAT" ? "FLAT" : policy;
         expect(plan.vector).toMatchObject({ policy: told, candidates: told === "BATCHES" ? 64 : 0 });

@@ -67,8 +67,8 @@ export interface MemorySearchOptions {
 }
 
 const NOTHING: Candidates = {
-  nearest: [],
-  containing: [],
+  byVector: [],
+  byKeyword: [],
   corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
   plan: NOTHING_ASKED,
 };
@@ -114,8 +114,8 @@ export class MemorySearch implements CandidateSearch {
       const hidden = [vector, keyword].some(({ found, expired }) => found === query.limit && expired > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
         return {
-          nearest: vector.candidates,
-          containing: keyword.candidates,
+          byVector: vector.candidates,
+          byKeyword: keyword.candidates,
           corpus: answer.corpus,
           plan: { ...answer.plan, rounds: asked },
         };

@@ -3,8 +3,8 @@ import { clampSimilarity, dot, vectorFromBytes } from "../../../domain/embedding
 import { bm25, type CorpusStatistics, chooseTerms, holdsOneOf } from "../../../domain/memory/bm25.ts";
 import { matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import { keywordArm } from "../../../domain/memory/search-plan.ts";
-import type { CandidateFacts, CandidateQuery, Candidates } from "../../../ports/memory/search.ts";
+import { keywordRetrieverPlan } from "../../../domain/memory/search-plan.ts";
+import type { CandidateQuery, Candidates, RankingFields } from "../../../ports/memory/search.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -56,12 +56,12 @@ export class MemoryWalk {
     }
     const eligible = { count: passed, basis: "COUNTED" } as const;
     return {
-      nearest: nearest.take(),
-      containing: containing.take(),
+      byVector: nearest.take(),
+      byKeyword: containing.take(),
       corpus,
       plan: {
         ...(vector === undefined ? {} : { vector: { policy: "EXACT", candidates: 0, eligible } }),
-        ...keywordArm(terms, chosen, corpus),
+        ...keywordRetrieverPlan(terms, chosen, corpus),
         walked: true,
         rounds: 1,
       },
@@ -121,6 +121,6 @@ function similarityOf(vector: Float32Array, { fields }: ReadMemory): number | un
   return clampSimilarity(dot(vector, vectorFromBytes(bytes)));
 }
 
-function candidateOf(memory: Memory): CandidateFacts {
+function candidateOf(memory: Memory): RankingFields {
   return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
 }

@@ -7,8 +7,8 @@ const LONG = { id: "m1", text: "Ana is allergic to nuts, and Ben is not. ".repea
 
 describe("stored records", () => {
   const packed: [plain: number, stored: number][] = [];
-  const meter = { recordPacked: (plain: number, stored: number) => void packed.push([plain, stored]) };
-  const pack = compressingPacker(1024, meter);
+  const metrics = { recordPacked: (plain: number, stored: number) => void packed.push([plain, stored]) };
+  const pack = compressingPacker(1024, metrics);
 
   it("are read back, however they were packed", () => {
     fc.assert(
@@ -35,7 +35,7 @@ describe("stored records", () => {
 
   it("stay plain where they would get no shorter", () => {
     packed.length = 0;
-    const stored = compressingPacker(1, meter)({ id: "m1" });
+    const stored = compressingPacker(1, metrics)({ id: "m1" });
     expect(stored).toEqual(packRecord({ id: "m1" }));
     expect(packed).toEqual([[stored.length, stored.length]]);
   });
