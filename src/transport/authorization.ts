@@ -14,7 +14,7 @@ const OPERATOR: Access = { roles: ["operator"] };
 const ADMIN: Access = { roles: ["admin"] };
 /** Counts, states and plans: for whoever reads, and for whoever runs it without being one who reads. */
 const READER_OR_OPERATOR: Access = { roles: ["reader", "operator"] };
-/** Entries of all answer scopes, which callers of one tenant keep apart from each other. */
+/** Entries of all cache scopes, which callers of one tenant keep apart from each other. */
 const READER_OF_ALL_SCOPES: Access = { roles: ["reader"], debug: true };
 const WRITER_OF_ALL_SCOPES: Access = { roles: ["writer"], debug: true };
 

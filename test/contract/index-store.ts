@@ -3,6 +3,7 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { IndexInfo, RebuildProgress } from "../../src/ports/index-store.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
 import { reasonOf, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import { findNearest } from "../support/cache-lookups.ts";
 
 /** More than a store makes again in one step. */
 const COUNT = 240;
@@ -56,8 +57,7 @@ export function indexStoreContract(
       expect(await found(indexes)).toEqual(indexes.map(() => [false, false, false, 0]));
     const expectAnswered = async (indexes: readonly number[]): Promise<void> => {
       for (const index of indexes) {
-        const near = await subject.store.cache.nearest(
-          subject.scope,
+        const near = await findNearest(subject.store.cache, subject.scope,
           { fingerprint: "f1", vector: vectorOf(index), limit: 1 },
           NOW,
         );

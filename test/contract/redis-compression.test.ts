@@ -12,6 +12,7 @@ import { LONG_RUN } from "../support/scale.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 import { memoryStoreContract } from "./memory-store.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
+import { findEntry, findNearest } from "../support/cache-lookups.ts";
 
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const LONG = "Ana is allergic to nuts, and Ben is not. ".repeat(100);
@@ -63,7 +64,7 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
       const calls: [what: string, call: () => unknown][] = [
         ["memory cut", () => memories.get(SCOPE, ["whole", "cut"], NOW)],
         ["memory cut", () => memories.list(SCOPE, { filter: ACTIVE_ONLY, limit: 5, now: NOW })],
-        ["cache entry cut", () => cache.find(SCOPE, "cut", NOW)],
+        ["cache entry cut", () => findEntry(cache, SCOPE, "cut", NOW)],
         ["cache entry cut", () => nearest(redis.backend, "cut")],
         ["cache entry cut", () => cache.list(SCOPE, { limit: 5, maxBytes: 1e6, now: NOW })],
       ];
@@ -90,11 +91,11 @@ async function expectStored(backend: Backend, id: string): Promise<void> {
   expect(await memories.get(SCOPE, [id], NOW)).toEqual([memory(longMemory(id))]);
   const entry = longEntry(id);
   expect((await nearest(backend, id)).map((one) => one.entry)).toEqual([entry]);
-  expect(await cache.find(SCOPE, id, NOW)).toEqual(entry);
+  expect(await findEntry(cache, SCOPE, id, NOW)).toEqual(entry);
 }
 
-function nearest({ cache }: Backend, fingerprint: string): ReturnType<CacheStore["nearest"]> {
-  return cache.nearest(SCOPE, { fingerprint, vector: vectorOf(1), model: CONTRACT, limit: 3 }, NOW);
+function nearest({ cache }: Backend, fingerprint: string): ReturnType<typeof findNearest> {
+  return findNearest(cache, SCOPE, { fingerprint, vector: vectorOf(1), model: CONTRACT, limit: 3 }, NOW);
 }
 
 /** The keys of what is stored, by what it is. */

@@ -112,7 +112,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
       keywords,
       onDeleted: (namespaceId) => {
         vectors.forget(namespaceId);
-        cache.forgetHot();
+        cache.forgetEntries();
       },
       checked,
       log,

@@ -10,7 +10,7 @@ export interface Caller {
   /** The subject of the credential. */
   readonly principal: string;
   readonly roles: ReadonlySet<Role>;
-  /** Whether it may see and change what others of its tenant keep apart: cache entries of all answer scopes. */
+  /** Whether it may see and change what others of its tenant keep apart: cache entries of all cache scopes. */
   readonly debug: boolean;
 }
 
@@ -30,6 +30,6 @@ export function namespaceOf(request: { readonly namespace: string }): string {
   return request.namespace === "" ? DEFAULT_NAMESPACE : request.namespace;
 }
 
-export function scopeOf(caller: Caller, namespace: string): Scope {
+export function scopeOf(caller: Pick<Caller, "tenant">, namespace: string): Scope {
   return { tenant: caller.tenant, namespace: namespaceOf({ namespace }) };
 }

@@ -17,7 +17,7 @@ const hash = fc
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 const record: fc.Arbitrary<DecisionRecord> = fc.record({
-  place: hash,
+  recipient: hash,
   entryId: fc.option(
     hash.filter((id) => !/^0+$/.test(id)),
     { nil: "" },
@@ -29,7 +29,7 @@ const record: fc.Arbitrary<DecisionRecord> = fc.record({
   time: fc.integer({ min: 0, max: 4_000_000_000_000 }),
 });
 const DECISION: DecisionRecord = {
-  place: "1".repeat(64),
+  recipient: "1".repeat(64),
   entryId: "2".repeat(64),
   promptId: "3".repeat(64),
   fingerprint: "4".repeat(64),

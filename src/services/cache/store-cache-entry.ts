@@ -1,8 +1,8 @@
 import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
-import { decisionPlace, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
-import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { checkMetadata } from "../../domain/memory/draft.ts";
@@ -22,7 +22,7 @@ export interface StoreCacheEntryInput {
   readonly namespace: string;
   readonly prompt: string;
   readonly origin:
-    | { readonly kind: "scope"; readonly answerScope: AnswerScope }
+    | { readonly kind: "scope"; readonly cacheScope: CacheScope }
     | { readonly kind: "decision"; readonly decisionId: string };
   readonly response: string;
   readonly ttlMs?: number;
@@ -46,7 +46,7 @@ export interface StoreCacheEntryPorts {
 }
 
 /**
- * Stores an answer, replacing the one to the same question; a full namespace makes room for it. When the prompt
+ * Stores an answer, replacing the one to the same prompt; a full namespace makes room for it. When the prompt
  * cannot be embedded now, the entry is found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
  */
 export async function storeCacheEntry(
@@ -106,10 +106,10 @@ async function originOf(
 ): Promise<{ readonly fingerprint: string; readonly model: string }> {
   const { origin } = input;
   if (origin.kind === "scope") {
-    return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
+    return { fingerprint: scopeFingerprint(origin.cacheScope), model: origin.cacheScope.model };
   }
   const decision = openDecision(origin.decisionId, ports.secret(), now);
-  if (decision.place !== decisionPlace(scope, principal)) throw invalidDecision("namespace");
+  if (decision.recipient !== decisionRecipient(scope, principal)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }

@@ -10,6 +10,7 @@ import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { fromEntry } from "./cache.ts";
 import { fromDurationMs } from "./common.ts";
+import { EncodedEntries } from "./encoded-entries.ts";
 import { encodeHit } from "./hit-bytes.ts";
 
 /** Numbers as a float of the wire holds them. */
@@ -37,7 +38,7 @@ const entry: fc.Arbitrary<CacheEntry> = fc
   }));
 
 describe("encodeHit", () => {
-  it("writes what the library would write of the whole message, the first time and from its memory", () => {
+  it("writes what the library would write of the whole message, with an entry encoded now or before", () => {
     fc.assert(
       fc.property(
         entry,
@@ -62,8 +63,9 @@ describe("encodeHit", () => {
             },
           });
           const hit = { kind: "hit", match, entry: one, similarity, threshold, ageMs } as const;
+          const entries = new EncodedEntries();
           for (const _ of [1, 2]) {
-            const { bytes } = encodeHit(decisionId, hit, "n");
+            const { bytes } = encodeHit(decisionId, hit, entries.of(one, "n"));
             const decoded = fromBinary(LookupCacheResponseSchema, bytes);
             expect(equals(LookupCacheResponseSchema, decoded, expected)).toBe(true);
           }

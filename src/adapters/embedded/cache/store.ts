@@ -9,6 +9,7 @@ import { withinBytes } from "../../../domain/page-token.ts";
 import type { Json } from "../../../lib/json.ts";
 import type {
   CacheListQuery,
+  CacheLookupQuery,
   CacheStats,
   CacheStore,
   NearestQuery,
@@ -23,19 +24,19 @@ import type { Requests } from "../namespaces/idempotency.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
-import { HotEntries } from "./entry-cache.ts";
+import { EntryCache } from "./entry-cache.ts";
 
 /** Expired entries are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
 
-/** Cached answers in SQLite; the prompts of one answer scope are compared exactly, in memory. */
+/** Cached answers in SQLite; the prompts of one cache scope are compared exactly, in memory. */
 export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #requests: Requests;
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
-  readonly #hot = new HotEntries();
+  readonly #entries = new EntryCache();
   readonly #tally = new LookupTally();
   readonly #lookups: BatchedWrites<NamespaceTally[]>;
 
@@ -59,50 +60,20 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
-    database.onChange("cache_entry", (row) => this.#hot.forget(row));
+    database.onChange("cache_entry", (row) => this.#entries.forget(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
     namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
-  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {
-    const hot = this.#hot.find(scope, id);
-    if (hot === undefined) return this.#read(scope, id, now);
-    return hot.expireTime > now ? hot : undefined;
-  }
-
-  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return [];
-    const { fingerprint, vector, limit } = query;
-    this.#model.check(query.model);
-    const table = this.#vectors.open(namespaceId, fingerprint);
-    let found: {
-      readonly row: number;
-      readonly entry: CacheEntry | undefined;
-      readonly similarity: number;
-    }[];
-    let gone: typeof found;
-    do {
-      const near = table.nearestDefault(vector, limit, now);
-      found = near.map(({ row, similarity }) => ({
-        row,
-        entry: this.#keptAt(scope, row),
-        similarity: clampSimilarity(similarity),
-      }));
-      // Entries go in many ways (swept, evicted, deleted with their namespace); what is gone is noticed here.
-      gone = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
-      for (const { row } of gone) table.remove(row);
-    } while (gone.length > 0);
-    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
-  }
-
-  async findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
+  async lookup(
+    namespace: Scope,
+    { id, nearest }: CacheLookupQuery,
     now: number,
-  ): ReturnType<CacheStore["findAndNearest"]> {
-    return { exact: await this.find(scope, id, now), nearest: await this.nearest(scope, query, now) };
+  ): ReturnType<CacheStore["lookup"]> {
+    return {
+      exact: id === undefined ? undefined : this.#find(namespace, id, now),
+      nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+    };
   }
 
   async list(
@@ -231,18 +202,46 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     };
   }
 
-  async #read(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    const namespaceId = this.#namespaces.find(scope);
+  #find(namespace: Scope, id: string, now: number): CacheEntry | undefined {
+    const kept = this.#entries.find(namespace, id);
+    if (kept !== undefined) return kept.expireTime > now ? kept : undefined;
+    const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
-    return row === undefined ? undefined : this.#keptAt(scope, row);
+    return row === undefined ? undefined : this.#entryOf(namespace, row);
   }
 
-  /** The entry of a row of this scope, which is kept at hand from now on. Never inside a write. */
-  #keptAt(scope: Scope, row: number): CacheEntry | undefined {
-    const hot = this.#hot.at(row);
-    if (hot !== undefined) return hot;
+  #nearest(namespace: Scope, query: NearestQuery, now: number): Neighbour[] {
+    const namespaceId = this.#namespaces.find(namespace);
+    if (namespaceId === undefined) return [];
+    const { fingerprint, vector, limit } = query;
+    this.#model.check(query.model);
+    const table = this.#vectors.open(namespaceId, fingerprint);
+    let found: {
+      readonly row: number;
+      readonly entry: CacheEntry | undefined;
+      readonly similarity: number;
+    }[];
+    let stale: typeof found;
+    do {
+      const near = table.nearestDefault(vector, limit, now);
+      found = near.map(({ row, similarity }) => ({
+        row,
+        entry: this.#entryOf(namespace, row),
+        similarity: clampSimilarity(similarity),
+      }));
+      // Rows are deleted in many ways (swept, evicted, with their namespace); their vectors are removed here.
+      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
+      for (const { row } of stale) table.remove(row);
+    } while (stale.length > 0);
+    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
+  }
+
+  /** The entry of a row of this namespace, which is in the EntryCache from now on. Never inside a write. */
+  #entryOf(namespace: Scope, row: number): CacheEntry | undefined {
+    const kept = this.#entries.at(row);
+    if (kept !== undefined) return kept;
     const entry = this.#entryAt(row);
-    if (entry !== undefined) this.#hot.keep(scope, row, entry);
+    if (entry !== undefined) this.#entries.keep(namespace, row, entry);
     return entry;
   }
 
@@ -251,9 +250,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return this.#vectors.memoryBytes;
   }
 
-  /** Entries of a namespace that is gone may be at hand, though their rows are not deleted yet. */
-  forgetHot(): void {
-    this.#hot.clear();
+  /** Empties the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
+  forgetEntries(): void {
+    this.#entries.clear();
   }
 
   /** The next lookup of each scope reads its vectors from the disk again. */

@@ -17,7 +17,7 @@ export interface CacheFacts {
 
 const DIGITS = 20;
 
-/** The answer scope of an entry as it is indexed: of one namespace alone, and nothing that a caller wrote. */
+/** The cache scope of an entry as it is indexed: of one namespace alone, and nothing that a caller wrote. */
 export function scopeToken(number: string, fingerprint: string): string {
   return digest(number, fingerprint).slice(0, DIGITS);
 }

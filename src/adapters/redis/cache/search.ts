@@ -4,7 +4,7 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { RecollectError } from "../../../domain/errors.ts";
-import type { CacheStore, NearestQuery } from "../../../ports/cache/cache-store.ts";
+import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -21,7 +21,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
-import type { KnownEntries } from "./entry-cache.ts";
+import type { EntryCache } from "./entry-cache.ts";
 import { scopeToken } from "./entry-fields.ts";
 import { type CacheRead, type CacheReader, liveAt } from "./reader.ts";
 
@@ -31,12 +31,12 @@ const MIN_EF = 64;
 /** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Answer scopes that are remembered, and how long their size is good enough for a plan. */
+/** Cache scopes whose size is kept, and for how long it is good enough for a plan. */
 const MAX_SCOPES = 10_000;
 const SIZE_MS = 10_000;
 
-/** An answer scope as the last search in it has found it. */
-interface KnownScope {
+/** A cache scope as the last search in it found it. */
+interface ScopeSize {
   readonly token: string;
   /** How many entries it has; undefined: not known yet. */
   readonly entries: number | undefined;
@@ -44,7 +44,7 @@ interface KnownScope {
 }
 
 export interface CacheSearchOptions {
-  readonly known: KnownEntries;
+  readonly entries: EntryCache;
   readonly reader: CacheReader;
   readonly model: VectorModel;
   readonly indexes: IndexNames;
@@ -70,12 +70,12 @@ interface Answer {
 
 const NOTHING: Answer = { read: undefined, found: [] };
 
-/** The nearest entries of an answer scope, and the one of an id beside them, in one round trip. */
+/** Finds the nearest entries of a cache scope, and the one with an id beside them, in one round trip. */
 export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #options: CacheSearchOptions;
-  readonly #scopes = new LRUCache<string, KnownScope>({ max: MAX_SCOPES });
+  readonly #scopes = new LRUCache<string, ScopeSize>({ max: MAX_SCOPES });
 
   constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
     this.#client = client;
@@ -94,7 +94,7 @@ export class CacheSearch {
     query: NearestQuery,
     now: number,
     id?: string,
-  ): ReturnType<CacheStore["findAndNearest"]> {
+  ): Promise<FoundEntries> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     for (let modelTries = 0; modelTries < MODEL_TRIES; ) {
@@ -166,7 +166,7 @@ export class CacheSearch {
 
   #search(
     { partition }: NamespaceKeys,
-    { token, entries }: KnownScope,
+    { token, entries }: ScopeSize,
     vector: Float32Array,
     { count, generation }: { readonly count: number; readonly generation: number },
   ): Command {
@@ -219,9 +219,9 @@ export class CacheSearch {
     key: string,
     { record, version }: { readonly record: Buffer; readonly version: string },
   ): CacheEntry {
-    const { known: entries } = this.#options;
-    const known = entries.get(key);
-    if (known?.version === version) return known.entry;
+    const { entries } = this.#options;
+    const kept = entries.get(key);
+    if (kept?.version === version) return kept.entry;
     const id = key.slice(namespace.cacheEntries.length);
     const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
     entries.keep(key, { version, entry });

@@ -3,14 +3,14 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { keepScore } from "../../../domain/cache/eviction.ts";
 import { type CacheLookup, LookupTally, type NamespaceTally } from "../../../domain/cache/lookup-counts.ts";
-import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
 import type {
   CacheListQuery,
+  CacheLookupQuery,
   CacheStats,
   CacheStore,
-  NearestQuery,
+  FoundEntries,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -24,7 +24,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import { repeated, requestArguments } from "../namespaces/idempotency.ts";
 import type { NamespaceScript, Namespaces } from "../namespaces/namespace-ids.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
-import { knownEntries } from "./entry-cache.ts";
+import { entryCache } from "./entry-cache.ts";
 import { packFacts, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader } from "./reader.ts";
@@ -88,11 +88,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    const known = knownEntries();
-    this.#reader = new CacheReader(client, namespaces, known);
-    this.#list = new CacheList(namespaces, known);
+    const entries = entryCache();
+    this.#reader = new CacheReader(client, namespaces, entries);
+    this.#list = new CacheList(namespaces, entries);
     this.#search = new CacheSearch(client, namespaces, {
-      known,
+      entries,
       reader: this.#reader,
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
@@ -107,21 +107,13 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
-  find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    return this.#reader.find(scope, id, now);
-  }
-
-  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
-    return (await this.#search.search(scope, query, now)).nearest;
-  }
-
-  findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
+  async lookup(
+    namespace: Scope,
+    { id, nearest }: CacheLookupQuery,
     now: number,
-  ): ReturnType<CacheStore["findAndNearest"]> {
-    return this.#search.search(scope, query, now, id);
+  ): Promise<FoundEntries> {
+    if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
+    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
   }
 
   list(
@@ -148,7 +140,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       const before = repeated(reply);
       if (before !== undefined) {
         const { id, replaced } = outcomeOf(before);
-        const kept = await this.find(scope, id, options.now);
+        const kept = await this.#reader.find(scope, id, options.now);
         if (kept === undefined) throw cacheEntryNotFound(scope.namespace, id);
         return { entry: kept, replaced, evicted: 0 };
       }

@@ -256,7 +256,7 @@ export class NamespaceKeys {
     return this.#key("cache:facts");
   }
 
-  /** HASH: token of an answer scope -> number of its entries; what a query plan goes by. */
+  /** HASH: token of a cache scope -> number of its entries; what a query plan goes by. */
   get cacheSizes(): string {
     return this.#key("cache:sizes");
   }

@@ -5,23 +5,29 @@ import {
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../../../services/cache/store-cache-entry.ts";
-import { fromEntry, toAnswerScope, toQuestion, toUsage } from "../../convert/cache.ts";
+import { fromEntry, toCacheScope, toPrompt, toUsage } from "../../convert/cache.ts";
 import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
 import { type Handler, required } from "../../handler.ts";
+import { checkSharedScope } from "./shared-scope.ts";
 
 export function storeCacheEntryHandler(
   ports: StoreCacheEntryPorts,
 ): Handler<typeof CacheService.method.storeCacheEntry> {
   return async (request, context) => {
-    const question = toQuestion(required(request.prompt));
+    const { caller } = context;
+    const prompt = toPrompt(required(request.prompt));
     const { origin } = request;
+    if (origin.case === "scope") checkSharedScope(caller, origin.value);
     const input: StoreCacheEntryInput = {
       namespace: request.namespace,
-      prompt: question.prompt,
+      prompt: prompt.text,
       origin:
         origin.case === "decisionId"
           ? { kind: "decision", decisionId: origin.value }
-          : { kind: "scope", answerScope: toAnswerScope(required(origin.value), question, context.caller) },
+          : {
+              kind: "scope",
+              cacheScope: toCacheScope(required(origin.value), prompt.history, caller.principal),
+            },
       response: request.response,
       tags: request.tags,
       metadata: toMetadata(request.metadata, "metadata"),
