@@ -48,10 +48,10 @@ describe.skipIf(url === "")("the cache on Redis", () => {
   };
   /** What is kept of entries beside them. */
   const sizesBeside = async () => {
-    const { cacheOrder, cacheUses, cacheEnding, cacheFacts } = await keysOf();
+    const { cacheOrder, cacheUses, cacheExpiry, cacheFields } = await keysOf();
     return Promise.all([
-      ...[cacheOrder, cacheUses, cacheEnding].map((key) => opened.client.command("ZCARD", key)),
-      opened.client.command("HLEN", cacheFacts),
+      ...[cacheOrder, cacheUses, cacheExpiry].map((key) => opened.client.command("ZCARD", key)),
+      opened.client.command("HLEN", cacheFields),
     ]);
   };
 

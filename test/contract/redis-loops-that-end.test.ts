@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
+import type { Script } from "../../src/adapters/redis/connection/script.ts";
 import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding/queue.ts";
 import { WaitingListeners } from "../../src/adapters/redis/indexes/pending-listeners.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
@@ -106,9 +107,9 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
       return Buffer.from(`number-${numbers}`);
     };
     const client = {
-      run: async () => {
+      run: async (script: Script<never, unknown>) => {
         asked.scripts += 1;
-        return answer();
+        return script.decode(answer());
       },
       command: async () => number(),
       pipeline: async (commands: readonly unknown[]) => commands.map(number),

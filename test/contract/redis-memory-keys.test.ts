@@ -90,7 +90,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
         frequencies: await numbers(namespace.documentFrequencies),
         sizes: await numbers(namespace.sizes),
         duplicates: ((await ask("ZRANGE", namespace.duplicates, 0, -1)) as string[]).toSorted(),
-        ending: ((await ask("ZRANGE", namespace.partition.ending, 0, -1)) as string[]).toSorted(),
+        ending: ((await ask("ZRANGE", namespace.partition.memoryExpiry, 0, -1)) as string[]).toSorted(),
       };
     };
 
@@ -159,7 +159,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       await vi.waitFor(async () => expect(await ask("HGET", counters, "memories")).toBe("2"), {
         timeout: 10_000,
       });
-      expect(await ask("EXISTS", partition.ending)).toBe(0);
+      expect(await ask("EXISTS", partition.memoryExpiry)).toBe(0);
     });
 
     it("goes with the namespace, and leaves its neighbours", async () => {
@@ -189,7 +189,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       // The record of a request ends by itself.
       expect(await keysLeft(gone.number)).toEqual([gone.request(idempotentRequest().key)]);
       expect(await keysLeft(stays.number)).toEqual(before);
-      for (const key of [gone.partition.waiting, gone.partition.waitingSince, gone.partition.ending]) {
+      for (const key of [gone.partition.pending, gone.partition.pendingSince, gone.partition.memoryExpiry]) {
         const members = (await ask("ZRANGE", key, 0, -1)) as string[];
         expect(members.filter((member) => !member.startsWith(`${stays.number}/`))).toEqual([]);
         expect(members.length).toBeGreaterThan(0);
@@ -222,8 +222,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const { partition, number } = await namespaceOf();
       const strip = (members: unknown) => (members as string[]).map((one) => one.replace(`${number}/`, ""));
       return {
-        due: strip(await ask("ZRANGE", partition.waiting, 0, -1, "WITHSCORES")),
-        since: strip(await ask("ZRANGE", partition.waitingSince, 0, -1, "WITHSCORES")),
+        due: strip(await ask("ZRANGE", partition.pending, 0, -1, "WITHSCORES")),
+        since: strip(await ask("ZRANGE", partition.pendingSince, 0, -1, "WITHSCORES")),
       };
     };
 
@@ -240,7 +240,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
     it("waits no more when it is deleted, and anew or not when it is replaced", async () => {
       const [a, b] = await create([{ id: "a" }], [{ id: "b" }], [{ id: "c" }]);
       const { partition, number } = await namespaceOf();
-      for (const id of ["a", "b", "c"]) await ask("HSET", partition.waitingAttempts, `${number}/${id}`, 3);
+      for (const id of ["a", "b", "c"]) await ask("HSET", partition.pendingAttempts, `${number}/${id}`, 3);
       await stores.memories.delete(scope, "c", { now: NOW });
       const next = (id: string, vector?: Float32Array) => {
         const { onDuplicate: _, ...one } = newMemory(
@@ -252,7 +252,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       await stores.memories.replace(scope, memoryOf(a).etag, next("a"), { now: NOW + 1 });
       await stores.memories.replace(scope, memoryOf(b).etag, next("b", vectorOf(1)), { now: NOW + 1 });
       expect(await waiting()).toEqual({ due: ["a", String(NOW + 1)], since: ["a", String(NOW + 1)] });
-      expect(await ask("EXISTS", partition.waitingAttempts)).toBe(0);
+      expect(await ask("EXISTS", partition.pendingAttempts)).toBe(0);
     });
   });
 
@@ -285,7 +285,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       );
       expect(replaced.embedding.state).toBe("PENDING");
       const { partition, number } = await namespaceOf();
-      const members = (await ask("ZRANGE", partition.waiting, 0, -1)) as string[];
+      const members = (await ask("ZRANGE", partition.pending, 0, -1)) as string[];
       expect(members.toSorted()).toEqual(["before", "created", "imported"].map((id) => `${number}/${id}`));
     });
 
@@ -408,7 +408,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
         { now: NOW },
       );
       const namespace = await namespaceOf();
-      const before = await ask("ZRANGE", namespace.partition.waiting, 0, -1, "WITHSCORES");
+      const before = await ask("ZRANGE", namespace.partition.pending, 0, -1, "WITHSCORES");
       const key = namespace.memory("first");
       const vectors = ((await ask("HKEYS", key)) as string[]).filter((field) => /^v\d+$/.test(field));
       const untouched = ["terms", "emb", "dup", "pos", "created", ...vectors];
@@ -424,7 +424,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(vectors).toHaveLength(1);
       expect(await ask("HMGET", key, ...untouched)).toEqual(kept);
       expect(await ask("HMGET", key, "facts", "expire")).toEqual([`${NOW}  0.5 `, null]);
-      expect(await ask("ZRANGE", namespace.partition.waiting, 0, -1, "WITHSCORES")).toEqual(before);
+      expect(await ask("ZRANGE", namespace.partition.pending, 0, -1, "WITHSCORES")).toEqual(before);
     });
 
     it("that an older version has recorded answers a repeat, without what differs", async () => {

@@ -3,22 +3,43 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { atEndOfTurn } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
 import { type NamespaceKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { EntryCache, KeptEntry } from "./entry-cache.ts";
 
-const READ = readScript(new URL("./read-cache-entries.lua", import.meta.url), { effect: "reads" });
+/** What Redis says of an entry: it is as the caller has it, there is none, what it is now, or another id of its namespace. */
+type EntryReply =
+  | "unchanged"
+  | "absent"
+  | { readonly version: string; readonly record: Buffer }
+  | { readonly namespaceId: string | undefined };
+
+const READ = defineScript({
+  file: new URL("./read-cache-entries.lua", import.meta.url),
+  effect: "reads",
+  keys: ["meta", "namespaces", list("entries")],
+  arguments: [rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
+  reply: (reply) => {
+    const [generation, ...entries] = listOf(reply);
+    return { generation: numberOf(generation), entries: entries.map(entryReply) };
+  },
+});
+
+function entryReply(reply: Reply): EntryReply {
+  if (reply === 1) return "unchanged";
+  if (reply === 0) return "absent";
+  const [first, record, ...others] = listOf(reply);
+  if (record === undefined && others.length === 0) return { namespaceId: textOf(first) };
+  return { version: textOf(first) ?? "", record: bytesOf(record) ?? Buffer.alloc(0) };
+}
 
 /** Entries that one command reads: it holds Redis up for some 50 us. */
 const MAX_TOGETHER = 64;
 
 /** In the place of a version: no entry is asked for. */
 const NO_ENTRY = "-";
-
-/** In front of a namespace, where it is not the one of the entry before. */
-const IN_NAMESPACE = "@";
 
 /** What Redis answers about an entry and its partition. */
 export interface CacheRead {
@@ -102,24 +123,16 @@ export class CacheReader {
   }
 
   #send({ meta, namespaces }: PartitionKeys, reads: readonly PendingRead[]): void {
-    const keys = [meta, namespaces];
-    const args: string[] = [];
-    let number: string | undefined;
-    let name: string | undefined;
-    for (const { scope, namespace, id, key, kept } of reads) {
-      const nameOfThis = scopeName(scope);
-      if (name !== nameOfThis || number !== namespace.number) {
-        [name, number] = [nameOfThis, namespace.number];
-        args.push(IN_NAMESPACE, name, number);
-      }
-      keys.push(key);
-      args.push(id === undefined ? NO_ENTRY : (kept?.version ?? ""));
-    }
-    this.#client.run(READ, keys, args, { weight: reads.length }).then(
-      (reply) => {
-        const [generation, ...answers] = listOf(reply);
-        const current = numberOf(generation);
-        for (const [nth, read] of reads.entries()) this.#settle(read, answers[nth], current);
+    const input = {
+      meta,
+      namespaces,
+      entries: reads.map(({ key }) => key),
+      scopes: scopesOf(reads),
+      versions: reads.map(({ id, kept }) => (id === undefined ? NO_ENTRY : (kept?.version ?? ""))),
+    };
+    this.#client.run(READ, input, { weight: reads.length }).then(
+      ({ generation, entries }) => {
+        for (const [nth, read] of reads.entries()) this.#settle(read, entries[nth] ?? "absent", generation);
       },
       (error: unknown) => {
         for (const { reject } of reads) reject(error);
@@ -127,36 +140,37 @@ export class CacheReader {
     );
   }
 
-  #settle(read: PendingRead, answer: Reply | undefined, generation: number): void {
-    const { key, kept, resolve, reject } = read;
-    if (answer === 1) resolve({ entry: kept?.entry, generation });
-    else if (answer === 0) {
+  #settle({ scope, id, key, kept, resolve, reject }: PendingRead, reply: EntryReply, generation: number): void {
+    if (reply === "unchanged") resolve({ entry: kept?.entry, generation });
+    else if (reply === "absent") {
       if (kept !== undefined) this.#entries.forget(key);
       resolve({ entry: undefined, generation });
+    } else if ("namespaceId" in reply) {
+      this.#namespaces.correct(scope, reply.namespaceId);
+      resolve(undefined);
     } else {
       try {
-        resolve(this.#changed(read, listOf(answer), generation));
+        const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
+        this.#entries.keep(key, { version: reply.version, entry });
+        resolve({ entry, generation });
       } catch (error) {
         // A record that cannot be read concerns this read alone.
         reject(error);
       }
     }
   }
+}
 
-  #changed(
-    { scope, id, key }: PendingRead,
-    answer: readonly Reply[],
-    generation: number,
-  ): CacheRead | undefined {
-    if (answer.length === 1) {
-      this.#namespaces.correct(scope, textOf(answer[0]));
-      return undefined;
-    }
-    const [version, record] = answer;
-    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${id}`);
-    this.#entries.keep(key, { version: textOf(version) ?? "", entry });
-    return { entry, generation };
+/** Entries in a row that are in one namespace, whose id Redis then looks up once. */
+function scopesOf(reads: readonly PendingRead[]): { name: string; namespaceId: string; count: number }[] {
+  const scopes: { name: string; namespaceId: string; count: number }[] = [];
+  for (const { scope, namespace } of reads) {
+    const name = scopeName(scope);
+    const last = scopes.at(-1);
+    if (last?.name === name && last.namespaceId === namespace.number) last.count += 1;
+    else scopes.push({ name, namespaceId: namespace.number, count: 1 });
   }
+  return scopes;
 }
 
 export function liveAt(now: number, entry: CacheEntry | undefined): CacheEntry | undefined {

@@ -56,7 +56,7 @@ export class FilteredMemories {
     if (asksForAccess(filter)) return undefined;
     for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
       const replies = await this.#ask(scope, filter, (query, { partition }) => [
-        ["ZCOUNT", partition.ending, "-inf", now],
+        ["ZCOUNT", partition.memoryExpiry, "-inf", now],
         countCommand(this.#index(scope), query),
       ]);
       if (replies === undefined) return 0;

@@ -105,18 +105,15 @@ export class SearchQuestion {
     this.#size?.readCount(count);
   }
 
-  /** Keys and arguments of read-counters.lua. */
-  counters(scope: Scope): [keys: readonly string[], args: readonly Argument[]] {
+  /** The input of read-counters.lua. */
+  counters(scope: Scope) {
     const { partition, counters, documentFrequencies, sizes } = this.#namespace;
-    return [
-      [partition.namespaces, partition.meta, counters, documentFrequencies, sizes],
-      [
-        scopeName(scope),
-        this.#terms.length,
-        ...this.#terms.map(encodeTerm),
-        ...(this.#size === undefined ? [] : this.#size.tokens),
-      ],
-    ];
+    return {
+      ...{ namespaces: partition.namespaces, meta: partition.meta, counters, documentFrequencies, sizes },
+      namespaceName: scopeName(scope),
+      terms: this.#terms.map(encodeTerm),
+      tokens: this.#size?.tokens ?? [],
+    };
   }
 
   /** Commands beside the counters: both arms. */

@@ -1,13 +1,13 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
-import { RecollectError } from "../../../domain/errors.ts";
 import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
-import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { bytesOf, listOf, numberOf } from "../connection/replies.ts";
+import { defineScript, list } from "../connection/script.ts";
+import { unlessModelChanged, withCurrentModel } from "../indexes/model-retry.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -18,16 +18,31 @@ import {
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript, MODEL_CHANGED, orModelChanged } from "../namespaces/namespace-script.ts";
 import { MAX_RESULTS } from "./commands.ts";
 import type { SeenNumbers } from "./counter-cache.ts";
 import { asksForAccess } from "./query.ts";
 import { readCounters, type SearchAnswer, type SearchCounters, SearchQuestion } from "./search-plan.ts";
 
-const VECTORS = readScript(new URL("./read-vectors.lua", import.meta.url), {
-  libraries: ["namespace"],
+const VECTORS = defineNamespaceScript({
+  file: new URL("./read-vectors.lua", import.meta.url),
   effect: "reads",
+  keys: ["meta", list("memoryKeys")],
+  arguments: ["generation", "field"],
+  reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map(vectorIn)),
 });
-const COUNTERS = readScript(new URL("./read-counters.lua", import.meta.url), { effect: "reads" });
+const COUNTERS = defineScript({
+  file: new URL("./read-counters.lua", import.meta.url),
+  effect: "reads",
+  keys: ["namespaces", "meta", "counters", "documentFrequencies", "sizes"],
+  arguments: ["namespaceName", list("terms"), list("tokens")],
+  reply: readCounters,
+});
+
+function vectorIn(reply: Reply): Float32Array | undefined {
+  const bytes = bytesOf(reply);
+  return bytes === undefined ? undefined : vectorFromBytes(bytes);
+}
 
 export interface MemorySearchOptions {
   readonly client: RedisClient;
@@ -118,25 +133,22 @@ export class MemorySearch {
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]> {
-    for (let round = 1; round <= MAX_ROUNDS; round += 1) {
-      this.#options.model.check(model);
-      const { generation } = this.#options.model;
-      const reply = await this.#options.namespaces.run(scope, {
+    const { namespaces, model: current } = this.#options;
+    const read = async () => {
+      current.check(model);
+      const { generation } = current;
+      return namespaces.run(scope, {
         script: VECTORS,
-        keys: (namespace) => [namespace.partition.meta, ...ids.map((id) => namespace.memory(id))],
-        args: () => [generation, vectorField(generation)],
+        input: (namespace) => ({
+          meta: namespace.partition.meta,
+          memoryKeys: ids.map((id) => namespace.memory(id)),
+          generation,
+          field: vectorField(generation),
+        }),
       });
-      if (reply === undefined) return ids.map(() => undefined);
-      const [word, vectors] = listOf(reply);
-      if (textOf(word) === "READ") {
-        return listOf(vectors).map((vector) => {
-          const bytes = bytesOf(vector);
-          return bytes === undefined ? undefined : vectorFromBytes(bytes);
-        });
-      }
-      await this.#options.model.refresh();
-    }
-    throw new ModelChanged();
+    };
+    const vectors = await withCurrentModel(current, read, { failure: () => new ModelChanged() });
+    return vectors ?? ids.map(() => undefined);
   }
 
   /** Undefined: there is no such namespace. */
@@ -154,9 +166,11 @@ export class MemorySearch {
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
       const asked = new SearchQuestion(query, namespace, { seen, vectors });
-      const { counters, replies } = await this.#unlessModelChanged(() =>
+      const sent = await unlessModelChanged(model, () =>
         this.#send(scope, asked, asked.needsSizes ? asked.sizes(index) : asked.searches(index, generation)),
       );
+      if (sent === MODEL_CHANGED) throw new ModelChanged();
+      const { counters, replies } = sent;
       // Another namespace by now, or none.
       if (counters.number !== namespace.number) namespaces.correct(scope, counters.number);
       else if (asked.needsSizes) asked.readSizes(replies, counters);
@@ -181,11 +195,11 @@ export class MemorySearch {
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
     const { client } = this.#options;
     const searches = commands.map((command) => client.command(...command));
-    const [reply, ...replies] = await Promise.all([
-      client.run(COUNTERS, ...asked.counters(scope)),
-      ...searches,
+    const [counters, replies] = await Promise.all([
+      client.run(COUNTERS, asked.counters(scope)),
+      Promise.all(searches),
     ]);
-    return { counters: readCounters(reply), replies };
+    return { counters, replies };
   }
 
   /**
@@ -204,19 +218,5 @@ export class MemorySearch {
       for (const arm of [nearest, containing]) arm.complete(id, facts, terms);
     }
     nearest.candidates.sort((a, b) => b.similarity - a.similarity);
-  }
-
-  /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */
-  async #unlessModelChanged<T>(ask: () => Promise<T>): Promise<T> {
-    const { model } = this.#options;
-    const { generation } = model;
-    try {
-      return await ask();
-    } catch (error) {
-      if (error instanceof RecollectError) throw error;
-      await model.refresh();
-      if (model.generation !== generation) throw new ModelChanged();
-      throw error;
-    }
   }
 }

@@ -80,9 +80,9 @@ export class RedisMemoryStore implements MemoryStore, AsyncDisposable {
       pack,
       accesses: this.#accesses,
       reads: this.#reads,
-      onWritten: (scope, { now, waits }) => {
+      onWritten: (scope, { now, isPending }) => {
         sweeper.afterWrite(namespaces.partition(scope), now);
-        if (waits) onWaiting();
+        if (isPending) onWaiting();
       },
     });
     this.#purge = new MemoryPurge(namespaces, model, this.#reads, this.#accesses);
