@@ -1,5 +1,5 @@
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { Caller } from "../domain/access/tenancy.ts";
+import type { CallerName } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
 import type { CallContext } from "../services/call.ts";
 
@@ -25,9 +25,6 @@ export type Handler<M extends DescMethod> = {
   client_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Response<M>>;
   bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;
 }[M["methodKind"]];
-
-/** As whom a caller asks: what does not change as long as its credential is for the same principal. */
-export type CallerName = Pick<Caller, "tenant" | "principal">;
 
 /**
  * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be kept for the next time

@@ -2,7 +2,6 @@ import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
 import type { Backend } from "../../src/ports/backend.ts";
-import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, type TestRedis } from "../support/redis/backend.ts";

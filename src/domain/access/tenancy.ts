@@ -14,6 +14,9 @@ export interface Caller {
   readonly debug: boolean;
 }
 
+/** As whom a caller asks: the same for all of its credentials. */
+export type CallerName = Pick<Caller, "tenant" | "principal">;
+
 /** Where an operation takes place. No query can be built without one, and none spans two. */
 export interface Scope {
   readonly tenant: string;

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { digest } from "../../lib/digest.ts";
 import type { Scope } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
@@ -39,7 +39,7 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * each), model (UTF-8, at most 200 bytes), HMAC-SHA-256 over all before it, cut to 16 bytes; as base64url. That
  * makes 210 to 476 characters.
  */
-export function sealDecision(decision: DecisionRecord, secret: Uint8Array): string {
+export function sealDecision(decision: DecisionRecord, secret: KeyObject): string {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES).fill(0);
   bytes.writeUInt8(VERSION, 0);
   bytes.writeDoubleLE(decision.time, 1);
@@ -53,7 +53,7 @@ export function sealDecision(decision: DecisionRecord, secret: Uint8Array): stri
 }
 
 /** The decision in a token. Throws DECISION_INVALID when it is not one of ours, was changed, or is too old. */
-export function openDecision(token: string, secret: Uint8Array, now: number): DecisionRecord {
+export function openDecision(token: string, secret: KeyObject, now: number): DecisionRecord {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.readUInt8(0) !== VERSION)
     throw invalidDecision("malformed");
@@ -85,6 +85,6 @@ export function invalidDecision(
   });
 }
 
-function mac(body: Uint8Array, secret: Uint8Array): Buffer {
+function mac(body: Uint8Array, secret: KeyObject): Buffer {
   return createHmac("sha256", secret).update(body).digest().subarray(0, MAC_BYTES);
 }

@@ -1,3 +1,4 @@
+import { createSecretKey } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
@@ -16,7 +17,7 @@ import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup
 import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
-const SECRET = new Uint8Array(32).fill(1);
+const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const PROMPT = "How do I bake bread?";
 const INPUT: LookupCacheInput = {
   namespace: "",

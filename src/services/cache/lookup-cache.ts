@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -80,7 +81,7 @@ export interface LookupCachePorts {
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: () => Uint8Array;
+  readonly secret: () => KeyObject;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;
@@ -113,7 +114,8 @@ export async function lookupCache(
   lookup: PreparedLookup,
   context: LookupContext,
 ): Promise<LookedUp> {
-  const [now, settings] = [ports.clock.now(), ports.settings()];
+  const now = ports.clock.now();
+  const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs, context, context.arrival);
   const call: LookupCall = { ports, lookup, now, settings, deadline };
   let found: CacheOutcome;

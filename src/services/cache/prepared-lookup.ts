@@ -1,4 +1,5 @@
-import { type Caller, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import type { KeyObject } from "node:crypto";
+import { type CallerName, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
@@ -51,7 +52,7 @@ export interface PreparedLookup {
   /** See verdictOn. */
   lastVerdict: { readonly etag: string; readonly verdict: GuardVerdict } | undefined;
   /** See decisionToken. */
-  lastDecision: { readonly decided: Decided; readonly secret: Uint8Array; readonly token: string } | undefined;
+  lastDecision: { readonly decided: Decided; readonly secret: KeyObject; readonly token: string } | undefined;
   /** See keptVector. */
   vector: { readonly of: WeakRef<Float32Array>; readonly identity: EmbeddedText["identity"] } | undefined;
 }
@@ -59,7 +60,7 @@ export interface PreparedLookup {
 /** Costs 6.7 us: three digests. A function of its arguments alone. */
 export function prepareLookup(
   input: LookupCacheInput,
-  caller: Pick<Caller, "tenant" | "principal">,
+  caller: CallerName,
 ): PreparedLookup {
   const namespace = scopeOf(caller, input.namespace);
   const fingerprint = scopeFingerprint(input.cacheScope);
@@ -92,9 +93,9 @@ export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry
 
 /**
  * The decision as a token; see sealDecision. Decisions are dated by the second, and the last one is kept: the same
- * decision within a second has the same token. Sealing takes 17 us, 15 of them the HMAC.
+ * decision within a second has the same token. Sealing takes 5 us.
  */
-export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: Uint8Array): string {
+export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: KeyObject): string {
   const { entryId, similarity } = decided;
   const time = decided.time - (decided.time % 1000);
   const last = lookup.lastDecision;
@@ -103,7 +104,7 @@ export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: 
     last.decided.time === time &&
     last.decided.entryId === entryId &&
     last.decided.similarity === similarity &&
-    Buffer.compare(last.secret, secret) === 0
+    last.secret.equals(secret)
   ) {
     return last.token;
   }

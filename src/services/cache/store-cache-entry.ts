@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
@@ -37,7 +38,7 @@ export interface StoreCacheEntryPorts {
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: () => Uint8Array;
+  readonly secret: () => KeyObject;
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;

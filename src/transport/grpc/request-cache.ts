@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { LRUCache } from "lru-cache";
-import type { CallerName } from "../handler.ts";
+import type { CallerName } from "../../domain/access/tenancy.ts";
 
 /** A larger request is less likely to come again, and costs more to look for. */
 const MAX_REQUEST_BYTES = 4096;
