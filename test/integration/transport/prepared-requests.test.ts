@@ -9,7 +9,7 @@ import {
 import { RecollectError } from "../../../src/domain/errors.ts";
 import { methodPath, serve } from "../../../src/transport/handler.ts";
 import { RawGrpc } from "../../support/raw-grpc.ts";
-import { startDoor } from "../../support/start-door.ts";
+import { startGrpcServer } from "../../support/start-grpc-server.ts";
 
 const { lookupCache, storeCacheEntry } = CacheService.method;
 
@@ -35,8 +35,8 @@ describe("a handler that prepares, on the gRPC server", () => {
 
   /** Sends these requests, and says how often was prepared and handled. */
   const counted = async (method: DescMethod, requests: readonly Uint8Array[]) => {
-    await using door = await startDoor(services);
-    using raw = new RawGrpc(door.address);
+    await using server = await startGrpcServer(services);
+    using raw = new RawGrpc(server.address);
     const codes: number[] = [];
     for (const request of requests) codes.push((await raw.unary(methodPath(method), request)).code);
     return { codes, prepared: prepare.mock.calls.length, handled: handle.mock.calls.length };
@@ -79,8 +79,8 @@ describe("a handler that prepares, on the gRPC server", () => {
 
   it("is handled each time as the call asks", async () => {
     handle.mockImplementationOnce(async () => ({ decisionId: "first" }));
-    await using door = await startDoor(services);
-    using raw = new RawGrpc(door.address);
+    await using server = await startGrpcServer(services);
+    using raw = new RawGrpc(server.address);
     const ids: string[] = [];
     for (let call = 0; call < 2; call += 1) {
       const { reply } = await raw.unary(methodPath(lookupCache), lookupBytes("one"));

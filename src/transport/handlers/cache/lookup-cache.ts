@@ -10,7 +10,7 @@ import { defined, toDurationMs } from "../../convert/common.ts";
 import { EncodedEntries } from "../../convert/encoded-entries.ts";
 import { encodeHit } from "../../convert/hit-bytes.ts";
 import { type PreparingHandler, required } from "../../handler.ts";
-import { checkSharedScope } from "./shared-scope.ts";
+import { authorizeScope } from "../../middleware/authorization.ts";
 
 interface Prepared {
   readonly lookup: PreparedLookup;
@@ -29,7 +29,7 @@ export function lookupCacheHandler(
     },
 
     async handle({ lookup, shared }, context) {
-      checkSharedScope(context.caller, { shared });
+      authorizeScope(context.caller, { shared });
       const { decisionId, outcome } = await lookupCache(ports, lookup, context);
       return outcome.kind === "hit"
         ? encodeHit(decisionId, outcome, entries.of(outcome.entry, lookup.namespace.namespace))

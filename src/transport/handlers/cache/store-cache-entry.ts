@@ -1,33 +1,24 @@
-import type { CacheService } from "#gen/recollect/v1/cache_pb.js";
-import { namespaceOf } from "../../../domain/access/tenancy.ts";
+import type { CacheService, StoreCacheEntryRequest } from "#gen/recollect/v1/cache_pb.js";
+import { type Caller, namespaceOf } from "../../../domain/access/tenancy.ts";
 import {
   type StoreCacheEntryInput,
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../../../services/cache/store-cache-entry.ts";
-import { fromEntry, toCacheScope, toPrompt, toUsage } from "../../convert/cache.ts";
+import { fromEntry, type Prompt, toCacheScope, toPrompt, toUsage } from "../../convert/cache.ts";
 import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
 import { type Handler, required } from "../../handler.ts";
-import { checkSharedScope } from "./shared-scope.ts";
+import { authorizeScope } from "../../middleware/authorization.ts";
 
 export function storeCacheEntryHandler(
   ports: StoreCacheEntryPorts,
 ): Handler<typeof CacheService.method.storeCacheEntry> {
   return async (request, context) => {
-    const { caller } = context;
     const prompt = toPrompt(required(request.prompt));
-    const { origin } = request;
-    if (origin.case === "scope") checkSharedScope(caller, origin.value);
     const input: StoreCacheEntryInput = {
       namespace: request.namespace,
       prompt: prompt.text,
-      origin:
-        origin.case === "decisionId"
-          ? { kind: "decision", decisionId: origin.value }
-          : {
-              kind: "scope",
-              cacheScope: toCacheScope(required(origin.value), prompt.history, caller.principal),
-            },
+      origin: toOrigin(request.origin, prompt, context.caller),
       response: request.response,
       tags: request.tags,
       metadata: toMetadata(request.metadata, "metadata"),
@@ -40,4 +31,15 @@ export function storeCacheEntryHandler(
     const { entry, replaced } = await storeCacheEntry(ports, input, context);
     return { entry: { ...fromEntry(entry, namespaceOf(request)), response: "" }, replaced };
   };
+}
+
+function toOrigin(
+  origin: StoreCacheEntryRequest["origin"],
+  { history }: Prompt,
+  caller: Caller,
+): StoreCacheEntryInput["origin"] {
+  if (origin.case === "decisionId") return { kind: "decision", decisionId: origin.value };
+  const scope = required(origin.value);
+  authorizeScope(caller, scope);
+  return { kind: "scope", cacheScope: toCacheScope(scope, history, caller.principal) };
 }

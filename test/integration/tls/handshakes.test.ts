@@ -15,8 +15,8 @@ const [authority, clientAuthority, stranger] = [testAuthority(), testAuthority()
 const server = authority.issue();
 const client = clientAuthority.issue();
 const CLOSED = "closed without a word";
-const DOORS = ["grpc", "http"] as const;
-type Door = (typeof DOORS)[number];
+const TRANSPORTS = ["grpc", "http"] as const;
+type Transport = (typeof TRANSPORTS)[number];
 
 /** A server with these files, and what its clients trust and show. */
 async function serve(
@@ -42,23 +42,27 @@ interface Served extends AsyncDisposable {
   readonly folder: TlsFolder;
 }
 
-function addressOf({ app }: Served, door: Door): { readonly host: string; readonly port: number } {
-  const address = door === "grpc" ? app.grpcAddress : new URL(app.httpUrl).host;
+function addressOf({ app }: Served, transport: Transport): { readonly host: string; readonly port: number } {
+  const address = transport === "grpc" ? app.grpcAddress : new URL(app.httpUrl).host;
   const [host = "", port] = address.split(":");
   return { host, port: Number(port) };
 }
 
 /** Resolves with a connection that the server has answered on; rejects with what stands in the way. */
-async function handshake(served: Served, door: Door, options: ConnectionOptions): Promise<TLSSocket> {
+async function handshake(
+  served: Served,
+  transport: Transport,
+  options: ConnectionOptions,
+): Promise<TLSSocket> {
   const socket = connect({
-    ...addressOf(served, door),
-    ALPNProtocols: [door === "grpc" ? "h2" : "http/1.1"],
+    ...addressOf(served, transport),
+    ALPNProtocols: [transport === "grpc" ? "h2" : "http/1.1"],
     ...options,
   });
   await once(socket, "secureConnect");
   // In TLS 1.3 a client is through before the server has looked at its certificate.
   socket.write(
-    door === "grpc" ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+    transport === "grpc" ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
   );
   await Promise.race([
     once(socket, "data"),
@@ -68,8 +72,8 @@ async function handshake(served: Served, door: Door, options: ConnectionOptions)
 }
 
 /** Resolves with the code that a handshake fails with. */
-async function refusal(served: Served, door: Door, options: ConnectionOptions): Promise<unknown> {
-  const error: unknown = await handshake(served, door, options).then(
+async function refusal(served: Served, transport: Transport, options: ConnectionOptions): Promise<unknown> {
+  const error: unknown = await handshake(served, transport, options).then(
     (socket) => socket.destroy(),
     (reason: unknown) => reason,
   );
@@ -85,7 +89,7 @@ async function get(served: Served, path: string, options: https.RequestOptions):
   return [response.statusCode ?? 0, await text(response)];
 }
 
-describe("doors with a certificate", () => {
+describe("servers with a certificate", () => {
   const trusting = { ca: authority.cert };
   let served: Served;
   beforeAll(async () => {
@@ -124,19 +128,25 @@ describe("doors with a certificate", () => {
     grpc.close();
   });
 
-  it.each(DOORS)("show it at %s, from TLS 1.2 on", async (door) => {
+  it.each(TRANSPORTS)("show it at %s, from TLS 1.2 on", async (transport) => {
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-      const socket = await handshake(served, door, { ...trusting, minVersion: version, maxVersion: version });
+      const socket = await handshake(served, transport, {
+        ...trusting,
+        minVersion: version,
+        maxVersion: version,
+      });
       expect([socket.getProtocol(), socket.authorized]).toEqual([version, true]);
       socket.destroy();
     }
     // Else the client itself would refuse to speak it.
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
-    expect(await refusal(served, door, { ...trusting, ...old })).toBe("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
+    expect(await refusal(served, transport, { ...trusting, ...old })).toBe(
+      "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
+    );
   });
 
-  it.each(DOORS)("are not trusted by who trusts another authority, at %s", async (door) => {
-    expect(await refusal(served, door, { ca: stranger.cert })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+  it.each(TRANSPORTS)("are not trusted by who trusts another authority, at %s", async (transport) => {
+    expect(await refusal(served, transport, { ca: stranger.cert })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   });
 
   it("answer nothing in the clear", async () => {
@@ -156,7 +166,7 @@ describe("doors with a certificate", () => {
   });
 });
 
-describe("doors that ask for client certificates", () => {
+describe("servers that ask for client certificates", () => {
   const trusting = { ca: authority.cert };
   const known = { ...trusting, ...client };
   let served: Served;
@@ -174,17 +184,17 @@ describe("doors that ask for client certificates", () => {
     expect((await get(served, "/ready", known))[0]).toBe(200);
   });
 
-  describe.each(DOORS)("at %s", (door) => {
+  describe.each(TRANSPORTS)("at %s", (transport) => {
     it.each([
       ["none", {}, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"],
       ["one of another authority", stranger.issue(), CLOSED],
       ["one that has expired", clientAuthority.issue({ toDays: -0.5 }), CLOSED],
     ])("refuse who shows %s", async (_name, shown, code) => {
-      expect(await refusal(served, door, { ...trusting, ...shown })).toBe(code);
+      expect(await refusal(served, transport, { ...trusting, ...shown })).toBe(code);
     });
 
     it("refuse who shows none in TLS 1.2", async () => {
-      expect(await refusal(served, door, { ...trusting, maxVersion: "TLSv1.2" })).toMatch(
+      expect(await refusal(served, transport, { ...trusting, maxVersion: "TLSv1.2" })).toMatch(
         new RegExp(`^ERR_SSL_|^${CLOSED}$`),
       );
     });
@@ -206,16 +216,16 @@ describe("a peer that stalls", () => {
     while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  it.each(DOORS)("before TLS at %s is let go", async (door) => {
+  it.each(TRANSPORTS)("before TLS at %s is let go", async (transport) => {
     await using served = await serve(server, trusting, { httpHeadersMs: 200 });
-    const mute = await connectTcp(Object.values(addressOf(served, door)).join(":"));
+    const mute = await connectTcp(Object.values(addressOf(served, transport)).join(":"));
     await once(mute.resume(), "close");
     await allGone();
   });
 
   it("after it, and reads nothing, is let go too; so is one that has gone", async () => {
     await using served = await serve(server, trusting, { connectionIdleMs: 300 });
-    for (const door of DOORS) (await handshake(served, door, trusting)).destroy();
+    for (const transport of TRANSPORTS) (await handshake(served, transport, trusting)).destroy();
     await allGone();
     const socket = await handshake(served, "grpc", trusting);
     socket.pause();
@@ -225,9 +235,9 @@ describe("a peer that stalls", () => {
 });
 
 describe("a stop", () => {
-  it.each(DOORS)("does not wait for a peer at %s that never begins with TLS", async (door) => {
+  it.each(TRANSPORTS)("does not wait for a peer at %s that never begins with TLS", async (transport) => {
     const served = await serve(server, {});
-    const mute = await connectTcp(Object.values(addressOf(served, door)).join(":"));
+    const mute = await connectTcp(Object.values(addressOf(served, transport)).join(":"));
     const closed = once(mute, "close");
     await served[Symbol.asyncDispose]();
     mute.destroy();

@@ -1,17 +1,18 @@
 import * as grpc from "@grpc/grpc-js";
 import { statusOf } from "../status.ts";
+import { unwrapped } from "./internals.ts";
 import { toServiceError } from "./service-error.ts";
 
 /**
- * Ends health watches and reflection when the server stops: they have no end of their own, and a drain would wait
- * for them until its deadline. Streams of ours see the same signal in their handlers.
+ * Ends the streams of health watches and reflection when the server stops: they have no end of their own, and a drain
+ * would wait for them until its deadline. The handlers of the API get the same signal.
  */
-export function endForeignStreams(
-  isOurs: (path: string) => boolean,
+export function endLibraryStreams(
+  isOfApi: (path: string) => boolean,
   stopping: AbortSignal,
 ): grpc.ServerInterceptor {
   return (method, call) => {
-    if (!method.responseStream || isOurs(method.path)) return call as grpc.ServerInterceptingCall;
+    if (!method.responseStream || isOfApi(method.path)) return unwrapped(call);
     const end = (): void => {
       const { code, details, metadata } = toServiceError(statusOf(stopping.reason, ""));
       call.sendStatus({ code, details, metadata });
@@ -20,7 +21,7 @@ export function endForeignStreams(
       start: (next) => {
         if (stopping.aborted) end();
         else stopping.addEventListener("abort", end, { once: true });
-        // grpc-js says this after a normal end too.
+        // grpc-js calls this after a normal end too.
         next({ onCancel: () => stopping.removeEventListener("abort", end) });
       },
     });

@@ -2,26 +2,26 @@ import { pino } from "pino";
 import { LIMITS, type Limits } from "../../src/config/config.ts";
 import { createRequestReaders } from "../../src/transport/bounds/request-reader.ts";
 import { createHealth } from "../../src/transport/grpc/health.ts";
-import { createGrpcDoor, type GrpcDoor } from "../../src/transport/grpc/server.ts";
+import { createGrpcServer, type GrpcServer } from "../../src/transport/grpc/server.ts";
 import type { ServedService } from "../../src/transport/handler.ts";
 import { authentication, everyone } from "../../src/transport/middleware/authentication.ts";
 import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
 import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 
-/** The real gRPC door over handlers that a test makes up. */
-export interface TestDoor extends AsyncDisposable {
+/** The real gRPC server over handlers that a test makes up. */
+export interface TestGrpcServer extends AsyncDisposable {
   readonly address: string;
-  readonly door: GrpcDoor;
+  readonly grpc: GrpcServer;
   /** How each call ended, in order. */
   readonly outcomes: readonly Outcome[];
   /** Resolves when so many calls have ended. */
   ended(calls: number): Promise<void>;
 }
 
-export async function startDoor(
+export async function startGrpcServer(
   services: readonly ServedService[],
   limits: Partial<Limits> = {},
-): Promise<TestDoor> {
+): Promise<TestGrpcServer> {
   const outcomes: Outcome[] = [];
   const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
   const recording: Middleware = {
@@ -32,7 +32,7 @@ export async function startDoor(
     },
   };
   const unfinished = new UnfinishedRequests({ ...LIMITS, ...limits });
-  const door = createGrpcDoor({
+  const grpc = createGrpcServer({
     log: pino({ level: "silent" }),
     listen: { host: "127.0.0.1", port: 0 },
     limits: { ...LIMITS, ...limits },
@@ -46,10 +46,10 @@ export async function startDoor(
     refuseEarly: () => undefined,
     onHandshakeFailed: () => undefined,
   });
-  const port = await door.start();
+  const port = await grpc.start();
   return {
     address: `127.0.0.1:${port}`,
-    door,
+    grpc,
     outcomes,
     ended: (calls) =>
       new Promise((resolve) => {
@@ -57,7 +57,7 @@ export async function startDoor(
         else waiting.push({ calls, resolve });
       }),
     [Symbol.asyncDispose]: async () => {
-      await door.stop(AbortSignal.abort());
+      await grpc.stop(AbortSignal.abort());
       unfinished.close();
     },
   };

@@ -5,7 +5,7 @@ import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
-describe("the HTTP door", () => {
+describe("the HTTP server", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp({ env: { HTTP_CORS_ORIGINS: "https://app.example" } });

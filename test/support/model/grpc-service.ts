@@ -34,18 +34,18 @@ import type { Answer, ImportTold, Shown } from "./answers.ts";
 import { cacheScopeOf, type Call } from "./naive-service.ts";
 import type { CacheScopeChoice, Asked, Draft, DraftField, ImportedDraft } from "./operations.ts";
 
-type Door = Pick<TestApp, "memory" | "cache">;
+type Clients = Pick<TestApp, "memory" | "cache">;
 
 /** What a caller of the real server is answered. */
-export async function doorAnswer(door: Door, call: Call): Promise<Answer> {
+export async function grpcAnswer(clients: Clients, call: Call): Promise<Answer> {
   try {
-    return await ask(door, call);
+    return await ask(clients, call);
   } catch (error) {
     return { kind: "refused", reason: toRefusal(error).reason };
   }
 }
 
-async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): Promise<Answer> {
+async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call): Promise<Answer> {
   const { namespace } = asked.at;
   const request = requestId === undefined ? {} : { requestId };
   const plain = (value: unknown): Answer => ({ kind: "plain", value });
@@ -93,7 +93,7 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
     case "import":
       return plain(await importAll(memory, namespace, asked.messages));
     case "access":
-      throw new Error("no door counts accesses by themselves");
+      throw new Error("no RPC counts accesses by themselves");
     case "export":
       return plain(await exportAll(memory, namespace, asked));
     case "get": {
@@ -209,10 +209,10 @@ async function ask({ memory, cache }: Door, { asked, etag, requestId }: Call): P
 }
 
 /** The tenant of everybody while nobody has to say who calls. */
-export const DOOR_TENANT = "default";
+export const GRPC_TENANT = "default";
 
 async function importAll(
-  memory: Door["memory"],
+  memory: Clients["memory"],
   namespace: string,
   messages: readonly (readonly ImportedDraft[])[],
 ): Promise<readonly ImportTold[]> {
@@ -241,7 +241,7 @@ async function importAll(
 
 /** Broken off once behind a page and gone on with behind the last memory that arrived. */
 async function exportAll(
-  memory: Door["memory"],
+  memory: Clients["memory"],
   namespace: string,
   { filter, pageSize }: Asked & { readonly op: "export" },
 ): Promise<readonly Shown[]> {
@@ -259,14 +259,14 @@ async function exportAll(
 }
 
 /** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
-export async function currentDoorEtag(door: Door, asked: Asked): Promise<string> {
+export async function currentEtag(clients: Clients, asked: Asked): Promise<string> {
   const { namespace } = asked.at;
   try {
     if (asked.op === "deleteEntry") {
-      return (await door.cache.getCacheEntry({ namespace, id: entryId(asked) })).entry?.etag ?? "";
+      return (await clients.cache.getCacheEntry({ namespace, id: entryId(asked) })).entry?.etag ?? "";
     }
     const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
-    return (await door.memory.getMemory({ namespace, id })).memory?.etag ?? "";
+    return (await clients.memory.getMemory({ namespace, id })).memory?.etag ?? "";
   } catch (error) {
     toRefusal(error);
     return "";
@@ -306,7 +306,7 @@ async function pagesOf<Row>(
 }
 
 function entryId({ at, prompt, scope }: Extract<Asked, { readonly prompt: string }>): string {
-  const place = { tenant: DOOR_TENANT, namespace: at.namespace };
+  const place = { tenant: GRPC_TENANT, namespace: at.namespace };
   return cacheEntryId(place, scopeFingerprint(cacheScopeOf(scope)), prompt);
 }
 

@@ -4,7 +4,7 @@ import { refusalOf } from "../support/errors.ts";
 import { healthOf } from "../support/health.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
-describe("the gRPC door", () => {
+describe("the gRPC server", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();

@@ -16,59 +16,51 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { Tls } from "../../ports/tls.ts";
 import { BindError } from "../bind-error.ts";
 import { peerOf } from "../peer.ts";
+import type { Readiness } from "../readiness.ts";
 import { type Status, statusOf } from "../status.ts";
 import { handshakeOptions } from "../tls.ts";
 import { connectErrorBody } from "./complete-errors.ts";
 
-/** Whether the server can do its work now, and if not, what is missing. */
-export interface Readiness {
-  readonly ready: boolean;
-  /** One line a check: `backend: ok`. */
-  readonly checks: Readonly<Record<string, string>>;
-  /** What an operator should know although the server is ready. */
-  readonly warnings: readonly string[];
-}
-
-export interface HttpDoor {
-  /** Binds and begins to serve; resolves with the port. Rejects with what stands in the way. */
+export interface HttpServer {
+  /** Binds and begins to serve; resolves with the port. Rejects with BindError. */
   start(): Promise<number>;
-  /** Lets requests in flight end until the signal aborts, then cuts them off. */
+  /** Lets requests in flight end until the signal aborts, then cuts their connections. */
   stop(deadline: AbortSignal): Promise<void>;
 }
 
-export interface HttpDoorOptions {
+export interface HttpServerOptions {
   readonly listen: Listen;
   readonly limits: Limits;
-  /** Undefined: in the clear. */
+  /** Undefined: without TLS. */
   readonly tls: Tls | undefined;
   readonly corsOrigins: readonly string[];
   /** RPCs by path. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
   readonly readiness: () => Promise<Readiness>;
   readonly scrape: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Something failed that no answer could be made of. */
+  /** Called for errors inside the server, outside every call. */
   readonly onError: (error: unknown) => void;
-  /** Called for each connection that ended before TLS was agreed on. */
+  /** Called for each TLS handshake that fails. */
   readonly onHandshakeFailed: (error: Error) => void;
 }
 
-/** HTTP/1.1: what Kubernetes and Prometheus ask, and the API for curl and browsers. */
-export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
+/** HTTP/1.1: /health, /ready and /metrics, and the API for curl and browsers. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { limits } = options;
   const settings = {
-    // Longer than the 60 s of common load balancers: the side that sends requests should be the one to hang up.
+    // Longer than the 60 s of common load balancers, so that the side that sends requests closes the connection.
     keepAliveTimeout: 65_000,
-    // Peers that trickle. Looked at often enough that the limits mean what they say.
+    // Against slow senders. Node checks at an interval, 30 s by default; here often enough for these limits.
     headersTimeout: limits.httpHeadersMs,
-    // A backstop: what is too slow is refused with a reason before (UnfinishedRequests).
+    // A backstop: UnfinishedRequests refuses slow requests before, with a reason.
     requestTimeout: limits.httpHeadersMs + limits.requestReceiveMs,
     connectionsCheckingInterval: limits.httpHeadersMs / 2,
-    // Node's default, said here because it is meant: tokens fit, floods answer 431.
+    // Node's default: tokens fit, and larger headers are answered 431.
     maxHeaderSize: 16 * 1024,
   };
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     route(options, request, response).catch((error: unknown) => {
-      // Nobody is there to answer, and nothing is wrong here: callers come and go.
+      // The caller has disconnected, which is no error.
       if (response.destroyed || request.destroyed) return;
       if (response.headersSent) response.destroy();
       else answerFailure(options, error, response);
@@ -102,7 +94,7 @@ export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
 }
 
 function listenerOf(
-  { tls, limits, onHandshakeFailed }: HttpDoorOptions,
+  { tls, limits, onHandshakeFailed }: HttpServerOptions,
   settings: ServerOptions,
   answer: RequestListener,
 ): Server {
@@ -115,9 +107,9 @@ function listenerOf(
 }
 
 /**
- * Which connections answer a request. Node closes those between two requests when a server closes, but waits for
- * those that have not asked for anything yet, as browsers open them in advance, and keeps those whose answer comes
- * later. Returns what closes all of them: now, or after the answer.
+ * Returns a function that closes all connections: unused ones at once, the others after their response. When a server
+ * closes, Node closes the connections that are between two requests, but waits for those that have sent none yet, as
+ * browsers open them in advance, and keeps those whose response comes later.
  */
 function trackUse(server: Server): () => void {
   const unused = new Map<string, Socket>();
@@ -142,7 +134,7 @@ function trackUse(server: Server): () => void {
 }
 
 async function route(
-  options: HttpDoorOptions,
+  options: HttpServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -176,16 +168,16 @@ async function route(
   }
 }
 
-/** What still comes of a request that was answered without it must not stand before the next one of its connection. */
+/** Drops the rest of a body whose response has been sent; the next request of the connection comes behind it. */
 function dropRest(request: IncomingMessage): void {
   if (request.complete) return;
-  // Whoever read it has stopped; as long as it listens, nothing flows.
+  // A stream with a "readable" listener does not flow, and the reader has stopped.
   request.removeAllListeners("readable");
   request.resume();
 }
 
-/** A Host header that makes no address is the caller's fault; anything else that arrives here is ours. */
-function answerFailure(options: HttpDoorOptions, error: unknown, response: ServerResponse): void {
+/** Answers 400 for a Host header that is no address, and 500 for everything else. */
+function answerFailure(options: HttpServerOptions, error: unknown, response: ServerResponse): void {
   const malformed = error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL";
   if (!malformed) options.onError(error);
   const known = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", { cause: error });
@@ -200,7 +192,7 @@ function nothingAt(path: string): Status {
   return statusOf(error, "");
 }
 
-/** CORS is off until origins are named. https://connectrpc.com/docs/cors */
+/** CORS is off without configured origins. https://connectrpc.com/docs/cors */
 function allowOrigin(origins: readonly string[], request: IncomingMessage, response: ServerResponse): void {
   const { origin } = request.headers;
   if (origin === undefined || !(origins.includes(origin) || origins.includes("*"))) return;
