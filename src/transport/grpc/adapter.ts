@@ -121,6 +121,51 @@ function runnerOf(
   };
 }
 
+/** Admits a call, reads its request or requests, and calls the handler. */
+function beginnerOf(
+  method: DescMethod,
+  handler: AnyHandler | undefined,
+  { readerOf, streamIdleMs }: ServingOptions,
+): (call: ServerCall, running: RunningCall) => unknown {
+  if (handler === undefined) {
+    return (_, running) => {
+      running.admit();
+      // Refused before its request is read.
+      throw notServed(method);
+    };
+  }
+  const reader = readerOf(method);
+  if (method.methodKind === "unary") return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
+  const handle = handler as (request: unknown, context: CallContext) => unknown;
+  return (call, running) => {
+    running.admit();
+    const request =
+      method.methodKind === "server_streaming"
+        ? decode(call.request, reader, running)
+        : decodeStream(call, running, (bytes) => decode(bytes, reader, running), streamIdleMs);
+    return handle(request, running.context);
+  };
+}
+
+function unaryBeginnerOf(
+  reader: RequestReader,
+  { prepare, handle }: PreparingHandler<DescMethod, object>,
+  requests: RequestCache | undefined,
+): (call: ServerCall, running: RunningCall) => Promise<Response | Encoded> {
+  return async ({ request }, running) => {
+    running.admit();
+    const { context } = running;
+    const { caller } = context;
+    if (requests !== undefined && request.length <= MAX_BYTES_AT_ONCE) {
+      const prepared = requests.get(caller, request, () => prepare(decode(request, reader, running), caller));
+      return handle(prepared, context);
+    }
+    const message = decode(request, reader, running);
+    if (request.length > MAX_BYTES_AT_ONCE) await yieldToEventLoop();
+    return handle(prepare(message, caller), context);
+  };
+}
+
 /** After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws. */
 function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
   return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
