@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../support/builders.ts";
+import { findEntry, findNearest } from "../support/cache-lookups.ts";
 import { boundCases } from "./cache-store/bound.ts";
 import { deleteCases } from "./cache-store/delete.ts";
 import { listCases } from "./cache-store/list.ts";
@@ -28,7 +29,6 @@ import {
   useStore,
   vectorOf,
 } from "./store-under-test.ts";
-import { findEntry, findNearest } from "../support/cache-lookups.ts";
 
 /**
  * What every CacheStore promises, in the words of the port. `open` gives a store for vectors of
@@ -357,12 +357,17 @@ function isolationCases(subject: CacheSubject): void {
     for (const [index, scope] of scopes.entries()) {
       expect(await findEntry(store, scope, "e1", NOW)).toBeUndefined();
       expect(await findNearest(store, scope, query, NOW)).toEqual([]);
-      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({ exact: undefined, nearest: [] });
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
+        exact: undefined,
+        nearest: [],
+      });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }
     for (const [index, scope] of scopes.entries()) {
       expect(await findEntry(store, scope, "e1", NOW)).toEqual(entryOf(index));
-      expect((await findNearest(store, scope, query, NOW)).map(({ entry }) => entry)).toEqual([entryOf(index)]);
+      expect((await findNearest(store, scope, query, NOW)).map(({ entry }) => entry)).toEqual([
+        entryOf(index),
+      ]);
       expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: entryOf(index),
         nearest: [{ entry: entryOf(index) }],

@@ -5,10 +5,10 @@ import type { NamespaceKeys } from "../../src/adapters/redis/namespaces/keys.ts"
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../support/builders.ts";
+import { findEntry, findNearest } from "../support/cache-lookups.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW, openRedisCache, type RedisCache } from "../support/redis-cache.ts";
 import { openCountedWay } from "../support/redis-trips.ts";
-import { findEntry, findNearest } from "../support/cache-lookups.ts";
 
 const url = await sharedRedisUrl();
 const DIMENSION = 20;
@@ -29,7 +29,9 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     given: Parameters<typeof cacheEntry>[0] = {},
   ) => opened.cache.put(SCOPE, cacheEntry({ id, ...given }), { ...BOUND, ...options });
   const nearest = (seed: number, now = NOW, model = IDENTITY) =>
-    findNearest(opened.cache, SCOPE,
+    findNearest(
+      opened.cache,
+      SCOPE,
       { fingerprint: "f1", vector: unitVector(seed, DIMENSION), model, limit: 3 },
       now,
     );

@@ -1,5 +1,6 @@
-import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { digest } from "../../lib/digest.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
 import type { Scope } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
 
@@ -39,7 +40,7 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * each), model (UTF-8, at most 200 bytes), HMAC-SHA-256 over all before it, cut to 16 bytes; as base64url. That
  * makes 210 to 476 characters.
  */
-export function sealDecision(decision: DecisionRecord, secret: KeyObject): string {
+export function sealDecision(decision: DecisionRecord, secret: SecretKey): string {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES).fill(0);
   bytes.writeUInt8(VERSION, 0);
   bytes.writeDoubleLE(decision.time, 1);
@@ -53,13 +54,12 @@ export function sealDecision(decision: DecisionRecord, secret: KeyObject): strin
 }
 
 /** The decision in a token. Throws DECISION_INVALID when it is not one of ours, was changed, or is too old. */
-export function openDecision(token: string, secret: KeyObject, now: number): DecisionRecord {
+export function openDecision(token: string, secret: SecretKey, now: number): DecisionRecord {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.readUInt8(0) !== VERSION)
     throw invalidDecision("malformed");
   const body = bytes.subarray(0, -MAC_BYTES);
-  if (!timingSafeEqual(mac(body, secret), bytes.subarray(-MAC_BYTES)))
-    throw invalidDecision("signature");
+  if (!timingSafeEqual(mac(body, secret), bytes.subarray(-MAC_BYTES))) throw invalidDecision("signature");
   const hash = (index: number): string =>
     body.toString("hex", 13 + index * HASH_BYTES, 13 + (index + 1) * HASH_BYTES);
   const time = body.readDoubleLE(1);
@@ -85,6 +85,6 @@ export function invalidDecision(
   });
 }
 
-function mac(body: Uint8Array, secret: KeyObject): Buffer {
+function mac(body: Uint8Array, secret: SecretKey): Buffer {
   return createHmac("sha256", secret).update(body).digest().subarray(0, MAC_BYTES);
 }

@@ -1,9 +1,9 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
+import type { Scope } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
-import type { Scope } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
@@ -77,9 +77,7 @@ function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...c
 
 /** A store by what it is asked for: the exact entry, the nearest, or both. */
 interface FakeStore {
-  readonly find: (
-    ...asked: [namespace: Scope, id: string, now: number]
-  ) => Promise<CacheEntry | undefined>;
+  readonly find: (...asked: [namespace: Scope, id: string, now: number]) => Promise<CacheEntry | undefined>;
   readonly nearest: (
     ...asked: [namespace: Scope, query: NearestQuery, now: number]
   ) => Promise<readonly Neighbour[]>;
@@ -336,10 +334,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
-        both: vi
-          .fn()
-          .mockResolvedValueOnce({ exact: undefined, nearest: [] })
-          .mockResolvedValue(found),
+        both: vi.fn().mockResolvedValueOnce({ exact: undefined, nearest: [] }).mockResolvedValue(found),
       },
     });
     let now = NOW;

@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -9,6 +8,7 @@ import {
   type Neighbour,
 } from "../../domain/cache/matching.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore, FoundEntries, NearestQuery } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
@@ -81,7 +81,7 @@ export interface LookupCachePorts {
   /** Undefined: vector search is switched off, and only the exact match is tried. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: () => KeyObject;
+  readonly secret: () => SecretKey;
   readonly clock: Clock;
   readonly meters: Meters;
   readonly log: Log;

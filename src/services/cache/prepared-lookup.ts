@@ -1,10 +1,10 @@
-import type { KeyObject } from "node:crypto";
 import { type CallerName, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt, type PromptAnalysis } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, sealDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { type GuardVerdict, guardPrompts } from "../../domain/cache/guard.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
 import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
 
 export type CacheStrategy = "HYBRID" | "EXACT" | "SEMANTIC";
@@ -52,16 +52,13 @@ export interface PreparedLookup {
   /** See verdictOn. */
   lastVerdict: { readonly etag: string; readonly verdict: GuardVerdict } | undefined;
   /** See decisionToken. */
-  lastDecision: { readonly decided: Decided; readonly secret: KeyObject; readonly token: string } | undefined;
+  lastDecision: { readonly decided: Decided; readonly secret: SecretKey; readonly token: string } | undefined;
   /** See keptVector. */
   vector: { readonly of: WeakRef<Float32Array>; readonly identity: EmbeddedText["identity"] } | undefined;
 }
 
 /** Costs 6.7 us: three digests. A function of its arguments alone. */
-export function prepareLookup(
-  input: LookupCacheInput,
-  caller: CallerName,
-): PreparedLookup {
+export function prepareLookup(input: LookupCacheInput, caller: CallerName): PreparedLookup {
   const namespace = scopeOf(caller, input.namespace);
   const fingerprint = scopeFingerprint(input.cacheScope);
   return {
@@ -95,7 +92,7 @@ export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry
  * The decision as a token; see sealDecision. Decisions are dated by the second, and the last one is kept: the same
  * decision within a second has the same token. Sealing takes 5 us.
  */
-export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: KeyObject): string {
+export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: SecretKey): string {
   const { entryId, similarity } = decided;
   const time = decided.time - (decided.time % 1000);
   const last = lookup.lastDecision;
@@ -110,10 +107,7 @@ export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: 
   }
   const { recipient, promptId, fingerprint, input } = lookup;
   const { model } = input.cacheScope;
-  const token = sealDecision(
-    { recipient, promptId, fingerprint, model, entryId, similarity, time },
-    secret,
-  );
+  const token = sealDecision({ recipient, promptId, fingerprint, model, entryId, similarity, time }, secret);
   lookup.lastDecision = { decided: { entryId, similarity, time }, secret, token };
   return token;
 }

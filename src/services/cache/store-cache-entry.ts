@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
@@ -9,6 +8,7 @@ import { RecollectError } from "../../domain/errors.ts";
 import { checkMetadata } from "../../domain/memory/draft.ts";
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
@@ -38,7 +38,7 @@ export interface StoreCacheEntryPorts {
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: () => KeyObject;
+  readonly secret: () => SecretKey;
   readonly clock: Clock;
   readonly meters: EvictionMeter;
   readonly log: Log;

@@ -2,10 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type CacheEntrySchema,
   type CachePrompt,
-  type CacheScope as ProtoCacheScope,
   type GetCacheStatsResponseSchema,
   type LookupCacheResponseSchema,
   LookupCacheResponse_Miss_Reason as MissReasonProto,
+  type CacheScope as ProtoCacheScope,
   GuardReason as ProtoGuardReason,
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,

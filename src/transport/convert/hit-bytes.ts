@@ -9,7 +9,13 @@ import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import { Encoded } from "../handler.ts";
 
 const { decisionId: DECISION_ID, hit: HIT } = LookupCacheResponseSchema.field;
-const { entry: ENTRY, match: MATCH, similarity: SIMILARITY, threshold: THRESHOLD, age: AGE } = HitSchema.field;
+const {
+  entry: ENTRY,
+  match: MATCH,
+  similarity: SIMILARITY,
+  threshold: THRESHOLD,
+  age: AGE,
+} = HitSchema.field;
 const { seconds: SECONDS, nanos: NANOS } = DurationSchema.field;
 
 /**

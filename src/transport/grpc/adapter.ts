@@ -135,7 +135,8 @@ function beginnerOf(
     };
   }
   const reader = readerOf(method);
-  if (method.methodKind === "unary") return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
+  if (method.methodKind === "unary")
+    return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
   const handle = handler as (request: unknown, context: CallContext) => unknown;
   return (call, running) => {
     running.admit();

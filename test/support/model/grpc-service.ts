@@ -31,8 +31,8 @@ import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
 import type { Answer, ImportTold, Shown } from "./answers.ts";
-import { cacheScopeOf, type Call } from "./naive-service.ts";
-import type { CacheScopeChoice, Asked, Draft, DraftField, ImportedDraft } from "./operations.ts";
+import { type Call, cacheScopeOf } from "./naive-service.ts";
+import type { Asked, CacheScopeChoice, Draft, DraftField, ImportedDraft } from "./operations.ts";
 
 type Clients = Pick<TestApp, "memory" | "cache">;
 

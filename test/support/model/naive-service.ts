@@ -28,6 +28,7 @@ import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory/memory-store.ts";
 import { DAY } from "../builders.ts";
+import { findEntry, findNearest } from "../cache-lookups.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
@@ -39,8 +40,7 @@ import {
   shownExport,
   shownMemory,
 } from "./answers.ts";
-import type { CacheScopeChoice, Asked, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
-import { findEntry, findNearest } from "../cache-lookups.ts";
+import type { Asked, CacheScopeChoice, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
 
 /** What the naive service works on. */
 export interface NaiveContext {

@@ -1,7 +1,11 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
-import { type CacheLookup, LookupTally, type NamespaceTally } from "../../../domain/cache/lookup-counts.ts";
+import {
+  type CacheLookup,
+  LookupCounts,
+  type NamespaceLookups,
+} from "../../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
@@ -37,8 +41,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
   readonly #entries = new EntryCache();
-  readonly #tally = new LookupTally();
-  readonly #lookups: BatchedWrites<NamespaceTally[]>;
+  readonly #counts = new LookupCounts();
+  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
   constructor(
     database: Database,
@@ -53,16 +57,16 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       database,
       log,
       lost: "cache lookups could not be counted",
-      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
-      write: (tallies) => {
-        for (const tally of tallies) this.#writeTally(tally);
+      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
+      write: (counts) => {
+        for (const lookups of counts) this.#writeCounts(lookups);
       },
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
     database.onChange("cache_entry", (row) => this.#entries.forget(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
-    namespaces.onCreated((scope) => this.#tally.forget(scope));
+    namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
   async lookup(
@@ -85,7 +89,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     const { model, tagsAny, after, limit, maxBytes, now } = query;
     // Keys and sizes first: a page of large answers is never read beyond its end.
     const rows = this.#database.all(
-      // Named, because the planner would rather sort the whole namespace than pass over a few ended rows.
+      // Named, because the planner would rather sort the whole namespace than pass over a few expired rows.
       `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
        WHERE e.namespace_id = ? AND e.expire_time > ?
        ${model === undefined ? "" : "AND e.model = ?"}
@@ -173,8 +177,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
-    this.#tally.add(scope, lookup, now);
-    this.#lookups.counted(this.#tally.size);
+    this.#counts.add(scope, lookup, now);
+    this.#lookups.counted(this.#counts.size);
   }
 
   async stats(scope: Scope, now: number): Promise<CacheStats> {
@@ -265,7 +269,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#lookups[Symbol.dispose]();
   }
 
-  #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): void {
+  #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): void {
     const namespaceId = this.#namespaces.find(scope);
     // Lookups bring no namespace into being, and one that was deleted does not come back by them.
     if (namespaceId === undefined) return;

@@ -69,7 +69,7 @@ export class CacheList {
       entries = await this.#read(scope, page);
       more = found.length > page.length;
       after = page.at(-1);
-      // All of them may be gone by now; an empty page would be taken for the last.
+      // All of them may be deleted by now; an empty page would be taken for the last.
     } while (entries.length === 0 && more);
     return { entries, more };
   }

@@ -140,7 +140,11 @@ export class CacheReader {
     );
   }
 
-  #settle({ scope, id, key, kept, resolve, reject }: PendingRead, reply: EntryReply, generation: number): void {
+  #settle(
+    { scope, id, key, kept, resolve, reject }: PendingRead,
+    reply: EntryReply,
+    generation: number,
+  ): void {
     if (reply === "unchanged") resolve({ entry: kept?.entry, generation });
     else if (reply === "absent") {
       if (kept !== undefined) this.#entries.forget(key);

@@ -49,7 +49,7 @@ export interface CacheSearchOptions {
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
-  /** Removes what has ended, a bounded number of entries. */
+  /** Removes expired entries, a bounded number. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
   /** An index was asked and is not there. */
   readonly missing: (scope: Scope) => void;

@@ -38,7 +38,10 @@ export function lookupCacheHandler(
   };
 }
 
-function toInput({ namespace, prompt, scope, options }: LookupCacheRequest, principal: string): LookupCacheInput {
+function toInput(
+  { namespace, prompt, scope, options }: LookupCacheRequest,
+  principal: string,
+): LookupCacheInput {
   const { text, history } = toPrompt(required(prompt));
   return {
     namespace,
