@@ -2,11 +2,11 @@ import { expect, it } from "vitest";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
-import { findNearest } from "../support/cache-lookups.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { connectTo } from "../support/redis/client.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { eventually } from "../support/redis/wait.ts";
+import { findNearest } from "../support/cache-lookups.ts";
 
 const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
 const COUNT = 300;
@@ -23,16 +23,16 @@ await describeSharedRedis("an index that somebody drops", ({ url }) => {
         { vector: vectorOf(at) },
       ),
     );
-    await memories.create(scope, items, { now: NOW });
+    await memories.writer.create(scope, items, { now: NOW });
     const read = async () => {
       const query = { vector: vectorOf(42), terms: ["word42"], filter, limit: 5 };
-      const { nearest, containing, corpus } = await memories.search(scope, query, NOW);
+      const { nearest, containing, corpus } = await memories.search.search(scope, query, NOW);
       return {
         nearest: nearest.map(({ id, similarity }) => [id, similarity.toFixed(4)]),
         containing: containing.map(({ id }) => id),
         corpus,
-        listed: (await memories.list(scope, { filter, limit: 3, now: NOW })).map(({ id }) => id),
-        count: await memories.count(scope, filter, NOW),
+        listed: (await memories.reader.list(scope, { filter, limit: 3, now: NOW })).map(({ id }) => id),
+        count: await memories.reader.count(scope, filter, NOW),
       };
     };
     const before = await read();

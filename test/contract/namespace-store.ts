@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../src/domain/errors.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, idempotentRequest, NOW, newMemory } from "../support/builders.ts";
-import { findEntry } from "../support/cache-lookups.ts";
 import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
+import { findEntry } from "../support/cache-lookups.ts";
 
 /** What every NamespaceStore promises, beside the stores that fill its namespaces. */
 export function namespaceStoreContract(
@@ -14,7 +14,7 @@ export function namespaceStoreContract(
     const subject = useStore(open);
     const at = (namespace: string) => ({ tenant: subject.scope.tenant, namespace });
     const remember = (namespace: string, id = "m1"): Promise<unknown> =>
-      subject.store.memories.create(at(namespace), [newMemory({ id }, { vector: vectorOf(1) })], {
+      subject.store.memories.writer.create(at(namespace), [newMemory({ id }, { vector: vectorOf(1) })], {
         now: NOW,
       });
     const list = (after = "", limit = 100): Promise<string[]> =>
@@ -31,7 +31,7 @@ export function namespaceStoreContract(
 
     it("lists none for a write that is refused whole", async () => {
       const refusal = new RecollectError("REQUEST_INVALID", "no");
-      await subject.store.memories.create(at("a"), [{ refusal }], { now: NOW });
+      await subject.store.memories.writer.create(at("a"), [{ refusal }], { now: NOW });
       expect(await list()).toEqual([]);
     });
 
@@ -48,7 +48,7 @@ export function namespaceStoreContract(
       await remember("b");
       const entry = cacheEntry();
       await subject.store.cache.put(at("a"), entry, { now: NOW, maxEntries: 100 });
-      await subject.store.memories.search(
+      await subject.store.memories.search.search(
         at("a"),
         { vector: vectorOf(1), filter: { states: ["ACTIVE"] }, limit: 5 },
         NOW,
@@ -58,15 +58,15 @@ export function namespaceStoreContract(
         cacheEntries: 1,
       });
       expect(await list()).toEqual(["b"]);
-      expect(await subject.store.memories.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
+      expect(await subject.store.memories.reader.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
       expect(await findEntry(subject.store.cache, at("a"), entry.id, NOW)).toBeUndefined();
-      const found = await subject.store.memories.search(
+      const found = await subject.store.memories.search.search(
         at("a"),
         { vector: vectorOf(1), terms: ["text"], filter: { states: ["ACTIVE"] }, limit: 5 },
         NOW,
       );
       expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
-      expect((await subject.store.memories.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
+      expect((await subject.store.memories.reader.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
       await remember("a");
       expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 1, cacheEntries: 0 });
     });

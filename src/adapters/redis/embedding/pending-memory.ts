@@ -1,5 +1,5 @@
 import { indexedText, isExpired, type Memory } from "../../../domain/memory/memory.ts";
-import type { MemoryVersion, PendingMemory } from "../../../ports/embedding/embedding-backlog.ts";
+import type { MemoryVersion, PendingMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";

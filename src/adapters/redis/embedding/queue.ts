@@ -1,22 +1,17 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
+import { NEVER, neverDue } from "../../../domain/embedding/due-time.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { Listeners } from "../../../lib/listeners.ts";
+import type { BacklogState, EmbeddingBacklog, RefusedTexts } from "../../../ports/embedding/backlog.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type {
-  BacklogState,
-  MemoryVersion,
-  ObservedBacklog,
-  PendingMemory,
-  RefusedTexts,
-  SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
-import { NEVER, neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
@@ -75,22 +70,22 @@ interface Waiting {
  * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
  * others find that it does not wait any more.
  */
-export class RedisEmbeddingBacklog implements ObservedBacklog {
+export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
-  readonly #listeners: WaitingListeners;
+  readonly #added: Listeners;
   readonly #log: Log;
 
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
-    parts: { readonly model: VectorModel; readonly waiting: WaitingListeners; readonly log: Log },
+    parts: { readonly model: VectorModel; readonly pendingAdded: Listeners; readonly log: Log },
   ) {
     this.#client = client;
     this.#namespaces = namespaces;
     this.#model = parts.model;
-    this.#listeners = parts.waiting;
+    this.#added = parts.pendingAdded;
     this.#log = parts.log;
   }
 
@@ -193,7 +188,7 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
   }
 
   onAdded(listener: () => void): void {
-    this.#listeners.onAnnounced(listener);
+    this.#added.add(listener);
   }
 
   /** What is due, in pages, in the order of its waiting over all partitions. */

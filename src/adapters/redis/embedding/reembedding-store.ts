@@ -1,6 +1,7 @@
-import { sameModel } from "../../../domain/embedding/identity.ts";
-import { reembeddingConflict, requestIdReused } from "../../../domain/errors.ts";
+import { neverDue } from "../../../domain/embedding/due-time.ts";
+import { startReembedding } from "../../../domain/embedding/start-reembedding.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { Listeners } from "../../../lib/listeners.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
@@ -10,7 +11,6 @@ import { unavailable } from "../connection/errors.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
 import { jsonOf } from "../indexes/claim-model.ts";
-import { neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
 import { type ReembeddingRecord, ReembeddingRecords } from "../indexes/reembedding-record.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -59,7 +59,8 @@ export interface RedisReembeddingStoreParts {
   readonly keys: Keys;
   readonly namespaces: Namespaces;
   readonly model: VectorModel;
-  readonly waiting: WaitingListeners;
+  /** To be notified when memories have become pending. */
+  readonly pendingAdded: Listeners;
   readonly names: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly log: Log;
@@ -113,32 +114,14 @@ export class RedisReembeddingStore implements ReembeddingStore {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       await model.refresh();
       const latest = await this.#records.read();
-      if (latest?.request !== undefined && latest.request.key === request?.key) {
-        if (latest.request.bodyHash === request.bodyHash) return this.#shown(latest);
-        throw requestIdReused();
-      }
-      if (latest?.state === "RUNNING") {
-        if (sameModel(latest.target, target)) return this.#shown(latest);
-        throw reembeddingConflict(
-          "running",
-          `re-embedding ${latest.id} to another model is under way`,
-          latest.id,
-        );
-      }
+      const isCleaningUp = await this.#isCleaningUp();
       const { identity } = model;
-      if (identity === undefined || sameModel(identity, target)) {
-        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
-      }
-      if (await this.#isCleaningUp()) {
-        throw reembeddingConflict(
-          "cleaning_up",
-          "vectors of the re-embedding before are still being removed",
-        );
-      }
+      const decided = startReembedding({ target, request }, { latest, identity, isCleaningUp });
+      if ("latest" in decided) return this.#shown(decided.latest);
       const last = numberOf(await client.command("HINCRBY", keys.partition(0).meta, "attempts", 1));
       const record: ReembeddingRecord = {
         id,
-        source: identity,
+        source: decided.source,
         target,
         state: "RUNNING",
         memoryCount: 0,
@@ -154,7 +137,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }
 
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
-    const { keys, model, waiting } = this.#parts;
+    const { keys, model, pendingAdded } = this.#parts;
     const record = await this.#records.read();
     if (record?.state !== "RUNNING") {
       // Another process may have made the change.
@@ -168,7 +151,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
     }
     await this.#records.replace(record, { ...record, state: "DONE", endTime: now });
     await model.refresh();
-    waiting.announce();
+    pendingAdded.notify();
     return true;
   }
 

@@ -3,12 +3,11 @@ import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type {
-  BacklogState,
-  EmbeddingBacklog,
+  EmbeddingQueue,
   MemoryVersion,
   PendingMemory,
   SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+} from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -41,7 +40,7 @@ export interface ReembeddingWorkParts {
  * The memories that have no vector of the new model yet. Scripts that give one a vector of the old model meanwhile add
  * it, so that none is forgotten.
  */
-export class ReembeddingWork implements EmbeddingBacklog {
+export class ReembeddingWork implements EmbeddingQueue {
   readonly #parts: ReembeddingWorkParts;
 
   constructor(parts: ReembeddingWorkParts) {
@@ -112,18 +111,6 @@ export class ReembeddingWork implements EmbeddingBacklog {
       record,
       items.map((item) => ({ item, note: "LATE", vector: "" })),
     );
-  }
-
-  async retryRefused(): Promise<void> {
-    // What the old model refused has no vector, and so is not here: it is tried after the change.
-  }
-
-  async state(): Promise<BacklogState> {
-    return { count: (await this.#running()) === undefined ? 0 : await this.remaining() };
-  }
-
-  onAdded(): void {
-    // Writes that come meanwhile are found when the rest is done.
   }
 
   async remaining(): Promise<number> {

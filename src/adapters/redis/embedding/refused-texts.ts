@@ -1,11 +1,11 @@
+import { NEVER, refuseTimeOf } from "../../../domain/embedding/due-time.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
-import type { RefusedText, RefusedTexts } from "../../../ports/embedding/embedding-backlog.ts";
+import type { RefusedText, RefusedTexts } from "../../../ports/embedding/backlog.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import type { Reply } from "../connection/servers.ts";
-import { NEVER, refuseTimeOf } from "../indexes/pending-listeners.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import { keyOfMember } from "./pending-memory.ts";

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { NEVER } from "../../../domain/embedding/due-time.ts";
 import { indexRebuildRunning } from "../../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
 import type { RedisClient } from "../connection/client.ts";
@@ -6,7 +7,6 @@ import { unavailable } from "../connection/errors.ts";
 import { numberOf } from "../connection/replies.ts";
 import { defineScript } from "../connection/script.ts";
 import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
-import { NEVER } from "./pending-listeners.ts";
 import {
   createIndex,
   dropIndex,

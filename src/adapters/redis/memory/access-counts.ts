@@ -2,6 +2,7 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { AccessCounts } from "../../../ports/memory/access-counts.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
 import { rows } from "../connection/script.ts";
 import { scopeName, scopeOf } from "../namespaces/keys.ts";
@@ -20,7 +21,7 @@ const COUNT = defineNamespaceScript({
 });
 
 /** Counts accesses to memories: in memory at first, and in batches in Redis. */
-export class MemoryAccesses implements AsyncDisposable {
+export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #tally = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
@@ -36,7 +37,7 @@ export class MemoryAccesses implements AsyncDisposable {
     });
   }
 
-  count(scope: Scope, ids: readonly string[], now: number): void {
+  add(scope: Scope, ids: readonly string[], now: number): void {
     for (const id of ids) this.#tally.add(scopeName(scope), id, now);
     if (ids.length > 0) this.#writes.counted(this.#tally.size);
   }

@@ -1,6 +1,6 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { AccessStatistics, StoredMemory } from "../../../domain/memory/memory.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { list, rows } from "../connection/script.ts";

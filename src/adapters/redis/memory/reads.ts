@@ -2,7 +2,8 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition, MemoryReader } from "../../../ports/memory/reader.ts";
+import type { MemoryExport } from "../../../ports/memory/transfer.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
 import { list } from "../connection/script.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
@@ -46,7 +47,7 @@ export function walkingSource(pages: MemoryPages): MemorySource {
 }
 
 /** Reads of memories by id and by filter. */
-export class MemoryReads {
+export class MemoryReads implements MemoryReader, MemoryExport {
   readonly #namespaces: Namespaces;
   readonly #pages: MemoryPages;
   readonly #source: MemorySource;

@@ -8,7 +8,7 @@ import {
   withAccess,
 } from "../../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { Replacement } from "../../../ports/memory/memory-store.ts";
+import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";

@@ -6,112 +6,44 @@ import {
   memoryNotFound,
   RecollectError,
 } from "../../../domain/errors.ts";
+import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
 import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
 import type {
   BatchStep,
   CreateOptions,
   CreateOutcome,
-  ImportedMemory,
-  ImportOutcome,
+  MemoryWriter,
   NewMemory,
   RefusedMemory,
   Replacement,
-} from "../../../ports/memory/memory-store.ts";
+} from "../../../ports/memory/writer.ts";
 import type { Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
-import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { rows } from "../connection/script.ts";
+import { textOf } from "../connection/replies.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
+import { requestInput } from "../namespaces/idempotency.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
-import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type Observation, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
 import {
-  MEMORY,
-  MEMORY_FIELDS,
   type MemoryInput,
   memoryInput,
   memoryKeys,
   mergeInput,
   NO_MEMORY,
   pendingState,
-  ROW,
   readRow,
   storedMemory,
 } from "./rows.ts";
-
-type CreateReply =
-  | { readonly kind: "replayed"; readonly outcome: string }
-  | { readonly kind: "observed"; readonly meets: readonly Reply[] }
-  | { readonly kind: "written"; readonly positions: readonly number[] };
-
-const CREATE = defineNamespaceScript({
-  file: new URL("./create-memories.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
-  effect: "writes",
-  arguments: [
-    ...(["generation", "countBefore", "outcome"] as const),
-    rows("items", ["itemId", "write", "duplicateKey", "observed", ...MEMORY_FIELDS]),
-  ],
-  reply: orModelChanged((reply): CreateReply => {
-    const outcome = replayedOutcome(reply);
-    if (outcome !== undefined) return { kind: "replayed", outcome };
-    const [word, all] = listOf(reply);
-    if (isText(word, "OBSERVED")) return { kind: "observed", meets: listOf(all) };
-    return { kind: "written", positions: listOf(all).map(numberOf) };
-  }),
-});
-const IMPORT = defineNamespaceScript({
-  file: new URL("./import-memories.lua", import.meta.url),
-  libraries: [MEMORY],
-  effect: "writes",
-  arguments: ["now", "generation", rows("memories", ["position", ...MEMORY_FIELDS])],
-  reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map((written) => numberOf(written) === 1)),
-});
-
-/** About a memory that has to be there. */
-type SingleReply =
-  | { readonly kind: "missing" }
-  | { readonly kind: "changed"; readonly etag: string }
-  /** With the row of the memory, where the script answers with one. */
-  | { readonly kind: "replayed" | "done"; readonly row?: Reply | undefined };
-
-function singleReply(reply: Reply): SingleReply {
-  const [word, second, third] = listOf(reply);
-  if (isText(word, "MISSING")) return { kind: "missing" };
-  if (isText(word, "CHANGED")) return { kind: "changed", etag: textOf(second) ?? "" };
-  if (replayedOutcome(reply) !== undefined) return { kind: "replayed", row: third };
-  return { kind: "done", row: second };
-}
-
-const REPLACE = defineNamespaceScript({
-  file: new URL("./replace-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
-  effect: "writes",
-  arguments: ["generation", "expectedEtag", rows("memories", MEMORY_FIELDS)],
-  reply: orModelChanged(singleReply),
-});
-const REPLAY_REPLACE = defineNamespaceScript({
-  file: new URL("./replay-replace.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY, ROW],
-  effect: "frees",
-  arguments: ["id"],
-  reply: singleReply,
-});
-const DELETE = defineNamespaceScript({
-  file: new URL("./delete-memory.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, MEMORY],
-  effect: "frees",
-  arguments: ["id", "hasEtag", "expectedEtag"],
-  reply: singleReply,
-});
+import { stepLimits } from "./step-limits.ts";
+import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
 /**
  * What became of one item, as it is recorded: ids, and refusals as JSON. `taken`, `same` and duplicates without a third
@@ -143,13 +75,17 @@ export interface MemoryWritesOptions {
 }
 
 /** The writes of single memories and of batches; each is one script. */
-export class MemoryWrites {
+export class MemoryWrites implements MemoryWriter, MemoryImport {
   readonly #namespaces: Namespaces;
   readonly #options: MemoryWritesOptions;
 
   constructor(namespaces: Namespaces, options: MemoryWritesOptions) {
     this.#namespaces = namespaces;
     this.#options = options;
+  }
+
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#options.model);
   }
 
   async create(
@@ -307,7 +243,7 @@ export class MemoryWrites {
     return storedMemory(row, accesses?.get(id));
   }
 
-  async recallReplace(
+  async replayReplace(
     scope: Scope,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },

@@ -1,5 +1,5 @@
 import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
-import type { MemoryStore } from "../../../ports/memory/memory-store.ts";
+import type { Memories } from "../../../ports/memory/memories.ts";
 import type { NamespaceStore } from "../../../ports/namespace-store.ts";
 import type { CreateMemoriesPorts } from "../../../services/memory/create-memories.ts";
 import type { SearchMemoriesPorts } from "../../../services/memory/search-memories.ts";
@@ -20,8 +20,8 @@ import { searchMemoriesHandler } from "./search-memories.ts";
 import { updateMemoryHandler } from "./update-memory.ts";
 
 /** What the use cases of MemoryService need together. */
-export type MemoryPorts = { readonly namespaces: NamespaceStore } & Omit<CreateMemoriesPorts, "store"> &
-  Omit<SearchMemoriesPorts, "store"> & { readonly store: MemoryStore };
+export type MemoryPorts = CreateMemoriesPorts &
+  SearchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
 
 /** MemoryService. Each handler converts the request, calls one use case, and converts its output. */
 export function memoryHandlers(ports: MemoryPorts): ServedService {
