@@ -2,11 +2,11 @@ import { expect, it } from "vitest";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
+import { findNearest } from "../support/cache-lookups.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { connectTo } from "../support/redis/client.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { eventually } from "../support/redis/wait.ts";
-import { findNearest } from "../support/cache-lookups.ts";
 
 const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
 const COUNT = 300;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { IndexInfo, RebuildProgress } from "../../src/ports/index-store.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
-import { reasonOf, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 import { findNearest } from "../support/cache-lookups.ts";
+import { reasonOf, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
 /** More than a store makes again in one step. */
 const COUNT = 240;

@@ -9,12 +9,12 @@ import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
 import { Listeners } from "../../src/lib/listeners.ts";
 import type { Memories } from "../../src/ports/memory/memories.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
+import { findEntry, findNearest } from "../support/cache-lookups.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW } from "../support/redis-cache.ts";
 import { type RedisPlace, type RedisStores, redisPlace } from "../support/redis-memories.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
-import { findEntry, findNearest } from "../support/cache-lookups.ts";
 
 const url = await sharedRedisUrl();
 const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };

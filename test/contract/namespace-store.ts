@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../src/domain/errors.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, idempotentRequest, NOW, newMemory } from "../support/builders.ts";
-import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 import { findEntry } from "../support/cache-lookups.ts";
+import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 
 /** What every NamespaceStore promises, beside the stores that fill its namespaces. */
 export function namespaceStoreContract(

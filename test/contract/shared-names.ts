@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { MemoryFilter } from "../../src/domain/memory/filter.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
-import { type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 import { findEntry } from "../support/cache-lookups.ts";
+import { type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 
 const ACTIVE: MemoryFilter = { states: ["ACTIVE"] };
 

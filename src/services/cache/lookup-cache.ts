@@ -147,7 +147,8 @@ interface LookupCall {
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const { embedder } = call.ports;
   const strategy = call.lookup.input.strategy ?? call.settings.strategy;
-  const both = strategy === "HYBRID" && embedder !== undefined ? await lookupBoth(call) : undefined;
+  const vector = strategy === "HYBRID" && embedder !== undefined ? keptVector(call.lookup) : undefined;
+  const both = vector === undefined ? undefined : await lookupBoth(call, vector);
   const exact = both === undefined && strategy !== "SEMANTIC" ? await lookupExact(call) : both?.exact;
   if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
     call.lookup.vector = undefined;
@@ -162,14 +163,12 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
 }
 
 /**
- * The exact entry and the nearest in one step, where the last lookup of this prompt found no exact answer and its vector
- * is still there. Undefined where that is not so, where other work waits (the exact answer does not wait for it), and
- * where it fails: one of both may still be had, and the model may have changed. Saves a round trip to Redis.
+ * The exact entry and the nearest in one step, by the vector that an earlier lookup of this prompt needed. Undefined where
+ * other work waits (the exact answer does not wait for it), and where it fails: one of both may still be had, and the
+ * model may have changed. Saves a round trip to Redis.
  */
-async function lookupBoth(call: LookupCall): Promise<FoundEntries | undefined> {
+async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<FoundEntries | undefined> {
   const { ports, lookup, now, deadline } = call;
-  const vector = keptVector(lookup);
-  if (vector === undefined) return undefined;
   const query = { id: lookup.promptId, nearest: nearestQuery(lookup, vector) };
   const looking = ports.work.runNow("LOOKUP", () => ports.store.lookup(lookup.namespace, query, now));
   if (looking === undefined) return undefined;

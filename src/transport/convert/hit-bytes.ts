@@ -7,6 +7,9 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import { Encoded } from "../handler.ts";
+import { EncodedEntries } from "./encoded-entries.ts";
+
+type Hit = CacheOutcome & { readonly kind: "hit" };
 
 const { decisionId: DECISION_ID, hit: HIT } = LookupCacheResponseSchema.field;
 const {
@@ -18,45 +21,36 @@ const {
 } = HitSchema.field;
 const { seconds: SECONDS, nanos: NANOS } = DurationSchema.field;
 
-/**
- * The response of a hit as its bytes (https://protobuf.dev/programming-guides/encoding/). `entry` is encoded already
- * (see EncodedEntries), `decisionId` is ASCII. Both are copied once, which saves 5 us against handing them to the library's
- * writer, and 20 against encoding the whole message; a test compares the two.
- */
-export function encodeHit(
-  decisionId: string,
-  hit: CacheOutcome & { readonly kind: "hit" },
-  entry: Uint8Array,
-): Encoded {
-  const entryHead = lengthDelimited(ENTRY.number, entry.length);
-  const fields = new BinaryWriter()
-    .tag(MATCH.number, WireType.Varint)
-    .int32(Match[hit.match])
-    .tag(SIMILARITY.number, WireType.Bit32)
-    .float(hit.similarity)
-    .tag(THRESHOLD.number, WireType.Bit32)
-    .float(hit.threshold)
-    .tag(AGE.number, WireType.LengthDelimited)
-    .fork()
-    .tag(SECONDS.number, WireType.Varint)
-    .int64(Math.floor(hit.ageMs / 1000))
-    .tag(NANOS.number, WireType.Varint)
-    .int32((hit.ageMs % 1000) * 1_000_000)
-    .join()
-    .finish();
-  return new Encoded(
-    Buffer.concat([
-      lengthDelimited(DECISION_ID.number, decisionId.length),
-      Buffer.from(decisionId, "latin1"),
-      lengthDelimited(HIT.number, entryHead.length + entry.length + fields.length),
-      entryHead,
-      entry,
-      fields,
-    ]),
-  );
-}
+/** A writer keeps the memory of its largest message; with more than this it is not used again. */
+const MAX_REUSED_BYTES = 64 * 1024;
 
-/** The tag of a field and the length of what follows. */
-function lengthDelimited(field: number, length: number): Uint8Array {
-  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
+/**
+ * Encodes the responses of hits (https://protobuf.dev/programming-guides/encoding/) around entries that are encoded already;
+ * a test compares them with what the library makes of whole messages. Takes 2 us, the library 20; a new writer for each
+ * response takes 6 more.
+ */
+export class HitEncoder {
+  readonly #entries = new EncodedEntries();
+  #writer: BinaryWriter | undefined;
+
+  /** `namespace`: that of the entry. */
+  encode(decisionId: string, hit: Hit, namespace: string): Encoded {
+    const writer = this.#writer ?? new BinaryWriter();
+    // Should anything throw below, the writer holds half a message.
+    this.#writer = undefined;
+    writer.tag(DECISION_ID.number, WireType.LengthDelimited).string(decisionId);
+    writer.tag(HIT.number, WireType.LengthDelimited).fork();
+    writer.tag(ENTRY.number, WireType.LengthDelimited).bytes(this.#entries.of(hit.entry, namespace));
+    writer.tag(MATCH.number, WireType.Varint).int32(Match[hit.match]);
+    writer.tag(SIMILARITY.number, WireType.Bit32).float(hit.similarity);
+    writer.tag(THRESHOLD.number, WireType.Bit32).float(hit.threshold);
+    writer.tag(AGE.number, WireType.LengthDelimited).fork();
+    writer.tag(SECONDS.number, WireType.Varint).int64(Math.floor(hit.ageMs / 1000));
+    writer.tag(NANOS.number, WireType.Varint).int32((hit.ageMs % 1000) * 1_000_000);
+    writer.join();
+    writer.join();
+    const bytes = writer.finish();
+    if (bytes.length <= MAX_REUSED_BYTES) this.#writer = writer;
+    return new Encoded(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  }
 }

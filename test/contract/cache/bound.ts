@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cacheEntry, idempotentRequest, NOW, seededRandom } from "../../support/builders.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
 import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
 import {
   ALL,
@@ -13,7 +14,6 @@ import {
   REPLACED,
   stats,
 } from "./support.ts";
-import { findEntry } from "../../support/cache-lookups.ts";
 
 /** What CacheStore promises of the bound of a scope. */
 export function boundCases(subject: CacheSubject): void {

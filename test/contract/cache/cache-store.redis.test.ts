@@ -5,10 +5,10 @@ import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.
 import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
 import { HNSW, openRedisCache, type RedisCache } from "../../support/redis-cache.ts";
 import { openCountedWay } from "../../support/redis-trips.ts";
-import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 
 const url = await sharedRedisUrl();
 const DIMENSION = 20;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import {
   freshScope,
   lookAlikeScopes,
@@ -18,7 +19,6 @@ import { listCases } from "./list.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
 import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
-import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 
 /**
  * What every CacheStore promises, in the words of the port. `open` gives a store for vectors of

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { cacheEntry, idempotentRequest, NOW } from "../../support/builders.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
 import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
 import { BOUND, type CacheSubject, find, listedIds, NEW, nearestIds, put, stats } from "./support.ts";
-import { findEntry } from "../../support/cache-lookups.ts";
 
 /** What CacheStore promises of deletions. */
 export function deleteCases(subject: CacheSubject): void {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, NOW } from "../../support/builders.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
 import { lookAlikeScopes, vectorOf } from "../store-under-test.ts";
 import { type CacheSubject, find, nearest, put } from "./support.ts";
-import { findEntry } from "../../support/cache-lookups.ts";
 
 /** What CacheStore promises of entries that were read before, which a store may keep at hand. */
 export function rereadCases(subject: CacheSubject): void {

@@ -5,8 +5,8 @@ import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import { NOW } from "../../support/builders.ts";
-import { type Subject, vectorOf } from "../store-under-test.ts";
 import { findNearest } from "../../support/cache-lookups.ts";
+import { type Subject, vectorOf } from "../store-under-test.ts";
 
 export type CacheSubject = Subject<CacheStore>;
 

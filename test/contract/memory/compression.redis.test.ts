@@ -4,6 +4,7 @@ import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import { openTestRedis, type TestRedis } from "../../support/redis/backend.ts";
 import { connectTo } from "../../support/redis/client.ts";
 import { describeSharedRedis } from "../../support/redis/run.ts";
@@ -11,7 +12,6 @@ import { LONG_RUN } from "../../support/scale.ts";
 import { cacheStoreContract } from "../cache/cache-store.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 import { memoriesContract } from "./memories.ts";
-import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const LONG = "Ana is allergic to nuts, and Ben is not. ".repeat(100);

@@ -29,6 +29,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
 import type { NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY } from "../builders.ts";
+import { findEntry, findNearest } from "../cache-lookups.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
@@ -41,7 +42,6 @@ import {
   shownMemory,
 } from "./answers.ts";
 import type { Asked, CacheScopeChoice, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
-import { findEntry, findNearest } from "../cache-lookups.ts";
 
 /** What the naive service works on. */
 export interface NaiveContext {

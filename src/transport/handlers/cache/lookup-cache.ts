@@ -7,8 +7,7 @@ import {
 } from "../../../services/cache/prepared-lookup.ts";
 import { fromMiss, toCacheScope, toPrompt, toStrategy } from "../../convert/cache.ts";
 import { defined, toDurationMs } from "../../convert/common.ts";
-import { EncodedEntries } from "../../convert/encoded-entries.ts";
-import { encodeHit } from "../../convert/hit-bytes.ts";
+import { HitEncoder } from "../../convert/hit-bytes.ts";
 import { type PreparingHandler, required } from "../../handler.ts";
 import { authorizeScope } from "../../middleware/authorization.ts";
 
@@ -21,7 +20,7 @@ interface Prepared {
 export function lookupCacheHandler(
   ports: LookupCachePorts,
 ): PreparingHandler<typeof CacheService.method.lookupCache, Prepared> {
-  const entries = new EncodedEntries();
+  const encoder = new HitEncoder();
   return {
     prepare(request, caller) {
       const lookup = prepareLookup(toInput(request, caller.principal), caller);
@@ -32,7 +31,7 @@ export function lookupCacheHandler(
       authorizeScope(context.caller, { shared });
       const { decisionId, outcome } = await lookupCache(ports, lookup, context);
       return outcome.kind === "hit"
-        ? encodeHit(decisionId, outcome, entries.of(outcome.entry, lookup.namespace.namespace))
+        ? encoder.encode(decisionId, outcome, lookup.namespace.namespace)
         : { decisionId, outcome: fromMiss(outcome) };
     },
   };
