@@ -61,8 +61,11 @@ export interface CacheStats {
  * `now`. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface CacheStore {
-  /** Finds an entry by its id, the nearest ones, or both in one step: one round trip where the store is elsewhere. */
-  lookup(namespace: Scope, query: CacheLookupQuery, now: number): Promise<FoundEntries>;
+  /**
+   * Finds an entry by its id, the nearest ones, or both in one step: one round trip where the store is elsewhere. A store in
+   * this process returns or throws at once, so that no timer has to be started.
+   */
+  lookup(namespace: Scope, query: CacheLookupQuery, now: number): FoundEntries | Promise<FoundEntries>;
 
   /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
   list(

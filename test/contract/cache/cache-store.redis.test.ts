@@ -375,7 +375,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     const lookup = async () => [await find("absent"), await nearest()];
     expect(await cost(lookup)).toEqual({ trips: 2, commands: 3 });
     const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 };
-    const both = () => cache.lookup(SCOPE, { id: "absent", nearest: query }, NOW);
+    const both = async () => cache.lookup(SCOPE, { id: "absent", nearest: query }, NOW);
     expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
     // Many at once: one command reads the entries of 64.
     const many = () => Promise.all(Array.from({ length: 100 }, (_, index) => find(`e${index % 3}`)));

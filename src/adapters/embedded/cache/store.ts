@@ -16,6 +16,7 @@ import type {
   CacheLookupQuery,
   CacheStats,
   CacheStore,
+  FoundEntries,
   NearestQuery,
 } from "../../../ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
@@ -69,11 +70,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
-  async lookup(
-    namespace: Scope,
-    { id, nearest }: CacheLookupQuery,
-    now: number,
-  ): ReturnType<CacheStore["lookup"]> {
+  lookup(namespace: Scope, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
