@@ -14,9 +14,8 @@ describe("scopeOf", () => {
   });
 
   it("is one place for all principals of a tenant", () => {
-    expect(scopeOf({ ...CALLER, principal: "key-2", roles: new Set() }, "notes")).toEqual(
-      scopeOf(CALLER, "notes"),
-    );
+    const other: Caller = { ...CALLER, principal: "key-2", roles: new Set() };
+    expect(scopeOf(other, "notes")).toEqual(scopeOf(CALLER, "notes"));
   });
 });
 

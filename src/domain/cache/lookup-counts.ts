@@ -6,7 +6,7 @@ export type CacheLookup =
   | { readonly kind: "MISS" };
 
 /** The lookups of one namespace, added up. */
-export interface NamespaceTally {
+export interface NamespaceLookups {
   readonly scope: Scope;
   readonly exactHits: number;
   readonly semanticHits: number;
@@ -25,7 +25,7 @@ interface Adding {
  * Adds lookups up until a store takes them all at once. Lookups of one entry, and misses of one namespace, make one
  * change however many they are.
  */
-export class LookupTally {
+export class LookupCounts {
   readonly #namespaces = new Map<string, Adding>();
   #size = 0;
 
@@ -56,7 +56,7 @@ export class LookupTally {
   }
 
   /** Everything so far, which is forgotten here. */
-  take(): NamespaceTally[] {
+  take(): NamespaceLookups[] {
     const taken = [...this.#namespaces.values()].map(({ scope, counts, lastUses }) => ({
       scope,
       exactHits: counts.EXACT,

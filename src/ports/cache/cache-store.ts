@@ -19,7 +19,20 @@ export interface CacheListQuery {
   readonly now: number;
 }
 
-/** What entries are looked for by meaning. */
+/** Which entries to find; what is absent is not looked for. */
+export interface CacheLookupQuery {
+  readonly id?: string;
+  readonly nearest?: NearestQuery;
+}
+
+export interface FoundEntries {
+  /** The entry with the id. */
+  readonly exact: CacheEntry | undefined;
+  /** Nearest first. */
+  readonly nearest: readonly Neighbour[];
+}
+
+/** The entries of one fingerprint whose prompts are nearest to the vector, at most `limit`. */
 export interface NearestQuery {
   readonly fingerprint: string;
   readonly vector: Float32Array;
@@ -49,21 +62,10 @@ export interface CacheStats {
  */
 export interface CacheStore {
   /**
-   * The entry with this id. A store that has it at hand answers at once, with the same object as long as the entry is
-   * the same; whatever fails is a rejection.
+   * Finds an entry by its id, the nearest ones, or both in one step: one round trip where the store is elsewhere. A store in
+   * this process returns or throws at once, so that no timer has to be started.
    */
-  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined>;
-
-  /** The entries of one fingerprint whose prompts are nearest to the vector, nearest first, at most `limit`. */
-  nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]>;
-
-  /** `find` and `nearest` in one step, for who has the vector beforehand. */
-  findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
-    now: number,
-  ): Promise<{ readonly exact: CacheEntry | undefined; readonly nearest: Neighbour[] }>;
+  lookup(namespace: Scope, query: CacheLookupQuery, now: number): FoundEntries | Promise<FoundEntries>;
 
   /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
   list(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import {
   freshScope,
   lookAlikeScopes,
@@ -327,7 +328,7 @@ function requestCases(subject: CacheSubject): void {
     for (const scope of lookAlikeScopes()) {
       const entry = cacheEntry({ response: scope.namespace });
       expect(await store.put(scope, entry, { ...BOUND, now: NOW, request })).toMatchObject(NEW);
-      expect(await store.find(scope, "e1", NOW)).toEqual(entry);
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(entry);
     }
   });
 }
@@ -344,15 +345,20 @@ function isolationCases(subject: CacheSubject): void {
     const [vector, query] = [vectorOf(1), { fingerprint: "f1", vector: vectorOf(1), limit: ALL }];
     const entryOf = (index: number) => cacheEntry({ response: `of ${index}` });
     for (const [index, scope] of scopes.entries()) {
-      expect(await store.find(scope, "e1", NOW)).toBeUndefined();
-      expect(await store.nearest(scope, query, NOW)).toEqual([]);
-      expect(await store.findAndNearest(scope, "e1", query, NOW)).toEqual({ nearest: [] });
+      expect(await findEntry(store, scope, "e1", NOW)).toBeUndefined();
+      expect(await findNearest(store, scope, query, NOW)).toEqual([]);
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
+        exact: undefined,
+        nearest: [],
+      });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }
     for (const [index, scope] of scopes.entries()) {
-      expect(await store.find(scope, "e1", NOW)).toEqual(entryOf(index));
-      expect((await store.nearest(scope, query, NOW)).map(({ entry }) => entry)).toEqual([entryOf(index)]);
-      expect(await store.findAndNearest(scope, "e1", query, NOW)).toMatchObject({
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(entryOf(index));
+      expect((await findNearest(store, scope, query, NOW)).map(({ entry }) => entry)).toEqual([
+        entryOf(index),
+      ]);
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: entryOf(index),
         nearest: [{ entry: entryOf(index) }],
       });
@@ -366,11 +372,11 @@ function isolationCases(subject: CacheSubject): void {
       await store.put(scope, cacheEntry(), { ...BOUND, vector: vectorOf(1), now: NOW });
     }
     await store.put(first, cacheEntry({ response: "another" }), { ...BOUND, now: NOW });
-    expect((await store.find(first, "e1", NOW))?.response).toBe("another");
+    expect((await findEntry(store, first, "e1", NOW))?.response).toBe("another");
     for (const scope of others) {
-      expect(await store.find(scope, "e1", NOW)).toEqual(cacheEntry());
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(cacheEntry());
       const query = { fingerprint: "f1", vector: vectorOf(1), limit: ALL };
-      expect(await store.nearest(scope, query, NOW)).toHaveLength(1);
+      expect(await findNearest(store, scope, query, NOW)).toHaveLength(1);
     }
   });
 

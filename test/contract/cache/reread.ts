@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, NOW } from "../../support/builders.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
 import { lookAlikeScopes, vectorOf } from "../store-under-test.ts";
 import { type CacheSubject, find, nearest, put } from "./support.ts";
 
@@ -54,9 +55,9 @@ export function rereadCases(subject: CacheSubject): void {
       const [first, ...others] = lookAlikeScopes();
       const options = { maxEntries: 10, now: NOW };
       await subject.store.put(first, entry, options);
-      expect(await subject.store.find(first, "e1", NOW)).toEqual(entry);
-      for (const scope of others) expect(await subject.store.find(scope, "e1", NOW)).toBeUndefined();
-      expect(await subject.store.find(first, "e1", NOW)).toEqual(entry);
+      expect(await findEntry(subject.store, first, "e1", NOW)).toEqual(entry);
+      for (const scope of others) expect(await findEntry(subject.store, scope, "e1", NOW)).toBeUndefined();
+      expect(await findEntry(subject.store, first, "e1", NOW)).toEqual(entry);
     });
   });
 }

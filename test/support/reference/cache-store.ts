@@ -59,13 +59,9 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       .slice(0, limit);
 
   return {
-    find: async (scope, id, now) => find(scope, id, now),
-
-    nearest: async (scope, query, now) => nearest(scope, query, now),
-
-    findAndNearest: async (scope, id, query, now) => ({
-      exact: find(scope, id, now),
-      nearest: nearest(scope, query, now),
+    lookup: async (namespace, query, now) => ({
+      exact: query.id === undefined ? undefined : find(namespace, query.id, now),
+      nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
     }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
