@@ -1,4 +1,4 @@
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
 import type { Neighbour } from "../../src/domain/cache/matching.ts";
 import type { CacheStore, NearestQuery } from "../../src/ports/cache/cache-store.ts";
@@ -8,7 +8,7 @@ type Lookups = Pick<CacheStore, "lookup">;
 /** Looks up an entry by its id alone. */
 export async function findEntry(
   cache: Lookups,
-  namespace: Scope,
+  namespace: NamespaceKey,
   id: string,
   now: number,
 ): Promise<CacheEntry | undefined> {
@@ -18,7 +18,7 @@ export async function findEntry(
 /** Looks up the nearest entries alone. */
 export async function findNearest(
   cache: Lookups,
-  namespace: Scope,
+  namespace: NamespaceKey,
   nearest: NearestQuery,
   now: number,
 ): Promise<readonly Neighbour[]> {

@@ -18,7 +18,7 @@ export interface Caller {
 export type CallerName = Pick<Caller, "tenant" | "principal">;
 
 /** Where an operation takes place. No query can be built without one, and none spans two. */
-export interface Scope {
+export interface NamespaceKey {
   readonly tenant: string;
   readonly namespace: string;
 }
@@ -33,6 +33,6 @@ export function namespaceOf(request: { readonly namespace: string }): string {
   return request.namespace === "" ? DEFAULT_NAMESPACE : request.namespace;
 }
 
-export function scopeOf(caller: Pick<Caller, "tenant">, namespace: string): Scope {
+export function namespaceKeyOf(caller: Pick<Caller, "tenant">, namespace: string): NamespaceKey {
   return { tenant: caller.tenant, namespace: namespaceOf({ namespace }) };
 }

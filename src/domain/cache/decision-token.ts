@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { digest } from "../../lib/digest.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
-import type { Scope } from "../access/tenancy.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
 
 /** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
@@ -21,7 +21,7 @@ export interface DecisionRecord {
 }
 
 /** SHA-256 (hex) of tenant, namespace and principal: a decision is valid only there, for the caller that asked. */
-export function decisionRecipient({ tenant, namespace }: Scope, principal: string): string {
+export function decisionRecipient({ tenant, namespace }: NamespaceKey, principal: string): string {
   return digest(tenant, namespace, principal);
 }
 

@@ -1,4 +1,4 @@
-import type { Scope } from "../access/tenancy.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 
 /** How a lookup ended, as far as it counts. */
 export type CacheLookup =
@@ -7,7 +7,7 @@ export type CacheLookup =
 
 /** The lookups of one namespace, added up. */
 export interface NamespaceLookups {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   readonly exactHits: number;
   readonly semanticHits: number;
   readonly misses: number;
@@ -16,7 +16,7 @@ export interface NamespaceLookups {
 }
 
 interface Adding {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   readonly counts: Record<CacheLookup["kind"], number>;
   readonly lastUses: Map<string, number>;
 }
@@ -34,7 +34,7 @@ export class LookupCounts {
     return this.#size;
   }
 
-  add(scope: Scope, lookup: CacheLookup, now: number): void {
+  add(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     const key = keyOf(scope);
     let adding = this.#namespaces.get(key);
     if (adding === undefined) {
@@ -48,7 +48,7 @@ export class LookupCounts {
   }
 
   /** Drops the lookups of one namespace. */
-  forget(scope: Scope): void {
+  forget(scope: NamespaceKey): void {
     const key = keyOf(scope);
     const { EXACT = 0, SEMANTIC = 0, MISS = 0 } = this.#namespaces.get(key)?.counts ?? {};
     this.#namespaces.delete(key);
@@ -71,6 +71,6 @@ export class LookupCounts {
 }
 
 /** Neither name holds a line end. */
-function keyOf({ tenant, namespace }: Scope): string {
+function keyOf({ tenant, namespace }: NamespaceKey): string {
   return `${tenant}\n${namespace}`;
 }

@@ -1,6 +1,6 @@
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
-import type { Scope } from "../access/tenancy.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 
 /** One message of the conversation before the prompt. */
 export interface ChatTurn {
@@ -74,6 +74,10 @@ export function normalizePrompt(prompt: string): string {
 }
 
 /** The id of an entry: the same prompt in the same cache scope has the same one, so that storing is idempotent. */
-export function cacheEntryId({ tenant, namespace }: Scope, fingerprint: string, prompt: string): string {
+export function cacheEntryId(
+  { tenant, namespace }: NamespaceKey,
+  fingerprint: string,
+  prompt: string,
+): string {
   return digest(tenant, namespace, fingerprint, normalizePrompt(prompt));
 }

@@ -1,7 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
@@ -77,12 +77,14 @@ function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...c
 
 /** A store by what it is asked for: the exact entry, the nearest, or both. */
 interface FakeStore {
-  readonly find: (...asked: [namespace: Scope, id: string, now: number]) => Promise<CacheEntry | undefined>;
+  readonly find: (
+    ...asked: [namespace: NamespaceKey, id: string, now: number]
+  ) => Promise<CacheEntry | undefined>;
   readonly nearest: (
-    ...asked: [namespace: Scope, query: NearestQuery, now: number]
+    ...asked: [namespace: NamespaceKey, query: NearestQuery, now: number]
   ) => Promise<readonly Neighbour[]>;
   readonly both: (
-    ...asked: [namespace: Scope, id: string, query: NearestQuery, now: number]
+    ...asked: [namespace: NamespaceKey, id: string, query: NearestQuery, now: number]
   ) => Promise<FoundEntries>;
   readonly countLookup: LookupCachePorts["store"]["countLookup"];
 }

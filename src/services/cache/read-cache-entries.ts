@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryNotFound } from "../../domain/errors.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
@@ -13,7 +13,7 @@ export async function getCacheEntry(
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
 ): Promise<CacheEntry> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const { exact } = await ports.store.lookup(scope, { id: input.id }, ports.clock.now());
   if (exact === undefined) throw cacheEntryNotFound(scope.namespace, input.id);
   return exact;
@@ -37,7 +37,7 @@ export async function listCacheEntries(
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const { model, tagsAny } = input;
   const request = canonicalJson([
     "cache entries",

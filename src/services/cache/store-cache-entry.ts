@@ -1,4 +1,4 @@
-import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
@@ -60,7 +60,7 @@ export async function storeCacheEntry(
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
   }
   const now = ports.clock.now();
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
   const { fingerprint, model } = await originOf(ports, scope, input, context.caller.principal, now);
   const id = cacheEntryId(scope, fingerprint, input.prompt);
@@ -100,7 +100,7 @@ export async function storeCacheEntry(
 
 async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
-  scope: Scope,
+  scope: NamespaceKey,
   input: StoreCacheEntryInput,
   principal: string,
   now: number,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheEntry, idempotentRequest, NOW, seededRandom } from "../../support/builders.ts";
 import { findEntry } from "../../support/cache-lookups.ts";
-import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, reasonOf, vectorOf } from "../store-under-test.ts";
 import {
   ALL,
   type CacheSubject,
@@ -148,7 +148,7 @@ export function boundCases(subject: CacheSubject): void {
     });
 
     it("leaves other scopes alone", async () => {
-      const other = { ...subject.scope, namespace: freshScope().namespace };
+      const other = { ...subject.scope, namespace: freshNamespaceKey().namespace };
       await subject.store.put(other, cacheEntry({ id: "other" }), { maxEntries: 1, now: NOW - 1 });
       await fill(["a", "b", "c"], 1);
       expect(await ids()).toEqual(["c"]);

@@ -3,8 +3,8 @@ import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../../support/builders.ts";
 import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import {
-  freshScope,
-  lookAlikeScopes,
+  freshNamespaceKey,
+  lookAlikeNamespaceKeys,
   nearestByScan,
   ODD_TEXTS,
   reasonOf,
@@ -325,7 +325,7 @@ function requestCases(subject: CacheSubject): void {
 
   it("are told apart by namespace and tenant", async () => {
     const { store } = subject;
-    for (const scope of lookAlikeScopes()) {
+    for (const scope of lookAlikeNamespaceKeys()) {
       const entry = cacheEntry({ response: scope.namespace });
       expect(await store.put(scope, entry, { ...BOUND, now: NOW, request })).toMatchObject(NEW);
       expect(await findEntry(store, scope, "e1", NOW)).toEqual(entry);
@@ -341,7 +341,7 @@ function isolationCases(subject: CacheSubject): void {
 
   it("sees nothing of another, though ids, fingerprints and vectors be the same", async () => {
     const { store } = subject;
-    const scopes = lookAlikeScopes();
+    const scopes = lookAlikeNamespaceKeys();
     const [vector, query] = [vectorOf(1), { fingerprint: "f1", vector: vectorOf(1), limit: ALL }];
     const entryOf = (index: number) => cacheEntry({ response: `of ${index}` });
     for (const [index, scope] of scopes.entries()) {
@@ -367,7 +367,7 @@ function isolationCases(subject: CacheSubject): void {
 
   it("is replaced in alone", async () => {
     const { store } = subject;
-    const [first, ...others] = lookAlikeScopes();
+    const [first, ...others] = lookAlikeNamespaceKeys();
     for (const scope of [first, ...others]) {
       await store.put(scope, cacheEntry(), { ...BOUND, vector: vectorOf(1), now: NOW });
     }
@@ -382,7 +382,7 @@ function isolationCases(subject: CacheSubject): void {
 
   it("is not crowded out by nearer entries of another", async () => {
     const vector = vectorOf(1);
-    const other = freshScope();
+    const other = freshNamespaceKey();
     const crowd = Array.from({ length: 40 }, (_, index) => cacheEntry({ id: `c${index}` }));
     await Promise.all(crowd.map((entry) => subject.store.put(other, entry, { ...BOUND, vector, now: NOW })));
     await put(subject, cacheEntry({ id: "far" }), { vector: vector.map((value) => -value) });

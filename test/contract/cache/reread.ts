@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, NOW } from "../../support/builders.ts";
 import { findEntry } from "../../support/cache-lookups.ts";
-import { lookAlikeScopes, vectorOf } from "../store-under-test.ts";
+import { lookAlikeNamespaceKeys, vectorOf } from "../store-under-test.ts";
 import { type CacheSubject, find, nearest, put } from "./support.ts";
 
 /** What CacheStore promises of entries that were read before, which a store may keep at hand. */
@@ -52,7 +52,7 @@ export function rereadCases(subject: CacheSubject): void {
     });
 
     it("is not read from any other scope", async () => {
-      const [first, ...others] = lookAlikeScopes();
+      const [first, ...others] = lookAlikeNamespaceKeys();
       const options = { maxEntries: 10, now: NOW };
       await subject.store.put(first, entry, options);
       expect(await findEntry(subject.store, first, "e1", NOW)).toEqual(entry);

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
@@ -77,7 +77,7 @@ export const WHOLE = 100_000;
 export async function naiveAnswer(context: NaiveContext, call: Call): Promise<Answer> {
   const { stores, now } = context;
   const { asked } = call;
-  const scope: Scope = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  const scope: NamespaceKey = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
   const { namespace } = scope;
   const request = requestOf(scope, call, now);
   const options = { now, ...(request === undefined ? {} : { request }) };
@@ -281,7 +281,7 @@ export async function currentEtag(context: NaiveContext, asked: Asked): Promise<
 
 async function getAccessed(
   { stores, now }: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   ids: readonly string[],
 ): Promise<(StoredMemory | undefined)[]> {
   const found = await stores.memories.reader.get(scope, ids, now);
@@ -296,7 +296,7 @@ async function getAccessed(
 /** Message by message; what the ids say must be what the store then does. */
 async function importAll(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   messages: readonly (readonly ImportedDraft[])[],
 ): Promise<readonly ImportTold[]> {
   const { stores, now } = context;
@@ -347,7 +347,7 @@ async function importedMemory(context: NaiveContext, draft: ImportedDraft): Prom
 /** The pages one behind the other: where a page ends for its bytes is the store's business. */
 async function exportAll(
   { stores, now }: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   { filter = EVERY_STATE, pageSize, maxBytes }: Asked & { readonly op: "export" },
 ): Promise<readonly Shown[]> {
   const walked: Memory[] = [];
@@ -381,7 +381,7 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
 }
 
 function requestOf(
-  scope: Scope,
+  scope: NamespaceKey,
   { asked, etag, requestId }: Call,
   now: number,
 ): IdempotentRequest | undefined {
@@ -486,7 +486,7 @@ async function pagesOf<Row>(
 /** Every memory that the store comes up with, scored and ordered. */
 async function search(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   asked: Asked & { readonly op: "search" },
 ): Promise<{ readonly found: readonly Scored[]; readonly ranked: readonly Scored[] }> {
   const { stores, now } = context;
@@ -554,7 +554,7 @@ async function search(
 /** What a lookup says: the answer with how it matched, or why there is none. */
 async function lookup(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   prompt: string,
   choice: CacheScopeChoice,
   { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 
 /** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
@@ -7,7 +7,7 @@ const MAX_BYTES = 32 * 1024 * 1024;
 
 interface KeptEntry {
   readonly row: number;
-  readonly namespace: Scope;
+  readonly namespace: NamespaceKey;
   readonly entry: CacheEntry;
 }
 
@@ -25,7 +25,7 @@ export class EntryCache {
   });
 
   /** Ids are digests over their namespace too, but a caller can name any: only entries of its own namespace are found. */
-  find({ tenant, namespace }: Scope, id: string): CacheEntry | undefined {
+  find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
     const kept = this.#entries.get(id);
     if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;
     return kept.entry;
@@ -36,7 +36,7 @@ export class EntryCache {
     return id === undefined ? undefined : this.#entries.get(id)?.entry;
   }
 
-  keep(namespace: Scope, row: number, entry: CacheEntry): void {
+  keep(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
     this.#entries.set(entry.id, { row, namespace, entry });
     // An entry that is larger than all the room is not kept.
     if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
 import {
@@ -70,7 +70,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
-  lookup(namespace: Scope, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
+  lookup(namespace: NamespaceKey, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
@@ -78,7 +78,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   async list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     const namespaceId = this.#namespaces.find(scope);
@@ -108,7 +108,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   put(
-    scope: Scope,
+    scope: NamespaceKey,
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
@@ -149,7 +149,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
@@ -174,12 +174,12 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
   }
 
-  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     this.#counts.add(scope, lookup, now);
     this.#lookups.counted(this.#counts.size);
   }
 
-  async stats(scope: Scope, now: number): Promise<CacheStats> {
+  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
     const namespaceId = this.#namespaces.find(scope);
     const counter =
@@ -204,7 +204,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     };
   }
 
-  #find(namespace: Scope, id: string, now: number): CacheEntry | undefined {
+  #find(namespace: NamespaceKey, id: string, now: number): CacheEntry | undefined {
     const kept = this.#entries.find(namespace, id);
     if (kept !== undefined) return kept.expireTime > now ? kept : undefined;
     const namespaceId = this.#namespaces.find(namespace);
@@ -212,7 +212,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return row === undefined ? undefined : this.#entryOf(namespace, row);
   }
 
-  #nearest(namespace: Scope, query: NearestQuery, now: number): Neighbour[] {
+  #nearest(namespace: NamespaceKey, query: NearestQuery, now: number): Neighbour[] {
     const namespaceId = this.#namespaces.find(namespace);
     if (namespaceId === undefined) return [];
     const { fingerprint, vector, limit } = query;
@@ -239,7 +239,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   /** The entry of a row of this namespace, which is in the EntryCache from now on. Never inside a write. */
-  #entryOf(namespace: Scope, row: number): CacheEntry | undefined {
+  #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
     const kept = this.#entries.at(row);
     if (kept !== undefined) return kept;
     const entry = this.#entryAt(row);
@@ -358,7 +358,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** What a put did before, with the entry as it now is. */
   #replay(
-    scope: Scope,
+    scope: NamespaceKey,
     namespaceId: number,
     recorded: Json,
     now: number,

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { CacheListQuery } from "../../../ports/cache/cache-store.ts";
@@ -57,7 +57,7 @@ export class CacheList {
   }
 
   async page(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     let { after } = query;
@@ -75,7 +75,7 @@ export class CacheList {
   }
 
   /** What a query asks for behind a position, one more than a page has. */
-  async #behind(scope: Scope, after: Position | undefined, query: CacheListQuery): Promise<Listed[]> {
+  async #behind(scope: NamespaceKey, after: Position | undefined, query: CacheListQuery): Promise<Listed[]> {
     const found: Listed[] = [];
     let last = after;
     let step: readonly Passed[];
@@ -91,7 +91,7 @@ export class CacheList {
     return found.slice(0, query.limit + 1);
   }
 
-  async #step(scope: Scope, after: Position | undefined): Promise<Passed[]> {
+  async #step(scope: NamespaceKey, after: Position | undefined): Promise<Passed[]> {
     const step = await this.#namespaces.run(scope, {
       script: LIST,
       input: ({ cacheOrder, cacheFields }) => ({
@@ -105,7 +105,7 @@ export class CacheList {
     return step ?? [];
   }
 
-  async #read(scope: Scope, page: readonly Listed[]): Promise<CacheEntry[]> {
+  async #read(scope: NamespaceKey, page: readonly Listed[]): Promise<CacheEntry[]> {
     if (page.length === 0) return [];
     let keys: string[] = [];
     const replies = await this.#namespaces.pipeline(scope, (namespace) => {

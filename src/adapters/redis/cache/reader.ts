@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
@@ -51,7 +51,7 @@ export interface CacheRead {
 
 /** A read of one entry that waits for its command or for the reply. */
 interface PendingRead {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   /** As this process knows it; Redis says whether it is still the same. */
   readonly namespace: NamespaceKeys;
   /** Undefined: no entry is asked for. */
@@ -86,7 +86,7 @@ export class CacheReader {
   }
 
   /** The entry, unless it has expired. */
-  async find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
+  async find(scope: NamespaceKey, id: string, now: number): Promise<CacheEntry | undefined> {
     for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return undefined;
@@ -100,7 +100,7 @@ export class CacheReader {
    * The same inside a namespace as the caller knows it. Undefined when that is not there any more; what is there instead
    * is known then. Without an id, it says whether the namespace is there.
    */
-  read(scope: Scope, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
+  read(scope: NamespaceKey, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
     const { partition } = namespace;
     const key = id === undefined ? partition.meta : namespace.cacheEntry(id);
     const kept = id === undefined ? undefined : this.#entries.get(key);

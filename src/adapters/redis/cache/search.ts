@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
@@ -50,9 +50,9 @@ export interface CacheSearchOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   /** Removes expired entries, a bounded number. */
-  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** An index was asked and is not there. */
-  readonly missing: (scope: Scope) => void;
+  readonly missing: (scope: NamespaceKey) => void;
 }
 
 interface Asking {
@@ -89,7 +89,7 @@ export class CacheSearch {
   }
 
   /** `exact` is the entry with the id; without an id there is none. */
-  async search(scope: Scope, query: NearestQuery, now: number, id?: string): Promise<FoundEntries> {
+  async search(scope: NamespaceKey, query: NearestQuery, now: number, id?: string): Promise<FoundEntries> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
@@ -113,7 +113,7 @@ export class CacheSearch {
    * One round trip, as long as the namespace is known as it is: the search, and behind it what shows that it went by the
    * right number and the right generation.
    */
-  async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
+  async #ask(scope: NamespaceKey, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
     const { model, reader } = this.#options;
     const { identity, generation } = model;
     for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
@@ -150,7 +150,7 @@ export class CacheSearch {
     throw namespaceIsChanging();
   }
 
-  async #searchIndex(scope: Scope, command: Command): Promise<Reply> {
+  async #searchIndex(scope: NamespaceKey, command: Command): Promise<Reply> {
     try {
       return await this.#client.command(...command);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { keepScore } from "../../../domain/cache/eviction.ts";
 import {
@@ -132,7 +132,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       readonly indexes: IndexNames;
       readonly vectors: VectorIndexOptions;
       /** An index was asked and is not there. */
-      readonly missing: (scope: Scope) => void;
+      readonly missing: (scope: NamespaceKey) => void;
       readonly log: Log;
     },
   ) {
@@ -159,20 +159,24 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
-  async lookup(namespace: Scope, { id, nearest }: CacheLookupQuery, now: number): Promise<FoundEntries> {
+  async lookup(
+    namespace: NamespaceKey,
+    { id, nearest }: CacheLookupQuery,
+    now: number,
+  ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
     return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
   }
 
   list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     return this.#list.page(scope, query);
   }
 
   async put(
-    scope: Scope,
+    scope: NamespaceKey,
     entry: CacheEntry,
     options: PutOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
@@ -202,7 +206,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   async delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
@@ -225,12 +229,12 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
-  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     this.#counts.add(scope, lookup, now);
     this.#lookups.counted(this.#counts.size);
   }
 
-  async stats(scope: Scope, now: number): Promise<CacheStats> {
+  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const stats = await this.#namespaces.run(scope, {
@@ -286,7 +290,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   /** Removes expired entries, a bounded number of them. */
-  async #sweep(scope: Scope, now: number): Promise<void> {
+  async #sweep(scope: NamespaceKey, now: number): Promise<void> {
     await this.#namespaces.run(scope, {
       script: SWEEP,
       input: (namespace) => cacheInput(namespace, now),
