@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { CompactionService } from "#gen/recollect/v1/compaction_pb.js";
 import { systemClock } from "../adapters/system/clock.ts";
 import { createUuidIds } from "../adapters/system/ids.ts";
@@ -99,6 +100,7 @@ interface Running {
 }
 
 /** Opens everything in order; the stack closes it in reverse. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares what is made of what
 async function compose(
   config: Config,
   overrides: Overrides,
@@ -119,7 +121,9 @@ async function compose(
   );
   const backend = overrides.backend?.(opened) ?? opened;
   resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
-  let current = config;
+  const apiKeys = await openConfiguredKeys(config, { log, metrics: telemetry.instruments }, resources);
+  const tls = await openConfiguredTls(config, { log, metrics: telemetry.instruments, clock }, resources);
+  const reloading = reloadable(config, log, [apiKeys, tls]);
   const ids = overrides.ids ?? createUuidIds();
   const { identity, embedder, runner } = await startEmbedding(
     config,
@@ -143,10 +147,8 @@ async function compose(
     metrics: telemetry.instruments,
     log,
     secret: () => backend.secret.read(),
-    settings: () => current.cache,
+    settings: () => reloading.config().cache,
   };
-  const apiKeys = await openConfiguredKeys(config, { log, metrics: telemetry.instruments }, resources);
-  const tls = await openConfiguredTls(config, { log, metrics: telemetry.instruments, clock }, resources);
   const server = await startServer({
     config,
     version: VERSION,
@@ -175,15 +177,23 @@ async function compose(
     unserved: [CompactionService],
   });
   resources.defer(() => server.stop());
+  return { addresses: server.addresses, checked: backend.checked, reload: reloading.reload };
+}
+
+/** The configuration as the last reload left it; a reload reads the files of keys and certificates again, too. */
+function reloadable(
+  config: Config,
+  log: Logger,
+  files: readonly ({ reload(): Promise<void> } | undefined)[],
+): { readonly config: () => Config; readonly reload: (reload: Reload) => void } {
+  let current = config;
   return {
-    addresses: server.addresses,
-    checked: backend.checked,
+    config: () => current,
     reload: (reload) => {
       const known = current.warnings;
       if (reload.kind === "applied") {
         current = reload.running.config;
-        void apiKeys?.reload();
-        void tls?.reload();
+        for (const file of files) void file?.reload();
       }
       logReload(log, reload, known);
     },

@@ -131,6 +131,7 @@ Example:
     });
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares commands
 function addMemoryCommands(memory: Command): void {
   memory
     .command("add")

@@ -6,6 +6,7 @@ const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
 /** Gives every value its place in the Config, in the program's own units. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares an object
 export function assemble(values: Settled, about: Pick<Config, "backendReason" | "warnings">): Config {
   return freeze({
     environment: values.environment,

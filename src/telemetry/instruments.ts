@@ -44,6 +44,7 @@ const QUANTILES = [0.5, 0.95, 0.99] as const;
  * Every metric, declared once. The three without a prefix keep the names that existing dashboards ask for, and
  * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares metrics
 export function createInstruments(
   calls: CallDurations,
   meter: Meter = metrics.getMeter("recollect"),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ANALYSIS_VERSION, analyzePrompt, MAX_TOKENS, stemWord } from "./analysis.ts";
+import { ANALYSIS_VERSION, analyzePrompt, MAX_TOKENS } from "./analysis.ts";
+import { stemWord } from "./analysis-stems.ts";
 
 function texts(prompt: string): string[] {
   return analyzePrompt(prompt).items.map((item) => item.text);

@@ -1,5 +1,5 @@
 import type { PromptItem } from "./analysis.ts";
-import { stemWord } from "./analysis.ts";
+import { stemWord } from "./analysis-stems.ts";
 import { ANTONYMS, CONFUSABLES, NEGATING_PREFIXES, OPPOSED_PREFIXES } from "./analysis-words.ts";
 
 /** Two items, by their positions in the two prompts, that say the same. */

@@ -1,0 +1,287 @@
+import type { ItemKind, PromptAnalysis } from "./analysis.ts";
+import { withoutCourtesy } from "./analysis-courtesy.ts";
+import { readNumbers } from "./analysis-numbers.ts";
+import { assignSlots, type Draft, markOwner, toActive } from "./analysis-order.ts";
+import { levelWord, stemWord } from "./analysis-stems.ts";
+import { END_OF_TEXT, type Token } from "./analysis-tokens.ts";
+import {
+  capitalsCarryMeaning,
+  isVerbAt,
+  nameAt,
+  readObligation,
+  readQuestion,
+  readTense,
+} from "./analysis-verbs.ts";
+import {
+  AUXILIARIES,
+  CONDITIONS,
+  CONNECTORS,
+  EMPTY_WORDS,
+  IRREGULAR_PASTS,
+  MODALS,
+  NEGATIONS,
+  PARTICLES,
+  PRONOUNS,
+  QUANTIFIERS,
+  QUESTION_WORDS,
+  SUBORDINATORS,
+  SYNONYMS,
+} from "./analysis-words.ts";
+
+const SYNONYM_STEMS = new Map([...SYNONYMS].map(([word, target]) => [stemWord(word), stemWord(target)]));
+
+/** What the words of an English prompt say. */
+export type EnglishAnalysis = Pick<
+  PromptAnalysis,
+  "items" | "particles" | "negations" | "quantifiers" | "modality" | "question"
+>;
+
+export function analyzeEnglish(raw: readonly Token[]): EnglishAnalysis {
+  return new EnglishReader(raw).read();
+}
+
+/** A word, and what stands around it. */
+interface Word {
+  readonly at: number;
+  readonly token: Token;
+  readonly text: string;
+  readonly previous: Token | undefined;
+  readonly next: Token | undefined;
+  /** A sentence or a clause behind a pause begins here. */
+  readonly opens: boolean;
+  readonly isName: boolean;
+}
+
+/** Reads tokens from left to right; what it needs to know of the words before is its state. */
+class EnglishReader {
+  readonly #tokens: readonly Token[];
+  readonly #capitalsTell: boolean;
+  readonly #items: Draft[] = [];
+  readonly #particles: string[] = [];
+  readonly #negations: string[] = [];
+  readonly #quantifiers: string[] = [];
+  readonly #modality = new Set<string>();
+  #question = "";
+  /** What governs the next item, and the clause that this phrase stands in. */
+  #after = "";
+  #clause = "";
+  #joint: Draft["joint"] = "";
+  /** The negation that has not met what it denies; -1: none. */
+  #openNegation = -1;
+  #deniesVerb = false;
+  /** Where a passive may stand, as numbers of items; -1: not met yet. */
+  #passive = { start: 0, be: -1, verb: -1, agent: -1 };
+  #isOrdered = true;
+
+  /** In this order: each takes a word, or leaves it to the next. */
+  readonly #takers: readonly ((word: Word) => boolean)[] = [
+    (word) => this.#takePronoun(word),
+    (word) => this.#takeJoint(word),
+    (word) => this.#takeNegation(word),
+    (word) => this.#takeClause(word),
+    (word) => this.#takeAuxiliary(word),
+    (word) => this.#takeQuantity(word),
+    (word) => this.#takeConnector(word),
+    (word) => this.#takeEmptyWord(word),
+  ];
+
+  constructor(raw: readonly Token[]) {
+    this.#tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
+    this.#capitalsTell = capitalsCarryMeaning(raw);
+  }
+
+  read(): EnglishAnalysis {
+    for (const [at, token] of this.#tokens.entries()) this.#readToken(at, token);
+    if (this.#isOrdered) assignSlots(this.#items);
+    else for (const [index, item] of this.#items.entries()) [item.slot, item.joined] = [index, false];
+    return {
+      items: this.#items.map(({ at: _, joint: __, ...item }) => item),
+      particles: this.#particles.sort(),
+      negations: this.#negations.sort(),
+      quantifiers: this.#quantifiers.sort(),
+      modality: [...this.#modality].sort(),
+      question: this.#question,
+    };
+  }
+
+  #readToken(at: number, token: Token): void {
+    const { kind, text } = token;
+    if (kind === "pause" || kind === "stop") {
+      this.#endSentence();
+      this.#joint = kind === "pause" ? "pause" : "";
+    } else if (kind === "number") {
+      this.#push("number", token.unit === "" ? text : `${text} ${token.unit}`, text, at);
+    } else if (kind !== "word") {
+      this.#push(kind, text, text, at);
+    } else {
+      const previous = this.#tokens[at - 1];
+      const opens = previous === undefined || previous.kind === "stop" || previous.kind === "pause";
+      const isName = nameAt(this.#tokens, at, this.#capitalsTell, opens);
+      const word = { at, token, text, previous, next: this.#tokens[at + 1], opens, isName };
+      if (!this.#takers.some((take) => take(word))) this.#addWord(word);
+    }
+  }
+
+  #push(kind: ItemKind, text: string, stem: string, at: number): void {
+    const joint = this.#joint;
+    this.#items.push({ kind, text, stem, after: this.#after, slot: 0, joined: joint === "and", at, joint });
+    this.#joint = "";
+    if (this.#openNegation >= 0) this.#negations[this.#openNegation] = kind === "pronoun" ? "" : stem;
+    this.#openNegation = -1;
+  }
+
+  /** The next item begins a phrase of the same clause. */
+  #endPhrase(): void {
+    this.#endPassive(this.#passive.start);
+    this.#after = this.#clause;
+  }
+
+  #endClause(): void {
+    this.#endPassive(undefined);
+    this.#clause = "";
+    this.#after = "";
+  }
+
+  #endSentence(): void {
+    this.#endClause();
+    this.#openNegation = -1;
+  }
+
+  /** `start`: where the next may begin, while none is complete; undefined: behind the last item in any case. */
+  #endPassive(start: number | undefined): void {
+    const { agent } = this.#passive;
+    if (agent >= 0 && this.#items.length > agent) toActive(this.#items, this.#passive);
+    if (start === undefined || agent >= 0)
+      this.#passive = { start: start ?? this.#items.length, be: -1, verb: -1, agent: -1 };
+  }
+
+  #takePronoun({ text, token, previous, at }: Word): boolean {
+    const person = PRONOUNS.get(text);
+    if (person === undefined || (text === "us" && token.capital)) return false;
+    // "How do you reset it?" asks what one does.
+    const isGeneric = person === "2" && this.#question === "how" && AUXILIARIES.has(previous?.text ?? "");
+    const shown = isGeneric ? "1" : person;
+    this.#push("pronoun", shown, shown, at);
+    return true;
+  }
+
+  #takeJoint({ text, at }: Word): boolean {
+    if (text === "and" || text === "or" || text === "versus") {
+      this.#joint = "and";
+      return true;
+    }
+    if (text === "respectively") this.#isOrdered = false;
+    if (text !== "'s") return false;
+    markOwner(this.#items, at);
+    return true;
+  }
+
+  #takeNegation({ text, opens, next, previous }: Word): boolean {
+    // "No, that is not right" denies once.
+    if (text === "no" && opens && (next?.kind !== "word" || EMPTY_WORDS.has(next.text))) return true;
+    if (!NEGATIONS.has(text)) return false;
+    this.#negations.push("");
+    this.#openNegation = this.#negations.length - 1;
+    this.#deniesVerb = AUXILIARIES.has(previous?.text ?? "");
+    return true;
+  }
+
+  #takeClause({ text, at, opens }: Word): boolean {
+    const asked = QUESTION_WORDS.has(text) ? readQuestion(this.#tokens, at, opens) : "";
+    if (asked !== "") {
+      this.#endClause();
+      if (this.#question === "") this.#question = asked;
+      return true;
+    }
+    if (!SUBORDINATORS.has(text)) return false;
+    this.#endClause();
+    if (CONDITIONS.has(text)) this.#modality.add("if");
+    this.#clause = text;
+    this.#after = text;
+    return true;
+  }
+
+  #takeAuxiliary({ text, at }: Word): boolean {
+    if (AUXILIARIES.has(text)) {
+      readTense(this.#tokens, at, this.#modality, this.#question);
+      this.#endPhrase();
+      if (/^(?:is|are|am|was|were|be|been|being)$/.test(text)) this.#passive.be = this.#items.length;
+      return true;
+    }
+    const modal = MODALS.get(text);
+    if (modal === undefined) return false;
+    this.#modality.add(modal);
+    return true;
+  }
+
+  #takeQuantity({ text, previous }: Word): boolean {
+    // Already part of the question.
+    if (previous?.text === "how" && /^(?:much|many|long|often|far|old|come)$/.test(text)) return true;
+    const quantifier = QUANTIFIERS.get(text);
+    if (quantifier === undefined) return false;
+    this.#quantifiers.push(previous?.text === "at" ? `at ${quantifier}` : quantifier);
+    return true;
+  }
+
+  #takeConnector({ text, at, previous }: Word): boolean {
+    const isParticle = PARTICLES.has(text);
+    if (isParticle) this.#particles.push(text);
+    if (!CONNECTORS.has(text)) return isParticle || text === "much";
+    const before = previous?.text ?? "";
+    if (text === "to" && /^(?:how|what|where|when|want|need|like|able|going|have|try|trying)$/.test(before)) {
+      if (before === "need" || before === "have") readObligation(this.#tokens, at, this.#modality);
+      return true;
+    }
+    this.#endPhrase();
+    this.#after = text;
+    const { verb } = this.#passive;
+    if (text === "by" && verb >= 0 && this.#items.length - verb <= 3)
+      this.#passive.agent = this.#items.length;
+    return true;
+  }
+
+  #takeEmptyWord({ text, at, isName, previous, next }: Word): boolean {
+    // "Vitamin A" is not an article.
+    if (EMPTY_WORDS.has(text) && !(text === "a" && isName)) {
+      // "isn't the card …" leaves open what is denied.
+      if (this.#openNegation >= 0 && this.#deniesVerb && text !== "any") this.#openNegation = -1;
+      return true;
+    }
+    if (text === "going" && next?.text === "to" && isVerbAt(this.#tokens, at + 2)) {
+      this.#modality.add("future");
+      return true;
+    }
+    return text === "longer" && NEGATIONS.has(previous?.text ?? "");
+  }
+
+  #addWord(word: Word): void {
+    const { text, at, isName } = word;
+    this.#readTenseOfVerb(word);
+    const stem = stemWord(text);
+    if (isName) {
+      this.#push("name", text, stem, at);
+      return;
+    }
+    const synonym = SYNONYM_STEMS.get(stem);
+    this.#push(/^[a-z]*$/.test(text) ? "word" : "foreign", synonym ?? levelWord(text), synonym ?? stem, at);
+  }
+
+  #readTenseOfVerb({ text, at, isName, previous }: Word): void {
+    const pastForm = IRREGULAR_PASTS.has(text) || (text.length > 4 && text.endsWith("ed"));
+    const subject = this.#items.at(-1);
+    const acts =
+      subject?.at === at - 1 &&
+      !isName &&
+      this.#passive.be < 0 &&
+      !AUXILIARIES.has(this.#tokens[at - 2]?.text ?? "");
+    if (pastForm && !isName) {
+      if (this.#passive.be >= 0 && this.#passive.verb < 0) this.#passive.verb = this.#items.length;
+      if (acts && (subject.kind === "pronoun" || subject.kind === "name")) this.#modality.add("past");
+      return;
+    }
+    if (!acts) return;
+    // "I order", "Bob hires"; behind "my" it is no verb, but then another word tells the tense.
+    const isAgent = subject.kind === "pronoun" && /^(?:i|we|you|he|she)$/.test(previous?.text ?? "");
+    if (isAgent || (subject.kind === "name" && text.endsWith("s"))) this.#modality.add("present");
+  }
+}

@@ -1,0 +1,58 @@
+import type { PromptItem } from "./analysis.ts";
+
+/** An item while the prompt is read, with the place of its token, and what joins it to the item before. */
+export type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
+  at: number;
+  joint: "" | "pause" | "and";
+};
+
+/** "France's capital": the owner stands where "of France" would. */
+export function markOwner(items: readonly Draft[], at: number): void {
+  let position = at - 1;
+  for (let index = items.length - 1; index >= 0; index--, position--) {
+    const item = items[index];
+    if (item === undefined || item.at !== position || (item.kind !== "name" && position !== at - 1)) return;
+    item.after = "of";
+  }
+}
+
+/** Puts "the cat was fed by Ann" into the order of "Ann fed the cat". */
+export function toActive(
+  items: Draft[],
+  at: { start: number; be: number; verb: number; agent: number },
+): void {
+  const first = items[at.agent];
+  const agentsAct =
+    first !== undefined && (first.kind === "word" || first.kind === "name" || first.kind === "pronoun");
+  if (!agentsAct || first.text.endsWith("ing")) return;
+  const split = at.be > at.start ? at.be : at.verb;
+  const from = at.be > at.start ? at.start : Math.max(at.be, at.start);
+  const subject = items.slice(from, split);
+  const verb = items.slice(split, at.agent);
+  const agent = items.slice(at.agent);
+  for (const item of agent) if (item.after === "by") item.after = verb[0]?.after ?? "";
+  items.splice(from, items.length - from, ...agent, ...verb, ...subject);
+}
+
+/** Numbers the items; the members of a list of single words share a number. */
+export function assignSlots(items: readonly Draft[]): void {
+  for (const [index, item] of items.entries()) item.slot = index;
+  for (let right = 1; right < items.length; right++) {
+    if (items[right]?.joint !== "and") continue;
+    let left = right - 1;
+    while (left > 0 && items[left]?.joint === "pause" && isNeighbour(items, left)) left--;
+    // "Tom called Ann and Bob called Sue" joins two clauses, not Ann and Bob: one end of a list must be free.
+    const leftFree = items[left - 1]?.at !== (items[left]?.at ?? 0) - 1;
+    const rightFree = items[right + 1]?.at !== (items[right]?.at ?? 0) + 1;
+    if (!isNeighbour(items, right) || !(leftFree || rightFree)) continue;
+    for (let member = left + 1; member <= right; member++) {
+      const item = items[member];
+      // Under "from A and B" both are governed alike.
+      if (item !== undefined) [item.slot, item.after] = [items[left]?.slot ?? 0, items[left]?.after ?? ""];
+    }
+  }
+}
+
+function isNeighbour(items: readonly Draft[], index: number): boolean {
+  return (items[index]?.at ?? 0) - (items[index - 1]?.at ?? 0) <= 3;
+}
