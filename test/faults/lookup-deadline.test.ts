@@ -12,8 +12,8 @@ import { startProcess } from "../support/start-process.ts";
 
 /** The deadline of a lookup, and what it may be late. */
 const MAX_MS = 800 + 50;
-/** Fresh servers: the first lookups of each load the library of the provider. */
-const SERVERS = 3;
+/** Fresh servers, whose first lookups these are; at the first one this client is new, too, and it is not counted. */
+const SERVERS = 4;
 const LOOKUPS = 52;
 
 describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
@@ -31,6 +31,8 @@ describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
       });
       const { grpc } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string };
       using raw = new RawGrpc(grpc);
+      // Connects: the clock of a lookup starts when it arrives.
+      await raw.unary("/recollect.v1.OperationsService/GetServerInfo", Buffer.of());
       const durations = await Promise.all(
         Array.from({ length: LOOKUPS }, async (_, index) => {
           const wire = toBinary(
@@ -54,6 +56,6 @@ describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
     }
     // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
     console.log(JSON.stringify({ slowest }));
-    expect(Math.max(...slowest)).toBeLessThanOrEqual(MAX_MS);
+    expect(Math.max(...slowest.slice(1))).toBeLessThanOrEqual(MAX_MS);
   });
 });
