@@ -19,7 +19,7 @@ const ON_REDIS = [
   "cache-notation",
   "cache-service",
   "cli",
-  "embedding-backlog",
+  "pending-embeddings",
   "embedding-refusal",
   "limits",
   "memory-changes",

@@ -6,7 +6,7 @@ import { sleep } from "../adapters/system/sleep.ts";
 import { FairWorkQueue } from "../adapters/system/work-queue.ts";
 import type { Config } from "../config/config.ts";
 import type { Reload } from "../config/reload.ts";
-import type { KeptSizes } from "../domain/disk-space.ts";
+import type { ReservedSizes } from "../domain/disk-space.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -33,7 +33,7 @@ export interface Overrides {
   /** What the embedded store asks of its disk. */
   readonly disk?: Disk;
   /** What it keeps back of that for deletions. */
-  readonly kept?: KeptSizes;
+  readonly kept?: ReservedSizes;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
   /** What is put around the backend that was opened, such as a gate before a method. */
@@ -120,7 +120,7 @@ async function compose(
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;
-  resources.defer(telemetry.instruments.observeBacklog(() => backend.backlog.state(), clock.now));
+  resources.defer(telemetry.instruments.observePendingMemories(() => backend.pendingMemories.state(), clock.now));
   const apiKeys = await openConfiguredKeys(config, { log, metrics: telemetry.instruments }, resources);
   const tls = await openConfiguredTls(config, { log, metrics: telemetry.instruments, clock }, resources);
   const reloading = reloadable(config, log, [apiKeys, tls]);
@@ -168,7 +168,7 @@ async function compose(
       indexes: backend.indexes,
       embedder,
       embedderStatus,
-      backlog: backend.backlog,
+      pendingMemories: backend.pendingMemories,
       reembedding: backend.reembedding,
       runner,
       clock,

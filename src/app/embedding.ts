@@ -10,7 +10,7 @@ import type { OpenedEmbedder, SwitchedEmbedder } from "../ports/embedding/switch
 import type { Log } from "../ports/log.ts";
 import type { EmbeddingMetrics } from "../ports/metrics.ts";
 import type { Sleep } from "../ports/sleep.ts";
-import { startBacklogWorker } from "../services/embedding/backlog-worker.ts";
+import { startPendingWorker } from "../services/embedding/pending-worker.ts";
 import { type ReembeddingRunner, startReembeddingRunner } from "../services/embedding/reembedding-runner.ts";
 
 /** What embeds for this server, and what works on embeddings in the background. */
@@ -53,7 +53,7 @@ export async function startEmbedding(
   const runner = resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, open }));
   // The store that is there now may be in the middle of a re-embedding.
   backend.onReplaced?.(() => runner.run());
-  const worker = resources.use(startBacklogWorker({ ...background, backlog: backend.backlog }));
+  const worker = resources.use(startPendingWorker({ ...background, pendingMemories: backend.pendingMemories }));
   onRecovered = worker.recovered;
   return { identity, embedder, runner };
 }

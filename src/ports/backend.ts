@@ -1,5 +1,5 @@
 import type { CacheStore } from "./cache/cache-store.ts";
-import type { EmbeddingBacklog } from "./embedding/backlog.ts";
+import type { PendingMemoryQueue } from "./embedding/pending-memory-queue.ts";
 import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
 import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
 import type { IndexStore } from "./index-store.ts";
@@ -30,7 +30,7 @@ export interface Backend extends AsyncDisposable {
   readonly memories: Memories;
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
-  readonly backlog: EmbeddingBacklog;
+  readonly pendingMemories: PendingMemoryQueue;
   readonly reembedding: ReembeddingStore;
   readonly namespaces: NamespaceStore;
   readonly indexes: IndexStore;

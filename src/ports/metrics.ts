@@ -1,5 +1,5 @@
 import type { BreakerState } from "../domain/embedding/breaker.ts";
-import type { BacklogState } from "./embedding/backlog.ts";
+import type { PendingState } from "./embedding/pending-memory-queue.ts";
 import type { Urgency } from "./embedding/embedder.ts";
 import type { WorkKind } from "./work-queue.ts";
 
@@ -44,7 +44,7 @@ export interface StoreDisk {
   /** Undefined when the disk does not say. */
   readonly freeBytes: number | undefined;
   /** Reserved for deletions. */
-  readonly keptBytes: number;
+  readonly reservedBytes: number;
 }
 
 /** Metrics of Redis as the store; by the same rules. */
@@ -76,9 +76,9 @@ export interface TlsMetrics {
 }
 
 /** Metrics of the pending memories; by the same rules. */
-export interface BacklogMetrics {
+export interface PendingMemoryMetrics {
   /** Calls `read`, and `now` for the time, whenever metrics are read, until the returned function is called. */
-  observeBacklog(read: () => Promise<BacklogState>, now: () => number): () => void;
+  observePendingMemories(read: () => Promise<PendingState>, now: () => number): () => void;
 }
 
 /** Metrics of an embedding provider; by the same rules. */

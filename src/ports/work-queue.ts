@@ -19,7 +19,7 @@ export interface Work {
  */
 export interface WorkQueue {
   /** Whether any work is queued. */
-  readonly isWaiting: boolean;
+  readonly hasQueuedWork: boolean;
   /**
    * SERVER_OVERLOADED when work that came now would wait for too long, DEADLINE_EXCEEDED when it comes too late; else
    * undefined. Costs microseconds: ask it before anything is done for a call.

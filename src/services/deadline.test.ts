@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { abortable, Deadline, isOverdue } from "./deadline.ts";
+import { abortable, Deadline, isTimeout } from "./deadline.ts";
 
 const never = new Promise<never>(() => undefined);
 
@@ -134,7 +134,7 @@ describe("a deadline", () => {
       await vi.advanceTimersByTimeAsync(1);
       const error = await waiting;
       expect(error).toMatchObject({ name: "TimeoutError" });
-      expect(isOverdue(error)).toBe(true);
+      expect(isTimeout(error)).toBe(true);
       expect(asked).not.toHaveBeenCalled();
     });
 
@@ -147,7 +147,7 @@ describe("a deadline", () => {
       try {
         using deadline = new Deadline(100, new AbortController());
         const work = Promise.withResolvers<number>();
-        const waiting = deadline.within(work.promise).catch(isOverdue);
+        const waiting = deadline.within(work.promise).catch(isTimeout);
         await vi.advanceTimersByTimeAsync(100);
         end(work);
         expect(await waiting).toBe(true);
@@ -163,7 +163,7 @@ describe("a deadline", () => {
       expect(await deadline.within(Promise.resolve(1))).toBe(1);
       const failure = new Error("failed");
       await expect(deadline.within(Promise.reject(failure))).rejects.toBe(failure);
-      expect(isOverdue(failure)).toBe(false);
+      expect(isTimeout(failure)).toBe(false);
       expect(vi.getTimerCount()).toBe(0);
     });
   });

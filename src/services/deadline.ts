@@ -32,7 +32,7 @@ export class Deadline implements Disposable {
   }
 
   /**
-   * What `promise` resolves or rejects with, or a rejection when the time is over (see isOverdue). It costs a timer
+   * What `promise` resolves or rejects with, or a rejection when the time is over (see isTimeout). It costs a timer
    * alone (0.5 us) and asks for no signal of the call, so it does not see that the call has ended: for work that is short
    * and takes no signal.
    */
@@ -78,7 +78,7 @@ export class Deadline implements Disposable {
 }
 
 /** Whether something failed because its time was over. */
-export function isOverdue(error: unknown): boolean {
+export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === "TimeoutError";
 }
 

@@ -1,6 +1,6 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { BacklogState } from "../ports/embedding/backlog.ts";
-import type { BacklogMetrics, EmbeddingMetrics } from "../ports/metrics.ts";
+import type { PendingState } from "../ports/embedding/pending-memory-queue.ts";
+import type { PendingMemoryMetrics, EmbeddingMetrics } from "../ports/metrics.ts";
 
 /** Seconds; from a local model to the longest that a write waits. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -8,7 +8,7 @@ const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 
 /** The metrics of embedding through a provider; those that are counted show from their first value on. */
-export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & BacklogMetrics {
+export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & PendingMemoryMetrics {
   const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
     description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
     unit: "s",
@@ -49,7 +49,7 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & Bac
     });
 
   return {
-    observeBacklog: observeBacklogs(meter),
+    observePendingMemories: pendingMemoriesObserver(meter),
     embeddingRequest: (outcome, count, milliseconds) => {
       requests.record(milliseconds / 1000, { outcome });
       texts.add(count, { outcome });
@@ -66,13 +66,13 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & Bac
 }
 
 /** What several servers in one process have waiting counts together. */
-function observeBacklogs(meter: Meter): BacklogMetrics["observeBacklog"] {
-  const sources = new Set<{ readonly read: () => Promise<BacklogState>; readonly now: () => number }>();
+function pendingMemoriesObserver(meter: Meter): PendingMemoryMetrics["observePendingMemories"] {
+  const sources = new Set<{ readonly read: () => Promise<PendingState>; readonly now: () => number }>();
   const states = (): Promise<readonly { readonly count: number; readonly ageMs: number }[]> =>
     Promise.all(
       [...sources].map(async ({ read, now }) => {
         // What cannot be read now is not shown; whoever needs it is told why.
-        const state = await read().catch((): BacklogState => ({ count: 0 }));
+        const state = await read().catch((): PendingState => ({ count: 0 }));
         return {
           count: state.count,
           ageMs: state.oldestTime === undefined ? 0 : Math.max(0, now() - state.oldestTime),

@@ -1,7 +1,7 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type {
   AuthenticationMetrics,
-  BacklogMetrics,
+  PendingMemoryMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
   LoadMetrics,
@@ -35,7 +35,7 @@ export interface Instruments
     AuthenticationMetrics,
     TlsMetrics,
     EmbeddingMetrics,
-    BacklogMetrics,
+    PendingMemoryMetrics,
     LoadMetrics {}
 
 const QUANTILES = [0.5, 0.95, 0.99] as const;

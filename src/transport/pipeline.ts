@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
-import type { Holding } from "../domain/load/fair-share.ts";
+import type { Allocation } from "../domain/load/fair-share.ts";
 import type { CallContext } from "../services/call.ts";
 import { nextCallId } from "./call-id.ts";
 import { type Status, statusOf } from "./status.ts";
@@ -29,7 +29,7 @@ export interface Call extends Omit<IncomingCall, "signal"> {
   /** Set by authentication. */
   caller: Caller | undefined;
   /** Its place in the limit of calls; set by admission. */
-  place: Holding | undefined;
+  place: Allocation | undefined;
 }
 
 export interface Outcome {
@@ -167,7 +167,7 @@ class NamedCall implements Call {
   readonly method: DescMethod;
   readonly id = nextCallId();
   caller: Caller | undefined = undefined;
-  place: Holding | undefined = undefined;
+  place: Allocation | undefined = undefined;
 
   constructor(incoming: IncomingCall) {
     this.#incoming = incoming;

@@ -1,6 +1,6 @@
 import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
-import { FairShare, type Holding } from "../domain/load/fair-share.ts";
+import { FairShare, type Allocation } from "../domain/load/fair-share.ts";
 
 /** Limits of requests that are still being received: bytes of all, bytes of a connection, and time of each. */
 export interface UnfinishedLimits {
@@ -120,7 +120,7 @@ export class UnfinishedRequests {
 }
 
 /** One request that is being received, or a stream of messages. */
-export class UnfinishedRequest implements Holding {
+export class UnfinishedRequest implements Allocation {
   readonly began = performance.now();
   readonly holder: string;
   readonly isStream: boolean;

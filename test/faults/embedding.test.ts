@@ -60,7 +60,7 @@ const envOf = ({ apiBase }: OpenAiServer) => ({
 describe("a server that is killed while memories wait for their vectors", () => {
   it("embeds all that was acknowledged when the provider answers again", async () => {
     const next = seededInteger(504);
-    const dataDir = await mkdtemp(join(tmpdir(), "recollect-backlog-kill-"));
+    const dataDir = await mkdtemp(join(tmpdir(), "recollect-pending-kill-"));
     await using provider = await startOpenAiServer({ dimension: 64 });
     const env = { DATA_DIR: dataDir, ...envOf(provider) };
     const written: number[] = [];

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type KeptSizes, spaceWarnings } from "../../domain/disk-space.ts";
+import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
@@ -17,7 +17,7 @@ import { ReservedSpace } from "./database/reserved-space.ts";
 import { openServerSecret } from "./database/server-secret.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
 import { claimEmbedder } from "./embedding/embedder-identity.ts";
-import { EmbeddedBacklog } from "./embedding/queue.ts";
+import { EmbeddedPendingMemoryQueue } from "./embedding/queue.ts";
 import { EmbeddedReembeddingStore } from "./embedding/reembedding-store.ts";
 import { KeywordIndex } from "./keywords/keyword-index.ts";
 import { EmbeddedIndexStore } from "./maintenance/index-store.ts";
@@ -52,8 +52,8 @@ export interface EmbeddedBackendOptions {
   readonly maxEmbeddings?: number;
   /** Where the directory lies; the operating system's, if it is not given. */
   readonly disk?: Disk | undefined;
-  /** What is kept back of the disk for deletions; KEPT_SIZES, if it is not given. */
-  readonly kept?: KeptSizes | undefined;
+  /** What is kept back of the disk for deletions; RESERVED_SIZES, if it is not given. */
+  readonly kept?: ReservedSizes | undefined;
 }
 
 /**
@@ -80,7 +80,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
   const database = opening.use(openDatabase(directory, { damage, reserved, log }));
   const stores = await openStores(database, { directory, damage, options }, opening);
   opening.defer(
-    metrics.observeStoreDisk(() => ({ freeBytes: reserved.freeBytes, keptBytes: reserved.bytes })),
+    metrics.observeStoreDisk(() => ({ freeBytes: reserved.freeBytes, reservedBytes: reserved.bytes })),
   );
   const owned = opening.move();
   return {
@@ -167,7 +167,7 @@ async function openStores(
     checked,
     indexes,
     namespaces,
-    backlog: new EmbeddedBacklog(database, namespaceIds, { pendingRows, holder: vectors, model, log }),
+    pendingMemories: new EmbeddedPendingMemoryQueue(database, namespaceIds, { pendingRows, holder: vectors, model, log }),
     reembedding: new EmbeddedReembeddingStore(database, namespaceIds, { model, pendingRows, log }),
     embeddings: createEmbeddingCache(database, { maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS, log }),
   };

@@ -8,7 +8,7 @@ import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
 import { riskOf, type ServerFacts } from "./connection/server-info.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
-import { RedisEmbeddingBacklog } from "./embedding/queue.ts";
+import { RedisPendingMemoryQueue } from "./embedding/queue.ts";
 import { repairReembedding } from "./embedding/reembedding-repair.ts";
 import { RedisReembeddingStore } from "./embedding/reembedding-store.ts";
 import { type FoundationOptions, openFoundation } from "./indexes/foundation.ts";
@@ -87,7 +87,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
-    backlog: new RedisEmbeddingBacklog(client, namespaces, { model, pendingAdded, log }),
+    pendingMemories: new RedisPendingMemoryQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
     indexes: stores.indexes,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { deadlineExceeded, type RecollectError } from "../../domain/errors.ts";
-import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
+import { FairQueue, type QueuedWork } from "../../domain/load/fair-queue.ts";
 import { laneOf, longestWaitMs, weightOfLane } from "../../domain/load/overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -36,7 +36,7 @@ const MAX_SLICE_MS = 50;
 const UNITS = 64;
 const UNITS_OF: Readonly<Record<WorkKind, number>> = { SEARCH: 8, LOOKUP: 4, READ: 2, WRITE: 2 };
 
-interface Waiting extends WaitingWork {
+interface Waiting extends QueuedWork {
   readonly kind: WorkKind;
   readonly size?: number;
   readonly start: () => void;
@@ -81,7 +81,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#delay[Symbol.dispose]();
   }
 
-  get isWaiting(): boolean {
+  get hasQueuedWork(): boolean {
     return this.#waiting.size > 0;
   }
 

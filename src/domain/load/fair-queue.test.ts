@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FairQueue, type WaitingWork } from "./fair-queue.ts";
+import { FairQueue, type QueuedWork } from "./fair-queue.ts";
 
-interface Named extends WaitingWork {
+interface Named extends QueuedWork {
   readonly id: number;
 }
 
@@ -19,7 +19,7 @@ const draft = fc.record({
 });
 
 type Step =
-  | { readonly kind: "add"; readonly work: WaitingWork }
+  | { readonly kind: "add"; readonly work: QueuedWork }
   | { readonly kind: "next"; readonly passedMs: number }
   | { readonly kind: "remove"; readonly at: number };
 
@@ -44,7 +44,7 @@ function takeAll(queue: FairQueue<Named>): Named[] {
   }
 }
 
-function filled(drafts: readonly WaitingWork[]): { queue: FairQueue<Named>; works: Named[] } {
+function filled(drafts: readonly QueuedWork[]): { queue: FairQueue<Named>; works: Named[] } {
   const queue = new FairQueue<Named>();
   const works = drafts.map((work, id) => ({ ...work, id }));
   for (const work of works) queue.add(work);

@@ -1,7 +1,7 @@
 import { Shares } from "./shares.ts";
 
 /** Work that waits. */
-export interface WaitingWork {
+export interface QueuedWork {
   readonly tenant: string;
   /** Inside a tenant, what waits in one lane does not wait for another lane. */
   readonly lane: string;
@@ -18,7 +18,7 @@ interface TenantQueue<T> {
 }
 
 /** What comes next, and what was found to be too late on the way there. */
-export interface Taken<T> {
+export interface NextWork<T> {
   readonly work: T | undefined;
   readonly expired: readonly T[];
 }
@@ -27,7 +27,7 @@ export interface Taken<T> {
  * Work that waits for its turn. Tenants share the time equally, and the lanes of one tenant by weight; in one lane it is
  * first come, first served. A tenant that floods waits for itself alone: see Shares.
  */
-export class FairQueue<T extends WaitingWork> {
+export class FairQueue<T extends QueuedWork> {
   readonly #tenants = new Map<string, TenantQueue<T>>();
   readonly #shares = new Shares();
   readonly #weightOf: (lane: string) => number;
@@ -70,7 +70,7 @@ export class FairQueue<T extends WaitingWork> {
   }
 
   /** Takes out the work whose turn it is, and what comes before it and is too late. */
-  next(now: number): Taken<T> {
+  next(now: number): NextWork<T> {
     const expired: T[] = [];
     for (;;) {
       const name = this.#shares.next();
@@ -90,7 +90,7 @@ export class FairQueue<T extends WaitingWork> {
   /** Milliseconds of work that is done before work of this tenant and lane that came now. */
   aheadMs(tenantName: string, lane: string): number {
     const lanes = this.#tenants.get(tenantName)?.lanes;
-    const before = lanes?.waitingMs(lane) ?? 0;
+    const before = lanes?.queuedMs(lane) ?? 0;
     const own = before + (lanes?.aheadMs(lane, before) ?? 0);
     return own + this.#shares.aheadMs(tenantName, own);
   }

@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FairShare, type Holding } from "./fair-share.ts";
+import { FairShare, type Allocation } from "./fair-share.ts";
 
 /** A share whose holdings can be taken back; those that were are in `evicted`. */
 function evictableShare(limit: number) {
-  const held = new Set<Holding>();
-  const evicted: Holding[] = [];
+  const held = new Set<Allocation>();
+  const evicted: Allocation[] = [];
   const share = new FairShare(limit, () => held);
   return {
     share,
     evicted,
     /** Takes so much as one more holding, or as this one. */
-    take: (holder: string, amount: number, more?: Holding): Holding | undefined => {
-      const holding: Holding = more ?? {
+    take: (holder: string, amount: number, more?: Allocation): Allocation | undefined => {
+      const holding: Allocation = more ?? {
         holder,
         amount: 0,
         evict: () => {
@@ -25,7 +25,7 @@ function evictableShare(limit: number) {
       held.add(holding);
       return holding;
     },
-    give: (holding: Holding): void => {
+    give: (holding: Allocation): void => {
       share.give(holding);
       held.delete(holding);
     },
@@ -72,7 +72,7 @@ describe("a fair share", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { share, take, give, evicted } = evictableShare(limit);
-        const held = new Map<Holding, number>();
+        const held = new Map<Allocation, number>();
         for (const { holder, amount, give: givesUp } of steps) {
           const own = [...held].filter(([{ holder: name }]) => name === holder);
           const before = own.reduce((sum, [, bytes]) => sum + bytes, 0);

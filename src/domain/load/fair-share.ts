@@ -1,5 +1,5 @@
 /** A part of something bounded that somebody holds. The share itself keeps count of `amount`. */
-export interface Holding {
+export interface Allocation {
   /** Who holds it: shares are counted by this. */
   readonly holder: string;
   /** How much it is; 0 for a new one. */
@@ -15,13 +15,13 @@ export interface Holding {
  */
 export class FairShare {
   readonly #limit: number;
-  readonly #holdings: () => Iterable<Holding>;
+  readonly #holdings: () => Iterable<Allocation>;
   /** What each holder has in all. */
   readonly #holders = new Map<string, number>();
   #total = 0;
 
   /** `holdings` are those that can be taken back, the oldest first; they are asked for when the limit is reached. */
-  constructor(limit: number, holdings: () => Iterable<Holding> = () => []) {
+  constructor(limit: number, holdings: () => Iterable<Allocation> = () => []) {
     this.#limit = limit;
     this.#holdings = holdings;
   }
@@ -32,7 +32,7 @@ export class FairShare {
   }
 
   /** Adds to a holding, which may be a new one; false when it is refused, and nothing has changed. */
-  take(holding: Holding, amount: number): boolean {
+  take(holding: Allocation, amount: number): boolean {
     if (this.#total + amount > this.#limit && !this.#makeRoom(holding, amount)) return false;
     const held = this.#holders.get(holding.holder);
     if (held === undefined) this.#prune();
@@ -43,7 +43,7 @@ export class FairShare {
   }
 
   /** Gives up all of a holding. */
-  give(holding: Holding): void {
+  give(holding: Allocation): void {
     const { amount } = holding;
     if (amount === 0) return;
     this.#holders.set(holding.holder, (this.#holders.get(holding.holder) ?? 0) - amount);
@@ -51,7 +51,7 @@ export class FairShare {
     this.#total -= amount;
   }
 
-  #makeRoom({ holder: name }: Holding, amount: number): boolean {
+  #makeRoom({ holder: name }: Allocation, amount: number): boolean {
     const own = this.#holders.get(name) ?? 0;
     const others = [...this.#holders].filter(([other, held]) => other !== name && held > 0).length;
     const share = this.#limit / (others + 1);
@@ -66,8 +66,8 @@ export class FairShare {
   }
 
   /** The largest holding that can be taken back of the holder that has most, if that is more than a share. */
-  #largestOver(share: number): Holding | undefined {
-    let largest: Holding | undefined;
+  #largestOver(share: number): Allocation | undefined {
+    let largest: Allocation | undefined;
     for (const holding of this.#holdings()) {
       const held = this.#holders.get(holding.holder) ?? 0;
       if (holding.evict === undefined || holding.amount === 0 || held <= share) continue;

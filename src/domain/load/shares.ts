@@ -4,7 +4,7 @@ interface Share {
   tag: number;
   /** Pieces of work that wait, and the time that they are expected to take, in milliseconds. */
   count: number;
-  waitingMs: number;
+  queuedMs: number;
 }
 
 /**
@@ -29,11 +29,11 @@ export class Shares {
   add(key: string, costMs: number): void {
     let share = this.#shares.get(key);
     if (share === undefined) {
-      share = { tag: this.#virtualTime, count: 0, waitingMs: 0 };
+      share = { tag: this.#virtualTime, count: 0, queuedMs: 0 };
       this.#shares.set(key, share);
     } else if (share.count === 0) share.tag = Math.max(share.tag, this.#virtualTime);
     share.count += 1;
-    share.waitingMs += costMs;
+    share.queuedMs += costMs;
     this.#count += 1;
   }
 
@@ -74,17 +74,17 @@ export class Shares {
     const own = this.#shares.get(key);
     const start = Math.max(own?.tag ?? 0, this.#virtualTime) + ownMs / this.#weightOf(key);
     let ahead = 0;
-    for (const [other, { tag, count, waitingMs }] of this.#shares) {
+    for (const [other, { tag, count, queuedMs }] of this.#shares) {
       if (other === key || count === 0 || tag > start) continue;
       // The piece at `start` itself goes first where tags are equal.
-      ahead += Math.min(waitingMs, (start - tag) * this.#weightOf(other) + waitingMs / count);
+      ahead += Math.min(queuedMs, (start - tag) * this.#weightOf(other) + queuedMs / count);
     }
     return ahead;
   }
 
   /** Milliseconds of the waiting work of this key. */
-  waitingMs(key: string): number {
-    return this.#shares.get(key)?.waitingMs ?? 0;
+  queuedMs(key: string): number {
+    return this.#shares.get(key)?.queuedMs ?? 0;
   }
 
   #take(key: string, costMs: number): Share {
@@ -92,7 +92,7 @@ export class Shares {
     if (share === undefined || share.count === 0) throw new RangeError(`${key} has no work that waits`);
     share.count -= 1;
     // Sums of fractions do not come out at zero by themselves.
-    share.waitingMs = share.count === 0 ? 0 : Math.max(0, share.waitingMs - costMs);
+    share.queuedMs = share.count === 0 ? 0 : Math.max(0, share.queuedMs - costMs);
     this.#count -= 1;
     return share;
   }

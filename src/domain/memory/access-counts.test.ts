@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AccessBatch, AccessTally } from "./access-counts.ts";
+import { type AccessBatch, AccessCountBuffer } from "./access-counts.ts";
 
 describe("access counts", () => {
   it("hands over each memory once, with its accesses added up", () => {
-    const counts = new AccessTally();
+    const counts = new AccessCountBuffer();
     for (const [id, now] of [
       ["a", 5],
       ["b", 6],
@@ -30,7 +30,7 @@ describe("access counts", () => {
   });
 
   it("knows what is being written until it is settled", () => {
-    const counts = new AccessTally();
+    const counts = new AccessCountBuffer();
     counts.add("1", "a", 5);
     const batch = counts.take();
     counts.add("1", "a", 7);
@@ -40,7 +40,7 @@ describe("access counts", () => {
   });
 
   it("shows what is added until the next take, and only that", () => {
-    const counts = new AccessTally();
+    const counts = new AccessCountBuffer();
     expect(counts.current("1")).toBeUndefined();
     counts.add("1", "a", 5);
     const current = counts.current("1");
@@ -52,7 +52,7 @@ describe("access counts", () => {
   });
 
   it("forgets a memory wherever it stands", () => {
-    const counts = new AccessTally();
+    const counts = new AccessCountBuffer();
     counts.add("1", "a", 5);
     const batch = counts.take();
     counts.add("1", "a", 6);
@@ -69,7 +69,7 @@ describe("access counts", () => {
     );
     fc.assert(
       fc.property(fc.array(step), (steps) => {
-        const counts = new AccessTally();
+        const counts = new AccessCountBuffer();
         const writing: AccessBatch[] = [];
         let added = 0;
         let written = 0;

@@ -9,7 +9,7 @@ type Counting = Map<string, Map<string, AccessStatistics>>;
  * Accesses that are not stored yet, added up: many of one memory make one change. A batch that is being written is
  * still known here until it is settled, so that no read misses it in between.
  */
-export class AccessTally {
+export class AccessCountBuffer {
   #adding: Counting = new Map();
   readonly #writing = new Set<Counting>();
   #size = 0;

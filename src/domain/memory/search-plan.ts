@@ -51,7 +51,7 @@ export interface SearchPlan {
 }
 
 /** Of a namespace that is not there. */
-export const NOTHING_ASKED: SearchPlan = { terms: [], commonTerms: [], walked: false, rounds: 0 };
+export const EMPTY_PLAN: SearchPlan = { terms: [], commonTerms: [], walked: false, rounds: 0 };
 
 /** What chooseTerms made of the terms of a query. */
 export function keywordRetrieverPlan(

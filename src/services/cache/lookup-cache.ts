@@ -17,14 +17,14 @@ import type { Metrics } from "../../ports/metrics.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
-import { abortable, Deadline, isOverdue } from "../deadline.ts";
+import { abortable, Deadline, isTimeout } from "../deadline.ts";
 import {
   analysisOf,
   type CacheStrategy,
   type Decided,
   decisionToken,
-  keepVector,
-  keptVector,
+  cacheVector,
+  cachedVector,
   type PreparedLookup,
   type PromptVector,
   verdictOn,
@@ -153,7 +153,7 @@ interface LookupCall {
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const { embedder } = call.ports;
   const strategy = call.lookup.input.strategy ?? call.settings.strategy;
-  const vector = strategy === "HYBRID" && embedder !== undefined ? keptVector(call.lookup) : undefined;
+  const vector = strategy === "HYBRID" && embedder !== undefined ? cachedVector(call.lookup) : undefined;
   const both = vector === undefined ? undefined : await lookupBoth(call, vector);
   const exact = both === undefined && strategy !== "SEMANTIC" ? await lookupExact(call) : both?.exact;
   if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
@@ -182,7 +182,7 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
     return await deadline.within(looking);
   } catch (error) {
     lookup.vector = undefined;
-    if (isOverdue(error)) throw new StepFailed("STORE_UNAVAILABLE", error);
+    if (isTimeout(error)) throw new StepFailed("STORE_UNAVAILABLE", error);
     return undefined;
   }
 }
@@ -206,7 +206,7 @@ async function embedPrompt(call: LookupCall, embedder: Embedder): Promise<Prompt
     const { signal } = deadline;
     const [embedded] = await abortable(embedder.embed([lookup.input.prompt], signal, "LOOKUP"), signal);
     if (embedded === undefined) throw new TypeError("the embedder gave no vector");
-    keepVector(lookup, embedded);
+    cacheVector(lookup, embedded);
     return embedded;
   } catch (error) {
     throw new StepFailed("EMBEDDER_UNAVAILABLE", error);

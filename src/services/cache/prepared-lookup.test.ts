@@ -7,8 +7,8 @@ import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import {
   analysisOf,
   decisionToken,
-  keepVector,
-  keptVector,
+  cacheVector,
+  cachedVector,
   type LookupCacheInput,
   prepareLookup,
   verdictOn,
@@ -112,14 +112,14 @@ describe("a prepared lookup", () => {
 
   it("gives back the vector that it was given, with its model", () => {
     const lookup = prepareLookup(INPUT, CALLER);
-    expect(keptVector(lookup)).toBeUndefined();
+    expect(cachedVector(lookup)).toBeUndefined();
     const vector = Float32Array.of(1, 0);
-    keepVector(lookup, { vector });
-    expect(keptVector(lookup)).toEqual({ vector });
+    cacheVector(lookup, { vector });
+    expect(cachedVector(lookup)).toEqual({ vector });
     const identity = { provider: "p", model: "m", dimension: 2 };
-    keepVector(lookup, { vector, identity });
-    expect(keptVector(lookup)).toEqual({ vector, identity });
+    cacheVector(lookup, { vector, identity });
+    expect(cachedVector(lookup)).toEqual({ vector, identity });
     lookup.vector = undefined;
-    expect(keptVector(lookup)).toBeUndefined();
+    expect(cachedVector(lookup)).toBeUndefined();
   });
 });

@@ -53,7 +53,7 @@ export interface PreparedLookup {
   lastVerdict: { readonly etag: string; readonly verdict: GuardVerdict } | undefined;
   /** See decisionToken. */
   lastDecision: { readonly decided: Decided; readonly secret: SecretKey; readonly token: string } | undefined;
-  /** See keptVector. */
+  /** See cachedVector. */
   vector: { readonly of: WeakRef<Float32Array>; readonly identity: EmbeddedText["identity"] } | undefined;
 }
 
@@ -116,12 +116,12 @@ export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: 
  * The vector of the prompt, if its last lookup found no exact answer. Held weakly: the embedder keeps the vectors that
  * it made lately, within a bound (EMBEDDING_CACHE_*), and what it drops is embedded again.
  */
-export function keptVector({ vector: kept }: PreparedLookup): PromptVector | undefined {
+export function cachedVector({ vector: kept }: PreparedLookup): PromptVector | undefined {
   const vector = kept?.of.deref();
   if (kept === undefined || vector === undefined) return undefined;
   return { vector, ...(kept.identity === undefined ? {} : { identity: kept.identity }) };
 }
 
-export function keepVector(lookup: PreparedLookup, { vector, identity }: PromptVector): void {
+export function cacheVector(lookup: PreparedLookup, { vector, identity }: PromptVector): void {
   lookup.vector = { of: new WeakRef(vector), identity };
 }

@@ -33,7 +33,7 @@ export async function listCacheEntries(
     /** No more is read than so many bytes of entries, as they count in GetCacheStats. */
     readonly maxBytes: number;
     /** How many of the first entries have room in the answer, given the token behind so many of them. */
-    readonly fitting: (entries: readonly CacheEntry[], tokenBehind: (kept: number) => string) => number;
+    readonly fitting: (entries: readonly CacheEntry[], tokenAfter: (kept: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
@@ -56,10 +56,10 @@ export async function listCacheEntries(
     maxBytes: input.maxBytes,
     now: ports.clock.now(),
   });
-  const tokenBehind = (kept: number): string => {
+  const tokenAfter = (kept: number): string => {
     const last = entries[kept - 1];
     return (more || kept < entries.length) && last !== undefined ? sealPageToken(last, request) : "";
   };
-  const kept = input.fitting(entries, tokenBehind);
-  return { entries: entries.slice(0, kept), nextPageToken: tokenBehind(kept) };
+  const kept = input.fitting(entries, tokenAfter);
+  return { entries: entries.slice(0, kept), nextPageToken: tokenAfter(kept) };
 }

@@ -1,12 +1,12 @@
 import {
-  type BacklogPace,
+  type EmbeddingPace,
   FIRST_PACE,
-  isHopeless,
+  shouldGiveUp,
   paceAfterFailure,
   paceAfterSuccess,
   pauseAfter,
-  postponement,
-} from "../../domain/embedding/backlog.ts";
+  postponeDelay,
+} from "../../domain/embedding/embedding-pace.ts";
 import { failureKind } from "../../domain/embedding/failure.ts";
 import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -62,7 +62,7 @@ const SETTLE_LIMITS: StepLimits = { bytes: 64 * 1024, bytesAMemory: 4096 };
 /** Texts under suspicion at once; with more of them it must be the provider. */
 const MAX_SUSPECTS = 100;
 
-/** Starts to give the memories of a queue their vectors, in its order. See BacklogPace for what a failure does. */
+/** Starts to give the memories of a queue their vectors, in its order. See EmbeddingPace for what a failure does. */
 export function startEmbeddingWorker(ports: EmbeddingWorkerPorts): EmbeddingWorker {
   const worker = new Worker(ports);
   const ended = worker.run();
@@ -85,7 +85,7 @@ interface Suspect extends PendingMemory {
 class Worker {
   readonly #ports: EmbeddingWorkerPorts;
   readonly #stopping = new AbortController();
-  #pace: BacklogPace = FIRST_PACE;
+  #pace: EmbeddingPace = FIRST_PACE;
   /** Failed alone since the last success; they are the first of the queue. */
   #suspects: Suspect[] = [];
   /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
@@ -194,7 +194,7 @@ class Worker {
   /** Those that have failed too often, and may go on doing so, are put aside until the next start. */
   async #putOff(guilty: readonly Suspect[], now: number): Promise<void> {
     const { queue, random, embedder } = this.#ports;
-    const isOver = ({ attempts, error }: Suspect): boolean => isHopeless(attempts, failureKind(error));
+    const isOver = ({ attempts, error }: Suspect): boolean => shouldGiveUp(attempts, failureKind(error));
     const hopeless = guilty.filter(isOver);
     if (hopeless.length > 0) {
       await queue.settle(
@@ -209,7 +209,7 @@ class Worker {
           scope,
           id,
           etag,
-          dueTime: now + postponement(attempts, random()),
+          dueTime: now + postponeDelay(attempts, random()),
         })),
     );
   }

@@ -1,4 +1,4 @@
-import { pauseAfter } from "../../domain/embedding/backlog.ts";
+import { pauseAfter } from "../../domain/embedding/embedding-pace.ts";
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
 import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";

@@ -84,7 +84,7 @@ export async function createMemories(
     // The next step is made ready while the store is busy with this one, or while this one waits for its turn.
     const [written, next] = await Promise.all([write(items, options), stepFrom(end)]);
     outcomes = written;
-    if (outcomes.length >= checked.length) return asTheyNowAre(outcomes);
+    if (outcomes.length >= checked.length) return withCurrentMemories(outcomes);
     items = outcomes.length === end ? next : await stepFrom(outcomes.length);
   }
 }
@@ -93,7 +93,7 @@ export async function createMemories(
  * The outcomes with each memory as the last item has left it, which may be a duplicate of one before it: so answers a repeat
  * too.
  */
-function asTheyNowAre(outcomes: readonly CreateOutcome[]): CreateOutcome[] {
+function withCurrentMemories(outcomes: readonly CreateOutcome[]): CreateOutcome[] {
   const memories = new Map(
     outcomes.flatMap((outcome) => (outcome.kind === "refused" ? [] : [[outcome.memory.id, outcome.memory]])),
   );

@@ -78,7 +78,7 @@ export async function listMemories(
     /** Empty for the first page. */
     readonly pageToken: string;
     /** How many of the first memories have room in the answer, given the token behind so many of them. */
-    readonly fitting: (memories: readonly StoredMemory[], tokenBehind: (kept: number) => string) => number;
+    readonly fitting: (memories: readonly StoredMemory[], tokenAfter: (kept: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
@@ -96,12 +96,12 @@ export async function listMemories(
       now: ports.clock.now(),
     }),
   );
-  const tokenBehind = (kept: number): string => {
+  const tokenAfter = (kept: number): string => {
     const last = found[kept - 1];
     return kept < found.length && last !== undefined ? sealPageToken(last, request) : "";
   };
-  const kept = input.fitting(found.slice(0, size), tokenBehind);
-  return { memories: found.slice(0, kept), nextPageToken: tokenBehind(kept) };
+  const kept = input.fitting(found.slice(0, size), tokenAfter);
+  return { memories: found.slice(0, kept), nextPageToken: tokenAfter(kept) };
 }
 
 function asJson(value: object): Json {

@@ -1,6 +1,6 @@
 import type { Breaker } from "../../domain/embedding/breaker.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { EmbeddingBacklog, RefusedTexts } from "../../ports/embedding/backlog.ts";
+import type { PendingMemoryQueue, RefusedTexts } from "../../ports/embedding/pending-memory-queue.ts";
 import type { EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
@@ -10,7 +10,7 @@ export interface GetEmbeddingInfoPorts {
   readonly embedder: { readonly identity: EmbedderIdentity } | undefined;
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
   readonly reembedding: Pick<ReembeddingStore, "latest">;
-  readonly backlog: Pick<EmbeddingBacklog, "state" | "refused">;
+  readonly pendingMemories: Pick<PendingMemoryQueue, "state" | "refused">;
   readonly clock: Clock;
 }
 
@@ -18,7 +18,7 @@ export interface GetEmbeddingInfoPorts {
 export interface EmbeddingInfo {
   readonly identity?: EmbedderIdentity;
   readonly breakers?: Readonly<Record<Urgency, Breaker>>;
-  readonly backlogCount: number;
+  readonly pendingCount: number;
   readonly refused: RefusedTexts;
   /** The one under way. */
   readonly reembedding?: Reembedding;
@@ -30,16 +30,16 @@ const LATEST_REFUSALS = 10;
 
 /** Asks the provider nothing, so that it answers when that is down. */
 export async function getEmbeddingInfo(ports: GetEmbeddingInfoPorts): Promise<EmbeddingInfo> {
-  const { embedder, backlog, clock } = ports;
+  const { embedder, pendingMemories, clock } = ports;
   const breakers = ports.embedderStatus();
   const reembedding = await ports.reembedding.latest();
-  const { count, oldestTime } = await backlog.state();
+  const { count, oldestTime } = await pendingMemories.state();
   return {
     ...(embedder === undefined ? {} : { identity: embedder.identity }),
     ...(breakers === undefined ? {} : { breakers }),
     ...(reembedding?.state === "RUNNING" ? { reembedding } : {}),
-    backlogCount: count,
-    refused: await backlog.refused({ limit: LATEST_REFUSALS }),
+    pendingCount: count,
+    refused: await pendingMemories.refused({ limit: LATEST_REFUSALS }),
     ...(oldestTime === undefined
       ? {}
       : { oldestPending: { time: oldestTime, ageMs: Math.max(0, clock.now() - oldestTime) } }),

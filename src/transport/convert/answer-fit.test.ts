@@ -46,13 +46,13 @@ describe("what fits into an answer", () => {
       fc.boolean(),
       share,
       (memories, more, maxShare) => {
-        const tokenBehind = (kept: number): string =>
+        const tokenAfter = (kept: number): string =>
           kept < memories.length || more ? "t".repeat(120 + kept) : "";
         expectFitted(
           ListMemoriesResponseSchema,
           (kept) => ({
             memories: memories.slice(0, kept).map((one) => fromStoredMemory(one, namespace)),
-            nextPageToken: tokenBehind(kept),
+            nextPageToken: tokenAfter(kept),
           }),
           memories.length,
           maxShare,
@@ -60,7 +60,7 @@ describe("what fits into an answer", () => {
             fittingMemories(memories, {
               namespace,
               maxBytes,
-              beside: (kept) => textBytes(tokenBehind(kept)),
+              beside: (kept) => textBytes(tokenAfter(kept)),
             }),
         );
       },

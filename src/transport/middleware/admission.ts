@@ -1,5 +1,5 @@
 import { RecollectError } from "../../domain/errors.ts";
-import { FairShare, type Holding } from "../../domain/load/fair-share.ts";
+import { FairShare, type Allocation } from "../../domain/load/fair-share.ts";
 import type { RpcInstruments } from "../../telemetry/instruments.ts";
 import type { Call, Middleware } from "../pipeline.ts";
 
@@ -20,7 +20,7 @@ export interface AdmissionLimits {
  * ended, also when its caller has disconnected before.
  */
 export function admission(limits: AdmissionLimits, instruments: RpcInstruments): Middleware {
-  const open = new Set<Holding>();
+  const open = new Set<Allocation>();
   const calls = { places: new FairShare(limits.maxConcurrentCalls), limit: limits.maxConcurrentCalls };
   const streams = { places: new FairShare(limits.maxOpenStreams, () => open), limit: limits.maxOpenStreams };
   return {
@@ -44,12 +44,12 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
   };
 }
 
-function placeOf(call: Call, places: FairShare, limit: number): Holding {
+function placeOf(call: Call, places: FairShare, limit: number): Allocation {
   if (call.caller === undefined) throw new TypeError("admission before authentication");
   const holder = call.caller.tenant;
   const { cut } = call;
   if (cut === undefined) return { holder, amount: 0 };
-  const place: Holding = {
+  const place: Allocation = {
     holder,
     amount: 0,
     evict: () => {

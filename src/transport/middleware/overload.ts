@@ -46,11 +46,11 @@ export function overload(queue: Pick<WorkQueue, "refusal">): Middleware {
 
 /** The same by the headers of a gRPC call alone, while work is queued. Leaves unauthorized calls to the middleware. */
 export function refuseOverload(
-  queue: Pick<WorkQueue, "refusal" | "isWaiting">,
+  queue: Pick<WorkQueue, "refusal" | "hasQueuedWork">,
   authenticate: Authenticator,
 ): RefuseEarly {
   return (call) => {
-    if (!queue.isWaiting) return undefined;
+    if (!queue.hasQueuedWork) return undefined;
     const method = METHOD_OF_PATH.get(call.path);
     if (method === undefined) return undefined;
     let caller: Caller;

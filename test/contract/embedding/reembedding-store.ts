@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
-import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
+import type { PendingMemoryQueue } from "../../../src/ports/embedding/pending-memory-queue.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import type { PendingMemory } from "../../../src/ports/embedding/queue.ts";
 import type { ReembeddingStore } from "../../../src/ports/embedding/reembedding-store.ts";
@@ -21,7 +21,7 @@ import {
 /** The stores of one backend that a re-embedding is about. */
 export interface ReembeddingStores {
   readonly reembedding: ReembeddingStore;
-  readonly backlog: EmbeddingBacklog;
+  readonly pendingMemories: PendingMemoryQueue;
   readonly memories: Memories;
 }
 
@@ -183,7 +183,7 @@ export function reembeddingStoreContract(
       await start();
       const [corrected, deleted] = await pending();
       await settleAll();
-      const { memories, backlog } = subject.store;
+      const { memories, pendingMemories } = subject.store;
       const before = await get("corrected");
       await memories.writer.replace(
         subject.scope,
@@ -193,9 +193,9 @@ export function reembeddingStoreContract(
       );
       await memories.writer.delete(subject.scope, "deleted", { now: NOW });
       await write("written", 6);
-      const [waiting] = await backlog.pending(ALL);
+      const [waiting] = await pendingMemories.pending(ALL);
       if (waiting === undefined) throw new Error("one should wait for its first vector");
-      await backlog.settle([{ ...waiting, outcome: { vector: vectorOf(7), truncated: false } }], {
+      await pendingMemories.settle([{ ...waiting, outcome: { vector: vectorOf(7), truncated: false } }], {
         identity: source,
         now: NOW,
       });
@@ -246,7 +246,7 @@ export function reembeddingStoreContract(
       ]);
       expect(states.map((embedding) => embedding?.refusal)).toEqual([undefined, undefined, "400 (bad)"]);
       expect(await vectors(["late", "left", "refused"])).toEqual([undefined, undefined, undefined]);
-      const waiting = await subject.store.backlog.pending({ ...ALL, now: NOW + 1 });
+      const waiting = await subject.store.pendingMemories.pending({ ...ALL, now: NOW + 1 });
       expect(waiting.map(({ id }) => id).sort()).toEqual(["late", "left"]);
     });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
 import type { Disk } from "../../../ports/disk.ts";
 import { systemDisk } from "../../system/disk.ts";
 import { openEmbeddedBackend } from "../backend.ts";
@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const failing = (code: string): Disk => ({ ...systemDisk, obstacle: () => code });
 const open = (directory: string, disk: Disk = systemDisk) =>
-  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, kept: SMALL_KEPT });
+  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, kept: SMALL_RESERVE });
 
 describe("a data directory that cannot be written to", () => {
   it.each([

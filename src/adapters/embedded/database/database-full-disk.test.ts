@@ -36,7 +36,7 @@ function openOnDisk(): Database {
     tryWriting: () => undefined,
   };
   const directory = new DataDirectory(path, disk);
-  const space = new ReservedSpace(directory, { keptBytes: 4 * MIB, logBytes: 2 * MIB });
+  const space = new ReservedSpace(directory, { reservedBytes: 4 * MIB, logBytes: 2 * MIB });
   return new Database(file(), { directory, kept: space });
 }
 

@@ -13,7 +13,7 @@ import {
   unitVector,
 } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
 
@@ -40,7 +40,7 @@ const open = () =>
     directory,
     embedder: { provider: "fixture", model: "random", dimension: 4 },
     ...quiet,
-    kept: SMALL_KEPT,
+    kept: SMALL_RESERVE,
   });
 
 /** What SQLite knows of each table, index and trigger, in the words that made it. */
@@ -94,7 +94,7 @@ describe("a file of format 1", () => {
   it("reads as it was written", async () => {
     writeFixture();
     await using backend = await open();
-    const { memories, cache, namespaces, secret, backlog } = backend;
+    const { memories, cache, namespaces, secret, pendingMemories } = backend;
     const written = [
       newMemory({ id: "plain", text: "Ana is allergic to nuts" }),
       newMemory({
@@ -144,7 +144,7 @@ describe("a file of format 1", () => {
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
     expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
     expect(secret.read().export()).toEqual(Buffer.alloc(32, 7));
-    const waiting = await backlog.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
+    const waiting = await pendingMemories.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
     expect(waiting.map(({ id }) => id)).toEqual(["put-aside"]);
   });
 

@@ -3,7 +3,7 @@ import { Listeners } from "../../../lib/listeners.ts";
 import type { Database } from "./database.ts";
 
 /**
- * The rows of memories without a vector. They are deleted with their memories. Apart from EmbeddedBacklog, because
+ * The rows of memories without a vector. They are deleted with their memories. Apart from EmbeddedPendingMemoryQueue, because
  * writes of memories add to them too.
  */
 export class PendingRows {

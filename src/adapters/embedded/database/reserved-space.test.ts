@@ -8,7 +8,7 @@ import { DataDirectory } from "./data-directory.ts";
 import { ReservedSpace } from "./reserved-space.ts";
 
 const MIB = 1024 * 1024;
-const SIZES = { keptBytes: 4 * MIB, logBytes: 2 * MIB };
+const SIZES = { reservedBytes: 4 * MIB, logBytes: 2 * MIB };
 
 let path: string;
 beforeEach(async () => {

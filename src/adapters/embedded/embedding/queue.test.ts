@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -13,7 +13,7 @@ const ALL = { limit: 100, maxBytes: 1e9, skip: 0, now: NOW };
 
 let directory: string;
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "recollect-backlog-"));
+  directory = await mkdtemp(join(tmpdir(), "recollect-pending-"));
 });
 afterEach(async () => {
   await rm(directory, { recursive: true });
@@ -24,10 +24,10 @@ const open = () =>
     directory,
     embedder: { provider: "contract", model: "random", dimension: 4 },
     ...quiet,
-    kept: SMALL_KEPT,
+    kept: SMALL_RESERVE,
   });
 
-describe("the backlog of the embedded store", () => {
+describe("the pending memories of the embedded store", () => {
   it("passes over damaged memories, however many stand in front, and lets them go", async () => {
     {
       await using backend = await open();
@@ -43,9 +43,9 @@ describe("the backlog of the embedded store", () => {
       sqlite.exec("UPDATE memory SET record = replace(record, 'fact', 'fake') WHERE id < 'm120'");
     }
     await using backend = await open();
-    const found = await backend.backlog.pending({ ...ALL, limit: 10 });
+    const found = await backend.pendingMemories.pending({ ...ALL, limit: 10 });
     expect(found.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, index) => `m${120 + index}`));
-    expect(await backend.backlog.state()).toMatchObject({ count: 30 });
+    expect(await backend.pendingMemories.state()).toMatchObject({ count: 30 });
   });
 
   it("holds what was written while vector search was switched off", async () => {
@@ -54,7 +54,7 @@ describe("the backlog of the embedded store", () => {
         directory,
         embedder: undefined,
         ...quiet,
-        kept: SMALL_KEPT,
+        kept: SMALL_RESERVE,
       });
       const embedding = {
         state: "DISABLED" as const,
@@ -66,6 +66,6 @@ describe("the backlog of the embedded store", () => {
       await backend.memories.writer.create(SCOPE, [newMemory({ embedding })], { now: NOW });
     }
     await using backend = await open();
-    expect((await backend.backlog.pending(ALL)).map(({ id }) => id)).toEqual(["m1"]);
+    expect((await backend.pendingMemories.pending(ALL)).map(({ id }) => id)).toEqual(["m1"]);
   });
 });

@@ -2,11 +2,11 @@ import { NEVER, neverDue, refuseTimeOf } from "../../../domain/embedding/due-tim
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { isExpired, type Memory } from "../../../domain/memory/memory.ts";
 import type {
-  BacklogState,
-  EmbeddingBacklog,
+  PendingState,
+  PendingMemoryQueue,
   RefusedText,
   RefusedTexts,
-} from "../../../ports/embedding/backlog.ts";
+} from "../../../ports/embedding/pending-memory-queue.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -27,7 +27,7 @@ export interface VectorHolder {
 const KEYS_A_READ = 100;
 
 /** Pending memories in SQLite. */
-export class EmbeddedBacklog implements EmbeddingBacklog {
+export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #pendingRows: PendingRows;
@@ -138,7 +138,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     });
   }
 
-  async state(): Promise<BacklogState> {
+  async state(): Promise<PendingState> {
     const row = this.#database.first(
       `SELECT count(*) AS count, min(since) AS oldest,
          (SELECT due_time FROM memory_waiting ORDER BY due_time, row LIMIT 1) AS next
@@ -189,7 +189,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       const memory = recordOf(row);
       return memory.etag === etag ? { namespaceId, row: Number(row["row"]), memory } : undefined;
     } catch (error) {
-      // Damaged since it was read; it leaves the backlog when it is read again.
+      // Damaged since it was read; it leaves the queue when it is read again.
       if (isDamage(error)) return undefined;
       throw error;
     }

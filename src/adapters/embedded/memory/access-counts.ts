@@ -1,5 +1,5 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
+import { type AccessBatch, AccessCountBuffer } from "../../../domain/memory/access-counts.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -13,7 +13,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #log: Log;
-  readonly #tally = new AccessTally();
+  readonly #tally = new AccessCountBuffer();
   readonly #writes: BatchedWrites<AccessBatch>;
 
   constructor(database: Database, namespaces: NamespaceIds, log: Log) {

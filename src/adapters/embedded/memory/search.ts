@@ -1,7 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
-import { keywordRetrieverPlan, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
+import { keywordRetrieverPlan, EMPTY_PLAN } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import { decodeVector } from "../database/checksums.ts";
@@ -39,7 +39,7 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     const { namespaces, model, accessCounts } = this.#parts;
     const namespaceId = namespaces.find(scope);
     if (namespaceId === undefined) {
-      return { byVector: [], byKeyword: [], corpus: EMPTY_CORPUS, plan: NOTHING_ASKED };
+      return { byVector: [], byKeyword: [], corpus: EMPTY_CORPUS, plan: EMPTY_PLAN };
     }
     await accessCounts.flushFor(query.filter);
     if (query.vector !== undefined) model.check(query.model);

@@ -4,7 +4,7 @@ import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
 import type { Listeners } from "../../../lib/listeners.ts";
-import type { BacklogState, EmbeddingBacklog, RefusedTexts } from "../../../ports/embedding/backlog.ts";
+import type { PendingState, PendingMemoryQueue, RefusedTexts } from "../../../ports/embedding/pending-memory-queue.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -70,7 +70,7 @@ interface PendingMember {
  * Pending memories. Several processes may embed the same one; the first to settle it wins, and the others find that it is
  * not pending any more.
  */
-export class RedisEmbeddingBacklog implements EmbeddingBacklog {
+export class RedisPendingMemoryQueue implements PendingMemoryQueue {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -152,7 +152,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     }
   }
 
-  async state(): Promise<BacklogState> {
+  async state(): Promise<PendingState> {
     const states = await Promise.all(
       this.#namespaces.keys.all().map(async ({ pending, pendingSince }) => {
         const [count, oldest, next] = await this.#client.pipeline([

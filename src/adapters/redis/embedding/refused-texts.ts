@@ -1,7 +1,7 @@
 import { NEVER, refuseTimeOf } from "../../../domain/embedding/due-time.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
-import type { RefusedText, RefusedTexts } from "../../../ports/embedding/backlog.ts";
+import type { RefusedText, RefusedTexts } from "../../../ports/embedding/pending-memory-queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";

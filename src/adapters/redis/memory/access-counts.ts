@@ -1,5 +1,5 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
+import { type AccessBatch, AccessCountBuffer } from "../../../domain/memory/access-counts.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { AccessCounts } from "../../../ports/memory/access-counts.ts";
@@ -23,7 +23,7 @@ const COUNT = defineNamespaceScript({
 /** Counts accesses to memories: in memory at first, and in batches in Redis. */
 export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   readonly #namespaces: Namespaces;
-  readonly #tally = new AccessTally();
+  readonly #tally = new AccessCountBuffer();
   readonly #writes: BatchedWrites<AccessBatch>;
   #batchesUnderWay = 0;
 

@@ -1,7 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
-import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
+import { EMPTY_PLAN } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
@@ -70,7 +70,7 @@ const NOTHING: Candidates = {
   byVector: [],
   byKeyword: [],
   corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
-  plan: NOTHING_ASKED,
+  plan: EMPTY_PLAN,
 };
 
 /**

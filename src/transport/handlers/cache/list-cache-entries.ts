@@ -21,8 +21,8 @@ export function listCacheEntriesHandler(
         pageSize: request.pageSize,
         pageToken: request.pageToken,
         maxBytes,
-        fitting: (found, tokenBehind) =>
-          fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
+        fitting: (found, tokenAfter) =>
+          fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenAfter(kept)) }),
         ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
       },
       context,

@@ -20,8 +20,8 @@ export function listMemoriesHandler(
         filter: toFilter(request.filter),
         pageSize: request.pageSize,
         pageToken: request.pageToken,
-        fitting: (found, tokenBehind) =>
-          fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
+        fitting: (found, tokenAfter) =>
+          fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenAfter(kept)) }),
       },
       context,
     );

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
-import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
+import type { PendingMemoryQueue } from "../../../src/ports/embedding/pending-memory-queue.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import type { PendingMemory } from "../../../src/ports/embedding/queue.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
@@ -16,9 +16,9 @@ import {
   vectorOf,
 } from "../store-under-test.ts";
 
-/** The stores of one backend that a backlog is about. */
-export interface BacklogStores {
-  readonly backlog: EmbeddingBacklog;
+/** The stores of one backend that pending memories touch. */
+export interface PendingMemoryStores {
+  readonly pendingMemories: PendingMemoryQueue;
   readonly memories: Memories;
   readonly namespaces: NamespaceStore;
 }
@@ -28,23 +28,23 @@ const FILTER = { states: ["ACTIVE" as const] };
 
 const embedded = (seed: number, truncated = false): EmbeddedText => ({ vector: vectorOf(seed), truncated });
 
-/** What every EmbeddingBacklog promises. `open` gives stores that nobody else works on. */
-export function embeddingBacklogContract(
+/** What every PendingMemoryQueue promises. `open` gives stores that nobody else works on. */
+export function pendingMemoryQueueContract(
   name: string,
-  open: () => Promise<StoreUnderTest<BacklogStores>>,
+  open: () => Promise<StoreUnderTest<PendingMemoryStores>>,
 ): void {
-  describe(`EmbeddingBacklog, ${name}`, () => {
+  describe(`PendingMemoryQueue, ${name}`, () => {
     const subject = useStore(open);
     const write = (given: Partial<Memory>, now = NOW, scope: NamespaceKey = subject.scope) =>
       subject.store.memories.writer.create(scope, [newMemory(given)], { now });
-    const pending = (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
-      subject.store.backlog.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
-    const ids = async (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
+    const pending = (options: Partial<Parameters<PendingMemoryQueue["pending"]>[0]> = {}) =>
+      subject.store.pendingMemories.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
+    const ids = async (options: Partial<Parameters<PendingMemoryQueue["pending"]>[0]> = {}) =>
       (await pending(options)).map(({ id }) => id);
     const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | Refusal, now = NOW) => {
       if (one === undefined) throw new Error("nothing is pending");
       const { scope, id, etag } = one;
-      return subject.store.backlog.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
+      return subject.store.pendingMemories.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
     };
     const get = async (id: string) => (await subject.store.memories.reader.get(subject.scope, [id], NOW))[0];
     const nearest = async (seed: number) =>
@@ -61,7 +61,7 @@ export function embeddingBacklogContract(
         now: NOW,
       });
       expect(await pending()).toEqual([]);
-      expect(await subject.store.backlog.state()).toEqual({ count: 0 });
+      expect(await subject.store.pendingMemories.state()).toEqual({ count: 0 });
     });
 
     it("holds what was written without a vector, by whatever way, in any namespace, the oldest first", async () => {
@@ -76,7 +76,7 @@ export function embeddingBacklogContract(
       expect(b).toMatchObject({ scope: subject.scope, text: "Ann: hello", attempts: 0 });
       expect(a?.scope).toEqual(other);
       expect(b?.etag).toBe((await get("b"))?.etag);
-      expect(await subject.store.backlog.state()).toEqual({
+      expect(await subject.store.pendingMemories.state()).toEqual({
         count: 3,
         oldestTime: NOW + 1,
         nextTime: NOW + 1,
@@ -135,7 +135,7 @@ export function embeddingBacklogContract(
       expect(again).toMatchObject({ id: "corrected", text: "another" });
       expect(rest).toEqual([]);
       // Expired ones have left by being asked for.
-      expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
+      expect(await subject.store.pendingMemories.state()).toMatchObject({ count: 1 });
     });
 
     it("takes memories of one id in two scopes for two", async () => {
@@ -144,7 +144,7 @@ export function embeddingBacklogContract(
       await write({ id: "same", text: "of the second" }, NOW + 1, other);
       const [first, second] = await pending();
       if (second === undefined) throw new Error("two should wait");
-      await subject.store.backlog.postpone([{ ...second, dueTime: NOW + 5000 }]);
+      await subject.store.pendingMemories.postpone([{ ...second, dueTime: NOW + 5000 }]);
       expect((await pending()).map(({ scope }) => scope)).toEqual([subject.scope]);
       expect(await settle(second, embedded(2))).toBe(1);
       expect((await pending()).map(({ scope }) => scope)).toEqual([subject.scope]);
@@ -170,7 +170,7 @@ export function embeddingBacklogContract(
       let announced = 0;
       await write({ id: "a", text: "the same" });
       const [before] = await pending();
-      subject.store.backlog.onAdded(() => {
+      subject.store.pendingMemories.onAdded(() => {
         announced += 1;
       });
       const duplicate = newMemory(
@@ -193,7 +193,7 @@ export function embeddingBacklogContract(
       await write({ id: "b" });
       const [a] = await pending();
       if (a === undefined) throw new Error("nothing is pending");
-      await subject.store.backlog.postpone([{ ...a, dueTime: NOW + 5000.5 }]);
+      await subject.store.pendingMemories.postpone([{ ...a, dueTime: NOW + 5000.5 }]);
       expect(await ids()).toEqual(["b"]);
       await subject.reopen();
       const later = await pending({ now: NOW + 6000 });
@@ -202,10 +202,10 @@ export function embeddingBacklogContract(
         ["a", 1],
       ]);
       // Still the one that has waited longest.
-      expect(await subject.store.backlog.state()).toEqual({ count: 2, oldestTime: NOW, nextTime: NOW });
+      expect(await subject.store.pendingMemories.state()).toEqual({ count: 2, oldestTime: NOW, nextTime: NOW });
       await subject.store.memories.writer.delete(subject.scope, "b", { now: NOW });
-      expect((await subject.store.backlog.state()).nextTime).toBeGreaterThanOrEqual(NOW + 5000);
-      await subject.store.backlog.postpone([{ ...a, etag: "another", dueTime: NOW }]);
+      expect((await subject.store.pendingMemories.state()).nextTime).toBeGreaterThanOrEqual(NOW + 5000);
+      await subject.store.pendingMemories.postpone([{ ...a, etag: "another", dueTime: NOW }]);
       expect(await ids()).toEqual([]);
     });
 
@@ -221,20 +221,20 @@ export function embeddingBacklogContract(
       const written = newMemory({ id: "b", embedding: { ...IDENTITY, state: "REFUSED", truncated: false } });
       await subject.store.memories.writer.create(subject.scope, [written], { now: NOW });
       expect(await ids({ now: NOW + 1e12 })).toEqual([]);
-      expect(await subject.store.backlog.state()).toEqual({ count: 0 });
+      expect(await subject.store.pendingMemories.state()).toEqual({ count: 0 });
       await subject.reopen();
       expect(await ids({ now: NOW + 1e12 })).toEqual([]);
-      await subject.store.backlog.retryRefused();
+      await subject.store.pendingMemories.retryRefused();
       const [again] = await pending();
       expect(await ids()).toEqual(["a", "b"]);
       expect(await settle(again, embedded(1))).toBe(1);
       expect(await nearest(1)).toEqual(["a"]);
-      expect(await subject.store.backlog.state()).toMatchObject({ count: 0 });
+      expect(await subject.store.pendingMemories.state()).toMatchObject({ count: 0 });
     });
 
     it("tells how many are refused, and the latest reasons, also after a restart", async () => {
-      const { backlog, memories } = subject.store;
-      expect(await backlog.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
+      const { pendingMemories, memories } = subject.store;
+      expect(await pendingMemories.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
       for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshNamespaceKey());
       const waiting = await pending();
       const [a, b, c] = ["a", "b", "c"].map((name) => waiting.find(({ id }) => id === name));
@@ -247,7 +247,7 @@ export function embeddingBacklogContract(
       // As earlier versions wrote it.
       await memories.writer.create(subject.scope, [newMemory({ id: "f", embedding })], { now: NOW + 1 });
       await subject.reopen();
-      const refused = (limit: number) => subject.store.backlog.refused({ limit });
+      const refused = (limit: number) => subject.store.pendingMemories.refused({ limit });
       const all = [
         { refusal: "400 (bad)", refuseTime: NOW + 7 },
         { refusal: "413", refuseTime: NOW + 6 },
@@ -256,8 +256,8 @@ export function embeddingBacklogContract(
       ];
       expect(await refused(10)).toEqual({ count: 4, latest: all });
       expect(await refused(2)).toEqual({ count: 4, latest: all.slice(0, 2) });
-      expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
-      await subject.store.backlog.retryRefused();
+      expect(await subject.store.pendingMemories.state()).toMatchObject({ count: 1 });
+      await subject.store.pendingMemories.retryRefused();
       expect(await refused(10)).toEqual({ count: 4, latest: [] });
       expect((await subject.store.memories.reader.get(subject.scope, ["e"], NOW))[0]?.embedding.refusal).toBe(
         "413",
@@ -272,7 +272,7 @@ export function embeddingBacklogContract(
 
     it("says when something was added, once it can be read, and not when a memory came with its vector", async () => {
       const heard: Promise<string[]>[] = [];
-      subject.store.backlog.onAdded(() => void heard.push(ids()));
+      subject.store.pendingMemories.onAdded(() => void heard.push(ids()));
       await subject.store.memories.writer.create(
         subject.scope,
         [newMemory({ id: "ready" }, { vector: vectorOf(1) })],

@@ -14,7 +14,7 @@ let dataDir: string;
 let embedder: ScriptedEmbedder;
 let sleeper: ManualSleep;
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), "recollect-backlog-"));
+  dataDir = await mkdtemp(join(tmpdir(), "recollect-pending-"));
   embedder = scriptedEmbedder();
   sleeper = manualSleep();
 });

@@ -1,7 +1,7 @@
 import type { Refusal } from "../../domain/embedding/refusal.ts";
 import type { EmbeddingQueue } from "./queue.ts";
 
-export interface BacklogState {
+export interface PendingState {
   /** Pending memories. Those whose text is refused do not count. */
   readonly count: number;
   /** When the oldest of them was written; absent when there is none. Milliseconds since the epoch. */
@@ -27,8 +27,8 @@ export interface RefusedTexts {
  * The memories that have no vector yet: in order of their due times, at first that of their write. A search finds a
  * settled one by its vector from then on.
  */
-export interface EmbeddingBacklog extends EmbeddingQueue {
-  state(): Promise<BacklogState>;
+export interface PendingMemoryQueue extends EmbeddingQueue {
+  state(): Promise<PendingState>;
 
   /** Rejects with STORE_UNAVAILABLE or STORE_CORRUPT. */
   refused(options: { readonly limit: number }): Promise<RefusedTexts>;

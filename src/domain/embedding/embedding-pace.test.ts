@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   FIRST_PACE,
-  isHopeless,
-  MAX_BACKLOG_BATCH,
+  shouldGiveUp,
+  MAX_BATCH_TEXTS,
   paceAfterFailure,
   paceAfterSuccess,
   pauseAfter,
-  postponement,
-} from "./backlog.ts";
+  postponeDelay,
+} from "./embedding-pace.ts";
 
 const random = fc.double({ min: 0, max: 0.999, noNaN: true });
 
@@ -22,16 +22,16 @@ describe("the pace", () => {
       [1],
     );
     expect(sizes.slice(0, 4)).toEqual([1, 2, 4, 8]);
-    expect(sizes.at(-1)).toBe(MAX_BACKLOG_BATCH);
+    expect(sizes.at(-1)).toBe(MAX_BATCH_TEXTS);
   });
 });
 
 describe("a text that was put off again and again", () => {
   it("is put aside after ten times, when the failure may lie in it", () => {
     const kinds = ["SERVER_ERROR", "MALFORMED", "TIMEOUT"] as const;
-    for (const kind of kinds) expect([isHopeless(9, kind), isHopeless(10, kind)]).toEqual([false, true]);
+    for (const kind of kinds) expect([shouldGiveUp(9, kind), shouldGiveUp(10, kind)]).toEqual([false, true]);
     const others = ["CONNECTION", "RATE_LIMITED", "KEY_REFUSED", "MISCONFIGURED", "BREAKER_OPEN"] as const;
-    for (const kind of [...others, undefined]) expect(isHopeless(1000, kind)).toBe(false);
+    for (const kind of [...others, undefined]) expect(shouldGiveUp(1000, kind)).toBe(false);
   });
 });
 
@@ -62,9 +62,9 @@ describe("a text that is put off", () => {
   it("waits longer each time, from seconds to an hour", () => {
     fc.assert(
       fc.property(fc.nat(100), random, (attempts, chance) => {
-        expect(postponement(attempts + 1, chance)).toBeGreaterThanOrEqual(postponement(attempts, chance));
-        expect(postponement(attempts, chance)).toBeGreaterThanOrEqual(2500);
-        expect(postponement(attempts, chance)).toBeLessThanOrEqual(3_600_000);
+        expect(postponeDelay(attempts + 1, chance)).toBeGreaterThanOrEqual(postponeDelay(attempts, chance));
+        expect(postponeDelay(attempts, chance)).toBeGreaterThanOrEqual(2500);
+        expect(postponeDelay(attempts, chance)).toBeLessThanOrEqual(3_600_000);
       }),
     );
   });

@@ -6,7 +6,7 @@ import type { EmbeddingFailureKind } from "./failure.ts";
  * suspicion, and others go first; when it has failed on both sides of a success of others, it is known that it was the
  * text and not the provider, and it is put off by itself.
  */
-export interface BacklogPace {
+export interface EmbeddingPace {
   /** Failures without a success in between. */
   readonly failures: number;
   /** Texts in the next batch, at most. */
@@ -14,16 +14,16 @@ export interface BacklogPace {
 }
 
 /** More texts than this are no faster, and hold up others when they come back. */
-export const MAX_BACKLOG_BATCH = 64;
+export const MAX_BATCH_TEXTS = 64;
 
-export const FIRST_PACE: BacklogPace = { failures: 0, batchSize: MAX_BACKLOG_BATCH };
+export const FIRST_PACE: EmbeddingPace = { failures: 0, batchSize: MAX_BATCH_TEXTS };
 
 /** After a success the batches grow again. */
-export function paceAfterSuccess({ batchSize }: BacklogPace): BacklogPace {
-  return { failures: 0, batchSize: Math.min(MAX_BACKLOG_BATCH, 2 * batchSize) };
+export function paceAfterSuccess({ batchSize }: EmbeddingPace): EmbeddingPace {
+  return { failures: 0, batchSize: Math.min(MAX_BATCH_TEXTS, 2 * batchSize) };
 }
 
-export function paceAfterFailure({ failures }: BacklogPace): BacklogPace {
+export function paceAfterFailure({ failures }: EmbeddingPace): EmbeddingPace {
   return { failures: failures + 1, batchSize: 1 };
 }
 
@@ -43,7 +43,7 @@ const FIRST_DELAY_MS = 5000;
 const MAX_DELAY_MS = 3600 * 1000;
 
 /** How long one text is put off that failed while others did not, and was put off so often before. */
-export function postponement(attempts: number, random: number): number {
+export function postponeDelay(attempts: number, random: number): number {
   return jittered(doubled(FIRST_DELAY_MS, attempts, MAX_DELAY_MS), random);
 }
 
@@ -53,7 +53,7 @@ const MAX_POSTPONEMENTS = 10;
 const MAY_BE_THE_TEXT: ReadonlySet<EmbeddingFailureKind> = new Set(["SERVER_ERROR", "MALFORMED", "TIMEOUT"]);
 
 /** Whether a text that failed so again is put aside like one that is refused, for nothing says that it will succeed. */
-export function isHopeless(attempts: number, kind: EmbeddingFailureKind | undefined): boolean {
+export function shouldGiveUp(attempts: number, kind: EmbeddingFailureKind | undefined): boolean {
   return attempts >= MAX_POSTPONEMENTS && kind !== undefined && MAY_BE_THE_TEXT.has(kind);
 }
 

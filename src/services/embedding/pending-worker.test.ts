@@ -12,10 +12,10 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
+import { SMALL_RESERVE } from "../../../test/support/small-reserve.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
-import { startBacklogWorker } from "./backlog-worker.ts";
+import { startPendingWorker } from "./pending-worker.ts";
 import type { EmbeddingWorker } from "./embedding-worker.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -28,7 +28,7 @@ let now: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
   embedder = scriptedEmbedder();
-  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, kept: SMALL_KEPT });
+  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, kept: SMALL_RESERVE });
   sleeper = manualSleep();
   now = NOW;
 });
@@ -38,8 +38,8 @@ afterEach(async () => {
 });
 
 const start = (): EmbeddingWorker =>
-  startBacklogWorker({
-    backlog: backend.backlog,
+  startPendingWorker({
+    pendingMemories: backend.pendingMemories,
     embedder,
     clock: { now: () => now },
     sleep: sleeper.sleep,
@@ -52,7 +52,7 @@ const write = (...ids: readonly string[]) =>
     ids.map((id) => newMemory({ id, text: id })),
     { now },
   );
-const count = async () => (await backend.backlog.state()).count;
+const count = async () => (await backend.pendingMemories.state()).count;
 const states = async (...ids: readonly string[]) =>
   (await backend.memories.reader.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
 
@@ -135,8 +135,8 @@ describe("the worker of the backlog", () => {
       },
     };
     await write(poison, "a", "b", "c");
-    await using _worker = startBacklogWorker({
-      backlog: backend.backlog,
+    await using _worker = startPendingWorker({
+      pendingMemories: backend.pendingMemories,
       embedder: picky,
       clock: { now: () => now },
       sleep: sleeper.sleep,
@@ -173,13 +173,13 @@ describe("the worker of the backlog", () => {
         },
       };
       await write("poison", "a");
-      const [poison] = await backend.backlog.pending({ limit: 1, maxBytes: 1e9, skip: 0, now });
+      const [poison] = await backend.pendingMemories.pending({ limit: 1, maxBytes: 1e9, skip: 0, now });
       if (poison === undefined) throw new Error("nothing is pending");
       for (let time = 0; time < times; time += 1) {
-        await backend.backlog.postpone([{ ...poison, dueTime: now }]);
+        await backend.pendingMemories.postpone([{ ...poison, dueTime: now }]);
       }
-      await using _worker = startBacklogWorker({
-        backlog: backend.backlog,
+      await using _worker = startPendingWorker({
+        pendingMemories: backend.pendingMemories,
         embedder: picky,
         clock: { now: () => now },
         sleep: sleeper.sleep,
@@ -210,8 +210,8 @@ describe("the worker of the backlog", () => {
     };
     await write("a", "unspeakable", "b");
     const run = () =>
-      startBacklogWorker({
-        backlog: backend.backlog,
+      startPendingWorker({
+        pendingMemories: backend.pendingMemories,
         embedder: picky,
         clock: { now: () => now },
         sleep: sleeper.sleep,
@@ -264,20 +264,20 @@ describe("the worker of the backlog", () => {
   });
 
   it("goes on when the store fails for a while", async () => {
-    const { backlog } = backend;
+    const { pendingMemories } = backend;
     let broken = true;
     await write("a");
-    await using _worker = startBacklogWorker({
-      backlog: {
+    await using _worker = startPendingWorker({
+      pendingMemories: {
         pending: async (options) => {
           if (broken) throw new Error("the store does not answer");
-          return backlog.pending(options);
+          return pendingMemories.pending(options);
         },
-        settle: (...given) => backlog.settle(...given),
-        postpone: (...given) => backlog.postpone(...given),
-        retryRefused: () => backlog.retryRefused(),
-        state: () => backlog.state(),
-        onAdded: (listener) => backlog.onAdded(listener),
+        settle: (...given) => pendingMemories.settle(...given),
+        postpone: (...given) => pendingMemories.postpone(...given),
+        retryRefused: () => pendingMemories.retryRefused(),
+        state: () => pendingMemories.state(),
+        onAdded: (listener) => pendingMemories.onAdded(listener),
       },
       embedder,
       clock: { now: () => now },
