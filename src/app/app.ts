@@ -33,7 +33,7 @@ export interface Overrides {
   /** What the embedded store asks of its disk. */
   readonly disk?: Disk;
   /** What it keeps back of that for deletions. */
-  readonly kept?: ReservedSizes;
+  readonly reserve?: ReservedSizes;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
   /** What is put around the backend that was opened, such as a gate before a method. */
@@ -116,7 +116,7 @@ async function compose(
       log,
       metrics: telemetry.instruments,
       disk: overrides.disk,
-      kept: overrides.kept,
+      reserve: overrides.reserve,
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;

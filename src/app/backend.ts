@@ -29,7 +29,7 @@ export async function openBackend(
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
     /** What is kept back of that for deletions; RESERVED_SIZES, if it is not given. */
-    readonly kept?: ReservedSizes | undefined;
+    readonly reserve?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });

@@ -1,30 +1,30 @@
-/** Bytes of an answer that gRPC clients take unless told otherwise: 4 MiB. */
+/** The default message limit of gRPC clients, in bytes. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/** How many bytes an answer may take: what the request says, and the usual when that is 0. */
-export function answerBytesOf(asked: number, usual = MAX_ANSWER_BYTES): number {
-  return asked === 0 ? usual : asked;
+/** How many bytes an answer may take: as requested, or the default when that is 0. */
+export function answerBytesOf(requested: number, defaultBytes = MAX_ANSWER_BYTES): number {
+  return requested === 0 ? defaultBytes : requested;
 }
 
-/** An answer that may have to leave out its last items. Sizes are bytes of its encoding. */
+/** An answer that may be truncated to its first items. Sizes are bytes of its encoding. */
 export interface SizedAnswer<Item> {
   readonly items: readonly Item[];
-  /** Bytes that an item takes at most; cheap, for most answers are small. */
+  /** An upper bound of the bytes of an item; cheap, because most answers are small. */
   readonly atMost: (item: Item) => number;
-  /** Bytes that an item takes. */
+  /** The bytes of an item. */
   readonly bytesOf: (item: Item) => number;
-  /** Bytes of the rest of the answer when it holds the first `kept` items. */
-  readonly beside: (kept: number) => number;
+  /** The bytes of the rest of the answer when it contains the first `count` items. */
+  readonly beside: (count: number) => number;
 }
 
 /**
- * How many of the first items an answer of at most `maxBytes` can hold; one at least, unless there is none: with fewer, a
- * caller who asks for the rest would never get on.
+ * How many of the first items fit into an answer of at most `maxBytes`; at least one, unless there are none, so that a
+ * caller who requests the rest makes progress.
  */
 export function countFitting<Item>(answer: SizedAnswer<Item>, maxBytes: number): number {
   const { items, atMost, bytesOf, beside } = answer;
   if (items.length === 0 || isWithin(answer, atMost, maxBytes)) return items.length;
-  /** Bytes of the first items, by how many they are. */
+  /** At index n, the bytes of the first n items. */
   const bytesOfFirst = [0];
   let bytes = 0;
   for (const item of items) {
@@ -32,14 +32,14 @@ export function countFitting<Item>(answer: SizedAnswer<Item>, maxBytes: number):
     if (bytes > maxBytes) break;
     bytesOfFirst.push(bytes);
   }
-  // From the end: the rest may take less with one item more, which needs no page token behind it.
-  for (let kept = bytesOfFirst.length - 1; kept > 1; kept -= 1) {
-    if ((bytesOfFirst[kept] ?? 0) + beside(kept) <= maxBytes) return kept;
+  // From the end: with all items there is no page token, so the rest may take less with one item more.
+  for (let count = bytesOfFirst.length - 1; count > 1; count -= 1) {
+    if ((bytesOfFirst[count] ?? 0) + beside(count) <= maxBytes) return count;
   }
   return 1;
 }
 
-/** Whether an answer of at most `maxBytes` can hold all items. */
+/** Whether all items fit into an answer of at most `maxBytes`. */
 export function allFit<Item>(answer: SizedAnswer<Item>, maxBytes: number): boolean {
   return isWithin(answer, answer.atMost, maxBytes) || isWithin(answer, answer.bytesOf, maxBytes);
 }

@@ -1,29 +1,29 @@
 /**
- * What an embedded store keeps back of its disk, so that a full one can still be emptied. A deletion needs space before
- * it gives any: SQLite appends changed pages to its log, and only moves them into the file later.
+ * The disk space that an embedded store reserves, so that deletions work on a full disk. A deletion needs space before it
+ * frees any: SQLite appends changed pages to its log, and moves them into the file later.
  */
 
 const MIB = 1024 * 1024;
 
 /**
- * Kept back for deletions, in bytes. Before one runs, what the log holds is moved into the file, which may have to grow
- * by all of it: some 4 MiB (the 1,000 pages after which SQLite moves it), and 8 MiB at most with the write that filled
- * the disk. The other 8 MiB are for the deletion itself: one step of a purge changes 1 to 4 MiB of pages, the keyword
- * index included.
+ * Reserved for deletions, in bytes. Before a deletion runs, the log is moved into the file (checkpoint), which may grow by
+ * its size: some 4 MiB (the 1,000 pages after which SQLite moves it), and 8 MiB at most with the write that filled the
+ * disk. The other 8 MiB are for the deletion itself: one step of a purge changes 1 to 4 MiB of pages, the keyword index
+ * included.
  */
 export const RESERVED_BYTES = 16 * MIB;
 
 /**
- * What the log may take while the disk is full, in bytes: twice what it ordinarily has. Left free for the writes that
- * use pages again which deletions have freed, for they go through the log too; a longer log is moved at once.
+ * The size of the log while the disk is full, in bytes: twice its usual size. Left free for writes that reuse pages which
+ * deletions have freed, because they go through the log too; a longer log is moved into the file at once.
  */
 export const LOG_BYTES = 8 * MIB;
 
-/** A warning comes below so many free bytes: more than a hundred times what one large import request needs. */
+/** The warning bound on small disks, in free bytes: more than a hundred times what one large import request needs. */
 const LOW_BYTES = 256 * MIB;
-/** And on a larger disk below this share of it, as monitoring of disks usually has it. */
+/** The warning bound on larger disks, as a share of the disk: a usual value of disk monitoring. */
 const LOW_SHARE = 0.05;
-/** But never above so many free bytes: of a disk of 10 TB a twentieth would last for years. */
+/** The highest warning bound, in free bytes: a twentieth of a 10 TB disk would last for years. */
 const LOW_AT_MOST = 16 * 1024 * MIB;
 
 export interface ReservedSizes {
@@ -33,33 +33,33 @@ export interface ReservedSizes {
 
 export const RESERVED_SIZES: ReservedSizes = { reservedBytes: RESERVED_BYTES, logBytes: LOG_BYTES };
 
-/** What a disk says of itself, in bytes. */
+/** The space of a disk, in bytes. */
 export interface DiskSpace {
-  /** What this user may still write. */
+  /** Available to this user. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
-/** How much is to be kept back now. */
+/** How much to reserve now. */
 export interface ReservationPlan {
   readonly bytes: number;
-  /** Whether the store's file may grow; otherwise new data only goes into pages that deletions have freed. */
+  /** Whether the store's file may grow; otherwise new data goes only into pages that deletions have freed. */
   readonly mayGrow: boolean;
 }
 
 /**
- * What to keep back. With room for everything that is all of it. With less, one that was there is kept as large as the
- * room allows beside the log, and the file may not grow into that room, or each deletion would leave less for the next.
- * One that was never there, as on a disk that is too small for it, holds nobody up.
+ * Plans the reservation. With room for all of it, all is reserved. With less room, an existing reservation becomes as
+ * large as the room beside the log allows, and the file may not grow into that room, or each deletion would leave less for
+ * the next. Without an existing reservation, as on a disk that is too small for one, nothing is reserved and writes go on.
  */
 export function planReservation(
-  now: { readonly freeBytes: number; readonly heldBytes: number; readonly logFileBytes: number },
+  now: { readonly freeBytes: number; readonly allocatedBytes: number; readonly logFileBytes: number },
   { reservedBytes, logBytes }: ReservedSizes,
 ): ReservationPlan {
-  const room = now.freeBytes + now.heldBytes + now.logFileBytes;
+  const room = now.freeBytes + now.allocatedBytes + now.logFileBytes;
   if (room >= reservedBytes + logBytes) return { bytes: reservedBytes, mayGrow: true };
-  if (now.heldBytes === 0) return { bytes: 0, mayGrow: true };
-  // The half that deletions need comes first: others may have taken what was left free for the log.
+  if (now.allocatedBytes === 0) return { bytes: 0, mayGrow: true };
+  // The half that deletions need comes first: other processes may have used the space left free for the log.
   return { bytes: Math.max(Math.min(room, reservedBytes / 2), room - logBytes), mayGrow: false };
 }
 
@@ -68,10 +68,10 @@ export function lowSpaceBound(totalBytes: number): number {
   return Math.min(LOW_AT_MOST, Math.max(LOW_BYTES, LOW_SHARE * totalBytes));
 }
 
-/** What an operator should know of the space; one line each. */
+/** Warnings for operators, one line each. */
 export function spaceWarnings(
   space: DiskSpace | undefined,
-  kept: { readonly bytes: number; readonly wantedBytes: number; readonly mayGrow: boolean },
+  reserve: { readonly bytes: number; readonly wantedBytes: number; readonly mayGrow: boolean },
 ): string[] {
   const warnings: string[] = [];
   if (space !== undefined && space.freeBytes < lowSpaceBound(space.totalBytes)) {
@@ -80,13 +80,13 @@ export function spaceWarnings(
         "when it is full, everything but reads and deletions is refused (STORE_FULL)",
     );
   }
-  if (!kept.mayGrow) {
-    warnings.push("the disk of DATA_DIR is full: new data only takes the place of what was deleted");
+  if (!reserve.mayGrow) {
+    warnings.push("the disk of DATA_DIR is full: new data goes only into space that deletions have freed");
   }
-  if (kept.bytes < kept.wantedBytes) {
+  if (reserve.bytes < reserve.wantedBytes) {
     warnings.push(
-      `of the ${mebibytes(kept.wantedBytes)} that are kept back in DATA_DIR for deletions on a full disk there are ` +
-        `${mebibytes(kept.bytes)}: it has no room for the rest`,
+      `DATA_DIR reserves ${mebibytes(reserve.bytes)} of the ${mebibytes(reserve.wantedBytes)} for deletions on a full ` +
+        "disk: it has no room for the rest",
     );
   }
   return warnings;

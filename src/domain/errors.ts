@@ -1,6 +1,6 @@
 /**
- * Why an operation was refused, as a program can tell it. Each is declared and explained, with its status and
- * metadata, in proto/api/recollect/v1/error_reason.proto; transport/status.ts gives each its gRPC code.
+ * The machine-readable reason of an error. proto/api/recollect/v1/error_reason.proto declares and explains each, with its
+ * status and metadata; transport/status.ts maps each to its gRPC code.
  */
 export type Reason =
   | "INTERNAL"
@@ -52,7 +52,7 @@ export interface FieldViolation {
 }
 
 export interface ErrorDetail {
-  /** What a program needs to act on the error. Everything that the message says in numbers and names. */
+  /** All numbers and names of the message, for programs. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
   /** The thing the error is about, such as {type: "memory", name: "m1"}. */
@@ -63,7 +63,7 @@ export interface ErrorDetail {
   readonly cause?: unknown;
 }
 
-/** An error that a caller is meant to see. Anything else that is thrown is a bug and answers as INTERNAL. */
+/** An error that callers receive. Any other thrown error is a bug and is answered with INTERNAL. */
 export class RecollectError extends Error {
   override readonly name = "RecollectError";
   readonly reason: Reason;
@@ -76,7 +76,7 @@ export class RecollectError extends Error {
   }
 }
 
-/** The request breaks a rule that the schema cannot say. */
+/** The request breaks a rule that the schema cannot express. */
 export function invalidField(field: string, description: string): RecollectError {
   return new RecollectError("REQUEST_INVALID", `${field}: ${description}`, {
     metadata: { fields: field },
@@ -105,7 +105,7 @@ export function memoryExists(namespace: string, id: string): RecollectError {
   });
 }
 
-/** `id` is the memory that holds the text already. */
+/** `id` is the stored memory with the same text. */
 export function memoryDuplicate(namespace: string, id: string): RecollectError {
   return new RecollectError("MEMORY_DUPLICATE", `memory ${id} holds the same text`, {
     metadata: { existing_id: id, namespace },
@@ -139,7 +139,7 @@ export function tooManyNamespaces(limit: number): RecollectError {
   });
 }
 
-/** What was made for a model of the vectors met another one each time that it was made anew. */
+/** The embedding model changed at every retry. */
 export function modelIsChanging(): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", "the model of the vectors is being changed", {
     retryAfterMs: 1000,
@@ -150,7 +150,7 @@ export function deadlineExceeded(): RecollectError {
   return new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed");
 }
 
-/** The work of a call would not begin before so many milliseconds from now. */
+/** The work of a call would wait for so many milliseconds before it starts. */
 export function serverOverloaded(estimatedWaitMs: number, retryAfterMs: number): RecollectError {
   return new RecollectError("SERVER_OVERLOADED", "the server has more work than it can do in time", {
     metadata: { estimated_wait_ms: String(estimatedWaitMs) },
@@ -162,7 +162,7 @@ export function indexRebuildRunning(): RecollectError {
   return new RecollectError("INDEX_REBUILD_RUNNING", "the indexes are being rebuilt already");
 }
 
-/** `cause` is for programs; `id` is the re-embedding that is in the way, if one is. */
+/** `cause` is for programs; `id` is the conflicting re-embedding, if there is one. */
 export function reembeddingConflict(cause: string, message: string, id?: string): RecollectError {
   return new RecollectError("REEMBEDDING_CONFLICT", message, {
     metadata: { cause, ...(id === undefined ? {} : { id }) },

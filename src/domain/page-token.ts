@@ -1,15 +1,15 @@
 import { digest } from "../lib/digest.ts";
 import { RecollectError } from "./errors.ts";
 
-/** Where a page ended: the key of its last row. */
+/** The key of the last row of a page. */
 export interface PagePosition {
   readonly createTime: number;
   readonly id: string;
 }
 
 /**
- * A page token: the last key and a hash of the request it belongs to, as base64url of JSON. It is opaque to
- * callers, holds nothing that they have not seen, and needs no signature: a forged one reads their own rows.
+ * A page token: the last key and a hash of the request it belongs to, as base64url of JSON. It is opaque to callers and
+ * contains only data of the page. It needs no signature: a forged token reads the caller's own rows.
  */
 export function sealPageToken(position: PagePosition, request: string): string {
   return Buffer.from(JSON.stringify([1, position.createTime, position.id, requestHash(request)])).toString(
@@ -18,8 +18,7 @@ export function sealPageToken(position: PagePosition, request: string): string {
 }
 
 /**
- * Throws PAGE_TOKEN_INVALID when the token, which came in this field, is not one of sealPageToken's for the same
- * request.
+ * Throws PAGE_TOKEN_INVALID, naming `field`, when sealPageToken did not make the token for this request.
  */
 export function openPageToken(token: string, request: string, field = "page_token"): PagePosition {
   const parts = parse(token);
@@ -35,7 +34,6 @@ function parse(token: string): unknown {
   try {
     return JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
   } catch {
-    // Not JSON: not ours. The caller of parse says so.
     return undefined;
   }
 }
@@ -55,14 +53,14 @@ const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1000;
 
 /** How many rows a page has: 0 means 50; more than 1,000 is taken as 1,000. */
-export function pageSizeOf(asked: number): number {
-  return asked === 0 ? DEFAULT_PAGE_SIZE : Math.min(asked, MAX_PAGE_SIZE);
+export function pageSizeOf(requested: number): number {
+  return requested === 0 ? DEFAULT_PAGE_SIZE : Math.min(requested, MAX_PAGE_SIZE);
 }
 
 /** A page of large rows ends earlier than its size, at 2 MiB unless the request says more. */
 export const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
-/** The first rows that together take at most `maxBytes`; always one, or no page would ever go on. */
+/** The first rows that together take at most `maxBytes`; at least one, so that every page makes progress. */
 export function withinBytes<Row>(
   rows: readonly Row[],
   bytesOf: (row: Row) => number,

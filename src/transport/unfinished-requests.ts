@@ -122,7 +122,7 @@ export class UnfinishedRequests {
 /** One request that is being received, or a stream of messages. */
 export class UnfinishedRequest implements Allocation {
   readonly began = performance.now();
-  readonly holder: string;
+  readonly owner: string;
   readonly isStream: boolean;
   readonly #all: UnfinishedRequests;
   readonly #connection: { bytes: number };
@@ -142,7 +142,7 @@ export class UnfinishedRequest implements Allocation {
   ) {
     this.#all = all;
     this.#connection = connection;
-    this.holder = credential;
+    this.owner = credential;
     this.isStream = isStream;
     this.#sink = sink;
   }
@@ -156,7 +156,7 @@ export class UnfinishedRequest implements Allocation {
       this.refuse(tooMuchUnfinished("connection", limits.maxUnfinishedBytesPerConnection));
       return false;
     }
-    if (!share.take(this, bytes)) {
+    if (!share.allocate(this, bytes)) {
       this.refuse(tooMuchUnfinished("server", limits.maxUnfinishedBytes));
       return false;
     }
@@ -168,7 +168,7 @@ export class UnfinishedRequest implements Allocation {
   handedOver(): void {
     if (this.amount === 0) return;
     this.#connection.bytes -= this.amount;
-    this.#all.share.give(this);
+    this.#all.share.release(this);
   }
 
   /** Called when the request is complete or has failed. */

@@ -48,7 +48,7 @@ async function openInTemporaryDirectory<Store>(
       directory,
       embedder,
       ...quiet,
-      kept: SMALL_RESERVE,
+      reserve: SMALL_RESERVE,
       maxEmbeddings: MAX_EMBEDDINGS,
     });
   let backend = await open();

@@ -17,9 +17,9 @@ const FULL = { code: "ResourceExhausted", reason: "STORE_FULL" };
 /** Long enough for overflow pages, and with words of its own. */
 const textOf = (name: string): string => `${name} ${`${name}x `.repeat(300)}`;
 
-/** With all that is kept back in production. */
+/** With the reservation of production. */
 function startOn(disk: { readonly directory: string }): Promise<TestApp> {
-  return startApp({ dataDir: disk.directory, overrides: { kept: RESERVED_SIZES } });
+  return startApp({ dataDir: disk.directory, overrides: { reserve: RESERVED_SIZES } });
 }
 
 async function readiness(app: TestApp): Promise<{ readonly ready: boolean; readonly warnings: string }> {
@@ -109,7 +109,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     expect(await countOf(app, "few")).toBe(249);
     const { ready, warnings } = await readiness(app);
     expect(ready).toBe(true);
-    expect(warnings).toContain("new data only takes the place of what was deleted");
+    expect(warnings).toContain("new data goes only into space that deletions have freed");
     // Others have given back some of what they took; not enough for the file to grow.
     disk.empty();
     disk.fill(10 * MIB);
@@ -167,7 +167,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
         directory: disk.directory,
         embedder: { provider: "test", model: "random", dimension: 384 },
         ...quiet,
-        kept: { reservedBytes: 8 * MIB, logBytes: 4 * MIB },
+        reserve: { reservedBytes: 8 * MIB, logBytes: 4 * MIB },
       });
     const scope = { tenant: "t", namespace: "large" };
     await using backend = await open();

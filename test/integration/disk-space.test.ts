@@ -13,7 +13,7 @@ const roomy: Disk = {
 
 /** With all that is kept back in production. */
 function startOn(disk: Disk): Promise<TestApp> {
-  return startApp({ overrides: { disk, kept: RESERVED_SIZES } });
+  return startApp({ overrides: { disk, reserve: RESERVED_SIZES } });
 }
 
 async function readiness(
@@ -37,14 +37,14 @@ describe("the disk of the embedded store", () => {
     expect(page).toMatch(new RegExp(`^recollect_store_kept_bytes(\\{\\})? ${RESERVED_BYTES}$`, "m"));
   });
 
-  it("warns before it is full, and when nothing can be kept back", async () => {
+  it("warns before it is full, and when nothing can be reserved", async () => {
     const disk: Disk = { ...roomy, space: () => ({ freeBytes: 20 * 1024 * 1024, totalBytes: 100 * GIB }) };
     await using app = await startOn(disk);
     const { status, warnings } = await readiness(app);
     expect(status).toBe(200);
     expect(warnings).toEqual([
       expect.stringContaining("the disk of DATA_DIR has 20 MiB free of 102400 MiB"),
-      expect.stringContaining("of the 16 MiB that are kept back in DATA_DIR for deletions"),
+      expect.stringMatching(/DATA_DIR reserves \d+ MiB of the 16 MiB for deletions/),
     ]);
     await app.memory.createMemory({ memory: { text: "writes go on" } });
   });

@@ -1,7 +1,7 @@
 import { RESERVED_SIZES, type ReservedSizes } from "../../src/domain/disk-space.ts";
 
 /**
- * What an embedded store keeps back for deletions where a test is about something else: as everywhere, but 1 MiB, for to
- * write 16 MiB would be most of the work of a start.
+ * The disk space that an embedded store reserves for deletions in tests of other things: 1 MiB, because writing 16 MiB
+ * would take most of a start.
  */
 export const SMALL_RESERVE: ReservedSizes = { ...RESERVED_SIZES, reservedBytes: 1024 * 1024 };

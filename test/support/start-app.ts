@@ -72,7 +72,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   cleanup.defer(() => (ports.length === 0 ? undefined : expectNoOpenFiles(dataDir)));
   cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
   const app = cleanup.use(
-    createApp(options.configure?.(config) ?? config, { kept: SMALL_RESERVE, ...options.overrides }),
+    createApp(options.configure?.(config) ?? config, { reserve: SMALL_RESERVE, ...options.overrides }),
   );
   await app.start();
 

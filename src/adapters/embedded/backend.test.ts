@@ -30,7 +30,7 @@ describe("the embedded backend", () => {
       directory,
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
       ...quiet,
-      kept: SMALL_RESERVE,
+      reserve: SMALL_RESERVE,
       log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {

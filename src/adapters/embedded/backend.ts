@@ -52,8 +52,8 @@ export interface EmbeddedBackendOptions {
   readonly maxEmbeddings?: number;
   /** Where the directory lies; the operating system's, if it is not given. */
   readonly disk?: Disk | undefined;
-  /** What is kept back of the disk for deletions; RESERVED_SIZES, if it is not given. */
-  readonly kept?: ReservedSizes | undefined;
+  /** Disk space reserved for deletions; default RESERVED_SIZES. */
+  readonly reserve?: ReservedSizes | undefined;
 }
 
 /**
@@ -76,7 +76,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
   const { log, metrics } = options;
   await using opening = new AsyncDisposableStack();
   const damage = new Damage(({ parts }) => metrics.storeDamaged(parts.length));
-  const reserved = new ReservedSpace(directory, options.kept);
+  const reserved = new ReservedSpace(directory, options.reserve);
   const database = opening.use(openDatabase(directory, { damage, reserved, log }));
   const stores = await openStores(database, { directory, damage, options }, opening);
   opening.defer(

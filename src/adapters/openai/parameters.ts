@@ -62,5 +62,5 @@ function refusalOf(error: APIError, status: number): RequestRefusal {
   const { param, code } = error;
   const words = `${param} ${code} ${error.message}`.slice(0, READ_CHARACTERS);
   const named = (["encodingFormat", "dimensions"] as const).filter((name) => NAMES[name].test(words));
-  return { status, named, blamesOther: param === "input" || code === "context_length_exceeded" };
+  return { status, named, hasOtherCause: param === "input" || code === "context_length_exceeded" };
 }

@@ -1,17 +1,17 @@
 import { RecollectError } from "../errors.ts";
 import type { Caller, Role } from "./tenancy.ts";
 
-/** What a caller must have for something. */
+/** The roles and permissions that a method or field requires. */
 export interface Access {
-  /** Any one of them is enough. */
+  /** One of them is enough. */
   readonly roles: readonly [Role, ...Role[]];
-  /** Whether the debug permission is needed beside it. */
+  /** Whether the debug permission is required too. */
   readonly debug?: true;
 }
 
 /**
- * Throws ROLE_MISSING unless the caller has what is needed. `what` names that which is refused, as metadata: the
- * method, or the field that asks for more than its method does.
+ * Throws ROLE_MISSING unless the caller has the access. `what` is the metadata of the error: the method, or the field that
+ * requires more than its method.
  */
 export function checkAccess(
   caller: Caller,

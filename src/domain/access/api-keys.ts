@@ -1,13 +1,13 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { type Caller, ROLES, type Role } from "./tenancy.ts";
 
-/** A key as the server knows it: by its hash, so that whoever reads the file can not use it. */
+/** An API key, stored as its hash, so that a reader of the file cannot use it. */
 export interface ApiKey {
   readonly sha256: Buffer;
   readonly caller: Caller;
 }
 
-/** One row of the keys' file as it is written, and the line it begins at. */
+/** One row of the keys' file, and the line where it begins. */
 export interface KeyRow {
   readonly line: number;
   readonly value: unknown;
@@ -15,14 +15,13 @@ export interface KeyRow {
 
 /** Tenants and namespaces have names of the same kind. */
 const TENANT = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-/** As ids that a caller gives, and `@`, for principals are often addresses. */
+/** As ids that a caller gives, and `@`, because principals are often e-mail addresses. */
 const PRINCIPAL = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/;
 const SHA256 = /^[0-9a-f]{64}$/i;
 const FIELDS: ReadonlySet<string> = new Set(["sha256", "tenant", "principal", "roles", "debug"]);
 
 /**
- * The keys of these rows, or everything that is wrong with them. What a row holds is never repeated: a key may have
- * been put where its hash belongs.
+ * The keys of these rows, or all errors. Error texts never quote a row: it may contain a key in the place of its hash.
  */
 export function toApiKeys(rows: readonly KeyRow[]): {
   readonly keys: readonly ApiKey[];
@@ -35,9 +34,9 @@ export function toApiKeys(rows: readonly KeyRow[]): {
   for (const { line, value } of rows) {
     const row = readRow(value);
     problems.push(...row.problems.map((problem) => `line ${line}: ${problem}`));
-    const known = lineOf.get(row.sha256);
-    if (known !== undefined)
-      problems.push(`line ${line}: sha256 is that of line ${known}: a key has one row`);
+    const earlier = lineOf.get(row.sha256);
+    if (earlier !== undefined)
+      problems.push(`line ${line}: sha256 is that of line ${earlier}: a key has one row`);
     else if (row.sha256 !== "") lineOf.set(row.sha256, line);
     if (row.caller !== undefined) keys.push({ sha256: Buffer.from(row.sha256, "hex"), caller: row.caller });
   }
@@ -88,12 +87,12 @@ function isRoles(value: unknown): value is Role[] {
   );
 }
 
-/** What the keys' file holds of a key. A key is random and long, so that no slow hash is needed. */
+/** The hash of a key in the keys' file. A key is random and long, so that no slow hash is needed. */
 export function hashOfKey(key: string): Buffer {
   return hash("sha256", key, "buffer");
 }
 
-/** Whose key it is. Every row is compared, each in the same time, whatever was found before. */
+/** The caller with this key. Compares all rows, each in constant time. */
 export function callerOfKey(keys: readonly ApiKey[], key: string): Caller | undefined {
   const presented = hashOfKey(key);
   let found: Caller | undefined;

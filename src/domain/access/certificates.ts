@@ -1,44 +1,44 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
-/** One certificate: as it was written, and how long it holds, in milliseconds since 1970. */
+/** One certificate: its PEM text and its validity, in milliseconds since the epoch. */
 export interface Certificate {
   readonly pem: string;
   readonly validFrom: number;
   readonly validTo: number;
 }
 
-/** Who a server says it is, and whom it lets in. */
+/** The server's certificate and key, and the authorities of its clients. */
 export interface TlsIdentity {
-  /** The server's own certificate, and those that lead from it to an authority; never empty. */
+  /** The server's own certificate first, then its intermediates; never empty. */
   readonly chain: readonly Certificate[];
-  /** Private key of the first, PEM. */
+  /** Private key of the first certificate, PEM. */
   readonly key: string;
-  /** Who must have signed a client's certificate; undefined: clients are asked for none. Never empty. */
+  /** Authorities that may sign client certificates; undefined: clients need no certificate. Never empty. */
   readonly clientAuthorities: readonly Certificate[] | undefined;
 }
 
-/** The files that an identity is made of, or what is said about each. */
+/** One value for each of the files of an identity. */
 export interface TlsFiles<T> {
   readonly cert: T;
   readonly key: T;
-  /** Undefined: clients are asked for no certificate. */
+  /** Undefined: clients need no certificate. */
   readonly clientCa: T | undefined;
 }
 
-/** What a file held, or why that is not known. */
+/** The text of a file, or why it could not be read. */
 export type TlsText = { readonly text: string } | { readonly problem: string };
 
-/** What is said about one of the files. */
+/** An error or a warning about one of the files. */
 export interface TlsRemark {
   readonly file: keyof TlsFiles<unknown>;
   readonly text: string;
 }
 
-/** A certificate that ends within this time is to be renewed now. */
+/** A certificate that expires within this time causes a warning. */
 const RENEW_WITHIN_MS = 14 * 24 * 60 * 60 * 1000;
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** The identity that these texts hold, or everything that is wrong with them; never with what they hold. */
+/** The identity in these texts, or all errors; error texts never quote the files. */
 export function toTlsIdentity({ cert, key, clientCa }: TlsFiles<TlsText>): {
   readonly identity: TlsIdentity | undefined;
   readonly problems: readonly TlsRemark[];
@@ -53,7 +53,7 @@ export function toTlsIdentity({ cert, key, clientCa }: TlsFiles<TlsText>): {
   if (typeof chain === "string" || typeof privateKey === "string" || typeof authorities === "string") {
     return { identity: undefined, problems };
   }
-  // It is the first that is shown as the server's own.
+  // The first certificate is the server's own.
   if (new X509Certificate(chain[0]?.pem ?? "").checkPrivateKey(privateKey.key)) {
     return { identity: { chain, key: privateKey.pem, clientAuthorities: authorities }, problems };
   }
@@ -63,10 +63,10 @@ export function toTlsIdentity({ cert, key, clientCa }: TlsFiles<TlsText>): {
   };
 }
 
-/** What is to be renewed, or does not hold yet, at this time. */
+/** Warnings about certificates that expire soon, have expired, or are not valid yet. */
 export function lifetimeRemarks({ chain, clientAuthorities }: TlsIdentity, now: number): TlsRemark[] {
   const remarks: TlsRemark[] = [];
-  // A chain holds as long as each of its links, authorities as long as one of them does.
+  // A chain is valid while each of its certificates is, authorities while one of them is.
   const own = lifetimeRemark(
     Math.max(...chain.map(({ validFrom }) => validFrom)),
     Math.min(...chain.map(({ validTo }) => validTo)),
@@ -112,7 +112,7 @@ function readKey(given: TlsText): { readonly pem: string; readonly key: KeyObjec
   try {
     return { pem: given.text, key: createPrivateKey(given.text) };
   } catch {
-    // Both forms of such a key say so in the clear.
+    // Both formats of encrypted keys have a plain-text header that says so.
     return /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(given.text)
       ? "is encrypted: there is nobody to ask for its passphrase"
       : "holds no private key in PEM";

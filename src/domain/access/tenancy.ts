@@ -1,29 +1,29 @@
-/** Every role, in the order in which they are listed to people. */
+/** All roles, in the order of messages and docs. */
 export const ROLES = ["reader", "writer", "operator", "admin"] as const;
 
-/** What a credential may do. A role does not include another: a key that reads and writes has both. */
+/** The permissions of a credential. A role does not include another: a key that reads and writes has both. */
 export type Role = (typeof ROLES)[number];
 
-/** Who calls. Made by authentication, never from a request. */
+/** The authenticated caller. Never made from fields of a request. */
 export interface Caller {
   readonly tenant: string;
   /** The subject of the credential. */
   readonly principal: string;
   readonly roles: ReadonlySet<Role>;
-  /** Whether it may see and change what others of its tenant keep apart: cache entries of all cache scopes. */
+  /** Whether it may read and change cache entries of all cache scopes of its tenant. */
   readonly debug: boolean;
 }
 
-/** As whom a caller asks: the same for all of its credentials. */
+/** Equal for all credentials of one caller. */
 export type CallerName = Pick<Caller, "tenant" | "principal">;
 
-/** Where an operation takes place. No query can be built without one, and none spans two. */
+/** The namespace of an operation. Every query needs one, and no query spans two. */
 export interface NamespaceKey {
   readonly tenant: string;
   readonly namespace: string;
 }
 
-/** The namespace an empty name means. */
+/** The namespace that an empty name refers to. */
 export const DEFAULT_NAMESPACE = "default";
 
 /** Namespaces a tenant may have. */

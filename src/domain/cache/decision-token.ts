@@ -4,13 +4,13 @@ import type { SecretKey } from "../../lib/secret-key.ts";
 import type { NamespaceKey } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
 
-/** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
+/** The decision of a lookup. It is not stored: the caller sends it back as a token. */
 export interface DecisionRecord {
-  /** For whom and where it was made; see decisionRecipient. */
+  /** See decisionRecipient. */
   readonly recipient: string;
   /** The entry that was served or was nearest; empty when there was none. */
   readonly entryId: string;
-  /** Id of the entry that this prompt has in this scope. */
+  /** See cacheEntryId. */
   readonly promptId: string;
   readonly fingerprint: string;
   readonly model: string;
@@ -20,7 +20,7 @@ export interface DecisionRecord {
   readonly time: number;
 }
 
-/** SHA-256 (hex) of tenant, namespace and principal: a decision is valid only there, for the caller that asked. */
+/** SHA-256 (hex) of tenant, namespace and principal: a decision is valid only for these. */
 export function decisionRecipient({ tenant, namespace }: NamespaceKey, principal: string): string {
   return digest(tenant, namespace, principal);
 }
@@ -53,7 +53,7 @@ export function sealDecision(decision: DecisionRecord, secret: SecretKey): strin
   return bytes.toString("base64url");
 }
 
-/** The decision in a token. Throws DECISION_INVALID when it is not one of ours, was changed, or is too old. */
+/** The decision in a token. Throws DECISION_INVALID when sealDecision did not make the token with this secret, or it is too old. */
 export function openDecision(token: string, secret: SecretKey, now: number): DecisionRecord {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.readUInt8(0) !== VERSION)

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { PromptAnalysis } from "./analysis.ts";
 
-/** What generating an answer took; absent numbers are 0. */
+/** The cost of generating an answer; absent numbers are 0. */
 export interface CacheUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -17,7 +17,7 @@ export interface CacheEntry {
   readonly fingerprint: string;
   readonly model: string;
   readonly prompt: string;
-  /** Of `prompt`; made once, when the entry is stored. */
+  /** The analysis of `prompt`, computed once, when the entry is stored. */
   readonly analysis: PromptAnalysis;
   readonly response: string;
   readonly tags: readonly string[];
@@ -29,8 +29,8 @@ export interface CacheEntry {
 }
 
 /**
- * What an entry counts in bytes: the UTF-8 of prompt, response, tags and metadata as JSON, and 4 a number of its
- * vector. What a store needs around them is not in it.
+ * The size of an entry in bytes: the UTF-8 of prompt, response, tags and metadata as JSON, and 4 for each number of its
+ * vector. The overhead of the store is not included.
  */
 export function entryBytes(
   entry: Pick<CacheEntry, "prompt" | "response" | "tags" | "metadata">,

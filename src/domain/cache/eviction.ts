@@ -1,19 +1,19 @@
-/** What the order of eviction may rest on. Times are milliseconds since the epoch. */
+/** The input of the eviction policy. Times are milliseconds since the epoch. */
 export interface EntryUse {
   /** When the entry was last stored, replaced or served. */
   readonly lastUseTime: number;
 }
 
 /**
- * How much an entry is worth keeping: in a full namespace the lowest score goes first, of equal ones any.
- * Least recently used, so far; another policy is another function of the same kind, with more in EntryUse.
- * Stores keep the score beside the entry and set it anew at each use; it never sinks.
+ * The score of an entry in the eviction order: a full namespace evicts the lowest score first, of equal scores any.
+ * Least recently used, so far; another policy is another function of the same kind, with more in EntryUse. Stores keep the
+ * score beside the entry and update it at each use; it never falls.
  */
 export function keepScore(use: EntryUse): number {
   return use.lastUseTime;
 }
 
-/** How many of `count` entries have to go for `maxEntries` to hold. */
+/** How many of `count` entries must be evicted so that `maxEntries` are left. */
 export function excessEntries(count: number, maxEntries: number): number {
   return Math.max(0, count - maxEntries);
 }

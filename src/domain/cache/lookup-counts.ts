@@ -1,11 +1,11 @@
 import type { NamespaceKey } from "../access/tenancy.ts";
 
-/** How a lookup ended, as far as it counts. */
+/** The outcome of a lookup that is counted. */
 export type CacheLookup =
   | { readonly kind: "EXACT" | "SEMANTIC"; readonly id: string }
   | { readonly kind: "MISS" };
 
-/** The lookups of one namespace, added up. */
+/** Counts of the lookups of one namespace. */
 export interface NamespaceLookups {
   readonly scope: NamespaceKey;
   readonly exactHits: number;
@@ -15,18 +15,18 @@ export interface NamespaceLookups {
   readonly lastUses: ReadonlyMap<string, number>;
 }
 
-interface Adding {
+interface Counting {
   readonly scope: NamespaceKey;
   readonly counts: Record<CacheLookup["kind"], number>;
   readonly lastUses: Map<string, number>;
 }
 
 /**
- * Adds lookups up until a store takes them all at once. Lookups of one entry, and misses of one namespace, make one
- * change however many they are.
+ * Counts lookups until a store writes all counts in one batch. All lookups of one entry, and all misses of one namespace,
+ * make one change.
  */
 export class LookupCounts {
-  readonly #namespaces = new Map<string, Adding>();
+  readonly #namespaces = new Map<string, Counting>();
   #size = 0;
 
   /** Lookups since the last `take`. */
@@ -36,15 +36,15 @@ export class LookupCounts {
 
   add(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     const key = keyOf(scope);
-    let adding = this.#namespaces.get(key);
-    if (adding === undefined) {
-      adding = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, lastUses: new Map() };
-      this.#namespaces.set(key, adding);
+    let counting = this.#namespaces.get(key);
+    if (counting === undefined) {
+      counting = { scope, counts: { EXACT: 0, SEMANTIC: 0, MISS: 0 }, lastUses: new Map() };
+      this.#namespaces.set(key, counting);
     }
     this.#size += 1;
-    adding.counts[lookup.kind] += 1;
+    counting.counts[lookup.kind] += 1;
     if (lookup.kind === "MISS") return;
-    adding.lastUses.set(lookup.id, Math.max(now, adding.lastUses.get(lookup.id) ?? now));
+    counting.lastUses.set(lookup.id, Math.max(now, counting.lastUses.get(lookup.id) ?? now));
   }
 
   /** Drops the lookups of one namespace. */
@@ -55,7 +55,7 @@ export class LookupCounts {
     this.#size -= EXACT + SEMANTIC + MISS;
   }
 
-  /** Everything so far, which is forgotten here. */
+  /** Removes and returns all counts. */
   take(): NamespaceLookups[] {
     const taken = [...this.#namespaces.values()].map(({ scope, counts, lastUses }) => ({
       scope,
@@ -70,7 +70,7 @@ export class LookupCounts {
   }
 }
 
-/** Neither name holds a line end. */
+/** Unique: neither name contains a line end. */
 function keyOf({ tenant, namespace }: NamespaceKey): string {
   return `${tenant}\n${namespace}`;
 }

@@ -2,13 +2,13 @@ import type { PromptAnalysis } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { type GuardReason, type GuardVerdict, guardPrompts } from "./guard.ts";
 
-/** What may be served, and from which similarity on. */
+/** Which entries may be served, and from which similarity on. */
 export interface MatchingPolicy {
-  /** Governs pairs of prompts in which alignment leaves a content word over. */
+  /** For pairs of prompts in which alignment leaves a content word over. */
   readonly threshold: number;
-  /** Governs pairs whose words all align: surface variants. Equal to `threshold` switches the difference off. */
+  /** For pairs whose words all align: surface variants. Equal to `threshold` switches the difference off. */
   readonly alignedThreshold: number;
-  /** A threshold given in the call: a floor under both. */
+  /** A threshold given in the call: a minimum for both. */
   readonly floor?: number;
   /** Answers older than this are not served, milliseconds. */
   readonly maxAgeMs?: number;
@@ -44,17 +44,17 @@ export function isTooOld(
 }
 
 /**
- * Decides on the nearest entries of the scope, nearest first. Too old ones are passed over; the first that is
- * left decides alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right
- * answers for 49 wrong ones at a similarity of 0.80). `verdictOn` says what the guard holds of an entry; a caller
- * that has the verdict already passes a function of its own.
+ * Decides on the nearest entries of the scope, nearest first. Skips entries that are too old and decides on the first of
+ * the others alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right answers
+ * for 49 wrong ones at a similarity of 0.80). `verdictOn` gives the guard's verdict on an entry; a caller that has cached
+ * the verdict passes a function of its own.
  */
 export function decideSemantic(
-  asked: PromptAnalysis,
+  prompt: PromptAnalysis,
   nearest: readonly Neighbour[],
   policy: MatchingPolicy,
   now: number,
-  verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(asked, analysis),
+  verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(prompt, analysis),
 ): Decision {
   const candidate = nearest.find((neighbour) => !isTooOld(neighbour.entry, policy, now));
   const threshold = Math.max(policy.threshold, policy.floor ?? 0);
@@ -64,10 +64,10 @@ export function decideSemantic(
   }
   const { entry, similarity } = candidate;
   const verdict = verdictOn(entry);
-  const needed = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
-  const seen = { nearestId: entry.id, nearestSimilarity: similarity, threshold: needed };
-  if (similarity < needed) return { kind: "miss", reason: "BELOW_THRESHOLD", ...seen, guardReasons: [] };
+  const required = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
+  const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required };
+  if (similarity < required) return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared, guardReasons: [] };
   if (verdict.reasons.length > 0)
-    return { kind: "miss", reason: "GUARD", ...seen, guardReasons: verdict.reasons };
-  return { kind: "hit", entry, similarity, threshold: needed };
+    return { kind: "miss", reason: "GUARD", ...compared, guardReasons: verdict.reasons };
+  return { kind: "hit", entry, similarity, threshold: required };
 }

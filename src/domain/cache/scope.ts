@@ -25,8 +25,8 @@ export interface CacheScope {
 }
 
 /**
- * Who shares answers within a tenant: everybody (`shared`), the end users behind one credential (neither), or
- * one of those end users (`principal`). The three never meet.
+ * Who shares answers within a tenant: all callers (`shared`), the end users of one credential (neither), or one of those
+ * end users (`principal`). The three results are always different.
  */
 export function sharingOf(
   credential: string,
@@ -38,22 +38,22 @@ export function sharingOf(
     : digest("user", credential, choice.principal);
 }
 
-/** What most scopes have of history and tools. */
-const DIGEST_OF_NOTHING = digest();
+/** Most scopes have neither history nor tools. */
+const EMPTY_DIGEST = digest();
 
-/** The identity of a scope: entries meet only inside one. JSON counts by value, whatever the order of keys. */
+/** Identifies a scope: a lookup finds only entries with the same fingerprint. JSON is compared by value, in any key order. */
 export function scopeFingerprint(scope: CacheScope): string {
   return digest(
     "scope-1",
     scope.model,
     scope.systemPrompt,
     scope.history.length === 0
-      ? DIGEST_OF_NOTHING
+      ? EMPTY_DIGEST
       : digest(
           ...scope.history.flatMap((turn) => [turn.role, turn.content, turn.name, canonicalJson(turn.extra)]),
         ),
     canonicalJson(scope.parameters),
-    scope.tools.length === 0 ? DIGEST_OF_NOTHING : digest(...scope.tools.map(canonicalJson)),
+    scope.tools.length === 0 ? EMPTY_DIGEST : digest(...scope.tools.map(canonicalJson)),
     canonicalJson(scope.responseFormat),
     scope.locale,
     scope.knowledgeVersion,
@@ -62,9 +62,9 @@ export function scopeFingerprint(scope: CacheScope): string {
 }
 
 /**
- * A prompt as the exact match sees it: Unicode NFC, line ends as \n, no white space around it. Nothing more is
- * folded: case, inner spaces and compatibility characters can change an answer (us and US, indentation, 2⁵). Of
- * several lines the first keeps its indentation, because in code and lists the others are read against it.
+ * Normalises a prompt for the exact match: Unicode NFC, line ends as \n, no white space around it. Case, inner spaces and
+ * compatibility characters stay, because they can change an answer (us and US, indentation, 2⁵). In a prompt of several
+ * lines the first keeps its indentation, because in code and lists the other lines are relative to it.
  */
 export function normalizePrompt(prompt: string): string {
   const text = prompt.normalize("NFC").replaceAll(/\r\n?/g, "\n").trimEnd();
@@ -73,7 +73,7 @@ export function normalizePrompt(prompt: string): string {
   return text.slice(text.lastIndexOf("\n", text.length - trimmed.length) + 1);
 }
 
-/** The id of an entry: the same prompt in the same cache scope has the same one, so that storing is idempotent. */
+/** The id of an entry: equal for the same prompt in the same cache scope, so that storing is idempotent. */
 export function cacheEntryId(
   { tenant, namespace }: NamespaceKey,
   fingerprint: string,

@@ -9,10 +9,10 @@ export interface RetryPolicy {
 }
 
 /**
- * How long to wait before the next attempt; undefined when there is to be none. `retries` have been made already;
- * `random` is 0 to 1. Full jitter, so that callers who failed together do not come back together
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), on top of what the provider asks for.
- * When it asks for more than maxDelayMs the caller had better know now.
+ * The delay before the next attempt, in milliseconds; undefined: no further attempt. `retries`: those made so far;
+ * `random`: 0 to 1. Full jitter, so that callers that failed together do not retry together
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), added to the provider's Retry-After. A
+ * Retry-After above maxDelayMs ends the retries.
  */
 export function retryDelay(
   policy: RetryPolicy,
@@ -21,8 +21,8 @@ export function retryDelay(
   random: number,
 ): number | undefined {
   if (retries >= policy.maxRetries || !isRetryable(failure.kind)) return undefined;
-  const asked = Math.max(0, failure.retryAfterMs ?? 0);
-  if (asked > policy.maxDelayMs) return undefined;
+  const retryAfterMs = Math.max(0, failure.retryAfterMs ?? 0);
+  if (retryAfterMs > policy.maxDelayMs) return undefined;
   const ceiling = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** retries);
-  return Math.min(policy.maxDelayMs, asked + random * ceiling);
+  return Math.min(policy.maxDelayMs, retryAfterMs + random * ceiling);
 }

@@ -1,11 +1,11 @@
-/** How large one request to the provider may be. */
+/** Limits of one request to the provider. */
 export interface BatchLimits {
   readonly maxTexts: number;
-  /** Of all its texts together, in UTF-16 units; a text that is longer alone goes alone. */
+  /** Of all its texts together, in UTF-16 units; a longer text is sent in a request of its own. */
   readonly maxCharacters: number;
 }
 
-/** How many of the texts, from the first, go into the next request: one at least, if there is one. */
+/** How many of the first texts fit into the next request: one at least, if there is one. */
 export function batchLength(texts: Iterable<string>, limits: BatchLimits): number {
   let count = 0;
   let characters = 0;
@@ -17,18 +17,18 @@ export function batchLength(texts: Iterable<string>, limits: BatchLimits): numbe
   return count;
 }
 
-/** A refused list in two, neither empty: what it is refused for is in one of them. */
+/** Splits a refused list of two or more items into two non-empty halves. */
 export function halves<T>(items: readonly T[]): readonly [readonly T[], readonly T[]] {
   const middle = Math.ceil(items.length / 2);
   return [items.slice(0, middle), items.slice(middle)];
 }
 
-/** Nothing is shortened below this: what is refused then is not refused for its length. */
+/** Shorter texts are not refused for their length. */
 const MIN_CHARACTERS = 256;
 
 /**
- * The first half of a text that was refused, whole characters only; undefined when it is short enough for any model.
- * How long a text may be is known to the provider alone: its tokenizer counts, and tables of models are never whole.
+ * The first half of a refused text, without splitting a character; undefined when it is short enough for any model. Only
+ * the provider's tokenizer can tell how long a text may be; tables of models are never complete.
  */
 export function shortened(text: string): string | undefined {
   if (text.length <= MIN_CHARACTERS) return undefined;

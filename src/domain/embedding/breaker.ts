@@ -1,57 +1,57 @@
 import { type EmbeddingFailureKind, isMisconfiguration } from "./failure.ts";
 
-/** See https://martinfowler.com/bliki/CircuitBreaker.html. OPEN: nothing is asked. HALF_OPEN: one request probes. */
+/** See https://martinfowler.com/bliki/CircuitBreaker.html. OPEN: no requests. HALF_OPEN: one request is sent as a probe. */
 export type BreakerState = "CLOSED" | "OPEN" | "HALF_OPEN";
 
 export interface Breaker {
   readonly state: BreakerState;
-  /** When it came into this state; milliseconds since the epoch. */
+  /** When it entered this state; milliseconds since the epoch. */
   readonly since: number;
-  /** Failures without a success in between. */
+  /** Consecutive failures. */
   readonly failures: number;
-  /** The kind of the latest of them. */
+  /** The kind of the latest failure. */
   readonly lastFailure?: EmbeddingFailureKind;
-  /** How long it stays, or stayed, open. */
+  /** The duration of the current or latest open state, in milliseconds. */
   readonly openMs: number;
 }
 
 export interface BreakerPolicy {
-  /** So many failures in a row open it. */
+  /** So many consecutive failures open it. */
   readonly failureThreshold: number;
-  /** How long it stays open the first time; doubled whenever the probe fails. */
+  /** Duration of the first open state, in milliseconds; doubled whenever a probe fails. */
   readonly openMs: number;
   readonly maxOpenMs: number;
 }
 
-/** A breaker that lets everything through. */
+/** A closed breaker: all requests pass. */
 export function closedBreaker(now: number): Breaker {
   return { state: "CLOSED", since: now, failures: 0, openMs: 0 };
 }
 
-/** Milliseconds until a request is let through as a probe; 0 when one is now. */
+/** Milliseconds until a request may pass as a probe; 0: now. */
 export function untilProbe(breaker: Breaker, now: number): number {
   if (breaker.state === "CLOSED") return 0;
-  // While a probe is out nobody knows when it ends; then as soon as it may.
+  // A probe is in flight: its end is unknown.
   if (breaker.state === "HALF_OPEN") return Math.max(1, breaker.openMs);
   return Math.max(0, breaker.since + breaker.openMs - now);
 }
 
-/** A request asks to pass. The breaker as it is then; undefined: it must not. */
+/** The breaker after a request has passed; undefined: the request is refused. */
 export function admitted(breaker: Breaker, now: number): Breaker | undefined {
   if (breaker.state === "CLOSED") return breaker;
   if (breaker.state === "HALF_OPEN" || untilProbe(breaker, now) > 0) return undefined;
   return { ...breaker, state: "HALF_OPEN", since: now };
 }
 
-/** A request was answered; also one that was answered with a refusal of its text. */
+/** The breaker after an answer, which may be a refusal of the text. */
 export function succeeded(breaker: Breaker, now: number): Breaker {
   if (breaker.state === "CLOSED" && breaker.failures === 0) return breaker;
   return { ...closedBreaker(now), since: breaker.state === "CLOSED" ? breaker.since : now };
 }
 
 /**
- * A request failed. What only another configuration mends opens at once and for the longest time; the rest when
- * there were enough in a row, or when it was the probe. A provider that says when to come back is taken at its word.
+ * The breaker after a failed request. A misconfiguration opens it at once and for the longest time; other failures when
+ * there were enough in a row, or when the request was the probe. Retry-After extends the open state, up to the longest time.
  */
 export function failed(
   breaker: Breaker,
@@ -61,7 +61,7 @@ export function failed(
 ): Breaker {
   const { kind } = failure;
   const counted = { ...breaker, failures: breaker.failures + 1, lastFailure: kind };
-  // Late news of requests that were out when it opened.
+  // The request was in flight when the breaker opened.
   if (breaker.state === "OPEN") return counted;
   const opens =
     breaker.state === "HALF_OPEN" || isMisconfiguration(kind) || counted.failures >= policy.failureThreshold;

@@ -1,28 +1,28 @@
 import { type Reason, RecollectError } from "../errors.ts";
 
-/** How an embedding failed; each has one reason for callers and one treatment by retries, splitting and breaker. */
+/** The kind of a failed embedding. It determines the reason for callers, and how retries, splitting and breaker treat it. */
 export type EmbeddingFailureKind =
-  /** The provider does not know the key, or does not let it in (401, 403). */
+  /** The provider rejects the key (401, 403). */
   | "KEY_REFUSED"
-  /** The provider cannot serve what is configured: no such model or path, a vector of another dimension. */
+  /** The provider does not support the configuration: no such model or path, a vector of another dimension. */
   | "MISCONFIGURED"
-  /** The provider does not take this input (400, 413, 422): too long, too many, or not to its liking. */
+  /** The provider rejects the input (400, 413, 422), such as a text that is too long or a batch that is too large. */
   | "INPUT_REFUSED"
-  /** The provider asks to slow down (429). */
+  /** The provider limits the rate (429). */
   | "RATE_LIMITED"
   /** The provider failed (5xx). */
   | "SERVER_ERROR"
-  /** No connection, or one that broke. */
+  /** No connection, or a lost one. */
   | "CONNECTION"
   /** No answer in time. */
   | "TIMEOUT"
-  /** An answer that cannot be read: broken JSON, a count that is not that of the texts, values that are no numbers. */
+  /** A malformed answer: broken JSON, another count than that of the texts, values that are not numbers. */
   | "MALFORMED"
-  /** Not asked, because it has failed so often just now. */
+  /** Not sent: the circuit breaker is open. */
   | "BREAKER_OPEN"
-  /** Not asked, because too many texts wait already. */
+  /** Not sent: the queue is full. */
   | "OVERLOADED"
-  /** Not asked any more: the server stops. */
+  /** Not sent: the server is stopping. */
   | "STOPPING";
 
 const REASONS: Readonly<Record<EmbeddingFailureKind, Reason>> = {
@@ -47,12 +47,12 @@ const RETRYABLE: ReadonlySet<EmbeddingFailureKind> = new Set([
   "MALFORMED",
 ]);
 
-/** Why a provider gave no vectors. Its message never holds what the provider said: that may repeat the text. */
+/** A failed embedding. Its message never quotes the provider's answer, which may repeat the text. */
 export class EmbeddingFailure extends RecollectError {
   readonly kind: EmbeddingFailureKind;
   /** Of the provider's answer, when there was one. */
   readonly status: number | undefined;
-  /** The provider's name for what is wrong, in letters, digits and `._-`. */
+  /** The provider's error code, in letters, digits and `._-`. */
   readonly code: string | undefined;
 
   constructor(
@@ -81,24 +81,24 @@ export class EmbeddingFailure extends RecollectError {
   }
 }
 
-/** The failure's kind; undefined for anything that is none. */
+/** The kind of an EmbeddingFailure; undefined for other errors. */
 export function failureKind(error: unknown): EmbeddingFailureKind | undefined {
   return error instanceof EmbeddingFailure ? error.kind : undefined;
 }
 
-/** Whether the very same request may succeed a little later. */
+/** Whether the same request may succeed later. */
 export function isRetryable(kind: EmbeddingFailureKind): boolean {
   return RETRYABLE.has(kind);
 }
 
-/** Whether nothing but another configuration helps. */
+/** Whether only another configuration can succeed. */
 export function isMisconfiguration(kind: EmbeddingFailureKind): boolean {
   return kind === "KEY_REFUSED" || kind === "MISCONFIGURED";
 }
 
 const EMBEDDER_REASONS: ReadonlySet<Reason> = new Set(Object.values(REASONS));
 
-/** Whether there is no vector because of the embedder, for callers that can do without one. */
+/** Whether an error is a failure of the embedder, for callers that can go on without a vector. */
 export function isEmbedderFailure(error: unknown): error is RecollectError {
   return error instanceof RecollectError && EMBEDDER_REASONS.has(error.reason);
 }

@@ -1,4 +1,4 @@
-/** Which model makes vectors; see EmbedderIdentity. */
+/** The model of vectors; see EmbedderIdentity. */
 export interface Identity {
   readonly provider: string;
   readonly model: string;
@@ -11,13 +11,13 @@ export function sameModel(a: Identity, b: Identity): boolean {
 }
 
 /**
- * A vector met a store whose vectors are of another model by now; it was compared with none. Whoever made it makes it
- * again with the embedder of now. Never reaches a caller.
+ * The stored vectors are of another model than the vector of the query, because of a re-embedding. Handled inside the
+ * server: the text is embedded again with the current embedder.
  */
 export class ModelChanged extends Error {
   override readonly name = "ModelChanged";
 
   constructor() {
-    super("the stored vectors are of another model by now");
+    super("the stored vectors are of another model");
   }
 }

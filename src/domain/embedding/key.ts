@@ -1,15 +1,15 @@
 import { digest } from "../../lib/digest.ts";
 
-/** Everything that a vector depends on, beside the text. */
+/** Everything besides the text that a vector depends on. */
 export interface EmbeddingSource {
   readonly provider: string;
-  /** The same model name may mean another model elsewhere. */
+  /** Another server may serve another model by the same name. */
   readonly apiBase: string;
   readonly model: string;
   readonly dimension: number;
 }
 
-/** Under what the vector of a text is kept: a digest, so that a cache holds no texts. */
+/** The cache key of a vector: a digest, so that a cache contains no texts. */
 export function embeddingKey(source: EmbeddingSource, text: string): string {
   return digest(source.provider, source.apiBase, source.model, String(source.dimension), text);
 }

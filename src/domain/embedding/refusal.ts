@@ -1,12 +1,12 @@
 import { EmbeddingFailure } from "./failure.ts";
 
-/** The provider does not take a text, not even its beginning. */
+/** The provider refuses a text, even when it is shortened. */
 export interface Refusal {
-  /** Status and code of the provider's answer, such as `400 (invalid_input)`; never its words, which may repeat the text. */
+  /** Status and code of the provider's answer, such as `400 (invalid_input)`; never its message, which may repeat the text. */
   readonly refusal: string;
 }
 
-/** What an embedding failed with whose reason is EMBEDDER_REFUSED_TEXT, as what is kept of it. */
+/** The stored form of an error with reason EMBEDDER_REFUSED_TEXT. */
 export function refusalBy(error: unknown): Refusal {
   if (!(error instanceof EmbeddingFailure)) return { refusal: "input_refused" };
   const { status = error.kind.toLowerCase(), code } = error;

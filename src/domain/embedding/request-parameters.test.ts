@@ -18,7 +18,7 @@ const settings: fc.Arbitrary<ParameterSettings> = fc.record({
 const refusal: fc.Arbitrary<RequestRefusal> = fc.record({
   status: fc.constantFrom(400, 401, 404, 413, 422, 429, 500),
   named: fc.subarray([...NAMES]),
-  blamesOther: fc.boolean(),
+  hasOtherCause: fc.boolean(),
 });
 const accepted = fc.subarray([...NAMES]).map((names) => new Set(names));
 const model = fc.constantFrom("text-embedding-3-small", "a-model");
@@ -74,12 +74,12 @@ describe("the parameters after a refusal", () => {
     const retried = (one: Partial<RequestRefusal>, known: readonly ParameterName[] = []) =>
       parametersAfterRefusal(
         sent,
-        { status: 400, named: [], blamesOther: false, ...one },
+        { status: 400, named: [], hasOtherCause: false, ...one },
         { encodingFormat: "auto", dimensions: "auto" },
         new Set(known),
       );
     for (const status of [401, 403, 404, 413, 429, 500]) expect(retried({ status })).toBeUndefined();
-    expect(retried({ blamesOther: true })).toBeUndefined();
+    expect(retried({ hasOtherCause: true })).toBeUndefined();
     expect(retried({}, NAMES)).toBeUndefined();
     expect(retried({}, ["encodingFormat"])).toEqual({ encodingFormat: "base64", dimensions: false });
     expect(retried({ named: ["encodingFormat"], status: 500 }, NAMES)).toEqual({

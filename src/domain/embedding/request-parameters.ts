@@ -18,19 +18,19 @@ export interface RequestParameters {
 
 export type ParameterName = keyof RequestParameters;
 
-/** An answer that is an error. */
+/** An error response. */
 export interface RequestRefusal {
   readonly status: number;
-  /** Parameters that it speaks of. */
+  /** Parameters that its text names. */
   readonly named: readonly ParameterName[];
-  /** It says that something else is at fault, such as the input. */
-  readonly blamesOther: boolean;
+  /** Whether it names another cause, such as the input. */
+  readonly hasOtherCause: boolean;
 }
 
-/** The models that can shorten their vectors; others refuse `dimensions`. */
+/** Models with vectors of variable length; others refuse `dimensions`. */
 const TAKES_DIMENSIONS = /^text-embedding-3-/;
 
-/** What the first request is sent with. Base64 is a third of the bytes of a list of numbers. */
+/** The parameters of the first request. Base64 takes a third of the bytes of a list of numbers. */
 export function firstParameters(
   { encodingFormat, dimensions }: ParameterSettings,
   model: string,
@@ -42,9 +42,9 @@ export function firstParameters(
 }
 
 /**
- * What the same request is sent with once more after a refusal; undefined when the refusal is not about a parameter
- * that may be left out. A refusal that names none (400 or 422) may be about one that this provider has not accepted
- * yet (`accepted`): then base64 goes first. Each step leaves something out, so that there are three at most.
+ * The parameters of the retry after a refusal; undefined when the refusal is not about a parameter that may be omitted. A
+ * refusal that names none (400 or 422) may be about one that is not in `accepted`, those that this provider has accepted
+ * before: then base64 is omitted first. Each retry omits something, so that there are three at most.
  */
 export function parametersAfterRefusal(
   sent: RequestParameters,
@@ -55,15 +55,14 @@ export function parametersAfterRefusal(
   const isAdaptable = (name: ParameterName): boolean => settings[name] === "auto" && Boolean(sent[name]);
   const named = refusal.named.filter(isAdaptable);
   if (named.length > 0) return named.reduce(without, sent);
-  if (refusal.named.length > 0 || refusal.blamesOther) return undefined;
+  if (refusal.named.length > 0 || refusal.hasOtherCause) return undefined;
   if (refusal.status !== 400 && refusal.status !== 422) return undefined;
-  const isDoubtful = (name: ParameterName): boolean => isAdaptable(name) && !accepted.has(name);
-  if (sent.encodingFormat === "base64" && isDoubtful("encodingFormat"))
-    return without(sent, "encodingFormat");
-  return isDoubtful("dimensions") ? without(sent, "dimensions") : undefined;
+  const maySkip = (name: ParameterName): boolean => isAdaptable(name) && !accepted.has(name);
+  if (sent.encodingFormat === "base64" && maySkip("encodingFormat")) return without(sent, "encodingFormat");
+  return maySkip("dimensions") ? without(sent, "dimensions") : undefined;
 }
 
-/** What is sent from now on, where a request with `served` was answered: never again what either leaves out. */
+/** The parameters of later requests after one with `served` succeeded: without those that either of both omits. */
 export function reduced(before: RequestParameters, served: RequestParameters): RequestParameters {
   const formats = [before.encodingFormat, served.encodingFormat];
   const encodingFormat = formats.includes(undefined)
@@ -74,7 +73,7 @@ export function reduced(before: RequestParameters, served: RequestParameters): R
   return { encodingFormat, dimensions: before.dimensions && served.dimensions };
 }
 
-/** The format is given up in two steps: some providers know the parameter, but not base64. */
+/** Omits the format in two steps: some providers support the parameter, but not base64. */
 function without(sent: RequestParameters, name: ParameterName): RequestParameters {
   if (name === "dimensions") return { ...sent, dimensions: false };
   return { ...sent, encodingFormat: sent.encodingFormat === "base64" ? "float" : undefined };

@@ -1,12 +1,12 @@
 import { reembeddingConflict, requestIdReused } from "../errors.ts";
 import { type Identity, sameModel } from "./identity.ts";
 
-/** The latest re-embedding, as far as the start of another goes by it. */
+/** The fields of the latest re-embedding that decide whether another may start. */
 export interface LatestReembedding {
   readonly id: string;
   readonly target: Identity;
   readonly state: "RUNNING" | "DONE" | "FAILED";
-  /** What started it. */
+  /** The request that started it. */
   readonly request?: RequestIdentity;
 }
 
@@ -16,17 +16,17 @@ export interface RequestIdentity {
 }
 
 /**
- * Whether a re-embedding may start: the model that its vectors are of now, or the latest one when that is the answer,
- * because it runs to the same target or was started by this very request. Throws REQUEST_ID_REUSED, and
+ * Checks whether a re-embedding may start. Returns the current model as its `source`; or `latest`, the answer when the
+ * latest re-embedding runs to the same target or was started by this request. Throws REQUEST_ID_REUSED, and
  * REEMBEDDING_CONFLICT with the cause `running`, `unchanged` or `cleaning_up`.
  */
 export function startReembedding<Latest extends LatestReembedding>(
   asked: { readonly target: Identity; readonly request: RequestIdentity | undefined },
   stored: {
     readonly latest: Latest | undefined;
-    /** Of the vectors that are searched; undefined: vector search is switched off. */
+    /** The model of the searched vectors; undefined: vector search is switched off. */
     readonly identity: Identity | undefined;
-    /** Whether vectors of an earlier one are still being removed. */
+    /** Whether vectors of an earlier re-embedding are still being removed. */
     readonly isCleaningUp: boolean;
   },
 ): { readonly latest: Latest } | { readonly source: Identity } {

@@ -1,7 +1,6 @@
 /**
- * Vectors are Float32Array from the wire to the index; they never become arrays of numbers on the way.
- * Similarity is cosine similarity, -1 to 1, higher is closer. Vectors are kept at unit length, so that the dot
- * product is the cosine.
+ * Vectors are Float32Array from the wire to the index, never arrays of numbers. Similarity is cosine similarity, -1 to 1,
+ * higher is closer. Stored vectors have unit length, so that the dot product is the cosine.
  */
 
 /** The dot product; the cosine similarity when both vectors have unit length. */
@@ -20,7 +19,7 @@ export function toUnit(vector: Float32Array): Float32Array | undefined {
   return unit;
 }
 
-/** Cosine similarity can leave -1..1 by rounding; what is reported does not. */
+/** Clamps rounding errors: a cosine similarity is -1 to 1. */
 export function clampSimilarity(similarity: number): number {
   return Math.max(-1, Math.min(1, similarity));
 }

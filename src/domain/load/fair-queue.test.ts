@@ -52,25 +52,25 @@ function filled(drafts: readonly QueuedWork[]): { queue: FairQueue<Named>; works
 }
 
 describe("a fair queue", () => {
-  it("gives out each piece of work once: as the next, as expired, or because it was removed", () => {
+  it("returns each piece of work once: as the next, as expired, or from remove", () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const queue = new FairQueue<Named>();
-        const waiting: Named[] = [];
+        const queued: Named[] = [];
         let id = 0;
         let now = 0;
         const leave = (work: Named): void => {
-          expect(waiting).toContain(work);
-          waiting.splice(waiting.indexOf(work), 1);
+          expect(queued).toContain(work);
+          queued.splice(queued.indexOf(work), 1);
         };
         for (const step of taken) {
           if (step.kind === "add") {
             const work = { ...step.work, id };
             id += 1;
             queue.add(work);
-            waiting.push(work);
+            queued.push(work);
           } else if (step.kind === "remove") {
-            const work = waiting[step.at % Math.max(1, waiting.length)];
+            const work = queued[step.at % Math.max(1, queued.length)];
             if (work === undefined) continue;
             expect(queue.remove(work)).toBe(true);
             expect(queue.remove(work)).toBe(false);
@@ -82,19 +82,19 @@ describe("a fair queue", () => {
               expect(late.deadline).toBeLessThanOrEqual(now);
               leave(late);
             }
-            if (work === undefined) expect(waiting).toEqual([]);
+            if (work === undefined) expect(queued).toEqual([]);
             else {
               expect(work.deadline).toBeGreaterThan(now);
               leave(work);
             }
           }
-          expect(queue.size).toBe(waiting.length);
+          expect(queue.size).toBe(queued.length);
         }
       }),
     );
   });
 
-  it("serves the work of one lane of one tenant in the order in which it came", () => {
+  it("serves the work of one lane of one tenant in order of arrival", () => {
     fc.assert(
       fc.property(fc.array(draft.map((work) => ({ ...work, deadline: NEVER }))), (drafts) => {
         const taken = takeAll(filled(drafts).queue);
@@ -110,7 +110,7 @@ describe("a fair queue", () => {
     );
   });
 
-  it("gives tenants that both wait the same time, up to a piece of work of each", () => {
+  it("gives tenants with queued work the same time, up to a piece of work of each", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -138,7 +138,7 @@ describe("a fair queue", () => {
     );
   });
 
-  it("serves who comes into a flood of others after a piece of work of each of them", () => {
+  it("serves a tenant that joins another one's flood within two pieces of work", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 300 }), fc.nat({ max: 200 }), (flood, servedBefore) => {
         const of = (tenant: string, id: number): Named => ({
@@ -158,7 +158,7 @@ describe("a fair queue", () => {
     );
   });
 
-  it("keeps nothing of tenants from earlier: who was idle is owed nothing, and owes nothing", () => {
+  it("keeps no state of idle tenants: they get neither credit nor debt", () => {
     const queue = new FairQueue<Named>();
     const of = (tenant: string, id: number): Named => ({
       tenant,
@@ -176,7 +176,7 @@ describe("a fair queue", () => {
     expect(takeAll(queue).map(({ tenant }) => tenant)).toEqual(["a", "b", "a", "b", "a", "b", "a", "b"]);
   });
 
-  it("lets a lane wait for its own work alone: one of few goes before one of many", () => {
+  it("delays a lane only by its own work: a short lane is not queued behind a long one", () => {
     const queue = new FairQueue<Named>();
     for (let id = 0; id < 50; id += 1)
       queue.add({ tenant: "a", lane: "SLOW", id, costMs: 5, deadline: NEVER });
@@ -195,7 +195,7 @@ describe("a fair queue", () => {
     expect(first.filter((lane) => lane === "SLOW")).toHaveLength(30);
   });
 
-  it("estimates the work before one that came now, up to a piece of each tenant and lane", () => {
+  it("estimates the work before a new piece, up to a piece of each tenant and lane", () => {
     fc.assert(
       fc.property(
         fc.array(

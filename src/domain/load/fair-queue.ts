@@ -1,31 +1,32 @@
 import { Shares } from "./shares.ts";
 
-/** Work that waits. */
+/** A piece of work in the queue. */
 export interface QueuedWork {
   readonly tenant: string;
-  /** Inside a tenant, what waits in one lane does not wait for another lane. */
+  /** The lanes of a tenant share its time by weight. */
   readonly lane: string;
-  /** Time that it is expected to take, in milliseconds. */
+  /** Expected duration, in milliseconds. */
   readonly costMs: number;
-  /** When it is of no use any more, on the clock of `now`; Infinity: never. */
+  /** From when on the result is useless, on the clock of `now`; Infinity: never. */
   readonly deadline: number;
 }
 
 /** The work of one tenant. */
 interface TenantQueue<T> {
   readonly lanes: Shares;
-  readonly waiting: Map<string, T[]>;
+  /** By lane. */
+  readonly queued: Map<string, T[]>;
 }
 
-/** What comes next, and what was found to be too late on the way there. */
+/** The next piece of work, and those before it whose deadline has passed. */
 export interface NextWork<T> {
   readonly work: T | undefined;
   readonly expired: readonly T[];
 }
 
 /**
- * Work that waits for its turn. Tenants share the time equally, and the lanes of one tenant by weight; in one lane it is
- * first come, first served. A tenant that floods waits for itself alone: see Shares.
+ * A fair queue. Tenants share the time equally, and the lanes of one tenant by weight; a lane is first in, first out. A
+ * tenant that floods the queue delays only itself: see Shares.
  */
 export class FairQueue<T extends QueuedWork> {
   readonly #tenants = new Map<string, TenantQueue<T>>();
@@ -37,7 +38,7 @@ export class FairQueue<T extends QueuedWork> {
     this.#weightOf = weightOf;
   }
 
-  /** Pieces of work that wait. */
+  /** Pieces of work in the queue. */
   get size(): number {
     return this.#size;
   }
@@ -45,21 +46,21 @@ export class FairQueue<T extends QueuedWork> {
   add(work: T): void {
     let tenant = this.#tenants.get(work.tenant);
     if (tenant === undefined) {
-      tenant = { lanes: new Shares(this.#weightOf), waiting: new Map() };
+      tenant = { lanes: new Shares(this.#weightOf), queued: new Map() };
       this.#tenants.set(work.tenant, tenant);
     }
-    const lane = tenant.waiting.get(work.lane);
-    if (lane === undefined) tenant.waiting.set(work.lane, [work]);
+    const lane = tenant.queued.get(work.lane);
+    if (lane === undefined) tenant.queued.set(work.lane, [work]);
     else lane.push(work);
     tenant.lanes.add(work.lane, work.costMs);
     this.#shares.add(work.tenant, work.costMs);
     this.#size += 1;
   }
 
-  /** Takes out what nobody waits for any more. Whether it was there. */
+  /** Removes work, such as that of a cancelled call. Returns whether it was in the queue. */
   remove(work: T): boolean {
     const tenant = this.#tenants.get(work.tenant);
-    const lane = tenant?.waiting.get(work.lane);
+    const lane = tenant?.queued.get(work.lane);
     const at = lane?.indexOf(work) ?? -1;
     if (tenant === undefined || lane === undefined || at < 0) return false;
     lane.splice(at, 1);
@@ -69,13 +70,13 @@ export class FairQueue<T extends QueuedWork> {
     return true;
   }
 
-  /** Takes out the work whose turn it is, and what comes before it and is too late. */
+  /** Removes and returns the next work, and the work before it whose deadline has passed. */
   next(now: number): NextWork<T> {
     const expired: T[] = [];
     for (;;) {
       const name = this.#shares.next();
       const tenant = name === undefined ? undefined : this.#tenants.get(name);
-      const lane = tenant?.waiting.get(tenant.lanes.next() ?? "");
+      const lane = tenant?.queued.get(tenant.lanes.next() ?? "");
       const work = lane?.[0];
       if (work === undefined) return { work, expired };
       if (work.deadline > now) {
@@ -87,7 +88,7 @@ export class FairQueue<T extends QueuedWork> {
     }
   }
 
-  /** Milliseconds of work that is done before work of this tenant and lane that came now. */
+  /** Milliseconds of queued work that would run before new work of this tenant and lane. */
   aheadMs(tenantName: string, lane: string): number {
     const lanes = this.#tenants.get(tenantName)?.lanes;
     const before = lanes?.queuedMs(lane) ?? 0;
@@ -97,7 +98,7 @@ export class FairQueue<T extends QueuedWork> {
 
   #serve(work: T): void {
     const tenant = this.#tenants.get(work.tenant);
-    const lane = tenant?.waiting.get(work.lane);
+    const lane = tenant?.queued.get(work.lane);
     if (tenant === undefined || lane === undefined) return;
     lane.shift();
     tenant.lanes.serve(work.lane, work.costMs);
@@ -108,7 +109,7 @@ export class FairQueue<T extends QueuedWork> {
   #removed(work: T, tenant: TenantQueue<T>, lane: readonly T[]): void {
     this.#size -= 1;
     if (lane.length > 0) return;
-    tenant.waiting.delete(work.lane);
-    if (tenant.waiting.size === 0) this.#tenants.delete(work.tenant);
+    tenant.queued.delete(work.lane);
+    if (tenant.queued.size === 0) this.#tenants.delete(work.tenant);
   }
 }

@@ -1,87 +1,87 @@
-/** A part of something bounded that somebody holds. The share itself keeps count of `amount`. */
+/** An allocated part of a bounded resource. FairShare sets `amount`. */
 export interface Allocation {
-  /** Who holds it: shares are counted by this. */
-  readonly holder: string;
-  /** How much it is; 0 for a new one. */
+  /** Shares are counted by owner. */
+  readonly owner: string;
+  /** Its size; 0 for a new one. */
   amount: number;
-  /** Takes it back from the holder: must give it up before it returns. Undefined: it is held until it is given up. */
+  /** Evicts it: must call `release` before it returns. Undefined: it cannot be evicted. */
   evict?(): void;
 }
 
 /**
- * Divides something bounded among its holders. One that is alone may hold all of it. When it runs out, a holder that has
- * less than an equal share gets more, from those that hold most; one that has its share is refused. What cannot be taken
- * back is not waited for: a holder below its share then gets it on top, up to twice the limit in all.
+ * Divides a bounded resource among its owners. A single owner may have all of it. When it runs out, an owner with less
+ * than an equal share gets more, by eviction from the owners with most; an owner with its share or more is refused. When
+ * nothing can be evicted, an owner below its share may exceed the limit, up to twice the limit in all.
  */
 export class FairShare {
   readonly #limit: number;
-  readonly #holdings: () => Iterable<Allocation>;
-  /** What each holder has in all. */
-  readonly #holders = new Map<string, number>();
+  readonly #evictable: () => Iterable<Allocation>;
+  /** The total of each owner. */
+  readonly #owners = new Map<string, number>();
   #total = 0;
 
-  /** `holdings` are those that can be taken back, the oldest first; they are asked for when the limit is reached. */
-  constructor(limit: number, holdings: () => Iterable<Allocation> = () => []) {
+  /** `evictable`: allocations that may be evicted, the oldest first; called when the limit is reached. */
+  constructor(limit: number, evictable: () => Iterable<Allocation> = () => []) {
     this.#limit = limit;
-    this.#holdings = holdings;
+    this.#evictable = evictable;
   }
 
-  /** What is held in all. */
+  /** The sum of all allocations. */
   get total(): number {
     return this.#total;
   }
 
-  /** Adds to a holding, which may be a new one; false when it is refused, and nothing has changed. */
-  take(holding: Allocation, amount: number): boolean {
-    if (this.#total + amount > this.#limit && !this.#makeRoom(holding, amount)) return false;
-    const held = this.#holders.get(holding.holder);
-    if (held === undefined) this.#prune();
-    this.#holders.set(holding.holder, (held ?? 0) + amount);
-    holding.amount += amount;
+  /** Adds to an allocation, which may be a new one; false when it is refused, and nothing has changed. */
+  allocate(allocation: Allocation, amount: number): boolean {
+    if (this.#total + amount > this.#limit && !this.#makeRoom(allocation, amount)) return false;
+    const owned = this.#owners.get(allocation.owner);
+    if (owned === undefined) this.#prune();
+    this.#owners.set(allocation.owner, (owned ?? 0) + amount);
+    allocation.amount += amount;
     this.#total += amount;
     return true;
   }
 
-  /** Gives up all of a holding. */
-  give(holding: Allocation): void {
-    const { amount } = holding;
+  /** Releases all of an allocation. */
+  release(allocation: Allocation): void {
+    const { amount } = allocation;
     if (amount === 0) return;
-    this.#holders.set(holding.holder, (this.#holders.get(holding.holder) ?? 0) - amount);
-    holding.amount = 0;
+    this.#owners.set(allocation.owner, (this.#owners.get(allocation.owner) ?? 0) - amount);
+    allocation.amount = 0;
     this.#total -= amount;
   }
 
-  #makeRoom({ holder: name }: Allocation, amount: number): boolean {
-    const own = this.#holders.get(name) ?? 0;
-    const others = [...this.#holders].filter(([other, held]) => other !== name && held > 0).length;
+  #makeRoom({ owner: name }: Allocation, amount: number): boolean {
+    const own = this.#owners.get(name) ?? 0;
+    const others = [...this.#owners].filter(([other, owned]) => other !== name && owned > 0).length;
     const share = this.#limit / (others + 1);
     if (own + amount > share) return false;
     while (this.#total + amount > this.#limit) {
       const largest = this.#largestOver(share);
       if (largest === undefined) return this.#total + amount <= 2 * this.#limit;
       largest.evict?.();
-      if (largest.amount > 0) throw new TypeError("a holding that was evicted has not been given up");
+      if (largest.amount > 0) throw new TypeError("an evicted allocation has not been released");
     }
     return true;
   }
 
-  /** The largest holding that can be taken back of the holder that has most, if that is more than a share. */
+  /** The largest evictable allocation of the owner with most, if that owner has more than a share. */
   #largestOver(share: number): Allocation | undefined {
     let largest: Allocation | undefined;
-    for (const holding of this.#holdings()) {
-      const held = this.#holders.get(holding.holder) ?? 0;
-      if (holding.evict === undefined || holding.amount === 0 || held <= share) continue;
-      const most = largest === undefined ? 0 : (this.#holders.get(largest.holder) ?? 0);
-      if (held > most || (held === most && holding.amount > (largest?.amount ?? 0))) largest = holding;
+    for (const allocation of this.#evictable()) {
+      const owned = this.#owners.get(allocation.owner) ?? 0;
+      if (allocation.evict === undefined || allocation.amount === 0 || owned <= share) continue;
+      const most = largest === undefined ? 0 : (this.#owners.get(largest.owner) ?? 0);
+      if (owned > most || (owned === most && allocation.amount > (largest?.amount ?? 0))) largest = allocation;
     }
     return largest;
   }
 
-  /** Holders stay when they hold nothing any more, for most come again; now and then those go. */
+  /** Owners without an allocation stay in the map, because most return; they are removed when there are many. */
   #prune(): void {
-    if (this.#holders.size < MAX_IDLE_HOLDERS) return;
-    for (const [name, held] of this.#holders) if (held === 0) this.#holders.delete(name);
+    if (this.#owners.size < MAX_OWNERS) return;
+    for (const [name, owned] of this.#owners) if (owned === 0) this.#owners.delete(name);
   }
 }
 
-const MAX_IDLE_HOLDERS = 1000;
+const MAX_OWNERS = 1000;

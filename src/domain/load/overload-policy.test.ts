@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { isPatient, laneOf, longestWaitMs, retryAfterMs, weightOfLane } from "./overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "./service-times.ts";
 
-describe("how long a call may wait", () => {
-  it("leaves time for its work, and keeps nobody who waits for longer than half a second", () => {
+describe("the longest queueing delay of a call", () => {
+  it("leaves time for its work, and is half a second at most for interactive calls", () => {
     expect(longestWaitMs(400)).toBe(200);
     expect(longestWaitMs(2000)).toBe(500);
     expect(longestWaitMs(10_000)).toBe(500);
@@ -12,7 +12,7 @@ describe("how long a call may wait", () => {
     expect(longestWaitMs(-1)).toBe(0);
   });
 
-  it("is less than it has, and no less for one that has more", () => {
+  it("is shorter than the time until the deadline, and grows with it", () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0.1, max: 1e6, noNaN: true }),
@@ -25,32 +25,32 @@ describe("how long a call may wait", () => {
     );
   });
 
-  it("takes a call for patient that has more than ten seconds, or no deadline", () => {
+  it("counts calls with more than ten seconds, or without a deadline, as patient", () => {
     expect([9_999, 10_001, Number.POSITIVE_INFINITY].map(isPatient)).toEqual([false, true, true]);
   });
 });
 
 describe("the lane of a call", () => {
-  it("is its own for lookups, and else goes by its deadline", () => {
+  it("is LOOKUP for lookups, and depends on the deadline for other calls", () => {
     expect(laneOf(true, 800)).toBe("LOOKUP");
     expect(laneOf(false, 2000)).toBe("PROMPT");
     expect(laneOf(false, Number.POSITIVE_INFINITY)).toBe("PATIENT");
   });
 
-  it("gives most of the time to calls that somebody waits for, and some to the others", () => {
+  it("gives most of the time to interactive calls, and some to the others", () => {
     expect(weightOfLane("PROMPT")).toBe(3);
     expect([weightOfLane("LOOKUP"), weightOfLane("PATIENT")]).toEqual([1, 1]);
   });
 });
 
-describe("when a refused caller should come back", () => {
-  it("is when the wait is over, within bounds", () => {
+describe("the retry delay of a refused caller", () => {
+  it("is the queueing delay, within bounds", () => {
     expect([0, 50, 1234.5, 1e9].map(retryAfterMs)).toEqual([100, 100, 1235, 10_000]);
   });
 });
 
 describe("the mean time of a kind of work", () => {
-  it("is a guess at first, then the first observation, and follows what comes", () => {
+  it("is a default at first, then the first observation, and follows later ones", () => {
     const times = new ServiceTimes<"A" | "B">();
     expect(times.meanMs("A")).toBe(2);
     times.observe("A", 10);
@@ -60,7 +60,7 @@ describe("the mean time of a kind of work", () => {
     expect(times.meanMs("A")).toBeCloseTo(4, 1);
   });
 
-  it("is guessed only as long as nothing has been observed", () => {
+  it("is a guess only until the first observation", () => {
     const times = new ServiceTimes<"A">();
     times.guess("A", 8);
     expect(times.meanMs("A")).toBe(8);
@@ -82,7 +82,7 @@ describe("the mean time of a kind of work", () => {
 });
 
 describe("the correction of estimates", () => {
-  it("follows how much longer waits really are", () => {
+  it("follows the ratio of real to estimated delays", () => {
     const correction = new EstimateCorrection();
     expect(correction.factor).toBe(1);
     for (let at = 0; at < 300; at += 1) correction.observe(100, 300);
@@ -91,7 +91,7 @@ describe("the correction of estimates", () => {
     expect(correction.factor).toBeCloseTo(1, 1);
   });
 
-  it("is forgotten while nothing waits", () => {
+  it("returns to 1 while the queue is empty", () => {
     const correction = new EstimateCorrection();
     for (let at = 0; at < 300; at += 1) correction.observe(100, 800);
     expect(correction.factor).toBeGreaterThan(7);
@@ -99,7 +99,7 @@ describe("the correction of estimates", () => {
     expect(correction.factor).toBeCloseTo(1, 2);
   });
 
-  it("learns nothing from short waits, and is bounded", () => {
+  it("ignores short delays, and is bounded", () => {
     const correction = new EstimateCorrection();
     for (let at = 0; at < 300; at += 1) correction.observe(1, 1000);
     expect(correction.factor).toBe(1);

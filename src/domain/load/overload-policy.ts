@@ -1,11 +1,11 @@
-/** A call that leaves this much time, or sets no deadline at all, is patient: a bulk load rather than somebody who waits. */
+/** A call with more time than this until its deadline, or without a deadline, is patient: a bulk load, not an interactive call. */
 const PATIENT_MS = 10_000;
-/** How long patient and other calls wait at most, in milliseconds. */
+/** The longest queueing delay of patient and of other calls, in milliseconds. */
 const MAX_PATIENT_WAIT_MS = 5000;
 const MAX_WAIT_MS = 500;
-/** The rest of the time until the deadline is for the work itself, and for an estimate that is wrong. */
+/** Share of the time until the deadline; the rest is for the work itself and for errors of the estimate. */
 const WAITING_SHARE = 0.5;
-/** Bounds of what a refused caller is told to wait. */
+/** Bounds of the retry delay that a refused caller gets. */
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 10_000;
 
@@ -13,30 +13,30 @@ export function isPatient(remainingMs: number): boolean {
   return remainingMs > PATIENT_MS;
 }
 
-/** How long a call with so much time until its deadline may wait before its work begins, in milliseconds. */
+/** The longest queueing delay of a call with so much time until its deadline, in milliseconds. */
 export function longestWaitMs(remainingMs: number): number {
   return isPatient(remainingMs)
     ? MAX_PATIENT_WAIT_MS
     : Math.min(MAX_WAIT_MS, Math.max(0, remainingMs) * WAITING_SHARE);
 }
 
-/** When a caller who was refused because of a wait of so long should come back, in milliseconds. */
+/** The retry delay of a caller that was refused because of this queueing delay, in milliseconds. */
 export function retryAfterMs(waitMs: number): number {
   return Math.round(Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, waitMs)));
 }
 
-/** What waits in one lane of a tenant does not wait for another. */
+/** The lanes of a tenant; see QueuedWork. */
 export type Lane = "LOOKUP" | "PROMPT" | "PATIENT";
 
-/** What somebody waits for does not wait for bulk loads, nor a lookup in the cache, which is to save time, for searches. */
+/** Interactive calls are not queued behind bulk loads, and cache lookups, which are to save time, not behind searches. */
 export function laneOf(isLookup: boolean, remainingMs: number): Lane {
   if (isLookup) return "LOOKUP";
   return isPatient(remainingMs) ? "PATIENT" : "PROMPT";
 }
 
 /**
- * How the lanes of a tenant share its time when all have work. A lookup is a quarter of a search: at the same share,
- * lookups would take from searches as much time as these have left.
+ * The weight of a lane when all lanes of a tenant have work. A lookup costs a quarter of a search: with equal weights,
+ * lookups would get as much time as searches.
  */
 export function weightOfLane(lane: string): number {
   return lane === "PROMPT" ? 3 : 1;

@@ -1,18 +1,18 @@
-/** How much the latest observation counts; the weight of one halves with every 7 that follow. */
+/** Weight of the latest observation in the moving average: the weight of an observation halves with every 7 later ones. */
 const WEIGHT = 0.1;
-/** Before anything has been observed, in milliseconds. */
+/** The mean before the first observation, in milliseconds. */
 const FIRST_GUESS_MS = 2;
 const LEAST_MS = 0.01;
 
 /**
- * The mean time between one piece of work of a kind and the next, while others wait: that, and not how long one takes
- * alone, is what those behind it wait. As an exponentially weighted moving average.
+ * The mean time between the start of one piece of work of a kind and that of the next, while work is queued: queued work
+ * is delayed by this, not by the duration of a piece on its own. An exponentially weighted moving average.
  */
 export class ServiceTimes<K extends string> {
   readonly #means = new Map<K, number>();
   readonly #guesses = new Map<K, number>();
 
-  /** Milliseconds; more than 0, for what costs nothing would never be anybody else's turn. */
+  /** Milliseconds; more than 0, because with a cost of 0 one key would always be the next. */
   meanMs(kind: K): number {
     return Math.max(LEAST_MS, this.#means.get(kind) ?? this.#guesses.get(kind) ?? FIRST_GUESS_MS);
   }
@@ -21,7 +21,7 @@ export class ServiceTimes<K extends string> {
     blend(this.#means, kind, milliseconds);
   }
 
-  /** What can be said as long as none has waited for another. */
+  /** An estimate, used until `observe` was called for this kind. */
   guess(kind: K, milliseconds: number): void {
     if (!this.#means.has(kind)) blend(this.#guesses, kind, milliseconds);
   }
@@ -32,7 +32,7 @@ function blend<K>(means: Map<K, number>, kind: K, milliseconds: number): void {
   means.set(kind, mean === undefined ? milliseconds : mean + WEIGHT * (milliseconds - mean));
 }
 
-/** Where the estimates of waits have been wrong so far: real waits are so many times as long. */
+/** The ratio of real to estimated queueing delays, as a moving average. */
 export class EstimateCorrection {
   #factor = 1;
 
@@ -40,15 +40,15 @@ export class EstimateCorrection {
     return this.#factor;
   }
 
-  /** Work waited for `actualMs`, or more, that was expected to wait for `estimatedMs`. */
+  /** Work was queued for `actualMs` or more; the estimate was `estimatedMs`. */
   observe(estimatedMs: number, actualMs: number): void {
-    // Short waits say little: they are mostly that of the turn of the event loop.
+    // Short delays are mostly one tick of the event loop.
     if (estimatedMs < MIN_ESTIMATE_MS) return;
     const ratio = Math.min(MAX_FACTOR, Math.max(MIN_FACTOR, actualMs / estimatedMs));
     this.#factor += CORRECTION_WEIGHT * (ratio - this.#factor);
   }
 
-  /** Nothing waits: what was learned of waits is worth less and less. */
+  /** Moves the ratio towards 1; called when the queue is empty. */
   relax(): void {
     this.#factor += CORRECTION_WEIGHT * (1 - this.#factor);
   }
@@ -57,5 +57,5 @@ export class EstimateCorrection {
 const MIN_ESTIMATE_MS = 20;
 const MIN_FACTOR = 0.25;
 const MAX_FACTOR = 8;
-/** Waits follow each other in large numbers, and those that follow are alike. */
+/** Small, because consecutive delays are many and similar. */
 const CORRECTION_WEIGHT = 0.03;

@@ -1,27 +1,27 @@
-/** What one key has asked for and got. */
+/** The state of one key. */
 interface Share {
   /** Start tag of its next piece of work. */
   tag: number;
-  /** Pieces of work that wait, and the time that they are expected to take, in milliseconds. */
+  /** Queued pieces of work, and their expected duration, in milliseconds. */
   count: number;
   queuedMs: number;
 }
 
 /**
- * Whose turn it is: start-time fair queueing (Goyal, Vin and Cheng, 1996, https://doi.org/10.1145/248156.248171). Each
- * key that has work gets a share of the time by its weight, whatever the others ask for; what one leaves goes to the
- * others. A key's next piece of work is tagged with the virtual time at which it would start if all keys were served at once;
- * the smallest tag is served, and the virtual time is that tag. A key that had nothing to do begins at the virtual time
- * of now: it is owed nothing for the time before.
+ * Start-time fair queueing (Goyal, Vin and Cheng, 1996, https://doi.org/10.1145/248156.248171). Each key with queued work
+ * gets a share of the time by its weight, whatever the load of the others; unused time goes to the others. A key's next
+ * piece of work is tagged with the virtual time at which it would start if all keys were served at once; the smallest tag
+ * is served, and the virtual time becomes that tag. A key that was idle starts at the current virtual time: it gets no
+ * credit for the idle time.
  */
 export class Shares {
   readonly #shares = new Map<string, Share>();
   readonly #weightOf: (key: string) => number;
   #virtualTime = 0;
-  /** Pieces of work that wait, of all keys. */
+  /** Queued pieces of work of all keys. */
   #count = 0;
 
-  /** `weightOf`: keys get time in proportion to it; all the same unless it is said. */
+  /** `weightOf`: keys get time in proportion to it; default: equal weights. */
   constructor(weightOf: (key: string) => number = () => 1) {
     this.#weightOf = weightOf;
   }
@@ -37,13 +37,13 @@ export class Shares {
     this.#count += 1;
   }
 
-  /** A piece of work goes without having been served. */
+  /** Removes a piece of work that was not served. */
   remove(key: string, costMs: number): void {
     this.#take(key, costMs);
     if (this.#count === 0) this.#shares.clear();
   }
 
-  /** The key whose turn it is; undefined when no work waits. */
+  /** The key to serve next; undefined when no work is queued. */
   next(): string | undefined {
     let first: string | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -56,19 +56,19 @@ export class Shares {
     return first;
   }
 
-  /** A piece of work of this key, whose turn it is, is served. */
+  /** Serves a piece of work of this key, which must be the next one. */
   serve(key: string, costMs: number): void {
     const share = this.#take(key, costMs);
     this.#virtualTime = Math.max(this.#virtualTime, share.tag);
     share.tag += costMs / this.#weightOf(key);
-    // With nothing left to do, nothing is owed to anybody; else keys are forgotten that have had no more than others.
+    // An empty queue needs no state; otherwise idle keys whose tag has passed are removed, as they would start anew anyway.
     if (this.#count === 0) this.#shares.clear();
-    else this.#forget();
+    else this.#removeIdle();
   }
 
   /**
-   * Milliseconds of the work of other keys that is served before work of `key` that has `ownMs` of its own before it.
-   * At most one piece of each of them off.
+   * Milliseconds of work of other keys that is served before new work of `key` with `ownMs` of its own work before it.
+   * The error is at most one piece of work for each other key.
    */
   aheadMs(key: string, ownMs: number): number {
     const own = this.#shares.get(key);
@@ -76,28 +76,28 @@ export class Shares {
     let ahead = 0;
     for (const [other, { tag, count, queuedMs }] of this.#shares) {
       if (other === key || count === 0 || tag > start) continue;
-      // The piece at `start` itself goes first where tags are equal.
+      // With equal tags the piece at `start` is served first.
       ahead += Math.min(queuedMs, (start - tag) * this.#weightOf(other) + queuedMs / count);
     }
     return ahead;
   }
 
-  /** Milliseconds of the waiting work of this key. */
+  /** Milliseconds of queued work of this key. */
   queuedMs(key: string): number {
     return this.#shares.get(key)?.queuedMs ?? 0;
   }
 
   #take(key: string, costMs: number): Share {
     const share = this.#shares.get(key);
-    if (share === undefined || share.count === 0) throw new RangeError(`${key} has no work that waits`);
+    if (share === undefined || share.count === 0) throw new RangeError(`${key} has no queued work`);
     share.count -= 1;
-    // Sums of fractions do not come out at zero by themselves.
+    // Floating-point sums may not return to exactly zero.
     share.queuedMs = share.count === 0 ? 0 : Math.max(0, share.queuedMs - costMs);
     this.#count -= 1;
     return share;
   }
 
-  #forget(): void {
+  #removeIdle(): void {
     for (const [key, { tag, count }] of this.#shares)
       if (count === 0 && tag <= this.#virtualTime) this.#shares.delete(key);
   }

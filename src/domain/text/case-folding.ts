@@ -4,7 +4,7 @@
  * Greek word ("ς" and "σ") and with a dotted capital ("İ" and "i̇"). The dotless "ı" stays a letter of its own.
  */
 export function foldCase(text: string): string {
-  // Lower case first: a capital such as "ẞ" has no upper case. Upper case next, which writes out what is several letters.
+  // Lower case first: a capital such as "ẞ" has no upper case. Then upper case, which expands letters such as "ß".
   return text
     .toLowerCase()
     .split(DOTLESS_I)
@@ -13,7 +13,7 @@ export function foldCase(text: string): string {
     .replaceAll(FINAL_SIGMA, SIGMA);
 }
 
-/** Its upper case is "I", as that of "i", and it is not the same letter. */
+/** Must not be upper-cased: its upper case is "I", as that of "i". */
 const DOTLESS_I = "\u0131";
 const FINAL_SIGMA = "\u03c2";
 const SIGMA = "\u03c3";

@@ -12,15 +12,15 @@ const RUN = new RegExp(
   "gu",
 );
 const ASCII_LETTERS = /^[a-z]+$/;
-/** Nothing but ASCII: most prompts, and read by rules that are a third as dear. */
+/** ASCII only, as most prompts are: the rules for these cost a third of the general ones. */
 const ASCII = /^[\0-\x7f]*$/;
 
 /** No term is longer: longer ones are noise (hashes, encoded data) and would only swell the index. */
 const MAX_TERM_LENGTH = 64;
 
 /**
- * Words as they stand in a text: Unicode normalised (NFKC), lower-cased, possessive 's removed, split at
- * everything that is not a letter, number or mark. Order and repetitions are kept.
+ * The words of a text: Unicode normalised (NFKC), lower-cased, possessive 's removed, split at everything that is not a
+ * letter, number or mark. Order and repetitions stay.
  */
 export function wordsOf(text: string): string[] {
   return ASCII.test(text) ? asciiWordsOf(text) : anyWordsOf(text);
@@ -43,7 +43,7 @@ function anyWordsOf(text: string): string[] {
   const words: string[] = [];
   for (const { 0: word, groups } of normalised.matchAll(RUN)) {
     if (groups?.["unspaced"] === undefined) {
-      // A cut through a surrogate pair would leave half a character, which no store gives back.
+      // A cut through a surrogate pair would leave half a character, which no store returns unchanged.
       words.push(word.slice(0, MAX_TERM_LENGTH).replace(/[\uD800-\uDBFF]$/, ""));
       continue;
     }
@@ -62,8 +62,8 @@ function anyWordsOf(text: string): string[] {
  */
 export function termsOf(text: string): string[] {
   const words = wordsOf(text);
-  const telling = words.filter((word) => !STOP_WORDS.has(word));
-  return (telling.length > 0 ? telling : words).map((word) =>
+  const contentWords = words.filter((word) => !STOP_WORDS.has(word));
+  return (contentWords.length > 0 ? contentWords : words).map((word) =>
     ASCII_LETTERS.test(word) ? stemmer(word) : word,
   );
 }

@@ -28,7 +28,7 @@ let now: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
   embedder = scriptedEmbedder();
-  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, kept: SMALL_RESERVE });
+  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, reserve: SMALL_RESERVE });
   sleeper = manualSleep();
   now = NOW;
 });

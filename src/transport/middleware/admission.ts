@@ -28,7 +28,7 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
     begin: (call) => {
       const { places, limit } = call.cut === undefined ? calls : streams;
       const place = placeOf(call, places, limit);
-      if (!places.take(place, 1)) throw tooManyCalls(call, limit);
+      if (!places.allocate(place, 1)) throw tooManyCalls(call, limit);
       call.place = place;
       if (call.cut !== undefined) open.add(place);
       instruments.callsInFlight(1);
@@ -36,7 +36,7 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
     end: (call) => {
       const { place } = call;
       if (place !== undefined) {
-        (call.cut === undefined ? calls : streams).places.give(place);
+        (call.cut === undefined ? calls : streams).places.release(place);
         if (call.cut !== undefined) open.delete(place);
       }
       instruments.callsInFlight(-1);
@@ -46,14 +46,14 @@ export function admission(limits: AdmissionLimits, instruments: RpcInstruments):
 
 function placeOf(call: Call, places: FairShare, limit: number): Allocation {
   if (call.caller === undefined) throw new TypeError("admission before authentication");
-  const holder = call.caller.tenant;
+  const owner = call.caller.tenant;
   const { cut } = call;
-  if (cut === undefined) return { holder, amount: 0 };
+  if (cut === undefined) return { owner, amount: 0 };
   const place: Allocation = {
-    holder,
+    owner,
     amount: 0,
     evict: () => {
-      places.give(place);
+      places.release(place);
       cut(tooManyCalls(call, limit));
     },
   };

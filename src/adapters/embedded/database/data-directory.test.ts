@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const failing = (code: string): Disk => ({ ...systemDisk, obstacle: () => code });
 const open = (directory: string, disk: Disk = systemDisk) =>
-  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, kept: SMALL_RESERVE });
+  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, reserve: SMALL_RESERVE });
 
 describe("a data directory that cannot be written to", () => {
   it.each([

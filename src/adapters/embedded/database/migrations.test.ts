@@ -40,7 +40,7 @@ const open = () =>
     directory,
     embedder: { provider: "fixture", model: "random", dimension: 4 },
     ...quiet,
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
   });
 
 /** What SQLite knows of each table, index and trigger, in the words that made it. */

@@ -19,7 +19,7 @@ export class ReservedSpace {
   readonly #sizes: ReservedSizes;
   readonly #path: string;
   /** What it had, or has, when it is not given up. */
-  #heldBytes: number;
+  #allocatedBytes: number;
   #mayGrow = true;
 
   /** Looks at what is there; `restore` makes it. */
@@ -27,7 +27,7 @@ export class ReservedSpace {
     this.#directory = directory;
     this.#sizes = sizes;
     this.#path = join(directory.path, "space-for-deletions");
-    this.#heldBytes = this.bytes;
+    this.#allocatedBytes = this.bytes;
   }
 
   /** What is kept back now. A file with holes, as a careless copy leaves it, keeps nothing back. */
@@ -51,7 +51,7 @@ export class ReservedSpace {
   }
 
   get isShort(): boolean {
-    return !this.#mayGrow || this.#heldBytes < this.#sizes.reservedBytes;
+    return !this.#mayGrow || this.#allocatedBytes < this.#sizes.reservedBytes;
   }
 
   /** Undefined when the disk does not say. */
@@ -61,7 +61,7 @@ export class ReservedSpace {
 
   /** Gives it up, for a deletion; `restore` follows. */
   release(): void {
-    this.#heldBytes = this.bytes;
+    this.#allocatedBytes = this.bytes;
     this.#mayGrow = true;
     rmSync(this.#path, { force: true });
   }
@@ -72,12 +72,12 @@ export class ReservedSpace {
     if (freeBytes === undefined) return;
     const { bytes } = this;
     // One that was given up counts as there, so that it is made again as large as can be.
-    const room = { freeBytes: freeBytes + bytes - this.#heldBytes, heldBytes: this.#heldBytes, logFileBytes };
+    const room = { freeBytes: freeBytes + bytes - this.#allocatedBytes, allocatedBytes: this.#allocatedBytes, logFileBytes };
     const plan = planReservation(room, this.#sizes);
     this.#mayGrow = plan.mayGrow;
     const wanted = Math.max(bytes, plan.bytes);
     if (wanted === this.#sizes.reservedBytes || wanted - bytes >= WORTHWHILE_BYTES) this.#fill(bytes, wanted);
-    this.#heldBytes = this.bytes;
+    this.#allocatedBytes = this.bytes;
   }
 
   #fill(from: number, to: number): void {

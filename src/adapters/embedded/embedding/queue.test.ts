@@ -24,7 +24,7 @@ const open = () =>
     directory,
     embedder: { provider: "contract", model: "random", dimension: 4 },
     ...quiet,
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
   });
 
 describe("the pending memories of the embedded store", () => {
@@ -54,7 +54,7 @@ describe("the pending memories of the embedded store", () => {
         directory,
         embedder: undefined,
         ...quiet,
-        kept: SMALL_RESERVE,
+        reserve: SMALL_RESERVE,
       });
       const embedding = {
         state: "DISABLED" as const,

@@ -32,7 +32,7 @@ const open = (at = directory): Promise<Backend> =>
     directory: at,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     ...quiet,
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
     log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
   });
 const fileAt = (at = directory): string => join(at, "recollect.db");

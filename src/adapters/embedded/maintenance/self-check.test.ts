@@ -36,7 +36,7 @@ const file = (): string => join(directory, "recollect.db");
 
 const open = (): Promise<Backend> =>
   openEmbeddedBackend({
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
     directory,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     log: {

@@ -21,7 +21,7 @@ it.each([
     directory,
     embedder: undefined,
     ...quiet,
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
   });
   const words = Array.from({ length }, (_, index) => `w${index}`).join(" ");
   const items = Array.from({ length: count }, (_, index) =>

@@ -27,7 +27,7 @@ const open = () =>
     directory,
     embedder: { provider: "test", model: "random", dimension: 8 },
     ...quiet,
-    kept: SMALL_RESERVE,
+    reserve: SMALL_RESERVE,
   });
 
 it("a namespace that was hidden before a crash is gone, and the next start removes its rows", async () => {
