@@ -120,7 +120,9 @@ async function compose(
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;
-  resources.defer(telemetry.instruments.observePendingMemories(() => backend.pendingMemories.state(), clock.now));
+  resources.defer(
+    telemetry.instruments.observePendingMemories(() => backend.pendingMemories.state(), clock.now),
+  );
   const apiKeys = await openConfiguredKeys(config, { log, metrics: telemetry.instruments }, resources);
   const tls = await openConfiguredTls(config, { log, metrics: telemetry.instruments, clock }, resources);
   const reloading = reloadable(config, log, [apiKeys, tls]);

@@ -53,7 +53,9 @@ export async function startEmbedding(
   const runner = resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, open }));
   // The store that is there now may be in the middle of a re-embedding.
   backend.onReplaced?.(() => runner.run());
-  const worker = resources.use(startPendingWorker({ ...background, pendingMemories: backend.pendingMemories }));
+  const worker = resources.use(
+    startPendingWorker({ ...background, pendingMemories: backend.pendingMemories }),
+  );
   onRecovered = worker.recovered;
   return { identity, embedder, runner };
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RESERVED_SIZES, lowSpaceBound, planReservation, spaceWarnings } from "./disk-space.ts";
+import { lowSpaceBound, planReservation, RESERVED_SIZES, spaceWarnings } from "./disk-space.ts";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;

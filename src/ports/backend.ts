@@ -1,6 +1,6 @@
 import type { CacheStore } from "./cache/cache-store.ts";
-import type { PendingMemoryQueue } from "./embedding/pending-memory-queue.ts";
 import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
+import type { PendingMemoryQueue } from "./embedding/pending-memory-queue.ts";
 import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
 import type { IndexStore } from "./index-store.ts";
 import type { Memories } from "./memory/memories.ts";

@@ -1,6 +1,6 @@
 import type { BreakerState } from "../domain/embedding/breaker.ts";
-import type { PendingState } from "./embedding/pending-memory-queue.ts";
 import type { Urgency } from "./embedding/embedder.ts";
+import type { PendingState } from "./embedding/pending-memory-queue.ts";
 import type { WorkKind } from "./work-queue.ts";
 
 /** Metrics of use cases. One method for each event; it never throws, and its attributes have few values. */

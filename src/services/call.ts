@@ -3,22 +3,21 @@ import { digest, digestInPieces } from "../lib/digest.ts";
 import { canonicalJson, type Json } from "../lib/json.ts";
 import type { IdempotentRequest } from "../ports/idempotency.ts";
 
-/** What every use case is told about the call it serves. */
+/** The context of a call, which every use case gets. */
 export interface CallContext {
   readonly caller: Caller;
-  /** Aborts on cancellation, deadline and shutdown; everything that can wait takes it. */
+  /** Aborts on cancellation, deadline and shutdown; passed to every asynchronous operation. */
   readonly signal: AbortSignal;
   /** When the call arrived: milliseconds on the clock of `performance.now`. */
   readonly arrival: number;
-  /** When its caller gives up, on the same clock; Infinity: not known. */
+  /** The caller's deadline, on the same clock; Infinity: none. */
   readonly deadline: number;
 }
 
 const REQUEST_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
- * The record of a request that may be repeated; undefined without a request id. The body is what the use case
- * acts on, compared by value.
+ * The idempotent request of a call; undefined without a request id. `body` is the input of the use case, compared by value.
  */
 export function idempotentRequest(
   context: CallContext,
@@ -32,7 +31,7 @@ export function idempotentRequest(
     : recordedRequest(context, rpc, requestId, [canonicalText(body)], now);
 }
 
-/** The same of a body whose canonical text comes in pieces: that of a large one is made bit by bit. */
+/** As idempotentRequest, with the canonical text of the body in pieces, so that a large one can be made step by step. */
 export function recordedRequest(
   context: CallContext,
   rpc: string,
@@ -48,7 +47,7 @@ export function recordedRequest(
   };
 }
 
-/** A body, or a part of it, by value: without what is undefined, keys in order. */
+/** The canonical text of a body or a part of it: without undefined fields, keys sorted. */
 export function canonicalText(body: object): string {
   return canonicalJson(JSON.parse(JSON.stringify(body)) as Json);
 }

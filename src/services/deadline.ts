@@ -3,10 +3,9 @@ import type { CallContext } from "./call.ts";
 export { abortable } from "../lib/abort.ts";
 
 /**
- * A time limit of its own inside a call: its signal aborts when the call's does, or when the time is over, whichever
- * comes first. Counts from its making, or from `start`, such as the arrival of the call, so that what it waited for
- * before counts too; costs nothing until somebody asks for the signal, which most cache lookups never do. Disposing it
- * lets go of the call's signal and of the timer.
+ * A time limit inside a call: its signal aborts when the call's does, or after the limit, whichever comes first. The limit
+ * starts at construction, or at `start`, such as the arrival of the call. The signal is created at its first use, which
+ * most cache lookups do not need. Disposing removes the listener and the timer.
  */
 export class Deadline implements Disposable {
   readonly #limitMs: number;
@@ -21,24 +20,23 @@ export class Deadline implements Disposable {
     this.#start = start;
   }
 
-  /** When the time is over, on the clock of `performance.now`. */
+  /** The end of the limit, on the clock of `performance.now`. */
   get time(): number {
     return this.#start + this.#limitMs;
   }
 
   get signal(): AbortSignal {
-    this.#aborting ??= this.#arm();
+    this.#aborting ??= this.#startAborting();
     return this.#aborting.controller.signal;
   }
 
   /**
-   * What `promise` resolves or rejects with, or a rejection when the time is over (see isTimeout). It costs a timer
-   * alone (0.5 us) and asks for no signal of the call, so it does not see that the call has ended: for work that is short
-   * and takes no signal.
+   * Settles as `promise`, or rejects after the limit (see isTimeout). Takes only a timer (0.5 us) and ignores the signal of
+   * the call: for short work that takes no signal.
    */
   within<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(overdue()), this.#leftMs);
+      const timer = setTimeout(() => reject(timeoutError()), this.#remainingMs);
       promise.then(
         (value) => {
           clearTimeout(timer);
@@ -56,17 +54,17 @@ export class Deadline implements Disposable {
     this.#aborting?.release();
   }
 
-  get #leftMs(): number {
+  get #remainingMs(): number {
     return Math.max(0, this.time - performance.now());
   }
 
-  // One timer and one listener that both go with the lookup: AbortSignal.any and AbortSignal.timeout cost as much as
-  // the rest of a lookup, and stay until the time is over.
-  #arm(): { readonly controller: AbortController; readonly release: () => void } {
+  // One timer and one listener, both removed by dispose: AbortSignal.any and AbortSignal.timeout take as long as the rest
+  // of a lookup, and stay until the limit.
+  #startAborting(): { readonly controller: AbortController; readonly release: () => void } {
     const controller = new AbortController();
     const call = this.#call.signal;
     const abort = (): void => controller.abort(call.reason);
-    const timer = setTimeout(() => controller.abort(overdue()), this.#leftMs);
+    const timer = setTimeout(() => controller.abort(timeoutError()), this.#remainingMs);
     if (call.aborted) abort();
     else call.addEventListener("abort", abort, { once: true });
     const release = (): void => {
@@ -77,11 +75,11 @@ export class Deadline implements Disposable {
   }
 }
 
-/** Whether something failed because its time was over. */
+/** Whether an error is the timeout of a Deadline. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === "TimeoutError";
 }
 
-function overdue(): DOMException {
+function timeoutError(): DOMException {
   return new DOMException("the deadline has passed", "TimeoutError");
 }

@@ -6,7 +6,7 @@ import { type CallContext, idempotentRequest } from "./call.ts";
 export interface DeleteInput {
   readonly namespace: string;
   readonly id: string;
-  /** Empty: whatever it is. */
+  /** Empty: any. */
   readonly etag: string;
   readonly requestId?: string;
 }
@@ -22,7 +22,7 @@ export interface DeletePorts {
   readonly clock: Clock;
 }
 
-/** Deletes one resource for good, whichever store keeps it. Rejects as the store does. */
+/** Deletes one memory or cache entry permanently. Rejects as the store does. */
 export async function deleteOne(
   rpc: string,
   ports: DeletePorts,

@@ -1,6 +1,6 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { PendingState } from "../ports/embedding/pending-memory-queue.ts";
-import type { PendingMemoryMetrics, EmbeddingMetrics } from "../ports/metrics.ts";
+import type { EmbeddingMetrics, PendingMemoryMetrics } from "../ports/metrics.ts";
 
 /** Seconds; from a local model to the longest that a write waits. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

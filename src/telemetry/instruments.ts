@@ -1,11 +1,11 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type {
   AuthenticationMetrics,
-  PendingMemoryMetrics,
   EmbeddingMetrics,
   EvictionMetrics,
   LoadMetrics,
   Metrics,
+  PendingMemoryMetrics,
   RedisMetrics,
   StoreMetrics,
   TlsMetrics,

@@ -1,6 +1,6 @@
 import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
-import { FairShare, type Allocation } from "../domain/load/fair-share.ts";
+import { type Allocation, FairShare } from "../domain/load/fair-share.ts";
 
 /** Limits of requests that are still being received: bytes of all, bytes of a connection, and time of each. */
 export interface UnfinishedLimits {

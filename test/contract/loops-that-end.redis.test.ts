@@ -74,7 +74,9 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
     expect(pending?.id).toBe("waiting");
     const outcome = { vector: vectorOf(3), truncated: false, identity: MODEL };
     const settled = [{ scope, id: "waiting", etag: pending?.etag ?? "", outcome }];
-    expect(await reasonOf(pendingMemories.settle(settled, { identity: MODEL, now: NOW }))).toBe("STORE_UNAVAILABLE");
+    expect(await reasonOf(pendingMemories.settle(settled, { identity: MODEL, now: NOW }))).toBe(
+      "STORE_UNAVAILABLE",
+    );
   });
 
   it("stores an answer without its vector, and makes lookups by meaning miss", async () => {

@@ -167,7 +167,12 @@ async function openStores(
     checked,
     indexes,
     namespaces,
-    pendingMemories: new EmbeddedPendingMemoryQueue(database, namespaceIds, { pendingRows, holder: vectors, model, log }),
+    pendingMemories: new EmbeddedPendingMemoryQueue(database, namespaceIds, {
+      pendingRows,
+      holder: vectors,
+      model,
+      log,
+    }),
     reembedding: new EmbeddedReembeddingStore(database, namespaceIds, { model, pendingRows, log }),
     embeddings: createEmbeddingCache(database, { maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS, log }),
   };

@@ -30,13 +30,13 @@ export function toApiKeys(rows: readonly KeyRow[]): {
   const keys: ApiKey[] = [];
   const problems: string[] = [];
   const lineOf = new Map<string, number>();
-  if (rows.length === 0) problems.push("there are no keys in it, so that nobody could call");
+  if (rows.length === 0) problems.push("contains no keys, so that all calls would be refused");
   for (const { line, value } of rows) {
     const row = readRow(value);
     problems.push(...row.problems.map((problem) => `line ${line}: ${problem}`));
     const earlier = lineOf.get(row.sha256);
     if (earlier !== undefined)
-      problems.push(`line ${line}: sha256 is that of line ${earlier}: a key has one row`);
+      problems.push(`line ${line}: sha256 repeats that of line ${earlier}: a key has one row`);
     else if (row.sha256 !== "") lineOf.set(row.sha256, line);
     if (row.caller !== undefined) keys.push({ sha256: Buffer.from(row.sha256, "hex"), caller: row.caller });
   }

@@ -59,7 +59,7 @@ export function toTlsIdentity({ cert, key, clientCa }: TlsFiles<TlsText>): {
   }
   return {
     identity: undefined,
-    problems: [{ file: "key", text: "does not fit the (first) certificate of TLS_CERT_FILE" }],
+    problems: [{ file: "key", text: "does not match the (first) certificate of TLS_CERT_FILE" }],
   };
 }
 
@@ -79,7 +79,7 @@ export function lifetimeRemarks({ chain, clientAuthorities }: TlsIdentity, now: 
     Math.min(...clientAuthorities.map(({ validFrom }) => validFrom)),
     Math.max(...clientAuthorities.map(({ validTo }) => validTo)),
     now,
-    "no client is let in",
+    "all clients are refused",
   );
   if (theirs !== undefined) remarks.push({ file: "clientCa", text: `its last authority ${theirs}` });
   return remarks;
@@ -87,34 +87,34 @@ export function lifetimeRemarks({ chain, clientAuthorities }: TlsIdentity, now: 
 
 function lifetimeRemark(from: number, to: number, now: number, outside: string): string | undefined {
   if (now > to) return `expired at ${new Date(to).toISOString()}: ${outside}`;
-  if (now < from) return `holds only from ${new Date(from).toISOString()} on: ${outside}`;
+  if (now < from) return `is not valid before ${new Date(from).toISOString()}: ${outside}`;
   return to - now < RENEW_WITHIN_MS ? `expires at ${new Date(to).toISOString()}: renew it` : undefined;
 }
 
-function readCertificates(given: TlsText): readonly Certificate[] | string {
-  if ("problem" in given) return given.problem;
-  const blocks = given.text.match(BLOCK) ?? [];
-  if (blocks.length === 0) return "holds no certificate in PEM";
+function readCertificates(content: TlsText): readonly Certificate[] | string {
+  if ("problem" in content) return content.problem;
+  const blocks = content.text.match(BLOCK) ?? [];
+  if (blocks.length === 0) return "contains no certificate in PEM";
   const certificates: Certificate[] = [];
   for (const [index, pem] of blocks.entries()) {
     try {
       const { validFromDate, validToDate } = new X509Certificate(pem);
       certificates.push({ pem, validFrom: validFromDate.getTime(), validTo: validToDate.getTime() });
     } catch {
-      return `its certificate number ${index + 1} is damaged`;
+      return `its certificate ${index + 1} is damaged`;
     }
   }
   return certificates;
 }
 
-function readKey(given: TlsText): { readonly pem: string; readonly key: KeyObject } | string {
-  if ("problem" in given) return given.problem;
+function readKey(content: TlsText): { readonly pem: string; readonly key: KeyObject } | string {
+  if ("problem" in content) return content.problem;
   try {
-    return { pem: given.text, key: createPrivateKey(given.text) };
+    return { pem: content.text, key: createPrivateKey(content.text) };
   } catch {
     // Both formats of encrypted keys have a plain-text header that says so.
-    return /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(given.text)
-      ? "is encrypted: there is nobody to ask for its passphrase"
-      : "holds no private key in PEM";
+    return /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(content.text)
+      ? "is encrypted: a key without passphrase is required"
+      : "contains no private key in PEM";
   }
 }

@@ -66,7 +66,8 @@ export function decideSemantic(
   const verdict = verdictOn(entry);
   const required = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
   const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required };
-  if (similarity < required) return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared, guardReasons: [] };
+  if (similarity < required)
+    return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared, guardReasons: [] };
   if (verdict.reasons.length > 0)
     return { kind: "miss", reason: "GUARD", ...compared, guardReasons: verdict.reasons };
   return { kind: "hit", entry, similarity, threshold: required };

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   FIRST_PACE,
-  shouldGiveUp,
   MAX_BATCH_TEXTS,
   paceAfterFailure,
   paceAfterSuccess,
   pauseAfter,
   postponeDelay,
+  shouldGiveUp,
 } from "./embedding-pace.ts";
 
 const random = fc.double({ min: 0, max: 0.999, noNaN: true });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FairShare, type Allocation } from "./fair-share.ts";
+import { type Allocation, FairShare } from "./fair-share.ts";
 
 /** A share whose allocations can be evicted; evicted ones are in `evicted`. */
 function evictableShare(limit: number) {

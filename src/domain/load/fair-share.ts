@@ -72,7 +72,8 @@ export class FairShare {
       const owned = this.#owners.get(allocation.owner) ?? 0;
       if (allocation.evict === undefined || allocation.amount === 0 || owned <= share) continue;
       const most = largest === undefined ? 0 : (this.#owners.get(largest.owner) ?? 0);
-      if (owned > most || (owned === most && allocation.amount > (largest?.amount ?? 0))) largest = allocation;
+      if (owned > most || (owned === most && allocation.amount > (largest?.amount ?? 0)))
+        largest = allocation;
     }
     return largest;
   }

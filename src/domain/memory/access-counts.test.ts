@@ -34,9 +34,9 @@ describe("access counts", () => {
     counts.add("1", "a", 5);
     const batch = counts.take();
     counts.add("1", "a", 7);
-    expect(counts.pending("1", "a")).toEqual({ accessCount: 2, lastAccessTime: 7 });
+    expect(counts.buffered("1", "a")).toEqual({ accessCount: 2, lastAccessTime: 7 });
     if (batch !== undefined) counts.settle(batch);
-    expect(counts.pending("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
+    expect(counts.buffered("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
   it("shows what is added until the next take, and only that", () => {
@@ -58,7 +58,7 @@ describe("access counts", () => {
     counts.add("1", "a", 6);
     counts.add("1", "b", 6);
     counts.forget("1", "a");
-    expect([counts.pending("1", "a"), counts.size, batch?.get("1")?.size]).toEqual([undefined, 1, 0]);
+    expect([counts.buffered("1", "a"), counts.size, batch?.get("1")?.size]).toEqual([undefined, 1, 0]);
   });
 
   it("loses nothing and counts nothing twice, however it is handed over", () => {
@@ -85,7 +85,7 @@ describe("access counts", () => {
             added += 1;
           }
         }
-        const pending = ["a", "b"].map((id) => counts.pending("1", id)?.accessCount ?? 0);
+        const pending = ["a", "b"].map((id) => counts.buffered("1", id)?.accessCount ?? 0);
         expect(written + pending.reduce((sum, count) => sum + count, 0)).toBe(added);
       }),
       { seed: 1, numRuns: 300 },

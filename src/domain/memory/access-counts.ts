@@ -1,13 +1,13 @@
 import type { AccessStatistics } from "./memory.ts";
 
-/** By namespace, as the store calls it, and memory id. */
+/** By namespace (in the store's own form) and memory id. */
 export type AccessBatch = ReadonlyMap<string, ReadonlyMap<string, AccessStatistics>>;
 
 type Counting = Map<string, Map<string, AccessStatistics>>;
 
 /**
- * Accesses that are not stored yet, added up: many of one memory make one change. A batch that is being written is
- * still known here until it is settled, so that no read misses it in between.
+ * A write buffer of access counts: many accesses of one memory make one change. A batch that is being written stays
+ * readable here until it is settled, so that no read misses it in between.
  */
 export class AccessCountBuffer {
   #adding: Counting = new Map();
@@ -30,8 +30,8 @@ export class AccessCountBuffer {
     ids.set(id, sum(before, { accessCount: 1, lastAccessTime: now }));
   }
 
-  /** What is not stored yet of a memory; undefined when nothing is. */
-  pending(namespace: string, id: string): AccessStatistics | undefined {
+  /** The accesses of a memory that are not stored yet; undefined: none. */
+  buffered(namespace: string, id: string): AccessStatistics | undefined {
     let found: AccessStatistics | undefined;
     for (const counting of [...this.#writing, this.#adding]) {
       const more = counting.get(namespace)?.get(id);
@@ -41,14 +41,14 @@ export class AccessCountBuffer {
   }
 
   /**
-   * What is added in one namespace until the next `take`, as it grows. A store that reads asynchronously takes this when
-   * it sends for the stored counts: it holds what those lack, whether a batch is taken meanwhile or not.
+   * A live view of the accesses added to one namespace until the next `take`. A store that reads asynchronously gets it
+   * when it requests the stored counts: it contains what those lack, whether a batch is taken meanwhile or not.
    */
   current(namespace: string): ReadonlyMap<string, AccessStatistics> | undefined {
     return this.#adding.get(namespace);
   }
 
-  /** Everything since the last call, to be written and then settled; undefined when there is nothing. */
+  /** All accesses since the last call, to be written and then settled; undefined: none. */
   take(): AccessBatch | undefined {
     if (this.#size === 0) return undefined;
     const batch = this.#adding;
@@ -58,26 +58,26 @@ export class AccessCountBuffer {
     return batch;
   }
 
-  /** The batch is stored, or lost. */
+  /** Drops a batch that was stored or lost. */
   settle(batch: AccessBatch): void {
     this.#writing.delete(batch as Counting);
   }
 
-  /** All memories are gone; what is being written is settled as before. */
+  /** Drops all counts, because all memories were deleted; batches that are being written must still be settled. */
   forgetAll(): void {
     this.#adding = new Map();
     this.#size = 0;
     for (const counting of this.#writing) counting.clear();
   }
 
-  /** The memory is gone; one that takes its id has never been accessed. */
+  /** Drops the counts of a deleted memory, so that a new one with its id starts without accesses. */
   forget(namespace: string, id: string): void {
     if (this.#adding.get(namespace)?.delete(id) === true) this.#size -= 1;
     for (const counting of this.#writing) counting.get(namespace)?.delete(id);
   }
 }
 
-/** Both together; undefined counts nothing. */
+/** The sum of both; undefined: no accesses. */
 export function sum(one: AccessStatistics | undefined, other: AccessStatistics): AccessStatistics {
   if (one === undefined) return other;
   return {

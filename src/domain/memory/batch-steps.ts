@@ -1,15 +1,15 @@
 import type { JsonObject } from "../../lib/json.ts";
 
 /**
- * How much a store writes in one step without keeping others waiting for more than some 50 ms. A memory counts its
- * content (see contentBytes) and, for its places in the indexes, `bytesAMemory` more.
+ * How much a store writes in one step without delaying other calls for more than some 50 ms. A memory counts its content
+ * (see contentBytes) and, for its index entries, `bytesAMemory` more.
  */
 export interface StepLimits {
   readonly bytes: number;
   readonly bytesAMemory: number;
 }
 
-/** What grows with a memory: bytes of its text, and of the other fields that may be long. */
+/** The variable size of a memory: bytes of its text, and of the other fields that may be long. */
 export function contentBytes(content: {
   readonly text: string;
   readonly tags: readonly string[];
@@ -21,8 +21,8 @@ export function contentBytes(content: {
 }
 
 /**
- * The items of a batch, from `start` on, that are written in the next step: as many as keep to the limits, and one at
- * least. `bytesOf` an item is its content; undefined: it is refused already, and costs nothing.
+ * The items of a batch, from `start` on, that are written in the next step: as many as the limits allow, and one at least.
+ * `bytesOf` an item is its contentBytes; undefined: the item was refused, and costs nothing.
  */
 export function nextStep<Item>(
   items: readonly Item[],

@@ -1,29 +1,29 @@
-/** What keyword search asks of one document. */
+/** The fields of a document that BM25 reads. */
 export interface DocumentTerms {
-  /** How often each term of the query stands in the document, in the order of the query. */
+  /** Frequency of each query term in the document, in the order of the query. */
   readonly counts: readonly number[];
   /** Terms in the document, repetitions included. */
   readonly length: number;
 }
 
-/** What is known of all documents that the score is relative to: those of one namespace, in any state. */
+/** Statistics of the corpus: all documents of one namespace, in any state. */
 export interface CorpusStatistics {
   readonly documentCount: number;
-  /** Terms a document, on average. */
+  /** Mean number of terms in a document. */
   readonly meanLength: number;
-  /** In how many documents each term of the query stands. */
+  /** The number of documents that contain each query term. */
   readonly documentFrequencies: ReadonlyMap<string, number>;
 }
 
-/** How soon more of the same word stops counting. */
+/** Term frequency saturation. */
 const K1 = 1.2;
-/** How much longer documents are discounted. */
+/** Length normalisation. */
 const B = 0.75;
 
 /**
  * Scores documents for a query of distinct terms by Okapi BM25 with the IDF that cannot turn negative,
  * ln(1 + (N - n + 0.5) / (n + 0.5)): Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"
- * (2009), section 3.2, in Lucene's form. 0 when no term of the query stands in the document; never negative.
+ * (2009), section 3.2, in Lucene's form. 0 when the document contains no query term; never negative.
  */
 export function bm25(
   terms: readonly string[],
@@ -42,27 +42,27 @@ export function bm25(
   };
 }
 
-/** Counters may lag behind a document by a write: one that holds a term is at least one of those that do, and of all. */
+/** Counters may lag behind a document by a write, so both are taken as at least 1 (the scored document contains the term). */
 function idf(documentFrequency: number, documentCount: number): number {
   const containing = Math.max(1, documentFrequency);
   const documents = Math.max(containing, documentCount);
   return Math.log(1 + (documents - containing + 0.5) / (containing + 0.5));
 }
 
-/** Counts the distinct terms of a query in documents, which are given by their terms with repetitions. */
+/** Counts the distinct terms of a query in documents, given as lists of terms with repetitions. */
 export function countTerms(terms: readonly string[]): (document: readonly string[]) => DocumentTerms {
-  const places = new Map(terms.map((term, at) => [term, at]));
+  const indexes = new Map(terms.map((term, at) => [term, at]));
   return (document) => {
     const counts = terms.map(() => 0);
     for (const term of document) {
-      const at = places.get(term);
+      const at = indexes.get(term);
       if (at !== undefined) counts[at] = (counts[at] ?? 0) + 1;
     }
     return { counts, length: document.length };
   };
 }
 
-/** Whether one of the chosen terms of a query stands in a document. */
+/** Whether a document contains one of the chosen terms of a query. */
 export function holdsOneOf(
   chosen: readonly string[],
   terms: readonly string[],
@@ -71,22 +71,22 @@ export function holdsOneOf(
   return ({ counts }) => counts.some((count, at) => count > 0 && isChosen[at] === true);
 }
 
-/** Documents that the terms chosen for candidates may stand in, together. */
+/** Most postings (pairs of term and document) of the chosen terms together. */
 const MAX_POSTINGS = 1000;
 
 /**
- * The terms to ask an engine for: those that stand in a document at all, rarest first, until together they stand
- * in MAX_POSTINGS documents. A common word adds thousands of candidates and next to nothing to a score; it still
- * counts in the score of the candidates that the rarer ones bring.
+ * The terms by which candidates are searched: those that occur in any document, rarest first, until together they have
+ * MAX_POSTINGS postings. A common word adds thousands of candidates and next to nothing to a score; it still counts in the
+ * score of the candidates that rarer terms find.
  */
 export function chooseTerms(terms: readonly string[], corpus: CorpusStatistics): string[] {
-  const known = terms
+  const occurring = terms
     .map((term) => ({ term, documents: corpus.documentFrequencies.get(term) ?? 0 }))
     .filter(({ documents }) => documents > 0)
     .sort((a, b) => a.documents - b.documents);
   const chosen: string[] = [];
   let postings = 0;
-  for (const { term, documents } of known) {
+  for (const { term, documents } of occurring) {
     postings += documents;
     if (chosen.length > 0 && postings > MAX_POSTINGS) break;
     chosen.push(term);

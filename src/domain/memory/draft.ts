@@ -2,7 +2,7 @@ import { canonicalJson, type JsonObject, jsonDepth } from "../../lib/json.ts";
 import { invalidField } from "../errors.ts";
 import type { MemoryKind } from "./memory.ts";
 
-/** A memory as a caller hands it in: checked against the schema, not yet against what the schema cannot say. */
+/** A memory from a request: validated against the schema, not yet by checkDraft. */
 export interface MemoryDraft {
   /** Empty: the server makes one. */
   readonly id: string;
@@ -44,7 +44,7 @@ export function checkDraft(draft: MemoryDraft, path: string, now: number): void 
   }
 }
 
-/** Limits of a JSON object kept beside a memory or a cache entry. */
+/** Checks the limits of the metadata of a memory or a cache entry. Throws REQUEST_INVALID. */
 export function checkMetadata(metadata: JsonObject, path: string): void {
   const keys = Object.keys(metadata).length;
   if (keys > MAX_METADATA_KEYS) {

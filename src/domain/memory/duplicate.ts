@@ -4,7 +4,7 @@ import { etagOf, type Memory } from "./memory.ts";
 /** The most tags of a memory, as memory.proto has it. */
 export const MAX_TAGS = 32;
 
-/** Fields outside of the duplicate key that a caller gives, by their names in memory.proto and in its order. */
+/** Fields outside the duplicate key that a caller sets, by their names in memory.proto and in its order. */
 export type DifferingField =
   | "text"
   | "tags"
@@ -15,30 +15,30 @@ export type DifferingField =
   | "source_ids";
 
 export interface MergedDuplicate {
-  /** The stored memory as it is to be; the same object when nothing changes. */
+  /** The merged memory; the stored object itself when nothing changes. */
   readonly memory: Memory;
-  /** Where the memory that was asked for is not what is stored then. */
+  /** Fields in which the merged memory differs from the requested one. */
   readonly differs: readonly DifferingField[];
 }
 
 /**
- * What becomes of a stored memory when a duplicate of it is to be stored: it expires at the later of both times (without
- * one it never does), and gets the tags that it lacks, in their order, as long as there is room. Nothing else changes;
- * with a change the etag and the update time do too, as with any correction. Neither memory holds access statistics.
+ * Merges a requested duplicate into the stored memory: it gets the later expire time (never, if one has none), and the
+ * tags that it lacks, in their order, up to MAX_TAGS. Nothing else changes; a change also changes the etag and the update
+ * time, as any update does. Neither memory contains access statistics.
  */
-export function mergeDuplicate(stored: Memory, asked: Memory, now: number): MergedDuplicate {
-  const lacking = [...new Set(asked.tags)].filter((tag) => !stored.tags.includes(tag));
+export function mergeDuplicate(stored: Memory, requested: Memory, now: number): MergedDuplicate {
+  const lacking = [...new Set(requested.tags)].filter((tag) => !stored.tags.includes(tag));
   const added = lacking.slice(0, Math.max(0, MAX_TAGS - stored.tags.length));
-  const expireTime = laterEnd(stored.expireTime, asked.expireTime);
+  const expireTime = laterExpireTime(stored.expireTime, requested.expireTime);
   const memory =
     added.length === 0 && expireTime === stored.expireTime
       ? stored
       : changed(stored, { tags: [...stored.tags, ...added], expireTime, now });
-  return { memory, differs: differingFields(memory, asked) };
+  return { memory, differs: differingFields(memory, requested) };
 }
 
-/** Undefined is never, the latest of all. */
-function laterEnd(one: number | undefined, other: number | undefined): number | undefined {
+/** Undefined: never expires. */
+function laterExpireTime(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }
 
@@ -46,28 +46,28 @@ function changed(
   stored: Memory,
   change: { readonly tags: readonly string[]; readonly expireTime: number | undefined; readonly now: number },
 ): Memory {
-  const { expireTime: _before, ...kept } = stored;
+  const { expireTime: _before, ...unchanged } = stored;
   const { tags, expireTime, now } = change;
   const content = {
-    ...kept,
+    ...unchanged,
     tags,
     ...(expireTime === undefined ? {} : { expireTime }),
-    // Later than the state before, even when the clock has not moved: a change must be seen as one.
+    // Later than before, even when the clock has not advanced, so that the change is visible.
     updateTime: Math.max(now, stored.updateTime + 1),
   };
   return { ...content, etag: etagOf(content) };
 }
 
-function differingFields(stored: Memory, asked: Memory): DifferingField[] {
+function differingFields(stored: Memory, requested: Memory): DifferingField[] {
   const differs: Record<DifferingField, boolean> = {
-    text: asked.text !== stored.text,
-    // The stored one may have others too: what was asked for is there.
-    tags: asked.tags.some((tag) => !stored.tags.includes(tag)),
-    metadata: canonicalJson(asked.metadata) !== canonicalJson(stored.metadata),
-    importance: asked.importance !== stored.importance,
-    pinned: asked.pinned !== stored.pinned,
-    expire_time: asked.expireTime !== stored.expireTime,
-    source_ids: canonicalJson(asked.sourceIds) !== canonicalJson(stored.sourceIds),
+    text: requested.text !== stored.text,
+    // The stored memory may have more tags.
+    tags: requested.tags.some((tag) => !stored.tags.includes(tag)),
+    metadata: canonicalJson(requested.metadata) !== canonicalJson(stored.metadata),
+    importance: requested.importance !== stored.importance,
+    pinned: requested.pinned !== stored.pinned,
+    expire_time: requested.expireTime !== stored.expireTime,
+    source_ids: canonicalJson(requested.sourceIds) !== canonicalJson(stored.sourceIds),
   };
   return (Object.keys(differs) as DifferingField[]).filter((field) => differs[field]);
 }

@@ -13,7 +13,7 @@ export interface NumberRange {
   readonly max?: number;
 }
 
-/** Conditions that must all hold; an absent one is no condition, an empty list matches nothing. */
+/** All conditions must hold. An absent field is no condition; an empty list matches nothing. */
 export interface MemoryFilter {
   readonly userId?: string;
   readonly agentId?: string;
@@ -23,25 +23,25 @@ export interface MemoryFilter {
   readonly tagsAny?: readonly string[];
   readonly tagsAll?: readonly string[];
   readonly tagsNone?: readonly string[];
-  /** Scalars that the metadata must hold at their paths, as `metadataTokens` spells them. */
+  /** Scalars that the metadata must contain at their paths, in the form of `metadataTokens`. */
   readonly metadata?: readonly string[];
   readonly createTime?: TimeRange;
   readonly eventTime?: TimeRange;
   readonly lastAccessTime?: TimeRange;
   readonly importance?: NumberRange;
   readonly pinned?: boolean;
-  /** Never empty: what default reads return is ["ACTIVE"]. */
+  /** Never empty; by default ["ACTIVE"]. */
   readonly states: readonly MemoryState[];
 }
 
 export const ACTIVE_ONLY: MemoryFilter = { states: ["ACTIVE"] };
 
-/** What an export holds unless it asks for less. */
+/** The default filter of an export. */
 export const EVERY_STATE: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"] };
 
 /**
- * Whether a memory passes. This is what a filter means: stores may answer faster, but not otherwise, and their
- * tests hold them against it.
+ * Whether a memory passes a filter. The reference implementation: stores may be faster, but must return the same, which
+ * their tests check.
  */
 export function matchesFilter(memory: StoredMemory, filter: MemoryFilter, now: number): boolean {
   return (
@@ -66,7 +66,7 @@ export function matchesFilter(memory: StoredMemory, filter: MemoryFilter, now: n
 
 /**
  * The scalars of a JSON object, each with its path, as strings that are equal exactly when path, type and value
- * are: `["a","b"]=1`. Lists are skipped: equality with a list is no condition, and its members have no path.
+ * are: `["a","b"]=1`. Lists are skipped: a filter cannot compare lists, and their members have no path.
  */
 export function metadataTokens(metadata: JsonObject): string[] {
   const tokens: string[] = [];
@@ -82,9 +82,9 @@ export function metadataTokens(metadata: JsonObject): string[] {
   return tokens;
 }
 
-function containsAll(tokens: readonly string[], wanted: readonly string[]): boolean {
+function containsAll(tokens: readonly string[], required: readonly string[]): boolean {
   const set = new Set(tokens);
-  return wanted.every((token) => set.has(token));
+  return required.every((token) => set.has(token));
 }
 
 function inTime(time: number | undefined, range: TimeRange | undefined): boolean {

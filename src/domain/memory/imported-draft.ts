@@ -2,11 +2,11 @@ import { invalidField } from "../errors.ts";
 import { checkDraft, type MemoryDraft } from "./draft.ts";
 import type { MemoryState } from "./memory.ts";
 
-/** A memory as an export gives it: a draft, and what only the server that wrote it could say. */
+/** A memory from an export: a draft, and the fields that the exporting server had set. */
 export interface ImportedDraft extends MemoryDraft {
-  /** Absent: the moment of the import. */
+  /** Absent: the time of the import. */
   readonly createTime?: number;
-  /** Absent: when it was created. */
+  /** Absent: `createTime`. */
   readonly updateTime?: number;
   readonly state: MemoryState;
   readonly supersedes?: readonly string[];
@@ -15,18 +15,19 @@ export interface ImportedDraft extends MemoryDraft {
   readonly sessionPosition: number;
 }
 
-/** Leaves as many positions to be given behind it: they are 32 bits wide. */
+/** Leaves as many higher positions to assign: they are 32 bits wide. */
 export const MAX_IMPORTED_POSITION = 1_000_000_000;
 const MAX_ID_LENGTH = 128;
 
 /**
- * Throws REQUEST_INVALID, naming the field below `path`, when the draft breaks a rule. That it may have ended is none:
- * it was exported before.
+ * Throws REQUEST_INVALID, naming the field below `path`, when the draft breaks a rule. It may have expired since its
+ * export.
  */
 export function checkImported(draft: ImportedDraft, path: string, now: number): void {
   if (draft.id === "")
-    throw invalidField(`${path}.id`, "is required: it tells what has been imported before");
-  if (draft.ttlMs !== undefined) throw invalidField(`${path}.ttl`, "has no beginning here; give expire_time");
+    throw invalidField(`${path}.id`, "is required: it identifies memories that were imported before");
+  if (draft.ttlMs !== undefined)
+    throw invalidField(`${path}.ttl`, "is not supported in an import; use expire_time");
   const { sessionPosition, createTime = now, updateTime = createTime } = draft;
   if (sessionPosition < 0 || sessionPosition > MAX_IMPORTED_POSITION) {
     throw invalidField(`${path}.session_position`, `must be 0 to ${MAX_IMPORTED_POSITION}`);

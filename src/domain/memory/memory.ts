@@ -12,13 +12,13 @@ export interface MemoryEmbedding {
   readonly model: string;
   readonly dimension: number;
   readonly truncated: boolean;
-  /** REFUSED: how the provider answered, see Refusal; absent where that was not kept. */
+  /** REFUSED: the provider's answer, see Refusal; absent where it was not stored. */
   readonly refusal?: string;
 }
 
 /**
- * What is remembered. Absent strings are empty; times are milliseconds since the epoch. The meaning of each
- * field, with its limits and default, stands in memory.proto.
+ * A memory. Absent strings are empty; times are milliseconds since the epoch. memory.proto documents each field, with its
+ * limits and default.
  */
 export interface Memory {
   readonly id: string;
@@ -27,7 +27,7 @@ export interface Memory {
   readonly userId: string;
   readonly agentId: string;
   readonly sessionId: string;
-  /** From 1 in the order of writing; 0 without a session. Given by the store, in the write itself. */
+  /** From 1 in the order of writing; 0 without a session. Assigned by the store, in the write itself. */
   readonly sessionPosition: number;
   readonly role: string;
   readonly author: string;
@@ -50,24 +50,24 @@ export interface Memory {
   readonly embedding: MemoryEmbedding;
 }
 
-/** How a memory has been used. Kept approximately; part of neither record nor etag. */
+/** How a memory has been used. Approximate; part of neither record nor etag. */
 export interface AccessStatistics {
   readonly accessCount: number;
   readonly lastAccessTime: number;
 }
 
-/** A memory as a store gives it back. */
+/** A memory as a store returns it. */
 export interface StoredMemory extends Memory {
-  /** Absent: it was never accessed. */
+  /** Absent: never accessed. */
   readonly access?: AccessStatistics;
 }
 
-/** A memory with how it has been used; the memory itself when it never was. */
+/** A memory with its access statistics; the same object without any. */
 export function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
   return access === undefined ? memory : { ...memory, access };
 }
 
-/** A memory without how it has been used. */
+/** A memory without its access statistics. */
 export function recordOf(memory: StoredMemory): Memory {
   if (memory.access === undefined) return memory;
   const { access: _, ...record } = memory;
@@ -77,9 +77,8 @@ export function recordOf(memory: StoredMemory): Memory {
 export const DEFAULT_IMPORTANCE = 0.5;
 
 /**
- * The etag: a hash of what a caller can read and somebody can change. The position in the session is given by
- * the store inside the write and never changes, and the embedding follows from text and author, so neither is
- * part of it.
+ * The etag: a hash of the readable fields that can change. The session position, which the store assigns inside the write,
+ * never changes, and the embedding follows from text and author, so neither is part of it.
  */
 export function etagOf(memory: Omit<Memory, "etag" | "sessionPosition" | "embedding">): string {
   const record: Record<string, Json> = {
@@ -109,17 +108,16 @@ export function etagOf(memory: Omit<Memory, "etag" | "sessionPosition" | "embedd
   return digest(canonicalJson(record)).slice(0, 32);
 }
 
-/** What is embedded and searched: the text with its speaker, so that "what did Ann say" finds Ann's words. */
+/** The text that is embedded and indexed: with its author, so that "what did Ann say" finds Ann's words. */
 export function indexedText(memory: { readonly text: string; readonly author: string }): string {
   return memory.author === "" ? memory.text : `${memory.author}: ${memory.text}`;
 }
 
 /**
- * Two memories with the same key are duplicates: the same in all that says what is meant and where it is found. Texts are
- * compared after Unicode normalisation (NFC) and full case folding, with each run of white space as one space and none at
- * the ends; the other fields exactly. The namespace is the store's to add.
+ * Two memories of a namespace with the same key are duplicates. Texts are compared after Unicode normalisation (NFC) and
+ * full case folding, with each run of white space as one space and none at the ends; the other fields exactly.
  *
- * Stored keys of another rule equal none of these: digests of another number of parts never do.
+ * Stored keys of the earlier rule equal none of these: digests of another number of parts always differ.
  */
 export function duplicateKey(memory: DuplicateFields): string {
   return digest(
@@ -155,10 +153,10 @@ export function isExpired(memory: { readonly expireTime?: number }, now: number)
   return memory.expireTime !== undefined && memory.expireTime <= now;
 }
 
-/** What to do when a duplicate is already there. */
+/** What to do when a duplicate exists. */
 export type OnDuplicate = "RETURN_EXISTING" | "ALLOW" | "REFUSE";
 
-/** People say "ok" twice; a fact is stored once. */
+/** Messages may repeat ("ok"); other kinds are stored once. */
 export function defaultOnDuplicate(kind: MemoryKind): OnDuplicate {
   return kind === "MESSAGE" ? "ALLOW" : "RETURN_EXISTING";
 }

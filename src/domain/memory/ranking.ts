@@ -1,24 +1,24 @@
 import type { DocumentTerms } from "./bm25.ts";
 
-/** A memory that one or both retrievers of a search came up with, and what the ranking needs of it. */
+/** A memory found by one or both retrievers, with its ranking fields. */
 export interface Candidate {
   readonly id: string;
   /** Cosine similarity to the query, when the vector retriever found it. */
   readonly similarity?: number | undefined;
   /** BM25 score, when the keyword retriever found it. */
   readonly bm25?: number | undefined;
-  /** How often the terms of the query stand in it, when the keyword retriever found it. */
+  /** Its frequencies of the query terms, when the keyword retriever found it. */
   readonly document?: DocumentTerms | undefined;
-  /** When it happened or, failing that, was stored; milliseconds. */
+  /** Event time or, failing that, create time; milliseconds since the epoch. */
   readonly time: number;
   readonly importance: number;
 }
 
 export interface RankingOptions {
   readonly mode: "HYBRID" | "VECTOR" | "KEYWORD";
-  /** 0..1, the share of MAX_BOOST that the newest memory gains. */
+  /** 0..1, the share of MAX_BOOST for the newest memory. */
   readonly recencyWeight: number;
-  /** 0..1, the share of MAX_BOOST that importance 1 gains. */
+  /** 0..1, the share of MAX_BOOST for importance 1. */
   readonly importanceWeight: number;
   readonly now: number;
 }
@@ -37,19 +37,19 @@ export interface Ranked {
 }
 
 /**
- * Weight of the vector retriever in HYBRID. 0.4 was best on turns of long conversations (LoCoMo) and carried over to
- * others; reciprocal rank fusion with k = 60 did worse there than keywords alone.
+ * Weight of the vector retriever in HYBRID. 0.4 was best on messages of long conversations (LoCoMo) and on other data;
+ * reciprocal rank fusion with k = 60 was worse there than keywords alone.
  */
 export const HYBRID_VECTOR_WEIGHT = 0.4;
 
-/** The most that one boost may raise a score by: a match never passes one that is 1.2 (with both, 1.44) times as strong. */
+/** The largest increase of a score by one boost: no match overtakes one that is 1.2 (with both boosts, 1.44) times as strong. */
 export const MAX_BOOST = 0.2;
 
 const RECENCY_HALF_LIFE_MS = 30 * 24 * 3600 * 1000;
 
 /**
- * Orders candidates, and answers the first `limit` of them: the scores of each retriever are scaled to 0..1 over its candidates,
- * combined (w * vector + (1 - w) * keyword), and raised by bounded factors for recency and importance.
+ * Orders candidates, and returns the first `limit` of them: the scores of each retriever are scaled to 0..1 over its
+ * candidates, combined (w * vector + (1 - w) * keyword), and multiplied by bounded boosts for recency and importance.
  * Equal scores are ordered by time, newest first, then by id, so that the order is total.
  */
 export function rank(
@@ -82,7 +82,7 @@ export function rank(
     }));
 }
 
-/** What a retriever says of each candidate, by its place; 0 of those that it did not find. */
+/** Rank and scaled score of each candidate in one retriever, by index; 0 for those that it did not find. */
 interface Scale {
   readonly ranks: readonly number[];
   readonly shares: readonly number[];
@@ -93,8 +93,7 @@ function shareAt({ shares }: Scale, at: number): number {
 }
 
 /**
- * Scales one retriever: its best candidate gets 1, one at its floor gets FLOOR_SHARE. The floor is not 0, because
- * being found last is still more than not being found.
+ * The scaled score of a retriever's worst candidate; its best gets 1. Not 0, because the worst candidate was still found.
  */
 const FLOOR_SHARE = 0.05;
 

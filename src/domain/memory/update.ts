@@ -2,10 +2,10 @@ import { RecollectError } from "../errors.ts";
 import type { MemoryDraft } from "./draft.ts";
 import type { Memory, StoredMemory } from "./memory.ts";
 
-/** Fields that a correction may change. Id, session and times of writing are what a memory is. */
+/** Fields that an update may change: not id, session and times of writing. */
 export type MutableField = Exclude<keyof MemoryDraft, "id" | "sessionId" | "ttlMs">;
 
-/** The memory as a draft again, so that a correction goes the way of a new one. */
+/** Converts a memory to a draft, so that an update is checked and prepared like a new memory. */
 export function draftOf(memory: StoredMemory): MemoryDraft {
   const { sessionPosition, createTime, updateTime, state, ...rest } = memory;
   const { supersedes, supersededBy, etag, embedding, access, ...draft } = rest;
@@ -13,8 +13,8 @@ export function draftOf(memory: StoredMemory): MemoryDraft {
 }
 
 /**
- * The draft with these fields taken from another one; a field that is absent there is absent then. The end of a
- * memory is one field: `expireTime` stands for a moment and for a span (`ttlMs`) alike.
+ * The draft with these fields replaced by those of `from`; a field that is absent in `from` becomes absent. `expireTime`
+ * stands for `ttlMs` too.
  */
 export function withFields(
   draft: MemoryDraft,
@@ -26,11 +26,11 @@ export function withFields(
     delete changed[field];
     if (from[field] !== undefined) Object.assign(changed, { [field]: from[field] });
   }
-  const endsAnew = fields.includes("expireTime") && from.ttlMs !== undefined;
-  return endsAnew ? { ...changed, ttlMs: from.ttlMs } : changed;
+  const hasNewTtl = fields.includes("expireTime") && from.ttlMs !== undefined;
+  return hasNewTtl ? { ...changed, ttlMs: from.ttlMs } : changed;
 }
 
-/** Throws MEMORY_NOT_ACTIVE: what has been replaced or put aside is a record of the past. */
+/** Throws MEMORY_NOT_ACTIVE for superseded and archived memories, which are history. */
 export function refuseInactive(memory: Memory): void {
   if (memory.state !== "SUPERSEDED" && memory.state !== "ARCHIVED") return;
   throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${memory.id} is ${memory.state.toLowerCase()}`, {

@@ -1,7 +1,7 @@
 import type { CallContext } from "../call.ts";
 import { type DeleteInput, type DeletePorts, deleteOne } from "../delete-one.ts";
 
-/** Deletes an entry for good. Rejects with CACHE_ENTRY_NOT_FOUND or ETAG_MISMATCH. */
+/** Deletes an entry permanently. Rejects with CACHE_ENTRY_NOT_FOUND or ETAG_MISMATCH. */
 export function deleteCacheEntry(
   ports: DeletePorts,
   input: DeleteInput,

@@ -5,7 +5,7 @@ import type { Reloadable } from "../../ports/reloadable.ts";
 import type { CallContext } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
-/** What the cache of a namespace holds, may hold, and has done. */
+/** Size, bound and counters of the cache of a namespace. */
 export async function getCacheStats(
   ports: {
     readonly store: Pick<CacheStore, "stats">;

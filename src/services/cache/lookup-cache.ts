@@ -21,27 +21,27 @@ import { abortable, Deadline, isTimeout } from "../deadline.ts";
 import {
   analysisOf,
   type CacheStrategy,
+  cachedVector,
+  cacheVector,
   type Decided,
   decisionToken,
-  cacheVector,
-  cachedVector,
   type PreparedLookup,
   type PromptVector,
   verdictOn,
 } from "./prepared-lookup.ts";
 
-/** How the server is configured; a call may narrow it. */
+/** The settings of the cache; a call may be stricter. */
 export interface CacheSettings {
   readonly enabled: boolean;
   readonly strategy: CacheStrategy;
   readonly similarityThreshold: number;
   readonly alignedThreshold: number;
   readonly defaultTtlMs: number;
-  /** No answer is served for longer, whatever its TTL. */
+  /** The upper bound of TTLs and of the age of served answers. */
   readonly maxAgeMs: number;
-  /** Entries a namespace holds at most. */
+  /** Most entries in a namespace. */
   readonly maxEntries: number;
-  /** A lookup takes no longer; then it is a miss. */
+  /** After this time a lookup is a miss. */
   readonly lookupDeadlineMs: number;
 }
 
@@ -89,31 +89,31 @@ export interface LookupCachePorts {
   readonly work: WorkQueue;
 }
 
-/** What a lookup asks of the call that it serves. */
+/** The fields of the call that a lookup needs. */
 type LookupContext = Pick<CallContext, "signal" | "arrival">;
 
-/** How a lookup ended, and the token by which its caller may store an answer. */
+/** The outcome of a lookup, and the decision token with which its caller may store an answer. */
 export interface LookedUp {
   readonly decisionId: string;
   readonly outcome: CacheOutcome;
 }
 
 /**
- * Entries asked for by meaning. Three for the sake of those that are too old; the nearest of the rest decides
- * alone (see decideSemantic).
+ * Most nearest entries to read: three, because some may be too old; decideSemantic decides on the first of the others.
  */
 const NEIGHBOURS = 3;
 
 /**
- * The share of its deadline for which a lookup waits; the rest is for the answer. Where a provider hangs, many lookups end
- * at once: the last of 52 was answered 100 ms later than the first (test/faults/lookup-deadline.test.ts).
+ * The share of the deadline after which a lookup becomes a miss; the rest is for sending the answer. When a provider
+ * hangs, many lookups time out at once: the last of 52 was answered 100 ms after the first
+ * (test/faults/lookup-deadline.test.ts).
  */
 const WAITING_SHARE = 15 / 16;
 
 /**
- * Looks for an answer inside the cache scope: exactly, then by meaning. Fails open: whatever is slow or down, the outcome
- * is a miss with its reason, within the deadline of lookups. Rejects only when the call has ended. Writes nothing
- * itself; the store counts the outcome later.
+ * Looks up an answer in the cache scope: exact match first, then semantic match. Fails open: when the store or the
+ * embedder is slow or down, the outcome is a miss with its reason, within the lookup deadline. Rejects only when the call
+ * was cancelled. Writes nothing itself; the store counts the outcome later.
  */
 export async function lookupCache(
   ports: LookupCachePorts,
@@ -128,19 +128,19 @@ export async function lookupCache(
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
   } catch (error) {
-    // There is no caller any more who could be answered with a miss.
+    // A cancelled call gets no answer, not even a miss.
     context.signal.throwIfAborted();
     found = failOpen(call, error);
   }
   const decisionId = decisionToken(lookup, { ...decidedEntry(found), time: now }, ports.secret());
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(found) : found;
   count(ports.metrics, outcome);
-  // A cache that is switched off asks nothing of the store, not even to count.
+  // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
   return { decisionId, outcome };
 }
 
-/** What all steps of one lookup go by; settings and time stay the same until it ends. */
+/** The context of all steps of one lookup; settings and time do not change during it. */
 interface LookupCall {
   readonly ports: LookupCachePorts;
   readonly lookup: PreparedLookup;
@@ -169,9 +169,9 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
 }
 
 /**
- * The exact entry and the nearest in one step, by the vector that an earlier lookup of this prompt needed. Undefined where
- * other work waits (the exact answer does not wait for it), and where it fails: one of both may still be had, and the
- * model may have changed. Saves a round trip to Redis.
+ * Reads the exact entry and the nearest ones in one step, by the cached vector of an earlier lookup of this prompt, which
+ * saves a round trip to Redis. Undefined when other work is queued (the exact match must not be queued behind it), and
+ * when it fails: one of both matches may still succeed, and the model may have changed.
  */
 async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<FoundEntries | undefined> {
   const { ports, lookup, now, deadline } = call;
@@ -190,7 +190,7 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
 async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<CacheEntry | undefined> {
   try {
     const found = ports.store.lookup(lookup.namespace, { id: lookup.promptId }, now);
-    // The embedded store answers at once: a timer and promises less save some 4 us of the 90 that an exact hit takes.
+    // The embedded store returns synchronously: without timer and promises an exact hit takes some 4 us less (of 90).
     return (found instanceof Promise ? await deadline.within(found) : found).exact;
   } catch (error) {
     throw new StepFailed("STORE_UNAVAILABLE", error);
@@ -199,7 +199,7 @@ async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promis
 
 async function embedPrompt(call: LookupCall, embedder: Embedder): Promise<PromptVector> {
   const { ports, lookup, deadline } = call;
-  // Asked here because an embedding would be of no use then.
+  // Checked first: if the search would be refused, the embedding would be useless.
   const refusal = ports.work.refusal(workOf(call));
   if (refusal !== undefined) throw new StepFailed("SERVER_OVERLOADED", refusal);
   try {
@@ -213,7 +213,7 @@ async function embedPrompt(call: LookupCall, embedder: Embedder): Promise<Prompt
   }
 }
 
-/** In its turn among other heavy work. */
+/** Queued with other heavy work. */
 async function lookupNearest(
   call: LookupCall,
   embedder: Embedder,
@@ -232,8 +232,8 @@ async function lookupNearest(
       return await nearest(embedded);
     } catch (error) {
       if (!(error instanceof ModelChanged)) throw error;
-      const [again] = await embedder.embed([lookup.input.prompt], signal, "LOOKUP");
-      return again === undefined ? [] : nearest(again);
+      const [embeddedAgain] = await embedder.embed([lookup.input.prompt], signal, "LOOKUP");
+      return embeddedAgain === undefined ? [] : nearest(embeddedAgain);
     }
   });
   try {
@@ -251,7 +251,7 @@ function nearestQuery({ fingerprint }: PreparedLookup, { vector, identity }: Pro
   return { fingerprint, vector, limit: NEIGHBOURS, ...(identity === undefined ? {} : { model: identity }) };
 }
 
-/** By meaning. */
+/** The outcome of the semantic match. */
 function decide(call: LookupCall, nearest: readonly Neighbour[]): CacheOutcome {
   const { lookup, now } = call;
   const verdict = (entry: CacheEntry): GuardVerdict => verdictOn(lookup, entry);
@@ -269,7 +269,7 @@ function policyOf({ lookup, settings }: LookupCall): MatchingPolicy {
   };
 }
 
-/** Why one step of a lookup has no result. */
+/** The failure of one step of a lookup. */
 class StepFailed extends Error {
   readonly reason: MissReason;
 
@@ -282,7 +282,7 @@ class StepFailed extends Error {
 function failOpen(call: LookupCall, error: unknown): CacheOutcome {
   if (!(error instanceof StepFailed)) throw error;
   const { reason, cause } = error;
-  // With more calls than can be served there are as many of these. They are counted; the log does not grow by them.
+  // Too frequent for the log when the server is overloaded; metrics count them.
   if (reason !== "SERVER_OVERLOADED") {
     call.ports.log.warn({ err: cause, reason }, "cache lookup became a miss");
   }
@@ -299,7 +299,7 @@ function hit(
   match: "EXACT" | "SEMANTIC",
   { entry, similarity, threshold }: Pick<Hit, "entry" | "similarity" | "threshold">,
 ): Hit {
-  // Clocks of two replicas may differ; an age is never negative.
+  // Not negative, although clocks of replicas may differ.
   return { kind: "hit", match, entry, similarity, threshold, ageMs: Math.max(0, now - entry.createTime) };
 }
 

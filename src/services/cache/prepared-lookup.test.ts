@@ -6,9 +6,9 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import {
   analysisOf,
-  decisionToken,
-  cacheVector,
   cachedVector,
+  cacheVector,
+  decisionToken,
   type LookupCacheInput,
   prepareLookup,
   verdictOn,

@@ -15,39 +15,39 @@ export interface LookupCacheInput {
   readonly cacheScope: CacheScope;
   /** Absent: that of the settings. */
   readonly strategy?: CacheStrategy;
-  /** A floor under both thresholds of the settings. */
+  /** A minimum for both thresholds of the settings. */
   readonly threshold?: number;
   readonly maxAgeMs?: number;
-  /** Looks up and counts a miss, whatever is found. */
+  /** Answers and counts a miss even when an entry matches. */
   readonly shadow: boolean;
 }
 
-/** The entry that a lookup decided on: served, or nearest; and when. */
+/** The entry that a lookup decided on (served, or nearest), and the time. */
 export interface Decided {
-  /** Empty: there was none. */
+  /** Empty: none. */
   readonly entryId: string;
   readonly similarity: number;
   /** Milliseconds since the epoch. */
   readonly time: number;
 }
 
-/** A vector of the prompt, with the model that made it. */
+/** The vector of the prompt, and its model. */
 export type PromptVector = Pick<EmbeddedText, "vector" | "identity">;
 
 /**
- * A lookup with what was computed for it. The read-only fields follow from the input and from the caller's tenant and
- * principal. The others hold results of earlier lookups of the same PreparedLookup, each with what it was computed
- * from; without them a lookup takes longer and decides the same. docs/design/prepared-lookup.md says how long one is kept.
+ * A lookup and values computed for it. The read-only fields follow from the input and from the caller's tenant and
+ * principal. The others cache results of earlier lookups of the same PreparedLookup, each with its cache key; without them
+ * a lookup takes longer and decides the same. docs/design/prepared-lookup.md describes their lifetime.
  */
 export interface PreparedLookup {
   readonly input: LookupCacheInput;
   readonly namespace: NamespaceKey;
   readonly fingerprint: string;
-  /** Id of the entry that this prompt has in this cache scope. */
+  /** See cacheEntryId. */
   readonly promptId: string;
-  /** Of the decisions; see decisionRecipient. */
+  /** See decisionRecipient. */
   readonly recipient: string;
-  /** Of the prompt; see analysisOf. */
+  /** See analysisOf. */
   analysis: PromptAnalysis | undefined;
   /** See verdictOn. */
   lastVerdict: { readonly etag: string; readonly verdict: GuardVerdict } | undefined;
@@ -57,7 +57,7 @@ export interface PreparedLookup {
   vector: { readonly of: WeakRef<Float32Array>; readonly identity: EmbeddedText["identity"] } | undefined;
 }
 
-/** Costs 6.7 us: three digests. A function of its arguments alone. */
+/** Takes 6.7 us: three digests. Pure. */
 export function prepareLookup(input: LookupCacheInput, caller: CallerName): PreparedLookup {
   const namespace = namespaceKeyOf(caller, input.namespace);
   const fingerprint = scopeFingerprint(input.cacheScope);
@@ -74,13 +74,13 @@ export function prepareLookup(input: LookupCacheInput, caller: CallerName): Prep
   };
 }
 
-/** What the guard compares. Kept: an analysis takes 46 us. Made at the first use: an exact hit needs none. */
+/** The analysis of the prompt. Cached, because it takes 46 us; computed at the first use, because an exact hit needs none. */
 export function analysisOf(lookup: PreparedLookup): PromptAnalysis {
   lookup.analysis ??= analyzePrompt(lookup.input.prompt);
   return lookup.analysis;
 }
 
-/** What the guard holds of an entry. The last verdict is kept by the etag of its entry: the guard takes 13 us. */
+/** The guard's verdict on an entry. The last one is cached by the etag of the entry, because the guard takes 13 us. */
 export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry): GuardVerdict {
   if (lookup.lastVerdict?.etag !== etag) {
     lookup.lastVerdict = { etag, verdict: guardPrompts(analysisOf(lookup), analysis) };
@@ -89,8 +89,8 @@ export function verdictOn(lookup: PreparedLookup, { etag, analysis }: CacheEntry
 }
 
 /**
- * The decision as a token; see sealDecision. Decisions are dated by the second, and the last one is kept: the same
- * decision within a second has the same token. Sealing takes 5 us.
+ * The decision as a token; see sealDecision. The time is rounded down to the second, and the last token is cached, because
+ * sealing takes 5 us: the same decision within a second has the same token.
  */
 export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: SecretKey): string {
   const { entryId, similarity } = decided;
@@ -113,13 +113,13 @@ export function decisionToken(lookup: PreparedLookup, decided: Decided, secret: 
 }
 
 /**
- * The vector of the prompt, if its last lookup found no exact answer. Held weakly: the embedder keeps the vectors that
- * it made lately, within a bound (EMBEDDING_CACHE_*), and what it drops is embedded again.
+ * The cached vector of the prompt, if its last lookup found no exact match. A weak reference: the embedder caches recent
+ * vectors within a bound (EMBEDDING_CACHE_*), and a prompt whose vector was evicted is embedded again.
  */
-export function cachedVector({ vector: kept }: PreparedLookup): PromptVector | undefined {
-  const vector = kept?.of.deref();
-  if (kept === undefined || vector === undefined) return undefined;
-  return { vector, ...(kept.identity === undefined ? {} : { identity: kept.identity }) };
+export function cachedVector({ vector: cached }: PreparedLookup): PromptVector | undefined {
+  const vector = cached?.of.deref();
+  if (cached === undefined || vector === undefined) return undefined;
+  return { vector, ...(cached.identity === undefined ? {} : { identity: cached.identity }) };
 }
 
 export function cacheVector(lookup: PreparedLookup, { vector, identity }: PromptVector): void {

@@ -7,7 +7,7 @@ import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { CallContext } from "../call.ts";
 
-/** One entry by id, of whatever cache scope. Rejects with CACHE_ENTRY_NOT_FOUND. */
+/** One entry by id, of any cache scope. Rejects with CACHE_ENTRY_NOT_FOUND. */
 export async function getCacheEntry(
   ports: { readonly store: Pick<CacheStore, "lookup">; readonly clock: Clock },
   input: { readonly namespace: string; readonly id: string },
@@ -30,10 +30,10 @@ export async function listCacheEntries(
     readonly pageSize: number;
     /** Empty for the first page. */
     readonly pageToken: string;
-    /** No more is read than so many bytes of entries, as they count in GetCacheStats. */
+    /** Most bytes of entries to read (see entryBytes). */
     readonly maxBytes: number;
-    /** How many of the first entries have room in the answer, given the token behind so many of them. */
-    readonly fitting: (entries: readonly CacheEntry[], tokenAfter: (kept: number) => string) => number;
+    /** How many of the first entries fit into the answer; `tokenAfter`: the page token after so many of them. */
+    readonly fitting: (entries: readonly CacheEntry[], tokenAfter: (count: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
@@ -44,7 +44,7 @@ export async function listCacheEntries(
     scope.tenant,
     scope.namespace,
     model ?? null,
-    // One set of tags is one request, in whatever order they come.
+    // The order of tags does not matter.
     tagsAny === undefined ? null : [...tagsAny].sort(),
   ]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
@@ -56,10 +56,10 @@ export async function listCacheEntries(
     maxBytes: input.maxBytes,
     now: ports.clock.now(),
   });
-  const tokenAfter = (kept: number): string => {
-    const last = entries[kept - 1];
-    return (more || kept < entries.length) && last !== undefined ? sealPageToken(last, request) : "";
+  const tokenAfter = (count: number): string => {
+    const last = entries[count - 1];
+    return (more || count < entries.length) && last !== undefined ? sealPageToken(last, request) : "";
   };
-  const kept = input.fitting(entries, tokenAfter);
-  return { entries: entries.slice(0, kept), nextPageToken: tokenAfter(kept) };
+  const count = input.fitting(entries, tokenAfter);
+  return { entries: entries.slice(0, count), nextPageToken: tokenAfter(count) };
 }

@@ -35,7 +35,7 @@ export interface StoreCacheEntryInput {
 
 export interface StoreCacheEntryPorts {
   readonly store: Pick<CacheStore, "put">;
-  /** Undefined: vector search is switched off; the entry is then found exactly only. */
+  /** Undefined: vector search is switched off; entries are then found by exact match only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
   readonly secret: () => SecretKey;
@@ -47,8 +47,8 @@ export interface StoreCacheEntryPorts {
 }
 
 /**
- * Stores an answer, replacing the one to the same prompt; a full namespace makes room for it. When the prompt
- * cannot be embedded now, the entry is found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
+ * Stores an answer, replacing the one to the same prompt; a full namespace evicts others. When the prompt cannot be
+ * embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED or DECISION_INVALID.
  */
 export async function storeCacheEntry(
   ports: StoreCacheEntryPorts,
@@ -128,7 +128,10 @@ async function embedPrompt(
     return embedded;
   } catch (error) {
     if (!isEmbedderFailure(error)) throw error;
-    ports.log.warn({ err: error }, "cache entry stored without its vector: it will be found exactly only");
+    ports.log.warn(
+      { err: error },
+      "cache entry stored without its vector: it will be found by exact match only",
+    );
     return undefined;
   }
 }

@@ -3,9 +3,9 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 
 /**
- * The vectors of some texts with urgency WRITE, in order, with one call of the embedder; a refusal in the place of a
- * text that the provider does not take. Only when there is such a one, each is asked for by itself, all in one turn: the
- * embedder makes batches of them, and has kept what it got for the others.
+ * Embeds texts with urgency WRITE, in order, with one call of the embedder; the outcome of a text that the provider
+ * refuses is a refusal. Only when there is one, the texts are embedded one by one, concurrently: the embedder batches
+ * them, and has cached the vectors of the others.
  */
 export async function embedEach(
   embedder: Embedder,

@@ -5,20 +5,20 @@ import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import { Deadline } from "../deadline.ts";
 import { embedEach } from "./embed-each.ts";
 
-/** The vector of a text that is to be written, or why there is none: see MemoryEmbedding. */
+/** The vector of a text to be written, or why it has none: see MemoryEmbedding. */
 export type WriteEmbedding = EmbeddedText | Refusal | "PENDING" | "DISABLED";
 
 export interface WriteEmbedder {
   /** Undefined: vector search is switched off. */
   readonly embedder: Embedder | undefined;
-  /** How long a write waits for its vectors, in milliseconds. */
+  /** The timeout of a write for its vectors, in milliseconds. */
   readonly embeddingWaitMs: number;
 }
 
 /**
- * The vectors of texts that are written together, in order, with one call of the embedder. A provider that is down,
- * slow or set up wrongly stops no write: its texts are then PENDING, and what was asked for goes on without the caller.
- * Rejects with nothing but the signal's reason, or what is a mistake in this program.
+ * Embeds texts that are written together, in order, with one call of the embedder. When the provider is down, slow or
+ * misconfigured, the write succeeds with PENDING texts, and the request to the provider goes on without the caller.
+ * Rejects only with the signal's reason, or because of a bug.
  */
 export async function embedForWrite(
   { embedder, embeddingWaitMs }: WriteEmbedder,

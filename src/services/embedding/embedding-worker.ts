@@ -1,11 +1,11 @@
 import {
   type EmbeddingPace,
   FIRST_PACE,
-  shouldGiveUp,
   paceAfterFailure,
   paceAfterSuccess,
   pauseAfter,
   postponeDelay,
+  shouldGiveUp,
 } from "../../domain/embedding/embedding-pace.ts";
 import { failureKind } from "../../domain/embedding/failure.ts";
 import { refusalBy } from "../../domain/embedding/refusal.ts";
@@ -28,57 +28,57 @@ export interface EmbeddingWorkerPorts {
   /** 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  /** Before the first step; a rejection counts as a failure, and it is called again. */
+  /** Called before the first step; a rejection counts as a failure, and it is called again. */
   readonly begin?: () => Promise<void>;
-  /** After each batch, and when nothing is due (`worked` is then false). */
+  /** Called after each batch, and when nothing is due (`worked` is then false). */
   readonly afterStep: (worked: boolean) => Promise<NextStep>;
-  /** After each failure; true ends the worker. */
+  /** Called after each failure; true stops the worker. */
   readonly afterFailure?: (error: unknown) => Promise<boolean>;
 }
 
 /**
- * What a worker does after a step: the next one, nothing any more, or nothing until `idleUntil` (milliseconds since the
- * epoch; undefined: without end) or until something is added.
+ * What a worker does after a step: it runs the next one, stops, or idles until `idleUntil` (milliseconds since the epoch;
+ * undefined: forever) or until memories are added.
  */
-export type NextStep = "GO_ON" | "END" | { readonly idleUntil: number | undefined };
+export type NextStep = "CONTINUE" | "STOP" | { readonly idleUntil: number | undefined };
 
-/** Embeds what is pending, until it is disposed of, which waits for what it writes and for nothing else. */
+/** Embeds pending memories until it is disposed. Disposing waits only for a write in progress. */
 export interface EmbeddingWorker extends AsyncDisposable {
-  /** Something was added to the queue. */
+  /** Ends the idle time: memories were added to the queue. */
   added(): void;
-  /** The provider answers again: no use in pausing. */
+  /** Ends the pause: the provider has recovered. */
   recovered(): void;
-  /** Resolves when the worker has ended, by itself or because it was disposed of. */
-  readonly ended: Promise<void>;
+  /** Resolves when the worker has stopped, by itself or because it was disposed. */
+  readonly stopped: Promise<void>;
 }
 
-/** Of what is read at once: a millisecond or so of reading. */
+/** Most bytes read at once: some milliseconds of reading. */
 const BATCH_BYTES = 256 * 1024;
 /**
- * Memories that get their vectors in one transaction; others get their turn between two of them. At most 16, and less of
- * long texts: a store may have to index all of a memory again.
+ * Limits of one transaction that stores vectors; other calls are served between two of them. At most 16 memories, and
+ * fewer with long texts: a store may have to index all of a memory again.
  */
 const SETTLE_LIMITS: StepLimits = { bytes: 64 * 1024, bytesAMemory: 4096 };
-/** Texts under suspicion at once; with more of them it must be the provider. */
-const MAX_SUSPECTS = 100;
+/** Most skipped texts; with more the cause must be the provider. */
+const MAX_SKIPPED = 100;
 
-/** Starts to give the memories of a queue their vectors, in its order. See EmbeddingPace for what a failure does. */
+/** Starts to embed the memories of a queue, in its order. See EmbeddingPace for failures. */
 export function startEmbeddingWorker(ports: EmbeddingWorkerPorts): EmbeddingWorker {
   const worker = new Worker(ports);
-  const ended = worker.run();
+  const stopped = worker.run();
   return {
     added: () => worker.added(),
     recovered: () => worker.recovered(),
-    ended,
+    stopped,
     [Symbol.asyncDispose]: () => {
       worker.stop();
-      return ended;
+      return stopped;
     },
   };
 }
 
-/** A text that failed alone, and how it failed last. */
-interface Suspect extends PendingMemory {
+/** A memory whose text failed in a batch of its own, and the last error. */
+interface FailedMemory extends PendingMemory {
   readonly error: unknown;
 }
 
@@ -86,13 +86,16 @@ class Worker {
   readonly #ports: EmbeddingWorkerPorts;
   readonly #stopping = new AbortController();
   #pace: EmbeddingPace = FIRST_PACE;
-  /** Failed alone since the last success; they are the first of the queue. */
-  #suspects: Suspect[] = [];
-  /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
-  readonly #acquitted = new Set<string>();
-  /** Something was added that the step under way may not have seen. */
-  #news = false;
-  #waiting: { readonly idle: boolean; readonly ended: AbortController } | undefined;
+  /** Skipped: failed alone since the last success; they are the first of the queue. */
+  #skipped: FailedMemory[] = [];
+  /**
+   * Versions of memories that were skipped before a success of others. The provider may have recovered between the two, so
+   * each gets a second attempt before it is postponed.
+   */
+  readonly #retried = new Set<string>();
+  /** Memories were added, or the provider recovered, since the current step began. */
+  #isWoken = false;
+  #sleeping: { readonly idle: boolean; readonly wake: AbortController } | undefined;
 
   constructor(ports: EmbeddingWorkerPorts) {
     this.#ports = ports;
@@ -100,36 +103,36 @@ class Worker {
 
   /** Never rejects. */
   async run(): Promise<void> {
-    let begun = false;
+    let hasBegun = false;
     while (!this.#stopping.signal.aborted) {
-      this.#news = false;
+      this.#isWoken = false;
       try {
-        if (!begun) await this.#ports.begin?.();
-        begun = true;
+        if (!hasBegun) await this.#ports.begin?.();
+        hasBegun = true;
         const next = await this.#ports.afterStep(await this.#step());
-        if (next === "END") return;
-        if (next === "GO_ON") await yieldToEventLoop();
+        if (next === "STOP") return;
+        if (next === "CONTINUE") await yieldToEventLoop();
         else await this.#idle(next.idleUntil);
       } catch (error) {
-        if (this.#stopping.signal.aborted || (await this.#isOver(error))) return;
+        if (this.#stopping.signal.aborted || (await this.#shouldStop(error))) return;
         await this.#failed(error);
       }
     }
   }
 
   added(): void {
-    this.#news = true;
-    if (this.#waiting?.idle === true) this.#waiting.ended.abort();
+    this.#isWoken = true;
+    if (this.#sleeping?.idle === true) this.#sleeping.wake.abort();
   }
 
   recovered(): void {
-    this.#news = true;
-    this.#waiting?.ended.abort();
+    this.#isWoken = true;
+    this.#sleeping?.wake.abort();
   }
 
   stop(): void {
     this.#stopping.abort();
-    this.#waiting?.ended.abort();
+    this.#sleeping?.wake.abort();
   }
 
   /** One batch; false when none is due. */
@@ -138,14 +141,14 @@ class Worker {
     const batch = await queue.pending({
       limit: this.#pace.batchSize,
       maxBytes: BATCH_BYTES,
-      skip: this.#suspects.length,
+      skip: this.#skipped.length,
       now: clock.now(),
     });
     if (batch.length === 0) {
-      // All that is due has failed, so it is not the texts.
-      const again = this.#suspects.length > 0;
-      this.#suspects = [];
-      return again;
+      // All due texts failed, so the cause is the provider: try them again.
+      const hasSkipped = this.#skipped.length > 0;
+      this.#skipped = [];
+      return hasSkipped;
     }
     const { identity } = this.#ports.embedder;
     const outcomes = await this.#embed(batch);
@@ -171,40 +174,38 @@ class Worker {
       return await abortable(embedEach(this.#ports.embedder, texts, signal), signal);
     } catch (error) {
       const [only] = batch;
-      if (batch.length === 1 && only !== undefined) this.#suspects.push({ ...only, error });
-      if (this.#suspects.length > MAX_SUSPECTS) this.#suspects = [];
+      if (batch.length === 1 && only !== undefined) this.#skipped.push({ ...only, error });
+      if (this.#skipped.length > MAX_SKIPPED) this.#skipped = [];
       throw error;
     }
   }
 
   async #succeeded(): Promise<void> {
     const { clock, log } = this.#ports;
-    if (this.#pace.failures > 0) log.warn({}, "memories that waited get their vectors again");
+    if (this.#pace.failures > 0) log.warn({}, "pending memories are embedded again");
     this.#pace = paceAfterSuccess(this.#pace);
-    if (this.#suspects.length === 0) return;
+    if (this.#skipped.length === 0) return;
     const now = clock.now();
-    const guilty = this.#suspects.filter(
-      (one) => one.attempts > 0 || this.#acquitted.delete(versionKey(one)),
-    );
-    for (const one of this.#suspects) if (!guilty.includes(one)) this.#acquitted.add(versionKey(one));
-    this.#suspects = [];
-    await this.#putOff(guilty, now);
+    const failed = this.#skipped.filter((one) => one.attempts > 0 || this.#retried.delete(versionKey(one)));
+    for (const one of this.#skipped) if (!failed.includes(one)) this.#retried.add(versionKey(one));
+    this.#skipped = [];
+    await this.#postpone(failed, now);
   }
 
-  /** Those that have failed too often, and may go on doing so, are put aside until the next start. */
-  async #putOff(guilty: readonly Suspect[], now: number): Promise<void> {
+  /** Postpones memories; those that have failed too often are marked as refused until the next start. */
+  async #postpone(failed: readonly FailedMemory[], now: number): Promise<void> {
     const { queue, random, embedder } = this.#ports;
-    const isOver = ({ attempts, error }: Suspect): boolean => shouldGiveUp(attempts, failureKind(error));
-    const hopeless = guilty.filter(isOver);
-    if (hopeless.length > 0) {
+    const isLost = ({ attempts, error }: FailedMemory): boolean => shouldGiveUp(attempts, failureKind(error));
+    const lost = failed.filter(isLost);
+    if (lost.length > 0) {
       await queue.settle(
-        hopeless.map(({ scope, id, etag, error }) => ({ scope, id, etag, outcome: refusalBy(error) })),
+        lost.map(({ scope, id, etag, error }) => ({ scope, id, etag, outcome: refusalBy(error) })),
         { identity: embedder.identity, now },
       );
     }
     await queue.postpone(
-      guilty
-        .filter((one) => !isOver(one))
+      failed
+        .filter((one) => !isLost(one))
         .map(({ scope, id, etag, attempts }) => ({
           scope,
           id,
@@ -214,42 +215,43 @@ class Worker {
     );
   }
 
-  async #isOver(error: unknown): Promise<boolean> {
+  async #shouldStop(error: unknown): Promise<boolean> {
     try {
       return (await this.#ports.afterFailure?.(error)) === true;
     } catch (failure) {
-      this.#ports.log.warn({ err: failure }, "the store does not take the end of a worker");
+      this.#ports.log.warn({ err: failure }, "the store could not record the failure of an embedding worker");
       return false;
     }
   }
 
   async #failed(error: unknown): Promise<void> {
-    if (this.#pace.failures === 0) this.#ports.log.warn({ err: error }, "memories wait for their vectors");
+    if (this.#pace.failures === 0)
+      this.#ports.log.warn({ err: error }, "embedding failed: memories stay pending");
     this.#pace = paceAfterFailure(this.#pace);
-    const asked = error instanceof RecollectError ? (error.detail.retryAfterMs ?? 0) : 0;
-    await this.#wait(pauseAfter(this.#pace.failures, asked, this.#ports.random()), false);
+    const retryAfterMs = error instanceof RecollectError ? (error.detail.retryAfterMs ?? 0) : 0;
+    await this.#sleep(pauseAfter(this.#pace.failures, retryAfterMs, this.#ports.random()), false);
   }
 
   async #idle(until: number | undefined): Promise<void> {
-    if (this.#news) return;
-    this.#acquitted.clear();
-    await this.#wait(until === undefined ? undefined : Math.max(1, until - this.#ports.clock.now()), true);
+    if (this.#isWoken) return;
+    this.#retried.clear();
+    await this.#sleep(until === undefined ? undefined : Math.max(1, until - this.#ports.clock.now()), true);
   }
 
-  /** Until the time is over, there is news that ends it, or the worker is stopped; undefined: without end. */
-  async #wait(milliseconds: number | undefined, idle: boolean): Promise<void> {
+  /** Sleeps until the time is over, or `added` (only while idle), `recovered` or `stop` is called; undefined: forever. */
+  async #sleep(milliseconds: number | undefined, idle: boolean): Promise<void> {
     if (this.#stopping.signal.aborted) return;
-    const ended = new AbortController();
-    this.#waiting = { idle, ended };
+    const wake = new AbortController();
+    this.#sleeping = { idle, wake };
     try {
-      const { signal } = ended;
+      const { signal } = wake;
       await (milliseconds === undefined
         ? new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))
         : this.#ports.sleep(Math.min(milliseconds, MAX_SLEEP_MS), signal));
     } catch (error) {
-      if (!ended.signal.aborted) throw error;
+      if (!wake.signal.aborted) throw error;
     } finally {
-      this.#waiting = undefined;
+      this.#sleeping = undefined;
     }
   }
 }
@@ -258,5 +260,5 @@ function versionKey({ scope, id, etag }: PendingMemory): string {
   return JSON.stringify([scope.tenant, scope.namespace, id, etag]);
 }
 
-/** Timers know no longer ones. */
+/** The longest delay of a Node.js timer. */
 const MAX_SLEEP_MS = 2 ** 31 - 1;

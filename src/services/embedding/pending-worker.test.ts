@@ -15,8 +15,8 @@ import {
 import { SMALL_RESERVE } from "../../../test/support/small-reserve.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
-import { startPendingWorker } from "./pending-worker.ts";
 import type { EmbeddingWorker } from "./embedding-worker.ts";
+import { startPendingWorker } from "./pending-worker.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
 
@@ -28,7 +28,12 @@ let now: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
   embedder = scriptedEmbedder();
-  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, reserve: SMALL_RESERVE });
+  backend = await openEmbeddedBackend({
+    directory,
+    embedder: embedder.identity,
+    ...quiet,
+    reserve: SMALL_RESERVE,
+  });
   sleeper = manualSleep();
   now = NOW;
 });

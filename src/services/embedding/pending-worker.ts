@@ -7,16 +7,17 @@ export interface PendingWorkerPorts
 }
 
 /**
- * Starts to give pending memories their vectors, the oldest first, and goes on whenever a write adds some, one that was
- * postponed is due, or the provider has recovered.
+ * Starts to embed pending memories, the oldest first; it resumes whenever a write adds one, a postponed one is due, or the
+ * provider has recovered.
  */
 export function startPendingWorker({ pendingMemories, ...ports }: PendingWorkerPorts): EmbeddingWorker {
   const worker = startEmbeddingWorker({
     ...ports,
     queue: pendingMemories,
-    // The refusal may have been one of a provider that was set up in another way.
+    // Refused texts are tried again: the provider may have been configured differently.
     begin: () => pendingMemories.retryRefused(),
-    afterStep: async (worked) => (worked ? "GO_ON" : { idleUntil: (await pendingMemories.state()).nextTime }),
+    afterStep: async (worked) =>
+      worked ? "CONTINUE" : { idleUntil: (await pendingMemories.state()).nextTime },
   });
   pendingMemories.onAdded(() => worker.added());
   return worker;

@@ -12,9 +12,9 @@ import { startEmbeddingWorker } from "./embedding-worker.ts";
 
 export interface ReembeddingRunnerPorts {
   readonly store: ReembeddingStore;
-  /** The embedder of the server, which is switched at the change. */
+  /** The embedder of the server, which is switched at the cut-over. */
   readonly embedder: SwitchedEmbedder;
-  /** Makes an embedder of another model of the same provider; it stays open as long as the server. */
+  /** Opens an embedder of another model of the same provider, for the lifetime of the server. */
   readonly open: (identity: EmbedderIdentity) => Promise<OpenedEmbedder>;
   readonly clock: Clock;
   readonly sleep: Sleep;
@@ -23,49 +23,49 @@ export interface ReembeddingRunnerPorts {
   readonly log: Log;
 }
 
-/** Carries out re-embeddings. Disposing it leaves the one under way to the next start. */
+/** Executes re-embeddings. After dispose, the next start of the server resumes the current one. */
 export interface ReembeddingRunner extends AsyncDisposable {
-  /** Goes on with the one that was started, in the background; nothing happens when it runs already. */
+  /** Executes the started re-embedding in the background; no effect while it runs already. */
   run(): void;
 }
 
-/** The change is tried when so few memories are left. */
+/** The cut-over is tried when so few memories are left. */
 const NEARLY_DONE = 64;
-/** With writes that never stop, some are always left: after so many tries, these few may stay pending. */
-const PATIENCE = 20;
+/** Under continuous writes some memories are always left: after so many attempts, NEARLY_DONE of them may stay pending. */
+const MAX_EXACT_CUT_OVERS = 20;
 
-/** Starts where the last run of the server ended: with what is to be embedded, or with what is to be removed. */
+/** Resumes where the last run of the server stopped: with memories to embed, or with old vectors to remove. */
 export function startReembeddingRunner(ports: ReembeddingRunnerPorts): ReembeddingRunner {
   const { store, log } = ports;
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
-  /** Something was started that the run under way may not see any more. */
-  let again = false;
+  /** `run` was called after the current run had read the latest re-embedding. */
+  let isRequested = false;
 
-  const begin = (): void => {
-    again = true;
-    running ??= work().finally(() => {
+  const run = (): void => {
+    isRequested = true;
+    running ??= runWithRetries().finally(() => {
       running = undefined;
     });
   };
-  /** Never rejects: the store may be away for a while. */
-  const work = async (): Promise<void> => {
+  /** Never rejects: the store may be unavailable for a while. */
+  const runWithRetries = async (): Promise<void> => {
     let failures = 0;
-    while (again && !stopping.signal.aborted) {
-      again = false;
+    while (isRequested && !stopping.signal.aborted) {
+      isRequested = false;
       try {
-        await goOn();
+        await runOnce();
         failures = 0;
       } catch (error) {
-        if (failures === 0) log.warn({ err: error }, "a re-embedding pauses, and goes on when it can");
+        if (failures === 0) log.warn({ err: error }, "re-embedding failed: it will be retried");
         failures += 1;
-        again = true;
-        // It rejects when the server stops, and then the loop ends.
+        isRequested = true;
+        // Rejects when the server stops, which ends the loop.
         await ports.sleep(pauseAfter(failures, 0, ports.random()), stopping.signal).catch(() => undefined);
       }
     }
   };
-  const goOn = async (): Promise<void> => {
+  const runOnce = async (): Promise<void> => {
     const latest = await store.latest();
     if (latest?.state === "RUNNING") {
       if (opened === undefined || !sameModel(opened.identity, latest.target)) {
@@ -75,7 +75,7 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
     }
     while (!stopping.signal.aborted && (await store.cleanUp())) await yieldToEventLoop();
   };
-  /** The embedder of the model that is changed to, once it is known. */
+  /** The embedder of the target model, once it is open. */
   let opened: { readonly identity: EmbedderIdentity; readonly embedder: OpenedEmbedder } | undefined;
   store.onCutOver((identity) => {
     if (opened !== undefined && sameModel(opened.identity, identity)) {
@@ -84,9 +84,9 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
     }
     return ports.open(identity).then((embedder) => ports.embedder.switchTo(embedder));
   });
-  begin();
+  run();
   return {
-    run: begin,
+    run,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await running;
@@ -94,7 +94,7 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
   };
 }
 
-/** Embeds until the change is made, the re-embedding is given up, or the signal aborts. */
+/** Embeds until the cut-over, until the re-embedding fails, or until the signal aborts. */
 async function embedAll(
   ports: ReembeddingRunnerPorts,
   reembedding: Reembedding,
@@ -103,7 +103,7 @@ async function embedAll(
 ): Promise<void> {
   const { store, clock, log } = ports;
   let succeeded = false;
-  let tries = 0;
+  let attempts = 0;
   log.warn({ target: reembedding.target }, "all memories are being embedded again");
   const worker = startEmbeddingWorker({
     ...ports,
@@ -112,16 +112,16 @@ async function embedAll(
     afterStep: async (worked) => {
       succeeded ||= worked;
       const { remainingCount = 0 } = (await store.latest()) ?? {};
-      if (remainingCount > NEARLY_DONE) return "GO_ON";
-      tries += 1;
-      const maxLeft = tries > PATIENCE ? NEARLY_DONE : 0;
-      if (await store.cutOver({ maxLeft, now: clock.now() })) return "END";
-      // Another process may have come to the end of it.
-      return (await store.latest())?.state === "RUNNING" ? "GO_ON" : "END";
+      if (remainingCount > NEARLY_DONE) return "CONTINUE";
+      attempts += 1;
+      const maxLeft = attempts > MAX_EXACT_CUT_OVERS ? NEARLY_DONE : 0;
+      if (await store.cutOver({ maxLeft, now: clock.now() })) return "STOP";
+      // Another process may have finished it.
+      return (await store.latest())?.state === "RUNNING" ? "CONTINUE" : "STOP";
     },
     afterFailure: async (error) => {
       const kind = failureKind(error);
-      // What has worked before may work again; an unknown model will not.
+      // Permanent only if nothing has succeeded before, as with an unknown model.
       if (succeeded || kind === undefined || !isMisconfiguration(kind)) return false;
       await store.fail(error instanceof Error ? error.message : kind, clock.now());
       return true;
@@ -130,10 +130,10 @@ async function embedAll(
   const stop = (): void => void worker[Symbol.asyncDispose]();
   stopping.addEventListener("abort", stop, { once: true });
   if (stopping.aborted) stop();
-  await worker.ended;
+  await worker.stopped;
   stopping.removeEventListener("abort", stop);
   if (stopping.aborted) return;
   if ((await store.latest())?.state === "DONE")
-    log.warn({ target: reembedding.target }, "searches compare the vectors of the new model now");
-  else log.warn({}, "the re-embedding was given up: everything is as it was");
+    log.warn({ target: reembedding.target }, "re-embedding done: searches use the vectors of the new model");
+  else log.warn({}, "re-embedding failed: searches use the vectors of the old model");
 }

@@ -21,14 +21,14 @@ import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embed
 import { prepareMemory } from "./prepare-memory.ts";
 
 export interface CreateMemoriesInput {
-  /** The RPC, as request records tell one from another. */
+  /** The name of the RPC in idempotency records. */
   readonly rpc: string;
   readonly namespace: string;
-  /** In order; a draft that the schema refuses comes as the error that says so. */
+  /** In order; the error in the place of a draft that the schema refuses. */
   readonly drafts: readonly (MemoryDraft | RecollectError)[];
   /** The path of one draft in the request, for field violations. */
   readonly pathOf: (index: number) => string;
-  /** Undefined: what is usual for the kind. */
+  /** Undefined: see defaultOnDuplicate. */
   readonly onDuplicate?: OnDuplicate;
   readonly requestId?: string;
 }
@@ -41,10 +41,10 @@ export interface CreateMemoriesPorts extends WriteEmbedder {
 }
 
 /**
- * Stores memories, each on its own, with one call of the embedder for all of them. Resolves when they are durable and
- * can be found: by keyword at least, when there is no vector yet (see embedForWrite). What is much is written in steps,
- * each of them atomic, and others have their turn in between: when it ends between two, the first ones stay, and a
- * repeat with the same request_id goes on with the next.
+ * Stores memories, each on its own, with one call of the embedder for all of them. Resolves when they are durable and can
+ * be found: by keyword at least, when they have no vector yet (see embedForWrite). A large batch is written in atomic
+ * steps, with other calls served in between: after a failure between two steps the first ones stay, and a retry with the
+ * same request_id continues with the next one.
  */
 export async function createMemories(
   ports: CreateMemoriesPorts,
@@ -81,7 +81,7 @@ export async function createMemories(
       ...(request === undefined ? {} : { request }),
       step: { before: outcomes, isLast: end === checked.length },
     };
-    // The next step is made ready while the store is busy with this one, or while this one waits for its turn.
+    // The next step is prepared while this one is queued or written.
     const [written, next] = await Promise.all([write(items, options), stepFrom(end)]);
     outcomes = written;
     if (outcomes.length >= checked.length) return withCurrentMemories(outcomes);
@@ -90,8 +90,8 @@ export async function createMemories(
 }
 
 /**
- * The outcomes with each memory as the last item has left it, which may be a duplicate of one before it: so answers a repeat
- * too.
+ * The outcomes, each with the latest version of its memory: a later item may have changed it as a duplicate. A replay
+ * answers the same.
  */
 function withCurrentMemories(outcomes: readonly CreateOutcome[]): CreateOutcome[] {
   const memories = new Map(
@@ -129,7 +129,7 @@ function charactersOf(draft: MemoryDraft | RecollectError): number {
   return draft instanceof RecollectError ? 0 : draft.text.length;
 }
 
-/** What embedForWrite says of some drafts, by draft. */
+/** The result of embedForWrite, by draft. */
 export async function embedDrafts(
   ports: WriteEmbedder,
   drafts: readonly MemoryDraft[],
@@ -164,7 +164,7 @@ function newMemory(
   };
 }
 
-/** What makes two requests the same: drafts as handed in, refusals by what they say. */
+/** The idempotent request: its body is the drafts, with the message in the place of a refused one. */
 async function batchRequest(
   context: CallContext,
   { rpc, requestId, drafts, onDuplicate }: CreateMemoriesInput,

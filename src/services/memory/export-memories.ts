@@ -8,13 +8,13 @@ import type { MemoryExport } from "../../ports/memory/transfer.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
-/** Memories read from the store at once, and their bytes: a reader that stops reading holds so much of the server. */
+/** Limits of one page read from the store: the memory that a stalled client occupies in the server. */
 const PAGE_SIZE = 200;
 const PAGE_BYTES = 64 * 1024;
 
 /**
- * All memories that pass a filter, oldest first, each with the token that goes on behind it. Holds one page at a time
- * and reads the next when it is asked for. Rejects with PAGE_TOKEN_INVALID.
+ * All memories that pass a filter, oldest first, each with the token that resumes after it. Reads one page at a time, on
+ * demand. Rejects with PAGE_TOKEN_INVALID.
  */
 export async function* exportMemories(
   ports: {
@@ -25,7 +25,7 @@ export async function* exportMemories(
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
-    /** Empty to begin. */
+    /** Empty: from the beginning. */
     readonly resumeToken: string;
   },
   context: CallContext,

@@ -15,21 +15,21 @@ import { prepareMemory } from "./prepare-memory.ts";
 
 /** One message of an import. */
 export interface ImportStep {
-  /** Of the first step; later ones leave it empty or say the same. */
+  /** Required in the first step; later steps leave it empty or repeat it. */
   readonly namespace: string;
   /** Higher than that of the step before. */
   readonly sequence: number;
-  /** In order; a memory that the schema refuses comes as the error that says so. */
+  /** In order; the error in the place of a memory that the schema refuses. */
   readonly memories: readonly (ImportedDraft | RecollectError)[];
 }
 
-/** What has become of all steps so far, and of those of the last that were refused. */
+/** Totals of all steps so far, and the refusals of the last step. */
 export interface ImportProgress {
   readonly sequence: number;
   readonly imported: number;
-  /** Their ids were taken. */
+  /** Memories whose ids exist already. */
   readonly skipped: number;
-  /** They had expired. */
+  /** Memories that have expired. */
   readonly expired: number;
   readonly refused: number;
   readonly refusals: readonly { readonly index: number; readonly error: RecollectError }[];
@@ -41,9 +41,9 @@ export interface ImportMemoriesPorts extends WriteEmbedder {
 }
 
 /**
- * Stores memories that were exported, step by step: each is answered when it is durable, and the next is asked for
- * after that. At most one call of the embedder a step, for what is not there yet: an import that begins again pays for
- * nothing twice.
+ * Stores exported memories, step by step: each step is answered when it is durable, before the next one is read. At most
+ * one call of the embedder for each step, for memories that are not stored yet: a restarted import pays for no vector
+ * twice.
  */
 export async function* importMemories(
   ports: ImportMemoriesPorts,
@@ -62,7 +62,10 @@ export async function* importMemories(
   for await (const step of steps) {
     scope ??= namespaceKeyOf(context.caller, step.namespace);
     if (step.namespace !== "" && namespaceOf(step) !== scope.namespace) {
-      throw invalidField("namespace", `an import is into one namespace; this one is into ${scope.namespace}`);
+      throw invalidField(
+        "namespace",
+        `an import writes to one namespace; this one writes to ${scope.namespace}`,
+      );
     }
     if (step.sequence <= progress.sequence) {
       throw invalidField("sequence", `must be higher than ${progress.sequence}, that of the message before`);
@@ -99,7 +102,7 @@ async function importStep(
   };
 }
 
-/** Stores those whose ids are free, in steps that hold up no other call for long; resolves with how many that were. */
+/** Stores memories whose ids do not exist, in short steps; resolves with their number. */
 async function storeNew(
   ports: ImportMemoriesPorts,
   scope: NamespaceKey,
@@ -107,17 +110,17 @@ async function storeNew(
   now: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const there = await ports.memories.reader.exist(
+  const exists = await ports.memories.reader.exist(
     scope,
     drafts.map(({ id }) => id),
     now,
   );
-  const fresh = drafts.filter((_, index) => there[index] !== true);
-  if (fresh.length === 0) return 0;
-  const embedded = await embedDrafts(ports, fresh, signal);
+  const newDrafts = drafts.filter((_, index) => exists[index] !== true);
+  if (newDrafts.length === 0) return 0;
+  const embedded = await embedDrafts(ports, newDrafts, signal);
   const stepFrom = (start: number): Promise<ImportedMemory[]> =>
     mapYielding(
-      nextStep(fresh, start, contentBytes, ports.memories.importer.stepLimits),
+      nextStep(newDrafts, start, contentBytes, ports.memories.importer.stepLimits),
       ({ text }) => text.length,
       (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),
     );
@@ -126,7 +129,7 @@ async function storeNew(
   while (items.length > 0) {
     signal.throwIfAborted();
     end += items.length;
-    // The next step is made ready while the store is busy with this one.
+    // The next step is prepared while the store writes this one.
     const [outcomes, next] = await Promise.all([
       ports.memories.importer.import(scope, items, { now }),
       stepFrom(end),

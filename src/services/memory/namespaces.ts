@@ -17,13 +17,13 @@ export async function listNamespaces(
   const found = await ports.namespaces.list(context.caller.tenant, { after, limit: size + 1 });
   const names = found.slice(0, size);
   const last = names.at(-1);
-  // The order is by name alone; a namespace has no time.
+  // Ordered by name: a namespace has no create time.
   const nextPageToken =
     found.length > size && last !== undefined ? sealPageToken({ createTime: 0, id: last }, request) : "";
   return { names, nextPageToken };
 }
 
-/** What a namespace holds. */
+/** Counts of the contents of a namespace. */
 export function getNamespaceStats(
   ports: { readonly namespaces: Pick<NamespaceStore, "counts"> },
   input: { readonly namespace: string },
@@ -32,7 +32,7 @@ export function getNamespaceStats(
   return ports.namespaces.counts(namespaceKeyOf(context.caller, input.namespace));
 }
 
-/** Deletes a namespace with everything in it, or only counts that. */
+/** Deletes a namespace with its contents, or (without `force`) only counts them. */
 export function deleteNamespace(
   ports: { readonly namespaces: Pick<NamespaceStore, "counts" | "delete">; readonly clock: Clock },
   input: { readonly namespace: string; readonly force: boolean; readonly requestId?: string },

@@ -12,7 +12,7 @@ import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { Replacement } from "../../ports/memory/writer.ts";
 import type { WriteEmbedding } from "../embedding/embed-for-write.ts";
 
-/** What a draft does not say of a memory. */
+/** The fields of a memory that are not in a draft. */
 export interface MemoryOrigin {
   readonly id: string;
   readonly createTime: number;
@@ -22,16 +22,16 @@ export interface MemoryOrigin {
   readonly supersededBy: string;
 }
 
-/** A memory ready to be written: with its etag, and with what the indexes need. */
+/** A memory to be written, with its etag and the input of the indexes. */
 export function prepareMemory(
   draft: MemoryDraft,
   origin: MemoryOrigin,
   embedder: Embedder | undefined,
   embedding: WriteEmbedding,
 ): Replacement {
-  const { ttlMs, expireTime, ...given } = draft;
-  const ends = ttlMs === undefined ? expireTime : origin.updateTime + ttlMs;
-  const content = { ...given, ...(ends === undefined ? {} : { expireTime: ends }), ...origin };
+  const { ttlMs, expireTime: draftExpireTime, ...fields } = draft;
+  const expireTime = ttlMs === undefined ? draftExpireTime : origin.updateTime + ttlMs;
+  const content = { ...fields, ...(expireTime === undefined ? {} : { expireTime }), ...origin };
   const memory: Memory = {
     ...content,
     sessionPosition: 0,

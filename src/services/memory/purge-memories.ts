@@ -5,7 +5,7 @@ import type { MemoryPurge } from "../../ports/memory/purge.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 
-/** Deletes what a filter matches, or only counts it. Resolves with how many. */
+/** Deletes the memories that pass a filter, or (without `force`) only counts them. Resolves with their number. */
 export async function purgeMemories(
   ports: {
     readonly memories: { readonly reader: Pick<MemoryReader, "count">; readonly purge: MemoryPurge };

@@ -15,7 +15,7 @@ interface ReadPorts {
   readonly clock: Clock;
 }
 
-/** One memory by id, in whatever state, which counts as an access. Rejects with MEMORY_NOT_FOUND. */
+/** One memory by id, in any state. Counts as an access. Rejects with MEMORY_NOT_FOUND. */
 export async function getMemory(
   ports: ReadPorts,
   input: { readonly namespace: string; readonly id: string },
@@ -33,17 +33,17 @@ export interface FoundByIds {
   /** In the order of the ids. */
   readonly memories: readonly StoredMemory[];
   readonly notFoundIds: readonly string[];
-  /** Of memories that are there and have no room in the answer. */
+  /** Of memories that do not fit into the answer. */
   readonly omittedIds: readonly string[];
 }
 
-/** Memories by their ids, in any state. Counts as an access to each that is answered. */
+/** Memories by their ids, in any state. Counts as an access to each returned memory. */
 export async function batchGetMemories(
   ports: ReadPorts,
   input: {
     readonly namespace: string;
     readonly ids: readonly string[];
-    /** How many of the first memories have room in the answer. */
+    /** How many of the first memories fit into the answer. */
     readonly fitting: (memories: readonly StoredMemory[], notFoundIds: readonly string[]) => number;
   },
   context: CallContext,
@@ -53,14 +53,14 @@ export async function batchGetMemories(
   const read = await ports.memories.reader.get(scope, input.ids, now);
   const found = read.filter((memory) => memory !== undefined);
   const notFoundIds = input.ids.filter((_, index) => read[index] === undefined);
-  const kept = input.fitting(found, notFoundIds);
-  const memories = found.slice(0, kept);
+  const count = input.fitting(found, notFoundIds);
+  const memories = found.slice(0, count);
   ports.memories.accessCounts.add(
     scope,
     memories.map(({ id }) => id),
     now,
   );
-  return { memories, notFoundIds, omittedIds: found.slice(kept).map(({ id }) => id) };
+  return { memories, notFoundIds, omittedIds: found.slice(count).map(({ id }) => id) };
 }
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
@@ -77,8 +77,8 @@ export async function listMemories(
     readonly pageSize: number;
     /** Empty for the first page. */
     readonly pageToken: string;
-    /** How many of the first memories have room in the answer, given the token behind so many of them. */
-    readonly fitting: (memories: readonly StoredMemory[], tokenAfter: (kept: number) => string) => number;
+    /** How many of the first memories fit into the answer; `tokenAfter`: the page token after so many of them. */
+    readonly fitting: (memories: readonly StoredMemory[], tokenAfter: (count: number) => string) => number;
   },
   context: CallContext,
 ): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
@@ -86,7 +86,7 @@ export async function listMemories(
   const request = canonicalJson(["memories", scope.tenant, scope.namespace, asJson(input.filter)]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
   const size = pageSizeOf(input.pageSize);
-  // One more than the page tells whether there is a next one.
+  // One more than the page size, to know whether there is a next page.
   const { deadline, signal } = context;
   const found = await ports.work.run({ tenant: scope.tenant, kind: "READ", deadline }, signal, () =>
     ports.memories.reader.list(scope, {
@@ -96,12 +96,12 @@ export async function listMemories(
       now: ports.clock.now(),
     }),
   );
-  const tokenAfter = (kept: number): string => {
-    const last = found[kept - 1];
-    return kept < found.length && last !== undefined ? sealPageToken(last, request) : "";
+  const tokenAfter = (count: number): string => {
+    const last = found[count - 1];
+    return count < found.length && last !== undefined ? sealPageToken(last, request) : "";
   };
-  const kept = input.fitting(found.slice(0, size), tokenAfter);
-  return { memories: found.slice(0, kept), nextPageToken: tokenAfter(kept) };
+  const count = input.fitting(found.slice(0, size), tokenAfter);
+  return { memories: found.slice(0, count), nextPageToken: tokenAfter(count) };
 }
 
 function asJson(value: object): Json {

@@ -36,7 +36,7 @@ export interface SearchMemoriesInput {
   readonly minSimilarity?: number;
   readonly recencyWeight: number;
   readonly importanceWeight: number;
-  /** How many of the first found have room in the answer; absent: all. The others are left out, and are no accesses. */
+  /** How many of the first results fit into the answer; absent: all. The others are left out and not counted as accessed. */
   readonly fitting?: (output: Omit<SearchMemoriesOutput, "truncated">) => number;
 }
 
@@ -45,16 +45,16 @@ export interface FoundMemory {
   readonly ranked: Ranked;
   /** Cosine similarity to the query; absent when either has no vector. */
   readonly similarity?: number;
-  /** Terms of the query that it contains, when the keyword retriever found it. */
+  /** Query terms that it contains, when the keyword retriever found it. */
   readonly matchedTerms: readonly string[];
 }
 
 export interface SearchMemoriesOutput {
   readonly found: readonly FoundMemory[];
-  /** Whether some were left out at the end because the answer has no room for them. */
+  /** Whether some were left out at the end because they do not fit into the answer. */
   readonly truncated: boolean;
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
-  /** How the store found the candidates; absent when there was nothing to look for. */
+  /** How the store found the candidates; absent when the query had neither vector nor terms. */
   readonly plan?: SearchPlan;
 }
 
@@ -72,11 +72,11 @@ export interface SearchMemoriesPorts {
   readonly work: WorkQueue;
 }
 
-/** Candidates of each retriever. Of the answers to real questions 91 % are among the first 100 of either, 79 % of 20. */
+/** Most candidates of each retriever. 91 % of the answers to real questions are among the first 100 of one, 79 % with 20. */
 const CANDIDATES_PER_RETRIEVER = 100;
-/** More words than this in a query are not asked for. */
+/** Further terms of a query are ignored. */
 const MAX_QUERY_TERMS = 64;
-/** Models change seldom; twice in one search only if something is very wrong. */
+/** Attempts when the model changes during a search; changes are rare. */
 const MAX_ATTEMPTS = 3;
 
 /**
@@ -107,7 +107,7 @@ async function searchOnce(
   const scope = namespaceKeyOf(context.caller, input.namespace);
   const queries = await prepareRetrievers(ports, scope, input, now, context.signal);
 
-  // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
+  // A query may consist of punctuation, a memory may have no vector: without vector and terms there are no results.
   if (queries.vector === undefined && queries.terms.length === 0) {
     return { found: [], truncated: false, degraded: queries.degraded };
   }
@@ -116,18 +116,18 @@ async function searchOnce(
   const { page, memories } = await readPage(ports, scope, ranked, { ...input, queries, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
-    // Deleted between the two reads: no longer a result.
+    // Deleted between the two reads.
     if (memory === undefined) return [];
     return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, queries.terms) }];
   });
   const all = { found, degraded: queries.degraded, plan };
-  const kept = found.slice(0, input.fitting?.(all));
+  const returned = found.slice(0, input.fitting?.(all));
   ports.memories.accessCounts.add(
     scope,
-    kept.map(({ memory }) => memory.id),
+    returned.map(({ memory }) => memory.id),
     now,
   );
-  return { ...all, found: kept, truncated: kept.length < found.length };
+  return { ...all, found: returned, truncated: returned.length < found.length };
 }
 
 interface RetrieverQueries {
@@ -139,7 +139,7 @@ interface RetrieverQueries {
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
 }
 
-/** The query of each retriever. One that cannot take part in HYBRID is reported, and refused when it is alone. */
+/** The query of each retriever. One that is unavailable is reported in `degraded` with HYBRID, and an error otherwise. */
 async function prepareRetrievers(
   ports: SearchMemoriesPorts,
   scope: NamespaceKey,
@@ -177,7 +177,7 @@ async function prepareRetrievers(
   if (mode === "KEYWORD") return { terms, degraded: [] };
   if (ports.embedder === undefined) return { terms, degraded: ["VECTOR"] };
   try {
-    // Words alone are an answer too, if a poorer one: they wait for the provider no longer than a lookup does.
+    // HYBRID can fall back to keywords, so it uses the short timeout of lookups.
     const urgency = mode === "VECTOR" ? "WRITE" : "LOOKUP";
     const [embedded] = await ports.embedder.embed([query.text], signal, urgency);
     if (embedded === undefined) return { terms, degraded: [] };
@@ -216,8 +216,8 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
 }
 
 /**
- * What may be on the page, best first, when it is the turn of this search. A function of its own, so that a search does
- * not hold all candidates while it reads the memories of these.
+ * Queues the search and ranks its candidates, best first. A function of its own, so that the candidates can be collected
+ * while their memories are read.
  */
 async function rankCandidates(
   ports: SearchMemoriesPorts,
@@ -233,7 +233,7 @@ async function rankCandidates(
     timedSearch(ports, scope, queries, input.filter, now),
   );
   const merged = mergeCandidates(candidates, queries.terms).filter(({ id }) => id !== queries.excludedId);
-  // The floor may leave out any of them.
+  // minSimilarity is applied later and may remove any of them.
   const limit = input.minSimilarity === undefined ? input.limit : undefined;
   return { ranked: rank(merged, { ...input, now }, limit), plan: candidates.plan };
 }
@@ -253,7 +253,7 @@ async function timedSearch(
       ...(queries.model === undefined ? {} : { model: queries.model }),
       ...(queries.terms.length === 0 ? {} : { terms: queries.terms }),
       filter,
-      // The excluded memory may take a place.
+      // The excluded memory may be one of them.
       limit: CANDIDATES_PER_RETRIEVER + (queries.excludedId === undefined ? 0 : 1),
     },
     now,
@@ -262,7 +262,7 @@ async function timedSearch(
   return candidates;
 }
 
-/** One candidate a memory, with what each retriever says of it. */
+/** One candidate for each memory, with the results of both retrievers. */
 function mergeCandidates({ byVector, byKeyword, corpus }: Candidates, terms: readonly string[]): Candidate[] {
   const score = bm25(terms, corpus);
   const merged = new Map<string, Candidate>();
@@ -282,11 +282,11 @@ function matchedTerms({ document }: Candidate, terms: readonly string[]): string
 
 interface RankedPage {
   readonly page: readonly Similar[];
-  /** Of each one; undefined: it went in between. */
+  /** In the order of `page`; undefined: deleted in between. */
   readonly memories: readonly (StoredMemory | undefined)[];
 }
 
-/** What is answered of the ranked ones. Similarities and memories are read together unless the ones choose the others. */
+/** Reads similarities and memories of the page: together, unless minSimilarity has to filter first. */
 async function readPage(
   ports: Pick<SearchMemoriesPorts, "memories">,
   scope: NamespaceKey,
@@ -314,7 +314,7 @@ async function readPage(
     ]);
     return { page, memories };
   }
-  // The floor is for those too that were found by words alone.
+  // minSimilarity applies also to memories that only the keyword retriever found.
   const similar = await withSimilarity(ports.memories.search, scope, ranked, queries);
   const page = similar
     .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
@@ -327,7 +327,7 @@ interface Similar {
   readonly similarity?: number;
 }
 
-/** Adds the similarity of those that were found by words alone. */
+/** Adds the similarity of memories that only the keyword retriever found. */
 async function withSimilarity(
   search: CandidateSearch,
   scope: NamespaceKey,

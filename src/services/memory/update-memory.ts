@@ -17,19 +17,19 @@ import { prepareMemory } from "./prepare-memory.ts";
 export interface UpdateMemoryInput {
   readonly namespace: string;
   readonly id: string;
-  /** Empty: whatever it is. */
+  /** Empty: any. */
   readonly etag: string;
   readonly patch: MemoryDraft;
   readonly fields: readonly MutableField[];
   readonly requestId?: string;
 }
 
-/** Attempts of a correction without an etag, whose memory may change between its read and its write. */
+/** Attempts of an update without an etag: the memory may change between its read and its write. */
 const MAX_ATTEMPTS = 5;
 
 /**
- * Corrects fields of a memory. With an etag it changes that very state or nothing; without one it changes whatever
- * is there, and loses no other correction. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
+ * Updates fields of a memory. With an etag it changes only that version; without one it changes the current version, and
+ * retries after a concurrent update. Rejects with MEMORY_NOT_FOUND, MEMORY_NOT_ACTIVE or ETAG_MISMATCH.
  */
 export async function updateMemory(
   ports: WriteEmbedder & {
@@ -56,16 +56,17 @@ export async function updateMemory(
       refuseInactive(current);
       checkDraft(draft, "memory", now);
     } catch (refusal) {
-      // A late repeat: it is refused now, and was carried out then.
-      const done = request && (await ports.memories.writer.replayReplace(scope, input.id, { now, request }));
-      if (done !== undefined) return done;
+      // A late retry of a request that succeeded earlier and would be refused now.
+      const replay =
+        request && (await ports.memories.writer.replayReplace(scope, input.id, { now, request }));
+      if (replay !== undefined) return replay;
       throw refusal;
     }
     const embedding = await embeddingFor(ports, scope, current, draft, context.signal);
     const origin = {
       id: current.id,
       createTime: current.createTime,
-      // Later than the state before, even when the clock has not moved: a change must be seen as one.
+      // Later than before, even when the clock has not advanced, so that the change is visible.
       updateTime: Math.max(now, current.updateTime + 1),
       state: current.state,
       ...(current.supersedes === undefined ? {} : { supersedes: current.supersedes }),
@@ -92,7 +93,7 @@ export async function updateMemory(
   }
 }
 
-/** The vector of the new state: the old one, or the old refusal, when what is embedded stays the same. */
+/** The vector of the new version: the stored vector or refusal, when the indexed text has not changed. */
 async function embeddingFor(
   ports: WriteEmbedder & { readonly memories: { readonly search: Pick<CandidateSearch, "vectors"> } },
   scope: NamespaceKey,
@@ -111,7 +112,7 @@ async function embeddingFor(
   return embedding ?? "PENDING";
 }
 
-/** Undefined where there is none of this model, also because the model has changed meanwhile. */
+/** Undefined when there is none of this model, also because the model has changed meanwhile. */
 async function storedVector(
   search: Pick<CandidateSearch, "vectors">,
   scope: NamespaceKey,

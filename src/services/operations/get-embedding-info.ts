@@ -1,8 +1,8 @@
 import type { Breaker } from "../../domain/embedding/breaker.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { PendingMemoryQueue, RefusedTexts } from "../../ports/embedding/pending-memory-queue.ts";
 import type { EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
+import type { PendingMemoryQueue, RefusedTexts } from "../../ports/embedding/pending-memory-queue.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 
 export interface GetEmbeddingInfoPorts {
@@ -14,21 +14,21 @@ export interface GetEmbeddingInfoPorts {
   readonly clock: Clock;
 }
 
-/** Which embedder makes the vectors, its state, and the pending memories. */
+/** The embedder, its state, and the pending memories. */
 export interface EmbeddingInfo {
   readonly identity?: EmbedderIdentity;
   readonly breakers?: Readonly<Record<Urgency, Breaker>>;
   readonly pendingCount: number;
   readonly refused: RefusedTexts;
-  /** The one under way. */
+  /** The running one. */
   readonly reembedding?: Reembedding;
   readonly oldestPending?: { readonly time: number; readonly ageMs: number };
 }
 
-/** Refusals that are answered with their reasons. */
+/** Refusals that are returned with their reasons. */
 const LATEST_REFUSALS = 10;
 
-/** Asks the provider nothing, so that it answers when that is down. */
+/** Sends no request to the provider, so that it works while that is down. */
 export async function getEmbeddingInfo(ports: GetEmbeddingInfoPorts): Promise<EmbeddingInfo> {
   const { embedder, pendingMemories, clock } = ports;
   const breakers = ports.embedderStatus();

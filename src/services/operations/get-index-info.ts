@@ -1,6 +1,6 @@
 import type { IndexInfo, IndexStore } from "../../ports/index-store.ts";
 
-/** How the search indexes are, of all tenants together. */
+/** The state of the search indexes, of all tenants together. */
 export function getIndexInfo(ports: {
   readonly indexes: Pick<IndexStore, "info">;
 }): Promise<readonly IndexInfo[]> {

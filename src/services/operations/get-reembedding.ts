@@ -8,7 +8,7 @@ export async function getReembedding(
 ): Promise<Reembedding> {
   const latest = await ports.reembedding.latest();
   if (latest?.id === id) return latest;
-  throw new RecollectError("REEMBEDDING_NOT_FOUND", `no re-embedding ${id}, or a later one came after it`, {
+  throw new RecollectError("REEMBEDDING_NOT_FOUND", `no re-embedding ${id}, or a later one has replaced it`, {
     metadata: { id },
     resource: { type: "reembedding", name: id },
   });

@@ -2,7 +2,7 @@ import type { Backend, BackendDescription } from "../../ports/backend.ts";
 
 export interface GetServerInfoPorts {
   readonly version: string;
-  /** When the process started to serve. Milliseconds since the epoch. */
+  /** When the process began to serve. Milliseconds since the epoch. */
   readonly startTime: number;
   readonly backend: Pick<Backend, "name" | "describe">;
 }

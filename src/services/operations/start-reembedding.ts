@@ -14,9 +14,9 @@ export interface StartReembeddingPorts {
 }
 
 export interface StartReembeddingInput {
-  /** Empty: the same. */
+  /** Empty: unchanged. */
   readonly model: string;
-  /** 0: the same. */
+  /** 0: unchanged. */
   readonly dimension: number;
   readonly requestId?: string;
 }

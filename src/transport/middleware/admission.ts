@@ -1,5 +1,5 @@
 import { RecollectError } from "../../domain/errors.ts";
-import { FairShare, type Allocation } from "../../domain/load/fair-share.ts";
+import { type Allocation, FairShare } from "../../domain/load/fair-share.ts";
 import type { RpcInstruments } from "../../telemetry/instruments.ts";
 import type { Call, Middleware } from "../pipeline.ts";
 

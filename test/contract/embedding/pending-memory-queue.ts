@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
-import type { PendingMemoryQueue } from "../../../src/ports/embedding/pending-memory-queue.ts";
 import type { EmbeddedText, EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
+import type { PendingMemoryQueue } from "../../../src/ports/embedding/pending-memory-queue.ts";
 import type { PendingMemory } from "../../../src/ports/embedding/queue.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import type { NamespaceStore } from "../../../src/ports/namespace-store.ts";
@@ -38,13 +38,22 @@ export function pendingMemoryQueueContract(
     const write = (given: Partial<Memory>, now = NOW, scope: NamespaceKey = subject.scope) =>
       subject.store.memories.writer.create(scope, [newMemory(given)], { now });
     const pending = (options: Partial<Parameters<PendingMemoryQueue["pending"]>[0]> = {}) =>
-      subject.store.pendingMemories.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
+      subject.store.pendingMemories.pending({
+        limit: 100,
+        maxBytes: 1e9,
+        skip: 0,
+        now: NOW + 1000,
+        ...options,
+      });
     const ids = async (options: Partial<Parameters<PendingMemoryQueue["pending"]>[0]> = {}) =>
       (await pending(options)).map(({ id }) => id);
     const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | Refusal, now = NOW) => {
       if (one === undefined) throw new Error("nothing is pending");
       const { scope, id, etag } = one;
-      return subject.store.pendingMemories.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
+      return subject.store.pendingMemories.settle([{ scope, id, etag, outcome }], {
+        identity: IDENTITY,
+        now,
+      });
     };
     const get = async (id: string) => (await subject.store.memories.reader.get(subject.scope, [id], NOW))[0];
     const nearest = async (seed: number) =>
@@ -202,7 +211,11 @@ export function pendingMemoryQueueContract(
         ["a", 1],
       ]);
       // Still the one that has waited longest.
-      expect(await subject.store.pendingMemories.state()).toEqual({ count: 2, oldestTime: NOW, nextTime: NOW });
+      expect(await subject.store.pendingMemories.state()).toEqual({
+        count: 2,
+        oldestTime: NOW,
+        nextTime: NOW,
+      });
       await subject.store.memories.writer.delete(subject.scope, "b", { now: NOW });
       expect((await subject.store.pendingMemories.state()).nextTime).toBeGreaterThanOrEqual(NOW + 5000);
       await subject.store.pendingMemories.postpone([{ ...a, etag: "another", dueTime: NOW }]);

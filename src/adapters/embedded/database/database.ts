@@ -233,7 +233,7 @@ export class Database implements Disposable {
   }
 
   #deleteInKeptSpace(deletions: readonly QueuedWrite[]): void {
-    this.#options.reserve?.release();
+    this.#options.kept?.release();
     this.#boundPages();
     // Not by itself, where it may fail and take the room.
     this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
@@ -254,7 +254,7 @@ export class Database implements Disposable {
   #moveLog(): boolean {
     if (this.#stillness !== undefined) return false;
     if (!this.#hasRoomForLog()) {
-      this.#stuck = this.#logBytes > (this.#options.reserve?.maxLogBytes ?? Number.POSITIVE_INFINITY);
+      this.#stuck = this.#logBytes > (this.#options.kept?.maxLogBytes ?? Number.POSITIVE_INFINITY);
       return false;
     }
     try {
@@ -269,7 +269,7 @@ export class Database implements Disposable {
 
   /** Whether the file can grow by what it will hold: an attempt that fails would take the room, and move nothing. */
   #hasRoomForLog(): boolean {
-    const free = this.#options.reserve?.freeBytes;
+    const free = this.#options.kept?.freeBytes;
     if (free === undefined) return true;
     const pages = Number(this.#sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
     const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
@@ -278,7 +278,7 @@ export class Database implements Disposable {
 
   /** Makes again what is kept back for deletions, as far as there is room, and lets the file grow or not. */
   #keepSpace(): void {
-    this.#options.reserve?.restore(this.#logBytes);
+    this.#options.kept?.restore(this.#logBytes);
     this.#boundPages();
   }
 

@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { appendFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { RESERVED_SIZES, type ReservedSizes, planReservation } from "../../../domain/disk-space.ts";
+import { planReservation, RESERVED_SIZES, type ReservedSizes } from "../../../domain/disk-space.ts";
 import type { DataDirectory } from "./data-directory.ts";
 
 /** Written at once. */
@@ -72,7 +72,11 @@ export class ReservedSpace {
     if (freeBytes === undefined) return;
     const { bytes } = this;
     // One that was given up counts as there, so that it is made again as large as can be.
-    const room = { freeBytes: freeBytes + bytes - this.#allocatedBytes, allocatedBytes: this.#allocatedBytes, logFileBytes };
+    const room = {
+      freeBytes: freeBytes + bytes - this.#allocatedBytes,
+      allocatedBytes: this.#allocatedBytes,
+      logFileBytes,
+    };
     const plan = planReservation(room, this.#sizes);
     this.#mayGrow = plan.mayGrow;
     const wanted = Math.max(bytes, plan.bytes);

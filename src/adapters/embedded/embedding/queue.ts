@@ -1,13 +1,13 @@
 import { NEVER, neverDue, refuseTimeOf } from "../../../domain/embedding/due-time.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { isExpired, type Memory } from "../../../domain/memory/memory.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type {
-  PendingState,
   PendingMemoryQueue,
+  PendingState,
   RefusedText,
   RefusedTexts,
 } from "../../../ports/embedding/pending-memory-queue.ts";
-import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import { encodeVector } from "../database/checksums.ts";

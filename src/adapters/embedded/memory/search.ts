@@ -1,7 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
-import { keywordRetrieverPlan, EMPTY_PLAN } from "../../../domain/memory/search-plan.ts";
+import { EMPTY_PLAN, keywordRetrieverPlan } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import { decodeVector } from "../database/checksums.ts";

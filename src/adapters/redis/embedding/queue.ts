@@ -4,8 +4,12 @@ import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
 import type { Listeners } from "../../../lib/listeners.ts";
-import type { PendingState, PendingMemoryQueue, RefusedTexts } from "../../../ports/embedding/pending-memory-queue.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type {
+  PendingMemoryQueue,
+  PendingState,
+  RefusedTexts,
+} from "../../../ports/embedding/pending-memory-queue.ts";
 import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
