@@ -7,41 +7,41 @@ import type { OperatorLog } from "../ports/log.ts";
 import type { AuthenticationMetrics } from "../ports/metrics.ts";
 import { apiKeysError, parseApiKeys, unreadableApiKeys } from "./parse-api-keys.ts";
 
-/** The keys of a file that is read again when it changes. */
+/** The keys of a file that is reloaded when it changes. */
 export interface ApiKeysFile extends ApiKeys, AsyncDisposable {
-  /** Reads the file now; resolves when what it holds is in force, or refused. */
+  /** Reads the file now; resolves when its content is in use, or refused. */
   reload(): Promise<void>;
 }
 
 /**
- * Opens the file of AUTH_API_KEYS_FILE and watches it. Rejects with ConfigError when it is wrong now; one that is
- * wrong later changes nothing, and the log and /ready say so.
+ * Opens the file of AUTH_API_KEYS_FILE and watches it. Rejects with ConfigError when it is invalid; a later invalid version
+ * is not used, and the log and /ready report it.
  */
 export async function openApiKeys(
   path: string,
   parts: {
     readonly log: OperatorLog;
     readonly metrics: AuthenticationMetrics;
-    /** How often the file is looked at when the system tells of no change. */
+    /** See watchFile. */
     readonly pollMs?: number;
   },
 ): Promise<ApiKeysFile> {
   const { log, metrics, pollMs } = parts;
   let current: readonly ApiKey[] | undefined;
-  /** What is wrong with the file as it is now. */
+  /** Errors of the current file. */
   let problems: readonly string[] = [];
-  const take = (content: FileContent): void => {
+  const onContent = (content: FileContent): void => {
     const read = "text" in content ? parseApiKeys(content.text) : unreadableApiKeys(content.error);
-    const isNews = !isDeepStrictEqual(read.problems, problems);
+    const hasChanged = !isDeepStrictEqual(read.problems, problems);
     problems = read.problems;
     metrics.apiKeysRefused(problems.length > 0);
     if (problems.length > 0) {
-      if (current !== undefined && isNews) log.error({ problems }, REFUSED);
+      if (current !== undefined && hasChanged) log.error({ problems }, REFUSED);
       return;
     }
-    // Callers stay the same objects as long as nothing has changed.
+    // Unchanged keys keep their caller objects (see ApiKeys.callerOf).
     if (isDeepStrictEqual(read.keys, current)) {
-      if (isNews) log.info({ keys: read.keys.length }, "API keys as before: the file is right again");
+      if (hasChanged) log.info({ keys: read.keys.length }, "API keys unchanged: the file is valid again");
       return;
     }
     const { added, removed } = difference(current ?? [], read.keys);
@@ -49,7 +49,7 @@ export async function openApiKeys(
     metrics.apiKeys(current.length);
     log.info({ keys: current.length, added, removed }, "API keys read");
   };
-  const file = watchFile(path, take, pollMs);
+  const file = watchFile(path, onContent, pollMs);
   await file.read();
   if (current === undefined) {
     await file[Symbol.asyncDispose]();
@@ -60,36 +60,36 @@ export async function openApiKeys(
     warnings: () =>
       problems.length === 0
         ? []
-        : ["the file of API keys is wrong: the keys that were read before still hold; the log says more"],
+        : ["the file of API keys is invalid: the previous keys stay in use; see the log"],
     reload: () => file.read(),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
 }
 
-const REFUSED = "the file of API keys is wrong: the keys that were read before still hold";
+const REFUSED = "the file of API keys is invalid: the previous keys stay in use";
 
-/** Counts rows that are new or changed, and those that are gone or were changed. */
+/** Counts added and removed rows; a changed row counts as both. */
 function difference(
   before: readonly ApiKey[],
   after: readonly ApiKey[],
 ): { readonly added: number; readonly removed: number } {
-  const [old, current] = [new Set(before.map(spell)), new Set(after.map(spell))];
+  const [old, current] = [new Set(before.map(identityOf)), new Set(after.map(identityOf))];
   return { added: current.difference(old).size, removed: old.difference(current).size };
 }
 
-function spell({ sha256, caller: { tenant, principal, roles, debug } }: ApiKey): string {
+function identityOf({ sha256, caller: { tenant, principal, roles, debug } }: ApiKey): string {
   return JSON.stringify([sha256.toString("hex"), tenant, principal, [...roles].sort(), debug]);
 }
 
-/** The keys that are asked for; undefined when everyone is let in. */
+/** Opens the configured keys; undefined when calls need no credential. */
 export async function openConfiguredKeys(
   { auth }: Config,
   parts: Parameters<typeof openApiKeys>[1],
   resources: AsyncDisposableStack,
 ): Promise<ApiKeysFile | undefined> {
   if (auth.mode === "none") return undefined;
-  // Every other mode is refused by the configuration; should one come through, nobody is let in by mistake.
+  // The configuration rejects other modes before; checked again, so that no server runs without authentication by mistake.
   if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
-    throw new TypeError("no way to authenticate");
+    throw new TypeError("unknown authentication mode, or no key file");
   return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }

@@ -25,44 +25,44 @@ import { startEmbedding } from "./embedding.ts";
 import { logReload } from "./log-reload.ts";
 import { openConfiguredTls } from "./tls.ts";
 
-/** What a test may put in the place of the real thing. */
+/** Replacements for tests. */
 export interface Overrides {
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly embedder?: Embedder;
-  /** What the embedded store asks of its disk. */
+  /** The disk of the embedded store. */
   readonly disk?: Disk;
-  /** What it keeps back of that for deletions. */
+  /** Its space reserved for deletions. */
   readonly reserve?: ReservedSizes;
-  /** What the queue of embeddings waits by. */
+  /** For the pauses of the embedding workers. */
   readonly sleep?: Sleep;
-  /** What is put around the backend that was opened, such as a gate before a method. */
+  /** Wraps the opened backend, for example with a gate before a method. */
   readonly backend?: (opened: Backend) => Backend;
 }
 
-/** A write waits so long for a provider that hangs; then its memory lands without its vector. */
+/** How long a write waits for the embedding provider; then its memory is stored as pending. */
 const MAX_EMBEDDING_WAIT_MS = 10_000;
 
-/** A server that can be started once. Disposing it stops it. */
+/** A server that can be started once. Dispose stops it. */
 export interface App extends AsyncDisposable {
-  /** Opens the store, then the servers; resolves when calls are served. Rejects, with nothing left open, on failure. */
+  /** Opens the store, then the servers; resolves when calls are served. On failure it closes everything and rejects. */
   start(): Promise<void>;
-  /** Stops gracefully: not serving, then drain, then close. Resolves when nothing is left open. */
+  /** Stops gracefully: not serving, then drain, then close. Resolves when everything is closed. */
   stop(): Promise<void>;
   /**
-   * Takes over what reading the configuration again has changed, and says in the log what that was. What was refused
-   * changes nothing, and the log says why. Throws before `start` has resolved.
+   * Applies a reloaded configuration and logs the changes. A refused reload changes nothing, and its problems are logged.
+   * Throws before `start` has resolved.
    */
   reload(reload: Reload): void;
-  /** Where the servers listen, with the ports that were really taken. Throws before `start` has resolved. */
+  /** The addresses of the servers, with the actual ports. Throws before `start` has resolved. */
   readonly addresses: Addresses;
-  /** Resolves when the stored data has been checked, which goes on behind a start. Throws before `start` has resolved. */
+  /** Resolves when the stored data has been checked, in the background after a start. Throws before `start` has resolved. */
   readonly checked: Promise<void>;
 }
 
 /**
- * The composition root: makes every part of the configuration and puts them together. The only file that knows
- * adapters and transport together.
+ * The composition root: creates all parts from the configuration and connects them. The only file that imports both
+ * adapters and transport.
  */
 export function createApp(config: Config, overrides: Overrides = {}): App {
   const resources = new AsyncDisposableStack();
@@ -99,8 +99,8 @@ interface Running {
   readonly reload: (reload: Reload) => void;
 }
 
-/** Opens everything in order; the stack closes it in reverse. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares what is made of what
+/** Opens all parts in order; the stack closes them in reverse. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a list of declarations
 async function compose(
   config: Config,
   overrides: Overrides,
@@ -137,7 +137,7 @@ async function compose(
     resources,
   );
   const work = resources.use(
-    new FairWorkQueue({ maxWaiting: config.limits.maxWaitingWork, metrics: telemetry.instruments, log }),
+    new FairWorkQueue({ maxQueued: config.limits.maxWaitingWork, metrics: telemetry.instruments, log }),
   );
   const embedderStatus = (): ReturnType<SwitchedEmbedder["status"]> => embedder?.status();
   const ports = {
@@ -182,7 +182,7 @@ async function compose(
   return { addresses: server.addresses, checked: backend.checked, reload: reloading.reload };
 }
 
-/** The configuration as the last reload left it; a reload reads the files of keys and certificates again, too. */
+/** The current configuration; a reload also reloads the files of keys and certificates. */
 function reloadable(
   config: Config,
   log: Logger,
@@ -192,12 +192,12 @@ function reloadable(
   return {
     config: () => current,
     reload: (reload) => {
-      const known = current.warnings;
+      const loggedWarnings = current.warnings;
       if (reload.kind === "applied") {
         current = reload.running.config;
         for (const file of files) void file?.reload();
       }
-      logReload(log, reload, known);
+      logReload(log, reload, loggedWarnings);
     },
   };
 }

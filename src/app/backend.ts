@@ -12,13 +12,13 @@ import { connectionOf } from "./redis-connection.ts";
 const COMPRESS_FROM = 1024;
 
 /**
- * Measured at 16 calls at once, over 1, 2, 4 and 10 connections: no kind of call gained from more, and over 10 there were a
- * fifth to a third fewer answers by meaning a second. See docs/operations/redis.md.
+ * Measured with 16 concurrent calls on 1, 2, 4 and 10 connections: no kind of call became faster, and with 10 the
+ * throughput of semantic lookups was a fifth to a third lower. See docs/operations/redis.md.
  */
 const ONE_CONNECTION =
-  "all commands to a Redis server share one connection, whatever REDIS_POOL_SIZE allows: more were measured to be no faster";
+  "all commands to a Redis server share one connection, independent of REDIS_POOL_SIZE: more were not faster";
 
-/** Opens the backend that is configured. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
+/** Opens the configured backend. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
 export async function openBackend(
   config: Config,
   parts: {
@@ -26,20 +26,20 @@ export async function openBackend(
     readonly embedder: EmbedderIdentity | undefined;
     readonly log: OperatorLog;
     readonly metrics: StoreMetrics & RedisMetrics;
-    /** Where the embedded store lies; the operating system's, if it is not given. */
+    /** The disk of the embedded store; default: that of the operating system. */
     readonly disk?: Disk | undefined;
-    /** What is kept back of that for deletions; RESERVED_SIZES, if it is not given. */
+    /** Disk space reserved for deletions; default RESERVED_SIZES. */
     readonly reserve?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
   parts.log.info({ connections: 1, pool_size: config.redis.poolSize }, ONE_CONNECTION);
-  // Read only when it is chosen, for it takes a while.
+  // Imported only when it is used, because that is slow.
   const { openRedisBackend } = await import("../adapters/redis/backend.ts");
   return openRedisBackend({ ...(await redisOptions(config)), ...parts });
 }
 
-/** What the configuration says of a Redis and what it holds. Rejects as connectionOf does. */
+/** The options of the Redis backend. Rejects as connectionOf does. */
 export async function redisOptions(config: Config) {
   const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
   return {

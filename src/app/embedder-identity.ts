@@ -2,7 +2,7 @@ import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import type { Config } from "../config/config.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 
-/** What the vectors of the configuration are known by; undefined when vector search is switched off. */
+/** The configured embedding model; undefined when vector search is switched off. */
 export function configuredIdentity({ vectorSearch, embedding }: Config): EmbedderIdentity | undefined {
   if (!vectorSearch.enabled) return undefined;
   const { dimension } = vectorSearch;

@@ -13,9 +13,9 @@ import type { Sleep } from "../ports/sleep.ts";
 import { startPendingWorker } from "../services/embedding/pending-worker.ts";
 import { type ReembeddingRunner, startReembeddingRunner } from "../services/embedding/reembedding-runner.ts";
 
-/** What embeds for this server, and what works on embeddings in the background. */
+/** The embedder of the server and its background workers. Undefined when vector search is switched off. */
 export interface Embedding {
-  /** Of the model that the store is of; undefined, as the others are, when vector search is switched off. */
+  /** The model of the stored vectors. */
   readonly identity: EmbedderIdentity | undefined;
   readonly embedder: SwitchedEmbedder | undefined;
   readonly runner: ReembeddingRunner | undefined;
@@ -23,21 +23,21 @@ export interface Embedding {
 
 /**
  * Opens the embedder of the store's model, and starts the worker of the embedding queue and the runner of re-embeddings.
- * They keep what they were given in the backend, so `resources` must close that after them.
+ * They write to the backend, so `resources` must close it after them.
  */
 export async function startEmbedding(
   config: Config,
   parts: Omit<EmbedderParts, "onRecovered" | "backend"> & {
     readonly backend: Backend;
     readonly sleep: Sleep;
-    /** In the place of the one that is configured. */
+    /** Replaces the configured one. */
     readonly embedder: Embedder | undefined;
   },
   resources: AsyncDisposableStack,
 ): Promise<Embedding> {
   const { clock, log, metrics, backend, sleep } = parts;
   let onRecovered = (): void => undefined;
-  // Also those that a re-embedding opens later: they serve until the server has stopped.
+  // Includes embedders that a re-embedding opens later: they stay open until the server stops.
   const embedders = resources.use(new AsyncDisposableStack());
   const open = (identity: EmbedderIdentity): Promise<OpenedEmbedder> =>
     openEmbedder(
@@ -51,7 +51,7 @@ export async function startEmbedding(
   const embedder = switched(parts.embedder ?? (await open(identity)));
   const background = { clock, sleep, random: Math.random, log, embedder };
   const runner = resources.use(startReembeddingRunner({ ...background, store: backend.reembedding, open }));
-  // The store that is there now may be in the middle of a re-embedding.
+  // The new data may contain a running re-embedding.
   backend.onReplaced?.(() => runner.run());
   const worker = resources.use(
     startPendingWorker({ ...background, pendingMemories: backend.pendingMemories }),
@@ -68,7 +68,7 @@ interface EmbedderParts {
   readonly onRecovered: () => void;
 }
 
-/** An embedder of this model, at the provider that is configured. */
+/** An embedder of this model, with the configured provider. */
 async function openEmbedder(
   config: Config,
   identity: EmbedderIdentity,
@@ -92,7 +92,7 @@ function openHashingEmbedder(
   return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, metrics });
 }
 
-/** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */
+/** Makes the embedder of the provider `openai`, without a request, so that a start does not depend on it. */
 async function openRemoteEmbedder(
   { embedding, cache }: Config,
   { model, dimension }: EmbedderIdentity,
@@ -100,7 +100,7 @@ async function openRemoteEmbedder(
   resources: AsyncDisposableStack,
 ): Promise<ObservedEmbedder> {
   const { clock, log, metrics, backend, onRecovered } = parts;
-  // Read only when it is chosen: the client takes a fifth of a second and 40 MB.
+  // Imported only when it is used: the client takes a fifth of a second and 40 MB.
   const [{ createOpenAiEmbedder }, { createResilientEmbedder }] = await Promise.all([
     import("../adapters/openai/embedder.ts"),
     import("../adapters/decorators/resilient-embedder.ts"),

@@ -9,7 +9,7 @@ import {
 } from "../domain/access/certificates.ts";
 import type { TlsContext } from "../ports/tls.ts";
 
-/** The text of a file, or why there is none. */
+/** The text of a file, or the error of reading it. */
 type Content = { readonly text: string } | { readonly error: unknown };
 
 export const TLS_SETTINGS: Readonly<TlsFiles<string>> & { readonly clientCa: string } = {
@@ -19,12 +19,12 @@ export const TLS_SETTINGS: Readonly<TlsFiles<string>> & { readonly clientCa: str
 };
 
 interface ReadTls {
-  /** Undefined when anything is wrong. */
+  /** Undefined when there are problems. */
   readonly identity: TlsIdentity | undefined;
   readonly problems: readonly TlsRemark[];
 }
 
-/** What the files of TLS hold, or everything that is wrong with them; never with what they hold. */
+/** Parses the TLS files. Problems never quote the files. */
 export function parseTls({ cert, key, clientCa }: TlsFiles<Content>): ReadTls {
   const read = toTlsIdentity({
     cert: textOf(cert),
@@ -36,7 +36,7 @@ export function parseTls({ cert, key, clientCa }: TlsFiles<Content>): ReadTls {
     createSecureContext(toContext(read.identity));
     return read;
   } catch (error) {
-    // What OpenSSL refuses although it is whole: a key that is too short, a digest that is too weak.
+    // OpenSSL also refuses short keys and weak digests.
     return { identity: undefined, problems: [{ file: "cert", text: `cannot be used (${codeOf(error)})` }] };
   }
 }
@@ -54,7 +54,7 @@ export function toContext({ chain, key, clientAuthorities }: TlsIdentity): TlsCo
   };
 }
 
-/** What stops the start: each problem, by setting and file. */
+/** The error that stops the start: one line for each problem, with setting and file. */
 export function tlsError(paths: TlsFiles<string>, problems: readonly TlsRemark[]): ConfigError {
   return new ConfigError(
     problems.map(({ file, text }) => `${TLS_SETTINGS[file]}, ${paths[file] ?? ""}: ${text}`),

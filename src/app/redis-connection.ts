@@ -3,7 +3,7 @@ import type { ConnectionOptions } from "../adapters/redis/connection/connection-
 import type { RedisConnectionConfig } from "../config/config.ts";
 import { RecollectError } from "../domain/errors.ts";
 
-/** Reads the files that the settings name. Rejects with STORE_UNAVAILABLE, and the file, when one cannot be read. */
+/** Connection options, with the contents of the TLS files. Rejects with STORE_UNAVAILABLE when a file cannot be read. */
 export async function connectionOf(settings: RedisConnectionConfig): Promise<ConnectionOptions> {
   const { host, port, nodes, tls, sentinelName } = settings;
   const { topology, username, password } = settings;

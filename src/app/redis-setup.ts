@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { redisOptions } from "./backend.ts";
 import { configuredIdentity } from "./embedder-identity.ts";
 
-/** Makes the indexes of the Redis that is configured, and resolves with what is there. See adapters/redis/indexes/setup.ts. */
+/** Creates the indexes of the configured Redis, and resolves with all indexes. See adapters/redis/indexes/setup.ts. */
 export async function setUpRedis(
   config: Config,
   warn: (message: string) => void,

@@ -13,16 +13,16 @@ import type { TlsMetrics } from "../ports/metrics.ts";
 import type { Tls, TlsContext } from "../ports/tls.ts";
 import { parseTls, TLS_SETTINGS, tlsError, toContext } from "./parse-tls.ts";
 
-/** Certificates of files that are read again when one of them changes. */
+/** Certificates of files that are reloaded when one of them changes. */
 export interface WatchedTls extends Tls, AsyncDisposable {
-  /** Reads the files now; resolves when what they hold is in force, or refused. */
+  /** Reads the files now; resolves when their content is in use, or refused. */
   reload(): Promise<void>;
 }
 
 /**
  * Opens the files of TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE and watches them. Rejects with ConfigError when
- * they are wrong now; what is wrong later changes nothing, and the log and /ready say so. Expired is not wrong: a
- * restart must not turn a late renewal into an outage of clients that go on regardless.
+ * they are invalid; a later invalid version is not used, and the log and /ready report it. An expired certificate is
+ * valid: a restart must not turn a late renewal into an outage for clients that accept it.
  */
 export async function openTls(
   paths: TlsFiles<string>,
@@ -30,28 +30,28 @@ export async function openTls(
     readonly log: OperatorLog;
     readonly metrics: TlsMetrics;
     readonly clock: Clock;
-    /** How often the files are looked at when the system tells of no change. */
+    /** See watchFile. */
     readonly pollMs?: number;
   },
 ): Promise<WatchedTls> {
   const { log, metrics, clock, pollMs } = parts;
   const listeners: ((context: TlsContext) => void)[] = [];
   let current: TlsIdentity | undefined;
-  /** What is wrong with the files as they are now. */
+  /** Errors of the current files. */
   let problems: readonly TlsRemark[] = [];
-  let seen: readonly FileContent[] = [];
-  let warned: readonly string[] = [];
+  let lastContents: readonly FileContent[] = [];
+  let loggedWarnings: readonly string[] = [];
 
-  const take = (contents: readonly FileContent[]): void => {
-    if (!isDeepStrictEqual(contents, seen)) {
-      seen = contents;
+  const onContents = (contents: readonly FileContent[]): void => {
+    if (!isDeepStrictEqual(contents, lastContents)) {
+      lastContents = contents;
       const [cert, key, clientCa] = contents;
       if (cert !== undefined && key !== undefined) apply(parseTls({ cert, key, clientCa }));
     }
-    // Time passes without a change of any file.
-    const remarks = current === undefined ? [] : ages(current);
-    for (const remark of remarks) if (!warned.includes(remark)) log.warn({}, remark);
-    warned = remarks;
+    // Also without a change of the files: certificates expire.
+    const warnings = current === undefined ? [] : lifetimeWarnings(current);
+    for (const warning of warnings) if (!loggedWarnings.includes(warning)) log.warn({}, warning);
+    loggedWarnings = warnings;
   };
   const apply = (read: ReturnType<typeof parseTls>): void => {
     problems = read.problems;
@@ -61,7 +61,7 @@ export async function openTls(
       return;
     }
     if (isDeepStrictEqual(read.identity, current)) {
-      log.info({}, "certificates as before: the files are right again");
+      log.info({}, "certificates unchanged: the files are valid again");
       return;
     }
     current = read.identity;
@@ -71,12 +71,12 @@ export async function openTls(
     metrics.tlsCertificateExpires(expires / 1000);
     log.info({ expires: new Date(expires).toISOString() }, "certificates read");
   };
-  const ages = (identity: TlsIdentity): string[] =>
+  const lifetimeWarnings = (identity: TlsIdentity): string[] =>
     lifetimeRemarks(identity, clock.now()).map(({ file, text }) => `${TLS_SETTINGS[file]}: ${text}`);
 
   const files = watchFiles(
     [paths.cert, paths.key, ...(paths.clientCa === undefined ? [] : [paths.clientCa])],
-    take,
+    onContents,
     pollMs,
   );
   await files.read();
@@ -91,26 +91,24 @@ export async function openTls(
     warnings: () => [
       ...(problems.length === 0
         ? []
-        : [
-            "the files of TLS are wrong: the certificates that were read before still hold; the log says more",
-          ]),
-      ...ages(current ?? opened),
+        : ["the TLS files are invalid: the previous certificates stay in use; see the log"]),
+      ...lifetimeWarnings(current ?? opened),
     ],
     reload: () => files.read(),
     [Symbol.asyncDispose]: () => files[Symbol.asyncDispose](),
   };
 }
 
-const REFUSED = "the files of TLS are wrong: the certificates that were read before still hold";
+const REFUSED = "the TLS files are invalid: the previous certificates stay in use";
 
-/** The certificates that the servers show and ask for; undefined without TLS. */
+/** Opens the certificates of the servers; undefined without TLS. */
 export async function openConfiguredTls(
   { tls: { certFile, keyFile, clientCaFile } }: Config,
   parts: Parameters<typeof openTls>[1],
   resources: AsyncDisposableStack,
 ): Promise<WatchedTls | undefined> {
   if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
-  // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
-  if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
+  // The configuration rejects this before; checked again, so that no server runs without TLS by mistake.
+  if (certFile === undefined || keyFile === undefined) throw new TypeError("TLS without certificate or key");
   return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
 }

@@ -1,7 +1,7 @@
-/** What `promise` resolves to, or the signal's reason as soon as that aborts, whichever comes first. */
+/** Settles as `promise`, or rejects with the signal's reason as soon as that aborts, whichever comes first. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
-    // Its failure is of no interest any more, and must not count as an unhandled rejection.
+    // A later failure must not become an unhandled rejection.
     promise.catch(() => undefined);
     return Promise.reject(signal.reason);
   }

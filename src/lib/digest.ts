@@ -8,7 +8,7 @@ export function digest(...parts: readonly string[]): string {
   return hash("sha256", parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join(""));
 }
 
-/** The digest of one part, which comes in pieces. */
+/** The digest of one part, given in pieces. */
 export function digestInPieces(pieces: readonly string[]): string {
   const bytes = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
   const digesting = createHash("sha256").update(`${bytes}:`);

@@ -1,4 +1,4 @@
-/** Says when what is collected in memory is to be written: when there is so much of it, or so long after the first. */
+/** Triggers the flush of a buffer: when it reaches a size, or a time after its first item. */
 export class FlushTimer {
   readonly #flush: () => void;
   readonly #limits: { readonly size: number; readonly milliseconds: number };
@@ -9,13 +9,13 @@ export class FlushTimer {
     this.#limits = limits;
   }
 
-  /** Something was added, and so much is to be written now. */
+  /** To be called after an addition, with the new size of the buffer. */
   added(size: number): void {
     if (size >= this.#limits.size) this.#flush();
     else this.#timer ??= setTimeout(this.#flush, this.#limits.milliseconds).unref();
   }
 
-  /** Everything is being written: nothing is due until more is added. */
+  /** To be called when the buffer was taken: no flush until the next addition. */
   reset(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,12 +1,12 @@
-/** A JSON value, as metadata and model parameters are kept. */
+/** A JSON value, such as metadata and model parameters. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json;
 }
 
 /**
- * The one text of a JSON value: keys in order of their UTF-16 units, no white space, numbers as ECMAScript
- * prints them (so 1 and 1.0 are equal) and -0 as 0. The idea of RFC 8785.
+ * The canonical text of a JSON value: keys in order of their UTF-16 units, no white space, numbers as ECMAScript prints
+ * them (so 1 and 1.0 are equal) and -0 as 0. Similar to RFC 8785.
  */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);

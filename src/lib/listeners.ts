@@ -1,4 +1,4 @@
-/** Callbacks that are all called when something has happened. */
+/** A set of callbacks without arguments. */
 export class Listeners {
   readonly #listeners = new Set<() => void>();
 

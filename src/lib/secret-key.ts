@@ -1,7 +1,6 @@
 import type { KeyObject } from "node:crypto";
 
 /**
- * A secret that HMACs are made with (`createSecretKey`). Logging it shows no bytes, and an HMAC with it takes 4 us where one
- * with raw bytes takes 17.
+ * An HMAC secret (`createSecretKey`). Logging it shows no bytes, and an HMAC takes 4 us, with raw bytes 17.
  */
 export type SecretKey = KeyObject;

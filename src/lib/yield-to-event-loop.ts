@@ -1,20 +1,20 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Resolves when the event loop has read connections and run timers: long work awaits it between its parts. */
+/** Resolves after the event loop has read connections and run timers: long work awaits it between its parts. */
 export function yieldToEventLoop(): Promise<void> {
   return setImmediate();
 }
 
 /** Some 5 ms of analysing or embedding. */
 const CHARACTERS_BEFORE_YIELD = 32 * 1024;
-/** What an item costs, however short it is. */
+/** The fixed cost of an item, in characters. */
 const CHARACTERS_PER_ITEM = 512;
 
-/** Yields to the event loop each time that a few milliseconds of work were done, so that a large batch delays no other call. */
+/** Yields to the event loop after every few milliseconds of work, so that a large batch delays no other call. */
 export class YieldBudget {
   #spent = 0;
 
-  /** To be awaited after each item, with its length: resolves at once, or after the event loop has run. */
+  /** Await it after each item, with its length: resolves at once, or after the event loop has run. */
   async spend(characters: number): Promise<void> {
     this.#spent += CHARACTERS_PER_ITEM + characters;
     if (this.#spent < CHARACTERS_BEFORE_YIELD) return;
@@ -23,17 +23,17 @@ export class YieldBudget {
   }
 }
 
-/** What `work` makes of each item, in order, with a YieldBudget of the items' characters. */
-export async function mapYielding<Item, Made>(
+/** Maps each item, in order, with a YieldBudget of the items' characters. */
+export async function mapYielding<Item, Result>(
   items: readonly Item[],
   charactersOf: (item: Item) => number,
-  work: (item: Item, index: number) => Made,
-): Promise<Made[]> {
+  work: (item: Item, index: number) => Result,
+): Promise<Result[]> {
   const budget = new YieldBudget();
-  const made: Made[] = [];
+  const results: Result[] = [];
   for (const [index, item] of items.entries()) {
-    made.push(work(item, index));
+    results.push(work(item, index));
     await budget.spend(charactersOf(item));
   }
-  return made;
+  return results;
 }

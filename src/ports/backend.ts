@@ -7,7 +7,7 @@ import type { Memories } from "./memory/memories.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
-/** What is known of the server behind a backend; empty where there is none, or it does not say. */
+/** The server of a backend; fields are empty when there is none, or they are unknown. */
 export interface BackendDescription {
   /** Such as `7.2.4`. */
   readonly serverVersion: string;
@@ -15,11 +15,11 @@ export interface BackendDescription {
   readonly topology: string;
   /** Each with its version, such as `search 2.8.4`. */
   readonly modules: readonly string[];
-  /** What the server does when its memory is full, such as `noeviction`. */
+  /** The eviction policy of the server, such as `noeviction`. */
   readonly maxmemoryPolicy: string;
-  /** How the server keeps data on disk, such as `aof everysec`; one each. */
+  /** The kinds of persistence of the server, such as `aof everysec`. */
   readonly persistence: readonly string[];
-  /** What was probed and may differ from server to server, by name. */
+  /** Probed features, which differ between servers, by name. */
   readonly capabilities: Readonly<Record<string, string>>;
 }
 
@@ -35,22 +35,22 @@ export interface Backend extends AsyncDisposable {
   readonly namespaces: NamespaceStore;
   readonly indexes: IndexStore;
   readonly secret: ServerSecret;
-  /** What the server behind it is now. Rejects with STORE_UNAVAILABLE when that has to be asked and does not answer. */
+  /** Describes its server. Rejects with STORE_UNAVAILABLE when a remote server does not answer. */
   describe(): Promise<BackendDescription>;
-  /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
+  /** Readiness probe: resolves when reads and writes can be served, else rejects with the cause. */
   check(): Promise<void>;
   /**
-   * Calls this when the stored data was replaced from outside (emptied, restored) and is served again. Absent: the data
-   * cannot be replaced while it is open.
+   * Calls `listener` when the stored data was replaced from outside (emptied, restored) and is served again. Absent: the
+   * data cannot be replaced while it is open.
    */
   onReplaced?(listener: () => void): void;
-  /** Resolves when the check of the stored data after a start has ended. Never rejects. */
+  /** Resolves when the check of the stored data after a start has finished. Never rejects. */
   readonly checked: Promise<void>;
   /**
-   * Why it may lose acknowledged writes or refuse writes, now or soon, such as its configuration or its disk: one line
-   * each, for operators. Empty: no reason.
+   * Warnings for operators, one line each: why the backend may lose acknowledged writes or refuse writes, now or soon, such
+   * as its configuration or its disk.
    */
   risks(): readonly string[];
-  /** Parts of the data that are damaged, or were until they were repaired: one line each, for operators. */
+  /** Damaged and repaired parts of the data, one line each, for operators. */
   damage(): readonly string[];
 }

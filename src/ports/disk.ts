@@ -2,10 +2,10 @@ import type { DiskSpace } from "../domain/disk-space.ts";
 
 /** The disk of a directory. */
 export interface Disk {
-  /** Undefined when it does not say. */
+  /** Undefined: unknown. */
   space(directory: string): DiskSpace | undefined;
-  /** The error code of what stands in the way of writing to a file, or to a directory and what lies there, such as `EROFS`; undefined: nothing. */
+  /** The error code that prevents writing to a file or directory, such as `EROFS`; undefined: none. Checks permissions only. */
   obstacle(path: string): string | undefined;
-  /** The same, found by writing a small file into a directory: a disk that has failed may show in no other way. */
+  /** As `obstacle`, by writing a small file into a directory: some disk failures show only then. */
   tryWriting(directory: string): string | undefined;
 }

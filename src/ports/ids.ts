@@ -1,5 +1,5 @@
 /** New identifiers. */
 export interface Ids {
-  /** A UUIDv7 of this moment (milliseconds since the epoch); later ones sort behind earlier ones. */
+  /** A UUIDv7 for this time (milliseconds since the epoch); later ones sort after earlier ones. */
   next(now: number): string;
 }

@@ -1,15 +1,15 @@
 /** A search index, of all tenants together. */
 export interface IndexInfo {
-  /** Its name for operators, such as `memory` or `idx:memory`; not shared by two. */
+  /** Its unique name for operators, such as `memory` or `idx:memory`. */
   readonly name: string;
   readonly content: "MEMORIES" | "CACHE_ENTRIES";
   /** Documents in it; expired ones count until they are removed. */
   readonly documentCount: number;
-  /** Documents of which something could not be indexed, and will not be by waiting. */
+  /** Documents with fields that could not be indexed; permanent. */
   readonly failureCount: number;
-  /** Main memory that it takes now, in bytes; may be an estimate. */
+  /** Main memory in use, in bytes; may be an estimate. */
   readonly memoryBytes: number;
-  /** Share of the documents that is indexed whole, 0 to 1; the rest follows by itself. */
+  /** Share of the documents that are completely indexed, 0 to 1; the others are being indexed. */
   readonly indexedFraction: number;
   /** How vectors are searched, `HNSW` or `FLAT`; empty when vector search is switched off. */
   readonly algorithm: string;
@@ -17,25 +17,24 @@ export interface IndexInfo {
   readonly dimension: number;
 }
 
-/** How far a rebuild is. */
+/** The progress of a rebuild. */
 export interface RebuildProgress {
-  /** Entries of indexes that are made; no more than `totalCount`, and as many when all is done. Never falls. */
+  /** Index entries written; at most `totalCount`, and equal to it at the end. Never falls. */
   readonly indexedCount: number;
-  /** Entries to be made; may change on the way, because writes go on. */
+  /** Index entries to write in all; may change, because writes go on. */
   readonly totalCount: number;
 }
 
-/** The indexes that searches go through. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT. */
+/** The search indexes. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT. */
 export interface IndexStore {
-  /** All indexes, memories before cache entries. May take as long as a slow query: for operators, not for probes. */
+  /** All indexes, memories before cache entries. May be as slow as a slow query: not for health probes. */
   info(): Promise<readonly IndexInfo[]>;
 
   /**
-   * Rebuilds all indexes from the stored documents, and yields at the beginning, on the way and when all is done. Documents
-   * stay as they are. Reads find meanwhile what they would find without it, and writes are found as soon as without it: the
-   * old indexes serve until the new ones can. It stops, and leaves the store as usable as it was, when `signal` aborts
-   * (rejects with its reason), when the caller stops iterating, and in a crash. One at a time in a store: rejects with
-   * INDEX_REBUILD_RUNNING.
+   * Rebuilds all indexes from the stored documents, and yields its progress at the start, on the way and at the end. Does
+   * not change documents. Searches are served by the old indexes until the new ones are complete, with the same results and
+   * the same delay of new writes. It stops, and leaves the store usable, when `signal` aborts (rejects with its reason),
+   * when the caller stops iterating, and in a crash. One at a time in a store: rejects with INDEX_REBUILD_RUNNING.
    */
   rebuild(signal: AbortSignal): AsyncIterable<RebuildProgress>;
 }

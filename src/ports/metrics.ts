@@ -3,7 +3,7 @@ import type { Urgency } from "./embedding/embedder.ts";
 import type { PendingState } from "./embedding/pending-memory-queue.ts";
 import type { WorkKind } from "./work-queue.ts";
 
-/** Metrics of use cases. One method for each event; it never throws, and its attributes have few values. */
+/** Metrics of use cases. One method for each event. Methods never throw; attributes have low cardinality. */
 export interface Metrics {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
   vectorSearch(milliseconds: number): void;
@@ -11,7 +11,7 @@ export interface Metrics {
 
 /** Metrics of an overloaded server; by the same rules. */
 export interface LoadMetrics {
-  /** Work was dropped before it was started: its caller had cancelled, or its deadline had passed. */
+  /** Work was dropped before its start: the call was cancelled, or its deadline had passed. */
   workDropped(kind: WorkKind): void;
   /** Calls `read` whenever metrics are read, until the returned function is called. */
   observeLoad(read: () => Load): () => void;
@@ -19,29 +19,29 @@ export interface LoadMetrics {
 
 export interface Load {
   /** Pieces of heavy work in the queue. */
-  readonly waiting: number;
+  readonly queuedWork: number;
   readonly eventLoopDelayMs: number;
 }
 
 /** Metrics of storing an answer; by the same rules. */
 export interface EvictionMetrics {
-  /** Unexpired entries were evicted for another. */
+  /** Unexpired entries were evicted. */
   cacheEvicted(count: number): void;
 }
 
 /** Metrics of a store; by the same rules. */
 export interface StoreMetrics {
-  /** So many parts of the stored data are known to be damaged now. */
+  /** The number of damaged parts of the stored data. */
   storeDamaged(parts: number): void;
   /** Damaged parts that have been rebuilt. */
   storeRepaired(parts: number): void;
-  /** Asks for the space on its disk whenever metrics are read, until the returned function is called. */
+  /** Calls `read` whenever metrics are read, until the returned function is called. */
   observeStoreDisk(read: () => StoreDisk): () => void;
 }
 
-/** The disk of a store that has one, in bytes. */
+/** The disk of an embedded store, in bytes. */
 export interface StoreDisk {
-  /** Undefined when the disk does not say. */
+  /** Undefined: unknown. */
   readonly freeBytes: number | undefined;
   /** Reserved for deletions. */
   readonly reservedBytes: number;
@@ -49,21 +49,21 @@ export interface StoreDisk {
 
 /** Metrics of Redis as the store; by the same rules. */
 export interface RedisMetrics {
-  /** How many of its settings may lose acknowledged writes. */
+  /** The number of Redis settings with which acknowledged writes may be lost. */
   storeRisks(count: number): void;
-  /** A record long enough to be compressed is about to be stored; equal numbers where it got no shorter. */
+  /** A record was long enough for compression; equal numbers when that did not make it shorter. */
   recordPacked(plainBytes: number, storedBytes: number): void;
-  /** Asks for the bytes of memory that it uses whenever metrics are read, until the returned function is called. */
+  /** Calls `read` for the used memory, in bytes, whenever metrics are read, until the returned function is called. */
   observeStoreMemory(read: () => Promise<number>): () => void;
 }
 
 /** Metrics of authentication; by the same rules. */
 export interface AuthenticationMetrics {
-  /** How many API keys are accepted now. */
+  /** The number of accepted API keys. */
   apiKeys(count: number): void;
-  /** Whether the file of keys is invalid now, so that the keys read before are still used. */
+  /** Whether the file of keys is invalid, so that the previous keys stay in use. */
   apiKeysRefused(refused: boolean): void;
-  /** Whether everyone who reaches the server may call it, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
+  /** Whether calls need no credential, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
   openToEveryone(open: boolean): void;
 }
 
@@ -71,7 +71,7 @@ export interface AuthenticationMetrics {
 export interface TlsMetrics {
   /** When the certificate in use expires, in seconds since the epoch. */
   tlsCertificateExpires(seconds: number): void;
-  /** Whether the files are invalid now, so that the certificate read before is still used. */
+  /** Whether the files are invalid, so that the previous certificate stays in use. */
   tlsFilesRefused(refused: boolean): void;
 }
 
@@ -83,13 +83,13 @@ export interface PendingMemoryMetrics {
 
 /** Metrics of an embedding provider; by the same rules. */
 export interface EmbeddingMetrics {
-  /** A request to the provider ended: `ok`, or the kind of its failure in lower case. */
+  /** A request to the provider has finished: `ok`, or the kind of its failure in lower case. */
   embeddingRequest(outcome: string, texts: number, milliseconds: number): void;
-  /** What the provider charges for, by its own count. */
+  /** Tokens that the provider charges for, as it reports them. */
   embeddingTokens(count: number): void;
-  /** A request is about to be made again because of this. */
+  /** A request will be retried because of `cause`. */
   embeddingRetry(cause: string): void;
-  /** Texts whose vector was in memory, in the store, or nowhere. */
+  /** Texts whose vector was cached in memory, in the store, or not cached. */
   embeddingCache(outcome: "memory" | "store" | "miss", texts: number): void;
   embeddingBreaker(urgency: Urgency, state: BreakerState): void;
 }

@@ -1,7 +1,7 @@
 import type { NamespaceKey } from "../domain/access/tenancy.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
-/** What a namespace holds. */
+/** Counts of the contents of a namespace. */
 export interface NamespaceCounts {
   /** Memories in any state; expired ones until they are swept. */
   readonly memories: number;
@@ -14,15 +14,15 @@ export interface NamespaceCounts {
  * STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface NamespaceStore {
-  /** Names in order of their bytes, from behind `after` (exclusive) on. */
+  /** Names in byte order, after `after` (exclusive). */
   list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]>;
 
-  /** All zero for a namespace that is not there. */
+  /** All zero for a namespace that does not exist. */
   counts(scope: NamespaceKey): Promise<NamespaceCounts>;
 
   /**
-   * Deletes a namespace with everything in it, in one atomic step, and resolves with what it held. A repeat of a
-   * request that was carried out deletes nothing and resolves with the same. Rejects with REQUEST_ID_REUSED.
+   * Deletes a namespace with its contents, in one atomic step, and resolves with their counts. A replay of a completed
+   * request deletes nothing and resolves with the same counts. Rejects with REQUEST_ID_REUSED.
    */
   delete(
     scope: NamespaceKey,

@@ -1,5 +1,5 @@
 /**
- * Settings that an operator may change while the server runs. They are replaced as a whole: ask once where a call
- * begins and keep the answer, so that one call never sees two configurations.
+ * Settings that may change while the server runs. They are replaced as a whole: read them once at the beginning of a call,
+ * so that one call never uses two configurations.
  */
 export type Reloadable<T> = () => T;

@@ -1,7 +1,7 @@
 import type { SecretKey } from "../lib/secret-key.ts";
 
-/** 32 random bytes, made at the first start and kept with the data: what opaque tokens are signed with. */
+/** The key that signs opaque tokens: 32 random bytes, made at the first start and stored with the data. */
 export interface ServerSecret {
-  /** Another one when the stored data was replaced: ask again with each call. */
+  /** Changes when the stored data is replaced: read it for each call. */
   read(): SecretKey;
 }

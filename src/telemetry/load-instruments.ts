@@ -16,7 +16,7 @@ export function createLoadInstruments(meter: Meter): LoadMetrics {
       description: "Pieces of heavy work, such as searches, that wait in the queue.",
       valueType: ValueType.INT,
     })
-    .addCallback((result) => result.observe(sum(({ waiting }) => waiting)));
+    .addCallback((result) => result.observe(sum(({ queuedWork }) => queuedWork)));
   meter
     .createObservableGauge("recollect_event_loop_delay_seconds", {
       description: "How long the event loop keeps work waiting now.",

@@ -1,11 +1,11 @@
 import type { EmbeddedText, EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
 
-/** How one text of a batch ended. */
+/** The outcome of one text of a batch. */
 export type EmbeddingOutcome = PromiseSettledResult<EmbeddedText>;
 
 /**
- * An embedder below the coalescer, where the texts of one batch belong to different callers: each has an outcome of
- * its own, in order, so that the text of one does not spoil the batch of the others. Never rejects.
+ * An embedder of batches whose texts belong to different callers: each text has an outcome of its own, in order, so that
+ * the failure of one does not affect the others. Never rejects.
  */
 export interface BatchEmbedder {
   readonly identity: EmbedderIdentity;
@@ -16,12 +16,12 @@ export interface BatchEmbedder {
   ): Promise<readonly EmbeddingOutcome[]>;
 }
 
-/** The outcome of a text that was embedded. */
+/** The outcome of an embedded text. */
 export function fulfilled(value: EmbeddedText): EmbeddingOutcome {
   return { status: "fulfilled", value };
 }
 
-/** The outcome of one that was not. */
+/** The outcome of a failed text. */
 export function rejected(reason: unknown): EmbeddingOutcome {
   return { status: "rejected", reason };
 }

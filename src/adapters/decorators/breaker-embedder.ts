@@ -19,16 +19,16 @@ export interface BreakerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<EmbeddingMetrics, "embeddingBreaker">;
-  /** Writes are let through again, after they were not. */
+  /** Called when the breaker of writes closes. */
   readonly onRecovered?: () => void;
 }
 
 const URGENCIES: readonly Urgency[] = ["WRITE", "LOOKUP"];
 
 /**
- * Does not ask a provider that fails: with the breaker open, a request is refused at once. There are two of them,
- * because a provider may be too slow for a lookup and good enough for a write: a lookup whose short time was up says
- * nothing about writes, and a slow write that succeeded says nothing about lookups. Everything else counts for both.
+ * A circuit breaker: while it is open, requests fail at once. One for each urgency, because a provider may be too slow for
+ * lookups and fast enough for writes: a timeout of a lookup does not count for writes, and a success of a write does not
+ * close the breaker of lookups after a timeout. All other outcomes count for both.
  */
 export function breakable(embedder: Embedder, options: BreakerOptions): ObservedEmbedder {
   const { clock, log, metrics, policy } = options;
@@ -42,25 +42,25 @@ export function breakable(embedder: Embedder, options: BreakerOptions): Observed
     if (next.state === state) return;
     metrics.embeddingBreaker(urgency, next.state);
     if (urgency === "WRITE" && next.state === "CLOSED") options.onRecovered?.();
-    // A probe of a provider that stays down is no news.
+    // Probes of a provider that stays down are not logged.
     if (next.state === "HALF_OPEN" || (state === "HALF_OPEN" && next.state === "OPEN")) return;
     log.warn(
       { provider, urgency, state: next.state, cause: next.lastFailure, openMs: next.openMs },
       next.state === "OPEN"
-        ? "the embedding provider is not asked for a while"
-        : "the embedding provider answers again",
+        ? "the circuit breaker of the embedding provider is open: no requests for a while"
+        : "the circuit breaker of the embedding provider is closed again",
     );
   };
   for (const urgency of URGENCIES) metrics.embeddingBreaker(urgency, "CLOSED");
 
-  const answered = (urgency: Urgency): void => {
+  const recordSuccess = (urgency: Urgency): void => {
     for (const one of URGENCIES) {
-      const provesNothing =
+      const mayStillTimeOut =
         one === "LOOKUP" && urgency === "WRITE" && breakers.LOOKUP.lastFailure === "TIMEOUT";
-      if (!provesNothing) change(one, succeeded(breakers[one], clock.now()));
+      if (!mayStillTimeOut) change(one, succeeded(breakers[one], clock.now()));
     }
   };
-  const broke = (urgency: Urgency, error: unknown): void => {
+  const recordFailure = (urgency: Urgency, error: unknown): void => {
     const failure = error instanceof EmbeddingFailure ? error : undefined;
     const kind = failure?.kind ?? "SERVER_ERROR";
     const retryAfterMs = failure?.detail.retryAfterMs;
@@ -75,29 +75,29 @@ export function breakable(embedder: Embedder, options: BreakerOptions): Observed
     status: () => ({ ...breakers }),
     embed: async (texts, signal, urgency = "WRITE") => {
       signal.throwIfAborted();
-      const passed = admitted(breakers[urgency], clock.now());
-      if (passed === undefined) throw refusal(provider, breakers[urgency], clock.now());
-      change(urgency, passed);
+      const next = admitted(breakers[urgency], clock.now());
+      if (next === undefined) throw refusal(provider, breakers[urgency], clock.now());
+      change(urgency, next);
       try {
         const embedded = await embedder.embed(texts, signal, urgency);
-        answered(urgency);
+        recordSuccess(urgency);
         return embedded;
       } catch (error) {
-        // It answers; what it does not like is the text.
-        if (error instanceof EmbeddingFailure && error.kind === "INPUT_REFUSED") answered(urgency);
-        else broke(urgency, error);
+        // The provider works: it refuses the text.
+        if (error instanceof EmbeddingFailure && error.kind === "INPUT_REFUSED") recordSuccess(urgency);
+        else recordFailure(urgency, error);
         throw error;
       }
     },
   };
 }
 
-/** Callers keep being told of a wrong key or model as such: waiting does not mend it. */
+/** The error while the breaker is open. A misconfiguration keeps its kind, because a retry cannot succeed. */
 function refusal(provider: string, breaker: Breaker, now: number): EmbeddingFailure {
   const last = breaker.lastFailure;
   const kind = last !== undefined && isMisconfiguration(last) ? last : "BREAKER_OPEN";
   const why = last?.toLowerCase().replaceAll("_", " ") ?? "it failed";
-  return new EmbeddingFailure(kind, `the embedding provider is not asked for a while (${why})`, {
+  return new EmbeddingFailure(kind, `the circuit breaker of the embedding provider is open (${why})`, {
     provider,
     retryAfterMs: untilProbe(breaker, now),
   });

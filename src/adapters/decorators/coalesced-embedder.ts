@@ -6,23 +6,23 @@ import type { BatchEmbedder } from "./batch-embedder.ts";
 
 export interface CoalesceOptions {
   readonly batch: BatchLimits;
-  /** While requests are out, others wait so long for company. */
+  /** How long a batch is collected while other requests are in flight. */
   readonly windowMs: number;
-  /** Requests that may be out at once, for each urgency. */
+  /** Most requests in flight, for each urgency. */
   readonly maxConcurrent: number;
 }
 
 /**
- * Puts the texts of concurrent callers into common batches, and asks once for a text that several wait for. With
- * nothing out, a batch is sent by setImmediate, so that a single caller waits for no other.
+ * Batches the texts of concurrent callers, and requests the same text only once. With no request in flight, a batch is
+ * sent by setImmediate, so that a single caller is not delayed.
  *
- * A caller who aborts leaves the others alone: what is still waiting for nobody is dropped, and what is out already
- * goes on, because it is paid for and its outcome is worth knowing (the answer is kept, the breaker learns).
- * Disposing it aborts all.
+ * A caller's abort does not affect the other callers: queued texts without callers are dropped, and requests in flight go
+ * on, because they are paid for and their outcome is used (the vector is cached, the breaker updated). Disposing it aborts
+ * all.
  */
 export function coalesced(embedder: BatchEmbedder, options: CoalesceOptions): Embedder & AsyncDisposable {
   const stopping = new AbortController();
-  // Apart: a lookup that came with a bulk of writes would wait as long as they do, and be tried as often.
+  // Separate: a lookup in a batch of writes would have their timeout and retries.
   const lanes: Record<Urgency, Lane> = {
     WRITE: new Lane(embedder, options, "WRITE", stopping.signal),
     LOOKUP: new Lane(embedder, options, "LOOKUP", stopping.signal),
@@ -33,13 +33,13 @@ export function coalesced(embedder: BatchEmbedder, options: CoalesceOptions): Em
     [Symbol.asyncDispose]: async () => {
       const { provider } = embedder.identity;
       stopping.abort(new EmbeddingFailure("STOPPING", "the server is stopping", { provider }));
-      await Promise.all(Object.values(lanes).map((lane) => lane.ended()));
+      await Promise.all(Object.values(lanes).map((lane) => lane.close()));
     },
   };
 }
 
-/** A text that one or more callers wait for. */
-interface Wanted {
+/** A text requested by one or more callers. */
+interface RequestedText {
   readonly text: string;
   readonly embedded: PromiseWithResolvers<EmbeddedText>;
   callers: number;
@@ -50,9 +50,9 @@ class Lane {
   readonly #options: CoalesceOptions;
   readonly #urgency: Urgency;
   readonly #stopping: AbortSignal;
-  /** By text, in the order of asking. */
-  readonly #queued = new Map<string, Wanted>();
-  readonly #out = new Map<string, Wanted>();
+  /** By text, in order of arrival. */
+  readonly #queued = new Map<string, RequestedText>();
+  readonly #inFlight = new Map<string, RequestedText>();
   readonly #requests = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -67,38 +67,38 @@ class Lane {
   async embed(texts: readonly string[], signal: AbortSignal): Promise<EmbeddedText[]> {
     signal.throwIfAborted();
     this.#stopping.throwIfAborted();
-    const wanted = texts.map((text) => this.#want(text));
+    const requested = texts.map((text) => this.#enqueue(text));
     this.#schedule();
     try {
-      return await abortable(Promise.all(wanted.map(({ embedded }) => embedded.promise)), signal);
+      return await abortable(Promise.all(requested.map(({ embedded }) => embedded.promise)), signal);
     } finally {
-      for (const one of wanted) {
+      for (const one of requested) {
         one.callers -= 1;
         if (one.callers === 0 && this.#queued.get(one.text) === one) this.#queued.delete(one.text);
       }
     }
   }
 
-  /** Resolves when nothing is out any more. To be called when `stopping` has aborted. */
-  async ended(): Promise<void> {
+  /** Resolves when no request is in flight. To be called when `stopping` has aborted. */
+  async close(): Promise<void> {
     this.#unschedule();
     for (const { embedded } of this.#queued.values()) embedded.reject(this.#stopping.reason);
     this.#queued.clear();
     await Promise.all(this.#requests);
   }
 
-  #want(text: string): Wanted {
-    const there = this.#out.get(text) ?? this.#queued.get(text);
-    if (there !== undefined) {
-      there.callers += 1;
-      return there;
+  #enqueue(text: string): RequestedText {
+    const existing = this.#inFlight.get(text) ?? this.#queued.get(text);
+    if (existing !== undefined) {
+      existing.callers += 1;
+      return existing;
     }
-    const wanted: Wanted = { text, embedded: Promise.withResolvers(), callers: 1 };
-    // Those who wait are told; when all of them are gone, nobody needs to be.
-    wanted.embedded.promise.catch(() => undefined);
-    this.#queued.set(text, wanted);
+    const requested: RequestedText = { text, embedded: Promise.withResolvers(), callers: 1 };
+    // Without callers a rejection would be unhandled.
+    requested.embedded.promise.catch(() => undefined);
+    this.#queued.set(text, requested);
     if (this.#queued.size >= this.#options.batch.maxTexts) this.#send();
-    return wanted;
+    return requested;
   }
 
   #schedule(): void {
@@ -119,9 +119,9 @@ class Lane {
     while (this.#queued.size > 0 && this.#requests.size < this.#options.maxConcurrent) {
       const count = batchLength(this.#queued.keys(), this.#options.batch);
       const batch = [...this.#queued.values().take(count)];
-      for (const wanted of batch) {
-        this.#queued.delete(wanted.text);
-        this.#out.set(wanted.text, wanted);
+      for (const requested of batch) {
+        this.#queued.delete(requested.text);
+        this.#inFlight.set(requested.text, requested);
       }
       const request = this.#request(batch).finally(() => {
         this.#requests.delete(request);
@@ -131,7 +131,7 @@ class Lane {
     }
   }
 
-  async #request(batch: readonly Wanted[]): Promise<void> {
+  async #request(batch: readonly RequestedText[]): Promise<void> {
     const texts = batch.map(({ text }) => text);
     try {
       const outcomes = await this.#embedder.embedEach(texts, this.#stopping, this.#urgency);
@@ -143,7 +143,7 @@ class Lane {
     } catch (error) {
       for (const { embedded } of batch) embedded.reject(error);
     } finally {
-      for (const { text } of batch) this.#out.delete(text);
+      for (const { text } of batch) this.#inFlight.delete(text);
     }
   }
 }

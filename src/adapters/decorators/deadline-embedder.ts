@@ -2,8 +2,7 @@ import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
 import type { Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 
 /**
- * Ends a request, with all its attempts, when its time is up. The signal below then aborts with the failure itself,
- * so that whatever listens to it knows why.
+ * Aborts a request, with all its retries, after a timeout. The reason of the inner signal is then the EmbeddingFailure.
  */
 export function deadlined(embedder: Embedder, timeoutMs: Readonly<Record<Urgency, number>>): Embedder {
   const { provider } = embedder.identity;
@@ -11,18 +10,18 @@ export function deadlined(embedder: Embedder, timeoutMs: Readonly<Record<Urgency
     identity: embedder.identity,
     embed: async (texts, signal, urgency = "WRITE") => {
       signal.throwIfAborted();
-      const within = new AbortController();
-      const pass = (): void => within.abort(signal.reason);
-      signal.addEventListener("abort", pass, { once: true });
+      const inner = new AbortController();
+      const forwardAbort = (): void => inner.abort(signal.reason);
+      signal.addEventListener("abort", forwardAbort, { once: true });
       const timer = setTimeout(() => {
         const message = `the embedding provider has not answered within ${timeoutMs[urgency]} ms`;
-        within.abort(new EmbeddingFailure("TIMEOUT", message, { provider }));
+        inner.abort(new EmbeddingFailure("TIMEOUT", message, { provider }));
       }, timeoutMs[urgency]);
       try {
-        return await embedder.embed(texts, within.signal, urgency);
+        return await embedder.embed(texts, inner.signal, urgency);
       } finally {
         clearTimeout(timer);
-        signal.removeEventListener("abort", pass);
+        signal.removeEventListener("abort", forwardAbort);
       }
     },
   };

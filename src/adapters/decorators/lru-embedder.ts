@@ -8,16 +8,16 @@ export interface LruOptions {
   readonly source: EmbeddingSource;
   /** 0: nothing is cached. */
   readonly ttlMs: number;
-  /** Of the vectors and what is around them; the least recently used go first. */
+  /** Of the vectors and their overhead; the least recently used are evicted first. */
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly metrics: Pick<EmbeddingMetrics, "embeddingCache">;
 }
 
-/** What an entry takes beside its vector: the key, the list, the objects. */
+/** The overhead of an entry: key, list node, objects. */
 const OVERHEAD_BYTES = 300;
 
-/** Keeps vectors in this process, the most recently used ones: a text that is asked for again costs a digest. */
+/** Caches vectors in this process (LRU). A hit costs one digest. */
 export function cached(embedder: Embedder, options: LruOptions): Embedder {
   const { clock, metrics, source } = options;
   if (options.ttlMs === 0) return embedder;
@@ -33,20 +33,20 @@ export function cached(embedder: Embedder, options: LruOptions): Embedder {
     embed: async (texts, signal, urgency) => {
       signal.throwIfAborted();
       const keys = texts.map((text) => embeddingKey(source, text));
-      const known = keys.map((key) => cache.get(key));
-      const unknown = [...keys.keys()].filter((index) => known[index] === undefined);
-      if (unknown.length < texts.length) metrics.embeddingCache("memory", texts.length - unknown.length);
-      if (unknown.length === 0) return known.flatMap((one) => one ?? []);
-      const asked = await embedder.embed(
-        unknown.map((index) => texts[index] ?? ""),
+      const found = keys.map((key) => cache.get(key));
+      const missing = [...keys.keys()].filter((index) => found[index] === undefined);
+      if (missing.length < texts.length) metrics.embeddingCache("memory", texts.length - missing.length);
+      if (missing.length === 0) return found.flatMap((one) => one ?? []);
+      const requested = await embedder.embed(
+        missing.map((index) => texts[index] ?? ""),
         signal,
         urgency,
       );
-      const fresh = new Map(unknown.map((index, place) => [index, asked[place]]));
-      for (const [index, embedded] of fresh) {
+      const embeddedTexts = new Map(missing.map((index, position) => [index, requested[position]]));
+      for (const [index, embedded] of embeddedTexts) {
         if (embedded !== undefined) cache.set(keys[index] ?? "", embedded);
       }
-      return known.flatMap((one, index) => one ?? fresh.get(index) ?? []);
+      return found.flatMap((one, index) => one ?? embeddedTexts.get(index) ?? []);
     },
   };
 }

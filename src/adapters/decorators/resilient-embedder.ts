@@ -15,7 +15,7 @@ import { splitting } from "./splitting-embedder.ts";
 import { stored } from "./stored-embedder.ts";
 
 export interface ResilientEmbedderOptions {
-  /** Where the provider is: the same model elsewhere may be another one. */
+  /** See EmbeddingSource. */
   readonly apiBase: string;
   /** Texts in one request. */
   readonly batchSize: number;
@@ -25,7 +25,7 @@ export interface ResilientEmbedderOptions {
   readonly timeoutMs: number;
   /** Of a lookup, which has one attempt. */
   readonly lookupTimeoutMs: number;
-  /** How long vectors are kept; 0: not at all. */
+  /** How long vectors are cached; 0: no cache. */
   readonly cacheTtlMs: number;
   readonly cache: EmbeddingCache;
   readonly clock: Clock;
@@ -33,38 +33,38 @@ export interface ResilientEmbedderOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: EmbeddingMetrics;
-  /** The breaker of writes has closed again. */
+  /** Called when the breaker of writes closes. */
   readonly onRecovered?: () => void;
 }
 
 /** Some 5,000 vectors of 1,536 numbers. */
 const MEMORY_BYTES = 32 * 1024 * 1024;
-/** A quarter of a million tokens, more or less; providers limit that too. */
+/** Some 250,000 tokens; providers limit that too. */
 const BATCH_CHARACTERS = 1024 * 1024;
 const WINDOW_MS = 3;
 const MAX_CONCURRENT = 4;
-/** Fifty of the largest batch requests, or what they hold at most. */
+/** Fifty of the largest batch requests. */
 const QUEUE_TEXTS = 10_000;
 const QUEUE_CHARACTERS = 64 * 1024 * 1024;
 const RETRY_DELAYS = { baseDelayMs: 250, maxDelayMs: 8000 };
 const BREAKER = { failureThreshold: 5, openMs: 5000, maxOpenMs: 60_000 };
 
 /**
- * Everything that stands between a caller and a provider that fails, each in a file of its own. From the inside:
+ * Makes the calls of a provider resilient. The decorators, each in a file of its own, from the inside out:
  *
- * - measured: counts what was really asked, so it is next to the provider;
- * - breaker: sees each attempt, so that the retries of one write are enough to open it, and it ends them;
- * - retrying: around the breaker, which it never waits for;
- * - deadline: around the retries, for the time is that of the caller, and not of an attempt;
- * - splitting: around the deadline: a part of a batch is a request of its own. From here on each text has its own
+ * - measured: next to the provider, to count real requests;
+ * - breaker: counts each attempt, so that the retries of one write are enough to open it, which ends them;
+ * - retrying: outside the breaker: an open breaker is not retried;
+ * - deadline: outside the retries: the timeout is for all attempts together;
+ * - splitting: outside the deadline: a part of a batch is a request of its own. From here on each text has its own
  *   outcome;
- * - stored: kept vectors are read and written by the batch, once for all who wait. Outside the breaker: what is kept is
- *   served whatever the provider does;
- * - coalesced: makes the batches, so everything that can be done by batches is below it;
- * - bounded: counts who waits, in the queue above and for requests below;
- * - cached: outermost, because it neither waits nor asks: a vector in memory does not even enter the queue.
+ * - stored: reads and writes the persistent cache once for each batch. Outside the breaker: cached vectors do not depend on
+ *   the provider;
+ * - coalesced: makes the batches, so all decorators that work on batches are inside;
+ * - bounded: bounds the texts that are queued or in flight;
+ * - cached: outermost: a vector in memory does not enter the queue.
  *
- * Disposing it aborts what is out and waits for what is being kept; the provider is its owner's to dispose of.
+ * Disposing it aborts requests in flight and waits for cache writes; it does not dispose the provider.
  */
 export function createResilientEmbedder(
   provider: Embedder,
@@ -88,10 +88,10 @@ export function createResilientEmbedder(
     metrics,
   });
   const split = splitting(deadlined(retried, { WRITE: options.timeoutMs, LOOKUP: options.lookupTimeoutMs }));
-  const kept =
+  const persisted =
     ttlMs === 0 ? split : resources.use(stored(split, { cache, source, ttlMs, clock, log, metrics }));
   const batched = resources.use(
-    coalesced(kept, {
+    coalesced(persisted, {
       batch: { maxTexts: options.batchSize, maxCharacters: BATCH_CHARACTERS },
       windowMs: WINDOW_MS,
       maxConcurrent: MAX_CONCURRENT,

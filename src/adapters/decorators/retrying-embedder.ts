@@ -11,7 +11,7 @@ export interface RetryOptions {
   readonly metrics: Pick<EmbeddingMetrics, "embeddingRetry">;
 }
 
-/** Tries again, after a while, what may succeed then. A LOOKUP has one attempt: whoever waits for it can do without. */
+/** Retries retryable failures with backoff. A LOOKUP has one attempt, because it is optional. */
 export function retrying(embedder: Embedder, options: RetryOptions): Embedder {
   return {
     identity: embedder.identity,
@@ -27,7 +27,7 @@ export function retrying(embedder: Embedder, options: RetryOptions): Embedder {
           if (delay === undefined) throw error;
           options.metrics.embeddingRetry(kind.toLowerCase());
           await sleep(delay, signal).catch((reason: unknown) => {
-            // That the time is up says less than what the provider said last.
+            // The provider's last failure is more useful than the timeout.
             throw failureKind(reason) === "TIMEOUT" ? error : reason;
           });
         }

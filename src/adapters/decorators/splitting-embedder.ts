@@ -3,13 +3,13 @@ import { EmbeddingFailure, failureKind } from "../../domain/embedding/failure.ts
 import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 import { type BatchEmbedder, type EmbeddingOutcome, fulfilled, rejected } from "./batch-embedder.ts";
 
-/** So many short texts refused, each alone and none accepted, and it is not the texts. */
-const HOPELESS_AFTER = 2;
+/** After so many refused short texts, each in a request of its own, and none accepted, the provider is misconfigured. */
+const MISCONFIGURED_AFTER = 2;
 
 /**
- * Halves a batch that the provider refuses until what it refuses stands alone, and halves that text until it is
- * taken, marked as truncated. Only the provider knows how much it takes, in a request and in a text: limits are in
- * tokens of its own, and differ between servers of the same model.
+ * Halves a refused batch until the refused texts are alone, and halves such a text until it is accepted, marked as
+ * truncated. Only the provider knows its limits for a request and a text: they are in tokens of its tokenizer, and differ
+ * between servers of the same model.
  */
 export function splitting(embedder: Embedder): BatchEmbedder {
   return {
@@ -18,15 +18,15 @@ export function splitting(embedder: Embedder): BatchEmbedder {
   };
 }
 
-/** One batch, and what its parts have taught so far. */
+/** The requests for one batch. */
 class SplitRequest {
   readonly #embedder: Embedder;
   readonly #signal: AbortSignal;
   readonly #urgency: Urgency;
-  #accepted = false;
+  #hasAccepted = false;
   #refusedAlone = 0;
-  /** Why the rest is not asked for any more. */
-  #over: unknown;
+  /** The failure of the batch; no further requests are sent after it. */
+  #failure: unknown;
 
   constructor(embedder: Embedder, signal: AbortSignal, urgency: Urgency) {
     this.#embedder = embedder;
@@ -35,16 +35,16 @@ class SplitRequest {
   }
 
   async embed(texts: readonly string[], truncated: boolean): Promise<EmbeddingOutcome[]> {
-    if (this.#over !== undefined) return texts.map(() => rejected(this.#over));
+    if (this.#failure !== undefined) return texts.map(() => rejected(this.#failure));
     let embedded: EmbeddedText[];
     try {
       embedded = await this.#embedder.embed(texts, this.#signal, this.#urgency);
     } catch (error) {
       if (failureKind(error) === "INPUT_REFUSED") return this.#refused(texts, truncated, error);
-      this.#over = error;
+      this.#failure = error;
       return texts.map(() => rejected(error));
     }
-    this.#accepted = true;
+    this.#hasAccepted = true;
     return embedded.map((one) => fulfilled(truncated ? { ...one, truncated } : one));
   }
 
@@ -58,9 +58,9 @@ class SplitRequest {
     const beginning = shortened(text);
     if (beginning !== undefined) return this.embed([beginning], true);
     this.#refusedAlone += 1;
-    if (!this.#accepted && this.#refusedAlone >= HOPELESS_AFTER) {
+    if (!this.#hasAccepted && this.#refusedAlone >= MISCONFIGURED_AFTER) {
       const { provider } = this.#embedder.identity;
-      this.#over = new EmbeddingFailure("MISCONFIGURED", "the embedding provider refuses every text", {
+      this.#failure = new EmbeddingFailure("MISCONFIGURED", "the embedding provider refuses every text", {
         provider,
       });
     }

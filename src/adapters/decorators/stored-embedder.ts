@@ -16,8 +16,9 @@ export interface StoredOptions {
 }
 
 /**
- * Asks only for what is not kept already, by this process or another, and keeps what it gets. Nobody waits for the
- * keeping, and a cache that fails costs money, never an answer. Disposing it waits for what is being written.
+ * Reads vectors from the persistent cache, which other processes may share, requests the missing ones and writes them to
+ * the cache. Callers do not wait for these writes, and a failing cache causes requests, not errors. Disposing it waits for
+ * running writes.
  */
 export function stored(embedder: BatchEmbedder, options: StoredOptions): BatchEmbedder & AsyncDisposable {
   const { cache, clock, log, metrics, source } = options;
@@ -27,17 +28,17 @@ export function stored(embedder: BatchEmbedder, options: StoredOptions): BatchEm
     try {
       return await cache.get(keys, clock.now());
     } catch (error) {
-      log.warn({ err: error }, "kept embeddings cannot be read: all are asked for");
+      log.warn({ err: error }, "the embedding cache cannot be read: all embeddings are requested");
       return [];
     }
   };
-  const keep = (entries: readonly CachedEmbedding[]): void => {
+  const store = (entries: readonly CachedEmbedding[]): void => {
     if (entries.length === 0) return;
     const now = clock.now();
     const write = cache
       .put(entries, { now, expireTime: now + options.ttlMs })
       .catch((error: unknown) =>
-        log.warn({ err: error }, "embeddings were not kept: they will be asked for again"),
+        log.warn({ err: error }, "the embedding cache cannot be written: embeddings will be requested again"),
       )
       .finally(() => writing.delete(write));
     writing.add(write);
@@ -47,29 +48,29 @@ export function stored(embedder: BatchEmbedder, options: StoredOptions): BatchEm
     identity: embedder.identity,
     embedEach: async (texts, signal, urgency) => {
       const keys = texts.map((text) => embeddingKey(source, text));
-      const kept = await read(keys);
-      // A row of another length is damage that no checksum sees.
+      const cached = await read(keys);
+      // A vector of another length is a damaged entry.
       const found = keys.map((_, index) => {
-        const one = kept[index];
+        const one = cached[index];
         return one?.vector.length === source.dimension ? one : undefined;
       });
       const missing = [...keys.keys()].filter((index) => found[index] === undefined);
       if (missing.length < texts.length) metrics.embeddingCache("store", texts.length - missing.length);
       if (missing.length === 0) return found.flatMap((one) => (one === undefined ? [] : [fulfilled(one)]));
       metrics.embeddingCache("miss", missing.length);
-      const asked = await embedder.embedEach(
+      const requested = await embedder.embedEach(
         missing.map((index) => texts[index] ?? ""),
         signal,
         urgency,
       );
-      const fresh = new Map(missing.map((index, place) => [index, asked[place]]));
-      keep(
-        [...fresh].flatMap(([index, outcome]) =>
+      const outcomes = new Map(missing.map((index, position) => [index, requested[position]]));
+      store(
+        [...outcomes].flatMap(([index, outcome]) =>
           outcome?.status === "fulfilled" ? [{ key: keys[index] ?? "", embedded: outcome.value }] : [],
         ),
       );
       return found.flatMap((one, index) => {
-        const outcome = one === undefined ? fresh.get(index) : fulfilled(one);
+        const outcome = one === undefined ? outcomes.get(index) : fulfilled(one);
         return outcome === undefined ? [] : [outcome];
       });
     },

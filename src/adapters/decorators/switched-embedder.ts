@@ -1,6 +1,6 @@
 import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/embedding/switched-embedder.ts";
 
-/** An embedder that begins as this one. */
+/** A SwitchedEmbedder that starts with this one. */
 export function switched(first: OpenedEmbedder): SwitchedEmbedder {
   let current = first;
   return {

@@ -1,8 +1,8 @@
-/** Where requests go, and how they say who asks. */
+/** The URL and the authentication headers of requests. */
 export interface Address {
   readonly baseURL: string;
   readonly query: Readonly<Record<string, string>>;
-  /** A null takes away a header that the client would send. */
+  /** null: removes a header that the client would send. */
   readonly headers: Readonly<Record<string, string | null>>;
 }
 
@@ -10,21 +10,21 @@ export interface AddressOptions {
   readonly apiBase: string;
   /** Empty: none is sent. */
   readonly apiVersion: string;
-  /** At Azure the name of the deployment. */
+  /** The name of the deployment with Azure OpenAI. */
   readonly model: string;
   readonly apiKey: string;
 }
 
 const AZURE = /\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)$/i;
-/** Versions of the endpoints of deployments are dates; `preview` and `latest` are versions of the v1 endpoint. */
+/** Versions of deployment endpoints are dates; `preview` and `latest` are versions of the v1 endpoint. */
 const DATED = /^\d{4}-\d\d-\d\d/;
-/** An Entra ID token is a JWT; the keys of Azure are no such thing. */
+/** Entra ID tokens are JWTs; Azure keys are not. */
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
- * Azure OpenAI takes a key as `api-key` alone: with `Authorization` beside it, it may look for a token there and answer
- * 401. A token of Entra ID goes into `Authorization`. A gateway at another address that is given an `api-version` gets
- * the key in both, and uses the one that it knows.
+ * Azure OpenAI expects a key in the header `api-key` only: with an `Authorization` header too, it may expect a token there
+ * and answer 401. A token of Entra ID is sent in `Authorization`. A gateway at another address with an `api-version` gets
+ * the key in both, and reads the one that it supports.
  */
 export function addressOf({ apiBase, apiVersion, model, apiKey }: AddressOptions): Address {
   const isAzure = AZURE.test(new URL(apiBase).hostname);
@@ -36,7 +36,7 @@ export function addressOf({ apiBase, apiVersion, model, apiKey }: AddressOptions
   return { baseURL, query, headers: { "api-key": apiKey, ...(isAzure ? { Authorization: null } : {}) } };
 }
 
-/** The address of a resource leads to the endpoint that the version belongs to; any longer one is taken as it is. */
+/** Appends the path of the endpoint of this version to the address of a resource; a longer address is used unchanged. */
 function azureBase(apiBase: string, apiVersion: string, model: string): string {
   const url = new URL(apiBase);
   if (!/^\/(openai\/?)?$/.test(url.pathname)) return apiBase;

@@ -12,35 +12,34 @@ import { isBase64, tokensOf, vectorsOf } from "./vectors.ts";
 export interface OpenAiEmbedderOptions {
   readonly model: string;
   readonly dimension: number;
-  /** Empty: none is sent that means anything, which is what most servers of one's own expect. */
+  /** Empty: a dummy key is sent, which most self-hosted servers accept. */
   readonly apiKey: string;
-  /** Such as https://api.openai.com/v1, or that of any server with the same API. */
+  /** Such as https://api.openai.com/v1, or the URL of any server with the same API. */
   readonly apiBase: string;
   /** The `api-version` of Azure OpenAI; empty: none is sent. */
   readonly apiVersion: string;
   readonly parameters: ParameterSettings;
   readonly log: Log;
   readonly clock: Clock;
-  /** Told what the provider counted, when it does. */
+  /** Called with the tokens that the provider reports, if it does. */
   readonly onTokens: (count: number) => void;
 }
 
-/** A number in JSON and what is around it, generously: an answer that is longer than its vectors could be is cut. */
+/** An upper bound of a number in JSON with its separators. A response that is larger than its vectors could be is aborted. */
 const ANSWER_BYTES_A_NUMBER = 32;
 const ANSWER_BYTES_MIN = 1024 * 1024;
-/** Of the largest request that is ever made; see the decorators. */
+/** Texts in the largest possible request; see the decorators. */
 const MAX_TEXTS = 2048;
 
 /**
- * Asks an OpenAI-compatible server for vectors: one attempt, with no policy of its own (see ../decorators), but for
- * parameters that the server refuses: the same request goes out without them at once. It has its own connections, so
- * that none is open once it is disposed of.
+ * Embeds with an OpenAI-compatible server: one attempt, without retries (see ../decorators), except for parameters that
+ * the server refuses: the request is repeated without them at once. It has its own connection pool, which dispose closes.
  */
 export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder & AsyncDisposable {
   const { model, dimension, clock } = options;
   const agent = new Agent({
     maxResponseSize: Math.max(ANSWER_BYTES_MIN, MAX_TEXTS * dimension * ANSWER_BYTES_A_NUMBER),
-    // Time is up when the signal says so.
+    // The signal has the timeout.
     headersTimeout: 0,
     bodyTimeout: 0,
   });
@@ -48,7 +47,7 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder &
   const parameters = new LearnedParameters(options.parameters, model, options.log);
 
   const ask = (input: readonly string[], sent: RequestParameters, signal: AbortSignal): Promise<unknown> =>
-    // Not embeddings.create: that asks for base64 by itself where nothing is to be said of the format.
+    // Not embeddings.create, which requests base64 when encoding_format is undefined.
     client.post("/embeddings", {
       body: {
         model,
@@ -63,7 +62,7 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder &
     embed: async (texts, signal) => {
       signal.throwIfAborted();
       if (texts.length === 0) return [];
-      // An empty text is refused; a space says as little.
+      // Providers refuse an empty text.
       const input = texts.map((text) => (text === "" ? " " : text));
       let sent: RequestParameters | undefined = parameters.current;
       for (;;) {
@@ -87,19 +86,19 @@ export function createOpenAiEmbedder(options: OpenAiEmbedderOptions): Embedder &
 
 function openClient(options: OpenAiEmbedderOptions, agent: Agent): OpenAI {
   const { baseURL, query, headers } = addressOf(options);
-  // A header with a key is sent to one address only; the client takes its own one off by itself.
+  // On redirects to another host fetch removes `Authorization`, but not `api-key`.
   const redirect = "api-key" in headers ? ({ redirect: "manual" } as const) : {};
   return new OpenAI({
     apiKey: options.apiKey === "" ? "none" : options.apiKey,
     baseURL,
     defaultQuery: query,
     defaultHeaders: headers,
-    // Said, so that the client does not take them from variables that mean something else here.
+    // Set, so that the client does not read them from environment variables.
     organization: null,
     project: null,
     logLevel: "off",
     maxRetries: 0,
-    // undici's fetch is the one that Node has built in; only by itself does it take an agent.
+    // The built-in fetch of Node.js is undici's, but does not accept an agent of this undici.
     fetch: ((url: string, init: object) =>
       undiciFetch(url, { ...init, ...redirect, dispatcher: agent })) as unknown as typeof fetch,
   });

@@ -4,30 +4,34 @@ import { EmbeddingFailure, type EmbeddingFailureKind } from "../../domain/embedd
 export const PROVIDER = "openai";
 
 /**
- * What the client threw as a failure of ours. Only the status and the code of an answer are kept: its message may
- * repeat the text that was sent, and part of the key.
+ * Converts an error of the client to an EmbeddingFailure, with only the status and the code of the answer: its message may
+ * quote the text that was sent, and part of the key.
  */
 export function failureOf(error: unknown, now: number): EmbeddingFailure {
   if (error instanceof EmbeddingFailure) return error;
   if (error instanceof APIConnectionError) return connectionFailure(error);
   if (error instanceof APIError && error.status !== undefined) return statusFailure(error, error.status, now);
-  // The body broke off, or is no JSON.
-  if (error instanceof SyntaxError) return malformed("its answer is no JSON");
+  // The body is incomplete, or not JSON.
+  if (error instanceof SyntaxError) return malformed("its answer is not JSON");
   return connectionFailure(error);
 }
 
-/** An answer with status 200 that cannot be used. */
+/** A malformed answer with status 200. */
 export function malformed(why: string): EmbeddingFailure {
-  return new EmbeddingFailure("MALFORMED", `the embedding provider cannot be understood: ${why}`, {
+  return new EmbeddingFailure("MALFORMED", `malformed answer of the embedding provider: ${why}`, {
     provider: PROVIDER,
   });
 }
 
 function connectionFailure(error: unknown): EmbeddingFailure {
-  return new EmbeddingFailure("CONNECTION", "the embedding provider cannot be reached, or hung up", {
-    provider: PROVIDER,
-    cause: error,
-  });
+  return new EmbeddingFailure(
+    "CONNECTION",
+    "the embedding provider cannot be reached, or closed the connection",
+    {
+      provider: PROVIDER,
+      cause: error,
+    },
+  );
 }
 
 function statusFailure(error: APIError, status: number, now: number): EmbeddingFailure {
@@ -50,7 +54,7 @@ function kindOf(status: number): EmbeddingFailureKind {
   return "MISCONFIGURED";
 }
 
-/** Retry-After in seconds or as a date (RFC 9110), or in the milliseconds that OpenAI adds; none when it is neither. */
+/** Retry-After in seconds or as a date (RFC 9110), or OpenAI's retry-after-ms; in milliseconds. Undefined: none is valid. */
 function retryAfter(headers: Headers | undefined, now: number): number | undefined {
   const milliseconds = Number(headers?.get("retry-after-ms") ?? Number.NaN);
   if (milliseconds >= 0) return milliseconds;

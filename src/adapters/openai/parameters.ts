@@ -10,7 +10,7 @@ import {
 } from "../../domain/embedding/request-parameters.ts";
 import type { Log } from "../../ports/log.ts";
 
-/** What this provider takes besides texts, as far as its answers have shown; as long as the process runs. */
+/** The parameters that the provider accepts, learned from its answers; for the lifetime of the process. */
 export class LearnedParameters {
   readonly #settings: ParameterSettings;
   readonly #log: Log;
@@ -23,18 +23,18 @@ export class LearnedParameters {
     this.#current = firstParameters(settings, model);
   }
 
-  /** What the next request is sent with. */
+  /** The parameters of the next request. */
   get current(): RequestParameters {
     return this.#current;
   }
 
-  /** With what a request that failed is sent once more; undefined: it is not. */
+  /** The parameters of the retry after a failed request; undefined: no retry. */
   after(sent: RequestParameters, error: unknown): RequestParameters | undefined {
     if (!(error instanceof APIError) || error.status === undefined) return undefined;
     return parametersAfterRefusal(sent, refusalOf(error, error.status), this.#settings, this.#accepted);
   }
 
-  /** A request was answered with vectors of the right dimension, in base64 or as lists of numbers. */
+  /** To be called after an answer with vectors of the right dimension, in base64 or as lists of numbers. */
   served(sent: RequestParameters, isBase64: boolean): void {
     const ignoresBase64 =
       this.#settings.encodingFormat === "auto" && sent.encodingFormat === "base64" && !isBase64;
@@ -46,7 +46,7 @@ export class LearnedParameters {
     this.#current = next;
     this.#log.warn(
       { encodingFormat: next.encodingFormat ?? "omitted", dimensions: next.dimensions ? "sent" : "omitted" },
-      "the embedding provider does not take a parameter; it is asked without it from now on",
+      "the embedding provider refuses a parameter: later requests omit it",
     );
   }
 }
@@ -55,7 +55,7 @@ const NAMES: Readonly<Record<ParameterName, RegExp>> = {
   encodingFormat: /encoding_?format|base64/i,
   dimensions: /\bdimensions\b|matryoshka/i,
 };
-/** Of an error: what names a parameter stands at its beginning. */
+/** Of an error message, which names a parameter at its beginning. */
 const READ_CHARACTERS = 2000;
 
 function refusalOf(error: APIError, status: number): RequestRefusal {

@@ -3,22 +3,22 @@ import { toUnit, vectorFromBytes } from "../../domain/embedding/vector.ts";
 import { malformed, PROVIDER } from "./failures.ts";
 
 /**
- * The vectors of an answer, in the order of the texts. It is read as whatever came: servers that call themselves
- * compatible send less than they promise. Throws MALFORMED, or MISCONFIGURED for another dimension.
+ * The vectors of an answer, in the order of the texts. The answer is validated in full, because compatible servers deviate
+ * from the API. Throws MALFORMED, or MISCONFIGURED for another dimension.
  */
 export function vectorsOf(answer: unknown, count: number, dimension: number): Float32Array[] {
   const data = isObject(answer) ? answer["data"] : undefined;
-  if (!Array.isArray(data)) throw malformed("its answer holds no list of embeddings");
-  if (data.length !== count) throw malformed(`it gave ${data.length} embeddings for ${count} texts`);
+  if (!Array.isArray(data)) throw malformed("no list of embeddings");
+  if (data.length !== count) throw malformed(`${data.length} embeddings for ${count} texts`);
   const vectors = new Array<Float32Array | undefined>(count);
-  for (const [place, item] of data.entries()) {
-    const { index = place, embedding } = isObject(item) ? item : {};
+  for (const [position, item] of data.entries()) {
+    const { index = position, embedding } = isObject(item) ? item : {};
     if (typeof index !== "number" || !(index in data) || vectors[index] !== undefined) {
-      throw malformed("its embeddings are not numbered like the texts");
+      throw malformed("the indexes of its embeddings are not those of the texts");
     }
     vectors[index] = unitVector(embedding, dimension);
   }
-  // As many as there are places, and none twice: each has one.
+  // All indexes are set: `count` distinct ones.
   return vectors as Float32Array[];
 }
 
@@ -29,7 +29,7 @@ export function isBase64(answer: unknown): boolean {
   return isObject(first) && typeof first["embedding"] === "string";
 }
 
-/** The tokens that the provider counted; 0 when it does not say. */
+/** The tokens that the provider reports; 0 without a report. */
 export function tokensOf(answer: unknown): number {
   const usage = isObject(answer) ? answer["usage"] : undefined;
   const tokens = isObject(usage) ? usage["prompt_tokens"] : undefined;
@@ -46,15 +46,16 @@ function unitVector(embedding: unknown, dimension: number): Float32Array {
     );
   }
   const unit = toUnit(vector);
-  if (unit === undefined) throw malformed("an embedding is zero, or holds what is no number");
+  if (unit === undefined)
+    throw malformed("an embedding is all zeros, or contains a value that is not a number");
   return unit;
 }
 
-/** Little-endian float32 in base64, or a list of numbers, whatever was asked for. */
+/** Little-endian float32 in base64, or a list of numbers, independent of the requested format. */
 function floatsOf(embedding: unknown): Float32Array {
   if (typeof embedding === "string") {
     const bytes = Buffer.from(embedding, "base64");
-    if (bytes.length % Float32Array.BYTES_PER_ELEMENT !== 0) throw malformed("an embedding breaks off");
+    if (bytes.length % Float32Array.BYTES_PER_ELEMENT !== 0) throw malformed("an embedding is incomplete");
     return vectorFromBytes(bytes);
   }
   if (!Array.isArray(embedding)) throw malformed("an embedding is neither base64 nor a list");

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { DiskSpace } from "../../domain/disk-space.ts";
 import type { Disk } from "../../ports/disk.ts";
 
-/** What the operating system says: in some microseconds, or some more for a file that is written and removed again. */
+/** The disk according to the operating system. Calls take some microseconds; tryWriting writes and removes a file. */
 export const systemDisk: Disk = {
   space: (directory): DiskSpace | undefined => {
     try {
       const { bavail, blocks, bsize } = statfsSync(directory);
       return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
     } catch {
-      // Not every file system says; whoever cannot write there is told by `obstacle`.
+      // Some file systems do not support it; `obstacle` reports other errors.
       return undefined;
     }
   },
@@ -34,7 +34,7 @@ export const systemDisk: Disk = {
   },
 };
 
-/** The operating system's code of an error; `UNKNOWN` when it has none. */
+/** The error code of the operating system; `UNKNOWN` without one. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
 }

@@ -1,28 +1,28 @@
-/** Between two looks, in milliseconds. */
+/** The period of the timer, in milliseconds. */
 const PERIOD_MS = 50;
 
 /**
- * How long the event loop keeps work waiting: by how much a timer was late the last time, or is now, whichever is more.
- * So what holds the loop up shows while it does. perf_hooks has histograms of the same, which say nothing of this moment.
+ * The current delay of the event loop: how late a timer was at its last tick, or is now, whichever is more, so that it
+ * includes a blockage that has not ended. perf_hooks has histograms of the same, without a current value.
  */
 export class EventLoopDelay implements Disposable {
   readonly #timer: NodeJS.Timeout;
-  #looked: number;
+  #lastTick: number;
   #lateMs = 0;
 
   constructor(now: () => number) {
-    this.#looked = now();
+    this.#lastTick = now();
     this.#timer = setInterval(() => {
       const time = now();
-      this.#lateMs = Math.max(0, time - this.#looked - PERIOD_MS);
-      this.#looked = time;
+      this.#lateMs = Math.max(0, time - this.#lastTick - PERIOD_MS);
+      this.#lastTick = time;
     }, PERIOD_MS);
     this.#timer.unref();
   }
 
   /** Milliseconds. */
   ms(now: number): number {
-    return Math.max(this.#lateMs, now - this.#looked - PERIOD_MS, 0);
+    return Math.max(this.#lateMs, now - this.#lastTick - PERIOD_MS, 0);
   }
 
   [Symbol.dispose](): void {

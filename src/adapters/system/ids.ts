@@ -3,8 +3,8 @@ import { v7 } from "uuid";
 import type { Ids } from "../../ports/ids.ts";
 
 /**
- * UUIDv7 (RFC 9562). Within a millisecond, or when the clock steps back, the counter in the sequence bits goes
- * on rising, so that ids sort in the order in which they were made.
+ * UUIDv7 (RFC 9562). Within a millisecond, or when the clock steps back, the counter in the sequence bits rises, so that
+ * ids sort in order of creation.
  */
 export function createUuidIds(): Ids {
   let latest = 0;
@@ -13,7 +13,7 @@ export function createUuidIds(): Ids {
     next: (now) => {
       if (now > latest) {
         latest = now;
-        // Half of the range is left to count on.
+        // Leaves half of the range for the counter.
         sequence = randomInt(2 ** 31);
       } else {
         sequence += 1;

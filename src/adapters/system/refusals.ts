@@ -3,15 +3,15 @@ import { serverOverloaded } from "../../domain/errors.ts";
 import { retryAfterMs } from "../../domain/load/overload-policy.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 
-/** Waits are told in steps of so many milliseconds, and no longer than this. */
+/** Estimated delays in errors are rounded up to this step, and bounded by the maximum. */
 const STEP_MS = 50;
 const MAX_MS = 60_000;
-/** Between two lines in the log. */
+/** Between two log lines. */
 const LOG_EVERY_MS = 10_000;
 
 /**
- * The errors that calls are refused with for want of time. They are shared: to make one, with its stack and its status,
- * takes as long as all else that a refused call costs beyond gRPC. And the log does not grow with every one of them.
+ * The errors of calls refused because of overload. They are shared: creating one, with its stack and its status, takes as
+ * long as everything else that a refused call costs beyond gRPC. Their log lines are rate-limited.
  */
 export class Refusals {
   readonly #log: Pick<OperatorLog, "warn">;
@@ -23,13 +23,13 @@ export class Refusals {
     this.#log = log;
   }
 
-  /** Of a call that would wait for so long. */
+  /** The error of a call that would be queued for so long. */
   overloaded(waitMs: number, now: number): RecollectError {
     this.#count += 1;
     if (now - this.#logged >= LOG_EVERY_MS) {
       this.#log.warn(
         { refused: this.#count, estimated_wait_ms: Math.round(waitMs) },
-        "more work than can be done in time: calls are refused",
+        "the server is overloaded: calls are refused",
       );
       this.#logged = now;
       this.#count = 0;

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Sleep } from "../../ports/sleep.ts";
 
-/** Waits by the timers of the process. */
+/** Sleeps with a Node.js timer. */
 export const sleep: Sleep = async (milliseconds, signal) => {
   try {
     await setTimeout(milliseconds, undefined, { signal });

@@ -2,24 +2,24 @@ import { type FSWatcher, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
-/** Changes of a file come in bursts; it is read when they are over. */
+/** Change events come in bursts; the file is read once after this time. */
 const SETTLE_MS = 50;
-/** Where the system tells nothing (network disks, links to elsewhere), a change is seen after this at the latest. */
+/** Polling interval, for files without change events (network disks, links to other folders). */
 const POLL_MS = 2000;
-/** What Kubernetes exchanges when it updates a mounted secret; the file itself is a link through it. */
+/** The link that Kubernetes replaces when it updates a mounted secret; the file itself is a link through it. */
 const KUBERNETES_DATA = "..data";
 
-/** What reading a file gave: its text, or why there is none. */
+/** The text of a file, or the error of reading it. */
 export type FileContent = { readonly text: string } | { readonly error: unknown };
 
 export interface WatchedFile extends AsyncDisposable {
-  /** Reads the file now; resolves when what it held has been handed over. */
+  /** Reads the file now; resolves after the callback has run. */
   read(): Promise<void>;
 }
 
 /**
- * Reads a file again and again: whenever the system says that it may have changed, and every two seconds. What was
- * read is handed over each time, changed or not, in the order of reading. Keeps no process alive.
+ * Reads a file at each change event, and every two seconds. Calls `onContent` after each read, changed or not, in order of
+ * reading. Does not keep the process alive.
  */
 export function watchFile(
   path: string,
@@ -29,7 +29,7 @@ export function watchFile(
   return watchFiles([path], ([content]) => content !== undefined && onContent(content), pollMs);
 }
 
-/** The same for files that belong together: all are read when one may have changed, and handed over in their order. */
+/** As watchFile, for related files: all are read when one may have changed, and passed in the order of `paths`. */
 export function watchFiles(
   paths: readonly string[],
   onContents: (contents: readonly FileContent[]) => void,
@@ -74,14 +74,14 @@ async function contentOf(path: string): Promise<FileContent> {
   }
 }
 
-/** Its folder, because a file that is replaced is another file. Undefined: the system cannot, and polling must do. */
+/** Watches the folder, because a replaced file is another inode. Undefined: not supported, and polling must suffice. */
 function watchFolder(path: string, onChange: () => void): FSWatcher | undefined {
   const names: ReadonlySet<string | null> = new Set([basename(path), KUBERNETES_DATA, null]);
   try {
     const watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
       if (names.has(name)) onChange();
     });
-    // The folder has gone, or the system has stopped telling; polling goes on.
+    // The folder was deleted, or watching failed; polling continues.
     watcher.on("error", () => watcher.close());
     return watcher;
   } catch {

@@ -18,7 +18,7 @@ beforeEach(() => {
   now = 1000;
   vi.clearAllMocks();
   queue = new FairWorkQueue({
-    maxWaiting: 100,
+    maxQueued: 100,
     now: () => now,
     log: { warn },
     metrics: {
@@ -49,7 +49,7 @@ async function fill(): Promise<{ end(): void; ended: Promise<unknown> }> {
   const searches = Array.from({ length: SEARCHES_AT_ONCE }, () =>
     queue.run(work(), running, () => gate.promise),
   );
-  while (read().waiting > 0) await nextTurn();
+  while (read().queuedWork > 0) await nextTurn();
   return { end: () => gate.resolve(), ended: Promise.all(searches) };
 }
 
@@ -101,11 +101,11 @@ describe("work that has to wait", () => {
     const later = [1, 2, 3].map((at) => queue.run(work(), running, async () => void order.push(at)));
     await nextTurn();
     expect(order).toEqual([]);
-    expect(read()).toMatchObject({ waiting: 3 });
+    expect(read()).toMatchObject({ queuedWork: 3 });
     end();
     await Promise.all([ended, ...later]);
     expect(order).toEqual([1, 2, 3]);
-    expect(read()).toMatchObject({ waiting: 0 });
+    expect(read()).toMatchObject({ queuedWork: 0 });
   });
 
   it("gives another tenant its turn before what a flood has left waiting", async () => {
@@ -128,7 +128,7 @@ describe("work that has to wait", () => {
     const gone = new Error("gone");
     call.abort(gone);
     await expect(waiting).rejects.toBe(gone);
-    expect(read()).toMatchObject({ waiting: 0 });
+    expect(read()).toMatchObject({ queuedWork: 0 });
     end();
     await ended;
     await nextTurn();

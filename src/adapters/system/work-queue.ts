@@ -10,8 +10,8 @@ import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Refusals } from "./refusals.ts";
 
 export interface WorkQueueOptions {
-  /** Pieces of work that wait, at most. */
-  readonly maxWaiting: number;
+  /** Most pieces of work in the queue. */
+  readonly maxQueued: number;
   readonly metrics: LoadMetrics;
   readonly log: Pick<OperatorLog, "warn">;
   /** A clock for tests, in milliseconds. */
@@ -19,24 +19,24 @@ export interface WorkQueueOptions {
 }
 
 /**
- * Heavy work is started for so long before the event loop gets its turn, in milliseconds; what is under way then is
- * finished. A search takes longer, and so is alone. Where reading connections and refusing calls take longer than this,
- * work gets as much time as they do: so the calls that are refused never take more than half of the time from those that
- * are served. Up to a bound, for the refused ones should not wait either.
+ * The length of a slice, in milliseconds: for so long pieces of work are started before the queue yields to the event
+ * loop; running pieces finish. A search takes longer, and so has a slice of its own. When the rest of a tick (reading
+ * connections, refusing calls) takes longer than the minimum, the next slice is as long: so refused calls never take more
+ * than half of the time. The maximum bounds the delay of refused calls.
  */
 const MIN_SLICE_MS = 2;
 const MAX_SLICE_MS = 50;
 
 /**
- * Work that is under way at most, in units. It matters where the store is another process: Redis answers a connection in
- * order, and a search holds its one thread up for a millisecond or more, so that what comes behind, such as an exact
- * lookup, waits for no more than eight of them. Fewer leave Redis idle between one and the next (measured, of 32 by
- * meaning alone: 4 bring a quarter less a second than 8).
+ * The limit of running work, in units. It matters when the store is another process: Redis answers a connection in order,
+ * and a search blocks its single thread for a millisecond or more, so that a later command, such as an exact lookup, waits
+ * for at most eight searches. Fewer leave Redis idle between two of them (measured with 32 concurrent vector searches: 4
+ * give a quarter less throughput than 8).
  */
 const UNITS = 64;
 const UNITS_OF: Readonly<Record<WorkKind, number>> = { SEARCH: 8, LOOKUP: 4, READ: 2, WRITE: 2 };
 
-interface Waiting extends QueuedWork {
+interface QueuedTask extends QueuedWork {
   readonly kind: WorkKind;
   readonly size?: number;
   readonly start: () => void;
@@ -46,7 +46,7 @@ interface Waiting extends QueuedWork {
 /** See WorkQueue. One for the process. */
 export class FairWorkQueue implements WorkQueue, Disposable {
   readonly #options: WorkQueueOptions;
-  readonly #waiting = new FairQueue<Waiting>(weightOfLane);
+  readonly #queue = new FairQueue<QueuedTask>(weightOfLane);
   readonly #times = new ServiceTimes<WorkKind>();
   readonly #correction = new EstimateCorrection();
   readonly #refusals: Refusals;
@@ -54,15 +54,15 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   readonly #now: () => number;
   readonly #stopObserving: () => void;
   #units = 0;
-  /** When the first work of this turn of the event loop was started; undefined: none was. */
+  /** When the first work in this tick of the event loop was started; undefined: none. */
   #sliceStart: number | undefined;
   #sliceMs = MIN_SLICE_MS;
-  /** When the last slice ended, and left work that waits; undefined: it left none. */
+  /** When the last slice ended with work left in the queue; undefined: it left none. */
   #sliceEnd: number | undefined;
   #isScheduled = false;
-  /** What was started last while other work waited; undefined: nothing waited meanwhile. */
+  /** The last work that was started from the queue; undefined: the queue was empty since. */
   #last: { readonly kind: WorkKind; readonly size: number; readonly time: number } | undefined;
-  /** When work was last started or has ended. */
+  /** When work was last started or finished. */
   #progress = 0;
 
   constructor(options: WorkQueueOptions) {
@@ -71,7 +71,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#delay = new EventLoopDelay(this.#now);
     this.#refusals = new Refusals(options.log);
     this.#stopObserving = options.metrics.observeLoad(() => ({
-      waiting: this.#waiting.size,
+      queuedWork: this.#queue.size,
       eventLoopDelayMs: this.#delay.ms(this.#now()),
     }));
   }
@@ -82,7 +82,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   }
 
   get hasQueuedWork(): boolean {
-    return this.#waiting.size > 0;
+    return this.#queue.size > 0;
   }
 
   refusal(work: Work): RecollectError | undefined {
@@ -98,19 +98,19 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     if (this.#isIdle(work.kind)) return this.#start(work, now, task);
     const refusal = this.#refusalOf(work, now);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.#wait(work, signal, task);
+    return this.#enqueue(work, signal, task);
   }
 
   runNow<T>(kind: WorkKind, task: () => Promise<T>): Promise<T> | undefined {
     const now = this.#now();
-    if (this.#waiting.size > 0 || !this.#mayStart(kind, now)) return undefined;
+    if (this.#queue.size > 0 || !this.#mayStart(kind, now)) return undefined;
     return this.#start({ kind }, now, task);
   }
 
-  #wait<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+  #enqueue<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const abort = (): void => {
-        if (this.#waiting.remove(waiting)) drop(signal.reason);
+        if (this.#queue.remove(queued)) drop(signal.reason);
       };
       const drop = (error: unknown): void => {
         signal.removeEventListener("abort", abort);
@@ -118,12 +118,12 @@ export class FairWorkQueue implements WorkQueue, Disposable {
         this.#options.metrics.workDropped(work.kind);
         reject(error);
       };
-      const begin = this.#now();
+      const queueTime = this.#now();
       const { size = 1 } = work;
-      const lane = laneOf(work.kind === "LOOKUP", work.deadline - begin);
-      const aheadMs = this.#waiting.aheadMs(work.tenant, lane);
-      const observe = (): void => this.#correction.observe(aheadMs, this.#now() - begin);
-      const waiting: Waiting = {
+      const lane = laneOf(work.kind === "LOOKUP", work.deadline - queueTime);
+      const aheadMs = this.#queue.aheadMs(work.tenant, lane);
+      const observe = (): void => this.#correction.observe(aheadMs, this.#now() - queueTime);
+      const queued: QueuedTask = {
         ...work,
         lane,
         costMs: this.#times.meanMs(work.kind) * size,
@@ -135,7 +135,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
         drop,
       };
       signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(waiting);
+      this.#queue.add(queued);
       this.#schedule();
     });
   }
@@ -145,27 +145,27 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#progress = now;
     this.#units += UNITS_OF[work.kind];
     this.#schedule();
-    const ended = started(task);
-    const end = (): void => this.#ended(work, now);
-    ended.then(end, end);
-    return ended;
+    const result = started(task);
+    const finish = (): void => this.#finished(work, now);
+    result.then(finish, finish);
+    return result;
   }
 
-  #ended({ kind, size = 1 }: Pick<Work, "kind" | "size">, startTime: number): void {
+  #finished({ kind, size = 1 }: Pick<Work, "kind" | "size">, startTime: number): void {
     this.#units -= UNITS_OF[kind];
     this.#progress = this.#now();
-    if (this.#waiting.size > 0) {
+    if (this.#queue.size > 0) {
       this.#schedule();
       return;
     }
     this.#last = undefined;
-    // So many at once are under way where they wait for something else, such as Redis. Where they do not, that shows
-    // as soon as one waits for another.
+    // Assumes full concurrency, as with work that waits for Redis; without it, `observe` corrects the estimate as soon as
+    // work is queued.
     if (this.#units === 0)
       this.#times.guess(kind, ((this.#progress - startTime) * UNITS_OF[kind]) / UNITS / size);
   }
 
-  /** The next slice, when connections have been read. */
+  /** Runs the next slice after the event loop has read connections. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -178,13 +178,13 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     });
   }
 
-  /** Starts what waits, one piece after what the one before does without waiting, until the slice is over. */
+  /** Starts queued work until the slice is over, each piece after the synchronous part of the one before. */
   #startNext(): void {
     const now = this.#now();
-    // Of which kind the next one is shows when it is taken; it may be one that has room.
+    // The kind of the next piece is unknown, so room for the largest kind is required.
     const work = this.#mayStart("SEARCH", now) ? this.#take(now) : undefined;
     if (work === undefined) {
-      this.#sliceEnd = this.#waiting.size === 0 ? undefined : now;
+      this.#sliceEnd = this.#queue.size === 0 ? undefined : now;
       return;
     }
     if (this.#last !== undefined) {
@@ -192,12 +192,12 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     }
     this.#last = { kind: work.kind, size: work.size ?? 1, time: now };
     work.start();
-    // A tick comes behind all microtasks, in which a store of this process does the most of its work.
+    // nextTick runs after all microtasks, in which a store in this process does most of its work.
     queueMicrotask(() => process.nextTick(() => this.#startNext()));
   }
 
-  #take(now: number): Waiting | undefined {
-    const { work, expired } = this.#waiting.next(now);
+  #take(now: number): QueuedTask | undefined {
+    const { work, expired } = this.#queue.next(now);
     for (const late of expired) late.drop(deadlineExceeded());
     if (work === undefined) {
       this.#last = undefined;
@@ -211,26 +211,24 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     return this.#units + UNITS_OF[kind] <= UNITS;
   }
 
-  /** Whether work can be started in this turn, as the first: how long it takes shows only when its microtasks have run. */
+  /** Whether work can be started as the first of this tick. Not a second one: how long the first takes is known only later. */
   #isIdle(kind: WorkKind): boolean {
-    return (
-      this.#sliceStart === undefined && this.#waiting.size === 0 && this.#units + UNITS_OF[kind] <= UNITS
-    );
+    return this.#sliceStart === undefined && this.#queue.size === 0 && this.#units + UNITS_OF[kind] <= UNITS;
   }
 
   #refusalOf(work: Work, now: number): RecollectError | undefined {
     const remainingMs = work.deadline - now;
     if (remainingMs <= 0) return deadlineExceeded();
-    const { size } = this.#waiting;
+    const { size } = this.#queue;
     if (this.#isIdle(work.kind)) return undefined;
     const delayMs = this.#delay.ms(now);
-    // What is under way and does not end, such as with a Redis that hangs, holds up what waits.
+    // Running work that does not finish, as with a Redis that hangs, delays queued work.
     const stalledMs = this.#units + UNITS_OF.SEARCH > UNITS ? now - this.#progress : 0;
     const lane = laneOf(work.kind === "LOOKUP", remainingMs);
-    const aheadMs = this.#waiting.aheadMs(work.tenant, lane) * this.#correction.factor;
-    // What holds the event loop up shows in the estimate too, as far as work waited for it.
+    const aheadMs = this.#queue.aheadMs(work.tenant, lane) * this.#correction.factor;
+    // Not the sum: the correction factor already contains earlier delays of the event loop.
     const waitMs = Math.max(aheadMs, delayMs, stalledMs);
-    const isTooLong = size >= this.#options.maxWaiting || waitMs > longestWaitMs(remainingMs);
+    const isTooLong = size >= this.#options.maxQueued || waitMs > longestWaitMs(remainingMs);
     return isTooLong ? this.#refusals.overloaded(waitMs, now) : undefined;
   }
 }

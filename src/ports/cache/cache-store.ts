@@ -5,21 +5,21 @@ import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
 
-/** Which page of a list. */
+/** A page of entries. */
 export interface CacheListQuery {
-  /** Absent: of any model. */
+  /** Absent: any model. */
   readonly model?: string;
-  /** Absent: whatever their tags. */
+  /** Absent: any tags. */
   readonly tagsAny?: readonly string[];
   /** The key of the last entry before the page. */
   readonly after?: { readonly createTime: number; readonly id: string };
   readonly limit: number;
-  /** The page ends before the entry with which it would take more (see entryBytes); it holds one at least. */
+  /** Most bytes of the entries in the page (see entryBytes); it contains one entry at least. */
   readonly maxBytes: number;
   readonly now: number;
 }
 
-/** Which entries to find; what is absent is not looked for. */
+/** Which entries to find; absent fields are not searched. */
 export interface CacheLookupQuery {
   readonly id?: string;
   readonly nearest?: NearestQuery;
@@ -41,55 +41,53 @@ export interface NearestQuery {
   readonly limit: number;
 }
 
-/** What a cache holds now, and what became of it since its namespace came into being. */
+/** The size of a cache now, and its counters since its namespace was created. */
 export interface CacheStats {
-  /** Of entries that have not expired. */
+  /** Unexpired entries. */
   readonly entryCount: number;
-  /** Of the same; see entryBytes. */
+  /** Bytes of unexpired entries; see entryBytes. */
   readonly byteCount: number;
   readonly exactHits: number;
   readonly semanticHits: number;
   readonly misses: number;
-  /** Puts that were carried out. */
+  /** Completed puts. */
   readonly stores: number;
   readonly evictions: number;
 }
 
 /**
- * Keeps answers. Every method works inside one scope and sees nothing else. A write that has resolved is
- * durable and seen by every later read; a rejected one has changed nothing. Reads leave out what has expired at
- * `now`. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
+ * Stores answers. Every method is limited to one namespace. A write that has resolved is durable and visible to every
+ * later read; a rejected one has changed nothing. Reads omit entries that have expired at `now`. Rejects with
+ * STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface CacheStore {
   /**
-   * Finds an entry by its id, the nearest ones, or both in one step: one round trip where the store is elsewhere. A store in
-   * this process returns or throws at once, so that no timer has to be started.
+   * Finds an entry by its id, the nearest ones, or both in one step: one round trip to a remote store. A store in this
+   * process returns or throws synchronously, so that the caller needs no timer.
    */
   lookup(namespace: NamespaceKey, query: CacheLookupQuery, now: number): FoundEntries | Promise<FoundEntries>;
 
-  /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
+  /** Entries after `after`, newest first by (createTime, id); `more`: whether others follow. */
   list(
     scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }>;
 
   /**
-   * Writes an entry, replacing the one with its id. A vector is of unit length; without one the entry is found
-   * by id only.
+   * Writes an entry, replacing the one with its id. A vector has unit length; without one the entry is found by id only.
    *
-   * In the same atomic step the scope is brought down to `maxEntries`, 1 at least: first expired entries go, then
-   * those of the lowest keepScore, by their last put or counted hit; never the one that is written. `evicted` is how
-   * many of the latter went.
+   * The same atomic step bounds the namespace to `maxEntries`, 1 at least: it deletes expired entries first, then evicts
+   * those with the lowest keepScore, by their last put or counted hit; never the written one. `evicted` counts the latter.
    *
-   * A repeat of a request that was carried out changes nothing, evicts nothing, and answers `replaced` as it did, with
-   * the entry as it now is; CACHE_ENTRY_NOT_FOUND when that is gone since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
+   * A replay of a completed request changes and evicts nothing, and resolves with the same `replaced` and the current
+   * entry; CACHE_ENTRY_NOT_FOUND when that was deleted since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   put(
     scope: NamespaceKey,
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
-      /** The model that made the vector; one of another model than the stored ones is not kept. */
+      /** The model that made the vector; a vector of another model than the stored ones is dropped. */
       readonly model?: EmbedderIdentity;
       readonly maxEntries: number;
       readonly now: number;
@@ -98,8 +96,8 @@ export interface CacheStore {
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }>;
 
   /**
-   * Deletes one entry. Rejects with CACHE_ENTRY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
-   * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in put.
+   * Deletes one entry. Rejects with CACHE_ENTRY_NOT_FOUND, or with ETAG_MISMATCH when `etag` is not its etag. A replay of a
+   * completed request resolves. Rejects with REQUEST_ID_REUSED as in put.
    */
   delete(
     scope: NamespaceKey,
@@ -108,10 +106,9 @@ export interface CacheStore {
   ): Promise<void>;
 
   /**
-   * Counts a lookup, and its hit as a use of the entry. Never waits, writes or fails: what was counted is written in
-   * batches, within a second and when the store is closed; a crash, or a write that fails, loses a batch. `put` and
-   * `stats` of the same store object know all that was counted before. What was counted in a namespace that is not
-   * there is dropped.
+   * Counts a lookup, and a hit as a use of its entry. Synchronous, without I/O or errors: counts are flushed in batches,
+   * within a second and when the store is closed; a crash, or a failed write, loses a batch. `put` and `stats` of the same
+   * store object include all earlier counts. Counts in a namespace that does not exist are dropped.
    */
   countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void;
 

@@ -2,36 +2,35 @@ import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { Refusal } from "../../domain/embedding/refusal.ts";
 import type { EmbeddedText, EmbedderIdentity } from "./embedder.ts";
 
-/** One state of a memory: its content at this etag. */
+/** One version of a memory: its content at this etag. */
 export interface MemoryVersion {
   readonly scope: NamespaceKey;
   readonly id: string;
   readonly etag: string;
 }
 
-/** A memory without a vector, whose text is to be embedded. */
+/** A memory whose vector is not made yet. */
 export interface PendingMemory extends MemoryVersion {
-  /** What is to be embedded (see indexedText). */
+  /** The text to embed (see indexedText). */
   readonly text: string;
   /** How often it was postponed. */
   readonly attempts: number;
 }
 
-/** A pending memory with the vector of its text, or why the text has none. */
+/** A pending memory with the vector or the refusal of its text. */
 export interface SettledMemory extends MemoryVersion {
   readonly outcome: EmbeddedText | Refusal;
 }
 
 /**
- * Memories of all tenants whose texts are to be embedded. Stores put them here in the same atomic step in which the
- * memory is written, and a deletion takes them out in the same way; so none is lost in a crash. Rejects with
- * STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
+ * The embedding queue: memories of all tenants whose texts must be embedded. The write of a memory adds it in the same
+ * atomic step, and a deletion removes it likewise, so that a crash loses none. Rejects with STORE_UNAVAILABLE, STORE_FULL
+ * or STORE_CORRUPT.
  */
 export interface EmbeddingQueue {
   /**
-   * Memories that are due at `now`, in the order of the queue, without the first `skip`; no more than `limit`, and no
-   * more than one beyond `maxBytes` as the store keeps them. Expired ones, and those that cannot be read, leave the queue
-   * here.
+   * Memories that are due at `now`, in the order of the queue, without the first `skip`; at most `limit`, and at most one
+   * beyond `maxBytes` (bytes as stored). Removes expired and unreadable memories from the queue.
    */
   pending(options: {
     readonly limit: number;
@@ -41,14 +40,14 @@ export interface EmbeddingQueue {
   }): Promise<PendingMemory[]>;
 
   /**
-   * Gives each memory its vector, if it is there, has not expired, still has this etag and is still pending; the others
-   * are passed over. All in one atomic step. Neither etag nor update time change. Resolves with how many were settled.
+   * Stores the outcome of each memory that exists, has not expired, still has this etag and is still pending; skips the
+   * others. One atomic step. Etags and update times do not change. Resolves with the number of settled memories.
    */
   settle(
     items: readonly SettledMemory[],
     options: { readonly identity: EmbedderIdentity; readonly now: number },
   ): Promise<number>;
 
-  /** Puts memories off until their `dueTime`, and counts one more attempt. One that has changed is passed over. */
+  /** Postpones memories until their `dueTime`, and counts one more attempt. Skips memories that have changed. */
   postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void>;
 }

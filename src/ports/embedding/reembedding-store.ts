@@ -8,11 +8,11 @@ export interface Reembedding {
   readonly source: EmbedderIdentity;
   readonly target: EmbedderIdentity;
   readonly state: "RUNNING" | "DONE" | "FAILED";
-  /** Why it failed; for people. */
+  /** Why it failed, for operators. */
   readonly failure?: string;
   /** Memories that had a vector when it started. */
   readonly memoryCount: number;
-  /** Memories that have none of the new model yet, those written since among them. */
+  /** Memories without a vector of the new model, including those written since the start. */
   readonly remainingCount: number;
   /** Milliseconds since the epoch. */
   readonly startTime: number;
@@ -20,20 +20,20 @@ export interface Reembedding {
 }
 
 /**
- * Builds a second set of vectors beside the one that is searched, and puts it in its place in one atomic step. What is
- * built survives a restart. There is one at a time, and the latest is remembered. Rejects with STORE_UNAVAILABLE,
- * STORE_FULL or STORE_CORRUPT.
+ * Builds a second set of vectors beside the searched one, and replaces that in one atomic step (cut-over). The new vectors
+ * survive a restart. One re-embedding at a time; the latest is stored. Rejects with STORE_UNAVAILABLE, STORE_FULL or
+ * STORE_CORRUPT.
  */
 export interface ReembeddingStore {
-  /** Of which model the searched vectors are; undefined: vector search is switched off. */
+  /** The model of the searched vectors; undefined: vector search is switched off. */
   identity(): EmbedderIdentity | undefined;
 
   latest(): Promise<Reembedding | undefined>;
 
   /**
-   * Starts one. The one that is running is resolved with when it has this target, and the latest when it was started by
-   * this very request. Rejects with REEMBEDDING_CONFLICT when another one runs, when what an earlier one left behind is
-   * still being removed, or when the vectors are of the target already; with REQUEST_ID_REUSED.
+   * Starts one. Resolves with the running one when it has this target, and with the latest one when this request started
+   * it. Rejects with REEMBEDDING_CONFLICT when another one runs, when vectors of an earlier one are still being removed, or
+   * when the vectors are of the target already; with REQUEST_ID_REUSED.
    */
   start(options: {
     readonly id: string;
@@ -43,27 +43,26 @@ export interface ReembeddingStore {
   }): Promise<Reembedding>;
 
   /**
-   * The memories that are still to be embedded, those written meanwhile among them. `settle` gives a memory its second
-   * vector, which no search sees; one that is postponed is left out, and is pending after the change.
+   * The memories to embed with the new model, including those written meanwhile. `settle` stores the second vector of a
+   * memory, which no search reads; a postponed memory is left out, and is pending after the cut-over.
    */
   readonly work: EmbeddingQueue;
 
   /**
-   * The change: from one moment on all searches compare the new vectors, and all writes belong to the new model. What is
-   * still to be embedded, `maxLeft` at most, becomes pending; false, and nothing is changed, when more is left.
+   * The cut-over: an atomic switch of all searches and writes to the new model. Memories without a new vector, `maxLeft` at
+   * most, become pending; with more of them it resolves with false and changes nothing.
    */
   cutOver(options: { readonly maxLeft: number; readonly now: number }): Promise<boolean>;
 
   /**
-   * Calls back in that very moment, before anything else can run, with the model that the vectors are of from now on.
-   * A change that another process has made takes place here when this one hears of it, and what the listener resolves
-   * with is waited for before.
+   * Calls `listener` with the new model at the cut-over, synchronously, before any other code runs. A cut-over by another
+   * process takes effect here when this process is notified; the store first awaits the listener.
    */
   onCutOver(listener: (identity: EmbedderIdentity) => void | Promise<void>): void;
 
-  /** Gives up: the new vectors are dropped. */
+  /** Marks the running one as failed, and drops its vectors. */
   fail(failure: string, now: number): Promise<void>;
 
-  /** Removes a bounded part of the vectors that are no longer needed; false when none were left. */
+  /** Removes a bounded number of obsolete vectors; false when none were left. */
   cleanUp(): Promise<boolean>;
 }

@@ -1,16 +1,16 @@
 import type { Embedder } from "./embedder.ts";
 import type { ObservedEmbedder } from "./embedder-status.ts";
 
-/** An embedder and, when it calls a provider, the state of that. */
+/** An embedder; with `status` if it calls a provider. */
 export type OpenedEmbedder = Embedder & Partial<Pick<ObservedEmbedder, "status">>;
 
 /**
- * The embedder of the whole server, which can be replaced while it runs. Every vector says which model made it;
- * `identity` is that of the current one.
+ * The embedder of the server, which can be replaced while it runs. Every EmbeddedText has an `identity`; that of the
+ * embedder is the current model.
  */
 export interface SwitchedEmbedder extends Embedder {
-  /** Undefined: it asks no provider. */
+  /** Undefined: the current embedder calls no provider. */
   status(): ReturnType<ObservedEmbedder["status"]> | undefined;
-  /** Calls from now on go to this one; calls under way end with the one that they began with. */
+  /** Later calls use `embedder`; running calls finish with the one they began with. */
   switchTo(embedder: OpenedEmbedder): void;
 }

@@ -1,12 +1,12 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 
-/** How often memories were read, and when last; see Memories. */
+/** How often and when last memories were read; see Memories. */
 export interface AccessCounts {
   /**
-   * Counts an access to each of these memories, twice to one that is named twice. Never waits, writes or fails: what
-   * was counted is written in batches, within a second and when the store is closed; a crash, or a write that fails,
-   * loses a batch. Every read and filter of the same store object knows all that was counted before. What is counted
-   * of a memory that is not there is dropped; a deletion drops the counts of its memory.
+   * Counts an access to each of these memories, two for an id that occurs twice. Synchronous, without I/O or errors: counts
+   * are flushed in batches, within a second and when the store is closed; a crash, or a failed write, loses a batch. Every
+   * read and filter of the same store object includes all earlier counts. Counts of memories that do not exist are
+   * dropped; a deletion drops the counts of its memory.
    */
   add(scope: NamespaceKey, ids: readonly string[], now: number): void;
 }

@@ -6,10 +6,10 @@ import type { MemoryExport, MemoryImport } from "./transfer.ts";
 import type { MemoryWriter } from "./writer.ts";
 
 /**
- * The memories of a store, one port for each use. Every method works inside one scope and sees nothing else; an unknown
- * namespace is empty. A write that has resolved is durable and is found by every later read. A rejected write has changed
- * nothing. Reads leave out what has expired at `now`. Rejects with STORE_UNAVAILABLE (also when it is closed),
- * STORE_FULL or STORE_CORRUPT; with the latter also in place of "not there" when the memory may be one that was lost.
+ * The memories of a store, one port for each use. Every method is limited to one namespace; an unknown namespace is empty.
+ * A write that has resolved is durable and visible to every later read. A rejected write has changed nothing. Reads omit
+ * memories that have expired at `now`. Rejects with STORE_UNAVAILABLE (also when it is closed), STORE_FULL or
+ * STORE_CORRUPT; with the latter also instead of MEMORY_NOT_FOUND when damage may have lost the memory.
  */
 export interface Memories {
   readonly reader: MemoryReader;

@@ -5,9 +5,9 @@ import type { IdempotentRequest } from "../idempotency.ts";
 /** Deletes many memories; see Memories. */
 export interface MemoryPurge {
   /**
-   * Deletes what passes the filter, in bounded steps that are each atomic: other calls are served in between, and
-   * a crash leaves some deleted. Resolves with how many were deleted. A repeat of a request that was carried out deletes
-   * nothing and resolves with the same, though the namespace was not there then or is another one now. Rejects with
+   * Deletes the memories that pass the filter, in bounded atomic steps: other calls are served in between, and a crash
+   * leaves some deleted. Resolves with the number of deleted memories. A replay of a completed request deletes nothing and
+   * resolves with the same number, even if the namespace did not exist then or was created anew since. Rejects with
    * REQUEST_ID_REUSED.
    */
   run(

@@ -9,13 +9,13 @@ export interface ListPosition {
 
 /** Reads memories by id and by filter; see Memories. */
 export interface MemoryReader {
-  /** Whether these ids are taken, in their order. Reads no records: the id of a damaged memory is taken too. */
+  /** Whether these ids exist, in their order. Reads no records: the id of a damaged memory exists too. */
   exist(scope: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]>;
 
-  /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
+  /** The memories with these ids, in any state, in the order of the ids; undefined: none. */
   get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
 
-  /** Memories that pass the filter, newest first by (createTime, id), from behind `after` on. */
+  /** Memories after `after` that pass the filter, newest first by (createTime, id). */
   list(
     scope: NamespaceKey,
     options: {

@@ -4,23 +4,23 @@ import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
 
-/** What a search asks of the retrievers. At least one of vector and terms is there. */
+/** The query of the retrievers. At least one of `vector` and `terms` is present. */
 export interface CandidateQuery {
-  /** Of unit length. Asks for the nearest memories. */
+  /** Query of the vector retriever; of unit length. */
   readonly vector?: Float32Array;
   /** The model that made the vector. Throws ModelChanged when the stored ones are of another. */
   readonly model?: EmbedderIdentity;
   /**
-   * Distinct terms, as termsOf makes them. Asks for memories that contain any of those that chooseTerms picks: a
-   * memory that holds nothing but very common words of the query may be passed over.
+   * Query of the keyword retriever: distinct terms, as termsOf makes them. It finds memories that contain any of the terms
+   * that chooseTerms selects: a memory that contains only very common words of the query may be missing.
    */
   readonly terms?: readonly string[];
   readonly filter: MemoryFilter;
-  /** Candidates of each retriever, at most. */
+  /** Most candidates of each retriever. */
   readonly limit: number;
 }
 
-/** What the ranking reads of a candidate. */
+/** The fields of a candidate that ranking reads. */
 export interface RankingFields {
   readonly id: string;
   /** event_time or, failing that, create_time; milliseconds. */
@@ -29,27 +29,27 @@ export interface RankingFields {
 }
 
 export interface Candidates {
-  /** Of the vector retriever, nearest first. */
+  /** Matches of the vector retriever, nearest first. */
   readonly byVector: readonly (RankingFields & { readonly similarity: number })[];
-  /** Of the keyword retriever: they contain terms of the query. In no set order; the caller scores them. */
+  /** Matches of the keyword retriever, unordered; the caller scores them. */
   readonly byKeyword: readonly (RankingFields & { readonly document: DocumentTerms })[];
   /**
-   * Of all memories that the store holds in the namespace: in any state, and expired ones until they are swept. All
-   * zero when no terms were asked for.
+   * Statistics of all stored memories of the namespace, in any state, including expired ones until they are swept. All zero
+   * for a query without terms.
    */
   readonly corpus: CorpusStatistics;
   /** How they were found. */
   readonly plan: SearchPlan;
 }
 
-/** Finds candidates, which the ranking puts in order; see Memories. */
+/** Finds candidates for the ranking; see Memories. */
 export interface CandidateSearch {
-  /** What both retrievers find; every candidate passes the filter. */
+  /** The candidates of both retrievers; each passes the filter. */
   search(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates>;
 
   /**
-   * Vectors by memory id; undefined where the store holds no memory or no vector. Expired ones count until swept. With a
-   * `model`, throws ModelChanged when they are of another.
+   * Vectors by memory id; undefined: no memory or no vector. Includes expired memories until they are swept. Throws
+   * ModelChanged when the vectors are of another model than `model`.
    */
   vectors(
     scope: NamespaceKey,

@@ -4,18 +4,18 @@ import type { Memory } from "../../domain/memory/memory.ts";
 import type { ListPosition } from "./reader.ts";
 import type { Replacement, SteppedWrites } from "./writer.ts";
 
-/** A memory that was exported, with the session position that it had (0: none), and with what the indexes need. */
+/** An exported memory, with its session position (0: none) and the input of the indexes. */
 export type ImportedMemory = Replacement;
 
-/** The outcome of an imported memory: stored, or skipped because its id is taken. */
+/** The outcome of an imported memory: stored, or skipped because its id exists. */
 export type ImportOutcome = "imported" | "skipped";
 
-/** Walks through whole namespaces; see Memories. */
+/** Reads whole namespaces; see Memories. */
 export interface MemoryExport {
   /**
-   * Memories that pass the filter, oldest first by (createTime, id), from behind `after` on. A page also ends before the
-   * memory with which it would take more than `maxBytes`, as the store keeps them; it holds one at least, unless none is
-   * left. A walk through a whole namespace costs time in proportion to it, whatever the filter.
+   * Memories after `after` that pass the filter, oldest first by (createTime, id). A page takes at most `maxBytes` (bytes as
+   * stored), but contains one memory at least, unless none is left. Reading a whole namespace takes time in proportion to
+   * its size, with any filter.
    */
   listOldest(
     scope: NamespaceKey,
@@ -29,13 +29,13 @@ export interface MemoryExport {
   ): Promise<Memory[]>;
 }
 
-/** Writes memories that were exported; see Memories. */
+/** Writes exported memories; see Memories. */
 export interface MemoryImport extends SteppedWrites {
   /**
-   * Writes memories as they are, in order, all in one atomic step: ids, times, states and etags stay, and a text that
-   * is there is stored again. One whose id is taken, by an earlier item too, is skipped. A session position stays
-   * unless a memory of the session holds it; with 0, or one that is held, the store gives the next one. Later writes
-   * get positions behind all of them. Rejects with TOO_MANY_NAMESPACES.
+   * Writes memories unchanged, in order, in one atomic step: ids, times, states and etags stay, and duplicates are stored.
+   * Skips a memory whose id exists, also from an earlier item. A session position stays unless another memory of the
+   * session has it; then, or with 0, the store assigns the next one. Later writes get higher positions. Rejects with
+   * TOO_MANY_NAMESPACES.
    */
   import(
     scope: NamespaceKey,

@@ -5,7 +5,7 @@ import type { DifferingField } from "../../domain/memory/duplicate.ts";
 import type { Memory, OnDuplicate, StoredMemory } from "../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
 
-/** A memory to be written, with what the indexes need. The store gives it its session position. */
+/** A memory to be written, with the input of the indexes. The store assigns its session position. */
 export interface NewMemory {
   readonly memory: Memory;
   /** See duplicateKey. */
@@ -14,33 +14,33 @@ export interface NewMemory {
   /** Terms of the indexed text, in order (see termsOf). */
   readonly terms: readonly string[];
   /**
-   * Of unit length; absent when there is none yet. One of another model than the stored ones (by `memory.embedding`, if
-   * that is READY) is not kept: the memory is pending instead.
+   * Of unit length; absent: none yet. A vector of another model than the stored ones (by `memory.embedding`, if that is
+   * READY) is dropped, and the memory is pending.
    */
   readonly vector?: Float32Array;
 }
 
-/** A new state of a memory, with what the indexes need. */
+/** A new version of a memory, with the input of the indexes. */
 export type Replacement = Omit<NewMemory, "onDuplicate">;
 
-/** An item of a batch that is refused already; the outcome and the idempotency record have it in its place. */
+/** An item that the caller has refused; the outcomes and the idempotency record contain it in its place. */
 export interface RefusedMemory {
   readonly refusal: RecollectError;
 }
 
 export type CreateOutcome =
-  /** Stored, now or by the first of these requests. The memory is as it now is. */
+  /** Stored, now or by the original request of a replay. `memory` is its current version. */
   | { readonly kind: "created"; readonly memory: StoredMemory }
-  /** This memory was there, and is now what mergeDuplicate makes of it. `differs` is of the time of the request. */
+  /** A duplicate of this memory, which mergeDuplicate has updated. `differs` is from the time of the request. */
   | {
       readonly kind: "duplicate";
       readonly memory: StoredMemory;
       readonly differs: readonly DifferingField[];
     }
-  /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
+  /** Not stored: an existing id, a duplicate to be refused, or a RefusedMemory. */
   | { readonly kind: "refused"; readonly error: RecollectError };
 
-/** The position of the items of one call in a batch that is written in several. */
+/** The position of the items of one call in a batch that is written in several calls. */
 export interface BatchStep {
   /** The outcomes of the items before these. */
   readonly before: readonly CreateOutcome[];
@@ -55,29 +55,28 @@ export interface CreateOptions {
   readonly step?: BatchStep;
 }
 
-/** Writes that are too long for one step; see nextStep. */
+/** Writes of batches that are too large for one step; see nextStep. */
 export interface SteppedWrites {
-  /** How much one call writes at most without keeping other calls waiting: a larger batch is written step by step. */
+  /** Limits of one call, so that it does not delay other calls for long: a larger batch is written step by step. */
   readonly stepLimits: StepLimits;
 }
 
 /** Creates, changes and deletes single memories; see Memories. */
 export interface MemoryWriter extends SteppedWrites {
   /**
-   * Writes each item on its own, in order, all in one atomic step together with the idempotency record: an item
-   * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
-   * being there for the duplicates and ids of later ones. A taken id is refused with MEMORY_ALREADY_EXISTS, before
-   * anything is said of its text; a duplicate with MEMORY_DUPLICATE where that is asked for. Of several duplicates
-   * the oldest is answered; with RETURN_EXISTING it becomes what mergeDuplicate makes of it, in the same step, and keeps
-   * its vector, its session position and its access statistics. A session position is never given twice, not even after
-   * a deletion.
+   * Writes each item on its own, in order, in one atomic step together with the idempotency record: a refused item does not
+   * stop the others, and a crash leaves all of them or none. Later items see the ids and texts of earlier ones. An existing
+   * id is refused with MEMORY_ALREADY_EXISTS, before the check for duplicates; a duplicate with MEMORY_DUPLICATE if
+   * `onDuplicate` is REFUSE. Of several duplicates the oldest counts; with RETURN_EXISTING mergeDuplicate updates it in the
+   * same step, and it keeps its vector, its session position and its access statistics. A session position is never
+   * assigned twice, not even after a deletion.
    *
-   * Resolves with the outcomes of the batch so far, those before the step among them. With a request, the idempotency
-   * record says how far its batch has come: a step that was carried out before, by any server, changes nothing, and the
-   * answer is what the record says of all items so far; an item whose memory was deleted since is refused with
-   * MEMORY_NOT_FOUND. That may be more items than were asked about, or less, where the record was lost with its
-   * namespace and another has begun again: the writer of a batch continues behind what is answered. Rejects with
-   * REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
+   * Resolves with the outcomes of the batch so far, including those before the step. With a request, the idempotency record
+   * stores the progress of its batch: a step that any server has completed before changes nothing, and resolves with the
+   * recorded outcomes of all items so far; an item whose memory was deleted since is refused with MEMORY_NOT_FOUND. These
+   * may be more items than in this call, or fewer when the record was deleted with its namespace and another retry has
+   * started again: the caller continues after the items in the result. Rejects with REQUEST_ID_REUSED or
+   * TOO_MANY_NAMESPACES.
    */
   create(
     scope: NamespaceKey,
@@ -86,10 +85,10 @@ export interface MemoryWriter extends SteppedWrites {
   ): Promise<CreateOutcome[]>;
 
   /**
-   * Puts a new state in the place of a memory, if that still has this etag. Id, create time and session are those of
-   * the old state; the store keeps its session position and its access statistics. Resolves with the new state. Rejects
-   * with MEMORY_NOT_FOUND, ETAG_MISMATCH or REQUEST_ID_REUSED. A repeat of a request that was carried out changes
-   * nothing and resolves with the memory as it now is.
+   * Replaces a memory with a new version, if it still has this etag. Id, create time and session must be those of the old
+   * version; session position and access statistics stay. Resolves with the new version. Rejects with MEMORY_NOT_FOUND,
+   * ETAG_MISMATCH or REQUEST_ID_REUSED. A replay of a completed request changes nothing and resolves with the current
+   * version.
    */
   replace(
     scope: NamespaceKey,
@@ -99,8 +98,8 @@ export interface MemoryWriter extends SteppedWrites {
   ): Promise<StoredMemory>;
 
   /**
-   * What a `replace` with this request answers when it was carried out before, whatever it asks for; undefined when it
-   * was not. Rejects with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
+   * The result of a replay of `replace` with this request; undefined when the request was not completed before. Rejects
+   * with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
    */
   replayReplace(
     scope: NamespaceKey,
@@ -109,8 +108,8 @@ export interface MemoryWriter extends SteppedWrites {
   ): Promise<StoredMemory | undefined>;
 
   /**
-   * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when an etag is given that is not
-   * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in create.
+   * Deletes one memory. Rejects with MEMORY_NOT_FOUND, or with ETAG_MISMATCH when `etag` is not its etag. A replay of a
+   * completed request resolves. Rejects with REQUEST_ID_REUSED as in create.
    */
   delete(
     scope: NamespaceKey,

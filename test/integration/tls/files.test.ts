@@ -162,16 +162,13 @@ describe("the files of TLS", () => {
     await using server = await start(first);
     const { grpc, http } = await serve(server);
     await replaceTls(server.directory, { cert: second.cert });
-    const refused = JSON.parse(await server.lineWith("the files of TLS are wrong")) as Record<
-      string,
-      unknown
-    >;
+    const refused = JSON.parse(await server.lineWith("the TLS files are invalid")) as Record<string, unknown>;
     expect(refused).toMatchObject({
       level: "ERROR",
       problems: [expect.stringContaining("TLS_KEY_FILE, key.pem")],
     });
     expect(await shownAt(grpc)).toBe(spell(first.cert));
-    expect(await get(http, "/ready")).toContain("files of TLS are wrong");
+    expect(await get(http, "/ready")).toContain("TLS files are invalid");
     expect(await get(http, "/metrics")).toMatch(/^recollect_tls_files_refused(\{\})? 1$/m);
 
     await rm(join(server.directory, "cert.pem"));
