@@ -3,57 +3,57 @@ import { abortable, Deadline, isTimeout } from "./deadline.ts";
 
 const never = new Promise<never>(() => undefined);
 
-/** A call, and how often it was asked for its signal. */
+/** A call, and the reads of its signal. */
 function watchedCall() {
-  const asked = vi.fn(() => new AbortController().signal);
+  const signalRead = vi.fn(() => new AbortController().signal);
   const call = {
     get signal(): AbortSignal {
-      return asked();
+      return signalRead();
     },
   };
-  return { call, asked };
+  return { call, signalRead };
 }
 
 describe("abortable", () => {
-  it("gives what the promise resolves to", async () => {
+  it("resolves as the promise", async () => {
     expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1);
   });
 
-  it("rejects with what the promise rejects with", async () => {
+  it("rejects as the promise", async () => {
     const failure = new Error("failed");
     await expect(abortable(Promise.reject(failure), new AbortController().signal)).rejects.toBe(failure);
   });
 
   it("rejects with the signal's reason when that aborts first", async () => {
     const controller = new AbortController();
-    const waiting = abortable(never, controller.signal);
-    const reason = new Error("gone");
+    const result = abortable(never, controller.signal);
+    const reason = new Error("aborted");
     controller.abort(reason);
-    await expect(waiting).rejects.toBe(reason);
+    await expect(result).rejects.toBe(reason);
   });
 
   it("rejects at once when the signal has aborted already, though the promise has resolved", async () => {
-    const reason = new Error("gone");
+    const reason = new Error("aborted");
     await expect(abortable(Promise.resolve(1), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
-  it("keeps what came before the abort", async () => {
+  it("ignores an abort after the promise has resolved", async () => {
     const controller = new AbortController();
-    const waiting = abortable(Promise.resolve(1), controller.signal);
+    const result = abortable(Promise.resolve(1), controller.signal);
     await Promise.resolve();
     controller.abort(new Error("too late"));
-    expect(await waiting).toBe(1);
+    expect(await result).toBe(1);
   });
 
-  it("leaves no failure behind that nobody handles", async () => {
+  it("causes no unhandled rejection", async () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     try {
       const controller = new AbortController();
       const late = Promise.withResolvers<never>();
-      const waiting = abortable(late.promise, controller.signal);
-      controller.abort(new Error("gone"));
-      await expect(waiting).rejects.toThrow();
+      const result = abortable(late.promise, controller.signal);
+      controller.abort(new Error("aborted"));
+      await expect(result).rejects.toThrow();
       late.reject(new Error("late"));
       await expect(abortable(Promise.reject(new Error("early")), controller.signal)).rejects.toThrow();
       // Node reports them once the queue of microtasks is empty.
@@ -77,16 +77,16 @@ describe("a deadline", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
   afterEach(() => void vi.useRealTimers());
 
-  it("asks for no signal and starts no timer until somebody wants its own", () => {
-    const { call, asked } = watchedCall();
+  it("reads no signal and starts no timer until its own signal is read", () => {
+    const { call, signalRead } = watchedCall();
     using deadline = new Deadline(100, call);
-    expect(asked).not.toHaveBeenCalled();
+    expect(signalRead).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
     expect(deadline.signal.aborted).toBe(false);
-    expect(asked).toHaveBeenCalledTimes(1);
+    expect(signalRead).toHaveBeenCalledTimes(1);
   });
 
-  it("aborts when its time is over, counted from its making", () => {
+  it("aborts after its limit, counted from construction", () => {
     using deadline = new Deadline(100, new AbortController());
     vi.advanceTimersByTime(60);
     const { signal } = deadline;
@@ -96,7 +96,7 @@ describe("a deadline", () => {
     expect(signal.reason).toMatchObject({ name: "TimeoutError" });
   });
 
-  it("counts from an earlier start, when one is given", () => {
+  it("counts from an earlier start", () => {
     const start = performance.now();
     vi.advanceTimersByTime(60);
     using deadline = new Deadline(100, new AbortController(), start);
@@ -108,11 +108,11 @@ describe("a deadline", () => {
     expect(signal.reason).toMatchObject({ name: "TimeoutError" });
   });
 
-  it("aborts with the call, for the call's reason, at once when that has ended already", () => {
+  it("aborts with the call, for the call's reason, at once when that was aborted before", () => {
     const call = new AbortController();
     using deadline = new Deadline(100, call);
     const { signal } = deadline;
-    const reason = new Error("gone");
+    const reason = new Error("aborted");
     call.abort(reason);
     expect(signal.reason).toBe(reason);
     using late = new Deadline(100, call);
@@ -120,37 +120,37 @@ describe("a deadline", () => {
   });
 
   describe("within", () => {
-    it("rejects when it takes longer, counted from its making, without asking for a signal", async () => {
-      const { call, asked } = watchedCall();
+    it("rejects after the limit, counted from construction, without reading the signal", async () => {
+      const { call, signalRead } = watchedCall();
       using deadline = new Deadline(100, call);
       vi.advanceTimersByTime(60);
       const settled = vi.fn();
-      const waiting = deadline.within(never).catch((error: unknown) => {
+      const result = deadline.within(never).catch((error: unknown) => {
         settled();
         return error;
       });
       await vi.advanceTimersByTimeAsync(39);
       expect(settled).not.toHaveBeenCalled();
       await vi.advanceTimersByTimeAsync(1);
-      const error = await waiting;
+      const error = await result;
       expect(error).toMatchObject({ name: "TimeoutError" });
       expect(isTimeout(error)).toBe(true);
-      expect(asked).not.toHaveBeenCalled();
+      expect(signalRead).not.toHaveBeenCalled();
     });
 
     it.each([
       ["a value", (work: PromiseWithResolvers<number>) => work.resolve(1)],
       ["a failure", (work: PromiseWithResolvers<number>) => work.reject(new Error("late"))],
-    ])("does nothing with %s that comes late", async (_, end) => {
+    ])("ignores %s after the limit", async (_, end) => {
       const unhandled = vi.fn();
       process.on("unhandledRejection", unhandled);
       try {
         using deadline = new Deadline(100, new AbortController());
         const work = Promise.withResolvers<number>();
-        const waiting = deadline.within(work.promise).catch(isTimeout);
+        const result = deadline.within(work.promise).catch(isTimeout);
         await vi.advanceTimersByTimeAsync(100);
         end(work);
-        expect(await waiting).toBe(true);
+        expect(await result).toBe(true);
         await new Promise((resolve) => setImmediate(resolve));
         expect(unhandled).not.toHaveBeenCalled();
       } finally {
@@ -158,7 +158,7 @@ describe("a deadline", () => {
       }
     });
 
-    it("gives what comes in time, and stops its timer", async () => {
+    it("settles as a promise that settles in time, and stops its timer", async () => {
       using deadline = new Deadline(100, new AbortController());
       expect(await deadline.within(Promise.resolve(1))).toBe(1);
       const failure = new Error("failed");

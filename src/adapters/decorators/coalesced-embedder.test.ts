@@ -21,7 +21,7 @@ function open(options: { readonly maxTexts?: number; readonly maxConcurrent?: nu
 }
 
 describe("coalesced", () => {
-  it("puts the texts of concurrent callers into one request, each once, and gives each its own", async () => {
+  it("batches the texts of concurrent callers, each once, and returns the vectors of each caller", async () => {
     const { embedder, texts } = open();
     const answers = await Promise.all([
       embedder.embed(["a", "b"], never()),
@@ -32,7 +32,7 @@ describe("coalesced", () => {
     expect(answers).toEqual([["a", "b"], ["b", "c", "b"], []].map((list) => list.map(vectorOfText)));
   });
 
-  it("makes no request larger than the limit, nor more at once than it may", async () => {
+  it("respects the limits of texts in a request and of concurrent requests", async () => {
     const { provider, embedder } = open({ maxTexts: 2, maxConcurrent: 2 });
     provider.next("hang", "hang");
     const all = embedder.embed(["a", "b", "c", "d", "e"], never());
@@ -44,7 +44,7 @@ describe("coalesced", () => {
     expect(provider.calls.map(({ texts }) => texts)).toEqual([["a", "b"], ["c", "d"], ["e"]]);
   });
 
-  it("does not ask again for what is out", async () => {
+  it("does not request a text again that is in flight", async () => {
     const { provider, embedder, texts } = open();
     provider.next("hang");
     const first = embedder.embed(["a"], never());
@@ -55,7 +55,7 @@ describe("coalesced", () => {
     expect(texts()).toEqual([["a"]]);
   });
 
-  it("asks again for what has failed, and every caller is told", async () => {
+  it("rejects all callers of a failed text, and requests it again later", async () => {
     const { provider, embedder, texts } = open();
     provider.next("SERVER_ERROR");
     const both = [embedder.embed(["a"], never()), embedder.embed(["a"], never())];
@@ -64,43 +64,43 @@ describe("coalesced", () => {
     expect(texts()).toEqual([["a"], ["a"]]);
   });
 
-  it("lets one caller go and serves the others, in the queue and outside", async () => {
+  it("serves the other callers when one aborts, for queued texts and texts in flight", async () => {
     const { provider, embedder, texts } = open();
     provider.next("hang");
     const controller = new AbortController();
-    const reason = new Error("gone");
-    const [leaving, staying] = [
+    const reason = new Error("aborted");
+    const [aborted, other] = [
       embedder.embed(["a", "b"], controller.signal),
       embedder.embed(["b"], never()),
     ];
     expect(await until(() => provider.calls.length === 1)).toBe(true);
     controller.abort(reason);
-    await expect(leaving).rejects.toBe(reason);
+    await expect(aborted).rejects.toBe(reason);
     expect(provider.calls[0]?.signal.aborted).toBe(false);
     provider.calls[0]?.release();
-    expect(await staying).toEqual([vectorOfText("b")]);
+    expect(await other).toEqual([vectorOfText("b")]);
 
-    const gone = new AbortController();
-    const queued = [embedder.embed(["c", "d"], gone.signal), embedder.embed(["d"], never())] as const;
-    gone.abort(reason);
+    const call = new AbortController();
+    const queued = [embedder.embed(["c", "d"], call.signal), embedder.embed(["d"], never())] as const;
+    call.abort(reason);
     await expect(queued[0]).rejects.toBe(reason);
     expect(await queued[1]).toEqual([vectorOfText("d")]);
     expect(texts()).toEqual([["a", "b"], ["d"]]);
   });
 
-  it("keeps lookups and writes apart", async () => {
+  it("does not mix lookups and writes in a request", async () => {
     const { provider, embedder } = open();
     await Promise.all([embedder.embed(["a"], never(), "LOOKUP"), embedder.embed(["a"], never(), "WRITE")]);
     expect(provider.calls.map(({ urgency }) => urgency).sort()).toEqual(["LOOKUP", "WRITE"]);
   });
 
-  it("tells all when it is disposed of, and is done when nothing is out", async () => {
+  it("rejects all callers when it is disposed, and resolves when no request is in flight", async () => {
     const { provider, embedder } = open({ maxTexts: 1, maxConcurrent: 1 });
     provider.next("hang");
-    const ended = Promise.all(["a", "b"].map((text) => kindOf(embedder.embed([text], never()))));
+    const outcomes = Promise.all(["a", "b"].map((text) => kindOf(embedder.embed([text], never()))));
     expect(await until(() => provider.calls.length === 1)).toBe(true);
     await embedder[Symbol.asyncDispose]();
-    expect(await ended).toEqual(["STOPPING", "STOPPING"]);
+    expect(await outcomes).toEqual(["STOPPING", "STOPPING"]);
     expect(provider.calls[0]?.signal.aborted).toBe(true);
     expect(await kindOf(embedder.embed(["c"], never()))).toBe("STOPPING");
     expect(provider.calls).toHaveLength(1);

@@ -11,31 +11,31 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A watched file, and a way to wait until it was read with a content. */
+/** A watched file; `hasRead` resolves when it was read with this content. */
 function watched(
   path: string,
   pollMs?: number,
-): WatchedFile & { readonly seen: (content: string) => Promise<void> } {
-  const waiting = new Set<{ readonly content: string; readonly resolve: () => void }>();
-  const spell = (content: FileContent): string => ("text" in content ? content.text : "unreadable");
+): WatchedFile & { readonly hasRead: (content: string) => Promise<void> } {
+  const waiters = new Set<{ readonly content: string; readonly resolve: () => void }>();
+  const textOf = (content: FileContent): string => ("text" in content ? content.text : "unreadable");
   const file = watchFile(
     path,
     (content) => {
-      for (const one of waiting) if (one.content === spell(content)) one.resolve();
+      for (const one of waiters) if (one.content === textOf(content)) one.resolve();
     },
     pollMs,
   );
   return {
     ...file,
-    seen: (content) => new Promise<void>((resolve) => void waiting.add({ content, resolve })),
+    hasRead: (content) => new Promise<void>((resolve) => void waiters.add({ content, resolve })),
   };
 }
 
-/** So rare that it cannot be what has seen the change. */
+/** Effectively no polling. */
 const NEVER = 2 ** 31 - 1;
 
 describe("watchFile", () => {
-  it("reads on demand, in order, what is there and that nothing is", async () => {
+  it("reads on demand, in order, also a missing file", async () => {
     const path = join(folder, "file");
     const contents: string[] = [];
     await using file = watchFile(path, (content) => {
@@ -63,16 +63,16 @@ describe("watchFile", () => {
         await writeFile(path, "new");
       },
     ],
-  ])("sees a file that is %s when the system tells", async (_name, change) => {
+  ])("detects by events that a file was %s", async (_name, change) => {
     const path = join(folder, "file");
     await writeFile(path, "old");
     await using file = watched(path, NEVER);
-    const seen = file.seen("new");
+    const changed = file.hasRead("new");
     await change(path);
-    await expect(seen).resolves.toBeUndefined();
+    await expect(changed).resolves.toBeUndefined();
   });
 
-  it("sees a mounted secret of Kubernetes change, which is a link that is exchanged", async () => {
+  it("detects the change of a mounted Kubernetes secret, whose link is replaced", async () => {
     for (const version of ["one", "two"]) {
       await mkdir(join(folder, `..${version}`));
       await writeFile(join(folder, `..${version}`, "keys"), version);
@@ -80,36 +80,36 @@ describe("watchFile", () => {
     await symlink("..one", join(folder, "..data"));
     await symlink(join("..data", "keys"), join(folder, "keys"));
     await using file = watched(join(folder, "keys"), NEVER);
-    const first = file.seen("one");
+    const first = file.hasRead("one");
     await file.read();
     await first;
-    const second = file.seen("two");
+    const second = file.hasRead("two");
     await symlink("..two", join(folder, "..data_tmp"));
     await rename(join(folder, "..data_tmp"), join(folder, "..data"));
     await expect(second).resolves.toBeUndefined();
   });
 
-  it("sees by looking what the system does not tell of: the file lies elsewhere", async () => {
+  it("detects by polling a change without an event: the file is in another folder", async () => {
     await mkdir(join(folder, "elsewhere"));
     await writeFile(join(folder, "elsewhere", "target"), "old");
     await symlink(join("elsewhere", "target"), join(folder, "link"));
     await using file = watched(join(folder, "link"), 5);
-    const seen = file.seen("new");
+    const changed = file.hasRead("new");
     await writeFile(join(folder, "elsewhere", "target"), "new");
-    await expect(seen).resolves.toBeUndefined();
+    await expect(changed).resolves.toBeUndefined();
   });
 
-  it("looks again and again where there is no folder to watch", async () => {
+  it("polls when there is no folder to watch", async () => {
     const path = join(folder, "later", "file");
     await using file = watched(path, 5);
-    await file.seen("unreadable");
-    const seen = file.seen("new");
+    await file.hasRead("unreadable");
+    const created = file.hasRead("new");
     await mkdir(join(folder, "later"));
     await writeFile(path, "new");
-    await expect(seen).resolves.toBeUndefined();
+    await expect(created).resolves.toBeUndefined();
   });
 
-  it("leaves nothing open, and hands nothing over after its end", async () => {
+  it("leaves nothing open, and does not call back after dispose", async () => {
     await writeFile(join(folder, "file"), "text");
     let reads = 0;
     await expectNoLeaks(async () => {
@@ -119,9 +119,9 @@ describe("watchFile", () => {
       await file.read();
       await writeFile(join(folder, "file"), "more");
       await file[Symbol.asyncDispose]();
-      const atTheEnd = reads;
+      const readsAtDispose = reads;
       await file.read();
-      expect(reads).toBe(atTheEnd);
+      expect(reads).toBe(readsAtDispose);
     });
   });
 });
@@ -131,16 +131,16 @@ describe("watchFiles", () => {
     await mkdir(join(folder, "other"));
     const paths = [join(folder, "one"), join(folder, "none"), join(folder, "other", "two")];
     await writeFile(paths[0] ?? "", "1");
-    const seen = Promise.withResolvers<string[]>();
+    const changed = Promise.withResolvers<string[]>();
     await using _files = watchFiles(
       paths,
       (contents) => {
         const texts = contents.map((content) => ("text" in content ? content.text : "unreadable"));
-        if (texts[2] === "2") seen.resolve(texts);
+        if (texts[2] === "2") changed.resolve(texts);
       },
       NEVER,
     );
     await writeFile(paths[2] ?? "", "2");
-    expect(await seen.promise).toEqual(["1", "unreadable", "2"]);
+    expect(await changed.promise).toEqual(["1", "unreadable", "2"]);
   });
 });

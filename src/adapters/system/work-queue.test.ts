@@ -4,7 +4,7 @@ import type { Load } from "../../ports/metrics.ts";
 import type { Work } from "../../ports/work-queue.ts";
 import { FairWorkQueue } from "./work-queue.ts";
 
-/** Searches that are under way at most. */
+/** Most concurrent searches. */
 const SEARCHES_AT_ONCE = 8;
 
 let now = 0;
@@ -41,20 +41,20 @@ function reasonOf(error: unknown): string {
   return error.reason;
 }
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const nextTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** As many searches as can be under way, until the returned function is called. */
-async function fill(): Promise<{ end(): void; ended: Promise<unknown> }> {
+/** Runs as many searches as possible, until `end` is called. */
+async function fill(): Promise<{ end(): void; finished: Promise<unknown> }> {
   const gate = Promise.withResolvers<void>();
   const searches = Array.from({ length: SEARCHES_AT_ONCE }, () =>
     queue.run(work(), running, () => gate.promise),
   );
-  while (read().queuedWork > 0) await nextTurn();
-  return { end: () => gate.resolve(), ended: Promise.all(searches) };
+  while (read().queuedWork > 0) await nextTick();
+  return { end: () => gate.resolve(), finished: Promise.all(searches) };
 }
 
-describe("work that need not wait", () => {
-  it("is started at once, and answers what it resolves or rejects with", async () => {
+describe("work with an empty queue", () => {
+  it("is started at once, and settles as its task", async () => {
     const task = vi.fn(async () => 1);
     const answer = queue.run(work(), running, task);
     expect(task).toHaveBeenCalledTimes(1);
@@ -68,10 +68,10 @@ describe("work that need not wait", () => {
     expect(await queue.runNow("LOOKUP", async () => 2)).toBe(2);
   });
 
-  it("is not started for a call that has ended", async () => {
+  it("is not started for a call that was cancelled or whose deadline has passed", async () => {
     const task = vi.fn(async () => 1);
-    const gone = new Error("gone");
-    await expect(queue.run(work(), AbortSignal.abort(gone), task)).rejects.toBe(gone);
+    const reason = new Error("cancelled");
+    await expect(queue.run(work(), AbortSignal.abort(reason), task)).rejects.toBe(reason);
     await expect(queue.run(work({ deadline: now }), running, task).catch(reasonOf)).resolves.toBe(
       "DEADLINE_EXCEEDED",
     );
@@ -80,8 +80,8 @@ describe("work that need not wait", () => {
   });
 });
 
-describe("work that has to wait", () => {
-  it("waits for a turn of the event loop when this one has had its slice", async () => {
+describe("queued work", () => {
+  it("is started in a later tick of the event loop when the slice of this one is over", async () => {
     const order: string[] = [];
     const first = queue.run(work(), running, async () => {
       now += 5;
@@ -90,69 +90,69 @@ describe("work that has to wait", () => {
     const second = queue.run(work(), running, async () => void order.push("second"));
     expect(queue.runNow("LOOKUP", async () => 1)).toBeUndefined();
     await first;
-    order.push("the turn ends");
+    order.push("end of the tick");
     await second;
-    expect(order).toEqual(["first", "the turn ends", "second"]);
+    expect(order).toEqual(["first", "end of the tick", "second"]);
   });
 
-  it("waits for one of those under way to end, and then begins in order", async () => {
-    const { end, ended } = await fill();
+  it("is started in order when running work has finished", async () => {
+    const { end, finished } = await fill();
     const order: number[] = [];
     const later = [1, 2, 3].map((at) => queue.run(work(), running, async () => void order.push(at)));
-    await nextTurn();
+    await nextTick();
     expect(order).toEqual([]);
     expect(read()).toMatchObject({ queuedWork: 3 });
     end();
-    await Promise.all([ended, ...later]);
+    await Promise.all([finished, ...later]);
     expect(order).toEqual([1, 2, 3]);
     expect(read()).toMatchObject({ queuedWork: 0 });
   });
 
-  it("gives another tenant its turn before what a flood has left waiting", async () => {
-    const { end, ended } = await fill();
+  it("of another tenant is started before the queued work of a flood", async () => {
+    const { end, finished } = await fill();
     const order: string[] = [];
     const flood = Array.from({ length: 20 }, () =>
       queue.run(work(), running, async () => void order.push("a")),
     );
     const other = queue.run(work({ tenant: "b" }), running, async () => void order.push("b"));
     end();
-    await Promise.all([ended, ...flood, other]);
+    await Promise.all([finished, ...flood, other]);
     expect(order.indexOf("b")).toBeLessThan(2);
   });
 
-  it("is dropped, and counted, when its call ends first", async () => {
-    const { end, ended } = await fill();
+  it("is dropped, and counted, when its call is cancelled before its start", async () => {
+    const { end, finished } = await fill();
     const call = new AbortController();
     const task = vi.fn(async () => 1);
-    const waiting = queue.run(work(), call.signal, task);
-    const gone = new Error("gone");
-    call.abort(gone);
-    await expect(waiting).rejects.toBe(gone);
+    const result = queue.run(work(), call.signal, task);
+    const reason = new Error("cancelled");
+    call.abort(reason);
+    await expect(result).rejects.toBe(reason);
     expect(read()).toMatchObject({ queuedWork: 0 });
     end();
-    await ended;
-    await nextTurn();
+    await finished;
+    await nextTick();
     expect(task).not.toHaveBeenCalled();
     expect(workDropped).toHaveBeenCalledExactlyOnceWith("SEARCH");
   });
 
-  it("is dropped, and counted, when its deadline has passed before its turn", async () => {
-    const { end, ended } = await fill();
+  it("is dropped, and counted, when its deadline passes before its start", async () => {
+    const { end, finished } = await fill();
     const task = vi.fn(async () => 1);
-    const waiting = queue.run(work({ deadline: now + 2000 }), running, task).catch(reasonOf);
+    const result = queue.run(work({ deadline: now + 2000 }), running, task).catch(reasonOf);
     now += 2000;
     end();
-    expect(await waiting).toBe("DEADLINE_EXCEEDED");
-    await ended;
+    expect(await result).toBe("DEADLINE_EXCEEDED");
+    await finished;
     expect(task).not.toHaveBeenCalled();
     expect(workDropped).toHaveBeenCalledExactlyOnceWith("SEARCH");
   });
 });
 
-describe("work that would wait for too long", () => {
-  it("is refused with the estimate, before anything is done for it", async () => {
-    const { end, ended } = await fill();
-    // What is under way has not moved for so long.
+describe("work that would be queued for too long", () => {
+  it("is refused with the estimate, before it is started", async () => {
+    const { end, finished } = await fill();
+    // Running work has made no progress for so long.
     now += 1500;
     expect(queue.refusal(work({ deadline: now + 2000 }))).toMatchObject({
       reason: "SERVER_OVERLOADED",
@@ -163,25 +163,25 @@ describe("work that would wait for too long", () => {
       "SERVER_OVERLOADED",
     );
     expect(task).not.toHaveBeenCalled();
-    // A bulk load has time.
+    // A bulk load may be queued for longer.
     expect(queue.refusal(work())).toBeUndefined();
     end();
-    await ended;
-    await nextTurn();
+    await finished;
+    await nextTick();
     expect(queue.refusal(work({ deadline: now + 2000 }))).toBeUndefined();
   });
 
-  it("is refused when too much waits already", async () => {
-    const { end, ended } = await fill();
-    const waiting = Array.from({ length: 100 }, () => queue.run(work(), running, async () => 1));
+  it("is refused when the queue is full", async () => {
+    const { end, finished } = await fill();
+    const queued = Array.from({ length: 100 }, () => queue.run(work(), running, async () => 1));
     await expect(queue.run(work(), running, async () => 1).catch(reasonOf)).resolves.toBe(
       "SERVER_OVERLOADED",
     );
     end();
-    await Promise.all([ended, ...waiting]);
+    await Promise.all([finished, ...queued]);
   });
 
-  it("is said in the log at times, not each time", async () => {
+  it("is logged with a rate limit", async () => {
     await fill();
     now += 60_000;
     for (let at = 0; at < 50; at += 1) expect(queue.refusal(work())).toBeDefined();

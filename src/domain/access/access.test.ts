@@ -10,7 +10,7 @@ const caller = (roles: readonly Role[], debug = false): Caller => ({
   debug,
 });
 
-/** What the caller is told to lack; undefined when nothing. */
+/** The metadata of the error; undefined: access is granted. */
 function lacking(one: Caller, access: Access): object | undefined {
   try {
     checkAccess(one, access, { method: "M" });
@@ -22,7 +22,7 @@ function lacking(one: Caller, access: Access): object | undefined {
 }
 
 describe("checkAccess", () => {
-  it("asks for any one of the roles, and no role stands for another", () => {
+  it("requires one of the roles, and no role includes another", () => {
     const either: Access = { roles: ["reader", "operator"] };
     expect(lacking(caller(["reader"]), either)).toBeUndefined();
     expect(lacking(caller(["admin", "operator"]), either)).toBeUndefined();
@@ -30,7 +30,7 @@ describe("checkAccess", () => {
     expect(lacking(caller([]), either)).toEqual({ method: "M", roles: "reader,operator" });
   });
 
-  it("asks for the debug permission beside the role, which it does not replace", () => {
+  it("requires the debug permission in addition to the role", () => {
     const debugging: Access = { roles: ["reader"], debug: true };
     expect(lacking(caller(["reader"], true), debugging)).toBeUndefined();
     expect(lacking(caller(["reader", "admin"]), debugging)).toEqual({ method: "M", permission: "debug" });

@@ -10,7 +10,7 @@ const row = (given: object = {}, line = 1): KeyRow => ({
 });
 
 describe("toApiKeys", () => {
-  it("takes rows with tenant, principal, roles and the debug permission", () => {
+  it("accepts rows with tenant, principal, roles and the debug permission", () => {
     const { keys, problems } = toApiKeys([row(), row({ roles: ["writer", "admin"], debug: "true" }, 2)]);
     expect(problems).toEqual([]);
     expect(keys.map(({ caller }) => caller)).toEqual([
@@ -44,13 +44,13 @@ describe("toApiKeys", () => {
     expect(toApiKeys([{ line: 3, value }]).problems).toEqual([expect.stringMatching(/^line 3: /)]);
   });
 
-  it("refuses a file without rows, and a hash that stands twice, in capitals too", () => {
+  it("refuses a file without rows, and a hash that occurs twice, in any case", () => {
     expect(toApiKeys([]).problems).toHaveLength(1);
     const twice = toApiKeys([row(), row({ sha256: sha256("key 1").toUpperCase() }, 9)]);
     expect(twice.problems).toEqual([expect.stringMatching(/^line 9: .*line 1\b/)]);
   });
 
-  it("says everything that is wrong at once, and never what a row holds", () => {
+  it("reports all problems at once, and never quotes a row", () => {
     const secret = "xyzzy secret";
     const { problems } = toApiKeys([
       row(
@@ -67,13 +67,13 @@ describe("toApiKeys", () => {
 describe("callerOfKey", () => {
   const { keys } = toApiKeys([row(), row({ tenant: "other" }, 2), row({ principal: "last" }, 3)]);
 
-  it("knows whose key it is, wherever its row stands, as the same object each time", () => {
+  it("returns the caller of a key in any row, as the same object each time", () => {
     for (const [index, { caller }] of keys.entries()) {
       expect(callerOfKey(keys, `key ${index + 1}`)).toBe(caller);
     }
   });
 
-  it("knows nobody by anything else", () => {
+  it("returns no caller for other keys", () => {
     fc.assert(
       fc.property(fc.string(), (key) => {
         fc.pre(!/^key [123]$/.test(key));

@@ -41,14 +41,14 @@ describe("toTlsIdentity", () => {
   it.each<[string, Partial<TlsFiles<string>>, file: string, says: RegExp]>([
     ["no certificate", { cert: "" }, "cert", /no certificate/],
     ["a key in its place", { cert: server.key }, "cert", /no certificate/],
-    ["a damaged certificate", { cert: server.cert + damaged }, "cert", /number 2/],
+    ["a damaged certificate", { cert: server.cert + damaged }, "cert", /certificate 2/],
     ["no key", { key: server.cert }, "key", /no private key/],
     ["a key with a passphrase", { key: encrypted("pkcs8") }, "key", /encrypted/],
     ["an old key with a passphrase", { key: encrypted("sec1") }, "key", /encrypted/],
-    ["the key of another", { key: authority.issue().key }, "key", /fit/],
-    ["a chain that begins with the authority", { cert: authority.cert + server.cert }, "key", /fit/],
+    ["the key of another", { key: authority.issue().key }, "key", /match/],
+    ["a chain that begins with the authority", { cert: authority.cert + server.cert }, "key", /match/],
     ["no authority", { clientCa: "none" }, "clientCa", /no certificate/],
-    ["a damaged authority", { clientCa: damaged }, "clientCa", /number 1/],
+    ["a damaged authority", { clientCa: damaged }, "clientCa", /certificate 1/],
   ])("refuses %s", (_name, files, file, says) => {
     expect(read(files)).toEqual({
       identity: undefined,
@@ -56,7 +56,7 @@ describe("toTlsIdentity", () => {
     });
   });
 
-  it("says everything at once", () => {
+  it("reports the problems of all files at once", () => {
     const { problems } = toTlsIdentity({
       cert: { text: "" },
       key: { text: "" },
@@ -68,17 +68,17 @@ describe("toTlsIdentity", () => {
 
 describe("lifetimeRemarks", () => {
   it.each([
-    [-2, /only from/],
+    [-2, /not valid before/],
     [0, undefined],
     [350, undefined],
     [352, /expires at/],
     [366, /expired at/],
-  ])("on day %i of a year says %s", (day, says) => {
+  ])("warns on day %i of a year with %s", (day, says) => {
     const remarks = lifetimeRemarks(identityOf({}), Date.now() + day * DAY);
     expect(remarks).toEqual(says === undefined ? [] : [{ file: "cert", text: expect.stringMatching(says) }]);
   });
 
-  it("takes a chain by its first end, and authorities by their last", () => {
+  it("uses the first expiry of a chain, and the last one of authorities", () => {
     const [brief, long] = [testAuthority({ toDays: 1 }).cert, authority.cert];
     expect(lifetimeRemarks(identityOf({ cert: server.cert + brief }), Date.now())).toHaveLength(1);
     expect(lifetimeRemarks(identityOf({ clientCa: brief + long }), Date.now())).toEqual([]);

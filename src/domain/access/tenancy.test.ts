@@ -3,17 +3,17 @@ import { type Caller, DEFAULT_NAMESPACE, namespaceKeyOf, namespaceOf } from "./t
 
 const CALLER: Caller = { tenant: "acme", principal: "key-1", roles: new Set(["reader"]), debug: false };
 
-describe("scopeOf", () => {
-  it("takes the tenant from the caller and the namespace from the request", () => {
+describe("namespaceKeyOf", () => {
+  it("has the tenant of the caller and the namespace of the request", () => {
     expect(namespaceKeyOf(CALLER, "notes")).toEqual({ tenant: "acme", namespace: "notes" });
   });
 
-  it("means the default namespace by an empty name", () => {
+  it("has the default namespace for an empty name", () => {
     expect(namespaceKeyOf(CALLER, "")).toEqual({ tenant: "acme", namespace: DEFAULT_NAMESPACE });
     expect(namespaceKeyOf(CALLER, "")).toEqual(namespaceKeyOf(CALLER, "default"));
   });
 
-  it("is one place for all principals of a tenant", () => {
+  it("is the same for all principals of a tenant", () => {
     const other: Caller = { ...CALLER, principal: "key-2", roles: new Set() };
     expect(namespaceKeyOf(other, "notes")).toEqual(namespaceKeyOf(CALLER, "notes"));
   });

@@ -13,7 +13,7 @@ import {
 const random = fc.double({ min: 0, max: 0.999, noNaN: true });
 
 describe("the pace", () => {
-  it("goes down to one text at the first failure, and up again by doubling", () => {
+  it("falls to one text at the first failure, and doubles with each success", () => {
     const failed = paceAfterFailure(paceAfterFailure(FIRST_PACE));
     expect(failed).toEqual({ failures: 2, batchSize: 1 });
     expect(paceAfterSuccess(failed)).toEqual({ failures: 0, batchSize: 2 });
@@ -26,8 +26,8 @@ describe("the pace", () => {
   });
 });
 
-describe("a text that was put off again and again", () => {
-  it("is put aside after ten times, when the failure may lie in it", () => {
+describe("a text that was postponed again and again", () => {
+  it("is given up after ten times, when the text may cause the failure", () => {
     const kinds = ["SERVER_ERROR", "MALFORMED", "TIMEOUT"] as const;
     for (const kind of kinds) expect([shouldGiveUp(9, kind), shouldGiveUp(10, kind)]).toEqual([false, true]);
     const others = ["CONNECTION", "RATE_LIMITED", "KEY_REFUSED", "MISCONFIGURED", "BREAKER_OPEN"] as const;
@@ -42,15 +42,15 @@ describe("a pause", () => {
     expect(pauseAfter(1000, 0, 0.999)).toBeLessThan(60_000);
   });
 
-  it("is as long as the provider asks for, up to a minute", () => {
+  it("respects Retry-After, up to a minute", () => {
     expect(pauseAfter(1, 20_000, 0)).toBe(20_000);
     expect(pauseAfter(1, 3_600_000, 0)).toBe(60_000);
   });
 
-  it("is never shorter than half a second nor longer than a minute, whatever happens", () => {
+  it("is always half a second to a minute", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1 }), fc.nat(), random, (failures, asked, chance) => {
-        const pause = pauseAfter(failures, asked, chance);
+      fc.property(fc.integer({ min: 1 }), fc.nat(), random, (failures, retryAfterMs, chance) => {
+        const pause = pauseAfter(failures, retryAfterMs, chance);
         expect(pause).toBeGreaterThanOrEqual(500);
         expect(pause).toBeLessThanOrEqual(60_000);
       }),
@@ -58,8 +58,8 @@ describe("a pause", () => {
   });
 });
 
-describe("a text that is put off", () => {
-  it("waits longer each time, from seconds to an hour", () => {
+describe("the delay of a postponed text", () => {
+  it("grows each time, from seconds to an hour", () => {
     fc.assert(
       fc.property(fc.nat(100), random, (attempts, chance) => {
         expect(postponeDelay(attempts + 1, chance)).toBeGreaterThanOrEqual(postponeDelay(attempts, chance));

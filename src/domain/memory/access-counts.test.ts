@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AccessBatch, AccessCountBuffer } from "./access-counts.ts";
 
-describe("access counts", () => {
-  it("hands over each memory once, with its accesses added up", () => {
+describe("the buffer of access counts", () => {
+  it("returns each memory once, with the sum of its accesses", () => {
     const counts = new AccessCountBuffer();
     for (const [id, now] of [
       ["a", 5],
@@ -29,7 +29,7 @@ describe("access counts", () => {
     expect(counts.take()).toBeUndefined();
   });
 
-  it("knows what is being written until it is settled", () => {
+  it("includes a batch that is being written until it is settled", () => {
     const counts = new AccessCountBuffer();
     counts.add("1", "a", 5);
     const batch = counts.take();
@@ -39,7 +39,7 @@ describe("access counts", () => {
     expect(counts.buffered("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
-  it("shows what is added until the next take, and only that", () => {
+  it("gives a view of the accesses until the next take, and only of those", () => {
     const counts = new AccessCountBuffer();
     expect(counts.current("1")).toBeUndefined();
     counts.add("1", "a", 5);
@@ -51,7 +51,7 @@ describe("access counts", () => {
     expect(counts.current("1")?.get("a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
-  it("forgets a memory wherever it stands", () => {
+  it("drops the counts of a memory, also in a batch that is being written", () => {
     const counts = new AccessCountBuffer();
     counts.add("1", "a", 5);
     const batch = counts.take();
@@ -61,7 +61,7 @@ describe("access counts", () => {
     expect([counts.buffered("1", "a"), counts.size, batch?.get("1")?.size]).toEqual([undefined, 1, 0]);
   });
 
-  it("loses nothing and counts nothing twice, however it is handed over", () => {
+  it("loses no access and counts none twice, in any order of take and settle", () => {
     const step = fc.oneof(
       fc.record({ add: fc.constantFrom("a", "b") }),
       fc.constant("take" as const),
@@ -85,8 +85,8 @@ describe("access counts", () => {
             added += 1;
           }
         }
-        const pending = ["a", "b"].map((id) => counts.buffered("1", id)?.accessCount ?? 0);
-        expect(written + pending.reduce((sum, count) => sum + count, 0)).toBe(added);
+        const buffered = ["a", "b"].map((id) => counts.buffered("1", id)?.accessCount ?? 0);
+        expect(written + buffered.reduce((sum, count) => sum + count, 0)).toBe(added);
       }),
       { seed: 1, numRuns: 300 },
     );

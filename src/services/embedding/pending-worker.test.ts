@@ -61,16 +61,16 @@ const count = async () => (await backend.pendingMemories.state()).count;
 const states = async (...ids: readonly string[]) =>
   (await backend.memories.reader.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
 
-/** Resolves when nothing is pending any more. */
+/** Resolves when nothing is pending. */
 async function drained(): Promise<void> {
-  for (let turn = 0; turn < 1000 && (await count()) > 0; turn += 1) {
+  for (let tick = 0; tick < 1000 && (await count()) > 0; tick += 1) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(await count()).toBe(0);
 }
 
-describe("the worker of the backlog", () => {
-  it("embeds what was there at its start, in batches, and each memory gets its own vector", async () => {
+describe("the worker of pending memories", () => {
+  it("embeds the memories that were pending at its start, in batches, each with its own vector", async () => {
     const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
     await write(...ids);
     await using _worker = start();
@@ -82,7 +82,7 @@ describe("the worker of the backlog", () => {
     );
   });
 
-  it("wakes up for what is written later", async () => {
+  it("wakes up for later writes", async () => {
     await using _worker = start();
     await write("a");
     await drained();
@@ -91,13 +91,13 @@ describe("the worker of the backlog", () => {
     expect(embedder.calls.map(({ texts }) => texts)).toEqual([["a"], ["b"]]);
   });
 
-  it("pauses longer and longer while the provider is down, asking for one text at a time", async () => {
+  it("backs off while the provider is down, and requests one text at a time", async () => {
     embedder.always("SERVER_ERROR");
     await write("a", "b");
     await using _worker = start();
     for (const pauses of [1, 2, 3, 4]) {
       await sleeper.begun(pauses);
-      // A write is no reason to ask a provider that is down.
+      // A write does not end the pause.
       await write(`later ${pauses}`);
       sleeper.wake();
     }
@@ -109,7 +109,7 @@ describe("the worker of the backlog", () => {
     await drained();
   });
 
-  it("waits as long as the provider asks for", async () => {
+  it("respects Retry-After", async () => {
     embedder.next(failure("RATE_LIMITED", 20_000));
     await write("a");
     await using _worker = start();
@@ -119,7 +119,7 @@ describe("the worker of the backlog", () => {
     await drained();
   });
 
-  it("goes on at once when the provider has recovered", async () => {
+  it("resumes at once when the provider has recovered", async () => {
     embedder.next("BREAKER_OPEN");
     await write("a");
     await using worker = start();
@@ -128,7 +128,7 @@ describe("the worker of the backlog", () => {
     await drained();
   });
 
-  it("does not let a text that always fails hold up the others, and tries it again later", async () => {
+  it("postpones a text that always fails, embeds the others, and retries it later", async () => {
     const poison = "poison";
     const real = embedder.embed;
     let healthy = false;
@@ -148,7 +148,7 @@ describe("the worker of the backlog", () => {
       random: () => 0,
       log: quiet.log,
     });
-    // Together and alone, twice, with a success of another in between: then the text is known to be at fault.
+    // In a batch and alone, twice, with a success of another in between: then the cause is the text.
     for (const pauses of [1, 2, 3, 4]) {
       await sleeper.begun(pauses);
       sleeper.wake();
@@ -167,7 +167,7 @@ describe("the worker of the backlog", () => {
     [9, "PENDING", undefined],
     [10, "REFUSED", "malformed"],
   ])(
-    "puts aside a text that was put off %d times and fails again while others do not: %s",
+    "handles a text that was postponed %d times and fails again while others succeed: %s",
     async (times, state, refusal) => {
       const real = embedder.embed;
       const picky = {
@@ -191,7 +191,7 @@ describe("the worker of the backlog", () => {
         random: () => 0,
         log: quiet.log,
       });
-      // Together and alone; then the other succeeds.
+      // In a batch and alone; then the other succeeds.
       for (const pauses of [1, 2]) {
         await sleeper.begun(pauses);
         sleeper.wake();
@@ -204,7 +204,7 @@ describe("the worker of the backlog", () => {
     },
   );
 
-  it("puts aside a text that is refused, and only that one", async () => {
+  it("marks only the refused text as refused, and retries it at the next start", async () => {
     const real = embedder.embed;
     const picky = {
       ...embedder,
@@ -228,16 +228,16 @@ describe("the worker of the backlog", () => {
       await drained();
       expect(await states("a", "unspeakable", "b")).toEqual(["READY", "REFUSED", "READY"]);
     }
-    // The next start tries it again: the provider may have been set up in another way.
+    // The provider may have been configured differently since.
     await using _worker = start();
     await until(() => embedder.calls.some(({ texts }) => texts.includes("unspeakable")));
-    for (let turn = 0; turn < 100 && (await states("unspeakable"))[0] !== "READY"; turn += 1) {
+    for (let tick = 0; tick < 100 && (await states("unspeakable"))[0] !== "READY"; tick += 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await states("unspeakable")).toEqual(["READY"]);
   });
 
-  it("does not overwrite what was corrected while its text was out", async () => {
+  it("does not overwrite a memory that was updated while its text was being embedded", async () => {
     embedder.next("hang");
     const [created] = await write("a");
     await using _worker = start();
@@ -249,7 +249,7 @@ describe("the worker of the backlog", () => {
     expect(await backend.memories.search.vectors(SCOPE, ["a"])).toEqual([vectorOfText("corrected").vector]);
   });
 
-  it("ends at once and leaves nothing open, whether it asks, pauses or idles", async () => {
+  it("stops at once and leaves nothing open, during a request, a pause or idle time", async () => {
     await expectNoLeaks(async () => {
       {
         await using _idle = start();
@@ -268,7 +268,7 @@ describe("the worker of the backlog", () => {
     expect(await states("a")).toEqual(["PENDING"]);
   });
 
-  it("goes on when the store fails for a while", async () => {
+  it("resumes after failures of the store", async () => {
     const { pendingMemories } = backend;
     let broken = true;
     await write("a");

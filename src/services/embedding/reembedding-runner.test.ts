@@ -4,16 +4,16 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 import { startReembeddingRunner } from "./reembedding-runner.ts";
 
-const away = new RecollectError("STORE_UNAVAILABLE", "Redis is away");
+const unavailable = new RecollectError("STORE_UNAVAILABLE", "Redis is unavailable");
 
-/** A runner whose store fails so often, and then has nothing to do. */
+/** A runner whose store fails so often, and then has no re-embedding. */
 function startedWith(failures: number) {
   const sleeping = manualSleep();
   const log = { warn: vi.fn() };
   let left = failures;
   const latest = vi.fn(async () => {
     left -= 1;
-    if (left >= 0) throw away;
+    if (left >= 0) throw unavailable;
     return undefined;
   });
   const cleanUp = vi.fn(async () => false);
@@ -34,7 +34,7 @@ function startedWith(failures: number) {
   return { runner, sleeping, log, latest, cleanUp };
 }
 
-it("goes on after the store was away, with longer and longer pauses, and says so once", async () => {
+it("retries with backoff while the store is unavailable, and logs it once", async () => {
   const { runner, sleeping, log, latest, cleanUp } = startedWith(3);
   await using _ = runner;
   for (let pause = 1; pause <= 3; pause += 1) {
@@ -47,7 +47,7 @@ it("goes on after the store was away, with longer and longer pauses, and says so
   expect(log.warn).toHaveBeenCalledTimes(1);
 });
 
-it("ends in a pause when it is disposed of", async () => {
+it("stops during a pause when it is disposed", async () => {
   const { runner, sleeping, latest } = startedWith(100);
   await sleeping.begun(1);
   await runner[Symbol.asyncDispose]();
