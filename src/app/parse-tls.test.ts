@@ -5,7 +5,7 @@ import { parseTls, tlsError } from "./parse-tls.ts";
 const authority = testAuthority();
 
 describe("parseTls", () => {
-  it("refuses what is whole, but too weak to be used", () => {
+  it("refuses keys that are too weak", () => {
     const { cert, key } = authority.issue({}, "prime192v1");
     const { identity, problems } = parseTls({
       cert: { text: cert },
@@ -16,7 +16,7 @@ describe("parseTls", () => {
     expect(problems).toEqual([{ file: "cert", text: expect.stringContaining("KEY_TOO_SMALL") }]);
   });
 
-  it("says each fault by setting and file, never with what a file holds", () => {
+  it("names setting and file of each problem, and never quotes a file", () => {
     const missing = { error: Object.assign(new Error("xyzzy"), { code: "EACCES" }) };
     const { problems } = parseTls({ cert: { text: "xyzzy" }, key: missing, clientCa: { text: "xyzzy" } });
     const lines = tlsError({ cert: "a.pem", key: "b.pem", clientCa: "c.pem" }, problems).problems;

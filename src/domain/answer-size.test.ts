@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { allFit, answerBytesOf, countFitting, type SizedAnswer } from "./answer-size.ts";
 
 describe("countFitting", () => {
-  it("keeps as many of the first items as fit, and one at least", () => {
+  it("counts the first items that fit, and one at least", () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ bytes: fc.nat(50), slack: fc.nat(20) }), { maxLength: 12 }),
@@ -31,7 +31,7 @@ describe("countFitting", () => {
     );
   });
 
-  it("measures nothing of what fits by its bounds, and no more than one item that does not fit", () => {
+  it("measures no item when the upper bounds fit, and only one item that does not fit", () => {
     let measured = 0;
     const items = Array.from({ length: 100 }, () => 10);
     const answer = {
@@ -53,7 +53,7 @@ describe("countFitting", () => {
 });
 
 describe("answerBytesOf", () => {
-  it("takes what is asked for, and the usual for 0", () => {
+  it("is the requested size, and the default for 0", () => {
     expect([answerBytesOf(0), answerBytesOf(0, 7), answerBytesOf(5, 7)]).toEqual([4 * 1024 * 1024, 7, 5]);
   });
 });

@@ -8,7 +8,7 @@ const position = fc.record({
   id: fc.string({ unit: "grapheme", maxLength: 128 }),
 });
 
-/** Any code point, half characters included. */
+/** Any code unit, lone surrogates included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 function reasonOf(token: string, request: string): string {
@@ -20,7 +20,7 @@ function reasonOf(token: string, request: string): string {
   }
 }
 
-/** A token as sealPageToken builds it, with other parts. */
+/** A token in the format of sealPageToken, with other parts. */
 function forged(parts: unknown): string {
   return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
@@ -32,7 +32,7 @@ function partsOf(token: string): unknown[] {
 const LAST: PagePosition = { createTime: 1_700_000_000_000, id: "m-1" };
 
 describe("page tokens", () => {
-  it("come back as the position they were made of", () => {
+  it("round-trip a position", () => {
     fc.assert(
       fc.property(position, fc.string(), (last, request) => {
         expect(openPageToken(sealPageToken(last, request), request)).toEqual(last);
@@ -41,7 +41,7 @@ describe("page tokens", () => {
     );
   });
 
-  it("keep of a row its position alone", () => {
+  it("contain only the position of a row", () => {
     const row = { ...LAST, text: "secret" };
     expect(openPageToken(sealPageToken(row, "r"), "r")).toEqual(LAST);
   });
@@ -76,14 +76,14 @@ describe("page tokens", () => {
     expect(reasonOf(forged(change(partsOf(sealPageToken(LAST, "r")))), "r")).toBe("PAGE_TOKEN_INVALID");
   });
 
-  it("are refused when cut short", () => {
+  it("are refused when truncated", () => {
     const token = sealPageToken(LAST, "r");
     for (let length = 0; length < token.length; length += 1) {
       expect(reasonOf(token.slice(0, length), "r")).toBe("PAGE_TOKEN_INVALID");
     }
   });
 
-  it("with one character changed name a position or are refused, and do nothing else", () => {
+  it("with one changed character are refused or contain a position", () => {
     const token = sealPageToken(LAST, "r");
     fc.assert(
       fc.property(
@@ -98,7 +98,7 @@ describe("page tokens", () => {
     );
   });
 
-  it("are not any odd string", () => {
+  it("are refused when they are arbitrary strings", () => {
     const odd = fc.oneof(
       fc.string({ unit: anyCharacter }),
       fc.base64String(),

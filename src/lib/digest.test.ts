@@ -51,7 +51,7 @@ describe("digest", () => {
 });
 
 describe("digestInPieces", () => {
-  it("is the digest of the whole, wherever it is cut", () => {
+  it("is the digest of the whole text, for any pieces", () => {
     fc.assert(
       fc.property(parts, (pieces) => digestInPieces(pieces) === digest(pieces.join(""))),
       { seed: 3, numRuns: 500 },

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 const flush = vi.fn();
 beforeEach(() => void flush.mockClear());
 
-it("flushes at once when there is enough, and else so long after the first", () => {
+it("flushes at once when the size is reached, and else after the time since the first addition", () => {
   const timer = new FlushTimer(flush, { size: 3, milliseconds: 100 });
   timer.added(1);
   vi.advanceTimersByTime(60);
@@ -20,7 +20,7 @@ it("flushes at once when there is enough, and else so long after the first", () 
   expect(flush).toHaveBeenCalledTimes(2);
 });
 
-it("flushes nothing after a reset, until more is added", () => {
+it("does not flush after a reset, until the next addition", () => {
   const timer = new FlushTimer(flush, { size: 3, milliseconds: 100 });
   timer.added(1);
   timer.reset();

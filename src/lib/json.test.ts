@@ -24,7 +24,7 @@ describe("canonicalJson", () => {
     );
   });
 
-  it("loses nothing, so that two values never share a text", () => {
+  it("is injective: two values never have the same text", () => {
     fc.assert(
       fc.property(json, (value) =>
         isDeepStrictEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value))),

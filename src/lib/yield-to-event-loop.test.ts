@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { mapYielding } from "./yield-to-event-loop.ts";
 
-/** What comes of mapping these texts, and how many of them were mapped when the event loop first ran; -1: it did not. */
+/** The results, and how many texts were mapped when the event loop first ran; -1: it did not. */
 async function mapped(
   texts: readonly string[],
 ): Promise<{ readonly made: string[]; readonly yieldedAfter: number }> {
@@ -26,14 +26,14 @@ describe("mapYielding", () => {
     expect((await mapped([])).made).toEqual([]);
   });
 
-  it("lets the event loop run between long items", async () => {
+  it("yields to the event loop between long items", async () => {
     const long = "x".repeat(40 * 1024);
     const { made, yieldedAfter } = await mapped(Array.from({ length: 10 }, () => long));
     expect(made).toHaveLength(10);
     expect(yieldedAfter).toBe(1);
   });
 
-  it("maps some short ones before it yields", async () => {
+  it("maps several short items before it yields", async () => {
     expect((await mapped(Array.from({ length: 50 }, () => "short"))).yieldedAfter).toBe(-1);
     const { yieldedAfter } = await mapped(Array.from({ length: 200 }, () => "short"));
     expect(yieldedAfter).toBeGreaterThan(50);

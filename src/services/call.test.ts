@@ -15,7 +15,7 @@ describe("idempotentRequest", () => {
     expect(idempotentRequest(context(), "Create", undefined, {}, 1000)).toBeUndefined();
   });
 
-  it("is kept for 24 hours", () => {
+  it("expires after 24 hours", () => {
     expect(request({})?.expireTime).toBe(1000 + 24 * 3600 * 1000);
   });
 
@@ -29,7 +29,7 @@ describe("idempotentRequest", () => {
     expect(other?.key).not.toBe(request({})?.key);
   });
 
-  it("has the same key whatever the body, and another hash", () => {
+  it("has the same key for another body, and another hash", () => {
     expect(request({ a: 1 })?.key).toBe(request({ a: 2 })?.key);
     expect(request({ a: 1 })?.bodyHash).not.toBe(request({ a: 2 })?.bodyHash);
   });

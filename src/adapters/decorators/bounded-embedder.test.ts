@@ -3,7 +3,7 @@ import { kindOf, never, scriptedEmbedder } from "../../../test/support/scripted-
 import { bounded } from "./bounded-embedder.ts";
 
 describe("bounded", () => {
-  it("refuses at once what would wait beyond the limits, says when to come back, and takes it when there is room", async () => {
+  it("refuses a call beyond the limits with a retry delay, and accepts it when there is room", async () => {
     const provider = scriptedEmbedder();
     provider.next("hang", "hang");
     const embedder = bounded(provider, { maxTexts: 3, maxCharacters: 100 });
@@ -20,19 +20,19 @@ describe("bounded", () => {
     await second;
   });
 
-  it("counts characters too, and makes room when a call fails", async () => {
+  it("counts characters too, and frees them when a call fails", async () => {
     const provider = scriptedEmbedder();
     provider.next("hang");
     const embedder = bounded(provider, { maxTexts: 100, maxCharacters: 10 });
     const controller = new AbortController();
     const first = embedder.embed(["12345678"], controller.signal);
     expect(await kindOf(embedder.embed(["123"], never()))).toBe("OVERLOADED");
-    controller.abort(new Error("gone"));
+    controller.abort(new Error("aborted"));
     await expect(first).rejects.toThrow();
     expect(await kindOf(embedder.embed(["123"], never()))).toBeUndefined();
   });
 
-  it("takes a call that is larger than the limits when nobody waits", async () => {
+  it("accepts a call that is larger than the limits when the queue is empty", async () => {
     const embedder = bounded(scriptedEmbedder(), { maxTexts: 1, maxCharacters: 1 });
     expect(await embedder.embed(["abc", "def"], never())).toHaveLength(2);
   });

@@ -26,7 +26,7 @@ function open() {
     const before = provider.calls.length;
     const kind = await kindOf(embedder.embed(["a"], never(), urgency));
     const asked = provider.calls.length > before;
-    // What was not asked for is not left for the next.
+    // Unused outcomes do not affect the next test.
     if (!asked) await provider.embed([], never()).catch(() => undefined);
     return asked ? (kind ?? "ok") : `refused: ${kind}`;
   };
@@ -35,7 +35,7 @@ function open() {
 }
 
 describe("breakable", () => {
-  it("asks nobody once enough has failed in a row, then probes, and goes on when that works", async () => {
+  it("opens after consecutive failures, then probes, and closes when the probe succeeds", async () => {
     const { ask, time, states, embedder, warnings, metrics } = open();
     for (const kind of ["SERVER_ERROR", "CONNECTION", "MALFORMED"] as const)
       expect(await ask(kind)).toBe(kind);
@@ -49,7 +49,7 @@ describe("breakable", () => {
     time.now += 1;
     expect(await ask("ok")).toBe("ok");
     expect(states()).toEqual(["CLOSED", "CLOSED"]);
-    // One word when it opens and one when it closes, for each of the two.
+    // One log line when it opens and one when it closes, for each of the two.
     expect(warnings).toMatchObject([
       { urgency: "WRITE", state: "OPEN", cause: "MALFORMED" },
       { urgency: "LOOKUP", state: "OPEN" },
@@ -80,7 +80,7 @@ describe("breakable", () => {
     },
   );
 
-  it("lets nobody pass beside the probe", async () => {
+  it("passes no second request during a probe", async () => {
     const { ask, provider, embedder, time } = open();
     await ask("KEY_REFUSED");
     time.now += 1000;
@@ -92,7 +92,7 @@ describe("breakable", () => {
     expect(await ask("ok")).toBe("ok");
   });
 
-  it("says when it is worth coming back", async () => {
+  it("fails with a retry delay", async () => {
     const { ask, embedder, time } = open();
     await ask("RATE_LIMITED");
     await ask("RATE_LIMITED");
@@ -104,7 +104,7 @@ describe("breakable", () => {
     });
   });
 
-  it("takes a provider that is too slow for lookups for what it is: writes go on", async () => {
+  it("keeps writes going with a provider that is too slow for lookups", async () => {
     const { ask, states } = open();
     for (let time = 0; time < 3; time += 1) await ask("TIMEOUT", "LOOKUP");
     expect(states()).toEqual(["CLOSED", "OPEN"]);
@@ -113,13 +113,13 @@ describe("breakable", () => {
     expect(await ask("ok", "LOOKUP")).toBe("refused: BREAKER_OPEN");
   });
 
-  it("takes a write that timed out as a failure for both", async () => {
+  it("counts a timeout of a write for both", async () => {
     const { ask, states } = open();
     for (let time = 0; time < 3; time += 1) await ask("TIMEOUT", "WRITE");
     expect(states()).toEqual(["OPEN", "OPEN"]);
   });
 
-  it("does not count texts that are refused: the provider answers", async () => {
+  it("does not count refused texts: the provider works", async () => {
     const { ask, states, embedder } = open();
     await ask("SERVER_ERROR");
     await ask("SERVER_ERROR");

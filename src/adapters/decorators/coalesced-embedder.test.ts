@@ -69,10 +69,7 @@ describe("coalesced", () => {
     provider.next("hang");
     const controller = new AbortController();
     const reason = new Error("aborted");
-    const [aborted, other] = [
-      embedder.embed(["a", "b"], controller.signal),
-      embedder.embed(["b"], never()),
-    ];
+    const [aborted, other] = [embedder.embed(["a", "b"], controller.signal), embedder.embed(["b"], never())];
     expect(await until(() => provider.calls.length === 1)).toBe(true);
     controller.abort(reason);
     await expect(aborted).rejects.toBe(reason);

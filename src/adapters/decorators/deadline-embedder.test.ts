@@ -21,7 +21,7 @@ describe("deadlined", () => {
     expect(provider.calls[0]?.signal.aborted).toBe(true);
   });
 
-  it("passes on why its own signal aborts, and leaves no timer", async () => {
+  it("forwards the reason of the outer signal, and leaves no timer", async () => {
     const provider = scriptedEmbedder();
     provider.next("ok", "SERVER_ERROR", "hang");
     const embedder = deadlined(provider, { WRITE: 30_000, LOOKUP: 800 });

@@ -9,10 +9,10 @@ import { cached } from "./lru-embedder.ts";
 
 const SOURCE = { provider: "scripted", apiBase: "http://a/v1", model: "m", dimension: 4 };
 
-describe("remembered", () => {
-  it("holds no more bytes than it may, and forgets what was not asked for the longest", async () => {
+describe("cached", () => {
+  it("respects the byte limit, and evicts the least recently used vector", async () => {
     const provider = scriptedEmbedder();
-    // Two vectors of four numbers with what is around them, and not three.
+    // Two vectors of four numbers with their overhead, and not three.
     const embedder = cached(provider, {
       source: SOURCE,
       ttlMs: 1000,

@@ -16,7 +16,7 @@ afterEach(() => void vi.useRealTimers());
 
 const TTL_MS = 10_000;
 
-/** What is kept, without its end: that is the stores' to know. */
+/** A cache without expiry, which the stores implement. */
 function memoryCache(): EmbeddingCache & { readonly rows: Map<string, EmbeddedText> } {
   const rows = new Map<string, EmbeddedText>();
   return {
@@ -57,7 +57,7 @@ function open(changes: Changes = {}) {
 }
 
 describe("the resilient embedder", () => {
-  it("makes one call of 100 texts of 1,000 requests over 100 different ones", async () => {
+  it("makes one call with 100 texts for 1,000 requests of 100 different texts", async () => {
     const { provider, embedder } = open();
     const texts = Array.from({ length: 1000 }, (_, index) => `text ${index % 100}`);
     const answers = await Promise.all(texts.map((text) => embedder.embed([text], never())));
@@ -83,7 +83,7 @@ describe("the resilient embedder", () => {
     ]);
   });
 
-  it("finds what another process has kept, though the provider is down, and nothing of another server", async () => {
+  it("finds vectors cached by another process, while the provider is down, and none of another server", async () => {
     const cache = memoryCache();
     await open({ cache }).embedder.embed(["a", "b"], never());
     const { provider, embedder, metrics } = open({ cache });
@@ -96,7 +96,7 @@ describe("the resilient embedder", () => {
     expect(elsewhere.provider.calls).toHaveLength(1);
   });
 
-  it("asks for what is kept with another length", async () => {
+  it("requests texts whose cached vector has another length", async () => {
     const cache = memoryCache();
     await open({ cache }).embedder.embed(["a"], never());
     for (const key of cache.rows.keys())
@@ -106,7 +106,7 @@ describe("the resilient embedder", () => {
     expect(provider.calls).toHaveLength(1);
   });
 
-  it("answers though the cache fails", async () => {
+  it("embeds when the cache fails", async () => {
     const broken = () => Promise.reject(new Error("the cache is broken"));
     const { embedder, warnings } = open({ cache: { get: broken, put: broken } });
     expect(await embedder.embed(["a"], never())).toEqual([vectorOfText("a")]);
@@ -123,7 +123,7 @@ describe("the resilient embedder", () => {
     expect(cache.rows.size).toBe(0);
   });
 
-  it("keeps the mark of a text that was too long", async () => {
+  it("caches the mark of a truncated text", async () => {
     const { provider, embedder } = open();
     const long = "word ".repeat(200);
     provider.next("INPUT_REFUSED");
@@ -132,7 +132,7 @@ describe("the resilient embedder", () => {
     expect(provider.calls).toHaveLength(2);
   });
 
-  it("ends a lookup of a dead provider in its own short time, and at once when the breaker is open", async () => {
+  it("fails a lookup after its own short timeout, and at once when the breaker is open", async () => {
     const { provider, embedder } = open();
     provider.always("hang");
     for (let lookup = 0; lookup < 5; lookup += 1) {
@@ -147,7 +147,7 @@ describe("the resilient embedder", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("learns from a lookup whose caller has left", async () => {
+  it("counts the outcome of a lookup whose caller has aborted", async () => {
     const { provider, embedder } = open();
     provider.always("hang");
     const reason = new Error("its own deadline");
@@ -162,7 +162,7 @@ describe("the resilient embedder", () => {
     expect(await kindOf(embedder.embed(["a"], never(), "LOOKUP"))).toBe("BREAKER_OPEN");
   });
 
-  it("opens the breaker by the retries of two writes, and says when to come back", async () => {
+  it("opens the breaker after the retries of two writes, with a retry delay", async () => {
     const { provider, embedder } = open();
     provider.always("SERVER_ERROR");
     const ended = ["a", "b"].map(async (text) => {
@@ -195,7 +195,7 @@ describe("the resilient embedder", () => {
     expect(await ended).toBe("TIMEOUT");
   });
 
-  it("leaves no timer, and no caller, when it is disposed of", async () => {
+  it("leaves no timer and no pending caller when it is disposed", async () => {
     const { provider, embedder } = open();
     provider.next("hang");
     const out = kindOf(embedder.embed(["a"], never()));

@@ -26,7 +26,7 @@ function open(random = 1) {
 
 describe("retrying", () => {
   it.each(["RATE_LIMITED", "SERVER_ERROR", "CONNECTION", "TIMEOUT", "MALFORMED"] as const)(
-    "asks again after %s, waiting longer each time, and answers when that works",
+    "retries after %s, with growing delays, until it succeeds",
     async (kind) => {
       const { provider, metrics, embedder } = open();
       provider.next(kind, kind, kind);
@@ -42,7 +42,7 @@ describe("retrying", () => {
     },
   );
 
-  it("ends with the last failure when there are no retries left", async () => {
+  it("rejects with the last failure after the last retry", async () => {
     const { provider, embedder } = open();
     provider.next("CONNECTION", "CONNECTION", "CONNECTION", "SERVER_ERROR");
     const ended = kindOf(embedder.embed(["a"], never()));
@@ -68,7 +68,7 @@ describe("retrying", () => {
     expect(provider.calls).toHaveLength(1);
   });
 
-  it("waits as long as the provider asks for, and not at all for longer than that is worth", async () => {
+  it("respects Retry-After, and does not retry when it is longer than the longest delay", async () => {
     const { provider, embedder } = open(0);
     provider.next(failure("RATE_LIMITED", 7000));
     const embedding = embedder.embed(["a"], never());
@@ -82,7 +82,7 @@ describe("retrying", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("stops waiting when the signal aborts, and keeps the failure that says more than a time that is up", async () => {
+  it("stops when the signal aborts, and prefers the provider's failure to a timeout", async () => {
     for (const [reason, expected] of [
       [failure("TIMEOUT"), "SERVER_ERROR"],
       [failure("STOPPING"), "STOPPING"],

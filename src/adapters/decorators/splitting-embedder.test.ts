@@ -5,7 +5,7 @@ import { failureKind } from "../../domain/embedding/failure.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import { splitting } from "./splitting-embedder.ts";
 
-/** A provider that refuses what this says it does; counts what it is asked. */
+/** A provider that refuses texts by this predicate, and records its requests. */
 function provider(refuses: (texts: readonly string[]) => boolean): Embedder & { readonly asked: string[][] } {
   const asked: string[][] = [];
   return {
@@ -29,13 +29,13 @@ async function kinds(embedder: Embedder, texts: readonly string[]): Promise<stri
 }
 
 describe("splitting", () => {
-  it("asks once when nothing is refused", async () => {
+  it("sends one request when nothing is refused", async () => {
     const embedder = provider(() => false);
     expect(await kinds(embedder, ["a", "b", "c"])).toEqual(["ok", "ok", "ok"]);
     expect(embedder.asked).toEqual([["a", "b", "c"]]);
   });
 
-  it("halves a request that is too large until its parts are not", async () => {
+  it("halves a request that is too large until its parts are accepted", async () => {
     const embedder = provider((texts) => texts.length > 3);
     const texts = Array.from({ length: 10 }, (_, index) => `text ${index}`);
     const outcomes = await outcomesOf(embedder, texts);
@@ -43,7 +43,7 @@ describe("splitting", () => {
     expect(embedder.asked.map(({ length }) => length)).toEqual([10, 5, 3, 2, 5, 3, 2]);
   });
 
-  it("refuses the one text that the provider does, and none beside it", async () => {
+  it("rejects only the text that the provider refuses", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(99), async (bad) => {
         const texts = Array.from({ length: 100 }, (_, index) => `text ${index}`);
@@ -55,7 +55,7 @@ describe("splitting", () => {
     );
   });
 
-  it("embeds a text that is too long by its beginning, and marks it alone", async () => {
+  it("embeds the beginning of a text that is too long, and marks only that text", async () => {
     const embedder = provider((texts) => texts.some((text) => text.length > 1000));
     const long = "word ".repeat(800);
     const outcomes = await outcomesOf(embedder, ["short", long, "also short"]);
@@ -66,7 +66,7 @@ describe("splitting", () => {
     ]);
   });
 
-  it("does not go through a whole batch when the provider refuses everything", async () => {
+  it("does not try the whole batch when the provider refuses everything", async () => {
     const embedder = provider(() => true);
     const texts = Array.from({ length: 128 }, (_, index) => `text ${index}`);
     const found = await kinds(embedder, texts);
@@ -75,7 +75,7 @@ describe("splitting", () => {
     expect(embedder.asked.length).toBeLessThan(12);
   });
 
-  it("asks no more when the provider fails in between, and keeps what it had", async () => {
+  it("sends no more requests after a failure of the provider, and returns the vectors before it", async () => {
     let requests = 0;
     const embedder: Embedder = {
       identity: { provider: "scripted", model: "m", dimension: SCRIPTED_DIMENSION },

@@ -20,7 +20,7 @@ const VARIANTS: readonly (readonly [string, string, string])[] = [
   ["typography", "Ann's “blue” ﬁle", "Ann’s blue file"],
 ];
 
-/** Any code point, half characters included. */
+/** Any code unit, lone surrogates included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 async function similarity(one: string, other: string, dimension = 384): Promise<number> {
@@ -33,7 +33,7 @@ async function similarity(one: string, other: string, dimension = 384): Promise<
 }
 
 describe("the hashing embedder", () => {
-  it.each(VARIANTS)("holds texts that differ in %s nearer than unrelated ones", async (_, one, other) => {
+  it.each(VARIANTS)("places texts that differ in %s nearer than unrelated ones", async (_, one, other) => {
     const near = await similarity(one, other);
     for (const text of UNRELATED) {
       expect(near).toBeGreaterThan((await similarity(one, text)) + 0.2);
@@ -48,11 +48,11 @@ describe("the hashing embedder", () => {
     expect(await similarity(one, other)).toBeGreaterThan((await similarity(one, "password")) + 0.2);
   });
 
-  it("takes the same words in any order and case for the same", async () => {
+  it("gives the same words in any order and case the same vector", async () => {
     expect(await similarity("Paris to Rome", "ROME TO PARIS")).toBeCloseTo(1, 5);
   });
 
-  it("gives a text the vector that it gave it before: stored ones are compared with it", async () => {
+  it("gives texts the same vectors as earlier versions, because stored ones are compared with them", async () => {
     const texts = [
       "The quick brown fox's jumps over the lazy dogs, twice twice twice",
       "Prévision météo 東京の天気 ตัวอย่าง",
@@ -66,7 +66,7 @@ describe("the hashing embedder", () => {
     expect(hash.digest("hex")).toBe("2c99a1e8bea21528a02ba1eb108e83f28004f6a75e123f967278e62ca704cf77");
   });
 
-  it("counts a common word for less than a telling one", async () => {
+  it("weights a common word less than a content word", async () => {
     const common = await similarity("the sofa", "the cat");
     const telling = await similarity("sofa red", "sofa blue");
     expect(telling).toBeGreaterThan(common);
@@ -86,7 +86,7 @@ describe("the hashing embedder", () => {
   });
 
   it("rejects with the signal's reason when that has aborted", async () => {
-    const reason = new Error("gone");
+    const reason = new Error("aborted");
     await expect(createHashingEmbedder(8).embed(["a"], AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });

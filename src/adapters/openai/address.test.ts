@@ -44,8 +44,14 @@ describe("the address of requests", () => {
       "k",
       { "api-key": "k" },
     ],
-    ["others get a bearer token", "https://api.openai.com/v1", "", "k", {}],
-    ["and who only looks like Azure does too", "https://openai.azure.com.example/v1", "", "k", {}],
+    ["other hosts get a bearer token", "https://api.openai.com/v1", "", "k", {}],
+    [
+      "a host that only resembles Azure gets a bearer token",
+      "https://openai.azure.com.example/v1",
+      "",
+      "k",
+      {},
+    ],
     ["no key is no api-key", "https://gateway.example/v1", "2024-10-21", "", {}],
   ])("%s", (_, apiBase, apiVersion, apiKey, expected) => {
     expect(at(apiBase, apiVersion, apiKey).headers).toEqual(expected);

@@ -9,7 +9,7 @@ describe("sleep", () => {
     await expect(sleep(1, new AbortController().signal)).resolves.toBeUndefined();
   });
 
-  it("rejects with the reason of a signal that aborts meanwhile, or has aborted before", async () => {
+  it("rejects with the reason of a signal that aborts, or was aborted before", async () => {
     const controller = new AbortController();
     const reason = new TypeError("no longer wanted");
     const sleeping = sleep(FOREVER_MS, controller.signal);

@@ -14,7 +14,7 @@ const SECRET = createSecretKey(Buffer.alloc(32, 7));
 const hash = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes).toString("hex"));
-/** Any code point, half characters included. */
+/** Any code unit, lone surrogates included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 const record: fc.Arbitrary<DecisionRecord> = fc.record({
@@ -51,7 +51,7 @@ function verdict(token: string, now = DECISION.time, secret = SECRET): string {
 }
 
 describe("decision tokens", () => {
-  it("come back as the decision they were made of", () => {
+  it("round-trip a decision", () => {
     fc.assert(
       fc.property(record, (decision) => {
         expect(openDecision(sealDecision(decision, SECRET), SECRET, decision.time)).toEqual(decision);
@@ -60,7 +60,7 @@ describe("decision tokens", () => {
     );
   });
 
-  it("end with the first 16 bytes of the HMAC-SHA-256 of what is before", () => {
+  it("end with the first 16 bytes of the HMAC-SHA-256 of the bytes before", () => {
     const bytes = Buffer.from(sealDecision(DECISION, SECRET), "base64url");
     const hmac = createHmac("sha256", Buffer.alloc(32, 7)).update(bytes.subarray(0, -16)).digest();
     expect(bytes.subarray(-16)).toEqual(hmac.subarray(0, 16));
@@ -84,7 +84,7 @@ describe("decision tokens", () => {
     }
   });
 
-  it("are refused when cut short or made longer", () => {
+  it("are refused when truncated or extended", () => {
     const token = sealDecision(DECISION, SECRET);
     for (let length = 0; length <= token.length - 2; length += 1) {
       expect(verdict(token.slice(0, length))).toMatch(/^DECISION_INVALID (malformed|signature)$/);
@@ -102,7 +102,7 @@ describe("decision tokens", () => {
     );
   });
 
-  it("are not any odd string", () => {
+  it("are refused when they are arbitrary strings", () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: anyCharacter }), fc.base64String({ maxLength: 600 })),
@@ -133,7 +133,7 @@ describe("decision tokens", () => {
 });
 
 describe("invalidDecision", () => {
-  it("says the cause and the field to a program", () => {
+  it("has cause and field in its metadata", () => {
     expect(invalidDecision("prompt")).toMatchObject({
       reason: "DECISION_INVALID",
       detail: { metadata: { cause: "prompt" }, violations: [{ field: "decision_id" }] },

@@ -17,7 +17,7 @@ describe("keepScore", () => {
 });
 
 describe("excessEntries", () => {
-  it("is what goes beyond the bound, and nothing below", () => {
+  it("is the excess above the bound, and 0 below", () => {
     const count = fc.nat({ max: 1_000_000 });
     fc.assert(
       fc.property(count, count, (entries, maxEntries) => {

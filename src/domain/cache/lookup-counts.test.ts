@@ -5,7 +5,7 @@ const A = { tenant: "t", namespace: "a" };
 const B = { tenant: "t", namespace: "b" };
 
 describe("LookupCounts", () => {
-  it("adds up by namespace, and keeps the latest use of each entry", () => {
+  it("counts by namespace, with the latest use of each entry", () => {
     const counts = new LookupCounts();
     counts.add(A, { kind: "EXACT", id: "e1" }, 5);
     counts.add(A, { kind: "SEMANTIC", id: "e1" }, 9);
@@ -20,7 +20,7 @@ describe("LookupCounts", () => {
     ]);
   });
 
-  it("forgets what was taken", () => {
+  it("is empty after take", () => {
     const counts = new LookupCounts();
     counts.add(A, { kind: "MISS" }, 1);
     const first = counts.take();

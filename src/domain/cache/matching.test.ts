@@ -11,7 +11,7 @@ const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5 };
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */
 const ALIGNED = "how do i reset the forgotten account password";
-/** The guard has nothing against it, but words are left over on both sides. */
+/** The guard accepts it, but words are left over on both sides. */
 const REWORDED = "Which steps recover lost login credentials?";
 /** The guard refuses it. */
 const VETOED = "How do I reset 3 forgotten account passwords?";
@@ -48,7 +48,7 @@ describe("the prompts of this test", () => {
 });
 
 describe("decideSemantic", () => {
-  it("misses when there is nothing near", () => {
+  it("misses without candidates", () => {
     expect(decide([])).toEqual({ kind: "miss", reason: "NOT_FOUND", threshold: 0.85, guardReasons: [] });
   });
 
@@ -81,7 +81,7 @@ describe("decideSemantic", () => {
     expect(decision.kind === "hit" ? "hit" : decision.reason).toBe(expected);
   });
 
-  it("says which entry it served, and from which similarity on", () => {
+  it("returns the served entry and its threshold", () => {
     expect(decide([stored(ALIGNED, 0.6)])).toMatchObject({
       kind: "hit",
       entry: { id: ALIGNED },
@@ -91,7 +91,7 @@ describe("decideSemantic", () => {
     expect(decide([stored(ALIGNED, 0.95)], { floor: 0.9 })).toMatchObject({ kind: "hit", threshold: 0.9 });
   });
 
-  it("says what was nearest, and why it was not served", () => {
+  it("returns the nearest entry, and why it was not served", () => {
     expect(decide([stored(VETOED, 0.97)])).toEqual({
       kind: "miss",
       reason: "GUARD",
@@ -102,24 +102,24 @@ describe("decideSemantic", () => {
     });
   });
 
-  it("ends at the guard's veto of the nearest, though the second would do", () => {
+  it("misses when the guard refuses the nearest, even if the second would match", () => {
     expect(decide([stored(VETOED, 0.97), stored(ALIGNED, 0.96)])).toMatchObject({
       kind: "miss",
       reason: "GUARD",
     });
   });
 
-  it("passes over what is too old", () => {
+  it("skips entries that are too old", () => {
     const nearest = [stored(VETOED, 0.97, NOW - 101), stored(ALIGNED, 0.96, NOW - 100)];
     expect(decide(nearest, { maxAgeMs: 100 })).toMatchObject({ kind: "hit", entry: { id: ALIGNED } });
   });
 
-  it("says that all were too old, and names none of them", () => {
+  it("misses with TOO_OLD, without an entry, when all are too old", () => {
     const decision = decide([stored(ALIGNED, 1, NOW - 101)], { maxAgeMs: 100, floor: 0.9 });
     expect(decision).toEqual({ kind: "miss", reason: "TOO_OLD", threshold: 0.9, guardReasons: [] });
   });
 
-  it("never serves below the floor, whatever the thresholds", () => {
+  it("never serves below the floor, with any thresholds", () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     const prompt = fc.constantFrom(ASKED, ALIGNED, REWORDED, VETOED);
     fc.assert(
@@ -140,7 +140,7 @@ describe("decideSemantic", () => {
     );
   });
 
-  it("never serves less when the similarity rises", () => {
+  it("is monotonic in the similarity", () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(fc.constantFrom(ALIGNED, REWORDED, VETOED), share, share, (one, low, high) => {
@@ -154,7 +154,7 @@ describe("decideSemantic", () => {
 });
 
 describe("isTooOld", () => {
-  it("is so above the age asked for, not at it", () => {
+  it("is true above the maximum age, not at it", () => {
     const policy = { ...POLICY, maxAgeMs: 100 };
     expect([99, 100, 101].map((age) => isTooOld({ createTime: NOW - age }, policy, NOW))).toEqual([
       false,
@@ -163,7 +163,7 @@ describe("isTooOld", () => {
     ]);
   });
 
-  it("is never so unless asked", () => {
+  it("is false without a maximum age", () => {
     expect(isTooOld({ createTime: 0 }, POLICY, Number.MAX_SAFE_INTEGER)).toBe(false);
   });
 });

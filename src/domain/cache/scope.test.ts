@@ -15,7 +15,7 @@ const SCOPE: CacheScope = {
   sharing: "tenant",
 };
 
-/** Any code point, half characters included. */
+/** Any code unit, lone surrogates included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 const DIFFERENT: readonly (readonly [string, Partial<CacheScope>])[] = [
@@ -47,7 +47,7 @@ describe("scopeFingerprint", () => {
     expect(scopeFingerprint({ ...SCOPE, ...change })).not.toBe(scopeFingerprint(SCOPE));
   });
 
-  it("is another for each of these changes", () => {
+  it("is different for each of these changes", () => {
     const fingerprints = DIFFERENT.map(([, change]) => scopeFingerprint({ ...SCOPE, ...change }));
     expect(new Set(fingerprints).size).toBe(DIFFERENT.length);
   });
@@ -76,17 +76,17 @@ describe("scopeFingerprint", () => {
 });
 
 describe("sharingOf", () => {
-  it("is one for the tenant, whoever calls", () => {
+  it("is the same for all callers of the tenant", () => {
     const choice = { shared: true, principal: "" };
     expect(sharingOf("key-1", choice)).toBe(sharingOf("key-2", choice));
   });
 
-  it.each(["", "ann"])("keeps credentials apart for the principal %j", (principal) => {
+  it.each(["", "ann"])("differs between credentials for the principal %j", (principal) => {
     const choice = { shared: false, principal };
     expect(sharingOf("key-1", choice)).not.toBe(sharingOf("key-2", choice));
   });
 
-  it("never lets the three kinds meet", () => {
+  it("is always different for the three kinds", () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ minLength: 1 }), (credential, principal) => {
         const all = [
@@ -123,7 +123,7 @@ describe("normalizePrompt", () => {
     expect(normalizePrompt(prompt)).toBe(normalised);
   });
 
-  it("changes nothing the second time", () => {
+  it("is idempotent", () => {
     const odd = fc.string({
       unit: fc.constantFrom("\r", "\n", " ", "\u0301", "e", "A", "\u212b", "\ud800", "\u00a0"),
     });

@@ -6,13 +6,13 @@ const POLICY: RetryPolicy = { maxRetries: 3, baseDelayMs: 250, maxDelayMs: 8000 
 const random = fc.double({ min: 0, max: 1, noNaN: true });
 
 describe("retryDelay", () => {
-  it("stays below a ceiling that doubles, and ends after the last retry", () => {
+  it("stays below a doubling ceiling, and ends after the last retry", () => {
     const longest = [0, 1, 2, 3].map((retries) => retryDelay(POLICY, { kind: "SERVER_ERROR" }, retries, 1));
     expect(longest).toEqual([250, 500, 1000, undefined]);
     expect(retryDelay(POLICY, { kind: "SERVER_ERROR" }, 0, 0)).toBe(0);
   });
 
-  it("never waits less than the provider asks for, nor more than the longest delay", () => {
+  it("is at least Retry-After, and at most the longest delay", () => {
     fc.assert(
       fc.property(fc.nat(2), random, fc.nat(POLICY.maxDelayMs), (retries, share, retryAfterMs) => {
         const delay = retryDelay(POLICY, { kind: "RATE_LIMITED", retryAfterMs }, retries, share);
@@ -22,7 +22,7 @@ describe("retryDelay", () => {
     );
   });
 
-  it("gives up when the provider asks for longer than that", () => {
+  it("ends the retries when Retry-After is longer than that", () => {
     expect(retryDelay(POLICY, { kind: "RATE_LIMITED", retryAfterMs: 8001 }, 0, 0)).toBeUndefined();
   });
 

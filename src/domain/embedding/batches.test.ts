@@ -16,7 +16,7 @@ describe("batchLength", () => {
     expect(batchLength(texts, LIMITS)).toBe(expected);
   });
 
-  it("takes one at least, and no more than the limits allow", () => {
+  it("is one at least, and within the limits", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 15 }), { minLength: 1 }), (texts) => {
         const taken = texts.slice(0, batchLength(texts, LIMITS));
@@ -29,7 +29,7 @@ describe("batchLength", () => {
 });
 
 describe("halves", () => {
-  it("loses nothing, keeps the order, and leaves neither part empty", () => {
+  it("contain all items in order, and are not empty", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { minLength: 2 }), (items) => {
         const [first, second] = halves(items);
@@ -41,7 +41,7 @@ describe("halves", () => {
 });
 
 describe("shortened", () => {
-  it("is a beginning, ends after a few steps, and never ends inside a character", () => {
+  it("is a prefix, ends after a few steps, and never splits a character", () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom("a", "🎉", "é"), maxLength: 3000 }), (text) => {
         let current = text;

@@ -9,7 +9,7 @@ function afterFailures(breaker: Breaker, now: number, ...kinds: EmbeddingFailure
   return kinds.reduce((one, kind) => failed(one, POLICY, { kind }, now), breaker);
 }
 
-/** A breaker whose probe is out. */
+/** A breaker with a probe in flight. */
 function probing(breaker: Breaker, now: number): Breaker {
   const passed = admitted(breaker, now);
   if (passed === undefined) throw new Error("the probe was not let through");
@@ -17,7 +17,7 @@ function probing(breaker: Breaker, now: number): Breaker {
 }
 
 describe("the breaker", () => {
-  it("opens after so many failures in a row, and a success in between starts the count anew", () => {
+  it("opens after so many consecutive failures, which a success resets", () => {
     const twice = afterFailures(closedBreaker(0), 5, "TIMEOUT", "SERVER_ERROR");
     expect(twice).toMatchObject({ state: "CLOSED", since: 0, failures: 2 });
     expect(afterFailures(succeeded(twice, 6), 7, "TIMEOUT", "TIMEOUT").state).toBe("CLOSED");
@@ -29,15 +29,18 @@ describe("the breaker", () => {
     });
   });
 
-  it.each(["KEY_REFUSED", "MISCONFIGURED"] as const)("opens at once, for long, at %s", (kind) => {
-    expect(afterFailures(closedBreaker(0), 5, kind)).toMatchObject({
-      state: "OPEN",
-      lastFailure: kind,
-      openMs: 8000,
-    });
-  });
+  it.each(["KEY_REFUSED", "MISCONFIGURED"] as const)(
+    "opens at once, for the longest time, after %s",
+    (kind) => {
+      expect(afterFailures(closedBreaker(0), 5, kind)).toMatchObject({
+        state: "OPEN",
+        lastFailure: kind,
+        openMs: 8000,
+      });
+    },
+  );
 
-  it("lets one probe through when its time has come, and none beside it", () => {
+  it("passes one probe after the open time, and no second one", () => {
     const open = afterFailures(closedBreaker(0), 0, "TIMEOUT", "TIMEOUT", "TIMEOUT");
     expect(admitted(open, 999)).toBeUndefined();
     expect(untilProbe(open, 999)).toBe(1);
@@ -59,19 +62,19 @@ describe("the breaker", () => {
     expect(lengths).toEqual([2000, 4000, 8000, 8000, 8000]);
   });
 
-  it("waits as long as the provider asks for", () => {
+  it("respects Retry-After", () => {
     const almost = afterFailures(closedBreaker(0), 0, "TIMEOUT", "TIMEOUT");
     expect(failed(almost, POLICY, { kind: "RATE_LIMITED", retryAfterMs: 3000 }, 0).openMs).toBe(3000);
     expect(failed(almost, POLICY, { kind: "RATE_LIMITED", retryAfterMs: 90_000 }, 0).openMs).toBe(8000);
   });
 
-  it("is not kept open by late news of failures", () => {
+  it("ignores failures of requests that were in flight when it opened", () => {
     const open = afterFailures(closedBreaker(0), 0, "TIMEOUT", "TIMEOUT", "TIMEOUT");
     const later = afterFailures(open, 900, "TIMEOUT", "TIMEOUT");
     expect(later).toMatchObject({ state: "OPEN", since: 0, openMs: 1000 });
   });
 
-  it("never has two probes out, and never stays open longer than the longest time", () => {
+  it("never has two probes in flight, and never stays open longer than the maximum", () => {
     const events = fc.array(
       fc.record({
         what: fc.constantFrom("ask", "succeed", "fail", "refuse"),

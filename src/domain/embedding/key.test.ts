@@ -3,7 +3,7 @@ import { embeddingKey } from "./key.ts";
 
 const SOURCE = { provider: "openai", apiBase: "http://a/v1", model: "m", dimension: 12 };
 
-it("is another key when anything differs that the vector depends on", () => {
+it("differs when anything differs that the vector depends on", () => {
   const keys = [
     embeddingKey(SOURCE, "text"),
     embeddingKey(SOURCE, "Text"),

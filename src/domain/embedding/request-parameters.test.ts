@@ -27,14 +27,14 @@ const parameters: fc.Arbitrary<RequestParameters> = fc.record({
   dimensions: fc.boolean(),
 });
 
-/** How much is asked for; each step makes it less. */
+/** A measure of the sent parameters; each step decreases it. */
 const weight = ({ encodingFormat, dimensions }: RequestParameters): number =>
   ["base64", "float"].indexOf(encodingFormat ?? "") === -1
     ? Number(dimensions)
     : Number(dimensions) + (encodingFormat === "base64" ? 2 : 1);
 
 describe("the parameters after a refusal", () => {
-  it("are always fewer, and end after three steps, whatever is answered", () => {
+  it("become fewer with each retry, and end after three, with any answers", () => {
     fc.assert(
       fc.property(
         settings,
@@ -57,7 +57,7 @@ describe("the parameters after a refusal", () => {
     );
   });
 
-  it("never touch what is set", () => {
+  it("never change configured parameters", () => {
     fc.assert(
       fc.property(settings, model, accepted, refusal, (set, name, known, one) => {
         const sent = firstParameters(set, name);
@@ -69,7 +69,7 @@ describe("the parameters after a refusal", () => {
     );
   });
 
-  it("are those before where another answer says that it is the text, the key or the pace", () => {
+  it("do not change after refusals because of the text, the key or the rate", () => {
     const sent: RequestParameters = { encodingFormat: "base64", dimensions: true };
     const retried = (one: Partial<RequestRefusal>, known: readonly ParameterName[] = []) =>
       parametersAfterRefusal(
@@ -90,8 +90,8 @@ describe("the parameters after a refusal", () => {
   });
 });
 
-describe("what is sent from then on", () => {
-  it("is never more than before or than what was answered, in whatever order answers come", () => {
+describe("the parameters of later requests", () => {
+  it("are never more than before or than those of a successful request, in any order of answers", () => {
     fc.assert(
       fc.property(parameters, parameters, (one, other) => {
         const both = reduced(one, other);

@@ -20,13 +20,13 @@ const start = (
   );
 
 describe("the start of a re-embedding", () => {
-  it("goes from the model of now when nothing stands against it", () => {
+  it("starts from the current model when nothing conflicts", () => {
     expect(start({})).toEqual({ source: OLD });
     expect(start({ latest: latest({ state: "DONE", target: OLD }) })).toEqual({ source: OLD });
     expect(start({ latest: latest({ state: "FAILED" }) })).toEqual({ source: OLD });
   });
 
-  it("is answered with the one that runs to the same target, or that the request started", () => {
+  it("returns the running one with the same target, or the one that the request started", () => {
     expect(start({ latest: latest() })).toEqual({ latest: latest() });
     const done = latest({ state: "DONE", request: REQUEST });
     expect(start({ latest: done, identity: NEW, isCleaningUp: true }, { request: REQUEST })).toEqual({
@@ -48,7 +48,7 @@ describe("the start of a re-embedding", () => {
     );
   });
 
-  it("is refused when its request_id has started one with another body", () => {
+  it("is refused when its request_id was used with another body", () => {
     const done = latest({ state: "DONE", request: REQUEST });
     expect(() => start({ latest: done }, { request: { ...REQUEST, bodyHash: "other" } })).toThrow(
       expect.objectContaining({ reason: "REQUEST_ID_REUSED" }),

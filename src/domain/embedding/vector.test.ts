@@ -5,7 +5,7 @@ import { clampSimilarity, dot, toUnit, vectorFromBytes, vectorToBytes } from "./
 const finite = fc.float32Array({ minLength: 1, maxLength: 16, noNaN: true, noDefaultInfinity: true });
 
 describe("toUnit", () => {
-  it("gives a copy of length 1 in the same direction", () => {
+  it("returns a copy of length 1 in the same direction", () => {
     fc.assert(
       fc.property(finite, (vector) => {
         fc.pre(vector.some((value) => value !== 0));
@@ -78,7 +78,7 @@ describe("vectors as bytes", () => {
     expect([...vectorToBytes(Float32Array.of(1, -2))]).toEqual([0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
   });
 
-  it("come back as they were, bit by bit", () => {
+  it("round-trip, bit by bit", () => {
     fc.assert(
       fc.property(fc.float32Array(), (vector) => {
         expect(vectorFromBytes(vectorToBytes(vector))).toEqual(vector);
@@ -87,7 +87,7 @@ describe("vectors as bytes", () => {
     );
   });
 
-  it("are those of the view alone, not of the memory behind it", () => {
+  it("are those of the view, not of its whole buffer", () => {
     const vector = Float32Array.of(1, 2, 3, 4).subarray(1, 3);
     expect(vectorFromBytes(vectorToBytes(vector))).toEqual(Float32Array.of(2, 3));
   });

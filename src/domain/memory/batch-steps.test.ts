@@ -14,7 +14,7 @@ function stepsOf(items: readonly Item[], given: StepLimits): Item[][] {
     const step = nextStep(items, start, (item) => item, given);
     steps.push(step);
     start += step.length;
-    // A step of nothing would go on for ever.
+    // An empty step would cause an endless loop.
     expect(step.length).toBeGreaterThan(0);
   }
   return steps;
@@ -34,7 +34,7 @@ describe("the steps of a batch", () => {
     );
   });
 
-  it("keep to the limits, but for one memory that is more by itself", () => {
+  it("respect the limits, except for a memory that exceeds them alone", () => {
     fc.assert(
       fc.property(batches, limits, (items, given) => {
         for (const step of stepsOf(items, given)) {
@@ -46,7 +46,7 @@ describe("the steps of a batch", () => {
     );
   });
 
-  it("are as few as that allows: what begins a step would not have fitted into the one before", () => {
+  it("are as few as possible: the first item of a step did not fit into the one before", () => {
     fc.assert(
       fc.property(batches, limits, (items, given) => {
         const steps = stepsOf(items, given);
@@ -61,7 +61,7 @@ describe("the steps of a batch", () => {
     );
   });
 
-  it("are one for 200 short texts that an empty index takes, and one for nothing but refusals", () => {
+  it("are one for 200 short texts with an empty index, and one for refusals only", () => {
     const short = Array.from({ length: 200 }, () => 150);
     expect(stepsOf(short, { bytes: 64 * 1024, bytesAMemory: 128 })).toHaveLength(1);
     expect(stepsOf(Array.from({ length: 200 }), { bytes: 1, bytesAMemory: 9 })).toHaveLength(1);

@@ -29,12 +29,12 @@ const scored = (
 ): number => bm25(terms, statistics)({ counts: terms.map((term) => frequencies[term] ?? 0), length });
 
 describe("bm25", () => {
-  it("is the formula of the book, with k1 1.2 and b 0.75", () => {
+  it("is the published formula, with k1 1.2 and b 0.75", () => {
     const expected = (Math.log(1 + 98.5 / 2.5) * 3 * 2.2) / (3 + 1.2 * (0.25 + 0.75 * 2));
     expect(scored(["rare"], { rare: 3 }, { length: 20 })).toBeCloseTo(expected, 12);
   });
 
-  it("is a finite number that is never negative, whatever the counters say", () => {
+  it("is finite and not negative, with any counters", () => {
     fc.assert(
       fc.property(query, words, corpus, (terms, document, statistics) => {
         const score = bm25(terms, statistics)(countTerms(terms)(document));
@@ -44,7 +44,7 @@ describe("bm25", () => {
     );
   });
 
-  it("is above 0 exactly when a term of the query stands in the document", () => {
+  it("is above 0 exactly when the document contains a query term", () => {
     fc.assert(
       fc.property(query, words, corpus, (terms, document, statistics) => {
         const shared = terms.some((term) => document.includes(term));
@@ -54,7 +54,7 @@ describe("bm25", () => {
     );
   });
 
-  it("rises with how often a term stands in the document", () => {
+  it("rises with the frequency of a term", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), corpus, (frequency, statistics) => {
         const score = (times: number): number => scored(["a"], { a: times }, { length: 1000, statistics });
@@ -83,12 +83,12 @@ describe("bm25", () => {
     expect(scored(["rare"], { rare: 1 })).toBeGreaterThan(scored(["common"], { common: 1 }));
   });
 
-  it("counts a term once, however often the query says it", () => {
+  it("counts a repeated query term once", () => {
     const score = (terms: readonly string[]): number => bm25(terms, CORPUS)(countTerms(terms)(["rare"]));
     expect(score(["rare", "rare"])).toBe(score(["rare"]));
   });
 
-  it("does not depend on how often other terms stand elsewhere", () => {
+  it("does not depend on the frequency of other terms in other documents", () => {
     const more = { ...CORPUS, documentFrequencies: new Map([...CORPUS.documentFrequencies, ["other", 99]]) };
     expect(scored(["rare"], { rare: 1 }, { statistics: more })).toBe(scored(["rare"], { rare: 1 }));
   });
@@ -99,20 +99,20 @@ describe("bm25", () => {
     expect(scored(["rare", "common"], both)).toBeCloseTo(sum, 12);
   });
 
-  it("works while the counters still lag behind the first document", () => {
+  it("is defined while the counters lag behind the first document", () => {
     const empty: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
     expect(scored(["a"], { a: 1 }, { statistics: empty })).toBeGreaterThan(0);
   });
 });
 
 describe("countTerms", () => {
-  it("counts each term of the query in its order, and all that stand there", () => {
+  it("counts each query term in order, and all terms of the document", () => {
     expect(countTerms(["b", "c", "a"])(["a", "b", "a", "d"])).toEqual({ counts: [1, 0, 2], length: 4 });
   });
 });
 
 describe("holdsOneOf", () => {
-  it("goes by the chosen terms alone", () => {
+  it("checks only the chosen terms", () => {
     const terms = ["common", "rare", "nowhere"];
     const holds = holdsOneOf(["rare", "nowhere"], terms);
     expect(

@@ -27,7 +27,7 @@ const DRAFT: MemoryDraft = {
   sourceIds: [],
 };
 
-/** What is refused, as `REASON field`; undefined when nothing is. */
+/** The error as `REASON field`; undefined: accepted. */
 function refusal(check: () => void): string | undefined {
   try {
     check();

@@ -37,7 +37,7 @@ describe("mergeDuplicate", () => {
     });
   });
 
-  it("drops no tag, doubles none, and adds what was asked for as long as there is room", () => {
+  it("drops and repeats no tag, and adds the requested ones up to the limit", () => {
     check((stored, asked) => {
       const { tags } = mergeDuplicate(stored, asked, NOW).memory;
       expect(tags.slice(0, stored.tags.length)).toEqual(stored.tags);
@@ -48,7 +48,7 @@ describe("mergeDuplicate", () => {
     });
   });
 
-  it("changes nothing the second time, and says the same", () => {
+  it("is idempotent", () => {
     check((stored, asked) => {
       const once = mergeDuplicate(stored, asked, NOW);
       const twice = mergeDuplicate(once.memory, asked, NOW + 100);
@@ -57,7 +57,7 @@ describe("mergeDuplicate", () => {
     });
   });
 
-  it("leaves every other field as it is, and the memory itself where nothing changes", () => {
+  it("changes no other field, and returns the same object when nothing changes", () => {
     check((stored, asked) => {
       const { memory: merged } = mergeDuplicate(stored, asked, NOW);
       const { tags, expireTime, updateTime, etag } = merged;
@@ -72,7 +72,7 @@ describe("mergeDuplicate", () => {
     });
   });
 
-  it("says of no memory that it differs from itself", () => {
+  it("reports no difference of a memory from itself", () => {
     check((stored) => {
       expect(mergeDuplicate(stored, stored, NOW)).toEqual({ memory: stored, differs: [] });
     });

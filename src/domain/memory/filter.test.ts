@@ -133,7 +133,7 @@ const conditions = fc.record(
 );
 
 describe("matchesFilter", () => {
-  it("passes what is active and has not expired, without conditions", () => {
+  it("passes active, unexpired memories without conditions", () => {
     fc.assert(
       fc.property(memory, (one) => {
         const expected = one.state === "ACTIVE" && (one.expireTime === undefined || one.expireTime > NOW);
@@ -143,18 +143,18 @@ describe("matchesFilter", () => {
     );
   });
 
-  it("passes nothing that has expired, whatever the states", () => {
+  it("passes no expired memory, with any states", () => {
     const all: MemoryFilter = { states: ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"] };
     expect(matchesFilter({ ...MEMORY, expireTime: NOW }, all, NOW)).toBe(false);
     expect(matchesFilter({ ...MEMORY, expireTime: NOW }, all, NOW - 1)).toBe(true);
   });
 
-  it.each(CONDITIONS)("judges by %s", (_, passing, failing) => {
+  it.each(CONDITIONS)("checks %s", (_, passing, failing) => {
     expect(matchesFilter(MEMORY, { ...ACTIVE_ONLY, ...passing }, NOW)).toBe(true);
     expect(matchesFilter(MEMORY, { ...ACTIVE_ONLY, ...failing }, NOW)).toBe(false);
   });
 
-  it("passes what passes all conditions, each taken alone", () => {
+  it("passes a memory exactly when it passes each condition alone", () => {
     fc.assert(
       fc.property(memory, conditions, fc.uniqueArray(state, { minLength: 1 }), (one, given, states) => {
         const alone = Object.entries(given).every(([key, value]) =>
@@ -167,7 +167,7 @@ describe("matchesFilter", () => {
     );
   });
 
-  it("never passes more when a condition is added", () => {
+  it("passes no more memories when a condition is added", () => {
     fc.assert(
       fc.property(memory, conditions, conditions, (one, given, added) => {
         const wider: MemoryFilter = { ...added, ...ACTIVE_ONLY };
@@ -178,7 +178,7 @@ describe("matchesFilter", () => {
     );
   });
 
-  it("takes an open range for no condition, and any bound for one that needs a time", () => {
+  it("treats an open range as no condition, and requires a time for any bound", () => {
     const { eventTime: _event, access: _access, ...timeless } = MEMORY;
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: {} }, NOW)).toBe(true);
     expect(matchesFilter(timeless, { ...ACTIVE_ONLY, eventTime: { start: 0 } }, NOW)).toBe(false);

@@ -35,7 +35,7 @@ function refused(given: Partial<ImportedDraft>): string | undefined {
 describe("checkImported", () => {
   it.each<[string, Partial<ImportedDraft>]>([
     ["what an export holds", { createTime: 5, updateTime: 6, state: "SUPERSEDED", supersededBy: "m2" }],
-    ["what has ended", { expireTime: NOW - 1 }],
+    ["an expired memory", { expireTime: NOW - 1 }],
     ["what has not been changed", { createTime: 5, updateTime: 5 }],
     ["no times at all", {}],
     ["times to come", { createTime: NOW + 1 }],

@@ -80,13 +80,13 @@ describe("etagOf", () => {
     },
   );
 
-  it("tells the times apart", () => {
+  it("differs between the times", () => {
     const { eventTime: _, ...rest } = MEMORY;
     const { validFrom: __, ...other } = { ...MEMORY, eventTime: 2 };
     expect(etagOf({ ...rest, validFrom: 2 })).not.toBe(etagOf(other));
   });
 
-  it("does not depend on what the store and the embedder add", () => {
+  it("does not depend on fields of the store and the embedder", () => {
     const embedding = { ...MEMORY.embedding, model: "another" };
     expect(etagOf({ ...MEMORY, sessionPosition: 9, etag: "e", embedding } as Memory)).toBe(etagOf(MEMORY));
   });
@@ -146,7 +146,7 @@ describe("duplicateKey", () => {
     expect(duplicateKey({ ...fields, ...others })).toBe(duplicateKey(fields));
   });
 
-  it("keeps compatibility characters apart, which can change the meaning", () => {
+  it("differs between compatibility characters, which can change the meaning", () => {
     expect(key("2⁵")).not.toBe(key("25"));
   });
 
@@ -165,7 +165,7 @@ describe("duplicateKey", () => {
     expect(times(0)).not.toBe(times());
   });
 
-  it("equals no key of the rule before, which knew text, user and kind alone", () => {
+  it("equals no key of the earlier rule, which used only text, user and kind", () => {
     const before = digest("", "SEMANTIC", "ann likes tea");
     const plain = { userId: "", agentId: "", sessionId: "", author: "", role: "", kind: "SEMANTIC" } as const;
     expect(duplicateKey({ ...plain, text: "ann likes tea" })).not.toBe(before);
@@ -180,7 +180,7 @@ describe("indexedText", () => {
 });
 
 describe("isExpired", () => {
-  it("turns true at the expire time itself", () => {
+  it("is true from the expire time on", () => {
     expect([9, 10, 11].map((now) => isExpired({ expireTime: 10 }, now))).toEqual([false, true, true]);
   });
 

@@ -76,13 +76,13 @@ describe("rank", () => {
     );
   });
 
-  it.each(["similarity", "bm25"] as const)("never lowers a candidate whose %s rises", (arm) => {
+  it.each(["similarity", "bm25"] as const)("never lowers a candidate whose %s rises", (score) => {
     fc.assert(
       fc.property(candidates, options, fc.nat(), fc.integer({ min: 1, max: 64 }), (some, how, at, rise) => {
         const chosen = some[at % some.length];
-        const before = chosen?.[arm];
+        const before = chosen?.[score];
         fc.pre(chosen !== undefined && before !== undefined);
-        const raised = { ...chosen, [arm]: (before ?? 0) + rise / 64 };
+        const raised = { ...chosen, [score]: (before ?? 0) + rise / 64 };
         const place = (all: readonly Candidate[]): number => idsOf(all, how).indexOf(raised.id);
         expect(place(some.map((one) => (one === chosen ? raised : one)))).toBeLessThanOrEqual(place(some));
       }),
@@ -90,7 +90,7 @@ describe("rank", () => {
     );
   });
 
-  it("never lets boosts carry a candidate past one whose fused score is more than 1.44 times as high", () => {
+  it("never ranks a candidate by boosts above one whose fused score is more than 1.44 times as high", () => {
     fc.assert(
       fc.property(candidates, options, (some, how) => {
         const ranked = rank(some, how);
@@ -106,7 +106,7 @@ describe("rank", () => {
     );
   });
 
-  it("gives each boost its bounds, and no boost without a weight", () => {
+  it("bounds each boost, and applies none without a weight", () => {
     fc.assert(
       fc.property(candidates, options, (some, how) => {
         for (const { score, fusedScore, recencyBoost, importanceBoost } of rank(some, how)) {
@@ -161,7 +161,7 @@ describe("rank", () => {
     expect(first?.fusedScore).toBeCloseTo(HYBRID_VECTOR_WEIGHT * 0.525 + (1 - HYBRID_VECTOR_WEIGHT), 12);
   });
 
-  it("gives what a retriever found last more than what it did not find", () => {
+  it("scores the worst match of a retriever above candidates that it did not find", () => {
     const some = [plain("a", { similarity: 0.9 }), plain("z", { similarity: -1 }), plain("b")];
     expect(idsOf(some, { ...PLAIN, mode: "VECTOR" })).toEqual(["a", "z", "b"]);
   });
@@ -173,12 +173,12 @@ describe("rank", () => {
     expect(second?.recencyBoost).toBeCloseTo(1 + MAX_BOOST / 2, 12);
   });
 
-  it("takes a time in the future for now", () => {
+  it("treats a time in the future as now", () => {
     const [ranked] = rank([plain("a", { bm25: 1, time: NOW + DAY_MS })], { ...PLAIN, recencyWeight: 1 });
     expect(ranked?.recencyBoost).toBe(1 + MAX_BOOST);
   });
 
-  it("has nothing to say about nothing", () => {
+  it("returns nothing for no candidates", () => {
     expect(rank([], PLAIN)).toEqual([]);
   });
 });

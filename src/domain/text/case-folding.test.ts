@@ -30,7 +30,7 @@ describe("foldCase", () => {
     expect(foldCase(one)).not.toBe(foldCase(other));
   });
 
-  it("folds what is folded to itself, and each letter as its capital, but for the dotless i", () => {
+  it("is idempotent, and folds each letter as its capital, except the dotless i", () => {
     const unit = fc.oneof(
       fc.integer({ min: 0, max: 0xff }),
       fc.integer({ min: 0x100, max: 0x24ff }),

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { STOP_WORDS } from "./stop-words.ts";
 import { termsOf, wordsOf } from "./terms.ts";
 
-/** Any code point, half characters included. */
+/** Any code unit, lone surrogates included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 describe("wordsOf", () => {
@@ -27,7 +27,7 @@ describe("wordsOf", () => {
     expect(wordsOf(text)).toEqual(words);
   });
 
-  it("reads ASCII by its own rules as it would read it beside other letters", () => {
+  it("gives the same words for ASCII as the general rules", () => {
     const ascii = fc.nat({ max: 0x7f }).map((code) => String.fromCharCode(code));
     const text = fc.string({ unit: fc.oneof(ascii, fc.constantFrom("'s", "a", "B", " ")), maxLength: 150 });
     fc.assert(
@@ -59,7 +59,7 @@ describe("termsOf", () => {
     expect(termsOf(one)).toEqual(termsOf(other));
   });
 
-  it("gives every text that has words a term", () => {
+  it("gives at least one term for a text with words", () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(...STOP_WORDS, "Ann", "東京", "naïve"), { minLength: 1 }),
@@ -86,13 +86,13 @@ describe("termsOf", () => {
     );
   });
 
-  it("cuts long words, but no character in half", () => {
+  it("cuts long words without splitting a character", () => {
     const gothic = `a${"𐌰".repeat(40)}`;
     expect(wordsOf("x".repeat(1000))).toEqual(["x".repeat(64)]);
     expect(wordsOf(gothic)).toEqual([`a${"𐌰".repeat(31)}`]);
   });
 
-  it("does not stumble over half characters", () => {
+  it("accepts lone surrogates", () => {
     expect(termsOf("\ud800 cat \udfff")).toEqual(["cat"]);
     expect(termsOf("\ud800")).toEqual([]);
   });

@@ -70,12 +70,12 @@ function embedder(embed: Embedder["embed"]): Embedder {
   return { identity: { provider: "p", model: "m", dimension: 2 }, embed };
 }
 
-/** As a handler does it. */
+/** As a handler calls it. */
 function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...call }: CallContext) {
   return lookupCache(ports, prepareLookup(input, caller), call);
 }
 
-/** A store by what it is asked for: the exact entry, the nearest, or both. */
+/** A store by kind of query: the exact entry, the nearest, or both. */
 interface FakeStore {
   readonly find: (
     ...asked: [namespace: NamespaceKey, id: string, now: number]
@@ -108,7 +108,7 @@ interface Changes {
   readonly settings?: Partial<CacheSettings>;
 }
 
-/** Ports of a cache that is empty and well, but for the changes. */
+/** Ports of an empty, working cache, with these changes. */
 function portsWith(changes: Changes = {}) {
   const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
   const log = { warn: vi.fn() };
@@ -170,7 +170,7 @@ describe("lookupCache fails open", () => {
     });
   });
 
-  it("and says so in the log, without the prompt", async () => {
+  it("and logs it, without the prompt", async () => {
     const { ports, log } = portsWith({ store: { find: down } });
     await lookup(ports, INPUT, context());
     expect(log.warn).toHaveBeenCalledTimes(1);
@@ -181,13 +181,13 @@ describe("lookupCache fails open", () => {
     expect(JSON.stringify(log.warn.mock.calls)).not.toContain(PROMPT);
   });
 
-  it("with the exact hit, though the embedder is down", async () => {
+  it("with the exact hit, while the embedder is down", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: embedder(down) });
     const { outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "EXACT", similarity: 1, threshold: 0, ageMs: 5 });
   });
 
-  it("and hands the embedder a signal that the deadline aborts", async () => {
+  it("and passes the embedder a signal that the deadline aborts", async () => {
     let aborted: AbortSignal | undefined;
     const { ports } = portsWith({
       embedder: embedder((_, signal) => {
@@ -200,14 +200,14 @@ describe("lookupCache fails open", () => {
     expect(aborted?.aborted).toBe(true);
   });
 
-  it("counts its time from the arrival of the call", async () => {
+  it("and counts its deadline from the arrival of the call", async () => {
     const hour = 3_600_000;
     const { ports } = portsWith({ store: { find: never }, settings: { lookupDeadlineMs: hour } });
     const { outcome } = await lookup(ports, INPUT, { ...context(), arrival: performance.now() - hour });
     expect(outcome).toMatchObject({ kind: "miss", reason: "STORE_UNAVAILABLE" });
   });
 
-  it("without embedding the prompt where there is no time to look by meaning", async () => {
+  it("without embedding the prompt when the semantic match would be refused", async () => {
     const embed = vi.fn(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]);
     const { ports, log, store } = portsWith({ embedder: embedder(embed) });
     const work = { ...unboundedWork, refusal: () => new RecollectError("SERVER_OVERLOADED", "busy") };
@@ -220,18 +220,18 @@ describe("lookupCache fails open", () => {
     });
     expect(embed).not.toHaveBeenCalled();
     expect(store.nearest).not.toHaveBeenCalled();
-    // They are counted, and too many for the log.
+    // Counted, but too frequent for the log.
     expect(log.warn).not.toHaveBeenCalled();
   });
 
-  it("when its time ends before its turn", async () => {
+  it("when its deadline passes while it is queued", async () => {
     const { ports, store } = portsWith({ settings: HANGS });
     const { outcome } = await lookup({ ...ports, work: { ...unboundedWork, run: never } }, INPUT, context());
     expect(outcome).toMatchObject({ kind: "miss", reason: "SERVER_OVERLOADED" });
     expect(store.nearest).not.toHaveBeenCalled();
   });
 
-  it("but rejects when the call has ended", async () => {
+  it("but rejects when the call was cancelled", async () => {
     const reason = new Error("cancelled");
     const controller = new AbortController();
     const { ports, metrics } = portsWith({
@@ -249,7 +249,7 @@ describe("a prompt that is looked up again", () => {
   const VECTOR = Float32Array.of(1, 0);
   const NEAREST = [{ entry: ENTRY, similarity: 0.75 }];
   const found = { exact: undefined, nearest: NEAREST };
-  /** Looks one prompt up so many times, and answers how each ended. */
+  /** Looks up one prompt so many times, and returns the outcomes. */
   const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
     const prepared = prepareLookup(INPUT, caller);
     const outcomes: string[] = [];
@@ -263,7 +263,7 @@ describe("a prompt that is looked up again", () => {
     [find, nearest, both].map((method) => vi.mocked(method).mock.calls.length);
   const embed = vi.fn(async () => [{ vector: VECTOR, truncated: false }]);
 
-  it("is looked for both ways at once when it had no exact answer, and embedded no more", async () => {
+  it("is looked up both ways in one step when it had no exact match, and not embedded again", async () => {
     embed.mockClear();
     const { ports, store } = portsWith({
       embedder: embedder(embed),
@@ -279,7 +279,7 @@ describe("a prompt that is looked up again", () => {
     ]);
   });
 
-  it("is looked for exactly alone once it has an exact answer", async () => {
+  it("is looked up by exact match only once it has one", async () => {
     const { ports, store } = portsWith({
       embedder: embedder(embed),
       store: {
@@ -291,7 +291,7 @@ describe("a prompt that is looked up again", () => {
     expect(calls(store)).toEqual([3, 1, 1]);
   });
 
-  it("passes over an exact answer that is too old", async () => {
+  it("skips an exact match that is too old", async () => {
     const old = { ...ENTRY, createTime: NOW - SETTINGS.maxAgeMs - 1 };
     const { ports } = portsWith({
       embedder: embedder(embed),
@@ -318,7 +318,7 @@ describe("a prompt that is looked up again", () => {
     expect(calls(store)).toEqual([3, 3, 2]);
   });
 
-  it("is a miss when the deadline passes, and asks nothing more", async () => {
+  it("is a miss when the deadline passes, without further requests", async () => {
     const { ports, store, log } = portsWith({
       embedder: embedder(embed),
       store: {
@@ -331,7 +331,7 @@ describe("a prompt that is looked up again", () => {
     expect(log.warn).toHaveBeenCalledTimes(1);
   });
 
-  it("gets the same decision within a second, and another one for another outcome", async () => {
+  it("has the same decision within a second, and another one for another outcome", async () => {
     const { ports } = portsWith({
       embedder: embedder(embed),
       store: {
@@ -372,12 +372,12 @@ describe("lookupCache", () => {
     expect(metrics.cacheLookup.mock.calls).toEqual([["semantic", "SEMANTIC"]]);
   });
 
-  it("never gives a negative age, though the clock of another replica is ahead", async () => {
+  it("never returns a negative age when the clock of another replica is ahead", async () => {
     const { ports } = portsWith({ store: { find: async () => ({ ...ENTRY, createTime: NOW + 50 }) } });
     expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
   });
 
-  it("asks neither embedder nor store when the cache is switched off", async () => {
+  it("uses neither embedder nor store when the cache is switched off", async () => {
     const { ports, store } = portsWith({ settings: { enabled: false } });
     expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
     const asked = [store.find, store.nearest, store.countLookup];
@@ -404,7 +404,7 @@ describe("lookupCache", () => {
     },
   );
 
-  it("keeps one set of settings for the whole call", async () => {
+  it("uses the same settings for the whole call", async () => {
     const { ports, store } = portsWith();
     let enabled = true;
     const settings = () => ({ ...SETTINGS, enabled });
@@ -429,13 +429,13 @@ describe("lookupCache", () => {
     expect(vi.mocked(store.nearest)).toHaveBeenCalledTimes(near);
   });
 
-  it("only finds exactly without an embedder", async () => {
+  it("uses only the exact match without an embedder", async () => {
     const { ports, store } = portsWith({ embedder: undefined });
     expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "NOT_FOUND" });
     expect(vi.mocked(store.nearest)).not.toHaveBeenCalled();
   });
 
-  it("says TOO_OLD of an exact match that is, when nothing else is tried", async () => {
+  it("misses with TOO_OLD when the exact match is too old and no other is tried", async () => {
     const { ports } = portsWith({ store: { find: async () => ENTRY }, embedder: undefined });
     expect((await lookup(ports, { ...INPUT, maxAgeMs: 4 }, context())).outcome).toMatchObject({
       reason: "TOO_OLD",

@@ -50,7 +50,7 @@ const SECRET_BYTES = randomBytes(32);
 const SECRET = createSecretKey(SECRET_BYTES);
 
 describe("a prepared lookup", () => {
-  it("has the ids of its prompt in the caller's namespace", () => {
+  it("has the ids of its prompt and the caller's namespace", () => {
     const namespace = { tenant: "t", namespace: "default" };
     expect(prepareLookup(INPUT, CALLER)).toMatchObject({
       namespace,
@@ -60,7 +60,7 @@ describe("a prepared lookup", () => {
     });
   });
 
-  it("depends on input, tenant and principal alone", () => {
+  it("depends only on input, tenant and principal", () => {
     expect(prepareLookup({ ...INPUT }, { ...CALLER })).toEqual(prepareLookup(INPUT, CALLER));
   });
 
@@ -70,7 +70,7 @@ describe("a prepared lookup", () => {
     expect(analysisOf(lookup)).toBe(analysisOf(lookup));
   });
 
-  it("keeps the last verdict by the etag of the entry, whatever object holds that", () => {
+  it("caches the last verdict by the etag of the entry", () => {
     const lookup = prepareLookup(INPUT, CALLER);
     const verdict = verdictOn(lookup, ENTRY);
     expect(verdict).toEqual({ reasons: [], aligned: true });
@@ -81,7 +81,7 @@ describe("a prepared lookup", () => {
     expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
   });
 
-  it("keeps the token of the last decision for a second, by value", () => {
+  it("caches the token of the last decision for a second, by value", () => {
     const lookup = prepareLookup(INPUT, CALLER);
     const token = decisionToken(lookup, { ...DECIDED, time: NOW + 999 }, SECRET);
     expect(decisionToken(lookup, DECIDED, createSecretKey(Buffer.from(SECRET_BYTES)))).toBe(token);
@@ -110,7 +110,7 @@ describe("a prepared lookup", () => {
     expect(openDecision(token, secret, NOW)).toMatchObject({ ...DECIDED, ...change });
   });
 
-  it("gives back the vector that it was given, with its model", () => {
+  it("returns the cached vector, with its model", () => {
     const lookup = prepareLookup(INPUT, CALLER);
     expect(cachedVector(lookup)).toBeUndefined();
     const vector = Float32Array.of(1, 0);

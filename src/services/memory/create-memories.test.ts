@@ -9,11 +9,11 @@ import { type CallContext, idempotentRequest } from "../call.ts";
 import { type CreateMemoriesInput, createMemories } from "./create-memories.ts";
 
 const NOW = 1_700_000_000_000;
-/** Of the reference: 4,096 bytes a step. */
+/** Of the reference store: 4,096 bytes a step. */
 const LONG = "word ".repeat(300);
 
 describe("createMemories", () => {
-  it("writes a small batch in one step, and a large one in several that keep to the limits of the store", async () => {
+  it("writes a small batch in one step, and a large one in several within the limits of the store", async () => {
     const small = createdIn(await world().run({ drafts: drafts(20, "short") }));
     expect(small).toEqual([20]);
     const world1 = world();
@@ -23,7 +23,7 @@ describe("createMemories", () => {
     expect(calls.map(({ isLast }) => isLast)).toEqual([...Array.from({ length: 9 }, () => false), true]);
   });
 
-  it("stores the same in steps as the store does at once, refusals in their places", async () => {
+  it("stores the same in several steps as in one, with refusals in their places", async () => {
     const wrong = new RecollectError("REQUEST_INVALID", "is wrong");
     const [one, two] = drafts(2, LONG);
     const twice = { ...(one as MemoryDraft), id: "other" };
@@ -39,7 +39,7 @@ describe("createMemories", () => {
     ]);
   });
 
-  it.each([0, 1, 4])("goes on behind step %d when it broke off there and comes again", async (broken) => {
+  it.each([0, 1, 4])("continues after step %d when it failed there and is retried", async (broken) => {
     const made = world();
     const input = { drafts: drafts(10, LONG).map((draft) => ({ ...draft, id: "" })), requestId: "r" };
     const first = made.run(input, { failBefore: broken });
@@ -49,12 +49,12 @@ describe("createMemories", () => {
     const ids = outcomes.map((one) => (one.kind === "created" ? one.memory.id : ""));
     expect(new Set(ids).size).toBe(10);
     expect(await made.stored()).toEqual(ids.toSorted());
-    // Once more: the same, and nothing is written.
+    // Another retry: the same, and nothing is written.
     expect((await made.run(input)).outcomes).toEqual(outcomes);
     expect(await made.stored()).toHaveLength(10);
   });
 
-  it("is carried on together by repeats at the same time", async () => {
+  it("is completed by concurrent retries together", async () => {
     const made = world();
     const input = { drafts: drafts(10, LONG).map((draft) => ({ ...draft, id: "" })), requestId: "r" };
     const all = await Promise.all(Array.from({ length: 5 }, () => made.run(input)));
@@ -62,7 +62,7 @@ describe("createMemories", () => {
     expect(await made.stored()).toHaveLength(10);
   });
 
-  it("writes no further step when its call has ended", async () => {
+  it("writes no further step when its call was cancelled", async () => {
     const made = world();
     const ending = new AbortController();
     const input = { drafts: drafts(10, LONG), requestId: "r" };
@@ -75,7 +75,7 @@ describe("createMemories", () => {
     expect((await made.run(input)).outcomes.map(told)).toEqual(input.drafts.map(({ id }) => `created ${id}`));
   });
 
-  it("knows a repeat by the digest of its whole body", async () => {
+  it("identifies a retry by the digest of its whole body", async () => {
     const body = { drafts: drafts(2, "short"), onDuplicate: "REFUSE" as const };
     const { calls } = await world().run({ ...body, requestId: "r" });
     const request = idempotentRequest(context(), "Batch", "r", body, NOW);
@@ -100,7 +100,7 @@ interface Hooks {
   readonly afterStep?: () => void;
 }
 
-/** A store, and the use case over it. */
+/** A store, and the use case with it. */
 function world() {
   const { memories } = referenceStores();
   const scope = { tenant: "t", namespace: "default" };

@@ -87,7 +87,7 @@ const idsOf = (output: Awaited<ReturnType<typeof searchMemories>>): string[] =>
   output.found.map(({ memory }) => memory.id);
 
 describe("searchMemories when the embedder is unavailable", () => {
-  it("searches by words alone, says so, and warns", async () => {
+  it("searches by keyword only, reports it, and warns", async () => {
     const { ports, search, log, metrics } = portsWith(fails(UNAVAILABLE));
     const output = await searchMemories(ports, INPUT, CONTEXT);
     expect(idsOf(output)).toEqual(["word"]);
@@ -98,27 +98,27 @@ describe("searchMemories when the embedder is unavailable", () => {
     expect(metrics.vectorSearch).not.toHaveBeenCalled();
   });
 
-  it("refuses a search by meaning alone", async () => {
+  it("refuses a search in mode VECTOR", async () => {
     const { ports } = portsWith(fails(UNAVAILABLE));
     await expect(searchMemories(ports, { ...INPUT, mode: "VECTOR" }, CONTEXT)).rejects.toMatchObject({
       reason: "EMBEDDER_UNAVAILABLE",
     });
   });
 
-  it("does not notice in a search by words alone", async () => {
+  it("is not used by a search in mode KEYWORD", async () => {
     const { ports } = portsWith(fails(UNAVAILABLE));
     const output = await searchMemories(ports, { ...INPUT, mode: "KEYWORD" }, CONTEXT);
     expect([idsOf(output), output.degraded]).toEqual([["word"], []]);
   });
 
-  it("does not hide another failure behind it", async () => {
+  it("does not hide another failure", async () => {
     const bug = new TypeError("bug");
     await expect(searchMemories(portsWith(fails(bug)).ports, INPUT, CONTEXT)).rejects.toBe(bug);
   });
 });
 
 describe("searchMemories when the model of the vectors has changed", () => {
-  it("embeds the query anew, and says to come again when it is another one each time", async () => {
+  it("embeds the query again, and rejects with a retry delay when it changes at each attempt", async () => {
     const embed = vi.fn(WORKS.embed);
     const changed = vi.fn<CandidateSearch["search"]>(async () => {
       if (changed.mock.calls.length === 1) throw new ModelChanged();
@@ -136,12 +136,12 @@ describe("searchMemories when the model of the vectors has changed", () => {
 });
 
 describe("searchMemories without vector search", () => {
-  it("searches by words alone and says so", async () => {
+  it("searches by keyword only and reports it", async () => {
     const output = await searchMemories(portsWith(undefined).ports, INPUT, CONTEXT);
     expect([idsOf(output), output.degraded]).toEqual([["word"], ["VECTOR"]]);
   });
 
-  it("refuses a search by meaning alone", async () => {
+  it("refuses a search in mode VECTOR", async () => {
     await expect(
       searchMemories(portsWith(undefined).ports, { ...INPUT, mode: "VECTOR" }, CONTEXT),
     ).rejects.toMatchObject({ reason: "VECTOR_SEARCH_DISABLED" });
@@ -149,7 +149,7 @@ describe("searchMemories without vector search", () => {
 });
 
 describe("searchMemories", () => {
-  it("tells the similarity of what was found by words alone", async () => {
+  it("returns the similarity of memories that only the keyword retriever found", async () => {
     const output = await searchMemories(portsWith(WORKS).ports, INPUT, CONTEXT);
     expect(output.degraded).toEqual([]);
     expect(
@@ -162,20 +162,20 @@ describe("searchMemories", () => {
     );
   });
 
-  it("applies the least similarity to those too, and leaves out what has none", async () => {
+  it("applies min_similarity to those too, and omits memories without a vector", async () => {
     const above = await searchMemories(portsWith(WORKS).ports, { ...INPUT, minSimilarity: 0.7 }, CONTEXT);
     expect(idsOf(above)).toEqual(["word"]);
     const { ports } = portsWith(WORKS, { vectors: async (_, ids) => ids.map(() => undefined) });
     expect(idsOf(await searchMemories(ports, { ...INPUT, minSimilarity: -1 }, CONTEXT))).toEqual(["near"]);
   });
 
-  it("leaves out what was deleted between its two reads", async () => {
+  it("omits memories that were deleted between its two reads", async () => {
     const get: MemoryReader["get"] = async (_, ids) =>
       ids.map((id) => (id === "near" ? undefined : { ...MEMORY, id }));
     expect(idsOf(await searchMemories(portsWith(WORKS, { get }).ports, INPUT, CONTEXT))).toEqual(["word"]);
   });
 
-  it("never finds the memory that it was asked to find the like of", async () => {
+  it("never returns the memory of a query by memory id", async () => {
     const query = { kind: "memory", id: "near" } as const;
     const { ports, search } = portsWith(WORKS);
     expect(idsOf(await searchMemories(ports, { ...INPUT, query }, CONTEXT))).toEqual(["word"]);
@@ -193,7 +193,7 @@ describe("searchMemories", () => {
     ).rejects.toMatchObject({ reason });
   });
 
-  it("asks for each word of the query once, and for 64 at most", async () => {
+  it("searches each term of the query once, and 64 at most", async () => {
     const { ports, search } = portsWith(WORKS);
     const text = `tea tea ${Array.from({ length: 100 }, (_, index) => `w${index}`).join(" ")}`;
     await searchMemories(ports, { ...INPUT, query: { kind: "text", text } }, CONTEXT);

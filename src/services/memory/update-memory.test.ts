@@ -23,21 +23,21 @@ const EMBEDDER: Embedder = {
   embed: async (texts) => texts.map(() => ({ vector: EMBEDDED, truncated: false })),
 };
 
-describe("a correction that leaves the text as it is", () => {
+describe("an update that does not change the text", () => {
   it("keeps the vector", async () => {
     expect((await correct(async () => [KEPT])).vector).toBe(KEPT);
   });
 
-  it("makes the vector anew when the model changes while the stored one is asked for", async () => {
+  it("embeds again when the model changes while the stored vector is read", async () => {
     expect((await correct(() => Promise.reject(new ModelChanged()))).vector).toBe(EMBEDDED);
   });
 
-  it("ends with what else the store says", async () => {
+  it("rejects with other errors of the store", async () => {
     await expect(correct(() => Promise.reject(new TypeError("broken")))).rejects.toThrow("broken");
   });
 });
 
-/** What is written of it. */
+/** The written memory. */
 async function correct(vectors: () => Promise<Float32Array[]>): Promise<Replacement> {
   const written: Replacement[] = [];
   await updateMemory(
