@@ -112,7 +112,7 @@ describe("recollect serve", () => {
     const right = "CACHE_DEFAULT_TTL=30\nLOG_LEVEL=debug\nDATA_DIR=elsewhere\nREDIS_PASSWORD=hidden";
     const reloaded = await hangUp(server, right, '"reloaded"');
     expect(reloaded["changed"]).toEqual(["LOG_LEVEL: info -> debug", "CACHE_DEFAULT_TTL: 10 -> 30"]);
-    const waiting = JSON.parse(await server.lineWith("only a restart")) as Record<string, unknown>;
+    const waiting = JSON.parse(await server.lineWith("require a restart")) as Record<string, unknown>;
     expect(waiting["settings"]).toEqual(["DATA_DIR: ./data -> elsewhere", "REDIS_PASSWORD"]);
     expect(await ttlOf(http)).toBe(30);
 

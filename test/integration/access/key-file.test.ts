@@ -64,7 +64,7 @@ describe("the file of API keys", () => {
     const warned = expect.stringContaining("API keys");
     expect(await warnings()).not.toContainEqual(warned);
     await replace(`${keysFile([added])}- tenant: Acme\n  xyzzy: xyzzy\n`);
-    const refused = JSON.parse(await server.lineWith("the file of API keys is wrong")) as Record<
+    const refused = JSON.parse(await server.lineWith("the file of API keys is invalid")) as Record<
       string,
       unknown
     >;

@@ -176,7 +176,7 @@ describe("the files of TLS", () => {
     expect(await shownAt(http)).toBe(spell(first.cert));
 
     await replaceTls(server.directory, first);
-    await server.lineWith("certificates as before");
+    await server.lineWith("certificates unchanged");
     expect(await get(http, "/ready")).not.toContain("TLS");
     expect(await get(http, "/metrics")).toMatch(/^recollect_tls_files_refused(\{\})? 0$/m);
   });
@@ -192,7 +192,7 @@ describe("the files of TLS", () => {
         /TLS_CLIENT_CA_FILE, client-ca.pem.*ENOENT/,
       ],
     ],
-    ["do not fit", { ...files, "key.pem": second.key }, [/TLS_KEY_FILE, key.pem.*fit/]],
+    ["do not match", { ...files, "key.pem": second.key }, [/TLS_KEY_FILE, key.pem.*match/]],
     [
       "hold nothing",
       { "cert.pem": "", "key.pem": "", "client-ca.pem": "" },
