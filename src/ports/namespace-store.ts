@@ -18,14 +18,14 @@ export interface NamespaceStore {
   list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]>;
 
   /** All zero for a namespace that does not exist. */
-  counts(scope: NamespaceKey): Promise<NamespaceCounts>;
+  counts(namespaceKey: NamespaceKey): Promise<NamespaceCounts>;
 
   /**
    * Deletes a namespace with its contents, in one atomic step, and resolves with their counts. A replay of a completed
    * request deletes nothing and resolves with the same counts. Rejects with REQUEST_ID_REUSED.
    */
   delete(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts>;
 }

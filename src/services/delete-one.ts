@@ -14,7 +14,7 @@ export interface DeleteInput {
 export interface DeletePorts {
   readonly store: {
     delete(
-      scope: NamespaceKey,
+      namespaceKey: NamespaceKey,
       id: string,
       options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
     ): Promise<void>;

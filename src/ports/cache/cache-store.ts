@@ -65,11 +65,15 @@ export interface CacheStore {
    * Finds an entry by its id, the nearest ones, or both in one step: one round trip to a remote store. A store in this
    * process returns or throws synchronously, so that the caller needs no timer.
    */
-  lookup(namespace: NamespaceKey, query: CacheLookupQuery, now: number): FoundEntries | Promise<FoundEntries>;
+  lookup(
+    namespaceKey: NamespaceKey,
+    query: CacheLookupQuery,
+    now: number,
+  ): FoundEntries | Promise<FoundEntries>;
 
   /** Entries after `after`, newest first by (createTime, id); `more`: whether others follow. */
   list(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }>;
 
@@ -83,7 +87,7 @@ export interface CacheStore {
    * entry; CACHE_ENTRY_NOT_FOUND when that was deleted since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   put(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
@@ -100,7 +104,7 @@ export interface CacheStore {
    * completed request resolves. Rejects with REQUEST_ID_REUSED as in put.
    */
   delete(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
@@ -110,8 +114,8 @@ export interface CacheStore {
    * within a second and when the store is closed; a crash, or a failed write, loses a batch. `put` and `stats` of the same
    * store object include all earlier counts. Counts in a namespace that does not exist are dropped.
    */
-  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void;
+  countLookup(namespaceKey: NamespaceKey, lookup: CacheLookup, now: number): void;
 
   /** All zero for a namespace that was never written to. */
-  stats(scope: NamespaceKey, now: number): Promise<CacheStats>;
+  stats(namespaceKey: NamespaceKey, now: number): Promise<CacheStats>;
 }

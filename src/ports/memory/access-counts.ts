@@ -8,5 +8,5 @@ export interface AccessCounts {
    * read and filter of the same store object includes all earlier counts. Counts of memories that do not exist are
    * dropped; a deletion drops the counts of its memory.
    */
-  add(scope: NamespaceKey, ids: readonly string[], now: number): void;
+  add(namespaceKey: NamespaceKey, ids: readonly string[], now: number): void;
 }

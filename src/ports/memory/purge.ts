@@ -11,7 +11,7 @@ export interface MemoryPurge {
    * REQUEST_ID_REUSED.
    */
   run(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     filter: MemoryFilter,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<number>;

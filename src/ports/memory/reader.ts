@@ -10,14 +10,14 @@ export interface ListPosition {
 /** Reads memories by id and by filter; see Memories. */
 export interface MemoryReader {
   /** Whether these ids exist, in their order. Reads no records: the id of a damaged memory exists too. */
-  exist(scope: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]>;
+  exist(namespaceKey: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]>;
 
   /** The memories with these ids, in any state, in the order of the ids; undefined: none. */
-  get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
+  get(namespaceKey: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
 
   /** Memories after `after` that pass the filter, newest first by (createTime, id). */
   list(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -27,5 +27,5 @@ export interface MemoryReader {
   ): Promise<StoredMemory[]>;
 
   /** How many memories pass the filter. */
-  count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number>;
+  count(namespaceKey: NamespaceKey, filter: MemoryFilter, now: number): Promise<number>;
 }

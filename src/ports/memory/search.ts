@@ -45,14 +45,14 @@ export interface Candidates {
 /** Finds candidates for the ranking; see Memories. */
 export interface CandidateSearch {
   /** The candidates of both retrievers; each passes the filter. */
-  search(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates>;
+  search(namespaceKey: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates>;
 
   /**
    * Vectors by memory id; undefined: no memory or no vector. Includes expired memories until they are swept. Throws
    * ModelChanged when the vectors are of another model than `model`.
    */
   vectors(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]>;

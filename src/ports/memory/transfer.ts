@@ -18,7 +18,7 @@ export interface MemoryExport {
    * its size, with any filter.
    */
   listOldest(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -38,7 +38,7 @@ export interface MemoryImport extends SteppedWrites {
    * TOO_MANY_NAMESPACES.
    */
   import(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     items: readonly ImportedMemory[],
     options: { readonly now: number },
   ): Promise<ImportOutcome[]>;

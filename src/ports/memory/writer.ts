@@ -79,7 +79,7 @@ export interface MemoryWriter extends SteppedWrites {
    * TOO_MANY_NAMESPACES.
    */
   create(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
     options: CreateOptions,
   ): Promise<CreateOutcome[]>;
@@ -91,7 +91,7 @@ export interface MemoryWriter extends SteppedWrites {
    * version.
    */
   replace(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
@@ -102,7 +102,7 @@ export interface MemoryWriter extends SteppedWrites {
    * with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
    */
   replayReplace(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     id: string,
     options: { readonly now: number; readonly request: IdempotentRequest },
   ): Promise<StoredMemory | undefined>;
@@ -112,7 +112,7 @@ export interface MemoryWriter extends SteppedWrites {
    * completed request resolves. Rejects with REQUEST_ID_REUSED as in create.
    */
   delete(
-    scope: NamespaceKey,
+    namespaceKey: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;

@@ -13,9 +13,9 @@ export async function getCacheEntry(
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
 ): Promise<CacheEntry> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
-  const { exact } = await ports.store.lookup(scope, { id: input.id }, ports.clock.now());
-  if (exact === undefined) throw cacheEntryNotFound(scope.namespace, input.id);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  const { exact } = await ports.store.lookup(namespaceKey, { id: input.id }, ports.clock.now());
+  if (exact === undefined) throw cacheEntryNotFound(namespaceKey.namespace, input.id);
   return exact;
 }
 
@@ -37,18 +37,18 @@ export async function listCacheEntries(
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { model, tagsAny } = input;
   const request = canonicalJson([
     "cache entries",
-    scope.tenant,
-    scope.namespace,
+    namespaceKey.tenant,
+    namespaceKey.namespace,
     model ?? null,
     // The order of tags does not matter.
     tagsAny === undefined ? null : [...tagsAny].sort(),
   ]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
-  const { entries, more } = await ports.store.list(scope, {
+  const { entries, more } = await ports.store.list(namespaceKey, {
     ...(model === undefined ? {} : { model }),
     ...(tagsAny === undefined ? {} : { tagsAny }),
     ...(after === undefined ? {} : { after }),

@@ -60,10 +60,10 @@ export async function storeCacheEntry(
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
   }
   const now = ports.clock.now();
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
-  const { fingerprint, model } = await originOf(ports, scope, input, context.caller.principal, now);
-  const id = cacheEntryId(scope, fingerprint, input.prompt);
+  const { fingerprint, model } = await originOf(ports, namespaceKey, input, context.caller.principal, now);
+  const id = cacheEntryId(namespaceKey, fingerprint, input.prompt);
   const content = {
     id,
     fingerprint,
@@ -85,8 +85,8 @@ export async function storeCacheEntry(
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "StoreCacheEntry", requestId, body, now);
   const { deadline, signal } = context;
-  const stored = await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () =>
-    ports.store.put(scope, entry, {
+  const stored = await ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () =>
+    ports.store.put(namespaceKey, entry, {
       now,
       maxEntries: settings.maxEntries,
       ...(embedded === undefined ? {} : { vector: embedded.vector }),
@@ -100,7 +100,7 @@ export async function storeCacheEntry(
 
 async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   input: StoreCacheEntryInput,
   principal: string,
   now: number,
@@ -110,8 +110,8 @@ async function originOf(
     return { fingerprint: scopeFingerprint(origin.cacheScope), model: origin.cacheScope.model };
   }
   const decision = openDecision(origin.decisionId, ports.secret(), now);
-  if (decision.recipient !== decisionRecipient(scope, principal)) throw invalidDecision("namespace");
-  if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
+  if (decision.recipient !== decisionRecipient(namespaceKey, principal)) throw invalidDecision("namespace");
+  if (decision.promptId !== cacheEntryId(namespaceKey, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }
   return decision;

@@ -52,7 +52,7 @@ export async function createMemories(
   context: CallContext,
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const checked = await refuseEach(input.drafts, (draft, index) =>
     checkDraft(draft, input.pathOf(index), now),
   );
@@ -67,9 +67,14 @@ export async function createMemories(
     );
   const write = (items: readonly (NewMemory | RefusedMemory)[], options: CreateOptions) =>
     ports.work.run(
-      { tenant: scope.tenant, kind: "WRITE", size: Math.max(1, items.length), deadline: context.deadline },
+      {
+        tenant: namespaceKey.tenant,
+        kind: "WRITE",
+        size: Math.max(1, items.length),
+        deadline: context.deadline,
+      },
       context.signal,
-      () => ports.memories.writer.create(scope, items, options),
+      () => ports.memories.writer.create(namespaceKey, items, options),
     );
   let outcomes: CreateOutcome[] = [];
   let items = await stepFrom(0);

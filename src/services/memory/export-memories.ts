@@ -30,19 +30,19 @@ export async function* exportMemories(
   },
   context: CallContext,
 ): AsyncGenerator<{ readonly memory: Memory; readonly resumeToken: string }> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const filter = JSON.parse(JSON.stringify(input.filter)) as Json;
-  const request = canonicalJson(["export", scope.tenant, scope.namespace, filter]);
+  const request = canonicalJson(["export", namespaceKey.tenant, namespaceKey.namespace, filter]);
   let after =
     input.resumeToken === "" ? undefined : openPageToken(input.resumeToken, request, "resume_token");
   do {
     context.signal.throwIfAborted();
     const from = after === undefined ? {} : { after };
     const page = await ports.work.run(
-      { tenant: scope.tenant, kind: "READ", deadline: context.deadline },
+      { tenant: namespaceKey.tenant, kind: "READ", deadline: context.deadline },
       context.signal,
       () =>
-        ports.memories.exporter.listOldest(scope, {
+        ports.memories.exporter.listOldest(namespaceKey, {
           filter: input.filter,
           ...from,
           limit: PAGE_SIZE,

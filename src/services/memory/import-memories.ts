@@ -50,7 +50,7 @@ export async function* importMemories(
   steps: AsyncIterable<ImportStep>,
   context: CallContext,
 ): AsyncGenerator<ImportProgress> {
-  let scope: NamespaceKey | undefined;
+  let namespaceKey: NamespaceKey | undefined;
   let progress: ImportProgress = {
     sequence: 0,
     imported: 0,
@@ -60,24 +60,24 @@ export async function* importMemories(
     refusals: [],
   };
   for await (const step of steps) {
-    scope ??= namespaceKeyOf(context.caller, step.namespace);
-    if (step.namespace !== "" && namespaceOf(step) !== scope.namespace) {
+    namespaceKey ??= namespaceKeyOf(context.caller, step.namespace);
+    if (step.namespace !== "" && namespaceOf(step) !== namespaceKey.namespace) {
       throw invalidField(
         "namespace",
-        `an import writes to one namespace; this one writes to ${scope.namespace}`,
+        `an import writes to one namespace; this one writes to ${namespaceKey.namespace}`,
       );
     }
     if (step.sequence <= progress.sequence) {
       throw invalidField("sequence", `must be higher than ${progress.sequence}, that of the message before`);
     }
-    progress = await importStep(ports, scope, step, progress, context.signal);
+    progress = await importStep(ports, namespaceKey, step, progress, context.signal);
     yield progress;
   }
 }
 
 async function importStep(
   ports: ImportMemoriesPorts,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   step: ImportStep,
   before: ImportProgress,
   signal: AbortSignal,
@@ -91,7 +91,7 @@ async function importStep(
   );
   const accepted = checked.filter((one): one is ImportedDraft => !(one instanceof RecollectError));
   const current = accepted.filter((draft) => !isExpired(draft, now));
-  const imported = await storeNew(ports, scope, current, now, signal);
+  const imported = await storeNew(ports, namespaceKey, current, now, signal);
   return {
     sequence: step.sequence,
     imported: before.imported + imported,
@@ -105,13 +105,13 @@ async function importStep(
 /** Stores memories whose ids do not exist, in short steps; resolves with their number. */
 async function storeNew(
   ports: ImportMemoriesPorts,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   drafts: readonly ImportedDraft[],
   now: number,
   signal: AbortSignal,
 ): Promise<number> {
   const exists = await ports.memories.reader.exist(
-    scope,
+    namespaceKey,
     drafts.map(({ id }) => id),
     now,
   );
@@ -131,7 +131,7 @@ async function storeNew(
     end += items.length;
     // The next step is prepared while the store writes this one.
     const [outcomes, next] = await Promise.all([
-      ports.memories.importer.import(scope, items, { now }),
+      ports.memories.importer.import(namespaceKey, items, { now }),
       stepFrom(end),
     ]);
     imported += outcomes.filter((outcome) => outcome === "imported").length;

@@ -38,10 +38,10 @@ export function deleteNamespace(
   input: { readonly namespace: string; readonly force: boolean; readonly requestId?: string },
   context: CallContext,
 ): Promise<NamespaceCounts> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
-  if (!input.force) return ports.namespaces.counts(scope);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  if (!input.force) return ports.namespaces.counts(namespaceKey);
   const now = ports.clock.now();
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "DeleteNamespace", requestId, body, now);
-  return ports.namespaces.delete(scope, { now, ...(request === undefined ? {} : { request }) });
+  return ports.namespaces.delete(namespaceKey, { now, ...(request === undefined ? {} : { request }) });
 }

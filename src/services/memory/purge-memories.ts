@@ -21,11 +21,11 @@ export async function purgeMemories(
   context: CallContext,
 ): Promise<number> {
   const now = ports.clock.now();
-  const scope = namespaceKeyOf(context.caller, input.namespace);
-  if (!input.force) return ports.memories.reader.count(scope, input.filter, now);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  if (!input.force) return ports.memories.reader.count(namespaceKey, input.filter, now);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "PurgeMemories", requestId, body, now);
-  return ports.memories.purge.run(scope, input.filter, {
+  return ports.memories.purge.run(namespaceKey, input.filter, {
     now,
     ...(request === undefined ? {} : { request }),
   });

@@ -21,11 +21,11 @@ export async function getMemory(
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
 ): Promise<StoredMemory> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const now = ports.clock.now();
-  const [memory] = await ports.memories.reader.get(scope, [input.id], now);
-  if (memory === undefined) throw memoryNotFound(scope.namespace, input.id);
-  ports.memories.accessCounts.add(scope, [input.id], now);
+  const [memory] = await ports.memories.reader.get(namespaceKey, [input.id], now);
+  if (memory === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
+  ports.memories.accessCounts.add(namespaceKey, [input.id], now);
   return memory;
 }
 
@@ -48,15 +48,15 @@ export async function batchGetMemories(
   },
   context: CallContext,
 ): Promise<FoundByIds> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const now = ports.clock.now();
-  const read = await ports.memories.reader.get(scope, input.ids, now);
+  const read = await ports.memories.reader.get(namespaceKey, input.ids, now);
   const found = read.filter((memory) => memory !== undefined);
   const notFoundIds = input.ids.filter((_, index) => read[index] === undefined);
   const count = input.fitting(found, notFoundIds);
   const memories = found.slice(0, count);
   ports.memories.accessCounts.add(
-    scope,
+    namespaceKey,
     memories.map(({ id }) => id),
     now,
   );
@@ -82,14 +82,19 @@ export async function listMemories(
   },
   context: CallContext,
 ): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
-  const request = canonicalJson(["memories", scope.tenant, scope.namespace, asJson(input.filter)]);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  const request = canonicalJson([
+    "memories",
+    namespaceKey.tenant,
+    namespaceKey.namespace,
+    asJson(input.filter),
+  ]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
   const size = pageSizeOf(input.pageSize);
   // One more than the page size, to know whether there is a next page.
   const { deadline, signal } = context;
-  const found = await ports.work.run({ tenant: scope.tenant, kind: "READ", deadline }, signal, () =>
-    ports.memories.reader.list(scope, {
+  const found = await ports.work.run({ tenant: namespaceKey.tenant, kind: "READ", deadline }, signal, () =>
+    ports.memories.reader.list(namespaceKey, {
       filter: input.filter,
       ...(after === undefined ? {} : { after }),
       limit: size + 1,

@@ -104,16 +104,16 @@ async function searchOnce(
   context: CallContext,
 ): Promise<SearchMemoriesOutput> {
   const now = ports.clock.now();
-  const scope = namespaceKeyOf(context.caller, input.namespace);
-  const queries = await prepareRetrievers(ports, scope, input, now, context.signal);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
+  const queries = await prepareRetrievers(ports, namespaceKey, input, now, context.signal);
 
   // A query may consist of punctuation, a memory may have no vector: without vector and terms there are no results.
   if (queries.vector === undefined && queries.terms.length === 0) {
     return { found: [], truncated: false, degraded: queries.degraded };
   }
 
-  const { ranked, plan } = await rankCandidates(ports, scope, { queries, input, now }, context);
-  const { page, memories } = await readPage(ports, scope, ranked, { ...input, queries, now });
+  const { ranked, plan } = await rankCandidates(ports, namespaceKey, { queries, input, now }, context);
+  const { page, memories } = await readPage(ports, namespaceKey, ranked, { ...input, queries, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
     // Deleted between the two reads.
@@ -123,7 +123,7 @@ async function searchOnce(
   const all = { found, degraded: queries.degraded, plan };
   const returned = found.slice(0, input.fitting?.(all));
   ports.memories.accessCounts.add(
-    scope,
+    namespaceKey,
     returned.map(({ memory }) => memory.id),
     now,
   );
@@ -142,7 +142,7 @@ interface RetrieverQueries {
 /** The query of each retriever. One that is unavailable is reported in `degraded` with HYBRID, and an error otherwise. */
 async function prepareRetrievers(
   ports: SearchMemoriesPorts,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   input: SearchMemoriesInput,
   now: number,
   signal: AbortSignal,
@@ -159,10 +159,10 @@ async function prepareRetrievers(
   if (query.kind === "memory") {
     const model = ports.embedder?.identity;
     const [[memory], [vector]] = await Promise.all([
-      ports.memories.reader.get(scope, [query.id], now),
-      ports.memories.search.vectors(scope, [query.id], model),
+      ports.memories.reader.get(namespaceKey, [query.id], now),
+      ports.memories.search.vectors(namespaceKey, [query.id], model),
     ]);
-    if (memory === undefined) throw memoryNotFound(scope.namespace, query.id);
+    if (memory === undefined) throw memoryNotFound(namespaceKey.namespace, query.id);
     const terms = mode === "VECTOR" ? [] : queryTerms(indexedText(memory));
     const usable = mode === "KEYWORD" ? undefined : vector;
     return {
@@ -221,7 +221,7 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
  */
 async function rankCandidates(
   ports: SearchMemoriesPorts,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   {
     queries,
     input,
@@ -229,8 +229,10 @@ async function rankCandidates(
   }: { readonly queries: RetrieverQueries; readonly input: SearchMemoriesInput; readonly now: number },
   { deadline, signal }: Pick<CallContext, "deadline" | "signal">,
 ): Promise<{ readonly ranked: readonly Ranked[]; readonly plan: SearchPlan }> {
-  const candidates = await ports.work.run({ tenant: scope.tenant, kind: "SEARCH", deadline }, signal, () =>
-    timedSearch(ports, scope, queries, input.filter, now),
+  const candidates = await ports.work.run(
+    { tenant: namespaceKey.tenant, kind: "SEARCH", deadline },
+    signal,
+    () => timedSearch(ports, namespaceKey, queries, input.filter, now),
   );
   const merged = mergeCandidates(candidates, queries.terms).filter(({ id }) => id !== queries.excludedId);
   // minSimilarity is applied later and may remove any of them.
@@ -240,14 +242,14 @@ async function rankCandidates(
 
 async function timedSearch(
   ports: SearchMemoriesPorts,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   queries: RetrieverQueries,
   filter: MemoryFilter,
   now: number,
 ): Promise<Candidates> {
   const start = performance.now();
   const candidates = await ports.memories.search.search(
-    scope,
+    namespaceKey,
     {
       ...(queries.vector === undefined ? {} : { vector: queries.vector }),
       ...(queries.model === undefined ? {} : { model: queries.model }),
@@ -289,7 +291,7 @@ interface RankedPage {
 /** Reads similarities and memories of the page: together, unless minSimilarity has to filter first. */
 async function readPage(
   ports: Pick<SearchMemoriesPorts, "memories">,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   ranked: readonly Ranked[],
   {
     queries,
@@ -303,19 +305,19 @@ async function readPage(
 ): Promise<RankedPage> {
   const read = (page: readonly Ranked[]) =>
     ports.memories.reader.get(
-      scope,
+      namespaceKey,
       page.map(({ candidate }) => candidate.id),
       now,
     );
   if (floor === undefined) {
     const [page, memories] = await Promise.all([
-      withSimilarity(ports.memories.search, scope, ranked, queries),
+      withSimilarity(ports.memories.search, namespaceKey, ranked, queries),
       read(ranked),
     ]);
     return { page, memories };
   }
   // minSimilarity applies also to memories that only the keyword retriever found.
-  const similar = await withSimilarity(ports.memories.search, scope, ranked, queries);
+  const similar = await withSimilarity(ports.memories.search, namespaceKey, ranked, queries);
   const page = similar
     .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
     .slice(0, limit);
@@ -330,14 +332,14 @@ interface Similar {
 /** Adds the similarity of memories that only the keyword retriever found. */
 async function withSimilarity(
   search: CandidateSearch,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   ranked: readonly Ranked[],
   { vector: query, model }: Pick<RetrieverQueries, "vector" | "model">,
 ): Promise<Similar[]> {
   if (query === undefined) return ranked.map((one) => ({ ranked: one }));
   const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);
   const ids = missing.map(({ id }) => id);
-  const vectors = ids.length === 0 ? [] : await search.vectors(scope, ids, model);
+  const vectors = ids.length === 0 ? [] : await search.vectors(namespaceKey, ids, model);
   const computed = new Map(
     ids.flatMap((id, index) => {
       const vector = vectors[index];

@@ -44,12 +44,12 @@ export async function updateMemory(
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
-  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   const { requestId, ...body } = input;
   for (let attempt = 1; ; attempt += 1) {
     const now = ports.clock.now();
-    const [current] = await ports.memories.reader.get(scope, [input.id], now);
-    if (current === undefined) throw memoryNotFound(scope.namespace, input.id);
+    const [current] = await ports.memories.reader.get(namespaceKey, [input.id], now);
+    if (current === undefined) throw memoryNotFound(namespaceKey.namespace, input.id);
     const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
     const draft = withFields(draftOf(current), input.fields, input.patch);
     try {
@@ -58,11 +58,11 @@ export async function updateMemory(
     } catch (refusal) {
       // A late retry of a request that succeeded earlier and would be refused now.
       const replay =
-        request && (await ports.memories.writer.replayReplace(scope, input.id, { now, request }));
+        request && (await ports.memories.writer.replayReplace(namespaceKey, input.id, { now, request }));
       if (replay !== undefined) return replay;
       throw refusal;
     }
-    const embedding = await embeddingFor(ports, scope, current, draft, context.signal);
+    const embedding = await embeddingFor(ports, namespaceKey, current, draft, context.signal);
     const origin = {
       id: current.id,
       createTime: current.createTime,
@@ -74,10 +74,10 @@ export async function updateMemory(
     };
     const { deadline, signal } = context;
     try {
-      return await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () => {
+      return await ports.work.run({ tenant: namespaceKey.tenant, kind: "WRITE", deadline }, signal, () => {
         const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
         return ports.memories.writer.replace(
-          scope,
+          namespaceKey,
           input.etag === "" ? current.etag : input.etag,
           replacement,
           {
@@ -96,14 +96,14 @@ export async function updateMemory(
 /** The vector of the new version: the stored vector or refusal, when the indexed text has not changed. */
 async function embeddingFor(
   ports: WriteEmbedder & { readonly memories: { readonly search: Pick<CandidateSearch, "vectors"> } },
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   current: Memory,
   draft: MemoryDraft,
   signal: AbortSignal,
 ): Promise<WriteEmbedding> {
   if (ports.embedder !== undefined && indexedText(current) === indexedText(draft)) {
     const { identity } = ports.embedder;
-    const vector = await storedVector(ports.memories.search, scope, current.id, identity);
+    const vector = await storedVector(ports.memories.search, namespaceKey, current.id, identity);
     if (vector !== undefined) return { vector, truncated: current.embedding.truncated, identity };
     const { state, refusal = "" } = current.embedding;
     if (state === "REFUSED" && sameModel(current.embedding, identity)) return { refusal };
@@ -115,12 +115,12 @@ async function embeddingFor(
 /** Undefined when there is none of this model, also because the model has changed meanwhile. */
 async function storedVector(
   search: Pick<CandidateSearch, "vectors">,
-  scope: NamespaceKey,
+  namespaceKey: NamespaceKey,
   id: string,
   model: EmbedderIdentity,
 ): Promise<Float32Array | undefined> {
   try {
-    const [vector] = await search.vectors(scope, [id], model);
+    const [vector] = await search.vectors(namespaceKey, [id], model);
     return vector;
   } catch (error) {
     if (!(error instanceof ModelChanged)) throw error;
