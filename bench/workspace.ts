@@ -17,9 +17,9 @@ const STOP_MS = 15_000;
 /** A server in a process of its own. */
 export interface ServerProcess {
   readonly pid: number;
-  /** host:port of its gRPC door. */
+  /** host:port of its gRPC server. */
   readonly address: string;
-  /** host:port of its HTTP door; empty where it has none. */
+  /** host:port of its HTTP server; empty where it has none. */
   readonly httpAddress: string;
   /** Asks it to end, waits, and makes it end. */
   stop(): Promise<void>;

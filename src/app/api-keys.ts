@@ -19,7 +19,7 @@ export interface ApiKeysFile extends ApiKeys, AsyncDisposable {
 export async function openApiKeys(
   path: string,
   parts: {
-    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly log: OperatorLog;
     readonly meter: AuthenticationMeter;
     /** How often the file is looked at when the system tells of no change. */
     readonly pollMs?: number;

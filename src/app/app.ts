@@ -111,7 +111,7 @@ async function compose(
   overrides: Overrides,
   resources: AsyncDisposableStack,
 ): Promise<Running> {
-  const { log } = resources.use(openLog({ ...config.log, environment: config.environment }));
+  const { log } = resources.use(openLog(config.log, config.environment));
   log.info({ backend: config.backend, because: config.backendReason }, "backend chosen");
   const telemetry = resources.use(openTelemetry());
   const clock = overrides.clock ?? systemClock;
@@ -182,7 +182,7 @@ async function compose(
     embedder: identity,
     embedderStatus,
     work,
-    memory: { ...ports, store: backend.memories, namespaces: backend.namespaces },
+    memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
     cache: { ...ports, store: backend.cache },
     operations: {
       server: { version: VERSION, startTime: clock.now(), backend },

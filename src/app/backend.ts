@@ -6,9 +6,17 @@ import type { Disk } from "../ports/disk.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { RedisMeter, StoreMeter } from "../ports/metrics.ts";
+import { connectionOf } from "./redis-connection.ts";
 
 /** Shorter records gain little. */
 const COMPRESS_FROM = 1024;
+
+/**
+ * Measured at 16 calls at once, over 1, 2, 4 and 10 connections: no kind of call gained from more, and over 10 there were a
+ * fifth to a third fewer answers by meaning a second. See docs/operations/redis.md.
+ */
+const ONE_CONNECTION =
+  "all commands to a Redis server share one connection, whatever REDIS_POOL_SIZE allows: more were measured to be no faster";
 
 /** Opens the backend that is configured. Rejects with STORE_UNAVAILABLE and the reason when it cannot be used. */
 export async function openBackend(
@@ -16,7 +24,7 @@ export async function openBackend(
   parts: {
     /** Undefined: vector search is switched off. */
     readonly embedder: EmbedderIdentity | undefined;
-    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly log: OperatorLog;
     readonly meter: StoreMeter & RedisMeter;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
@@ -25,16 +33,17 @@ export async function openBackend(
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });
+  parts.log.info({ connections: 1, pool_size: config.redis.poolSize }, ONE_CONNECTION);
   // Read only when it is chosen, for it takes a while.
   const { openRedisBackend } = await import("../adapters/redis/backend.ts");
-  return openRedisBackend({ ...redisOptions(config), ...parts });
+  return openRedisBackend({ ...(await redisOptions(config)), ...parts });
 }
 
-/** What the configuration says of a Redis and what it holds. */
-export function redisOptions(config: Config) {
+/** What the configuration says of a Redis and what it holds. Rejects as connectionOf does. */
+export async function redisOptions(config: Config) {
   const { indexName, cacheIndexName, algorithm, hnsw } = config.vectorSearch;
   return {
-    connection: config.redis,
+    connection: await connectionOf(config.redis),
     prefix: config.redis.prefix,
     partitions: config.redis.partitions,
     indexes: { memories: indexName, cache: cacheIndexName },

@@ -9,5 +9,5 @@ export async function setUpRedis(
 ): Promise<readonly { readonly name: string; readonly documents: number }[]> {
   const { setUp } = await import("../adapters/redis/indexes/setup.ts");
   const log = { warn: (_fields: object, message: string) => warn(message) };
-  return setUp({ ...redisOptions(config), embedder: configuredIdentity(config), log });
+  return setUp({ ...(await redisOptions(config)), embedder: configuredIdentity(config), log });
 }

@@ -26,7 +26,7 @@ export interface WatchedTls extends Tls, AsyncDisposable {
 export async function openTls(
   paths: TlsFiles<string>,
   parts: {
-    readonly log: OperatorLog & { info(fields: object, message: string): void };
+    readonly log: OperatorLog;
     readonly meter: TlsMeter;
     readonly clock: Clock;
     /** How often the files are looked at when the system tells of no change. */

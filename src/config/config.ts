@@ -88,16 +88,14 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-/** How Redis is reached; REDIS_URL has been taken apart. */
-export interface RedisConfig extends Node {
-  readonly db: number;
+/** How Redis is reached, as an operator sets it; REDIS_URL has been taken apart. */
+export interface RedisConnectionConfig extends Node {
   readonly username: string | undefined;
   readonly password: string | undefined;
-  readonly prefix: string;
-  readonly poolSize: number;
-  readonly compression: boolean;
   readonly topology: Values["redisTopology"];
+  /** Of a cluster, or the Sentinels; empty: `host` and `port`. */
   readonly nodes: readonly Node[];
+  /** What Sentinels call the primary. */
   readonly sentinelName: string | undefined;
   readonly sentinelUsername: string | undefined;
   readonly sentinelPassword: string | undefined;
@@ -107,11 +105,19 @@ export interface RedisConfig extends Node {
     readonly certFile: string | undefined;
     readonly keyFile: string | undefined;
   };
-  readonly partitions: number;
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly retryOnTimeout: boolean;
   readonly waitReplicas: number;
+}
+
+/** How Redis is reached, and what it holds. */
+export interface RedisConfig extends RedisConnectionConfig {
+  readonly db: number;
+  readonly prefix: string;
+  readonly poolSize: number;
+  readonly compression: boolean;
+  readonly partitions: number;
 }
 
 /** What callers may make the server do and hold. */

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type SourcesFolder, sourcesFolder, type TestSources } from "../../test/support/settings-sources.ts";
 import { NOT_YET } from "./not-yet.ts";
+import { ALL_SETTINGS } from "./settings.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "..", "test", "support", "guide");
 const guide = (name: string): Promise<string> => readFile(join(GUIDE, name), "utf8");
@@ -78,6 +80,25 @@ describe("the deployment guide's files, as they stand", () => {
       },
     });
     expect(settings.get("cacheEvictionPolicy")?.source).toContain(".env");
+  });
+
+  it("name nothing that is no setting", async () => {
+    const names = new Set(ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) => [env, yaml, yamlToo]));
+    const variables = [
+      ...Object.keys(parseEnv(files.dotenv)),
+      ...[...files.yaml.matchAll(/\$\{([^}]+)\}/g)].map(([, name = ""]) => name),
+      // The guide sets these in its text alone.
+      ...["REDIS_POOL_SIZE", "REDIS_COMPRESSION"],
+    ].filter((name) => name !== "CACHE_EV POLICY");
+    expect(variables.length).toBeGreaterThan(40);
+    expect(variables.filter((name) => !names.has(name))).toEqual([]);
+    // An unknown path of the YAML file would be refused.
+    const { config } = await folder.load({
+      ...files,
+      env: { MEMORY_BACKEND: "embedded" },
+      notYet: withOpenai,
+    });
+    expect(config.warnings.filter((warning) => warning.includes("is not a setting"))).toEqual([]);
   });
 
   it("have their misprints named with the right spelling, in both files", async () => {

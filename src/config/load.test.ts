@@ -330,6 +330,17 @@ describe("loadConfig", () => {
     });
   });
 
+  it.each(["jwt", "mtls", "api-keys"])(
+    "refuses AUTH_MODE=%s, and names the modes there are",
+    async (mode) => {
+      const problems = await problemsOf({ env: { AUTH_MODE: mode } });
+      expect(problems).toHaveLength(1);
+      for (const part of ["AUTH_MODE", JSON.stringify(mode), "environment", "none", "api_keys"]) {
+        expect(problems[0]).toContain(part);
+      }
+    },
+  );
+
   describe("with AUTH_MODE=none", () => {
     it.each(["0.0.0.0", "::", "10.0.0.5", "example.org", "127.evil.example", "::ffff:10.0.0.1"])(
       "refuses to bind %s on either door",

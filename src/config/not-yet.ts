@@ -23,7 +23,6 @@ export interface NotYet {
  * deletes it. Defaults are no choice: nothing is said about them.
  */
 export const NOT_YET: readonly NotYet[] = [
-  { settings: ["authMode"], values: ["jwt", "mtls"], refused: true, instead: "set AUTH_MODE=api_keys" },
   {
     settings: ["cacheEvictionPolicy"],
     values: ["adaptive", "lfu", "fifo", "ttl"],

@@ -1,9 +1,9 @@
 import type { CacheStore } from "./cache/cache-store.ts";
-import type { ObservedBacklog } from "./embedding/embedding-backlog.ts";
+import type { EmbeddingBacklog } from "./embedding/backlog.ts";
 import type { EmbeddingCache } from "./embedding/embedding-cache.ts";
 import type { ReembeddingStore } from "./embedding/reembedding-store.ts";
 import type { IndexStore } from "./index-store.ts";
-import type { MemoryStore } from "./memory/memory-store.ts";
+import type { Memories } from "./memory/memories.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
@@ -27,10 +27,10 @@ export interface BackendDescription {
 export interface Backend extends AsyncDisposable {
   /** `embedded` or `redis`. */
   readonly name: string;
-  readonly memories: MemoryStore;
+  readonly memories: Memories;
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
-  readonly backlog: ObservedBacklog;
+  readonly backlog: EmbeddingBacklog;
   readonly reembedding: ReembeddingStore;
   readonly namespaces: NamespaceStore;
   readonly indexes: IndexStore;

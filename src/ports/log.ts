@@ -3,8 +3,9 @@ export interface Log {
   warn(fields: object, message: string): void;
 }
 
-/** A log for what has to be told apart: what somebody must act on, and what nobody need read. */
+/** A log with levels: `error` is what an operator must act on, `debug` what is of use in a search for a fault alone. */
 export interface OperatorLog extends Log {
   error(fields: object, message: string): void;
+  info(fields: object, message: string): void;
   debug(fields: object, message: string): void;
 }

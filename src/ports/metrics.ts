@@ -1,6 +1,6 @@
 import type { BreakerState } from "../domain/embedding/breaker.ts";
+import type { BacklogState } from "./embedding/backlog.ts";
 import type { Urgency } from "./embedding/embedder.ts";
-import type { BacklogState } from "./embedding/embedding-backlog.ts";
 import type { WorkKind } from "./work-queue.ts";
 
 /** What use cases count. One method an event, never throwing; attributes have few values. */

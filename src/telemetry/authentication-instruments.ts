@@ -19,7 +19,7 @@ export function createAuthenticationInstruments(meter: Meter): AuthenticationMet
   );
   const expires = gauge(
     "recollect_tls_certificate_expires_seconds",
-    "When the certificate of both doors ends, in seconds since 1970; 0 without TLS.",
+    "When the certificate of both servers expires, in seconds since 1970; 0 without TLS.",
   );
   const filesRefused = gauge(
     "recollect_tls_files_refused",

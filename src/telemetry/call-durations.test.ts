@@ -17,7 +17,7 @@ describe("CallDurations", () => {
     expect(await seriesOf(new CallDurations())).toEqual([]);
   });
 
-  it("keeps apart methods, codes and doors, and adds up across collections", async () => {
+  it("keeps apart methods, codes and transports, and adds up across collections", async () => {
     const calls = new CallDurations();
     calls.add(METHOD, "OK", "grpc", 1);
     calls.add(METHOD, "OK", "http", 1);
@@ -31,7 +31,7 @@ describe("CallDurations", () => {
       "rpc.system.name": "grpc",
       "rpc.method": METHOD.slice(1),
       "rpc.response.status_code": "OK",
-      "recollect.door": "grpc",
+      "recollect.transport": "grpc",
     });
   });
 

@@ -35,9 +35,9 @@ export class CallDurations implements MetricProducer {
   readonly #series = new Map<string, Map<string, Series>>();
 
   /** `method` is a path, `/package.Service/Method`. */
-  add(method: string, code: string, door: string, durationMs: number): void {
+  add(method: string, code: string, transport: string, durationMs: number): void {
     const seconds = durationMs / 1000;
-    const series = this.#seriesOf(method, code, door);
+    const series = this.#seriesOf(method, code, transport);
     // Most calls are in the first of them.
     let bucket = 0;
     while (seconds > (DURATION_BUCKETS[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
@@ -59,7 +59,7 @@ export class CallDurations implements MetricProducer {
     const metric: HistogramMetricData = {
       descriptor: {
         name: NAME,
-        description: "Duration of calls, by method, status code and door.",
+        description: "Duration of calls, by method, status code and transport.",
         unit: "s",
         valueType: ValueType.DOUBLE,
       },
@@ -71,21 +71,21 @@ export class CallDurations implements MetricProducer {
     return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
   }
 
-  #seriesOf(method: string, code: string, door: string): Series {
+  #seriesOf(method: string, code: string, transport: string): Series {
     // By method first, whose text is always the same one: nothing is put together for each call.
     let ofMethod = this.#series.get(method);
     if (ofMethod === undefined) {
       ofMethod = new Map();
       this.#series.set(method, ofMethod);
     }
-    const key = code === "OK" ? door : `${door} ${code}`;
+    const key = code === "OK" ? transport : `${transport} ${code}`;
     let series = ofMethod.get(key);
     if (series === undefined) {
       const attributes = {
         "rpc.system.name": "grpc",
         "rpc.method": method.slice(1),
         "rpc.response.status_code": code,
-        "recollect.door": door,
+        "recollect.transport": transport,
       };
       series = { attributes, counts: new Array(DURATION_BUCKETS.length + 1).fill(0), sum: 0, count: 0 };
       ofMethod.set(key, series);

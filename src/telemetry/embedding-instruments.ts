@@ -1,5 +1,5 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { BacklogState } from "../ports/embedding/embedding-backlog.ts";
+import type { BacklogState } from "../ports/embedding/backlog.ts";
 import type { BacklogMeter, EmbeddingMeters } from "../ports/metrics.ts";
 
 /** Seconds; from a local model to the longest that a write waits. */

@@ -19,9 +19,9 @@ import { createStoreInstruments } from "./store-instruments.ts";
 
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
-  callEnded(method: string, code: string, door: string, durationMs: number): void;
+  callEnded(method: string, code: string, transport: string, durationMs: number): void;
   /** A call ended with an error of this reason. */
-  callFailed(reason: string, door: string): void;
+  callFailed(reason: string, transport: string): void;
   /** Calls have come (a positive number) or gone. */
   callsInFlight(change: number): void;
 }
@@ -49,7 +49,7 @@ export function createInstruments(
   meter: Meter = metrics.getMeter("recollect"),
 ): Instruments {
   const failures = meter.createCounter("recollect_call_errors", {
-    description: "Calls that ended with an error, by reason and door.",
+    description: "Calls that ended with an error, by reason and transport.",
     valueType: ValueType.INT,
   });
   // What every call counts is counted here and told when somebody asks: adding to an instrument hashes its attributes
@@ -107,8 +107,8 @@ export function createInstruments(
     ...createStoreInstruments(meter),
     ...createAuthenticationInstruments(meter),
     ...createLoadInstruments(meter),
-    callEnded: (method, code, door, durationMs) => calls.add(method, code, door, durationMs),
-    callFailed: (reason, door) => failures.add(1, { reason, door }),
+    callEnded: (method, code, transport, durationMs) => calls.add(method, code, transport, durationMs),
+    callFailed: (reason, transport) => failures.add(1, { reason, transport }),
     callsInFlight: (change) => {
       inFlight += change;
     },

@@ -17,10 +17,10 @@ afterAll(async () => {
 /** What a process of its own writes to standard output, where the log goes. */
 async function written(options: Partial<LogOptions>, statements: string): Promise<string> {
   const logger = new URL("./logger.ts", import.meta.url).href;
-  const all = { level: "info", format: "json", environment: "test", ...options };
+  const all = { level: "info", format: "json", ...options };
   const script = `
     import { openLog } from ${JSON.stringify(logger)};
-    await using output = openLog(${JSON.stringify(all)});
+    await using output = openLog(${JSON.stringify(all)}, "test");
     const { log } = output;
     ${statements}`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script]);
@@ -93,8 +93,8 @@ describe("openLog", () => {
   });
 
   it("refuses a file that it cannot write, before anything is logged", () => {
-    const options: LogOptions = { level: "info", format: "json", file: folder, environment: "test" };
-    expect(() => openLog(options)).toThrow(expect.objectContaining({ code: "EISDIR" }));
+    const options: LogOptions = { level: "info", format: "json", file: folder };
+    expect(() => openLog(options, "test")).toThrow(expect.objectContaining({ code: "EISDIR" }));
   });
 
   it.runIf(process.platform === "linux")("does not hold up the end of a process that fails", async () => {

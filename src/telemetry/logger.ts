@@ -7,7 +7,6 @@ export interface LogOptions {
   readonly format: "json" | "text";
   /** Also write here. */
   readonly file: string | undefined;
-  readonly environment: string;
 }
 
 export interface LogOutput extends AsyncDisposable {
@@ -28,15 +27,18 @@ const WRITING = {
   contentMode: "buffer",
 } as const;
 
-/** Opens the log: standard output and, if asked, a file. Levels are upper-case words, so that grep ERROR works. */
-export function openLog(options: LogOptions): LogOutput {
+/**
+ * Opens the log: standard output and, if asked, a file. Each line bears `environment`. Levels are upper-case words, so that
+ * grep ERROR works.
+ */
+export function openLog(options: LogOptions, environment: string): LogOutput {
   const standard = survived(destination({ dest: 1, ...WRITING }), "standard output");
   const file = options.file === undefined ? undefined : openFile(options.file);
   const streams = [standard, ...(file === undefined ? [] : [file])];
   const log = pino(
     {
       level: options.level,
-      base: { environment: options.environment },
+      base: { environment },
       timestamp: isoTime,
       formatters: { level: (label) => ({ level: label.toUpperCase() }) },
     },

@@ -15,9 +15,9 @@ import {
   GetIndexInfoResponseSchema,
   GetServerInfoResponseSchema,
 } from "#gen/recollect/v1/operations_pb.js";
-import { cacheHandlers } from "./cache-handlers.ts";
-import { memoryHandlers } from "./memory-handlers.ts";
-import { operationsHandlers } from "./operations-handlers.ts";
+import { cacheHandlers } from "./handlers/cache/index.ts";
+import { memoryHandlers } from "./handlers/memory/index.ts";
+import { operationsHandlers } from "./handlers/operations/index.ts";
 
 const MIB = 1024 * 1024;
 /** A text of so many characters, of the longest that there are. */

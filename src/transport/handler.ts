@@ -7,7 +7,7 @@ type Response<M extends DescMethod> = MessageInitShape<M["output"]>;
 
 /**
  * A response that is the bytes of its message already, for answers whose large part is kept encoded. gRPC sends them
- * as they are; the HTTP door, which may have to speak JSON, reads them again.
+ * as they are; the HTTP server, which may have to speak JSON, reads them again.
  */
 export class Encoded {
   readonly bytes: Buffer;
@@ -17,7 +17,7 @@ export class Encoded {
   }
 }
 
-/** What serves one RPC. Both doors call the same one; it knows neither. */
+/** What serves one RPC, over both transports. */
 export type Handler<M extends DescMethod> = {
   /** Without a promise where nothing has to be waited for. */
   unary: (
@@ -32,7 +32,7 @@ export type Handler<M extends DescMethod> = {
 /** The handlers of a service. An RPC that has none answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
 export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]?: Handler<S["method"][K]> };
 
-/** A service with its handlers, as the doors take it: types are checked where it is made. */
+/** A service with its handlers, for both servers. `serve` has checked the types of the handlers. */
 export interface ServedService {
   readonly service: DescService;
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
@@ -58,7 +58,7 @@ export function methodPath(method: DescMethod): string {
 /** Every call asks several times, and looks things up by it: the same text is hashed once. */
 const paths = new WeakMap<DescMethod, string>();
 
-/** What an RPC without a handler answers, by whichever door. */
+/** The error of an RPC without a handler, over both transports. */
 export function notServed(method: DescMethod): RecollectError {
   const path = methodPath(method);
   return new RecollectError("METHOD_NOT_SERVED", `${path} is not served by this version`, {

@@ -6,50 +6,50 @@ import type { CallContext } from "../services/call.ts";
 import { nextCallId } from "./call-id.ts";
 import { type Status, statusOf } from "./status.ts";
 
-/** What a door knows of a call before anything is decided. */
+/** A call as a server hands it to the pipeline. */
 export interface IncomingCall {
-  readonly door: "grpc" | "http";
+  readonly transport: "grpc" | "http";
   readonly method: DescMethod;
-  /** Where it comes from. Asked for only when it is said. */
+  /** The address of the peer; computed when it is logged. */
   peer(): string;
   /** The value of a request header; undefined when there is none. */
   header(name: string): string | undefined;
-  /** Aborts on cancellation, deadline and shutdown. Asked for only when somebody needs it. */
+  /** Aborts on cancellation, deadline and shutdown; made when it is first needed. */
   signal(): AbortSignal;
-  /** Ends a call that streams from outside, with what it is told then. Undefined for a call that does not stream. */
+  /** Ends a streaming call with this error. Undefined for a call that does not stream. */
   readonly cut?: ((reason: RecollectError) => void) | undefined;
-  /** Milliseconds until the caller gives up, below 0 when it has; Infinity: not known. */
+  /** Milliseconds to the deadline, negative after it; Infinity without one. */
   remainingMs(): number;
 }
 
-/** A call under way, as middleware sees it. */
+/** A running call, as middleware gets it. */
 export interface Call extends Omit<IncomingCall, "signal"> {
-  /** Names the call in the log, and to the caller when something fails inside. A UUID. */
+  /** A UUID: in the log, and in ErrorInfo of INTERNAL. */
   readonly id: string;
-  /** Who calls; set by authentication. */
+  /** Set by authentication. */
   caller: Caller | undefined;
-  /** What the call holds of a limit of calls; set by admission. */
+  /** Its place in the limit of calls; set by admission. */
   place: Holding | undefined;
 }
 
 export interface Outcome {
-  /** Undefined: it succeeded. */
+  /** Undefined when it succeeded. */
   readonly status: Status | undefined;
-  /** What was thrown. */
+  /** The thrown error. */
   readonly error: unknown;
   readonly durationMs: number;
 }
 
-/** One concern around all calls. The list of them, outermost first, is in server.ts. */
+/** One concern of all calls. Their order, outermost first, is in server.ts. */
 export interface Middleware {
   readonly name: string;
-  /** When the headers are there, before anything of the request is kept; throws to refuse the call. */
+  /** Runs when the headers have arrived, before anything of the body is kept; throws to refuse the call. */
   readonly arrive?: (call: Call) => void;
-  /** When the request is there, before it is decoded; throws to refuse the call. */
+  /** Runs when the request has arrived, before it is decoded; throws to refuse the call. */
   readonly begin?: (call: Call) => void;
-  /** When the call has ended, unless it was refused before the first hook of this one had let it in. */
+  /** Runs when the call has ended, if the first hook of this middleware has run without an error. */
   readonly end?: (call: Call, outcome: Outcome) => void;
-  /** With each request message; throws to refuse it, for what it is: the same message again is not shown again. */
+  /** Runs for each request message, once for equal bytes (known-requests.ts); throws to refuse it, by its content alone. */
   readonly receive?: (call: Call, message: object) => void;
 }
 
@@ -57,13 +57,13 @@ export interface Middleware {
 export interface RunningCall {
   /** Runs `arrive` of all middleware; throws when one of them refuses. */
   arrive(): void;
-  /** Runs `begin` of all middleware, and `arrive` if that has not run; throws when one of them refuses. */
+  /** Runs `begin` of all middleware, after `arrive` if that has not run; throws when one of them refuses. */
   admit(): void;
   receive(message: object): void;
   readonly context: CallContext;
-  /** Ends the call well. */
+  /** Ends the call with OK. */
   succeed(): void;
-  /** Ends the call with what was thrown, and answers what to send. */
+  /** Ends the call with this error, and returns the status to send. */
   fail(error: unknown): Status;
 }
 
@@ -77,14 +77,14 @@ export function createPipeline(middleware: readonly Middleware[]): Pipeline {
   return (incoming) => new PipedCall(incoming, middleware);
 }
 
-/** A class for the sake of the hot path: one object a call instead of one for each of its functions. */
+/** A class because it is made for every call: one object instead of one for each function. */
 class PipedCall implements RunningCall, CallContext {
   readonly #start = performance.now();
   readonly #incoming: IncomingCall;
   readonly #call: NamedCall;
   readonly #middleware: readonly Middleware[];
   #arrived = false;
-  /** Those that have let the call in and not seen it end: a bit each. */
+  /** The middleware whose `end` is to run: a bit each. */
   #entered = 0;
 
   constructor(incoming: IncomingCall, middleware: readonly Middleware[]) {
@@ -98,7 +98,7 @@ class PipedCall implements RunningCall, CallContext {
     let bit = 1;
     for (const { arrive, begin } of this.#middleware) {
       arrive?.(this.#call);
-      // One that only watches is in from here on.
+      // With a `begin` and no `arrive`, its first hook is still to run.
       if (arrive !== undefined || begin === undefined) this.#entered |= bit;
       bit <<= 1;
     }
@@ -163,7 +163,7 @@ class PipedCall implements RunningCall, CallContext {
 
 class NamedCall implements Call {
   readonly #incoming: IncomingCall;
-  readonly door: IncomingCall["door"];
+  readonly transport: IncomingCall["transport"];
   readonly method: DescMethod;
   readonly id = nextCallId();
   caller: Caller | undefined = undefined;
@@ -171,7 +171,7 @@ class NamedCall implements Call {
 
   constructor(incoming: IncomingCall) {
     this.#incoming = incoming;
-    this.door = incoming.door;
+    this.transport = incoming.transport;
     this.method = incoming.method;
   }
 

@@ -1,8 +1,7 @@
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
 import type { Config, Listen } from "../config/config.ts";
-import type { Reason } from "../domain/errors.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
@@ -12,27 +11,27 @@ import type { Tls } from "../ports/tls.ts";
 import type { WorkQueue } from "../ports/work-queue.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { watchBackend } from "./backend-watch.ts";
-import { createRequestReaders } from "./bounds/request-reader.ts";
-import { type CachePorts, cacheHandlers } from "./cache-handlers.ts";
-import { createHealth } from "./grpc/health.ts";
-import { createGrpcDoor } from "./grpc/server.ts";
+import { createRequestReaders, type RequestReader } from "./bounds/request-reader.ts";
+import { createHealth, type Health } from "./grpc/health.ts";
+import { createGrpcServer, type GrpcServer } from "./grpc/server.ts";
 import { type ServedService, serve } from "./handler.ts";
+import { type CachePorts, cacheHandlers } from "./handlers/cache/index.ts";
+import { type MemoryPorts, memoryHandlers } from "./handlers/memory/index.ts";
+import { type OperationsPorts, operationsHandlers } from "./handlers/operations/index.ts";
 import { createConnectHandlers } from "./http/connect.ts";
-import { createHttpDoor, type Readiness } from "./http/door.ts";
-import { type MemoryPorts, memoryHandlers } from "./memory-handlers.ts";
+import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { admission } from "./middleware/admission.ts";
-import { authentication, byApiKey, everyone } from "./middleware/authentication.ts";
+import { type Authenticator, authentication, byApiKey, everyone } from "./middleware/authentication.ts";
 import { authorization } from "./middleware/authorization.ts";
 import { overload, refuseOverload } from "./middleware/overload.ts";
-import { telemetry } from "./middleware/telemetry.ts";
+import { recordRefused, telemetry } from "./middleware/telemetry.ts";
 import { validation } from "./middleware/validation.ts";
-import { type OperationsPorts, operationsHandlers } from "./operations-handlers.ts";
-import { createPipeline } from "./pipeline.ts";
-import { CODE_OF_REASON } from "./status.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
+import { configWarnings, isOpenToEveryone, readinessOf, type ServerState } from "./readiness.ts";
 import { UnfinishedRequests } from "./unfinished-requests.ts";
 import { warmUpLookups, warmUpRequests } from "./warm-up.ts";
 
-/** Where the doors listen. */
+/** Where the gRPC server and the HTTP server listen. */
 export interface Addresses {
   readonly grpc: Listen;
   readonly http: Listen;
@@ -49,17 +48,17 @@ export interface ServerOptions {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly backend: Backend;
-  /** What looking at the backend now and then waits by. */
+  /** Waits between two checks of the backend. */
   readonly sleep: Sleep;
-  /** Undefined: everyone is let in. */
+  /** Undefined: AUTH_MODE=none, every caller is anonymous and may do everything. */
   readonly apiKeys: ApiKeys | undefined;
-  /** Undefined: both doors speak in the clear. */
+  /** Undefined: both servers serve without TLS. */
   readonly tls: Tls | undefined;
   /** Undefined: vector search is switched off. */
   readonly embedder: EmbedderIdentity | undefined;
-  /** Undefined: the embedder asks nobody. */
+  /** Undefined when the embedder calls no provider. */
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
-  /** Where heavy work waits for its turn. */
+  /** The queue of searches, lists and writes. */
   readonly work: WorkQueue;
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
@@ -68,132 +67,34 @@ export interface ServerOptions {
   readonly unserved: readonly DescService[];
 }
 
-/** Opens both doors over the same handlers. Rejects, with neither open, when one cannot be opened. */
+/** What the gRPC server and the HTTP server have in common. */
+interface Shared {
+  readonly services: readonly ServedService[];
+  readonly authenticate: Authenticator;
+  readonly pipeline: Pipeline;
+  readonly readerOf: (method: DescMethod) => RequestReader;
+  readonly unfinished: UnfinishedRequests;
+}
+
+/** Starts the gRPC server and the HTTP server over the same handlers. Rejects, with neither listening, when one fails. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, log, backend } = options;
-  const services: readonly ServedService[] = [
-    memoryHandlers(options.memory),
-    cacheHandlers(options.cache),
-    operationsHandlers(options.operations),
-    ...options.unserved.map((service) => serve(service, {})),
-  ];
-  const { apiKeys, tls } = options;
-  const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
-  // Outermost first. What they throw is mapped to a status by the pipeline itself, around all of them.
-  const pipeline = createPipeline([
-    telemetry(log, options.telemetry.instruments),
-    authentication(authenticate),
-    authorization,
-    overload(options.work),
-    admission(config.limits, options.telemetry.instruments),
-    validation,
-  ]);
-  const readerOf = createRequestReaders();
-  const unfinished = new UnfinishedRequests(config.limits);
-  const names = services.map(({ service }) => service.typeName);
+  const { config, log, telemetry } = options;
+  const shared = createShared(options);
+  const names = shared.services.map(({ service }) => service.typeName);
   const health = createHealth(names);
-  /** Calls that a library refuses before the pipeline sees them are counted and logged all the same. */
-  const refusedAt = (door: "grpc" | "http") => (method: string, reason: Reason, text?: string) => {
-    options.telemetry.instruments.callEnded(method, CODE_OF_REASON[reason], door, 0);
-    options.telemetry.instruments.callFailed(reason, door);
-    const line = { method, code: CODE_OF_REASON[reason], reason, door };
-    if (reason === "INTERNAL")
-      log.error({ ...line, text }, "call failed outside its handler Latency: 0.00 ms");
-    else if (reason === "SERVER_OVERLOADED")
-      log.debug(line, "call refused before its handler Latency: 0.00 ms");
-    else log.info(line, "call refused before its handler Latency: 0.00 ms");
-  };
-  /** Whoever reaches the port can cause these, as often as they like. */
-  const handshakeFailedAt = (door: "grpc" | "http") => (error: Error) =>
-    log.debug({ door, code: "code" in error ? error.code : undefined }, "TLS handshake failed");
-  const grpc = createGrpcDoor({
-    log,
-    listen: config.grpc,
-    limits: config.limits,
-    tls,
-    services,
-    pipeline,
-    readerOf,
-    unfinished,
-    health,
-    refuseEarly: refuseOverload(options.work, authenticate),
-    onRefused: refusedAt("grpc"),
-    onHandshakeFailed: handshakeFailedAt("grpc"),
-  });
-
-  let state: "starting" | "serving" | "stopping" = "starting";
-  const warnings = warningsOf(config);
-  options.telemetry.instruments.openToEveryone(isOpenToEveryone(config));
+  let state: ServerState = "starting";
   const cut = new AbortController();
-  const http = createHttpDoor({
-    listen: config.http,
-    limits: config.limits,
-    tls,
-    corsOrigins: config.http.corsOrigins,
-    rpcs: createConnectHandlers({
-      services,
-      pipeline,
-      readerOf,
-      unfinished,
-      maxMessageBytes: config.limits.maxMessageBytes,
-      onRefused: refusedAt("http"),
-      stopping: cut.signal,
-    }),
-    readiness: () =>
-      readinessOf(state, backend, [
-        ...warnings,
-        ...(apiKeys?.warnings() ?? []),
-        ...(tls?.warnings() ?? []),
-        ...embedderWarnings(options.embedderStatus()),
-      ]),
-    scrape: options.telemetry.scrape,
-    onError: (error) => log.error({ err: error }, "HTTP request failed"),
-    onHandshakeFailed: handshakeFailedAt("http"),
-  });
-
+  const grpc = grpcServer(options, shared, health);
+  const http = httpServer(options, shared, () => state, cut.signal);
+  telemetry.instruments.openToEveryone(isOpenToEveryone(config));
   warmUpLookups();
-  const httpPort = await http.start();
-  let grpcPort: number;
-  try {
-    grpcPort = await grpc.start();
-  } catch (error) {
-    await http.stop(AbortSignal.abort());
-    unfinished.close();
-    throw error;
-  }
-  const addresses = {
-    grpc: { host: config.grpc.host, port: grpcPort },
-    http: { host: config.http.host, port: httpPort },
-  };
+  const addresses = await listen(config, grpc, http, shared.unfinished);
+
   state = "serving";
-  warmUpRequests(services);
+  warmUpRequests(shared.services);
   health.set(["", ...names], "SERVING");
-  // Answers from the cache can do without the backend: a lookup misses, and the caller goes on.
-  const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];
-  const watching = watchBackend({
-    check: () => backend.check(),
-    sleep: options.sleep,
-    elapsed: () => performance.now(),
-    onChange: (there) => {
-      if (state !== "serving") return;
-      health.set(needing, there ? "SERVING" : "NOT_SERVING");
-      if (there) log.warn("the backend is there again");
-      else log.error("the backend has been away for ten seconds: memories are reported as not serving");
-    },
-  });
-  for (const warning of warnings) log.warn(warning);
-  log.info(
-    {
-      version: options.version,
-      grpc: `${addresses.grpc.host}:${grpcPort}`,
-      http: `${addresses.http.host}:${httpPort}`,
-      backend: backend.name,
-      embedder: options.embedder ?? "none",
-      authentication: config.auth.mode,
-      tls: tls === undefined ? "none" : tls.context().ca === undefined ? "server" : "server and clients",
-    },
-    "serving",
-  );
+  const watching = reportBackend(options, names, health, () => state === "serving");
+  logStart(options, addresses);
 
   return {
     addresses,
@@ -206,56 +107,141 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const deadline = AbortSignal.timeout(config.limits.drainMs);
       await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
       cut.abort();
-      unfinished.close();
+      shared.unfinished.close();
       log.info("stopped");
     },
   };
 }
 
-async function readinessOf(
-  state: "starting" | "serving" | "stopping",
-  backend: Backend,
-  warnings: readonly string[],
-): Promise<Readiness> {
-  const checks: Record<string, string> = { server: state };
-  try {
-    await backend.check();
-    checks[`backend ${backend.name}`] = "ok";
-  } catch (error) {
-    checks[`backend ${backend.name}`] = error instanceof Error ? error.message : "does not answer";
-    return { ready: false, checks, warnings };
-  }
+function createShared(options: ServerOptions): Shared {
+  const { config, log, telemetry: opened, apiKeys } = options;
+  const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
   return {
-    ready: state === "serving",
-    checks,
-    warnings: [...warnings, ...backend.risks(), ...backend.damage()],
+    services: [
+      memoryHandlers(options.memory),
+      cacheHandlers(options.cache),
+      operationsHandlers(options.operations),
+      ...options.unserved.map((service) => serve(service, {})),
+    ],
+    authenticate,
+    // Outermost first. The pipeline itself maps what they throw to a status.
+    pipeline: createPipeline([
+      telemetry(log, opened.instruments),
+      authentication(authenticate),
+      authorization,
+      overload(options.work),
+      admission(config.limits, opened.instruments),
+      validation,
+    ]),
+    readerOf: createRequestReaders(),
+    unfinished: new UnfinishedRequests(config.limits),
   };
 }
 
-/** What an operator should know of the embedding provider; readiness does not depend on it. */
-function embedderWarnings(status: ReturnType<ObservedEmbedder["status"]> | undefined): string[] {
-  return Object.entries(status ?? {}).flatMap(([urgency, { state, since, lastFailure }]) =>
-    state === "CLOSED"
-      ? []
-      : [
-          `the embedding provider is not asked for each ${urgency.toLowerCase()}: ${state} since ` +
-            `${new Date(since).toISOString()}, last failure ${lastFailure?.toLowerCase() ?? "unknown"}`,
-        ],
+function grpcServer(options: ServerOptions, shared: Shared, health: Health): GrpcServer {
+  const { config, log, telemetry, tls, work } = options;
+  const { authenticate, ...common } = shared;
+  return createGrpcServer({
+    ...common,
+    log,
+    listen: config.grpc,
+    limits: config.limits,
+    tls,
+    health,
+    refuseEarly: refuseOverload(work, authenticate),
+    onRefused: recordRefused(log, telemetry.instruments, "grpc"),
+    onHandshakeFailed: logFailedHandshake(log, "grpc"),
+  });
+}
+
+/** `cut` aborts calls in flight when the server no longer waits for them. */
+function httpServer(
+  options: ServerOptions,
+  shared: Shared,
+  state: () => ServerState,
+  cut: AbortSignal,
+): HttpServer {
+  const { config, log, telemetry, tls } = options;
+  return createHttpServer({
+    listen: config.http,
+    limits: config.limits,
+    tls,
+    corsOrigins: config.http.corsOrigins,
+    rpcs: createConnectHandlers({
+      ...shared,
+      maxMessageBytes: config.limits.maxMessageBytes,
+      onRefused: recordRefused(log, telemetry.instruments, "http"),
+      stopping: cut,
+    }),
+    readiness: () => readinessOf(state(), options),
+    scrape: telemetry.scrape,
+    onError: (error) => log.error({ err: error }, "HTTP request failed"),
+    onHandshakeFailed: logFailedHandshake(log, "http"),
+  });
+}
+
+/** At DEBUG: everybody who reaches the port can cause failed handshakes, at any rate. */
+function logFailedHandshake(log: Logger, transport: "grpc" | "http"): (error: Error) => void {
+  return (error) =>
+    log.debug({ transport, code: "code" in error ? error.code : undefined }, "TLS handshake failed");
+}
+
+/** Resolves with the addresses and the ports that were bound. When the second server fails, the first is stopped. */
+async function listen(
+  config: Config,
+  grpc: GrpcServer,
+  http: HttpServer,
+  unfinished: UnfinishedRequests,
+): Promise<Addresses> {
+  const httpPort = await http.start();
+  try {
+    const grpcPort = await grpc.start();
+    return {
+      grpc: { host: config.grpc.host, port: grpcPort },
+      http: { host: config.http.host, port: httpPort },
+    };
+  } catch (error) {
+    await http.stop(AbortSignal.abort());
+    unfinished.close();
+    throw error;
+  }
+}
+
+/** Reports all services but the cache as NOT_SERVING while the backend is away, until it is disposed of. */
+function reportBackend(
+  { backend, log, sleep }: ServerOptions,
+  names: readonly string[],
+  health: Health,
+  isServing: () => boolean,
+): AsyncDisposable {
+  // CacheService stays SERVING: its lookups miss without the backend, and the caller goes on.
+  const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];
+  return watchBackend({
+    check: () => backend.check(),
+    sleep,
+    elapsed: () => performance.now(),
+    onChange: (there) => {
+      if (!isServing()) return;
+      health.set(needing, there ? "SERVING" : "NOT_SERVING");
+      if (there) log.warn("the backend is there again");
+      else log.error("the backend has been away for ten seconds: memories are reported as not serving");
+    },
+  });
+}
+
+function logStart(options: ServerOptions, { grpc, http }: Addresses): void {
+  const { config, log, backend, embedder, tls, version } = options;
+  for (const warning of configWarnings(config)) log.warn(warning);
+  log.info(
+    {
+      version,
+      grpc: `${grpc.host}:${grpc.port}`,
+      http: `${http.host}:${http.port}`,
+      backend: backend.name,
+      embedder: embedder ?? "none",
+      authentication: config.auth.mode,
+      tls: tls === undefined ? "none" : tls.context().ca === undefined ? "server" : "server and clients",
+    },
+    "serving",
   );
-}
-
-function isOpenToEveryone({ auth }: Config): boolean {
-  return auth.mode === "none" && auth.allowUnauthenticated;
-}
-
-/** What an operator should know although nothing is wrong; in the log and in /ready. */
-function warningsOf(config: Config): string[] {
-  const warnings: string[] = [...config.warnings];
-  if (isOpenToEveryone(config)) {
-    warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
-  }
-  if (config.vectorSearch.enabled && config.embedding.provider === "hashing") {
-    warnings.push("the embedder is `hashing`: it finds the same wording, not the same meaning");
-  }
-  return warnings;
 }

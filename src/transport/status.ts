@@ -89,7 +89,7 @@ const MAX_DETAIL_BYTES = 2304;
 /** Of which the metadata of ErrorInfo, and then the violations of BadRequest, may take so much. */
 const MAX_PART_BYTES = 1100;
 
-/** One detail, as either door packs it in its own way. */
+/** One detail; each transport encodes it in its own way. */
 export interface StatusDetail<Desc extends DescMessage = DescMessage> {
   readonly desc: Desc;
   readonly value: MessageShape<Desc>;

@@ -40,7 +40,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     const { config } = load({ env });
     return openBackend(config, {
       embedder: configuredIdentity(config),
-      log: { ...quiet.log, info: () => undefined },
+      log: quiet.log,
       meter: quiet.meter,
     });
   };
@@ -50,7 +50,8 @@ await describeRedisPrograms("the settings of a Redis", () => {
     await using backend = await open({ ...CLUSTER, REDIS_NODES, REDIS_TOPOLOGY: "auto" });
     expect((await backend.describe()).topology).toBe("cluster");
     const scopes = Array.from({ length: 8 }, (_, at) => ({ tenant: "t", namespace: `n${at}` }));
-    for (const scope of scopes) await backend.memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    for (const scope of scopes)
+      await backend.memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
 
     const [, { host = "", port = 0 } = {}] = cluster.replicas;
     await using again = await open({ ...CLUSTER, REDIS_NODES: `127.0.0.1:1,${host}:${port}` });

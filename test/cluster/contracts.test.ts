@@ -3,14 +3,14 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { RedisBackendOptions } from "../../src/adapters/redis/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import { cacheStoreContract } from "../contract/cache-store.ts";
-import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
-import { embeddingCacheContract } from "../contract/embedding-cache.ts";
+import { cacheStoreContract } from "../contract/cache/cache-store.ts";
+import { embeddingBacklogContract } from "../contract/embedding/backlog.ts";
+import { embeddingCacheContract } from "../contract/embedding/cache.ts";
+import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
-import { memoryStoreContract } from "../contract/memory-store.ts";
+import { memoriesContract } from "../contract/memory/memories.ts";
 import { namespaceStoreContract } from "../contract/namespace-store.ts";
 import { randomOperationsContract } from "../contract/random-operations.ts";
-import { reembeddingStoreContract } from "../contract/reembedding-store.ts";
 import { serverSecretContract } from "../contract/server-secret.ts";
 import { sharedNamesContract } from "../contract/shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
@@ -30,7 +30,7 @@ await describeRedisPrograms("on a Redis Cluster", () => {
   });
   afterAll(() => cluster[Symbol.asyncDispose]());
 
-  memoryStoreContract("cluster", () => open((backend) => backend.memories));
+  memoriesContract("cluster", () => open((backend) => backend.memories));
   cacheStoreContract("cluster", () => open((backend) => backend.cache));
   namespaceStoreContract("cluster", () => open((backend) => backend));
   // Each partition bounds its own share: which went first is so precise only in one.

@@ -22,16 +22,16 @@ await describeSharedRedis("an index that somebody drops", ({ url }) => {
         { vector: vectorOf(at) },
       ),
     );
-    await memories.create(scope, items, { now: NOW });
+    await memories.writer.create(scope, items, { now: NOW });
     const read = async () => {
       const query = { vector: vectorOf(42), terms: ["word42"], filter, limit: 5 };
-      const { nearest, containing, corpus } = await memories.search(scope, query, NOW);
+      const { nearest, containing, corpus } = await memories.search.search(scope, query, NOW);
       return {
         nearest: nearest.map(({ id, similarity }) => [id, similarity.toFixed(4)]),
         containing: containing.map(({ id }) => id),
         corpus,
-        listed: (await memories.list(scope, { filter, limit: 3, now: NOW })).map(({ id }) => id),
-        count: await memories.count(scope, filter, NOW),
+        listed: (await memories.reader.list(scope, { filter, limit: 3, now: NOW })).map(({ id }) => id),
+        count: await memories.reader.count(scope, filter, NOW),
       };
     };
     const before = await read();

@@ -42,12 +42,14 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
     const scopes = keys.all().map(({ number }) => scopeIn(keys, number));
     const write = async (scope: Scope, id: string, seed: number) => {
       const item = newMemory({ id, text: `word${seed}`, embedding: READY }, { vector: vectorOf(seed) });
-      await redis.backend.memories.create(scope, [item], { now: NOW });
+      await redis.backend.memories.writer.create(scope, [item], { now: NOW });
     };
     const search = async (scope: Scope, seed: number): Promise<readonly string[]> => {
       const filter = { states: ["ACTIVE" as const] };
       const query = { vector: vectorOf(seed), model: EMBEDDER, filter, limit: 5 };
-      return (await redis.backend.memories.search(scope, query, NOW)).nearest.map(({ id }) => id).toSorted();
+      return (await redis.backend.memories.search.search(scope, query, NOW)).nearest
+        .map(({ id }) => id)
+        .toSorted();
     };
     for (const scope of scopes) await write(scope, "before", 1);
     await redis.backend.check();

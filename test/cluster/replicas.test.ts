@@ -25,25 +25,26 @@ await describeRedisPrograms("a change that replicas have to hold", () => {
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: randomUUID() };
     const request = { key: "r", bodyHash: "b", expireTime: NOW + 60_000 };
-    const create = (id: string) => reasonOf(memories.create(scope, [newMemory({ id })], { now: NOW }));
+    const create = (id: string) => reasonOf(memories.writer.create(scope, [newMemory({ id })], { now: NOW }));
     expect(await create("m1")).toBeUndefined();
 
     replica.pause();
     expect(await create("m2")).toBe("STORE_UNAVAILABLE");
     // It is made all the same, and reads do not wait for replicas.
-    expect(await memories.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
+    expect(await memories.reader.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
     // A repeat is no shorter way to an acknowledgement, on no connection.
-    const again = () => reasonOf(memories.create(scope, [newMemory({ id: "m3" })], { now: NOW, request }));
+    const again = () =>
+      reasonOf(memories.writer.create(scope, [newMemory({ id: "m3" })], { now: NOW, request }));
     expect(await again()).toBe("STORE_UNAVAILABLE");
     await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     await eventually(
       "a connection",
-      async () => (await reasonOf(memories.exist(scope, ["m1"], NOW))) === undefined,
+      async () => (await reasonOf(memories.reader.exist(scope, ["m1"], NOW))) === undefined,
     );
     expect(await again()).toBe("STORE_UNAVAILABLE");
 
     replica.resume();
     await eventually("an acknowledgement", async () => (await again()) === undefined);
-    expect(await memories.exist(scope, ["m1", "m2", "m3"], NOW)).toEqual([true, true, true]);
+    expect(await memories.reader.exist(scope, ["m1", "m2", "m3"], NOW)).toEqual([true, true, true]);
   });
 });

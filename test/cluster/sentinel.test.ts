@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import type { Scope } from "../../src/domain/access/tenancy.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import { reasonOf, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
@@ -97,7 +97,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     await sentinel.tellFailover();
     sentinel.giveAnswers();
     await createdAtLast(memories, scope, "m1");
-    expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+    expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
   });
 
   it("is found behind Sentinels that ask for a password and a certificate, as the servers do", async () => {
@@ -113,11 +113,11 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     };
     const scope = { tenant: "t", namespace: "n" };
     await using redis = await openTestRedis(secured, { embedder: EMBEDDER });
-    await redis.backend.memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    await redis.backend.memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
     const primary = await sentinel.primary();
     await primary.kill();
     await createdAtLast(redis.backend.memories, scope, "m2");
-    expect(await redis.backend.memories.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
+    expect(await redis.backend.memories.reader.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
     const wrong = { ...secured, sentinelPassword: "another" };
     expect(await reasonOf(openTestRedis(wrong, { embedder: EMBEDDER }))).toBe("STORE_UNAVAILABLE");
   });
@@ -130,9 +130,9 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 });
 
 /** Resolves when a memory could be written; until then it may be refused, but for one reason alone. */
-function createdAtLast(memories: MemoryStore, scope: Scope, id: string): Promise<void> {
+function createdAtLast(memories: Memories, scope: Scope, id: string): Promise<void> {
   return eventually(`the memory ${id} on the primary`, async () => {
-    const refusal = await reasonOf(memories.create(scope, [newMemory({ id })], { now: NOW }));
+    const refusal = await reasonOf(memories.writer.create(scope, [newMemory({ id })], { now: NOW }));
     expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);
     return refusal === undefined;
   });

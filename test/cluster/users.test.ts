@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RedisSettings } from "../../src/adapters/redis/connection/connection.ts";
 import { setUp } from "../../src/adapters/redis/indexes/setup.ts";
+import { connectionOf } from "../../src/app/redis-connection.ts";
+import type { RedisConnectionConfig } from "../../src/config/config.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
-import { cacheStoreContract } from "../contract/cache-store.ts";
-import { embeddingBacklogContract } from "../contract/embedding-backlog.ts";
-import { embeddingCacheContract } from "../contract/embedding-cache.ts";
+import { cacheStoreContract } from "../contract/cache/cache-store.ts";
+import { embeddingBacklogContract } from "../contract/embedding/backlog.ts";
+import { embeddingCacheContract } from "../contract/embedding/cache.ts";
+import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
-import { memoryStoreContract } from "../contract/memory-store.ts";
+import { memoriesContract } from "../contract/memory/memories.ts";
 import { namespaceStoreContract } from "../contract/namespace-store.ts";
-import { reembeddingStoreContract } from "../contract/reembedding-store.ts";
 import { reasonOf, type StoreUnderTest, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
@@ -30,7 +31,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     server = await startRedis({ acl: documentedAcl("test-"), config: { appendonly: "no" } });
   });
   afterAll(() => server[Symbol.asyncDispose]());
-  const as = (user: { readonly username: string; readonly password: string }): RedisSettings => ({
+  const as = (user: { readonly username: string; readonly password: string }): RedisConnectionConfig => ({
     ...settingsOf(server.url),
     ...user,
   });
@@ -44,7 +45,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
 
     const made = await setUp({
       ...options,
-      connection: as(USERS.setUp),
+      connection: await connectionOf(as(USERS.setUp)),
       partitions: 1,
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { warn: () => undefined },
@@ -55,9 +56,9 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     ]);
     await using redis = await openTestRedis(as(USERS.server), options);
     const { memories } = redis.backend;
-    await memories.create(scope, [newMemory({ id: "m1" }, { vector: vectorOf(1) })], { now: NOW });
+    await memories.writer.create(scope, [newMemory({ id: "m1" }, { vector: vectorOf(1) })], { now: NOW });
     const query = { vector: vectorOf(1), filter: { states: ["ACTIVE" as const] }, limit: 1 };
-    expect((await memories.search(scope, query, NOW)).nearest.map(({ id }) => id)).toEqual(["m1"]);
+    expect((await memories.search.search(scope, query, NOW)).nearest.map(({ id }) => id)).toEqual(["m1"]);
     expect(await reasonOf(drain(redis.backend.indexes.rebuild(new AbortController().signal)))).toBe(
       "STORE_UNAVAILABLE",
     );
@@ -71,7 +72,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     const options = { prefix: "test-b:", indexes: names, embedder: EMBEDDER };
     const setUpBy = {
       ...options,
-      connection: as(USERS.setUp),
+      connection: await connectionOf(as(USERS.setUp)),
       partitions: 1,
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: { warn: () => undefined },
@@ -80,7 +81,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     await using redis = await openTestRedis(as(USERS.server), options);
     const { memories } = redis.backend;
     const write = (id: string) =>
-      reasonOf(memories.create(scope, [newMemory({ id }, { vector: vectorOf(1) })], { now: NOW }));
+      reasonOf(memories.writer.create(scope, [newMemory({ id }, { vector: vectorOf(1) })], { now: NOW }));
     expect(await write("m1")).toBeUndefined();
     using admin = connectTo(server.url);
     await admin.flushall();
@@ -120,7 +121,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     reembeddingStoreContract("rights", EMBEDDER, () => open((backend) => backend));
     indexStoreContract("rights", () => open((backend) => backend));
     if (scale(0, 1) === 1) {
-      memoryStoreContract("rights", () => open((backend) => backend.memories));
+      memoriesContract("rights", () => open((backend) => backend.memories));
       cacheStoreContract("rights", () => open((backend) => backend.cache));
     }
   });
@@ -135,8 +136,8 @@ await describeRedisPrograms("a Redis that speaks TLS and asks for a certificate"
     const settings = settingsOf(server.url);
     await using redis = await openTestRedis({ ...settings, tls }, { embedder: EMBEDDER });
     const { memories } = redis.backend;
-    await memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
-    expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+    await memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
 
     const without = { ...tls, certFile: undefined, keyFile: undefined };
     expect(await reasonOf(openTestRedis({ ...settings, tls: without }, { embedder: EMBEDDER }))).toBe(

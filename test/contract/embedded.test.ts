@@ -7,14 +7,14 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { quiet } from "../support/quiet.ts";
 import { SMALL_KEPT } from "../support/small-kept.ts";
-import { cacheStoreContract } from "./cache-store.ts";
-import { embeddingBacklogContract } from "./embedding-backlog.ts";
-import { embeddingCacheContract } from "./embedding-cache.ts";
+import { cacheStoreContract } from "./cache/cache-store.ts";
+import { embeddingBacklogContract } from "./embedding/backlog.ts";
+import { embeddingCacheContract } from "./embedding/cache.ts";
+import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
 import { indexStoreContract } from "./index-store.ts";
-import { memoryStoreContract } from "./memory-store.ts";
+import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
-import { reembeddingStoreContract } from "./reembedding-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
@@ -22,7 +22,7 @@ import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
 const MAX_EMBEDDINGS = 20;
 const EMBEDDER = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 
-memoryStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
+memoriesContract("embedded", () => openInTemporaryDirectory((backend) => backend.memories));
 cacheStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend.cache));
 namespaceStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 embeddingCacheContract("embedded", MAX_EMBEDDINGS, () =>

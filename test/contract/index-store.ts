@@ -20,7 +20,7 @@ export function indexStoreContract(
 
     const remember = async (first: number, count = 1): Promise<void> => {
       const items = Array.from({ length: count }, (_, index) => memoryAt(first + index));
-      const outcomes = await subject.store.memories.create(subject.scope, items, { now: NOW });
+      const outcomes = await subject.store.memories.writer.create(subject.scope, items, { now: NOW });
       expect(outcomes.map(({ kind }) => kind)).toEqual(items.map(() => "created"));
     };
     const answer = (index: number): Promise<unknown> =>
@@ -30,7 +30,7 @@ export function indexStoreContract(
         vector: vectorOf(index),
       });
     const forget = (index: number): Promise<void> =>
-      subject.store.memories.delete(subject.scope, idAt(index), { now: NOW });
+      subject.store.memories.writer.delete(subject.scope, idAt(index), { now: NOW });
 
     /** Whether each of these is found by its vector, its word and its id, and how many documents hold its word. */
     const found = (indexes: readonly number[]): Promise<(boolean | number | undefined)[][]> =>
@@ -43,8 +43,8 @@ export function indexStoreContract(
             limit: 1,
           };
           const [{ nearest, containing, corpus }, [stored]] = await Promise.all([
-            subject.store.memories.search(subject.scope, query, NOW),
-            subject.store.memories.get(subject.scope, [idAt(index)], NOW),
+            subject.store.memories.search.search(subject.scope, query, NOW),
+            subject.store.memories.reader.get(subject.scope, [idAt(index)], NOW),
           ]);
           const isFound = [nearest, containing, [stored]].map((hits) => hits[0]?.id === idAt(index));
           return [...isFound, corpus.documentFrequencies.get(wordAt(index))];
@@ -102,7 +102,7 @@ export function indexStoreContract(
         newMemory({ id: "late", embedding: { ...embedding, state: "PENDING" } }),
         newMemory({ id: "refused", embedding: { ...embedding, state: "REFUSED" } }),
       ];
-      await subject.store.memories.create(subject.scope, late, { now: NOW });
+      await subject.store.memories.writer.create(subject.scope, late, { now: NOW });
       await expect.poll(() => documents("MEMORIES")).toBe(4);
       const indexes = await infoOf("MEMORIES");
       expect(indexes.reduce((sum, { failureCount }) => sum + failureCount, 0)).toBe(1);
@@ -196,9 +196,9 @@ export function indexStoreContract(
         limit: 100,
       };
       await remember(0, 10);
-      await subject.store.memories.create(other, [memoryAt(20), memoryAt(21)], { now: NOW });
+      await subject.store.memories.writer.create(other, [memoryAt(20), memoryAt(21)], { now: NOW });
       const ids = async (scope: typeof other): Promise<string[][]> => {
-        const { nearest, containing } = await subject.store.memories.search(scope, query, NOW);
+        const { nearest, containing } = await subject.store.memories.search.search(scope, query, NOW);
         return [nearest, containing].map((hits) => hits.map(({ id }) => id).toSorted());
       };
       const before = [await ids(subject.scope), await ids(other)];

@@ -13,7 +13,7 @@ export function namespaceStoreContract(
     const subject = useStore(open);
     const at = (namespace: string) => ({ tenant: subject.scope.tenant, namespace });
     const remember = (namespace: string, id = "m1"): Promise<unknown> =>
-      subject.store.memories.create(at(namespace), [newMemory({ id }, { vector: vectorOf(1) })], {
+      subject.store.memories.writer.create(at(namespace), [newMemory({ id }, { vector: vectorOf(1) })], {
         now: NOW,
       });
     const list = (after = "", limit = 100): Promise<string[]> =>
@@ -30,7 +30,7 @@ export function namespaceStoreContract(
 
     it("lists none for a write that is refused whole", async () => {
       const refusal = new RecollectError("REQUEST_INVALID", "no");
-      await subject.store.memories.create(at("a"), [{ refusal }], { now: NOW });
+      await subject.store.memories.writer.create(at("a"), [{ refusal }], { now: NOW });
       expect(await list()).toEqual([]);
     });
 
@@ -47,7 +47,7 @@ export function namespaceStoreContract(
       await remember("b");
       const entry = cacheEntry();
       await subject.store.cache.put(at("a"), entry, { now: NOW, maxEntries: 100 });
-      await subject.store.memories.search(
+      await subject.store.memories.search.search(
         at("a"),
         { vector: vectorOf(1), filter: { states: ["ACTIVE"] }, limit: 5 },
         NOW,
@@ -57,15 +57,15 @@ export function namespaceStoreContract(
         cacheEntries: 1,
       });
       expect(await list()).toEqual(["b"]);
-      expect(await subject.store.memories.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
+      expect(await subject.store.memories.reader.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
       expect(await subject.store.cache.find(at("a"), entry.id, NOW)).toBeUndefined();
-      const found = await subject.store.memories.search(
+      const found = await subject.store.memories.search.search(
         at("a"),
         { vector: vectorOf(1), terms: ["text"], filter: { states: ["ACTIVE"] }, limit: 5 },
         NOW,
       );
       expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
-      expect((await subject.store.memories.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
+      expect((await subject.store.memories.reader.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
       await remember("a");
       expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 1, cacheEntries: 0 });
     });

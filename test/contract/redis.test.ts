@@ -3,14 +3,14 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
-import { cacheStoreContract } from "./cache-store.ts";
-import { embeddingBacklogContract } from "./embedding-backlog.ts";
-import { embeddingCacheContract } from "./embedding-cache.ts";
+import { cacheStoreContract } from "./cache/cache-store.ts";
+import { embeddingBacklogContract } from "./embedding/backlog.ts";
+import { embeddingCacheContract } from "./embedding/cache.ts";
+import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
 import { indexStoreContract } from "./index-store.ts";
-import { memoryStoreContract } from "./memory-store.ts";
+import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import { randomOperationsContract } from "./random-operations.ts";
-import { reembeddingStoreContract } from "./reembedding-store.ts";
 import { serverSecretContract } from "./server-secret.ts";
 import { sharedNamesContract } from "./shared-names.ts";
 import { type StoreUnderTest, VECTOR_DIMENSION } from "./store-under-test.ts";
@@ -19,7 +19,7 @@ const MAX_EMBEDDINGS = 20;
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 
 await describeSharedRedis("on Redis", ({ url }) => {
-  memoryStoreContract("redis", () => open((backend) => backend.memories));
+  memoriesContract("redis", () => open((backend) => backend.memories));
   cacheStoreContract("redis", () => open((backend) => backend.cache));
   namespaceStoreContract("redis", () => open((backend) => backend));
   embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));

@@ -1,12 +1,12 @@
 import type { Backend } from "../../src/ports/backend.ts";
 import { referenceStores, type Stores } from "../support/reference/backend.ts";
-import { cacheStoreContract } from "./cache-store.ts";
-import { memoryStoreContract } from "./memory-store.ts";
+import { cacheStoreContract } from "./cache/cache-store.ts";
+import { memoriesContract } from "./memory/memories.ts";
 import { namespaceStoreContract } from "./namespace-store.ts";
 import type { StoreUnderTest } from "./store-under-test.ts";
 
 // What other stores are compared with has to be right itself.
-memoryStoreContract("reference", () => openInMemory(({ memories }) => memories));
+memoriesContract("reference", () => openInMemory(({ memories }) => memories));
 cacheStoreContract("reference", () => openInMemory(({ cache }) => cache));
 namespaceStoreContract("reference", () => openInMemory((stores) => stores));
 

@@ -21,7 +21,7 @@ export function sharedNamesContract(
     const bound = { maxEntries: 100 };
 
     const remember = (scope: typeof first, id: string, given: Parameters<typeof newMemory>[0] = {}) =>
-      subject.store.memories.create(
+      subject.store.memories.writer.create(
         scope,
         [newMemory({ id, text: `tea ${id}`, ...given }, { vector: vectorOf(1) })],
         { now: NOW },
@@ -47,26 +47,28 @@ export function sharedNamesContract(
     });
 
     it("knows the ids of each alone, and the places in its sessions", async () => {
-      expect(await subject.store.memories.exist(second, ["m1", "m2"], NOW)).toEqual([false, true]);
+      expect(await subject.store.memories.reader.exist(second, ["m1", "m2"], NOW)).toEqual([false, true]);
       const { onDuplicate, ...imported } = newMemory({ id: "m1", sessionId: "s", sessionPosition: 1 });
       expect(onDuplicate).toBeDefined();
-      expect(await subject.store.memories.import(second, [imported], { now: NOW })).toEqual(["imported"]);
-      const [memory] = await subject.store.memories.get(second, ["m1"], NOW);
+      expect(await subject.store.memories.importer.import(second, [imported], { now: NOW })).toEqual([
+        "imported",
+      ]);
+      const [memory] = await subject.store.memories.reader.get(second, ["m1"], NOW);
       expect(memory?.sessionPosition).toBe(1);
     });
 
     it("counts accesses to each alone", async () => {
       await remember(second, "m1");
-      subject.store.memories.countAccess(second, ["m1"], NOW + 5);
+      subject.store.memories.accessCounts.add(second, ["m1"], NOW + 5);
       await subject.reopen();
-      const [ofFirst] = await subject.store.memories.get(first, ["m1"], NOW);
-      const [ofSecond] = await subject.store.memories.get(second, ["m1"], NOW);
+      const [ofFirst] = await subject.store.memories.reader.get(first, ["m1"], NOW);
+      const [ofSecond] = await subject.store.memories.reader.get(second, ["m1"], NOW);
       expect([ofFirst?.access?.accessCount ?? 0, ofSecond?.access?.accessCount ?? 0]).toEqual([0, 1]);
     });
 
     it("finds the words of one when the other has deleted its namespace", async () => {
       await subject.store.namespaces.delete(second, { now: NOW });
-      const { containing } = await subject.store.memories.search(
+      const { containing } = await subject.store.memories.search.search(
         first,
         { terms: newMemory({ text: "tea" }).terms, filter: ACTIVE, limit: 10 },
         NOW,

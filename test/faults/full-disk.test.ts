@@ -172,7 +172,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     const scope = { tenant: "t", namespace: "large" };
     await using backend = await open();
     const write = (start: number) =>
-      backend.memories.create(
+      backend.memories.writer.create(
         scope,
         Array.from({ length: 250 }, (_, index) =>
           newMemory(

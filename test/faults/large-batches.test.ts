@@ -16,6 +16,9 @@ import { startProcess, type TestProcess } from "../support/start-process.ts";
 /** The largest batch that is allowed: 200 texts of together 8 MiB. */
 const COUNT = 200;
 const TEXT_BYTES = 40 * 1024;
+const MIB = 1024 * 1024;
+/** A filter has to say something: every memory has an importance. */
+const EVERY_MEMORY = { importance: { min: 0 } };
 /** What a legal batch may hold the event loop, or Redis, at a time. */
 const MAX_HELD_MS = 100;
 /** A machine that others use holds everything now and then; what the service does, it does each time. */
@@ -60,7 +63,8 @@ function largeBatchCases(open: () => Promise<Backend>): void {
   it("is carried on behind its last step by a repeat, when the server was killed in the middle of it", async () => {
     await using backend = await open();
     const count = scale(40, COUNT);
-    const request = { memories: largeBatch("m", count), requestId: "large" };
+    // The texts of all are more than an answer holds by default.
+    const request = { memories: largeBatch("m", count), requestId: "large", maxAnswerBytes: 16 * MIB };
     const first = await serve(backend.env);
     const ended = first.memory.batchCreateMemories(request).then(
       () => "answered",
@@ -136,15 +140,15 @@ function largeBatchCases(open: () => Promise<Backend>): void {
         text: manyWords(100),
       }));
       await measured("short", memory.batchCreateMemories({ memories: short }));
-      await measured("purge", memory.purgeMemories({ filter: {}, force: true }));
+      await measured("purge", memory.purgeMemories({ filter: EVERY_MEMORY, force: true }));
     }
     await pings?.terminate();
+    // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
+    console.log(JSON.stringify(all));
     for (const [name, runs] of Object.entries(all)) {
       expect(Math.min(...runs.map(({ loop }) => loop)), `event loop, ${name}`).toBeLessThan(MAX_HELD_MS);
       expect(Math.min(...runs.map(({ redis }) => redis)), `Redis, ${name}`).toBeLessThan(MAX_HELD_MS);
     }
-    // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
-    console.log(JSON.stringify(all));
   });
 }
 

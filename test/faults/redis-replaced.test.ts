@@ -322,12 +322,12 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     await using redis = await startRedis();
     const errors: string[] = [];
     const error = (_fields: object, message: string): void => void errors.push(message);
-    const log = { ...quiet.log, info: () => undefined, error };
+    const log = { ...quiet.log, error };
     const embedder = { provider: "test", model: "random", dimension: 4 };
     await using stores = await openTestRedis(redis.url, { embedder, log });
     const { memories } = stores.backend;
     const scope = { tenant: "t", namespace: "n" };
-    await memories.create(scope, [newMemory({ id: "m1" })], { now: NOW });
+    await memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
     using admin = connectTo(redis.url);
     for (const id of ["first", "second"]) {
       await admin
@@ -336,7 +336,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
         .call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         .exec();
       // Nothing in its answer contradicts what is known.
-      expect(await memories.exist(scope, ["m1"], NOW)).toEqual([true]);
+      expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
       expect(errors.pop()).toContain("was replaced by another one");
     }
   });

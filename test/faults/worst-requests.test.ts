@@ -56,8 +56,11 @@ describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: Buffer.from(json),
+        }).catch((error: unknown) => {
+          // HTTP/1.1 has no streams in both directions: refused at the headers, and the connection closed.
+          if (method.methodKind !== "bidi_streaming") throw error;
         });
-        await response.text();
+        await response?.text();
       },
     };
   }

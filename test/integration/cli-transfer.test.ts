@@ -9,7 +9,7 @@ import { serve } from "../../src/transport/handler.ts";
 import { abortion } from "../support/gated-embedder.ts";
 import { type EndedCommand, endOf, runCli, spawnCli } from "../support/run-cli.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
-import { startDoor } from "../support/start-door.ts";
+import { startGrpcServer } from "../support/start-grpc-server.ts";
 
 /** Processes start slowly on a busy machine. */
 const TIMEOUT_MS = 60_000;
@@ -210,11 +210,11 @@ describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () 
         }
       },
     });
-    await using door = await startDoor([service]);
+    await using server = await startGrpcServer([service]);
     const text = "x".repeat(60_000);
     const lines = Array.from({ length: 400 }, (_, index) => `{"id": "m${index}", "text": "${text}"}\n`);
     await writeFile(inFolder("large.jsonl"), lines.join(""));
-    const options = { address: door.address, cwd: folder };
+    const options = { address: server.address, cwd: folder };
     const ended = await runCli(["memory", "import", "large.jsonl"], options);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(ended.stderr).toMatch(
@@ -251,16 +251,16 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
         }
       },
     });
-    const door = await startDoor([service]);
-    return { door, tokens, begun: begun.promise };
+    const server = await startGrpcServer([service]);
+    return { server, tokens, begun: begun.promise };
   }
 
   it("goes on where it was, and writes the file whole", async () => {
-    const { door, tokens } = await startBreaking(async () => {
+    const { server, tokens } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
     });
-    await using _ = door;
-    const options = { address: door.address, cwd: folder };
+    await using _ = server;
+    const options = { address: server.address, cwd: folder };
     const broken = await runCli(["memory", "export", "broken.jsonl"], options);
     expect(broken).toMatchObject({ code: 2, stdout: "" });
     expect(broken.stderr).toMatch(/broken off; broken\.jsonl\.part has 3 memories.*\n.*STORE_UNAVAILABLE/);
@@ -280,11 +280,11 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
 
   it("replaces an earlier file only by a whole one", async () => {
     await writeFile(inFolder("kept.jsonl"), "earlier\n");
-    const { door } = await startBreaking(async () => {
+    const { server } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
     });
-    await using _ = door;
-    const options = { address: door.address, cwd: folder };
+    await using _ = server;
+    const options = { address: server.address, cwd: folder };
     expect(await runCli(["memory", "export", "kept.jsonl"], options)).toMatchObject({ code: 2 });
     expect(await read("kept.jsonl")).toBe("earlier\n");
     expect(await runCli(["memory", "export", "kept.jsonl"], options)).toMatchObject({ code: 0 });
@@ -295,12 +295,12 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("ends tidily on %s", async (signal, code) => {
-    const { door, tokens, begun } = await startBreaking(async (ended) => {
+    const { server, tokens, begun } = await startBreaking(async (ended) => {
       await abortion(ended);
       ended.throwIfAborted();
     });
-    await using _ = door;
-    const options = { address: door.address, cwd: folder };
+    await using _ = server;
+    const options = { address: server.address, cwd: folder };
     const child = spawnCli(["memory", "export", `${signal}.jsonl`], options);
     const ending = endOf(child);
     await begun;

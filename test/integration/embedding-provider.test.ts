@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import {
   type LookupCacheResponse,
   LookupCacheResponse_Miss_Reason as MissReason,
@@ -15,7 +17,7 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import { GetEmbeddingInfoResponse_Breaker_State as BreakerState } from "#gen/recollect/v1/operations_pb.js";
 import type { Config } from "../../src/config/config.ts";
-import { refusalOf } from "../support/errors.ts";
+import { refusalOf, toRefusal } from "../support/errors.ts";
 import { expectClosed, expectNoLeaks } from "../support/leaks.ts";
 import { manualSleep } from "../support/manual-sleep.ts";
 import { type Behaviour, type OpenAiServer, startOpenAiServer } from "../support/openai-server.ts";
@@ -278,6 +280,52 @@ describe("an embedding provider that fails", () => {
     });
     expect((await readiness(app)).body.warnings.join()).not.toMatch(/OPEN/);
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
+  });
+
+  it("and is asked for too much at once makes writes land without it, and who needs a vector come back", async () => {
+    server.always({ kind: "hang" });
+    await using app = await start();
+    const leaving = new AbortController();
+    const writes: Promise<unknown>[] = [];
+    const write = (texts: number): void => {
+      const memories = Array.from({ length: texts }, () => ({ text: "the same, over and over" }));
+      // How each of them ends is not what this is about.
+      writes.push(
+        Promise.allSettled([app.memory.batchCreateMemories({ memories }, { signal: leaving.signal })]),
+      );
+    };
+    // As many texts as may wait. A search that finds room waits itself until its deadline; so single ones follow, for the
+    // room that it leaves and that a batch is too large for. While the server prepares so many texts, a search may be
+    // refused before that.
+    for (let batch = 0; batch < 50; batch += 1) write(200);
+    const query = { by: { case: "text", value: "anything" } } as const;
+    let error: ConnectError;
+    for (;;) {
+      error = await app.memory
+        .searchMemories({ query, mode: Mode.VECTOR }, { timeoutMs: 1000 })
+        .then(() => expect.unreachable(), ConnectError.from);
+      if (error.code !== Code.DeadlineExceeded && toRefusal(error).reason !== "SERVER_OVERLOADED") break;
+      for (let single = 0; single < 200; single += 1) write(1);
+    }
+    expect(toRefusal(error)).toMatchObject({
+      code: "ResourceExhausted",
+      reason: "EMBEDDER_OVERLOADED",
+      metadata: { provider: "openai", cause: "overloaded" },
+    });
+    expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toEqual(durationFromMs(1000));
+    expect(stateOf(await remember(app, "one more"))).toBe("PENDING");
+    expect((await search(app, "one more")).degraded).toEqual([Degradation.VECTOR_UNAVAILABLE]);
+    leaving.abort();
+    await Promise.all(writes);
+    server.always({ kind: "answer" });
+    let answer: readonly Degradation[] | string | undefined;
+    do {
+      answer = await search(app, "one more", Mode.VECTOR).then(
+        ({ degraded }) => degraded,
+        (reason: unknown) => toRefusal(reason).reason,
+      );
+    } while (answer === "EMBEDDER_OVERLOADED");
+    expect(answer).toEqual([]);
   });
 
   it("for it does not know the guide's key is asked once a minute, and nothing else stops", async () => {

@@ -33,6 +33,7 @@ await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => 
       const line = JSON.parse(await server.lineWith('"serving"')) as Record<string, string>;
       expect(line).toMatchObject({ environment: "production", backend: "redis" });
       expect(await server.lineWith("Redis opened")).toContain('"topology":"standalone"');
+      expect(await server.lineWith("REDIS_POOL_SIZE")).toContain('"pool_size":50');
       const { memory } = await call(line["http"], "MemoryService/CreateMemory", {
         memory: { text: "Ana is allergic to nuts", userId: "ana" },
       });

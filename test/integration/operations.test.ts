@@ -14,7 +14,7 @@ import { refusalOf, toRefusal } from "../support/errors.ts";
 import { abortion } from "../support/gated-embedder.ts";
 import { type EndedCommand, endOf, runCli, spawnCli } from "../support/run-cli.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
-import { startDoor } from "../support/start-door.ts";
+import { startGrpcServer } from "../support/start-grpc-server.ts";
 
 /** Processes start slowly on a busy machine. */
 const TIMEOUT_MS = 60_000;
@@ -217,8 +217,8 @@ describe("recollect index rebuild", { timeout: TIMEOUT_MS }, () => {
         await abortion(signal);
       },
     });
-    await using door = await startDoor([service]);
-    const options = { address: door.address, cwd: folder };
+    await using server = await startGrpcServer([service]);
+    const options = { address: server.address, cwd: folder };
     const child = spawnCli(["--json", "index", "rebuild"], options);
     const ending = endOf(child);
     await once(child.stdout, "data");

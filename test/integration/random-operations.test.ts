@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
-import { currentDoorEtag, DOOR_TENANT, doorAnswer } from "../support/model/door-service.ts";
+import { currentEtag, GRPC_TENANT, grpcAnswer } from "../support/model/grpc-service.ts";
 import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
 import { runRandomly } from "../support/model/shorten.ts";
 import { COUNTS } from "../support/scale.ts";
@@ -14,11 +14,11 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 const OPTIONS: RunOptions = {
   embedder: createHashingEmbedder(384),
   cache: { maxEntries: 5, defaultTtlMs: 3_600_000, similarityThreshold: 0.85, alignedThreshold: 0.5 },
-  tenantOf: () => DOOR_TENANT,
+  tenantOf: () => GRPC_TENANT,
 };
 
-describe("random operations through the gRPC door", () => {
-  const runs = onRedis() ? COUNTS.doorRunsOnRedis : COUNTS.doorRuns;
+describe("random operations through the gRPC server", () => {
+  const runs = onRedis() ? COUNTS.grpcRunsOnRedis : COUNTS.grpcRuns;
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
     const tally = newTally();
@@ -54,11 +54,11 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
   return {
     answer: (call, now) => {
       present = now;
-      return doorAnswer(app, call);
+      return grpcAnswer(app, call);
     },
     etagOf: (asked, now) => {
       present = now;
-      return currentDoorEtag(app, asked);
+      return currentEtag(app, asked);
     },
     restart: async () => {
       await app[Symbol.asyncDispose]();

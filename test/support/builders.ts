@@ -12,7 +12,7 @@ import {
 import { termsOf } from "../../src/domain/text/terms.ts";
 import { digest } from "../../src/lib/digest.ts";
 import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
-import type { NewMemory } from "../../src/ports/memory/memory-store.ts";
+import type { NewMemory } from "../../src/ports/memory/writer.ts";
 
 /** The present of all tests: 2026-01-01, in milliseconds since the epoch. */
 export const NOW = Date.UTC(2026, 0, 1);

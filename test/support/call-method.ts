@@ -13,13 +13,13 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { TestApp } from "./start-app.ts";
 
-/** A transport to each door of a server. */
-export interface Doors extends Disposable {
+/** A transport to each transport of a server. */
+export interface Transports extends Disposable {
   readonly grpc: Transport;
   readonly http: Transport;
 }
 
-export function doorsOf(app: Pick<TestApp, "grpcAddress" | "httpUrl">): Doors {
+export function transportsOf(app: Pick<TestApp, "grpcAddress" | "httpUrl">): Transports {
   const baseUrl = `http://${app.grpcAddress}`;
   const sessionManager = new Http2SessionManager(baseUrl);
   return {

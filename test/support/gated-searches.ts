@@ -1,5 +1,5 @@
 import type { Backend } from "../../src/ports/backend.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { CandidateSearch } from "../../src/ports/memory/search.ts";
 
 /** Holds searches of a backend's memories up: each waits to be released before it goes to the store. */
 export interface GatedSearches {
@@ -17,14 +17,15 @@ export function gatedSearches(): GatedSearches {
   const gate = Promise.withResolvers<void>();
   const tenants: string[] = [];
   const waiting: { readonly searches: number; readonly resolve: () => void }[] = [];
-  const gated = (store: MemoryStore): MemoryStore["search"] => {
-    return async (scope, ...rest) => {
-      tenants.push(scope.tenant);
-      for (const { searches, resolve } of waiting) if (tenants.length >= searches) resolve();
-      await gate.promise;
-      return store.search(scope, ...rest);
-    };
-  };
+  const gated = (search: CandidateSearch): CandidateSearch =>
+    replacing(search, {
+      search: async (scope, ...rest) => {
+        tenants.push(scope.tenant);
+        for (const { searches, resolve } of waiting) if (tenants.length >= searches) resolve();
+        await gate.promise;
+        return search.search(scope, ...rest);
+      },
+    });
   return {
     tenants,
     release: () => gate.resolve(),
@@ -34,7 +35,7 @@ export function gatedSearches(): GatedSearches {
         else waiting.push({ searches, resolve });
       }),
     backend: (opened) =>
-      replacing(opened, { memories: replacing(opened.memories, { search: gated(opened.memories) }) }),
+      replacing(opened, { memories: replacing(opened.memories, { search: gated(opened.memories.search) }) }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { RedisMeter, StoreMeter } from "../../src/ports/metrics.ts";
 
 /** A log and a meter for stores whose words and numbers the test does not look at. */
 export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter & RedisMeter } = {
-  log: { warn: () => undefined, error: () => undefined, debug: () => undefined },
+  log: { warn: () => undefined, error: () => undefined, info: () => undefined, debug: () => undefined },
   meter: {
     storeDamaged: () => undefined,
     storeRepaired: () => undefined,

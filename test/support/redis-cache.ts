@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import { RedisClient } from "../../src/adapters/redis/connection/client.ts";
-import { connectionOf } from "../../src/adapters/redis/connection/connection.ts";
 import { createEmbeddingCache } from "../../src/adapters/redis/embedding/cache.ts";
 import { openIndexes, type VectorIndexOptions } from "../../src/adapters/redis/indexes/schema.ts";
 import { VectorModel } from "../../src/adapters/redis/indexes/vector-model.ts";
@@ -9,6 +8,7 @@ import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespace-store.ts";
+import { connectionOf } from "../../src/app/redis-connection.ts";
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { EmbeddingCache } from "../../src/ports/embedding/embedding-cache.ts";

@@ -3,7 +3,7 @@ import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient } from "../../src/adapters/redis/connection/client.ts";
 import { openIndexes } from "../../src/adapters/redis/indexes/schema.ts";
 import { VectorModel } from "../../src/adapters/redis/indexes/vector-model.ts";
-import { RedisMemoryStore } from "../../src/adapters/redis/memory/store.ts";
+import { openMemories } from "../../src/adapters/redis/memory/memories.ts";
 import { Sweeper } from "../../src/adapters/redis/memory/sweeper.ts";
 import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
@@ -12,7 +12,7 @@ import { RedisNamespaceStore } from "../../src/adapters/redis/namespaces/namespa
 import type { CacheStore } from "../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { Log } from "../../src/ports/log.ts";
-import type { MemoryStore } from "../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../src/ports/memory/memories.ts";
 import type { NamespaceStore } from "../../src/ports/namespace-store.ts";
 import { quiet } from "./quiet.ts";
 import { removeAll } from "./redis/backend.ts";
@@ -22,7 +22,7 @@ import { connect, HNSW } from "./redis-cache.ts";
 export interface RedisStores extends AsyncDisposable {
   readonly client: RedisClient;
   readonly model: VectorModel;
-  readonly memories: MemoryStore;
+  readonly memories: Memories;
   readonly cache: CacheStore;
   readonly namespaces: NamespaceStore;
   readonly sweeper: Sweeper;
@@ -55,13 +55,13 @@ export function redisPlace(
       const namespaces = new Namespaces(client, keys);
       const sweeper = new Sweeper(client, keys, log);
       let announced = 0;
-      const memories = new RedisMemoryStore(client, namespaces, {
+      const memories = openMemories(client, namespaces, {
         model,
         indexes: names,
         vectors: HNSW,
         sweeper,
         missing: () => undefined,
-        onWaiting: () => {
+        onPending: () => {
           announced += 1;
         },
         log,

@@ -14,9 +14,9 @@ export const COUNTS = {
   filters: scale(150, 1000),
   /** Runs of random operations through the ports, some 100 operations each. */
   portRuns: scale(40, 1000),
-  /** The same through the gRPC door. */
-  doorRuns: scale(15, 300),
-  doorRunsOnRedis: scale(8, 300),
+  /** The same through the gRPC server. */
+  grpcRuns: scale(15, 300),
+  grpcRunsOnRedis: scale(8, 300),
 } as const;
 
 /** Whole numbers below a limit, the same for the same seed: mulberry32. */

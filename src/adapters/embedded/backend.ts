@@ -12,7 +12,7 @@ import { Damage } from "./database/damage.ts";
 import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
 import { Database } from "./database/database.ts";
 import { isFull } from "./database/errors.ts";
-import { WaitingRows } from "./database/pending-rows.ts";
+import { PendingRows } from "./database/pending-rows.ts";
 import { KeptSpace } from "./database/reserved-space.ts";
 import { openServerSecret } from "./database/server-secret.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
@@ -22,7 +22,7 @@ import { EmbeddedReembeddingStore } from "./embedding/reembedding-store.ts";
 import { KeywordIndex } from "./keywords/keyword-index.ts";
 import { EmbeddedIndexStore } from "./maintenance/index-store.ts";
 import { startSelfCheck } from "./maintenance/self-check.ts";
-import { EmbeddedMemoryStore } from "./memory/store.ts";
+import { openMemories } from "./memory/memories.ts";
 import { Requests } from "./namespaces/idempotency.ts";
 import { Namespaces } from "./namespaces/namespace-ids.ts";
 import { EmbeddedNamespaceStore } from "./namespaces/namespace-store.ts";
@@ -92,15 +92,18 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
     const graphs = join(directory.path, "vectors");
     mkdirSync(graphs, { recursive: true });
     removeOldGraphs(graphs, model.generation);
-    const waiting = new WaitingRows(database);
+    const pendingRows = new PendingRows(database);
     const keywords = new KeywordIndex(database);
     const vectors = new MemoryVectors(database, { model, directory: graphs, log });
-    const memories = new EmbeddedMemoryStore(database, namespaces, requests, {
+    const memories = openMemories({
+      database,
+      namespaces,
+      requests,
       model,
       vectors,
       keywords,
       damage,
-      waiting,
+      pendingRows,
       log,
     });
     const cache = new EmbeddedCacheStore(database, namespaces, requests, { model, log });
@@ -124,8 +127,8 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
     return {
       name: "embedded",
       memories,
-      backlog: new EmbeddedBacklog(database, namespaces, { waiting, holder: vectors, model, log }),
-      reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, waiting, log }),
+      backlog: new EmbeddedBacklog(database, namespaces, { pendingRows, holder: vectors, model, log }),
+      reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, pendingRows, log }),
       namespaces: namespaceStore,
       indexes,
       cache,

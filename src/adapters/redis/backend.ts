@@ -1,4 +1,5 @@
 import type { Scope } from "../../domain/access/tenancy.ts";
+import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { RedisMeter } from "../../ports/metrics.ts";
@@ -13,9 +14,8 @@ import { RedisReembeddingStore } from "./embedding/reembedding-store.ts";
 import { type FoundationOptions, openFoundation } from "./indexes/foundation.ts";
 import { RedisIndexStore } from "./indexes/index-store.ts";
 import { IndexKeeper } from "./indexes/keeper.ts";
-import { WaitingListeners } from "./indexes/pending-listeners.ts";
 import type { VectorModel } from "./indexes/vector-model.ts";
-import { RedisMemoryStore } from "./memory/store.ts";
+import { openMemories } from "./memory/memories.ts";
 import { Sweeper } from "./memory/sweeper.ts";
 import type { Keys } from "./namespaces/keys.ts";
 import { claimPartitions, RedisServerSecret } from "./namespaces/metadata.ts";
@@ -28,7 +28,7 @@ import { StoreIdentity } from "./namespaces/store-identity.ts";
 const MAX_EMBEDDINGS = 50_000;
 
 export interface RedisBackendOptions extends FoundationOptions {
-  readonly log: OperatorLog & { info(fields: object, message: string): void };
+  readonly log: OperatorLog;
   readonly meter: RedisMeter;
   /** Bytes from which on a record is compressed; undefined: never. */
   readonly compressFrom?: number | undefined;
@@ -57,7 +57,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   // It is opened last, and by then nobody has asked.
   const verify = (): Promise<void> => identity.verify();
   const stores = openStores(options, { client, keys, model, keeper, verify }, opening);
-  const { memories, cache, reembedding, namespaces, waiting, sweeper } = stores;
+  const { memories, cache, reembedding, namespaces, pendingAdded, sweeper } = stores;
   const replacedListeners: (() => void)[] = [];
   const identity = await StoreIdentity.open({
     client: direct,
@@ -74,7 +74,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
       await keeper.open();
     },
     onServed: () => {
-      waiting.announce();
+      pendingAdded.notify();
       sweeper.afterDeletion();
       for (const listener of replacedListeners) listener();
     },
@@ -87,7 +87,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
-    backlog: new RedisEmbeddingBacklog(client, namespaces, { model, waiting, log }),
+    backlog: new RedisEmbeddingBacklog(client, namespaces, { model, pendingAdded, log }),
     reembedding,
     indexes: stores.indexes,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
@@ -119,15 +119,15 @@ function openStores(
 ) {
   const { log, meter, vectors, indexes, compressFrom } = options;
   const namespaces = new Namespaces(client, keys, verify);
-  const waiting = new WaitingListeners();
+  const pendingAdded = new Listeners();
   const sweeper = owner.use(new Sweeper(client, keys, log));
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
   const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const common = { model, pack, indexes, vectors, missing, log };
-  const onWaiting = (): void => waiting.announce();
-  const memories = owner.use(new RedisMemoryStore(client, namespaces, { ...common, sweeper, onWaiting }));
+  const onPending = (): void => pendingAdded.notify();
+  const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));
   const cache = owner.use(new RedisCacheStore(client, namespaces, common));
   const indexStore = owner.use(new RedisIndexStore({ client, keys, model, names: indexes, vectors }));
   const reembedding = new RedisReembeddingStore({
@@ -135,12 +135,12 @@ function openStores(
     keys,
     namespaces,
     model,
-    waiting,
+    pendingAdded,
     names: indexes,
     vectors,
     log,
   });
-  return { namespaces, waiting, sweeper, memories, cache, indexes: indexStore, reembedding };
+  return { namespaces, pendingAdded, sweeper, memories, cache, indexes: indexStore, reembedding };
 }
 
 function describe(facts: ServerFacts): BackendDescription {

@@ -40,7 +40,7 @@ export const DOORS = {
   }),
   authMode: setting({
     env: "AUTH_MODE",
-    kind: word("none", "api_keys", "jwt", "mtls"),
+    kind: word("none", "api_keys"),
     fallback: "none",
     description:
       "How callers are authenticated: none lets everyone in, api_keys asks for a key of AUTH_API_KEYS_FILE.",

@@ -61,7 +61,8 @@ export const REDIS = {
     yaml: "redis.pool_size",
     kind: integer(1, 1000),
     fallback: 50,
-    description: "Connections to Redis at most.",
+    description:
+      "Connections that commands to one Redis server may take at most. One is used, and the start says so: more were measured to be no faster, docs/operations/redis.md says how.",
   }),
   redisCompression: setting({
     env: "REDIS_COMPRESSION",

@@ -1,4 +1,5 @@
 import { SPELLINGS } from "./analysis-words.ts";
+import { withoutInfo } from "./notation-lines.ts";
 
 /** What a piece of text is before any of it is understood. `pause` is a comma, `stop` the end of a sentence. */
 export type TokenKind = "word" | "number" | "date" | "code" | "foreign" | "pause" | "stop";
@@ -26,6 +27,8 @@ const NUMBER = /^([-+]?)([$€£¥₹]?)([-+]?)([0-9][0-9,]*(?:\.[0-9]+)?)(%|°?
 const GROUPED = /^[0-9]{1,3}(?:,[0-9]{3})+$/;
 const ABBREVIATION = /^(?:[a-z]\.)+[a-z]?$/i;
 const CAMEL = /^[\p{Script=Latin}]*\p{Ll}\p{Lu}[\p{Script=Latin}]*$/u;
+/** Names of languages that are typed in any case. */
+export const LANGUAGE_WITH_SIGN = /^(?:c\+\+(?:[0-9]{2})?|[cfj]#|\.net)$/i;
 const LEADING = new Set(`("'[{<«“¿¡*_,;:!?`);
 const TRAILING = new Set(`)"']}>»”*_,;:!?.`);
 
@@ -57,11 +60,11 @@ export function tokenize(text: string): Token[] {
       from = open + width;
       continue;
     }
-    const code = text
-      .slice(open + width, close)
-      .trim()
+    const code = withoutInfo(text.slice(open + width, close), width)
+      .code.trim()
       .replace(/\s+/g, " ");
-    if (code !== "") tokens.push(plain("code", code));
+    if (/^[\p{L}\p{N}._]+$/u.test(code)) pushCore(code, tokens);
+    else if (code !== "") tokens.push(plain("code", code));
     from = close + width;
   }
   pushChunks(text.slice(from), tokens);
@@ -94,6 +97,8 @@ function pushChunk(chunk: string, tokens: Token[]): void {
 
 function pushCore(core: string, tokens: Token[]): void {
   const lower = core.toLowerCase();
+  // An emoji says how something is meant; where it is asked about it is read as notation.
+  if (/^\p{Emoji_Presentation}+$/u.test(core)) return;
   const number = NUMBER.exec(lower);
   const slash = core.indexOf("/");
   if (WORD.test(core) || SPELLINGS.has(lower)) {
@@ -117,7 +122,7 @@ function pushCore(core: string, tokens: Token[]): void {
     // "Node.js" and "GPT-4" are written in any case; flags and identifiers with other signs are not.
     tokens.push(plain("code", lower.replace(/([a-z])-(?=[0-9])/g, "$1"), true));
   } else {
-    tokens.push(plain("code", core));
+    tokens.push(plain("code", LANGUAGE_WITH_SIGN.test(core) ? lower : core));
   }
 }
 

@@ -25,10 +25,12 @@ import {
   SUBORDINATORS,
   SYNONYMS,
 } from "./analysis-words.ts";
-import { type Notation, readNotation } from "./notation.ts";
+import { type Notation, readNotation, readWritingOf } from "./notation.ts";
+import { spaceCalculations } from "./notation-fold.ts";
+import type { Writing } from "./notation-writing.ts";
 
 /** Raised with every change of what an analysis holds: analyses of two versions cannot be compared. */
-export const ANALYSIS_VERSION = 3;
+export const ANALYSIS_VERSION = 4;
 
 /** Tokens analysed; a longer prompt is compared as a whole, so that hostile texts cost bounded work. */
 export const MAX_TOKENS = 512;
@@ -70,21 +72,24 @@ export interface PromptAnalysis {
   readonly question: string;
   /** What is written in notation, in reading order: its spelling counts. See {@link readNotation}. */
   readonly notation: readonly Notation[];
+  /** The letters and the signs of the whole. See {@link Writing}. */
+  readonly writing: Writing;
 }
 
 /**
  * Extracts from a prompt all that decides whether a stored answer may serve it. Pure and total: any string gives
  * an analysis, and equal strings give equal ones. Beyond {@link MAX_TOKENS} only the hash is kept.
  */
-export function analyzePrompt(text: string): PromptAnalysis {
-  if (text.length > MAX_CHARACTERS) return unanalyzed(text);
+export function analyzePrompt(prompt: string): PromptAnalysis {
+  if (prompt.length > MAX_CHARACTERS) return unanalyzed(prompt);
+  const text = spaceCalculations(prompt);
   const normal = normalizeText(text);
   // Compatibility forms can multiply the length of a text.
-  if (normal.length > MAX_CHARACTERS) return unanalyzed(text);
+  if (normal.length > MAX_CHARACTERS) return unanalyzed(prompt);
   const tokens = tokenize(normal);
-  if (tokens.length > MAX_TOKENS) return unanalyzed(text);
-  const notation = readNotation(text);
-  return isEnglish(tokens) ? analyzeEnglish(tokens, notation) : analyzeOther(tokens, notation);
+  if (tokens.length > MAX_TOKENS) return unanalyzed(prompt);
+  const written = { notation: readNotation(text), writing: readWritingOf(text) };
+  return isEnglish(tokens) ? analyzeEnglish(tokens, written) : analyzeOther(tokens, written);
 }
 
 /** One spelling for forms no stemmer knows: British endings and irregular pasts. */
@@ -105,7 +110,7 @@ const SYNONYM_STEMS = new Map([...SYNONYMS].map(([word, target]) => [stemWord(wo
 function unanalyzed(text: string): PromptAnalysis {
   // UTF-16 code units, so that lone surrogates differ too.
   const digest = createHash("sha256").update(Buffer.from(text, "utf16le")).digest("base64url");
-  return { ...analyzeOther([], []), digest };
+  return { ...analyzeOther([], { notation: [], writing: { letters: "", marks: "" } }), digest };
 }
 
 function isEnglish(tokens: readonly Token[]): boolean {
@@ -122,7 +127,10 @@ function isEnglish(tokens: readonly Token[]): boolean {
   return foreign <= english && !(accented && english === 0);
 }
 
-function analyzeOther(tokens: readonly Token[], notation: readonly Notation[]): PromptAnalysis {
+/** What a prompt is written in, beside its words. */
+type Written = Pick<PromptAnalysis, "notation" | "writing">;
+
+function analyzeOther(tokens: readonly Token[], written: Written): PromptAnalysis {
   const items: PromptItem[] = [];
   for (const token of tokens) {
     if (token.kind === "pause" || token.kind === "stop") continue;
@@ -140,7 +148,7 @@ function analyzeOther(tokens: readonly Token[], notation: readonly Notation[]): 
     quantifiers: [],
     modality: [],
     question: "",
-    notation,
+    ...written,
   };
 }
 
@@ -189,7 +197,7 @@ type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
 };
 
 /** Reads tokens from left to right; what it needs to remember of the words before is its state. */
-function analyzeEnglish(raw: readonly Token[], notation: readonly Notation[]): PromptAnalysis {
+function analyzeEnglish(raw: readonly Token[], written: Written): PromptAnalysis {
   const tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
   const items: Draft[] = [];
   const particles: string[] = [];
@@ -360,7 +368,7 @@ function analyzeEnglish(raw: readonly Token[], notation: readonly Notation[]): P
     quantifiers: quantifiers.sort(),
     modality: [...modality].sort(),
     question,
-    notation,
+    ...written,
   };
 }
 

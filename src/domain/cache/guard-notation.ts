@@ -1,4 +1,5 @@
 import type { Notation, NotationKind } from "./notation.ts";
+import type { Writing } from "./notation-writing.ts";
 
 const REASONS = {
   code: "CODE",
@@ -6,6 +7,7 @@ const REASONS = {
   unit: "UNIT",
   variant: "CODE",
   mood: "CODE",
+  language: "CODE",
 } as const satisfies Record<NotationKind, string>;
 
 /** Why two prompts differ in notation. */
@@ -30,7 +32,7 @@ export function compareNotation(
 
 /** What a piece counts against, empty where it counts by itself. */
 function counterpart({ kind, text }: Notation): string {
-  if (kind === "mood") return kind;
+  if (kind === "mood" || kind === "language") return kind;
   return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
 }
 
@@ -42,4 +44,9 @@ function without(pieces: readonly Notation[], removed: readonly Notation[]): Not
     counts.set(kind + text, count - 1);
     return count <= 0;
   });
+}
+
+/** Whether two prompts of the same letters and digits are set with other signs. */
+export function differInWriting(left: Writing, right: Writing): boolean {
+  return left.letters === right.letters && left.marks !== right.marks;
 }

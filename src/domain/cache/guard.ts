@@ -1,6 +1,6 @@
 import type { PromptAnalysis, PromptItem } from "./analysis.ts";
 import { alignItems, areAntonyms, areOpposite } from "./guard-align.ts";
-import { compareNotation } from "./guard-notation.ts";
+import { compareNotation, differInWriting } from "./guard-notation.ts";
 import { compareOrder } from "./guard-order.ts";
 
 /** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
@@ -102,6 +102,7 @@ function compareWhole(left: PromptAnalysis, right: PromptAnalysis): number {
 
 function compare(left: PromptAnalysis, right: PromptAnalysis, { strict = true }: GuardOptions): GuardVerdict {
   const reasons = new Set<GuardReason>(compareNotation(left.notation, right.notation));
+  if (differInWriting(left.writing, right.writing)) reasons.add("CODE");
   const alignment = alignItems(left.items, right.items);
   if (left.language !== right.language && !isEqualText(left, right)) reasons.add("LANGUAGE");
   addLeftoverReasons(alignment.left, alignment.right, reasons);

@@ -1,7 +1,17 @@
+import { KNOWN_NAMES } from "./analysis-words.ts";
 import type { Notation } from "./notation.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
-import { CAPITAL_FUNCTIONS, FIELD_NOUNS, LETTER_NOUNS, LOOSE_LETTERS } from "./notation-words.ts";
+import {
+  CAPITAL_FUNCTIONS,
+  CAPITONYMS,
+  FIELD_NOUNS,
+  LETTER_NOUNS,
+  LOOSE_LETTERS,
+  SENTENCE_OPENERS,
+  TECHNICAL,
+  TYPE_NAMES,
+} from "./notation-words.ts";
 
 const LETTER = /^(?:[A-Za-z]|\p{Script=Greek})$/u;
 // "hh" and "HH" in a date, "TT" and "tt" of genes; but AA batteries, BB cream, cc, pp. and Roman numerals are typed
@@ -15,13 +25,29 @@ const DEGREE = /^[iv]{1,4}$/i;
 // A molecule in SMILES: the letters of organic elements with the digits of at least one ring between them.
 const MOLECULE = /^[bcfinops][bcfinops0-9]*$/i;
 const RING = /[0-9][a-z]+[0-9]/i;
+// "yyyy-MM-dd": letters of a pattern, each part one letter repeated.
+const DATE_PATTERN = /^(?:([a-z])\1*)(?:-([a-z])\2*)+$/i;
+// "Bxc3" is a bishop's move, "bxc3" a pawn's.
+const BISHOP_OR_PAWN = /^b(?:x[ac][1-8]|[ac]x[a-h]?[1-8])/i;
+// "N-butyl" is bound to nitrogen, "n-butyl" is not branched; D- and d-, L- and l- likewise.
+const DESCRIPTOR = /^[dlnos]-\p{L}+(?:ose|ine|ane|ene|ol|yl\p{L}*|amide|one|acid)$/iu;
+const GREEK_SYMBOL = /^(?=.*\p{Script=Greek})(?:\p{Script=Greek}|[a-z0-9]){1,3}$/iu;
+// In fields of symbols: "V7", "Dm7b5", "X1".
+const LETTERS_AND_DIGITS = /^\p{L}{1,3}[0-9][\p{L}0-9]{0,5}$/u;
+// Said of names of code alone: in Go their case is what they are exported by.
+const OF_NAMES = /^(?:exported|public|private|reserved|defined|undefined|visible|bound|unbound)[?.,]?$/;
+// What code names, bare behind one of these, is named as it is spelled.
+const CALLING = /^(?:does|do|is|are|what's|whats|import|explain|call|calling|use|using)$/;
+const ARTICLE = /^(?:an?|the|this|my|your|each|every|one)$/;
 const SHOUTED = /^\p{Lu}{2,}/u;
 
 /** Whether a chunk in small letters alone could be another thing in capitals, by its form or its place. */
 export function hasTellingCase(written: string, previous: string, next: string): boolean {
   const before = previous.toLowerCase();
-  if (FIELD_NOUNS.has(before)) return true;
-  return written.length <= LONGEST_PLAIN + 1 && isSymbol(written.replace(/[.,]$/, ""), before, next);
+  if (OF_NAMES.test(next) || CALLING.test(before)) return true;
+  const trimmed = written.replace(/[.,]$/, "");
+  if (FIELD_NOUNS.has(before) || TYPE_NAMES.has(trimmed) || CAPITONYMS.has(trimmed)) return true;
+  return written.length <= LONGEST_PLAIN + 1 && isSymbol(trimmed, before, next);
 }
 
 /**
@@ -36,8 +62,24 @@ export function caseNotation(
   const before = previous.toLowerCase();
   // "Aa" is none of the careless ways to write it.
   if (isMixedPair(core)) return { kind: "code", text: core };
+  if (context.technical && OF_NAMES.test(next) && !ARTICLE.test(before)) return caseOf(core, context);
+  if (isWordOfTwoCases(core, before, context)) return caseOf(core, context);
+  if (context.symbols && LETTERS_AND_DIGITS.test(core)) return caseOf(core, context);
   const named = context.technical && FIELD_NOUNS.has(before) && /^\p{L}+$/u.test(core);
   return named || isSymbol(core, before, next) ? caseOf(core, context) : undefined;
+}
+
+/** A capitonym, or a word that in code is an identifier. Behind an article it is a word: "a String" is a string. */
+function isWordOfTwoCases(core: string, before: string, { technical }: Chunk["context"]): boolean {
+  const lower = core.toLowerCase();
+  if (CAPITONYMS.has(lower)) return true;
+  const written = core === lower || /^\p{Lu}?[\p{Ll}\d]+(?:\p{Lu}[\p{Ll}\d]*)*$/u.test(core);
+  if (!technical || !written || ARTICLE.test(before)) return false;
+  return TYPE_NAMES.has(lower) || before === "import" || (CALLING.test(before) && !isKnownWord(lower));
+}
+
+function isKnownWord(lower: string): boolean {
+  return (TECHNICAL.has(lower) && lower !== "nan") || KNOWN_NAMES.has(lower) || SENTENCE_OPENERS.has(lower);
 }
 
 function isMixedPair(core: string): boolean {
@@ -50,5 +92,7 @@ function isSymbol(core: string, before: string, next: string): boolean {
   if (LETTER.test(core)) return LETTER_NOUNS.has(before) && !LOOSE_LETTERS.has(lower);
   if (CAPITAL_FUNCTIONS.has(lower)) return /^[b-hj-zα-ω][.,?]?$/iu.test(next);
   if (before === "chord" || before === "degree") return DEGREE.test(core);
+  if (DATE_PATTERN.test(core) || BISHOP_OR_PAWN.test(core) || DESCRIPTOR.test(core)) return true;
+  if (GREEK_SYMBOL.test(core)) return true;
   return REPEATED.test(core) || DEGREES.test(core) || (MOLECULE.test(core) && RING.test(core));
 }

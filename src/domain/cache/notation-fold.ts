@@ -39,3 +39,13 @@ export function withoutEmphasis(text: string): string {
   if (!/[*_]/.test(text)) return text;
   return text.replace(STARS, "$2").replace(UNDERSCORE, "$1");
 }
+
+// A calculation without spaces, of numbers and single letters.
+const CALCULATION =
+  /(?<![^\s(])[-+]?(?:\d+(?:\.\d+)?|[a-z])(?:[-+*/^=](?:\d+(?:\.\d+)?|[a-z])){1,8}(?![^\s?.,!;:)])/gi;
+
+/** "2+2" as "2 + 2". Not "5-10" and "9/11", which may be a range and a date, and nothing in a text with code. */
+export function spaceCalculations(text: string): string {
+  if (!/[0-9a-z][+*^]/i.test(text) || /[`\n]/.test(text)) return text;
+  return text.replace(CALCULATION, (all) => (/[+*^]/.test(all) ? all.replace(/(?<=.)[-+*/^=]/g, " $& ") : all));
+}

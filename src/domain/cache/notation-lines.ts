@@ -25,7 +25,8 @@ export function takeCodeSpans(text: string, found: Notation[]): string {
       if (text[from] === "$") found.push({ kind: "code", text: "`$" });
       continue;
     }
-    const code = text.slice(open + width, close);
+    const { language, code } = withoutInfo(text.slice(open + width, close), width);
+    if (language !== "") found.push({ kind: "language", text: language });
     from = close + width;
     if (/^[a-z]*$/.test(code)) {
       rest += code;
@@ -35,6 +36,16 @@ export function takeCodeSpans(text: string, found: Notation[]): string {
     rest += TAKEN;
   }
   return rest + text.slice(from);
+}
+
+const ALIASES = new Map(Object.entries({ js: "javascript", py: "python", ts: "typescript", sh: "bash", yml: "yaml" }));
+
+/** Code between back-ticks, and the language that a fence names in its first line. */
+export function withoutInfo(code: string, width: number): { readonly language: string; readonly code: string } {
+  const info = width < 3 ? undefined : /^[^\S\n]*([\w+#.-]*)[^\n]*\n/.exec(code);
+  if (info === undefined || info === null) return { language: "", code };
+  const language = (info[1] ?? "").toLowerCase();
+  return { language: ALIASES.get(language) ?? language, code: code.slice(info[0].length) };
 }
 
 /** Padding in Markdown: one space on both sides of a line, white space at line ends, the last line end. */
@@ -59,7 +70,8 @@ export function takeCodeLines(text: string, found: Notation[]): string {
   let previous = "";
   for (const line of body.split("\n")) {
     const written = line.trimEnd();
-    const opened = /[:{([]$/.test(previous) && /^\s+\S/.test(written);
+    const goesOn = /[:{([]$/.test(previous) || prose.at(-1) === TAKEN;
+    const opened = goesOn && /^\s+\S/.test(written);
     if (INDENTED.test(written) || opened || isStatement(written)) {
       code.push(written);
       prose.push(TAKEN);

@@ -1,6 +1,6 @@
 import type { Notation, WritingContext } from "./notation.ts";
 import { TAKEN } from "./notation-lines.ts";
-import { EXACT_TASKS, WORDING_TASKS } from "./notation-words.ts";
+import { CODE_NOUNS, EXACT_TASKS, WORDING_TASKS } from "./notation-words.ts";
 
 // A single quote opens behind no letter and closes before none: inside words it is an apostrophe, behind a digit
 // a prime. Quotes do not span lines, except tripled ones.
@@ -53,6 +53,7 @@ function isExact(content: string, { technical, exact }: WritingContext): boolean
     technical ||
     exact ||
     SIGNS_ONLY.test(content) ||
+    /^\p{L}+'\p{L}+$/u.test(content) ||
     ODD_SPACES.test(content) ||
     QUOTING_MATTERS.test(content)
   );
@@ -65,6 +66,8 @@ function isAttached(text: string, at: number, end: number): boolean {
   return /[\p{L}\p{N}_]$|[=+>|&$\\/@#]$|[^\s][([{,:]$/u.test(before);
 }
 
+// A text with none of these may be prose: "a question about my code: why does it fail?"
+const CODE_SIGN = /[=(){}[\]<>$%&|*+\\_@#^~;]|[\p{L}\p{N}]\.\p{L}|[0-9]/u;
 const HEAD = /^([^:\n]{3,80}):\s+(\S[\s\S]*)$/;
 const SINGLE_OBJECT =
   /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
@@ -81,6 +84,10 @@ export function takePayload(text: string, context: WritingContext, found: Notati
     }
     if (words.some((word) => WORDING_TASKS.has(word))) {
       found.push({ kind: "code", text: wording(payload) });
+      return task;
+    }
+    if (CODE_NOUNS.has(words.at(-1) ?? "") && CODE_SIGN.test(payload)) {
+      found.push({ kind: "code", text: payload.trim().replace(context.asking ? /[.?]+$/ : /\.$/, "") });
       return task;
     }
     const short = wording(payload);

@@ -3,10 +3,10 @@ import { COMMANDS, MARK_NOUNS } from "./notation-words.ts";
 
 // What stands by itself in prose too: dashes, bullets, marks with a space before them.
 const PROSE_MARKS = /^(?:-{1,3}|[?!]{1,3}|\.{1,6}|[,:;&"'*•·()/#]|\?\.|''|"")$/;
-// No sentence ends behind these: a mark there is spoken of.
-const OPEN_WORDS =
-  /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called|explain|describe|define|vs|versus|than|as|for|from|about|type|put|write)$/i;
-const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!]?$/u;
+/** No sentence ends behind these: a mark there is spoken of. */
+export const OPEN_WORDS =
+  /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called|explain|describe|define|vs|versus|than|as|for|from|about|type|put|write|shows?|see|enter|insert|displays?|prints?|prefix|suffix|escape|escaping|escaped|replace|remove|strip|delete|find|match)$/i;
+const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!?]*$/u;
 
 /** Whether a chunk is an emoticon or emoji that says how something is meant; nobody asks about it. */
 export function isMood({ text, previous }: Chunk): boolean {
@@ -21,6 +21,7 @@ export function isLoneNotation(chunk: Chunk): boolean {
   if (/^["'`;][.?!]?$/.test(text) && OPEN_WORDS.test(previous)) return true;
   if (/^[$€£¥₹][.,?!]?$/.test(text) && /[0-9]$/.test(previous)) return false;
   if (!PROSE_MARKS.test(text) && text !== "%") return !/^["'()]+[.,?!:;]*$/.test(text) || text === "()";
+  if (text === "&" && /^\p{Ll}{3,}$/u.test(previous) && /^\p{Ll}{3,}/u.test(next)) return false;
   // A test that is negated: `[ ! -f x ]`, `if ! grep x`.
   if (text === "!" && (/^-\p{L}/u.test(next) || (/^(?:\[{1,2}|if|while)$/.test(previous) && next !== "")))
     return true;

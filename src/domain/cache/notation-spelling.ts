@@ -1,8 +1,10 @@
+import { LANGUAGE_WITH_SIGN } from "./analysis-tokens.ts";
 import type { Notation } from "./notation.ts";
 import { caseNotation } from "./notation-case.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
 import {
+  BRAND_ENDINGS,
   CASE_PAIRS,
   CASED_UNITS,
   DOTTED_ABBREVIATIONS,
@@ -35,18 +37,21 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   if (SUPERSCRIPT.test(core)) return superscript(core, chunk);
   if (WORD.test(core)) {
     const words = plainWord(core, chunk);
-    const symbol = words.length > 0 ? undefined : caseNotation(core, chunk);
-    return symbol === undefined ? words : [symbol];
+    const symbol = words.some(({ kind }) => kind === "code") ? undefined : caseNotation(core, chunk);
+    return symbol === undefined ? words : [...words, symbol];
   }
   if (SCIENTIFIC.test(core)) return [{ kind: "number", text: core.toLowerCase().replace("e+", "e") }];
   if (NUMBER.test(core)) return core.startsWith("+") ? [{ kind: "number", text: core }] : [];
   if (DATE_OR_TIME.test(core)) return [];
   if (/^[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*$/u.test(core)) {
     const symbol = caseNotation(core, chunk);
-    return symbol === undefined ? letterDigits(core) : [symbol];
+    if (symbol !== undefined) return [symbol];
+    const named = isIdentifier(chunk.previous.toLowerCase(), chunk.earlier.toLowerCase());
+    return named && core !== core.toLowerCase() ? [{ kind: "code", text: core }] : letterDigits(core);
   }
   if (/^\p{L}+(?:\.\p{L}+)+$/u.test(core)) return dottedName(core);
   if (isProse(core)) return [];
+  if (LANGUAGE_WITH_SIGN.test(core)) return [{ kind: "code", text: core.toLowerCase() }];
   return [{ kind: /^[-+]?[0-9][0-9.,:/-]*$/.test(core) ? "number" : "code", text: core }];
 }
 
@@ -122,9 +127,16 @@ function dottedName(core: string): Notation[] {
   const opener = SENTENCE_OPENERS.has(last) && (last.length > 2 || /^(?:i|it|my|we|he)$/.test(last));
   if (opener && (parts[0] ?? "").length > 1) return [];
   if (DOTTED_ABBREVIATIONS.has(lower) || /^(?:\p{Lu}\.)+\p{Lu}$/u.test(core)) return [];
-  if (HOST_ENDINGS.has(parts.at(-1) ?? "")) return [];
-  if (parts.length === 2 && DOTTED_BRANDS.has(parts[0] ?? "")) return [];
+  if (HOST_ENDINGS.has(last) && isHost(core, lower)) return [];
+  if (parts.length === 2 && DOTTED_BRANDS.has(parts[0] ?? "") && BRAND_ENDINGS.has(last)) return [];
   return [{ kind: "code", text: core }];
+}
+
+/** "Google.com" and "GOOGLE.COM" are hosts, "System.IO" is a name of code. */
+function isHost(core: string, lower: string): boolean {
+  return (
+    core.slice(core.lastIndexOf(".")) === lower.slice(lower.lastIndexOf(".")) || core === core.toUpperCase()
+  );
 }
 
 /** "and/or", "Q&A", "Hi,Ann", and words of other scripts with their own punctuation. */

@@ -12,9 +12,10 @@ export const TECHNICAL = list(
   `python javascript typescript kotlin haskell scala php perl bash zsh shell powershell sql mysql postgres postgresql sqlite
   html css yaml yml json toml xml markdown latex tex vim vi emacs regex regexp regexes glob globs nodejs react vue angular
   django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
-  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx awk sed grep curl npm pip ssh sudo chmod
+  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
-  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja`,
+  keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja numpy pandas pytorch tensorflow
+  matplotlib scipy webpack eslint pytest junit maven gradle rails laravel kafka terraform ansible kubectl dataframe powershell`,
 );
 
 /** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */
@@ -40,6 +41,13 @@ export const EXACT_TASKS = list(
   punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
 );
 
+/** Behind these and a colon stands what is written in code. */
+export const CODE_NOUNS = list(
+  `code line lines snippet statement command commands expression query regex pattern formula function equation program script
+  loop condition config selector rule declaration definition python javascript typescript java rust bash sql css html yaml json
+  xml latex markdown c go ruby php kotlin swift haskell perl assignment call type`,
+);
+
 /** What is done to a text word by word: capitals count, spacing and the last mark do not. */
 export const WORDING_TASKS = list(
   "translate translation transliterate pronounce pronounced pronunciation rephrase rewrite paraphrase summarize convert",
@@ -47,13 +55,19 @@ export const WORDING_TASKS = list(
 
 /** Tasks whose answer hangs on capitals: the word they are asked of counts as written, without quotes too. */
 export const CASE_TASKS = list(
-  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint",
+  "uppercase upper-case lowercase lower-case capitals md5 sha sha1 sha256 sha-256 hash base64 ascii unicode encode codepoint rot13 caesar crc32 bcrypt",
 );
 
 /** With these a sentence begins, also where the capital is missing. */
 export const SENTENCE_OPENERS = list(
   `i it its it's i'm i've my we our you your he she they the a an this that there what how why when where who which can could
   would should do does did is are am was were will have has had please if so but and or also thanks thank no yes not any because`,
+);
+
+/** What is asked of a thing by the last verb of a question: what stands before it is spoken of as it is written. */
+export const TELLING_VERBS = list(
+  `do mean match return print output give show select evaluate render produce display yield expand refer stand represent
+  indicate denote equal contain list draw`,
 );
 
 /** What a question begins with: the mark at its end is then the sentence's. */
@@ -80,7 +94,7 @@ export const NAMED_NOUNS = list(
 
 /** Behind these a single letter is a symbol, a key or a quantity. */
 export const LETTER_NOUNS = list(
-  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter",
+  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter modifier option switch register mode",
 );
 
 /** Behind these in code stands a name, whose case can be its visibility. */
@@ -95,11 +109,30 @@ export const CAPITAL_FUNCTIONS = list("ln log arg");
 /** Literals that differ in case between languages. */
 export const LITERALS = list("True False None Null Nil NULL TRUE FALSE NIL");
 
+/** Types and classes whose names are words: in code they are another thing with a capital than without. */
+export const TYPE_NAMES = list(
+  `string set map list integer object self array date number boolean error exception promise symbol function character double
+  float long short byte void any some ok err option result vec box type int bool optional record iterator process file path
+  thread tuple dict hash proc node element event window document image buffer math random range slice stream future task action
+  func kernel default copy clone drop send sync debug print println foo bar baz main this super nothing just maybe left right`,
+);
+
+/** Words that with a capital are another word. */
+export const CAPITONYMS = list(
+  "turkey polish march august china japan lima reading nice job mobile titanic catholic mercury earth cancer aids",
+);
+
+/** Fields in which letters are symbols: in another case they stand for something else. */
+export const SYMBOL_FIELDS = list(
+  `music chord chords guitar piano scale chess opening algebra genetics gene genes genotype allele alleles chemistry chemical
+  element isomer strftime physics mathematics math blood`,
+);
+
 /** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
 export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
 
 /** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
-export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma");
+export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma nm kn mev mbar");
 
 /** Names that begin with a small letter or have capitals within, and are often typed without them. */
 export const SMALL_BRANDS = list(
@@ -112,6 +145,9 @@ export const DOTTED_BRANDS = list(
   `node vue next nuxt express react three d3 angular ember backbone moment chart socket discord alpine solid nest gatsby
   asp vb ml crates draw`,
 );
+
+/** What follows the dot in such names: "React.useState" is an identifier. */
+export const BRAND_ENDINGS = list("js ts net io gg app");
 
 /** Ends of host names: DNS knows no case. */
 export const HOST_ENDINGS = list("com org net io ai gov edu co uk");

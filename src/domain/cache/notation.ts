@@ -2,13 +2,21 @@ import { readChunks } from "./notation-chunks.ts";
 import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
 import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
 import { takePayload, takeQuotes } from "./notation-quotes.ts";
-import { ASKING, CASE_TASKS, EXACT_TASKS, TECHNICAL, TECHNICAL_AFTER_IN } from "./notation-words.ts";
+import {
+  ASKING,
+  CASE_TASKS,
+  EXACT_TASKS,
+  SYMBOL_FIELDS,
+  TECHNICAL,
+  TECHNICAL_AFTER_IN,
+} from "./notation-words.ts";
+import { readWriting, type Writing } from "./notation-writing.ts";
 
 /**
- * `variant` only counts against another spelling of the same letters, `mood` only against another one; the rest
- * counts by itself.
+ * `variant` only counts against another spelling of the same letters, `mood` and the `language` of a code block only
+ * against another one; the rest counts by itself.
  */
-export type NotationKind = "code" | "number" | "unit" | "variant" | "mood";
+export type NotationKind = "code" | "number" | "unit" | "variant" | "mood" | "language";
 
 /** Something written in a prompt that is no prose: its exact spelling decides what is asked. */
 export interface Notation {
@@ -20,6 +28,8 @@ export interface Notation {
 export interface WritingContext {
   /** It speaks of code, markup or a shell: marks are code. */
   readonly technical: boolean;
+  /** It speaks of a field in which letters are symbols. */
+  readonly symbols: boolean;
   /** Something is done to a text letter by letter: quoted texts are exact. */
   readonly exact: boolean;
   /** Something is asked about capitals, or what they change. */
@@ -48,11 +58,17 @@ export function readNotation(raw: string): Notation[] {
   return found;
 }
 
+/** Reads the whole of a prompt, against which another of the same letters is held. */
+export function readWritingOf(raw: string): Writing {
+  const folded = foldWriting(raw);
+  return readWriting(folded, readContext(folded).technical);
+}
+
 const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
 const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
 
 function readContext(text: string): WritingContext {
-  let [technical, exact, capitals] = [false, false, false];
+  let [technical, symbols, exact, capitals] = [false, false, false, false];
   let previous = "";
   let first = "";
   for (const word of text.match(WORDS) ?? []) {
@@ -60,12 +76,14 @@ function readContext(text: string): WritingContext {
     const lower = word.toLowerCase();
     technical ||= TECHNICAL.has(lower) || SQL.has(word);
     technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
+    symbols ||= SYMBOL_FIELDS.has(lower);
     exact ||= EXACT_TASKS.has(lower);
     capitals ||= CASE_TASKS.has(lower);
     previous = lower;
   }
   return {
     technical,
+    symbols,
     exact,
     capitals,
     proper: /^\p{Lu}/u.test(first),

@@ -1,6 +1,6 @@
 import type { IdempotentRequest } from "../idempotency.ts";
 import type { EmbedderIdentity } from "./embedder.ts";
-import type { EmbeddingBacklog } from "./embedding-backlog.ts";
+import type { EmbeddingQueue } from "./queue.ts";
 
 /** The change of all stored vectors to another model. */
 export interface Reembedding {
@@ -43,10 +43,10 @@ export interface ReembeddingStore {
   }): Promise<Reembedding>;
 
   /**
-   * The memories that are still to be embedded, whoever writes them meanwhile. `settle` gives a memory its second
-   * vector, which no search sees; one that is postponed is left out, and waits for its vector after the change.
+   * The memories that are still to be embedded, those written meanwhile among them. `settle` gives a memory its second
+   * vector, which no search sees; one that is postponed is left out, and is pending after the change.
    */
-  readonly work: EmbeddingBacklog;
+  readonly work: EmbeddingQueue;
 
   /**
    * The change: from one moment on all searches compare the new vectors, and all writes belong to the new model. What is

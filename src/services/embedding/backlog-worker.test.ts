@@ -15,7 +15,8 @@ import {
 import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
-import { type BacklogWorker, startBacklogWorker } from "./backlog-worker.ts";
+import { startBacklogWorker } from "./backlog-worker.ts";
+import type { EmbeddingWorker } from "./embedding-worker.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
 
@@ -36,7 +37,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-const start = (): BacklogWorker =>
+const start = (): EmbeddingWorker =>
   startBacklogWorker({
     backlog: backend.backlog,
     embedder,
@@ -46,14 +47,14 @@ const start = (): BacklogWorker =>
     log: quiet.log,
   });
 const write = (...ids: readonly string[]) =>
-  backend.memories.create(
+  backend.memories.writer.create(
     SCOPE,
     ids.map((id) => newMemory({ id, text: id })),
     { now },
   );
 const count = async () => (await backend.backlog.state()).count;
 const states = async (...ids: readonly string[]) =>
-  (await backend.memories.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
+  (await backend.memories.reader.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
 
 /** Resolves when nothing waits any more. */
 async function drained(): Promise<void> {
@@ -71,7 +72,9 @@ describe("the worker of the backlog", () => {
     await drained();
     expect(embedder.calls.map(({ texts }) => texts.length)).toEqual([64, 36]);
     expect(embedder.calls.every(({ urgency }) => urgency === "WRITE")).toBe(true);
-    expect(await backend.memories.vectors(SCOPE, ids)).toEqual(ids.map((id) => vectorOfText(id).vector));
+    expect(await backend.memories.search.vectors(SCOPE, ids)).toEqual(
+      ids.map((id) => vectorOfText(id).vector),
+    );
   });
 
   it("wakes up for what is written later", async () => {
@@ -191,7 +194,7 @@ describe("the worker of the backlog", () => {
       if (state === "PENDING") await sleeper.begun(3);
       else await drained();
       expect(await states("poison", "a")).toEqual([state, "READY"]);
-      const [memory] = await backend.memories.get(SCOPE, ["poison"], now);
+      const [memory] = await backend.memories.reader.get(SCOPE, ["poison"], now);
       expect(memory?.embedding.refusal).toBe(refusal);
     },
   );
@@ -235,10 +238,10 @@ describe("the worker of the backlog", () => {
     await using _worker = start();
     await until(() => embedder.calls.length === 1);
     const etag = created?.kind === "created" ? created.memory.etag : "";
-    await backend.memories.replace(SCOPE, etag, newMemory({ id: "a", text: "corrected" }), { now });
+    await backend.memories.writer.replace(SCOPE, etag, newMemory({ id: "a", text: "corrected" }), { now });
     embedder.calls[0]?.release();
     await drained();
-    expect(await backend.memories.vectors(SCOPE, ["a"])).toEqual([vectorOfText("corrected").vector]);
+    expect(await backend.memories.search.vectors(SCOPE, ["a"])).toEqual([vectorOfText("corrected").vector]);
   });
 
   it("ends at once and leaves nothing open, whether it asks, pauses or idles", async () => {

@@ -7,7 +7,7 @@ import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembe
 import type { OpenedEmbedder, SwitchedEmbedder } from "../../ports/embedding/switched-embedder.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Sleep } from "../../ports/sleep.ts";
-import { startBacklogWorker } from "./backlog-worker.ts";
+import { startEmbeddingWorker } from "./embedding-worker.ts";
 
 export interface ReembeddingRunnerPorts {
   readonly store: ReembeddingStore;
@@ -106,19 +106,19 @@ async function embedAll(
   let succeeded = false;
   let tries = 0;
   log.warn({ target: reembedding.target }, "all memories are being embedded again");
-  const worker = startBacklogWorker({
+  const worker = startEmbeddingWorker({
     ...ports,
-    backlog: store.work,
+    queue: store.work,
     embedder: target,
     afterStep: async (worked) => {
       succeeded ||= worked;
-      const { count } = await store.work.state();
-      if (count > NEARLY_DONE) return false;
+      const { remainingCount = 0 } = (await store.latest()) ?? {};
+      if (remainingCount > NEARLY_DONE) return "GO_ON";
       tries += 1;
       const maxLeft = tries > PATIENCE ? NEARLY_DONE : 0;
-      if (await store.cutOver({ maxLeft, now: clock.now() })) return true;
+      if (await store.cutOver({ maxLeft, now: clock.now() })) return "END";
       // Another process may have come to the end of it.
-      return (await store.latest())?.state !== "RUNNING";
+      return (await store.latest())?.state === "RUNNING" ? "GO_ON" : "END";
     },
     afterFailure: async (error) => {
       const kind = failureKind(error);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { told } from "../../../test/contract/memory-store/support.ts";
+import { told } from "../../../test/contract/memory/support.ts";
 import { referenceStores } from "../../../test/support/reference/backend.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import type { MemoryDraft } from "../../domain/memory/draft.ts";
-import type { CreateOptions, CreateOutcome, MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { CreateOptions, CreateOutcome, MemoryWriter } from "../../ports/memory/writer.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { type CreateMemoriesInput, createMemories } from "./create-memories.ts";
 
@@ -107,17 +107,17 @@ function world() {
     { signal, failBefore, afterStep }: Hooks = {},
   ): Promise<{ readonly outcomes: CreateOutcome[]; readonly calls: readonly Call[] }> => {
     const calls: Call[] = [];
-    const create: MemoryStore["create"] = async (where, items, options) => {
+    const create: MemoryWriter["create"] = async (where, items, options) => {
       if (calls.length === failBefore) throw new Error("broken");
       calls.push({ items: items.length, isLast: options.step?.isLast, request: options.request });
-      const outcomes = await memories.create(where, items, options);
+      const outcomes = await memories.writer.create(where, items, options);
       afterStep?.();
       return outcomes;
     };
     const ids = { next: () => `made${made++}` };
     const outcomes = await createMemories(
       {
-        store: { create, stepLimits: memories.stepLimits },
+        memories: { writer: { create, stepLimits: memories.writer.stepLimits } },
         embedder: undefined,
         embeddingWaitMs: 1000,
         clock: { now: () => NOW },
@@ -130,7 +130,11 @@ function world() {
     return { outcomes, calls };
   };
   const stored = async (): Promise<string[]> => {
-    const found = await memories.list(scope, { filter: { states: ["ACTIVE"] }, limit: 1000, now: NOW });
+    const found = await memories.reader.list(scope, {
+      filter: { states: ["ACTIVE"] },
+      limit: 1000,
+      now: NOW,
+    });
     return found.map(({ id }) => id).sort();
   };
   return { run, stored };

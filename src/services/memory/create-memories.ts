@@ -11,10 +11,10 @@ import type { Ids } from "../../ports/ids.ts";
 import type {
   CreateOptions,
   CreateOutcome,
-  MemoryStore,
+  MemoryWriter,
   NewMemory,
   RefusedMemory,
-} from "../../ports/memory/memory-store.ts";
+} from "../../ports/memory/writer.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, canonicalText, recordedRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
@@ -34,7 +34,7 @@ export interface CreateMemoriesInput {
 }
 
 export interface CreateMemoriesPorts extends WriteEmbedder {
-  readonly store: Pick<MemoryStore, "create" | "stepLimits">;
+  readonly memories: { readonly writer: Pick<MemoryWriter, "create" | "stepLimits"> };
   readonly clock: Clock;
   readonly ids: Ids;
   readonly work: WorkQueue;
@@ -60,7 +60,7 @@ export async function createMemories(
   const embedded = await embedDrafts(ports, accepted, context.signal);
   const request = await batchRequest(context, input, now);
   const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
-    mapInTurns(nextStep(checked, start, bytesOf, ports.store.stepLimits), charactersOf, (draft) =>
+    mapInTurns(nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits), charactersOf, (draft) =>
       draft instanceof RecollectError
         ? { refusal: draft }
         : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
@@ -69,7 +69,7 @@ export async function createMemories(
     ports.work.run(
       { tenant: scope.tenant, kind: "WRITE", size: Math.max(1, items.length), deadline: context.deadline },
       context.signal,
-      () => ports.store.create(scope, items, options),
+      () => ports.memories.writer.create(scope, items, options),
     );
   let outcomes: CreateOutcome[] = [];
   let items = await stepFrom(0);

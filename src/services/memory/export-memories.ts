@@ -4,7 +4,7 @@ import type { Memory } from "../../domain/memory/memory.ts";
 import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
 import { canonicalJson, type Json } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { MemoryExport } from "../../ports/memory/transfer.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
@@ -18,7 +18,7 @@ const PAGE_BYTES = 64 * 1024;
  */
 export async function* exportMemories(
   ports: {
-    readonly store: Pick<MemoryStore, "listOldest">;
+    readonly memories: { readonly exporter: MemoryExport };
     readonly clock: Clock;
     readonly work: WorkQueue;
   },
@@ -42,7 +42,7 @@ export async function* exportMemories(
       { tenant: scope.tenant, kind: "READ", deadline: context.deadline },
       context.signal,
       () =>
-        ports.store.listOldest(scope, {
+        ports.memories.exporter.listOldest(scope, {
           filter: input.filter,
           ...from,
           limit: PAGE_SIZE,

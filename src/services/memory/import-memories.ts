@@ -6,7 +6,8 @@ import { isExpired } from "../../domain/memory/memory.ts";
 import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { ImportedMemory, MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
+import type { ImportedMemory, MemoryImport } from "../../ports/memory/transfer.ts";
 import type { CallContext } from "../call.ts";
 import type { WriteEmbedder, WriteEmbedding } from "../embedding/embed-for-write.ts";
 import { embedDrafts, refuseEach } from "./create-memories.ts";
@@ -35,7 +36,7 @@ export interface ImportProgress {
 }
 
 export interface ImportMemoriesPorts extends WriteEmbedder {
-  readonly store: Pick<MemoryStore, "exist" | "import" | "stepLimits">;
+  readonly memories: { readonly reader: Pick<MemoryReader, "exist">; readonly importer: MemoryImport };
   readonly clock: Clock;
 }
 
@@ -106,7 +107,7 @@ async function storeNew(
   now: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const there = await ports.store.exist(
+  const there = await ports.memories.reader.exist(
     scope,
     drafts.map(({ id }) => id),
     now,
@@ -116,7 +117,7 @@ async function storeNew(
   const embedded = await embedDrafts(ports, fresh, signal);
   const stepFrom = (start: number): Promise<ImportedMemory[]> =>
     mapInTurns(
-      nextStep(fresh, start, contentBytes, ports.store.stepLimits),
+      nextStep(fresh, start, contentBytes, ports.memories.importer.stepLimits),
       ({ text }) => text.length,
       (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),
     );
@@ -126,7 +127,10 @@ async function storeNew(
     signal.throwIfAborted();
     end += items.length;
     // The next step is made ready while the store is busy with this one.
-    const [outcomes, next] = await Promise.all([ports.store.import(scope, items, { now }), stepFrom(end)]);
+    const [outcomes, next] = await Promise.all([
+      ports.memories.importer.import(scope, items, { now }),
+      stepFrom(end),
+    ]);
     imported += outcomes.filter((outcome) => outcome === "imported").length;
     items = next;
   }

@@ -9,7 +9,7 @@ import {
 } from "../../domain/memory/memory.ts";
 import { termsOf } from "../../domain/text/terms.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { Replacement } from "../../ports/memory/memory-store.ts";
+import type { Replacement } from "../../ports/memory/writer.ts";
 import type { WriteEmbedding } from "../embedding/embed-for-write.ts";
 
 /** What a draft does not say of a memory. */

@@ -1,12 +1,16 @@
 import { scopeOf } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { MemoryPurge } from "../../ports/memory/purge.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 
 /** Deletes what a filter matches, or only counts it. Resolves with how many. */
 export async function purgeMemories(
-  ports: { readonly store: Pick<MemoryStore, "count" | "purge">; readonly clock: Clock },
+  ports: {
+    readonly memories: { readonly reader: Pick<MemoryReader, "count">; readonly purge: MemoryPurge };
+    readonly clock: Clock;
+  },
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
@@ -18,8 +22,11 @@ export async function purgeMemories(
 ): Promise<number> {
   const now = ports.clock.now();
   const scope = scopeOf(context.caller, input.namespace);
-  if (!input.force) return ports.store.count(scope, input.filter, now);
+  if (!input.force) return ports.memories.reader.count(scope, input.filter, now);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "PurgeMemories", requestId, body, now);
-  return ports.store.purge(scope, input.filter, { now, ...(request === undefined ? {} : { request }) });
+  return ports.memories.purge.run(scope, input.filter, {
+    now,
+    ...(request === undefined ? {} : { request }),
+  });
 }

@@ -5,12 +5,13 @@ import type { StoredMemory } from "../../domain/memory/memory.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { canonicalJson, type Json } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { AccessCounts } from "../../ports/memory/access-counts.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
 interface ReadPorts {
-  readonly store: Pick<MemoryStore, "get" | "countAccess">;
+  readonly memories: { readonly reader: Pick<MemoryReader, "get">; readonly accessCounts: AccessCounts };
   readonly clock: Clock;
 }
 
@@ -22,9 +23,9 @@ export async function getMemory(
 ): Promise<StoredMemory> {
   const scope = scopeOf(context.caller, input.namespace);
   const now = ports.clock.now();
-  const [memory] = await ports.store.get(scope, [input.id], now);
+  const [memory] = await ports.memories.reader.get(scope, [input.id], now);
   if (memory === undefined) throw memoryNotFound(scope.namespace, input.id);
-  ports.store.countAccess(scope, [input.id], now);
+  ports.memories.accessCounts.add(scope, [input.id], now);
   return memory;
 }
 
@@ -49,12 +50,12 @@ export async function batchGetMemories(
 ): Promise<FoundByIds> {
   const scope = scopeOf(context.caller, input.namespace);
   const now = ports.clock.now();
-  const read = await ports.store.get(scope, input.ids, now);
+  const read = await ports.memories.reader.get(scope, input.ids, now);
   const found = read.filter((memory) => memory !== undefined);
   const notFoundIds = input.ids.filter((_, index) => read[index] === undefined);
   const kept = input.fitting(found, notFoundIds);
   const memories = found.slice(0, kept);
-  ports.store.countAccess(
+  ports.memories.accessCounts.add(
     scope,
     memories.map(({ id }) => id),
     now,
@@ -64,7 +65,11 @@ export async function batchGetMemories(
 
 /** A page of memories, newest first. Rejects with PAGE_TOKEN_INVALID. */
 export async function listMemories(
-  ports: { readonly store: Pick<MemoryStore, "list">; readonly clock: Clock; readonly work: WorkQueue },
+  ports: {
+    readonly memories: { readonly reader: Pick<MemoryReader, "list"> };
+    readonly clock: Clock;
+    readonly work: WorkQueue;
+  },
   input: {
     readonly namespace: string;
     readonly filter: MemoryFilter;
@@ -84,7 +89,7 @@ export async function listMemories(
   // One more than the page tells whether there is a next one.
   const { deadline, signal } = context;
   const found = await ports.work.run({ tenant: scope.tenant, kind: "READ", deadline }, signal, () =>
-    ports.store.list(scope, {
+    ports.memories.reader.list(scope, {
       filter: input.filter,
       ...(after === undefined ? {} : { after }),
       limit: size + 1,

@@ -5,7 +5,8 @@ import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { ACTIVE_ONLY } from "../../domain/memory/filter.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { Candidates, MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
+import type { CandidateSearch, Candidates } from "../../ports/memory/search.ts";
 import type { CallContext } from "../call.ts";
 import { type SearchMemoriesInput, type SearchMemoriesPorts, searchMemories } from "./search-memories.ts";
 
@@ -52,8 +53,11 @@ const CONTEXT: CallContext = {
   deadline: Number.POSITIVE_INFINITY,
 };
 
-function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemoriesPorts["store"]> = {}) {
-  const search = vi.fn<MemoryStore["search"]>(async (_, query) => ({
+function portsWith(
+  embedder: Embedder | undefined,
+  changes: Partial<CandidateSearch & Pick<MemoryReader, "get">> = {},
+) {
+  const search = vi.fn<CandidateSearch["search"]>(async (_, query) => ({
     ...FOUND,
     nearest: query.vector === undefined ? [] : FOUND.nearest,
     containing: query.terms === undefined ? [] : FOUND.containing,
@@ -61,12 +65,14 @@ function portsWith(embedder: Embedder | undefined, changes: Partial<SearchMemori
   const log = { warn: vi.fn() };
   const meters = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
   const ports: SearchMemoriesPorts = {
-    store: {
-      search,
-      get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })),
-      countAccess: () => undefined,
-      vectors: async (_, ids) => ids.map(() => Float32Array.of(0.8, 0.6)),
-      ...changes,
+    memories: {
+      search: {
+        search,
+        vectors: async (_, ids) => ids.map(() => Float32Array.of(0.8, 0.6)),
+        ...changes,
+      },
+      reader: { get: async (_, ids) => ids.map((id) => ({ ...MEMORY, id })), ...changes },
+      accessCounts: { add: () => undefined },
     },
     embedder,
     clock: { now: () => NOW },
@@ -114,7 +120,7 @@ describe("searchMemories when the embedder is unavailable", () => {
 describe("searchMemories when the model of the vectors has changed", () => {
   it("embeds the query anew, and says to come again when it is another one each time", async () => {
     const embed = vi.fn(WORKS.embed);
-    const changed = vi.fn<MemoryStore["search"]>(async () => {
+    const changed = vi.fn<CandidateSearch["search"]>(async () => {
       if (changed.mock.calls.length === 1) throw new ModelChanged();
       return FOUND;
     });
@@ -164,7 +170,7 @@ describe("searchMemories", () => {
   });
 
   it("leaves out what was deleted between its two reads", async () => {
-    const get: MemoryStore["get"] = async (_, ids) =>
+    const get: MemoryReader["get"] = async (_, ids) =>
       ids.map((id) => (id === "near" ? undefined : { ...MEMORY, id }));
     expect(idsOf(await searchMemories(portsWith(WORKS, { get }).ports, INPUT, CONTEXT))).toEqual(["word"]);
   });

@@ -12,7 +12,9 @@ import { termsOf } from "../../domain/text/terms.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder, EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Candidates, MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { AccessCounts } from "../../ports/memory/access-counts.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
+import type { CandidateSearch, Candidates } from "../../ports/memory/search.ts";
 import type { Meters } from "../../ports/metrics.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
@@ -57,7 +59,11 @@ export interface SearchMemoriesOutput {
 }
 
 export interface SearchMemoriesPorts {
-  readonly store: Pick<MemoryStore, "search" | "get" | "vectors" | "countAccess">;
+  readonly memories: {
+    readonly reader: Pick<MemoryReader, "get">;
+    readonly search: CandidateSearch;
+    readonly accessCounts: AccessCounts;
+  };
   /** Undefined: vector search is switched off. */
   readonly embedder: Embedder | undefined;
   readonly clock: Clock;
@@ -107,7 +113,7 @@ async function searchOnce(
   }
 
   const { ranked, plan } = await rankCandidates(ports, scope, { arms, input, now }, context);
-  const { page, memories } = await readPage(ports.store, scope, ranked, { ...input, arms, now });
+  const { page, memories } = await readPage(ports, scope, ranked, { ...input, arms, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
     // Deleted between the two reads: no longer a result.
@@ -116,7 +122,7 @@ async function searchOnce(
   });
   const all = { found, degraded: arms.degraded, plan };
   const kept = found.slice(0, input.fitting?.(all));
-  ports.store.countAccess(
+  ports.memories.accessCounts.add(
     scope,
     kept.map(({ memory }) => memory.id),
     now,
@@ -153,8 +159,8 @@ async function prepareArms(
   if (query.kind === "memory") {
     const model = ports.embedder?.identity;
     const [[memory], [vector]] = await Promise.all([
-      ports.store.get(scope, [query.id], now),
-      ports.store.vectors(scope, [query.id], model),
+      ports.memories.reader.get(scope, [query.id], now),
+      ports.memories.search.vectors(scope, [query.id], model),
     ]);
     if (memory === undefined) throw memoryNotFound(scope.namespace, query.id);
     const terms = mode === "VECTOR" ? [] : queryTerms(indexedText(memory));
@@ -236,7 +242,7 @@ async function timedSearch(
   now: number,
 ): Promise<Candidates> {
   const start = performance.now();
-  const candidates = await ports.store.search(
+  const candidates = await ports.memories.search.search(
     scope,
     {
       ...(arms.vector === undefined ? {} : { vector: arms.vector }),
@@ -278,7 +284,7 @@ interface RankedPage {
 
 /** What is answered of the ranked ones. Similarities and memories are read together unless the ones choose the others. */
 async function readPage(
-  store: Pick<MemoryStore, "vectors" | "get">,
+  ports: Pick<SearchMemoriesPorts, "memories">,
   scope: Scope,
   ranked: readonly Ranked[],
   {
@@ -289,17 +295,20 @@ async function readPage(
   }: Pick<SearchMemoriesInput, "limit" | "minSimilarity"> & { readonly arms: Arms; readonly now: number },
 ): Promise<RankedPage> {
   const read = (page: readonly Ranked[]) =>
-    store.get(
+    ports.memories.reader.get(
       scope,
       page.map(({ candidate }) => candidate.id),
       now,
     );
   if (floor === undefined) {
-    const [page, memories] = await Promise.all([withSimilarity(store, scope, ranked, arms), read(ranked)]);
+    const [page, memories] = await Promise.all([
+      withSimilarity(ports.memories.search, scope, ranked, arms),
+      read(ranked),
+    ]);
     return { page, memories };
   }
   // The floor is for those too that were found by words alone.
-  const similar = await withSimilarity(store, scope, ranked, arms);
+  const similar = await withSimilarity(ports.memories.search, scope, ranked, arms);
   const page = similar
     .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
     .slice(0, limit);
@@ -313,7 +322,7 @@ interface Similar {
 
 /** Adds the similarity of those that were found by words alone. */
 async function withSimilarity(
-  store: Pick<MemoryStore, "vectors">,
+  search: CandidateSearch,
   scope: Scope,
   ranked: readonly Ranked[],
   { vector: query, model }: Pick<Arms, "vector" | "model">,
@@ -321,7 +330,7 @@ async function withSimilarity(
   if (query === undefined) return ranked.map((one) => ({ ranked: one }));
   const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);
   const ids = missing.map(({ id }) => id);
-  const vectors = ids.length === 0 ? [] : await store.vectors(scope, ids, model);
+  const vectors = ids.length === 0 ? [] : await search.vectors(scope, ids, model);
   const computed = new Map(
     ids.flatMap((id, index) => {
       const vector = vectors[index];

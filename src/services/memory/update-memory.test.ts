@@ -3,7 +3,7 @@ import { memory } from "../../../test/support/builders.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { Replacement } from "../../ports/memory/memory-store.ts";
+import type { Replacement } from "../../ports/memory/writer.ts";
 import { updateMemory } from "./update-memory.ts";
 
 const NOW = 1_700_000_000_000;
@@ -42,14 +42,16 @@ async function correct(vectors: () => Promise<Float32Array[]>): Promise<Replacem
   const written: Replacement[] = [];
   await updateMemory(
     {
-      store: {
-        get: async () => [STORED],
-        vectors,
-        replace: async (_scope, _etag, replacement) => {
-          written.push(replacement);
-          return replacement.memory;
+      memories: {
+        reader: { get: async () => [STORED] },
+        search: { vectors },
+        writer: {
+          replace: async (_scope, _etag, replacement) => {
+            written.push(replacement);
+            return replacement.memory;
+          },
+          replayReplace: async () => undefined,
         },
-        recallReplace: async () => undefined,
       },
       embedder: EMBEDDER,
       embeddingWaitMs: 1000,

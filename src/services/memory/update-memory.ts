@@ -6,7 +6,9 @@ import { indexedText, type Memory, type StoredMemory } from "../../domain/memory
 import { draftOf, type MutableField, refuseInactive, withFields } from "../../domain/memory/update.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
-import type { MemoryStore } from "../../ports/memory/memory-store.ts";
+import type { MemoryReader } from "../../ports/memory/reader.ts";
+import type { CandidateSearch } from "../../ports/memory/search.ts";
+import type { MemoryWriter } from "../../ports/memory/writer.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import { embedForWrite, type WriteEmbedder, type WriteEmbedding } from "../embedding/embed-for-write.ts";
@@ -31,7 +33,11 @@ const MAX_ATTEMPTS = 5;
  */
 export async function updateMemory(
   ports: WriteEmbedder & {
-    readonly store: Pick<MemoryStore, "get" | "vectors" | "replace" | "recallReplace">;
+    readonly memories: {
+      readonly reader: Pick<MemoryReader, "get">;
+      readonly search: Pick<CandidateSearch, "vectors">;
+      readonly writer: Pick<MemoryWriter, "replace" | "replayReplace">;
+    };
     readonly clock: Clock;
     readonly work: WorkQueue;
   },
@@ -42,7 +48,7 @@ export async function updateMemory(
   const { requestId, ...body } = input;
   for (let attempt = 1; ; attempt += 1) {
     const now = ports.clock.now();
-    const [current] = await ports.store.get(scope, [input.id], now);
+    const [current] = await ports.memories.reader.get(scope, [input.id], now);
     if (current === undefined) throw memoryNotFound(scope.namespace, input.id);
     const request = idempotentRequest(context, "UpdateMemory", requestId, body, now);
     const draft = withFields(draftOf(current), input.fields, input.patch);
@@ -51,7 +57,7 @@ export async function updateMemory(
       checkDraft(draft, "memory", now);
     } catch (refusal) {
       // A repeat that comes late: what could not be done now was done then.
-      const done = request && (await ports.store.recallReplace(scope, input.id, { now, request }));
+      const done = request && (await ports.memories.writer.replayReplace(scope, input.id, { now, request }));
       if (done !== undefined) return done;
       throw refusal;
     }
@@ -69,10 +75,15 @@ export async function updateMemory(
     try {
       return await ports.work.run({ tenant: scope.tenant, kind: "WRITE", deadline }, signal, () => {
         const replacement = prepareMemory(draft, origin, ports.embedder, embedding);
-        return ports.store.replace(scope, input.etag === "" ? current.etag : input.etag, replacement, {
-          now,
-          ...(request === undefined ? {} : { request }),
-        });
+        return ports.memories.writer.replace(
+          scope,
+          input.etag === "" ? current.etag : input.etag,
+          replacement,
+          {
+            now,
+            ...(request === undefined ? {} : { request }),
+          },
+        );
       });
     } catch (error) {
       const changed = error instanceof RecollectError && error.reason === "ETAG_MISMATCH";
@@ -83,7 +94,7 @@ export async function updateMemory(
 
 /** The vector of the new state: the old one, or the old refusal, when what is embedded stays the same. */
 async function embeddingFor(
-  ports: WriteEmbedder & { readonly store: Pick<MemoryStore, "vectors"> },
+  ports: WriteEmbedder & { readonly memories: { readonly search: Pick<CandidateSearch, "vectors"> } },
   scope: Scope,
   current: Memory,
   draft: MemoryDraft,
@@ -91,7 +102,7 @@ async function embeddingFor(
 ): Promise<WriteEmbedding> {
   if (ports.embedder !== undefined && indexedText(current) === indexedText(draft)) {
     const { identity } = ports.embedder;
-    const vector = await storedVector(ports.store, scope, current.id, identity);
+    const vector = await storedVector(ports.memories.search, scope, current.id, identity);
     if (vector !== undefined) return { vector, truncated: current.embedding.truncated, identity };
     const { state, refusal = "" } = current.embedding;
     if (state === "REFUSED" && sameModel(current.embedding, identity)) return { refusal };
@@ -102,13 +113,13 @@ async function embeddingFor(
 
 /** Undefined where there is none of this model, also because the model has changed meanwhile. */
 async function storedVector(
-  store: Pick<MemoryStore, "vectors">,
+  search: Pick<CandidateSearch, "vectors">,
   scope: Scope,
   id: string,
   model: EmbedderIdentity,
 ): Promise<Float32Array | undefined> {
   try {
-    const [vector] = await store.vectors(scope, [id], model);
+    const [vector] = await search.vectors(scope, [id], model);
     return vector;
   } catch (error) {
     if (!(error instanceof ModelChanged)) throw error;

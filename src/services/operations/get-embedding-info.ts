@@ -1,8 +1,8 @@
 import type { Breaker } from "../../domain/embedding/breaker.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { EmbeddingBacklog, RefusedTexts } from "../../ports/embedding/backlog.ts";
 import type { EmbedderIdentity, Urgency } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
-import type { ObservedBacklog, RefusedTexts } from "../../ports/embedding/embedding-backlog.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
 
 export interface GetEmbeddingInfoPorts {
@@ -10,7 +10,7 @@ export interface GetEmbeddingInfoPorts {
   readonly embedder: { readonly identity: EmbedderIdentity } | undefined;
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
   readonly reembedding: Pick<ReembeddingStore, "latest">;
-  readonly backlog: Pick<ObservedBacklog, "state" | "refused">;
+  readonly backlog: Pick<EmbeddingBacklog, "state" | "refused">;
   readonly clock: Clock;
 }
 

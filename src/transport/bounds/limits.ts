@@ -37,5 +37,11 @@ export const MAX_ITEMS: Readonly<Record<string, number>> = {
   "google.protobuf.FieldMask.paths": 64,
 };
 
-/** A larger request lets others have the event loop between being checked, decoded and served; in bytes. */
+/**
+ * Messages that each server decompresses at a time. One may become a thousand times as large as the bytes that arrived,
+ * and that memory is counted only when it has been decompressed.
+ */
+export const MAX_DECOMPRESSING = 2;
+
+/** A larger request yields to the event loop between being checked, decoded and served; in bytes. */
 export const MAX_BYTES_AT_ONCE = 128 * 1024;

@@ -6,7 +6,7 @@ import { storedMemories } from "../../../test/support/arbitrary-records.ts";
 import { memory } from "../../../test/support/builders.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
 import type { DifferingField } from "../../domain/memory/duplicate.ts";
-import type { CreateOutcome } from "../../ports/memory/memory-store.ts";
+import type { CreateOutcome } from "../../ports/memory/writer.ts";
 import { fromOutcomes } from "./batch-results.ts";
 
 const answerOf = (outcomes: readonly CreateOutcome[], maxBytes: number) =>

@@ -5,7 +5,7 @@ import {
 } from "#gen/recollect/v1/memory_pb.js";
 import { allFit } from "../../domain/answer-size.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
-import type { CreateOutcome } from "../../ports/memory/memory-store.ts";
+import type { CreateOutcome } from "../../ports/memory/writer.ts";
 import { statusOf, toRpcStatus } from "../status.ts";
 import { fieldBytes, memoryFieldBytes, textsBytes, withHead } from "./answer-fit.ts";
 import { fromStoredMemory } from "./memory.ts";

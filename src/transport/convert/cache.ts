@@ -10,7 +10,6 @@ import {
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,
 } from "#gen/recollect/v1/cache_pb.js";
-import { checkAccess } from "../../domain/access/access.ts";
 import type { Caller } from "../../domain/access/tenancy.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
 import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
@@ -18,7 +17,6 @@ import { invalidField } from "../../domain/errors.ts";
 import type { CacheStats } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
-import { ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
 
@@ -60,9 +58,8 @@ export function toQuestion(prompt: CachePrompt): Question {
   return { prompt: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
 }
 
-/** Throws ROLE_MISSING when the caller may not act for the whole tenant, as `shared` asks. */
+/** Throws REQUEST_INVALID for JSON that is too large. Whether the caller may use the scope is for authorizeScope. */
 export function toAnswerScope(scope: CacheScope, question: Question, caller: Caller): AnswerScope {
-  if (scope.shared) checkAccess(caller, ACCESS_TO_SHARED_SCOPE, { field: "scope.shared" });
   const answerScope = {
     model: scope.model,
     systemPrompt: scope.systemPrompt,

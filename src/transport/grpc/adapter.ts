@@ -23,10 +23,10 @@ import { toServiceError } from "./service-error.ts";
 type Reply = grpc.sendUnaryData<Buffer>;
 type Response = MessageInitShape<DescMethod["output"]>;
 
-/** Messages are decoded and encoded here, inside the pipeline, so that a malformed one is an error like any other. */
+/** For grpc-js, messages are bytes: they are decoded inside the pipeline, so that a malformed one is an error of the API. */
 const raw = (bytes: Buffer): Buffer => bytes;
 
-/** What serving a method takes beside its handler. */
+/** What the methods of all services have in common. */
 export interface ServingOptions {
   readonly readerOf: (method: DescMethod) => RequestReader;
   /** The next message of a request stream must arrive within this. */
@@ -34,11 +34,11 @@ export interface ServingOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Everything that grpc-js needs to know to serve a service. */
+/** Registers all methods of a service; those without a handler answer METHOD_NOT_SERVED. */
 export function addService(server: grpc.Server, served: ServedService, options: ServingOptions): void {
   for (const method of served.service.methods) {
     const handler = served.handlers[method.localName];
-    // grpc-js types the four kinds apart by what it calls them with; ours takes any of them.
+    // grpc-js has a type of handler for each of the four kinds; a runner serves all of them.
     const run: unknown = runnerOf(method, handler as never, options);
     server.register(
       methodPath(method),
@@ -50,7 +50,7 @@ export function addService(server: grpc.Server, served: ServedService, options: 
   }
 }
 
-/** Answers METHOD_UNKNOWN to a path that no service has; registered for each such path by server.ts. */
+/** The handler of a path that no service has: answers METHOD_UNKNOWN. */
 export function unknownMethod(
   path: string,
   statusOf: (error: RecollectError) => Status,
@@ -63,6 +63,7 @@ export function unknownMethod(
   };
 }
 
+/** As grpc-js names the kinds of handlers. */
 function typeOf(method: DescMethod): string {
   const types = {
     unary: "unary",
@@ -75,14 +76,14 @@ function typeOf(method: DescMethod): string {
 
 type Handler = ((request: unknown, context: CallContext) => unknown) | undefined;
 
-/** A function that throws here, or rejects, would leave the caller hanging: everything that can is inside a try. */
+/** The function that grpc-js calls. It must not throw or reject: grpc-js would never answer the call. */
 function runnerOf(
   method: DescMethod,
   handler: Handler,
   { readerOf, streamIdleMs, stopping }: ServingOptions,
 ): (call: ServerCall, reply: Reply) => void {
   const known = knownRequestsOf(method);
-  // What is not served is refused before it is read.
+  // A method that is not served is refused before its request is read.
   const reader = handler === undefined ? undefined : readerOf(method);
   const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   const begin = (call: ServerCall, running: RunningCall): unknown => {
@@ -117,7 +118,7 @@ function runnerOf(
     const succeed = (response: Response | Encoded): void => {
       try {
         const bytes = encode(method, response);
-        // A handler may not notice; grpc-js has answered then, and this answer goes nowhere.
+        // The handler may have ignored its signal; grpc-js has then answered, and drops this answer.
         if (call.cancelled) throw endReason(call);
         running.succeed();
         incoming.release();
@@ -136,7 +137,7 @@ function runnerOf(
   };
 }
 
-/** What fails once the call has been ended from outside fails because of that: nothing is wrong inside. */
+/** After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws. */
 function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
   return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
 }
@@ -159,10 +160,10 @@ function encode(method: DescMethod, response: Response | Encoded): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes of a stream that may wait for its reader. One message more may, however large. */
+/** Bytes of a response stream that may be buffered before the handler is asked for more; the last message may exceed it. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
-/** Sends at the reader's pace: asks for the next message only when what waits to be read is little. */
+/** Sends as fast as the caller reads: asks the handler for the next message when few bytes are buffered. */
 async function sendAll(
   call: ServerCall,
   method: DescMethod,

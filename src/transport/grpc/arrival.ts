@@ -1,8 +1,9 @@
 import type * as grpc from "@grpc/grpc-js";
 import type { RunningCall } from "../pipeline.ts";
 import type { GrpcCall } from "./grpc-call.ts";
+import { attach, attached } from "./internals.ts";
 
-/** A call whose headers have arrived, and who makes it is known. */
+/** A call whose headers have arrived and whose caller is authenticated. */
 export interface Arrival {
   readonly incoming: GrpcCall;
   readonly running: RunningCall;
@@ -10,13 +11,13 @@ export interface Arrival {
 
 const ARRIVAL = Symbol("arrival");
 
-/** Hands an arrival on with the headers, which grpc-js gives to the handler as the same object. */
+/** Keeps the arrival with the headers of its call, for the handler. */
 export function setArrival(metadata: grpc.Metadata, arrival: Arrival): void {
-  (metadata as { [ARRIVAL]?: Arrival })[ARRIVAL] = arrival;
+  attach(metadata, ARRIVAL, arrival);
 }
 
 export function arrivalOf(metadata: grpc.Metadata): Arrival {
-  const arrival = (metadata as { readonly [ARRIVAL]?: Arrival })[ARRIVAL];
+  const arrival = attached<Arrival>(metadata, ARRIVAL);
   if (arrival === undefined) throw new TypeError("a handler runs for a call that has not arrived");
   return arrival;
 }

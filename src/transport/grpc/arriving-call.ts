@@ -3,12 +3,22 @@ import * as grpc from "@grpc/grpc-js";
 import pLimit from "p-limit";
 import type { Caller } from "../../domain/access/tenancy.ts";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
+import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { type Status, statusOf } from "../status.ts";
 import type { UnfinishedRequest, UnfinishedRequests } from "../unfinished-requests.ts";
 import { type Arrival, setArrival } from "./arrival.ts";
+import {
+  type BottomCall,
+  bottomCall,
+  isMessageTooLarge,
+  type Listener,
+  type PartialStatus,
+  replaceMethods,
+  unwrapped,
+} from "./internals.ts";
 import { toServiceError } from "./service-error.ts";
 
-/** What grpc-js answers by itself, before a handler runs, and the reason it stands for. */
+/** Codes that grpc-js ends calls with by itself, before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.DEADLINE_EXCEEDED]: "DEADLINE_EXCEEDED",
   [grpc.status.RESOURCE_EXHAUSTED]: "REQUEST_TOO_LARGE",
@@ -16,72 +26,49 @@ const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.UNIMPLEMENTED]: "REQUEST_MALFORMED",
 };
 
-/** HTTP/2's frame size unless agreed otherwise; grpc-js looks at each as it comes. */
+/** The default frame size of HTTP/2; grpc-js gets each frame by itself. */
 const MAX_FRAME_BYTES = 16_384;
-
-/**
- * A compressed message may be a thousand times as large as what came; so few at a time take memory that is not counted
- * yet.
- */
-const MAX_DECOMPRESSING = 2;
 
 export interface ArrivingCallOptions {
   readonly maxMessageBytes: number;
   readonly unfinished: UnfinishedRequests;
-  /** What is known of a call by its headers; undefined for a path that is not of our services. */
+  /** Begins the call of these headers; undefined for a path that is not of our services. */
   readonly arrivalOf: (path: string, call: BottomCall, metadata: grpc.Metadata) => Arrival | undefined;
-  /** Called for each status that was made neither by a handler nor by the pipeline. */
+  /** Called for each call that grpc-js ends by itself and that is not in the pipeline. */
   readonly onRefused: (path: string, reason: Reason) => void;
 }
 
 /**
- * Stands at the very bottom of each call, beneath all that grpc-js does with it, for three things:
+ * The first interceptor, below everything else that grpc-js does with a call. It does three things:
  *
- * - The caller is authenticated when the headers are there. The body of a stranger is not kept.
- * - Bytes of requests that are not complete are counted and bounded (see UnfinishedRequests).
- * - grpc-js ends some calls itself, without ErrorInfo: past their deadline, with a message over the limit, one it cannot
- *   decompress, or none or two where one belongs. Every status passes here, and gets one.
+ * - It authenticates the caller when the headers have arrived, so that no body of an unknown caller is kept.
+ * - It counts and bounds the bytes of requests that are not complete (see UnfinishedRequests).
+ * - It adds ErrorInfo to the statuses that grpc-js sends by itself: for a deadline that has passed, a message over the
+ *   limit, one that cannot be decompressed, and none or two where one belongs.
  */
 export function watchArrival(options: ArrivingCallOptions): grpc.ServerInterceptor {
   const decompressing = pLimit(MAX_DECOMPRESSING);
-  return (method, call) => {
-    const watched = new ArrivingCall(method, call as BottomCall, options);
-    const { incomingEncoding } = call as BottomCall;
-    // One literal, for the sake of the collector: a function that is assigned to a property (`a.b = () => ...`) was
-    // measured to keep the whole call until the old generation is collected.
-    Object.assign(call, {
-      sendStatus: (status: PartialStatus) => watched.sendStatus(status),
-      start: (listener: Listener) => watched.start(listener),
-      handleDataFrame: (data: Buffer) => watched.handleDataFrame(data),
+  return (method, intercepted) => {
+    const call = bottomCall(intercepted);
+    const watched = new ArrivingCall(method, call, options);
+    replaceMethods(call, {
+      sendStatus: (status) => watched.sendStatus(status),
+      start: (listener) => watched.start(listener),
+      handleDataFrame: (data) => watched.handleDataFrame(data),
     });
-    if (incomingEncoding !== "identity") {
-      const decompress = (call as BottomCall).decompressMessage.bind(call);
-      Object.assign(call, {
-        decompressMessage: (message: Buffer, encoding: string) =>
-          decompressing(async () => decompress(message, encoding)),
+    if (call.incomingEncoding !== "identity") {
+      const decompress = call.decompressMessage.bind(call);
+      replaceMethods(call, {
+        decompressMessage: (message, encoding) => decompressing(async () => decompress(message, encoding)),
       });
     }
-    return call as grpc.ServerInterceptingCall;
+    return unwrapped(call);
   };
 }
 
 type Method = Parameters<grpc.ServerInterceptor>[0];
-type InterceptedCall = Parameters<grpc.ServerInterceptor>[1];
-type PartialStatus = Parameters<InterceptedCall["sendStatus"]>[0];
-type Listener = Parameters<InterceptedCall["start"]>[0];
 
-/** A call as grpc-js makes it; what it keeps private is so to the compiler only. */
-export type BottomCall = InterceptedCall & {
-  readonly stream: http2.ServerHttp2Stream;
-  readonly incomingEncoding: string;
-  handleDataFrame(data: Buffer): void;
-  decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
-};
-
-/**
- * Stands in the place of the listener itself, because a ServerInterceptingCall around each call costs a tenth of what
- * grpc-js does, and functions made for each cost too.
- */
+/** The listener of the call: one object for each call, without a function made for each. */
 class ArrivingCall {
   readonly #method: Method;
   readonly #call: BottomCall;
@@ -93,7 +80,7 @@ class ArrivingCall {
   #arrival: Arrival | undefined;
   #unfinished: UnfinishedRequest | undefined;
   #messages = 0;
-  /** From here on a handler answers. */
+  /** A handler runs, and ends the call. */
   #handled: boolean;
   #ended = false;
   #tooLarge: string | undefined;
@@ -140,18 +127,19 @@ class ArrivingCall {
   }
 
   handleDataFrame(data: Buffer): void {
-    // What comes behind a status is dropped.
+    // After a status, the rest of the body is dropped.
     if (this.#ended) return;
     if (this.#unfinished?.add(data.length) ?? true) this.#takeFrame.call(this.#call, data);
   }
 
   onReceiveMessage(message: Buffer): void {
-    // Nothing goes on to a handler behind a status.
+    // After a status, no message goes to a handler.
     if (this.#ended) return;
     this.#messages += 1;
     if (this.#unfinished !== undefined) {
       this.#unfinished.handedOver();
-      // A unary request is kept here until its end arrives; it may be larger than what came, if that was compressed.
+      // A unary request is kept until its end arrives, and may be larger than the bytes that were counted if those were
+      // compressed.
       if (!this.#method.requestStream && !this.#unfinished.add(message.length)) return;
     }
     this.#listener?.onReceiveMessage(message);
@@ -190,10 +178,10 @@ class ArrivingCall {
       this.#refuse(new RecollectError(reason, text, { metadata }));
       return;
     }
-    // A Node client that keeps its default `maxSessionMemory` resets a call (ENHANCE_YOUR_CALM) when it gets
-    // headers while more than 10 MB of its own wait to be sent, and never sees why. So what is still coming is
-    // dropped first, up to twice the limit; grpc-js refuses each frame anew.
-    if (text.startsWith("Received message larger than max")) {
+    // A Node client with the default `maxSessionMemory` resets a call (ENHANCE_YOUR_CALM) that gets headers while more
+    // than 10 MB of its own are still to be sent, and then reports no status. So the rest of the message is dropped
+    // first, up to twice the limit; grpc-js calls this again with each frame.
+    if (isMessageTooLarge(status)) {
       this.#tooLarge = text;
       this.#unfinished?.handedOver();
       this.#framesDropped += 1;
@@ -202,14 +190,14 @@ class ArrivingCall {
     this.#refuse(this.#tooLargeError(text));
   }
 
-  /** Ends the call before its handler runs, or in the place of it. */
+  /** Ends the call before its handler has run, or cuts the handler of a stream. */
   refuse(error: RecollectError): void {
     if (this.#handled && this.#arrival?.incoming.cut !== undefined) {
       this.#arrival.incoming.cut(error);
       return;
     }
     this.#refuse(error);
-    // The rest of the body is not wanted. https://www.rfc-editor.org/rfc/rfc9113#section-8.1-10
+    // Asks the client to stop sending the body. https://www.rfc-editor.org/rfc/rfc9113#section-8.1-10
     this.#call.stream.close(http2.constants.NGHTTP2_NO_ERROR);
   }
 
@@ -224,7 +212,7 @@ class ArrivingCall {
     this.#endWith({ code, details, metadata });
   }
 
-  /** The pipeline counts and logs a call, and once only: when it is in a handler, that one does. */
+  /** Ends the call in the pipeline, which counts and logs it, unless its handler will do so. */
   #statusOf(error: unknown): Status {
     if (this.#arrival !== undefined && !this.#handled && !this.#ended)
       return this.#arrival.running.fail(error);

@@ -4,21 +4,21 @@ import { statusOf } from "../status.ts";
 import { toServiceError } from "./service-error.ts";
 import { timeoutMs } from "./timeout.ts";
 
-/** What is known of a call when its headers are there. */
+/** A call of which only the headers have arrived. */
 export interface BeginningCall {
   readonly path: string;
   header(name: string): string | undefined;
-  /** Milliseconds that its caller gives it; Infinity: not known. */
+  /** Milliseconds to its deadline; Infinity without one. */
   readonly remainingMs: number;
 }
 
-/** Why a call is refused by its headers alone; undefined: it is not. */
+/** The error of a call that is refused by its headers alone; undefined to serve it. */
 export type RefuseEarly = (call: BeginningCall) => RecollectError | undefined;
 
 /**
- * Answers a call that is refused by its headers, beneath grpc-js, and says whether it was. With more calls than can be
- * served, most are refused: so each takes 110 microseconds of the processor and not 250, most of it node:http2's
- * (measured; grpc-js makes some twenty objects for a call, and reads its message).
+ * Answers a call that `refuse` refuses, below grpc-js, and returns whether it did. Under overload most calls are refused;
+ * each then takes 110 microseconds of processor time instead of 250, most of them in node:http2 (measured; grpc-js makes
+ * some twenty objects for a call, and reads its message).
  */
 export function refusesStream(
   stream: ServerHttp2Stream,
@@ -26,7 +26,7 @@ export function refusesStream(
   refuse: RefuseEarly,
 ): boolean {
   const { ":path": path, "content-type": contentType } = headers;
-  // Whatever else comes is grpc-js's to answer.
+  // grpc-js answers everything that is not gRPC.
   if (path === undefined || contentType?.startsWith("application/grpc") !== true) return false;
   const refusal = refuse({
     path,
@@ -37,17 +37,17 @@ export function refusesStream(
     remainingMs: timeoutMs(headers["grpc-timeout"]),
   });
   if (refusal === undefined) return false;
-  // A caller that resets the stream meanwhile is nobody's fault.
+  // The caller may reset the stream meanwhile; an error without a listener would end the process.
   stream.on("error", ignore);
   stream.respond(answerOf(refusal), { endStream: true });
-  // The message is not looked at.
+  // Drops the message.
   stream.resume();
   return true;
 }
 
 const answers = new WeakMap<RecollectError, OutgoingHttpHeaders>();
 
-/** A response without messages. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
+/** The headers of a Trailers-Only response. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
 function answerOf(refusal: RecollectError): OutgoingHttpHeaders {
   let answer = answers.get(refusal);
   if (answer === undefined) {

@@ -2,20 +2,20 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type * as grpc from "@grpc/grpc-js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { IncomingCall } from "../pipeline.ts";
-import type { BottomCall } from "./arriving-call.ts";
+import type { BottomCall } from "./internals.ts";
 import { MAX_TIMEOUT_MS } from "./timeout.ts";
 
-/** grpc-js's calls, as far as all four kinds have them in common. */
+/** A call as grpc-js hands it to handlers; of all four kinds. */
 export type ServerCall = grpc.ServerUnaryCall<Buffer, Buffer> & grpc.ServerDuplexStream<Buffer, Buffer>;
 
-/** A class for the sake of the hot path: one object a call, and no function made for it. */
+/** A class because it is made for every call: one object, and no function made for each. */
 export class GrpcCall implements IncomingCall {
-  readonly door = "grpc";
+  readonly transport = "grpc";
   readonly method: DescMethod;
   readonly cut: ((reason: RecollectError) => void) | undefined;
   readonly #bottom: BottomCall;
   readonly #metadata: grpc.Metadata;
-  /** What a handler got of grpc-js; undefined until one runs. */
+  /** The call as its handler got it; undefined until that runs. */
   #call: ServerCall | undefined;
   #stopping: AbortSignal | undefined;
   #ending: Ending | undefined;
@@ -28,7 +28,7 @@ export class GrpcCall implements IncomingCall {
       method.methodKind === "unary" ? undefined : (reason) => this.#endingOfCall().controller.abort(reason);
   }
 
-  /** The call is in a handler from now on; `stopping` ends it when the server stops. */
+  /** Called when the handler starts; `stopping` ends the call when the server stops. */
   handle(call: ServerCall, stopping: AbortSignal | undefined): void {
     this.#call = call;
     this.#stopping = stopping;
@@ -50,7 +50,7 @@ export class GrpcCall implements IncomingCall {
     return this.#endingOfCall().signal;
   }
 
-  /** Before an answer is sent: grpc-js says `cancelled` after a normal end too, when nobody listens to the signal any more. */
+  /** Called before the answer is sent: grpc-js emits `cancelled` after a normal end too, when nothing uses the signal. */
   release(): void {
     if (this.#ending !== undefined) this.#call?.off("cancelled", this.#ending.end);
   }
@@ -68,14 +68,14 @@ interface Ending {
   readonly end: () => void;
 }
 
-/** Aborts when the caller gives up or its deadline passes, and for streams when the server stops. */
+/** Aborts when the call is cancelled or its deadline passes, and for streams when the server stops. */
 function endingOf(call: ServerCall, stopping: AbortSignal | undefined): Ending {
   const controller = new AbortController();
   const end = (): void => controller.abort(endReason(call));
   if (call.cancelled) end();
   else call.once("cancelled", end);
   if (stopping === undefined) return { controller, signal: controller.signal, end };
-  // At the deadline of a stream, grpc-js waits for its reader before it says so.
+  // At the deadline of a stream, grpc-js emits `cancelled` only when the caller has read what is buffered.
   const left = Number(call.getDeadline()) - Date.now();
   if (left <= MAX_TIMEOUT_MS) {
     const timer = setTimeout(end, Math.max(left, 0));
@@ -84,9 +84,9 @@ function endingOf(call: ServerCall, stopping: AbortSignal | undefined): Ending {
   return { controller, signal: AbortSignal.any([controller.signal, stopping]), end };
 }
 
-/** Why a call was ended from outside. */
+/** The error of a call that was cancelled or whose deadline has passed. */
 export function endReason(call: ServerCall): RecollectError {
-  // A timer may run a millisecond early.
+  // Timers may fire a millisecond early.
   return Number(call.getDeadline()) <= Date.now() + 1
     ? new RecollectError("DEADLINE_EXCEEDED", "the deadline has passed")
     : new RecollectError("CALL_CANCELLED", "the call was cancelled");

@@ -4,7 +4,7 @@ import { HealthImplementation } from "grpc-health-check";
 /** The states of grpc.health.v1, by service. */
 export interface Health {
   addToServer(server: Server): void;
-  /** What a probe of these services is told from now on; "" stands for the server as a whole. */
+  /** Sets the answer to probes of these services; "" is the server as a whole. */
   set(services: readonly string[], status: "SERVING" | "NOT_SERVING"): void;
 }
 

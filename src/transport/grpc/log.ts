@@ -1,7 +1,7 @@
 import { setLogger } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 
-/** grpc-js speaks to the console on its own; what it says belongs into the log. */
+/** Sends the messages of grpc-js to the log; it would write them to the console. */
 export function logGrpc(log: Logger): void {
   setLogger({
     error: (...words: unknown[]) => log.warn(`grpc-js: ${words.join(" ")}`),

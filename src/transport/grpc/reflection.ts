@@ -11,18 +11,18 @@ export function addReflection(server: Server, services: readonly DescService[]):
   for (const service of services) collect(service.file, files);
   // No service names them, but grpcurl shows the details of errors with them.
   collect(file_google_rpc_error_details, files);
-  // Served by grpc-health-check, whose own descriptor of it no client can read: protobufjs, which makes that, gives the
+  // grpc-health-check has a descriptor of its service that no client can read: protobufjs, which makes it, gives the
   // entries of a map another name than protobuf asks for (`Statuses` instead of `StatusesEntry`).
   collect(file_grpc_health_v1_health, files);
   const fileDescriptorProtos = [...files.values()].map((file) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
   );
-  // The shape of a package loaded by proto-loader, of which the library reads the descriptors alone.
+  // The shape of a package loaded by proto-loader; the library reads only its descriptors.
   const root = { recollect: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos } };
   new ReflectionService(root as ConstructorParameters<typeof ReflectionService>[0]).addToServer(server);
 }
 
-/** Dependencies come before the files that import them, as the library wants them. */
+/** Adds a file behind its dependencies, the order that the library needs. */
 function collect(file: DescFile, files: Map<string, DescFile>): void {
   if (files.has(file.name)) return;
   for (const dependency of file.dependencies) collect(dependency, files);

@@ -1,13 +1,14 @@
 import type { RunningCall } from "../pipeline.ts";
 import { receiveTimeout } from "../unfinished-requests.ts";
 import type { ServerCall } from "./grpc-call.ts";
+import { readOneAhead } from "./internals.ts";
 
 /**
- * Reads a message when the handler asks for the next one, and one ahead: no more is taken from the connection, so that
- * the caller is held up. Not by the stream's own iterator, which destroys the stream, and with it the status that is
- * still to be sent, when the handler has seen enough; and which does not notice that the server stops.
+ * The messages of a request stream, read one ahead of the handler: flow control then holds the caller up. Node's own
+ * iterator of a stream is not used, because it destroys the stream when the handler returns early, and with it the status
+ * that is still to be sent, and because it ignores the signal of the call.
  *
- * Throws RECEIVE_TIMEOUT when the next message does not come in time; the time that the handler takes does not count.
+ * Throws RECEIVE_TIMEOUT when the next message does not arrive within `idleMs`; the time of the handler does not count.
  */
 export async function* decodeStream<Message>(
   call: ServerCall,
@@ -16,8 +17,7 @@ export async function* decodeStream<Message>(
   idleMs: number,
 ): AsyncIterable<Message> {
   const { signal } = running.context;
-  // 16 by default, of 16 MiB each. grpc-js has no option for it; the state is private to the compiler only.
-  Object.assign((call as unknown as { _readableState: object })._readableState, { highWaterMark: 1 });
+  readOneAhead(call);
   let ended = false;
   let wake = (): void => undefined;
   call.on("readable", () => wake());

@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Code, type Status, toRpcStatus } from "../status.ts";
 
-/** A status as grpc-js sends it. Never an Error: it would send its message as it is, with code UNKNOWN. */
+/** A status as grpc-js sends it. grpc-js would send the message of any other Error, with code UNKNOWN. */
 export function toServiceError(status: Status): grpc.ServiceError {
   let error = serviceErrors.get(status);
   if (error === undefined) {

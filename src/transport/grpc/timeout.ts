@@ -19,7 +19,7 @@ export function timeoutMs(header: string | readonly string[] | undefined): numbe
     : Number.POSITIVE_INFINITY;
 }
 
-/** Whether a `grpc-timeout` header says more than a timer can hold. */
+/** Whether a `grpc-timeout` header is longer than a timer can hold: such a call gets no deadline. */
 export function isEndless(header: string): boolean {
   const milliseconds = timeoutMs(header);
   return Number.isFinite(milliseconds) && milliseconds > MAX_TIMEOUT_MS;

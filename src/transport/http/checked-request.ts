@@ -12,7 +12,7 @@ interface Packing {
   readonly enveloped: boolean;
 }
 
-/** Undefined for what the library will refuse. */
+/** Undefined for a content type that the library refuses. */
 function packingOf(contentType: string): Packing | undefined {
   const [, kind, form] =
     /^application\/(connect\+|grpc-web(?:\+|$))?(json|proto)?\s*(?:;|$)/i.exec(contentType) ?? [];
@@ -21,12 +21,12 @@ function packingOf(contentType: string): Packing | undefined {
 }
 
 const COMPRESSED = 1;
-/** What is no message: the end of a stream, or trailers. */
+/** Flags of envelopes without a message: the end of a stream, and trailers. */
 const NO_MESSAGE = 2 | 0x80;
 
 /**
  * The request with messages that may be decoded: received within the limits, decompressed, and checked against the
- * bounds of the method. What is wrong is thrown when the library reads the body, as an error of the call.
+ * bounds of the method. The library throws their errors when it reads the body.
  */
 export async function checkedRequest(
   request: UniversalServerRequest,
@@ -39,7 +39,7 @@ export async function checkedRequest(
   const { header, body } = request;
   const packing = packingOf(header.get("content-type") ?? "");
   if (packing === undefined || !isStream(body)) return request;
-  // The library checks it against what it reads, which may be decompressed, or hold refused items no longer.
+  // The library would compare it with the checked body, which is decompressed and without refused items.
   header.delete("content-length");
   const chunks = receive(body, call, options);
   if (packing.enveloped)
@@ -52,7 +52,7 @@ export async function checkedRequest(
   };
 }
 
-/** A read that comes as GET has its message in the address. https://connectrpc.com/docs/protocol/#unary-get-request */
+/** A call by GET has its message in the URL. https://connectrpc.com/docs/protocol/#unary-get-request */
 async function checkedAddress(
   address: string,
   call: HttpCall,
@@ -121,7 +121,7 @@ async function* checkedEnvelopes(
       }
     }
   }
-  // Half an envelope is for the library to refuse.
+  // The library refuses an incomplete envelope.
   if (rest.length > 0) yield rest;
 }
 
@@ -132,7 +132,7 @@ function envelope(flag: number, message: Uint8Array): Uint8Array {
   return Buffer.concat([head, message]);
 }
 
-/** What is thrown ends the call, as the library wants it. */
+/** Ends the call with an error of these chunks, as the library throws it. */
 async function* failing(call: HttpCall, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks;

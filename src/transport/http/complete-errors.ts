@@ -4,12 +4,12 @@ import { type Reason, RecollectError } from "../../domain/errors.ts";
 import { methodPath, notServed } from "../handler.ts";
 import { type Status, statusOf } from "../status.ts";
 
-/** What the library answers by itself, before a handler runs, and the reason it stands for. */
+/** Codes that the library answers by itself, before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",
   deadline_exceeded: "DEADLINE_EXCEEDED",
-  // About how the request is encoded: methods without a handler are refused in the pipeline.
+  // Of an encoding: the pipeline refuses methods without a handler.
   unimplemented: "REQUEST_MALFORMED",
   canceled: "CALL_CANCELLED",
   internal: "INTERNAL",
@@ -22,14 +22,14 @@ interface ErrorBody {
 }
 
 /**
- * Some unary calls are refused beneath all handlers and interceptors: with broken JSON, over the size limit, in an
- * encoding that is not read. Their answers lack ErrorInfo; it is put into the JSON body here.
+ * Adds ErrorInfo to the JSON body of unary calls that the library refuses below all handlers and interceptors: for broken
+ * JSON, a body over the size limit, or an encoding that is not supported.
  */
 export function completeErrors(
   handler: UniversalHandler,
   options: {
     readonly maxMessageBytes: number;
-    /** Called for each status that was not made by a handler; the text is for the log. */
+    /** Called for each call that the library refuses; the text is for the log. */
     readonly onRefused: (path: string, reason: Reason, text: string) => void;
   },
 ): UniversalHandler {
@@ -60,14 +60,14 @@ export function completeErrors(
 
 function completeStatus(error: ErrorBody, reason: Reason, method: string, maxMessageBytes: number): Status {
   const metadata = reason === "REQUEST_TOO_LARGE" ? { max_bytes: String(maxMessageBytes) } : { method };
-  // What failed inside is for the log.
+  // The text of an internal error is for the log.
   const text = reason === "INTERNAL" ? "internal error" : (error.message ?? "");
   return statusOf(new RecollectError(reason, text, { metadata }), "");
 }
 
 /**
- * A stream in both directions cannot run over HTTP/1.1. The library answers a bare 505; this says where to go, and
- * closes the connection, because a client that expects such a stream may go on sending.
+ * Refuses streams in both directions, which HTTP/1.1 does not have, with METHOD_NOT_SERVED; the library answers a bare
+ * 505. Closes the connection, because a client that expects such a stream may go on sending.
  */
 export function refuseBidi(
   handler: UniversalHandler,
@@ -83,7 +83,7 @@ export function refuseBidi(
     const error = options.isServed(method)
       ? new RecollectError(
           "METHOD_NOT_SERVED",
-          `${path} is a stream in both directions, which HTTP/1.1 has not; call it over gRPC`,
+          `${path} is a stream in both directions, which HTTP/1.1 does not have; call it over gRPC`,
           { metadata: { method: path } },
         )
       : notServed(method);
@@ -97,7 +97,7 @@ export function refuseBidi(
   return Object.assign(refuse, handler);
 }
 
-/** The JSON that the Connect protocol carries an error in. */
+/** An error in the JSON of the Connect protocol. */
 export function connectErrorBody(code: string, status: Status): object {
   return { code, message: status.message, details: connectDetails(status) };
 }

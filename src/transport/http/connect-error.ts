@@ -1,7 +1,7 @@
 import { type Code as ConnectCode, ConnectError } from "@connectrpc/connect";
 import { Code, type Status } from "../status.ts";
 
-/** Codes of Connect are those of gRPC. */
+/** Connect has the codes of gRPC. */
 export function toConnectError(status: Status): ConnectError {
   return new ConnectError(
     status.message,

@@ -23,6 +23,7 @@ import pLimit from "p-limit";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
+import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { markRefused } from "../bounds/refused-item.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
@@ -40,24 +41,25 @@ export interface ConnectOptions {
   readonly readerOf: (method: DescMethod) => RequestReader;
   readonly unfinished: UnfinishedRequests;
   readonly maxMessageBytes: number;
-  /** Called for each call that ended before any handler. */
+  /** Called for each call that ends before its handler. */
   readonly onRefused: (path: string, reason: Reason, text: string) => void;
   /** Aborts calls in flight when the server stops waiting for them. */
   readonly stopping: AbortSignal;
 }
 
-/** The same handlers as on the gRPC server, over Connect, gRPC-web and JSON, by the path of each method. */
+/** The handlers of the services over Connect, gRPC-web and JSON, by the path of each method. */
 export function createConnectHandlers(options: ConnectOptions): Map<string, UniversalHandler> {
   const router: ConnectRouter = createConnectRouter({
-    // gRPC has a server of its own; over HTTP/1.1 it would not work.
+    // gRPC needs HTTP/2, and has a server of its own.
     grpc: false,
     acceptCompression: [compressionGzip],
-    // Requests may come compressed; compressing answers would cost more time than it saves.
+    // Requests may be compressed; compressing responses would cost more time than it saves.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
-    // Errors inside of answers are written with their details.
+    // To write the details of errors inside responses.
     jsonOptions: { registry: createRegistry(file_google_rpc_error_details), ignoreUnknownFields: false },
     readMaxBytes: options.maxMessageBytes,
-    // Answers are bounded by their protobuf encoding (max_answer_bytes); as JSON they may take several times that.
+    // No writeMaxBytes: responses are bounded by their protobuf encoding (max_answer_bytes), and may take several times
+    // that as JSON.
     shutdownSignal: options.stopping,
     // Before the body is read.
     requestGate: ({ values }) => {
@@ -66,7 +68,7 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
     },
   });
   for (const served of options.services) {
-    // Options here would turn on the protocols that are off above (connect-es, ConnectRouter.service).
+    // Options here would replace those above, and turn gRPC on (connect-es, ConnectRouter.service).
     router.service(served.service, implementationOf(served));
   }
   const isServed = (method: DescMethod): boolean =>
@@ -87,12 +89,9 @@ export function createConnectHandlers(options: ConnectOptions): Map<string, Univ
   );
 }
 
-/** As on the gRPC server; see arriving-call.ts. */
-const MAX_DECOMPRESSING = 2;
-
 /**
- * Authenticates the caller when the headers are there, and checks what is received before the library decodes it. What is
- * refused goes through the library all the same, for it answers in the shape that each protocol wants.
+ * Authenticates the caller when the headers have arrived, and checks the request before the library decodes it. A
+ * refused call goes on to the library, which answers it as its protocol demands.
  */
 function arriving(
   handler: UniversalHandler,
@@ -104,7 +103,7 @@ function arriving(
     const contextValues = createContextValues();
     const call = new HttpCall(handler.method, request.header, pipeline);
     setCall(contextValues, call);
-    // A quoted value is the same one (RFC 9110, 5.6.6); the library knows it without quotes only.
+    // The quoted form of a value is equivalent (RFC 9110, 5.6.6); the library accepts the other one only.
     const type = request.header.get("content-type")?.replace(/charset="([^"]*)"/i, "charset=$1");
     if (type !== undefined) request.header.set("content-type", type);
     let checked = request;
@@ -120,7 +119,7 @@ function arriving(
   return Object.assign(arrive, handler);
 }
 
-/** The library gives any timeout to a timer, which runs at once when it cannot hold it. Such a call has none. */
+/** Removes timeouts that are longer than a timer can hold: the library would start a timer that fires at once. */
 function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
   const timed = (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
     const { header } = request;
@@ -134,7 +133,7 @@ function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
 type Implementation = Partial<ServiceImpl<DescService>>;
 type Response = MessageInitShape<DescMethod["output"]>;
 
-/** Every method: one without a handler is refused before its request is read. */
+/** All methods of a service; one without a handler is refused before its request is read. */
 function implementationOf({ service, handlers }: ServedService): Implementation {
   const implementation: unknown = Object.fromEntries(
     service.methods.map((method) => [method.localName, adapt(method, handlers[method.localName] as never)]),
@@ -160,7 +159,7 @@ function adapt(
         const message = received(request, call);
         if (call.isLarge) await yieldToEventLoop();
         const response = await handler(message, running.context);
-        // The library keeps no deadlines; a handler may not notice that one has passed.
+        // The handler may have ignored its signal, and the library does not enforce deadlines.
         call.signal().throwIfAborted();
         running.succeed();
         return response instanceof Encoded ? fromBinary(method.output, response.bytes) : response;
@@ -185,7 +184,7 @@ function adapt(
       ended = true;
       throw call.fail(error);
     } finally {
-      // The library stops asking when the caller has gone; then this alone runs.
+      // When the caller disconnects, the library returns from the generator, and only this runs.
       if (!ended) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
     }
   };

@@ -13,21 +13,21 @@ import { toConnectError } from "./connect-error.ts";
 
 export const GIVEN_UP = "the call was cancelled";
 
-/** A call whose headers have arrived: what the library is given, and what it gives back to the handler. */
+/** A call whose headers have arrived; goes through the library to the handler as a context value. */
 export class HttpCall implements IncomingCall {
-  readonly door = "http";
+  readonly transport = "http";
   readonly method: DescMethod;
   readonly running: RunningCall;
   readonly cut: ((reason: RecollectError) => void) | undefined;
-  /** Why the call is refused before its body is read. */
+  /** The error of a call that is refused before its body is read. */
   refusal: ConnectError | undefined;
-  /** It was worth a turn of the event loop to check the request, and so it is to decode it. */
+  /** The request is so large that decoding it yields to the event loop, as checking it does. */
   isLarge = false;
-  /** Items of the messages that have been read and not handed on, in their order. */
+  /** The refused items of each message that is checked and not decoded yet, in their order. */
   readonly refusedItems: (readonly RefusedItem[])[] = [];
   readonly #headers: Headers;
   readonly #ended = new AbortController();
-  /** What the library says of the call; undefined until a handler runs. */
+  /** Of the library; undefined until the handler runs. */
   #context: HandlerContext | undefined;
 
   constructor(method: DescMethod, headers: Headers, pipeline: Pipeline) {
@@ -53,10 +53,7 @@ export class HttpCall implements IncomingCall {
     return this.#context?.timeoutMs() ?? Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * The call is in a handler from now on. It ends when the library ends it: its signal, with a reason of ours, answers
-   * with the right status.
-   */
+  /** Called when the handler starts. The call ends when the library ends it, with the reason that its status needs. */
   handle(context: HandlerContext): void {
     this.#context = context;
     const { signal } = context;
@@ -65,9 +62,9 @@ export class HttpCall implements IncomingCall {
     else signal.addEventListener("abort", abort, { once: true });
   }
 
-  /** Ends the call with what was thrown; what is returned is for the library to throw. */
+  /** Ends the call with this error, and returns the error to throw to the library. */
   fail(error: unknown): ConnectError {
-    // What fails once the call has been ended from outside fails because of that: nothing is wrong inside.
+    // After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws.
     return toConnectError(this.running.fail(this.#ended.signal.reason ?? error));
   }
 }

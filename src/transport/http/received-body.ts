@@ -10,7 +10,7 @@ const unzip = promisify(gunzip);
 export interface ReceivingOptions {
   readonly maxMessageBytes: number;
   readonly unfinished: UnfinishedRequests;
-  /** How many bodies may be decompressed at a time: what comes out is not counted before. */
+  /** Limits the bodies that are decompressed at a time (MAX_DECOMPRESSING). */
   readonly decompressing: LimitFunction;
 }
 
@@ -24,7 +24,7 @@ export async function* receive(
   { unfinished }: ReceivingOptions,
 ): AsyncGenerator<Uint8Array> {
   const refused = Promise.withResolvers<never>();
-  // Nobody may be waiting when it is refused; the next chunk then comes upon it.
+  // It may be rejected while nothing awaits it; the next chunk awaits it then.
   refused.promise.catch(() => undefined);
   // HTTP/1.1 has one request at a time on a connection.
   const sender = { caller: call.running.context.caller, connection: {} };
@@ -42,12 +42,12 @@ export async function* receive(
   }
 }
 
-/** A body breaks off when its connection does: nothing is wrong here. */
+/** A body that breaks off means that the caller has disconnected. */
 function givenUp(cause: unknown): never {
   throw new RecollectError("CALL_CANCELLED", GIVEN_UP, { cause });
 }
 
-/** Everything that comes, in one piece. Throws REQUEST_TOO_LARGE. */
+/** The whole body. Throws REQUEST_TOO_LARGE. */
 export async function receiveAll(
   chunks: AsyncIterable<Uint8Array>,
   maxMessageBytes: number,
@@ -62,7 +62,7 @@ export async function receiveAll(
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
-/** Throws REQUEST_TOO_LARGE for what would be too large, and REQUEST_MALFORMED for what is not gzip. */
+/** Throws REQUEST_TOO_LARGE for a body that is too large when decompressed, and REQUEST_MALFORMED when it is not gzip. */
 export function decompress(
   bytes: Uint8Array,
   { maxMessageBytes, decompressing }: ReceivingOptions,

@@ -3,21 +3,21 @@ import { FairShare, type Holding } from "../../domain/load/fair-share.ts";
 import type { RpcInstruments } from "../../telemetry/instruments.ts";
 import type { Call, Middleware } from "../pipeline.ts";
 
-/** Long enough for many calls to end, short enough that a caller who waits it out has lost nothing. */
+/** RetryInfo: many calls end within a second. */
 const RETRY_AFTER_MS = 1000;
 
 /** How many calls may run in the whole process, on both servers together. */
 export interface AdmissionLimits {
   readonly maxConcurrentCalls: number;
-  /** Calls that stream in either direction; they may stay open for as long as they like, and have places of their own. */
+  /** Calls that stream in either direction. They have a limit of their own because they may stay open without end. */
   readonly maxOpenStreams: number;
 }
 
 /**
- * Bounds the calls that run; the next one is refused at once instead of making all others slower. Tenants share the
- * places fairly: one alone may take all of them, and under contention the streams of the one that has most are ended
- * for one that has less than its share. Stands behind authentication, so that strangers do not take places. A place is
- * free again when its handler has ended, not when its caller has gone: what counts is the work.
+ * Limits the calls that run at a time, and refuses further ones with TOO_MANY_CALLS. Tenants share the limit fairly: one
+ * alone may use all of it, and under contention the streams of the tenant with the most are ended for one that has less
+ * than its share. Comes after authentication, so that unknown callers use none of it. A call counts until its handler has
+ * ended, also when its caller has disconnected before.
  */
 export function admission(limits: AdmissionLimits, instruments: RpcInstruments): Middleware {
   const open = new Set<Holding>();

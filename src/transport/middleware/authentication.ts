@@ -3,7 +3,7 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { ApiKeys } from "../../ports/api-keys.ts";
 import type { IncomingCall, Middleware } from "../pipeline.ts";
 
-/** Finds out who calls; throws CREDENTIAL_INVALID when nobody known does. */
+/** The caller of a call; throws CREDENTIAL_INVALID for a missing or unknown credential. */
 export type Authenticator = (call: Pick<IncomingCall, "header">) => Caller;
 
 const ANONYMOUS: Caller = {
@@ -13,13 +13,13 @@ const ANONYMOUS: Caller = {
   debug: true,
 };
 
-/** AUTH_MODE=none: everyone is `anonymous` of tenant `default` and may do everything. */
+/** AUTH_MODE=none: every caller is `anonymous` of tenant `default` and may do everything. */
 export const everyone: Authenticator = () => ANONYMOUS;
 
-/** RFC 6750; the name of a scheme is the same in capitals (RFC 9110, 11.1). */
+/** RFC 6750; the name of a scheme is case-insensitive (RFC 9110, 11.1). */
 const BEARER = /^bearer +(\S+) *$/i;
 
-/** AUTH_MODE=api_keys: whoever sends `authorization: Bearer <key>` with a key that is known. */
+/** AUTH_MODE=api_keys: the owner of the key in `authorization: Bearer <key>`. */
 export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
   return (call) => {
     const [, key] = BEARER.exec(call.header("authorization") ?? "") ?? [];
@@ -30,7 +30,7 @@ export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
   };
 }
 
-/** Tenant, principal and roles come from the credential alone, before the request is even read. */
+/** Tenant, principal and roles come from the credential alone, before the request is read. */
 export function authentication(authenticate: Authenticator): Middleware {
   return {
     name: "authentication",

@@ -10,8 +10,8 @@ import type { Authenticator } from "./authentication.ts";
 import { authorize } from "./authorization.ts";
 
 /**
- * Calls whose work waits for its turn. Others, such as a memory by its id, cost little more than to refuse them, and are
- * not refused. Nor is a lookup in the cache: where there is no time to look by meaning, it is a miss that says so.
+ * Calls whose work is queued. Others, such as GetMemory, cost little more than refusing them, and are not refused. Nor is
+ * LookupCache: without time for the search by meaning, it answers a miss with that reason.
  */
 const KIND_OF_METHOD: ReadonlyMap<DescMethod, WorkKind> = new Map<DescMethod, WorkKind>([
   [MemoryService.method.searchMemories, "SEARCH"],
@@ -27,8 +27,8 @@ const METHOD_OF_PATH: ReadonlyMap<string, DescMethod> = new Map(
 );
 
 /**
- * Refuses a call, with SERVER_OVERLOADED, whose work would begin too late. Stands behind authentication, for tenants wait
- * for their own work first, and before the message is decoded.
+ * Refuses a call whose work would begin too late, with SERVER_OVERLOADED, before its message is decoded. Comes after
+ * authentication, because each tenant waits behind its own work first.
  */
 export function overload(queue: Pick<WorkQueue, "refusal">): Middleware {
   return {
@@ -44,10 +44,7 @@ export function overload(queue: Pick<WorkQueue, "refusal">): Middleware {
   };
 }
 
-/**
- * The same by the headers of a gRPC call alone, while work waits. Who may not call is not refused here: why not is said
- * by the middleware.
- */
+/** The same by the headers of a gRPC call alone, while work is queued. Leaves unauthorized calls to the middleware. */
 export function refuseOverload(
   queue: Pick<WorkQueue, "refusal" | "isWaiting">,
   authenticate: Authenticator,
@@ -61,7 +58,7 @@ export function refuseOverload(
       caller = authenticate(call);
       authorize(caller, method);
     } catch {
-      // Not lost: the middleware comes upon the same.
+      // The middleware throws it again.
       return undefined;
     }
     const kind = KIND_OF_METHOD.get(method);

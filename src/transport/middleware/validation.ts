@@ -5,7 +5,7 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { Middleware } from "../pipeline.ts";
 import { refuseUnserved } from "../unserved.ts";
 
-/** Patterns are constants of our own schema, read by the platform's engine; each is compiled once. */
+/** Patterns are constants of the schema; each is compiled once. */
 const patterns = new Map<string, RegExp>();
 function matches(pattern: string, against: string): boolean {
   let compiled = patterns.get(pattern);
@@ -18,7 +18,7 @@ function matches(pattern: string, against: string): boolean {
 
 export const validator = createValidator({ regexMatch: matches });
 
-/** Checks every request against the rules in the proto, so that no handler needs to. */
+/** Validates every request against the rules in the proto, before its handler. */
 export const validation: Middleware = {
   name: "validation",
   receive: (call, message) => {

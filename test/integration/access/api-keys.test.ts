@@ -74,7 +74,7 @@ describe("AUTH_MODE=api_keys", () => {
   });
 
   it.each(["Bearer", "bearer", "BEARER  "])(
-    "lets in whoever sends `%s <key>`, at both doors",
+    "lets in whoever sends `%s <key>`, over both transports",
     async (scheme) => {
       const authorization = `${scheme} ${key.key}`;
       expect(await grpc(authorization)).toMatchObject({ code: status.OK });
@@ -82,7 +82,7 @@ describe("AUTH_MODE=api_keys", () => {
     },
   );
 
-  it.each(WRONG)("refuses %s at both doors, before the request is read", async (_name, of) => {
+  it.each(WRONG)("refuses %s over both transports, before the request is read", async (_name, of) => {
     const authorization = of(key.key);
     const refused = { code: status.UNAUTHENTICATED, reason: "CREDENTIAL_INVALID", metadata: {}, fields: [] };
     expect(await grpc(authorization, BROKEN)).toMatchObject(refused);

@@ -11,7 +11,7 @@ import { ROLES, type Role } from "../../../src/domain/access/tenancy.ts";
 import { ACCESS_OF_METHOD } from "../../../src/transport/authorization.ts";
 import { methodPath } from "../../../src/transport/handler.ts";
 import { testKey } from "../../support/api-keys.ts";
-import { callMethod, type Doors, doorsOf } from "../../support/call-method.ts";
+import { callMethod, type Transports, transportsOf } from "../../support/call-method.ts";
 import { type Refusal, refusalOf, toRefusal } from "../../support/errors.ts";
 import { startApp, type TestApp } from "../../support/start-app.ts";
 
@@ -55,20 +55,29 @@ describe("who may call what", () => {
   const both = testKey({ principal: "both" });
   const roleless = testKey({ principal: "operator-only", roles: ["operator", "admin"], debug: true });
   let app: TestApp;
-  let doors: Doors;
+  let transports: Transports;
   beforeAll(async () => {
     app = await startApp({ apiKeys: [...keys, reader, both, roleless] });
-    doors = doorsOf(app);
+    transports = transportsOf(app);
   });
   afterAll(async () => {
-    doors[Symbol.dispose]();
+    transports[Symbol.dispose]();
     await app[Symbol.asyncDispose]();
   });
 
   /** How a call without any content ends: most are refused for that, which is behind the question who may call. */
-  async function endOf(door: "grpc" | "http", method: DescMethod, apiKey?: string): Promise<Refusal | "OK"> {
+  async function endOf(
+    transport: "grpc" | "http",
+    method: DescMethod,
+    apiKey?: string,
+  ): Promise<Refusal | "OK"> {
     try {
-      await callMethod(doors[door], method, method.methodKind === "bidi_streaming" ? [] : [{}], apiKey);
+      await callMethod(
+        transports[transport],
+        method,
+        method.methodKind === "bidi_streaming" ? [] : [{}],
+        apiKey,
+      );
       return "OK";
     } catch (error) {
       return toRefusal(error);
@@ -83,15 +92,15 @@ describe("who may call what", () => {
   });
 
   it.each(METHODS.map((method) => [methodPath(method), method] as const))(
-    "holds at every door, for every role of two tenants: %s",
+    "holds at every transport, for every role of two tenants: %s",
     async (path, method) => {
       const needed = (await documentedAccess()).get(path);
       if (needed === undefined) throw new Error(`docs/security.md says nothing of ${path}`);
       const bidi = method.methodKind === "bidi_streaming";
-      // A client over HTTP/1.1 has no such stream; that the door refuses it is tested where the door is.
-      for (const door of bidi ? (["grpc"] as const) : (["grpc", "http"] as const)) {
+      // A client over HTTP/1.1 has no such stream; that the transport refuses it is tested where the transport is.
+      for (const transport of bidi ? (["grpc"] as const) : (["grpc", "http"] as const)) {
         for (const { key, roles, debug } of keys) {
-          const end = await endOf(door, method, key);
+          const end = await endOf(transport, method, key);
           const who = `${roles.join()} ${debug ? "with" : "without"} debug`;
           const hasRole = needed.roles.some((role) => roles.includes(role));
           if (hasRole && (debug || needed.debug !== true)) {
@@ -111,7 +120,7 @@ describe("who may call what", () => {
           }
         }
         for (const apiKey of [undefined, "no-such-key"]) {
-          expect(await endOf(door, method, apiKey)).toMatchObject({
+          expect(await endOf(transport, method, apiKey)).toMatchObject({
             code: "Unauthenticated",
             reason: "CREDENTIAL_INVALID",
           });
@@ -122,27 +131,27 @@ describe("who may call what", () => {
 
   it("lets whoever writes, and nobody else, act for the whole tenant in the cache", async () => {
     const question = { prompt: { text: "q" }, scope: { model: "m", shared: true } };
-    const lookup = (door: "grpc" | "http", key: string) =>
-      callMethod(doors[door], CacheService.method.lookupCache, [question], key);
-    for (const door of ["grpc", "http"] as const) {
-      // The door knows the bytes of a request that came before, whoever sent them.
-      await lookup(door, both.key);
+    const lookup = (transport: "grpc" | "http", key: string) =>
+      callMethod(transports[transport], CacheService.method.lookupCache, [question], key);
+    for (const transport of ["grpc", "http"] as const) {
+      // The transport knows the bytes of a request that came before, whoever sent them.
+      await lookup(transport, both.key);
       for (let turn = 0; turn < 2; turn += 1) {
-        expect(await refusalOf(lookup(door, reader.key))).toEqual({
+        expect(await refusalOf(lookup(transport, reader.key))).toEqual({
           code: "PermissionDenied",
           reason: "ROLE_MISSING",
           metadata: { field: "scope.shared", roles: "writer" },
           fields: [],
         });
-        await lookup(door, both.key);
+        await lookup(transport, both.key);
       }
     }
     const own = { prompt: { text: "q" }, scope: { model: "m" } };
     const store = CacheService.method.storeCacheEntry;
-    await callMethod(doors.grpc, store, [{ ...question, response: "for all" }], both.key);
+    await callMethod(transports.grpc, store, [{ ...question, response: "for all" }], both.key);
     expect(JSON.stringify(await lookup("grpc", both.key))).toContain("for all");
     // Its own scope is another one.
-    const missed = await callMethod(doors.grpc, CacheService.method.lookupCache, [own], reader.key);
+    const missed = await callMethod(transports.grpc, CacheService.method.lookupCache, [own], reader.key);
     expect(missed).toMatchObject([{ miss: { reason: "REASON_NOT_FOUND" } }]);
   });
 });

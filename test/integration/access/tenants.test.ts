@@ -6,7 +6,7 @@ import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import { ROLES } from "../../../src/domain/access/tenancy.ts";
 import { testKey } from "../../support/api-keys.ts";
-import { callMethod, type Doors, doorsOf } from "../../support/call-method.ts";
+import { callMethod, type Transports, transportsOf } from "../../support/call-method.ts";
 import { refusalOf, toRefusal } from "../../support/errors.ts";
 import { startApp, type TestApp } from "../../support/start-app.ts";
 
@@ -95,13 +95,13 @@ const OF_THE_SERVER: readonly string[] = [
 
 describe("two tenants with the same names", () => {
   let app: TestApp;
-  let doors: Doors;
+  let transports: Transports;
   beforeAll(async () => {
     app = await startApp({ apiKeys: Object.values(KEYS) });
-    doors = doorsOf(app);
+    transports = transportsOf(app);
   });
   afterAll(async () => {
-    doors[Symbol.dispose]();
+    transports[Symbol.dispose]();
     await app[Symbol.asyncDispose]();
   });
 
@@ -109,7 +109,7 @@ describe("two tenants with the same names", () => {
     tenant: Tenant,
     method: DescMethod,
     ...requests: readonly JsonObject[]
-  ): Promise<JsonValue[]> => callMethod(doors.grpc, method, requests, KEYS[tenant].key);
+  ): Promise<JsonValue[]> => callMethod(transports.grpc, method, requests, KEYS[tenant].key);
 
   async function isServed(method: DescMethod): Promise<boolean> {
     try {

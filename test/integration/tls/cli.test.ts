@@ -70,7 +70,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("says what is wrong with the other door, and with no TLS", async () => {
+  it("says what is wrong with the other server, and with no TLS", async () => {
     const http = `https://${new URL(app.httpUrl).host}`;
     expect((await recollect([...CA, ...OWN, ...STATS], {}, http)).stderr).toMatch(/HTTP port/);
     const clear = await recollect(STATS, {}, app.grpcAddress);

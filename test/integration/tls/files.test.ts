@@ -211,7 +211,7 @@ describe("the files of TLS", () => {
     expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
   });
 
-  it("do not open a door to everyone: authentication is another matter", async () => {
+  it("do not replace authentication", async () => {
     await using server = await startProcess(
       {
         TLS_CERT_FILE: "cert.pem",

@@ -20,7 +20,7 @@ describe("admission", () => {
     return (await fetch(`${app.httpUrl}/metrics`, { headers: { connection: "close" } })).text();
   }
 
-  it("runs so many calls at once, through both doors together, and refuses the next one", async () => {
+  it("runs so many calls at once, over both transports together, and refuses the next one", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -60,8 +60,8 @@ describe("admission", () => {
       expect((await app.memory.listMemories({})).memories).toHaveLength(LIMIT);
       const after = await metrics(app);
       expect(after).toMatch(/^recollect_calls_in_flight 0$/m);
-      expect(after).toMatch(/^recollect_call_errors_total\{reason="TOO_MANY_CALLS",door="grpc"\} 2$/m);
-      expect(after).toMatch(/^recollect_call_errors_total\{reason="TOO_MANY_CALLS",door="http"\} 1$/m);
+      expect(after).toMatch(/^recollect_call_errors_total\{reason="TOO_MANY_CALLS",transport="grpc"\} 2$/m);
+      expect(after).toMatch(/^recollect_call_errors_total\{reason="TOO_MANY_CALLS",transport="http"\} 1$/m);
     });
   });
 

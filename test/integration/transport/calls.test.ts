@@ -48,7 +48,7 @@ describe("a deadline", () => {
     const outcome = await raw.call(CREATE, createRequest(), { "grpc-timeout": "50m" });
     expect(outcome).toMatchObject({ code: DEADLINE_EXCEEDED, reason: "DEADLINE_EXCEEDED" });
     gate.release();
-    const counted = /^recollect_call_errors_total\{reason="DEADLINE_EXCEEDED",door="grpc"\} 1$/m;
+    const counted = /^recollect_call_errors_total\{reason="DEADLINE_EXCEEDED",transport="grpc"\} 1$/m;
     let metrics = "";
     // The handler goes on a while after its caller has the answer.
     for (let scrape = 0; scrape < 100 && !counted.test(metrics); scrape += 1) {

@@ -16,7 +16,7 @@ import {
   RawHttp2,
 } from "../../support/raw-http2.ts";
 import { startApp } from "../../support/start-app.ts";
-import { startDoor } from "../../support/start-door.ts";
+import { startGrpcServer } from "../../support/start-grpc-server.ts";
 
 const UNAVAILABLE = 14;
 const NEVER_MS = 3_600_000;
@@ -152,13 +152,13 @@ describe("a stop", () => {
           },
         }),
       ];
-      await using door = await startDoor(services);
-      await using raw = new RawHttp2(door.address);
+      await using server = await startGrpcServer(services);
+      await using raw = new RawHttp2(server.address);
       const stream = raw.open("/recollect.v1.MemoryService/ExportMemories");
       const outcome = outcomeOf(stream);
       stream.end(frame(Buffer.alloc(0)));
       await new Promise((resolve) => stream.once("data", resolve));
-      await door.door.stop(new AbortController().signal);
+      await server.grpc.stop(new AbortController().signal);
       await finished.promise;
       expect(await outcome).toMatchObject({ code: UNAVAILABLE, reason: "SERVER_STOPPING", retryAfter: true });
     });

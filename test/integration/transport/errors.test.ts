@@ -5,7 +5,7 @@ import { type AnyHandler, serve } from "../../../src/transport/handler.ts";
 import { expectNoLeaks } from "../../support/leaks.ts";
 import { CREATE, createRequest, LIST, listRequest, RawHttp2 } from "../../support/raw-http2.ts";
 import { startApp, type TestApp } from "../../support/start-app.ts";
-import { startDoor, type TestDoor } from "../../support/start-door.ts";
+import { startGrpcServer, type TestGrpcServer } from "../../support/start-grpc-server.ts";
 
 const INTERNAL = 13;
 const UNAVAILABLE = 14;
@@ -52,8 +52,10 @@ describe("what a handler throws", () => {
 
   it.each(Object.keys(throws))("is INTERNAL with a call id: %s", async (what) => {
     const handler = throws[what];
-    await using door = await startDoor([{ service: MemoryService, handlers: { createMemory: handler } }]);
-    await using raw = new RawHttp2(door.address);
+    await using server = await startGrpcServer([
+      { service: MemoryService, handlers: { createMemory: handler } },
+    ]);
+    await using raw = new RawHttp2(server.address);
     const outcome = await raw.call(CREATE, createRequest());
     expect(outcome).toMatchObject({ code: INTERNAL, reason: "INTERNAL", message: "internal error" });
     expect(outcome.metadata["call_id"]).toMatch(/^[0-9a-f-]{36}$/);
@@ -70,8 +72,8 @@ describe("what a handler throws", () => {
         },
       }),
     ];
-    await using door = await startDoor(services);
-    await using raw = new RawHttp2(door.address);
+    await using server = await startGrpcServer(services);
+    await using raw = new RawHttp2(server.address);
     for (messages of [0, 1]) {
       expect(await raw.call(EXPORT, Buffer.alloc(5))).toMatchObject({
         code: INTERNAL,
@@ -92,8 +94,8 @@ describe("what a handler throws", () => {
         },
       }),
     ];
-    await using door = await startDoor(services);
-    await using raw = new RawHttp2(door.address);
+    await using server = await startGrpcServer(services);
+    await using raw = new RawHttp2(server.address);
     const outcome = await raw.call(EXPORT, Buffer.alloc(5));
     expect(outcome).toMatchObject({
       code: UNAVAILABLE,
@@ -165,17 +167,17 @@ describe("the text of an error", () => {
   });
 });
 
-describe("the gRPC door alone", () => {
+describe("the gRPC server alone", () => {
   it("leaves nothing open", async () => {
     await expectNoLeaks(async () => {
-      let door: TestDoor | undefined;
+      let server: TestGrpcServer | undefined;
       {
-        await using started = await startDoor([serve(MemoryService, {})]);
+        await using started = await startGrpcServer([serve(MemoryService, {})]);
         await using raw = new RawHttp2(started.address);
         expect((await raw.call(LIST, listRequest())).reason).toBe("METHOD_NOT_SERVED");
-        door = started;
+        server = started;
       }
-      expect(door.outcomes).toHaveLength(1);
+      expect(server.outcomes).toHaveLength(1);
     });
   });
 });

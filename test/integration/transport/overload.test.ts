@@ -75,9 +75,9 @@ describe("overload", () => {
       reason: "SERVER_OVERLOADED",
       retryAfter: true,
     });
-    expect(await metric(app, `recollect_call_errors_total\\{reason="SERVER_OVERLOADED",door="grpc"\\}`)).toBe(
-      2,
-    );
+    expect(
+      await metric(app, `recollect_call_errors_total\\{reason="SERVER_OVERLOADED",transport="grpc"\\}`),
+    ).toBe(2);
     const overHttp = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/SearchMemories`, {
       method: "POST",
       headers: { "content-type": "application/json", connection: "close" },
@@ -113,7 +113,9 @@ describe("overload", () => {
     await Promise.all(running);
     expect(searches.tenants).toHaveLength(AT_ONCE);
     // By the reason, not as a fault of the server.
-    expect(await metric(app, 'recollect_call_errors_total\\{reason="CALL_CANCELLED",door="grpc"\\}')).toBe(1);
+    expect(
+      await metric(app, 'recollect_call_errors_total\\{reason="CALL_CANCELLED",transport="grpc"\\}'),
+    ).toBe(1);
   });
 
   it("answers lookups: exactly as ever, and with a miss that says so where meaning would have to wait", async () => {

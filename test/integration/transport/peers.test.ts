@@ -22,7 +22,7 @@ import {
   RawHttp2,
 } from "../../support/raw-http2.ts";
 import { startApp } from "../../support/start-app.ts";
-import { startDoor } from "../../support/start-door.ts";
+import { startGrpcServer } from "../../support/start-grpc-server.ts";
 
 const DEADLINE_EXCEEDED = 4;
 const RESOURCE_EXHAUSTED = 8;
@@ -252,8 +252,8 @@ describe("a fast writer to a stream", () => {
           }
         },
       });
-      await using door = await startDoor([service]);
-      await using raw = new RawHttp2(door.address);
+      await using server = await startGrpcServer([service]);
+      await using raw = new RawHttp2(server.address);
       const stream = raw.open(IMPORT);
       const outcome = outcomeOf(stream);
       const message = frame(
@@ -313,8 +313,8 @@ describe("a slow reader of a stream", () => {
     await expectNoLeaks(async () => {
       const finished = Promise.withResolvers<void>();
       const { made, service } = endless(finished.resolve);
-      await using door = await startDoor([service]);
-      await using raw = new RawHttp2(door.address);
+      await using server = await startGrpcServer([service]);
+      await using raw = new RawHttp2(server.address);
       const stream = raw.open(EXPORT);
       stream.end(frame(Buffer.alloc(0)));
       await new Promise((resolve) => stream.once("response", resolve));
@@ -332,8 +332,8 @@ describe("a slow reader of a stream", () => {
       stream.close(http2.constants.NGHTTP2_CANCEL);
       await closed;
       await finished.promise;
-      await door.ended(calls);
-      expect(door.outcomes.map(({ status }) => status?.reason)).toContain("CALL_CANCELLED");
+      await server.ended(calls);
+      expect(server.outcomes.map(({ status }) => status?.reason)).toContain("CALL_CANCELLED");
     });
   });
 
@@ -343,8 +343,8 @@ describe("a slow reader of a stream", () => {
         for (let part = 0; part < 50; part += 1) yield { memory: { text: KIB_64 } };
       },
     });
-    await using door = await startDoor([service]);
-    await using raw = new RawHttp2(door.address);
+    await using server = await startGrpcServer([service]);
+    await using raw = new RawHttp2(server.address);
     const stream = raw.open(EXPORT);
     stream.end(frame(Buffer.alloc(0)));
     await new Promise((resolve) => stream.once("response", resolve));
@@ -360,12 +360,12 @@ describe("a slow reader of a stream", () => {
   it("at its deadline ends the generator", async () => {
     const finished = Promise.withResolvers<void>();
     const { service } = endless(finished.resolve);
-    await using door = await startDoor([service]);
-    await using raw = new RawHttp2(door.address, { settings: { initialWindowSize: 0 } });
+    await using server = await startGrpcServer([service]);
+    await using raw = new RawHttp2(server.address, { settings: { initialWindowSize: 0 } });
     const stream = raw.open(EXPORT, { "grpc-timeout": "50m" });
     stream.end(frame(Buffer.alloc(0)));
     await finished.promise;
-    await door.ended(1);
-    expect(door.outcomes[0]?.status?.reason).toBe("DEADLINE_EXCEEDED");
+    await server.ended(1);
+    expect(server.outcomes[0]?.status?.reason).toBe("DEADLINE_EXCEEDED");
   });
 });

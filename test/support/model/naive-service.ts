@@ -26,7 +26,8 @@ import { termsOf } from "../../../src/domain/text/terms.ts";
 import { digest } from "../../../src/lib/digest.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
-import type { ImportedMemory, NewMemory, RefusedMemory } from "../../../src/ports/memory/memory-store.ts";
+import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
+import type { NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY } from "../builders.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
@@ -87,7 +88,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const items = await Promise.all(
         asked.drafts.map((draft) => newMemory(context, draft, asked.onDuplicate)),
       );
-      const outcomes = await stores.memories.create(scope, items, options);
+      const outcomes = await stores.memories.writer.create(scope, items, options);
       const shown = outcomes.map((outcome) => {
         if (outcome.kind === "refused") return { refused: outcome.error.reason };
         const { kind, memory, ...rest } = outcome;
@@ -104,32 +105,32 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
     }
     case "update": {
       const { id } = asked.patch;
-      const [current] = await stores.memories.get(scope, [id], now);
+      const [current] = await stores.memories.reader.get(scope, [id], now);
       if (current === undefined) throw memoryNotFound(namespace, id);
       if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
-        const done = request && (await stores.memories.recallReplace(scope, id, { now, request }));
+        const done = request && (await stores.memories.writer.replayReplace(scope, id, { now, request }));
         if (done !== undefined) return plain(shownMemory(done, namespace));
         throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
       }
       const { onDuplicate: _, ...replacement } = await prepared(context, corrected(current, asked, now));
       const expected = call.etag === "" ? current.etag : call.etag;
       return plain(
-        shownMemory(await stores.memories.replace(scope, expected, replacement, options), namespace),
+        shownMemory(await stores.memories.writer.replace(scope, expected, replacement, options), namespace),
       );
     }
     case "delete":
-      await stores.memories.delete(scope, asked.id, { ...options, ...etag });
+      await stores.memories.writer.delete(scope, asked.id, { ...options, ...etag });
       return plain("deleted");
     case "purge":
       return plain(
         asked.force
-          ? await stores.memories.purge(scope, asked.filter, options)
-          : await stores.memories.count(scope, asked.filter, now),
+          ? await stores.memories.purge.run(scope, asked.filter, options)
+          : await stores.memories.reader.count(scope, asked.filter, now),
       );
     case "import":
       return plain(await importAll(context, scope, asked.messages));
     case "access":
-      stores.memories.countAccess(scope, asked.ids, now);
+      stores.memories.accessCounts.add(scope, asked.ids, now);
       return plain("counted");
     case "export":
       return plain(await exportAll(context, scope, asked));
@@ -149,7 +150,12 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const { filter, pageSize } = asked;
       return plain(
         await pagesOf(pageSize, async (last: Memory | undefined, limit) =>
-          stores.memories.list(scope, { filter, limit, now, ...(last === undefined ? {} : { after: last }) }),
+          stores.memories.reader.list(scope, {
+            filter,
+            limit,
+            now,
+            ...(last === undefined ? {} : { after: last }),
+          }),
         ).then((pages) => pages.map((page) => page.map((memory) => shownMemory(memory, namespace)))),
       );
     }
@@ -240,7 +246,7 @@ export async function liveCounts(
 ): Promise<{ readonly memories: number; readonly cacheEntries: number }> {
   const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
   return {
-    memories: await stores.memories.count(scope, { states: STATES }, now),
+    memories: await stores.memories.reader.count(scope, { states: STATES }, now),
     cacheEntries: (await stores.cache.stats(scope, now)).entryCount,
   };
 }
@@ -252,7 +258,7 @@ export function countFound(
   found: readonly Scored[],
 ): void {
   const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
-  stores.memories.countAccess(
+  stores.memories.accessCounts.add(
     scope,
     found.map(({ id }) => id),
     now,
@@ -277,8 +283,8 @@ async function getAccessed(
   scope: Scope,
   ids: readonly string[],
 ): Promise<(StoredMemory | undefined)[]> {
-  const found = await stores.memories.get(scope, ids, now);
-  stores.memories.countAccess(
+  const found = await stores.memories.reader.get(scope, ids, now);
+  stores.memories.accessCounts.add(
     scope,
     found.flatMap((memory) => memory?.id ?? []),
     now,
@@ -299,12 +305,12 @@ async function importAll(
     const accepted = drafts.filter((draft) => !isRefusedImport(draft, now));
     const current = accepted.filter((draft) => !isExpired(draft, now));
     const items = await Promise.all(current.map((draft) => importedMemory(context, draft)));
-    const there = await stores.memories.exist(
+    const there = await stores.memories.reader.exist(
       scope,
       items.map(({ memory }) => memory.id),
       now,
     );
-    const outcomes = items.length === 0 ? [] : await stores.memories.import(scope, items, { now });
+    const outcomes = items.length === 0 ? [] : await stores.memories.importer.import(scope, items, { now });
     for (const [index, outcome] of outcomes.entries()) {
       if (there[index] === true && outcome !== "skipped") throw new Error(`import ${index} was there`);
     }
@@ -346,7 +352,7 @@ async function exportAll(
   const walked: Memory[] = [];
   for (;;) {
     const after = walked.at(-1);
-    const page = await stores.memories.listOldest(scope, {
+    const page = await stores.memories.exporter.listOldest(scope, {
       filter,
       limit: pageSize,
       maxBytes,
@@ -490,15 +496,15 @@ async function search(
     text = query.text;
     vector = await embed(context, text);
   } else {
-    const [memory] = await stores.memories.get(scope, [query.like], now);
+    const [memory] = await stores.memories.reader.get(scope, [query.like], now);
     if (memory === undefined) throw memoryNotFound(scope.namespace, query.like);
     text = indexedText(memory);
-    [vector] = await stores.memories.vectors(scope, [query.like]);
+    [vector] = await stores.memories.search.vectors(scope, [query.like]);
   }
   const terms = mode === "VECTOR" ? [] : [...new Set(termsOf(text))];
   const wanted = mode === "KEYWORD" ? undefined : vector;
   if (terms.length === 0 && wanted === undefined) return { found: [], ranked: [] };
-  const { nearest, containing, corpus } = await stores.memories.search(
+  const { nearest, containing, corpus } = await stores.memories.search.search(
     scope,
     {
       filter,
@@ -519,8 +525,8 @@ async function search(
   if ("like" in query) candidates.delete(query.like);
   const ranked = rank([...candidates.values()], { ...asked, now });
   const ids = ranked.map(({ candidate }) => candidate.id);
-  const memories = await stores.memories.get(scope, ids, now);
-  const vectors = await stores.memories.vectors(scope, ids);
+  const memories = await stores.memories.reader.get(scope, ids, now);
+  const vectors = await stores.memories.search.vectors(scope, ids);
   const scored = ranked.map(({ candidate, score }, index): Scored => {
     const [memory, own] = [memories[index], vectors[index]];
     if (memory === undefined) throw new Error(`memory ${candidate.id} was found and is not there`);

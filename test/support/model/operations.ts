@@ -33,7 +33,7 @@ export interface Draft {
   readonly ttlMs?: number;
   /** Absolute, and so perhaps past. */
   readonly expireTime?: number;
-  /** Ports only: no door lets a caller choose. */
+  /** Ports only: the API lets no caller choose. */
   readonly state?: MemoryState;
   readonly withoutVector?: boolean;
 }
@@ -138,7 +138,7 @@ export type Asked = { readonly at: Place } & (
       readonly op: "export";
       /** Absent: everything. */
       readonly filter?: MemoryFilter;
-      /** Read at once through the ports; through a door, what arrives before the stream breaks off and goes on. */
+      /** Read at once through the ports; over gRPC, what arrives before the stream breaks off and goes on. */
       readonly pageSize: number;
       /** Of a page through the ports. */
       readonly maxBytes: number;
@@ -183,7 +183,7 @@ export type Operation =
 
 /** What a level lets a caller do. */
 export interface Level {
-  /** At the ports there are two tenants, every state and memories without vector; a door has one caller. */
+  /** At the ports there are two tenants, every state and memories without vector; over gRPC there is one caller. */
   readonly ports: boolean;
 }
 
@@ -349,7 +349,7 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
   const any = seeded((random): MemoryFilter => {
     const access = { accessCount: 1, lastAccessTime: operationTime(random) };
     const made = randomFilter(random, { ...randomMemory(random, "model"), access });
-    return level.ports ? made : asDoorsTakeIt(made);
+    return level.ports ? made : asRequestsCarryIt(made);
   });
   // By itself, because few memories pass another condition too.
   const accessed = seeded(
@@ -367,7 +367,7 @@ function filter(level: Level): fc.Arbitrary<MemoryFilter> {
 }
 
 /** A server refuses a condition that is empty, a span begins before it ends, and importance is a float32. */
-function asDoorsTakeIt({ importance = {}, ...given }: MemoryFilter): MemoryFilter {
+function asRequestsCarryIt({ importance = {}, ...given }: MemoryFilter): MemoryFilter {
   const said = Object.entries(given).filter(([, value]) => {
     const { start, end } = value as { readonly start?: number; readonly end?: number };
     const isEmpty = value === "" || (typeof value === "object" && Object.keys(value).length === 0);

@@ -14,7 +14,7 @@ import {
 } from "./naive-service.ts";
 import type { Asked, Operation } from "./operations.ts";
 
-/** What is held against the reference: a store through its ports, or a server through its door. */
+/** What is held against the reference: a store through its ports, or a server over gRPC. */
 export interface Tested {
   answer(call: Call, now: number): Promise<Answer>;
   /** The etag of what this is about, read a moment before; empty when there is nothing. */

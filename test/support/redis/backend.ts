@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { openRedisBackend, type RedisBackendOptions } from "../../../src/adapters/redis/backend.ts";
 import { type Command, RedisClient } from "../../../src/adapters/redis/connection/client.ts";
-import { connectionOf, type RedisSettings } from "../../../src/adapters/redis/connection/connection.ts";
 import { listOf } from "../../../src/adapters/redis/connection/replies.ts";
+import { connectionOf } from "../../../src/app/redis-connection.ts";
+import type { RedisConnectionConfig } from "../../../src/config/config.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import { quiet } from "../quiet.ts";
@@ -20,11 +21,12 @@ export interface TestRedis extends AsyncDisposable {
 
 /** Opens the backend on a running Redis; disposing it removes everything that it has written. */
 export async function openTestRedis(
-  server: string | RedisSettings,
+  server: string | RedisConnectionConfig,
   options: Partial<RedisBackendOptions> & { readonly embedder: EmbedderIdentity },
 ): Promise<TestRedis> {
   const name = `test-${randomBytes(8).toString("hex")}`;
-  const connection = typeof server === "string" ? settingsOf(server) : server;
+  const settings = typeof server === "string" ? settingsOf(server) : server;
+  const connection = await connectionOf(settings);
   const open = (changed: Partial<RedisBackendOptions> = {}) =>
     openRedisBackend({
       connection,
@@ -32,7 +34,7 @@ export async function openTestRedis(
       partitions: 1,
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
-      log: { ...quiet.log, info: () => undefined },
+      log: quiet.log,
       meter: quiet.meter,
       ...options,
       ...changed,
@@ -40,7 +42,7 @@ export async function openTestRedis(
   let backend = await open();
   return {
     name,
-    url: `redis://${connection.host}:${connection.port}`,
+    url: `redis://${settings.host}:${settings.port}`,
     get backend() {
       return backend;
     },
@@ -51,15 +53,15 @@ export async function openTestRedis(
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
       // As the default user, who may do everything, whoever the test is about.
-      const { username, password } = connection;
+      const { username, password } = settings;
       const whole = username === undefined ? { password } : { username: undefined, password: undefined };
-      await removeAll({ ...connection, ...whole }, name);
+      await removeAll({ ...settings, ...whole }, name);
     },
   };
 }
 
 /** The settings of a server without password. */
-export function settingsOf(url: string): RedisSettings {
+export function settingsOf(url: string): RedisConnectionConfig {
   const { hostname, port } = new URL(url);
   return {
     host: hostname,
@@ -81,13 +83,13 @@ export function settingsOf(url: string): RedisSettings {
 }
 
 /** The settings of a cluster of servers without password. */
-export function clusterSettings(servers: readonly { readonly url: string }[]): RedisSettings {
+export function clusterSettings(servers: readonly { readonly url: string }[]): RedisConnectionConfig {
   const nodes = servers.map(({ url }) => settingsOf(url)).map(({ host, port }) => ({ host, port }));
   return { ...settingsOf(servers[0]?.url ?? ""), topology: "cluster", nodes };
 }
 
 /** Removes every key and index whose name begins so. */
-export async function removeAll(server: string | RedisSettings, name: string): Promise<void> {
+export async function removeAll(server: string | RedisConnectionConfig, name: string): Promise<void> {
   const settings = typeof server === "string" ? settingsOf(server) : server;
   await using client = await RedisClient.open(await connectionOf(settings), quiet.log);
   const indexes = new Set(

@@ -43,7 +43,7 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     expectEqual(`namespaces of ${tenant}`, new Set(listed), new Set(own.map(([, name]) => name)));
   }
 
-  const seen: Seen = { ending: new Map(), waiting: new Set(), waitingSince: new Set() };
+  const seen: Seen = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
   for (const [name, number] of namespaces) {
     const namespace = partition.namespace(number);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
@@ -51,15 +51,15 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     await checkCache(redis, namespace, all, expectHere);
   }
   const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
-  const ending = await scoresOf(redis, partition.ending);
-  expectEqual("ending", new Map([...ending].filter(([member]) => ofLiving(member))), seen.ending);
-  const waiting = [...(await scoresOf(redis, partition.waiting)).keys()].filter(ofLiving);
-  expectEqual("waiting", new Set(waiting), seen.waiting);
-  const since = [...(await scoresOf(redis, partition.waitingSince)).keys()].filter(ofLiving);
-  expectEqual("waiting since", new Set(since), seen.waitingSince);
-  const attempts = Object.keys(await redis.hgetall(partition.waitingAttempts)).filter(ofLiving);
+  const expiry = await scoresOf(redis, partition.memoryExpiry);
+  expectEqual("memory expiry", new Map([...expiry].filter(([member]) => ofLiving(member))), seen.expiry);
+  const pending = [...(await scoresOf(redis, partition.pending)).keys()].filter(ofLiving);
+  expectEqual("pending", new Set(pending), seen.pending);
+  const since = [...(await scoresOf(redis, partition.pendingSince)).keys()].filter(ofLiving);
+  expectEqual("pending since", new Set(since), seen.pendingSince);
+  const attempts = Object.keys(await redis.hgetall(partition.pendingAttempts)).filter(ofLiving);
   for (const member of attempts)
-    if (!seen.waiting.has(member)) broken.push(`attempts of ${member}, which does not wait`);
+    if (!seen.pending.has(member)) broken.push(`attempts of ${member}, which is not pending`);
 
   for (const key of all) if (!isOwned(partition, key, names)) broken.push(`${key} belongs to nobody`);
   return broken;
@@ -69,9 +69,9 @@ type Expect = (what: string, found: unknown, wanted: unknown) => void;
 
 /** What the keys of the partition should say of all namespaces. */
 interface Seen {
-  readonly ending: Map<string, number>;
-  readonly waiting: Set<string>;
-  readonly waitingSince: Set<string>;
+  readonly expiry: Map<string, number>;
+  readonly pending: Set<string>;
+  readonly pendingSince: Set<string>;
 }
 
 async function checkMemories(
@@ -107,7 +107,7 @@ async function checkMemories(
     order.set(id, Number(text("created")));
     const facts = ["created", "event", "importance", "expire"].map(text).join(" ");
     expectEqual(`${what}: facts`, text("facts"), facts);
-    if (fields.has("expire")) seen.ending.set(member, Number(text("expire")));
+    if (fields.has("expire")) seen.expiry.set(member, Number(text("expire")));
     if (fields.has("dup")) duplicates.add(text("dup"));
     if (record.sessionId !== "") {
       const token = tokenOf(number, "session", record.sessionId);
@@ -116,8 +116,8 @@ async function checkMemories(
     }
     const hasVector = fields.has(`v${generation}`);
     expectEqual(`${what}: state of its vector`, hasVector, embedding.state === "READY");
-    if (!hasVector) seen.waiting.add(member);
-    if (!hasVector && embedding.state !== "REFUSED") seen.waitingSince.add(member);
+    if (!hasVector) seen.pending.add(member);
+    if (!hasVector && embedding.state !== "REFUSED") seen.pendingSince.add(member);
     const words = text("terms")
       .split(" ")
       .filter((word) => word !== "");
@@ -171,7 +171,7 @@ async function checkCache(
     .map((key) => key.slice(namespace.cacheEntries.length));
   const sizes = new Map<string, number>();
   let bytes = 0;
-  const facts = await redis.hgetall(namespace.cacheFacts);
+  const facts = await redis.hgetall(namespace.cacheFields);
   for (const packed of Object.values(facts)) {
     const [size = "", scope = ""] = packed.split(" ", 2);
     bytes += Number(size);
@@ -184,7 +184,7 @@ async function checkCache(
     ids.filter((id) => !named.has(id)),
     [],
   );
-  for (const key of [namespace.cacheOrder, namespace.cacheUses, namespace.cacheEnding]) {
+  for (const key of [namespace.cacheOrder, namespace.cacheUses, namespace.cacheExpiry]) {
     expectEqual(key, new Set((await scoresOf(redis, key)).keys()), named);
   }
   expectEqual("cache sizes", await countsOf(redis, namespace.cacheSizes), sizes);
@@ -199,9 +199,12 @@ function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<strin
   const rest = key.slice(root.length);
   const [, kind, number = ""] = /^([nmc]):([0-9a-f]+):/.exec(rest) ?? [];
   if (kind !== undefined) return names.has(number);
-  const { meta, namespaces, deleted, ending, waiting, waitingSince, waitingAttempts, embeddingOrder } =
+  const { meta, namespaces, deleted, memoryExpiry, pending, pendingSince, pendingAttempts, embeddingOrder } =
     partition;
-  const whole = [meta, namespaces, partition.names, deleted, ending, waiting, waitingSince, waitingAttempts];
+  const whole = [
+    ...[meta, namespaces, partition.names, deleted, memoryExpiry],
+    ...[pending, pendingSince, pendingAttempts],
+  ];
   const others = [
     embeddingOrder,
     partition.rebuildLock,

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
-import type { MemoryStore } from "../../../src/ports/memory/memory-store.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
 import { vectorOf } from "../../contract/store-under-test.ts";
 import { NOW, newMemory } from "../builders.ts";
 
@@ -22,7 +22,7 @@ export interface MemoryLoad {
 const PAUSE_MS = 10;
 
 /** Whatever is refused is tried again with the same id until it is acknowledged. */
-export function startMemoryLoad(store: () => MemoryStore, scope: Scope): MemoryLoad {
+export function startMemoryLoad(store: () => Memories, scope: Scope): MemoryLoad {
   const acknowledged: string[] = [];
   const errors: string[] = [];
   const notFound: string[] = [];
@@ -75,14 +75,14 @@ export function startMemoryLoad(store: () => MemoryStore, scope: Scope): MemoryL
   };
 }
 
-async function remember(store: MemoryStore, scope: Scope, number: number): Promise<unknown> {
+async function remember(store: Memories, scope: Scope, number: number): Promise<unknown> {
   const one = newMemory({ id: `m${number}`, text: `word${number}` }, { vector: vectorOf(number) });
-  return store.create(scope, [one], { now: NOW });
+  return store.writer.create(scope, [one], { now: NOW });
 }
 
 /** Whether a memory of the load is the first that is found by its vector and by its word. */
-export async function finds(store: MemoryStore, scope: Scope, number: number): Promise<boolean> {
-  const { nearest, containing } = await store.search(
+export async function finds(store: Memories, scope: Scope, number: number): Promise<boolean> {
+  const { nearest, containing } = await store.search.search(
     scope,
     { vector: vectorOf(number), terms: [`word${number}`], filter: { states: ["ACTIVE"] }, limit: 1 },
     NOW,
@@ -92,11 +92,11 @@ export async function finds(store: MemoryStore, scope: Scope, number: number): P
 
 /** The acknowledged memories that cannot be read, or not be found by a search. */
 export async function missingOf(
-  store: MemoryStore,
+  store: Memories,
   scope: Scope,
   { acknowledged }: MemoryLoad,
 ): Promise<readonly string[]> {
-  const read = await store.get(scope, acknowledged, NOW);
+  const read = await store.reader.get(scope, acknowledged, NOW);
   const missing = acknowledged.filter((_, at) => read[at] === undefined);
   for (const [number, id] of acknowledged.entries()) {
     if (!(await finds(store, scope, number))) missing.push(`${id} (search)`);

@@ -2,7 +2,7 @@ import type { Scope } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCacheStore } from "./cache-store.ts";
-import { referenceMemoryStore } from "./memory-store.ts";
+import { referenceMemories } from "./memories.ts";
 import { emptyUniverse, idempotently, placeOf, scopeAt, type Universe } from "./world.ts";
 
 /** The stores that hold data; the reference has them too. */
@@ -15,7 +15,7 @@ export type Stores = Pick<Backend, "memories" | "cache" | "namespaces">;
  */
 export function referenceStores(universe: Universe = emptyUniverse()): Stores {
   return {
-    memories: referenceMemoryStore(universe),
+    memories: referenceMemories(universe),
     cache: referenceCacheStore(universe),
     namespaces: referenceNamespaceStore(universe),
   };

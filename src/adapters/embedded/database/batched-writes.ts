@@ -1,3 +1,4 @@
+import { FlushTimer } from "../../../lib/flush-timer.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Database, Written } from "./database.ts";
 
@@ -6,8 +7,7 @@ import type { Database, Written } from "./database.ts";
  * own. The time is what a crash may lose; the number only bounds the memory, and is high because a commit stops the
  * event loop for as long as many exact hits take, though it does not wait for the disk.
  */
-const BATCH_SIZE = 1024;
-const BATCH_MS = 1000;
+const LIMITS = { size: 1024, milliseconds: 1000 };
 
 export interface BatchedWritesOptions<Batch> {
   readonly database: Database;
@@ -25,7 +25,7 @@ export interface BatchedWritesOptions<Batch> {
 /** Writes what is counted in memory, now and then. Disposing it leaves a last batch to the database. */
 export class BatchedWrites<Batch> implements Disposable {
   readonly #options: BatchedWritesOptions<Batch>;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
   /** Batches are written in their order, so this one is the last to end. */
   #latest = Promise.resolve();
 
@@ -33,16 +33,14 @@ export class BatchedWrites<Batch> implements Disposable {
     this.#options = options;
   }
 
-  /** Something was counted, and so much waits now. */
-  counted(waiting: number): void {
-    if (waiting >= BATCH_SIZE) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS).unref();
+  /** Something was counted, and so much is to be written now. */
+  counted(size: number): void {
+    this.#timer.added(size);
   }
 
   /** Resolves when what was counted so far is written. Never rejects: what cannot be counted is no reason to fail. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.reset();
     const { database, log, lost, take, write, settle } = this.#options;
     const batch = take();
     if (batch === undefined) return this.#latest;

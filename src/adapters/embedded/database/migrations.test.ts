@@ -116,14 +116,14 @@ describe("a file of format 1", () => {
       }),
       newMemory({ id: "put-aside", text: "An old address", state: "ARCHIVED" }),
     ].map((one) => one.memory);
-    expect(await memories.get(SCOPE, ["plain", "rich", "put-aside"], NOW)).toMatchObject(written);
-    expect(await memories.vectors(SCOPE, ["plain", "rich", "put-aside"])).toEqual([
+    expect(await memories.reader.get(SCOPE, ["plain", "rich", "put-aside"], NOW)).toMatchObject(written);
+    expect(await memories.search.vectors(SCOPE, ["plain", "rich", "put-aside"])).toEqual([
       unitVector(1, 4),
       unitVector(2, 4),
       undefined,
     ]);
     const travel = { states: ["ACTIVE" as const], tagsAny: ["travel"], userId: "ana" };
-    const listed = await memories.list(SCOPE, { filter: travel, limit: 10, now: NOW });
+    const listed = await memories.reader.list(SCOPE, { filter: travel, limit: 10, now: NOW });
     expect(listed.map(({ id }) => id)).toEqual(["rich"]);
     const query = {
       vector: unitVector(1, 4),
@@ -131,7 +131,7 @@ describe("a file of format 1", () => {
       filter: { states: ["ACTIVE" as const] },
       limit: 1,
     };
-    const found = await memories.search(SCOPE, query, NOW);
+    const found = await memories.search.search(SCOPE, query, NOW);
     expect(found.nearest.map(({ id }) => id)).toEqual(["plain"]);
     expect(found.containing.map(({ id }) => id)).toEqual(["rich"]);
     expect(found.corpus.documentCount).toBe(3);
@@ -150,11 +150,11 @@ describe("a file of format 1", () => {
   it("goes on with its sessions and its requests, and takes new memories", async () => {
     writeFixture();
     await using backend = await open();
-    const [next] = await backend.memories.create(SCOPE, [newMemory({ id: "next", sessionId: "s1" })], {
+    const [next] = await backend.memories.writer.create(SCOPE, [newMemory({ id: "next", sessionId: "s1" })], {
       now: NOW,
     });
     expect(next).toMatchObject({ kind: "created", memory: { sessionPosition: 2 } });
-    const repeated = await backend.memories.create(SCOPE, [newMemory({ id: "other" })], {
+    const repeated = await backend.memories.writer.create(SCOPE, [newMemory({ id: "other" })], {
       now: NOW,
       request: idempotentRequest(),
     });
@@ -171,12 +171,12 @@ describe("a file of format 1", () => {
     const text = "Ana is allergic to nuts";
     const onDuplicate = "RETURN_EXISTING" as const;
     const write = (id: string) =>
-      backend.memories.create(SCOPE, [newMemory({ id, text }, { onDuplicate })], { now: NOW });
+      backend.memories.writer.create(SCOPE, [newMemory({ id, text }, { onDuplicate })], { now: NOW });
     expect((await write("new")).map(({ kind }) => kind)).toEqual(["created"]);
-    await backend.memories.delete(SCOPE, "new", { now: NOW });
-    const [old] = await backend.memories.get(SCOPE, ["plain"], NOW);
+    await backend.memories.writer.delete(SCOPE, "new", { now: NOW });
+    const [old] = await backend.memories.reader.get(SCOPE, ["plain"], NOW);
     const corrected = newMemory({ id: "plain", text, importance: 1 });
-    await backend.memories.replace(SCOPE, old?.etag ?? "", corrected, { now: NOW });
+    await backend.memories.writer.replace(SCOPE, old?.etag ?? "", corrected, { now: NOW });
     expect(await write("newer")).toMatchObject([
       { kind: "duplicate", memory: { id: "plain" }, differs: ["importance"] },
     ]);

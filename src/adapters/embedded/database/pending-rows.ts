@@ -1,25 +1,15 @@
+import { neverDue } from "../../../domain/embedding/due-time.ts";
+import { Listeners } from "../../../lib/listeners.ts";
 import type { Database } from "./database.ts";
 
-/** Later than any clock says: what is refused is not due until somebody says so. Half of what a number counts exactly. */
-export const NEVER = 2 ** 52;
-
-/** When what is refused now is due: never, and in the order of the refusals. */
-export function neverDue(now: number): number {
-  return NEVER + now;
-}
-
-/** When it was refused; undefined for rows of earlier versions, which kept no time. */
-export function refuseTimeOf(dueTime: number): number | undefined {
-  return dueTime === Number.MAX_SAFE_INTEGER ? undefined : dueTime - NEVER;
-}
-
 /**
- * The rows of memories that wait for a vector. They hang on their memories and go with them. Apart from
- * EmbeddedBacklog, because the memory store adds to them in its own writes.
+ * The rows of memories without a vector. They are deleted with their memories. Apart from EmbeddedBacklog, because
+ * writes of memories add to them too.
  */
-export class WaitingRows {
+export class PendingRows {
+  /** To be notified when rows that were added are on disk. */
+  readonly added = new Listeners();
   readonly #database: Database;
-  readonly #listeners = new Set<() => void>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -34,14 +24,5 @@ export class WaitingRows {
       refused ? neverDue(since) : since,
       refused ? 1 : 0,
     );
-  }
-
-  /** To be called when rows that were added are on disk. */
-  announce(): void {
-    for (const listener of this.#listeners) listener();
-  }
-
-  onAnnounced(listener: () => void): void {
-    this.#listeners.add(listener);
   }
 }

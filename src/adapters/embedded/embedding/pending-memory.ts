@@ -1,6 +1,6 @@
 import { RecollectError } from "../../../domain/errors.ts";
 import { indexedText, isExpired, type Memory } from "../../../domain/memory/memory.ts";
-import type { PendingMemory } from "../../../ports/embedding/embedding-backlog.ts";
+import type { PendingMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import { openRecord, sealRecord } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";

@@ -32,7 +32,7 @@ describe("the backlog of the embedded store", () => {
     {
       await using backend = await open();
       const ids = Array.from({ length: 150 }, (_, index) => `m${String(index).padStart(3, "0")}`);
-      await backend.memories.create(
+      await backend.memories.writer.create(
         SCOPE,
         ids.map((id) => newMemory({ id })),
         { now: NOW },
@@ -63,7 +63,7 @@ describe("the backlog of the embedded store", () => {
         dimension: 0,
         truncated: false,
       };
-      await backend.memories.create(SCOPE, [newMemory({ embedding })], { now: NOW });
+      await backend.memories.writer.create(SCOPE, [newMemory({ embedding })], { now: NOW });
     }
     await using backend = await open();
     expect((await backend.backlog.pending(ALL)).map(({ id }) => id)).toEqual(["m1"]);

@@ -1,19 +1,18 @@
+import { NEVER, neverDue, refuseTimeOf } from "../../../domain/embedding/due-time.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { isExpired, type Memory } from "../../../domain/memory/memory.ts";
-import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type {
   BacklogState,
-  MemoryVersion,
-  ObservedBacklog,
-  PendingMemory,
+  EmbeddingBacklog,
   RefusedText,
   RefusedTexts,
-  SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+} from "../../../ports/embedding/backlog.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import { sealVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
-import { NEVER, neverDue, refuseTimeOf, type WaitingRows } from "../database/pending-rows.ts";
+import type { PendingRows } from "../database/pending-rows.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
@@ -28,10 +27,10 @@ export interface VectorHolder {
 const KEYS_A_READ = 100;
 
 /** Memories that wait for a vector, in SQLite. */
-export class EmbeddedBacklog implements ObservedBacklog {
+export class EmbeddedBacklog implements EmbeddingBacklog {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
-  readonly #waiting: WaitingRows;
+  readonly #pendingRows: PendingRows;
   readonly #holder: VectorHolder;
   readonly #model: VectorModel;
   readonly #parts: { readonly database: Database; readonly log: Log };
@@ -40,7 +39,7 @@ export class EmbeddedBacklog implements ObservedBacklog {
     database: Database,
     namespaces: Namespaces,
     options: {
-      readonly waiting: WaitingRows;
+      readonly pendingRows: PendingRows;
       readonly holder: VectorHolder;
       readonly model: VectorModel;
       readonly log: Log;
@@ -48,7 +47,7 @@ export class EmbeddedBacklog implements ObservedBacklog {
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
-    this.#waiting = options.waiting;
+    this.#pendingRows = options.pendingRows;
     this.#holder = options.holder;
     this.#model = options.model;
     this.#parts = { database, log: options.log };
@@ -165,7 +164,7 @@ export class EmbeddedBacklog implements ObservedBacklog {
   }
 
   onAdded(listener: () => void): void {
-    this.#waiting.onAnnounced(listener);
+    this.#pendingRows.added.add(listener);
   }
 
   #leave(rows: readonly number[]): Promise<void> {

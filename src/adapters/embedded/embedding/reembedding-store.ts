@@ -1,11 +1,10 @@
-import { sameModel } from "../../../domain/embedding/identity.ts";
-import { reembeddingConflict, requestIdReused } from "../../../domain/errors.ts";
+import { startReembedding } from "../../../domain/embedding/start-reembedding.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Database, Written } from "../database/database.ts";
-import type { WaitingRows } from "../database/pending-rows.ts";
+import type { PendingRows } from "../database/pending-rows.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { changeEmbedder } from "./embedder-identity.ts";
@@ -24,16 +23,16 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
   readonly work: ReembeddingWork;
   readonly #database: Database;
   readonly #model: VectorModel;
-  readonly #waiting: WaitingRows;
+  readonly #pendingRows: PendingRows;
 
   constructor(
     database: Database,
     namespaces: Namespaces,
-    options: { readonly model: VectorModel; readonly waiting: WaitingRows; readonly log: Log },
+    options: { readonly model: VectorModel; readonly pendingRows: PendingRows; readonly log: Log },
   ) {
     this.#database = database;
     this.#model = options.model;
-    this.#waiting = options.waiting;
+    this.#pendingRows = options.pendingRows;
     this.work = new ReembeddingWork(database, namespaces, options.log);
   }
 
@@ -55,33 +54,15 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
     const { id, target, now, request } = options;
     return this.#database.write((): Written<Reembedding> => {
       const latest = readRecord(this.#database);
-      if (latest?.request !== undefined && latest.request.key === request?.key) {
-        if (latest.request.bodyHash === request.bodyHash) return { result: this.#shown(latest) };
-        throw requestIdReused();
-      }
-      if (latest?.state === "RUNNING") {
-        if (sameModel(latest.target, target)) return { result: this.#shown(latest) };
-        throw reembeddingConflict(
-          "running",
-          `re-embedding ${latest.id} to another model is under way`,
-          latest.id,
-        );
-      }
       const { identity } = this.#model;
-      if (identity === undefined || sameModel(identity, target)) {
-        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
-      }
-      if (this.#hasTable("memory_vector_old")) {
-        throw reembeddingConflict(
-          "cleaning_up",
-          "vectors of the re-embedding before are still being removed",
-        );
-      }
+      const isCleaningUp = this.#hasTable("memory_vector_old");
+      const decided = startReembedding({ target, request }, { latest, identity, isCleaningUp });
+      if ("latest" in decided) return { result: this.#shown(decided.latest) };
       this.#prepare();
       const counted = this.#database.first("SELECT count(*) AS count FROM reembedding_todo");
       const record: ReembeddingRecord = {
         id,
-        source: identity,
+        source: decided.source,
         target,
         state: "RUNNING",
         memoryCount: Number(counted?.["count"] ?? 0),
@@ -126,7 +107,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
         result: true,
         afterCommit: () => {
           this.#model.change();
-          this.#waiting.announce();
+          this.#pendingRows.added.notify();
         },
       };
     });
@@ -210,7 +191,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
         ...{ provider, model, dimension, state, truncated },
         ...refusal,
       });
-      if (state !== "READY") this.#waiting.add(row, { since: now, refused: isRefused });
+      if (state !== "READY") this.#pendingRows.add(row, { since: now, refused: isRefused });
     } catch (error) {
       if (!isDamage(error)) throw error;
     }

@@ -2,12 +2,11 @@ import { sameModel } from "../../../domain/embedding/identity.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type {
-  BacklogState,
-  EmbeddingBacklog,
+  EmbeddingQueue,
   MemoryVersion,
   PendingMemory,
   SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+} from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import { sealVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
@@ -22,7 +21,7 @@ export type Note = `REFUSED${string}` | "LATE" | "TRUNCATED" | "WHOLE";
  * The memories that have no vector of the new model yet (`reembedding_todo`), from the first to the last row. A trigger
  * adds every one that gets a vector of the old model meanwhile, so that none is forgotten, by whatever way it comes.
  */
-export class ReembeddingWork implements EmbeddingBacklog {
+export class ReembeddingWork implements EmbeddingQueue {
   readonly #database: Database;
   readonly #namespaces: Namespaces;
   readonly #log: Log;
@@ -111,20 +110,6 @@ export class ReembeddingWork implements EmbeddingBacklog {
       }
       return { result: undefined };
     });
-  }
-
-  async retryRefused(): Promise<void> {
-    // What the old model refused has no vector, and so is not here: it is tried after the change.
-  }
-
-  async state(): Promise<BacklogState> {
-    if (readRecord(this.#database)?.state !== "RUNNING") return { count: 0 };
-    const row = this.#database.first("SELECT count(*) AS count FROM reembedding_todo");
-    return { count: Number(row?.["count"] ?? 0) };
-  }
-
-  onAdded(): void {
-    // Writes that come meanwhile are found when the rest is done.
   }
 
   #leave(rows: readonly number[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { CorpusStatistics } from "../../../domain/memory/bm25.ts";
-import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Database, Row } from "../database/database.ts";
 import { isDefaultFilter, memoryCondition } from "./row-filter.ts";
 import { KEYWORDS, matchAny, spellTerms } from "./terms.ts";

@@ -44,7 +44,7 @@ async function fill(backend: Backend, count: number, first = 0): Promise<void> {
       const text = `word${start + index} and some others that fill a page`;
       return newMemory({ id, text }, { vector: unitVector(start + index, DIMENSION) });
     });
-    await backend.memories.create(SCOPE, items, { now: NOW });
+    await backend.memories.writer.create(SCOPE, items, { now: NOW });
   }
 }
 
@@ -56,7 +56,7 @@ async function found(backend: Backend, index: number): Promise<(string | undefin
     filter: { states: ["ACTIVE" as const] },
     limit: 1,
   };
-  const { nearest, containing } = await backend.memories.search(SCOPE, query, NOW);
+  const { nearest, containing } = await backend.memories.search.search(SCOPE, query, NOW);
   return [nearest[0]?.id, containing[0]?.id];
 }
 const both = (index: number): string[] => [`m${index}`, `m${index}`];
@@ -108,10 +108,10 @@ describe("a rebuild of the embedded indexes", () => {
       for await (const _ of rebuild(backend)) {
         steps += 1;
         await fill(backend, 1, 1000 + steps);
-        await backend.memories.delete(SCOPE, `m${10 * steps}`, { now: NOW });
+        await backend.memories.writer.delete(SCOPE, `m${10 * steps}`, { now: NOW });
         if (steps === 3) {
           const other = { ...SCOPE, namespace: "other" };
-          await backend.memories.create(other, [newMemory({ id: "x" })], { now: NOW });
+          await backend.memories.writer.create(other, [newMemory({ id: "x" })], { now: NOW });
         }
         if (steps === 5) await backend.namespaces.delete({ ...SCOPE, namespace: "other" }, { now: NOW });
       }
@@ -192,7 +192,7 @@ describe("a rebuild of a vector graph", () => {
         expect(indexedCount).toBeLessThanOrEqual(totalCount);
         if (indexedCount < COUNT) continue;
         await fill(backend, 1, fresh);
-        await backend.memories.delete(SCOPE, `m${fresh - COUNT + 100}`, { now: NOW });
+        await backend.memories.writer.delete(SCOPE, `m${fresh - COUNT + 100}`, { now: NOW });
         expect(await found(backend, fresh)).toEqual(both(fresh));
         expect((await found(backend, fresh - COUNT + 100))[0]).not.toBe(`m${fresh - COUNT + 100}`);
         expect(await found(backend, 7)).toEqual(both(7));

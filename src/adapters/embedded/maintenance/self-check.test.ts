@@ -68,7 +68,7 @@ async function fill(): Promise<void> {
       { vector: unitVector(index, DIMENSION) },
     ),
   );
-  await backend.memories.create(SCOPE, items, { now: NOW });
+  await backend.memories.writer.create(SCOPE, items, { now: NOW });
 }
 
 /** Changes the file behind the back of the store, as nothing but damage can. */
@@ -92,7 +92,7 @@ function tear(tree: string): void {
 }
 
 async function idsOf(backend: Backend, filter = {}): Promise<string[]> {
-  const found = await backend.memories.list(SCOPE, {
+  const found = await backend.memories.reader.list(SCOPE, {
     filter: { ...ACTIVE_ONLY, ...filter },
     limit: 9999,
     now: NOW,
@@ -101,7 +101,7 @@ async function idsOf(backend: Backend, filter = {}): Promise<string[]> {
 }
 
 async function containing(backend: Backend, word: string): Promise<string[]> {
-  const { containing: found } = await backend.memories.search(
+  const { containing: found } = await backend.memories.search.search(
     SCOPE,
     { terms: [word], filter: ACTIVE_ONLY, limit: 5 },
     NOW,
@@ -118,17 +118,19 @@ describe("the check after a start", () => {
       const items = ["a", "b", "c", "d"].map((id) =>
         newMemory({ id, sessionId: "s", tags: [id], metadata: { id }, embedding: READY }, { vector }),
       );
-      await memories.create(SCOPE, items, { now: NOW });
-      await memories.create(SCOPE, [newMemory({ id: "e", expireTime: NOW + 1 })], { now: NOW });
-      const [current] = await memories.get(SCOPE, ["a"], NOW);
-      await memories.replace(SCOPE, current?.etag ?? "", newMemory({ id: "a", text: "new" }), { now: NOW });
-      await memories.delete(SCOPE, "b", { now: NOW });
-      await memories.purge(SCOPE, { ...ACTIVE_ONLY, tagsAny: ["c"] }, { now: NOW });
+      await memories.writer.create(SCOPE, items, { now: NOW });
+      await memories.writer.create(SCOPE, [newMemory({ id: "e", expireTime: NOW + 1 })], { now: NOW });
+      const [current] = await memories.reader.get(SCOPE, ["a"], NOW);
+      await memories.writer.replace(SCOPE, current?.etag ?? "", newMemory({ id: "a", text: "new" }), {
+        now: NOW,
+      });
+      await memories.writer.delete(SCOPE, "b", { now: NOW });
+      await memories.purge.run(SCOPE, { ...ACTIVE_ONLY, tagsAny: ["c"] }, { now: NOW });
       for (const id of ["x", "y", "z"]) {
         await cache.put(SCOPE, cacheEntry({ id, tags: ["t"] }), { vector, maxEntries: 2, now: NOW });
       }
       const other = { ...SCOPE, namespace: "other" };
-      await memories.create(other, items, { now: NOW + DAY });
+      await memories.writer.create(other, items, { now: NOW + DAY });
       await namespaces.delete(other, { now: NOW });
     })();
     await using backend = await open();
@@ -151,11 +153,11 @@ describe("the check after a start", () => {
       expect(errors).toHaveLength(1);
       expect(backend.damage()).toHaveLength(3);
       const ids = Array.from({ length: COUNT }, (_, index) => `m${index}`);
-      expect((await backend.memories.get(SCOPE, ids, NOW)).map((one) => one?.id)).toEqual(ids);
-      expect(await backend.memories.get(SCOPE, ["never"], NOW)).toEqual([undefined]);
+      expect((await backend.memories.reader.get(SCOPE, ids, NOW)).map((one) => one?.id)).toEqual(ids);
+      expect(await backend.memories.reader.get(SCOPE, ["never"], NOW)).toEqual([undefined]);
       expect(await idsOf(backend, { userId: "u1" })).toHaveLength(133);
-      await backend.memories.delete(SCOPE, "m1", { now: NOW });
-      await backend.memories.create(SCOPE, [newMemory({ id: "later", userId: "u1" })], { now: NOW });
+      await backend.memories.writer.delete(SCOPE, "m1", { now: NOW });
+      await backend.memories.writer.create(SCOPE, [newMemory({ id: "later", userId: "u1" })], { now: NOW });
     })();
     errors = [];
     await using backend = await open();
@@ -174,7 +176,9 @@ describe("the check after a start", () => {
       await backend.checked;
       expect(meters).toEqual({ damaged: 0, repaired: 1 });
       expect(await containing(backend, "marker7")).toEqual(["m7"]);
-      await backend.memories.create(SCOPE, [newMemory({ id: "later", text: "unheard" })], { now: NOW });
+      await backend.memories.writer.create(SCOPE, [newMemory({ id: "later", text: "unheard" })], {
+        now: NOW,
+      });
       expect(await containing(backend, "unheard")).toEqual(["later"]);
     },
   );
@@ -208,33 +212,35 @@ describe("the check after a start", () => {
     expect(meters.damaged).toBeGreaterThan(0);
     expect(errors).toHaveLength(1);
     const corrupt = { reason: "STORE_CORRUPT" };
-    await expect(backend.memories.get(SCOPE, ["never"], NOW)).rejects.toMatchObject(corrupt);
-    await expect(backend.memories.delete(SCOPE, "never", { now: NOW })).rejects.toMatchObject(corrupt);
-    const replacing = backend.memories.replace(SCOPE, "etag", newMemory({ id: "never" }), { now: NOW });
+    await expect(backend.memories.reader.get(SCOPE, ["never"], NOW)).rejects.toMatchObject(corrupt);
+    await expect(backend.memories.writer.delete(SCOPE, "never", { now: NOW })).rejects.toMatchObject(corrupt);
+    const replacing = backend.memories.writer.replace(SCOPE, "etag", newMemory({ id: "never" }), {
+      now: NOW,
+    });
     await expect(replacing).rejects.toMatchObject(corrupt);
-    const [created] = await backend.memories.create(SCOPE, [newMemory({ id: "later" })], { now: NOW });
+    const [created] = await backend.memories.writer.create(SCOPE, [newMemory({ id: "later" })], { now: NOW });
     expect(created).toMatchObject({ kind: "created" });
-    expect(await backend.memories.get(SCOPE, ["later"], NOW)).toMatchObject([memory({ id: "later" })]);
+    expect(await backend.memories.reader.get(SCOPE, ["later"], NOW)).toMatchObject([memory({ id: "later" })]);
   });
 
   it("says which memories have lost their vector, and finds no others lost", async () => {
     await (async () => {
       await using backend = await open();
       const item = newMemory({ id: "a", embedding: READY }, { vector: unitVector(1, DIMENSION) });
-      await backend.memories.create(SCOPE, [item], { now: NOW });
+      await backend.memories.writer.create(SCOPE, [item], { now: NOW });
     })();
     tamper("DELETE FROM memory_vector");
     await using backend = await open();
     await backend.checked;
     expect(backend.damage()).toHaveLength(1);
-    expect(await backend.memories.get(SCOPE, ["never"], NOW)).toEqual([undefined]);
+    expect(await backend.memories.reader.get(SCOPE, ["never"], NOW)).toEqual([undefined]);
   });
 
   it("is of what the last run wrote, whatever is written meanwhile", async () => {
     await fill();
     await using backend = await open();
     const items = Array.from({ length: COUNT }, (_, index) => newMemory({ id: `more${index}` }));
-    await backend.memories.create(SCOPE, items, { now: NOW });
+    await backend.memories.writer.create(SCOPE, items, { now: NOW });
     await backend.checked;
     expect(backend.damage()).toEqual([]);
     expect(warnings).toEqual([]);
@@ -265,16 +271,16 @@ describe("a read that comes upon damage before the check has ended", () => {
     tear("sqlite_autoindex_memory_1");
     await using backend = await open();
     const before = await Promise.allSettled(
-      Array.from({ length: COUNT }, (_, index) => backend.memories.get(SCOPE, [`m${index}`], NOW)),
+      Array.from({ length: COUNT }, (_, index) => backend.memories.reader.get(SCOPE, [`m${index}`], NOW)),
     );
     expect(before.some(({ status }) => status === "rejected")).toBe(true);
     expect(meters.damaged).toBe(1);
-    await expect(backend.memories.get(SCOPE, ["a-name-before-all"], NOW)).rejects.toMatchObject({
+    await expect(backend.memories.reader.get(SCOPE, ["a-name-before-all"], NOW)).rejects.toMatchObject({
       reason: "STORE_CORRUPT",
     });
     await backend.checked;
     expect(meters).toEqual({ damaged: 0, repaired: 1 });
-    expect(await backend.memories.get(SCOPE, ["a-name-before-all"], NOW)).toEqual([undefined]);
+    expect(await backend.memories.reader.get(SCOPE, ["a-name-before-all"], NOW)).toEqual([undefined]);
   });
 });
 

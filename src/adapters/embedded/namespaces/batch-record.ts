@@ -1,7 +1,7 @@
 import { RecollectError } from "../../../domain/errors.ts";
 import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { Json } from "../../../lib/json.ts";
-import type { CreateOutcome } from "../../../ports/memory/memory-store.ts";
+import type { CreateOutcome } from "../../../ports/memory/writer.ts";
 
 /** What became of one item, as the request record keeps it: ids and codes, no texts. */
 export interface RecordedItem {

@@ -39,7 +39,7 @@ it("a namespace that was hidden before a crash is gone, and the next start remov
       ),
     );
     const request = { key: "r", bodyHash: text, expireTime: NOW + 1000 };
-    await backend.memories.create(SCOPE, items, { now: NOW, request });
+    await backend.memories.writer.create(SCOPE, items, { now: NOW, request });
   };
   await (async () => {
     await using backend = await open();
@@ -58,7 +58,7 @@ it("a namespace that was hidden before a crash is gone, and the next start remov
     await write(backend, "new");
     await backend.checked;
     for (let turn = 0; turn < 1000; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    expect((await backend.memories.get(SCOPE, ["m0"], NOW))[0]?.text).toBe("new 0");
+    expect((await backend.memories.reader.get(SCOPE, ["m0"], NOW))[0]?.text).toBe("new 0");
     expect(backend.damage()).toEqual([]);
   })();
   using database = new Database(join(directory, DATABASE_FILE));
@@ -80,7 +80,7 @@ it("is removed in steps, of long memories fewer at once", async () => {
     const items = Array.from({ length: COUNT }, (_, index) =>
       newMemory({ id: `m${index}`, text: `${words} ${index}` }, { vector: unitVector(index, 8) }),
     );
-    await backend.memories.create(SCOPE, items, { now: NOW });
+    await backend.memories.writer.create(SCOPE, items, { now: NOW });
   })();
   using database = new Database(join(directory, DATABASE_FILE));
   const hidden = new HiddenNamespaces(database, new KeywordIndex(database));

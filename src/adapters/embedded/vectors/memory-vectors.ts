@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import { untilAborted } from "../../../lib/abort.ts";
 import type { Log } from "../../../ports/log.ts";
-import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import type { CandidateFacts } from "../../../ports/memory/search.ts";
 import { openVector } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 import { graphName } from "./graph-files.ts";

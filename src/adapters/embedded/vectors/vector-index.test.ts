@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dot, toUnit } from "../../../domain/embedding/vector.ts";
-import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import type { CandidateFacts } from "../../../ports/memory/search.ts";
 import { VectorIndex } from "./vector-index.ts";
 import { EXACT_LIMIT } from "./vector-plan.ts";
 import type { Slot } from "./vector-table.ts";

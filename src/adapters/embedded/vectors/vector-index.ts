@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { FilteredSize, SearchPlan, VectorArm } from "../../../domain/memory/search-plan.ts";
 import type { Log } from "../../../ports/log.ts";
-import type { CandidateFacts } from "../../../ports/memory/memory-store.ts";
+import type { CandidateFacts } from "../../../ports/memory/search.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
 import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
 import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";

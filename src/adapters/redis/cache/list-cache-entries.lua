@@ -1,6 +1,6 @@
--- A step through the entries of a namespace, the newest first by create time and id, also those that have ended.
--- KEYS: 4 cacheOrder, 5 cacheFacts. ARGV: 6 how many, 7 create time and 8 id of the entry before the first, or nothing.
--- Answers {'PAGE', id, create time, facts, ...}, STALE.
+-- A step through the entries of a namespace, newest first by create time and id, expired ones included.
+-- after_time, after_id: of the entry before the first ('': from the newest on).
+-- Answers PAGE and, for each entry, id, create time and fields ('': it is gone); STALE.
 local wrong = stale()
 if wrong then return wrong end
 -- By bytes, as Redis orders them; Lua compares strings by the rules of a language.
@@ -12,24 +12,24 @@ local function not_before(a, b)
   return #a >= #b
 end
 
-local order, limit, created, id = KEYS[4], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local rank = 0
-if created ~= '' then
-  -- The entry itself may be gone: its place among those of its time is sought.
-  rank = redis.call('ZCOUNT', order, '(' .. created, '+inf')
-  local ties = redis.call('ZCOUNT', order, created, created)
+if after_time ~= '' then
+  -- The entry itself may be gone: its rank among those of its time is searched for.
+  rank = redis.call('ZCOUNT', cache_order, '(' .. after_time, '+inf')
+  local ties = redis.call('ZCOUNT', cache_order, after_time, after_time)
   local from, to = rank, rank + ties
   while from < to do
     local middle = math.floor((from + to) / 2)
-    if not_before(redis.call('ZREVRANGE', order, middle, middle)[1], id) then from = middle + 1 else to = middle end
+    local member = redis.call('ZREVRANGE', cache_order, middle, middle)[1]
+    if not_before(member, after_id) then from = middle + 1 else to = middle end
   end
   rank = from
 end
-local page = redis.call('ZREVRANGE', order, rank, rank + limit - 1, 'WITHSCORES')
+local page = redis.call('ZREVRANGE', cache_order, rank, rank + tonumber(limit) - 1, 'WITHSCORES')
 local answer = { 'PAGE' }
 for at = 1, #page, 2 do
   answer[#answer + 1] = page[at]
   answer[#answer + 1] = page[at + 1]
-  answer[#answer + 1] = redis.call('HGET', KEYS[5], page[at]) or ''
+  answer[#answer + 1] = redis.call('HGET', cache_fields, page[at]) or ''
 end
 return answer

@@ -3,15 +3,29 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { CacheListQuery } from "../../../ports/cache/cache-store.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { KnownEntries } from "./entry-cache.ts";
-import { type CacheFacts, unpackFacts } from "./entry-fields.ts";
+import { type CacheEntryFields, unpackFields } from "./entry-fields.ts";
 
-const LIST = readScript(new URL("./list-cache-entries.lua", import.meta.url), {
-  libraries: ["namespace"],
+const LIST = defineNamespaceScript({
+  file: new URL("./list-cache-entries.lua", import.meta.url),
   effect: "reads",
+  keys: ["cacheOrder", "cacheFields"],
+  arguments: ["limit", "afterTime", "afterId"],
+  reply: (reply) => {
+    const [, ...entries] = listOf(reply);
+    return Array.from({ length: entries.length / 3 }, (_, index): Passed => {
+      const [id, createTime, packed] = entries.slice(3 * index, 3 * index + 3);
+      const fields = textOf(packed) ?? "";
+      return {
+        id: textOf(id) ?? "",
+        createTime: numberOf(createTime),
+        fields: fields === "" ? undefined : unpackFields(fields),
+      };
+    });
+  },
 });
 
 /** Entries that one step goes through. */
@@ -23,13 +37,13 @@ interface Place {
   readonly id: string;
 }
 
-/** Without facts: it is gone. */
+/** Without fields: it is gone. */
 interface Passed extends Place {
-  readonly facts: CacheFacts | undefined;
+  readonly fields: CacheEntryFields | undefined;
 }
 
 interface Listed extends Place {
-  readonly facts: CacheFacts;
+  readonly fields: CacheEntryFields;
 }
 
 /** Entries in order of time. The list is gone through by what is short of each entry; the page alone is read whole. */
@@ -51,7 +65,7 @@ export class CacheList {
     let more: boolean;
     do {
       const found = await this.#behind(scope, after, query);
-      const page = withinBytes(found.slice(0, query.limit), ({ facts }) => facts.bytes, query.maxBytes);
+      const page = withinBytes(found.slice(0, query.limit), ({ fields }) => fields.bytes, query.maxBytes);
       entries = await this.#read(scope, page);
       more = found.length > page.length;
       after = page.at(-1);
@@ -69,7 +83,7 @@ export class CacheList {
       step = await this.#step(scope, last);
       found.push(
         ...step.flatMap((one) =>
-          one.facts !== undefined && isAsked(one.facts, query) ? [{ ...one, facts: one.facts }] : [],
+          one.fields !== undefined && isAsked(one.fields, query) ? [{ ...one, fields: one.fields }] : [],
         ),
       );
       last = step.at(-1);
@@ -78,21 +92,17 @@ export class CacheList {
   }
 
   async #step(scope: Scope, after: Place | undefined): Promise<Passed[]> {
-    const reply = await this.#namespaces.run(scope, {
+    const step = await this.#namespaces.run(scope, {
       script: LIST,
-      keys: (namespace) => [namespace.cacheOrder, namespace.cacheFacts],
-      args: () => [STEP, after?.createTime ?? "", after?.id ?? ""],
+      input: ({ cacheOrder, cacheFields }) => ({
+        cacheOrder,
+        cacheFields,
+        limit: STEP,
+        afterTime: after?.createTime ?? "",
+        afterId: after?.id ?? "",
+      }),
     });
-    const [, ...fields] = reply === undefined ? [] : listOf(reply);
-    return Array.from({ length: fields.length / 3 }, (_, index) => {
-      const [id, createTime, packed] = fields.slice(3 * index, 3 * index + 3);
-      const facts = textOf(packed) ?? "";
-      return {
-        id: textOf(id) ?? "",
-        createTime: numberOf(createTime),
-        facts: facts === "" ? undefined : unpackFacts(facts),
-      };
-    });
+    return step ?? [];
   }
 
   async #read(scope: Scope, page: readonly Listed[]): Promise<CacheEntry[]> {
@@ -117,7 +127,7 @@ export class CacheList {
   }
 }
 
-function isAsked({ expireTime, model, tags }: CacheFacts, query: CacheListQuery): boolean {
+function isAsked({ expireTime, model, tags }: CacheEntryFields, query: CacheListQuery): boolean {
   return (
     expireTime > query.now &&
     (query.model === undefined || query.model === model) &&

@@ -1,28 +1,23 @@
--- Writes an entry, and brings the namespace down to its bound before.
--- KEYS: 4 to 9 see lua/cache.lua, 10 request, 11 meta, 12 the entry.
--- ARGV: 6 and 7 see lua/cache.lua, 8 body hash, 9 expire time of the request, 10 id, 11 how many entries there may be,
--- 12 create time, 13 expire time, 14 keep score, 15 facts, 16 bytes, 17 scope, 18 version, 19 etag, 20 record,
--- 21 generation of the model that the vector is of, or nothing, 22 vector.
--- Answers {'DONE', outcome, evicted}; {'AGAIN', evicted} when more has to go than one call removes; REPEAT with the
--- outcome, REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
+-- Writes an entry, after the namespace is brought down to its bound.
+-- generation: of the model that the vector is of ('': there is no vector). fields: see entry-fields.ts.
+-- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when more has to go than one call
+-- removes; REPLAY and the outcome; REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
 local wrong = cannot_create()
 if wrong then return wrong end
-local before = recall(KEYS[10], ARGV[8], ARGV[7])
+local before = replay()
 if before then return before end
-local generation = ARGV[21]
-local current = redis.call('HGET', KEYS[11], 'generation')
--- None: nobody has claimed this store, which was emptied a moment ago.
+local current = redis.call('HGET', meta, 'generation')
+-- None: this store was emptied a moment ago, and is not claimed yet.
 if not current or (generation ~= '' and generation ~= current) then return { 'MODEL' } end
 
-local id = ARGV[10]
 local replaced = is_live(id)
 sweep(STEP / 8)
 
--- Whether this one is there, ended or not: it takes no room of another then.
+-- An entry of this id, expired or not, takes no room of another one.
 local function excess()
-  local others = redis.call('ZCARD', KEYS[6])
-  if redis.call('ZSCORE', KEYS[6], id) then others = others - 1 end
-  return others + 1 - tonumber(ARGV[11])
+  local others = redis.call('ZCARD', cache_uses)
+  if redis.call('ZSCORE', cache_uses, id) then others = others - 1 end
+  return others + 1 - tonumber(max_entries)
 end
 
 local over = excess()
@@ -30,19 +25,19 @@ if over > 0 then
   sweep(math.min(over, STEP))
   over = excess()
 end
-if over > 0 and has_ended() then return { 'AGAIN', 0 } end
+if over > 0 and has_expired() then return { 'AGAIN', 0 } end
 
--- The entries that are worth keeping least; of equal ones those that were made first.
-local function least(count)
-  local lowest = redis.call('ZRANGE', KEYS[6], 0, count, 'WITHSCORES')
-  local last = lowest[#lowest]
+-- The entries with the lowest keep scores; of equal ones those that were created first.
+local function lowest(count)
+  local found = redis.call('ZRANGE', cache_uses, 0, count, 'WITHSCORES')
+  local last = found[#found]
   local ids = {}
-  for at = 1, #lowest, 2 do
-    if lowest[at] ~= id and lowest[at + 1] ~= last then ids[#ids + 1] = lowest[at] end
+  for at = 1, #found, 2 do
+    if found[at] ~= id and found[at + 1] ~= last then ids[#ids + 1] = found[at] end
   end
   local equal = {}
-  for _, other in ipairs(redis.call('ZRANGE', KEYS[6], last, last, 'BYSCORE', 'LIMIT', 0, 2 * STEP)) do
-    local created = redis.call('ZSCORE', KEYS[5], other)
+  for _, other in ipairs(redis.call('ZRANGE', cache_uses, last, last, 'BYSCORE', 'LIMIT', 0, 2 * STEP)) do
+    local created = redis.call('ZSCORE', cache_order, other)
     if other ~= id then equal[#equal + 1] = { other, tonumber(created or 0) } end
   end
   table.sort(equal, function(a, b) return a[2] < b[2] end)
@@ -54,37 +49,36 @@ end
 
 local evicted = 0
 if over > 0 then
-  for _, other in ipairs(least(math.min(over, STEP))) do
-    remove(other)
+  for _, other in ipairs(lowest(math.min(over, STEP))) do
+    remove_entry(other)
     evicted = evicted + 1
   end
-  redis.call('HINCRBY', KEYS[4], 'evictions', evicted)
+  redis.call('HINCRBY', counters, 'evictions', evicted)
   if over > evicted then return { 'AGAIN', evicted } end
 end
 
 create_namespace()
-local keep_score = ARGV[14]
-local used = redis.call('ZSCORE', KEYS[6], id)
+local used = redis.call('ZSCORE', cache_uses, id)
 if used and tonumber(used) > tonumber(keep_score) then keep_score = used end
 -- Nothing of the old one may stay; its vector leaves the index once either way.
-remove(id)
-local fields = { 'scope', ARGV[17], 'version', ARGV[18], 'etag', ARGV[19], 'rec', ARGV[20] }
+remove_entry(id)
+local written = { 'scope', scope, 'version', version, 'etag', etag, 'rec', rec }
 if generation ~= '' then
-  fields[9] = 'v' .. generation
-  fields[10] = ARGV[22]
+  written[9] = 'v' .. generation
+  written[10] = vector
 end
-redis.call('HSET', KEYS[12], unpack(fields))
--- Redis removes it a minute after its time, whatever its own clock says.
-local milliseconds = math.max(0, math.ceil(tonumber(ARGV[13]) - tonumber(ARGV[7]))) + 60000
-redis.call('PEXPIRE', KEYS[12], string.format('%d', milliseconds))
-redis.call('ZADD', KEYS[5], ARGV[12], id)
-redis.call('ZADD', KEYS[6], keep_score, id)
-redis.call('ZADD', KEYS[7], ARGV[13], id)
-redis.call('HSET', KEYS[8], id, ARGV[15])
-redis.call('HINCRBY', KEYS[9], ARGV[17], 1)
-redis.call('HINCRBY', KEYS[4], 'cache_bytes', ARGV[16])
-redis.call('HINCRBY', KEYS[4], 'stores', 1)
-redis.call('HINCRBY', KEYS[11], 'changes', 1)
+redis.call('HSET', entry, unpack(written))
+-- Redis removes it a minute after its expire time, whatever its own clock says.
+local milliseconds = math.max(0, math.ceil(tonumber(expire_time) - tonumber(now))) + 60000
+redis.call('PEXPIRE', entry, string.format('%d', milliseconds))
+redis.call('ZADD', cache_order, create_time, id)
+redis.call('ZADD', cache_uses, keep_score, id)
+redis.call('ZADD', cache_expiry, expire_time, id)
+redis.call('HSET', cache_fields, id, fields)
+redis.call('HINCRBY', cache_sizes, scope, 1)
+redis.call('HINCRBY', counters, 'cache_bytes', bytes)
+redis.call('HINCRBY', counters, 'stores', 1)
+redis.call('HINCRBY', meta, 'changes', 1)
 local outcome = (replaced and 'replaced ' or 'new ') .. id
-record(KEYS[10], ARGV[8], ARGV[9], ARGV[7], outcome)
+record(outcome)
 return { 'DONE', outcome, evicted }

@@ -3,22 +3,43 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { atEndOfTurn } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
 import { type NamespaceKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { KnownEntries, KnownEntry } from "./entry-cache.ts";
 
-const READ = readScript(new URL("./read-cache-entries.lua", import.meta.url), { effect: "reads" });
+/** What Redis says of an entry: it is as the caller has it, there is none, what it is now, or another id of its namespace. */
+type EntryReply =
+  | "unchanged"
+  | "absent"
+  | { readonly version: string; readonly record: Buffer }
+  | { readonly namespaceId: string | undefined };
+
+const READ = defineScript({
+  file: new URL("./read-cache-entries.lua", import.meta.url),
+  effect: "reads",
+  keys: ["meta", "namespaces", list("entries")],
+  arguments: [rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
+  reply: (reply) => {
+    const [generation, ...entries] = listOf(reply);
+    return { generation: numberOf(generation), entries: entries.map(entryReply) };
+  },
+});
+
+function entryReply(reply: Reply): EntryReply {
+  if (reply === 1) return "unchanged";
+  if (reply === 0) return "absent";
+  const [first, record, ...others] = listOf(reply);
+  if (record === undefined && others.length === 0) return { namespaceId: textOf(first) };
+  return { version: textOf(first) ?? "", record: bytesOf(record) ?? Buffer.alloc(0) };
+}
 
 /** Entries that one command reads: it holds Redis up for some 50 us. */
 const MAX_TOGETHER = 64;
 
 /** In the place of a version: no entry is asked for. */
 const NO_ENTRY = "-";
-
-/** In front of a namespace, where it is not the one of the entry before. */
-const IN_NAMESPACE = "@";
 
 /** What Redis says of an entry, and of the place where it was looked for. */
 export interface CacheRead {
@@ -130,23 +151,16 @@ export class CacheReader {
   }
 
   #send({ meta, namespaces }: PartitionKeys, asked: readonly Asked[]): void {
-    const keys = [meta, namespaces];
-    const args: string[] = [];
-    let before: Place | undefined;
-    for (const { place, held } of asked) {
-      const { namespace, name, id, key } = place;
-      if (before?.name !== name || before.namespace.number !== namespace.number) {
-        args.push(IN_NAMESPACE, name, namespace.number);
-        before = place;
-      }
-      keys.push(key);
-      args.push(id === undefined ? NO_ENTRY : (held?.version ?? ""));
-    }
-    this.#client.run(READ, keys, args, { weight: asked.length }).then(
-      (reply) => {
-        const [generation, ...said] = listOf(reply);
-        const current = numberOf(generation);
-        for (const [nth, one] of asked.entries()) this.#settle(one, said[nth], current);
+    const input = {
+      meta,
+      namespaces,
+      entries: asked.map(({ place }) => place.key),
+      scopes: scopesOf(asked),
+      versions: asked.map(({ place, held }) => (place.id === undefined ? NO_ENTRY : (held?.version ?? ""))),
+    };
+    this.#client.run(READ, input, { weight: asked.length }).then(
+      ({ generation, entries }) => {
+        for (const [nth, one] of asked.entries()) this.#settle(one, entries[nth] ?? "absent", generation);
       },
       (error: unknown) => {
         for (const { reject } of asked) reject(error);
@@ -154,33 +168,39 @@ export class CacheReader {
     );
   }
 
-  #settle(asked: Asked, said: Reply | undefined, generation: number): void {
-    const { place, held, answer, reject } = asked;
-    if (said === 1) answer({ entry: held?.entry, generation });
-    else if (said === 0) {
+  #settle(asked: Asked, reply: EntryReply, generation: number): void {
+    const { scope, place, held, answer, reject } = asked;
+    if (reply === "unchanged") answer({ entry: held?.entry, generation });
+    else if (reply === "absent") {
       if (held !== undefined) this.#known.forget(place.key);
       answer({ entry: undefined, generation });
+    } else if ("namespaceId" in reply) {
+      this.#namespaces.correct(scope, reply.namespaceId);
+      this.#places.delete(scope);
+      answer(undefined);
     } else {
       try {
-        answer(this.#changed(asked, listOf(said), generation));
+        const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${place.id}`);
+        this.#known.keep(place.key, { version: reply.version, entry });
+        answer({ entry, generation });
       } catch (error) {
         // A record that cannot be read concerns who asked for it.
         reject(error);
       }
     }
   }
+}
 
-  #changed({ scope, place }: Asked, said: readonly Reply[], generation: number): CacheRead | undefined {
-    if (said.length === 1) {
-      this.#namespaces.correct(scope, textOf(said[0]));
-      this.#places.delete(scope);
-      return undefined;
-    }
-    const [version, record] = said;
-    const entry = unpackRecord<CacheEntry>(bytesOf(record) ?? Buffer.alloc(0), `cache entry ${place.id}`);
-    this.#known.keep(place.key, { version: textOf(version) ?? "", entry });
-    return { entry, generation };
+/** Entries in a row that are in one namespace, whose id Redis then looks up once. */
+function scopesOf(asked: readonly Asked[]): { name: string; namespaceId: string; count: number }[] {
+  const scopes: { name: string; namespaceId: string; count: number }[] = [];
+  for (const { place } of asked) {
+    const { name, namespace } = place;
+    const last = scopes.at(-1);
+    if (last?.name === name && last.namespaceId === namespace.number) last.count += 1;
+    else scopes.push({ name, namespaceId: namespace.number, count: 1 });
   }
+  return scopes;
 }
 
 function placeOf(scope: Scope, namespace: NamespaceKeys, id: string | undefined): Place {

@@ -3,12 +3,11 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
-import { RecollectError } from "../../../domain/errors.ts";
 import type { CacheStore, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
-import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { planKnn } from "../indexes/knn-plan.ts";
+import { unlessModelChanged, withCurrentModel } from "../indexes/model-retry.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -20,6 +19,7 @@ import {
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { KnownEntries } from "./entry-cache.ts";
 import { scopeToken } from "./entry-fields.ts";
@@ -64,9 +64,11 @@ interface Asking {
 
 interface Answer {
   readonly read: CacheRead | undefined;
-  /** Undefined for an entry that went while the index answered. MODEL: it is another than was asked for. */
-  readonly found: readonly (Neighbour | undefined)[] | "MODEL";
+  /** Undefined for an entry that was deleted while the index answered. */
+  readonly found: readonly (Neighbour | undefined)[] | typeof MODEL_CHANGED;
 }
+
+type Nearest = Awaited<ReturnType<CacheStore["findAndNearest"]>>;
 
 const NOTHING: Answer = { read: undefined, found: [] };
 
@@ -89,32 +91,24 @@ export class CacheSearch {
   }
 
   /** `exact` is the entry with the id; without an id there is none. */
-  async search(
-    scope: Scope,
-    query: NearestQuery,
-    now: number,
-    id?: string,
-  ): ReturnType<CacheStore["findAndNearest"]> {
+  async search(scope: Scope, query: NearestQuery, now: number, id?: string): Promise<Nearest> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
-    for (let modelTries = 0; modelTries < MODEL_TRIES; ) {
+    let exact: CacheEntry | undefined;
+    const attempt = async (): Promise<Nearest | typeof MODEL_CHANGED> => {
       model.check(query.model);
-      const { generation } = model;
       const { read, found } = await this.#ask(scope, query, { count, now, id });
-      const exact = liveAt(now, read?.entry);
-      if (found === "MODEL") {
-        if (!(await model.hasChangedSince(generation))) return { exact, nearest: [] };
-        modelTries += 1;
-        continue;
-      }
+      exact = liveAt(now, read?.entry);
+      if (found === MODEL_CHANGED) return MODEL_CHANGED;
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
       if (enough) return { exact, nearest: live.slice(0, query.limit) };
-      // What has ended stands in the way of what has not.
+      // Expired entries took the place of others. The next attempt asks for twice as many, up to MAX_RESULTS.
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
-    }
-    throw modelIsChanging();
+      return attempt();
+    };
+    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [] }) });
   }
 
   /**
@@ -122,7 +116,7 @@ export class CacheSearch {
    * right number and the right generation.
    */
   async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
-    const { model, reader, missing } = this.#options;
+    const { model, reader } = this.#options;
     const { identity, generation } = model;
     for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
@@ -134,34 +128,38 @@ export class CacheSearch {
         seen: 0,
       };
       const { token } = known;
-      try {
-        const [results, size, read] = await Promise.all([
+      const replies = await unlessModelChanged(model, () =>
+        Promise.all([
           identity === undefined
             ? undefined
-            : this.#client.command(...this.#search(namespace, known, query.vector, { count, generation })),
+            : this.#searchIndex(scope, this.#search(namespace, known, query.vector, { count, generation })),
           // A command costs this process about what a tenth of the search does.
           known.entries !== undefined && Math.abs(now - known.seen) <= SIZE_MS
             ? undefined
             : this.#client.command("HGET", namespace.cacheSizes, token),
           reader.read(scope, namespace, id),
-        ]);
-        // The namespace is another one by now, or none.
-        if (read === undefined) continue;
-        if (results === undefined) return { read, found: [] };
-        if (read.generation !== generation) return { read, found: "MODEL" };
-        if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), seen: now });
-        return { read, found: this.#read(namespace, listOf(results)) };
-      } catch (error) {
-        if (isMissingIndex(error)) {
-          missing(scope);
-          throw indexIsMade();
-        }
-        // The index may have lost the vectors of the model that was current a moment ago.
-        if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
-        return { read: undefined, found: "MODEL" };
-      }
+        ]),
+      );
+      if (replies === MODEL_CHANGED) return { read: undefined, found: MODEL_CHANGED };
+      const [results, size, read] = replies;
+      // The namespace is another one by now, or none.
+      if (read === undefined) continue;
+      if (results === undefined) return { read, found: [] };
+      if (read.generation !== generation) return { read, found: MODEL_CHANGED };
+      if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), seen: now });
+      return { read, found: this.#read(namespace, listOf(results)) };
     }
     throw namespaceIsChanging();
+  }
+
+  async #searchIndex(scope: Scope, command: Command): Promise<Reply> {
+    try {
+      return await this.#client.command(...command);
+    } catch (error) {
+      if (!isMissingIndex(error)) throw error;
+      this.#options.missing(scope);
+      throw indexIsMade();
+    }
   }
 
   #search(

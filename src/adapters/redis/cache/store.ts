@@ -15,41 +15,89 @@ import type {
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
-import type { RedisClient } from "../connection/client.ts";
-import { MODEL_TRIES, modelIsChanging, unavailable } from "../connection/errors.ts";
-import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import type { RedisClient, Reply } from "../connection/client.ts";
+import { unavailable } from "../connection/errors.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { rows } from "../connection/script.ts";
+import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { repeated, requestArguments } from "../namespaces/idempotency.ts";
-import type { NamespaceScript, Namespaces } from "../namespaces/namespace-ids.ts";
+import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
+import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { knownEntries } from "./entry-cache.ts";
-import { packFacts, scopeToken } from "./entry-fields.ts";
+import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader } from "./reader.ts";
-import { cacheArguments, cacheKeys, cacheScript } from "./script.ts";
+import { CACHE, cacheInput } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
-const PUT = readScript(new URL("./put-cache-entry.lua", import.meta.url), {
-  libraries: ["namespace", "request", "cache"],
+type PutReply =
+  | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
+  /** More has to be removed than one call does. */
+  | { readonly kind: "again"; readonly evicted: number }
+  | { readonly kind: "replayed"; readonly outcome: PutOutcome };
+
+interface PutOutcome {
+  readonly id: string;
+  readonly replaced: boolean;
+}
+
+const PUT = defineNamespaceScript({
+  file: new URL("./put-cache-entry.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, CACHE],
   effect: "writes",
+  keys: ["meta", "entry"],
+  arguments: [
+    ...(["id", "maxEntries", "createTime", "expireTime", "keepScore", "fields", "bytes", "scope"] as const),
+    ...(["version", "etag", "rec", "generation", "vector"] as const),
+  ],
+  reply: orModelChanged((reply): PutReply => {
+    const replayed = replayedOutcome(reply);
+    if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
+    const [word, ...rest] = listOf(reply);
+    if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
+    return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
+  }),
 });
-const DELETE = readScript(new URL("./delete-cache-entry.lua", import.meta.url), {
-  libraries: ["namespace", "request", "cache"],
+const DELETE = defineNamespaceScript({
+  file: new URL("./delete-cache-entry.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, CACHE],
   effect: "frees",
+  keys: ["entry", "meta"],
+  arguments: ["id", "hasEtag", "expectedEtag"],
+  reply: (
+    reply,
+  ): { readonly kind: "deleted" | "absent" } | { readonly kind: "changed"; readonly etag: string } => {
+    if (replayedOutcome(reply) !== undefined) return { kind: "deleted" };
+    const [word, etag] = listOf(reply);
+    if (isText(word, "ABSENT")) return { kind: "absent" };
+    return isText(word, "ETAG") ? { kind: "changed", etag: textOf(etag) ?? "" } : { kind: "deleted" };
+  },
 });
-const SWEEP = readScript(new URL("./sweep-cache.lua", import.meta.url), {
-  libraries: ["namespace", "cache"],
+const SWEEP = defineNamespaceScript({
+  file: new URL("./sweep-cache-entries.lua", import.meta.url),
+  libraries: [CACHE],
   effect: "frees",
+  reply: () => undefined,
 });
-const STATS = readScript(new URL("./read-cache-stats.lua", import.meta.url), {
-  libraries: ["namespace", "cache"],
+const STATS = defineNamespaceScript({
+  file: new URL("./read-cache-stats.lua", import.meta.url),
+  libraries: [CACHE],
   effect: "frees",
+  reply: (reply): CacheStats | "again" => {
+    const [word, ...counted] = listOf(reply);
+    return isText(word, "AGAIN") ? "again" : statsOf(counted);
+  },
 });
-const COUNT = readScript(new URL("./count-lookups.lua", import.meta.url), {
-  libraries: ["namespace"],
+const COUNT = defineNamespaceScript({
+  file: new URL("./count-lookups.lua", import.meta.url),
   effect: "writes",
+  keys: ["counters", "cacheUses"],
+  arguments: ["exactHits", "semanticHits", "misses", rows("uses", ["keepScore", "id"])],
+  reply: () => undefined,
 });
 
 const VERSION_BYTES = 9;
@@ -139,33 +187,24 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     // Before it, so that what was served lately is not taken for unused.
     const counting = this.#lookups.flush();
     if (counting !== undefined) await counting;
-    let script = this.#putting(entry, options);
+    let call = this.#putting(entry, options);
     let evicted = 0;
-    let modelTries = 0;
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const { generation } = this.#model;
-      const reply = await this.#namespaces.run(scope, script);
-      const before = repeated(reply);
-      if (before !== undefined) {
-        const { id, replaced } = outcomeOf(before);
-        const kept = await this.find(scope, id, options.now);
-        if (kept === undefined) throw cacheEntryNotFound(scope.namespace, id);
-        return { entry: kept, replaced, evicted: 0 };
+      const run = () => this.#namespaces.run(scope, call);
+      const reply = await withCurrentModel(this.#model, run, {
+        behind: () => {
+          call = this.#putting(entry, withoutVector(options));
+          return withCurrentModel(this.#model, run);
+        },
+      });
+      if (reply.kind === "replayed") {
+        const { id, replaced } = reply.outcome;
+        const stored = await this.find(scope, id, options.now);
+        if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
+        return { entry: stored, replaced, evicted: 0 };
       }
-      const [word, ...rest] = listOf(reply);
-      if (textOf(word) === "DONE") {
-        const { replaced } = outcomeOf(textOf(rest[0]) ?? "");
-        return { entry, replaced, evicted: evicted + numberOf(rest[1]) };
-      }
-      if (textOf(word) === "AGAIN") {
-        evicted += numberOf(rest[0]);
-        continue;
-      }
-      modelTries += 1;
-      if (modelTries > MODEL_TRIES) throw modelIsChanging();
-      if (!(await this.#model.hasChangedSince(generation))) {
-        script = this.#putting(entry, withoutVector(options));
-      }
+      evicted += reply.evicted;
+      if (reply.kind === "written") return { entry, replaced: reply.outcome.replaced, evicted };
     }
     throw tooMuchToRemove();
   }
@@ -179,25 +218,19 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
       mayRepeat: request !== undefined,
-      keys: (namespace) => [
-        ...cacheKeys(namespace),
-        namespace.request(request?.key ?? ""),
-        namespace.cacheEntry(id),
-        namespace.partition.meta,
-      ],
-      args: (namespace) => [
-        ...cacheArguments(namespace, now),
-        ...requestArguments(request),
-        ...[id, etag === undefined ? 0 : 1, etag ?? ""],
-      ],
+      input: (namespace) => ({
+        ...cacheInput(namespace, now),
+        ...requestInput(request),
+        request: namespace.request(request?.key ?? ""),
+        entry: namespace.cacheEntry(id),
+        meta: namespace.partition.meta,
+        id,
+        hasEtag: etag === undefined ? 0 : 1,
+        expectedEtag: etag ?? "",
+      }),
     });
-    if (reply === undefined) throw cacheEntryNotFound(scope.namespace, id);
-    if (repeated(reply) !== undefined) return;
-    const [word, current] = listOf(reply).map(textOf);
-    if (word === "ABSENT") throw cacheEntryNotFound(scope.namespace, id);
-    if (word === "ETAG") {
-      throw cacheEntryChanged(id, current ?? "");
-    }
+    if (reply === undefined || reply.kind === "absent") throw cacheEntryNotFound(scope.namespace, id);
+    if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
   countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
@@ -208,19 +241,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   async stats(scope: Scope, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const reply = await this.#namespaces.run(scope, cacheScript(STATS, now));
-      const [word, ...counted] = reply === undefined ? [] : listOf(reply);
-      if (textOf(word) === "AGAIN") continue;
-      const at = (index: number): number => numberOf(counted[index]);
-      return {
-        entryCount: at(0),
-        byteCount: at(1),
-        exactHits: at(2),
-        semanticHits: at(3),
-        misses: at(4),
-        stores: at(5),
-        evictions: at(6),
-      };
+      const stats = await this.#namespaces.run(scope, {
+        script: STATS,
+        input: (namespace) => cacheInput(namespace, now),
+      });
+      if (stats !== "again") return stats ?? statsOf([]);
     }
     throw tooMuchToRemove();
   }
@@ -238,51 +263,52 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     await this.#lookups[Symbol.asyncDispose]();
   }
 
-  #putting(entry: CacheEntry, options: PutOptions): NamespaceScript {
+  #putting(entry: CacheEntry, options: PutOptions) {
     const { maxEntries, now, request } = options;
     const { id, fingerprint, createTime, expireTime, etag } = entry;
     const version = randomBytes(VERSION_BYTES).toString("base64url");
-    const record = this.#pack(entry);
+    const rec = this.#pack(entry);
     return {
       script: PUT,
-      whenAbsent: "create",
+      whenAbsent: "create" as const,
       mayRepeat: request !== undefined,
-      keys: (namespace) => [
-        ...cacheKeys(namespace),
-        namespace.request(request?.key ?? ""),
-        namespace.partition.meta,
-        namespace.cacheEntry(id),
-      ],
-      args: (namespace) => {
-        // Asked anew with each attempt: the model may have changed in between.
+      input: (namespace: NamespaceKeys) => {
+        // Asked anew each time that it is sent: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.number, fingerprint);
         const bytes = entryBytes(entry, vector?.length ?? 0);
-        return [
-          ...cacheArguments(namespace, now),
-          ...requestArguments(request),
-          ...[id, maxEntries, createTime, expireTime, keepScore({ lastUseTime: now })],
-          ...[packFacts(entry, { bytes, scope }), bytes, scope, version, etag, record],
-          ...(vector === undefined ? ["", ""] : [this.#model.generation, Buffer.from(vectorToBytes(vector))]),
-        ];
+        return {
+          ...cacheInput(namespace, now),
+          ...requestInput(request),
+          request: namespace.request(request?.key ?? ""),
+          meta: namespace.partition.meta,
+          entry: namespace.cacheEntry(id),
+          ...{ id, maxEntries, createTime, expireTime, bytes, scope, version, etag, rec },
+          keepScore: keepScore({ lastUseTime: now }),
+          fields: packFields(entry, { bytes, scope }),
+          generation: vector === undefined ? "" : this.#model.generation,
+          vector: vector === undefined ? "" : Buffer.from(vectorToBytes(vector)),
+        };
       },
     };
   }
 
-  /** Removes what has ended, a bounded number of entries. */
+  /** Removes expired entries, a bounded number of them. */
   async #sweep(scope: Scope, now: number): Promise<void> {
-    await this.#namespaces.run(scope, cacheScript(SWEEP, now));
+    await this.#namespaces.run(scope, {
+      script: SWEEP,
+      input: (namespace) => cacheInput(namespace, now),
+    });
   }
 
-  /** Lookups bring no namespace into being, and one that was deleted does not come back by them. */
+  /** Lookups create no namespace, and one that was deleted does not come back by them. */
   async #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): Promise<void> {
     await this.#namespaces.run(scope, {
       script: COUNT,
-      keys: (namespace) => [namespace.counters, namespace.cacheUses],
-      args: () => [
-        ...[exactHits, semanticHits, misses],
-        ...[...lastUses].flatMap(([id, lastUseTime]) => [keepScore({ lastUseTime }), id]),
-      ],
+      input: ({ counters, cacheUses }) => ({
+        ...{ counters, cacheUses, exactHits, semanticHits, misses },
+        uses: [...lastUses].map(([id, lastUseTime]) => ({ keepScore: keepScore({ lastUseTime }), id })),
+      }),
     });
   }
 }
@@ -295,8 +321,22 @@ function withoutVector({ vector: _, ...others }: PutOptions): PutOptions {
   return others;
 }
 
+/** In the order of read-cache-stats.lua; zeros where nothing was counted. */
+function statsOf(counted: readonly Reply[]): CacheStats {
+  const [
+    entryCount = 0,
+    byteCount = 0,
+    exactHits = 0,
+    semanticHits = 0,
+    misses = 0,
+    stores = 0,
+    evictions = 0,
+  ] = counted.map(numberOf);
+  return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
+}
+
 /** See put-cache-entry.lua. */
-function outcomeOf(outcome: string): { readonly id: string; readonly replaced: boolean } {
+function outcomeOf(outcome: string): PutOutcome {
   const end = outcome.indexOf(" ");
   return { id: outcome.slice(end + 1), replaced: outcome.slice(0, end) === "replaced" };
 }

@@ -1,11 +1,11 @@
+import { FlushTimer } from "../../../lib/flush-timer.ts";
 import type { Log } from "../../../ports/log.ts";
 
 /**
  * What is counted is written when there is so much of it, or after so long: a hit or a read then costs no write of its
  * own. The time is what a crash may lose; the number bounds the memory.
  */
-const BATCH_SIZE = 1024;
-const BATCH_MS = 1000;
+const LIMITS = { size: 1024, milliseconds: 1000 };
 
 export interface BatchedWritesOptions<Batch> {
   readonly log: Log;
@@ -19,7 +19,7 @@ export interface BatchedWritesOptions<Batch> {
 /** Writes what is counted in memory, now and then, and when it is disposed of. */
 export class BatchedWrites<Batch> implements AsyncDisposable {
   readonly #options: BatchedWritesOptions<Batch>;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
   /** What is being written; undefined when nothing is. */
   #writing: Promise<void> | undefined;
 
@@ -27,10 +27,9 @@ export class BatchedWrites<Batch> implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Something was counted, and so much waits now. */
-  counted(waiting: number): void {
-    if (waiting >= BATCH_SIZE) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS).unref();
+  /** Something was counted, and so much is to be written now. */
+  counted(size: number): void {
+    this.#timer.added(size);
   }
 
   /**
@@ -38,8 +37,7 @@ export class BatchedWrites<Batch> implements AsyncDisposable {
    * rejects: what cannot be counted is no reason to fail.
    */
   flush(): Promise<void> | undefined {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.reset();
     const { log, lost, take, write } = this.#options;
     const batch = take();
     if (batch === undefined) return this.#writing;

@@ -6,7 +6,7 @@ import { openServers } from "./open-servers.ts";
 import { areReads, onlyReads } from "./repeatable.ts";
 import { Attempts } from "./retry.ts";
 import type { Script } from "./script.ts";
-import type { Argument, Command, Reply, Routed, Servers } from "./servers.ts";
+import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
 export type { Argument, Command, Reply } from "./servers.ts";
 
@@ -99,21 +99,24 @@ export class RedisClient implements AsyncDisposable {
    * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
    * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it waits.
    */
-  run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly Argument[],
+  run<Input extends object, Output>(
+    script: Script<Input, Output>,
+    input: Input,
     { mayRepeat = false, weight = 1 }: { readonly mayRepeat?: boolean; readonly weight?: number } = {},
-  ): Promise<Reply> {
-    const rest = [keys.length, ...keys, ...args] as const;
+  ): Promise<Output> {
+    const encoded = script.encode(input);
     const isChange = !onlyReads(script);
-    const [key] = keys;
-    return this.#attempts.send(mayRepeat || !isChange, weight, () =>
-      this.#pass({ command: ["EVALSHA", script.digest, ...rest], key, isChange }).catch((error: unknown) => {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-        return this.#servers.send({ command: ["EVAL", script.text, ...rest], key, isChange });
-      }),
-    );
+    const key = String(encoded[1]);
+    return this.#attempts
+      .send(mayRepeat || !isChange, weight, () =>
+        this.#pass({ command: ["EVALSHA", script.digest, ...encoded], key, isChange }).catch(
+          (error: unknown) => {
+            if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+            return this.#servers.send({ command: ["EVAL", script.text, ...encoded], key, isChange });
+          },
+        ),
+      )
+      .then(script.decode);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

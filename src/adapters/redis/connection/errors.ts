@@ -33,14 +33,6 @@ export function unavailable(message: string, cause?: Error): RecollectError {
   });
 }
 
-/** How often what depends on the model of the vectors is begun anew: a change of it is one step a partition. */
-export const MODEL_TRIES = 5;
-
-/** What a caller is told where the model is another one each time. */
-export function modelIsChanging(): RecollectError {
-  return unavailable("the model of the vectors is being changed");
-}
-
 /** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof RecollectError) return error;

@@ -21,7 +21,7 @@ export function areReads(commands: readonly Command[]): boolean {
   return commands.every(([name]) => READS.has(name));
 }
 
-export function onlyReads({ effect }: Script): boolean {
+export function onlyReads({ effect }: Pick<Script<never, unknown>, "effect">): boolean {
   return effect === "reads";
 }
 

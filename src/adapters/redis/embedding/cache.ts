@@ -3,7 +3,7 @@ import type { EmbeddedText } from "../../../ports/embedding/embedder.ts";
 import type { CachedEmbedding, EmbeddingCache } from "../../../ports/embedding/embedding-cache.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { bytesOf, listOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
 import type { Keys } from "../namespaces/keys.ts";
 
 export interface EmbeddingCacheOptions {
@@ -11,7 +11,13 @@ export interface EmbeddingCacheOptions {
   readonly maxEntries: number;
 }
 
-const PUT = readScript(new URL("./put-embeddings.lua", import.meta.url), { effect: "writes" });
+const PUT = defineScript({
+  file: new URL("./put-embeddings.lua", import.meta.url),
+  effect: "writes",
+  keys: ["embeddingOrder", list("entryKeys")],
+  arguments: ["embeddingPrefix", "maxEntries", "now", "expireTime", rows("entries", ["id", "value"])],
+  reply: () => undefined,
+});
 
 /** What the bytes mean; another version counts as not there. */
 const VERSION = 1;
@@ -49,14 +55,13 @@ export function createEmbeddingCache(
       await Promise.all(
         [...byPartition(keys, entries, ({ key }) => key)].map(async ([number, own]) => {
           const partition = keys.partition(number);
-          await client.run(
-            PUT,
-            [partition.embeddingOrder, ...own.map(({ key }) => partition.embedding(key))],
-            [
-              ...[partition.embeddings, share, now, expireTime],
-              ...own.flatMap(({ key, embedded }) => [key, pack(embedded, expireTime)]),
-            ],
-          );
+          await client.run(PUT, {
+            embeddingOrder: partition.embeddingOrder,
+            entryKeys: own.map(({ key }) => partition.embedding(key)),
+            embeddingPrefix: partition.embeddings,
+            ...{ maxEntries: share, now, expireTime },
+            entries: own.map(({ key, embedded }) => ({ id: key, value: pack(embedded, expireTime) })),
+          });
         }),
       );
     },

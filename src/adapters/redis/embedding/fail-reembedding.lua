@@ -1,5 +1,4 @@
--- Gives a re-embedding up in one partition. KEYS: 1 meta, 2 reembeddingTodo, 3 reembeddingNotes.
--- ARGV: 1 the field of the new vectors, which nobody needs any more.
-if redis.call('HDEL', KEYS[1], 'next') == 0 then return end
-redis.call('HSET', KEYS[1], 'stale', ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3])
+-- Gives up a re-embedding in one partition. stale_field: of the new vectors, which are not needed any more.
+if redis.call('HDEL', meta, 'next') == 0 then return end
+redis.call('HSET', meta, 'stale', stale_field)
+redis.call('DEL', reembedding_todo, reembedding_notes)

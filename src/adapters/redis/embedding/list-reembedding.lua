@@ -1,10 +1,9 @@
--- Lists memories that have a vector of the old model and none of the new one as still to be embedded.
--- KEYS: 1 meta, 2 reembeddingTodo, then the memories. ARGV: 1 the field that is searched, 2 the next one, then members.
--- Nothing is listed when the re-embedding is over.
-if redis.call('HEXISTS', KEYS[1], 'next') == 0 then return end
-for index = 3, #KEYS do
-  local kept = redis.call('HMGET', KEYS[index], 'etag')
-  local old = redis.call('HEXISTS', KEYS[index], ARGV[1]) == 1
-  local new = redis.call('HEXISTS', KEYS[index], ARGV[2]) == 1
-  if kept[1] and old and not new then redis.call('ZADD', KEYS[2], 0, ARGV[index]) end
+-- Lists memories that have a vector in current_field and none in next_field as still to be embedded; none of them when
+-- the re-embedding is over.
+if redis.call('HEXISTS', meta, 'next') == 0 then return end
+for index, key in ipairs(memory_keys) do
+  local etag = redis.call('HGET', key, 'etag')
+  local has_current = redis.call('HEXISTS', key, current_field) == 1
+  local has_next = redis.call('HEXISTS', key, next_field) == 1
+  if etag and has_current and not has_next then redis.call('ZADD', reembedding_todo, 0, members[index]) end
 end

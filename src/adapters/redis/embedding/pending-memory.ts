@@ -1,14 +1,43 @@
 import { indexedText, isExpired, type Memory } from "../../../domain/memory/memory.ts";
-import type { MemoryVersion, PendingMemory } from "../../../ports/embedding/embedding-backlog.ts";
+import type { MemoryVersion, PendingMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
-import type { RedisClient } from "../connection/client.ts";
+import type { RedisClient, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
-import { type PartitionKeys, scopeName } from "../namespaces/keys.ts";
+import { defineScript, list } from "../connection/script.ts";
+import { type PartitionKeys, scopeName, scopeOf } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { plainRecord, unpackRecord } from "../namespaces/records.ts";
 
-const READ = readScript(new URL("./read-waiting.lua", import.meta.url), { effect: "reads" });
+/** A memory as Redis holds it; undefined where it is gone, or its namespace. */
+type PendingReply =
+  | {
+      readonly name: string;
+      readonly rec: Buffer | undefined;
+      readonly etag: string;
+      readonly expireTime: number | undefined;
+      readonly attempts: number;
+    }
+  | undefined;
+
+const READ = defineScript({
+  file: new URL("./read-pending.lua", import.meta.url),
+  effect: "reads",
+  keys: ["namespaces", "namespaceNames", "pendingAttempts", list("memoryKeys")],
+  arguments: [list("members")],
+  reply: (reply) => listOf(reply).map(pendingReply),
+});
+
+function pendingReply(reply: Reply): PendingReply {
+  if (reply === null) return undefined;
+  const [name, rec, etag, expire, attempts] = listOf(reply);
+  return {
+    name: textOf(name) ?? "",
+    rec: bytesOf(rec),
+    etag: textOf(etag) ?? "",
+    expireTime: expire === null ? undefined : numberOf(expire),
+    attempts: numberOf(attempts),
+  };
+}
 
 export interface ReadPending {
   readonly memory: PendingMemory;
@@ -52,44 +81,38 @@ export function keyOfMember(partition: PartitionKeys, member: string): string {
 }
 
 /** Reads memories for their embedding; undefined where there is nothing to embed any more, or it cannot be read. */
-export async function readWaiting(
+export async function readPending(
   { client, log }: { readonly client: RedisClient; readonly log: Log },
   partition: PartitionKeys,
   members: readonly string[],
   now: number,
 ): Promise<(ReadPending | undefined)[]> {
   if (members.length === 0) return [];
-  const replies = listOf(
-    await client.run(
-      READ,
-      [
-        partition.namespaces,
-        partition.names,
-        partition.waitingAttempts,
-        ...members.map((member) => keyOfMember(partition, member)),
-      ],
-      members,
-    ),
-  );
+  const replies = await client.run(READ, {
+    namespaces: partition.namespaces,
+    namespaceNames: partition.names,
+    pendingAttempts: partition.pendingAttempts,
+    memoryKeys: members.map((member) => keyOfMember(partition, member)),
+    members,
+  });
   return members.map((member, index) => {
     const reply = replies[index];
-    if (reply === null || reply === undefined) return undefined;
-    const [name, rec, etag, expire, attempts] = listOf(reply);
-    if (expire !== null && isExpired({ expireTime: numberOf(expire) }, now)) return undefined;
+    if (reply === undefined) return undefined;
+    const { name, rec, etag, expireTime, attempts } = reply;
+    if (expireTime !== undefined && isExpired({ expireTime }, now)) return undefined;
     const id = member.slice(member.indexOf("/") + 1);
     try {
-      const plain = plainRecord(bytesOf(rec) ?? Buffer.alloc(0), `memory ${id}`);
-      const [tenant = "", namespace = ""] = (textOf(name) ?? "").split(":");
+      const plain = plainRecord(rec ?? Buffer.alloc(0), `memory ${id}`);
       const memory = {
-        scope: { tenant, namespace },
+        scope: scopeOf(name),
         id,
-        etag: textOf(etag) ?? "",
+        etag,
         text: indexedText(unpackRecord<Memory>(plain, `memory ${id}`)),
-        attempts: numberOf(attempts),
+        attempts,
       };
       return { memory, bytes: plain.length };
     } catch (error) {
-      log.warn({ err: error }, "a memory that waits for its vector cannot be read, and waits no longer");
+      log.warn({ err: error }, "a pending memory cannot be read, and is removed from the embedding queue");
       return undefined;
     }
   });

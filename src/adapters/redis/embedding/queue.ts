@@ -1,33 +1,59 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
+import { NEVER, neverDue } from "../../../domain/embedding/due-time.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { Listeners } from "../../../lib/listeners.ts";
+import type { BacklogState, EmbeddingBacklog, RefusedTexts } from "../../../ports/embedding/backlog.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type {
-  BacklogState,
-  MemoryVersion,
-  ObservedBacklog,
-  PendingMemory,
-  RefusedTexts,
-  SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
-import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
-import { NEVER, neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
+import { withCurrentModel } from "../indexes/model-retry.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
-import { locate, type ReadPending, readWaiting } from "./pending-memory.ts";
+import { orModelChanged } from "../namespaces/namespace-script.ts";
+import { locate, type ReadPending, readPending } from "./pending-memory.ts";
 import { refusedIn } from "./refused-texts.ts";
 
-const SETTLE = readScript(new URL("./settle-waiting.lua", import.meta.url), { effect: "writes" });
-const POSTPONE = readScript(new URL("./postpone-waiting.lua", import.meta.url), { effect: "writes" });
-const LEAVE = readScript(new URL("./leave-waiting.lua", import.meta.url), { effect: "frees" });
-const RETRY = readScript(new URL("./retry-refused.lua", import.meta.url), { effect: "writes" });
+const SETTLE = defineScript({
+  file: new URL("./settle-pending.lua", import.meta.url),
+  effect: "writes",
+  keys: [
+    ...(["meta", "namespaces", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
+    list("memoryKeys"),
+  ],
+  arguments: [
+    ...(["generation", "now", "refusedDueTime"] as const),
+    rows("memories", ["namespaceName", "member", "etag", "embedding", "field", "vector"]),
+  ],
+  reply: orModelChanged((reply) => numberOf(listOf(reply)[1])),
+});
+const POSTPONE = defineScript({
+  file: new URL("./postpone-pending.lua", import.meta.url),
+  effect: "writes",
+  keys: ["namespaces", "pending", "pendingAttempts", list("memoryKeys")],
+  arguments: [rows("memories", ["namespaceName", "member", "etag", "dueTime"])],
+  reply: () => undefined,
+});
+const REMOVE = defineScript({
+  file: new URL("./remove-pending.lua", import.meta.url),
+  effect: "frees",
+  keys: ["pending", "pendingSince", "pendingAttempts"],
+  arguments: ["member"],
+  reply: () => undefined,
+});
+const RETRY = defineScript({
+  file: new URL("./retry-refused.lua", import.meta.url),
+  effect: "writes",
+  keys: ["pending"],
+  arguments: ["leastDueTime", "limit"],
+  reply: numberOf,
+});
 
 /** Members read at once, from each partition. */
 const PAGE = 100;
@@ -44,22 +70,22 @@ interface Waiting {
  * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
  * others find that it does not wait any more.
  */
-export class RedisEmbeddingBacklog implements ObservedBacklog {
+export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
-  readonly #listeners: WaitingListeners;
+  readonly #added: Listeners;
   readonly #log: Log;
 
   constructor(
     client: RedisClient,
     namespaces: Namespaces,
-    parts: { readonly model: VectorModel; readonly waiting: WaitingListeners; readonly log: Log },
+    parts: { readonly model: VectorModel; readonly pendingAdded: Listeners; readonly log: Log },
   ) {
     this.#client = client;
     this.#namespaces = namespaces;
     this.#model = parts.model;
-    this.#listeners = parts.waiting;
+    this.#added = parts.pendingAdded;
     this.#log = parts.log;
   }
 
@@ -106,30 +132,33 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     for (const [number, group] of this.#byPartition(items)) {
       const partition = this.#namespaces.keys.partition(number);
       const there = await locate(this.#namespaces, group, (item) => item);
-      await this.#client.run(
-        POSTPONE,
-        [partition.namespaces, partition.waiting, partition.waitingAttempts, ...there.map(({ key }) => key)],
-        there.flatMap(({ item, name, member }) => [name, member, item.etag, Math.round(item.dueTime)]),
-      );
+      const { namespaces, pending, pendingAttempts } = partition;
+      await this.#client.run(POSTPONE, {
+        ...{ namespaces, pending, pendingAttempts },
+        memoryKeys: there.map(({ key }) => key),
+        memories: there.map(({ item, name, member }) => ({
+          ...{ namespaceName: name, member, etag: item.etag, dueTime: Math.round(item.dueTime) },
+        })),
+      });
     }
   }
 
   async retryRefused(): Promise<void> {
-    for (const { waiting } of this.#namespaces.keys.all()) {
+    for (const { pending } of this.#namespaces.keys.all()) {
       let retried = RETRY_STEP;
       while (retried === RETRY_STEP) {
-        retried = numberOf(await this.#client.run(RETRY, [waiting], [NEVER, RETRY_STEP]));
+        retried = await this.#client.run(RETRY, { pending, leastDueTime: NEVER, limit: RETRY_STEP });
       }
     }
   }
 
   async state(): Promise<BacklogState> {
     const states = await Promise.all(
-      this.#namespaces.keys.all().map(async ({ waiting, waitingSince }) => {
+      this.#namespaces.keys.all().map(async ({ pending, pendingSince }) => {
         const [count, oldest, next] = await this.#client.pipeline([
-          ["ZCARD", waitingSince],
-          ["ZRANGE", waitingSince, 0, 0, "WITHSCORES"],
-          ["ZRANGE", waiting, "-inf", `(${NEVER}`, "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"],
+          ["ZCARD", pendingSince],
+          ["ZRANGE", pendingSince, 0, 0, "WITHSCORES"],
+          ["ZRANGE", pending, "-inf", `(${NEVER}`, "BYSCORE", "LIMIT", 0, 1, "WITHSCORES"],
         ]);
         return { count: numberOf(count), oldest: listOf(oldest)[1], next: listOf(next)[1] };
       }),
@@ -159,7 +188,7 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
   }
 
   onAdded(listener: () => void): void {
-    this.#listeners.onAnnounced(listener);
+    this.#added.add(listener);
   }
 
   /** What is due, in pages, in the order of its waiting over all partitions. */
@@ -191,7 +220,7 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     const reply = listOf(
       await this.#client.command(
         "ZRANGE",
-        partition.waiting,
+        partition.pending,
         "-inf",
         now,
         "BYSCORE",
@@ -214,7 +243,7 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     for (const partition of new Set(waiting.map((one) => one.partition))) {
       const here = waiting.filter((one) => one.partition === partition);
       const members = here.map(({ member }) => member);
-      const found = await readWaiting({ client: this.#client, log: this.#log }, partition, members, now);
+      const found = await readPending({ client: this.#client, log: this.#log }, partition, members, now);
       for (const [index, one] of here.entries()) read.set(one, found[index]);
     }
     return waiting.map((one) => read.get(one));
@@ -222,11 +251,8 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
 
   async #leave(useless: readonly Waiting[]): Promise<void> {
     for (const { partition, member } of useless) {
-      await this.#client.run(
-        LEAVE,
-        [partition.waiting, partition.waitingSince, partition.waitingAttempts],
-        [member],
-      );
+      const { pending, pendingSince, pendingAttempts } = partition;
+      await this.#client.run(REMOVE, { pending, pendingSince, pendingAttempts, member });
     }
   }
 
@@ -236,40 +262,22 @@ export class RedisEmbeddingBacklog implements ObservedBacklog {
     { identity, now }: { readonly identity: EmbedderIdentity; readonly now: number },
   ): Promise<number> {
     const there = await locate(this.#namespaces, items, (item) => item);
-    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
+    return withCurrentModel(this.#model, async () => {
       const { generation } = this.#model;
-      // Of another model by now: the memory goes on waiting.
+      // Of another model by now: the memory stays pending.
       const taken = there.filter(({ item }) => this.#model.takes(madeBy(item, identity)));
       if (taken.length === 0) return 0;
-      const [word, settled] = listOf(
-        await this.#client.run(
-          SETTLE,
-          [
-            partition.meta,
-            partition.namespaces,
-            partition.waiting,
-            partition.waitingSince,
-            partition.waitingAttempts,
-            partition.reembeddingTodo,
-            ...taken.map(({ key }) => key),
-          ],
-          [
-            generation,
-            now,
-            neverDue(now),
-            ...taken.flatMap(({ item, name, member }) => [
-              name,
-              member,
-              item.etag,
-              ...settlement(item, identity, generation),
-            ]),
-          ],
-        ),
-      );
-      if (textOf(word) === "DONE") return numberOf(settled);
-      await this.#model.refresh();
-    }
-    throw modelIsChanging();
+      const { meta, namespaces, pending, pendingSince, pendingAttempts, reembeddingTodo } = partition;
+      return this.#client.run(SETTLE, {
+        ...{ meta, namespaces, pending, pendingSince, pendingAttempts, reembeddingTodo },
+        memoryKeys: taken.map(({ key }) => key),
+        ...{ generation, now, refusedDueTime: neverDue(now) },
+        memories: taken.map(({ item, name, member }) => ({
+          ...{ namespaceName: name, member, etag: item.etag },
+          ...settlement(item, identity, generation),
+        })),
+      });
+    });
   }
 
   #byPartition<Item extends { readonly scope: Scope }>(items: readonly Item[]): Map<number, Item[]> {
@@ -286,17 +294,18 @@ function settlement(
   item: SettledMemory,
   identity: EmbedderIdentity,
   generation: number,
-): [Argument, Argument, Argument] {
+): { readonly embedding: string; readonly field: string; readonly vector: Argument } {
   const { provider, model, dimension } = madeBy(item, identity);
   const { outcome } = item;
   const embedding = (made: Pick<MemoryEmbedding, "state" | "truncated" | "refusal">): string =>
     JSON.stringify({ provider, model, dimension, ...made } satisfies MemoryEmbedding);
   if (isRefusal(outcome)) {
-    return [embedding({ state: "REFUSED", truncated: false, refusal: outcome.refusal }), "", ""];
+    const refused = embedding({ state: "REFUSED", truncated: false, refusal: outcome.refusal });
+    return { embedding: refused, field: "", vector: "" };
   }
-  return [
-    embedding({ state: "READY", truncated: outcome.truncated }),
-    vectorField(generation),
-    Buffer.from(vectorToBytes(outcome.vector)),
-  ];
+  return {
+    embedding: embedding({ state: "READY", truncated: outcome.truncated }),
+    field: vectorField(generation),
+    vector: Buffer.from(vectorToBytes(outcome.vector)),
+  };
 }

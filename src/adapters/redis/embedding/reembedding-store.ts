@@ -1,16 +1,16 @@
-import { sameModel } from "../../../domain/embedding/identity.ts";
-import { reembeddingConflict, requestIdReused } from "../../../domain/errors.ts";
+import { neverDue } from "../../../domain/embedding/due-time.ts";
+import { startReembedding } from "../../../domain/embedding/start-reembedding.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
+import type { Listeners } from "../../../lib/listeners.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
-import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
 import { jsonOf } from "../indexes/claim-model.ts";
-import { neverDue, type WaitingListeners } from "../indexes/pending-listeners.ts";
 import { type ReembeddingRecord, ReembeddingRecords } from "../indexes/reembedding-record.ts";
 import { addVectorField, type IndexNames, type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -19,9 +19,33 @@ import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { keyOfMember } from "./pending-memory.ts";
 import { ReembeddingWork } from "./reembedding-work.ts";
 
-const LIST = readScript(new URL("./list-reembedding.lua", import.meta.url), { effect: "writes" });
-const CUT_OVER = readScript(new URL("./cut-over.lua", import.meta.url), { effect: "writes" });
-const FAIL = readScript(new URL("./fail-reembedding.lua", import.meta.url), { effect: "frees" });
+const LIST = defineScript({
+  file: new URL("./list-reembedding.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta", "reembeddingTodo", list("memoryKeys")],
+  arguments: ["currentField", "nextField", list("members")],
+  reply: () => undefined,
+});
+const CUT_OVER = defineScript({
+  file: new URL("./cut-over.lua", import.meta.url),
+  effect: "writes",
+  keys: [
+    ...(["meta", "reembeddingTodo", "reembeddingNotes", "pending", "pendingSince"] as const),
+    list("memoryKeys"),
+  ],
+  arguments: [
+    ...(["model", "generation", "now", "refusedDueTime", "staleField", "leftCount", "notedCount"] as const),
+    rows("memories", ["member", "embedding", "state"]),
+  ],
+  reply: (reply) => (isText(listOf(reply)[0], "AGAIN") ? "again" : "done"),
+});
+const FAIL = defineScript({
+  file: new URL("./fail-reembedding.lua", import.meta.url),
+  effect: "frees",
+  keys: ["meta", "reembeddingTodo", "reembeddingNotes"],
+  arguments: ["staleField"],
+  reply: () => undefined,
+});
 
 /** How often what another process was faster with is begun anew. */
 const MAX_TRIES = 10;
@@ -35,7 +59,8 @@ export interface RedisReembeddingStoreParts {
   readonly keys: Keys;
   readonly namespaces: Namespaces;
   readonly model: VectorModel;
-  readonly waiting: WaitingListeners;
+  /** To be notified when memories have become pending. */
+  readonly pendingAdded: Listeners;
   readonly names: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly log: Log;
@@ -89,32 +114,14 @@ export class RedisReembeddingStore implements ReembeddingStore {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       await model.refresh();
       const latest = await this.#records.read();
-      if (latest?.request !== undefined && latest.request.key === request?.key) {
-        if (latest.request.bodyHash === request.bodyHash) return this.#shown(latest);
-        throw requestIdReused();
-      }
-      if (latest?.state === "RUNNING") {
-        if (sameModel(latest.target, target)) return this.#shown(latest);
-        throw reembeddingConflict(
-          "running",
-          `re-embedding ${latest.id} to another model is under way`,
-          latest.id,
-        );
-      }
+      const isCleaningUp = await this.#isCleaningUp();
       const { identity } = model;
-      if (identity === undefined || sameModel(identity, target)) {
-        throw reembeddingConflict("unchanged", "the vectors are of this model and dimension already");
-      }
-      if (await this.#isCleaningUp()) {
-        throw reembeddingConflict(
-          "cleaning_up",
-          "vectors of the re-embedding before are still being removed",
-        );
-      }
+      const decided = startReembedding({ target, request }, { latest, identity, isCleaningUp });
+      if ("latest" in decided) return this.#shown(decided.latest);
       const last = numberOf(await client.command("HINCRBY", keys.partition(0).meta, "attempts", 1));
       const record: ReembeddingRecord = {
         id,
-        source: identity,
+        source: decided.source,
         target,
         state: "RUNNING",
         memoryCount: 0,
@@ -130,7 +137,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }
 
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
-    const { keys, model, waiting } = this.#parts;
+    const { keys, model, pendingAdded } = this.#parts;
     const record = await this.#records.read();
     if (record?.state !== "RUNNING") {
       // Another process may have made the change.
@@ -144,7 +151,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
     }
     await this.#records.replace(record, { ...record, state: "DONE", endTime: now });
     await model.refresh();
-    waiting.announce();
+    pendingAdded.notify();
     return true;
   }
 
@@ -158,7 +165,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
     if (!(await this.#records.replace(record, { ...record, state: "FAILED", failure, endTime: now }))) return;
     const { client, keys } = this.#parts;
     for (const { meta, reembeddingTodo, reembeddingNotes } of keys.all()) {
-      await client.run(FAIL, [meta, reembeddingTodo, reembeddingNotes], [vectorField(record.generation)]);
+      const staleField = vectorField(record.generation);
+      await client.run(FAIL, { meta, reembeddingTodo, reembeddingNotes, staleField });
     }
   }
 
@@ -212,14 +220,20 @@ export class RedisReembeddingStore implements ReembeddingStore {
       });
       await client.command("HSET", partition.meta, "next", jsonOf(record.target));
       const numbers = listOf(await client.command("HVALS", partition.namespaces)).map(String);
-      for (const number of numbers) await this.#list(partition, number, [vectorField(current), field]);
+      for (const number of numbers) {
+        await this.#list(partition, number, { currentField: vectorField(current), nextField: field });
+      }
     }
     const listed = { ...record, listed: true, memoryCount: await this.work.remaining() };
     await this.#records.replace(record, listed);
     return listed;
   }
 
-  async #list(partition: PartitionKeys, number: string, fields: readonly [string, string]): Promise<void> {
+  async #list(
+    partition: PartitionKeys,
+    number: string,
+    fields: { readonly currentField: string; readonly nextField: string },
+  ): Promise<void> {
     const { client } = this.#parts;
     const namespace = partition.namespace(number);
     let cursor = "0";
@@ -229,11 +243,13 @@ export class RedisReembeddingStore implements ReembeddingStore {
       );
       // Ids and scores in turn.
       const ids = listOf(found).flatMap((id, at) => (at % 2 === 0 ? [textOf(id) ?? ""] : []));
-      await client.run(
-        LIST,
-        [partition.meta, partition.reembeddingTodo, ...ids.map((id) => namespace.memory(id))],
-        [...fields, ...ids.map((id) => `${number}/${id}`)],
-      );
+      await client.run(LIST, {
+        meta: partition.meta,
+        reembeddingTodo: partition.reembeddingTodo,
+        memoryKeys: ids.map((id) => namespace.memory(id)),
+        ...fields,
+        members: ids.map((id) => `${number}/${id}`),
+      });
       cursor = textOf(next) ?? "0";
     } while (cursor !== "0");
   }
@@ -244,7 +260,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
     { maxLeft, now }: { readonly maxLeft: number; readonly now: number },
   ): Promise<boolean> {
     const { client } = this.#parts;
-    const { meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince } = partition;
+    const { meta, reembeddingTodo, reembeddingNotes, pending, pendingSince } = partition;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const [todo, notes, current] = await client.pipeline([
         ["ZRANGE", reembeddingTodo, 0, maxLeft],
@@ -260,21 +276,15 @@ export class RedisReembeddingStore implements ReembeddingStore {
       for (let at = 0; at < pairs.length; at += 2)
         noted.set(textOf(pairs[at]) ?? "", textOf(pairs[at + 1]) ?? "");
       const changes = new Map([...noted, ...left.map((member) => [member, "LATE"] as const)]);
-      const [word] = listOf(
-        await client.run(
-          CUT_OVER,
-          [
-            ...[meta, reembeddingTodo, reembeddingNotes, waiting, waitingSince],
-            ...[...changes.keys()].map((member) => keyOfMember(partition, member)),
-          ],
-          [
-            ...[jsonOf(target), generation, now, neverDue(now), vectorField(numberOf(current))],
-            ...[left.length, noted.size],
-            ...[...changes].flatMap(([member, note]) => [member, ...embeddingAfter(note, target)]),
-          ],
-        ),
-      );
-      if (textOf(word) !== "AGAIN") return true;
+      const answer = await client.run(CUT_OVER, {
+        ...{ meta, reembeddingTodo, reembeddingNotes, pending, pendingSince },
+        memoryKeys: [...changes.keys()].map((member) => keyOfMember(partition, member)),
+        ...{ model: jsonOf(target), generation, now, refusedDueTime: neverDue(now) },
+        staleField: vectorField(numberOf(current)),
+        ...{ leftCount: left.length, notedCount: noted.size },
+        memories: [...changes].map(([member, note]) => ({ member, ...embeddingAfter(note, target) })),
+      });
+      if (answer === "done") return true;
     }
     // Writes were faster each time; whoever carries it out tries again, and stops when it is told to.
     return false;
@@ -287,12 +297,15 @@ export class RedisReembeddingStore implements ReembeddingStore {
 }
 
 /** What becomes of the embedding of a memory with this note, as JSON, and its state. */
-function embeddingAfter(note: string, { provider, model, dimension }: EmbedderIdentity): [string, string] {
+function embeddingAfter(
+  note: string,
+  { provider, model, dimension }: EmbedderIdentity,
+): { readonly embedding: string; readonly state: string } {
   const isRefused = note.startsWith("REFUSED");
   const state = isRefused ? "REFUSED" : note === "LATE" ? "PENDING" : "READY";
   const embedding: MemoryEmbedding = {
     ...{ provider, model, dimension, state, truncated: note === "TRUNCATED" },
     ...(isRefused ? { refusal: note.slice("REFUSED ".length) } : {}),
   };
-  return [JSON.stringify(embedding), state];
+  return { embedding: JSON.stringify(embedding), state };
 }

@@ -3,24 +3,29 @@ import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type {
-  BacklogState,
-  EmbeddingBacklog,
+  EmbeddingQueue,
   MemoryVersion,
   PendingMemory,
   SettledMemory,
-} from "../../../ports/embedding/embedding-backlog.ts";
+} from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript, list, rows } from "../connection/script.ts";
 import { jsonOf } from "../indexes/claim-model.ts";
 import type { ReembeddingRecord, ReembeddingRecords } from "../indexes/reembedding-record.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
-import { locate, readWaiting } from "./pending-memory.ts";
+import { locate, readPending } from "./pending-memory.ts";
 
-const SETTLE = readScript(new URL("./settle-reembedding.lua", import.meta.url), { effect: "writes" });
+const SETTLE = defineScript({
+  file: new URL("./settle-reembedding.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta", "namespaces", "reembeddingTodo", "reembeddingNotes", list("memoryKeys")],
+  arguments: ["model", "field", rows("memories", ["namespaceName", "member", "etag", "note", "vector"])],
+  reply: numberOf,
+});
 
 export interface ReembeddingWorkParts {
   readonly client: RedisClient;
@@ -35,7 +40,7 @@ export interface ReembeddingWorkParts {
  * The memories that have no vector of the new model yet. Scripts that give one a vector of the old model meanwhile add
  * it, so that none is forgotten.
  */
-export class ReembeddingWork implements EmbeddingBacklog {
+export class ReembeddingWork implements EmbeddingQueue {
   readonly #parts: ReembeddingWorkParts;
 
   constructor(parts: ReembeddingWorkParts) {
@@ -62,7 +67,7 @@ export class ReembeddingWork implements EmbeddingBacklog {
       let members: string[];
       do {
         members = await this.#members(partition, at, limit - found.length);
-        const read = await readWaiting(this.#parts, partition, members, now);
+        const read = await readPending(this.#parts, partition, members, now);
         const useless = members.filter((_, index) => read[index] === undefined);
         if (useless.length > 0)
           await this.#parts.client.command("ZREM", partition.reembeddingTodo, ...useless);
@@ -108,18 +113,6 @@ export class ReembeddingWork implements EmbeddingBacklog {
     );
   }
 
-  async retryRefused(): Promise<void> {
-    // What the old model refused has no vector, and so is not here: it is tried after the change.
-  }
-
-  async state(): Promise<BacklogState> {
-    return { count: (await this.#running()) === undefined ? 0 : await this.remaining() };
-  }
-
-  onAdded(): void {
-    // Writes that come meanwhile are found when the rest is done.
-  }
-
   async remaining(): Promise<number> {
     const counts = await Promise.all(this.#parts.namespaces.keys.all().map((keys) => this.#count(keys)));
     return counts.reduce((sum, count) => sum + count, 0);
@@ -158,29 +151,16 @@ export class ReembeddingWork implements EmbeddingBacklog {
     for (const [number, group] of Map.groupBy(notes, ({ item }) => keys.partitionOf(item.scope))) {
       const partition = keys.partition(number);
       const there = await locate(namespaces, group, ({ item }) => item);
-      settled += numberOf(
-        await client.run(
-          SETTLE,
-          [
-            partition.meta,
-            partition.namespaces,
-            partition.reembeddingTodo,
-            partition.reembeddingNotes,
-            ...there.map(({ key }) => key),
-          ],
-          [
-            jsonOf(target),
-            vectorField(generation),
-            ...there.flatMap(({ item: { item, note, vector }, name, member }) => [
-              name,
-              member,
-              item.etag,
-              note,
-              vector,
-            ]),
-          ],
-        ),
-      );
+      const { meta, reembeddingTodo, reembeddingNotes } = partition;
+      settled += await client.run(SETTLE, {
+        ...{ meta, namespaces: partition.namespaces, reembeddingTodo, reembeddingNotes },
+        memoryKeys: there.map(({ key }) => key),
+        model: jsonOf(target),
+        field: vectorField(generation),
+        memories: there.map(({ item: { item, note, vector }, name, member }) => ({
+          ...{ namespaceName: name, member, etag: item.etag, note, vector },
+        })),
+      });
     }
     return settled;
   }

@@ -1,11 +1,11 @@
+import { NEVER, refuseTimeOf } from "../../../domain/embedding/due-time.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
-import type { RefusedText, RefusedTexts } from "../../../ports/embedding/embedding-backlog.ts";
+import type { RefusedText, RefusedTexts } from "../../../ports/embedding/backlog.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import type { Reply } from "../connection/servers.ts";
-import { NEVER, refuseTimeOf } from "../indexes/pending-listeners.ts";
 import type { PartitionKeys } from "../namespaces/keys.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import { keyOfMember } from "./pending-memory.ts";
@@ -16,11 +16,11 @@ export async function refusedIn(
   partition: PartitionKeys,
   limit: number,
 ): Promise<RefusedTexts> {
-  const { waiting, waitingSince } = partition;
-  const [all, pending, latest] = await client.pipeline([
-    ["ZCARD", waiting],
-    ["ZCARD", waitingSince],
-    ["ZRANGE", waiting, "+inf", NEVER, "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES"],
+  const { pending, pendingSince } = partition;
+  const [all, unrefused, latest] = await client.pipeline([
+    ["ZCARD", pending],
+    ["ZCARD", pendingSince],
+    ["ZRANGE", pending, "+inf", NEVER, "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES"],
   ]);
   const members = pairsOf(listOf(latest));
   const embeddings = await client.pipeline(
@@ -28,7 +28,7 @@ export async function refusedIn(
   );
   return {
     // What is refused has no time since which it is pending; between the two reads one may have changed.
-    count: Math.max(0, numberOf(all) - numberOf(pending)),
+    count: Math.max(0, numberOf(all) - numberOf(unrefused)),
     latest: members.flatMap(([member, score], index) => {
       const stored = textOf(embeddings[index]);
       return stored === undefined ? [] : refusedText(stored, { member, score, log });

@@ -6,12 +6,21 @@ import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { isForbidden } from "../connection/errors.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript } from "../connection/script.ts";
 import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
 import { refused } from "../namespaces/metadata.ts";
 import { type ReembeddingRecord, ReembeddingRecords } from "./reembedding-record.ts";
 
-const CLAIM = readScript(new URL("./claim-model.lua", import.meta.url), { effect: "writes" });
+const CLAIM = defineScript({
+  file: new URL("./claim-model.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta"],
+  arguments: ["model", "generation", "attempts"],
+  reply: (reply) => {
+    const [model, generation, configured] = listOf(reply);
+    return { model: textOf(model), generation: numberOf(generation), configured: textOf(configured) };
+  },
+});
 
 /**
  * The first generation of a store is chosen at random, below this. So what was made for a store that was replaced (see
@@ -48,13 +57,16 @@ export async function claimModel(
   const ours = configured === undefined ? "" : jsonOf(configured);
   const stored = await Promise.all(keys.all().map((partition) => read(client, partition)));
   const proposal = await proposalFor(client, first, { ours, stored, known });
-  const reply = listOf(
-    await client.run(CLAIM, [first.meta], [proposal.model, proposal.generation, proposal.attempts]),
-  );
-  const [json, generation, last] = [textOf(reply[0]), numberOf(reply[1]), textOf(reply[2])];
+  const {
+    model: json,
+    generation,
+    configured: last,
+  } = await client.run(CLAIM, { meta: first.meta, ...proposal });
   // The first says of which model all are, also where two servers start at the same time.
   await Promise.all(
-    others.map(({ meta }) => client.run(CLAIM, [meta], [json ?? "", generation, generation - 1])),
+    others.map(({ meta }) =>
+      client.run(CLAIM, { meta, model: json ?? "", generation, attempts: generation - 1 }),
+    ),
   );
   const claimed: ClaimedModel = { identity: identityOf(json), generation };
   const records = new ReembeddingRecords(client, keys);

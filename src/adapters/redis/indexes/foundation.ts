@@ -1,7 +1,7 @@
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Log } from "../../../ports/log.ts";
 import { RedisClient } from "../connection/client.ts";
-import { connectionOf, type RedisSettings } from "../connection/connection.ts";
+import type { ConnectionOptions } from "../connection/connection-options.ts";
 import { refused } from "../connection/errors.ts";
 import { probe, type ServerFacts } from "../connection/server-info.ts";
 import { Keys } from "../namespaces/keys.ts";
@@ -10,7 +10,7 @@ import type { IndexNames, VectorIndexOptions } from "./schema.ts";
 import { VectorModel } from "./vector-model.ts";
 
 export interface FoundationOptions {
-  readonly connection: RedisSettings;
+  readonly connection: ConnectionOptions;
   /** What every key begins with. */
   readonly prefix: string;
   /** Into how many parts a cluster is divided; fixed by its first start. Others are one part. */
@@ -37,7 +37,7 @@ export interface Foundation extends AsyncDisposable {
 export async function openFoundation(options: FoundationOptions): Promise<Foundation> {
   const { log } = options;
   await using opening = new AsyncDisposableStack();
-  const client = opening.use(await RedisClient.open(await connectionOf(options.connection), log));
+  const client = opening.use(await RedisClient.open(options.connection, log));
   const facts = await probe(client);
   const keys = keysOf(options, facts);
   await claimPartitions(client, keys);

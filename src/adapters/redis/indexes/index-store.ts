@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { NEVER } from "../../../domain/embedding/due-time.ts";
 import { indexRebuildRunning } from "../../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript } from "../connection/script.ts";
 import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
-import { NEVER } from "./pending-listeners.ts";
 import {
   createIndex,
   dropIndex,
@@ -22,8 +22,20 @@ import {
 } from "./schema.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-const LOCK = readScript(new URL("./lock.lua", import.meta.url), { effect: "writes" });
-const UNLOCK = readScript(new URL("./unlock.lua", import.meta.url), { effect: "frees" });
+const LOCK = defineScript({
+  file: new URL("./lock.lua", import.meta.url),
+  effect: "writes",
+  keys: ["lock"],
+  arguments: ["token", "milliseconds"],
+  reply: (reply) => reply === 1,
+});
+const UNLOCK = defineScript({
+  file: new URL("./unlock.lua", import.meta.url),
+  effect: "frees",
+  keys: ["lock"],
+  arguments: ["token"],
+  reply: () => undefined,
+});
 
 /** Who rebuilds says so again within this; a process that ends leaves the lock for no longer. */
 const LOCK_MS = 30_000;
@@ -62,8 +74,8 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const { client, keys } = this.#parts;
     const infos: IndexInfo[] = [];
     for (const partition of keys.all()) {
-      const refused = numberOf(await client.command("ZCOUNT", partition.waiting, NEVER, "+inf"));
-      const waiting = numberOf(await client.command("ZCARD", partition.waitingSince));
+      const refused = numberOf(await client.command("ZCOUNT", partition.pending, NEVER, "+inf"));
+      const waiting = numberOf(await client.command("ZCARD", partition.pendingSince));
       for (const wanted of this.#wanted(partition)) {
         const index = await readIndex(client, wanted.alias);
         if (index === undefined) continue;
@@ -174,7 +186,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const { rebuildLock } = keys.partition(0);
     const token = randomBytes(8).toString("hex");
     const take = async (): Promise<void> => {
-      if ((await client.run(LOCK, [rebuildLock], [token, LOCK_MS])) === 1) return;
+      if (await client.run(LOCK, { lock: rebuildLock, token, milliseconds: LOCK_MS })) return;
       throw indexRebuildRunning();
     };
     await take();
@@ -182,7 +194,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
       renew: take,
       [Symbol.asyncDispose]: async () => {
         this.#lockHeld = undefined;
-        await client.run(UNLOCK, [rebuildLock], [token]);
+        await client.run(UNLOCK, { lock: rebuildLock, token });
       },
     };
     this.#lockHeld = lock;

@@ -24,7 +24,7 @@ export interface IndexKeeperParts {
   readonly names: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly model: VectorModel;
-  readonly log: OperatorLog & { info(fields: object, message: string): void };
+  readonly log: OperatorLog;
 }
 
 /**

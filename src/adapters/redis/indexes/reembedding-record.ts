@@ -1,10 +1,16 @@
 import type { Reembedding } from "../../../ports/embedding/reembedding-store.ts";
 import type { RedisClient } from "../connection/client.ts";
-import { listOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { isText, listOf, textOf } from "../connection/replies.ts";
+import { defineScript } from "../connection/script.ts";
 import type { Keys } from "../namespaces/keys.ts";
 
-const REPLACE = readScript(new URL("./replace-reembedding.lua", import.meta.url), { effect: "writes" });
+const REPLACE = defineScript({
+  file: new URL("./replace-reembedding.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta"],
+  arguments: ["readRecord", "nextRecord"],
+  reply: (reply) => isText(listOf(reply)[0], "DONE"),
+});
 
 /** The latest re-embedding as it is kept: what is left is counted, and the request that started it is known. */
 export interface ReembeddingRecord extends Omit<Reembedding, "remainingCount"> {
@@ -31,9 +37,9 @@ export class ReembeddingRecords {
   }
 
   /** False, and nothing is changed, when it is not the one that was read any more. */
-  async replace(read: ReembeddingRecord | undefined, next: ReembeddingRecord): Promise<boolean> {
+  replace(read: ReembeddingRecord | undefined, next: ReembeddingRecord): Promise<boolean> {
     const before = read === undefined ? "" : JSON.stringify(read);
-    const [word] = listOf(await this.#client.run(REPLACE, [this.#meta], [before, JSON.stringify(next)]));
-    return textOf(word) === "DONE";
+    const input = { meta: this.#meta, readRecord: before, nextRecord: JSON.stringify(next) };
+    return this.#client.run(REPLACE, input);
   }
 }

@@ -2,22 +2,26 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
 import type { Log } from "../../../ports/log.ts";
+import type { AccessCounts } from "../../../ports/memory/access-counts.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
-import { readScript } from "../connection/script.ts";
+import { rows } from "../connection/script.ts";
 import { scopeName, scopeOf } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
-import { memoryKeys } from "./rows.ts";
+import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 
 /** Memories whose accesses one script writes. */
 const STEP = 500;
 
-const COUNT = readScript(new URL("./count-accesses.lua", import.meta.url), {
-  libraries: ["namespace", "memory"],
+const COUNT = defineNamespaceScript({
+  file: new URL("./count-accesses.lua", import.meta.url),
   effect: "writes",
+  keys: ["memoryPrefix", "accessCounts", "lastAccesses"],
+  arguments: [rows("accesses", ["id", "count", "time"])],
+  reply: () => undefined,
 });
 
 /** Counts accesses to memories: in memory at first, and in batches in Redis. */
-export class MemoryAccesses implements AsyncDisposable {
+export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #tally = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
@@ -33,7 +37,7 @@ export class MemoryAccesses implements AsyncDisposable {
     });
   }
 
-  count(scope: Scope, ids: readonly string[], now: number): void {
+  add(scope: Scope, ids: readonly string[], now: number): void {
     for (const id of ids) this.#tally.add(scopeName(scope), id, now);
     if (ids.length > 0) this.#writes.counted(this.#tally.size);
   }
@@ -87,9 +91,14 @@ export class MemoryAccesses implements AsyncDisposable {
       const step = ids.slice(at, at + STEP);
       await this.#namespaces.run(scope, {
         script: COUNT,
-        keys: memoryKeys,
-        args: () =>
-          step.flatMap(([id, { accessCount, lastAccessTime }]) => [id, accessCount, lastAccessTime]),
+        input: (namespace) => ({
+          memoryPrefix: namespace.memory(""),
+          accessCounts: namespace.accessCounts,
+          lastAccesses: namespace.lastAccesses,
+          accesses: step.map(([id, { accessCount, lastAccessTime }]) => ({
+            ...{ id, count: accessCount, time: lastAccessTime },
+          })),
+        }),
       });
     }
   }

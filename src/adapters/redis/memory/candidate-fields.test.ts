@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { unpackFacts } from "./candidate-fields.ts";
+import { unpackCandidateFields } from "./candidate-fields.ts";
 
 it("reads times and importance as they were written, whatever numbers they are", () => {
   const time = fc.oneof(
@@ -15,7 +15,7 @@ it("reads times and importance as they were written, whatever numbers they are",
   fc.assert(
     fc.property(time, optional, importance, optional, (created, event, weight, expire) => {
       const packed = [created, event ?? "", weight, expire ?? ""].join(" ");
-      const facts = unpackFacts(Buffer.from(packed));
+      const facts = unpackCandidateFields(Buffer.from(packed));
       expect(facts).toEqual({
         time: Number(String(event ?? created)),
         importance: Number(String(weight)),

@@ -1,41 +1,42 @@
-/** Numbers kept at hand: some ten megabytes. */
-const MAX_SEEN = 100_000;
+import { LRUCache } from "lru-cache";
+
+/** Some ten megabytes. */
+const MAX_COUNTERS = 100_000;
+
+/** What is known of the counters of one namespace, by name. Undefined: nothing. */
+export type Counters = (name: string) => number | undefined;
+
+/** Counters as they were just read. Undefined: what was known is wrong. */
+export type LearnedCounters = ReadonlyMap<string, number | undefined>;
 
 /**
- * What this process last read of the counters of namespaces, by which the next question is put. It may be wrong by then:
- * an answer brings the counters along anew, and is judged by those. Forgets what was not used for longest.
+ * The counters of namespaces as this process read them last, by which the next search is planned. They may be wrong by then:
+ * each answer brings the counters along, and is judged by those.
  */
-export class SeenNumbers {
-  readonly #seen = new Map<string, number>();
+export class CounterCache {
+  readonly #counters = new LRUCache<string, number>({ max: MAX_COUNTERS });
 
-  /** `namespace` is its number. Undefined: was never seen, or is forgotten. */
-  get(namespace: string, name: string): number | undefined {
-    const key = keyOf(namespace, name);
-    const value = this.#seen.get(key);
-    if (value === undefined) return undefined;
-    this.#seen.delete(key);
-    this.#seen.set(key, value);
-    return value;
+  of(namespaceId: string): Counters {
+    return (name) => this.#counters.get(keyOf(namespaceId, name));
   }
 
-  set(namespace: string, name: string, value: number): void {
-    const key = keyOf(namespace, name);
-    this.#seen.delete(key);
-    this.#seen.set(key, value);
-    if (this.#seen.size <= MAX_SEEN) return;
-    const [oldest] = this.#seen.keys();
-    if (oldest !== undefined) this.#seen.delete(oldest);
-  }
-
-  forget(namespace: string, name: string): void {
-    this.#seen.delete(keyOf(namespace, name));
+  learn(namespaceId: string, learned: LearnedCounters): void {
+    for (const [name, value] of learned) {
+      // An undefined value removes what was there.
+      this.#counters.set(keyOf(namespaceId, name), value);
+    }
   }
 
   forgetAll(): void {
-    this.#seen.clear();
+    this.#counters.clear();
   }
 }
 
-function keyOf(namespace: string, name: string): string {
-  return `${namespace} ${name}`;
+/** What is known after something was learned. */
+export function withLearned(counters: Counters, learned: LearnedCounters): Counters {
+  return (name) => (learned.has(name) ? learned.get(name) : counters(name));
+}
+
+function keyOf(namespaceId: string, name: string): string {
+  return `${namespaceId} ${name}`;
 }

@@ -8,7 +8,7 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
-import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/memory-store.ts";
+import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
 /** What Redis holds that an item meets: nothing, a memory with its id, or the oldest duplicate of it. */
 export type Observation = "FREE" | "TAKEN" | StoredMemory;

@@ -1,117 +1,109 @@
 import type { FilteredSize } from "../../../domain/memory/search-plan.ts";
 import { digest } from "../../../lib/digest.ts";
-import type { Command, Reply } from "../connection/client.ts";
-import { listOf, numberOf } from "../connection/replies.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
-import { countCommand, readTotal } from "./commands.ts";
-import type { SeenNumbers } from "./counter-cache.ts";
+import type { Counters, LearnedCounters } from "./counter-cache.ts";
 import type { MemoryQuery } from "./query.ts";
 import { namespaceToken } from "./tokens.ts";
 
-/**
- * How many memories pass a filter, as far as this process has seen: what plans go by. The smallest of the sizes of what
- * must hold bounds it; how much of the bound passes is counted once, and kept as a share because both grow.
- */
-export class FilterSize {
-  readonly #namespace: NamespaceKeys;
-  readonly #filter: MemoryQuery;
-  readonly #seen: SeenNumbers;
-  /** Under what is kept how much of the bound passes. */
-  readonly #shareName: string;
-  /** What the sizes are asked of. */
+/** Which counters say how many memories pass a filter. */
+export interface FilterCounters {
+  /** Of the namespace, and all that are in `bounds`: their sizes are in the hash NamespaceKeys.sizes. */
   readonly tokens: readonly string[];
+  /** Of all memories of the namespace. */
+  readonly namespaceToken: string;
+  /** Each bounds the number by the sum of the sizes of its tokens. */
+  readonly bounds: readonly (readonly string[])[];
+  /** The counter of how much of the smallest bound passes, 0 to 1: this process has counted it once. */
+  readonly shareName: string;
+  /** Whether the bounds are all that the filter says: with one of them, all of it passes. */
+  readonly isCounted: boolean;
+}
 
-  constructor(namespace: NamespaceKeys, filter: MemoryQuery, seen: SeenNumbers) {
-    this.#namespace = namespace;
-    this.#filter = filter;
-    this.#seen = seen;
-    this.#shareName = digest(filter.text, ...[...filter.params.values()].map(String)).slice(0, 20);
-    this.tokens = [namespaceToken(namespace.number), ...filter.counted.flat()];
-  }
+/** How many memories pass a filter, as far as the counters are known. */
+export interface SizeEstimate {
+  /** All memories of the namespace. */
+  readonly stored: number | undefined;
+  /** At most so many pass. */
+  readonly bound: number | undefined;
+  /** So many pass. */
+  readonly eligible: number | undefined;
+  /** The best of these. */
+  readonly size: FilteredSize | undefined;
+  /** Whether the memories that pass have to be counted, beside the sizes, for `eligible` to be known. */
+  readonly needsCount: boolean;
+}
 
-  /** How many memories the namespace holds; undefined: `ask` first. */
-  get stored(): number | undefined {
-    return this.#seen.get(this.#namespace.number, namespaceToken(this.#namespace.number));
-  }
+const DIGITS = 20;
 
-  /** By the sizes that were seen; undefined: none was. */
-  get bound(): number | undefined {
-    const known = this.#sizes.filter((size) => size !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
-  }
+export function filterCounters(
+  namespaceId: string,
+  { text, params, counted, isCounted }: MemoryQuery,
+): FilterCounters {
+  const all = namespaceToken(namespaceId);
+  return {
+    tokens: [all, ...counted.flat()],
+    namespaceToken: all,
+    bounds: counted,
+    shareName: digest(text, ...[...params.values()].map(String)).slice(0, DIGITS),
+    isCounted,
+  };
+}
 
-  /** Undefined: `ask` first. */
-  get eligible(): number | undefined {
-    const { bound } = this;
-    const share = this.#share;
-    if (bound === 0) return 0;
-    if (bound === undefined || share === undefined || this.#sizes.includes(undefined)) return undefined;
-    return bound * share;
-  }
+/**
+ * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of memories,
+ * and used on: both grow.
+ */
+export function estimateSize(filter: FilterCounters, counters: Counters): SizeEstimate {
+  const bounds = filter.bounds.map((tokens) => sumOf(tokens.map(counters)));
+  const known = bounds.filter((one) => one !== undefined);
+  const bound = known.length === 0 ? undefined : Math.min(...known);
+  const countedShare = counters(filter.shareName);
+  const share = countedShare ?? (filter.isCounted ? 1 : undefined);
+  const isKnown = bound !== undefined && share !== undefined && !bounds.includes(undefined);
+  const eligible = bound === 0 ? 0 : isKnown ? bound * share : undefined;
+  return {
+    stored: counters(filter.namespaceToken),
+    bound,
+    eligible,
+    size: bestSize(filter, { bound, eligible, isEstimated: countedShare !== undefined }),
+    needsCount: share === undefined,
+  };
+}
 
-  /** The best that is known; undefined: nothing is. */
-  get known(): FilteredSize | undefined {
-    const { bound, eligible } = this;
-    if (bound === undefined) return undefined;
-    if (eligible === undefined) return { count: bound, basis: "UPPER_BOUND" };
-    if (this.#seenShare !== undefined) return { count: Math.round(eligible), basis: "ESTIMATED" };
-    return { count: eligible, basis: this.#filter.counted.length === 1 ? "COUNTED" : "UPPER_BOUND" };
-  }
+function bestSize(
+  { bounds }: FilterCounters,
+  {
+    bound,
+    eligible,
+    isEstimated,
+  }: Pick<SizeEstimate, "bound" | "eligible"> & { readonly isEstimated: boolean },
+): FilteredSize | undefined {
+  if (bound === undefined) return undefined;
+  if (eligible === undefined) return { count: bound, basis: "UPPER_BOUND" };
+  if (isEstimated) return { count: Math.round(eligible), basis: "ESTIMATED" };
+  return { count: eligible, basis: bounds.length === 1 ? "COUNTED" : "UPPER_BOUND" };
+}
 
-  /** Of each thing that must hold. */
-  get #sizes(): (number | undefined)[] {
-    const { number } = this.#namespace;
-    return this.#filter.counted.map((tokens) => {
-      const sizes = tokens.map((token) => this.#seen.get(number, token) ?? Number.NaN);
-      const sum = sizes.reduce((total, size) => total + size, 0);
-      return Number.isNaN(sum) ? undefined : sum;
-    });
+/** Undefined when one of them is. */
+function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
+  let sum = 0;
+  for (const size of sizes) {
+    if (size === undefined) return undefined;
+    sum += size;
   }
+  return sum;
+}
 
-  /** Asks for all that `eligible` goes by. */
-  ask(index: string): Command[] {
-    return [["HMGET", this.#namespace.sizes, ...this.tokens], ...this.askCount(index)];
-  }
+/** What the sizes of the tokens of a filter say, in their order. */
+export function learnSizes({ tokens }: FilterCounters, sizes: readonly number[]): LearnedCounters {
+  return new Map(tokens.map((token, at) => [token, sizes[at] ?? 0]));
+}
 
-  read([sizes, count]: readonly Reply[]): void {
-    this.readSizes(listOf(sizes).map(numberOf));
-    this.readCount(count);
-  }
-
-  /** The same without the sizes. What passes is counted where that was not done yet: in proportion to its number. */
-  askCount(index: string): Command[] {
-    return this.#share === undefined ? [countCommand(index, this.#filter)] : [];
-  }
-
-  readCount(reply: Reply | undefined): void {
-    if (reply !== undefined) this.seeCount(readTotal(reply));
-  }
-
-  /** Of the tokens, in their order. */
-  readSizes(sizes: readonly number[]): void {
-    for (const [at, token] of this.tokens.entries()) {
-      this.#seen.set(this.#namespace.number, token, sizes[at] ?? 0);
-    }
-  }
-
-  /** So many pass, by what was just seen. */
-  seeCount(count: number): void {
-    const bound = this.bound ?? 0;
-    // A share of nothing says nothing of what will be there.
-    if (bound > 0) this.#seen.set(this.#namespace.number, this.#shareName, count / bound);
-  }
-
-  /** The share was found to be another. */
-  forgetCount(): void {
-    this.#seen.forget(this.#namespace.number, this.#shareName);
-  }
-
-  /** How much of the bound passes. */
-  get #share(): number | undefined {
-    return this.#seenShare ?? (this.#filter.isCounted ? 1 : undefined);
-  }
-
-  get #seenShare(): number | undefined {
-    return this.#seen.get(this.#namespace.number, this.#shareName);
-  }
+/** What it says that so many memories pass, of so many at most. */
+export function learnCount(
+  { shareName }: FilterCounters,
+  { bound = 0 }: Pick<SizeEstimate, "bound">,
+  count: number,
+): LearnedCounters {
+  // A share of nothing says nothing of later memories.
+  return bound > 0 ? new Map([[shareName, count / bound]]) : new Map();
 }

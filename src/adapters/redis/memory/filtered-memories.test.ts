@@ -7,7 +7,7 @@ import { type RedisPlace, type RedisStores, redisPlace } from "../../../../test/
 import { seededInteger } from "../../../../test/support/scale.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../ports/memory/reader.ts";
 
 const URL = await sharedRedisUrl();
 
@@ -42,7 +42,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
       const items = memories
         .slice(at, at + 500)
         .map((one) => newMemory(one, { onDuplicate: "ALLOW", terms: [] }));
-      await stores.memories.create(scope, items, { now: NOW });
+      await stores.memories.writer.create(scope, items, { now: NOW });
     }
   };
   /** Ids of all pages, newest first, then oldest first. */
@@ -59,8 +59,8 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     };
     const from = (after: ListPosition | undefined) => ({ filter, limit, now: NOW, ...(after && { after }) });
     return [
-      await walk((after) => stores.memories.list(scope, from(after))),
-      await walk((after) => stores.memories.listOldest(scope, { ...from(after), maxBytes: 1e9 })),
+      await walk((after) => stores.memories.reader.list(scope, from(after))),
+      await walk((after) => stores.memories.exporter.listOldest(scope, { ...from(after), maxBytes: 1e9 })),
     ];
   };
   const oldestFirst = (memories: readonly Memory[]): string[] =>
@@ -80,7 +80,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(often).toEqual(oldestFirst(memories.filter((_, at) => !rare(at))));
     expect(sorted).toBe(0);
     // A tag that many have, of whom all are wanted at once, in a namespace of one moment.
-    const all = await stores.memories.list(scope, {
+    const all = await stores.memories.reader.list(scope, {
       filter: { ...ACTIVE_ONLY, tagsAny: ["often"] },
       limit: 10_000,
       now: NOW,
@@ -109,7 +109,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
         limit,
         pages: [expected.toReversed(), expected],
       });
-      expect(await stores.memories.count(scope, filter, NOW)).toBe(expected.length);
+      expect(await stores.memories.reader.count(scope, filter, NOW)).toBe(expected.length);
     }
     expect(few).toBeGreaterThan(10);
     expect(sorted).toBeGreaterThan(10);
@@ -117,7 +117,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
 
   it("are read from where it is sooner, also when what was seen is no longer so", async () => {
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
-    const list = () => stores.memories.list(scope, { filter, limit: 3, now: NOW });
+    const list = () => stores.memories.reader.list(scope, { filter, limit: 3, now: NOW });
     await write([memory({ id: "other" })]);
     expect(await list()).toEqual([]);
     await write(Array.from({ length: 1000 }, (_, at) => memory({ id: `m${at}`, tags: ["t"] })));
@@ -134,9 +134,9 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
       ...Array.from({ length: 20 }, (_, at) => memory({ id: `e${at}`, tags: ["t"], expireTime: NOW + 5 })),
     ]);
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
-    expect(await stores.memories.count(scope, filter, NOW + 4)).toBe(40);
-    expect(await stores.memories.count(scope, filter, NOW + 5)).toBe(20);
-    expect(await stores.memories.count({ ...scope, namespace: "nowhere" }, filter, NOW)).toBe(0);
+    expect(await stores.memories.reader.count(scope, filter, NOW + 4)).toBe(40);
+    expect(await stores.memories.reader.count(scope, filter, NOW + 5)).toBe(20);
+    expect(await stores.memories.reader.count({ ...scope, namespace: "nowhere" }, filter, NOW)).toBe(0);
   });
 
   it("are purged, and nothing else", async () => {
@@ -145,7 +145,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     );
     await write(memories);
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
-    expect(await stores.memories.purge(scope, filter, { now: NOW })).toBe(600);
+    expect(await stores.memories.purge.run(scope, filter, { now: NOW })).toBe(600);
     const [, left] = await pages(ACTIVE_ONLY, 1000);
     expect(left).toEqual(oldestFirst(memories.filter((_, at) => at % 2 === 1)));
   });

@@ -1,14 +1,14 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Command, Reply } from "../connection/client.ts";
-import { numberOf } from "../connection/replies.ts";
+import { listOf, numberOf } from "../connection/replies.ts";
 import { type IndexNames, indexNames, isMissingIndex } from "../indexes/schema.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { countCommand, MAX_RESULTS, readIndexReply, readTotal, searchCommand } from "./commands.ts";
-import type { SeenNumbers } from "./counter-cache.ts";
-import { FilterSize } from "./filter-size.ts";
+import type { CounterCache } from "./counter-cache.ts";
+import { estimateSize, filterCounters, learnCount, learnSizes } from "./filter-size.ts";
 import { isIndexSooner } from "./page-plan.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
@@ -19,7 +19,7 @@ const MAX_SWEEPS = 3;
 
 export interface FilteredMemoriesOptions {
   readonly indexes: IndexNames;
-  readonly seen: SeenNumbers;
+  readonly counters: CounterCache;
   /** Where the memories are to be had when the index is not sooner, or does not know. */
   readonly otherwise: MemorySource;
   /** Removes what has ended at this moment in the partition of the namespace, all of it. */
@@ -56,7 +56,7 @@ export class FilteredMemories {
     if (asksForAccess(filter)) return undefined;
     for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
       const replies = await this.#ask(scope, filter, (query, { partition }) => [
-        ["ZCOUNT", partition.ending, "-inf", now],
+        ["ZCOUNT", partition.memoryExpiry, "-inf", now],
         countCommand(this.#index(scope), query),
       ]);
       if (replies === undefined) return 0;
@@ -89,16 +89,26 @@ export class FilteredMemories {
 
   async #isSooner(scope: Scope, { filter, limit }: SourceQuery): Promise<boolean> {
     if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
-    const size = (query: MemoryQuery, namespace: NamespaceKeys): FilterSize =>
-      new FilterSize(namespace, query, this.#options.seen);
-    const answer = await this.#ask(scope, filter, (query, namespace) =>
-      size(query, namespace).ask(this.#index(scope)),
-    );
+    const { counters } = this.#options;
+    const answer = await this.#ask(scope, filter, (query, { number, sizes }) => {
+      const wanted = filterCounters(number, query);
+      const { needsCount } = estimateSize(wanted, counters.of(number));
+      return [
+        ["HMGET", sizes, ...wanted.tokens],
+        ...(needsCount ? [countCommand(this.#index(scope), query)] : []),
+      ];
+    });
     // Where nothing is, nothing is read.
     if (answer === undefined) return true;
-    const known = size(answer.query, answer.namespace);
-    known.read(answer.replies);
-    const { stored, eligible } = known;
+    const { number } = answer.namespace;
+    const wanted = filterCounters(number, answer.query);
+    const [sizes, count] = answer.replies;
+    counters.learn(number, learnSizes(wanted, listOf(sizes).map(numberOf)));
+    if (count !== undefined) {
+      const bounded = estimateSize(wanted, counters.of(number));
+      counters.learn(number, learnCount(wanted, bounded, readTotal(count)));
+    }
+    const { stored, eligible } = estimateSize(wanted, counters.of(number));
     return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
   }
 
@@ -121,7 +131,7 @@ export class FilteredMemories {
     if (answer === undefined) return [];
     const [later, level] = answer.replies.map((reply) => readPositions(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
-    this.#see(answer, later.total, after === undefined);
+    this.#learn(answer, later.total, after === undefined);
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
@@ -144,9 +154,13 @@ export class FilteredMemories {
   }
 
   /** What a page says of how many pass: from the beginning on all of them, else that they are no fewer. */
-  #see({ query, namespace }: Answer, count: number, isAll: boolean): void {
-    const size = new FilterSize(namespace, query, this.#options.seen);
-    if (isAll || count > (size.eligible ?? 0)) size.seeCount(count);
+  #learn({ query, namespace }: Answer, count: number, isAll: boolean): void {
+    const { counters } = this.#options;
+    const wanted = filterCounters(namespace.number, query);
+    const size = estimateSize(wanted, counters.of(namespace.number));
+    if (isAll || count > (size.eligible ?? 0)) {
+      counters.learn(namespace.number, learnCount(wanted, size, count));
+    }
   }
 
   /** Undefined: there is no index that could say. */

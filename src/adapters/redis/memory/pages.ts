@@ -1,23 +1,37 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { AccessStatistics, StoredMemory } from "../../../domain/memory/memory.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Reply } from "../connection/client.ts";
-import { MODEL_TRIES, modelIsChanging } from "../connection/errors.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { list, rows } from "../connection/script.ts";
+import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type KnownMemory, knownMemories } from "./memory-cache.ts";
-import { type MemoryRow, memoryKeys, readRow, storedMemory } from "./rows.ts";
+import { MEMORY, type MemoryRow, memoryKeys, ROW, readRow, storedMemory } from "./rows.ts";
 
-const READ = readScript(new URL("./read-memories.lua", import.meta.url), {
-  libraries: ["namespace", "read-memory"],
+const READ = defineNamespaceScript({
+  file: new URL("./read-memories.lua", import.meta.url),
+  libraries: [ROW],
   effect: "reads",
+  arguments: [rows("memories", ["id", "etag"])],
+  reply: (reply) => listOf(listOf(reply)[1]),
 });
-const WALK = readScript(new URL("./walk-memories.lua", import.meta.url), {
-  libraries: ["namespace", "memory", "read-memory"],
+const WALK = defineNamespaceScript({
+  file: new URL("./walk-memories.lua", import.meta.url),
+  libraries: [MEMORY, ROW],
   effect: "reads",
+  arguments: ["first", "afterTime", "afterId", "maxRows", "maxBytes", "generation", list("fields")],
+  reply: orModelChanged((reply) => {
+    const [, page, time, id] = listOf(reply);
+    const last = textOf(id);
+    return {
+      rows: listOf(page),
+      last: last === undefined ? undefined : { createTime: numberOf(time), id: last },
+    };
+  }),
 });
 
 /** Memories that one script reads, and bytes of records, as stored, after which it stops: it holds up Redis. */
@@ -83,22 +97,25 @@ export class MemoryPages {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
     let asked: { readonly key: string; readonly held: KnownMemory | undefined }[] = [];
-    const reply = await this.#namespaces.run(scope, {
+    const found = await this.#namespaces.run(scope, {
       script: READ,
-      keys: (namespace) => [namespace.memory(""), namespace.accessCounts, namespace.lastAccesses],
-      args: (namespace) => {
+      input: (namespace) => {
         accesses = this.#accesses.current(scope);
         asked = ids.map((id) => {
           const key = namespace.memory(id);
           return { key, held: this.#known.get(key) };
         });
-        return ids.flatMap((id, at) => [id, asked[at]?.held?.memory.etag ?? ""]);
+        return {
+          memoryPrefix: namespace.memory(""),
+          accessCounts: namespace.accessCounts,
+          lastAccesses: namespace.lastAccesses,
+          memories: ids.map((id, at) => ({ id, etag: asked[at]?.held?.memory.etag ?? "" })),
+        };
       },
     });
-    if (reply === undefined) return ids.map(() => undefined);
-    const rows = listOf(listOf(reply)[1]);
+    if (found === undefined) return ids.map(() => undefined);
     return asked.map(({ key, held }, at) => {
-      const row = readRow(rows[at], this.#model.identity, held);
+      const row = readRow(found[at], this.#model.identity, held);
       if (row === undefined) this.#known.forget(key);
       else if (row.known !== held) this.#known.keep(key, row.known);
       return row && readMemory(row, accesses);
@@ -108,41 +125,34 @@ export class MemoryPages {
   async #page(
     scope: Scope,
     { oldestFirst, after, step = MAX_STEP, fields }: WalkOptions,
-  ): Promise<{ readonly memories: readonly ReadMemory[]; readonly last?: ListPosition }> {
-    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
+  ): Promise<{ readonly memories: readonly ReadMemory[]; readonly last: ListPosition | undefined }> {
+    let accesses: ReturnType<MemoryAccesses["current"]>;
+    const page = await withCurrentModel(this.#model, async () => {
       await this.#accesses.written();
-      let accesses = this.#accesses.current(scope);
-      const reply = await this.#namespaces.run(scope, {
+      return this.#namespaces.run(scope, {
         script: WALK,
-        keys: memoryKeys,
-        args: () => {
+        input: (namespace) => {
           accesses = this.#accesses.current(scope);
           const { generation } = this.#model;
-          return [
-            oldestFirst ? "OLDEST" : "NEWEST",
-            after?.createTime ?? "",
-            after?.id ?? "",
-            Math.max(1, Math.min(step, MAX_STEP)),
-            MAX_STEP_BYTES,
-            fields === undefined ? "" : generation,
-            ...(fields?.(generation) ?? []),
-          ];
+          return {
+            ...memoryKeys(namespace),
+            first: oldestFirst ? "OLDEST" : "NEWEST",
+            afterTime: after?.createTime ?? "",
+            afterId: after?.id ?? "",
+            maxRows: Math.max(1, Math.min(step, MAX_STEP)),
+            maxBytes: MAX_STEP_BYTES,
+            generation: fields === undefined ? "" : generation,
+            fields: fields?.(generation) ?? [],
+          };
         },
       });
-      if (reply === undefined) return { memories: [] };
-      const [word, rows, time, id] = listOf(reply);
-      if (textOf(word) === "MODEL") {
-        await this.#model.refresh();
-        continue;
-      }
-      const memories = listOf(rows).flatMap((reply) => {
-        const row = readRow(reply, this.#model.identity);
-        return row === undefined ? [] : [readMemory(row, accesses)];
-      });
-      const last = textOf(id);
-      return last === undefined ? { memories } : { memories, last: { createTime: numberOf(time), id: last } };
-    }
-    throw modelIsChanging();
+    });
+    if (page === undefined) return { memories: [], last: undefined };
+    const memories = page.rows.flatMap((reply) => {
+      const row = readRow(reply, this.#model.identity);
+      return row === undefined ? [] : [readMemory(row, accesses)];
+    });
+    return { memories, last: page.last };
   }
 }
 

@@ -5,19 +5,29 @@ import type { Memory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import { unavailable } from "../connection/errors.ts";
 import { listOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { rows } from "../connection/script.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { repeated, requestArguments } from "../namespaces/idempotency.ts";
+import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { MAX_STEP } from "./pages.ts";
 import type { MemoryReads } from "./reads.ts";
-import { memoryKeys } from "./rows.ts";
+import { MEMORY, memoryKeys } from "./rows.ts";
 import { stepLimits } from "./step-limits.ts";
 
-const PURGE = readScript(new URL("./purge-memories.lua", import.meta.url), {
-  libraries: ["namespace", "request", "memory"],
+const PURGE = defineNamespaceScript({
+  file: new URL("./purge-memories.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, MEMORY],
   effect: "frees",
+  arguments: ["isLast", "purgedBefore", rows("memories", ["id", "etag"])],
+  reply: (reply): Progress & { readonly changed: readonly string[] } => {
+    // Throws when the request_id is that of another request.
+    replayedOutcome(reply);
+    const [, outcome = null, changed = null] = listOf(reply);
+    const [count = 0, done] = (textOf(outcome) ?? "").split(" ").map(Number);
+    return { count, done: done === 1, changed: listOf(changed).map(String) };
+  },
 });
 
 /** How often memories that have changed meanwhile are looked at again. */
@@ -97,27 +107,24 @@ export class MemoryPurge {
   ): Promise<Progress & { readonly changed: readonly string[] }> {
     const { now, request, progress, isLast } = options;
     const partition = this.#namespaces.partition(scope);
-    const reply = await this.#namespaces.run(scope, {
+    const step = await this.#namespaces.run(scope, {
       script: PURGE,
       // Its record lies beside the namespace, which need not be there: what comes into it later is not for a repeat.
       whenAbsent: "run",
-      keys: (namespace) => [partition.requestBeside(scope, request?.key ?? ""), ...memoryKeys(namespace)],
-      args: () => [
-        ...requestArguments(request),
+      input: (namespace) => ({
+        ...memoryKeys(namespace),
+        ...requestInput(request),
+        request: partition.requestBeside(scope, request?.key ?? ""),
         now,
-        isLast ? 1 : 0,
-        progress.count,
-        ...memories.flatMap(({ id, etag }) => [id, etag]),
-      ],
+        isLast: isLast ? 1 : 0,
+        purgedBefore: progress.count,
+        memories: memories.map(({ id, etag }) => ({ id, etag })),
+      }),
     });
-    repeated(reply);
-    const [, outcome = null, changes = null] = listOf(reply);
-    const [count, done] = (textOf(outcome) ?? "").split(" ").map(Number);
-    const changed = listOf(changes).map(String);
     this.#accesses.forget(
       scope,
-      memories.map(({ id }) => id).filter((id) => !changed.includes(id)),
+      memories.map(({ id }) => id).filter((id) => !step.changed.includes(id)),
     );
-    return { count: count ?? 0, done: done === 1, changed };
+    return step;
   }
 }

@@ -2,17 +2,22 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
-import type { ListPosition } from "../../../ports/memory/memory-store.ts";
+import type { ListPosition, MemoryReader } from "../../../ports/memory/reader.ts";
+import type { MemoryExport } from "../../../ports/memory/transfer.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { list } from "../connection/script.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
-import { memoryKeys } from "./rows.ts";
+import { MEMORY, memoryKeys } from "./rows.ts";
 import { tokenOf } from "./tokens.ts";
 
-const HELD = readScript(new URL("./held-memories.lua", import.meta.url), {
-  libraries: ["namespace", "memory"],
+const FIND_IDS = defineNamespaceScript({
+  file: new URL("./find-memory-ids.lua", import.meta.url),
+  libraries: [MEMORY],
   effect: "reads",
+  arguments: ["now", list("ids")],
+  reply: (reply) => listOf(listOf(reply)[1]).map((found) => numberOf(found) === 1),
 });
 
 /** What is to be gone through for a filter. */
@@ -42,7 +47,7 @@ export function walkingSource(pages: MemoryPages): MemorySource {
 }
 
 /** Reads of memories by id and by filter. */
-export class MemoryReads {
+export class MemoryReads implements MemoryReader, MemoryExport {
   readonly #namespaces: Namespaces;
   readonly #pages: MemoryPages;
   readonly #source: MemorySource;
@@ -63,13 +68,11 @@ export class MemoryReads {
   }
 
   async exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
-    const reply = await this.#namespaces.run(scope, {
-      script: HELD,
-      keys: memoryKeys,
-      args: () => [now, ...ids],
+    const found = await this.#namespaces.run(scope, {
+      script: FIND_IDS,
+      input: (namespace) => ({ ...memoryKeys(namespace), now, ids }),
     });
-    if (reply === undefined) return ids.map(() => false);
-    return listOf(listOf(reply)[1]).map((flag) => numberOf(flag) === 1);
+    return found ?? ids.map(() => false);
   }
 
   async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
@@ -137,7 +140,7 @@ export class MemoryReads {
   async #countByState(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (!isOfStatesOnly(filter)) return undefined;
     const replies = await this.#namespaces.pipeline(scope, ({ number, partition, sizes }) => [
-      ["ZCOUNT", partition.ending, "-inf", now],
+      ["ZCOUNT", partition.memoryExpiry, "-inf", now],
       ["HMGET", sizes, ...new Set(filter.states.map((state) => tokenOf(number, "state", state)))],
     ]);
     if (replies === undefined) return 0;

@@ -8,69 +8,97 @@ import {
   withAccess,
 } from "../../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { Replacement } from "../../../ports/memory/memory-store.ts";
+import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { defineLibrary } from "../connection/script.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
 import type { KnownMemory } from "./memory-cache.ts";
 import { encodeTerms } from "./terms.ts";
 import { memoryTokens, tokenOf } from "./tokens.ts";
 
-/** What lua/memory.lua takes as the keys of memories. */
-export function memoryKeys(namespace: NamespaceKeys): string[] {
-  const { partition } = namespace;
-  return [
-    partition.meta,
-    namespace.counters,
-    namespace.memory(""),
-    namespace.order,
-    namespace.duplicates,
-    namespace.sizes,
-    namespace.documentFrequencies,
-    namespace.lastPositions,
-    namespace.session(""),
-    namespace.accessCounts,
-    namespace.lastAccesses,
-    partition.ending,
-    partition.waiting,
-    partition.waitingSince,
-    partition.waitingAttempts,
-    partition.reembeddingTodo,
-  ];
+/** Of a script: reads the row of a memory, for readRow. */
+export const ROW = defineLibrary({
+  file: new URL("./row-library.lua", import.meta.url),
+  keys: ["memoryPrefix", "accessCounts", "lastAccesses"],
+});
+
+/** Of a script: writes and removes memories, whose namespace `namespaceId` names. */
+export const MEMORY = defineLibrary({
+  file: new URL("./memory-library.lua", import.meta.url),
+  keys: [
+    ...(["meta", "counters", "memoryPrefix", "memoryOrder", "duplicates", "sizes"] as const),
+    ...(["documentFrequencies", "lastPositions", "sessionPrefix", "accessCounts", "lastAccesses"] as const),
+    ...(["memoryExpiry", "pending", "pendingSince", "pendingAttempts", "reembeddingTodo"] as const),
+  ],
+  arguments: ["namespaceId"],
+});
+
+/** The keys that MEMORY takes. */
+export function memoryKeys(namespace: NamespaceKeys) {
+  const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
+  return {
+    meta,
+    counters: namespace.counters,
+    memoryPrefix: namespace.memory(""),
+    memoryOrder: namespace.order,
+    duplicates: namespace.duplicates,
+    sizes: namespace.sizes,
+    documentFrequencies: namespace.documentFrequencies,
+    lastPositions: namespace.lastPositions,
+    sessionPrefix: namespace.session(""),
+    accessCounts: namespace.accessCounts,
+    lastAccesses: namespace.lastAccesses,
+    ...{ memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo },
+  };
 }
 
-/** What lua/memory.lua takes as a memory. */
-export function memoryArguments(number: string, item: Replacement, pack: PackRecord): Argument[] {
+/** The fields of a row that write_memory in memory-library.lua reads; absent ones are empty. */
+export const MEMORY_FIELDS = [
+  ...(["id", "tok", "terms", "created", "event", "importance", "vector", "rec", "emb", "etag"] as const),
+  ...(["dup", "expire", "session", "pending"] as const),
+] as const;
+
+export type MemoryInput = Readonly<Record<(typeof MEMORY_FIELDS)[number], Argument>>;
+
+export function memoryInput(namespaceId: string, item: Replacement, pack: PackRecord): MemoryInput {
   const { sessionPosition: _given, embedding, ...record } = item.memory;
   const { id, sessionId, createTime, eventTime, expireTime, importance, state, etag } = record;
-  return [
+  return {
     id,
-    memoryTokens(number, item.memory).join(","),
-    encodeTerms(item.terms),
-    createTime,
-    eventTime ?? "",
+    tok: memoryTokens(namespaceId, item.memory).join(","),
+    terms: encodeTerms(item.terms),
+    created: createTime,
+    event: eventTime ?? "",
     importance,
-    item.vector === undefined ? "" : Buffer.from(vectorToBytes(item.vector)),
-    pack(record),
-    JSON.stringify(embedding),
+    vector: item.vector === undefined ? "" : Buffer.from(vectorToBytes(item.vector)),
+    rec: pack(record),
+    emb: JSON.stringify(embedding),
     etag,
-    state === "ACTIVE" ? duplicateMember(item) : "",
-    expireTime ?? "",
-    sessionId === "" ? "" : tokenOf(number, "session", sessionId),
-    waitsAs(item),
-  ];
+    dup: state === "ACTIVE" ? duplicateMember(item) : "",
+    expire: expireTime ?? "",
+    session: sessionId === "" ? "" : tokenOf(namespaceId, "session", sessionId),
+    pending: pendingState(item),
+  };
 }
 
-/** What merge_memory in lua/memory.lua takes: what a duplicate changes of a memory, and its id. */
-export function mergeArguments(number: string, memory: Memory, pack: PackRecord): Argument[] {
+/** The fields of a row for an item that writes no memory. */
+export const NO_MEMORY = Object.fromEntries(MEMORY_FIELDS.map((field) => [field, ""])) as Record<
+  (typeof MEMORY_FIELDS)[number],
+  ""
+>;
+
+/** A row for merge_memory in memory-library.lua: what a duplicate changes of a memory. */
+export function mergeInput(namespaceId: string, memory: Memory, pack: PackRecord): MemoryInput {
   const { sessionPosition: _given, embedding: _beside, ...record } = memory;
   const { id, etag, expireTime } = record;
-  return [id, memoryTokens(number, memory).join(","), pack(record), etag, expireTime ?? ""];
+  const tok = memoryTokens(namespaceId, memory).join(",");
+  return { ...NO_MEMORY, id, tok, rec: pack(record), etag, expire: expireTime ?? "" };
 }
 
-/** What is without a vector waits for one; where its text is refused, until somebody says that it is to be tried again. */
-export function waitsAs({ memory, vector }: Replacement): "" | "PENDING" | "REFUSED" {
+/** A memory without a vector is in the embedding queue; one whose text is refused is due when an operator retries it. */
+export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | "REFUSED" {
   if (vector !== undefined) return "";
   return memory.embedding.state === "REFUSED" ? "REFUSED" : "PENDING";
 }
@@ -85,7 +113,7 @@ function duplicateMember({ duplicateKey, memory }: Replacement): string {
   return `${duplicateKey}:${time}:${memory.id}`;
 }
 
-/** What a row of lua/read-memory.lua says. */
+/** What a row of row-library.lua says. */
 export interface MemoryRow {
   readonly id: string;
   readonly known: KnownMemory;

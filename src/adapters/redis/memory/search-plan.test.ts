@@ -1,16 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { unitVector } from "../../../../test/support/builders.ts";
+import { NOW, unitVector } from "../../../../test/support/builders.ts";
 import { EVERY_STATE } from "../../../domain/memory/filter.ts";
 import { Keys } from "../namespaces/keys.ts";
-import { SeenNumbers } from "./counter-cache.ts";
-import { SearchQuestion } from "./search-plan.ts";
+import { CounterCache } from "./counter-cache.ts";
+import { planSearch } from "./search-plan.ts";
 
 const VECTORS = { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } } as const;
 const NAMESPACE = new Keys("test:", 1).partition(0).namespace("a1");
 
+const OPTIONS = { namespace: NAMESPACE, vectors: VECTORS, index: "index", generation: 1 };
+
 const NO_COUNTERS = {
-  number: "a1",
+  namespaceId: "a1",
   generation: 1,
   memories: 0,
   terms: 0,
@@ -42,13 +44,12 @@ describe("what a search asks of the index", () => {
           filter: { ...EVERY_STATE, userId, tagsAny: tags, tagsNone: tags },
           limit: 10,
         };
-        const options = { seen: new SeenNumbers(), vectors: VECTORS };
-        const first = new SearchQuestion(query, NAMESPACE, options);
-        expect(first.needsSizes).toBe(true);
-        first.readSizes([[9]], { ...NO_COUNTERS, sizes: [9, 9, 9] });
-        const question = new SearchQuestion(query, NAMESPACE, options);
-        expect(question.needsSizes).toBe(false);
-        const asked = question.searches("index", 1);
+        const cache = new CounterCache();
+        const options = { ...OPTIONS, counters: cache.of("a1") };
+        const first = planSearch(query, options).read([[9]], { ...NO_COUNTERS, sizes: [9, 9, 9] }, NOW);
+        expect(first.answer).toBeUndefined();
+        cache.learn("a1", first.learned);
+        const asked = planSearch(query, options).commands;
         const clauses = String.raw`-?@tok:\{\$p\d+(\|\$p\d+)*\}( -?@tok:\{\$p\d+(\|\$p\d+)*\})*`;
         expect(asked.map(([, , said]) => said)).toEqual([
           expect.stringMatching(
@@ -65,23 +66,38 @@ describe("what a search asks of the index", () => {
   });
 
   it("is, of a namespace that nothing was seen of, first how large the filtered set is", () => {
-    const options = { seen: new SeenNumbers(), vectors: VECTORS };
+    const options = { ...OPTIONS, counters: () => undefined };
     const filter = { ...EVERY_STATE, userId: "ana" };
     const query = { vector: unitVector(1, 4), filter, limit: 10 };
-    const question = new SearchQuestion(query, NAMESPACE, options);
-    expect(question.needsSizes).toBe(true);
-    expect(question.sizes("index")).toEqual([]);
-    const tagged = new SearchQuestion(
-      { ...query, filter: { ...filter, tagsAll: ["t"] } },
-      NAMESPACE,
-      options,
-    );
-    expect(tagged.sizes("index").map(([name]) => name)).toEqual(["FT.SEARCH"]);
+    /** Names of the commands beside the counters, and whether they only ask how many memories pass. */
+    const planned = (...plan: Parameters<typeof planSearch>) => {
+      const { commands, read } = planSearch(...plan);
+      const isOfSizes = read([[0], [0]], NO_COUNTERS, NOW).answer === undefined;
+      return { names: commands.map(([name]) => name), isOfSizes };
+    };
+    // The sizes come with the counters.
+    expect(planned(query, options)).toEqual({ names: [], isOfSizes: true });
+    const tagged = { ...query, filter: { ...filter, tagsAll: ["t"] } };
+    expect(planned(tagged, options)).toEqual({ names: ["FT.SEARCH"], isOfSizes: true });
     // Without a graph all that passes is compared, however much it is.
     const flat = { ...options, vectors: { ...VECTORS, algorithm: "FLAT" as const } };
-    expect(new SearchQuestion(query, NAMESPACE, flat).needsSizes).toBe(false);
-    expect(new SearchQuestion({ terms: ["a"], filter, limit: 10 }, NAMESPACE, options).needsSizes).toBe(
-      false,
+    expect(planned(query, flat)).toEqual({ names: ["FT.SEARCH"], isOfSizes: false });
+    const byWords = { terms: ["a"], filter, limit: 10 };
+    expect(planned(byWords, options)).toEqual({ names: ["FT.SEARCH"], isOfSizes: false });
+  });
+
+  it("is the same for the same counters, whatever was read before", () => {
+    const filter = { ...EVERY_STATE, userId: "ana" };
+    const query = { vector: unitVector(1, 4), terms: ["a", "b"], filter, limit: 2 };
+    const options = { ...OPTIONS, counters: () => 5000 };
+    const plan = planSearch(query, options);
+    // Too few for batches, of which the plan makes the share of what passes smaller.
+    const { learned, answer } = plan.read([[0], [0]], { ...NO_COUNTERS, sizes: [5000, 5000] }, NOW);
+    expect(answer?.isSettled).toBe(false);
+    expect([...learned.values()]).toContain(0);
+    expect(planSearch(query, options).commands).toEqual(plan.commands);
+    expect(planSearch(query, { ...options, counters: (name) => learned.get(name) }).commands).not.toEqual(
+      plan.commands,
     );
   });
 });

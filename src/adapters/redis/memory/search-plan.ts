@@ -1,4 +1,3 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../domain/memory/bm25.ts";
 import {
@@ -7,40 +6,53 @@ import {
   type SearchPlan,
   type VectorArm,
 } from "../../../domain/memory/search-plan.ts";
-import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Argument, Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { type KnnPlan, planKnn } from "../indexes/knn-plan.ts";
 import { type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
-import { type NamespaceKeys, scopeName } from "../namespaces/keys.ts";
-import { readIndexReply, searchCommand } from "./commands.ts";
-import type { SeenNumbers } from "./counter-cache.ts";
-import { FilterSize } from "./filter-size.ts";
+import type { NamespaceKeys } from "../namespaces/keys.ts";
+import { countCommand, readIndexReply, readTotal, searchCommand } from "./commands.ts";
+import { type Counters, type LearnedCounters, withLearned } from "./counter-cache.ts";
+import {
+  estimateSize,
+  type FilterCounters,
+  filterCounters,
+  learnCount,
+  learnSizes,
+  type SizeEstimate,
+} from "./filter-size.ts";
 import { type MemoryQuery, memoryQuery } from "./query.ts";
-import { type Arm, type Containing, containingArm, type Nearest, nearestArm } from "./retriever.ts";
+import {
+  type KeywordCandidate,
+  keywordMatches,
+  type Matches,
+  type VectorCandidate,
+  vectorMatches,
+} from "./retriever.ts";
 import { encodeTerm } from "./terms.ts";
 
 const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
 /** What read-counters.lua answers. */
 export interface SearchCounters {
-  /** Of the namespace; undefined: it is not there. */
-  readonly number: string | undefined;
+  /** Undefined: the namespace is not there. */
+  readonly namespaceId: string | undefined;
   /** Of the vectors. */
   readonly generation: number;
   readonly memories: number;
   /** Of all memories, repetitions included. */
   readonly terms: number;
-  /** Of the terms that are looked for, in their order. */
+  /** Of the terms of the query, in their order. */
   readonly documentFrequencies: readonly number[];
-  /** See FilterSize.tokens. */
+  /** Of FilterCounters.tokens, in their order. */
   readonly sizes: readonly number[];
 }
 
 export function readCounters(reply: Reply | undefined): SearchCounters {
-  const [number, generation, memories, terms, frequencies, sizes] = listOf(reply);
+  const [namespaceId, generation, memories, terms, frequencies, sizes] = listOf(reply);
   return {
-    number: textOf(number),
+    namespaceId: textOf(namespaceId),
     generation: numberOf(generation),
     memories: numberOf(memories),
     terms: numberOf(terms),
@@ -49,221 +61,278 @@ export function readCounters(reply: Reply | undefined): SearchCounters {
   };
 }
 
+export interface SearchPlanOptions {
+  readonly namespace: NamespaceKeys;
+  /** What this process knows of the namespace. */
+  readonly counters: Counters;
+  readonly vectors: VectorIndexOptions;
+  /** Of memories. */
+  readonly index: string;
+  /** Of the vectors. */
+  readonly generation: number;
+}
+
+/** What to send in one round trip, and how to read it. */
+export interface PlannedSearch {
+  readonly commands: readonly Command[];
+  /** Of read-counters.lua, which goes with them. */
+  readonly terms: readonly string[];
+  readonly tokens: readonly string[];
+  /** `replies` are those to the commands, in their order; `now`: in milliseconds. Reads each once. */
+  readonly read: (replies: readonly Reply[], counters: SearchCounters, now: number) => ReadSearch;
+}
+
+export interface ReadSearch {
+  /** For the plan of the next search. */
+  readonly learned: LearnedCounters;
+  /** Undefined: the commands were to find out how many memories pass the filter. Plan again with what was learned. */
+  readonly answer: SearchAnswer | undefined;
+}
+
 export interface SearchAnswer {
-  readonly nearest: Arm<Nearest>;
-  readonly containing: Arm<Containing>;
+  readonly vector: Matches<VectorCandidate>;
+  readonly keyword: Matches<KeywordCandidate>;
   readonly corpus: CorpusStatistics;
-  /** Whether the question was the right one, by what came along; else it is to be put again. */
+  /** Whether the plan was right, by the counters that came along; else plan again with what was learned. */
   readonly isSettled: boolean;
-  /** In what way it was put. */
+  /** For operators: see SearchPlan. */
   readonly plan: Omit<SearchPlan, "rounds">;
 }
 
-/**
- * What is asked of a namespace in one round trip, for one search: both arms, and the counters that say whether these
- * were asked for in the right way. Which way that is goes by what the process saw last.
- */
-export class SearchQuestion {
-  readonly #query: CandidateQuery;
-  readonly #namespace: NamespaceKeys;
-  readonly #seen: SeenNumbers;
-  readonly #vectors: VectorIndexOptions;
-  readonly #filter: MemoryQuery | undefined;
-  readonly #terms: readonly string[];
-  readonly #asked: readonly string[];
-  readonly #size: FilterSize | undefined;
-  readonly #plan: KnnPlan | undefined;
-
-  constructor(
-    query: CandidateQuery,
-    namespace: NamespaceKeys,
-    { seen, vectors }: { readonly seen: SeenNumbers; readonly vectors: VectorIndexOptions },
-  ) {
-    this.#query = query;
-    this.#namespace = namespace;
-    this.#seen = seen;
-    this.#vectors = vectors;
-    this.#filter = memoryQuery(namespace.number, query.filter);
-    this.#terms = query.terms ?? [];
-    this.#asked = this.#filter === undefined ? [] : this.#termsToAsk();
-    this.#size = this.#filter && new FilterSize(namespace, this.#filter, seen);
-    this.#plan = query.vector && this.#size && this.#planFor(this.#size);
-  }
-
-  /** Whether nobody knows yet how large the filtered set is: `sizes` is to be asked first. */
-  get needsSizes(): boolean {
-    return this.#query.vector !== undefined && this.#filter !== undefined && this.#plan === undefined;
-  }
-
-  /** Commands beside the counters. */
-  sizes(index: string): Command[] {
-    return this.#size?.askCount(index) ?? [];
-  }
-
-  readSizes([count]: readonly Reply[], { sizes }: SearchCounters): void {
-    this.#size?.readSizes(sizes);
-    this.#size?.readCount(count);
-  }
-
-  /** Keys and arguments of read-counters.lua. */
-  counters(scope: Scope): [keys: readonly string[], args: readonly Argument[]] {
-    const { partition, counters, documentFrequencies, sizes } = this.#namespace;
-    return [
-      [partition.namespaces, partition.meta, counters, documentFrequencies, sizes],
-      [
-        scopeName(scope),
-        this.#terms.length,
-        ...this.#terms.map(encodeTerm),
-        ...(this.#size === undefined ? [] : this.#size.tokens),
-      ],
-    ];
-  }
-
-  /** Commands beside the counters: both arms. */
-  searches(index: string, generation: number): Command[] {
-    const filter = this.#filter;
-    return [
-      ...(filter === undefined || this.#plan === undefined
-        ? []
-        : [this.#nearestCommand(index, filter, this.#plan, generation)]),
-      ...(filter === undefined || this.#asked.length === 0 ? [] : [this.#containingCommand(index, filter)]),
-    ];
-  }
-
-  read(replies: readonly Reply[], counters: SearchCounters, now: number): SearchAnswer {
-    const left = [...replies];
-    const corpus = this.#terms.length === 0 ? NO_CORPUS : this.#corpus(counters);
-    // What the plan went by; where it went by nothing, what came along.
-    const size = this.#size?.known;
-    this.#size?.readSizes(counters.sizes);
-    const chosen = chooseTerms(this.#terms, corpus);
-    const nearest = nearestArm(now);
-    const containing = containingArm(now, this.#terms, chosen);
-    const read = (arm: Arm<unknown>): number =>
-      readIndexReply(left.shift(), this.#namespace, (id, fields) => arm.add(id, fields));
-    if (this.#plan !== undefined) read(nearest);
-    const matching = this.#asked.length === 0 ? 0 : read(containing);
-    return {
-      nearest,
-      containing,
-      corpus,
-      plan: this.#told(chosen, corpus, size ?? this.#size?.known),
-      isSettled: this.#foundEnough(nearest) && this.#askedRight(chosen, corpus, matching),
-    };
-  }
-
-  #told(
-    chosen: readonly string[],
-    corpus: CorpusStatistics,
-    eligible: FilteredSize | undefined,
-  ): Omit<SearchPlan, "rounds"> {
-    const plan = this.#plan;
-    const vector: VectorArm | undefined = plan && {
-      policy: this.#vectors.algorithm === "FLAT" ? "FLAT" : plan.policy,
-      candidates: plan.policy === "BATCHES" ? plan.ef : 0,
-      ...(eligible === undefined ? {} : { eligible }),
-    };
-    // Where nothing can pass the filter, nothing is asked.
-    const terms = this.#filter === undefined ? [] : this.#terms;
-    return {
-      ...(vector === undefined ? {} : { vector }),
-      ...keywordArm(terms, terms.length === 0 ? [] : chosen, corpus),
-      walked: false,
-    };
-  }
-
-  /** By the frequencies that were seen last. What may stand nowhere is asked for too: it costs nothing if it does. */
-  #termsToAsk(): string[] {
-    const seen = new Map(
-      this.#terms.map((term) => [term, this.#seen.get(this.#namespace.number, dfName(term)) ?? 0]),
-    );
-    const chosen = chooseTerms(this.#terms, { ...NO_CORPUS, documentFrequencies: seen });
-    return this.#terms.filter((term) => seen.get(term) === 0 || chosen.includes(term));
-  }
-
-  #corpus({ memories, terms, documentFrequencies: counts }: SearchCounters): CorpusStatistics {
-    const documentFrequencies = new Map(this.#terms.map((term, at) => [term, counts[at] ?? 0]));
-    for (const [term, count] of documentFrequencies) {
-      this.#seen.set(this.#namespace.number, dfName(term), count);
-    }
-    return {
-      documentCount: memories,
-      meanLength: memories === 0 ? 0 : terms / memories,
-      documentFrequencies,
-    };
-  }
-
-  /** Terms that were not to be asked for do no harm, unless they crowded out what the others would have brought. */
-  #askedRight(chosen: readonly string[], corpus: CorpusStatistics, matching: number): boolean {
-    if (this.#filter === undefined) return true;
-    if (chosen.some((term) => !this.#asked.includes(term))) return false;
-    const tooMany = this.#asked.some(
-      (term) => !chosen.includes(term) && (corpus.documentFrequencies.get(term) ?? 0) > 0,
-    );
-    return !tooMany || matching <= this.#query.limit;
-  }
-
-  /**
-   * Batches that bring too little have gone through all of a graph, and may have missed what it does not lead to; few
-   * pass then, and all of them can be compared.
-   */
-  #foundEnough({ found }: Arm<Nearest>): boolean {
-    if (this.#size === undefined || this.#plan === undefined) return true;
-    const isShort = found < this.#query.limit;
-    if (this.#plan.policy === "BATCHES" && isShort) {
-      this.#size.seeCount(found);
-      return this.#planFor(this.#size)?.policy === "BATCHES";
-    }
-    if (!isShort && (this.#size.eligible ?? 0) < this.#query.limit) this.#size.forgetCount();
-    return true;
-  }
-
-  /** Undefined: nobody knows enough. */
-  #planFor({ bound, eligible }: FilterSize): KnnPlan | undefined {
-    const { algorithm, hnsw } = this.#vectors;
-    const plan = (size: number): KnnPlan =>
-      planKnn({ algorithm, eligible: size, limit: this.#query.limit, efRuntime: hnsw.efRuntime });
-    const worst = plan(bound ?? Number.POSITIVE_INFINITY);
-    if (worst.policy === "ADHOC_BF") return worst;
-    return eligible === undefined ? undefined : plan(eligible);
-  }
-
-  #nearestCommand(index: string, filter: MemoryQuery, plan: KnnPlan, generation: number): Command {
-    const params = new Map<string, Argument>(filter.params);
-    params.set("k", this.#query.limit);
-    params.set("vector", Buffer.from(vectorToBytes(this.#query.vector ?? new Float32Array())));
-    if (plan.policy === "BATCHES") params.set("ef", plan.ef);
-    const runtime = plan.policy === "BATCHES" ? "EF_RUNTIME $ef " : "";
-    const text =
-      `(${filter.text})=>[KNN $k @${vectorField(generation)} $vector ` +
-      `${runtime}HYBRID_POLICY ${plan.policy} AS distance]`;
-    const options = ["SORTBY", "distance", "ASC"];
-    return searchCommand(
-      index,
-      { text, params },
-      { fields: ["facts", "distance"], limit: this.#query.limit, options },
-    );
-  }
-
-  #containingCommand(index: string, filter: MemoryQuery): Command {
-    const params = new Map<string, Argument>(filter.params);
-    for (const [at, term] of this.#asked.entries()) params.set(`t${at}`, encodeTerm(term));
-    // The filter stands with each term. RediSearch 2.8 forgets in the score of a document what it has read ahead of an
-    // intersection: with one filter beside all terms, the very document that alone holds a rare one came last.
-    const any = this.#asked.map((_, at) => `(${filter.text} @terms:$t${at})`).join("|");
-    return searchCommand(
-      index,
-      { text: any, params },
-      {
-        fields: ["facts", "terms"],
-        limit: this.#query.limit,
-        options: ["VERBATIM", "SCORER", "BM25STD"],
-      },
-    );
-  }
+/** The parts of a query, and what is known of them. */
+interface Prepared extends SearchPlanOptions {
+  readonly query: CandidateQuery;
+  /** Undefined: nothing can pass, and no index is asked. */
+  readonly filter: { readonly query: MemoryQuery; readonly counters: FilterCounters } | undefined;
+  readonly size: SizeEstimate | undefined;
+  readonly terms: readonly string[];
 }
 
-/** Under what a document frequency is kept; tokens begin with a letter, so the sign tells them apart. */
-function dfName(term: string): string {
+/**
+ * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is not
+ * known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same commands for
+ * the same query and counters.
+ */
+export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
+  const { namespace, counters, vectors } = options;
+  const filterQuery = memoryQuery(namespace.number, query.filter);
+  const filter = filterQuery && {
+    query: filterQuery,
+    counters: filterCounters(namespace.number, filterQuery),
+  };
+  const size = filter && estimateSize(filter.counters, counters);
+  const prepared: Prepared = { ...options, query, filter, size, terms: query.terms ?? [] };
+  if (query.vector === undefined || size === undefined) return planRetrievers(prepared, undefined);
+  const knn = planVectors(query, size, vectors);
+  return knn === undefined ? planSizes(prepared) : planRetrievers(prepared, knn);
+}
+
+/** Undefined: not enough is known of the number of memories that pass. */
+function planVectors(
+  { limit }: CandidateQuery,
+  { bound, eligible }: SizeEstimate,
+  { algorithm, hnsw }: VectorIndexOptions,
+): KnnPlan | undefined {
+  const plan = (size: number): KnnPlan =>
+    planKnn({ algorithm, eligible: size, limit, efRuntime: hnsw.efRuntime });
+  const worst = plan(bound ?? Number.POSITIVE_INFINITY);
+  if (worst.policy === "ADHOC_BF") return worst;
+  return eligible === undefined ? undefined : plan(eligible);
+}
+
+/** The sizes come with the counters; what passes is counted besides where the bounds do not say it. */
+function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedSearch {
+  if (filter === undefined || size === undefined) throw new RangeError("without a filter there is no size");
+  return {
+    commands: size.needsCount ? [countCommand(index, filter.query)] : [],
+    terms: terms.map(encodeTerm),
+    tokens: filter.counters.tokens,
+    read: ([count], { sizes }) => {
+      const learned = new Map(learnSizes(filter.counters, sizes));
+      if (count !== undefined) {
+        const after = estimateSize(filter.counters, withLearned(counters, learned));
+        learnAll(learned, learnCount(filter.counters, after, readTotal(count)));
+      }
+      return { learned, answer: undefined };
+    },
+  };
+}
+
+/** `knn` undefined: no vector is compared. */
+function planRetrievers(prepared: Prepared, knn: KnnPlan | undefined): PlannedSearch {
+  const { query, filter, counters, terms, index, generation } = prepared;
+  const asked = filter === undefined ? [] : termsToAsk(terms, counters);
+  const commands: Command[] = [];
+  if (filter !== undefined && knn !== undefined) {
+    commands.push(vectorCommand(query, filter.query, knn, { index, generation }));
+  }
+  if (filter !== undefined && asked.length > 0) {
+    commands.push(keywordCommand(query, filter.query, asked, index));
+  }
+  return {
+    commands,
+    terms: terms.map(encodeTerm),
+    tokens: filter?.counters.tokens ?? [],
+    read: (replies, read, now) => readRetrievers({ ...prepared, knn, asked }, replies, read, now),
+  };
+}
+
+interface Asked extends Prepared {
+  readonly knn: KnnPlan | undefined;
+  readonly asked: readonly string[];
+}
+
+function readRetrievers(
+  search: Asked,
+  replies: readonly Reply[],
+  read: SearchCounters,
+  now: number,
+): ReadSearch {
+  const { namespace, filter, counters, terms, knn, asked } = search;
+  const learned = new Map<string, number | undefined>(filter && learnSizes(filter.counters, read.sizes));
+  const corpus = terms.length === 0 ? NO_CORPUS : corpusOf(terms, read);
+  for (const [term, frequency] of corpus.documentFrequencies) learned.set(frequencyName(term), frequency);
+
+  const chosen = chooseTerms(terms, corpus);
+  const vector = vectorMatches(now);
+  const keyword = keywordMatches(now, terms, chosen);
+  const left = replies.values();
+  const readInto = (matches: Matches<unknown>): number =>
+    readIndexReply(left.next().value, namespace, (id, fields) => matches.add(id, fields));
+  if (knn !== undefined) readInto(vector);
+  const matching = asked.length === 0 ? 0 : readInto(keyword);
+
+  const known = withLearned(counters, learned);
+  const plan = shownPlan(search, { chosen, corpus, size: search.size?.size ?? sizeBy(filter, known) });
+  const isSettled =
+    isFoundEnough(search, learned, vector.found) && isAskedRight(search, { chosen, corpus, matching });
+  return { learned, answer: { vector, keyword, corpus, plan, isSettled } };
+}
+
+function sizeBy(filter: Prepared["filter"], counters: Counters): FilteredSize | undefined {
+  return filter && estimateSize(filter.counters, counters).size;
+}
+
+function shownPlan(
+  { filter, terms, vectors, knn }: Asked,
+  {
+    chosen,
+    corpus,
+    size,
+  }: {
+    readonly chosen: readonly string[];
+    readonly corpus: CorpusStatistics;
+    readonly size: FilteredSize | undefined;
+  },
+): Omit<SearchPlan, "rounds"> {
+  const vector: VectorArm | undefined = knn && {
+    policy: vectors.algorithm === "FLAT" ? "FLAT" : knn.policy,
+    candidates: knn.policy === "BATCHES" ? knn.ef : 0,
+    ...(size === undefined ? {} : { eligible: size }),
+  };
+  // Where nothing can pass the filter, no index is asked.
+  const asked = filter === undefined ? [] : terms;
+  return {
+    ...(vector === undefined ? {} : { vector }),
+    ...keywordArm(asked, asked.length === 0 ? [] : chosen, corpus),
+    walked: false,
+  };
+}
+
+function learnAll(learned: Map<string, number | undefined>, more: LearnedCounters): void {
+  for (const [name, value] of more) learned.set(name, value);
+}
+
+function corpusOf(
+  terms: readonly string[],
+  { memories, terms: length, documentFrequencies: frequencies }: SearchCounters,
+): CorpusStatistics {
+  return {
+    documentCount: memories,
+    meanLength: memories === 0 ? 0 : length / memories,
+    documentFrequencies: new Map(terms.map((term, at) => [term, frequencies[at] ?? 0])),
+  };
+}
+
+/** The counter of a document frequency; tokens begin with a letter, so the sign tells them apart. */
+function frequencyName(term: string): string {
   return `:${term}`;
+}
+
+/** By the frequencies that are known. Terms that may be in no memory are asked for too: they cost nothing if so. */
+function termsToAsk(terms: readonly string[], counters: Counters): string[] {
+  const known = new Map(terms.map((term) => [term, counters(frequencyName(term)) ?? 0]));
+  const chosen = chooseTerms(terms, { ...NO_CORPUS, documentFrequencies: known });
+  return terms.filter((term) => known.get(term) === 0 || chosen.includes(term));
+}
+
+/** Terms that were not to be asked for do no harm, unless they crowded out what the others would have brought. */
+function isAskedRight(
+  { query, filter, asked }: Asked,
+  {
+    chosen,
+    corpus,
+    matching,
+  }: { readonly chosen: readonly string[]; readonly corpus: CorpusStatistics; readonly matching: number },
+): boolean {
+  if (filter === undefined) return true;
+  if (chosen.some((term) => !asked.includes(term))) return false;
+  const tooMany = asked.some(
+    (term) => !chosen.includes(term) && (corpus.documentFrequencies.get(term) ?? 0) > 0,
+  );
+  return !tooMany || matching <= query.limit;
+}
+
+/**
+ * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to; few
+ * memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the filter.
+ */
+function isFoundEnough(
+  { query, filter, vectors, counters, knn }: Asked,
+  learned: Map<string, number | undefined>,
+  found: number,
+): boolean {
+  if (filter === undefined || knn === undefined) return true;
+  const known = withLearned(counters, learned);
+  const before = estimateSize(filter.counters, known);
+  if (knn.policy === "BATCHES" && found < query.limit) {
+    learnAll(learned, learnCount(filter.counters, before, found));
+    return planVectors(query, estimateSize(filter.counters, known), vectors)?.policy === "BATCHES";
+  }
+  const isShareWrong = found >= query.limit && (before.eligible ?? 0) < query.limit;
+  if (isShareWrong) learned.set(filter.counters.shareName, undefined);
+  return true;
+}
+
+function vectorCommand(
+  { vector, limit }: CandidateQuery,
+  filter: MemoryQuery,
+  knn: KnnPlan,
+  { index, generation }: { readonly index: string; readonly generation: number },
+): Command {
+  const params = new Map<string, Argument>(filter.params);
+  params.set("k", limit);
+  params.set("vector", Buffer.from(vectorToBytes(vector ?? new Float32Array())));
+  if (knn.policy === "BATCHES") params.set("ef", knn.ef);
+  const runtime = knn.policy === "BATCHES" ? "EF_RUNTIME $ef " : "";
+  const text =
+    `(${filter.text})=>[KNN $k @${vectorField(generation)} $vector ` +
+    `${runtime}HYBRID_POLICY ${knn.policy} AS distance]`;
+  const options = ["SORTBY", "distance", "ASC"];
+  return searchCommand(index, { text, params }, { fields: ["facts", "distance"], limit, options });
+}
+
+function keywordCommand(
+  { limit }: CandidateQuery,
+  filter: MemoryQuery,
+  terms: readonly string[],
+  index: string,
+): Command {
+  const params = new Map<string, Argument>(filter.params);
+  for (const [at, term] of terms.entries()) params.set(`t${at}`, encodeTerm(term));
+  // The filter stands with each term. RediSearch 2.8 forgets in the score of a document what it has read ahead of an
+  // intersection: with one filter beside all terms, the very document that alone holds a rare one came last.
+  const text = terms.map((_, at) => `(${filter.text} @terms:$t${at})`).join("|");
+  const options = ["VERBATIM", "SCORER", "BM25STD"];
+  return searchCommand(index, { text, params }, { fields: ["facts", "terms"], limit, options });
 }

@@ -5,8 +5,8 @@ import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { dot } from "../../../domain/embedding/vector.ts";
 import { ACTIVE_ONLY, EVERY_STATE, type MemoryFilter } from "../../../domain/memory/filter.ts";
-import type { CandidateQuery } from "../../../ports/memory/memory-store.ts";
-import { SeenNumbers } from "./counter-cache.ts";
+import type { CandidateQuery } from "../../../ports/memory/search.ts";
+import { CounterCache } from "./counter-cache.ts";
 import { MemorySearch } from "./search.ts";
 
 const URL = await sharedRedisUrl();
@@ -32,7 +32,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   });
 
   const opened = (sweep: () => Promise<void> = never): MemorySearch =>
-    new MemorySearch({ ...index, seen: new SeenNumbers(), sweep, walk: never, missing: never });
+    new MemorySearch({ ...index, counters: new CounterCache(), sweep, walk: never, missing: never });
   const put = (count: number, termsOf: (at: number) => readonly string[], from = 0) =>
     index.put(
       scope,
@@ -194,7 +194,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     await other.put(scope, [{ memory: memory(), vector: vectorOf(1) }]);
     const search = new MemorySearch({
       ...other,
-      seen: new SeenNumbers(),
+      counters: new CounterCache(),
       sweep: never,
       walk: never,
       missing: never,
@@ -244,7 +244,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       await vectors.put({ tenant: "t", namespace: "n" }, all);
       search = new MemorySearch({
         ...vectors,
-        seen: new SeenNumbers(),
+        counters: new CounterCache(),
         sweep: never,
         walk: never,
         missing: never,

@@ -1,13 +1,13 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
-import { RecollectError } from "../../../domain/errors.ts";
 import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
+import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
-import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { bytesOf, listOf, numberOf } from "../connection/replies.ts";
+import { defineScript, list } from "../connection/script.ts";
+import { unlessModelChanged, withCurrentModel } from "../indexes/model-retry.ts";
 import {
   type IndexNames,
   indexIsMade,
@@ -17,17 +17,39 @@ import {
   vectorField,
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
+import { type NamespaceKeys, scopeName } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { defineNamespaceScript, MODEL_CHANGED, orModelChanged } from "../namespaces/namespace-script.ts";
 import { MAX_RESULTS } from "./commands.ts";
-import type { SeenNumbers } from "./counter-cache.ts";
+import type { CounterCache } from "./counter-cache.ts";
 import { asksForAccess } from "./query.ts";
-import { readCounters, type SearchAnswer, type SearchCounters, SearchQuestion } from "./search-plan.ts";
+import {
+  type PlannedSearch,
+  planSearch,
+  readCounters,
+  type SearchAnswer,
+  type SearchCounters,
+} from "./search-plan.ts";
 
-const VECTORS = readScript(new URL("./read-vectors.lua", import.meta.url), {
-  libraries: ["namespace"],
+const VECTORS = defineNamespaceScript({
+  file: new URL("./read-vectors.lua", import.meta.url),
   effect: "reads",
+  keys: ["meta", list("memoryKeys")],
+  arguments: ["generation", "field"],
+  reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map(vectorIn)),
 });
-const COUNTERS = readScript(new URL("./read-counters.lua", import.meta.url), { effect: "reads" });
+const COUNTERS = defineScript({
+  file: new URL("./read-counters.lua", import.meta.url),
+  effect: "reads",
+  keys: ["namespaces", "meta", "counters", "documentFrequencies", "sizes"],
+  arguments: ["namespaceName", list("terms"), list("tokens")],
+  reply: readCounters,
+});
+
+function vectorIn(reply: Reply): Float32Array | undefined {
+  const bytes = bytesOf(reply);
+  return bytes === undefined ? undefined : vectorFromBytes(bytes);
+}
 
 export interface MemorySearchOptions {
   readonly client: RedisClient;
@@ -35,7 +57,7 @@ export interface MemorySearchOptions {
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
-  readonly seen: SeenNumbers;
+  readonly counters: CounterCache;
   /** Removes what has ended at this moment in the partition of the namespace, all of it. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
   /** An index was asked and is not there. */
@@ -61,14 +83,13 @@ const MAX_ROUNDS = 5;
 const MAX_WALK = 5000;
 
 /** Candidates of both arms, from the index. */
-export class MemorySearch {
+export class MemorySearch implements CandidateSearch {
   readonly #options: MemorySearchOptions;
 
   constructor(options: MemorySearchOptions) {
     this.#options = options;
   }
 
-  /** See MemoryStore.search. */
   async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
@@ -89,12 +110,12 @@ export class MemorySearch {
         asked += 1;
       });
       if (answer === undefined) return NOTHING;
-      const { nearest, containing } = answer;
-      const hidden = [nearest, containing].some(({ found, ended }) => found === query.limit && ended > 0);
+      const { vector, keyword } = answer;
+      const hidden = [vector, keyword].some(({ found, expired }) => found === query.limit && expired > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
         return {
-          nearest: nearest.candidates,
-          containing: containing.candidates,
+          nearest: vector.candidates,
+          containing: keyword.candidates,
           corpus: answer.corpus,
           plan: { ...answer.plan, rounds: asked },
         };
@@ -112,31 +133,27 @@ export class MemorySearch {
     return this.#options.walk(scope, query, now);
   }
 
-  /** See MemoryStore.vectors. */
   async vectors(
     scope: Scope,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]> {
-    for (let round = 1; round <= MAX_ROUNDS; round += 1) {
-      this.#options.model.check(model);
-      const { generation } = this.#options.model;
-      const reply = await this.#options.namespaces.run(scope, {
+    const { namespaces, model: current } = this.#options;
+    const read = async () => {
+      current.check(model);
+      const { generation } = current;
+      return namespaces.run(scope, {
         script: VECTORS,
-        keys: (namespace) => [namespace.partition.meta, ...ids.map((id) => namespace.memory(id))],
-        args: () => [generation, vectorField(generation)],
+        input: (namespace) => ({
+          meta: namespace.partition.meta,
+          memoryKeys: ids.map((id) => namespace.memory(id)),
+          generation,
+          field: vectorField(generation),
+        }),
       });
-      if (reply === undefined) return ids.map(() => undefined);
-      const [word, vectors] = listOf(reply);
-      if (textOf(word) === "READ") {
-        return listOf(vectors).map((vector) => {
-          const bytes = bytesOf(vector);
-          return bytes === undefined ? undefined : vectorFromBytes(bytes);
-        });
-      }
-      await this.#options.model.refresh();
-    }
-    throw new ModelChanged();
+    };
+    const vectors = await withCurrentModel(current, read, { failure: () => new ModelChanged() });
+    return vectors ?? ids.map(() => undefined);
   }
 
   /** Undefined: there is no such namespace. */
@@ -146,54 +163,59 @@ export class MemorySearch {
     now: number,
     onRound: () => void,
   ): Promise<SearchAnswer | undefined> {
-    const { namespaces, indexes, model, seen, vectors } = this.#options;
+    const { namespaces, indexes, model, counters: cache, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
     for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
-      const asked = new SearchQuestion(query, namespace, { seen, vectors });
-      const { counters, replies } = await this.#unlessModelChanged(() =>
-        this.#send(scope, asked, asked.needsSizes ? asked.sizes(index) : asked.searches(index, generation)),
-      );
+      const known = cache.of(namespace.number);
+      const plan = planSearch(query, { namespace, counters: known, vectors, index, generation });
+      const sent = await unlessModelChanged(model, () => this.#send(scope, namespace, plan));
+      if (sent === MODEL_CHANGED) throw new ModelChanged();
+      const { counters, replies } = sent;
       // Another namespace by now, or none.
-      if (counters.number !== namespace.number) namespaces.correct(scope, counters.number);
-      else if (asked.needsSizes) asked.readSizes(replies, counters);
-      else {
-        const answer = asked.read(replies, counters, now);
-        if (query.vector === undefined || counters.generation === generation) {
-          await this.#complete(scope, answer);
-          return answer;
-        }
-        await model.refresh();
-        throw new ModelChanged();
+      if (counters.namespaceId !== namespace.number) {
+        namespaces.correct(scope, counters.namespaceId);
+        continue;
       }
+      const { learned, answer } = plan.read(replies, counters, now);
+      cache.learn(namespace.number, learned);
+      if (answer === undefined) continue;
+      if (query.vector === undefined || counters.generation === generation) {
+        await this.#complete(scope, answer);
+        return answer;
+      }
+      await model.refresh();
+      throw new ModelChanged();
     }
     throw namespaceIsChanging();
   }
 
-  /** Sends commands, and behind them in the same round trip asks for what shows whether they were the right ones. */
+  /** Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was right. */
   async #send(
     scope: Scope,
-    asked: SearchQuestion,
-    commands: readonly Command[],
+    { partition, counters, documentFrequencies, sizes }: NamespaceKeys,
+    { commands, terms, tokens }: PlannedSearch,
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
     const { client } = this.#options;
     const searches = commands.map((command) => client.command(...command));
-    const [reply, ...replies] = await Promise.all([
-      client.run(COUNTERS, ...asked.counters(scope)),
-      ...searches,
-    ]);
-    return { counters: readCounters(reply), replies };
+    const { namespaces, meta } = partition;
+    const read = client.run(COUNTERS, {
+      ...{ namespaces, meta, counters, documentFrequencies, sizes },
+      ...{ namespaceName: scopeName(scope), terms, tokens },
+    });
+    const [counted, replies] = await Promise.all([read, Promise.all(searches)]);
+    return { counters: counted, replies };
   }
 
   /**
    * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
    * that went in between. They are read by themselves, and dropped if they are gone.
    */
-  async #complete(scope: Scope, { nearest, containing }: SearchAnswer): Promise<void> {
-    const ids = [...new Set([...nearest.bare.keys(), ...containing.bare.keys()])];
+  async #complete(scope: Scope, { vector, keyword }: SearchAnswer): Promise<void> {
+    const ids = [...new Set([...vector.incomplete.keys(), ...keyword.incomplete.keys()])];
     if (ids.length === 0) return;
     const names = ["facts", "terms"];
     const replies = await this.#options.namespaces.pipeline(scope, (namespace) =>
@@ -201,22 +223,8 @@ export class MemorySearch {
     );
     for (const [at, id] of ids.entries()) {
       const [facts, terms] = replies === undefined ? [] : listOf(replies[at]);
-      for (const arm of [nearest, containing]) arm.complete(id, facts, terms);
+      for (const matches of [vector, keyword]) matches.complete(id, facts, terms);
     }
-    nearest.candidates.sort((a, b) => b.similarity - a.similarity);
-  }
-
-  /** An index does not know the field of a generation that is no longer, or not yet, its own, and says just that. */
-  async #unlessModelChanged<T>(ask: () => Promise<T>): Promise<T> {
-    const { model } = this.#options;
-    const { generation } = model;
-    try {
-      return await ask();
-    } catch (error) {
-      if (error instanceof RecollectError) throw error;
-      await model.refresh();
-      if (model.generation !== generation) throw new ModelChanged();
-      throw error;
-    }
+    vector.candidates.sort((a, b) => b.similarity - a.similarity);
   }
 }

@@ -1,17 +1,24 @@
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
-import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { isText, listOf, numberOf } from "../connection/replies.ts";
+import { defineScript, list } from "../connection/script.ts";
 import type { Keys, NamespaceKeys, PartitionKeys } from "../namespaces/keys.ts";
-import { memoryKeys } from "./rows.ts";
+import { MEMORY, memoryKeys } from "./rows.ts";
 
-const SWEEP = readScript(new URL("./sweep-memories.lua", import.meta.url), {
-  libraries: ["memory"],
+const SWEEP = defineScript({
+  file: new URL("./sweep-memories.lua", import.meta.url),
+  libraries: [MEMORY],
   effect: "frees",
+  arguments: ["now", "maxBytes", list("ids")],
+  reply: (reply) => numberOf(listOf(reply)[1]),
 });
-const DROP = readScript(new URL("./drop-namespace.lua", import.meta.url), {
-  libraries: ["memory"],
+const DROP = defineScript({
+  file: new URL("./drop-namespace.lua", import.meta.url),
+  libraries: [MEMORY],
   effect: "frees",
+  keys: ["namespaceNames", "deleted", "cacheEntryPrefix", "cacheOrder", list("otherKeys")],
+  arguments: ["limit"],
+  reply: (reply) => ({ hasMore: isText(listOf(reply)[0], "MORE") }),
 });
 
 /**
@@ -68,7 +75,16 @@ export class Sweeper implements AsyncDisposable {
     let ended = STEP;
     for (let step = 0; step < MAX_STEPS && ended === STEP && !this.#isClosed; step += 1) {
       const members = listOf(
-        await this.#client.command("ZRANGE", partition.ending, "-inf", now, "BYSCORE", "LIMIT", 0, STEP),
+        await this.#client.command(
+          "ZRANGE",
+          partition.memoryExpiry,
+          "-inf",
+          now,
+          "BYSCORE",
+          "LIMIT",
+          0,
+          STEP,
+        ),
       ).map(String);
       ended = members.length;
       await Promise.all(
@@ -79,9 +95,11 @@ export class Sweeper implements AsyncDisposable {
 
   async #sweepIn(namespace: NamespaceKeys, ids: readonly string[], now: number): Promise<void> {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
-      const args = [namespace.number, now, STEP_BYTES, ...ids.slice(done)];
-      const reply = await this.#client.run(SWEEP, memoryKeys(namespace), args);
-      done += numberOf(listOf(reply)[1]);
+      done += await this.#client.run(SWEEP, {
+        ...memoryKeys(namespace),
+        namespaceId: namespace.number,
+        ...{ now, maxBytes: STEP_BYTES, ids: ids.slice(done) },
+      });
     }
   }
 
@@ -132,23 +150,18 @@ export class Sweeper implements AsyncDisposable {
 
   async #drop(partition: PartitionKeys, number: string): Promise<void> {
     const namespace = partition.namespace(number);
-    const memories = memoryKeys(namespace);
-    const keys = [
-      partition.names,
-      partition.deleted,
-      namespace.cacheEntries,
-      namespace.cacheOrder,
-      ...memories,
-    ];
-    let word: string | undefined;
-    do {
-      const reply = await this.#client.run(
-        DROP,
-        [...keys, ...namespace.wholeKeys],
-        [number, STEP, keys.length + 1],
-      );
-      word = textOf(listOf(reply)[0]);
-    } while (word === "MORE" && !this.#isClosed);
+    const input = {
+      ...memoryKeys(namespace),
+      namespaceId: number,
+      namespaceNames: partition.names,
+      deleted: partition.deleted,
+      cacheEntryPrefix: namespace.cacheEntries,
+      cacheOrder: namespace.cacheOrder,
+      otherKeys: namespace.wholeKeys,
+      limit: STEP,
+    };
+    let hasMore = true;
+    while (hasMore && !this.#isClosed) ({ hasMore } = await this.#client.run(DROP, input));
   }
 }
 

@@ -47,11 +47,11 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     walk = new MemoryWalk(namespaces, new MemoryPages(namespaces, stores.model, accesses), stores.model);
     for (const store of [reference, stores.memories]) {
       for (let at = 0; at < items.length; at += 150) {
-        await store.create(scope, items.slice(at, at + 150), { now: NOW });
+        await store.writer.create(scope, items.slice(at, at + 150), { now: NOW });
       }
     }
     const used = memories.filter(() => random() < 0.5).map(({ id }) => id);
-    for (const counting of [reference.countAccess, accesses.count.bind(accesses)]) {
+    for (const counting of [reference.accessCounts.add, accesses.add.bind(accesses)]) {
       counting(scope, used.slice(0, 100), NOW - 10);
       counting(scope, used, NOW);
     }
@@ -67,7 +67,7 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     for (let round = 0; round < 40; round += 1) {
       const filter = round === 0 ? EVERY_STATE : randomFilter(random, pick(random, memories));
       const query = { filter, vector: unitVector(round, DIMENSION), model: MODEL, terms: words, limit: 1000 };
-      const expected = await reference.search(scope, query, NOW);
+      const expected = await reference.search.search(scope, query, NOW);
       const { nearest, containing, corpus, plan } = await walk.search(scope, query, NOW);
       found += nearest.length;
       expect({ filter, nearest, corpus }).toEqual({
@@ -101,7 +101,7 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
       ),
     );
     for (let at = 0; at < made.length; at += 150) {
-      await stores.memories.create(many, made.slice(at, at + 150), { now: NOW });
+      await stores.memories.writer.create(many, made.slice(at, at + 150), { now: NOW });
     }
     const terms = ["rare", "common"];
     const found = async (limit: number) => {

@@ -4,7 +4,7 @@ import { bm25, type CorpusStatistics, chooseTerms, holdsOneOf } from "../../../d
 import { matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import { keywordArm } from "../../../domain/memory/search-plan.ts";
-import type { CandidateFacts, CandidateQuery, Candidates } from "../../../ports/memory/memory-store.ts";
+import type { CandidateFacts, CandidateQuery, Candidates } from "../../../ports/memory/search.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";

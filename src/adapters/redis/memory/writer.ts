@@ -6,54 +6,44 @@ import {
   memoryNotFound,
   RecollectError,
 } from "../../../domain/errors.ts";
+import type { StepLimits } from "../../../domain/memory/batch-steps.ts";
 import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { StoredMemory } from "../../../domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
 import type {
   BatchStep,
   CreateOptions,
   CreateOutcome,
-  ImportedMemory,
-  ImportOutcome,
+  MemoryWriter,
   NewMemory,
   RefusedMemory,
   Replacement,
-} from "../../../ports/memory/memory-store.ts";
-import type { Argument, Reply } from "../connection/client.ts";
-import { MODEL_TRIES, modelIsChanging, unavailable } from "../connection/errors.ts";
-import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+} from "../../../ports/memory/writer.ts";
+import type { Reply } from "../connection/client.ts";
+import { unavailable } from "../connection/errors.ts";
+import { textOf } from "../connection/replies.ts";
+import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { repeated, requestArguments } from "../namespaces/idempotency.ts";
+import { requestInput } from "../namespaces/idempotency.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
-import type { NamespaceScript, Namespaces } from "../namespaces/namespace-ids.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
 import { type Observation, type PlannedItem, planCreation } from "./create-plan.ts";
 import type { MemoryReads } from "./reads.ts";
-import { memoryArguments, memoryKeys, mergeArguments, readRow, storedMemory, waitsAs } from "./rows.ts";
-
-const LIBRARIES = ["namespace", "request", "memory", "read-memory"];
-const CREATE = readScript(new URL("./create-memories.lua", import.meta.url), {
-  libraries: LIBRARIES,
-  effect: "writes",
-});
-const IMPORT = readScript(new URL("./import-memories.lua", import.meta.url), {
-  libraries: LIBRARIES,
-  effect: "writes",
-});
-const REPLACE = readScript(new URL("./replace-memory.lua", import.meta.url), {
-  libraries: LIBRARIES,
-  effect: "writes",
-});
-const RECALL = readScript(new URL("./recall-replace.lua", import.meta.url), {
-  libraries: LIBRARIES,
-  effect: "frees",
-});
-const DELETE = readScript(new URL("./delete-memory.lua", import.meta.url), {
-  libraries: LIBRARIES,
-  effect: "frees",
-});
+import {
+  type MemoryInput,
+  memoryInput,
+  memoryKeys,
+  mergeInput,
+  NO_MEMORY,
+  pendingState,
+  readRow,
+  storedMemory,
+} from "./rows.ts";
+import { stepLimits } from "./step-limits.ts";
+import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
 /**
  * What became of one item, as it is recorded: ids, and refusals as JSON. `taken`, `same` and duplicates without a third
@@ -81,17 +71,21 @@ export interface MemoryWritesOptions {
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
   /** A write was carried out, which may have left a memory waiting for its vector. */
-  readonly onWritten: (scope: Scope, options: { readonly now: number; readonly waits: boolean }) => void;
+  readonly onWritten: (scope: Scope, options: { readonly now: number; readonly isPending: boolean }) => void;
 }
 
 /** The writes of single memories and of batches; each is one script. */
-export class MemoryWrites {
+export class MemoryWrites implements MemoryWriter, MemoryImport {
   readonly #namespaces: Namespaces;
   readonly #options: MemoryWritesOptions;
 
   constructor(namespaces: Namespaces, options: MemoryWritesOptions) {
     this.#namespaces = namespaces;
     this.#options = options;
+  }
+
+  get stepLimits(): StepLimits {
+    return stepLimits(this.#options.model);
   }
 
   async create(
@@ -131,41 +125,46 @@ export class MemoryWrites {
     const { now, request, step } = options;
     let plan: readonly PlannedItem[] = [];
     let accesses = this.#options.accesses.current(scope);
-    const reply = await this.#run(scope, {
-      script: CREATE,
-      whenAbsent: "create",
-      mayRepeat: request !== undefined,
-      keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
-      args: (namespace) => {
-        const written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
-        plan = planCreation(scope, written, { observed, now });
-        accesses = this.#options.accesses.current(scope);
-        return [
-          ...requestArguments(request),
-          now,
-          this.#options.model.generation,
-          step.before.length,
-          request === undefined ? "" : recordOfBatch(step, plan),
-          ...plan.flatMap((one, at) => plannedArguments(namespace, written[at], one, this.#options.pack)),
-        ];
-      },
-    });
-    const recorded = repeated(reply);
-    if (recorded !== undefined) return { outcomes: await this.#replay(scope, recordedBatch(recorded), now) };
-    const [word, facts] = listOf(reply);
-    if (textOf(word) === "OBSERVED") {
-      const meets = listOf(facts).values();
+    const reply = await withCurrentModel(this.#options.model, () =>
+      this.#namespaces.run(scope, {
+        script: CREATE,
+        whenAbsent: "create",
+        mayRepeat: request !== undefined,
+        input: (namespace) => {
+          const written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
+          plan = planCreation(scope, written, { observed, now });
+          accesses = this.#options.accesses.current(scope);
+          return {
+            ...memoryKeys(namespace),
+            ...requestInput(request),
+            request: namespace.request(request?.key ?? ""),
+            now,
+            generation: this.#options.model.generation,
+            countBefore: step.before.length,
+            outcome: request === undefined ? "" : recordOfBatch(step, plan),
+            items: plan.flatMap((one, at) => plannedInput(namespace, written[at], one, this.#options.pack)),
+          };
+        },
+      }),
+    );
+    if (reply.kind === "replayed") {
+      return { outcomes: await this.#replay(scope, recordedBatch(reply.outcome), now) };
+    }
+    if (reply.kind === "observed") {
+      const meets = reply.meets.values();
       return {
         observed: items.map((item) =>
           "refusal" in item ? "FREE" : this.#observation(meets.next().value, accesses),
         ),
       };
     }
-    const outcomes = withPositions(plan, listOf(facts).map(numberOf));
-    const waits = plan.some(({ write }) =>
-      write?.kind === "create" ? waitsAs(write.item) !== "" : write?.memory.embedding.state === "PENDING",
+    const outcomes = withPositions(plan, reply.positions);
+    const isPending = plan.some(({ write }) =>
+      write?.kind === "create"
+        ? pendingState(write.item) !== ""
+        : write?.memory.embedding.state === "PENDING",
     );
-    this.#options.onWritten(scope, { now, waits });
+    this.#options.onWritten(scope, { now, isPending });
     return { outcomes: [...step.before, ...outcomes] };
   }
 
@@ -185,25 +184,26 @@ export class MemoryWrites {
       items.map(({ memory }) => memory.id),
     );
     let written = items;
-    const reply = await this.#run(scope, {
-      script: IMPORT,
-      whenAbsent: "create",
-      keys: memoryKeys,
-      args: (namespace) => {
-        written = items.map((item) => this.#ofThisModel(item));
-        return [
-          now,
-          this.#options.model.generation,
-          ...written.flatMap((item) => [
-            item.memory.sessionPosition,
-            ...memoryArguments(namespace.number, item, this.#options.pack),
-          ]),
-        ];
-      },
-    });
-    const flags = listOf(listOf(reply)[1]).map((flag) => numberOf(flag) === 1);
-    const waits = written.some((item, at) => flags[at] === true && waitsAs(item) !== "");
-    this.#options.onWritten(scope, { now, waits });
+    const flags = await withCurrentModel(this.#options.model, () =>
+      this.#namespaces.run(scope, {
+        script: IMPORT,
+        whenAbsent: "create",
+        input: (namespace) => {
+          written = items.map((item) => this.#ofThisModel(item));
+          return {
+            ...memoryKeys(namespace),
+            now,
+            generation: this.#options.model.generation,
+            memories: written.map((item) => ({
+              position: item.memory.sessionPosition,
+              ...memoryInput(namespace.number, item, this.#options.pack),
+            })),
+          };
+        },
+      }),
+    );
+    const isPending = written.some((item, at) => flags[at] === true && pendingState(item) !== "");
+    this.#options.onWritten(scope, { now, isPending });
     return flags.map((isWritten) => (isWritten ? "imported" : "skipped"));
   }
 
@@ -217,31 +217,33 @@ export class MemoryWrites {
     await this.#options.accesses.written();
     let written = replacement;
     let accesses = this.#options.accesses.current(scope);
-    const reply = await this.#run(scope, {
-      script: REPLACE,
-      mayRepeat: request !== undefined,
-      keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
-      args: (namespace) => {
-        written = this.#ofThisModel(replacement);
-        accesses = this.#options.accesses.current(scope);
-        return [
-          ...requestArguments(request),
-          now,
-          this.#options.model.generation,
-          expectedEtag,
-          ...memoryArguments(namespace.number, written, this.#options.pack),
-        ];
-      },
-    });
-    const answer = current(scope, id, reply);
-    const isRepeat = repeated(answer) !== undefined;
-    if (!isRepeat) this.#options.onWritten(scope, { now, waits: waitsAs(written) !== "" });
-    const row = readRow(answer[isRepeat ? 2 : 1], this.#options.model.identity);
+    const reply = await withCurrentModel(this.#options.model, () =>
+      this.#namespaces.run(scope, {
+        script: REPLACE,
+        mayRepeat: request !== undefined,
+        input: (namespace) => {
+          written = this.#ofThisModel(replacement);
+          accesses = this.#options.accesses.current(scope);
+          return {
+            ...memoryKeys(namespace),
+            ...requestInput(request),
+            request: namespace.request(request?.key ?? ""),
+            now,
+            generation: this.#options.model.generation,
+            expectedEtag,
+            memories: [memoryInput(namespace.number, written, this.#options.pack)],
+          };
+        },
+      }),
+    );
+    const { kind, row: stored } = found(scope, id, reply);
+    if (kind === "done") this.#options.onWritten(scope, { now, isPending: pendingState(written) !== "" });
+    const row = readRow(stored, this.#options.model.identity);
     if (row === undefined) throw memoryNotFound(scope.namespace, id);
     return storedMemory(row, accesses?.get(id));
   }
 
-  async recallReplace(
+  async replayReplace(
     scope: Scope,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },
@@ -249,17 +251,22 @@ export class MemoryWrites {
     await this.#options.accesses.written();
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#namespaces.run(scope, {
-      script: RECALL,
+      script: REPLAY_REPLACE,
       mayRepeat: true,
-      keys: (namespace) => [namespace.request(request.key), ...memoryKeys(namespace)],
-      args: () => {
+      input: (namespace) => {
         accesses = this.#options.accesses.current(scope);
-        return [request.bodyHash, now, id];
+        return {
+          ...memoryKeys(namespace),
+          ...requestInput(request),
+          request: namespace.request(request.key),
+          now,
+          id,
+        };
       },
     });
-    const answer = current(scope, id, reply);
-    if (repeated(answer) === undefined) return undefined;
-    const row = readRow(answer[2], this.#options.model.identity);
+    const { kind, row: stored } = found(scope, id, reply);
+    if (kind === "done") return undefined;
+    const row = readRow(stored, this.#options.model.identity);
     return row === undefined ? undefined : storedMemory(row, accesses?.get(id));
   }
 
@@ -271,22 +278,19 @@ export class MemoryWrites {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
       mayRepeat: request !== undefined,
-      keys: (namespace) => [namespace.request(request?.key ?? ""), ...memoryKeys(namespace)],
-      args: () => [...requestArguments(request), now, id, ...(etag === undefined ? [] : [etag])],
+      input: (namespace) => ({
+        ...memoryKeys(namespace),
+        ...requestInput(request),
+        request: namespace.request(request?.key ?? ""),
+        now,
+        id,
+        hasEtag: etag === undefined ? 0 : 1,
+        expectedEtag: etag ?? "",
+      }),
     });
-    if (repeated(current(scope, id, reply)) !== undefined) return;
+    if (found(scope, id, reply).kind === "replayed") return;
     this.#options.accesses.forget(scope, [id]);
-    this.#options.onWritten(scope, { now, waits: false });
-  }
-
-  /** Runs a script that writes vectors, again when they are of another generation of the model than was known. */
-  async #run(scope: Scope, script: NamespaceScript): Promise<Reply | undefined> {
-    for (let tries = 0; tries < MODEL_TRIES; tries += 1) {
-      const reply = await this.#namespaces.run(scope, script);
-      if (reply === undefined || textOf(listOf(reply)[0]) !== "MODEL") return reply;
-      await this.#options.model.refresh();
-    }
-    throw modelIsChanging();
+    this.#options.onWritten(scope, { now, isPending: false });
   }
 
   /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
@@ -313,21 +317,23 @@ export class MemoryWrites {
   }
 }
 
-/** What create-memories.lua takes of an item. */
-function plannedArguments(
+/** A row of create-memories.lua; none for an item that is refused beforehand. */
+function plannedInput(
   namespace: NamespaceKeys,
   item: NewMemory | RefusedMemory | undefined,
   { observed, write }: PlannedItem,
   pack: PackRecord,
-): Argument[] {
+): (MemoryInput & { readonly [Name in "itemId" | "write" | "duplicateKey" | "observed"]: string })[] {
   if (item === undefined || "refusal" in item) return [];
   const meets = typeof observed === "string" ? MEETS[observed] : observed.etag;
-  const key = item.onDuplicate === "ALLOW" ? "" : item.duplicateKey;
-  const looked = [write?.kind ?? "", item.memory.id, key, meets];
-  if (write === undefined) return looked;
-  return write.kind === "create"
-    ? [...looked, ...memoryArguments(namespace.number, write.item, pack)]
-    : [...looked, ...mergeArguments(namespace.number, write.memory, pack)];
+  const duplicateKey = item.onDuplicate === "ALLOW" ? "" : item.duplicateKey;
+  const lookup = { itemId: item.memory.id, write: write?.kind ?? "", duplicateKey, observed: meets };
+  if (write === undefined) return [{ ...NO_MEMORY, ...lookup }];
+  const written =
+    write.kind === "create"
+      ? memoryInput(namespace.number, write.item, pack)
+      : mergeInput(namespace.number, write.memory, pack);
+  return [{ ...written, ...lookup }];
 }
 
 const MEETS = { FREE: "", TAKEN: "TAKEN" } as const;
@@ -379,11 +385,8 @@ function refusalOf({ namespace }: Scope, [kind, what]: RecordedItem): CreateOutc
 }
 
 /** The answer about a memory that has to be there. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */
-function current(scope: Scope, id: string, reply: Reply | undefined): readonly Reply[] {
-  if (reply === undefined) throw memoryNotFound(scope.namespace, id);
-  const answer = listOf(reply);
-  const word = textOf(answer[0]);
-  if (word === "MISSING") throw memoryNotFound(scope.namespace, id);
-  if (word === "CHANGED") throw memoryChanged(id, textOf(answer[1]) ?? "");
-  return answer;
+function found(scope: Scope, id: string, reply: SingleReply | undefined) {
+  if (reply === undefined || reply.kind === "missing") throw memoryNotFound(scope.namespace, id);
+  if (reply.kind === "changed") throw memoryChanged(id, reply.etag);
+  return reply;
 }

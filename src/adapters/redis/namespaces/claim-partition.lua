@@ -1,7 +1,6 @@
--- KEYS: 1 meta. ARGV: 1 format, 2 partitions, 3 the identity of a store that has none. Answers what is stored.
-local meta = KEYS[1]
-local format, partitions, identity = ARGV[1], ARGV[2], ARGV[3]
+-- Claims a partition, if it is not claimed yet. new_identity: of a store that has none.
+-- Answers the format and the number of partitions that are stored.
 redis.call('HSETNX', meta, 'format', format)
 redis.call('HSETNX', meta, 'partitions', partitions)
-redis.call('HSETNX', meta, 'store', identity)
+redis.call('HSETNX', meta, 'store', new_identity)
 return redis.call('HMGET', meta, 'format', 'partitions')

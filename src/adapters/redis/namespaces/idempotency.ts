@@ -2,16 +2,27 @@ import { requestIdReused } from "../../../domain/errors.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { listOf, textOf } from "../connection/replies.ts";
+import { defineLibrary } from "../connection/script.ts";
 
-/** What lua/request.lua takes of a request: body hash and expire time; empty for one that cannot come again. */
-export function requestArguments(request: IdempotentRequest | undefined): [Argument, Argument] {
-  return request === undefined ? ["", ""] : [request.bodyHash, request.expireTime];
+/** For scripts that record the outcome of a request. `request` is the key of its record. */
+export const IDEMPOTENCY = defineLibrary({
+  file: new URL("./idempotency-library.lua", import.meta.url),
+  keys: ["request"],
+  arguments: ["bodyHash", "requestExpireTime", "now"],
+});
+
+/** What the library takes of a request; empty for one without a request_id. */
+export function requestInput(request: IdempotentRequest | undefined): {
+  readonly bodyHash: Argument;
+  readonly requestExpireTime: Argument;
+} {
+  return { bodyHash: request?.bodyHash ?? "", requestExpireTime: request?.expireTime ?? "" };
 }
 
-/** What the request did before; undefined when the reply is not about that. Throws REQUEST_ID_REUSED. */
-export function repeated(reply: Reply | undefined): string | undefined {
+/** The recorded outcome of the request; undefined when the request is new. Throws REQUEST_ID_REUSED. */
+export function replayedOutcome(reply: Reply): string | undefined {
   const [word, outcome] = listOf(reply);
   const said = textOf(word);
   if (said === "REUSED") throw requestIdReused();
-  return said === "REPEAT" ? textOf(outcome) : undefined;
+  return said === "REPLAY" ? textOf(outcome) : undefined;
 }

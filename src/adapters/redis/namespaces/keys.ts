@@ -95,22 +95,22 @@ export class PartitionKeys {
   }
 
   /** ZSET by expire time: `<number>/<id>` of memories that end. */
-  get ending(): string {
+  get memoryExpiry(): string {
     return `${this.root}ending`;
   }
 
   /** ZSET by due time: `<number>/<id>` of memories that have no vector; those whose text is refused come last. */
-  get waiting(): string {
+  get pending(): string {
     return `${this.root}waiting`;
   }
 
   /** ZSET by the time since which they wait: the same, without those whose text is refused. */
-  get waitingSince(): string {
+  get pendingSince(): string {
     return `${this.root}waiting:since`;
   }
 
   /** HASH: the same -> how often it was put off; absent: never. */
-  get waitingAttempts(): string {
+  get pendingAttempts(): string {
     return `${this.root}waiting:attempts`;
   }
 
@@ -247,12 +247,12 @@ export class NamespaceKeys {
   }
 
   /** ZSET by expire time: ids of all cache entries. */
-  get cacheEnding(): string {
+  get cacheExpiry(): string {
     return this.#key("cache:ending");
   }
 
-  /** HASH: id -> what lists, counts and plans have to know of a cache entry (see cache-facts.ts), as long as it counts. */
-  get cacheFacts(): string {
+  /** HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts. */
+  get cacheFields(): string {
     return this.#key("cache:facts");
   }
 
@@ -279,8 +279,8 @@ export class NamespaceKeys {
       this.lastAccesses,
       this.cacheOrder,
       this.cacheUses,
-      this.cacheEnding,
-      this.cacheFacts,
+      this.cacheExpiry,
+      this.cacheFields,
       this.cacheSizes,
     ];
   }

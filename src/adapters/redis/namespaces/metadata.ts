@@ -3,7 +3,7 @@ import type { ServerSecret } from "../../../ports/server-secret.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { refused } from "../connection/errors.ts";
 import { bytesOf, listOf, numberOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript } from "../connection/script.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 
 export { refused } from "../connection/errors.ts";
@@ -14,7 +14,16 @@ export const FORMAT = 1;
 const SECRET_BYTES = 32;
 const IDENTITY_BYTES = 16;
 
-const CLAIM = readScript(new URL("./claim-partition.lua", import.meta.url), { effect: "writes" });
+const CLAIM = defineScript({
+  file: new URL("./claim-partition.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta"],
+  arguments: ["format", "partitions", "newIdentity"],
+  reply: (reply) => {
+    const [format, partitions] = listOf(reply).map(numberOf);
+    return { format, partitions };
+  },
+});
 
 /**
  * Claims each partition for this format and number of partitions, which are fixed by the first start. Rejects with
@@ -28,8 +37,12 @@ export async function claimPartitions(client: RedisClient, keys: Keys): Promise<
 }
 
 async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: number): Promise<void> {
-  const reply = await client.run(CLAIM, [meta], [FORMAT, partitions, newIdentity()]);
-  const [format, claimed] = listOf(reply).map(numberOf);
+  const { format, partitions: claimed } = await client.run(CLAIM, {
+    meta,
+    format: FORMAT,
+    partitions,
+    newIdentity: newIdentity(),
+  });
   if (format !== undefined && format > FORMAT) {
     throw refused(`this Redis was written by a newer version (format ${format}; this one knows ${FORMAT})`);
   }

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { MAX_NAMESPACES, type Scope } from "../../../domain/access/tenancy.ts";
 import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.ts";
-import type { Argument, Command, RedisClient, Reply } from "../connection/client.ts";
+import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
-import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import type { Script } from "../connection/script.ts";
+import { numberOf, textOf } from "../connection/replies.ts";
 import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
+import { MODEL_CHANGED, type NamespaceScript } from "./namespace-script.ts";
 
 /** Numbers kept at hand; each is checked by the very command that uses it. */
 const MAX_KNOWN = 100_000;
@@ -13,20 +13,18 @@ const MAX_KNOWN = 100_000;
 /** A call that finds the namespace deleted and made again more often than this, each time in between, says so. */
 export const MAX_NAMESPACE_TRIES = 10;
 
-/** A script with lua/namespace.lua in front. */
-export interface NamespaceScript {
-  readonly script: Script;
+/** A script that is run inside a namespace. */
+export interface NamespaceCall<Input extends object, Output> {
+  readonly script: NamespaceScript<Input, Output>;
   /**
-   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it make the namespace,
-   * `run` runs it without a number.
+   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the namespace,
+   * `run` runs it with an empty id.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
-  /** The script changes something, and may be sent again nevertheless: see repeats.ts. Default: false. */
+  /** The script changes something, and may be sent again nevertheless: see repeatable.ts. Default: false. */
   readonly mayRepeat?: boolean;
-  /** From KEYS[4] on. */
-  readonly keys: (namespace: NamespaceKeys) => readonly string[];
-  /** From ARGV[6] on. */
-  readonly args: (namespace: NamespaceKeys) => readonly Argument[];
+  /** Called for each time that the script is sent: the namespace may be another one. */
+  readonly input: (namespace: NamespaceKeys) => Input;
 }
 
 /**
@@ -78,10 +76,18 @@ export class Namespaces {
   }
 
   /** Runs a script inside a namespace; undefined when it was skipped. */
-  async run(
+  run<Input extends object, Output>(
     scope: Scope,
-    { script, whenAbsent = "skip", mayRepeat = false, keys, args }: NamespaceScript,
-  ): Promise<Reply | undefined> {
+    call: NamespaceCall<Input, Output> & { readonly whenAbsent: "create" | "run" },
+  ): Promise<Output>;
+  run<Input extends object, Output>(
+    scope: Scope,
+    call: NamespaceCall<Input, Output>,
+  ): Promise<Output | undefined>;
+  async run<Input extends object, Output>(
+    scope: Scope,
+    { script, whenAbsent = "skip", mayRepeat = false, input }: NamespaceCall<Input, Output>,
+  ): Promise<Output | undefined> {
     const partition = this.partition(scope);
     const name = scopeName(scope);
     let known = this.#known.get(name);
@@ -89,25 +95,32 @@ export class Namespaces {
     for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
       if (known === undefined && whenAbsent === "skip") return undefined;
       const isNew = known === undefined && whenAbsent === "create";
-      const number: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
-      const elsewhere = isNew ? await this.#countElsewhere(scope) : "";
-      const namespace = partition.namespace(number);
-      const reply: Reply = await this.#client.run(
+      const namespaceId: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
+      const namespacesElsewhere = isNew ? await this.#countElsewhere(scope) : "";
+      const reply = await this.#client.run(
         script,
-        [partition.namespaces, partition.names, partition.namesOf(scope.tenant), ...keys(namespace)],
-        [name, number, scope.namespace, elsewhere, MAX_NAMESPACES, ...args(namespace)],
+        {
+          ...input(partition.namespace(namespaceId)),
+          namespaces: partition.namespaces,
+          namespaceNames: partition.names,
+          tenantNamespaces: partition.namesOf(scope.tenant),
+          namespaceName: name,
+          namespaceId,
+          ownName: scope.namespace,
+          namespacesElsewhere,
+          maxNamespaces: MAX_NAMESPACES,
+        },
         { mayRepeat },
       );
-      const word = Array.isArray(reply) && Buffer.isBuffer(reply[0]) ? String(reply[0]) : "";
-      if (word === "TOO_MANY") throw tooManyNamespaces(MAX_NAMESPACES);
-      // Nothing came into being: the script is to be sent again.
-      if (word === "MODEL") return reply;
-      if (word !== "STALE") {
-        if (number !== "" && number !== known) this.#remember(scope, number);
+      if (reply.kind === "tooMany") throw tooManyNamespaces(MAX_NAMESPACES);
+      if (reply.kind === "done") {
+        // With MODEL_CHANGED nothing was created: the script is to be sent again.
+        if (reply.output === MODEL_CHANGED) return reply.output;
+        if (namespaceId !== "" && namespaceId !== known) this.#remember(scope, namespaceId);
         if (isNew) for (const listener of this.#onCreated) listener(scope);
-        return reply;
+        return reply.output;
       }
-      known = this.correct(scope, textOf(listOf(reply)[1]));
+      known = this.correct(scope, reply.namespaceId);
       await this.#verifying;
     }
     throw namespaceIsChanging();

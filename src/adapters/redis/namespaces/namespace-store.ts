@@ -3,13 +3,20 @@ import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../ports/namespace-store.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
-import { repeated, requestArguments } from "./idempotency.ts";
+import { IDEMPOTENCY, replayedOutcome, requestInput } from "./idempotency.ts";
 import type { Namespaces } from "./namespace-ids.ts";
+import { defineNamespaceScript } from "./namespace-script.ts";
 
-const DELETE = readScript(new URL("./delete-namespace.lua", import.meta.url), {
-  libraries: ["namespace", "request"],
+const DELETE = defineNamespaceScript({
+  file: new URL("./delete-namespace.lua", import.meta.url),
+  libraries: [IDEMPOTENCY],
   effect: "frees",
+  keys: ["counters", "deleted", "cacheOrder", "meta"],
+  reply: (reply): NamespaceCounts => {
+    const outcome = replayedOutcome(reply) ?? textOf(listOf(reply)[1]) ?? "";
+    const [memories = "", cacheEntries = ""] = outcome.split(" ");
+    return { memories: Number(memories), cacheEntries: Number(cacheEntries) };
+  },
 });
 
 /** The namespaces of each tenant, each in its partition. */
@@ -64,24 +71,23 @@ export class RedisNamespaceStore implements NamespaceStore {
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts> {
     const partition = this.#namespaces.partition(scope);
-    const reply = await this.#namespaces.run(scope, {
+    const counts = await this.#namespaces.run(scope, {
       script: DELETE,
-      // A repeat is answered also where there is none any more.
+      // A replay is answered also where there is none any more.
       whenAbsent: "run",
       mayRepeat: request !== undefined,
-      keys: (namespace) => [
-        namespace.counters,
-        partition.deleted,
-        partition.requestBeside(scope, request?.key ?? ""),
-        namespace.cacheOrder,
-        partition.meta,
-      ],
-      args: () => [...requestArguments(request), now],
+      input: (namespace) => ({
+        counters: namespace.counters,
+        deleted: partition.deleted,
+        request: partition.requestBeside(scope, request?.key ?? ""),
+        cacheOrder: namespace.cacheOrder,
+        meta: partition.meta,
+        ...requestInput(request),
+        now,
+      }),
     });
     this.#namespaces.forget(scope);
     this.#onDeleted();
-    const outcome = repeated(reply) ?? textOf(listOf(reply)[1]) ?? "";
-    const [memories = "", cacheEntries = ""] = outcome.split(" ");
-    return { memories: Number(memories), cacheEntries: Number(cacheEntries) };
+    return counts;
   }
 }

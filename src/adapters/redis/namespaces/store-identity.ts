@@ -4,11 +4,17 @@ import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import type { Gate } from "../connection/gate.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
-import { readScript } from "../connection/script.ts";
+import { defineScript } from "../connection/script.ts";
 import type { Keys, PartitionKeys } from "./keys.ts";
 import { newIdentity } from "./metadata.ts";
 
-const RENEW = readScript(new URL("./renew-identity.lua", import.meta.url), { effect: "writes" });
+const RENEW = defineScript({
+  file: new URL("./renew-identity.lua", import.meta.url),
+  effect: "writes",
+  keys: ["meta"],
+  arguments: ["readIdentity", "newIdentity"],
+  reply: () => undefined,
+});
 
 /** Calls wait no longer for an answer to whether it is the same store. */
 const LOOKING_MS = 1000;
@@ -238,7 +244,8 @@ export class StoreIdentity {
     await Promise.all(
       replaced.map(async ({ partition: { meta }, was, is }) => {
         if (is.id === undefined || is.id !== was.id) return;
-        await client.run(RENEW, [meta], [is.id, `${lineOf(is.id)}.${newIdentity()}`]);
+        const renewed = `${lineOf(is.id)}.${newIdentity()}`;
+        await client.run(RENEW, { meta, readIdentity: is.id, newIdentity: renewed });
       }),
     );
   }

@@ -1,0 +1,94 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
+import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
+import { isExpired, type Memory, recordOf, withAccess } from "../../../domain/memory/memory.ts";
+import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
+import type { Database, Row } from "../database/database.ts";
+import type { AfterCommit, MemoryRowWriter } from "./row-writer.ts";
+import { type MemoryRows, STORED, WITH_ACCESS } from "./rows.ts";
+import type { SessionPositions } from "./session-positions.ts";
+
+export interface CreateItemParts {
+  readonly database: Database;
+  readonly rows: MemoryRows;
+  readonly rowWriter: MemoryRowWriter;
+  readonly positions: SessionPositions;
+}
+
+/** What the items of one batch have in common. */
+export interface CreateContext {
+  readonly scope: Scope;
+  readonly namespaceId: number;
+  readonly now: number;
+  /** Collects what is to be done when the batch is on disk. */
+  readonly afterCommit: AfterCommit[];
+}
+
+/** Carries out one item of a batch, with ids that are taken and duplicates. Only inside a write. */
+export function createItem(
+  parts: CreateItemParts,
+  item: NewMemory | RefusedMemory,
+  context: CreateContext,
+): CreateOutcome {
+  if ("refusal" in item) return { kind: "refused", error: item.refusal };
+  const existing = existingOf(parts, item, context);
+  if (existing !== undefined) return existing;
+  const { namespaceId, now } = context;
+  const position = parts.positions.next(namespaceId, item.memory.sessionId);
+  const { memory, afterCommit } = parts.rowWriter.insertNew(namespaceId, item, position, now);
+  context.afterCommit.push(afterCommit);
+  return { kind: "created", memory };
+}
+
+/** The outcome when the id of an item is taken or its text is there; undefined: neither. */
+function existingOf(
+  parts: CreateItemParts,
+  item: NewMemory,
+  context: CreateContext,
+): CreateOutcome | undefined {
+  const { scope, namespaceId, now } = context;
+  const { id } = item.memory;
+  const taken = parts.rows.find(namespaceId, id);
+  if (taken !== undefined && !isExpired(parts.rows.memoryOf(taken), now)) {
+    return { kind: "refused", error: memoryExists(scope.namespace, id) };
+  }
+  const duplicate =
+    item.onDuplicate === "ALLOW" ? undefined : duplicateOf(parts.database, namespaceId, item, now);
+  if (duplicate !== undefined) {
+    return item.onDuplicate === "RETURN_EXISTING"
+      ? merge(parts, duplicate, item.memory, context)
+      : { kind: "refused", error: memoryDuplicate(scope.namespace, String(duplicate["id"])) };
+  }
+  // Expired, but not swept yet: the id is free.
+  if (taken !== undefined) context.afterCommit.push(parts.rowWriter.remove(taken));
+  return undefined;
+}
+
+/** The oldest ACTIVE memory with the same duplicate key. */
+function duplicateOf(database: Database, namespaceId: number, item: NewMemory, now: number): Row | undefined {
+  return database.first(
+    // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
+    `SELECT m.row, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
+     WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
+     AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.row LIMIT 1`,
+    namespaceId,
+    item.duplicateKey,
+    now,
+  );
+}
+
+/** Makes of a memory that was there what a duplicate of it makes; see mergeDuplicate. */
+function merge(
+  { rows, rowWriter }: CreateItemParts,
+  row: Row,
+  asked: Memory,
+  { now, afterCommit }: CreateContext,
+): CreateOutcome {
+  const existing = rows.memoryOf(row);
+  const stored = recordOf(existing);
+  const { memory, differs } = mergeDuplicate(stored, asked, now);
+  if (memory !== stored) {
+    afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
+  }
+  return { kind: "duplicate", memory: withAccess(memory, existing.access), differs };
+}

@@ -1,0 +1,57 @@
+import type { Log } from "../../../ports/log.ts";
+import type { Memories } from "../../../ports/memory/memories.ts";
+import type { Damage } from "../database/damage.ts";
+import type { Database } from "../database/database.ts";
+import type { PendingRows } from "../database/pending-rows.ts";
+import type { KeywordIndex } from "../keywords/keyword-index.ts";
+import type { Requests } from "../namespaces/idempotency.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { MemoryVectors } from "../vectors/memory-vectors.ts";
+import type { VectorModel } from "../vectors/vector-model.ts";
+import { EmbeddedAccessCounts } from "./access-counts.ts";
+import { EmbeddedMemoryPurge } from "./purge.ts";
+import { EmbeddedMemoryReader } from "./reader.ts";
+import { MemoryRowWriter } from "./row-writer.ts";
+import { MemoryRows } from "./rows.ts";
+import { EmbeddedCandidateSearch } from "./search.ts";
+import { SessionPositions } from "./session-positions.ts";
+import { EmbeddedMemoryWriter } from "./writer.ts";
+
+export interface EmbeddedMemoriesOptions {
+  readonly database: Database;
+  readonly namespaces: Namespaces;
+  readonly requests: Requests;
+  /** Of which model the vectors are. */
+  readonly model: VectorModel;
+  readonly vectors: MemoryVectors;
+  readonly keywords: KeywordIndex;
+  readonly damage: Damage;
+  /** Rows of the memories that have no vector yet. */
+  readonly pendingRows: PendingRows;
+  readonly log: Log;
+}
+
+/**
+ * Memories in SQLite, with FTS5 for keyword candidates and indexes of vectors in memory. Disposing of them leaves a last
+ * write to the database, which is closed by its owner.
+ */
+export function openMemories(options: EmbeddedMemoriesOptions): Memories & Disposable {
+  const { database, namespaces, log } = options;
+  const accessCounts = new EmbeddedAccessCounts(database, namespaces, log);
+  const rows = new MemoryRows(database, namespaces, { ...options, accessCounts });
+  const rowWriter = new MemoryRowWriter({ ...options, accessCounts });
+  const positions = new SessionPositions(database);
+  const parts = { ...options, accessCounts, rows, rowWriter, positions };
+  const reader = new EmbeddedMemoryReader(parts);
+  const writer = new EmbeddedMemoryWriter(parts);
+  return {
+    reader,
+    writer,
+    purge: new EmbeddedMemoryPurge(parts),
+    search: new EmbeddedCandidateSearch(parts),
+    accessCounts,
+    exporter: reader,
+    importer: writer,
+    [Symbol.dispose]: () => accessCounts[Symbol.dispose](),
+  };
+}

@@ -1,0 +1,180 @@
+import { metadataTokens } from "../../../domain/memory/filter.ts";
+import type { Memory } from "../../../domain/memory/memory.ts";
+import { withinBytes } from "../../../domain/page-token.ts";
+import type { Replacement } from "../../../ports/memory/writer.ts";
+import { sealRecord, sealVector } from "../database/checksums.ts";
+import type { Database, Row } from "../database/database.ts";
+import type { PendingRows } from "../database/pending-rows.ts";
+import type { KeywordIndex } from "../keywords/keyword-index.ts";
+import { termBytes } from "../keywords/terms.ts";
+import type { MemoryVectors } from "../vectors/memory-vectors.ts";
+import type { VectorModel } from "../vectors/vector-model.ts";
+import type { EmbeddedAccessCounts } from "./access-counts.ts";
+
+/** Expired memories are removed a few at each write, of long ones one, so that no write pays for all of them. */
+const SWEEP_LIMIT = 32;
+const SWEEP_BYTES = 16 * 1024;
+
+export interface MemoryRowWriterParts {
+  readonly database: Database;
+  /** Of which model the vectors are. */
+  readonly model: VectorModel;
+  readonly vectors: MemoryVectors;
+  readonly keywords: KeywordIndex;
+  /** Rows of the memories that have no vector yet. */
+  readonly pendingRows: PendingRows;
+  readonly accessCounts: EmbeddedAccessCounts;
+}
+
+/** To be called when the write that returned it is on disk. */
+export type AfterCommit = () => void;
+
+/**
+ * Writes and removes memories with everything that hangs on their rows: tags, metadata, terms, vectors, counters. All
+ * methods only inside a write.
+ */
+export class MemoryRowWriter {
+  readonly #parts: MemoryRowWriterParts;
+  readonly #database: Database;
+
+  constructor(parts: MemoryRowWriterParts) {
+    this.#parts = parts;
+    this.#database = parts.database;
+  }
+
+  /** Writes a memory that was not there: what was counted of its id before is not of it. */
+  insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
+    this.#parts.accessCounts.forget(namespaceId, item.memory.id);
+    return this.insert(namespaceId, item, sessionPosition, now);
+  }
+
+  /** Writes all rows of a memory, which keeps what was counted of its id. */
+  insert(
+    namespaceId: number,
+    item: Replacement,
+    sessionPosition: number,
+    now: number,
+  ): { readonly memory: Memory; readonly afterCommit: AfterCommit } {
+    const { keywords, pendingRows, vectors } = this.#parts;
+    const { memory, vector } = this.#ofThisModel(item, sessionPosition);
+    const row = this.#insertRow(namespaceId, memory, item);
+    if (vector !== undefined) {
+      this.#database.run("INSERT INTO memory_vector (row, vector) VALUES (?, ?)", row, sealVector(vector));
+    } else {
+      const refused = memory.embedding.state === "REFUSED";
+      pendingRows.add(row, { since: now, refused });
+    }
+    keywords.add(namespaceId, row, item.terms);
+    this.#count(namespaceId, 1, item.terms.length);
+    return {
+      memory,
+      afterCommit: () => {
+        if (vector === undefined) pendingRows.added.notify();
+        else vectors.hold(namespaceId, row, memory, vector);
+      },
+    };
+  }
+
+  /** Writes another state of a memory with the same text, and so with the same terms and vector, and with more tags. */
+  update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
+    const number = Number(row["row"]);
+    const namespaceId = Number(row["namespace_id"]);
+    this.#database.run(
+      "UPDATE memory SET record = ?, expire_time = ? WHERE row = ?",
+      sealRecord(memory),
+      memory.expireTime ?? null,
+      number,
+    );
+    this.#insertTags(number, addedTags);
+    const { vectors, pendingRows } = this.#parts;
+    return () => {
+      vectors.expireAt(namespaceId, number, memory.expireTime);
+      // A vector that was under way is of the etag before.
+      if (memory.embedding.state === "PENDING") pendingRows.added.notify();
+    };
+  }
+
+  /** Removes a memory for good: what was counted of it goes too. */
+  remove(row: Row): AfterCommit {
+    // At once: what is counted of its id from now on is of another memory.
+    this.#parts.accessCounts.forget(Number(row["namespace_id"]), String(row["id"]));
+    return this.removeRow(row);
+  }
+
+  /** Removes a row and all that hangs on it. Tags, metadata and vector go by foreign key. */
+  removeRow(row: Row): AfterCommit {
+    const { keywords, vectors } = this.#parts;
+    const number = Number(row["row"]);
+    const namespaceId = Number(row["namespace_id"]);
+    keywords.remove(number);
+    this.#database.run("DELETE FROM memory WHERE row = ?", number);
+    this.#count(namespaceId, -1, -Number(row["term_count"]));
+    return () => vectors.remove(namespaceId, number);
+  }
+
+  /** Removes some memories that have expired. */
+  sweep(now: number): AfterCommit[] {
+    const expired = this.#database.all(
+      "SELECT row, id, namespace_id, term_count FROM memory WHERE expire_time <= ? LIMIT ?",
+      now,
+      SWEEP_LIMIT,
+    );
+    return withinBytes(expired, termBytes, SWEEP_BYTES).map((row) => this.remove(row));
+  }
+
+  #insertRow(namespaceId: number, memory: Memory, { duplicateKey, terms }: Replacement): number {
+    const row = this.#database.run(
+      `INSERT INTO memory (namespace_id, id, record, kind, state, user_id, agent_id, session_id,
+         session_position, author, importance, pinned, create_time, event_time, expire_time, duplicate_key, term_count)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      namespaceId,
+      memory.id,
+      sealRecord(memory),
+      memory.kind,
+      memory.state,
+      memory.userId,
+      memory.agentId,
+      memory.sessionId,
+      memory.sessionPosition,
+      memory.author,
+      memory.importance,
+      memory.pinned ? 1 : 0,
+      memory.createTime,
+      memory.eventTime ?? null,
+      memory.expireTime ?? null,
+      duplicateKey,
+      terms.length,
+    );
+    this.#insertTags(row, memory.tags);
+    for (const token of new Set(metadataTokens(memory.metadata))) {
+      this.#database.run("INSERT INTO memory_metadata (row, token) VALUES (?, ?)", row, token);
+    }
+    return row;
+  }
+
+  #insertTags(row: number, tags: readonly string[]): void {
+    for (const tag of tags) this.#database.run("INSERT INTO memory_tag (row, tag) VALUES (?, ?)", row, tag);
+  }
+
+  /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
+  #ofThisModel(
+    item: Replacement,
+    sessionPosition: number,
+  ): { readonly memory: Memory; readonly vector: Float32Array | undefined } {
+    const memory = { ...item.memory, sessionPosition };
+    const { embedding } = memory;
+    if (embedding.state !== "READY" || this.#parts.model.takes(embedding)) {
+      return { memory, vector: item.vector };
+    }
+    return { memory: { ...memory, embedding: { ...embedding, state: "PENDING" } }, vector: undefined };
+  }
+
+  #count(namespaceId: number, memories: number, terms: number): void {
+    this.#database.run(
+      `UPDATE namespace SET memory_count = memory_count + ?, term_count = term_count + ? WHERE namespace_id = ?`,
+      memories,
+      terms,
+      namespaceId,
+    );
+  }
+}

@@ -1,0 +1,112 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { memoryNotFound, RecollectError } from "../../../domain/errors.ts";
+import { sum } from "../../../domain/memory/access-counts.ts";
+import {
+  type AccessStatistics,
+  isExpired,
+  type Memory,
+  type StoredMemory,
+  withAccess,
+} from "../../../domain/memory/memory.ts";
+import { openRecord } from "../database/checksums.ts";
+import type { Damage } from "../database/damage.ts";
+import type { Database, Row } from "../database/database.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { VectorModel } from "../vectors/vector-model.ts";
+import type { EmbeddedAccessCounts } from "./access-counts.ts";
+
+/** What `MemoryRows.memoryOf` reads, of `memory m` and its access statistics. */
+export const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
+export const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
+
+export interface MemoryRowsOptions {
+  /** Of which model the vectors are. */
+  readonly model: VectorModel;
+  readonly damage: Damage;
+  readonly accessCounts: EmbeddedAccessCounts;
+}
+
+/** Rows of memories by id, and the memories that they hold. */
+export class MemoryRows {
+  readonly #database: Database;
+  readonly #namespaces: Namespaces;
+  readonly #options: MemoryRowsOptions;
+
+  constructor(database: Database, namespaces: Namespaces, options: MemoryRowsOptions) {
+    this.#database = database;
+    this.#namespaces = namespaces;
+    this.#options = options;
+  }
+
+  /** Whether rows may have been lost, so that one that is not found may be one of them. */
+  get mayHaveLost(): boolean {
+    return this.#options.damage.hidesMemories;
+  }
+
+  /** Undefined: there is none, expired ones included. */
+  find(namespaceId: number, id: string): Row | undefined {
+    return this.#database.first(
+      `SELECT m.row, m.term_count, m.expire_time, ${STORED} FROM memory m ${WITH_ACCESS} WHERE m.namespace_id = ? AND m.id = ?`,
+      namespaceId,
+      id,
+    );
+  }
+
+  /** A memory that is to be changed. Throws MEMORY_NOT_FOUND. */
+  current(
+    scope: Scope,
+    id: string,
+    now: number,
+  ): { readonly namespaceId: number; readonly row: Row; readonly current: StoredMemory } {
+    const namespaceId = this.#namespaces.find(scope);
+    const row = namespaceId === undefined ? undefined : this.find(namespaceId, id);
+    const current = row === undefined ? undefined : this.memoryOf(row);
+    if (namespaceId === undefined || row === undefined || current === undefined || isExpired(current, now)) {
+      throw this.missing(scope, id);
+    }
+    return { namespaceId, row, current };
+  }
+
+  /** With what was counted and is not on disk yet. Throws STORE_CORRUPT. */
+  memoryOf(row: Row): StoredMemory {
+    const pending = this.#options.accessCounts.pending(Number(row["namespace_id"]), String(row["id"]));
+    const stored = accessOf(row);
+    const memory = this.#withModel(recordIn(row));
+    return withAccess(memory, pending === undefined ? stored : sum(stored, pending));
+  }
+
+  /** A memory that is not there: it never was, or was deleted; in a damaged file it may have been lost. */
+  missing(scope: Scope, id: string): RecollectError {
+    if (!this.mayHaveLost) return memoryNotFound(scope.namespace, id);
+    const message = `memory ${id} is not in namespace ${scope.namespace}, or is among what is damaged on disk`;
+    return new RecollectError("STORE_CORRUPT", message, {
+      metadata: { backend: "embedded", id, namespace: scope.namespace },
+      resource: { type: "memory", name: id },
+    });
+  }
+
+  /** Every stored vector is of the one model, whatever was so when the record was written. */
+  #withModel(memory: Memory): Memory {
+    const { identity } = this.#options.model;
+    if (identity === undefined || memory.embedding.state !== "READY") return memory;
+    const { provider, model, dimension } = identity;
+    return { ...memory, embedding: { ...memory.embedding, provider, model, dimension } };
+  }
+}
+
+/** Whether a row is there and has not expired; without a look at its record, which may be damaged. */
+export function isHeld(row: Row | undefined, now: number): row is Row {
+  return row !== undefined && (row["expire_time"] === null || Number(row["expire_time"]) > now);
+}
+
+/** The record of a row, as it was written. Throws STORE_CORRUPT. */
+export function recordIn(row: Row): Memory {
+  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
+}
+
+/** The access statistics of a row, as far as they are on disk. */
+export function accessOf(row: Row): AccessStatistics | undefined {
+  const count = row["access_count"];
+  if (count === null || count === undefined) return undefined;
+  return { accessCount: Number(count), lastAccessTime: Number(row["last_access_time"]) };
+}

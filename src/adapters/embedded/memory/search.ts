@@ -1,0 +1,116 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import { clampSimilarity } from "../../../domain/embedding/vector.ts";
+import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
+import { keywordArm, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
+import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
+import { openVector } from "../database/checksums.ts";
+import type { Database } from "../database/database.ts";
+import type { KeywordIndex } from "../keywords/keyword-index.ts";
+import { isDefaultFilter, memoryCondition } from "../keywords/row-filter.ts";
+import { readTerms } from "../keywords/terms.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { factsOf, type MemoryVectors } from "../vectors/memory-vectors.ts";
+import type { Nearest } from "../vectors/vector-index.ts";
+import type { VectorModel } from "../vectors/vector-model.ts";
+import type { EmbeddedAccessCounts } from "./access-counts.ts";
+
+const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
+
+export interface CandidateSearchParts {
+  readonly database: Database;
+  readonly namespaces: Namespaces;
+  /** Of which model the vectors are. */
+  readonly model: VectorModel;
+  readonly vectors: MemoryVectors;
+  readonly keywords: KeywordIndex;
+  readonly accessCounts: EmbeddedAccessCounts;
+}
+
+/** Candidates from the indexes of vectors in memory and from FTS5. */
+export class EmbeddedCandidateSearch implements CandidateSearch {
+  readonly #parts: CandidateSearchParts;
+
+  constructor(parts: CandidateSearchParts) {
+    this.#parts = parts;
+  }
+
+  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+    const { namespaces, model, accessCounts } = this.#parts;
+    const namespaceId = namespaces.find(scope);
+    if (namespaceId === undefined) {
+      return { nearest: [], containing: [], corpus: EMPTY_CORPUS, plan: NOTHING_ASKED };
+    }
+    await accessCounts.flushFor(query.filter);
+    if (query.vector !== undefined) model.check(query.model);
+    const near = query.vector && this.#nearest(namespaceId, query, query.vector, now);
+    const { asked, ...byWords } = this.#containing(namespaceId, query, now);
+    return {
+      nearest: (near?.found ?? []).map(({ facts, similarity }) => ({
+        ...facts,
+        similarity: clampSimilarity(similarity),
+      })),
+      ...byWords,
+      plan: {
+        ...(near === undefined ? {} : { vector: near.arm }),
+        ...keywordArm(query.terms ?? [], asked, byWords.corpus),
+        walked: false,
+        rounds: near?.rounds ?? 1,
+      },
+    };
+  }
+
+  async vectors(
+    scope: Scope,
+    ids: readonly string[],
+    model?: EmbedderIdentity,
+  ): Promise<(Float32Array | undefined)[]> {
+    this.#parts.model.check(model);
+    const namespaceId = this.#parts.namespaces.find(scope);
+    if (namespaceId === undefined) return ids.map(() => undefined);
+    return ids.map((id) => {
+      const row = this.#parts.database.first(
+        `SELECT v.vector FROM memory m JOIN memory_vector v ON v.row = m.row
+         WHERE m.namespace_id = ? AND m.id = ?`,
+        namespaceId,
+        id,
+      );
+      return row === undefined ? undefined : openVector(row["vector"], `the vector of memory ${id}`);
+    });
+  }
+
+  #nearest(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): Nearest {
+    const { database, vectors } = this.#parts;
+    const index = vectors.open(namespaceId);
+    if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
+    const condition = memoryCondition(namespaceId, query.filter, now);
+    const rows = database.all(`SELECT m.row FROM memory m WHERE ${condition.sql}`, ...condition.values);
+    return index.nearestOf(
+      rows.map((row) => Number(row["row"])),
+      vector,
+      query.limit,
+    );
+  }
+
+  #containing(
+    namespaceId: number,
+    query: CandidateQuery,
+    now: number,
+  ): Pick<Candidates, "containing" | "corpus"> & { readonly asked: readonly string[] } {
+    const { keywords } = this.#parts;
+    const terms = query.terms ?? [];
+    if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS, asked: [] };
+    const corpus = keywords.corpus(namespaceId, terms);
+    const asked = chooseTerms(terms, corpus);
+    const count = countTerms(terms);
+    const rows = asked.length === 0 ? [] : keywords.candidates(namespaceId, asked, corpus, query, now);
+    return {
+      containing: rows.map((row) => ({
+        ...factsOf(row),
+        document: count(readTerms(namespaceId, String(row["terms"]))),
+      })),
+      corpus,
+      asked,
+    };
+  }
+}

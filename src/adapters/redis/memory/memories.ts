@@ -1,0 +1,88 @@
+import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { Log } from "../../../ports/log.ts";
+import type { Memories } from "../../../ports/memory/memories.ts";
+import type { RedisClient } from "../connection/client.ts";
+import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
+import type { VectorModel } from "../indexes/vector-model.ts";
+import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import { type PackRecord, packRecord } from "../namespaces/records.ts";
+import { MemoryAccesses } from "./access-counts.ts";
+import { CounterCache } from "./counter-cache.ts";
+import { FilteredMemories } from "./filtered-memories.ts";
+import { MemoryPages } from "./pages.ts";
+import { MemoryPurge } from "./purge.ts";
+import { MemoryReads, walkingSource } from "./reads.ts";
+import { MemorySearch } from "./search.ts";
+import type { Sweeper } from "./sweeper.ts";
+import { MemoryWalk } from "./walk.ts";
+import { MemoryWrites } from "./writer.ts";
+
+export interface RedisMemoriesOptions {
+  readonly model: VectorModel;
+  /** Default: as JSON. */
+  readonly pack?: PackRecord;
+  readonly indexes: IndexNames;
+  readonly vectors: VectorIndexOptions;
+  readonly sweeper: Sweeper;
+  /** An index was asked and is not there. */
+  readonly missing: (scope: Scope) => void;
+  /** A write of this process has left a memory pending. */
+  readonly onPending: () => void;
+  readonly log: Log;
+}
+
+/** Memories in Redis. Disposing of them writes the accesses that were counted. */
+export interface RedisMemories extends Memories, AsyncDisposable {
+  /** Drops all that was cached of what Redis holds: it was replaced. */
+  forgetAll(): void;
+}
+
+export function openMemories(
+  client: RedisClient,
+  namespaces: Namespaces,
+  { model, pack = packRecord, indexes, vectors, sweeper, missing, onPending, log }: RedisMemoriesOptions,
+): RedisMemories {
+  const accessCounts = new MemoryAccesses(namespaces, log);
+  const pages = new MemoryPages(namespaces, model, accessCounts);
+  const walk = new MemoryWalk(namespaces, pages, model);
+  const counters = new CounterCache();
+  const sweep = (scope: Scope, now: number): Promise<void> =>
+    sweeper.sweepEnded(namespaces.partition(scope), now);
+  const otherwise = walkingSource(pages);
+  const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
+  const reads = new MemoryReads(namespaces, pages, filtered);
+  const writes = new MemoryWrites(namespaces, {
+    model,
+    pack,
+    accesses: accessCounts,
+    reads,
+    onWritten: (scope, { now, isPending }) => {
+      sweeper.afterWrite(namespaces.partition(scope), now);
+      if (isPending) onPending();
+    },
+  });
+  const search = new MemorySearch({
+    client,
+    namespaces,
+    model,
+    indexes,
+    vectors,
+    counters,
+    sweep,
+    missing,
+    walk: (scope, query, now) => walk.search(scope, query, now),
+  });
+  return {
+    reader: reads,
+    writer: writes,
+    purge: new MemoryPurge(namespaces, model, reads, accessCounts),
+    search,
+    accessCounts,
+    exporter: reads,
+    importer: writes,
+    forgetAll: () => {
+      for (const cache of [accessCounts, pages, counters]) cache.forgetAll();
+    },
+    [Symbol.asyncDispose]: () => accessCounts[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,164 @@
+-- How a memory lies in its namespace (see keys.ts). Memories are written and removed here alone, so that all counters and
+-- indexes of them follow. Counts are added up in `changes` and written once a script: many memories share terms.
+-- Keys that end in _prefix are beginnings of keys.
+
+-- Nil when the vectors are of the generation of the model that the caller knows.
+local function other_model(generation)
+  if redis.call('HGET', meta, 'generation') == generation then return nil end
+  return { 'MODEL' }
+end
+
+local function no_changes()
+  return { memories = 0, terms = 0, frequencies = {}, sizes = {}, made = 0 }
+end
+
+local function count(changes, tokens, terms, by)
+  changes.memories = changes.memories + by
+  changes.made = changes.made + 1
+  local known = {}
+  for term in terms:gmatch('[^ ]+') do
+    changes.terms = changes.terms + by
+    if not known[term] then
+      known[term] = true
+      changes.frequencies[term] = (changes.frequencies[term] or 0) + by
+    end
+  end
+  -- Those that isCounted in tokens.ts names.
+  for token in tokens:gmatch('[^,]+') do
+    if token:find('^[nxugs]') then changes.sizes[token] = (changes.sizes[token] or 0) + by end
+  end
+end
+
+-- Fields that one command takes: far fewer than Lua can hand over.
+local FIELDS = 1000
+
+-- A long text has thousands of terms, and a command for each would take three times as long as its place in the index.
+local function add(key, changes)
+  local fields = {}
+  for field, by in pairs(changes) do
+    if by ~= 0 then fields[#fields + 1] = field end
+  end
+  for first = 1, #fields, FIELDS do
+    local last = math.min(first + FIELDS - 1, #fields)
+    local values = redis.call('HMGET', key, unpack(fields, first, last))
+    local written, removed = {}, {}
+    for at = first, last do
+      local value = (tonumber(values[at - first + 1]) or 0) + changes[fields[at]]
+      if value > 0 then
+        written[#written + 1] = fields[at]
+        written[#written + 1] = value
+      else
+        removed[#removed + 1] = fields[at]
+      end
+    end
+    if #written > 0 then redis.call('HSET', key, unpack(written)) end
+    if #removed > 0 then redis.call('HDEL', key, unpack(removed)) end
+  end
+end
+
+local function write_changes(changes)
+  add(counters, { memories = changes.memories, terms = changes.terms })
+  add(document_frequencies, changes.frequencies)
+  add(sizes, changes.sizes)
+  -- By which it is noticed that an older state was restored: see store-identity.ts.
+  if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
+end
+
+-- The etag of a memory that is there and has not expired; nil for others.
+local function etag_of(id, now)
+  local etag, expire = unpack(redis.call('HMGET', memory_prefix .. id, 'etag', 'expire'))
+  if not etag or (expire and tonumber(expire) <= tonumber(now)) then return nil end
+  return etag
+end
+
+local function remove_pending(id)
+  local member = namespace_id .. '/' .. id
+  redis.call('ZREM', pending, member)
+  redis.call('ZREM', pending_since, member)
+  redis.call('HDEL', pending_attempts, member)
+end
+
+-- Later than any clock says: what is refused is not due until somebody says so; in the order of refusals. See pending-listeners.ts.
+local NEVER = 2 ^ 52
+
+local function add_pending(id, is_refused, now)
+  local member = namespace_id .. '/' .. id
+  local due = is_refused and string.format('%.0f', NEVER + tonumber(now)) or now
+  redis.call('ZADD', pending, due, member)
+  if not is_refused then redis.call('ZADD', pending_since, now, member) end
+end
+
+-- Writes a memory that is not there. `position` is that in its session, 0 without one.
+local function write_memory(changes, memory, generation, position, now)
+  local fields = {
+    'tok', memory.tok, 'terms', memory.terms, 'created', memory.created, 'importance', memory.importance,
+    'rec', memory.rec, 'emb', memory.emb, 'etag', memory.etag, 'pos', string.format('%d', position),
+    -- What a search reads of each candidate, as one field: see candidate-fields.ts.
+    'facts', memory.created .. ' ' .. memory.event .. ' ' .. memory.importance .. ' ' .. memory.expire,
+  }
+  local function set(field, value)
+    if value == '' then return end
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  set('event', memory.event)
+  set('expire', memory.expire)
+  set('dup', memory.dup)
+  set('v' .. generation, memory.vector)
+  -- In one command: each one indexes the vector again.
+  redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
+  redis.call('ZADD', memory_order, memory.created, memory.id)
+  if memory.dup ~= '' then redis.call('ZADD', duplicates, 0, memory.dup) end
+  if memory.expire ~= '' then redis.call('ZADD', memory_expiry, memory.expire, namespace_id .. '/' .. memory.id) end
+  if position > 0 then redis.call('ZADD', session_prefix .. memory.session, position, memory.id) end
+  if memory.vector ~= '' and redis.call('HEXISTS', meta, 'next') == 1 then
+    redis.call('ZADD', reembedding_todo, 0, namespace_id .. '/' .. memory.id)
+  end
+  if memory.pending ~= '' then add_pending(memory.id, memory.pending == 'REFUSED', now) end
+  count(changes, memory.tok, memory.terms, 1)
+end
+
+-- Writes what a duplicate changes of a memory that is there: see mergeDuplicate. Its terms and vectors stay, and no token
+-- that is counted is another.
+local function merge_memory(changes, merged)
+  local key, member = memory_prefix .. merged.id, namespace_id .. '/' .. merged.id
+  local created, event, importance = unpack(redis.call('HMGET', key, 'created', 'event', 'importance'))
+  local fields = {
+    'tok', merged.tok, 'rec', merged.rec, 'etag', merged.etag,
+    'facts', created .. ' ' .. (event or '') .. ' ' .. importance .. ' ' .. merged.expire,
+  }
+  if merged.expire ~= '' then
+    fields[#fields + 1] = 'expire'
+    fields[#fields + 1] = merged.expire
+    redis.call('ZADD', memory_expiry, merged.expire, member)
+  else
+    redis.call('HDEL', key, 'expire')
+    redis.call('ZREM', memory_expiry, member)
+  end
+  redis.call('HSET', key, unpack(fields))
+  changes.made = changes.made + 1
+end
+
+-- Takes a memory whose new state is written next. False when it is not there.
+local function take_memory(changes, id)
+  redis.call('ZREM', memory_expiry, namespace_id .. '/' .. id)
+  remove_pending(id)
+  local key = memory_prefix .. id
+  if redis.call('EXISTS', key) == 0 then return false end
+  local tok, terms, dup, position = unpack(redis.call('HMGET', key, 'tok', 'terms', 'dup', 'pos'))
+  tok = tok or ''
+  redis.call('DEL', key)
+  redis.call('ZREM', memory_order, id)
+  if dup then redis.call('ZREM', duplicates, dup) end
+  local session = (',' .. tok):match(',(s%x+)')
+  if session and position ~= '0' then redis.call('ZREM', session_prefix .. session, id) end
+  count(changes, tok, terms or '', -1)
+  return true
+end
+
+-- Takes a memory for good. False when it is not there.
+local function remove_memory(changes, id)
+  redis.call('HDEL', access_counts, id)
+  redis.call('ZREM', last_accesses, id)
+  return take_memory(changes, id)
+end

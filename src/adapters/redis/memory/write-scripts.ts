@@ -1,0 +1,72 @@
+import type { Reply } from "../connection/client.ts";
+import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
+import { rows } from "../connection/script.ts";
+import { IDEMPOTENCY, replayedOutcome } from "../namespaces/idempotency.ts";
+import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
+import { MEMORY, MEMORY_FIELDS, ROW } from "./rows.ts";
+
+type CreateReply =
+  | { readonly kind: "replayed"; readonly outcome: string }
+  | { readonly kind: "observed"; readonly meets: readonly Reply[] }
+  | { readonly kind: "written"; readonly positions: readonly number[] };
+
+export const CREATE = defineNamespaceScript({
+  file: new URL("./create-memories.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  effect: "writes",
+  arguments: [
+    ...(["generation", "countBefore", "outcome"] as const),
+    rows("items", ["itemId", "write", "duplicateKey", "observed", ...MEMORY_FIELDS]),
+  ],
+  reply: orModelChanged((reply): CreateReply => {
+    const outcome = replayedOutcome(reply);
+    if (outcome !== undefined) return { kind: "replayed", outcome };
+    const [word, all] = listOf(reply);
+    if (isText(word, "OBSERVED")) return { kind: "observed", meets: listOf(all) };
+    return { kind: "written", positions: listOf(all).map(numberOf) };
+  }),
+});
+export const IMPORT = defineNamespaceScript({
+  file: new URL("./import-memories.lua", import.meta.url),
+  libraries: [MEMORY],
+  effect: "writes",
+  arguments: ["now", "generation", rows("memories", ["position", ...MEMORY_FIELDS])],
+  reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map((written) => numberOf(written) === 1)),
+});
+
+/** About a memory that has to be there. */
+export type SingleReply =
+  | { readonly kind: "missing" }
+  | { readonly kind: "changed"; readonly etag: string }
+  /** With the row of the memory, where the script answers with one. */
+  | { readonly kind: "replayed" | "done"; readonly row?: Reply | undefined };
+
+function singleReply(reply: Reply): SingleReply {
+  const [word, second, third] = listOf(reply);
+  if (isText(word, "MISSING")) return { kind: "missing" };
+  if (isText(word, "CHANGED")) return { kind: "changed", etag: textOf(second) ?? "" };
+  if (replayedOutcome(reply) !== undefined) return { kind: "replayed", row: third };
+  return { kind: "done", row: second };
+}
+
+export const REPLACE = defineNamespaceScript({
+  file: new URL("./replace-memory.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  effect: "writes",
+  arguments: ["generation", "expectedEtag", rows("memories", MEMORY_FIELDS)],
+  reply: orModelChanged(singleReply),
+});
+export const REPLAY_REPLACE = defineNamespaceScript({
+  file: new URL("./replay-replace.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, MEMORY, ROW],
+  effect: "frees",
+  arguments: ["id"],
+  reply: singleReply,
+});
+export const DELETE = defineNamespaceScript({
+  file: new URL("./delete-memory.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, MEMORY],
+  effect: "frees",
+  arguments: ["id", "hasEtag", "expectedEtag"],
+  reply: singleReply,
+});

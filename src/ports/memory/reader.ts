@@ -1,0 +1,31 @@
+import type { Scope } from "../../domain/access/tenancy.ts";
+import type { MemoryFilter } from "../../domain/memory/filter.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
+
+export interface ListPosition {
+  readonly createTime: number;
+  readonly id: string;
+}
+
+/** Reads memories by id and by filter; see Memories. */
+export interface MemoryReader {
+  /** Which of these ids are taken, in their order. Reads no memory, so that a damaged one is there too. */
+  exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]>;
+
+  /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
+  get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
+
+  /** Memories that pass the filter, newest first by (createTime, id), from behind `after` on. */
+  list(
+    scope: Scope,
+    options: {
+      readonly filter: MemoryFilter;
+      readonly after?: ListPosition;
+      readonly limit: number;
+      readonly now: number;
+    },
+  ): Promise<StoredMemory[]>;
+
+  /** How many memories pass the filter. */
+  count(scope: Scope, filter: MemoryFilter, now: number): Promise<number>;
+}

@@ -1,0 +1,27 @@
+import { CacheService } from "#gen/recollect/v1/cache_pb.js";
+import type { CacheStore } from "../../../ports/cache/cache-store.ts";
+import type { LookupCachePorts } from "../../../services/cache/lookup-cache.ts";
+import type { StoreCacheEntryPorts } from "../../../services/cache/store-cache-entry.ts";
+import { type ServedService, serve } from "../../handler.ts";
+import { deleteCacheEntryHandler } from "./delete-cache-entry.ts";
+import { getCacheEntryHandler } from "./get-cache-entry.ts";
+import { getCacheStatsHandler } from "./get-cache-stats.ts";
+import { listCacheEntriesHandler } from "./list-cache-entries.ts";
+import { lookupCacheHandler } from "./lookup-cache.ts";
+import { storeCacheEntryHandler } from "./store-cache-entry.ts";
+
+/** What the use cases of CacheService need together. */
+export type CachePorts = Omit<LookupCachePorts, "store"> &
+  Omit<StoreCacheEntryPorts, "store"> & { readonly store: CacheStore };
+
+/** CacheService. Each handler converts the request, calls one use case, and converts its output. */
+export function cacheHandlers(ports: CachePorts): ServedService {
+  return serve(CacheService, {
+    lookupCache: lookupCacheHandler(ports),
+    storeCacheEntry: storeCacheEntryHandler(ports),
+    getCacheEntry: getCacheEntryHandler(ports),
+    listCacheEntries: listCacheEntriesHandler(ports),
+    deleteCacheEntry: deleteCacheEntryHandler(ports),
+    getCacheStats: getCacheStatsHandler(ports),
+  });
+}

@@ -1,0 +1,45 @@
+import type { CacheService, StoreCacheEntryRequest } from "#gen/recollect/v1/cache_pb.js";
+import { type Caller, namespaceOf } from "../../../domain/access/tenancy.ts";
+import {
+  type StoreCacheEntryInput,
+  type StoreCacheEntryPorts,
+  storeCacheEntry,
+} from "../../../services/cache/store-cache-entry.ts";
+import { fromEntry, type Question, toAnswerScope, toQuestion, toUsage } from "../../convert/cache.ts";
+import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
+import { type Handler, required } from "../../handler.ts";
+import { authorizeScope } from "../../middleware/authorization.ts";
+
+export function storeCacheEntryHandler(
+  ports: StoreCacheEntryPorts,
+): Handler<typeof CacheService.method.storeCacheEntry> {
+  return async (request, context) => {
+    const question = toQuestion(required(request.prompt));
+    const input: StoreCacheEntryInput = {
+      namespace: request.namespace,
+      prompt: question.prompt,
+      origin: toOrigin(request.origin, question, context.caller),
+      response: request.response,
+      tags: request.tags,
+      metadata: toMetadata(request.metadata, "metadata"),
+      ...defined({
+        ttlMs: toDurationMs(request.ttl),
+        usage: toUsage(request.usage),
+        requestId: request.requestId,
+      }),
+    };
+    const { entry, replaced } = await storeCacheEntry(ports, input, context);
+    return { entry: { ...fromEntry(entry, namespaceOf(request)), response: "" }, replaced };
+  };
+}
+
+function toOrigin(
+  origin: StoreCacheEntryRequest["origin"],
+  question: Question,
+  caller: Caller,
+): StoreCacheEntryInput["origin"] {
+  if (origin.case === "decisionId") return { kind: "decision", decisionId: origin.value };
+  const scope = required(origin.value);
+  authorizeScope(caller, scope);
+  return { kind: "scope", answerScope: toAnswerScope(scope, question, caller) };
+}

@@ -1,0 +1,428 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { scopeToken } from "../../../src/adapters/redis/cache/entry-fields.ts";
+import { vectorSchema } from "../../../src/adapters/redis/indexes/schema.ts";
+import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
+import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
+import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { HNSW, openRedisCache, type RedisCache } from "../../support/redis-cache.ts";
+import { openCountedWay } from "../../support/redis-trips.ts";
+
+const url = await sharedRedisUrl();
+const DIMENSION = 20;
+const IDENTITY = { provider: "test", model: "random", dimension: DIMENSION };
+const SCOPE = { tenant: "t", namespace: "n" };
+const BOUND = { maxEntries: 10_000, now: NOW };
+
+describe.skipIf(url === "")("the cache on Redis", () => {
+  let opened: RedisCache;
+  beforeEach(async () => {
+    opened = await openRedisCache(url, { identity: IDENTITY });
+  });
+  afterEach(() => opened[Symbol.asyncDispose]());
+
+  const put = (
+    id: string,
+    options: Partial<Parameters<typeof opened.cache.put>[2]> = {},
+    given: Parameters<typeof cacheEntry>[0] = {},
+  ) => opened.cache.put(SCOPE, cacheEntry({ id, ...given }), { ...BOUND, ...options });
+  const nearest = (seed: number, now = NOW, model = IDENTITY) =>
+    opened.cache.nearest(
+      SCOPE,
+      { fingerprint: "f1", vector: unitVector(seed, DIMENSION), model, limit: 3 },
+      now,
+    );
+  const listed = async (query: Partial<Parameters<typeof opened.cache.list>[1]> = {}) =>
+    (
+      await opened.cache.list(SCOPE, {
+        limit: 1000,
+        maxBytes: Number.MAX_SAFE_INTEGER,
+        now: NOW,
+        ...query,
+      })
+    ).entries.map(({ id }) => id);
+  const keysOf = async (): Promise<NamespaceKeys> => {
+    const partition = opened.keys.partition(0);
+    return partition.namespace(String(await opened.client.command("HGET", partition.namespaces, "t:n")));
+  };
+  /** What is kept of entries beside them. */
+  const sizesBeside = async () => {
+    const { cacheOrder, cacheUses, cacheExpiry, cacheFields } = await keysOf();
+    return Promise.all([
+      ...[cacheOrder, cacheUses, cacheExpiry].map((key) => opened.client.command("ZCARD", key)),
+      opened.client.command("HLEN", cacheFields),
+    ]);
+  };
+
+  describe("what Redis itself has removed", () => {
+    const END = NOW + 1000;
+    /** Ends a hundred entries, and removes half of them as a native TTL does. */
+    const endSome = async (): Promise<void> => {
+      const ids = Array.from({ length: 100 }, (_, index) => `e${index}`);
+      for (const id of ids) await put(id, { vector: unitVector(1, DIMENSION) }, { expireTime: END });
+      await put("stays");
+      const keys = await keysOf();
+      await opened.client.command("DEL", ...ids.slice(0, 50).map((id) => keys.cacheEntry(id)));
+    };
+
+    it("counts no more in anything, and leaves nothing behind", async () => {
+      await endSome();
+      const stats = await opened.cache.stats(SCOPE, END);
+      expect(stats).toMatchObject({ entryCount: 1, stores: 101, evictions: 0 });
+      await opened.cache.delete(SCOPE, "stays", { now: END });
+      expect(await opened.cache.stats(SCOPE, END)).toMatchObject({ entryCount: 0, byteCount: 0 });
+      expect(await sizesBeside()).toEqual([0, 0, 0, 0]);
+      expect(await opened.client.command("HLEN", (await keysOf()).cacheSizes)).toBe(0);
+    });
+
+    it("takes no room, and is found by nobody", async () => {
+      await endSome();
+      expect(await nearest(1, END)).toEqual([]);
+      expect(await listed({ now: END })).toEqual(["stays"]);
+      expect(await opened.cache.find(SCOPE, "e1", END)).toBeUndefined();
+      expect(await put("new", { now: END, maxEntries: 2 })).toMatchObject({ replaced: false, evicted: 0 });
+    });
+
+    it("can be put again", async () => {
+      await endSome();
+      expect(await put("e1", { now: END })).toMatchObject({ replaced: false });
+      expect((await opened.cache.find(SCOPE, "e1", END))?.id).toBe("e1");
+    });
+
+    it("goes a minute after its end, however far off the time of the call is", async () => {
+      await put("e1", { now: NOW }, { expireTime: NOW + DAY });
+      const left = Number(await opened.client.command("PTTL", (await keysOf()).cacheEntry("e1")));
+      expect(left).toBeGreaterThan(DAY);
+      expect(left).toBeLessThanOrEqual(DAY + 60_000);
+    });
+  });
+
+  describe("much at once", () => {
+    /** More than two calls of a script remove. */
+    const MANY = 600;
+    const fill = (given: Parameters<typeof cacheEntry>[0] = {}) =>
+      Promise.all(
+        Array.from({ length: MANY }, (_, index) =>
+          put(`e${String(index).padStart(3, "0")}`, { now: NOW + index }, given),
+        ),
+      );
+
+    it("goes before the bound is held, what has ended first", async () => {
+      await fill({ expireTime: NOW + 1000 });
+      await put("stays", { now: NOW - 1 });
+      const outcome = await put("new", { now: NOW + 1000, maxEntries: 2 });
+      expect(outcome).toMatchObject({ replaced: false, evicted: 0 });
+      expect(await listed({ now: NOW + 1000 })).toEqual(["stays", "new"]);
+    });
+
+    it("is evicted in order, and counted", async () => {
+      await fill();
+      const outcome = await put("new", { now: NOW + 1000, maxEntries: 3 });
+      expect(outcome).toMatchObject({ replaced: false, evicted: MANY - 2 });
+      expect(await listed()).toEqual(["new", "e599", "e598"]);
+      expect(await opened.cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 3, evictions: MANY - 2 });
+      expect(await sizesBeside()).toEqual([3, 3, 3, 3]);
+    });
+
+    it("is no more in the stats when it has ended", async () => {
+      await fill({ expireTime: NOW + 1000 });
+      expect(await opened.cache.stats(SCOPE, NOW + 1000)).toMatchObject({ entryCount: 0, byteCount: 0 });
+    });
+
+    it("is listed whole though it was made in one moment, page by page and by tag", async () => {
+      await fill();
+      await put("tagged", {}, { tags: ["rare"], createTime: NOW - 1 });
+      const seen: string[] = [];
+      for (let more = true; more; ) {
+        const last = seen.at(-1);
+        const page = await opened.cache.list(SCOPE, {
+          limit: 170,
+          maxBytes: Number.MAX_SAFE_INTEGER,
+          now: NOW,
+          ...(last === undefined ? {} : { after: { createTime: NOW, id: last } }),
+        });
+        seen.push(...page.entries.map(({ id }) => id));
+        ({ more } = page);
+      }
+      const whole = Array.from(
+        { length: MANY },
+        (_, index) => `e${String(MANY - 1 - index).padStart(3, "0")}`,
+      );
+      expect(seen).toEqual([...whole, "tagged"]);
+      expect(await listed({ tagsAny: ["rare"], limit: 1 })).toEqual(["tagged"]);
+    });
+  });
+
+  it("lets the older go first of those that were used at the same time", async () => {
+    await put("a", {}, { createTime: NOW + 2 });
+    await put("b", {}, { createTime: NOW + 1 });
+    await put("c", {}, { createTime: NOW + 3 });
+    expect(await put("d", { now: NOW + 10, maxEntries: 3 })).toMatchObject({ evicted: 1 });
+    expect((await listed()).sort()).toEqual(["a", "c", "d"]);
+  });
+
+  it("answers with the same object as long as the entry is the same", async () => {
+    await put("e1", { vector: unitVector(1, DIMENSION) });
+    const first = await opened.cache.find(SCOPE, "e1", NOW);
+    expect(first).toEqual(cacheEntry());
+    expect(await opened.cache.find(SCOPE, "e1", NOW)).toBe(first);
+    expect((await nearest(1))[0]?.entry).toBe(first);
+    expect((await opened.cache.list(SCOPE, { limit: 1, maxBytes: 1, now: NOW })).entries[0]).toBe(first);
+    // The same etag: it is no part of what is asked.
+    await put("e1", {}, { response: "another" });
+    expect((await opened.cache.find(SCOPE, "e1", NOW))?.response).toBe("another");
+  });
+
+  describe("entries that are read at once", () => {
+    const scopes = ["a", "b", "c"].map((namespace) => ({ tenant: "t", namespace }));
+    const findAll = (ids: readonly string[]) =>
+      Promise.all(scopes.flatMap((scope) => ids.map((id) => opened.cache.find(scope, id, NOW))));
+    beforeEach(async () => {
+      for (const scope of scopes.slice(0, 2)) {
+        for (const id of ["e1", "e2"]) {
+          await opened.cache.put(scope, cacheEntry({ id, response: `${id} of ${scope.namespace}` }), BOUND);
+        }
+      }
+    });
+
+    it("are each what they would be alone, whether they are known, new, absent or elsewhere", async () => {
+      const [known] = await findAll(["e1"]);
+      const found = await findAll(["e1", "absent", "e2", "e1"]);
+      expect(found.map((entry) => entry?.response)).toEqual([
+        ...["e1 of a", undefined, "e2 of a", "e1 of a"],
+        ...["e1 of b", undefined, "e2 of b", "e1 of b"],
+        ...[undefined, undefined, undefined, undefined],
+      ]);
+      expect(found[0]).toBe(known);
+    });
+
+    it("are those of the namespace as it is by now, though another process has made it anew or deleted it", async () => {
+      await findAll(["e1"]);
+      const partition = opened.keys.partition(0);
+      const send = (...command: Parameters<typeof opened.client.command>) =>
+        opened.client.command(...command);
+      const old = partition.namespace(String(await send("HGET", partition.namespaces, "t:b")));
+      const anew = partition.namespace("0".repeat(16));
+      await send("COPY", old.cacheEntry("e2"), anew.cacheEntry("e2"));
+      await send("HSET", partition.namespaces, "t:b", anew.number);
+      await send("HDEL", partition.namespaces, "t:a");
+      const found = await findAll(["e1", "e2"]);
+      expect(found.map((entry) => entry?.response)).toEqual([
+        ...[undefined, undefined],
+        ...[undefined, "e2 of b"],
+        ...[undefined, undefined],
+      ]);
+    });
+
+    it("fail alone when their record cannot be read", async () => {
+      const partition = opened.keys.partition(0);
+      const number = String(await opened.client.command("HGET", partition.namespaces, "t:a"));
+      await opened.client.command(
+        "HSET",
+        partition.namespace(number).cacheEntry("e1"),
+        "rec",
+        "?",
+        "version",
+        "x",
+      );
+      const found = await Promise.allSettled(
+        ["e1", "e2"].map((id) => opened.cache.find({ tenant: "t", namespace: "a" }, id, NOW)),
+      );
+      expect(found).toMatchObject([
+        { status: "rejected", reason: { reason: "STORE_CORRUPT" } },
+        { value: { id: "e2" } },
+      ]);
+    });
+  });
+
+  it("counts the entries of each answer scope", async () => {
+    await put("a");
+    await put("b");
+    await put("c", {}, { fingerprint: "f2" });
+    const { cacheSizes, number } = await keysOf();
+    const size = async (fingerprint: string) =>
+      Number(String(await opened.client.command("HGET", cacheSizes, scopeToken(number, fingerprint))));
+    expect([await size("f1"), await size("f2")]).toEqual([2, 1]);
+    await put("b", {}, { fingerprint: "f2" });
+    expect([await size("f1"), await size("f2")]).toEqual([1, 2]);
+    await opened.cache.delete(SCOPE, "a", { now: NOW });
+    expect(await opened.client.command("HEXISTS", cacheSizes, scopeToken(number, "f1"))).toBe(0);
+  });
+
+  it("compares and keeps no vector of another model when that has changed elsewhere", async () => {
+    await put("old", { vector: unitVector(1, DIMENSION), model: IDENTITY });
+    expect(await nearest(1)).toHaveLength(1);
+    const now = { ...IDENTITY, model: "next" };
+    const { meta } = opened.keys.partition(0);
+    await opened.client.command(
+      ...(["FT.ALTER", opened.indexName, "SCHEMA", "ADD"] as const),
+      ...vectorSchema("v2", DIMENSION, HNSW),
+    );
+    await opened.client.command("HSET", meta, "generation", 2, "model", JSON.stringify(now));
+    await expect(nearest(1)).rejects.toThrow(ModelChanged);
+    await put("late", { vector: unitVector(1, DIMENSION), model: IDENTITY });
+    await put("new", { vector: unitVector(1, DIMENSION), model: now });
+    expect((await nearest(1, NOW, now)).map(({ entry }) => entry.id)).toEqual(["new"]);
+    expect((await opened.cache.find(SCOPE, "late", NOW))?.id).toBe("late");
+  });
+
+  it("keeps no vector of a model that changes while an entry is put", async () => {
+    await put("first");
+    const now = { ...IDENTITY, model: "next" };
+    const { meta } = opened.keys.partition(0);
+    await opened.client.command("HSET", meta, "generation", 2, "model", JSON.stringify(now));
+    await put("e1", { vector: unitVector(1, DIMENSION), model: IDENTITY });
+    const key = (await keysOf()).cacheEntry("e1");
+    const fields = (await opened.client.command("HKEYS", key)) as readonly Buffer[];
+    expect(fields.map(String).filter((field) => field.startsWith("v") && field !== "version")).toEqual([]);
+  });
+});
+
+describe.skipIf(url === "")("a change of the model that has not come to all partitions", () => {
+  it("makes misses, and what is put meanwhile is found exactly", async () => {
+    await using opened = await openRedisCache(url, { identity: IDENTITY, partitions: 4 });
+    const scopes = ["n1", "n2", "n3", "n4", "n5", "n6"].map((namespace) => ({ tenant: "t", namespace }));
+    const scope = scopes.find((one) => opened.keys.partitionOf(one) !== 0) ?? SCOPE;
+    const { meta, number } = opened.keys.partition(opened.keys.partitionOf(scope));
+    expect(number).not.toBe(0);
+    const options = { ...BOUND, vector: unitVector(1, DIMENSION), model: IDENTITY };
+    await opened.cache.put(scope, cacheEntry({ id: "before" }), options);
+    await opened.client.command("HSET", meta, "generation", 2);
+    await opened.cache.put(scope, cacheEntry({ id: "meanwhile" }), options);
+    const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), model: IDENTITY, limit: 3 };
+    expect(await opened.cache.nearest(scope, query, NOW)).toEqual([]);
+    expect((await opened.cache.find(scope, "meanwhile", NOW))?.id).toBe("meanwhile");
+    await opened.client.command("HSET", meta, "generation", opened.model.generation);
+    const found = await opened.cache.nearest(scope, query, NOW);
+    expect(found.map(({ entry }) => entry.id)).toEqual(["before"]);
+  });
+});
+
+describe.skipIf(url === "")("the nearest of a large answer scope on Redis", () => {
+  it("are those of an exact scan", { timeout: 120_000 }, async () => {
+    const [dimension, count, limit] = [64, 3000, 3];
+    await using opened = await openRedisCache(url, { identity: { ...IDENTITY, dimension } });
+    const random = seededRandom(5);
+    const centres = Array.from({ length: 60 }, (_, seed) => unitVector(seed, dimension));
+    /** Near one of the centres, as prompts are. */
+    const near = (): Float32Array => {
+      const centre = centres[Math.floor(random() * centres.length)] ?? new Float32Array(dimension);
+      const vector = centre.map((value) => value + 0.1 * (random() - 0.5));
+      const length = Math.sqrt(dot(vector, vector));
+      return vector.map((value) => value / length);
+    };
+    const vectors = Array.from({ length: count }, near);
+    for (let from = 0; from < count; from += 200) {
+      await Promise.all(
+        vectors
+          .slice(from, from + 200)
+          .map((vector, index) =>
+            opened.cache.put(SCOPE, cacheEntry({ id: `e${from + index}` }), { ...BOUND, vector }),
+          ),
+      );
+    }
+    let found = 0;
+    const queries = Array.from({ length: 200 }, near);
+    for (const vector of queries) {
+      const expected = vectors
+        .map((other, index) => ({ id: `e${index}`, similarity: clampSimilarity(dot(vector, other)) }))
+        .sort((a, b) => b.similarity - a.similarity)
+        .slice(0, limit);
+      const answered = await opened.cache.nearest(SCOPE, { fingerprint: "f1", vector, limit }, NOW);
+      expect(answered).toHaveLength(limit);
+      for (const { entry, similarity } of answered) {
+        const exact = dot(vector, vectors[Number(entry.id.slice(1))] ?? new Float32Array());
+        expect(similarity).toBeCloseTo(exact, 5);
+      }
+      const ids = new Set(answered.map(({ entry }) => entry.id));
+      found += expected.filter(({ id }) => ids.has(id)).length;
+    }
+    expect(found / (queries.length * limit)).toBeGreaterThan(0.98);
+  });
+});
+
+describe.skipIf(url === "")("round trips of the cache on Redis", () => {
+  it("are one for the exact answer and one for the nearest", async () => {
+    await using way = await openCountedWay(url);
+    await using opened = await openRedisCache(way.url, { identity: IDENTITY });
+    const { cache, embeddings } = opened;
+    // Once the process knows the scripts and the number of the namespace.
+    const { cost } = way;
+    const find = async (id: string, now = NOW) => cache.find(SCOPE, id, now);
+    const nearest = () =>
+      cache.nearest(SCOPE, { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 }, NOW);
+    const put = (id: string) =>
+      cache.put(SCOPE, cacheEntry({ id }), { ...BOUND, vector: unitVector(1, DIMENSION) });
+    const one = { key: "0".repeat(64), embedded: { vector: unitVector(1, DIMENSION), truncated: false } };
+    const keep = () => embeddings.put([one], { now: NOW, expireTime: NOW + DAY });
+    await put("e0");
+    await find("e0");
+    await keep();
+    cache.countLookup(SCOPE, { kind: "MISS" }, NOW);
+    await cache.stats(SCOPE, NOW);
+
+    expect(await cost(() => put("e1"))).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(() => find("e1"))).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(() => find("e1", NOW + 2 * DAY))).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(() => find("absent"))).toEqual({ trips: 1, commands: 1 });
+    // The search, what shows that it was right to ask so, and now and then the size of the scope.
+    expect(await cost(nearest)).toEqual({ trips: 1, commands: 3 });
+    expect(await cost(nearest)).toEqual({ trips: 1, commands: 2 });
+    const lookup = async () => [await find("absent"), await nearest()];
+    expect(await cost(lookup)).toEqual({ trips: 2, commands: 3 });
+    const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 };
+    const both = () => cache.findAndNearest(SCOPE, "absent", query, NOW);
+    expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
+    // Many at once: one command reads the entries of 64.
+    const many = () => Promise.all(Array.from({ length: 100 }, (_, index) => find(`e${index % 3}`)));
+    expect(await cost(many)).toEqual({ trips: 1, commands: 2 });
+    const manyOfBoth = () => Promise.all(Array.from({ length: 10 }, both));
+    expect(await cost(manyOfBoth)).toEqual({ trips: 1, commands: 11 });
+    expect(await cost(async () => cache.countLookup(SCOPE, { kind: "MISS" }, NOW))).toEqual({
+      trips: 0,
+      commands: 0,
+    });
+    // What was counted goes before it.
+    expect(await cost(() => put("e1"))).toEqual({ trips: 2, commands: 2 });
+    expect(await cost(() => cache.delete(SCOPE, "e1", { now: NOW }))).toMatchObject({ trips: 1 });
+    expect(await cost(keep)).toEqual({ trips: 1, commands: 1 });
+    expect(await cost(() => embeddings.get([one.key, "1".repeat(64)], NOW))).toEqual({
+      trips: 1,
+      commands: 1,
+    });
+  });
+});
+
+describe.skipIf(url === "")("kept embeddings in several partitions", () => {
+  it("are found in whichever they lie, within the bound of all", async () => {
+    await using opened = await openRedisCache(url, {
+      identity: IDENTITY,
+      partitions: 4,
+      maxEmbeddings: 40,
+    });
+    const entries = Array.from({ length: 120 }, (_, seed) => ({
+      key: Math.imul(seed + 1, 0x9e3779b1)
+        .toString(16)
+        .replace("-", "")
+        .padStart(64, "0")
+        .split("")
+        .reverse()
+        .join(""),
+      embedded: { vector: unitVector(seed, DIMENSION), truncated: seed % 2 === 0 },
+    }));
+    const life = { now: NOW, expireTime: NOW + DAY };
+    await opened.embeddings.put(entries.slice(0, 8), life);
+    const first = entries.slice(0, 8).map(({ key }) => key);
+    expect(await opened.embeddings.get(first, NOW)).toEqual(entries.slice(0, 8).map((one) => one.embedded));
+    await opened.embeddings.put(entries, life);
+    const found = await opened.embeddings.get(
+      entries.map(({ key }) => key),
+      NOW,
+    );
+    const kept = found.filter((one) => one !== undefined).length;
+    expect(kept).toBeGreaterThan(30);
+    expect(kept).toBeLessThanOrEqual(40);
+  });
+});

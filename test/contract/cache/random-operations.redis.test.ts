@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { createHashingEmbedder } from "../../../src/adapters/hashing/embedder.ts";
+import type { Operation } from "../../support/model/operations.ts";
+import { newTally, type RunOptions, runOperations, testedPorts } from "../../support/model/run.ts";
+import { runRandomly } from "../../support/model/shorten.ts";
+import { sharedRedisUrl } from "../../support/redis/run.ts";
+import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../../support/redis-cache.ts";
+import { referenceStores } from "../../support/reference/backend.ts";
+import { COUNTS } from "../../support/scale.ts";
+import { embeddingCacheContract } from "../embedding/cache.ts";
+import { freshScope, type StoreUnderTest, VECTOR_DIMENSION } from "../store-under-test.ts";
+import { cacheStoreContract } from "./cache-store.ts";
+
+const url = await sharedRedisUrl();
+const MAX_EMBEDDINGS = 20;
+
+/** What the cache and the namespaces answer without a memory. */
+const OF_THE_CACHE: ReadonlySet<Operation["op"]> = new Set<Operation["op"]>([
+  ...(["storeEntry", "deleteEntry", "lookup", "getEntry", "listEntries", "cacheStats"] as const),
+  ...(["deleteNamespace", "namespaces", "namespaceStats", "again", "wait", "restart"] as const),
+]);
+
+describe.skipIf(url === "")("on Redis", () => {
+  cacheStoreContract("redis", () => open(({ cache }) => cache));
+  cacheStoreContract("redis, in 4 partitions", () => open(({ cache }) => cache, { partitions: 4 }));
+  describe("random operations on the cache, redis", () => {
+    it("are answered as the reference does", async () => {
+      const { identity } = createHashingEmbedder(VECTOR_DIMENSION);
+      await using opened = await openRedisCache(url, { identity });
+      const tally = newTally();
+      const { memories } = referenceStores();
+      const stores = () => ({ cache: opened.cache, namespaces: opened.namespaces, memories });
+      const restart = () => opened.reopen();
+      await runRandomly({ level: { ports: true }, runs: COUNTS.portRuns, seed: 20260102 }, async (all) => {
+        const { tenant } = freshScope();
+        const options: RunOptions = {
+          embedder: createHashingEmbedder(VECTOR_DIMENSION),
+          cache: {
+            maxEntries: 5,
+            defaultTtlMs: 3_600_000,
+            similarityThreshold: 0.85,
+            alignedThreshold: 0.5,
+          },
+          tenantOf: (one) => `${tenant}-${one}`,
+        };
+        const operations = all.filter(({ op }) => OF_THE_CACHE.has(op));
+        await runOperations(operations, testedPorts({ stores, restart }, options), options, tally);
+      });
+      expect(tally.operations).toBeGreaterThan(COUNTS.portRuns * 15);
+      expect(tally.repeated).toBeGreaterThan(COUNTS.portRuns / 4);
+    });
+  });
+
+  embeddingCacheContract("redis", MAX_EMBEDDINGS, () => open(({ embeddings }) => embeddings));
+});
+
+async function open<Store>(
+  storeOf: (opened: RedisCache) => Store,
+  options: Partial<RedisCacheOptions> = {},
+): Promise<StoreUnderTest<Store>> {
+  const opened = await openRedisCache(url, {
+    identity: { provider: "contract", model: "random", dimension: VECTOR_DIMENSION },
+    maxEmbeddings: MAX_EMBEDDINGS,
+    ...options,
+  });
+  return {
+    get store() {
+      return storeOf(opened);
+    },
+    reopen: () => opened.reopen(),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}

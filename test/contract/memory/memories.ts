@@ -1,0 +1,45 @@
+import { describe } from "vitest";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
+import { type StoreUnderTest, useStore } from "../store-under-test.ts";
+import { accessCases } from "./access-counts.ts";
+import { durabilityCases } from "./durability.ts";
+import { expiryCases } from "./expiry.ts";
+import { filterCases } from "./filter.ts";
+import { isolationCases } from "./isolation.ts";
+import { purgeCases } from "./purge.ts";
+import { readerCases } from "./reader.ts";
+import { searchCases } from "./search.ts";
+import { transferCases } from "./transfer.ts";
+import { vectorCases } from "./vectors.ts";
+import { createCases } from "./writer/create.ts";
+import { deleteCases } from "./writer/delete.ts";
+import { duplicateCases } from "./writer/duplicates.ts";
+import { idempotencyCases } from "./writer/idempotency.ts";
+import { replaceCases } from "./writer/replace.ts";
+import { sessionCases } from "./writer/sessions.ts";
+
+/**
+ * What the memories of every store promise, in the words of the ports. `open` gives a store for vectors of
+ * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
+ */
+export function memoriesContract(name: string, open: () => Promise<StoreUnderTest<Memories>>): void {
+  describe(`Memories, ${name}`, () => {
+    const subject = useStore(open);
+    describe("a read", () => readerCases(subject));
+    describe("a filter", () => filterCases(subject));
+    describe("a write", () => createCases(subject));
+    describe("a duplicate", () => duplicateCases(subject));
+    describe("the session position", () => sessionCases(subject));
+    describe("a replacement", () => replaceCases(subject));
+    describe("a deletion", () => deleteCases(subject));
+    describe("a repeated request", () => idempotencyCases(subject));
+    describe("a purge", () => purgeCases(subject));
+    describe("a transfer", () => transferCases(subject));
+    describe("a search", () => searchCases(subject));
+    describe("vectors", () => vectorCases(subject));
+    describe("an access", () => accessCases(subject));
+    describe("an expiring memory", () => expiryCases(subject));
+    describe("a scope", () => isolationCases(subject));
+    describe("a restart", () => durabilityCases(subject));
+  });
+}

@@ -1,0 +1,426 @@
+import {
+  create,
+  type MessageInitShape,
+  type JsonObject as ProtoJsonObject,
+  toJson,
+} from "@bufbuild/protobuf";
+import { anyUnpack, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { expect } from "vitest";
+import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import {
+  type CacheEntry,
+  CacheEntrySchema,
+  type CachePromptSchema,
+  type CacheScopeSchema,
+  LookupCacheResponse_Hit_Match as Match,
+  LookupCacheResponse_Miss_Reason as MissReason,
+  CacheStrategy as Strategy,
+} from "#gen/recollect/v1/cache_pb.js";
+import {
+  Memory_Kind as Kind,
+  type Memory,
+  type MemoryFilterSchema,
+  MemorySchema,
+  SearchMemoriesRequest_Mode as Mode,
+  OnDuplicate,
+  Memory_State as State,
+} from "#gen/recollect/v1/memory_pb.js";
+import { cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
+import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
+import type { Json, JsonObject } from "../../../src/lib/json.ts";
+import { toRefusal } from "../errors.ts";
+import type { TestApp } from "../start-app.ts";
+import type { Answer, ImportTold, Shown } from "./answers.ts";
+import { answerScopeOf, type Call } from "./naive-service.ts";
+import type { AnswerScopeChoice, Asked, Draft, DraftField, ImportedDraft } from "./operations.ts";
+
+type Clients = Pick<TestApp, "memory" | "cache">;
+
+/** What a caller of the real server is answered. */
+export async function grpcAnswer(clients: Clients, call: Call): Promise<Answer> {
+  try {
+    return await ask(clients, call);
+  } catch (error) {
+    return { kind: "refused", reason: toRefusal(error).reason };
+  }
+}
+
+async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call): Promise<Answer> {
+  const { namespace } = asked.at;
+  const request = requestId === undefined ? {} : { requestId };
+  const plain = (value: unknown): Answer => ({ kind: "plain", value });
+
+  switch (asked.op) {
+    case "create": {
+      const onDuplicate =
+        asked.onDuplicate === undefined ? {} : { onDuplicate: OnDuplicate[asked.onDuplicate] };
+      const memories = asked.drafts.map(memoryInit);
+      const [only] = memories;
+      if (asked.single && only !== undefined) {
+        const made = await memory.createMemory({ namespace, memory: only, ...onDuplicate, ...request });
+        return plain(told(made.memory, made));
+      }
+      const { results } = await memory.batchCreateMemories({
+        namespace,
+        memories,
+        ...onDuplicate,
+        ...request,
+      });
+      return plain(
+        results.map(({ outcome, ...answer }) => {
+          if (outcome.case === "memory") return told(outcome.value, answer);
+          const infos = outcome.value?.details.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
+          return { refused: infos?.[0]?.reason };
+        }),
+      );
+    }
+    case "update": {
+      const made = await memory.updateMemory({
+        namespace,
+        memory: { ...memoryInit(asked.patch), etag },
+        updateMask: { paths: asked.fields.map(pathOf) },
+        ...request,
+      });
+      return plain(shown(made.memory));
+    }
+    case "delete":
+      await memory.deleteMemory({ namespace, id: asked.id, etag, ...request });
+      return plain("deleted");
+    case "purge": {
+      const filter = filterInit(asked.filter);
+      return plain((await memory.purgeMemories({ namespace, filter, force: asked.force, ...request })).count);
+    }
+    case "import":
+      return plain(await importAll(memory, namespace, asked.messages));
+    case "access":
+      throw new Error("no RPC counts accesses by themselves");
+    case "export":
+      return plain(await exportAll(memory, namespace, asked));
+    case "get": {
+      const [id = ""] = asked.ids;
+      if (asked.single) return plain(shown((await memory.getMemory({ namespace, id })).memory));
+      const { memories, notFoundIds } = await memory.batchGetMemories({ namespace, ids: [...asked.ids] });
+      return plain({ memories: memories.map(shown), notFoundIds });
+    }
+    case "list": {
+      const filter = filterInit(asked.filter);
+      return plain(
+        await pagesOf(async (pageToken) => {
+          const page = await memory.listMemories({ namespace, filter, pageSize: asked.pageSize, pageToken });
+          return [page.memories.map(shown), page.nextPageToken];
+        }),
+      );
+    }
+    case "search": {
+      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = asked;
+      const { results } = await memory.searchMemories({
+        namespace,
+        query: {
+          by: "text" in query ? { case: "text", value: query.text } : { case: "memoryId", value: query.like },
+        },
+        filter: filterInit(filter),
+        mode: Mode[mode],
+        limit,
+        recencyWeight,
+        importanceWeight,
+        explain: true,
+        ...(minSimilarity === undefined ? {} : { minSimilarity }),
+      });
+      return {
+        kind: "search",
+        found: results.map(({ memory: found, score, similarity, explanation }) => ({
+          memory: shown(found),
+          id: found?.id ?? "",
+          score,
+          ...(similarity === undefined ? {} : { similarity }),
+          ...(explanation === undefined || explanation.keywordRank === 0 ? {} : { bm25: explanation.bm25 }),
+        })),
+      };
+    }
+    case "namespaces":
+      return plain(
+        await pagesOf(async (pageToken) => {
+          const page = await memory.listNamespaces({ pageSize: asked.pageSize, pageToken });
+          return [page.namespaces, page.nextPageToken];
+        }),
+      );
+    case "namespaceStats":
+      return countsOf(await memory.getNamespaceStats({ namespace }));
+    case "deleteNamespace":
+      return countsOf(await memory.deleteNamespace({ namespace, force: asked.force, ...request }));
+    case "storeEntry": {
+      const { entry, replaced } = await cache.storeCacheEntry({
+        namespace,
+        prompt: promptInit(asked.prompt),
+        origin: { case: "scope", value: scopeInit(asked.scope) },
+        response: asked.response,
+        tags: [...asked.tags],
+        metadata: asked.metadata as ProtoJsonObject,
+        ...(asked.ttlMs === undefined ? {} : { ttl: durationFromMs(asked.ttlMs) }),
+        ...request,
+      });
+      return plain({ entry: shownEntry(entry), replaced });
+    }
+    case "getEntry": {
+      const id = entryId(asked);
+      return plain(shownEntry((await cache.getCacheEntry({ namespace, id })).entry));
+    }
+    case "deleteEntry": {
+      const id = entryId(asked);
+      await cache.deleteCacheEntry({ namespace, id, etag, ...request });
+      return plain("deleted");
+    }
+    case "listEntries":
+      return plain(
+        await pagesOf(async (pageToken) => {
+          const page = await cache.listCacheEntries({
+            namespace,
+            pageSize: asked.pageSize,
+            pageToken,
+            model: asked.model ?? "",
+            tagsAny: [...(asked.tagsAny ?? [])],
+          });
+          return [page.entries.map(shownEntry), page.nextPageToken];
+        }),
+      );
+    case "cacheStats": {
+      const { $typeName: _, ...stats } = await cache.getCacheStats({ namespace });
+      return plain(Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Number(value)])));
+    }
+    case "lookup": {
+      const { strategy, threshold, maxAgeMs, shadow } = asked.options;
+      const { outcome } = await cache.lookupCache({
+        namespace,
+        prompt: promptInit(asked.prompt),
+        scope: scopeInit(asked.scope),
+        options: {
+          shadow,
+          ...(strategy === undefined ? {} : { strategy: Strategy[strategy] }),
+          ...(threshold === undefined ? {} : { threshold }),
+          ...(maxAgeMs === undefined ? {} : { maxAge: durationFromMs(maxAgeMs) }),
+        },
+      });
+      if (outcome.case !== "hit") return plain({ miss: MissReason[outcome.value?.reason ?? 0] });
+      const { match, entry, age } = outcome.value;
+      const ageMs = Number(age?.seconds ?? 0n) * 1000 + (age?.nanos ?? 0) / 1e6;
+      return plain({ [Match[match]]: shownEntry(entry), ageMs });
+    }
+  }
+}
+
+/** The tenant of everybody while nobody has to say who calls. */
+export const GRPC_TENANT = "default";
+
+async function importAll(
+  memory: Clients["memory"],
+  namespace: string,
+  messages: readonly (readonly ImportedDraft[])[],
+): Promise<readonly ImportTold[]> {
+  const requests = async function* () {
+    for (const [index, drafts] of messages.entries()) {
+      yield {
+        namespace: index === 0 ? namespace : "",
+        sequence: index + 1,
+        memories: drafts.map(importInit),
+      };
+    }
+  };
+  const told: ImportTold[] = [];
+  for await (const progress of memory.importMemories(requests())) {
+    expect(progress.sequence).toBe(told.length + 1);
+    told.push({
+      imported: progress.importedCount,
+      skipped: progress.skippedCount,
+      expired: progress.expiredCount,
+      refused: progress.refusedCount,
+      refusedHere: progress.refusals.map(({ index }) => index),
+    });
+  }
+  return told;
+}
+
+/** Broken off once behind a page and gone on with behind the last memory that arrived. */
+async function exportAll(
+  memory: Clients["memory"],
+  namespace: string,
+  { filter, pageSize }: Asked & { readonly op: "export" },
+): Promise<readonly Shown[]> {
+  const request = { namespace, ...(filter === undefined ? {} : { filter: filterInit(filter) }) };
+  const arrived: Shown[] = [];
+  let resumeToken = "";
+  for await (const one of memory.exportMemories(request)) {
+    arrived.push(shown(one.memory));
+    ({ resumeToken } = one);
+    if (arrived.length === pageSize) break;
+  }
+  if (resumeToken === "") return arrived;
+  for await (const one of memory.exportMemories({ ...request, resumeToken })) arrived.push(shown(one.memory));
+  return arrived;
+}
+
+/** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
+export async function currentEtag(clients: Clients, asked: Asked): Promise<string> {
+  const { namespace } = asked.at;
+  try {
+    if (asked.op === "deleteEntry") {
+      return (await clients.cache.getCacheEntry({ namespace, id: entryId(asked) })).entry?.etag ?? "";
+    }
+    const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
+    return (await clients.memory.getMemory({ namespace, id })).memory?.etag ?? "";
+  } catch (error) {
+    toRefusal(error);
+    return "";
+  }
+}
+
+/** What became of a memory that was to be stored. */
+function told(
+  memory: Memory | undefined,
+  { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
+): object {
+  return duplicate ? { duplicate: shown(memory), differs } : { created: shown(memory) };
+}
+
+function shown(memory: Memory | undefined): Shown {
+  return toJson(MemorySchema, memory ?? create(MemorySchema));
+}
+
+function shownEntry(entry: CacheEntry | undefined): Shown {
+  return toJson(CacheEntrySchema, { ...(entry ?? create(CacheEntrySchema)), etag: "" });
+}
+
+function countsOf(counts: { readonly memoryCount: number; readonly cacheEntryCount: number }): Answer {
+  return { kind: "counts", memories: counts.memoryCount, cacheEntries: counts.cacheEntryCount };
+}
+
+async function pagesOf<Row>(
+  read: (pageToken: string) => Promise<readonly [readonly Row[], string]>,
+): Promise<(readonly Row[])[]> {
+  const pages: (readonly Row[])[] = [];
+  for (let pageToken = ""; ; ) {
+    const [page, next] = await read(pageToken);
+    pages.push(page);
+    if (next === "") return pages;
+    pageToken = next;
+  }
+}
+
+function entryId({ at, prompt, scope }: Extract<Asked, { readonly prompt: string }>): string {
+  const place = { tenant: GRPC_TENANT, namespace: at.namespace };
+  return cacheEntryId(place, scopeFingerprint(answerScopeOf(scope)), prompt);
+}
+
+function promptInit(text: string): MessageInitShape<typeof CachePromptSchema> {
+  return { prompt: { case: "text", value: text } };
+}
+
+function scopeInit(scope: AnswerScopeChoice): MessageInitShape<typeof CacheScopeSchema> {
+  return { ...scope, shared: true };
+}
+
+function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
+  const {
+    kind,
+    metadata,
+    eventTime,
+    validFrom,
+    ttlMs,
+    expireTime,
+    state: _,
+    withoutVector: __,
+    ...same
+  } = draft;
+  const time = (name: string, ms: number | undefined) =>
+    ms === undefined ? {} : { [name]: timestampFromMs(ms) };
+  return {
+    ...same,
+    tags: [...same.tags],
+    sourceIds: [...same.sourceIds],
+    kind: Kind[kind],
+    metadata: metadata as ProtoJsonObject,
+    ...time("eventTime", eventTime),
+    ...time("validFrom", validFrom),
+    ...(ttlMs === undefined ? {} : { expiration: { case: "ttl", value: durationFromMs(ttlMs) } }),
+    ...(expireTime === undefined
+      ? {}
+      : { expiration: { case: "expireTime", value: timestampFromMs(expireTime) } }),
+  };
+}
+
+function importInit(draft: ImportedDraft): MessageInitShape<typeof MemorySchema> {
+  const { sessionPosition, supersededBy, supersedes, createTime, updateTime, ...given } = draft;
+  return {
+    ...memoryInit(given),
+    state: State[draft.state],
+    sessionPosition,
+    supersededBy,
+    supersedes: [...(supersedes ?? [])],
+    ...(createTime === undefined ? {} : { createTime: timestampFromMs(createTime) }),
+    ...(updateTime === undefined ? {} : { updateTime: timestampFromMs(updateTime) }),
+  };
+}
+
+function pathOf(field: DraftField): string {
+  return field === "ttlMs" ? "ttl" : field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function filterInit(filter: MemoryFilter): MessageInitShape<typeof MemoryFilterSchema> {
+  const {
+    states,
+    kinds,
+    tagsAny,
+    tagsAll,
+    tagsNone,
+    metadata,
+    createTime,
+    eventTime,
+    lastAccessTime,
+    ...same
+  } = filter;
+  const lists = { tagsAny, tagsAll, tagsNone };
+  const range = (name: string, span: MemoryFilter["createTime"]) => {
+    if (span === undefined) return {};
+    const bounds = Object.entries(span).map(([bound, ms]) => [bound, timestampFromMs(ms as number)]);
+    return { [name]: Object.fromEntries(bounds) };
+  };
+  return {
+    ...same,
+    states: states.map((state) => State[state]),
+    ...(kinds === undefined ? {} : { kinds: kinds.map((kind) => Kind[kind]) }),
+    ...Object.fromEntries(Object.entries(lists).flatMap(([name, list]) => (list ? [[name, [...list]]] : []))),
+    ...range("createTime", createTime),
+    ...range("eventTime", eventTime),
+    ...range("lastAccessTime", lastAccessTime),
+    ...(metadata === undefined ? {} : { metadata: objectOf(metadata) as ProtoJsonObject }),
+  };
+}
+
+/** The object that has exactly these scalars; see metadataTokens. */
+function objectOf(tokens: readonly string[]): JsonObject {
+  const whole: Record<string, Json> = {};
+  for (const token of tokens) {
+    const [path, value] = readToken(token);
+    let place = whole;
+    for (const key of path.slice(0, -1)) {
+      place[key] ??= {};
+      place = place[key] as Record<string, Json>;
+    }
+    place[path.at(-1) ?? ""] = value;
+  }
+  return whole;
+}
+
+/** `]=` may stand in a key too: the border is where the left side is JSON. */
+function readToken(token: string): readonly [string[], Json] {
+  for (let border = token.indexOf("]="); border >= 0; border = token.indexOf("]=", border + 1)) {
+    try {
+      return [
+        JSON.parse(token.slice(0, border + 1)) as string[],
+        JSON.parse(token.slice(border + 2)) as Json,
+      ];
+    } catch {
+      // Not this one: the key goes on.
+    }
+  }
+  throw new Error(`no token: ${token}`);
+}

@@ -1,0 +1,318 @@
+import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
+import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
+import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
+import { type CorpusStatistics, chooseTerms, countTerms } from "../../../src/domain/memory/bm25.ts";
+import { type DifferingField, mergeDuplicate } from "../../../src/domain/memory/duplicate.ts";
+import { type MemoryFilter, matchesFilter } from "../../../src/domain/memory/filter.ts";
+import {
+  type AccessStatistics,
+  isExpired,
+  type Memory,
+  type StoredMemory,
+} from "../../../src/domain/memory/memory.ts";
+import { keywordArm } from "../../../src/domain/memory/search-plan.ts";
+import { withinBytes } from "../../../src/domain/page-token.ts";
+import type { Memories } from "../../../src/ports/memory/memories.ts";
+import type { CandidateFacts } from "../../../src/ports/memory/search.ts";
+import type { ImportedMemory, ImportOutcome } from "../../../src/ports/memory/transfer.ts";
+import type {
+  CreateOutcome,
+  NewMemory,
+  RefusedMemory,
+  Replacement,
+} from "../../../src/ports/memory/writer.ts";
+import {
+  byTime,
+  type HeldMemory,
+  idempotently,
+  keepRecord,
+  placeOf,
+  recall,
+  recordsBeside,
+  type Universe,
+  worldOf,
+  writtenDown,
+} from "./world.ts";
+
+type Recorded =
+  | { readonly kind: "created"; readonly id: string }
+  | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
+  | CreateOutcome;
+
+/** How far a request to create has come. */
+interface RecordedBatch {
+  readonly items: readonly Recorded[];
+  readonly isWhole: boolean;
+}
+
+/** What Memories promises, done in the plainest way: lists that are gone through from end to end. */
+export function referenceMemories(universe: Universe): Memories {
+  const held = (scope: Scope): readonly HeldMemory[] => universe.worlds.get(placeOf(scope))?.memories ?? [];
+  const live = (scope: Scope, now: number): readonly HeldMemory[] =>
+    held(scope).filter(({ memory }) => !isExpired(memory, now));
+  const passing = (scope: Scope, filter: MemoryFilter, now: number): readonly HeldMemory[] =>
+    held(scope).filter((one) => matchesFilter(stored(one), filter, now));
+  const find = (scope: Scope, id: string, now: number): StoredMemory | undefined =>
+    live(scope, now)
+      .filter(({ memory }) => memory.id === id)
+      .map(stored)[0];
+  const existing = (scope: Scope, id: string, now: number): StoredMemory => {
+    const memory = find(scope, id, now);
+    if (memory === undefined) throw memoryNotFound(scope.namespace, id);
+    return memory;
+  };
+  const removeIds = (scope: Scope, ids: ReadonlySet<string>): void => {
+    const world = worldOf(universe, scope);
+    world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
+  };
+
+  const createOne = (scope: Scope, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
+    if ("refusal" in item) return { kind: "refused", error: item.refusal };
+    const { id, sessionId } = item.memory;
+    if (find(scope, id, now) !== undefined) {
+      return { kind: "refused", error: new RecollectError("MEMORY_ALREADY_EXISTS", `memory ${id} exists`) };
+    }
+    const duplicate = live(scope, now)
+      .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
+      .reduce<HeldMemory | undefined>(
+        (oldest, one) =>
+          oldest === undefined || one.memory.createTime < oldest.memory.createTime ? one : oldest,
+        undefined,
+      );
+    if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {
+      const { memory, differs } = mergeDuplicate(duplicate.memory, item.memory, now);
+      duplicate.memory = memory;
+      return { kind: "duplicate", memory: stored(duplicate), differs };
+    }
+    if (duplicate !== undefined && item.onDuplicate === "REFUSE") {
+      return {
+        kind: "refused",
+        error: new RecollectError("MEMORY_DUPLICATE", `memory ${duplicate.memory.id} is a duplicate`),
+      };
+    }
+    const world = worldOf(universe, scope);
+    const position = sessionId === "" ? 0 : (world.sessions.get(sessionId) ?? 0) + 1;
+    if (position > 0) world.sessions.set(sessionId, position);
+    removeIds(scope, new Set([id]));
+    return { kind: "created", memory: keep(scope, item, position) };
+  };
+
+  const importOne = (scope: Scope, item: ImportedMemory, now: number): ImportOutcome => {
+    const { id, sessionId, sessionPosition } = item.memory;
+    if (find(scope, id, now) !== undefined) return "skipped";
+    const { sessions } = worldOf(universe, scope);
+    const last = sessions.get(sessionId) ?? 0;
+    const isHeld = live(scope, now).some(
+      ({ memory }) => memory.sessionId === sessionId && memory.sessionPosition === sessionPosition,
+    );
+    const given = sessionPosition > 0 && !isHeld ? sessionPosition : last + 1;
+    const position = sessionId === "" ? 0 : given;
+    if (position > 0) sessions.set(sessionId, Math.max(last, position));
+    removeIds(scope, new Set([id]));
+    keep(scope, item, position);
+    return "imported";
+  };
+
+  const keep = (
+    scope: Scope,
+    item: Replacement,
+    sessionPosition: number,
+    access?: AccessStatistics,
+  ): StoredMemory => {
+    const memory = writtenDown({ ...item.memory, sessionPosition });
+    const { duplicateKey, terms, vector } = item;
+    const one: HeldMemory = { memory, duplicateKey, terms, vector, access };
+    worldOf(universe, scope).memories.push(one);
+    return stored(one);
+  };
+
+  // Small, so that batches of many are written in steps.
+  const stepLimits: StepLimits = { bytes: 4096, bytesAMemory: 100 };
+  return {
+    reader: {
+      exist: async (scope, ids, now) => ids.map((id) => find(scope, id, now) !== undefined),
+
+      get: async (scope, ids, now) => ids.map((id) => find(scope, id, now)),
+
+      list: async (scope, { filter, after, limit, now }) =>
+        passing(scope, filter, now)
+          .map(stored)
+          .sort(byTime)
+          .filter((memory) => after === undefined || byTime(after, memory) < 0)
+          .slice(0, limit),
+
+      count: async (scope, filter, now) => passing(scope, filter, now).length,
+    },
+    writer: {
+      stepLimits,
+
+      create: async (scope, items, { now, request, step = { before: [], isLast: true } }) => {
+        const writes = request !== undefined || items.some((item) => !("refusal" in item));
+        if (writes) worldOf(universe, scope);
+        const place = placeOf(scope);
+        const record = request === undefined ? undefined : recall(universe, place, { now, request });
+        const batch = record?.outcome as RecordedBatch | undefined;
+        if (batch !== undefined && (batch.isWhole || batch.items.length !== step.before.length)) {
+          return batch.items.map((one): CreateOutcome => {
+            if (!("id" in one)) return one;
+            const { id, ...rest } = one;
+            const memory = find(scope, id, now);
+            return memory === undefined
+              ? { kind: "refused", error: memoryNotFound(scope.namespace, id) }
+              : { ...rest, memory };
+          });
+        }
+        const outcomes = [...step.before, ...items.map((item) => createOne(scope, item, now))];
+        const recorded = outcomes.map((one): Recorded => {
+          if (one.kind === "refused") return one;
+          const { memory, ...rest } = one;
+          return { ...rest, id: memory.id };
+        });
+        keepRecord(universe, place, request, { items: recorded, isWhole: step.isLast });
+        return outcomes;
+      },
+
+      replace: async (scope, expectedEtag, replacement, options) => {
+        const { id } = replacement.memory;
+        const current = existing(scope, id, options.now);
+        return idempotently(
+          universe,
+          placeOf(scope),
+          options,
+          () => {
+            if (current.etag !== expectedEtag) throw changed(id);
+            removeIds(scope, new Set([id]));
+            const { sessionPosition, access } = current;
+            return { result: keep(scope, replacement, sessionPosition, access), outcome: undefined };
+          },
+          () => current,
+        );
+      },
+
+      replayReplace: async (scope, id, options) => {
+        const current = existing(scope, id, options.now);
+        return recall(universe, placeOf(scope), options) === undefined ? undefined : current;
+      },
+
+      delete: async (scope, id, options) =>
+        idempotently(
+          universe,
+          placeOf(scope),
+          options,
+          () => {
+            const { etag } = existing(scope, id, options.now);
+            if (options.etag !== undefined && options.etag !== etag) throw changed(id);
+            removeIds(scope, new Set([id]));
+            return { result: undefined, outcome: undefined };
+          },
+          () => undefined,
+        ),
+    },
+    purge: {
+      run: async (scope, filter, options) =>
+        idempotently<number, number>(
+          universe,
+          recordsBeside(scope),
+          options,
+          () => {
+            const ids = passing(scope, filter, options.now).map(({ memory }) => memory.id);
+            if (ids.length > 0) removeIds(scope, new Set(ids));
+            return { result: ids.length, outcome: ids.length };
+          },
+          (count) => count,
+        ),
+    },
+    search: {
+      search: async (scope, query, now) => {
+        const eligible = passing(scope, query.filter, now);
+        const { vector, terms = [] } = query;
+        const corpus = corpusOf(held(scope), terms);
+        const chosen = chooseTerms(terms, corpus);
+        const count = countTerms(terms);
+        return {
+          nearest: eligible
+            .flatMap((one) =>
+              vector === undefined || one.vector === undefined
+                ? []
+                : [{ ...factsOf(one.memory), similarity: clampSimilarity(dot(vector, one.vector)) }],
+            )
+            .sort((a, b) => b.similarity - a.similarity)
+            .slice(0, query.limit),
+          containing: eligible
+            .filter((one) => one.terms.some((term) => chosen.includes(term)))
+            .map((one) => ({ ...factsOf(one.memory), document: count(one.terms) }))
+            .slice(0, query.limit),
+          corpus,
+          plan: {
+            ...(vector === undefined
+              ? {}
+              : {
+                  vector: {
+                    policy: "EXACT",
+                    candidates: 0,
+                    eligible: { count: eligible.length, basis: "COUNTED" },
+                  },
+                }),
+            ...keywordArm(terms, chosen, corpus),
+            walked: true,
+            rounds: 1,
+          },
+        };
+      },
+
+      vectors: async (scope, ids) =>
+        ids.map((id) => held(scope).find(({ memory }) => memory.id === id)?.vector),
+    },
+    accessCounts: {
+      add: (scope, ids, now) => {
+        for (const one of ids.flatMap((id) => held(scope).filter(({ memory }) => memory.id === id))) {
+          const { accessCount = 0, lastAccessTime = now } = one.access ?? {};
+          one.access = { accessCount: accessCount + 1, lastAccessTime: Math.max(now, lastAccessTime) };
+        }
+      },
+    },
+    exporter: {
+      listOldest: async (scope, { filter, after, limit, maxBytes, now }) => {
+        const found = passing(scope, filter, now)
+          .map(({ memory }) => memory)
+          .sort((a, b) => byTime(b, a))
+          .filter((memory) => after === undefined || byTime(memory, after) < 0);
+        const sizeOf = (memory: Memory): number => Buffer.byteLength(JSON.stringify(memory));
+        return withinBytes(found.slice(0, limit), sizeOf, maxBytes);
+      },
+    },
+    importer: {
+      stepLimits,
+
+      import: async (scope, items, { now }) => {
+        worldOf(universe, scope);
+        return items.map((item) => importOne(scope, item, now));
+      },
+    },
+  };
+}
+
+function stored({ memory, access }: HeldMemory): StoredMemory {
+  return access === undefined ? memory : { ...memory, access };
+}
+
+function changed(id: string): RecollectError {
+  return new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`);
+}
+
+function factsOf(memory: Memory): CandidateFacts {
+  return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
+}
+
+function corpusOf(documents: readonly HeldMemory[], terms: readonly string[]): CorpusStatistics {
+  if (terms.length === 0) return { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
+  const words = documents.reduce((sum, one) => sum + one.terms.length, 0);
+  return {
+    documentCount: documents.length,
+    meanLength: documents.length === 0 ? 0 : words / documents.length,
+    documentFrequencies: new Map(
+      terms.map((term) => [term, documents.filter((one) => one.terms.includes(term)).length]),
+    ),
+  };
+}

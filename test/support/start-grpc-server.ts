@@ -1,0 +1,64 @@
+import { pino } from "pino";
+import { LIMITS, type Limits } from "../../src/config/config.ts";
+import { createRequestReaders } from "../../src/transport/bounds/request-reader.ts";
+import { createHealth } from "../../src/transport/grpc/health.ts";
+import { createGrpcServer, type GrpcServer } from "../../src/transport/grpc/server.ts";
+import type { ServedService } from "../../src/transport/handler.ts";
+import { authentication, everyone } from "../../src/transport/middleware/authentication.ts";
+import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
+import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
+
+/** The real gRPC server over handlers that a test makes up. */
+export interface TestGrpcServer extends AsyncDisposable {
+  readonly address: string;
+  readonly grpc: GrpcServer;
+  /** How each call ended, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** Resolves when so many calls have ended. */
+  ended(calls: number): Promise<void>;
+}
+
+export async function startGrpcServer(
+  services: readonly ServedService[],
+  limits: Partial<Limits> = {},
+): Promise<TestGrpcServer> {
+  const outcomes: Outcome[] = [];
+  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  const recording: Middleware = {
+    name: "recording",
+    end: (_call, outcome) => {
+      outcomes.push(outcome);
+      for (const { calls, resolve } of waiting) if (outcomes.length >= calls) resolve();
+    },
+  };
+  const unfinished = new UnfinishedRequests({ ...LIMITS, ...limits });
+  const grpc = createGrpcServer({
+    log: pino({ level: "silent" }),
+    listen: { host: "127.0.0.1", port: 0 },
+    limits: { ...LIMITS, ...limits },
+    tls: undefined,
+    services,
+    pipeline: createPipeline([recording, authentication(everyone)]),
+    readerOf: createRequestReaders(),
+    unfinished,
+    health: createHealth([]),
+    onRefused: () => undefined,
+    refuseEarly: () => undefined,
+    onHandshakeFailed: () => undefined,
+  });
+  const port = await grpc.start();
+  return {
+    address: `127.0.0.1:${port}`,
+    grpc,
+    outcomes,
+    ended: (calls) =>
+      new Promise((resolve) => {
+        if (outcomes.length >= calls) resolve();
+        else waiting.push({ calls, resolve });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await grpc.stop(AbortSignal.abort());
+      unfinished.close();
+    },
+  };
+}
