@@ -17,10 +17,10 @@ node_modules/.recollect: package.json package-lock.json
 
 build: dist/main.js ## Compile src/ into dist/
 
-dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src \( -name '*.ts' -not -name '*.test.ts' \) -o -name '*.lua')
+dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src \( -name '*.ts' -not -name '*.test.ts' \) -o -name '*.lua' -o -name '*.bin')
 	@rm -rf dist
 	@$(NPX) 'tsc -p tsconfig.build.json'
-	@(cd src && find . -name '*.lua' | xargs tar cf -) | (cd dist && tar xf -)
+	@(cd src && find . -name '*.lua' -o -name '*.bin' | xargs tar cf -) | (cd dist && tar xf -)
 
 run: build ## Start the server (gRPC on 50051, HTTP on 8000)
 	@exec bin/recollect serve

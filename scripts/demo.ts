@@ -37,7 +37,7 @@ const MODEL = "demo-model";
 const SYSTEM_PROMPT = "Answer from the documentation of the installed packages.";
 const ANSWER_TTL_MS = 60 * 60 * 1000;
 const TIMING_ROUNDS = 5;
-/** Which embedder and which backend the demo's own server uses; `hashing` and embedded without them. */
+/** Which embedder and which backend the demo's own server uses; `local` and embedded without them. */
 const VARIABLES = [
   "MEMORY_BACKEND",
   "REDIS_URL",
@@ -298,10 +298,9 @@ async function openServer(): Promise<Server> {
   return {
     address: ownAddress,
     namespace,
-    about:
-      provider === "hashing"
-        ? `a server of its own (${config.backend} backend, hashing embedder: wording, not meaning)`
-        : `a server of its own (${config.backend} backend, embedder ${model} at ${apiBase})`,
+    about: `a server of its own (${config.backend} backend, ${
+      provider === "openai" ? `embedder ${model} at ${apiBase}` : `embedder ${provider}`
+    })`,
     byMeaning: provider !== "hashing",
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
@@ -523,7 +522,7 @@ async function demonstrate(server: Server): Promise<void> {
   print("\n== Questions in words that the documents do not use");
   print(
     server.byMeaning === true
-      ? "The embedder is not `hashing`: if it knows meanings, most of them are answered."
+      ? "Found by meaning: most of them must be answered."
       : "An embedder that knows meanings answers them; `hashing` does not, and nothing is checked here.",
   );
   let byMeaning = 0;

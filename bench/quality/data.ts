@@ -66,7 +66,12 @@ export async function readLocomo(folder: string): Promise<Conversation[]> {
     for (let number = 1; Array.isArray(conversation[`session_${number}`]); number += 1) {
       for (const turn of conversation[`session_${number}`] as RawTurn[]) {
         const caption = turn.blip_caption === undefined ? "" : ` [${turn.blip_caption}]`;
-        turns.push({ id: turn.dia_id, session: `session-${number}`, speaker: turn.speaker, text: turn.text + caption });
+        turns.push({
+          id: turn.dia_id,
+          session: `session-${number}`,
+          speaker: turn.speaker,
+          text: turn.text + caption,
+        });
       }
     }
     const ids = new Set(turns.map(({ id }) => id));
@@ -83,7 +88,9 @@ export async function readLocomo(folder: string): Promise<Conversation[]> {
 function csvRows(content: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
-  for (const { groups } of content.matchAll(/(?:"(?<quoted>(?:[^"]|"")*)"|(?<plain>[^",\r\n]*))(?<end>,|\r?\n|$)/g)) {
+  for (const { groups } of content.matchAll(
+    /(?:"(?<quoted>(?:[^"]|"")*)"|(?<plain>[^",\r\n]*))(?<end>,|\r?\n|$)/g,
+  )) {
     const { quoted, plain = "", end } = groups ?? {};
     if (end === "" && row.length === 0 && quoted === undefined && plain === "") break;
     row.push(quoted?.replaceAll('""', '"') ?? plain);

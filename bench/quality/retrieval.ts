@@ -42,3 +42,8 @@ function reciprocalRank({ found, right }: Ranking): number {
   const place = found.findIndex((id) => right.has(id));
   return place === -1 ? 0 : 1 / (place + 1);
 }
+
+/** In hundredths, with one place. */
+export function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}

@@ -23,7 +23,7 @@ from teacher import ROOT, load_teacher, piece_vectors, sentence_vectors
 from training import train
 
 DIMENSION = 256
-UNTRAINED_SHARE = 0.7
+UNTRAINED_SHARE = 0.5
 MAGIC = b"RECOLLM1"
 # The vocabulary begins with [PAD], [unused..], [UNK], [CLS], [SEP], [MASK]: no text has them.
 FIRST_PIECE = 999

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 
-EPOCHS, BATCH, RATE, PULL = 5, 512, 3e-3, 2e-4
+EPOCHS, BATCH, RATE, PULL = 3, 512, 3e-3, 2e-4
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 

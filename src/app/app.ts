@@ -9,6 +9,7 @@ import { FairWorkQueue } from "../adapters/system/work-queue.ts";
 import type { Config } from "../config/config.ts";
 import type { Reload } from "../config/reload.ts";
 import type { KeptSizes } from "../domain/disk-space.ts";
+import { HASHING_MODEL, isBuiltIn } from "../domain/embedding/built-in-models.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -246,28 +247,35 @@ interface EmbedderParts {
   readonly onRecovered: () => void;
 }
 
-/** An embedder of this model, at the provider that is configured. */
+/** An embedder of this model, which may be of another provider than the one that is configured: see configured-model.ts. */
 async function openEmbedder(
   config: Config,
   identity: EmbedderIdentity,
   parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<OpenedEmbedder> {
-  if (config.embedding.provider === "hashing") return openHashingEmbedder(config, identity, parts);
+  if (isBuiltIn(identity.provider)) return openBuiltInEmbedder(config, identity, parts);
   return openRemoteEmbedder(config, identity, parts, resources);
 }
 
-/** Vectors of the built-in embedder that are remembered; the questions that a cache is asked come again and again. */
-const HASHED_BYTES = 8 * 1024 * 1024;
+/** Vectors of a built-in embedder that are remembered; the questions that a cache is asked come again and again. */
+const REMEMBERED_BYTES = 8 * 1024 * 1024;
 
-function openHashingEmbedder(
+async function openBuiltInEmbedder(
   { embedding: { cacheTtlMs: ttlMs } }: Config,
-  { dimension }: EmbedderIdentity,
+  { provider, dimension }: EmbedderIdentity,
   { clock, meters }: Pick<EmbedderParts, "clock" | "meters">,
-): Embedder {
-  const embedder = createHashingEmbedder(dimension);
+): Promise<Embedder> {
+  const embedder = await openWithoutMemory(provider, dimension);
   const source = { ...embedder.identity, apiBase: "" };
-  return remembered(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, meters });
+  return remembered(embedder, { source, ttlMs, maxBytes: REMEMBERED_BYTES, clock, meters });
+}
+
+async function openWithoutMemory(provider: string, dimension: number): Promise<Embedder> {
+  if (provider === HASHING_MODEL.provider) return createHashingEmbedder(dimension);
+  // Read only when it is chosen: 8 MB.
+  const { openLocalEmbedder } = await import("../adapters/local/embedder.ts");
+  return openLocalEmbedder();
 }
 
 /** Makes the embedder of the provider `openai`; asks it nothing, so that a start never depends on it. */

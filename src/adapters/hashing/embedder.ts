@@ -1,10 +1,8 @@
+import { HASHING_MODEL } from "../../domain/embedding/built-in-models.ts";
 import { addWord, atUnitLength } from "../../domain/text/hashed-features.ts";
 import { STOP_WORDS } from "../../domain/text/stop-words.ts";
 import { wordsOf } from "../../domain/text/terms.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
-
-/** Changes whenever the same text would get another vector. */
-const MODEL = "hashing-1";
 
 /** A character n-gram counts less than the word it is part of; a stop word less than a telling one. */
 const NGRAM_WEIGHT = 0.35;
@@ -18,7 +16,7 @@ const CHARACTERS_A_TURN = 32 * 1024;
  */
 export function createHashingEmbedder(dimension: number): Embedder {
   return {
-    identity: { provider: "hashing", model: MODEL, dimension },
+    identity: { ...HASHING_MODEL, dimension },
     embed: async (texts, signal) => {
       signal.throwIfAborted();
       const embedded: EmbeddedText[] = [];

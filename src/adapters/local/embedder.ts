@@ -1,12 +1,9 @@
+import { LOCAL_MODEL } from "../../domain/embedding/built-in-models.ts";
 import { addWord, atUnitLength, ngramsIn } from "../../domain/text/hashed-features.ts";
 import { wordsOf as unicodeWordsOf } from "../../domain/text/terms.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import { type EmbeddingTable, readEmbeddingTable } from "./model-file.ts";
 import { isIdeograph, piecesOf, wordsOf } from "./word-pieces.ts";
-
-/** Changes whenever the same text would get another vector. */
-export const LOCAL_MODEL = "minilm-static-1";
-export const LOCAL_DIMENSION = 256;
 
 const FILE = new URL("./minilm-static.bin", import.meta.url);
 
@@ -29,13 +26,13 @@ const CHARACTERS_A_TURN = 8 * 1024;
 export async function openLocalEmbedder(): Promise<Embedder> {
   const table = await readEmbeddingTable(FILE);
   return {
-    identity: { provider: "local", model: LOCAL_MODEL, dimension: LOCAL_DIMENSION },
+    identity: LOCAL_MODEL,
     embed: async (texts, signal) => {
       signal.throwIfAborted();
       const embedded: EmbeddedText[] = [];
       let characters = 0;
       for (const text of texts) {
-        const sum = new Float64Array(table.dimension);
+        const sum = new Float64Array(LOCAL_MODEL.dimension);
         for (const word of wordsOf(text)) {
           addMeaning(sum, word, table);
           characters += word.length;

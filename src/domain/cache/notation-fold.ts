@@ -47,5 +47,7 @@ const CALCULATION =
 /** "2+2" as "2 + 2". Not "5-10" and "9/11", which may be a range and a date, and nothing in a text with code. */
 export function spaceCalculations(text: string): string {
   if (!/[0-9a-z][+*^]/i.test(text) || /[`\n]/.test(text)) return text;
-  return text.replace(CALCULATION, (all) => (/[+*^]/.test(all) ? all.replace(/(?<=.)[-+*/^=]/g, " $& ") : all));
+  return text.replace(CALCULATION, (all) =>
+    /[+*^]/.test(all) ? all.replace(/(?<=.)[-+*/^=]/g, " $& ") : all,
+  );
 }

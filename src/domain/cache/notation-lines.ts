@@ -38,10 +38,15 @@ export function takeCodeSpans(text: string, found: Notation[]): string {
   return rest + text.slice(from);
 }
 
-const ALIASES = new Map(Object.entries({ js: "javascript", py: "python", ts: "typescript", sh: "bash", yml: "yaml" }));
+const ALIASES = new Map(
+  Object.entries({ js: "javascript", py: "python", ts: "typescript", sh: "bash", yml: "yaml" }),
+);
 
 /** Code between back-ticks, and the language that a fence names in its first line. */
-export function withoutInfo(code: string, width: number): { readonly language: string; readonly code: string } {
+export function withoutInfo(
+  code: string,
+  width: number,
+): { readonly language: string; readonly code: string } {
   const info = width < 3 ? undefined : /^[^\S\n]*([\w+#.-]*)[^\n]*\n/.exec(code);
   if (info === undefined || info === null) return { language: "", code };
   const language = (info[1] ?? "").toLowerCase();

@@ -79,7 +79,10 @@ function askedMarks(chunks: readonly string[]): string {
   if (from < 2 || !/^what$/i.test(chunks[from - 2] ?? "")) return "";
   const to = chunks.findIndex((chunk, at) => at > from && tells(chunk));
   if (to < 0 || to - from > MAX_ASKED) return "";
-  const asked = chunks.slice(from, to).join(" ").replace(/["'()]|(?<=\p{L})-(?=\p{L})/gu, "");
+  const asked = chunks
+    .slice(from, to)
+    .join(" ")
+    .replace(/["'()]|(?<=\p{L})-(?=\p{L})/gu, "");
   return /[^\p{L}\p{N}\s]/u.test(asked) ? asked.replace(/\s+/g, "") : "";
 }
 
@@ -162,8 +165,7 @@ function signs(written: string, place: Place): string {
   const { previous, next, technical } = place;
   if (endsSentence(place)) written = written.replace(MOOD, "");
   if (previous === "\n" && LIST_SIGN.test(written)) return "";
-  if (OPEN_WORDS.test(previous) || tells(next))
-    return withoutSentence(written, place);
+  if (OPEN_WORDS.test(previous) || tells(next)) return withoutSentence(written, place);
   if (/^-{1,3}$/.test(written))
     return isPlainWord(previous) && isPlainWord(next) && !technical ? "" : written;
   if (/^[.,;:()]+$/.test(written) || (/^[!?]{1,3}$/.test(written) && endsPart(place))) return "";

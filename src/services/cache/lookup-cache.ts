@@ -1,3 +1,4 @@
+import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -24,7 +25,8 @@ import type { MadeVector } from "./question-vector.ts";
 export interface CacheSettings {
   readonly enabled: boolean;
   readonly strategy: CacheStrategy;
-  readonly similarityThreshold: number;
+  /** Undefined: the default of the model. */
+  readonly similarityThreshold: number | undefined;
   readonly alignedThreshold: number;
   readonly defaultTtlMs: number;
   /** No answer is served for longer, whatever its TTL. */
@@ -298,9 +300,10 @@ class LookupUnderWay<A> {
 
   #policy(): MatchingPolicy {
     const { threshold } = this.#lookup.input;
+    const { similarityThreshold, alignedThreshold } = this.#settings;
     return {
-      threshold: this.#settings.similarityThreshold,
-      alignedThreshold: this.#settings.alignedThreshold,
+      threshold: similarityThreshold ?? defaultThreshold(this.#ports.embedder?.identity),
+      alignedThreshold,
       ...(threshold === undefined ? {} : { floor: threshold }),
       maxAgeMs: this.#maxAgeMs,
     };
