@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the static embedding table of the provider `local`: src/adapters/local/minilm-static.bin.
 
-    make local-model            (Python 3.9 or newer with numpy, tokenizers and safetensors)
+    make local-model            (Python 3.11 or newer; packages in requirements.txt)
 
 1. Untrained: the last layer of all-MiniLM-L6-v2 for every word piece alone, projected to 256 numbers by PCA, weighted
    with log(1 + rank), where rank is the place in the vocabulary, which is sorted by frequency.

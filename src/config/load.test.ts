@@ -399,7 +399,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   "memory.enable_vector_search": "true",
   "vector_search.enabled": "true",
   VECTOR_DIM: "256",
-  "vector_search.dimension": "384",
+  "vector_search.dimension": "256",
   VECTOR_INDEX_NAME: "idx:memory",
   "vector_search.distance_metric": "COSINE",
   "vector_search.algorithm": "HNSW",
