@@ -1,7 +1,7 @@
-# The one door to this project. `make help` prints what each target does.
+# The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run redis demo generate lint format typecheck test test-long bench bench-embedding local-model clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-embedding local-model clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
@@ -47,12 +47,17 @@ format: setup ## Format code and proto files
 typecheck: setup ## Check types
 	@$(NPX) 'tsc'
 
-test: setup ## Check types, then run all tests
+test: setup ## Check types, then run unit, contract and integration tests (minutes)
 	@$(NPX) 'tsc'
-	@$(NPX) 'vitest run'
+	@$(NPX) 'vitest run --project unit --project contract --project integration'
 
-test-long: setup ## Run the tests of stores and doors with the counts that docs/reliability.md records (minutes)
-	@$(NPX) 'TEST_LONG=true vitest run test/contract test/cluster test/faults test/integration'
+test-rest: setup
+	@$(NPX) 'vitest run --project "on Redis" --project faults --project cluster --project support'
+
+test-all: test test-rest ## The same, then integration on Redis, faults, and clusters
+
+test-long: setup ## Run the tests of stores and servers with the counts that docs/reliability.md records (most of an hour)
+	@$(NPX) 'TEST_LONG=true vitest run --project contract --project integration --project "on Redis" --project faults --project cluster'
 
 bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
 	@$(NPX) 'node bench/run.ts $(ARGS)'

@@ -33,13 +33,13 @@ not in this version is refused or warned about, never ignored.
 
 **Secrets** can come from files: \`<NAME>_FILE\` holds the path, and a line end behind the secret does not belong to it.
 
-**Live** settings can be changed while the server runs: change the file, then send SIGHUP (\`kill -HUP <pid>\`). The log
+**Reloadable** settings can be changed while the server runs: change the file, then send SIGHUP (\`kill -HUP <pid>\`). The log
 says what has changed and what waits for a restart. A configuration that is wrong changes nothing. Environment
 variables and flags of a running process stay as they are, and win over the files.
 `;
 
 const MISTAKES = `
-## Mistakes of the deployment guide that are understood
+## Typos of the deployment guide that are understood
 
 Each gives a warning that names the right spelling.
 
@@ -69,7 +69,7 @@ function row(key: SettingKey, setting: Setting): string {
     setting.description,
     ...(setting.kind === (text as Kind<unknown>) ? [] : [`Is ${setting.kind.expects}.`]),
     ...(setting.secret === undefined ? [] : [`Secret; \`${setting.env}_FILE\` works too.`]),
-    ...(setting.live === true ? ["**Live.**"] : []),
+    ...(setting.reloadable === true ? ["**Reloadable.**"] : []),
     ...notYetNote(key),
   ].join(" ");
   return `| ${names} | ${paths.join(", ") || "-"} | ${defaultOf(setting)} | ${about.replaceAll("|", "\\|")} |`;

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFile } from "../adapters/system/watched-file.ts";
+import type { Config } from "../config/config.ts";
 import { type ApiKey, callerOfKey } from "../domain/access/api-keys.ts";
 import type { ApiKeys } from "../ports/api-keys.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { AuthenticationMeter } from "../ports/metrics.ts";
+import type { AuthenticationMetrics } from "../ports/metrics.ts";
 import { apiKeysError, parseApiKeys, unreadableApiKeys } from "./parse-api-keys.ts";
 
 /** The keys of a file that is read again when it changes. */
@@ -20,12 +21,12 @@ export async function openApiKeys(
   path: string,
   parts: {
     readonly log: OperatorLog;
-    readonly meter: AuthenticationMeter;
+    readonly metrics: AuthenticationMetrics;
     /** How often the file is looked at when the system tells of no change. */
     readonly pollMs?: number;
   },
 ): Promise<ApiKeysFile> {
-  const { log, meter, pollMs } = parts;
+  const { log, metrics, pollMs } = parts;
   let current: readonly ApiKey[] | undefined;
   /** What is wrong with the file as it is now. */
   let problems: readonly string[] = [];
@@ -33,7 +34,7 @@ export async function openApiKeys(
     const read = "text" in content ? parseApiKeys(content.text) : unreadableApiKeys(content.error);
     const isNews = !isDeepStrictEqual(read.problems, problems);
     problems = read.problems;
-    meter.apiKeysRefused(problems.length > 0);
+    metrics.apiKeysRefused(problems.length > 0);
     if (problems.length > 0) {
       if (current !== undefined && isNews) log.error({ problems }, REFUSED);
       return;
@@ -45,7 +46,7 @@ export async function openApiKeys(
     }
     const { added, removed } = difference(current ?? [], read.keys);
     current = read.keys;
-    meter.apiKeys(current.length);
+    metrics.apiKeys(current.length);
     log.info({ keys: current.length, added, removed }, "API keys read");
   };
   const file = watchFile(path, take, pollMs);
@@ -78,4 +79,17 @@ function difference(
 
 function spell({ sha256, caller: { tenant, principal, roles, debug } }: ApiKey): string {
   return JSON.stringify([sha256.toString("hex"), tenant, principal, [...roles].sort(), debug]);
+}
+
+/** The keys that are asked for; undefined when everyone is let in. */
+export async function openConfiguredKeys(
+  { auth }: Config,
+  parts: Parameters<typeof openApiKeys>[1],
+  resources: AsyncDisposableStack,
+): Promise<ApiKeysFile | undefined> {
+  if (auth.mode === "none") return undefined;
+  // Every other mode is refused by the configuration; should one come through, nobody is let in by mistake.
+  if (auth.mode !== "api_keys" || auth.apiKeysFile === undefined)
+    throw new TypeError("no way to authenticate");
+  return resources.use(await openApiKeys(auth.apiKeysFile, parts));
 }

@@ -5,7 +5,7 @@ import type { ConfiguredModel } from "../domain/embedding/configured-model.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Disk } from "../ports/disk.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { RedisMeter, StoreMeter } from "../ports/metrics.ts";
+import type { RedisMetrics, StoreMetrics } from "../ports/metrics.ts";
 import { connectionOf } from "./redis-connection.ts";
 
 /** Shorter records gain little. */
@@ -25,7 +25,7 @@ export async function openBackend(
     /** Undefined: vector search is switched off. */
     readonly embedder: ConfiguredModel | undefined;
     readonly log: OperatorLog;
-    readonly meter: StoreMeter & RedisMeter;
+    readonly metrics: StoreMetrics & RedisMetrics;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
     /** What is kept back of that for deletions; KEPT_SIZES, if it is not given. */

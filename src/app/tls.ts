@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type FileContent, watchFiles } from "../adapters/system/watched-file.ts";
+import type { Config } from "../config/config.ts";
 import {
   lifetimeRemarks,
   type TlsFiles,
@@ -8,7 +9,7 @@ import {
 } from "../domain/access/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { OperatorLog } from "../ports/log.ts";
-import type { TlsMeter } from "../ports/metrics.ts";
+import type { TlsMetrics } from "../ports/metrics.ts";
 import type { Tls, TlsContext } from "../ports/tls.ts";
 import { parseTls, TLS_SETTINGS, tlsError, toContext } from "./parse-tls.ts";
 
@@ -27,13 +28,13 @@ export async function openTls(
   paths: TlsFiles<string>,
   parts: {
     readonly log: OperatorLog;
-    readonly meter: TlsMeter;
+    readonly metrics: TlsMetrics;
     readonly clock: Clock;
     /** How often the files are looked at when the system tells of no change. */
     readonly pollMs?: number;
   },
 ): Promise<WatchedTls> {
-  const { log, meter, clock, pollMs } = parts;
+  const { log, metrics, clock, pollMs } = parts;
   const listeners: ((context: TlsContext) => void)[] = [];
   let current: TlsIdentity | undefined;
   /** What is wrong with the files as they are now. */
@@ -54,7 +55,7 @@ export async function openTls(
   };
   const apply = (read: ReturnType<typeof parseTls>): void => {
     problems = read.problems;
-    meter.tlsFilesRefused(problems.length > 0);
+    metrics.tlsFilesRefused(problems.length > 0);
     if (read.identity === undefined) {
       if (current !== undefined) log.error({ problems: tlsError(paths, problems).problems }, REFUSED);
       return;
@@ -67,7 +68,7 @@ export async function openTls(
     const context = toContext(current);
     for (const listener of listeners) listener(context);
     const expires = Math.min(...current.chain.map(({ validTo }) => validTo));
-    meter.tlsCertificateExpires(expires / 1000);
+    metrics.tlsCertificateExpires(expires / 1000);
     log.info({ expires: new Date(expires).toISOString() }, "certificates read");
   };
   const ages = (identity: TlsIdentity): string[] =>
@@ -101,3 +102,15 @@ export async function openTls(
 }
 
 const REFUSED = "the files of TLS are wrong: the certificates that were read before still hold";
+
+/** The certificates that the servers show and ask for; undefined without TLS. */
+export async function openConfiguredTls(
+  { tls: { certFile, keyFile, clientCaFile } }: Config,
+  parts: Parameters<typeof openTls>[1],
+  resources: AsyncDisposableStack,
+): Promise<WatchedTls | undefined> {
+  if (certFile === undefined && keyFile === undefined && clientCaFile === undefined) return undefined;
+  // The configuration lets none of them through without the others; should it, nothing goes in the clear by mistake.
+  if (certFile === undefined || keyFile === undefined) throw new TypeError("half of what TLS needs");
+  return resources.use(await openTls({ cert: certFile, key: keyFile, clientCa: clientCaFile }, parts));
+}

@@ -12,23 +12,31 @@ const format = (plan: MessageInitShape<typeof SearchPlanSchema>): string =>
 
 describe("formatPlan", () => {
   it("names policy, candidates, size and terms of a search", () => {
-    const vector = {
+    const vectorRetriever = {
       policy: VectorPolicy.BATCHES,
       candidates: 400,
       eligibleCount: 20_000,
       eligibleBasis: SizeBasis.UPPER_BOUND,
     };
-    expect(format({ vector, terms: ["rare", "seldom"], commonTerms: ["common"], rounds: 2 })).toBe(
+    expect(
+      format({
+        vectorRetriever,
+        keywordRetriever: { terms: ["rare", "seldom"], commonTerms: ["common"] },
+        rounds: 2,
+      }),
+    ).toBe(
       "vector: BATCHES, 400 candidates, at most 20000 pass; terms: rare, seldom; too common: common; rounds: 2",
     );
   });
 
-  it("says what was not asked, and that the namespace was gone through", () => {
-    expect(format({ walked: true, rounds: 1 })).toBe(
-      "vector: not asked; terms: none; went through the whole namespace; rounds: 1",
-    );
-    expect(format({ vector: { policy: VectorPolicy.FLAT }, terms: ["tea"], rounds: 1 })).toBe(
-      "vector: FLAT; terms: tea; rounds: 1",
-    );
+  it("names a retriever that was not used, and a full scan", () => {
+    expect(format({ fullScan: true, rounds: 1 })).toBe("vector: none; terms: none; full scan; rounds: 1");
+    expect(
+      format({
+        vectorRetriever: { policy: VectorPolicy.FLAT },
+        keywordRetriever: { terms: ["tea"] },
+        rounds: 1,
+      }),
+    ).toBe("vector: FLAT; terms: tea; rounds: 1");
   });
 });

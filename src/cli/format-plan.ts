@@ -1,8 +1,8 @@
 import {
   type SearchPlan,
   SearchPlan_SizeBasis as SizeBasis,
-  type SearchPlan_VectorArm as VectorArm,
   SearchPlan_VectorPolicy as VectorPolicy,
+  type SearchPlan_VectorRetriever as VectorRetriever,
 } from "#gen/recollect/v1/memory_pb.js";
 import { toLine } from "./excerpt.ts";
 
@@ -13,19 +13,20 @@ const BASES: Readonly<Record<SizeBasis, string>> = {
   [SizeBasis.ESTIMATED]: "about ",
 };
 
-/** How a search was carried out, in one line: `vector: BATCHES, 400 candidates, at most 20000 pass; terms: tea`. */
-export function formatPlan({ vector, terms, commonTerms, walked, rounds }: SearchPlan): string {
+/** The plan of a search in one line: `vector: BATCHES, 400 candidates, at most 20000 pass; terms: tea`. */
+export function formatPlan({ vectorRetriever, keywordRetriever, fullScan, rounds }: SearchPlan): string {
+  const { terms, commonTerms } = keywordRetriever ?? { terms: [], commonTerms: [] };
   const parts = [
-    vector === undefined ? "vector: not asked" : `vector: ${formatVectorArm(vector)}`,
+    vectorRetriever === undefined ? "vector: none" : `vector: ${formatVector(vectorRetriever)}`,
     `terms: ${toLine(terms.join(", ")) || "none"}`,
     ...(commonTerms.length === 0 ? [] : [`too common: ${toLine(commonTerms.join(", "))}`]),
-    ...(walked ? ["went through the whole namespace"] : []),
+    ...(fullScan ? ["full scan"] : []),
     `rounds: ${rounds}`,
   ];
   return parts.join("; ");
 }
 
-function formatVectorArm({ policy, candidates, eligibleCount, eligibleBasis }: VectorArm): string {
+function formatVector({ policy, candidates, eligibleCount, eligibleBasis }: VectorRetriever): string {
   const parts = [
     VectorPolicy[policy],
     ...(candidates === 0 ? [] : [`${candidates} candidates`]),

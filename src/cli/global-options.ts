@@ -1,6 +1,6 @@
 /** Options that every client command takes. */
 export interface GlobalOptions {
-  /** The server's gRPC door, `host:port`, or `https://host:port` when it speaks TLS. */
+  /** The server's gRPC endpoint, `host:port`, or `https://host:port` when it speaks TLS. */
   readonly address: string;
   /** The key that calls are made with; undefined: that of RECOLLECT_API_KEY, if any. */
   readonly apiKey?: string;

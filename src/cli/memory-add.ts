@@ -173,6 +173,6 @@ class AddReport {
 }
 
 /** The fields of a duplicate that are other ones in what is stored. */
-function differing(differs: readonly string[]): string {
-  return differs.length === 0 ? "" : `; the one that is there has another ${differs.join(", ")}`;
+function differing(fields: readonly string[]): string {
+  return fields.length === 0 ? "" : `; the one that is there has another ${fields.join(", ")}`;
 }

@@ -53,7 +53,7 @@ export function createProgram(): Command {
     })
     .option(
       "--address <host:port>",
-      "gRPC door of the server that client commands call; https://host:port for TLS (RECOLLECT_ADDRESS)",
+      "gRPC endpoint that client commands call; https://host:port for TLS (RECOLLECT_ADDRESS)",
       // An empty variable means unset, as for the server's own.
       process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
     )

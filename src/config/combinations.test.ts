@@ -15,9 +15,9 @@ const REDIS = { MEMORY_BACKEND: "redis" };
 
 describe("impossible combinations", () => {
   it.each<[name: string, sources: TestSources, named: readonly string[]]>([
-    ["one port for two doors", { env: { GRPC_PORT: "9", HTTP_PORT: "9" } }, ["GRPC_PORT", "HTTP_PORT"]],
+    ["one port for two servers", { env: { GRPC_PORT: "9", HTTP_PORT: "9" } }, ["GRPC_PORT", "HTTP_PORT"]],
     [
-      "keys that nobody asks for",
+      "keys that are not asked for",
       { env: { AUTH_API_KEYS_FILE: "keys" } },
       ["AUTH_API_KEYS_FILE", "AUTH_MODE"],
     ],

@@ -40,7 +40,7 @@ const IMPOSSIBLE: readonly Rule[] = [
   exposed("httpHost"),
   ({ grpcHost, grpcPort, httpHost, httpPort, say }) =>
     grpcPort !== 0 && grpcPort === httpPort && grpcHost === httpHost
-      ? `${say("grpcPort")} and ${say("httpPort")}: two doors need two ports`
+      ? `${say("grpcPort")} and ${say("httpPort")}: two servers need two ports`
       : undefined,
   ({ authApiKeysFile, chosen, say }) =>
     authApiKeysFile !== undefined && !chosen("authMode")
@@ -120,7 +120,7 @@ const DOUBTFUL: readonly Rule[] = [
       : undefined,
   ({ authMode, allowUnauthenticated, say }) =>
     authMode !== "none" && allowUnauthenticated
-      ? `${say("allowUnauthenticated")}, but ${say("authMode")}: nobody is let in without a credential`
+      ? `${say("allowUnauthenticated")}, but ${say("authMode")}: a credential is asked for all the same`
       : undefined,
   ({ embeddingProvider, embeddingApiKey, chosen }) =>
     embeddingProvider === "openai" && chosen("embeddingApiKey") && /^<?your[-_ ]/i.test(embeddingApiKey ?? "")
@@ -128,12 +128,12 @@ const DOUBTFUL: readonly Rule[] = [
       : undefined,
 ];
 
-/** A door that other machines would reach while everyone is let in, and nobody said that this is meant. */
-function exposed(door: "grpcHost" | "httpHost"): Rule {
-  return ({ authMode, allowUnauthenticated, [door]: host, say }) =>
+/** An address that other machines reach while everyone is let in, without a setting that says so. */
+function exposed(key: "grpcHost" | "httpHost"): Rule {
+  return ({ authMode, allowUnauthenticated, [key]: host, say }) =>
     authMode !== "none" || allowUnauthenticated || isLoopback(host)
       ? undefined
-      : `${say(door)}, which other machines reach, while AUTH_MODE=none lets everyone in: ` +
+      : `${say(key)}, which other machines reach, while AUTH_MODE=none lets everyone in: ` +
         "bind 127.0.0.1, or set ALLOW_UNAUTHENTICATED=true if that is meant";
 }
 

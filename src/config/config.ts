@@ -3,7 +3,7 @@ import type { Values } from "./settings.ts";
 
 type Chosen<K extends keyof Values> = NonNullable<Values[K]>;
 
-/** Where a door listens. */
+/** Where a server listens. */
 export interface Listen {
   readonly host: string;
   /** 0 takes a free port. */
@@ -25,7 +25,7 @@ export interface Config {
     readonly allowUnauthenticated: boolean;
     readonly apiKeysFile: string | undefined;
   };
-  /** Of both doors. */
+  /** Of both servers. */
   readonly tls: {
     readonly certFile: string | undefined;
     readonly keyFile: string | undefined;
@@ -140,7 +140,7 @@ export interface Limits {
   readonly requestReceiveMs: number;
   /** So must the next message of one that does. */
   readonly streamIdleMs: number;
-  /** Pieces of heavy work, such as searches, that wait for their turn; the call of the next one is refused. */
+  /** Pieces of heavy work, such as searches, that wait in the queue; the call of the next one is refused. */
   readonly maxWaitingWork: number;
   /** A gRPC connection without calls is closed after this. */
   readonly connectionIdleMs: number;

@@ -58,8 +58,8 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
       ? { value: "text", because: "the log goes to a terminal" }
       : { value: "json", because: "the log goes to no terminal" },
   );
-  for (const door of ["grpcHost", "httpHost"] as const) {
-    fill(door, () => ({
+  for (const host of ["grpcHost", "httpHost"] as const) {
+    fill(host, () => ({
       value: get("authMode") === "none" ? "127.0.0.1" : "0.0.0.0",
       because: said("authMode"),
     }));

@@ -101,7 +101,7 @@ describe("the deployment guide's files, as they stand", () => {
     expect(config.warnings.filter((warning) => warning.includes("is not a setting"))).toEqual([]);
   });
 
-  it("have their misprints named with the right spelling, in both files", async () => {
+  it("have their typos named with the right spelling, in both files", async () => {
     const { config } = await folder.load({
       ...files,
       env: { MEMORY_BACKEND: "embedded" },
@@ -109,8 +109,8 @@ describe("the deployment guide's files, as they stand", () => {
     });
     const naming = (text: string): readonly string[] =>
       config.warnings.filter((warning) => warning.includes(text));
-    const misprints = naming("CACHE_EV POLICY");
-    expect(misprints.map((warning) => warning.includes("CACHE_EVICTION_POLICY"))).toEqual([true, true]);
+    const typos = naming("CACHE_EV POLICY");
+    expect(typos.map((warning) => warning.includes("CACHE_EVICTION_POLICY"))).toEqual([true, true]);
     expect(naming("check_interval_hours")).toHaveLength(1);
     expect(naming("EMBEDDING_API_KEY")).toHaveLength(1);
   });
@@ -136,7 +136,7 @@ describe("the deployment guide's files, as they stand", () => {
 
 const REDIS = { settings: ["backend"], values: ["redis"], refused: true, instead: "use embedded" } as const;
 
-describe("misprints", () => {
+describe("typos", () => {
   const policyOf = async (sources: TestSources): Promise<string> =>
     (await folder.load(sources)).config.cache.evictionPolicy;
 

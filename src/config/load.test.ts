@@ -344,7 +344,7 @@ describe("loadConfig", () => {
 
   describe("with AUTH_MODE=none", () => {
     it.each(["0.0.0.0", "::", "10.0.0.5", "example.org", "127.evil.example", "::ffff:10.0.0.1"])(
-      "refuses to bind %s on either door",
+      "refuses to bind %s on either server",
       async (host) => {
         const problems = await problemsOf({ env: { GRPC_HOST: host, HTTP_HOST: host } });
         expect(problems.map((problem) => problem.includes(host))).toEqual([true, true]);

@@ -4,11 +4,11 @@ import type { Config } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { derive, valuesOf } from "./derive.ts";
 import type { Findings } from "./findings.ts";
-import { correctNames } from "./misprints.ts";
 import { checkNotYet, NOT_YET, type NotYet } from "./not-yet.ts";
 import { type ResolvedSettings, resolve, resolveOne } from "./resolve.ts";
 import { SETTINGS } from "./settings.ts";
 import { type Environment, layerOf, readEnvFile } from "./sources.ts";
+import { correctNames } from "./typos.ts";
 import { checkEnvFile, checkEnvironment, checkFlags, checkYaml } from "./unknown-names.ts";
 import { readYamlFile } from "./yaml-file.ts";
 

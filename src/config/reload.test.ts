@@ -21,7 +21,7 @@ async function reloaded(before: string, after: string): Promise<Reload> {
 }
 
 describe("reload", () => {
-  it("takes over what is live and names what needs a restart, once each", async () => {
+  it("takes over what can be reloaded and names what needs a restart, once each", async () => {
     const outcome = await reloaded(
       "CACHE_DEFAULT_TTL=10\nLOG_LEVEL=info\nGRPC_PORT=1",
       "CACHE_DEFAULT_TTL=20\nLOG_LEVEL=debug\nGRPC_PORT=2",

@@ -35,14 +35,14 @@ export function reload(running: Loaded, options: LoadOptions): Reload {
     for (const [key, setting] of ALL_SETTINGS) {
       const before = running.settings.get(key) as Resolved;
       const after = next.settings.get(key) as Resolved;
-      settings.set(key, setting.live ? after : before);
+      settings.set(key, setting.reloadable ? after : before);
       if (isDeepStrictEqual(before.value, after.value)) continue;
       const shown = setting.secret === undefined ? `: ${before.shown} -> ${after.shown}` : "";
-      (setting.live ? changed : needRestart).push(`${nameOf(setting)}${shown}`);
+      (setting.reloadable ? changed : needRestart).push(`${nameOf(setting)}${shown}`);
     }
     const findings = { problems: [], warnings: [] };
     const mixed = finish(settings, findings, options.notYet);
-    // The warnings of the sources as they are now, misprints among them, not those of the mix alone.
+    // The warnings of the sources as they are now, typos among them, not those of the mix alone.
     const config = Object.freeze({ ...mixed.config, warnings: next.config.warnings });
     return { kind: "applied", running: { config, settings }, changed, needRestart };
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Kind } from "./kinds.ts";
 
 /**
- * One setting: where it is read from, what it may be, and what it is when nobody says. The kind reads the text of an
+ * One setting: where it is read from, what it may be, and what it is by default. The kind reads the text of an
  * environment variable; a YAML scalar is taken as the text it is written as, so that both mean the same.
  */
 export interface Setting<T = unknown, D extends T | undefined = T | undefined> {
@@ -17,7 +17,7 @@ export interface Setting<T = unknown, D extends T | undefined = T | undefined> {
   /** Never shown, and read from a file too: the variable `<env>_FILE` names it. In a URL only its credentials are. */
   readonly secret?: "all" | "credentials";
   /** SIGHUP changes it while the server runs. */
-  readonly live?: true;
+  readonly reloadable?: true;
   /** One sentence or two, with the unit. */
   readonly description: string;
 }

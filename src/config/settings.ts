@@ -1,8 +1,8 @@
 import type { Setting } from "./setting.ts";
 import { CACHE } from "./settings/cache.ts";
 import { COMPACTION } from "./settings/compaction.ts";
-import { DOORS } from "./settings/doors.ts";
 import { EMBEDDING } from "./settings/embedding.ts";
+import { ENDPOINTS } from "./settings/endpoints.ts";
 import { LIMIT_SETTINGS } from "./settings/limits.ts";
 import { PROCESS } from "./settings/process.ts";
 import { REDIS } from "./settings/redis.ts";
@@ -11,7 +11,7 @@ import { STORAGE } from "./settings/storage.ts";
 /** Every setting there is, by the headings of docs/configuration.md. */
 export const SECTIONS = {
   Process: PROCESS,
-  "Doors and who may enter": DOORS,
+  "Endpoints and access": ENDPOINTS,
   Limits: LIMIT_SETTINGS,
   "Storage and vector search": STORAGE,
   Redis: REDIS,
@@ -23,7 +23,7 @@ export const SECTIONS = {
 /** The same in one; assemble.ts makes the Config of their values. */
 export const SETTINGS = {
   ...PROCESS,
-  ...DOORS,
+  ...ENDPOINTS,
   ...LIMIT_SETTINGS,
   ...STORAGE,
   ...REDIS,

@@ -1,9 +1,9 @@
 import type { Document } from "yaml";
 import type { Findings } from "./findings.ts";
-import { correctHours, correctYaml } from "./misprints.ts";
 import { masked } from "./setting.ts";
 import { ALL_SETTINGS } from "./settings.ts";
 import { type Environment, readIfThere } from "./sources.ts";
+import { correctHours, correctYaml } from "./typos.ts";
 import { BROKEN_ALIAS, parseYaml } from "./yaml-document.ts";
 
 /** One scalar of the YAML file, or a sequence of them. */

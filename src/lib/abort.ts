@@ -1,7 +1,7 @@
 /** What `promise` resolves to, or the signal's reason as soon as that aborts, whichever comes first. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
-    // Nobody waits for it any more; its failure must not count as unhandled.
+    // Its failure is of no interest any more, and must not count as an unhandled rejection.
     promise.catch(() => undefined);
     return Promise.reject(signal.reason);
   }

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { mapInTurns } from "./yield-to-event-loop.ts";
+import { mapYielding } from "./yield-to-event-loop.ts";
 
-/** What comes of mapping these texts, and what somebody else, who waited for a turn, could do after how many of them. */
+/** What comes of mapping these texts, and how many of them were mapped when the event loop first ran; -1: it did not. */
 async function mapped(
   texts: readonly string[],
-): Promise<{ readonly made: string[]; readonly turnAfter: number }> {
-  let [count, turnAfter] = [0, -1];
+): Promise<{ readonly made: string[]; readonly yieldedAfter: number }> {
+  let [count, yieldedAfter] = [0, -1];
   setImmediate(() => {
-    turnAfter = count;
+    yieldedAfter = count;
   });
-  const made = await mapInTurns(
+  const made = await mapYielding(
     texts,
     (text) => text.length,
     (text, index) => {
@@ -17,26 +17,26 @@ async function mapped(
       return `${index} ${text.length}`;
     },
   );
-  return { made, turnAfter };
+  return { made, yieldedAfter };
 }
 
-describe("mapInTurns", () => {
+describe("mapYielding", () => {
   it("keeps the order", async () => {
     expect((await mapped(["a", "", "bb"])).made).toEqual(["0 1", "1 0", "2 2"]);
     expect((await mapped([])).made).toEqual([]);
   });
 
-  it("lets others have their turn between long items", async () => {
+  it("lets the event loop run between long items", async () => {
     const long = "x".repeat(40 * 1024);
-    const { made, turnAfter } = await mapped(Array.from({ length: 10 }, () => long));
+    const { made, yieldedAfter } = await mapped(Array.from({ length: 10 }, () => long));
     expect(made).toHaveLength(10);
-    expect(turnAfter).toBe(1);
+    expect(yieldedAfter).toBe(1);
   });
 
-  it("goes through some short ones in one turn", async () => {
-    expect((await mapped(Array.from({ length: 50 }, () => "short"))).turnAfter).toBe(-1);
-    const { turnAfter } = await mapped(Array.from({ length: 200 }, () => "short"));
-    expect(turnAfter).toBeGreaterThan(50);
-    expect(turnAfter).toBeLessThan(100);
+  it("maps some short ones before it yields", async () => {
+    expect((await mapped(Array.from({ length: 50 }, () => "short"))).yieldedAfter).toBe(-1);
+    const { yieldedAfter } = await mapped(Array.from({ length: 200 }, () => "short"));
+    expect(yieldedAfter).toBeGreaterThan(50);
+    expect(yieldedAfter).toBeLessThan(100);
   });
 });

@@ -1,12 +1,12 @@
 import type { Caller } from "../domain/access/tenancy.ts";
 
-/** The API keys that hold now. They may change while the server runs. */
+/** The API keys that are accepted now. They may change while the server runs. */
 export interface ApiKeys {
   /**
-   * Whose key it is; undefined when it is nobody's, which takes as long to say. The same object for the same key as
+   * The caller with this key; undefined when no caller has it, which takes as long to find out. The same object for the same key as
    * long as the keys have not changed.
    */
   callerOf(key: string): Caller | undefined;
-  /** What an operator should know; holds nothing that a stranger must not read. */
+  /** Warnings for operators, without secrets. */
   warnings(): readonly string[];
 }

@@ -7,7 +7,7 @@ import type { Memories } from "./memory/memories.ts";
 import type { NamespaceStore } from "./namespace-store.ts";
 import type { ServerSecret } from "./server-secret.ts";
 
-/** What a backend found out of the server behind it; empty where there is none, or it does not say. */
+/** What is known of the server behind a backend; empty where there is none, or it does not say. */
 export interface BackendDescription {
   /** Such as `7.2.4`. */
   readonly serverVersion: string;
@@ -23,7 +23,7 @@ export interface BackendDescription {
   readonly capabilities: Readonly<Record<string, string>>;
 }
 
-/** Where data lives: all stores of one kind, opened and closed together. */
+/** All stores of one kind, opened and closed together. */
 export interface Backend extends AsyncDisposable {
   /** `embedded` or `redis`. */
   readonly name: string;
@@ -39,15 +39,18 @@ export interface Backend extends AsyncDisposable {
   describe(): Promise<BackendDescription>;
   /** Resolves when reads and writes can be served now; rejects with what is missing, for /ready. */
   check(): Promise<void>;
-  /** Calls this when the stored data was replaced behind the server (emptied, restored), and is served again as it is. */
-  onReplaced(listener: () => void): void;
-  /** Resolves when what is checked of the stored data after a start has been checked. Never rejects. */
+  /**
+   * Calls this when the stored data was replaced from outside (emptied, restored) and is served again. Absent: the data
+   * cannot be replaced while it is open.
+   */
+  onReplaced?(listener: () => void): void;
+  /** Resolves when the check of the stored data after a start has ended. Never rejects. */
   readonly checked: Promise<void>;
   /**
-   * In what ways it may soon, or does now, lose what was acknowledged or refuse what it should take, such as by how it is
-   * set up or by its disk: one line each, for operators. Empty: none.
+   * Why it may lose acknowledged writes or refuse writes, now or soon, such as its configuration or its disk: one line
+   * each, for operators. Empty: no reason.
    */
   risks(): readonly string[];
-  /** What is known to be damaged, or was until it was made again: one line each, for operators. Empty: nothing. */
+  /** Parts of the data that are damaged, or were until they were repaired: one line each, for operators. */
   damage(): readonly string[];
 }

@@ -1,4 +1,4 @@
-/** The time. Everything that depends on it asks here, so that a test can set it. */
+/** The current time, which tests can set. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

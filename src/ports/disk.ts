@@ -1,6 +1,6 @@
 import type { DiskSpace } from "../domain/disk-space.ts";
 
-/** The disk on which a directory lies. */
+/** The disk of a directory. */
 export interface Disk {
   /** Undefined when it does not say. */
   space(directory: string): DiskSpace | undefined;

@@ -1,6 +1,6 @@
 /**
- * A request that may come again. The store keeps what became of it, in the same atomic step as the change
- * itself, until `expireTime`; a repeat finds that and changes nothing.
+ * A request that may be repeated. The store keeps its outcome as an idempotency record, written in the same atomic step
+ * as the change itself, until `expireTime`; a repeat finds the record and changes nothing.
  */
 export interface IdempotentRequest {
   /** Tenant, principal, RPC and request_id, digested. Unique within a namespace. */

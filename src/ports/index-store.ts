@@ -1,9 +1,9 @@
 /** A search index, of all tenants together. */
 export interface IndexInfo {
-  /** What an operator knows it by, such as `memory` or `idx:memory`; not shared by two. */
+  /** Its name for operators, such as `memory` or `idx:memory`; not shared by two. */
   readonly name: string;
   readonly content: "MEMORIES" | "CACHE_ENTRIES";
-  /** Documents in it; those that have ended count until they are removed. */
+  /** Documents in it; expired ones count until they are removed. */
   readonly documentCount: number;
   /** Documents of which something could not be indexed, and will not be by waiting. */
   readonly failureCount: number;
@@ -31,8 +31,8 @@ export interface IndexStore {
   info(): Promise<readonly IndexInfo[]>;
 
   /**
-   * Makes all indexes anew from what is stored, and yields at the beginning, on the way and when all is done. Documents
-   * stay as they are. Reads find meanwhile what they would find without it, and writes are found as soon as ever: the
+   * Rebuilds all indexes from the stored documents, and yields at the beginning, on the way and when all is done. Documents
+   * stay as they are. Reads find meanwhile what they would find without it, and writes are found as soon as without it: the
    * old indexes serve until the new ones can. It stops, and leaves the store as usable as it was, when `signal` aborts
    * (rejects with its reason), when the caller stops iterating, and in a crash. One at a time in a store: rejects with
    * INDEX_REBUILD_RUNNING.

@@ -3,39 +3,39 @@ import type { BacklogState } from "./embedding/backlog.ts";
 import type { Urgency } from "./embedding/embedder.ts";
 import type { WorkKind } from "./work-queue.ts";
 
-/** What use cases count. One method an event, never throwing; attributes have few values. */
-export interface Meters {
+/** Metrics of use cases. One method for each event; it never throws, and its attributes have few values. */
+export interface Metrics {
   cacheLookup(outcome: "exact" | "semantic" | "miss", detail: string): void;
   vectorSearch(milliseconds: number): void;
 }
 
-/** What shows of a server that has more work than it can do; by the same rules. */
-export interface LoadMeter {
-  /** Work was dropped before it was started: its caller had gone, or its deadline had passed. */
+/** Metrics of an overloaded server; by the same rules. */
+export interface LoadMetrics {
+  /** Work was dropped before it was started: its caller had cancelled, or its deadline had passed. */
   workDropped(kind: WorkKind): void;
-  /** Calls `read` whenever somebody looks, until the returned function is called. */
+  /** Calls `read` whenever metrics are read, until the returned function is called. */
   observeLoad(read: () => Load): () => void;
 }
 
 export interface Load {
-  /** Pieces of heavy work that wait for their turn. */
+  /** Pieces of heavy work in the queue. */
   readonly waiting: number;
   readonly eventLoopDelayMs: number;
 }
 
-/** What storing an answer counts; by the same rules. */
-export interface EvictionMeter {
-  /** Answers that could have been served, taken away for another. */
+/** Metrics of storing an answer; by the same rules. */
+export interface EvictionMetrics {
+  /** Unexpired entries were evicted for another. */
   cacheEvicted(count: number): void;
 }
 
-/** What a store counts of itself; by the same rules. */
-export interface StoreMeter {
+/** Metrics of a store; by the same rules. */
+export interface StoreMetrics {
   /** So many parts of the stored data are known to be damaged now. */
   storeDamaged(parts: number): void;
-  /** Damaged parts that have been made again from what is whole. */
+  /** Damaged parts that have been rebuilt. */
   storeRepaired(parts: number): void;
-  /** Asks for the space on its disk whenever somebody looks, until the returned function is called. */
+  /** Asks for the space on its disk whenever metrics are read, until the returned function is called. */
   observeStoreDisk(read: () => StoreDisk): () => void;
 }
 
@@ -43,46 +43,46 @@ export interface StoreMeter {
 export interface StoreDisk {
   /** Undefined when the disk does not say. */
   readonly freeBytes: number | undefined;
-  /** Kept back for deletions. */
+  /** Reserved for deletions. */
   readonly keptBytes: number;
 }
 
-/** What shows of a Redis that keeps the data; by the same rules. */
-export interface RedisMeter {
-  /** In so many ways it is set up to lose what was acknowledged. */
+/** Metrics of Redis as the store; by the same rules. */
+export interface RedisMetrics {
+  /** How many of its settings may lose acknowledged writes. */
   storeRisks(count: number): void;
   /** A record long enough to be compressed is about to be stored; equal numbers where it got no shorter. */
   recordPacked(plainBytes: number, storedBytes: number): void;
-  /** Asks for the bytes of memory that it uses whenever somebody looks, until the returned function is called. */
+  /** Asks for the bytes of memory that it uses whenever metrics are read, until the returned function is called. */
   observeStoreMemory(read: () => Promise<number>): () => void;
 }
 
-/** What is known of who may call; by the same rules. */
-export interface AuthenticationMeter {
-  /** So many API keys hold now. */
+/** Metrics of authentication; by the same rules. */
+export interface AuthenticationMetrics {
+  /** How many API keys are accepted now. */
   apiKeys(count: number): void;
-  /** Whether the file of keys is wrong as it is now, so that older ones hold. */
+  /** Whether the file of keys is invalid now, so that the keys read before are still used. */
   apiKeysRefused(refused: boolean): void;
   /** Whether everyone who reaches the server may call it, because AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true. */
   openToEveryone(open: boolean): void;
 }
 
-/** What is known of the server's certificate; by the same rules. */
-export interface TlsMeter {
-  /** When the certificate that is shown ends, in seconds since 1970. */
+/** Metrics of the server's certificate; by the same rules. */
+export interface TlsMetrics {
+  /** When the certificate in use expires, in seconds since the epoch. */
   tlsCertificateExpires(seconds: number): void;
-  /** Whether the files are wrong as they are now, so that older ones hold. */
+  /** Whether the files are invalid now, so that the certificate read before is still used. */
   tlsFilesRefused(refused: boolean): void;
 }
 
-/** What shows of the memories that wait for a vector. */
-export interface BacklogMeter {
-  /** Asks `read`, and `now` for the time, whenever somebody looks, until the returned function is called. */
+/** Metrics of the pending memories; by the same rules. */
+export interface BacklogMetrics {
+  /** Calls `read`, and `now` for the time, whenever metrics are read, until the returned function is called. */
   observeBacklog(read: () => Promise<BacklogState>, now: () => number): () => void;
 }
 
-/** What embedding through a provider counts; by the same rules. */
-export interface EmbeddingMeters {
+/** Metrics of an embedding provider; by the same rules. */
+export interface EmbeddingMetrics {
   /** A request to the provider ended: `ok`, or the kind of its failure in lower case. */
   embeddingRequest(outcome: string, texts: number, milliseconds: number): void;
   /** What the provider charges for, by its own count. */

@@ -3,14 +3,14 @@ import type { IdempotentRequest } from "./idempotency.ts";
 
 /** What a namespace holds. */
 export interface NamespaceCounts {
-  /** Memories in any state; ended ones until they are swept. */
+  /** Memories in any state; expired ones until they are swept. */
   readonly memories: number;
-  /** Answers in the cache; ended ones until they are swept. */
+  /** Answers in the cache; expired ones until they are swept. */
   readonly cacheEntries: number;
 }
 
 /**
- * The namespaces of a tenant. One comes into being with its first write and goes when it is deleted. Rejects with
+ * The namespaces of a tenant. One is created by its first write and exists until it is deleted. Rejects with
  * STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface NamespaceStore {

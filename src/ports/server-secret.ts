@@ -1,5 +1,5 @@
-/** 32 random bytes, made at the first start and kept with the data: what opaque tokens are signed with. */
+/** 32 random bytes, made at the first start and stored with the data; the key that signs opaque tokens. */
 export interface ServerSecret {
-  /** Another one when the stored data was replaced: ask again with each call. */
+  /** Changes when the stored data is replaced: read it with each call. */
   read(): Uint8Array;
 }

@@ -3,16 +3,16 @@ export interface TlsContext {
   /** The server's certificate, and those that lead to its authority. */
   readonly cert: string;
   readonly key: string;
-  /** Who must have signed the certificate that a client shows; undefined: none is asked for. */
+  /** Certificate authorities of clients; undefined: clients show no certificate. */
   readonly ca: string | undefined;
   readonly minVersion: "TLSv1.2";
 }
 
-/** The certificates that hold now. They may change while the server runs; whether clients are asked for theirs does not. */
+/** The certificates in use. They may change while the server runs; whether clients must show one does not. */
 export interface Tls {
   context(): TlsContext;
   /** Calls this with each context that takes the place of another, from now on. */
   onChange(listener: (context: TlsContext) => void): void;
-  /** What an operator should know; holds nothing that a stranger must not read. */
+  /** Warnings for operators, without secrets. */
   warnings(): readonly string[];
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Deadline, untilAborted } from "./deadline.ts";
+import { abortable, Deadline } from "./deadline.ts";
 
 const never = new Promise<never>(() => undefined);
 
@@ -14,19 +14,19 @@ function watchedCall() {
   return { call, asked };
 }
 
-describe("untilAborted", () => {
+describe("abortable", () => {
   it("gives what the promise resolves to", async () => {
-    expect(await untilAborted(Promise.resolve(1), new AbortController().signal)).toBe(1);
+    expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1);
   });
 
   it("rejects with what the promise rejects with", async () => {
     const failure = new Error("failed");
-    await expect(untilAborted(Promise.reject(failure), new AbortController().signal)).rejects.toBe(failure);
+    await expect(abortable(Promise.reject(failure), new AbortController().signal)).rejects.toBe(failure);
   });
 
   it("rejects with the signal's reason when that aborts first", async () => {
     const controller = new AbortController();
-    const waiting = untilAborted(never, controller.signal);
+    const waiting = abortable(never, controller.signal);
     const reason = new Error("gone");
     controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);
@@ -34,12 +34,12 @@ describe("untilAborted", () => {
 
   it("rejects at once when the signal has aborted already, though the promise has resolved", async () => {
     const reason = new Error("gone");
-    await expect(untilAborted(Promise.resolve(1), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(abortable(Promise.resolve(1), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
   it("keeps what came before the abort", async () => {
     const controller = new AbortController();
-    const waiting = untilAborted(Promise.resolve(1), controller.signal);
+    const waiting = abortable(Promise.resolve(1), controller.signal);
     await Promise.resolve();
     controller.abort(new Error("too late"));
     expect(await waiting).toBe(1);
@@ -51,11 +51,11 @@ describe("untilAborted", () => {
     try {
       const controller = new AbortController();
       const late = Promise.withResolvers<never>();
-      const waiting = untilAborted(late.promise, controller.signal);
+      const waiting = abortable(late.promise, controller.signal);
       controller.abort(new Error("gone"));
       await expect(waiting).rejects.toThrow();
       late.reject(new Error("late"));
-      await expect(untilAborted(Promise.reject(new Error("early")), controller.signal)).rejects.toThrow();
+      await expect(abortable(Promise.reject(new Error("early")), controller.signal)).rejects.toThrow();
       // Node reports them once the queue of microtasks is empty.
       await new Promise((resolve) => setImmediate(resolve));
       expect(unhandled).not.toHaveBeenCalled();
@@ -67,7 +67,7 @@ describe("untilAborted", () => {
   it("stops listening to the signal when the promise has settled", async () => {
     const { signal } = new AbortController();
     const removed = vi.spyOn(signal, "removeEventListener");
-    await untilAborted(Promise.resolve(1), signal);
+    await abortable(Promise.resolve(1), signal);
     await Promise.resolve();
     expect(removed).toHaveBeenCalledTimes(1);
   });

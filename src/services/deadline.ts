@@ -1,6 +1,6 @@
 import type { CallContext } from "./call.ts";
 
-export { untilAborted } from "../lib/abort.ts";
+export { abortable } from "../lib/abort.ts";
 
 /**
  * A time limit of its own inside a call: its signal aborts when the call's does, or when the time is over, whichever

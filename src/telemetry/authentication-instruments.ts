@@ -1,8 +1,8 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { AuthenticationMeter, TlsMeter } from "../ports/metrics.ts";
+import type { AuthenticationMetrics, TlsMetrics } from "../ports/metrics.ts";
 
 /** The metrics of who may call, and of the certificate that they are shown. */
-export function createAuthenticationInstruments(meter: Meter): AuthenticationMeter & TlsMeter {
+export function createAuthenticationInstruments(meter: Meter): AuthenticationMetrics & TlsMetrics {
   const gauge = (name: string, description: string): ((value: number) => void) => {
     const instrument = meter.createGauge(name, { description, valueType: ValueType.INT });
     instrument.record(0);

@@ -1,6 +1,6 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { BacklogState } from "../ports/embedding/backlog.ts";
-import type { BacklogMeter, EmbeddingMeters } from "../ports/metrics.ts";
+import type { BacklogMetrics, EmbeddingMetrics } from "../ports/metrics.ts";
 
 /** Seconds; from a local model to the longest that a write waits. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -8,7 +8,7 @@ const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 
 /** The metrics of embedding through a provider; those that are counted show from their first value on. */
-export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters & BacklogMeter {
+export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & BacklogMetrics {
   const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
     description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
     unit: "s",
@@ -66,7 +66,7 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMeters & Back
 }
 
 /** What several servers in one process have waiting counts together. */
-function observeBacklogs(meter: Meter): BacklogMeter["observeBacklog"] {
+function observeBacklogs(meter: Meter): BacklogMetrics["observeBacklog"] {
   const sources = new Set<{ readonly read: () => Promise<BacklogState>; readonly now: () => number }>();
   const states = (): Promise<readonly { readonly count: number; readonly ageMs: number }[]> =>
     Promise.all(

@@ -1,14 +1,14 @@
 import { type Attributes, type Meter, metrics, ValueType } from "@opentelemetry/api";
 import type {
-  AuthenticationMeter,
-  BacklogMeter,
-  EmbeddingMeters,
-  EvictionMeter,
-  LoadMeter,
-  Meters,
-  RedisMeter,
-  StoreMeter,
-  TlsMeter,
+  AuthenticationMetrics,
+  BacklogMetrics,
+  EmbeddingMetrics,
+  EvictionMetrics,
+  LoadMetrics,
+  Metrics,
+  RedisMetrics,
+  StoreMetrics,
+  TlsMetrics,
 } from "../ports/metrics.ts";
 import { createAuthenticationInstruments } from "./authentication-instruments.ts";
 import { type CallDurations, DURATION_BUCKETS } from "./call-durations.ts";
@@ -28,15 +28,15 @@ export interface RpcInstruments {
 
 export interface Instruments
   extends RpcInstruments,
-    Meters,
-    EvictionMeter,
-    StoreMeter,
-    RedisMeter,
-    AuthenticationMeter,
-    TlsMeter,
-    EmbeddingMeters,
-    BacklogMeter,
-    LoadMeter {}
+    Metrics,
+    EvictionMetrics,
+    StoreMetrics,
+    RedisMetrics,
+    AuthenticationMetrics,
+    TlsMetrics,
+    EmbeddingMetrics,
+    BacklogMetrics,
+    LoadMetrics {}
 
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 

@@ -1,8 +1,8 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { Load, LoadMeter } from "../ports/metrics.ts";
+import type { Load, LoadMetrics } from "../ports/metrics.ts";
 
 /** What shows of a server that has more work than it can do. */
-export function createLoadInstruments(meter: Meter): LoadMeter {
+export function createLoadInstruments(meter: Meter): LoadMetrics {
   const readers = new Set<() => Load>();
   const dropped = meter.createCounter("recollect_work_dropped", {
     description:
@@ -13,7 +13,7 @@ export function createLoadInstruments(meter: Meter): LoadMeter {
     [...readers].reduce((total, read) => total + value(read()), 0);
   meter
     .createObservableGauge("recollect_work_waiting", {
-      description: "Pieces of heavy work, such as searches, that wait for their turn.",
+      description: "Pieces of heavy work, such as searches, that wait in the queue.",
       valueType: ValueType.INT,
     })
     .addCallback((result) => result.observe(sum(({ waiting }) => waiting)));

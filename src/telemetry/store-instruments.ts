@@ -1,8 +1,8 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
-import type { RedisMeter, StoreDisk, StoreMeter } from "../ports/metrics.ts";
+import type { RedisMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts";
 
 /** What a backend shows of itself. */
-export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
+export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetrics {
   const damaged = meter.createGauge("recollect_store_damaged_parts", {
     description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
     valueType: ValueType.INT,
@@ -60,7 +60,7 @@ export function createStoreInstruments(meter: Meter): StoreMeter & RedisMeter {
 }
 
 /** Absent without a store on disk: a zero would look like a disk that is full. */
-function createDiskInstruments(meter: Meter): StoreMeter["observeStoreDisk"] {
+function createDiskInstruments(meter: Meter): StoreMetrics["observeStoreDisk"] {
   const disks = new Set<() => StoreDisk>();
   const observe = (name: string, description: string, bytes: (disk: StoreDisk) => number | undefined) =>
     meter.createObservableGauge(name, { description, valueType: ValueType.INT }).addCallback((result) => {

@@ -23,7 +23,7 @@ let running: Running | undefined;
 
 /**
  * Starts OpenTelemetry with a Prometheus exporter that has no server of its own: /metrics is a path of our HTTP
- * door. OpenTelemetry's providers belong to the whole process, so a second server in it shares the first one's;
+ * server. OpenTelemetry's providers belong to the whole process, so a second server in it shares the first one's;
  * the last to leave shuts them down.
  */
 export function openTelemetry(): Telemetry {

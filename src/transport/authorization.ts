@@ -12,9 +12,9 @@ const READER: Access = { roles: ["reader"] };
 const WRITER: Access = { roles: ["writer"] };
 const OPERATOR: Access = { roles: ["operator"] };
 const ADMIN: Access = { roles: ["admin"] };
-/** Counts, states and plans: for whoever reads, and for whoever runs it without being one who reads. */
+/** Counts, states and plans, for readers and for operators who are not readers. */
 const READER_OR_OPERATOR: Access = { roles: ["reader", "operator"] };
-/** Entries of all answer scopes, which callers of one tenant keep apart from each other. */
+/** Entries of all cache scopes, which are separate for the callers of one tenant. */
 const READER_OF_ALL_SCOPES: Access = { roles: ["reader"], debug: true };
 const WRITER_OF_ALL_SCOPES: Access = { roles: ["writer"], debug: true };
 
@@ -78,7 +78,7 @@ const OPERATIONS: Table<typeof OperationsService> = {
   getReembedding: OPERATOR,
 };
 
-/** Who may call what: the only place that says so. docs/security.md shows the same to people. */
+/** The roles that each RPC needs. docs/security.md documents the same table. */
 export const ACCESS_OF_METHOD: ReadonlyMap<DescMethod, Access> = new Map([
   ...rowsOf(MemoryService, MEMORY),
   ...rowsOf(CacheService, CACHE),
@@ -86,7 +86,7 @@ export const ACCESS_OF_METHOD: ReadonlyMap<DescMethod, Access> = new Map([
   ...rowsOf(OperationsService, OPERATIONS),
 ]);
 
-/** What a lookup or a store needs beside its own row when it asks for `scope.shared`: it acts for the whole tenant. */
+/** Needed in addition by a lookup or a store with `scope.shared`, which acts for the whole tenant. */
 export const ACCESS_TO_SHARED_SCOPE: Access = WRITER;
 
 function rowsOf<S extends DescService>(service: S, table: Table<S>): (readonly [DescMethod, Access])[] {

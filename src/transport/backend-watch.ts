@@ -1,21 +1,21 @@
 import type { Sleep } from "../ports/sleep.ts";
 
-/** Between two looks at the backend. */
+/** Between two checks. */
 const PAUSE_MS = 1000;
-/** A backend that is away for so long is missing; a failover is shorter. */
+/** Longer than a failover: a backend that has not answered for so long is reported as away. */
 const TOLERATED_MS = 10_000;
 
 export interface BackendWatchPorts {
-  /** Resolves when the backend can serve now. */
+  /** Resolves when the backend can serve. */
   readonly check: () => Promise<void>;
   readonly sleep: Sleep;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly elapsed: () => number;
-  /** The backend has been away for ten seconds (`false`), or is there again. */
+  /** Called with `false` when the backend has been away for ten seconds, and with `true` when it is back. */
   readonly onChange: (there: boolean) => void;
 }
 
-/** Looks at the backend until it is disposed of. A backend counts as there to begin with, for it was opened. */
+/** Checks the backend every second until it is disposed of. At first, the backend counts as available. */
 export function watchBackend({ check, sleep, elapsed, onChange }: BackendWatchPorts): AsyncDisposable {
   const stopping = new AbortController();
   const watch = async (): Promise<void> => {
@@ -24,7 +24,7 @@ export function watchBackend({ check, sleep, elapsed, onChange }: BackendWatchPo
     while (!stopping.signal.aborted) {
       const answers = await check().then(
         () => true,
-        // Why it does not is told by /ready, and to every call.
+        // The error is in /ready and in the status of each call.
         () => false,
       );
       if (answers) lastSeen = elapsed();
@@ -34,7 +34,7 @@ export function watchBackend({ check, sleep, elapsed, onChange }: BackendWatchPo
       await sleep(PAUSE_MS, stopping.signal);
     }
   };
-  // Only the end of the last pause rejects.
+  // Rejects only when the last pause is aborted.
   const ended = watch().catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });

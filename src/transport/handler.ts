@@ -6,8 +6,8 @@ type Request<M extends DescMethod> = MessageShape<M["input"]>;
 type Response<M extends DescMethod> = MessageInitShape<M["output"]>;
 
 /**
- * A response that is the bytes of its message already, for answers whose large part is kept encoded. gRPC sends them
- * as they are; the HTTP server, which may have to speak JSON, reads them again.
+ * A response as the bytes of its message, for responses whose large part is cached encoded. The gRPC server sends them as
+ * they are; the HTTP server decodes them, because it may have to send JSON.
  */
 export class Encoded {
   readonly bytes: Buffer;
@@ -19,7 +19,7 @@ export class Encoded {
 
 /** What serves one RPC, over both transports. */
 export type Handler<M extends DescMethod> = {
-  /** Without a promise where nothing has to be waited for. */
+  /** Returns a promise only when it has to wait for something. */
   unary: (
     request: Request<M>,
     context: CallContext,
@@ -29,7 +29,7 @@ export type Handler<M extends DescMethod> = {
   bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;
 }[M["methodKind"]];
 
-/** The handlers of a service. An RPC that has none answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
+/** The handlers of a service. An RPC without one answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
 export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]?: Handler<S["method"][K]> };
 
 /** A service with its handlers, for both servers. `serve` has checked the types of the handlers. */
@@ -55,7 +55,7 @@ export function methodPath(method: DescMethod): string {
   return path;
 }
 
-/** Every call asks several times, and looks things up by it: the same text is hashed once. */
+/** Each call needs the path several times, and as a key: one string object is hashed once. */
 const paths = new WeakMap<DescMethod, string>();
 
 /** The error of an RPC without a handler, over both transports. */
@@ -66,8 +66,8 @@ export function notServed(method: DescMethod): RecollectError {
   });
 }
 
-/** A field that validation has seen to. */
+/** A field that validation requires. */
 export function required<T>(value: T | undefined): T {
-  if (value === undefined) throw new TypeError("a required field is missing behind validation");
+  if (value === undefined) throw new TypeError("a required field is missing after validation");
   return value;
 }

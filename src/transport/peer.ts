@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 
 /**
- * What no other open connection of a server has. With TLS a connection begins as one socket and goes on as another,
- * which Node lays over it: this is what both know.
+ * Identifies an open connection of a server by its addresses. With TLS, Node makes two sockets for one connection, one on
+ * top of the other; both have the same addresses.
  */
 export function peerOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;

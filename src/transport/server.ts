@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { CacheService } from "#gen/recollect/v1/cache_pb.js";
@@ -103,7 +104,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await watching[Symbol.asyncDispose]();
       health.set(["", ...names], "NOT_SERVING");
       log.info("stopping: not serving any more, waiting for probes to notice");
-      await new Promise((resolve) => setTimeout(resolve, config.limits.probePeriodMs));
+      await setTimeout(config.limits.probePeriodMs);
       const deadline = AbortSignal.timeout(config.limits.drainMs);
       await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
       cut.abort();

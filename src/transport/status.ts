@@ -30,7 +30,7 @@ export const Code = {
 } as const;
 export type CodeName = keyof typeof Code;
 
-/** The only place that gives reasons their codes. error_reason.proto says the same to clients. */
+/** The code of each reason; error_reason.proto documents the same codes. */
 export const CODE_OF_REASON = {
   INTERNAL: "INTERNAL",
   METHOD_UNKNOWN: "UNIMPLEMENTED",
@@ -75,18 +75,18 @@ export const CODE_OF_REASON = {
   RECEIVE_TIMEOUT: "DEADLINE_EXCEEDED",
 } as const satisfies Record<Reason, CodeName> & Record<DeclaredReason, CodeName>;
 
-/** The reasons that the proto declares; the table above fails to compile when the two lists differ. */
+/** The reasons in the proto; the table above does not compile when the two lists differ. */
 type DeclaredReason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
 
 const DOMAIN = "recollect";
 
 /**
- * A status travels in headers, its message twice, percent-encoded and in base64. Java and C++ clients refuse more
- * than 8 KiB of headers and grpc-js drops the connection for 64: with these two the worst status takes less than 8.
+ * A status is sent in headers, its message twice, percent-encoded and in base64. Java and C++ clients refuse more than
+ * 8 KiB of headers, and grpc-js closes the connection at 64 KiB: with these two limits, every status takes less than 8 KiB.
  */
 const MAX_MESSAGE_BYTES = 1024;
 const MAX_DETAIL_BYTES = 2304;
-/** Of which the metadata of ErrorInfo, and then the violations of BadRequest, may take so much. */
+/** Limit of the metadata of ErrorInfo, and of the violations of BadRequest, within MAX_DETAIL_BYTES. */
 const MAX_PART_BYTES = 1100;
 
 /** One detail; each transport encodes it in its own way. */
@@ -95,7 +95,7 @@ export interface StatusDetail<Desc extends DescMessage = DescMessage> {
   readonly value: MessageShape<Desc>;
 }
 
-/** How a call failed, ready to be sent. */
+/** The status of a failed call. */
 export interface Status {
   readonly code: CodeName;
   readonly reason: Reason;
@@ -104,8 +104,8 @@ export interface Status {
 }
 
 /**
- * What a caller is told of an error. Errors of ours say what they say; anything else is a bug, of which the caller
- * learns only the id under which the log has it.
+ * The status of a thrown error. Anything but a RecollectError is a bug: its status is INTERNAL with the call id, under
+ * which the log has the error.
  */
 export function statusOf(error: unknown, callId: string): Status {
   if (!(error instanceof RecollectError))
@@ -118,7 +118,7 @@ export function statusOf(error: unknown, callId: string): Status {
   return status;
 }
 
-/** Of errors that many calls are refused with (see refusals.ts): what they say is made once. */
+/** By error: one error object may refuse many calls (see refusals.ts), and its status is made once. */
 const statuses = new WeakMap<RecollectError, Status>();
 
 function makeStatus(known: RecollectError): Status {
@@ -177,7 +177,7 @@ function detailOf<Desc extends DescMessage>(
   return { desc, value: create(desc, value) };
 }
 
-/** The first details, ErrorInfo before all, as far as they fit into a header. */
+/** The first details, beginning with ErrorInfo, that fit into a header together. */
 function fitting(details: readonly StatusDetail[]): StatusDetail[] {
   let bytes = 0;
   return details.filter(({ desc, value }) => {
@@ -192,7 +192,7 @@ function sendableMetadata(metadata: Readonly<Record<string, string>>): Record<st
   return Object.fromEntries(within(Object.entries(metadata).map(([key, value]) => [key, sendable(value)])));
 }
 
-/** As many of the parts, from the first, as a detail has room for. */
+/** The first parts that fit into a detail together. */
 function within<Part extends object>(parts: readonly Part[]): Part[] {
   let bytes = 0;
   return parts.filter((part) => {
@@ -204,7 +204,7 @@ function within<Part extends object>(parts: readonly Part[]): Part[] {
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(MAX_MESSAGE_BYTES);
 
-/** A text that any protocol can carry: bounded, and without lone surrogates, which have no UTF-8. */
+/** The text as it can be sent: at most MAX_MESSAGE_BYTES, and without lone surrogates, which have no UTF-8. */
 function sendable(text: string): string {
   const wellFormed = text.slice(0, MAX_MESSAGE_BYTES).toWellFormed();
   return wellFormed.slice(0, encoder.encodeInto(wellFormed, scratch).read);

@@ -4,6 +4,6 @@ import type { TlsContext } from "../ports/tls.ts";
 
 /** Options of the TLS handshake, of both servers. A reload changes the context alone, never these. */
 export function handshakeOptions({ ca }: TlsContext, { httpHeadersMs }: Limits): TlsOptions {
-  // Node waits two minutes for a peer that says nothing.
+  // The default of Node is two minutes.
   return { requestCert: ca !== undefined, rejectUnauthorized: true, handshakeTimeout: httpHeadersMs };
 }

@@ -2,22 +2,22 @@ import type { Caller } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
 import { FairShare, type Holding } from "../domain/load/fair-share.ts";
 
-/** What requests that are still being received may take, in bytes, and how long one may take. */
+/** Limits of requests that are still being received: bytes of all, bytes of a connection, and time of each. */
 export interface UnfinishedLimits {
   readonly maxUnfinishedBytes: number;
   readonly maxUnfinishedBytesPerConnection: number;
   readonly requestReceiveMs: number;
 }
 
-/** Who sends a request. */
+/** The sender of a request. */
 export interface Sender {
-  /** Shares of the bytes are counted by caller: a balancer brings those of many by one address. Undefined: a stranger. */
+  /** Shares are counted by caller, because a load balancer sends those of many from one address. Undefined: unknown. */
   readonly caller: Caller | undefined;
   /** The same object for all requests of one connection. */
   readonly connection: object;
 }
 
-/** What ends a request; called at most once. */
+/** Ends a request with an error; called at most once. */
 export interface RefusalSink {
   refuse(error: RecollectError): void;
 }
@@ -26,16 +26,16 @@ const RETRY_AFTER_MS = 1000;
 const SWEEP_MS = 1000;
 
 /**
- * Requests whose end has not arrived. Their bytes are held in memory without having been looked at, so all of them
- * together are bounded, those of each connection, and the share of each credential when the bound is reached.
+ * Requests whose end has not arrived. Their bytes are in memory unchecked, so they are bounded: for the whole server, for
+ * each connection, and, when the bound of the server is reached, by a fair share for each credential.
  */
 export class UnfinishedRequests {
   readonly limits: UnfinishedLimits;
   readonly share: FairShare;
   readonly #connections = new WeakMap<object, { bytes: number }>();
-  /** By what shares are counted; made once for each caller. */
+  /** Keys of the shares; made once for each caller. */
   readonly #credentials = new WeakMap<Caller, string>();
-  /** The ends of the list of those that are open, in the order in which they began. */
+  /** The ends of the linked list of open requests, in the order in which they began. */
   #oldest: UnfinishedRequest | undefined;
   #newest: UnfinishedRequest | undefined;
   readonly #sweep: NodeJS.Timeout;
@@ -46,14 +46,14 @@ export class UnfinishedRequests {
     this.#sweep = setInterval(() => this.#endLate(), Math.min(SWEEP_MS, limits.requestReceiveMs)).unref();
   }
 
-  /** Bytes that are held now. */
+  /** Bytes of all of them now. */
   get bytes(): number {
     return this.share.total;
   }
 
   /**
-   * A request whose headers have arrived. It is ended with an error when its bytes are needed for others, and, unless it
-   * is a stream, when it takes too long.
+   * Adds a request whose headers have arrived. `sink` ends it when its bytes are needed for others, and, unless it is a
+   * stream, when it takes longer than `requestReceiveMs`.
    */
   begin(sender: Sender, isStream: boolean, sink: RefusalSink): UnfinishedRequest {
     let connection = this.#connections.get(sender.connection);
@@ -68,7 +68,7 @@ export class UnfinishedRequests {
       isStream,
       sink,
     );
-    // A list and no set, for one is added and taken off for each call: that costs a set a tenth of a call in garbage.
+    // A linked list: with a Set, adding and removing one for each call costs a tenth of a call in garbage.
     request.previous = this.#newest;
     if (this.#newest === undefined) this.#oldest = request;
     else this.#newest.next = request;
@@ -86,7 +86,7 @@ export class UnfinishedRequests {
     return credential;
   }
 
-  /** Takes a request off the list. */
+  /** Removes a request from the list. */
   remove(request: UnfinishedRequest): void {
     const { previous, next } = request;
     if (previous === undefined) this.#oldest = next;
@@ -128,7 +128,7 @@ export class UnfinishedRequest implements Holding {
   readonly #connection: { bytes: number };
   readonly #sink: RefusalSink;
   amount = 0;
-  /** Its neighbours in the list of those that are open. */
+  /** Its neighbours in the list of open requests. */
   previous: UnfinishedRequest | undefined = undefined;
   next: UnfinishedRequest | undefined = undefined;
   #ended = false;
@@ -147,7 +147,7 @@ export class UnfinishedRequest implements Holding {
     this.#sink = sink;
   }
 
-  /** Counts bytes that have arrived; false when the request has been refused for them, or before. */
+  /** Counts bytes that have arrived. False when the request is refused, for these bytes or before. */
   add(bytes: number): boolean {
     if (this.#ended) return false;
     const { limits, share } = this.#all;
@@ -164,14 +164,14 @@ export class UnfinishedRequest implements Holding {
     return true;
   }
 
-  /** A message is in other hands from now on: only the bytes behind it are still unfinished. */
+  /** Called when a message goes to the handler: its bytes do not count any longer. */
   handedOver(): void {
     if (this.amount === 0) return;
     this.#connection.bytes -= this.amount;
     this.#all.share.give(this);
   }
 
-  /** The request is complete, or has ended in another way. */
+  /** Called when the request is complete or has failed. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -198,7 +198,7 @@ function tooMuchUnfinished(scope: "server" | "connection", limit: number): Recol
   );
 }
 
-/** What was waited for, and for how long. */
+/** `what` was not received within the limit. */
 export function receiveTimeout(what: string, limitMs: number): RecollectError {
   return new RecollectError("RECEIVE_TIMEOUT", `${what} not received within ${limitMs / 1000} s`, {
     metadata: { limit_seconds: String(limitMs / 1000) },

@@ -3,8 +3,8 @@ import { isFieldSet } from "@bufbuild/protobuf";
 import { RecollectError } from "../domain/errors.ts";
 
 /**
- * Fields that the API has and this version does not serve, by message. A request that sets one is refused: it
- * asks for something that would silently not happen. A feature that arrives takes its line away.
+ * Fields of the API that this version does not serve, by message. A request that sets one is refused, because its effect
+ * would silently be missing. Remove a field here when it is implemented.
  */
 const UNSERVED: Readonly<Record<string, readonly string[]>> = {
   "recollect.v1.Memory": ["supersedes"],
@@ -13,7 +13,7 @@ const UNSERVED: Readonly<Record<string, readonly string[]>> = {
   "recollect.v1.StoreCacheEntryRequest": ["lease_token"],
 };
 
-/** Throws FIELD_NOT_SERVED when the message, or one of the messages in it, sets such a field. */
+/** Throws FIELD_NOT_SERVED when the message, or a message in it, sets such a field. */
 export function refuseUnserved(desc: DescMessage, message: Message, path = ""): void {
   for (const name of UNSERVED[desc.typeName] ?? []) {
     const field = desc.fields.find((one) => one.name === name);
@@ -27,7 +27,7 @@ export function refuseUnserved(desc: DescMessage, message: Message, path = ""): 
   }
 }
 
-/** Singular message fields below which there are unserved ones; batch items are checked one by one. */
+/** Singular message fields whose messages have unserved fields. Handlers check the items of a batch one by one. */
 const reachableFields = new Map<DescMessage, readonly DescField[]>();
 function reachable(desc: DescMessage): readonly DescField[] {
   let fields = reachableFields.get(desc);

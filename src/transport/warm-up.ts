@@ -6,9 +6,8 @@ import type { ServedService } from "./handler.ts";
 import { validator } from "./middleware/validation.ts";
 
 /**
- * Makes what the first lookup in the cache would make, and lose its deadline by: the rules of its request are compiled,
- * which takes an eighth of a second on a busy machine, and so are the expressions that prompts are analysed with. To be
- * called before calls are served.
+ * Compiles the validation rules of LookupCache and the expressions of prompt analysis, before the first call is served.
+ * The rules alone take an eighth of a second on a busy machine: the first lookup would miss its deadline.
  */
 export function warmUpLookups(): void {
   const prompt = "How do I cancel 2 of my orders, but not the first?";
@@ -22,7 +21,7 @@ export function warmUpLookups(): void {
   guardPrompts(analyzePrompt(prompt), analyzePrompt("Could you tell me how to cancel my order in the shop?"));
 }
 
-/** Compiles the rules of all other requests, one in a turn of the event loop, while calls are served already. */
+/** Compiles the validation rules of all other requests, and yields to the event loop after each. */
 export function warmUpRequests(services: readonly ServedService[]): void {
   const methods = services.flatMap(({ service, handlers }) =>
     service.methods.filter(({ localName }) => handlers[localName] !== undefined),

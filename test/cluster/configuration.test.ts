@@ -41,7 +41,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     return openBackend(config, {
       embedder: configuredIdentity(config),
       log: quiet.log,
-      meter: quiet.meter,
+      metrics: quiet.metrics,
     });
   };
 

@@ -25,7 +25,11 @@ await describeSharedRedis("an index that somebody drops", ({ url }) => {
     await memories.writer.create(scope, items, { now: NOW });
     const read = async () => {
       const query = { vector: vectorOf(42), terms: ["word42"], filter, limit: 5 };
-      const { nearest, containing, corpus } = await memories.search.search(scope, query, NOW);
+      const {
+        byVector: nearest,
+        byKeyword: containing,
+        corpus,
+      } = await memories.search.search(scope, query, NOW);
       return {
         nearest: nearest.map(({ id, similarity }) => [id, similarity.toFixed(4)]),
         containing: containing.map(({ id }) => id),

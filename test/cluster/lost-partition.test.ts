@@ -47,7 +47,7 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
     const search = async (scope: Scope, seed: number): Promise<readonly string[]> => {
       const filter = { states: ["ACTIVE" as const] };
       const query = { vector: vectorOf(seed), model: EMBEDDER, filter, limit: 5 };
-      return (await redis.backend.memories.search.search(scope, query, NOW)).nearest
+      return (await redis.backend.memories.search.search(scope, query, NOW)).byVector
         .map(({ id }) => id)
         .toSorted();
     };

@@ -58,7 +58,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     const { memories } = redis.backend;
     await memories.writer.create(scope, [newMemory({ id: "m1" }, { vector: vectorOf(1) })], { now: NOW });
     const query = { vector: vectorOf(1), filter: { states: ["ACTIVE" as const] }, limit: 1 };
-    expect((await memories.search.search(scope, query, NOW)).nearest.map(({ id }) => id)).toEqual(["m1"]);
+    expect((await memories.search.search(scope, query, NOW)).byVector.map(({ id }) => id)).toEqual(["m1"]);
     expect(await reasonOf(drain(redis.backend.indexes.rebuild(new AbortController().signal)))).toBe(
       "STORE_UNAVAILABLE",
     );

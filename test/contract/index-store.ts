@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { IndexInfo, RebuildProgress } from "../../src/ports/index-store.ts";
@@ -42,7 +43,7 @@ export function indexStoreContract(
             filter: { states: ["ACTIVE" as const] },
             limit: 1,
           };
-          const [{ nearest, containing, corpus }, [stored]] = await Promise.all([
+          const [{ byVector: nearest, byKeyword: containing, corpus }, [stored]] = await Promise.all([
             subject.store.memories.search.search(subject.scope, query, NOW),
             subject.store.memories.reader.get(subject.scope, [idAt(index)], NOW),
           ]);
@@ -198,7 +199,11 @@ export function indexStoreContract(
       await remember(0, 10);
       await subject.store.memories.writer.create(other, [memoryAt(20), memoryAt(21)], { now: NOW });
       const ids = async (scope: typeof other): Promise<string[][]> => {
-        const { nearest, containing } = await subject.store.memories.search.search(scope, query, NOW);
+        const { byVector: nearest, byKeyword: containing } = await subject.store.memories.search.search(
+          scope,
+          query,
+          NOW,
+        );
         return [nearest, containing].map((hits) => hits.map(({ id }) => id).toSorted());
       };
       const before = [await ids(subject.scope), await ids(other)];
@@ -257,6 +262,13 @@ export function indexStoreContract(
       expect(all.at(-1)?.indexedCount).toBe(all.at(-1)?.totalCount);
       await expectFound([0, 1, 6, 8, COUNT - 1, COUNT + 1, COUNT + step, 2 * COUNT]);
       await expectGone([7]);
+    });
+
+    it("leaves nothing at the signal that could have called it off", async () => {
+      const { signal } = new AbortController();
+      await remember(0, COUNT);
+      for await (const _ of subject.store.indexes.rebuild(signal));
+      expect(getEventListeners(signal, "abort")).toEqual([]);
     });
 
     it("is not begun when it is called off before", async () => {

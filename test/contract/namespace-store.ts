@@ -64,7 +64,7 @@ export function namespaceStoreContract(
         { vector: vectorOf(1), terms: ["text"], filter: { states: ["ACTIVE"] }, limit: 5 },
         NOW,
       );
-      expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+      expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);
       expect((await subject.store.memories.reader.get(at("b"), ["m1"], NOW))[0]?.id).toBe("m1");
       await remember("a");
       expect(await subject.store.namespaces.counts(at("a"))).toEqual({ memories: 1, cacheEntries: 0 });

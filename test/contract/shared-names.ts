@@ -68,7 +68,7 @@ export function sharedNamesContract(
 
     it("finds the words of one when the other has deleted its namespace", async () => {
       await subject.store.namespaces.delete(second, { now: NOW });
-      const { containing } = await subject.store.memories.search.search(
+      const { byKeyword: containing } = await subject.store.memories.search.search(
         first,
         { terms: newMemory({ text: "tea" }).terms, filter: ACTIVE, limit: 10 },
         NOW,
@@ -94,7 +94,7 @@ export function sharedNamesContract(
       expect(await left(first)).toEqual([undefined, "e2", "e3"]);
     });
 
-    it("takes what has ended of each alone before anything that has not", async () => {
+    it("removes expired ones of each alone before any other", async () => {
       // More than a store sweeps at one write, so that some of the first are left when the second makes room.
       for (let index = 0; index < 100; index += 1) {
         await subject.store.cache.put(first, cacheEntry({ id: `f${index}`, expireTime: NOW + 1 }), {
@@ -102,7 +102,7 @@ export function sharedNamesContract(
           now: NOW,
         });
       }
-      await keep(second, "ended", NOW, { expireTime: NOW + 2 });
+      await keep(second, "expired", NOW, { expireTime: NOW + 2 });
       await keep(second, "alive");
       const { evicted } = await subject.store.cache.put(second, cacheEntry({ id: "new" }), {
         maxEntries: 2,

@@ -39,7 +39,7 @@ async function beside({ name }: TestRedis, log: ReturnType<typeof operatorLog>["
     vectors: HNSW,
     embedder: MODEL,
     log,
-    meter: quiet.meter,
+    metrics: quiet.metrics,
   });
 }
 
@@ -114,7 +114,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     const { reembedding, memories } = backend;
     const heard: string[] = [];
     reembedding.onCutOver(({ model }) => void heard.push(model));
-    backend.onReplaced(() => heard.push("replaced"));
+    backend.onReplaced?.(() => heard.push("replaced"));
     await reembedding.start({ id: "r1", target: OTHER, now: NOW });
     expect(await reembedding.cutOver({ maxLeft: 0, now: NOW })).toBe(true);
     expect(reembedding.identity()).toEqual(OTHER);
@@ -142,7 +142,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     await redis.backend.check();
     expect(await client.hget(key, "store")).toMatch(/^[0-9a-f]{32}$/);
     const query = { vector: vectorOf(1), model: MODEL, filter: { states: ["ACTIVE"] as const }, limit: 1 };
-    const { nearest } = await redis.backend.memories.search.search(scope, query, NOW);
+    const { byVector: nearest } = await redis.backend.memories.search.search(scope, query, NOW);
     expect(nearest.map(({ id }) => id)).toEqual(["m1"]);
     expect(errors).toEqual([]);
   });

@@ -75,7 +75,7 @@ describe("a server that is killed while memories wait for their vectors", () => 
         await app.memory.createMemory({ memory: { id: idOf(index), text: textOf(index) } });
         written.push(index);
       }
-      expect((await app.operations.getEmbeddingInfo({})).backlogCount).toBeGreaterThan(0);
+      expect((await app.operations.getEmbeddingInfo({})).pendingCount).toBeGreaterThan(0);
       server.process.kill("SIGKILL");
       await server.ended;
     }

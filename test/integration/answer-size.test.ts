@@ -76,7 +76,7 @@ describe("answers larger than gRPC clients take", () => {
     expect(whole.results.slice(0, returned.length).map(({ memory }) => memory?.id)).toEqual(returned);
     const explained = await app.memory.searchMemories({ ...SEARCH, explain: true });
     expect(explained.truncated).toBe(true);
-    expect(explained.plan?.terms).toEqual(["word"]);
+    expect(explained.plan?.keywordRetriever?.terms).toEqual(["word"]);
     expect(toBinary(SearchMemoriesResponseSchema, explained).length).toBeLessThanOrEqual(4 * MIB);
     const least = await app.memory.searchMemories({ ...SEARCH, maxAnswerBytes: 1 });
     expect([least.truncated, least.results.length]).toEqual([true, 1]);
@@ -119,7 +119,12 @@ describe("answers larger than gRPC clients take", () => {
       const seen: string[] = [];
       let pageToken = "";
       do {
-        const page = await app.memory.listMemories({ namespace, pageSize: 1000, pageToken, maxAnswerBytes });
+        const page = await app.memory.listMemories({
+          namespace,
+          pageSize: 1000,
+          pageToken,
+          maxAnswerBytes,
+        });
         pages.push(toBinary(ListMemoriesResponseSchema, page).length);
         seen.push(...page.memories.map(({ id }) => id));
         pageToken = page.nextPageToken;

@@ -74,7 +74,7 @@ describe("entries of the cache", () => {
       });
     });
 
-    it("refuses what is not there, and what has ended", async () => {
+    it("refuses unknown and expired entries", async () => {
       const { id } = await store("get", "How long?", { ttl: { seconds: 60n } });
       const refusal = {
         code: "NotFound",
@@ -129,7 +129,7 @@ describe("entries of the cache", () => {
       expect(await walk({ namespace: "replaced" })).toEqual(["c", "d", "b", "a"]);
     });
 
-    it("keeps to a model, to tags, and to what has not ended", async () => {
+    it("filters by model and by tags, and leaves out expired entries", async () => {
       await store("filter", "a", { tags: ["x"] });
       await store("filter", "b", { tags: ["y"], ttl: { seconds: 3600n } });
       await store("filter", "c", { tags: ["x"], origin: { case: "scope", value: { model: "other" } } });

@@ -97,7 +97,7 @@ describe("recollect serve", () => {
     expect(server.stdout()).toBe("");
   });
 
-  it("takes up on SIGHUP what can change, says what cannot, and changes nothing when anything is wrong", async () => {
+  it("applies reloadable settings on SIGHUP, reports the others, and changes nothing when a setting is invalid", async () => {
     const files = { ".env": "CACHE_DEFAULT_TTL=10" };
     await using server = await startProcess({}, { files });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };

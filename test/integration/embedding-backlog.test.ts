@@ -143,7 +143,7 @@ describe("what waits", () => {
     const info = () => app.operations.getEmbeddingInfo({});
     const metrics = async () => (await fetch(`${app.httpUrl}/metrics`)).text();
     const idle = await info();
-    expect(idle).toMatchObject({ provider: "scripted", model: "m", dimension: 4, backlogCount: 0 });
+    expect(idle).toMatchObject({ provider: "scripted", model: "m", dimension: 4, pendingCount: 0 });
     expect([idle.oldestPendingTime, idle.oldestPendingAge, idle.writeBreaker]).toEqual(
       Array(3).fill(undefined),
     );
@@ -153,7 +153,7 @@ describe("what waits", () => {
     now += 90_000;
     await app.memory.createMemory({ namespace: "two", memory: { text: "beta apples" } });
     expect(await info()).toMatchObject({
-      backlogCount: 2,
+      pendingCount: 2,
       oldestPendingTime: timestampFromMs(NOW),
       oldestPendingAge: durationFromMs(90_000),
     });
@@ -162,18 +162,18 @@ describe("what waits", () => {
 
     embedder.always("ok");
     sleeper.wake();
-    for (let reads = 0; reads < 200 && (await info()).backlogCount > 0; reads += 1);
-    expect(await info()).toMatchObject({ backlogCount: 0 });
+    for (let reads = 0; reads < 200 && (await info()).pendingCount > 0; reads += 1);
+    expect(await info()).toMatchObject({ pendingCount: 0 });
     expect(await metrics()).toMatch(/^recollect_embedding_backlog_oldest_seconds 0$/m);
   });
 
-  it("is told when vector search is switched off: by nobody, until it is on again", async () => {
+  it("counts pending memories while vector search is switched off", async () => {
     await using off = await startApp({ dataDir, env: { ENABLE_VECTOR_SEARCH: "false" } });
     await off.memory.createMemory({ memory: { text: "alpha apples" } });
     expect(await off.operations.getEmbeddingInfo({})).toMatchObject({
       provider: "",
       dimension: 0,
-      backlogCount: 1,
+      pendingCount: 1,
     });
   });
 });

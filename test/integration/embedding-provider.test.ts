@@ -260,7 +260,7 @@ describe("an embedding provider that fails", () => {
       provider: "openai",
       model: "a-model",
       dimension: 384,
-      backlogCount: 1,
+      pendingCount: 1,
       writeBreaker: {
         state: BreakerState.OPEN,
         sinceTime: timestampFromMs(START),
@@ -345,7 +345,7 @@ describe("an embedding provider that fails", () => {
     expect(stateOf(await remember(app, "four"))).toBe("READY");
   });
 
-  it("is no reason not to start, nor not to be ready: nobody is there at all", async () => {
+  it("does not prevent start or readiness when it is unreachable", async () => {
     await using app = await start({ apiBase: "http://127.0.0.1:1/v1" });
     expect((await readiness(app)).status).toBe(200);
     expect(missOf(await lookUp(app, "anyone?"))).toBe("EMBEDDER_UNAVAILABLE");

@@ -65,7 +65,7 @@ describe("a text that the provider refuses", () => {
       await remember(app, "The meeting is on Monday");
       expect(asked()).toBe(before);
       expect(await app.operations.getEmbeddingInfo({})).toMatchObject({
-        backlogCount: 0,
+        pendingCount: 0,
         refusedCount: 1,
         latestRefusals: [{ reason: "400 (some_code)", refuseTime: timestampFromMs(START) }],
       });

@@ -38,7 +38,7 @@ describe("the example in TypeScript", () => {
     return endOf(child);
   }
 
-  it("does what the README tells, as often as it is run", async () => {
+  it("does what the README describes, also when it is run again", async () => {
     for (const beginning of ["remembered: ", "remembered before: "]) {
       const { code, stdout, stderr } = await run();
       expect([code, stderr]).toEqual([0, ""]);

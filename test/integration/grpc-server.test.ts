@@ -14,14 +14,14 @@ describe("the gRPC server", () => {
   });
 
   it.each(["", "recollect.v1.MemoryService", "recollect.v1.CacheService", "recollect.v1.CompactionService"])(
-    "tells a probe that %j is serving",
+    "reports %j as serving",
     async (service) => {
       const status = await healthOf(app.grpcAddress, service);
       expect(status).toBe("SERVING");
     },
   );
 
-  it("says nothing of the inside when something fails inside", async () => {
+  it("hides the cause of an internal error", async () => {
     const broken: Embedder = {
       identity: { provider: "hashing", model: "broken", dimension: 384 },
       embed: () => Promise.reject(new Error("secret of the inside")),
@@ -35,7 +35,7 @@ describe("the gRPC server", () => {
     expect((await failing.memory.listMemories({})).memories).toEqual([]);
   });
 
-  it("stops the work of a call that its caller has given up", async () => {
+  it("stops the work of a cancelled call", async () => {
     const seen = Promise.withResolvers<AbortSignal>();
     const aborted = Promise.withResolvers<void>();
     const waiting: Embedder = {

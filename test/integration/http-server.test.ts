@@ -95,7 +95,7 @@ describe("the HTTP server", () => {
     expect(await response.json()).toMatchObject({ code: "resource_exhausted" });
   });
 
-  it("is alive and ready, and says so", async () => {
+  it("answers /health and /ready", async () => {
     const health = await fetch(`${app.httpUrl}/health`);
     expect([health.status, await health.json()]).toEqual([200, { status: "alive" }]);
     const ready = await fetch(`${app.httpUrl}/ready`);
@@ -126,7 +126,7 @@ describe("the HTTP server", () => {
     expect(other.headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  it("has nothing elsewhere, and says so as the API does", async () => {
+  it("answers other paths with METHOD_UNKNOWN", async () => {
     const response = await fetch(`${app.httpUrl}/recollect.v1.Nothing/There`, { method: "POST" });
     expect(response.status).toBe(404);
     const error = (await response.json()) as { code: string; details: { value: string }[] };
@@ -145,7 +145,7 @@ describe("the HTTP server", () => {
     expect(await refusalOf(watch())).toMatchObject({ code: "Unimplemented", reason: "METHOD_NOT_SERVED" });
   });
 
-  it("tells an encoding that it does not read from a method that it does not serve", async () => {
+  it("distinguishes an unsupported encoding from a method that is not served", async () => {
     const response = await post("/recollect.v1.MemoryService/ListMemories", "{}", {
       "content-encoding": "br",
     });

@@ -95,7 +95,7 @@ describe("MemoryService", () => {
     expect(new Set(messages.map(({ memory }) => memory?.id)).size).toBe(2);
   });
 
-  it("lets a duplicate prolong and tag the memory that is there, and names what differs", async () => {
+  it("lets a duplicate extend and tag the existing memory, and names the differing fields", async () => {
     const namespace = "duplicates";
     const text = "Die Adresse ist Bahnhofstraße 1";
     const ttl = { case: "ttl", value: { seconds: 60n } } as const;
@@ -362,19 +362,19 @@ describe("MemoryService", () => {
       expect(importanceBoost).toBeCloseTo(1.1, 5);
     });
 
-    it("tells how a search was carried out to who asks for it, and to nobody else", async () => {
+    it("returns the plan of a search with explain, and not without", async () => {
       const query = { by: { case: "text" as const, value: "allergic nuts unheard" } };
       const { plan } = await app.memory.searchMemories({ namespace, query, explain: true });
       expect(plan).toMatchObject({
-        vector: {
+        vectorRetriever: {
           policy: onRedis() ? VectorPolicy.ADHOC_BF : VectorPolicy.EXACT,
           candidates: 0,
           eligibleCount: 4,
         },
-        commonTerms: [],
-        walked: false,
+        keywordRetriever: { commonTerms: [] },
+        fullScan: false,
       });
-      expect(plan?.terms.toSorted()).toEqual(["allerg", "nut"]);
+      expect(plan?.keywordRetriever?.terms.toSorted()).toEqual(["allerg", "nut"]);
       expect(plan?.rounds).toBeGreaterThanOrEqual(1);
       expect((await app.memory.searchMemories({ namespace, query })).plan).toBeUndefined();
       const signs = { by: { case: "text" as const, value: "?!" } };
@@ -387,7 +387,7 @@ describe("MemoryService", () => {
       expect(nothing.plan).toBeUndefined();
     });
 
-    it("goes through the namespace on Redis where a filter asks for the last access", async () => {
+    it("scans the namespace on Redis for a filter by last access", async () => {
       const { plan } = await app.memory.searchMemories({
         namespace,
         query: { by: { case: "text", value: "allergic nuts" } },
@@ -395,8 +395,8 @@ describe("MemoryService", () => {
         explain: true,
       });
       expect(plan).toMatchObject({
-        vector: { policy: VectorPolicy.EXACT, eligibleCount: 0, eligibleBasis: SizeBasis.COUNTED },
-        walked: onRedis(),
+        vectorRetriever: { policy: VectorPolicy.EXACT, eligibleCount: 0, eligibleBasis: SizeBasis.COUNTED },
+        fullScan: onRedis(),
       });
     });
 
@@ -411,7 +411,7 @@ describe("MemoryService", () => {
 });
 
 describe("MemoryService with vector search switched off", () => {
-  it("searches by words and says so, and refuses a search by meaning alone", async () => {
+  it("searches by words, reports the degradation, and refuses a search by meaning alone", async () => {
     await using app = await startApp({ env: { ENABLE_VECTOR_SEARCH: "false" } });
     await app.memory.createMemory({ memory: { text: "Ana is allergic to nuts" } });
     const query = { by: { case: "text" as const, value: "nuts" } };

@@ -289,7 +289,7 @@ describe("the transfer of memories", () => {
     expect(texts).toEqual(["a", "b", "c"]);
   });
 
-  it("refuses bad memories one by one, leaves out what has ended, and stores the rest", async () => {
+  it("refuses invalid memories one by one, skips expired ones, and stores the rest", async () => {
     const namespace = fresh();
     const good = (id: string): MemoryInit => ({ id, text: id });
     const bad: readonly (readonly [MemoryInit, string])[] = [
@@ -398,7 +398,7 @@ describe("the transfer of memories", () => {
   });
 });
 
-describe("an import that is ended from outside", () => {
+describe("an interrupted import", () => {
   const message = (sequence: number): ImportRequest => ({
     sequence,
     memories: [{ id: `m${sequence}`, text: `text ${sequence}` }],
@@ -463,7 +463,7 @@ describe("an import that is ended from outside", () => {
     });
   });
 
-  it("by its deadline says so, although it waits for its caller", async () => {
+  it("by its deadline has that status, although it waits for its caller", async () => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const stream = raw.open("/recollect.v1.MemoryService/ImportMemories", { "grpc-timeout": "50m" });

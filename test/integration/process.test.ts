@@ -84,7 +84,7 @@ describe("recollect serve", () => {
   });
 
   it.runIf(process.platform === "linux")(
-    "goes on when its log cannot be written, and says so once",
+    "continues when its log cannot be written, and reports it once",
     async () => {
       await using server = await startProcess({ LOG_FILE: "/dev/full" });
       const { http } = JSON.parse(await server.lineWith('"serving"')) as ServingLine;

@@ -13,7 +13,7 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { TestApp } from "./start-app.ts";
 
-/** A transport to each transport of a server. */
+/** Client transports of a server. */
 export interface Transports extends Disposable {
   readonly grpc: Transport;
   readonly http: Transport;

@@ -85,7 +85,7 @@ export async function openIndexedMemories(
   };
   const count = (scope: Scope, { memory, terms = [] }: IndexedMemory, by: 1 | -1): Command[] => {
     const namespace = partition.namespace(numberOf(scope));
-    const tokens = memoryTokens(namespace.number, memory).filter(isCounted);
+    const tokens = memoryTokens(namespace.namespaceId, memory).filter(isCounted);
     return [
       ["HINCRBY", namespace.counters, "memories", by],
       ["HINCRBY", namespace.counters, "terms", by * terms.length],

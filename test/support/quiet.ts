@@ -1,10 +1,10 @@
 import type { OperatorLog } from "../../src/ports/log.ts";
-import type { RedisMeter, StoreMeter } from "../../src/ports/metrics.ts";
+import type { RedisMetrics, StoreMetrics } from "../../src/ports/metrics.ts";
 
-/** A log and a meter for stores whose words and numbers the test does not look at. */
-export const quiet: { readonly log: OperatorLog; readonly meter: StoreMeter & RedisMeter } = {
+/** A log and a metrics for stores whose words and numbers the test does not look at. */
+export const quiet: { readonly log: OperatorLog; readonly metrics: StoreMetrics & RedisMetrics } = {
   log: { warn: () => undefined, error: () => undefined, info: () => undefined, debug: () => undefined },
-  meter: {
+  metrics: {
     storeDamaged: () => undefined,
     storeRepaired: () => undefined,
     observeStoreDisk: () => () => undefined,

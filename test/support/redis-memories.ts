@@ -26,7 +26,7 @@ export interface RedisStores extends AsyncDisposable {
   readonly cache: CacheStore;
   readonly namespaces: NamespaceStore;
   readonly sweeper: Sweeper;
-  /** How often a write left a memory waiting for its vector. */
+  /** How often a write added a pending memory. */
   readonly announced: () => number;
 }
 

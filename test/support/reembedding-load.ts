@@ -115,7 +115,7 @@ export async function load(
 
 /** Until no memory waits for its vector. */
 export async function drained({ operations }: Clients): Promise<void> {
-  while ((await operations.getEmbeddingInfo({})).backlogCount > 0);
+  while ((await operations.getEmbeddingInfo({})).pendingCount > 0);
 }
 
 /** Starts a change to this model, when what the one before has left is removed; resolves with its id. */

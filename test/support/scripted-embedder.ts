@@ -1,6 +1,6 @@
 import { EmbeddingFailure, type EmbeddingFailureKind } from "../../src/domain/embedding/failure.ts";
 import type { EmbeddedText, Embedder, Urgency } from "../../src/ports/embedding/embedder.ts";
-import type { EmbeddingMeters } from "../../src/ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../src/ports/metrics.ts";
 import { unitVector } from "./builders.ts";
 
 /** How one request ends: answered, never (until its signal aborts), or as this failure. */
@@ -65,8 +65,8 @@ export function failure(kind: EmbeddingFailureKind, retryAfterMs?: number): Embe
   });
 }
 
-/** Meters that write down what they are told. */
-export function recordedMeters(): EmbeddingMeters & { readonly record: unknown[][] } {
+/** Metrics that write down what they are told. */
+export function recordedMetrics(): EmbeddingMetrics & { readonly record: unknown[][] } {
   const record: unknown[][] = [];
   return {
     record,

@@ -8,7 +8,7 @@ import { authentication, everyone } from "../../src/transport/middleware/authent
 import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
 import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 
-/** The real gRPC server over handlers that a test makes up. */
+/** The gRPC server with the handlers of a test. */
 export interface TestGrpcServer extends AsyncDisposable {
   readonly address: string;
   readonly grpc: GrpcServer;

@@ -3,7 +3,7 @@ import {
   failure,
   kindOf,
   never,
-  recordedMeters,
+  recordedMetrics,
   type Step,
   scriptedEmbedder,
 } from "../../../test/support/scripted-embedder.ts";
@@ -12,14 +12,14 @@ import { breakable } from "./breaker-embedder.ts";
 
 function open() {
   const provider = scriptedEmbedder();
-  const meters = recordedMeters();
+  const metrics = recordedMetrics();
   const time = { now: 1000 };
   const warnings: object[] = [];
   const embedder = breakable(provider, {
     policy: { failureThreshold: 3, openMs: 100, maxOpenMs: 1000 },
     clock: { now: () => time.now },
     log: { warn: (fields) => void warnings.push(fields) },
-    meters,
+    metrics,
   });
   const ask = async (step: Step, urgency: Urgency = "WRITE") => {
     provider.next(step);
@@ -31,12 +31,12 @@ function open() {
     return asked ? (kind ?? "ok") : `refused: ${kind}`;
   };
   const states = () => [embedder.status().WRITE.state, embedder.status().LOOKUP.state];
-  return { provider, meters, time, warnings, embedder, ask, states };
+  return { provider, metrics, time, warnings, embedder, ask, states };
 }
 
 describe("breakable", () => {
   it("asks nobody once enough has failed in a row, then probes, and goes on when that works", async () => {
-    const { ask, time, states, embedder, warnings, meters } = open();
+    const { ask, time, states, embedder, warnings, metrics } = open();
     for (const kind of ["SERVER_ERROR", "CONNECTION", "MALFORMED"] as const)
       expect(await ask(kind)).toBe(kind);
     expect(embedder.status().WRITE).toMatchObject({ state: "OPEN", since: 1000, lastFailure: "MALFORMED" });
@@ -56,7 +56,7 @@ describe("breakable", () => {
       { urgency: "WRITE", state: "CLOSED" },
       { urgency: "LOOKUP", state: "CLOSED" },
     ]);
-    expect(meters.record.filter(([, urgency]) => urgency === "WRITE").map(([, , state]) => state)).toEqual([
+    expect(metrics.record.filter(([, urgency]) => urgency === "WRITE").map(([, , state]) => state)).toEqual([
       "CLOSED",
       "OPEN",
       "HALF_OPEN",

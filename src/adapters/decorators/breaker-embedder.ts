@@ -12,13 +12,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 
 export interface BreakerOptions {
   readonly policy: BreakerPolicy;
   readonly clock: Clock;
   readonly log: Log;
-  readonly meters: Pick<EmbeddingMeters, "embeddingBreaker">;
+  readonly metrics: Pick<EmbeddingMetrics, "embeddingBreaker">;
   /** Writes are let through again, after they were not. */
   readonly onRecovered?: () => void;
 }
@@ -31,7 +31,7 @@ const URGENCIES: readonly Urgency[] = ["WRITE", "LOOKUP"];
  * nothing about writes, and a slow write that succeeded says nothing about lookups. Everything else counts for both.
  */
 export function breakable(embedder: Embedder, options: BreakerOptions): ObservedEmbedder {
-  const { clock, log, meters, policy } = options;
+  const { clock, log, metrics, policy } = options;
   const { provider } = embedder.identity;
   const start = closedBreaker(clock.now());
   const breakers: Record<Urgency, Breaker> = { WRITE: start, LOOKUP: start };
@@ -40,7 +40,7 @@ export function breakable(embedder: Embedder, options: BreakerOptions): Observed
     const { state } = breakers[urgency];
     breakers[urgency] = next;
     if (next.state === state) return;
-    meters.embeddingBreaker(urgency, next.state);
+    metrics.embeddingBreaker(urgency, next.state);
     if (urgency === "WRITE" && next.state === "CLOSED") options.onRecovered?.();
     // A probe of a provider that stays down is no news.
     if (next.state === "HALF_OPEN" || (state === "HALF_OPEN" && next.state === "OPEN")) return;
@@ -51,7 +51,7 @@ export function breakable(embedder: Embedder, options: BreakerOptions): Observed
         : "the embedding provider answers again",
     );
   };
-  for (const urgency of URGENCIES) meters.embeddingBreaker(urgency, "CLOSED");
+  for (const urgency of URGENCIES) metrics.embeddingBreaker(urgency, "CLOSED");
 
   const answered = (urgency: Urgency): void => {
     for (const one of URGENCIES) {

@@ -1,6 +1,6 @@
 import { type BatchLimits, batchLength } from "../../domain/embedding/batches.ts";
 import { EmbeddingFailure } from "../../domain/embedding/failure.ts";
-import { untilAborted } from "../../lib/abort.ts";
+import { abortable } from "../../lib/abort.ts";
 import type { EmbeddedText, Embedder, Urgency } from "../../ports/embedding/embedder.ts";
 import type { BatchEmbedder } from "./batch-embedder.ts";
 
@@ -14,7 +14,7 @@ export interface CoalesceOptions {
 
 /**
  * Puts the texts of concurrent callers into common batches, and asks once for a text that several wait for. With
- * nothing out, a batch leaves at the end of the turn of the event loop, so that a single caller waits for nobody.
+ * nothing out, a batch is sent by setImmediate, so that a single caller waits for no other.
  *
  * A caller who aborts leaves the others alone: what is still waiting for nobody is dropped, and what is out already
  * goes on, because it is paid for and its outcome is worth knowing (the answer is kept, the breaker learns).
@@ -70,7 +70,7 @@ class Lane {
     const wanted = texts.map((text) => this.#want(text));
     this.#schedule();
     try {
-      return await untilAborted(Promise.all(wanted.map(({ embedded }) => embedded.promise)), signal);
+      return await abortable(Promise.all(wanted.map(({ embedded }) => embedded.promise)), signal);
     } finally {
       for (const one of wanted) {
         one.callers -= 1;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   never,
-  recordedMeters,
+  recordedMetrics,
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import { remembered } from "./lru-embedder.ts";
+import { cached } from "./lru-embedder.ts";
 
 const SOURCE = { provider: "scripted", apiBase: "http://a/v1", model: "m", dimension: 4 };
 
@@ -13,12 +13,12 @@ describe("remembered", () => {
   it("holds no more bytes than it may, and forgets what was not asked for the longest", async () => {
     const provider = scriptedEmbedder();
     // Two vectors of four numbers with what is around them, and not three.
-    const embedder = remembered(provider, {
+    const embedder = cached(provider, {
       source: SOURCE,
       ttlMs: 1000,
       maxBytes: 700,
       clock: { now: () => 1_700_000_000_000 },
-      meters: recordedMeters(),
+      metrics: recordedMetrics(),
     });
     for (const text of ["a", "b", "a", "c"]) await embedder.embed([text], never());
     expect(provider.calls.map((call) => call.texts)).toEqual([["a"], ["b"], ["c"]]);

@@ -2,24 +2,24 @@ import { LRUCache } from "lru-cache";
 import { type EmbeddingSource, embeddingKey } from "../../domain/embedding/key.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 
-export interface RememberedOptions {
+export interface LruOptions {
   readonly source: EmbeddingSource;
-  /** 0: nothing is remembered. */
+  /** 0: nothing is cached. */
   readonly ttlMs: number;
   /** Of the vectors and what is around them; the least recently used go first. */
   readonly maxBytes: number;
   readonly clock: Clock;
-  readonly meters: Pick<EmbeddingMeters, "embeddingCache">;
+  readonly metrics: Pick<EmbeddingMetrics, "embeddingCache">;
 }
 
 /** What an entry takes beside its vector: the key, the list, the objects. */
 const OVERHEAD_BYTES = 300;
 
-/** Remembers vectors in this process: what was asked for lately costs a digest. */
-export function remembered(embedder: Embedder, options: RememberedOptions): Embedder {
-  const { clock, meters, source } = options;
+/** Keeps vectors in this process, the most recently used ones: a text that is asked for again costs a digest. */
+export function cached(embedder: Embedder, options: LruOptions): Embedder {
+  const { clock, metrics, source } = options;
   if (options.ttlMs === 0) return embedder;
   const cache = new LRUCache<string, EmbeddedText>({
     maxSize: options.maxBytes,
@@ -35,7 +35,7 @@ export function remembered(embedder: Embedder, options: RememberedOptions): Embe
       const keys = texts.map((text) => embeddingKey(source, text));
       const known = keys.map((key) => cache.get(key));
       const unknown = [...keys.keys()].filter((index) => known[index] === undefined);
-      if (unknown.length < texts.length) meters.embeddingCache("memory", texts.length - unknown.length);
+      if (unknown.length < texts.length) metrics.embeddingCache("memory", texts.length - unknown.length);
       if (unknown.length === 0) return known.flatMap((one) => one ?? []);
       const asked = await embedder.embed(
         unknown.map((index) => texts[index] ?? ""),

@@ -1,15 +1,15 @@
 import { failureKind } from "../../domain/embedding/failure.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 
 /** Counts and times each request. */
-export function measured(embedder: Embedder, meters: Pick<EmbeddingMeters, "embeddingRequest">): Embedder {
+export function measured(embedder: Embedder, metrics: Pick<EmbeddingMetrics, "embeddingRequest">): Embedder {
   return {
     identity: embedder.identity,
     embed: async (texts, signal, urgency) => {
       const start = performance.now();
       const ended = (outcome: string): void =>
-        meters.embeddingRequest(outcome, texts.length, performance.now() - start);
+        metrics.embeddingRequest(outcome, texts.length, performance.now() - start);
       try {
         const embedded = await embedder.embed(texts, signal, urgency);
         ended("ok");

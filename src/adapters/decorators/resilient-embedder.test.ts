@@ -3,7 +3,7 @@ import {
   failure,
   kindOf,
   never,
-  recordedMeters,
+  recordedMetrics,
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
@@ -11,7 +11,7 @@ import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
 import type { EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import { createResilientEmbedder } from "./resilient-embedder.ts";
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], fakeNodeBuiltins: true }));
 afterEach(() => void vi.useRealTimers());
 
 const TTL_MS = 10_000;
@@ -36,7 +36,7 @@ interface Changes {
 
 function open(changes: Changes = {}) {
   const provider = scriptedEmbedder();
-  const meters = recordedMeters();
+  const metrics = recordedMetrics();
   const time = { now: 1_700_000_000_000 };
   const warnings: unknown[] = [];
   const embedder = createResilientEmbedder(provider, {
@@ -50,10 +50,10 @@ function open(changes: Changes = {}) {
     clock: { now: () => time.now },
     random: () => 0.5,
     log: { warn: (...line) => void warnings.push(line) },
-    meters,
+    metrics,
     ...changes,
   });
-  return { provider, meters, time, warnings, embedder };
+  return { provider, metrics, time, warnings, embedder };
 }
 
 describe("the resilient embedder", () => {
@@ -65,8 +65,8 @@ describe("the resilient embedder", () => {
     expect(answers).toEqual(texts.map((text) => [vectorOfText(text)]));
   });
 
-  it("remembers, for as long as it is told to", async () => {
-    const { provider, embedder, time, meters } = open({
+  it("caches a vector for as long as the options say", async () => {
+    const { provider, embedder, time, metrics } = open({
       cache: { get: async () => [], put: async () => undefined },
     });
     await embedder.embed(["a", "b"], never());
@@ -75,7 +75,7 @@ describe("the resilient embedder", () => {
     time.now += 2;
     await embedder.embed(["a"], never());
     expect(provider.calls.map((call) => call.texts)).toEqual([["a", "b"], ["c"], ["a"]]);
-    expect(meters.record.filter(([what]) => what === "cache")).toEqual([
+    expect(metrics.record.filter(([what]) => what === "cache")).toEqual([
       ["cache", "miss", 2],
       ["cache", "memory", 2],
       ["cache", "miss", 1],
@@ -86,11 +86,11 @@ describe("the resilient embedder", () => {
   it("finds what another process has kept, though the provider is down, and nothing of another server", async () => {
     const cache = memoryCache();
     await open({ cache }).embedder.embed(["a", "b"], never());
-    const { provider, embedder, meters } = open({ cache });
+    const { provider, embedder, metrics } = open({ cache });
     provider.always("KEY_REFUSED");
     expect(await kindOf(embedder.embed(["c"], never()))).toBe("KEY_REFUSED");
     expect(await embedder.embed(["b", "a"], never())).toEqual(["b", "a"].map(vectorOfText));
-    expect(meters.record).toContainEqual(["cache", "store", 2]);
+    expect(metrics.record).toContainEqual(["cache", "store", 2]);
     const elsewhere = open({ cache, apiBase: "http://b/v1" });
     await elsewhere.embedder.embed(["a"], never());
     expect(elsewhere.provider.calls).toHaveLength(1);
@@ -114,7 +114,7 @@ describe("the resilient embedder", () => {
     expect(warnings).toHaveLength(2);
   });
 
-  it("keeps nothing when it is told to keep nothing", async () => {
+  it("caches nothing with a lifetime of 0", async () => {
     const cache = memoryCache();
     const { provider, embedder } = open({ cache, cacheTtlMs: 0 });
     await embedder.embed(["a"], never());

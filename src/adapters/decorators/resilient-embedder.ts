@@ -3,12 +3,12 @@ import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { ObservedEmbedder } from "../../ports/embedding/embedder-status.ts";
 import type { EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 import { bounded } from "./bounded-embedder.ts";
 import { breakable } from "./breaker-embedder.ts";
 import { coalesced } from "./coalesced-embedder.ts";
 import { deadlined } from "./deadline-embedder.ts";
-import { remembered } from "./lru-embedder.ts";
+import { cached } from "./lru-embedder.ts";
 import { measured } from "./measured-embedder.ts";
 import { retrying } from "./retrying-embedder.ts";
 import { splitting } from "./splitting-embedder.ts";
@@ -32,7 +32,7 @@ export interface ResilientEmbedderOptions {
   /** 0 to below 1. */
   readonly random: () => number;
   readonly log: Log;
-  readonly meters: EmbeddingMeters;
+  readonly metrics: EmbeddingMetrics;
   /** The breaker of writes has closed again. */
   readonly onRecovered?: () => void;
 }
@@ -62,7 +62,7 @@ const BREAKER = { failureThreshold: 5, openMs: 5000, maxOpenMs: 60_000 };
  *   served whatever the provider does;
  * - coalesced: makes the batches, so everything that can be done by batches is below it;
  * - bounded: counts who waits, in the queue above and for requests below;
- * - remembered: outermost, because it neither waits nor asks: a vector in memory does not even enter the queue.
+ * - cached: outermost, because it neither waits nor asks: a vector in memory does not even enter the queue.
  *
  * Disposing it aborts what is out and waits for what is being kept; the provider is its owner's to dispose of.
  */
@@ -70,26 +70,26 @@ export function createResilientEmbedder(
   provider: Embedder,
   options: ResilientEmbedderOptions,
 ): ObservedEmbedder & AsyncDisposable {
-  const { cache, clock, log, meters } = options;
+  const { cache, clock, log, metrics } = options;
   const source = { ...provider.identity, apiBase: options.apiBase };
   const ttlMs = options.cacheTtlMs;
   const resources = new AsyncDisposableStack();
 
-  const breaker = breakable(measured(provider, meters), {
+  const breaker = breakable(measured(provider, metrics), {
     policy: BREAKER,
     clock,
     log,
-    meters,
+    metrics,
     onRecovered: () => options.onRecovered?.(),
   });
   const retried = retrying(breaker, {
     policy: { maxRetries: options.maxRetries, ...RETRY_DELAYS },
     random: options.random,
-    meters,
+    metrics,
   });
   const split = splitting(deadlined(retried, { WRITE: options.timeoutMs, LOOKUP: options.lookupTimeoutMs }));
   const kept =
-    ttlMs === 0 ? split : resources.use(stored(split, { cache, source, ttlMs, clock, log, meters }));
+    ttlMs === 0 ? split : resources.use(stored(split, { cache, source, ttlMs, clock, log, metrics }));
   const batched = resources.use(
     coalesced(kept, {
       batch: { maxTexts: options.batchSize, maxCharacters: BATCH_CHARACTERS },
@@ -98,7 +98,7 @@ export function createResilientEmbedder(
     }),
   );
   const queue = bounded(batched, { maxTexts: QUEUE_TEXTS, maxCharacters: QUEUE_CHARACTERS });
-  const embedder = remembered(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, meters });
+  const embedder = cached(queue, { source, ttlMs, maxBytes: MEMORY_BYTES, clock, metrics });
   return {
     identity: provider.identity,
     status: breaker.status,

@@ -3,7 +3,7 @@ import {
   failure,
   kindOf,
   never,
-  recordedMeters,
+  recordedMetrics,
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
@@ -11,20 +11,24 @@ import { retrying } from "./retrying-embedder.ts";
 
 const POLICY = { maxRetries: 3, baseDelayMs: 250, maxDelayMs: 8000 };
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], fakeNodeBuiltins: true }));
 afterEach(() => void vi.useRealTimers());
 
 function open(random = 1) {
   const provider = scriptedEmbedder();
-  const meters = recordedMeters();
-  return { provider, meters, embedder: retrying(provider, { policy: POLICY, random: () => random, meters }) };
+  const metrics = recordedMetrics();
+  return {
+    provider,
+    metrics,
+    embedder: retrying(provider, { policy: POLICY, random: () => random, metrics }),
+  };
 }
 
 describe("retrying", () => {
   it.each(["RATE_LIMITED", "SERVER_ERROR", "CONNECTION", "TIMEOUT", "MALFORMED"] as const)(
     "asks again after %s, waiting longer each time, and answers when that works",
     async (kind) => {
-      const { provider, meters, embedder } = open();
+      const { provider, metrics, embedder } = open();
       provider.next(kind, kind, kind);
       const embedding = embedder.embed(["a"], never());
       for (const [made, delay] of [250, 500, 1000].entries()) {
@@ -34,7 +38,7 @@ describe("retrying", () => {
         expect(provider.calls).toHaveLength(made + 2);
       }
       expect(await embedding).toEqual([vectorOfText("a")]);
-      expect(meters.record).toEqual(Array(3).fill(["retry", kind.toLowerCase()]));
+      expect(metrics.record).toEqual(Array(3).fill(["retry", kind.toLowerCase()]));
     },
   );
 

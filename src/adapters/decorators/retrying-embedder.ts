@@ -1,14 +1,14 @@
 import { type RetryPolicy, retryDelay } from "../../domain/embedding/backoff.ts";
 import { EmbeddingFailure, failureKind } from "../../domain/embedding/failure.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
-import { sleep } from "./sleep.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
+import { sleep } from "../system/sleep.ts";
 
 export interface RetryOptions {
   readonly policy: RetryPolicy;
   /** 0 to below 1. */
   readonly random: () => number;
-  readonly meters: Pick<EmbeddingMeters, "embeddingRetry">;
+  readonly metrics: Pick<EmbeddingMetrics, "embeddingRetry">;
 }
 
 /** Tries again, after a while, what may succeed then. A LOOKUP has one attempt: whoever waits for it can do without. */
@@ -25,7 +25,7 @@ export function retrying(embedder: Embedder, options: RetryOptions): Embedder {
           const { retryAfterMs } = error.detail;
           const delay = retryDelay(options.policy, { kind, retryAfterMs }, retries, options.random());
           if (delay === undefined) throw error;
-          options.meters.embeddingRetry(kind.toLowerCase());
+          options.metrics.embeddingRetry(kind.toLowerCase());
           await sleep(delay, signal).catch((reason: unknown) => {
             // That the time is up says less than what the provider said last.
             throw failureKind(reason) === "TIMEOUT" ? error : reason;

@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText } from "../../ports/embedding/embedder.ts";
 import type { CachedEmbedding, EmbeddingCache } from "../../ports/embedding/embedding-cache.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EmbeddingMeters } from "../../ports/metrics.ts";
+import type { EmbeddingMetrics } from "../../ports/metrics.ts";
 import { type BatchEmbedder, fulfilled } from "./batch-embedder.ts";
 
 export interface StoredOptions {
@@ -12,7 +12,7 @@ export interface StoredOptions {
   readonly ttlMs: number;
   readonly clock: Clock;
   readonly log: Log;
-  readonly meters: Pick<EmbeddingMeters, "embeddingCache">;
+  readonly metrics: Pick<EmbeddingMetrics, "embeddingCache">;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface StoredOptions {
  * keeping, and a cache that fails costs money, never an answer. Disposing it waits for what is being written.
  */
 export function stored(embedder: BatchEmbedder, options: StoredOptions): BatchEmbedder & AsyncDisposable {
-  const { cache, clock, log, meters, source } = options;
+  const { cache, clock, log, metrics, source } = options;
   const writing = new Set<Promise<void>>();
 
   const read = async (keys: readonly string[]): Promise<readonly (EmbeddedText | undefined)[]> => {
@@ -54,9 +54,9 @@ export function stored(embedder: BatchEmbedder, options: StoredOptions): BatchEm
         return one?.vector.length === source.dimension ? one : undefined;
       });
       const missing = [...keys.keys()].filter((index) => found[index] === undefined);
-      if (missing.length < texts.length) meters.embeddingCache("store", texts.length - missing.length);
+      if (missing.length < texts.length) metrics.embeddingCache("store", texts.length - missing.length);
       if (missing.length === 0) return found.flatMap((one) => (one === undefined ? [] : [fulfilled(one)]));
-      meters.embeddingCache("miss", missing.length);
+      metrics.embeddingCache("miss", missing.length);
       const asked = await embedder.embedEach(
         missing.map((index) => texts[index] ?? ""),
         signal,

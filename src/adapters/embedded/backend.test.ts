@@ -35,7 +35,7 @@ describe("the embedded backend", () => {
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {
     const query = { vector: unitVector(seed, DIMENSION), filter: { states: ["ACTIVE" as const] }, limit: 1 };
-    return (await backend.memories.search.search(SCOPE, query, NOW)).nearest[0]?.id;
+    return (await backend.memories.search.search(SCOPE, query, NOW)).byVector[0]?.id;
   };
 
   it("keeps a vector graph for the next start, which takes it as it is", async () => {

@@ -5,7 +5,7 @@ import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { OperatorLog } from "../../ports/log.ts";
-import type { StoreMeter } from "../../ports/metrics.ts";
+import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
 import { EmbeddedCacheStore } from "./cache/store.ts";
 import { Damage } from "./database/damage.ts";
@@ -13,7 +13,7 @@ import { DATABASE_FILE, DataDirectory } from "./database/data-directory.ts";
 import { Database } from "./database/database.ts";
 import { isFull } from "./database/errors.ts";
 import { PendingRows } from "./database/pending-rows.ts";
-import { KeptSpace } from "./database/reserved-space.ts";
+import { ReservedSpace } from "./database/reserved-space.ts";
 import { openServerSecret } from "./database/server-secret.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
 import { claimEmbedder } from "./embedding/embedder-identity.ts";
@@ -23,11 +23,12 @@ import { KeywordIndex } from "./keywords/keyword-index.ts";
 import { EmbeddedIndexStore } from "./maintenance/index-store.ts";
 import { startSelfCheck } from "./maintenance/self-check.ts";
 import { openMemories } from "./memory/memories.ts";
-import { Requests } from "./namespaces/idempotency.ts";
-import { Namespaces } from "./namespaces/namespace-ids.ts";
+import { IdempotencyRecords } from "./namespaces/idempotency.ts";
+import { NamespaceIds } from "./namespaces/namespace-ids.ts";
 import { EmbeddedNamespaceStore } from "./namespaces/namespace-store.ts";
 import { removeOldGraphs } from "./vectors/graph-files.ts";
 import { MemoryVectors } from "./vectors/memory-vectors.ts";
+import type { VectorModel } from "./vectors/vector-model.ts";
 
 /** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
 const MAX_EMBEDDINGS = 50_000;
@@ -46,7 +47,7 @@ export interface EmbeddedBackendOptions {
   /** Undefined: vector search is switched off. */
   readonly embedder: ConfiguredModel | undefined;
   readonly log: OperatorLog;
-  readonly meter: StoreMeter;
+  readonly metrics: StoreMetrics;
   /** Vectors in the cache of embeddings, at most. */
   readonly maxEmbeddings?: number;
   /** Where the directory lies; the operating system's, if it is not given. */
@@ -72,106 +73,113 @@ export async function openEmbeddedBackend(options: EmbeddedBackendOptions): Prom
 }
 
 async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions): Promise<Backend> {
-  const { log, meter } = options;
-  const damage = new Damage(({ parts }) => meter.storeDamaged(parts.length));
-  const kept = new KeptSpace(directory, options.kept);
+  const { log, metrics } = options;
+  await using opening = new AsyncDisposableStack();
+  const damage = new Damage(({ parts }) => metrics.storeDamaged(parts.length));
+  const reserved = new ReservedSpace(directory, options.kept);
+  const database = opening.use(openDatabase(directory, { damage, reserved, log }));
+  const stores = await openStores(database, { directory, damage, options }, opening);
+  opening.defer(
+    metrics.observeStoreDisk(() => ({ freeBytes: reserved.freeBytes, keptBytes: reserved.bytes })),
+  );
+  const owned = opening.move();
+  return {
+    name: "embedded",
+    ...stores,
+    describe: async () => NO_SERVER,
+    check: async () => {
+      database.verifyFile();
+      database.first("SELECT 1 FROM meta LIMIT 1");
+    },
+    risks: () => {
+      const { obstacle } = directory;
+      const blocked = obstacle === undefined ? [] : [`DATA_DIR ${obstacle}: writes are refused, reads go on`];
+      return [...blocked, ...spaceWarnings(directory.disk.space(directory.path), reserved)];
+    },
+    damage: () => [
+      ...damage.parts.map((part) => `damaged on disk: ${part}`),
+      ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
+    ],
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function openDatabase(
+  directory: DataDirectory,
+  parts: { readonly damage: Damage; readonly reserved: ReservedSpace; readonly log: OperatorLog },
+): Database {
+  const { damage, reserved, log } = parts;
   const file = join(directory.path, DATABASE_FILE);
-  const database = new Database(file, {
+  return new Database(file, {
     directory,
-    kept,
+    kept: reserved,
     onCorrupt: () => {
       if (damage.met())
         log.error({}, "a read came upon damaged data; memories that are not found may be lost");
     },
     onLost: () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
   });
-  try {
-    const model = await claimEmbedder(database, options.embedder, log);
-    const namespaces = new Namespaces(database);
-    const requests = new Requests(database);
-    const graphs = join(directory.path, "vectors");
-    mkdirSync(graphs, { recursive: true });
-    removeOldGraphs(graphs, model.generation);
-    const pendingRows = new PendingRows(database);
-    const keywords = new KeywordIndex(database);
-    const vectors = new MemoryVectors(database, { model, directory: graphs, log });
-    const memories = openMemories({
-      database,
-      namespaces,
-      requests,
-      model,
-      vectors,
-      keywords,
-      damage,
-      pendingRows,
-      log,
-    });
-    const cache = new EmbeddedCacheStore(database, namespaces, requests, { model, log });
-    const secret = await openServerSecret(database);
-    const selfCheck = database.existed ? startSelfCheck({ database, damage, log, meter }) : undefined;
-    const checked = selfCheck?.ended ?? Promise.resolve();
-    const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
-    const namespaceStore = new EmbeddedNamespaceStore(database, namespaces, requests, {
-      keywords,
-      onDeleted: (namespaceId) => {
-        vectors.forget(namespaceId);
-        cache.forgetHot();
-      },
-      checked,
-      log,
-    });
-    const unobserve = meter.observeStoreDisk(() => ({
-      freeBytes: kept.freeBytes,
-      keptBytes: kept.bytes,
-    }));
-    return {
-      name: "embedded",
-      memories,
-      backlog: new EmbeddedBacklog(database, namespaces, { pendingRows, holder: vectors, model, log }),
-      reembedding: new EmbeddedReembeddingStore(database, namespaces, { model, pendingRows, log }),
-      namespaces: namespaceStore,
-      indexes,
-      cache,
-      embeddings: createEmbeddingCache(database, {
-        maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS,
-        log,
-      }),
-      secret,
-      describe: async () => NO_SERVER,
-      check: async () => {
-        database.verifyFile();
-        database.first("SELECT 1 FROM meta LIMIT 1");
-      },
-      onReplaced: () => {
-        // It is open as long as the server runs; another one in its place is refused.
-      },
-      checked,
-      risks: () => {
-        const { obstacle } = directory;
-        const blocked =
-          obstacle === undefined ? [] : [`DATA_DIR ${obstacle}: writes are refused, reads go on`];
-        return [...blocked, ...spaceWarnings(directory.disk.space(directory.path), kept)];
-      },
-      damage: () => [
-        ...damage.parts.map((part) => `damaged on disk: ${part}`),
-        ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
-      ],
-      [Symbol.asyncDispose]: async () => {
-        unobserve();
-        await Promise.all([
-          indexes[Symbol.asyncDispose](),
-          namespaceStore[Symbol.asyncDispose](),
-          selfCheck?.[Symbol.asyncDispose](),
-        ]);
-        // First, because it leaves a last write to the database.
-        cache[Symbol.dispose]();
-        memories[Symbol.dispose]();
-        vectors[Symbol.dispose]();
-        database[Symbol.dispose]();
-      },
-    };
-  } catch (error) {
-    database[Symbol.dispose]();
-    throw error;
-  }
+}
+
+/** Opens the stores; `owner` closes them. */
+async function openStores(
+  database: Database,
+  parts: {
+    readonly directory: DataDirectory;
+    readonly damage: Damage;
+    readonly options: EmbeddedBackendOptions;
+  },
+  owner: AsyncDisposableStack,
+) {
+  const { directory, damage, options } = parts;
+  const { log, metrics } = options;
+  const model = await claimEmbedder(database, options.embedder, log);
+  const namespaceIds = new NamespaceIds(database);
+  const idempotencyRecords = new IdempotencyRecords(database);
+  const pendingRows = new PendingRows(database);
+  const keywords = new KeywordIndex(database);
+  const vectors = owner.use(openVectors(database, directory, { model, log }));
+  const common = { database, namespaces: namespaceIds, idempotencyRecords, model, vectors, keywords, damage };
+  const memories = owner.use(openMemories({ ...common, pendingRows, log }));
+  const cache = owner.use(new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, { model, log }));
+  const secret = await openServerSecret(database);
+  const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
+  const checked = selfCheck?.ended ?? Promise.resolve();
+  const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
+  const onDeleted = (namespaceId: number): void => {
+    vectors.forget(namespaceId);
+    cache.clearEntryCache();
+  };
+  const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {
+    keywords,
+    onDeleted,
+    checked,
+    log,
+  });
+  // Before the stores: they leave a last write to the database.
+  owner.defer(async () => {
+    await Promise.all([indexes, namespaces, selfCheck].map((one) => one?.[Symbol.asyncDispose]()));
+  });
+  return {
+    memories,
+    cache,
+    secret,
+    checked,
+    indexes,
+    namespaces,
+    backlog: new EmbeddedBacklog(database, namespaceIds, { pendingRows, holder: vectors, model, log }),
+    reembedding: new EmbeddedReembeddingStore(database, namespaceIds, { model, pendingRows, log }),
+    embeddings: createEmbeddingCache(database, { maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS, log }),
+  };
+}
+
+function openVectors(
+  database: Database,
+  { path }: DataDirectory,
+  { model, log }: { readonly model: VectorModel; readonly log: OperatorLog },
+): MemoryVectors {
+  const directory = join(path, "vectors");
+  mkdirSync(directory, { recursive: true });
+  removeOldGraphs(directory, model.generation);
+  return new MemoryVectors(database, { model, directory, log });
 }

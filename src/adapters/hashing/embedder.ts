@@ -2,13 +2,14 @@ import { HASHING_MODEL } from "../../domain/embedding/built-in-models.ts";
 import { addWord, atUnitLength } from "../../domain/text/hashed-features.ts";
 import { STOP_WORDS } from "../../domain/text/stop-words.ts";
 import { wordsOf } from "../../domain/text/terms.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 
 /** A character n-gram counts less than the word it is part of; a stop word less than a telling one. */
 const NGRAM_WEIGHT = 0.35;
 const STOP_WORD_WEIGHT = 0.3;
 /** Some milliseconds of work. */
-const CHARACTERS_A_TURN = 32 * 1024;
+const CHARACTERS_BEFORE_YIELD = 32 * 1024;
 
 /**
  * Hashes the words of a text and their character n-grams into the vector. Deterministic, offline, of any dimension. It
@@ -25,10 +26,9 @@ export function createHashingEmbedder(dimension: number): Embedder {
         signal.throwIfAborted();
         embedded.push(embedText(text, dimension));
         characters += text.length;
-        if (characters < CHARACTERS_A_TURN) continue;
-        // Other calls have their turn between stretches of a large batch.
+        if (characters < CHARACTERS_BEFORE_YIELD) continue;
         characters = 0;
-        await new Promise((resolve) => setImmediate(resolve));
+        await yieldToEventLoop();
       }
       return embedded;
     },

@@ -2,7 +2,7 @@ import type { Scope } from "../../domain/access/tenancy.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
-import type { RedisMeter } from "../../ports/metrics.ts";
+import type { RedisMetrics } from "../../ports/metrics.ts";
 import { RedisCacheStore } from "./cache/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
@@ -29,7 +29,7 @@ const MAX_EMBEDDINGS = 50_000;
 
 export interface RedisBackendOptions extends FoundationOptions {
   readonly log: OperatorLog;
-  readonly meter: RedisMeter;
+  readonly metrics: RedisMetrics;
   /** Bytes from which on a record is compressed; undefined: never. */
   readonly compressFrom?: number | undefined;
   /** Vectors in the cache of embeddings, at most. */
@@ -41,7 +41,7 @@ export interface RedisBackendOptions extends FoundationOptions {
  * lacks what is needed, when its data is of another format, or when its vectors are of another model.
  */
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
-  const { log, meter, vectors, indexes: names } = options;
+  const { log, metrics, vectors, indexes: names } = options;
   await using opening = new AsyncDisposableStack();
   const foundation = opening.use(await openFoundation(options));
   const { client: direct, facts, keys, model } = foundation;
@@ -49,7 +49,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
   await keeper.open();
   const risks = riskOf(facts);
   announce(options, facts, risks);
-  opening.defer(meter.observeStoreMemory(() => usedMemory(direct)));
+  opening.defer(metrics.observeStoreMemory(() => usedMemory(direct)));
   const secret = await RedisServerSecret.open(direct, keys);
 
   const gate = new Gate();
@@ -64,7 +64,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     keys,
     gate,
     log,
-    namespaces: () => namespaces.mostKnown,
+    namespaces: () => namespaces.mostCached,
     claim: async () => {
       for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.forgetAll();
       await claimPartitions(direct, keys);
@@ -117,13 +117,13 @@ function openStores(
   { client, keys, model, keeper, verify }: StoreParts,
   owner: AsyncDisposableStack,
 ) {
-  const { log, meter, vectors, indexes, compressFrom } = options;
+  const { log, metrics, vectors, indexes, compressFrom } = options;
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
   const sweeper = owner.use(new Sweeper(client, keys, log));
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
-  const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, meter);
+  const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, metrics);
   const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
@@ -156,7 +156,7 @@ function describe(facts: ServerFacts): BackendDescription {
 
 /** One line of what was found, and one for each risk. */
 function announce(
-  { log, meter, indexes, vectors }: RedisBackendOptions,
+  { log, metrics, indexes, vectors }: RedisBackendOptions,
   { version, topology, modules, maxmemoryPolicy, persistence }: ServerFacts,
   risks: readonly string[],
 ): void {
@@ -172,7 +172,7 @@ function announce(
     },
     "Redis opened",
   );
-  meter.storeRisks(risks.length);
+  metrics.storeRisks(risks.length);
   for (const risk of risks) log.warn({}, risk);
 }
 

@@ -21,7 +21,7 @@ beforeEach(() => {
     maxWaiting: 100,
     now: () => now,
     log: { warn },
-    meter: {
+    metrics: {
       workDropped,
       observeLoad: (given) => {
         read = given;

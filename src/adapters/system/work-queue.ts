@@ -4,7 +4,7 @@ import { FairQueue, type WaitingWork } from "../../domain/load/fair-queue.ts";
 import { laneOf, longestWaitMs, weightOfLane } from "../../domain/load/overload-policy.ts";
 import { EstimateCorrection, ServiceTimes } from "../../domain/load/service-times.ts";
 import type { OperatorLog } from "../../ports/log.ts";
-import type { LoadMeter } from "../../ports/metrics.ts";
+import type { LoadMetrics } from "../../ports/metrics.ts";
 import type { Work, WorkKind, WorkQueue } from "../../ports/work-queue.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Refusals } from "./refusals.ts";
@@ -12,7 +12,7 @@ import { Refusals } from "./refusals.ts";
 export interface WorkQueueOptions {
   /** Pieces of work that wait, at most. */
   readonly maxWaiting: number;
-  readonly meter: LoadMeter;
+  readonly metrics: LoadMetrics;
   readonly log: Pick<OperatorLog, "warn">;
   /** A clock for tests, in milliseconds. */
   readonly now?: () => number;
@@ -70,7 +70,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
     this.#now = options.now ?? (() => performance.now());
     this.#delay = new EventLoopDelay(this.#now);
     this.#refusals = new Refusals(options.log);
-    this.#stopObserving = options.meter.observeLoad(() => ({
+    this.#stopObserving = options.metrics.observeLoad(() => ({
       waiting: this.#waiting.size,
       eventLoopDelayMs: this.#delay.ms(this.#now()),
     }));
@@ -92,7 +92,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
   run<T>(work: Work, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
     const now = this.#now();
     if (signal.aborted || work.deadline <= now) {
-      this.#options.meter.workDropped(work.kind);
+      this.#options.metrics.workDropped(work.kind);
       return Promise.reject(signal.aborted ? signal.reason : deadlineExceeded());
     }
     if (this.#isIdle(work.kind)) return this.#start(work, now, task);
@@ -115,7 +115,7 @@ export class FairWorkQueue implements WorkQueue, Disposable {
       const drop = (error: unknown): void => {
         signal.removeEventListener("abort", abort);
         if (this.#now() > work.deadline) observe();
-        this.#options.meter.workDropped(work.kind);
+        this.#options.metrics.workDropped(work.kind);
         reject(error);
       };
       const begin = this.#now();

@@ -8,7 +8,7 @@ export const CACHE = {
     yaml: "cache.enabled",
     kind: boolean,
     fallback: true,
-    live: true,
+    reloadable: true,
     description: "Whether answers are cached; when not, lookups miss and stores are refused.",
   }),
   cacheStrategy: setting({
@@ -16,7 +16,7 @@ export const CACHE = {
     yaml: "cache.strategy",
     kind: word("hybrid", "exact", "semantic"),
     fallback: "hybrid",
-    live: true,
+    reloadable: true,
     description: "How answers are found unless a call says otherwise.",
   }),
   cacheSimilarityThreshold: setting({
@@ -25,7 +25,7 @@ export const CACHE = {
     kind: number(0, 1),
     fallback: undefined,
     unset: "by the model of the vectors: see docs/embedding.md",
-    live: true,
+    reloadable: true,
     description: "Cosine similarity from which on an answer is served by meaning.",
   }),
   cacheAlignedThreshold: setting({
@@ -33,7 +33,7 @@ export const CACHE = {
     kind: number(0, 1),
     fallback: undefined,
     unset: "0.5, or similarity_threshold where that is lower",
-    live: true,
+    reloadable: true,
     description:
       "The same for prompts whose words all align; equal to similarity_threshold switches the difference off.",
   }),
@@ -43,14 +43,14 @@ export const CACHE = {
     kind: integer(1, 86_400),
     fallback: undefined,
     unset: "3600, or max_age where that is lower",
-    live: true,
+    reloadable: true,
     description: "Seconds an answer is served unless the call says otherwise.",
   }),
   cacheMaxAge: setting({
     yaml: "cache.max_age",
     kind: integer(1, 86_400),
     fallback: 86_400,
-    live: true,
+    reloadable: true,
     description: "Seconds after which no answer is served any more, whatever its TTL.",
   }),
   cacheMaxEntries: setting({
@@ -58,7 +58,7 @@ export const CACHE = {
     yaml: "cache.max_entries",
     kind: integer(1, 1_000_000),
     fallback: 10_000,
-    live: true,
+    reloadable: true,
     description: "Answers a namespace holds at most.",
   }),
   cacheEvictionPolicy: setting({
@@ -66,14 +66,14 @@ export const CACHE = {
     yaml: "cache.eviction_policy",
     kind: word("adaptive", "lru", "lfu", "fifo", "ttl"),
     fallback: "adaptive",
-    live: true,
+    reloadable: true,
     description: "Which answer makes room in a full namespace.",
   }),
   cacheAdaptiveTtl: setting({
     yaml: "cache.enable_adaptive_ttl",
     kind: boolean,
     fallback: true,
-    live: true,
+    reloadable: true,
     description: "Whether the TTL follows how fast an answer ages and how sure it is.",
   }),
   cacheIndexName: setting({

@@ -38,7 +38,7 @@ export const PROCESS = {
     env: "LOG_LEVEL",
     kind: logLevel,
     fallback: "info",
-    live: true,
+    reloadable: true,
     description: "Least severe level that is logged, in any case.",
   }),
   logFormat: setting({

@@ -122,7 +122,7 @@ function pushCore(core: string, tokens: Token[]): void {
     // "Node.js" and "GPT-4" are written in any case; flags and identifiers with other signs are not.
     tokens.push(plain("code", lower.replace(/([a-z])-(?=[0-9])/g, "$1"), true));
   } else {
-    tokens.push(plain("code", LANGUAGE_WITH_SIGN.test(core) ? lower : core));
+    tokens.push(plain("code", LANGUAGE_WITH_SIGN.test(core) ? core.toUpperCase() : core));
   }
 }
 

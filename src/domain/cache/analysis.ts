@@ -25,7 +25,7 @@ import {
   SUBORDINATORS,
   SYNONYMS,
 } from "./analysis-words.ts";
-import { type Notation, readNotation, readWritingOf } from "./notation.ts";
+import { type Notation, readWritten, type Written } from "./notation.ts";
 import { spaceCalculations } from "./notation-fold.ts";
 import type { Writing } from "./notation-writing.ts";
 
@@ -88,7 +88,7 @@ export function analyzePrompt(prompt: string): PromptAnalysis {
   if (normal.length > MAX_CHARACTERS) return unanalyzed(prompt);
   const tokens = tokenize(normal);
   if (tokens.length > MAX_TOKENS) return unanalyzed(prompt);
-  const written = { notation: readNotation(text), writing: readWritingOf(text) };
+  const written = readWritten(text);
   return isEnglish(tokens) ? analyzeEnglish(tokens, written) : analyzeOther(tokens, written);
 }
 
@@ -126,9 +126,6 @@ function isEnglish(tokens: readonly Token[]): boolean {
   }
   return foreign <= english && !(accented && english === 0);
 }
-
-/** What a prompt is written in, beside its words. */
-type Written = Pick<PromptAnalysis, "notation" | "writing">;
 
 function analyzeOther(tokens: readonly Token[], written: Written): PromptAnalysis {
   const items: PromptItem[] = [];

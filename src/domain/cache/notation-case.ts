@@ -1,4 +1,4 @@
-import { KNOWN_NAMES } from "./analysis-words.ts";
+import { CONNECTORS, EMPTY_WORDS, KNOWN_NAMES } from "./analysis-words.ts";
 import type { Notation } from "./notation.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
@@ -79,7 +79,13 @@ function isWordOfTwoCases(core: string, before: string, { technical }: Chunk["co
 }
 
 function isKnownWord(lower: string): boolean {
-  return (TECHNICAL.has(lower) && lower !== "nan") || KNOWN_NAMES.has(lower) || SENTENCE_OPENERS.has(lower);
+  return (
+    (TECHNICAL.has(lower) && lower !== "nan") ||
+    KNOWN_NAMES.has(lower) ||
+    CONNECTORS.has(lower) ||
+    EMPTY_WORDS.has(lower) ||
+    SENTENCE_OPENERS.has(lower)
+  );
 }
 
 function isMixedPair(core: string): boolean {

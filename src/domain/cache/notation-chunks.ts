@@ -138,8 +138,9 @@ function withoutEndMarks(written: string, chunk: Chunk): string {
       if (CHESS.test(core) && !(closes && last === "?" && !core.endsWith("!?"))) return core;
       if (isFactorial(core, chunk) || isPartOfName(core, chunk) || isQuantified(core, chunk)) return core;
       core = core.slice(0, -1);
-      // In code only the very last mark is the sentence's.
-      if (context.technical && closes && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core)) return core;
+      // In code only the very last mark is the sentence's, but nothing is called `vim??`.
+      if (context.technical && closes && core.at(-1) !== last && /[\p{L}\p{N}_)\]*+?][?!]$/u.test(core))
+        return core;
     } else return core;
   }
 }

@@ -51,7 +51,7 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
   }
   if (/^\p{L}+(?:\.\p{L}+)+$/u.test(core)) return dottedName(core);
   if (isProse(core)) return [];
-  if (LANGUAGE_WITH_SIGN.test(core)) return [{ kind: "code", text: core.toLowerCase() }];
+  if (LANGUAGE_WITH_SIGN.test(core)) return [{ kind: "code", text: core.toUpperCase() }];
   return [{ kind: /^[-+]?[0-9][0-9.,:/-]*$/.test(core) ? "number" : "code", text: core }];
 }
 

@@ -15,7 +15,8 @@ export const TECHNICAL = list(
   fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
   keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja numpy pandas pytorch tensorflow
-  matplotlib scipy webpack eslint pytest junit maven gradle rails laravel kafka terraform ansible kubectl dataframe powershell`,
+  matplotlib scipy webpack eslint pytest junit maven gradle rails laravel kafka terraform ansible kubectl dataframe powershell ocaml fsharp sass scss pascal
+  delphi racket verilog vhdl solidity groovy svelte`,
 );
 
 /** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */

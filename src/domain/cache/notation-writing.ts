@@ -12,6 +12,7 @@ export interface Writing {
   readonly marks: string;
 }
 
+const PLAIN = /^[A-Za-z]{2,}$/;
 const WORD = /^["'(]*((?:\p{L}\p{M}*)+(?:['-](?:\p{L}\p{M}*)+)*)(["'),;:.!?]*)$/u;
 // `x-y` and `f'g` are no words: one side has two letters.
 const TWO_LETTERS = /\p{L}\p{M}*\p{L}|^[ai]$/iu;
@@ -24,9 +25,11 @@ const NAME =
 const DATE = /^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}[.,;:!?]*$/;
 const COUNTED = /^([0-9]+)-(?=\p{L}{2})/u;
 const AREA = /(?<![\p{L}\p{N}])(?<=[0-9]\s?)([ckd]?m|ft|in|yd|mi)([²³])/gu;
+const OTHER_SCRIPT = /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
+const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨]{1,2}|&&)\s|\bnot \(/;
 const DOES = /^(?:do|does|would|will|did)$/i;
 // Chunks between "does" and its verb.
 const MAX_ASKED = 12;
@@ -39,21 +42,22 @@ export function readWriting(folded: string, technical: boolean): Writing {
     text = text.replace(AREA, (_, unit: string, power: string) => unit + power.normalize("NFKC"));
   if (!technical) text = withoutEmphasis(text);
   const chunks = text.match(/\S+|\n/g) ?? [];
+  const block = /[{}]|\);/.test(text);
   let marks = "";
   let previous = "\n";
   for (const [at, chunk] of chunks.entries()) {
     if (chunk !== "\n") {
-      const place = { previous, next: chunks[at + 1] ?? "", technical };
+      const place = { previous, next: chunks[at + 1] ?? "", technical, block };
       marks += PLAIN.test(chunk) ? chunk : marksOf(chunk, place);
     }
     previous = chunk;
   }
+  // What brackets hold together is what is calculated first.
+  if (text.includes("(") && CALCULATED.test(text)) marks += text.replace(/[^\p{L}\p{N}()]+/gu, "");
   marks += quotedMarks(text) + askedMarks(chunks);
   const letters = folded.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "");
   return { letters: shortHash(letters.toLowerCase()), marks: shortHash(marks.toLowerCase()) };
 }
-
-const PLAIN = /^[A-Za-z]{2,}$/;
 
 function shortHash(text: string): string {
   return hash("sha256", text, "base64url").slice(0, 11);
@@ -90,6 +94,8 @@ interface Place {
   readonly previous: string;
   readonly next: string;
   readonly technical: boolean;
+  /** The text has blocks of code, in which semicolons count. */
+  readonly block: boolean;
 }
 
 /** What of a chunk counts. */
@@ -98,7 +104,7 @@ function marksOf(written: string, place: Place): string {
   if (endsSentence(place)) written = written.replace(MOOD, "");
   written = written.replace(COUNTED, "$1");
   const word = WORD.exec(written);
-  if (word !== null && TWO_LETTERS.test(word[1] ?? ""))
+  if (word !== null && isWord(word))
     return (word[1] ?? "").replace(/['-]/g, "") + keptBehind(word[2] ?? "", place);
   if (DATE.test(written)) return written.replace(/[/.,;:!?]/g, (sign) => (sign === "/" ? "-" : ""));
   const number = NUMBER.exec(written);
@@ -108,6 +114,8 @@ function marksOf(written: string, place: Place): string {
   const name = NAME.exec(written);
   if (name !== null)
     return (name[1] ?? "").replace(/(?<=\p{L}{2})-/gu, "") + keptBehind(name[2] ?? "", place);
+  // Chinese, Thai and others set their marks without spaces.
+  if (OTHER_SCRIPT.test(written)) return written.replace(/[.,;:!?،؛؟।]+/gu, "");
   return withoutSentence(written, place);
 }
 
@@ -136,7 +144,10 @@ function endsPart(place: Place): boolean {
 function keptBehind(marks: string, place: Place): string {
   if (marks === "") return "";
   if (tells(place.next)) return marks.replace(/["')]/g, "");
-  return place.technical && !endsPart(place) ? marks.replace(/[^!?]/g, "") : "";
+  const rest = place.block ? marks.replace(/[^;]/g, "") : "";
+  // Within a sentence these marks belong to a name, in code and before a symbol: `sort! x`, `int? x`.
+  const named = place.technical || (/^[\p{L}\p{N}_$]/u.test(place.next) && !isPlainWord(place.next));
+  return named && !endsPart(place) ? rest + marks.replace(/[^!?]/g, "") : rest;
 }
 
 function numberMarks(match: RegExpExecArray, place: Place): string {
@@ -172,9 +183,14 @@ function signs(written: string, place: Place): string {
   return withoutSentence(written, place);
 }
 
+/** "a" and "I" are words only where nothing follows them: in "a, b" the letter is a symbol. */
+function isWord([, letters = "", marks = ""]: RegExpExecArray): boolean {
+  return TWO_LETTERS.test(letters) && (letters.length > 1 || marks === "");
+}
+
 function isPlainWord(chunk: string): boolean {
   const word = WORD.exec(chunk);
-  return word !== null && TWO_LETTERS.test(word[1] ?? "");
+  return word !== null && isWord(word);
 }
 
 /** A chunk of notation without the punctuation of the sentence around it. */

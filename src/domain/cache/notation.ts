@@ -40,15 +40,30 @@ export interface WritingContext {
   readonly asking: boolean;
 }
 
+/** What is written in a prompt beside its words. */
+export interface Written {
+  readonly notation: readonly Notation[];
+  readonly writing: Writing;
+}
+
+/** Reads both in one go. Linear in the length of the text. */
+export function readWritten(raw: string): Written {
+  const folded = foldWriting(raw);
+  const context = readContext(folded);
+  return { notation: notationOf(folded, context), writing: readWriting(folded, context.technical) };
+}
+
 /**
  * Reads what is written in notation rather than in prose: operators, signs, exponents, brackets, identifiers,
  * quoted texts that are worked on, lines of code with their indentation. In reading order; prose gives nothing,
- * however it is punctuated or capitalised. Linear in the length of the text.
+ * however it is punctuated or capitalised.
  */
-export function readNotation(raw: string): Notation[] {
+export function readNotation(raw: string): readonly Notation[] {
+  return readWritten(raw).notation;
+}
+
+function notationOf(folded: string, context: WritingContext): Notation[] {
   const found: Notation[] = [];
-  const folded = foldWriting(raw);
-  const context = readContext(folded);
   let text = takeCodeSpans(folded, found);
   text = takeCodeLines(text, found);
   if (!context.technical) text = withoutEmphasis(text);
@@ -56,12 +71,6 @@ export function readNotation(raw: string): Notation[] {
   text = takePayload(text, context, found);
   readChunks(text, context, found);
   return found;
-}
-
-/** Reads the whole of a prompt, against which another of the same letters is held. */
-export function readWritingOf(raw: string): Writing {
-  const folded = foldWriting(raw);
-  return readWriting(folded, readContext(folded).technical);
 }
 
 const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));

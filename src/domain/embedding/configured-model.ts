@@ -16,7 +16,7 @@ interface Change {
 
 /**
  * Whether re-embeddings have led from the configured model to the stored one, or lead to it. Then the store is right, and
- * a restart that nobody planned must not be an outage, in the middle of a change or after several.
+ * an unplanned restart must not be an outage, in the middle of a change or after several.
  */
 export function isExplained(models: {
   readonly configured: Identity;

@@ -1,6 +1,6 @@
 /**
  * Later than any clock says: a memory whose text was refused is not due until it is made due again. Half of what a
- * number counts exactly, so that times can be added to it. The same number stands in adapters/redis/lua/memory.lua.
+ * number counts exactly, so that times can be added to it. The same number stands in adapters/redis/memory/memory-library.lua.
  */
 export const NEVER = 2 ** 52;
 

@@ -2,18 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AccessBatch, AccessTally } from "./access-counts.ts";
 
-describe("a tally of accesses", () => {
+describe("access counts", () => {
   it("hands over each memory once, with its accesses added up", () => {
-    const tally = new AccessTally();
+    const counts = new AccessTally();
     for (const [id, now] of [
       ["a", 5],
       ["b", 6],
       ["a", 3],
     ] as const)
-      tally.add("1", id, now);
-    tally.add("2", "a", 9);
-    expect(tally.size).toBe(3);
-    expect(tally.take()).toEqual(
+      counts.add("1", id, now);
+    counts.add("2", "a", 9);
+    expect(counts.size).toBe(3);
+    expect(counts.take()).toEqual(
       new Map([
         [
           "1",
@@ -25,40 +25,40 @@ describe("a tally of accesses", () => {
         ["2", new Map([["a", { accessCount: 1, lastAccessTime: 9 }]])],
       ]),
     );
-    expect(tally.size).toBe(0);
-    expect(tally.take()).toBeUndefined();
+    expect(counts.size).toBe(0);
+    expect(counts.take()).toBeUndefined();
   });
 
   it("knows what is being written until it is settled", () => {
-    const tally = new AccessTally();
-    tally.add("1", "a", 5);
-    const batch = tally.take();
-    tally.add("1", "a", 7);
-    expect(tally.pending("1", "a")).toEqual({ accessCount: 2, lastAccessTime: 7 });
-    if (batch !== undefined) tally.settle(batch);
-    expect(tally.pending("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
+    const counts = new AccessTally();
+    counts.add("1", "a", 5);
+    const batch = counts.take();
+    counts.add("1", "a", 7);
+    expect(counts.pending("1", "a")).toEqual({ accessCount: 2, lastAccessTime: 7 });
+    if (batch !== undefined) counts.settle(batch);
+    expect(counts.pending("1", "a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
   it("shows what is added until the next take, and only that", () => {
-    const tally = new AccessTally();
-    expect(tally.current("1")).toBeUndefined();
-    tally.add("1", "a", 5);
-    const current = tally.current("1");
-    tally.add("1", "a", 6);
-    tally.take();
-    tally.add("1", "a", 7);
+    const counts = new AccessTally();
+    expect(counts.current("1")).toBeUndefined();
+    counts.add("1", "a", 5);
+    const current = counts.current("1");
+    counts.add("1", "a", 6);
+    counts.take();
+    counts.add("1", "a", 7);
     expect(current?.get("a")).toEqual({ accessCount: 2, lastAccessTime: 6 });
-    expect(tally.current("1")?.get("a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
+    expect(counts.current("1")?.get("a")).toEqual({ accessCount: 1, lastAccessTime: 7 });
   });
 
   it("forgets a memory wherever it stands", () => {
-    const tally = new AccessTally();
-    tally.add("1", "a", 5);
-    const batch = tally.take();
-    tally.add("1", "a", 6);
-    tally.add("1", "b", 6);
-    tally.forget("1", "a");
-    expect([tally.pending("1", "a"), tally.size, batch?.get("1")?.size]).toEqual([undefined, 1, 0]);
+    const counts = new AccessTally();
+    counts.add("1", "a", 5);
+    const batch = counts.take();
+    counts.add("1", "a", 6);
+    counts.add("1", "b", 6);
+    counts.forget("1", "a");
+    expect([counts.pending("1", "a"), counts.size, batch?.get("1")?.size]).toEqual([undefined, 1, 0]);
   });
 
   it("loses nothing and counts nothing twice, however it is handed over", () => {
@@ -69,23 +69,23 @@ describe("a tally of accesses", () => {
     );
     fc.assert(
       fc.property(fc.array(step), (steps) => {
-        const tally = new AccessTally();
+        const counts = new AccessTally();
         const writing: AccessBatch[] = [];
         let added = 0;
         let written = 0;
         for (const one of steps) {
-          if (one === "take") writing.push(...[tally.take()].filter((batch) => batch !== undefined));
+          if (one === "take") writing.push(...[counts.take()].filter((batch) => batch !== undefined));
           else if (one === "settle") {
             const batch = writing.shift();
             if (batch === undefined) continue;
             for (const { accessCount } of batch.get("1")?.values() ?? []) written += accessCount;
-            tally.settle(batch);
+            counts.settle(batch);
           } else {
-            tally.add("1", one.add, 0);
+            counts.add("1", one.add, 0);
             added += 1;
           }
         }
-        const pending = ["a", "b"].map((id) => tally.pending("1", id)?.accessCount ?? 0);
+        const pending = ["a", "b"].map((id) => counts.pending("1", id)?.accessCount ?? 0);
         expect(written + pending.reduce((sum, count) => sum + count, 0)).toBe(added);
       }),
       { seed: 1, numRuns: 300 },

@@ -62,20 +62,17 @@ export interface StoredMemory extends Memory {
   readonly access?: AccessStatistics;
 }
 
-/** A memory with how it has been used; without a word when it never was. */
+/** A memory with how it has been used; the memory itself when it never was. */
 export function withAccess(memory: Memory, access: AccessStatistics | undefined): StoredMemory {
-  if (access === undefined) return memory;
-  const stored = { ...memory, access };
-  records.set(stored, memory);
-  return stored;
+  return access === undefined ? memory : { ...memory, access };
 }
 
-/** What a memory was before its statistics were added: the same object as long as a store has it at hand. */
+/** A memory without how it has been used. */
 export function recordOf(memory: StoredMemory): Memory {
-  return records.get(memory) ?? memory;
+  if (memory.access === undefined) return memory;
+  const { access: _, ...record } = memory;
+  return record;
 }
-
-const records = new WeakMap<StoredMemory, Memory>();
 
 export const DEFAULT_IMPORTANCE = 0.5;
 
@@ -153,7 +150,7 @@ export type DuplicateFields = Pick<
   | "validUntil"
 >;
 
-/** Whether the memory has ended at this moment. */
+/** Whether the memory has expired at this time. */
 export function isExpired(memory: { readonly expireTime?: number }, now: number): boolean {
   return memory.expireTime !== undefined && memory.expireTime <= now;
 }

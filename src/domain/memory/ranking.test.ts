@@ -161,7 +161,7 @@ describe("rank", () => {
     expect(first?.fusedScore).toBeCloseTo(HYBRID_VECTOR_WEIGHT * 0.525 + (1 - HYBRID_VECTOR_WEIGHT), 12);
   });
 
-  it("gives what an arm found last more than what it did not find", () => {
+  it("gives what a retriever found last more than what it did not find", () => {
     const some = [plain("a", { similarity: 0.9 }), plain("z", { similarity: -1 }), plain("b")];
     expect(idsOf(some, { ...PLAIN, mode: "VECTOR" })).toEqual(["a", "z", "b"]);
   });

@@ -1,13 +1,13 @@
 import type { DocumentTerms } from "./bm25.ts";
 
-/** A memory that one or both arms of a search came up with, and what the ranking needs of it. */
+/** A memory that one or both retrievers of a search came up with, and what the ranking needs of it. */
 export interface Candidate {
   readonly id: string;
-  /** Cosine similarity to the query, when the vector arm found it. */
+  /** Cosine similarity to the query, when the vector retriever found it. */
   readonly similarity?: number | undefined;
-  /** BM25 score, when the keyword arm found it. */
+  /** BM25 score, when the keyword retriever found it. */
   readonly bm25?: number | undefined;
-  /** How often the terms of the query stand in it, when the keyword arm found it. */
+  /** How often the terms of the query stand in it, when the keyword retriever found it. */
   readonly document?: DocumentTerms | undefined;
   /** When it happened or, failing that, was stored; milliseconds. */
   readonly time: number;
@@ -37,7 +37,7 @@ export interface Ranked {
 }
 
 /**
- * Weight of the vector arm in HYBRID. 0.4 was best on turns of long conversations (LoCoMo) and carried over to
+ * Weight of the vector retriever in HYBRID. 0.4 was best on turns of long conversations (LoCoMo) and carried over to
  * others; reciprocal rank fusion with k = 60 did worse there than keywords alone.
  */
 export const HYBRID_VECTOR_WEIGHT = 0.4;
@@ -48,7 +48,7 @@ export const MAX_BOOST = 0.2;
 const RECENCY_HALF_LIFE_MS = 30 * 24 * 3600 * 1000;
 
 /**
- * Orders candidates, and answers the first `limit` of them: the scores of each arm are scaled to 0..1 over its candidates,
+ * Orders candidates, and answers the first `limit` of them: the scores of each retriever are scaled to 0..1 over its candidates,
  * combined (w * vector + (1 - w) * keyword), and raised by bounded factors for recency and importance.
  * Equal scores are ordered by time, newest first, then by id, so that the order is total.
  */
@@ -82,7 +82,7 @@ export function rank(
     }));
 }
 
-/** What an arm says of each candidate, by its place; 0 of those that it did not find. */
+/** What a retriever says of each candidate, by its place; 0 of those that it did not find. */
 interface Scale {
   readonly ranks: readonly number[];
   readonly shares: readonly number[];
@@ -93,7 +93,7 @@ function shareAt({ shares }: Scale, at: number): number {
 }
 
 /**
- * Scales one arm: its best candidate gets 1, one at its floor gets FLOOR_SHARE. The floor is not 0, because
+ * Scales one retriever: its best candidate gets 1, one at its floor gets FLOOR_SHARE. The floor is not 0, because
  * being found last is still more than not being found.
  */
 const FLOOR_SHARE = 0.05;

@@ -22,24 +22,24 @@ export type SizeBasis =
   /** By the share that passed when it was counted once. */
   | "ESTIMATED";
 
-/** How many memories pass a filter; those without a vector, and ended ones that are not swept yet, may be among them. */
+/** How many memories pass a filter; those without a vector, and expired ones that are not swept yet, may be among them. */
 export interface FilteredSize {
   readonly count: number;
   readonly basis: SizeBasis;
 }
 
-export interface VectorArm {
+export interface VectorRetrieverPlan {
   readonly policy: VectorPolicy;
   /** Vectors that the graph was asked for (GRAPH), or kept in sight (BATCHES: EF_RUNTIME); 0 without a graph. */
   readonly candidates: number;
-  /** Absent: nobody knew, because the policy does not depend on it. */
+  /** Absent: not known, because the policy does not depend on it. */
   readonly eligible?: FilteredSize;
 }
 
 /** How a store went about a search: what its operator needs to understand a slow or an incomplete answer. */
 export interface SearchPlan {
   /** Absent: no vector was compared. */
-  readonly vector?: VectorArm;
+  readonly vector?: VectorRetrieverPlan;
   /** Terms of the query that candidates were asked for by; the rarest of those that stand in any memory. */
   readonly terms: readonly string[];
   /** Terms of the query that were left out because they are too common; they still count in scores. */
@@ -54,7 +54,7 @@ export interface SearchPlan {
 export const NOTHING_ASKED: SearchPlan = { terms: [], commonTerms: [], walked: false, rounds: 0 };
 
 /** What chooseTerms made of the terms of a query. */
-export function keywordArm(
+export function keywordRetrieverPlan(
   terms: readonly string[],
   chosen: readonly string[],
   { documentFrequencies }: CorpusStatistics,

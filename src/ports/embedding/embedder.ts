@@ -9,27 +9,27 @@ export interface EmbedderIdentity {
 export interface EmbeddedText {
   /** Of unit length. */
   readonly vector: Float32Array;
-  /** The text was longer than the model reads; the vector stands for its beginning. */
+  /** The text was longer than the model reads; the vector is that of its beginning. */
   readonly truncated: boolean;
   /** The model that made it; absent: that of the embedder that was asked. */
   readonly identity?: EmbedderIdentity;
 }
 
 /**
- * How much a vector is worth waiting for. WRITE: it is needed, so failures are tried again, for half a minute.
- * LOOKUP: somebody waits and can do without, so there is one attempt, and a short one.
+ * How long to wait for a vector. WRITE: it is needed, so failures are retried, for half a minute.
+ * LOOKUP: a caller waits and can do without, so there is one short attempt.
  */
 export type Urgency = "WRITE" | "LOOKUP";
 
 /** Makes vectors of texts: the same text gets the same vector, similar texts get near ones. */
 export interface Embedder {
-  /** Of the vectors that it makes now; what each vector says of itself goes before. */
+  /** Of the vectors that it makes now; `EmbeddedText.identity` takes precedence. */
   readonly identity: EmbedderIdentity;
   /**
    * One vector per text, in order; with urgency WRITE unless said. Rejects with the signal's reason when that aborts,
    * EMBEDDER_UNAVAILABLE when the provider does not answer (or not in a way that can be used), EMBEDDER_MISCONFIGURED
    * when it never will as things are set, EMBEDDER_REFUSED_TEXT when it does not take one of the texts, and
-   * EMBEDDER_OVERLOADED when too many texts wait already.
+   * EMBEDDER_OVERLOADED when too many texts are queued already.
    */
   embed(texts: readonly string[], signal: AbortSignal, urgency?: Urgency): Promise<EmbeddedText[]>;
 }

@@ -7,15 +7,15 @@ export interface CachedEmbedding {
 }
 
 /**
- * Keeps what embedding providers were paid for, beyond the process. It may lose anything at any time: it is bounded,
- * what was written longest ago goes first, and what is damaged counts as not there. It knows no tenants: a key tells
- * nothing to who does not have the text already. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
+ * A persistent cache of the vectors that embedding providers were paid for. It may lose any entry at any time: it is
+ * bounded, evicts in order of writing, and answers damaged entries as misses. It is shared by all tenants: a key reveals
+ * nothing without the text. Rejects with STORE_UNAVAILABLE, STORE_FULL or STORE_CORRUPT.
  */
 export interface EmbeddingCache {
-  /** In the order of the keys; undefined where there is none, or where it has ended. */
+  /** In the order of the keys; undefined where there is none, or where it has expired. */
   get(keys: readonly string[], now: number): Promise<(EmbeddedText | undefined)[]>;
 
-  /** Writes all of them or none, replacing those with the same key. They end at `expireTime`. */
+  /** Writes all of them or none, replacing those with the same key. They expire at `expireTime`. */
   put(
     entries: readonly CachedEmbedding[],
     options: { readonly now: number; readonly expireTime: number },

@@ -50,7 +50,7 @@ export interface ReembeddingStore {
 
   /**
    * The change: from one moment on all searches compare the new vectors, and all writes belong to the new model. What is
-   * still to be embedded, `maxLeft` at most, waits for its vector; false, and nothing is changed, when more is left.
+   * still to be embedded, `maxLeft` at most, becomes pending; false, and nothing is changed, when more is left.
    */
   cutOver(options: { readonly maxLeft: number; readonly now: number }): Promise<boolean>;
 
@@ -64,6 +64,6 @@ export interface ReembeddingStore {
   /** Gives up: the new vectors are dropped. */
   fail(failure: string, now: number): Promise<void>;
 
-  /** Removes a bounded part of the vectors that nobody needs any more; false when none were left. */
+  /** Removes a bounded part of the vectors that are no longer needed; false when none were left. */
   cleanUp(): Promise<boolean>;
 }

@@ -9,7 +9,7 @@ export interface ListPosition {
 
 /** Reads memories by id and by filter; see Memories. */
 export interface MemoryReader {
-  /** Which of these ids are taken, in their order. Reads no memory, so that a damaged one is there too. */
+  /** Whether these ids are taken, in their order. Reads no records: the id of a damaged memory is taken too. */
   exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]>;
 
   /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */

@@ -4,7 +4,7 @@ import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
 
-/** What a search asks of the engines. At least one arm is there. */
+/** What a search asks of the retrievers. At least one of vector and terms is there. */
 export interface CandidateQuery {
   /** Of unit length. Asks for the nearest memories. */
   readonly vector?: Float32Array;
@@ -16,12 +16,12 @@ export interface CandidateQuery {
    */
   readonly terms?: readonly string[];
   readonly filter: MemoryFilter;
-  /** Candidates an arm, at most. */
+  /** Candidates of each retriever, at most. */
   readonly limit: number;
 }
 
-/** What the ranking needs to know of a candidate. */
-export interface CandidateFacts {
+/** What the ranking reads of a candidate. */
+export interface RankingFields {
   readonly id: string;
   /** event_time or, failing that, create_time; milliseconds. */
   readonly time: number;
@@ -29,12 +29,12 @@ export interface CandidateFacts {
 }
 
 export interface Candidates {
-  /** The nearest, nearest first. */
-  readonly nearest: readonly (CandidateFacts & { readonly similarity: number })[];
-  /** Memories that contain terms of the query, in an order of the engine's own; the score is the caller's. */
-  readonly containing: readonly (CandidateFacts & { readonly document: DocumentTerms })[];
+  /** Of the vector retriever, nearest first. */
+  readonly byVector: readonly (RankingFields & { readonly similarity: number })[];
+  /** Of the keyword retriever: they contain terms of the query. In no set order; the caller scores them. */
+  readonly byKeyword: readonly (RankingFields & { readonly document: DocumentTerms })[];
   /**
-   * Of all memories that the store holds in the namespace: in any state, and ended ones until they are swept. All
+   * Of all memories that the store holds in the namespace: in any state, and expired ones until they are swept. All
    * zero when no terms were asked for.
    */
   readonly corpus: CorpusStatistics;
@@ -44,11 +44,11 @@ export interface Candidates {
 
 /** Finds candidates, which the ranking puts in order; see Memories. */
 export interface CandidateSearch {
-  /** What both arms find; every candidate passes the filter. */
+  /** What both retrievers find; every candidate passes the filter. */
   search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;
 
   /**
-   * Vectors by memory id; undefined where the store holds no memory or no vector. Ended ones count until swept. With a
+   * Vectors by memory id; undefined where the store holds no memory or no vector. Expired ones count until swept. With a
    * `model`, throws ModelChanged when they are of another.
    */
   vectors(

@@ -7,7 +7,7 @@ import type { Replacement, SteppedWrites } from "./writer.ts";
 /** A memory that was exported, with the session position that it had (0: none), and with what the indexes need. */
 export type ImportedMemory = Replacement;
 
-/** What became of an imported memory: stored, or passed over because its id is taken. */
+/** The outcome of an imported memory: stored, or skipped because its id is taken. */
 export type ImportOutcome = "imported" | "skipped";
 
 /** Walks through whole namespaces; see Memories. */

@@ -15,7 +15,7 @@ export interface NewMemory {
   readonly terms: readonly string[];
   /**
    * Of unit length; absent when there is none yet. One of another model than the stored ones (by `memory.embedding`, if
-   * that is READY) is not kept: the memory waits for its vector instead.
+   * that is READY) is not kept: the memory is pending instead.
    */
   readonly vector?: Float32Array;
 }
@@ -23,7 +23,7 @@ export interface NewMemory {
 /** A new state of a memory, with what the indexes need. */
 export type Replacement = Omit<NewMemory, "onDuplicate">;
 
-/** An item of a batch that is refused already; it takes its place in the outcome and in the request record. */
+/** An item of a batch that is refused already; the outcome and the idempotency record have it in its place. */
 export interface RefusedMemory {
   readonly refusal: RecollectError;
 }
@@ -40,11 +40,11 @@ export type CreateOutcome =
   /** Nothing stored: taken id, duplicate to be refused, or what `refusal` brought in. */
   | { readonly kind: "refused"; readonly error: RecollectError };
 
-/** Where the items of one call stand in a batch that is written in several. */
+/** The position of the items of one call in a batch that is written in several. */
 export interface BatchStep {
-  /** What became of the items before these. */
+  /** The outcomes of the items before these. */
   readonly before: readonly CreateOutcome[];
-  /** Whether none are left behind these. */
+  /** Whether these are the last of the batch. */
   readonly isLast: boolean;
 }
 
@@ -64,7 +64,7 @@ export interface SteppedWrites {
 /** Creates, changes and deletes single memories; see Memories. */
 export interface MemoryWriter extends SteppedWrites {
   /**
-   * Writes each item on its own, in order, all in one atomic step together with the request record: an item
+   * Writes each item on its own, in order, all in one atomic step together with the idempotency record: an item
    * that is refused does not stop the others, and a crash leaves all of them or none. Earlier items count as
    * being there for the duplicates and ids of later ones. A taken id is refused with MEMORY_ALREADY_EXISTS, before
    * anything is said of its text; a duplicate with MEMORY_DUPLICATE where that is asked for. Of several duplicates
@@ -72,11 +72,11 @@ export interface MemoryWriter extends SteppedWrites {
    * its vector, its session position and its access statistics. A session position is never given twice, not even after
    * a deletion.
    *
-   * Resolves with what became of the items of the batch so far, those before the step among them. With a request, the
-   * record says how far its batch has come: a step that was carried out before, by whomever, changes nothing, and the
-   * answer is what the record says of all items so far; an item whose memory is gone since is refused with
+   * Resolves with the outcomes of the batch so far, those before the step among them. With a request, the idempotency
+   * record says how far its batch has come: a step that was carried out before, by any server, changes nothing, and the
+   * answer is what the record says of all items so far; an item whose memory was deleted since is refused with
    * MEMORY_NOT_FOUND. That may be more items than were asked about, or less, where the record was lost with its
-   * namespace and another has begun again: whoever writes a batch goes on behind what is answered. Rejects with
+   * namespace and another has begun again: the writer of a batch continues behind what is answered. Rejects with
    * REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   create(

@@ -1,7 +1,7 @@
 import { scopeOf } from "../../domain/access/tenancy.ts";
 import type { CacheStats, CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Live } from "../../ports/reloadable.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { CallContext } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
@@ -10,7 +10,7 @@ export async function getCacheStats(
   ports: {
     readonly store: Pick<CacheStore, "stats">;
     readonly clock: Clock;
-    readonly settings: Live<Pick<CacheSettings, "maxEntries">>;
+    readonly settings: Reloadable<Pick<CacheSettings, "maxEntries">>;
   },
   input: { readonly namespace: string },
   context: CallContext,

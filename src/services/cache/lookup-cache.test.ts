@@ -79,7 +79,7 @@ interface Changes {
 
 /** Ports of a cache that is empty and well, but for the changes. */
 function portsWith(changes: Changes = {}) {
-  const meters = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
   const log = { warn: vi.fn() };
   const store = {
     find: vi.fn(async (): Promise<CacheEntry | undefined> => undefined),
@@ -101,12 +101,12 @@ function portsWith(changes: Changes = {}) {
         : embedder(async () => [{ vector: Float32Array.of(1, 0), truncated: false }]),
     secret: () => SECRET,
     clock: { now: () => NOW },
-    meters,
+    metrics,
     log,
     settings: () => ({ ...SETTINGS, ...changes.settings }),
     work: unboundedWork,
   };
-  return { ports, meters, log, store };
+  return { ports, metrics, log, store };
 }
 
 const context = (signal: AbortSignal = new AbortController().signal): CallContext => ({
@@ -133,10 +133,10 @@ describe("lookupCache fails open", () => {
       "STORE_UNAVAILABLE",
     ],
   ])("when %s", async (_, changes, reason) => {
-    const { ports, meters } = portsWith(changes);
+    const { ports, metrics } = portsWith(changes);
     const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toEqual({ kind: "miss", reason, threshold: 0.85, guardReasons: [] });
-    expect(meters.cacheLookup.mock.calls).toEqual([["miss", reason]]);
+    expect(metrics.cacheLookup.mock.calls).toEqual([["miss", reason]]);
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
       entryId: "",
       promptId: PROMPT_ID,
@@ -208,14 +208,14 @@ describe("lookupCache fails open", () => {
   it("but not for a caller who is gone", async () => {
     const reason = new Error("cancelled");
     const controller = new AbortController();
-    const { ports, meters } = portsWith({
+    const { ports, metrics } = portsWith({
       embedder: embedder(() => {
         controller.abort(reason);
         return never();
       }),
     });
     await expect(lookup(ports, INPUT, context(controller.signal))).rejects.toBe(reason);
-    expect(meters.cacheLookup).not.toHaveBeenCalled();
+    expect(metrics.cacheLookup).not.toHaveBeenCalled();
   });
 });
 
@@ -345,7 +345,7 @@ describe("a prompt that is looked up again", () => {
 describe("lookupCache", () => {
   it("serves the nearest prompt, and its decision names it", async () => {
     const nearest = async () => [{ entry: ENTRY, similarity: 0.75 }];
-    const { ports, meters } = portsWith({ store: { nearest } });
+    const { ports, metrics } = portsWith({ store: { nearest } });
     const { decisionId, outcome } = await lookup(ports, INPUT, context());
     expect(outcome).toMatchObject({ kind: "hit", match: "SEMANTIC", similarity: 0.75, threshold: 0.5 });
     expect(openDecision(decisionId, SECRET, NOW)).toMatchObject({
@@ -353,7 +353,7 @@ describe("lookupCache", () => {
       similarity: 0.75,
       time: NOW,
     });
-    expect(meters.cacheLookup.mock.calls).toEqual([["semantic", "SEMANTIC"]]);
+    expect(metrics.cacheLookup.mock.calls).toEqual([["semantic", "SEMANTIC"]]);
   });
 
   it("never gives a negative age, though the clock of another replica is ahead", async () => {
@@ -430,7 +430,7 @@ describe("lookupCache", () => {
   });
 
   it("in shadow mode misses, counts a miss, and its decision still names what it would have served", async () => {
-    const { ports, meters } = portsWith({ store: { find: async () => ENTRY } });
+    const { ports, metrics } = portsWith({ store: { find: async () => ENTRY } });
     const { decisionId, outcome } = await lookup(ports, { ...INPUT, shadow: true }, context());
     expect(outcome).toMatchObject({
       kind: "miss",
@@ -439,7 +439,7 @@ describe("lookupCache", () => {
       nearestSimilarity: 1,
     });
     expect(openDecision(decisionId, SECRET, NOW).entryId).toBe(ENTRY.id);
-    expect(meters.cacheLookup.mock.calls).toEqual([["miss", "SHADOW"]]);
+    expect(metrics.cacheLookup.mock.calls).toEqual([["miss", "SHADOW"]]);
   });
 
   it.each<[string, Changes, Partial<LookupCacheInput>, CacheLookup]>([

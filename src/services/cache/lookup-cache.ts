@@ -13,11 +13,11 @@ import type { CacheStore, NearestQuery } from "../../ports/cache/cache-store.ts"
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { Meters } from "../../ports/metrics.ts";
-import type { Live } from "../../ports/reloadable.ts";
+import type { Metrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { Work, WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
-import { Deadline, isOverdue, untilAborted } from "../deadline.ts";
+import { abortable, Deadline, isOverdue } from "../deadline.ts";
 import type { CacheStrategy, PlacedLookup } from "./placed-lookup.ts";
 import type { MadeVector } from "./question-vector.ts";
 
@@ -73,9 +73,9 @@ export interface LookupCachePorts {
   /** See ServerSecret. */
   readonly secret: () => Uint8Array;
   readonly clock: Clock;
-  readonly meters: Meters;
+  readonly metrics: Metrics;
   readonly log: Log;
-  readonly settings: Live<CacheSettings>;
+  readonly settings: Reloadable<CacheSettings>;
   readonly work: WorkQueue;
 }
 
@@ -230,7 +230,7 @@ class LookupUnderWay<A> {
     const refusal = this.#ports.work.refusal(work);
     if (refusal !== undefined) return this.#failed(refusal, "SERVER_OVERLOADED");
     const embedded = await this.#orMiss(
-      untilAborted(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
+      abortable(embedder.embed([this.#lookup.input.prompt], deadline.signal, "LOOKUP"), deadline.signal),
       () => "EMBEDDER_UNAVAILABLE",
     );
     if ("kind" in embedded) return embedded;
@@ -248,7 +248,7 @@ class LookupUnderWay<A> {
       hasStarted = true;
       return nearestTo(this.#ports, this.#lookup, question, { now: this.#now, signal });
     });
-    const nearest = await this.#orMiss(untilAborted(searching, signal), () =>
+    const nearest = await this.#orMiss(abortable(searching, signal), () =>
       hasStarted ? "STORE_UNAVAILABLE" : "SERVER_OVERLOADED",
     );
     return "kind" in nearest ? nearest : decideNearest(this.#lookup, nearest, this.#policy(), this.#now);
@@ -280,7 +280,7 @@ class LookupUnderWay<A> {
 
   /** Seals what was decided, counts what the caller is told, and answers. */
   #conclude(decided: CacheOutcome): A {
-    const { secret, meters, store } = this.#ports;
+    const { secret, metrics, store } = this.#ports;
     const { input, scope, seal } = this.#lookup;
     const isHit = decided.kind === "hit";
     const decisionId = seal(
@@ -292,7 +292,7 @@ class LookupUnderWay<A> {
       secret(),
     );
     const outcome = input.shadow && isHit ? shadowed(decided) : decided;
-    count(meters, outcome);
+    count(metrics, outcome);
     // A cache that is switched off asks nothing of the store, not even to count.
     if (this.#settings.enabled) store.countLookup(scope, lookupOf(outcome), this.#now);
     return this.#answer({ decisionId, outcome });
@@ -383,7 +383,7 @@ function lookupOf(outcome: CacheOutcome): CacheLookup {
   return outcome.kind === "miss" ? { kind: "MISS" } : { kind: outcome.match, id: outcome.entry.id };
 }
 
-function count(meters: Meters, outcome: CacheOutcome): void {
-  if (outcome.kind === "miss") meters.cacheLookup("miss", outcome.reason);
-  else meters.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
+function count(metrics: Metrics, outcome: CacheOutcome): void {
+  if (outcome.kind === "miss") metrics.cacheLookup("miss", outcome.reason);
+  else metrics.cacheLookup(outcome.match === "EXACT" ? "exact" : "semantic", outcome.match);
 }

@@ -12,8 +12,8 @@ import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
-import type { EvictionMeter } from "../../ports/metrics.ts";
-import type { Live } from "../../ports/reloadable.ts";
+import type { EvictionMetrics } from "../../ports/metrics.ts";
+import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
@@ -39,9 +39,9 @@ export interface StoreCacheEntryPorts {
   /** See ServerSecret. */
   readonly secret: () => Uint8Array;
   readonly clock: Clock;
-  readonly meters: EvictionMeter;
+  readonly metrics: EvictionMetrics;
   readonly log: Log;
-  readonly settings: Live<CacheSettings>;
+  readonly settings: Reloadable<CacheSettings>;
   readonly work: WorkQueue;
 }
 
@@ -93,7 +93,7 @@ export async function storeCacheEntry(
       ...(request === undefined ? {} : { request }),
     }),
   );
-  if (stored.evicted > 0) ports.meters.cacheEvicted(stored.evicted);
+  if (stored.evicted > 0) ports.metrics.cacheEvicted(stored.evicted);
   return stored;
 }
 

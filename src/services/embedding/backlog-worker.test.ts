@@ -56,7 +56,7 @@ const count = async () => (await backend.backlog.state()).count;
 const states = async (...ids: readonly string[]) =>
   (await backend.memories.reader.get(SCOPE, ids, now)).map((memory) => memory?.embedding.state);
 
-/** Resolves when nothing waits any more. */
+/** Resolves when nothing is pending any more. */
 async function drained(): Promise<void> {
   for (let turn = 0; turn < 1000 && (await count()) > 0; turn += 1) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -174,7 +174,7 @@ describe("the worker of the backlog", () => {
       };
       await write("poison", "a");
       const [poison] = await backend.backlog.pending({ limit: 1, maxBytes: 1e9, skip: 0, now });
-      if (poison === undefined) throw new Error("nothing waits");
+      if (poison === undefined) throw new Error("nothing is pending");
       for (let time = 0; time < times; time += 1) {
         await backend.backlog.postpone([{ ...poison, dueTime: now }]);
       }

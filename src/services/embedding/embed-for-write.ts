@@ -1,6 +1,6 @@
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import type { Refusal } from "../../domain/embedding/refusal.ts";
-import { untilAborted } from "../../lib/abort.ts";
+import { abortable } from "../../lib/abort.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import { Deadline } from "../deadline.ts";
 import { embedEach } from "./embed-each.ts";
@@ -29,7 +29,7 @@ export async function embedForWrite(
   if (texts.length === 0) return [];
   using deadline = new Deadline(embeddingWaitMs, { signal });
   try {
-    return await untilAborted(embedEach(embedder, texts, deadline.signal), deadline.signal);
+    return await abortable(embedEach(embedder, texts, deadline.signal), deadline.signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!isEmbedderFailure(error) && !deadline.signal.aborted) throw error;

@@ -11,7 +11,8 @@ import { failureKind } from "../../domain/embedding/failure.ts";
 import { refusalBy } from "../../domain/embedding/refusal.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { nextStep, type StepLimits } from "../../domain/memory/batch-steps.ts";
-import { untilAborted } from "../../lib/abort.ts";
+import { abortable } from "../../lib/abort.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { EmbeddingQueue, PendingMemory, SettledMemory } from "../../ports/embedding/queue.ts";
@@ -37,7 +38,7 @@ export interface EmbeddingWorkerPorts {
 
 /**
  * What a worker does after a step: the next one, nothing any more, or nothing until `idleUntil` (milliseconds since the
- * epoch; undefined: without end) or until it is told of something that was added.
+ * epoch; undefined: without end) or until something is added.
  */
 export type NextStep = "GO_ON" | "END" | { readonly idleUntil: number | undefined };
 
@@ -85,11 +86,11 @@ class Worker {
   readonly #ports: EmbeddingWorkerPorts;
   readonly #stopping = new AbortController();
   #pace: BacklogPace = FIRST_PACE;
-  /** Failed alone since the last success; they stand first in the queue. */
+  /** Failed alone since the last success; they are the first of the queue. */
   #suspects: Suspect[] = [];
   /** Were suspects when another succeeded: the provider may have come back between the two. They get a second chance. */
   readonly #acquitted = new Set<string>();
-  /** Something has come that the step under way may not have seen. */
+  /** Something was added that the step under way may not have seen. */
   #news = false;
   #waiting: { readonly idle: boolean; readonly ended: AbortController } | undefined;
 
@@ -107,7 +108,7 @@ class Worker {
         begun = true;
         const next = await this.#ports.afterStep(await this.#step());
         if (next === "END") return;
-        if (next === "GO_ON") await this.#turn();
+        if (next === "GO_ON") await yieldToEventLoop();
         else await this.#idle(next.idleUntil);
       } catch (error) {
         if (this.#stopping.signal.aborted || (await this.#isOver(error))) return;
@@ -167,7 +168,7 @@ class Worker {
     const { signal } = this.#stopping;
     const texts = batch.map(({ text }) => text);
     try {
-      return await untilAborted(embedEach(this.#ports.embedder, texts, signal), signal);
+      return await abortable(embedEach(this.#ports.embedder, texts, signal), signal);
     } catch (error) {
       const [only] = batch;
       if (batch.length === 1 && only !== undefined) this.#suspects.push({ ...only, error });
@@ -250,11 +251,6 @@ class Worker {
     } finally {
       this.#waiting = undefined;
     }
-  }
-
-  /** Lets other calls have a turn of the event loop. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve));
   }
 }
 

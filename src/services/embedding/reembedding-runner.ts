@@ -1,6 +1,7 @@
 import { pauseAfter } from "../../domain/embedding/backlog.ts";
 import { failureKind, isMisconfiguration } from "../../domain/embedding/failure.ts";
 import { sameModel } from "../../domain/embedding/identity.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { Reembedding, ReembeddingStore } from "../../ports/embedding/reembedding-store.ts";
@@ -30,7 +31,7 @@ export interface ReembeddingRunner extends AsyncDisposable {
 
 /** The change is tried when so few memories are left. */
 const NEARLY_DONE = 64;
-/** With writes that never stop, some are always left: after so many tries, these few may wait for their vectors. */
+/** With writes that never stop, some are always left: after so many tries, these few may stay pending. */
 const PATIENCE = 20;
 
 /** Starts where the last run of the server ended: with what is to be embedded, or with what is to be removed. */
@@ -72,9 +73,7 @@ export function startReembeddingRunner(ports: ReembeddingRunnerPorts): Reembeddi
       }
       await embedAll(ports, latest, opened.embedder, stopping.signal);
     }
-    while (!stopping.signal.aborted && (await store.cleanUp())) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    while (!stopping.signal.aborted && (await store.cleanUp())) await yieldToEventLoop();
   };
   /** The embedder of the model that is changed to, once it is known. */
   let opened: { readonly identity: EmbedderIdentity; readonly embedder: OpenedEmbedder } | undefined;
@@ -122,7 +121,7 @@ async function embedAll(
     },
     afterFailure: async (error) => {
       const kind = failureKind(error);
-      // What has worked before may work again; a model that nobody knows will not.
+      // What has worked before may work again; an unknown model will not.
       if (succeeded || kind === undefined || !isMisconfiguration(kind)) return false;
       await store.fail(error instanceof Error ? error.message : kind, clock.now());
       return true;

@@ -66,8 +66,11 @@ describe("createMemories", () => {
     const made = world();
     const ending = new AbortController();
     const input = { drafts: drafts(10, LONG), requestId: "r" };
-    const run = made.run(input, { signal: ending.signal, afterStep: () => ending.abort(new Error("ended")) });
-    await expect(run).rejects.toThrow("ended");
+    const run = made.run(input, {
+      signal: ending.signal,
+      afterStep: () => ending.abort(new Error("expired")),
+    });
+    await expect(run).rejects.toThrow("expired");
     expect(await made.stored()).toEqual(["m0", "m1"]);
     expect((await made.run(input)).outcomes.map(told)).toEqual(input.drafts.map(({ id }) => `created ${id}`));
   });

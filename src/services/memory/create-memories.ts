@@ -4,7 +4,7 @@ import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
 import { defaultOnDuplicate, indexedText, type OnDuplicate } from "../../domain/memory/memory.ts";
 import { canonicalJson } from "../../lib/json.ts";
-import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { IdempotentRequest } from "../../ports/idempotency.ts";
 import type { Ids } from "../../ports/ids.ts";
@@ -60,7 +60,7 @@ export async function createMemories(
   const embedded = await embedDrafts(ports, accepted, context.signal);
   const request = await batchRequest(context, input, now);
   const stepFrom = (start: number): Promise<(NewMemory | RefusedMemory)[]> =>
-    mapInTurns(nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits), charactersOf, (draft) =>
+    mapYielding(nextStep(checked, start, bytesOf, ports.memories.writer.stepLimits), charactersOf, (draft) =>
       draft instanceof RecollectError
         ? { refusal: draft }
         : newMemory(draft, embedded.get(draft) ?? "PENDING", ports, input.onDuplicate, now),
@@ -122,7 +122,7 @@ export function refuseEach<Draft extends MemoryDraft>(
       throw error;
     }
   };
-  return mapInTurns(drafts, charactersOf, checked);
+  return mapYielding(drafts, charactersOf, checked);
 }
 
 function charactersOf(draft: MemoryDraft | RecollectError): number {
@@ -171,7 +171,7 @@ async function batchRequest(
   now: number,
 ): Promise<IdempotentRequest | undefined> {
   if (requestId === undefined) return undefined;
-  const texts = await mapInTurns(drafts, charactersOf, (draft) =>
+  const texts = await mapYielding(drafts, charactersOf, (draft) =>
     canonicalText(draft instanceof RecollectError ? { refused: draft.message } : draft),
   );
   const body = [`{"drafts":[${texts.shift() ?? ""}`, ...texts.map((text) => `,${text}`)];

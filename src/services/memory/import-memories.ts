@@ -3,7 +3,7 @@ import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
 import { isExpired } from "../../domain/memory/memory.ts";
-import { mapInTurns } from "../../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../../lib/yield-to-event-loop.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
@@ -29,7 +29,7 @@ export interface ImportProgress {
   readonly imported: number;
   /** Their ids were taken. */
   readonly skipped: number;
-  /** They had ended. */
+  /** They had expired. */
   readonly expired: number;
   readonly refused: number;
   readonly refusals: readonly { readonly index: number; readonly error: RecollectError }[];
@@ -99,7 +99,7 @@ async function importStep(
   };
 }
 
-/** Stores those whose ids are free, in steps that keep nobody waiting for long; resolves with how many that were. */
+/** Stores those whose ids are free, in steps that hold up no other call for long; resolves with how many that were. */
 async function storeNew(
   ports: ImportMemoriesPorts,
   scope: Scope,
@@ -116,7 +116,7 @@ async function storeNew(
   if (fresh.length === 0) return 0;
   const embedded = await embedDrafts(ports, fresh, signal);
   const stepFrom = (start: number): Promise<ImportedMemory[]> =>
-    mapInTurns(
+    mapYielding(
       nextStep(fresh, start, contentBytes, ports.memories.importer.stepLimits),
       ({ text }) => text.length,
       (draft) => toImported(draft, ports.embedder, embedded.get(draft) ?? "PENDING", now),

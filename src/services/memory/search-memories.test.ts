@@ -31,8 +31,8 @@ const MEMORY = memory({
 });
 const FACTS = { time: NOW, importance: 0.5 };
 const FOUND: Candidates = {
-  nearest: [{ ...FACTS, id: "near", similarity: 0.6 }],
-  containing: [{ ...FACTS, id: "word", document: { counts: [1], length: 3 } }],
+  byVector: [{ ...FACTS, id: "near", similarity: 0.6 }],
+  byKeyword: [{ ...FACTS, id: "word", document: { counts: [1], length: 3 } }],
   corpus: { documentCount: 2, meanLength: 3, documentFrequencies: new Map([["tea", 1]]) },
   plan: { terms: ["tea"], commonTerms: [], walked: false, rounds: 1 },
 };
@@ -59,11 +59,11 @@ function portsWith(
 ) {
   const search = vi.fn<CandidateSearch["search"]>(async (_, query) => ({
     ...FOUND,
-    nearest: query.vector === undefined ? [] : FOUND.nearest,
-    containing: query.terms === undefined ? [] : FOUND.containing,
+    byVector: query.vector === undefined ? [] : FOUND.byVector,
+    byKeyword: query.terms === undefined ? [] : FOUND.byKeyword,
   }));
   const log = { warn: vi.fn() };
-  const meters = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
+  const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
   const ports: SearchMemoriesPorts = {
     memories: {
       search: {
@@ -76,11 +76,11 @@ function portsWith(
     },
     embedder,
     clock: { now: () => NOW },
-    meters,
+    metrics,
     log,
     work: unboundedWork,
   };
-  return { ports, search, log, meters };
+  return { ports, search, log, metrics };
 }
 
 const idsOf = (output: Awaited<ReturnType<typeof searchMemories>>): string[] =>
@@ -88,14 +88,14 @@ const idsOf = (output: Awaited<ReturnType<typeof searchMemories>>): string[] =>
 
 describe("searchMemories when the embedder is unavailable", () => {
   it("searches by words alone, says so, and warns", async () => {
-    const { ports, search, log, meters } = portsWith(fails(UNAVAILABLE));
+    const { ports, search, log, metrics } = portsWith(fails(UNAVAILABLE));
     const output = await searchMemories(ports, INPUT, CONTEXT);
     expect(idsOf(output)).toEqual(["word"]);
     expect(output.degraded).toEqual(["VECTOR"]);
     expect(search.mock.calls[0]?.[1]).not.toHaveProperty("vector");
     expect(log.warn).toHaveBeenCalledTimes(1);
     expect(JSON.stringify(log.warn.mock.calls)).not.toContain("green tea");
-    expect(meters.vectorSearch).not.toHaveBeenCalled();
+    expect(metrics.vectorSearch).not.toHaveBeenCalled();
   });
 
   it("refuses a search by meaning alone", async () => {

@@ -15,7 +15,7 @@ import type { Log } from "../../ports/log.ts";
 import type { AccessCounts } from "../../ports/memory/access-counts.ts";
 import type { MemoryReader } from "../../ports/memory/reader.ts";
 import type { CandidateSearch, Candidates } from "../../ports/memory/search.ts";
-import type { Meters } from "../../ports/metrics.ts";
+import type { Metrics } from "../../ports/metrics.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import type { CallContext } from "../call.ts";
 
@@ -45,7 +45,7 @@ export interface FoundMemory {
   readonly ranked: Ranked;
   /** Cosine similarity to the query; absent when either has no vector. */
   readonly similarity?: number;
-  /** Terms of the query that stand in it, when the keyword arm found it. */
+  /** Terms of the query that it contains, when the keyword retriever found it. */
   readonly matchedTerms: readonly string[];
 }
 
@@ -67,20 +67,20 @@ export interface SearchMemoriesPorts {
   /** Undefined: vector search is switched off. */
   readonly embedder: Embedder | undefined;
   readonly clock: Clock;
-  readonly meters: Meters;
+  readonly metrics: Metrics;
   readonly log: Log;
   readonly work: WorkQueue;
 }
 
-/** Candidates an arm. Of the answers to real questions 91 % stand among the first 100 of either arm, 79 % of 20. */
-const CANDIDATES_PER_ARM = 100;
+/** Candidates of each retriever. Of the answers to real questions 91 % are among the first 100 of either, 79 % of 20. */
+const CANDIDATES_PER_RETRIEVER = 100;
 /** More words than this in a query are not asked for. */
 const MAX_QUERY_TERMS = 64;
 /** Models change seldom; twice in one search only if something is very wrong. */
 const MAX_ATTEMPTS = 3;
 
 /**
- * Finds memories by meaning, by words, or both; see ranking.ts for the order. Counts as an access to each on the page.
+ * Finds memories by vector, by keyword, or both; see ranking.ts for the order. Counts as an access to each on the page.
  */
 export async function searchMemories(
   ports: SearchMemoriesPorts,
@@ -91,7 +91,7 @@ export async function searchMemories(
     try {
       return await searchOnce(ports, input, context);
     } catch (error) {
-      // The query was embedded before the model changed: it is made anew with the one of now.
+      // The query was embedded before the model changed: embed it again with the current one.
       if (!(error instanceof ModelChanged)) throw error;
     }
   }
@@ -105,22 +105,22 @@ async function searchOnce(
 ): Promise<SearchMemoriesOutput> {
   const now = ports.clock.now();
   const scope = scopeOf(context.caller, input.namespace);
-  const arms = await prepareArms(ports, scope, input, now, context.signal);
+  const queries = await prepareRetrievers(ports, scope, input, now, context.signal);
 
   // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
-  if (arms.vector === undefined && arms.terms.length === 0) {
-    return { found: [], truncated: false, degraded: arms.degraded };
+  if (queries.vector === undefined && queries.terms.length === 0) {
+    return { found: [], truncated: false, degraded: queries.degraded };
   }
 
-  const { ranked, plan } = await rankCandidates(ports, scope, { arms, input, now }, context);
-  const { page, memories } = await readPage(ports, scope, ranked, { ...input, arms, now });
+  const { ranked, plan } = await rankCandidates(ports, scope, { queries, input, now }, context);
+  const { page, memories } = await readPage(ports, scope, ranked, { ...input, queries, now });
   const found = page.flatMap((one, index) => {
     const memory = memories[index];
     // Deleted between the two reads: no longer a result.
     if (memory === undefined) return [];
-    return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, arms.terms) }];
+    return [{ ...one, memory, matchedTerms: matchedTerms(one.ranked.candidate, queries.terms) }];
   });
-  const all = { found, degraded: arms.degraded, plan };
+  const all = { found, degraded: queries.degraded, plan };
   const kept = found.slice(0, input.fitting?.(all));
   ports.memories.accessCounts.add(
     scope,
@@ -130,7 +130,7 @@ async function searchOnce(
   return { ...all, found: kept, truncated: kept.length < found.length };
 }
 
-interface Arms {
+interface RetrieverQueries {
   readonly vector?: Float32Array;
   /** The model that made the vector. */
   readonly model?: EmbedderIdentity;
@@ -139,14 +139,14 @@ interface Arms {
   readonly degraded: readonly ("VECTOR" | "KEYWORD")[];
 }
 
-/** What each arm looks for; an arm that cannot take part in HYBRID is reported, and refused when it is alone. */
-async function prepareArms(
+/** The query of each retriever. One that cannot take part in HYBRID is reported, and refused when it is alone. */
+async function prepareRetrievers(
   ports: SearchMemoriesPorts,
   scope: Scope,
   input: SearchMemoriesInput,
   now: number,
   signal: AbortSignal,
-): Promise<Arms> {
+): Promise<RetrieverQueries> {
   const { query, mode } = input;
   if (mode === "VECTOR" && ports.embedder === undefined) {
     throw new RecollectError("VECTOR_SEARCH_DISABLED", "vector search is switched off on this server");
@@ -185,7 +185,7 @@ async function prepareArms(
     return { vector, ...(identity === undefined ? {} : { model: identity }), terms, degraded: [] };
   } catch (error) {
     if (mode === "VECTOR" || !isEmbedderFailure(error)) throw error;
-    ports.log.warn({ err: error }, "search without its vector arm: the embedder is unavailable");
+    ports.log.warn({ err: error }, "search without its vector retriever: the embedder is unavailable");
     return { terms, degraded: ["VECTOR"] };
   }
 }
@@ -222,13 +222,17 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
 async function rankCandidates(
   ports: SearchMemoriesPorts,
   scope: Scope,
-  { arms, input, now }: { readonly arms: Arms; readonly input: SearchMemoriesInput; readonly now: number },
+  {
+    queries,
+    input,
+    now,
+  }: { readonly queries: RetrieverQueries; readonly input: SearchMemoriesInput; readonly now: number },
   { deadline, signal }: Pick<CallContext, "deadline" | "signal">,
 ): Promise<{ readonly ranked: readonly Ranked[]; readonly plan: SearchPlan }> {
   const candidates = await ports.work.run({ tenant: scope.tenant, kind: "SEARCH", deadline }, signal, () =>
-    timedSearch(ports, scope, arms, input.filter, now),
+    timedSearch(ports, scope, queries, input.filter, now),
   );
-  const merged = mergeCandidates(candidates, arms.terms).filter(({ id }) => id !== arms.excludedId);
+  const merged = mergeCandidates(candidates, queries.terms).filter(({ id }) => id !== queries.excludedId);
   // The floor may leave out any of them.
   const limit = input.minSimilarity === undefined ? input.limit : undefined;
   return { ranked: rank(merged, { ...input, now }, limit), plan: candidates.plan };
@@ -237,7 +241,7 @@ async function rankCandidates(
 async function timedSearch(
   ports: SearchMemoriesPorts,
   scope: Scope,
-  arms: Arms,
+  queries: RetrieverQueries,
   filter: MemoryFilter,
   now: number,
 ): Promise<Candidates> {
@@ -245,27 +249,27 @@ async function timedSearch(
   const candidates = await ports.memories.search.search(
     scope,
     {
-      ...(arms.vector === undefined ? {} : { vector: arms.vector }),
-      ...(arms.model === undefined ? {} : { model: arms.model }),
-      ...(arms.terms.length === 0 ? {} : { terms: arms.terms }),
+      ...(queries.vector === undefined ? {} : { vector: queries.vector }),
+      ...(queries.model === undefined ? {} : { model: queries.model }),
+      ...(queries.terms.length === 0 ? {} : { terms: queries.terms }),
       filter,
       // The excluded memory may take a place.
-      limit: CANDIDATES_PER_ARM + (arms.excludedId === undefined ? 0 : 1),
+      limit: CANDIDATES_PER_RETRIEVER + (queries.excludedId === undefined ? 0 : 1),
     },
     now,
   );
-  if (arms.vector !== undefined) ports.meters.vectorSearch(performance.now() - start);
+  if (queries.vector !== undefined) ports.metrics.vectorSearch(performance.now() - start);
   return candidates;
 }
 
-/** One candidate a memory, with what each arm says of it. */
-function mergeCandidates({ nearest, containing, corpus }: Candidates, terms: readonly string[]): Candidate[] {
+/** One candidate a memory, with what each retriever says of it. */
+function mergeCandidates({ byVector, byKeyword, corpus }: Candidates, terms: readonly string[]): Candidate[] {
   const score = bm25(terms, corpus);
   const merged = new Map<string, Candidate>();
-  for (const { id, time, importance, similarity } of nearest) {
+  for (const { id, time, importance, similarity } of byVector) {
     merged.set(id, { id, time, importance, similarity, bm25: undefined, document: undefined });
   }
-  for (const { id, time, importance, document } of containing) {
+  for (const { id, time, importance, document } of byKeyword) {
     const similarity = merged.get(id)?.similarity;
     merged.set(id, { id, time, importance, similarity, bm25: score(document), document });
   }
@@ -288,11 +292,14 @@ async function readPage(
   scope: Scope,
   ranked: readonly Ranked[],
   {
-    arms,
+    queries,
     limit,
     minSimilarity: floor,
     now,
-  }: Pick<SearchMemoriesInput, "limit" | "minSimilarity"> & { readonly arms: Arms; readonly now: number },
+  }: Pick<SearchMemoriesInput, "limit" | "minSimilarity"> & {
+    readonly queries: RetrieverQueries;
+    readonly now: number;
+  },
 ): Promise<RankedPage> {
   const read = (page: readonly Ranked[]) =>
     ports.memories.reader.get(
@@ -302,13 +309,13 @@ async function readPage(
     );
   if (floor === undefined) {
     const [page, memories] = await Promise.all([
-      withSimilarity(ports.memories.search, scope, ranked, arms),
+      withSimilarity(ports.memories.search, scope, ranked, queries),
       read(ranked),
     ]);
     return { page, memories };
   }
   // The floor is for those too that were found by words alone.
-  const similar = await withSimilarity(ports.memories.search, scope, ranked, arms);
+  const similar = await withSimilarity(ports.memories.search, scope, ranked, queries);
   const page = similar
     .filter(({ similarity }) => similarity !== undefined && similarity >= floor)
     .slice(0, limit);
@@ -325,7 +332,7 @@ async function withSimilarity(
   search: CandidateSearch,
   scope: Scope,
   ranked: readonly Ranked[],
-  { vector: query, model }: Pick<Arms, "vector" | "model">,
+  { vector: query, model }: Pick<RetrieverQueries, "vector" | "model">,
 ): Promise<Similar[]> {
   if (query === undefined) return ranked.map((one) => ({ ranked: one }));
   const missing = ranked.map((one) => one.candidate).filter(({ similarity }) => similarity === undefined);

@@ -24,7 +24,7 @@ export interface UpdateMemoryInput {
   readonly requestId?: string;
 }
 
-/** How often a correction without an etag begins anew because the memory changed under it. */
+/** Attempts of a correction without an etag, whose memory may change between its read and its write. */
 const MAX_ATTEMPTS = 5;
 
 /**
@@ -56,7 +56,7 @@ export async function updateMemory(
       refuseInactive(current);
       checkDraft(draft, "memory", now);
     } catch (refusal) {
-      // A repeat that comes late: what could not be done now was done then.
+      // A late repeat: it is refused now, and was carried out then.
       const done = request && (await ports.memories.writer.replayReplace(scope, input.id, { now, request }));
       if (done !== undefined) return done;
       throw refusal;

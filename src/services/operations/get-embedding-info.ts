@@ -14,7 +14,7 @@ export interface GetEmbeddingInfoPorts {
   readonly clock: Clock;
 }
 
-/** Which embedder makes the vectors, how it is, and what waits for it. */
+/** Which embedder makes the vectors, its state, and the pending memories. */
 export interface EmbeddingInfo {
   readonly identity?: EmbedderIdentity;
   readonly breakers?: Readonly<Record<Urgency, Breaker>>;
@@ -25,7 +25,7 @@ export interface EmbeddingInfo {
   readonly oldestPending?: { readonly time: number; readonly ageMs: number };
 }
 
-/** Refusals that are told with their reasons. */
+/** Refusals that are answered with their reasons. */
 const LATEST_REFUSALS = 10;
 
 /** Asks the provider nothing, so that it answers when that is down. */

@@ -13,7 +13,7 @@ export interface ServerInfo extends BackendDescription {
   readonly backend: string;
 }
 
-/** What the server is, and what stands behind it. */
+/** The server and its backend. */
 export async function getServerInfo({
   version,
   startTime,

@@ -1,7 +1,7 @@
 import type { IndexStore, RebuildProgress } from "../../ports/index-store.ts";
 import type { CallContext } from "../call.ts";
 
-/** Makes all search indexes anew while they serve. Rejects with INDEX_REBUILD_RUNNING. */
+/** Rebuilds all search indexes while they serve. Rejects with INDEX_REBUILD_RUNNING. */
 export function rebuildIndex(
   ports: { readonly indexes: Pick<IndexStore, "rebuild"> },
   context: Pick<CallContext, "signal">,

@@ -3,7 +3,7 @@ import { MAX_BATCH_METADATA_BYTES, MAX_JSON_VALUES, MAX_SCOPE_BYTES } from "./li
 import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import { type Path, pathText, tooLong } from "./violations.ts";
 
-/** The JSON objects of a request are too much together, so that refusing one item of it would not help. */
+/** The JSON objects of a request exceed their budget together; refusing one item would not help. */
 export class RequestBudgetExceeded extends RecollectError {
   constructor(path: Path, description: string) {
     const field = pathText(path);
@@ -14,18 +14,18 @@ export class RequestBudgetExceeded extends RecollectError {
   }
 }
 
-/** What has been spent of a budget. */
+/** The used part of a budget. */
 export interface Spent {
   readonly values: number;
   readonly bytes: number;
 }
 
-/** What all JSON objects of one request may hold together. */
+/** The budget of all JSON objects of one request together. */
 export class JsonBudget {
   readonly #maxBytes: number;
   #values = 0;
   #bytes = 0;
-  /** The field that is being looked at, and what may have been spent at its end. */
+  /** The current field, and the bytes that may be used at its end. */
   #field: FieldBounds | undefined;
   #fieldEnd = 0;
 
@@ -35,13 +35,13 @@ export class JsonBudget {
       : MAX_SCOPE_BYTES;
   }
 
-  /** What is spent from now on is of this field, which has a bound of its own. */
+  /** Begins a field, which has a limit of its own. */
   enter(field: FieldBounds): void {
     this.#field = field;
     this.#fieldEnd = this.#bytes + field.maxBytes;
   }
 
-  /** Counts one value that takes so many bytes of JSON at the least. Throws when the request holds too many. */
+  /** Counts one value of at least so many bytes of JSON. Throws when a limit is exceeded. */
   spend(bytes: number, path: Path): void {
     this.#values += 1;
     this.#add(bytes, path);
@@ -54,7 +54,7 @@ export class JsonBudget {
     this.#refuseLong(path);
   }
 
-  /** Counts a name, which is no value. */
+  /** Counts the bytes of a name, which is no value. */
   spendBytes(bytes: number, path: Path): void {
     this.#add(bytes, path);
     this.#refuseLong(path);
@@ -78,7 +78,7 @@ export class JsonBudget {
     return { values: this.#values, bytes: this.#bytes };
   }
 
-  /** Gives back what has been spent since, when the item that spent it is refused. */
+  /** Releases what was used since, when the item that used it is refused. */
   goBackTo({ values, bytes }: Spent): void {
     this.#values = values;
     this.#bytes = bytes;

@@ -19,15 +19,14 @@ import {
 } from "./violations.ts";
 import type { CheckedBytes } from "./wire-check.ts";
 
-/** No name of the API is as long. */
+/** Longer than any name of the API. */
 const MAX_NAME_BYTES = 256;
 
 const NONE: readonly RefusedItem[] = [];
 
 /**
- * The same for a message in JSON as checkWire for an encoded one: looks at the text without parsing it. Beyond that, it
- * refuses text that is not UTF-8, halves of surrogate pairs, names that no enum has, and days that no month has, all of
- * which the parser would let pass or change.
+ * As checkWire, for a message in JSON, which it checks without parsing. It also refuses text that is not UTF-8, lone
+ * surrogates, unknown names of enum values, and invalid dates, which the parser would accept or change.
  */
 export function checkJson(bytes: Uint8Array, bounds: MessageBounds): CheckedBytes {
   if (!isUtf8(bytes)) throw malformed("the JSON is not UTF-8");
@@ -72,7 +71,7 @@ class JsonCheck {
       const field = bounds.byName.get(name);
       if (field === undefined) throw unknownField(this.#path, name, bounds);
       this.#path.push(field.name);
-      // null stands for a field that is not set.
+      // null is a field that is not set.
       const isNull = text.takesNull();
       const oneof = field.oneof < 0 || isNull ? 0 : 1 << field.oneof;
       if ((seen & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
@@ -111,7 +110,7 @@ class JsonCheck {
     } catch (error) {
       if (!(error instanceof RecollectError) || error instanceof RequestBudgetExceeded) throw error;
       text.goTo(start);
-      // More of it than it is worth to go over: the request is refused for the item.
+      // Too large to skip: the whole request is refused.
       if (!text.skipRefused()) throw error;
       this.#path.length = depth;
       this.#budget.goBackTo(spent);
@@ -123,7 +122,7 @@ class JsonCheck {
   #value(field: FieldBounds): void {
     switch (field.kind) {
       case "message":
-        // Only a message that is no well-known one has bounds of its own in JSON.
+        // Well-known messages are strings in JSON.
         if (field.message !== undefined) this.#message(field.message);
         return;
       case "json":
@@ -163,7 +162,7 @@ class JsonCheck {
       throw unknownValue(this.#path, name, field);
   }
 
-  /** A number, or its name as a text; true or false. */
+  /** A number, as such or as a string; true or false. */
   #scalar(field: FieldBounds): void {
     const text = this.#text;
     if (text.startsWith("{") || text.startsWith("["))
@@ -226,7 +225,7 @@ class JsonCheck {
     return wrongShape(this.#path, expected);
   }
 
-  /** The text with an empty object in the place of each refused item. */
+  /** The text with an empty object in place of each refused item. */
   #withoutRefused(): Uint8Array {
     const parts: Uint8Array[] = [];
     const { bytes } = this.#text;

@@ -9,22 +9,22 @@ const LIST_END = 0x5d;
 const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
 
-/** Of one text. Going over a byte by itself takes some 6 ns; over a string, much less. */
+/** Limit for one text. Skipping byte by byte takes some 6 ns a byte; skipping a string, much less. */
 const MAX_SPACE_BYTES = 4 * 1024 * 1024;
 const MAX_REFUSED_BYTES = 4 * 1024 * 1024;
-/** No number of ours is as long. */
+/** Longer than any number of the API. */
 const MAX_LITERAL_BYTES = 1024;
 
-/** A place in a JSON text. Goes over values without making them; what it lets pass may still be no JSON. */
+/** A position in a JSON text. Skips values without parsing them; a text that it accepts may still be invalid JSON. */
 export class JsonCursor {
   readonly bytes: Buffer;
-  /** Halves of surrogate pairs can only be written as escapes: without any, no string is looked through for them. */
+  /** Lone surrogates can only be written as escapes: without any escape, strings are not checked for them. */
   readonly #hasUnicodeEscapes: boolean;
   #at = 0;
-  /** Bytes of white space, and of values that were refused. */
+  /** Skipped bytes: white space and refused values. */
   #space = 0;
   #refused = 0;
-  /** The string that was gone over last, between its quotes. */
+  /** The last skipped string, between its quotes. */
   #last: Buffer;
 
   constructor(bytes: Uint8Array) {
@@ -41,7 +41,7 @@ export class JsonCursor {
     this.#at = place;
   }
 
-  /** Returns where the next value begins. */
+  /** Skips white space; returns the start of the next value. */
   skipSpace(): number {
     for (;;) {
       const byte = this.bytes[this.#at];
@@ -56,7 +56,7 @@ export class JsonCursor {
     return this.bytes[this.skipSpace()] === sign.charCodeAt(0);
   }
 
-  /** Goes over the sign if it comes next. */
+  /** Skips this character if it is the next one. */
   takes(sign: string): boolean {
     const there = this.startsWith(sign);
     if (there) this.#at += 1;
@@ -71,7 +71,7 @@ export class JsonCursor {
     if (this.skipSpace() < this.bytes.length) throw this.#notJson();
   }
 
-  /** Goes over the comma before the next member of a list or object (true), or over its end (false). */
+  /** Skips the comma before the next member of a list or object (true), or its end (false). */
   goesOn(end: string): boolean {
     if (this.bytes[this.skipSpace()] === COMMA) {
       this.#at += 1;
@@ -87,7 +87,7 @@ export class JsonCursor {
     return there;
   }
 
-  /** Goes over a string, and returns the bytes of UTF-8 that it takes at the least. */
+  /** Skips a string; returns a lower bound of its bytes in UTF-8. */
   skipString(): number {
     this.expect('"');
     const start = this.#at;
@@ -97,7 +97,7 @@ export class JsonCursor {
     return this.#last.indexOf(BACKSLASH) < 0 ? this.#last.length : Math.floor(this.#last.length / 6);
   }
 
-  /** Throws REQUEST_MALFORMED when the last string holds half a surrogate pair, for which there is no Unicode text. */
+  /** Throws REQUEST_MALFORMED when the last string has a lone surrogate, which is no Unicode text. */
   expectUnicode(path: Path): void {
     if (!this.#hasUnicodeEscapes || this.lastString().isWellFormed()) return;
     throw pathText(path) === ""
@@ -105,7 +105,7 @@ export class JsonCursor {
       : wrongShape(path, "Unicode text, without halves of surrogate pairs");
   }
 
-  /** The string that was gone over last. */
+  /** The last skipped string. */
   lastString(): string {
     const last = this.#last;
     if (last.indexOf(BACKSLASH) < 0) return last.toString("utf8");
@@ -117,8 +117,8 @@ export class JsonCursor {
   }
 
   /**
-   * Goes over a value that is refused; of lists and objects only brackets are matched. False when so much has been gone
-   * over in this way that it is not worth while: it takes a tenth of a second for 16 MiB.
+   * Skips a refused value; in lists and objects it only matches brackets. False when MAX_REFUSED_BYTES are exceeded: 16 MiB
+   * take a tenth of a second.
    */
   skipRefused(): boolean {
     const { bytes } = this;
@@ -136,7 +136,7 @@ export class JsonCursor {
     let at = start;
     let open = 0;
     let inString = false;
-    // One plain loop: what is refused may be megabytes of the shortest values.
+    // One plain loop, because a refused value may be megabytes of the shortest values.
     for (; at < bytes.length && at < limit; at += 1) {
       const byte = bytes[at];
       if (byte === QUOTE) inString = !inString;
@@ -155,7 +155,7 @@ export class JsonCursor {
     return true;
   }
 
-  /** Goes over a number, true, false or null: everything up to a sign or white space. */
+  /** Skips a number, true, false or null: everything up to punctuation or white space. */
   skipLiteral(): void {
     const start = this.skipSpace();
     for (;;) {
@@ -169,7 +169,7 @@ export class JsonCursor {
     if (length === 0 || length >= MAX_LITERAL_BYTES) throw this.#notJson();
   }
 
-  /** From behind the opening quote to behind the closing one: the first that no odd run of backslashes precedes. */
+  /** Skips to the end of a string: behind the first quote that is not escaped by an odd number of backslashes. */
   #endOfString(): void {
     for (;;) {
       const quote = this.bytes.indexOf(QUOTE, this.#at);

@@ -3,8 +3,8 @@ import { MAX_METADATA_BYTES } from "../../domain/memory/draft.ts";
 const KIB = 1024;
 
 /**
- * What a JSON object of the API may take as JSON text, in bytes, by message and field. The schema has no rule for it.
- * The reader of requests refuses what takes more for certain before it is decoded; the conversions measure the rest.
+ * Maximum size of the JSON objects of the API as JSON text, in bytes, by message and field. The schema has no rule for it.
+ * Requests that are certainly larger are refused before they are decoded; the conversions measure the others.
  */
 export const MAX_JSON_BYTES = {
   "recollect.v1.Memory.metadata": MAX_METADATA_BYTES,
@@ -23,7 +23,7 @@ export const MAX_BATCH_METADATA_BYTES = 2048 * KIB;
 
 /**
  * Values in all JSON objects of one request: objects, lists and scalars, not names. Decoding one takes about a
- * microsecond, whatever its size, so that bytes alone are no bound of time. A mebibyte of tools has some 40,000.
+ * microsecond whatever its size, so that a limit of bytes does not limit the time. A mebibyte of tools has some 40,000.
  */
 export const MAX_JSON_VALUES = 50_000;
 /** Objects and lists inside one another. */

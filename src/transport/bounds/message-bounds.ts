@@ -9,27 +9,27 @@ import {
 import { type FieldRules, field as fieldOption, Ignore } from "#gen/buf/validate/validate_pb.js";
 import { MAX_ITEMS, MAX_JSON_BYTES, MAX_UNRULED_BYTES } from "./limits.ts";
 
-/** How a value is read: `text` is a message of the well-known types that JSON writes as a string. */
+/** The kind of a value; `text` is a well-known message that JSON writes as a string. */
 export type ValueKind = "scalar" | "string" | "bytes" | "enum" | "json" | "text" | "message";
 
-/** What a field of a request may hold, from the schema and limits.ts. */
+/** The limits of a field of a request, from the schema and limits.ts. */
 export interface FieldBounds {
-  /** Its place in the message, from 0. */
+  /** Its index in the message, from 0. */
   readonly index: number;
-  /** As the schema has it, and so as violations name it. */
+  /** The name in the schema and in violations. */
   readonly name: string;
   readonly localName: string;
   readonly kind: ValueKind;
   /** Of one value. https://protobuf.dev/programming-guides/encoding/#structure */
   readonly wireType: 0 | 1 | 2 | 5;
   readonly repeated: boolean;
-  /** Values of a repeated field. */
+  /** Maximum number of values of a repeated field. */
   readonly maxItems: number;
-  /** One value in UTF-8, as bytes, or as JSON text. */
+  /** Maximum size of one value: UTF-8, bytes, or JSON text. */
   readonly maxBytes: number;
-  /** Each item of a repeated field is judged by itself: a bad one does not refuse the others. */
+  /** Each item of a repeated field is checked on its own: an invalid one does not refuse the others. */
   readonly judgedAlone: boolean;
-  /** A value that is written and empty would silently be no condition. */
+  /** An empty value is refused, because it would silently be no condition. */
   readonly refusesEmpty: boolean;
   /** Fields of which a message may set one have the same number here; -1 for all others. */
   readonly oneof: number;
@@ -39,7 +39,7 @@ export interface FieldBounds {
   readonly enumeration: DescEnum | undefined;
 }
 
-/** What a message of a request may hold. */
+/** The limits of a message of a request. */
 export interface MessageBounds {
   readonly desc: DescMessage;
   readonly fields: readonly FieldBounds[];

@@ -1,9 +1,9 @@
 import type { RecollectError } from "../../domain/errors.ts";
 
-/** Under which an item carries why it was refused. */
+/** The property of an item with its error. */
 const REFUSAL = Symbol("refusal");
 
-/** An item of a list whose items are judged alone that was refused before it was decoded. */
+/** An item that was refused before it was decoded, of a list whose items are checked on their own. */
 export interface RefusedItem {
   /** The local name of the list. */
   readonly field: string;
@@ -11,7 +11,7 @@ export interface RefusedItem {
   readonly error: RecollectError;
 }
 
-/** Marks the refused items of a decoded message; each stands in its list as an empty message. */
+/** Marks the refused items of a decoded message, where each is an empty message. */
 export function markRefused(message: object, refused: readonly RefusedItem[]): void {
   for (const { field, index, error } of refused) {
     const item = (message as Record<string, readonly object[]>)[field]?.[index];
@@ -20,7 +20,7 @@ export function markRefused(message: object, refused: readonly RefusedItem[]): v
   }
 }
 
-/** Why an item was refused before it was decoded; undefined when it was not. */
+/** The error of an item that was refused before it was decoded; undefined for the others. */
 export function refusalOf(item: object): RecollectError | undefined {
   return (item as { readonly [REFUSAL]?: RecollectError })[REFUSAL];
 }

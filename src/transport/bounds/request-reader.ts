@@ -6,15 +6,15 @@ import { createBoundsReader } from "./message-bounds.ts";
 import { markRefused } from "./refused-item.ts";
 import { type CheckedBytes, checkWire } from "./wire-check.ts";
 
-/** Reads the requests of one method: refused by the limits of the schema before they are decoded. */
+/** Decodes the requests of one method, after checking them against the limits of the schema. */
 export interface RequestReader {
   /** Decodes an encoded message. Throws REQUEST_INVALID, FIELD_UNKNOWN or REQUEST_MALFORMED. */
   decode(bytes: Uint8Array): MessageShape<DescMethod["input"]>;
-  /** Checks a message in either form for a library that decodes it. Throws the same. */
+  /** Checks a message in either form, for a library that decodes it. Throws the same errors. */
   check(bytes: Uint8Array, form: "json" | "binary"): CheckedBytes;
 }
 
-/** Readers of methods, with the bounds of messages that they share. */
+/** Makes the readers of methods, which share the limits of messages. */
 export function createRequestReaders(): (method: DescMethod) => RequestReader {
   const boundsOf = createBoundsReader();
   return (method) => {
@@ -30,7 +30,7 @@ export function createRequestReaders(): (method: DescMethod) => RequestReader {
         try {
           message = fromBinary(method.input, checked.bytes, { readUnknownFields: false });
         } catch (cause) {
-          // The parser's text may quote the request; it stays in the log.
+          // The message of the parser may quote the request, so it is for the log alone.
           throw new RecollectError(
             "REQUEST_MALFORMED",
             `the request is not a valid ${method.input.typeName}`,
@@ -44,7 +44,7 @@ export function createRequestReaders(): (method: DescMethod) => RequestReader {
   };
 }
 
-/** What is malformed says of which method. */
+/** Adds the method to REQUEST_MALFORMED errors. */
 function namingMethod<T>(method: string, check: () => T): T {
   try {
     return check();

@@ -4,10 +4,10 @@ import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 
-/** The way to a value in a request: names of fields, and places in lists. */
+/** The path of a value in a request: names of fields and indexes of lists. */
 export type Path = readonly (string | number)[];
 
-/** As violations write it: `memories[2].tags`. */
+/** As in violations: `memories[2].tags`. */
 export function pathText(path: Path): string {
   return path.reduce<string>(
     (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? part : `${text}.${part}`),
@@ -64,7 +64,7 @@ export function givenTwice(path: Path): RecollectError {
   });
 }
 
-/** Of another shape than the schema's: a list where a string belongs, a field of another wire type. */
+/** A value of another type than in the schema: a list in place of a string, another wire type. */
 export function wrongShape(path: Path, expected: string): RecollectError {
   const field = pathText(path);
   return new RecollectError("REQUEST_MALFORMED", `${field} must be ${expected}`, {
@@ -77,7 +77,7 @@ export function malformed(what: string): RecollectError {
   return new RecollectError("REQUEST_MALFORMED", what);
 }
 
-/** The field of a message that was meant, or of one inside of it: `filter.userId` for `user_id` beside the filter. */
+/** The most similar field of a message or of a message in it: `filter.userId` for `user_id` beside the filter. */
 function closestField(name: string, { fields }: DescMessage): string | undefined {
   const own = closest(
     name,
@@ -103,7 +103,7 @@ function closest(name: string, names: readonly string[]): string | undefined {
   return best?.known;
 }
 
-/** Letters that two names must begin with to be taken for one another. */
+/** Letters at the beginning that two names must share to be similar. */
 const MIN_SHARED = 4;
 
 function sharedStart(one: string, other: string): number {

@@ -15,19 +15,19 @@ import {
   wrongShape,
 } from "./violations.ts";
 
-/** A request that may be decoded: it costs no more than its bounds allow. */
+/** A checked request: decoding it costs no more than its limits allow. */
 export interface CheckedBytes {
   readonly bytes: Uint8Array;
-  /** Items that stand empty in `bytes`. */
+  /** Items that are empty messages in `bytes`. */
   readonly refused: readonly RefusedItem[];
 }
 
 const NONE: readonly RefusedItem[] = [];
 
 /**
- * Walks over an encoded message without decoding it, and refuses what breaks a limit of its descriptor, holds a field
- * that the message does not have, or gives one twice. Costs time by the bytes that are looked at, at most one step a
- * field, and memory only for what is refused. Items that are judged alone are refused alone.
+ * Checks an encoded message without decoding it: refuses values over the limits of its descriptor, unknown fields, and
+ * singular fields that occur twice. Takes time by the bytes that are read, at most one step for each field, and memory for
+ * refused items only. Items that are checked on their own are refused on their own.
  *
  * Throws RecollectError REQUEST_INVALID, FIELD_UNKNOWN or REQUEST_MALFORMED, naming the first field that is wrong.
  */
@@ -35,7 +35,7 @@ export function checkWire(bytes: Uint8Array, bounds: MessageBounds): CheckedByte
   return new WireCheck(bytes, bounds).run();
 }
 
-/** Where a refused item stands: its length, and the content behind it. */
+/** The position of a refused item: its length prefix, and the end of its content. */
 interface Span {
   readonly length: number;
   readonly end: number;
@@ -63,10 +63,10 @@ class WireCheck {
       : { bytes: this.#withoutRefused(), refused: this.#refused };
   }
 
-  /** Looks at all fields of a message up to its end. */
+  /** Checks all fields of a message up to its end. */
   #message(bounds: MessageBounds, end: number): void {
     const { byNumber } = bounds;
-    /** How often each field came; by its index. */
+    /** Number of values of each field, by its index. */
     let counts: number[] | undefined;
     let single = 0;
     let oneofs = 0;
@@ -121,7 +121,7 @@ class WireCheck {
       this.#value(field, wireType, end);
     } catch (error) {
       if (!(error instanceof RecollectError) || error instanceof RequestBudgetExceeded) throw error;
-      // Where the item ends is known, whatever is in it; if it is not, this throws again.
+      // Continues after the item; throws again when its length is invalid.
       this.#at = length;
       const stop = this.#length(end);
       this.#at = stop;
@@ -206,7 +206,7 @@ class WireCheck {
     }
   }
 
-  /** A text, with its quotes. */
+  /** A string value; its JSON has two quotes. */
   #jsonText(end: number): void {
     const stop = this.#length(end);
     this.#budget.spend(stop - this.#at + 2, this.#path);
@@ -214,7 +214,7 @@ class WireCheck {
     this.#at = stop;
   }
 
-  /** A name, with its quotes and the colon behind it. */
+  /** A name; its JSON has two quotes and a colon. */
   #jsonName(end: number): void {
     const stop = this.#length(end);
     this.#budget.spendBytes(stop - this.#at + 3, this.#path);
@@ -226,7 +226,7 @@ class WireCheck {
   #expectText(stop: number): void {
     const bytes = this.#bytes;
     let at = this.#at;
-    // Most texts are short and ASCII: a call of the platform takes longer than to look.
+    // Most texts are short and ASCII: for those a loop is faster than isUtf8.
     const near = Math.min(stop, at + 64);
     while (at < near && (bytes[at] ?? 0) < 0x80) at += 1;
     if (at < stop && !isUtf8(bytes.subarray(at, stop))) throw wrongShape(this.#path, "UTF-8");
@@ -242,7 +242,7 @@ class WireCheck {
     if (this.#at > end) throw truncated();
   }
 
-  /** Reads a length, and returns where what it counts ends. */
+  /** Reads a length, and returns the end of its content. */
   #length(end: number): number {
     const length = this.#varint(end);
     const stop = this.#at + length;
@@ -260,7 +260,7 @@ class WireCheck {
     throw malformed("a number is longer than 10 bytes");
   }
 
-  /** A tag or a length: 32 bits without a sign. */
+  /** A tag or a length: an unsigned integer of 32 bits. */
   #varint(end: number): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -275,7 +275,7 @@ class WireCheck {
     throw malformed("a tag or length is longer than 32 bits");
   }
 
-  /** The message with an empty item in the place of each refused one. */
+  /** The message with an empty item in place of each refused one. */
   #withoutRefused(): Uint8Array {
     const parts: Uint8Array[] = [];
     const empty = new Uint8Array(1);

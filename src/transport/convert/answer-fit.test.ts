@@ -13,7 +13,7 @@ import type { FoundMemory } from "../../services/memory/search-memories.ts";
 import { fittingEntries, fittingMemories, fittingResults, textBytes, textsBytes } from "./answer-fit.ts";
 import { fromEntry } from "./cache.ts";
 import { fromStoredMemory } from "./memory.ts";
-import { searchFacts, searchResult } from "./search-result.ts";
+import { searchDetails, searchResult } from "./search-result.ts";
 
 const namespace = "n";
 const RUNS = { seed: 3, numRuns: 50 };
@@ -131,7 +131,7 @@ describe("what fits into an answer", () => {
           SearchMemoriesResponseSchema,
           (kept) => ({
             results: found.slice(0, kept).map((one) => searchResult(one, namespace, explain)),
-            ...searchFacts({ degraded, plan }, explain),
+            ...searchDetails({ degraded, plan }, explain),
             truncated: kept < found.length,
           }),
           found.length,

@@ -12,9 +12,9 @@ import type { FoundMemory, SearchMemoriesOutput } from "../../services/memory/se
 import { fromEntry } from "./cache.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { entryMostBytes, memoryMostBytes, textsMostBytes } from "./most-bytes.ts";
-import { searchFacts, searchResult } from "./search-result.ts";
+import { searchDetails, searchResult } from "./search-result.ts";
 
-/** Everything of a result beside its memory and the words that match: heads and numbers. */
+/** A result without its memory and its matched terms: heads and numbers. */
 const RESULT_BYTES = 128;
 /** `truncated`. */
 const FLAG_BYTES = 2;
@@ -28,7 +28,7 @@ function bytesOf<Desc extends DescMessage>(schema: Desc, message: MessageInitSha
   return toBinary(schema, create(schema, message)).length;
 }
 
-/** Bytes of a memory as such a field. Its text, by far the most of it, is counted and not encoded. */
+/** Bytes of a memory as such a field. Its text, by far the largest part, is counted and not encoded. */
 export function memoryFieldBytes(memory: StoredMemory, namespace: string): number {
   const { text } = memory;
   const bytes = bytesOf(MemorySchema, { ...fromStoredMemory(memory, namespace), text: "" });
@@ -56,7 +56,7 @@ export function textBytes(text: string): number {
   return text === "" ? 0 : textsBytes([text]);
 }
 
-/** So many bytes with the tag, of the first fifteen fields, and the length in front of them. */
+/** Bytes of a field of this length, with its tag (of the first fifteen fields) and its length prefix. */
 export function withHead(length: number): number {
   let bytes = length + 2;
   for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
@@ -68,7 +68,7 @@ interface Room {
   readonly maxBytes: number;
 }
 
-/** How many of the first memories fit, with what else the answer holds then. */
+/** How many of the first memories fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingMemories(
   memories: readonly StoredMemory[],
   { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
@@ -84,7 +84,7 @@ export function fittingMemories(
   );
 }
 
-/** How many of the first entries fit, with what else the answer holds then. */
+/** How many of the first entries fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingEntries(
   entries: readonly CacheEntry[],
   { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
@@ -100,17 +100,17 @@ export function fittingEntries(
   );
 }
 
-/** How many of the first found memories fit into the answer of a search. */
+/** How many of the first found memories fit into the response of a search. */
 export function fittingResults(
   output: Omit<SearchMemoriesOutput, "truncated">,
   { namespace, maxBytes, explain }: Room & { readonly explain: boolean },
 ): number {
   const { found } = output;
-  const facts = searchFacts(output, explain);
-  const factsBytes =
-    output.degraded.length === 0 && facts.plan === undefined
+  const details = searchDetails(output, explain);
+  const detailsBytes =
+    output.degraded.length === 0 && details.plan === undefined
       ? 0
-      : bytesOf(SearchMemoriesResponseSchema, facts);
+      : bytesOf(SearchMemoriesResponseSchema, details);
   const termsMost = (matchedTerms: readonly string[]): number => (explain ? textsMostBytes(matchedTerms) : 0);
   return countFitting<FoundMemory>(
     {
@@ -118,7 +118,7 @@ export function fittingResults(
       atMost: ({ memory, matchedTerms }) =>
         RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
       bytesOf: (one) => resultFieldBytes(one, namespace, explain),
-      beside: (kept) => factsBytes + (kept < found.length ? FLAG_BYTES : 0),
+      beside: (kept) => detailsBytes + (kept < found.length ? FLAG_BYTES : 0),
     },
     maxBytes,
   );

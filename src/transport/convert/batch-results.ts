@@ -11,9 +11,9 @@ import { fieldBytes, memoryFieldBytes, textsBytes, withHead } from "./answer-fit
 import { fromStoredMemory } from "./memory.ts";
 import { memoryMostBytes } from "./most-bytes.ts";
 
-/** A status takes less than 8 KiB (see status.ts); a flag and heads beside it. */
+/** A status takes less than 8 KiB (see status.ts), with a flag and the heads of fields. */
 const REFUSED_BYTES = 8 * 1024;
-/** Heads and a flag around a memory, and the names of all fields in which a duplicate may differ. */
+/** The heads of fields around a memory, a flag, and the names of all fields in which a duplicate may differ. */
 const RESULT_BYTES = 128;
 
 interface Omission {
@@ -23,8 +23,8 @@ interface Omission {
 }
 
 /**
- * What a batch leaves out, less first. What is left at last takes some 7 KiB a memory, by the limits of its fields, and
- * with a result of each of 200 items less than 2 MiB.
+ * The fields that a response may leave out, fewest first. With the last omission a memory takes some 7 KiB, by the limits
+ * of its fields, and a response of 200 items less than 2 MiB.
  */
 const OMISSIONS: readonly [Omission, ...Omission[]] = [
   { fields: [], from: (memory) => memory },
@@ -40,7 +40,7 @@ interface Room {
   readonly maxBytes: number;
 }
 
-/** What became of a batch, in at most so many bytes as far as leaving out fields of memories can do it. */
+/** The results of a batch, without the fewest fields with which they take at most `maxBytes`, if any omission suffices. */
 export function fromOutcomes(
   outcomes: readonly CreateOutcome[],
   room: Room,
@@ -86,7 +86,7 @@ function resultBytes(outcome: CreateOutcome, namespace: string): number {
   return withHead(memoryFieldBytes(outcome.memory, namespace) + (duplicate ? 2 : 0) + textsBytes(differs));
 }
 
-/** What an answer says of a memory that was there already. */
+/** The fields of a response about a duplicate. */
 export function ofDuplicate(outcome: CreateOutcome): {
   readonly duplicate: boolean;
   readonly differs: string[];

@@ -20,7 +20,7 @@ import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
 
-/** The question, and the conversation before it. */
+/** The prompt of a lookup or a store, and the conversation before it. */
 export interface Question {
   readonly prompt: string;
   readonly history: readonly ChatTurn[];
@@ -32,7 +32,7 @@ const MAX_CHAT_BYTES = 256 * 1024;
 export function toQuestion(prompt: CachePrompt): Question {
   const { case: kind, value } = prompt.prompt;
   if (kind === "text") return { prompt: value, history: [] };
-  if (kind === undefined) throw new TypeError("a required oneof is missing behind validation");
+  if (kind === undefined) throw new TypeError("a required oneof is missing after validation");
   const turns = value.messages.map(
     ({ role, content, name, extra }, index): ChatTurn => ({
       role,
@@ -53,8 +53,8 @@ export function toQuestion(prompt: CachePrompt): Question {
     );
   }
   const last = turns.at(-1);
-  if (last === undefined) throw new TypeError("a chat without messages is behind validation");
-  // Name and extras of the question (an image, say) change the answer as the history does.
+  if (last === undefined) throw new TypeError("a chat has no messages after validation");
+  // Name and extras of the last message (an image, say) are part of the scope, as the history is.
   return { prompt: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
 }
 
@@ -85,7 +85,7 @@ export function toAnswerScope(scope: CacheScope, question: Question, caller: Cal
   return answerScope;
 }
 
-/** Throws REQUEST_INVALID when the JSON of a scope, and the conversation that is part of it, are too large together. */
+/** Throws REQUEST_INVALID when the JSON and the conversation of a scope are too large together. */
 function checkSizeTogether({ history, parameters, tools, responseFormat }: AnswerScope): void {
   if (history.length === 0 && tools.length === 0) return;
   const bytes = [

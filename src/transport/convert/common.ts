@@ -9,35 +9,32 @@ import {
 import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../lib/json.ts";
 
-/** An absent or empty proto string as an absent value. */
+/** An empty proto string as undefined. */
 export function given(text: string): string | undefined {
   return text === "" ? undefined : text;
 }
 
-/** An empty list as an absent value. */
+/** An empty list as undefined. */
 export function givenList<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
-/** An empty object as an absent value. */
+/** An empty object as undefined. */
 export function givenObject(object: JsonObject): ProtoJsonObject | undefined {
   return Object.keys(object).length === 0 ? undefined : (object as ProtoJsonObject);
 }
 
-/**
- * An object without the entries that are undefined: what exactOptionalPropertyTypes wants where the value may be
- * missing.
- */
+/** The object without its undefined properties, as exactOptionalPropertyTypes demands of optional ones. */
 export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const kept: Partial<T> = {};
-  // By a loop: it is done for every memory and every entry that is answered with.
+  // A loop, because this runs for every memory and entry of a response.
   for (const key in value) if (value[key] !== undefined) kept[key] = value[key];
   return kept as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
 /**
- * Struct messages are plain JSON objects in protobuf-es; numbers in them may still be NaN or infinite, which is refused,
- * or -0, which is 0 in what is stored and so in every answer.
+ * The JSON object of a Struct. Throws REQUEST_INVALID for NaN and infinite numbers; -0 becomes 0, as it is stored and
+ * returned.
  */
 export function toJsonObject(struct: ProtoJsonObject | undefined, path: string): JsonObject {
   if (struct === undefined) return {};
@@ -45,10 +42,7 @@ export function toJsonObject(struct: ProtoJsonObject | undefined, path: string):
   return (holdsNegativeZero ? JSON.parse(JSON.stringify(struct)) : struct) as JsonObject;
 }
 
-/**
- * The same for metadata, whose numbers are compared: one without a fraction that is so large that it may be another one
- * already is refused.
- */
+/** The same for metadata, whose numbers are compared: also throws for integers of 2^53 or more, which are not exact. */
 export function toMetadata(struct: ProtoJsonObject | undefined, path: string): JsonObject {
   const json = toJsonObject(struct, path);
   refuseInexact(json, path);
@@ -63,7 +57,7 @@ function refuseInexact(value: unknown, path: string): void {
   for (const [key, child] of Object.entries(value)) refuseInexact(child, `${path}.${key}`);
 }
 
-/** The same for an object that may take only so many bytes as JSON; the schema has no rule for its size. */
+/** As toJsonObject; also throws REQUEST_INVALID for more than `maxBytes` of JSON, for which the schema has no rule. */
 export function boundedJson(struct: ProtoJsonObject | undefined, path: string, maxBytes: number): JsonObject {
   const json = toJsonObject(struct, path);
   const bytes = Buffer.byteLength(JSON.stringify(json));
@@ -72,7 +66,7 @@ export function boundedJson(struct: ProtoJsonObject | undefined, path: string, m
   return json;
 }
 
-/** Whether there is a -0 among the numbers. */
+/** Throws for numbers that are not finite; returns whether one is -0. */
 function refuseNonFinite(value: unknown, path: string): boolean {
   if (typeof value === "number" && !Number.isFinite(value))
     throw invalidField(path, "numbers must be finite");
@@ -88,7 +82,7 @@ function refuseNonFinite(value: unknown, path: string): boolean {
 const MIN_TIMESTAMP_S = -62_135_596_800n;
 const MAX_TIMESTAMP_S = 253_402_300_799n;
 
-/** Milliseconds since the epoch; finer parts are dropped. */
+/** Milliseconds since the epoch, rounded down. Throws REQUEST_INVALID out of the range of Timestamp. */
 export function toMs(timestamp: Timestamp | undefined, path: string): number | undefined {
   if (timestamp === undefined) return undefined;
   const { seconds, nanos } = timestamp;

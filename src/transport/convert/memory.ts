@@ -35,10 +35,10 @@ import {
   toMs,
 } from "./common.ts";
 
-/** A memory as the API carries it, still without a type name. */
+/** The fields of a memory message. */
 type MemoryFields = Exclude<MessageInitShape<typeof MemorySchema>, ProtoMemory>;
 
-/** What a caller hands in, with its defaults. Throws REQUEST_INVALID for times out of range. */
+/** The draft of a request, with defaults. Throws REQUEST_INVALID for times out of range. */
 export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
   const { expiration } = memory;
   return {
@@ -67,7 +67,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
   };
 }
 
-/** What an export gives, with what only the server that wrote it could say. Throws REQUEST_INVALID as toDraft does. */
+/** The draft of an exported memory, with its output-only fields. Throws REQUEST_INVALID as toDraft does. */
 export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraft {
   const state = memory.state === Memory_State.UNSPECIFIED ? "ACTIVE" : toState(memory.state);
   if (state === undefined) throw invalidField(`${path}.state`, "is not a state that is known here");
@@ -84,7 +84,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
   };
 }
 
-/** The record of a memory with where it is kept. */
+/** A memory with its namespace and embedding. */
 export function fromMemory(memory: Memory, namespace: string): MemoryFields {
   return {
     ...exportedMemory(memory),
@@ -100,7 +100,7 @@ export function fromMemory(memory: Memory, namespace: string): MemoryFields {
   };
 }
 
-/** The part of a memory that an export holds: equal content gives equal bytes, wherever it is kept. */
+/** The exported fields of a memory: equal content gives equal bytes, on every server. */
 export function exportedMemory(memory: Memory): MemoryFields {
   return {
     id: memory.id,
@@ -135,7 +135,7 @@ export function exportedMemory(memory: Memory): MemoryFields {
   };
 }
 
-/** A memory as a store gave it back, with how it has been used. */
+/** A memory with its access statistics. */
 export function fromStoredMemory(
   memory: StoredMemory,
   namespace: string,
@@ -150,11 +150,11 @@ export function fromStoredMemory(
 const MAX_METADATA_SCALARS = 16;
 
 /**
- * A filter that names no states asks for the `usual` ones. Throws REQUEST_INVALID for times out of range and for
- * metadata that is not made of scalars.
+ * `defaultStates` are those of a filter without states. Throws REQUEST_INVALID for times out of range and for metadata
+ * that does not consist of scalars.
  */
-export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.states): MemoryFilter {
-  if (filter === undefined) return { states: usual };
+export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE_ONLY.states): MemoryFilter {
+  if (filter === undefined) return { states: defaultStates };
   const range = (span: ProtoFilter["createTime"], name: string): MemoryFilter["createTime"] => {
     if (span === undefined) return undefined;
     const made = defined({
@@ -165,7 +165,7 @@ export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.st
   };
   const states = filter.states.flatMap((state) => toState(state) ?? []);
   return {
-    states: states.length === 0 ? usual : states,
+    states: states.length === 0 ? defaultStates : states,
     ...defined({
       userId: given(filter.userId),
       agentId: given(filter.agentId),
@@ -191,15 +191,15 @@ export function toFilter(filter: ProtoFilter | undefined, usual = ACTIVE_ONLY.st
   };
 }
 
-/** Throws REQUEST_INVALID for a condition that says nothing. */
+/** Throws REQUEST_INVALID for an empty condition. */
 function conditionOf<T extends object>(condition: T, path: string): T {
   if (Object.keys(condition).length === 0) throw invalidField(path, "is empty: it asks for nothing");
   return condition;
 }
 
 /**
- * The filter of a purge, which must say something: one that matches everything would empty the namespace, and that is
- * what DeleteNamespace is for. Throws REQUEST_INVALID.
+ * The filter of a purge. Throws REQUEST_INVALID for one without a condition: it would empty the namespace, which is for
+ * DeleteNamespace.
  */
 export function toFilterOfPurge(filter: ProtoFilter | undefined): MemoryFilter {
   if (filter === undefined || !MemoryFilterSchema.fields.some((field) => isFieldSet(filter, field))) {
@@ -229,7 +229,7 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
   return givenList(tokens);
 }
 
-/** Lists cannot be compared, and an object without scalars asks for nothing. */
+/** Throws REQUEST_INVALID for lists, which cannot be compared, and for empty objects. */
 function refuseEmpty(value: JsonObject, path: string): void {
   const entries = Object.entries(value);
   if (entries.length === 0) throw invalidField(path, "is empty: it asks for nothing");

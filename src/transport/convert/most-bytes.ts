@@ -2,7 +2,7 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { Json, JsonObject } from "../../lib/json.ts";
 
-/** UTF-8 of one UTF-16 unit: three bytes at most, for the two of a pair take four together. */
+/** UTF-8 of one UTF-16 unit takes at most three bytes; the two units of a surrogate pair take four together. */
 const BYTES_A_UNIT = 3;
 /** A tag of at most two bytes and a length of at most four, which is enough below 256 MiB. */
 const HEAD_BYTES = 6;
@@ -14,7 +14,7 @@ const FIXED_BYTES = 512;
 /** A value in a google.protobuf.Struct: the heads of its entry, key, value and kind, and a double. */
 const JSON_VALUE_BYTES = 4 * HEAD_BYTES + 8;
 
-/** Bytes that a memory takes at most in an answer, with its tag and length; tells no more than the lengths of its texts. */
+/** Upper bound of the bytes of a memory in a response, with its tag and length, from the lengths of its texts alone. */
 export function memoryMostBytes(memory: StoredMemory, namespace: string): number {
   const { embedding } = memory;
   const units =
@@ -40,7 +40,7 @@ export function memoryMostBytes(memory: StoredMemory, namespace: string): number
   );
 }
 
-/** The same of an entry of the cache. */
+/** The same for a cache entry. */
 export function entryMostBytes(entry: CacheEntry, namespace: string): number {
   const units =
     entry.prompt.length +
@@ -52,7 +52,7 @@ export function entryMostBytes(entry: CacheEntry, namespace: string): number {
   return FIXED_BYTES + BYTES_A_UNIT * units + textsMostBytes(entry.tags) + objectMostBytes(entry.metadata);
 }
 
-/** Bytes that a repeated string field takes at most. */
+/** Upper bound of the bytes of a repeated string field. */
 export function textsMostBytes(texts: readonly string[]): number {
   let bytes = 0;
   for (const text of texts) bytes += HEAD_BYTES + BYTES_A_UNIT * text.length;

@@ -50,7 +50,7 @@ export function fromEmbeddingInfo(
     ...(identity === undefined
       ? {}
       : { provider: identity.provider, model: identity.model, dimension: identity.dimension }),
-    backlogCount: info.backlogCount,
+    pendingCount: info.backlogCount,
     refusedCount: info.refused.count,
     latestRefusals: info.refused.latest.map(({ refusal, refuseTime }) => ({
       reason: refusal,

@@ -26,7 +26,7 @@ const access = fc.option(
 );
 
 describe("encodeSearch", () => {
-  it("writes what the library would write of the whole message, the first time and from its memory", () => {
+  it("writes what the library would write of the whole message, the first time and from the bytes that are cached", () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -6,20 +6,19 @@ import {
   SearchMemoriesResponse_ResultSchema as ResultSchema,
   SearchMemoriesResponseSchema,
 } from "#gen/recollect/v1/memory_pb.js";
-import { type Memory, recordOf, type StoredMemory } from "../../domain/memory/memory.ts";
+import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { FoundMemory } from "../../services/memory/search-memories.ts";
 import { Encoded } from "../handler.ts";
-import { encodedOnce } from "./encoded-once.ts";
-import { fromMemory } from "./memory.ts";
+import { EncodedMemories } from "./encoded-memories.ts";
 
 const RESULTS = SearchMemoriesResponseSchema.field.results.number;
 const { memory: MEMORY, score: SCORE, similarity: SIMILARITY } = ResultSchema.field;
 const { accessCount: ACCESS_COUNT, lastAccessTime: LAST_ACCESS_TIME } = MemorySchema.field;
 
 /**
- * The response to a search, of which neither parts of scores nor a plan nor a degradation is told, as its bytes
- * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the most of it, are encoded once as long as
- * the store answers with the same objects; how often each was read follows behind. A test holds this against the library.
+ * The encoded response of a search without explanations, plan and degradations
+ * (https://protobuf.dev/programming-guides/encoding/). The memories, by far the largest part, are encoded once as long as
+ * they do not change; access statistics are appended to each. A test compares this with the library.
  */
 export function encodeSearch(found: readonly FoundMemory[], namespace: string): Encoded {
   const writer = new BinaryWriter();
@@ -37,7 +36,7 @@ export function encodeSearch(found: readonly FoundMemory[], namespace: string): 
 }
 
 function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: string): void {
-  writer.raw(encodedRecord(recordOf(memory), namespace));
+  writer.raw(ENCODED.of(memory, namespace));
   if (memory.access === undefined) return;
   const { accessCount, lastAccessTime } = memory.access;
   writer
@@ -47,7 +46,4 @@ function writeMemory(writer: BinaryWriter, memory: StoredMemory, namespace: stri
     .bytes(toBinary(TimestampSchema, timestampFromMs(lastAccessTime)));
 }
 
-/** A memory without how it was used. */
-const encodedRecord = encodedOnce((memory: Memory, namespace) =>
-  toBinary(MemorySchema, create(MemorySchema, fromMemory(memory, namespace))),
-);
+const ENCODED = new EncodedMemories();

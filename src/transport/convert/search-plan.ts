@@ -4,20 +4,21 @@ import {
   SearchPlan_SizeBasis as SizeBasis,
   SearchPlan_VectorPolicy as VectorPolicy,
 } from "#gen/recollect/v1/memory_pb.js";
-import type { SearchPlan, VectorArm } from "../../domain/memory/search-plan.ts";
+import type { SearchPlan, VectorRetrieverPlan } from "../../domain/memory/search-plan.ts";
 
 export function fromSearchPlan(plan: SearchPlan): MessageInitShape<typeof SearchPlanSchema> {
   const { vector, terms, commonTerms, walked, rounds } = plan;
   return {
-    ...(vector === undefined ? {} : { vector: fromVectorArm(vector) }),
-    terms: [...terms],
-    commonTerms: [...commonTerms],
-    walked,
+    ...(vector === undefined ? {} : { vectorRetriever: fromVector(vector) }),
+    ...(terms.length + commonTerms.length === 0
+      ? {}
+      : { keywordRetriever: { terms: [...terms], commonTerms: [...commonTerms] } }),
+    fullScan: walked,
     rounds,
   };
 }
 
-function fromVectorArm({ policy, candidates, eligible }: VectorArm) {
+function fromVector({ policy, candidates, eligible }: VectorRetrieverPlan) {
   return {
     policy: VectorPolicy[policy],
     candidates,

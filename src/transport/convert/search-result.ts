@@ -9,7 +9,7 @@ import { defined } from "./common.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { fromSearchPlan } from "./search-plan.ts";
 
-/** One found memory; with `explain` the parts of its score too. */
+/** One result; with `explain`, the parts of its score too. */
 export function searchResult(
   { memory, ranked, similarity, matchedTerms }: FoundMemory,
   namespace: string,
@@ -38,14 +38,14 @@ export function searchResult(
   };
 }
 
-/** What an answer says beside its results and whether it is truncated. */
-export function searchFacts(
+/** The fields of a response beside its results and `truncated`. */
+export function searchDetails(
   { degraded, plan }: Pick<SearchMemoriesOutput, "degraded" | "plan">,
   explain: boolean,
 ): Exclude<MessageInitShape<typeof SearchMemoriesResponseSchema>, { $typeName: string }> {
   return {
-    degraded: degraded.map((arm) =>
-      arm === "VECTOR" ? Degradation.VECTOR_UNAVAILABLE : Degradation.KEYWORD_UNAVAILABLE,
+    degraded: degraded.map((retriever) =>
+      retriever === "VECTOR" ? Degradation.VECTOR_UNAVAILABLE : Degradation.KEYWORD_UNAVAILABLE,
     ),
     ...(explain && plan !== undefined ? { plan: fromSearchPlan(plan) } : {}),
   };

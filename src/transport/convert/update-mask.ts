@@ -3,7 +3,7 @@ import type { Memory } from "#gen/recollect/v1/memory_pb.js";
 import { RecollectError } from "../../domain/errors.ts";
 import type { MutableField } from "../../domain/memory/update.ts";
 
-/** Fields of the API that a correction may name, with what they are in the domain. */
+/** Fields of the API that an update mask may name, with their names in the domain. */
 const FIELDS: Readonly<Record<string, MutableField>> = {
   text: "text",
   kind: "kind",
@@ -24,8 +24,8 @@ const FIELDS: Readonly<Record<string, MutableField>> = {
 };
 
 /**
- * The fields to take from a memory: those of the mask, all for `*`, or without a mask those that are set. Throws
- * REQUEST_INVALID for a path that is no field, or one that cannot be changed.
+ * The fields to update: those of the mask, all for `*`, or without a mask those that are set. Throws REQUEST_INVALID for a
+ * path that is no field or that cannot be changed.
  */
 export function toUpdatePaths(mask: FieldMask | undefined, memory: Memory): string[] {
   if (mask === undefined) return Object.keys(FIELDS).filter((path) => isSet(memory, path));

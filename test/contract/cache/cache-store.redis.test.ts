@@ -90,7 +90,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect((await opened.cache.find(SCOPE, "e1", END))?.id).toBe("e1");
     });
 
-    it("goes a minute after its end, however far off the time of the call is", async () => {
+    it("goes a minute after its expire time, however far off the time of the call is", async () => {
       await put("e1", { now: NOW }, { expireTime: NOW + DAY });
       const left = Number(await opened.client.command("PTTL", (await keysOf()).cacheEntry("e1")));
       expect(left).toBeGreaterThan(DAY);
@@ -108,7 +108,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         ),
       );
 
-    it("goes before the bound is held, what has ended first", async () => {
+    it("goes before the bound is held, expired ones first", async () => {
       await fill({ expireTime: NOW + 1000 });
       await put("stays", { now: NOW - 1 });
       const outcome = await put("new", { now: NOW + 1000, maxEntries: 2 });
@@ -125,7 +125,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect(await sizesBeside()).toEqual([3, 3, 3, 3]);
     });
 
-    it("is no more in the stats when it has ended", async () => {
+    it("is no more in the stats when it has expired", async () => {
       await fill({ expireTime: NOW + 1000 });
       expect(await opened.cache.stats(SCOPE, NOW + 1000)).toMatchObject({ entryCount: 0, byteCount: 0 });
     });
@@ -205,7 +205,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       const old = partition.namespace(String(await send("HGET", partition.namespaces, "t:b")));
       const anew = partition.namespace("0".repeat(16));
       await send("COPY", old.cacheEntry("e2"), anew.cacheEntry("e2"));
-      await send("HSET", partition.namespaces, "t:b", anew.number);
+      await send("HSET", partition.namespaces, "t:b", anew.namespaceId);
       await send("HDEL", partition.namespaces, "t:a");
       const found = await findAll(["e1", "e2"]);
       expect(found.map((entry) => entry?.response)).toEqual([
@@ -217,10 +217,10 @@ describe.skipIf(url === "")("the cache on Redis", () => {
 
     it("fail alone when their record cannot be read", async () => {
       const partition = opened.keys.partition(0);
-      const number = String(await opened.client.command("HGET", partition.namespaces, "t:a"));
+      const namespaceId = String(await opened.client.command("HGET", partition.namespaces, "t:a"));
       await opened.client.command(
         "HSET",
-        partition.namespace(number).cacheEntry("e1"),
+        partition.namespace(namespaceId).cacheEntry("e1"),
         "rec",
         "?",
         "version",
@@ -240,14 +240,14 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     await put("a");
     await put("b");
     await put("c", {}, { fingerprint: "f2" });
-    const { cacheSizes, number } = await keysOf();
+    const { cacheSizes, namespaceId } = await keysOf();
     const size = async (fingerprint: string) =>
-      Number(String(await opened.client.command("HGET", cacheSizes, scopeToken(number, fingerprint))));
+      Number(String(await opened.client.command("HGET", cacheSizes, scopeToken(namespaceId, fingerprint))));
     expect([await size("f1"), await size("f2")]).toEqual([2, 1]);
     await put("b", {}, { fingerprint: "f2" });
     expect([await size("f1"), await size("f2")]).toEqual([1, 2]);
     await opened.cache.delete(SCOPE, "a", { now: NOW });
-    expect(await opened.client.command("HEXISTS", cacheSizes, scopeToken(number, "f1"))).toBe(0);
+    expect(await opened.client.command("HEXISTS", cacheSizes, scopeToken(namespaceId, "f1"))).toBe(0);
   });
 
   it("compares and keeps no vector of another model when that has changed elsewhere", async () => {
@@ -347,7 +347,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     await using way = await openCountedWay(url);
     await using opened = await openRedisCache(way.url, { identity: IDENTITY });
     const { cache, embeddings } = opened;
-    // Once the process knows the scripts and the number of the namespace.
+    // Once the process knows the scripts and the id of the namespace.
     const { cost } = way;
     const find = async (id: string, now = NOW) => cache.find(SCOPE, id, now);
     const nearest = () =>

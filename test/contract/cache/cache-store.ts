@@ -232,7 +232,7 @@ function expiryCases(subject: CacheSubject): void {
     expect(await nearestIds(subject, {}, END)).toEqual([]);
   });
 
-  it("leaves room for others and for itself, however many end at once", async () => {
+  it("leaves room for others and for itself, however many expire at once", async () => {
     const ids = Array.from({ length: 100 }, (_, index) => `e${index}`);
     const vector = vectorOf(1);
     await Promise.all(ids.map((id) => put(subject, cacheEntry({ id, expireTime: END }), { vector })));

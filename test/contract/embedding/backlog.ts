@@ -42,7 +42,7 @@ export function embeddingBacklogContract(
     const ids = async (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
       (await pending(options)).map(({ id }) => id);
     const settle = (one: PendingMemory | undefined, outcome: EmbeddedText | Refusal, now = NOW) => {
-      if (one === undefined) throw new Error("nothing waits");
+      if (one === undefined) throw new Error("nothing is pending");
       const { scope, id, etag } = one;
       return subject.store.backlog.settle([{ scope, id, etag, outcome }], { identity: IDENTITY, now });
     };
@@ -54,9 +54,9 @@ export function embeddingBacklogContract(
           { vector: vectorOf(seed), filter: FILTER, limit: 10 },
           NOW,
         )
-      ).nearest.map(({ id }) => id);
+      ).byVector.map(({ id }) => id);
 
-    it("is empty where nothing waits", async () => {
+    it("is empty where nothing is pending", async () => {
       await subject.store.memories.writer.create(subject.scope, [newMemory({}, { vector: vectorOf(1) })], {
         now: NOW,
       });
@@ -112,12 +112,12 @@ export function embeddingBacklogContract(
       expect(await ids()).toEqual(["near"]);
     });
 
-    it("does not settle what was corrected, deleted, deleted with its namespace, or has ended meanwhile", async () => {
+    it("does not settle what was corrected, deleted, deleted with its namespace, or has expired meanwhile", async () => {
       const { memories, namespaces } = subject.store;
       const other = freshScope();
       await write({ id: "corrected" });
       await write({ id: "deleted" });
-      await write({ id: "ended", expireTime: NOW + 10 });
+      await write({ id: "expired", expireTime: NOW + 10 });
       await write({ id: "gone" }, NOW, other);
       const waiting = await pending({ now: NOW });
       expect(waiting).toHaveLength(4);
@@ -134,7 +134,7 @@ export function embeddingBacklogContract(
       const [again, ...rest] = await pending();
       expect(again).toMatchObject({ id: "corrected", text: "another" });
       expect(rest).toEqual([]);
-      // What has ended has left by being asked for.
+      // Expired ones have left by being asked for.
       expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
     });
 
@@ -192,7 +192,7 @@ export function embeddingBacklogContract(
       await write({ id: "a" });
       await write({ id: "b" });
       const [a] = await pending();
-      if (a === undefined) throw new Error("nothing waits");
+      if (a === undefined) throw new Error("nothing is pending");
       await subject.store.backlog.postpone([{ ...a, dueTime: NOW + 5000.5 }]);
       expect(await ids()).toEqual(["b"]);
       await subject.reopen();

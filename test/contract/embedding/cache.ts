@@ -42,14 +42,14 @@ export function embeddingCacheContract(
       expect(await get([entry(1).key])).toEqual([undefined]);
     });
 
-    it("replaces what has the same key, and its end", async () => {
+    it("replaces what has the same key, and its expire time", async () => {
       const { key } = entry(1);
       await subject.store.put([entry(1)], { now: NOW, expireTime: NOW + 1 });
       await subject.store.put([{ key, embedded: entry(2, true).embedded }], LIFE);
       expect(await get([key], NOW + 1)).toEqual([entry(2, true).embedded]);
     });
 
-    it("gives nothing from the end on", async () => {
+    it("gives nothing from the expire time on", async () => {
       await subject.store.put([entry(1)], LIFE);
       expect(await get([entry(1).key], LIFE.expireTime - 1)).toEqual([entry(1).embedded]);
       expect(await get([entry(1).key], LIFE.expireTime)).toEqual([undefined]);

@@ -81,7 +81,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
         filter: { states: ["ACTIVE"] as const },
         limit: 1,
       };
-      const { nearest } = await stores.memories.search.search(scope, query, NOW);
+      const { byVector: nearest } = await stores.memories.search.search(scope, query, NOW);
       expect(nearest.map(({ id }) => id)).toEqual([`m${at}`]);
     }
   };

@@ -82,7 +82,7 @@ export function reembeddingStoreContract(
           { vector: vectorOf(seed), filter: { states: ["ACTIVE"] }, limit: 1 },
           NOW,
         )
-      ).nearest.map(({ id }) => id);
+      ).byVector.map(({ id }) => id);
     const get = async (id: string) => (await subject.store.memories.reader.get(subject.scope, [id], NOW))[0];
     const cleanUp = async () => {
       while (await subject.store.reembedding.cleanUp());

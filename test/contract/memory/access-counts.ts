@@ -87,15 +87,15 @@ export function accessCases(subject: MemorySubject): void {
 
   it("goes with the memory: one that takes its id has not been accessed", async () => {
     await write(subject, newMemory({ id: "deleted" }), newMemory({ id: "purged", tags: ["x"] }));
-    await write(subject, newMemory({ id: "ended", expireTime: NOW + 1 }));
-    count(["deleted", "purged", "ended"], NOW);
+    await write(subject, newMemory({ id: "expired", expireTime: NOW + 1 }));
+    count(["deleted", "purged", "expired"], NOW);
     expect(await listedBy({ start: NOW })).toHaveLength(3);
-    count(["deleted", "purged", "ended"], NOW);
+    count(["deleted", "purged", "expired"], NOW);
     await subject.store.writer.delete(subject.scope, "deleted", { now: NOW });
     await subject.store.purge.run(subject.scope, { ...ACTIVE_ONLY, tagsAny: ["x"] }, { now: NOW });
-    const again = ["deleted", "purged", "ended"].map((id) => newMemory({ id }, { onDuplicate: "ALLOW" }));
+    const again = ["deleted", "purged", "expired"].map((id) => newMemory({ id }, { onDuplicate: "ALLOW" }));
     await subject.store.writer.create(subject.scope, again, { now: NOW + 1 });
-    for (const id of ["deleted", "purged", "ended"]) expect(await accessOf(id, NOW + 1)).toBeUndefined();
+    for (const id of ["deleted", "purged", "expired"]) expect(await accessOf(id, NOW + 1)).toBeUndefined();
     expect(await listedBy({ start: 0 })).toEqual([]);
   });
 
@@ -144,7 +144,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(await store.reader.count(scope, since(NOW + 3), NOW)).toBe(2);
     count(["b"], NOW + 5);
     const found = await search(subject, { vector: vectorOf(0), terms: ["tea"], filter: since(NOW + 4) });
-    expect([idsOf(found.nearest).sort(), idsOf(found.containing).sort()]).toEqual([
+    expect([idsOf(found.byVector).sort(), idsOf(found.byKeyword).sort()]).toEqual([
       ["a", "b"],
       ["a", "b"],
     ]);

@@ -34,8 +34,8 @@ export function durabilityCases(subject: MemorySubject): void {
     const after = await reads();
     expect(after).toEqual(before);
     expect(after.list).toHaveLength(21);
-    expect(idsOf(after.search.nearest)).toEqual(idsOf(nearestByScan(query.vector, vectors, 50)));
-    expect(after.search.containing).toHaveLength(21);
+    expect(idsOf(after.search.byVector)).toEqual(idsOf(nearestByScan(query.vector, vectors, 50)));
+    expect(after.search.byKeyword).toHaveLength(21);
     expect(after.search.corpus.documentCount).toBe(21);
     expect(after.filteredList).toEqual(["m3", "m1"]);
   });
@@ -55,7 +55,7 @@ export function durabilityCases(subject: MemorySubject): void {
     await subject.reopen();
     const found = await search(subject, { vector: vectorOf(7), terms: ["fact"] });
     const left = [...vectors.keys()].filter((id) => !["m0", "m7", "m19"].includes(id)).sort();
-    expect([idsOf(found.nearest).sort(), idsOf(found.containing).sort()]).toEqual([left, left]);
+    expect([idsOf(found.byVector).sort(), idsOf(found.byKeyword).sort()]).toEqual([left, left]);
     expect(found.corpus.documentCount).toBe(17);
   });
 
@@ -100,7 +100,7 @@ export function durabilityCases(subject: MemorySubject): void {
       await subject.reopen();
     }
     const found = await search(subject, { vector: vectorOf(2), terms: ["fact"] });
-    expect(found.nearest[0]?.id).toBe("m2");
-    expect([found.nearest.length, found.containing.length]).toEqual([3, 3]);
+    expect(found.byVector[0]?.id).toBe("m2");
+    expect([found.byVector.length, found.byKeyword.length]).toEqual([3, 3]);
   });
 }

@@ -4,7 +4,7 @@ import { memory, NOW, newMemory } from "../../support/builders.ts";
 import { reasonOf, vectorOf } from "../store-under-test.ts";
 import { idsOf, type MemorySubject, search, storedIds, told, write } from "./support.ts";
 
-/** A memory has ended from the moment of its expire time on: no read sees it, and its id and text are free. */
+/** A memory is expired from the moment of its expire time on: no read sees it, and its id and text are free. */
 export function expiryCases(subject: MemorySubject): void {
   const END = NOW + 1000;
   const vector = vectorOf(1);
@@ -20,10 +20,10 @@ export function expiryCases(subject: MemorySubject): void {
     return {
       get: got.flatMap((one) => (one === undefined ? [] : [one.id])),
       list: await storedIds(subject, now),
-      nearest: idsOf(byDefault.nearest).sort(),
-      containing: idsOf(byDefault.containing).sort(),
-      "nearest under a filter": idsOf(filtered.nearest).sort(),
-      "containing under a filter": idsOf(filtered.containing).sort(),
+      nearest: idsOf(byDefault.byVector).sort(),
+      containing: idsOf(byDefault.byKeyword).sort(),
+      "nearest under a filter": idsOf(filtered.byVector).sort(),
+      "containing under a filter": idsOf(filtered.byKeyword).sort(),
     };
   };
   const inEveryRead = (...ids: string[]) => ({
@@ -61,9 +61,9 @@ export function expiryCases(subject: MemorySubject): void {
     expect(idsOf(listed)).toEqual(["stays"]);
     const query = { vector, terms: ["fact", "stay"], limit: 1 };
     const found = await search(subject, { ...query, filter: ACTIVE_ONLY }, END);
-    expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["stays"], ["stays"]]);
+    expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["stays"], ["stays"]]);
     const filtered = await search(subject, { ...query, filter: { ...ACTIVE_ONLY, pinned: false } }, END);
-    expect([idsOf(filtered.nearest), idsOf(filtered.containing)]).toEqual([["stays"], ["stays"]]);
+    expect([idsOf(filtered.byVector), idsOf(filtered.byKeyword)]).toEqual([["stays"], ["stays"]]);
   });
 
   it("leaves nothing to delete from its expire time on", async () => {
@@ -108,7 +108,7 @@ export function expiryCases(subject: MemorySubject): void {
     expect(outcomes.map(told)).toEqual(["created a"]);
   });
 
-  it("frees its text, however many end at once", async () => {
+  it("frees its text, however many expire at once", async () => {
     const texts = Array.from({ length: 100 }, (_, index) => `text ${index}`);
     const items = (prefix: string, expireTime: number) =>
       texts.map((text, index) =>
@@ -122,13 +122,13 @@ export function expiryCases(subject: MemorySubject): void {
     expect(await storedIds(subject, END)).toEqual(texts.map((_, index) => `new${index}`).sort());
   });
 
-  it("leaves nothing behind in a memory that takes the id, however many end at once", async () => {
+  it("leaves nothing behind in a memory that takes the id, however many expire at once", async () => {
     const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
     await write(
       subject,
       ...ids.map((id) => newMemory({ id, text: `old ${id}`, tags: ["old"], expireTime: END }, { vector })),
     );
-    expect(idsOf((await search(subject, { vector })).nearest)).toHaveLength(100);
+    expect(idsOf((await search(subject, { vector })).byVector)).toHaveLength(100);
 
     const again = [...ids].reverse().map((id) => newMemory({ id, text: `new ${id}`, createTime: END }));
     const outcomes = await subject.store.writer.create(subject.scope, again, { now: END });
@@ -144,7 +144,7 @@ export function expiryCases(subject: MemorySubject): void {
       { ...ACTIVE_ONLY, tagsAny: ["old"] },
     ]) {
       const found = await search(subject, { vector, terms: ["old"], filter }, END);
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[], []]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], []]);
     }
   });
 
@@ -154,11 +154,11 @@ export function expiryCases(subject: MemorySubject): void {
       subject,
       ...ids.map((id) => newMemory({ id, text: `old ${id}`, expireTime: END }, { vector })),
     );
-    expect(idsOf((await search(subject, { vector })).nearest)).toHaveLength(80);
+    expect(idsOf((await search(subject, { vector })).byVector)).toHaveLength(80);
     for (const id of [...ids].reverse()) {
       await subject.store.writer.create(subject.scope, [newMemory({ id, text: `new ${id}` })], { now: END });
       const found = await search(subject, { vector, filter: { ...ACTIVE_ONLY, pinned: false } }, END);
-      expect(idsOf(found.nearest)).toEqual([]);
+      expect(idsOf(found.byVector)).toEqual([]);
     }
   });
 
@@ -172,7 +172,7 @@ export function expiryCases(subject: MemorySubject): void {
     expect(outcomes.map(told)).toEqual(["created m1", "created m1"]);
     for (const filter of [ACTIVE_ONLY, { ...ACTIVE_ONLY, pinned: false }]) {
       const found = await search(subject, { vector, terms: ["old", "new"], filter });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[], ["m1"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], ["m1"]]);
       expect(found.corpus.documentCount).toBe(1);
     }
   });
@@ -181,6 +181,6 @@ export function expiryCases(subject: MemorySubject): void {
     const outcomes = await write(subject, newMemory({ expireTime: NOW - 1 }, { vector }));
     expect(outcomes.map(told)).toEqual(["created m1"]);
     expect(await storedIds(subject)).toEqual([]);
-    expect(idsOf((await search(subject, { vector })).nearest)).toEqual([]);
+    expect(idsOf((await search(subject, { vector })).byVector)).toEqual([]);
   });
 }

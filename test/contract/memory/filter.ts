@@ -19,12 +19,12 @@ const SHARED_TERM = "shared";
 
 /** What each field of a filter means: by examples, and by comparison with the pure matchesFilter. */
 export function filterCases(subject: MemorySubject): void {
-  /** The ids that a filter lets through, after a check that list and both arms of search agree. */
+  /** The ids that a filter lets through, after a check that list and both retrievers of a search agree. */
   const passing = async (filter: MemoryFilter, now = NOW): Promise<string[]> => {
     const listed = await subject.store.reader.list(subject.scope, { filter, limit: ALL, now });
     const found = await search(subject, { vector: vectorOf(0), terms: [SHARED_TERM], filter }, now);
     const ids = idsOf(listed).sort();
-    expect({ nearest: idsOf(found.nearest).sort(), containing: idsOf(found.containing).sort() }).toEqual({
+    expect({ nearest: idsOf(found.byVector).sort(), containing: idsOf(found.byKeyword).sort() }).toEqual({
       nearest: ids,
       containing: ids,
     });
@@ -225,7 +225,7 @@ export function filterCases(subject: MemorySubject): void {
 
     beforeEach(() => write([...findables.keys()]));
 
-    it(`lets ${count} random filters see the same memories: in list, count, purge and both arms of search`, async () => {
+    it(`lets ${count} random filters see the same memories: in list, count, purge and both retrievers of a search`, async () => {
       let telling = 0;
       for (const [index, filter] of filters.entries()) {
         const expected = expectedIds(filter);
@@ -286,7 +286,7 @@ export function filterCases(subject: MemorySubject): void {
 /** Before any memory of these cases ends. */
 const WRITTEN = NOW - DAY;
 
-/** A memory that both arms find: by the shared term, and by a vector of its own. */
+/** A memory that both retrievers find: by the shared term, and by a vector of its own. */
 function findable({ access: _, ...one }: StoredMemory, seed: number) {
   return newMemory(one, { onDuplicate: "ALLOW", terms: [SHARED_TERM], vector: vectorOf(seed) });
 }

@@ -55,8 +55,8 @@ export function isolationCases(subject: MemorySubject): void {
       expect(await store.reader.get(scope, ["secret"], NOW)).toEqual([undefined]);
       expect(await store.search.vectors(scope, ["secret"])).toEqual([undefined]);
       expect(idsOf(await listAll(store, scope))).not.toContain("secret");
-      expect(idsOf(found.nearest)).not.toContain("secret");
-      expect(found.containing).toEqual([]);
+      expect(idsOf(found.byVector)).not.toContain("secret");
+      expect(found.byKeyword).toEqual([]);
       expect(found.corpus.documentFrequencies.get("secret") ?? 0).toBe(0);
     }
   });
@@ -71,7 +71,7 @@ export function isolationCases(subject: MemorySubject): void {
       for (const [index, scope] of scopes.entries()) {
         const query = { vector: vectorOf(1), terms: ["tea"], filter, limit: ALL };
         const found = await store.search.search(scope, query, NOW);
-        expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[`of-${index}`], [`of-${index}`]]);
+        expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[`of-${index}`], [`of-${index}`]]);
         expect(idsOf(await store.reader.list(scope, { filter, limit: ALL, now: NOW }))).toEqual([
           `of-${index}`,
         ]);
@@ -106,7 +106,7 @@ export function isolationCases(subject: MemorySubject): void {
       const query = { vector: vectorOf(1), terms: ["tea"], filter: ACTIVE_ONLY, limit: ALL };
       const found = await store.search.search(scope, query, NOW);
       expect(await listAll(store, scope)).toEqual([isOf(scope)]);
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], ["m1"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["m1"], ["m1"]]);
     }
   });
 

@@ -51,13 +51,13 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("what is counted and ordered", () => {
     /** From the memories themselves. */
-    const recount = async ({ partition, number }: NamespaceKeys) => {
+    const recount = async ({ partition, namespaceId }: NamespaceKeys) => {
       const counters = { memories: 0, terms: 0 };
       const frequencies: Record<string, number> = {};
       const sizes: Record<string, number> = {};
       const duplicates: string[] = [];
       const ending: string[] = [];
-      const beginning = `${partition.memories}${number}:`;
+      const beginning = `${partition.memories}${namespaceId}:`;
       for (const name of await keysLeft(beginning)) {
         const [tok, terms, dup, expire] = (await ask(
           "HMGET",
@@ -73,7 +73,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
         for (const term of new Set(words)) frequencies[term] = (frequencies[term] ?? 0) + 1;
         for (const token of (tok ?? "").split(",").filter(isCounted)) sizes[token] = (sizes[token] ?? 0) + 1;
         if (dup !== null && dup !== undefined) duplicates.push(dup);
-        if (expire !== null && expire !== undefined) ending.push(`${number}/${name.slice(beginning.length)}`);
+        if (expire !== null && expire !== undefined)
+          ending.push(`${namespaceId}/${name.slice(beginning.length)}`);
       }
       return { counters, frequencies, sizes, duplicates: duplicates.sort(), ending: ending.sort() };
     };
@@ -127,32 +128,32 @@ describe.skipIf(url === "")("memories in Redis", () => {
         } else if (dice < 0.95) await reasonOf(stores.memories.writer.delete(scope, id, { now }));
         else await stores.memories.purge.run(scope, { ...EVERY_STATE, sessionId: "s" }, { now });
         if (now % 10 === 0) {
-          await stores.sweeper.sweepEnded(place.keys.partition(0), now);
+          await stores.sweeper.sweepExpired(place.keys.partition(0), now);
           const namespace = await namespaceOf();
           expect(await kept(namespace)).toEqual(await recount(namespace));
         }
       }
       await stores.memories.purge.run(scope, EVERY_STATE, { now: NOW });
-      await stores.sweeper.sweepEnded(place.keys.partition(0), NOW + 1000);
+      await stores.sweeper.sweepExpired(place.keys.partition(0), NOW + 1000);
       const namespace = await namespaceOf();
-      expect(await keysLeft(`n:${namespace.number}`)).toEqual([namespace.lastPositions]);
+      expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual([namespace.lastPositions]);
       expect(await keysLeft("waiting")).toEqual([]);
       expect(await keysLeft("ending")).toEqual([]);
     });
 
-    it("is answered without a look at a memory, unless some have ended", async () => {
+    it("is answered without a look at a memory, unless some have expired", async () => {
       await create([{ id: "a" }], [{ id: "b", state: "ARCHIVED" }], [{ id: "c", expireTime: NOW + 5 }]);
       expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW)).toBe(2);
       expect(await stores.memories.reader.count(scope, ACTIVE_ONLY, NOW + 5)).toBe(1);
       const namespace = await namespaceOf();
       for (const id of ["a", "b"]) await ask("HSET", namespace.memory(id), "rec", "damaged");
-      // What has ended was swept by the count.
+      // Expired ones were swept by the count.
       expect(await stores.memories.reader.count(scope, EVERY_STATE, NOW)).toBe(2);
     });
   });
 
   describe("what nobody finds any more", () => {
-    it("goes with the memories that have ended, after a write", async () => {
+    it("goes with the expired memories, after a write", async () => {
       await create([{ id: "a", sessionId: "s", expireTime: NOW + 5 }], [{ id: "b" }]);
       await stores.memories.writer.create(scope, [newMemory({ id: "c" })], { now: NOW + 5 });
       const { counters, partition } = await namespaceOf();
@@ -184,30 +185,30 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const gone = await namespaceOf();
       expect(await keysLeft(gone.lastAccesses)).toHaveLength(1);
       const stays = await namespaceOf(neighbour);
-      const before = await keysLeft(stays.number);
+      const before = await keysLeft(stays.namespaceId);
       await stores.namespaces.delete(scope, { now: NOW });
       await vi.waitFor(async () => expect(await ask("EXISTS", gone.partition.deleted)).toBe(0), {
         timeout: 10_000,
       });
       // The record of a request ends by itself.
-      expect(await keysLeft(gone.number)).toEqual([gone.request(idempotentRequest().key)]);
-      expect(await keysLeft(stays.number)).toEqual(before);
+      expect(await keysLeft(gone.namespaceId)).toEqual([gone.request(idempotentRequest().key)]);
+      expect(await keysLeft(stays.namespaceId)).toEqual(before);
       for (const key of [gone.partition.pending, gone.partition.pendingSince, gone.partition.memoryExpiry]) {
         const members = (await ask("ZRANGE", key, 0, -1)) as string[];
-        expect(members.filter((member) => !member.startsWith(`${stays.number}/`))).toEqual([]);
+        expect(members.filter((member) => !member.startsWith(`${stays.namespaceId}/`))).toEqual([]);
         expect(members.length).toBeGreaterThan(0);
       }
-      expect(await ask("HGETALL", gone.partition.names)).toEqual([stays.number, "t:neighbour"]);
+      expect(await ask("HGETALL", gone.partition.names)).toEqual([stays.namespaceId, "t:neighbour"]);
     });
 
     it("is removed by the next process, when one has ended before", async () => {
       await create([{ id: "a" }]);
-      const { partition, number } = await namespaceOf();
+      const { partition, namespaceId } = await namespaceOf();
       await ask("HDEL", partition.namespaces, "t:n");
-      await ask("SADD", partition.deleted, number);
+      await ask("SADD", partition.deleted, namespaceId);
       await using next = await place.open();
       next.sweeper.afterDeletion();
-      await vi.waitFor(async () => expect(await keysLeft(number)).toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await keysLeft(namespaceId)).toEqual([]), { timeout: 10_000 });
     });
 
     it("stays, and the log says so, while Redis cannot be reached", async () => {
@@ -222,8 +223,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("a memory without a vector", () => {
     const waiting = async () => {
-      const { partition, number } = await namespaceOf();
-      const strip = (members: unknown) => (members as string[]).map((one) => one.replace(`${number}/`, ""));
+      const { partition, namespaceId } = await namespaceOf();
+      const strip = (members: unknown) =>
+        (members as string[]).map((one) => one.replace(`${namespaceId}/`, ""));
       return {
         due: strip(await ask("ZRANGE", partition.pending, 0, -1, "WITHSCORES")),
         since: strip(await ask("ZRANGE", partition.pendingSince, 0, -1, "WITHSCORES")),
@@ -242,8 +244,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
     it("waits no more when it is deleted, and anew or not when it is replaced", async () => {
       const [a, b] = await create([{ id: "a" }], [{ id: "b" }], [{ id: "c" }]);
-      const { partition, number } = await namespaceOf();
-      for (const id of ["a", "b", "c"]) await ask("HSET", partition.pendingAttempts, `${number}/${id}`, 3);
+      const { partition, namespaceId } = await namespaceOf();
+      for (const id of ["a", "b", "c"])
+        await ask("HSET", partition.pendingAttempts, `${namespaceId}/${id}`, 3);
       await stores.memories.writer.delete(scope, "c", { now: NOW });
       const next = (id: string, vector?: Float32Array) => {
         const { onDuplicate: _, ...one } = newMemory(
@@ -287,9 +290,11 @@ describe.skipIf(url === "")("memories in Redis", () => {
         { now: NOW },
       );
       expect(replaced.embedding.state).toBe("PENDING");
-      const { partition, number } = await namespaceOf();
+      const { partition, namespaceId } = await namespaceOf();
       const members = (await ask("ZRANGE", partition.pending, 0, -1)) as string[];
-      expect(members.toSorted()).toEqual(["before", "created", "imported"].map((id) => `${number}/${id}`));
+      expect(members.toSorted()).toEqual(
+        ["before", "created", "imported"].map((id) => `${namespaceId}/${id}`),
+      );
     });
 
     it("keeps those of the new one, in the field of its generation", async () => {
@@ -337,9 +342,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
       await stores.namespaces.delete(scope, { now: NOW });
       const { onDuplicate: _, ...imported } = newMemory({ id: "a" });
       expect(await other.memories.importer.import(scope, [imported], { now: NOW })).toEqual(["imported"]);
-      // Under another number, or what is removed of the old one would be removed of this.
-      const { partition, number } = await namespaceOf();
-      expect(await ask("SISMEMBER", partition.deleted, number)).toBe(0);
+      // Under another id, or data of the old one that is removed would be that of the new one.
+      const { partition, namespaceId } = await namespaceOf();
+      expect(await ask("SISMEMBER", partition.deleted, namespaceId)).toBe(0);
     });
   });
 

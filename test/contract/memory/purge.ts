@@ -13,13 +13,13 @@ export function purgeCases(subject: MemorySubject): void {
   };
   const filter = { ...ANY_STATE, userId: "drop" };
 
-  it("deletes what passes the filter and nothing else, in both arms too", async () => {
+  it("deletes what passes the filter and nothing else, by both retrievers", async () => {
     await fill(1200);
     expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(900);
     expect(await subject.store.purge.run(subject.scope, filter, { now: NOW })).toBe(900);
     expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(0);
     expect(await subject.store.reader.count(subject.scope, ANY_STATE, NOW)).toBe(300);
-    const { nearest, corpus } = await search(subject, { vector: vectorOf(1), terms: ["word1"] });
+    const { byVector: nearest, corpus } = await search(subject, { vector: vectorOf(1), terms: ["word1"] });
     expect(nearest).toHaveLength(300);
     expect([corpus.documentCount, corpus.documentFrequencies.get("word1")]).toEqual([300, 100]);
   });

@@ -24,7 +24,7 @@ export function readerCases(subject: MemorySubject): void {
   });
 
   describe("exist", () => {
-    it("says in order which ids are taken, by memories in any state that have not ended", async () => {
+    it("says in order which ids are taken, by memories in any state that have not expired", async () => {
       await write(
         subject,
         newMemory({ id: "a", state: "ARCHIVED" }),
@@ -47,7 +47,7 @@ export function readerCases(subject: MemorySubject): void {
       expect(await store.reader.list(scope, { filter: ANY_STATE, limit: ALL, now: NOW })).toEqual([]);
       expect(await store.search.vectors(scope, ["a", "b"])).toEqual([undefined, undefined]);
       const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
-      expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+      expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);
       expect(found.corpus.meanLength).toBe(0);
       expect(found.corpus.documentFrequencies.get("fact") ?? 0).toBe(0);
     });

@@ -52,7 +52,9 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     stores.memories.accessCounts.add(SCOPE, ["m1"], NOW);
     const counted = await read();
     expect(counted.access).toEqual({ accessCount: 1, lastAccessTime: NOW });
-    expect(recordOf(counted)).toBe(first);
+    expect(recordOf(counted)).toEqual(first);
+    // Its record was not read again.
+    expect(counted.metadata).toBe(first.metadata);
   });
 
   it("is what another process has made of it", async () => {

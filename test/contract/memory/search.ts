@@ -14,12 +14,12 @@ import {
 } from "../store-under-test.ts";
 import { idsOf, type MemorySubject, search, storedIds, told, write } from "./support.ts";
 
-/** What both arms find, and what they say about it. */
+/** What both retrievers find, and what they say about it. */
 export function searchCases(subject: MemorySubject): void {
   const texts = (...given: readonly (readonly [id: string, text: string])[]) =>
     write(subject, ...given.map(([id, text]) => newMemory({ id, text }, { onDuplicate: "ALLOW" })));
   const containing = async (...terms: readonly string[]): Promise<string[]> =>
-    idsOf((await search(subject, { terms })).containing).sort();
+    idsOf((await search(subject, { terms })).byKeyword).sort();
 
   describe("by words", () => {
     it("finds memories that contain any of the terms, and no others", async () => {
@@ -43,7 +43,7 @@ export function searchCases(subject: MemorySubject): void {
         newMemory({ id: "a" }, { terms: ["tea", "milk", "tea", "tea"] }),
         newMemory({ id: "b" }, { terms: ["milk"] }),
       );
-      const { containing: found } = await search(subject, { terms: ["tea", "milk"] });
+      const { byKeyword: found } = await search(subject, { terms: ["tea", "milk"] });
       const documents = new Map(found.map(({ id, document }) => [id, document]));
       expect(documents.get("a")).toEqual({ counts: [3, 1], length: 4 });
       expect(documents.get("b")).toEqual({ counts: [0, 1], length: 1 });
@@ -52,7 +52,7 @@ export function searchCases(subject: MemorySubject): void {
     it("tells length and frequencies of a very long text", async () => {
       const words = Array.from({ length: 8000 }, (_, index) => `w${index % 4000}`);
       await write(subject, newMemory({ text: words.join(" ") }));
-      const { containing: found, corpus } = await search(subject, { terms: ["w0", "w3999", "w4000"] });
+      const { byKeyword: found, corpus } = await search(subject, { terms: ["w0", "w3999", "w4000"] });
       expect(found.map(({ document }) => document)).toEqual([{ counts: [2, 2, 0], length: 8000 }]);
       expect(corpus.meanLength).toBe(8000);
       expect(await containing("w4000")).toEqual([]);
@@ -61,7 +61,7 @@ export function searchCases(subject: MemorySubject): void {
     it("gives at most the limit", async () => {
       await texts(...Array.from({ length: 12 }, (_, index) => [`m${index}`, `tea ${index}`] as const));
       for (const limit of [1, 5, 12, 13]) {
-        const { containing: found } = await search(subject, { terms: ["tea"], limit });
+        const { byKeyword: found } = await search(subject, { terms: ["tea"], limit });
         expect(new Set(idsOf(found)).size).toBe(Math.min(limit, 12));
         expect(found).toHaveLength(Math.min(limit, 12));
       }
@@ -78,19 +78,19 @@ export function searchCases(subject: MemorySubject): void {
         limit: 1,
         filter: { ...ACTIVE_ONLY, pinned: true },
       });
-      expect(idsOf(found.containing)).toEqual(["pinned"]);
+      expect(idsOf(found.byKeyword)).toEqual(["pinned"]);
     });
 
     it("does without a vector", async () => {
       await texts(["a", "tea"]);
       const found = await search(subject, { terms: ["tea"], vector: vectorOf(1) });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[], ["a"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], ["a"]]);
     });
 
     it("is not asked when there are no terms", async () => {
       await write(subject, newMemory({}, { vector: vectorOf(1) }));
       const found = await search(subject, { vector: vectorOf(1) });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], []]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["m1"], []]);
     });
 
     it.each(ODD_TEXTS)("finds a memory by each of its terms: %s", async (_name, text) => {
@@ -99,7 +99,7 @@ export function searchCases(subject: MemorySubject): void {
       expect(await storedIds(subject)).toEqual(["odd", "other"]);
       expect(await containing("plain", ...terms)).toEqual(terms.length === 0 ? ["other"] : ["odd", "other"]);
       for (const term of terms) {
-        const { containing: found, corpus } = await search(subject, { terms: [term] });
+        const { byKeyword: found, corpus } = await search(subject, { terms: [term] });
         expect(found.map(({ id, document }) => [id, ...document.counts])).toEqual([
           ["odd", terms.filter((one) => one === term).length],
         ]);
@@ -280,7 +280,7 @@ export function searchCases(subject: MemorySubject): void {
       for (const seed of [1001, 1002, 1003]) {
         for (const limit of [1, 10, 400]) {
           const query = vectorOf(seed);
-          const { nearest } = await search(subject, { vector: query, filter, limit });
+          const { byVector: nearest } = await search(subject, { vector: query, filter, limit });
           expectScan(nearest, nearestByScan(query, passing, limit));
         }
       }
@@ -291,9 +291,9 @@ export function searchCases(subject: MemorySubject): void {
       await write(subject, newMemory({}, { vector }));
       const same = await search(subject, { vector });
       const opposite = await search(subject, { vector: vector.map((value) => -value) });
-      expect(same.nearest[0]?.similarity).toBeCloseTo(1, SIMILARITY_PLACES);
-      expect(opposite.nearest[0]?.similarity).toBeCloseTo(-1, SIMILARITY_PLACES);
-      for (const { similarity } of [...same.nearest, ...opposite.nearest]) {
+      expect(same.byVector[0]?.similarity).toBeCloseTo(1, SIMILARITY_PLACES);
+      expect(opposite.byVector[0]?.similarity).toBeCloseTo(-1, SIMILARITY_PLACES);
+      for (const { similarity } of [...same.byVector, ...opposite.byVector]) {
         expect(Math.abs(similarity)).toBeLessThanOrEqual(1);
       }
     });
@@ -311,30 +311,30 @@ export function searchCases(subject: MemorySubject): void {
           ),
         ),
       );
-      const { nearest } = await search(subject, { vector: query });
+      const { byVector: nearest } = await search(subject, { vector: query });
       expect(idsOf(nearest)).toEqual(ids);
     });
 
     it("finds all of several memories with the same vector", async () => {
       const vector = vectorOf(1);
       await write(subject, ...["a", "b", "c"].map((id) => newMemory({ id }, { vector })));
-      expect(idsOf((await search(subject, { vector })).nearest).sort()).toEqual(["a", "b", "c"]);
-      expect((await search(subject, { vector, limit: 2 })).nearest).toHaveLength(2);
+      expect(idsOf((await search(subject, { vector })).byVector).sort()).toEqual(["a", "b", "c"]);
+      expect((await search(subject, { vector, limit: 2 })).byVector).toHaveLength(2);
     });
 
     it("passes memories without vector over", async () => {
       const vector = vectorOf(1);
       await write(subject, newMemory({ id: "with" }, { vector }), newMemory({ id: "without" }));
       const found = await search(subject, { vector, terms: ["fact"] });
-      expect(idsOf(found.nearest)).toEqual(["with"]);
-      expect(idsOf(found.containing).sort()).toEqual(["with", "without"]);
+      expect(idsOf(found.byVector)).toEqual(["with"]);
+      expect(idsOf(found.byKeyword).sort()).toEqual(["with", "without"]);
     });
 
     it("finds memories without any term", async () => {
       const vector = vectorOf(1);
       await write(subject, newMemory({ text: "?!" }, { vector, terms: [] }));
       const found = await search(subject, { vector, terms: ["fact"] });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], []]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["m1"], []]);
     });
 
     it("is not crowded out by nearer ones that the filter holds back, nor by other namespaces", async () => {
@@ -347,14 +347,14 @@ export function searchCases(subject: MemorySubject): void {
       );
       await write(subject, ...crowd.map((id) => newMemory({ id, state: "ARCHIVED" }, { vector })));
       await write(subject, newMemory({ id: "far" }, { vector: vector.map((value) => -value) }));
-      expect(idsOf((await search(subject, { vector, limit: 1, filter: ACTIVE_ONLY })).nearest)).toEqual([
+      expect(idsOf((await search(subject, { vector, limit: 1, filter: ACTIVE_ONLY })).byVector)).toEqual([
         "far",
       ]);
     });
 
     it("sees each write that has resolved, before and after a first search", async () => {
       const nearestIds = async (filter = ACTIVE_ONLY) =>
-        idsOf((await search(subject, { vector: vectorOf(1), filter })).nearest).sort();
+        idsOf((await search(subject, { vector: vectorOf(1), filter })).byVector).sort();
       expect(await nearestIds()).toEqual([]);
       await write(subject, newMemory({ id: "a" }, { vector: vectorOf(1) }));
       expect(await nearestIds()).toEqual(["a"]);
@@ -369,10 +369,10 @@ export function searchCases(subject: MemorySubject): void {
       expect(await nearestIds({ ...ACTIVE_ONLY, pinned: false })).toEqual(["a", "c"]);
     });
 
-    it("knows state and end of what was written after a first search", async () => {
+    it("knows state and expire time of what was written after a first search", async () => {
       const vector = vectorOf(1);
       const nearestIds = async (now: number, filter = ACTIVE_ONLY) =>
-        idsOf((await search(subject, { vector, filter }, now)).nearest).sort();
+        idsOf((await search(subject, { vector, filter }, now)).byVector).sort();
       await write(subject, newMemory({ id: "active" }, { vector }));
       expect(await nearestIds(NOW)).toEqual(["active"]);
       await write(
@@ -401,7 +401,7 @@ export function searchCases(subject: MemorySubject): void {
         }
       }
       const query = vectorOf(1001);
-      expectScan((await search(subject, { vector: query })).nearest, nearestByScan(query, left, 400));
+      expectScan((await search(subject, { vector: query })).byVector, nearestByScan(query, left, 400));
     });
   });
 
@@ -424,7 +424,7 @@ export function searchCases(subject: MemorySubject): void {
       ] as const;
       for (const [given, passing] of filters) {
         const query = { vector: vectorOf(1), filter: { ...ACTIVE_ONLY, ...given } };
-        const { nearest, plan } = await search(subject, query);
+        const { byVector: nearest, plan } = await search(subject, query);
         expect(nearest).toHaveLength(passing);
         expect(EXACT).toContain(plan.vector?.policy);
         expect(plan.vector?.candidates).toBe(0);
@@ -444,7 +444,7 @@ export function searchCases(subject: MemorySubject): void {
         newMemory({ id }, { terms: ["common", "rare"], onDuplicate: "ALLOW" }),
       );
       await write(subject, ...rare, ...common);
-      const { plan, containing: found } = await search(subject, { terms: ["common", "nowhere", "rare"] });
+      const { plan, byKeyword: found } = await search(subject, { terms: ["common", "nowhere", "rare"] });
       expect([plan.terms, plan.commonTerms]).toEqual([["rare"], ["common"]]);
       expect(idsOf(found).sort()).toEqual(["r0", "r1"]);
       const alone = await search(subject, { terms: ["common"] });
@@ -463,7 +463,7 @@ export function searchCases(subject: MemorySubject): void {
       await write(subject, ...["a", "b"].map((id, at) => newMemory({ id }, { vector: vectorOf(at) })));
       subject.store.accessCounts.add(subject.scope, ["a"], NOW);
       const filter = { ...ACTIVE_ONLY, lastAccessTime: { start: NOW } };
-      const { nearest, plan } = await search(subject, { vector: vectorOf(1), filter });
+      const { byVector: nearest, plan } = await search(subject, { vector: vectorOf(1), filter });
       expect(idsOf(nearest)).toEqual(["a"]);
       expect(plan.vector).toEqual({
         policy: "EXACT",
@@ -488,7 +488,7 @@ export function searchCases(subject: MemorySubject): void {
         { id: "event", time: NOW - DAY, importance: 0.25 },
         { id: "plain", time: NOW - 2, importance: 1 },
       ];
-      const factsOf = ({ nearest, containing: byWords }: Candidates) =>
+      const factsOf = ({ byVector: nearest, byKeyword: byWords }: Candidates) =>
         [nearest, byWords].map((arm) =>
           arm
             .map(({ id, time, importance }) => ({ id, time, importance }))
@@ -497,7 +497,7 @@ export function searchCases(subject: MemorySubject): void {
       expect(factsOf(found)).toEqual([expected, expected]);
     });
 
-    it("applies limit and filter to each arm", async () => {
+    it("applies limit and filter to each retriever", async () => {
       await write(
         subject,
         ...Array.from({ length: 10 }, (_, index) =>
@@ -506,18 +506,18 @@ export function searchCases(subject: MemorySubject): void {
       );
       const filter = { ...ACTIVE_ONLY, pinned: true };
       const few = await search(subject, { vector: vectorOf(9), terms: ["fact"], filter, limit: 4 });
-      expect([few.nearest.length, few.containing.length]).toEqual([4, 4]);
+      expect([few.byVector.length, few.byKeyword.length]).toEqual([4, 4]);
       const all = await search(subject, { vector: vectorOf(9), terms: ["fact"], filter });
       const pinned = ["m0", "m1", "m2", "m3", "m4", "m5"];
-      expect([idsOf(all.nearest).sort(), idsOf(all.containing).sort()]).toEqual([pinned, pinned]);
+      expect([idsOf(all.byVector).sort(), idsOf(all.byKeyword).sort()]).toEqual([pinned, pinned]);
     });
 
-    it("loses what was deleted in both arms", async () => {
+    it("loses what was deleted by both retrievers", async () => {
       const vector = vectorOf(1);
       await write(subject, newMemory({ id: "a" }, { vector }), newMemory({ id: "b" }, { vector }));
       await subject.store.writer.delete(subject.scope, "a", { now: NOW });
       const found = await search(subject, { vector, terms: ["fact", "a"] });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["b"], ["b"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["b"], ["b"]]);
     });
 
     it("finds what an id now holds, and not what it held", async () => {
@@ -526,7 +526,7 @@ export function searchCases(subject: MemorySubject): void {
       await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
       await write(subject, newMemory({ text: "milk" }));
       const found = await search(subject, { vector: vectorOf(1), terms: ["tea"] });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([[], []]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], []]);
       expect(await containing("milk")).toEqual(["m1"]);
       expect(await subject.store.search.vectors(subject.scope, ["m1"])).toEqual([undefined]);
     });
@@ -539,7 +539,7 @@ function withVector(vector: Float32Array | undefined): { readonly vector?: Float
 
 /** The same memories in the same order, as similar as an exact scan says. */
 function expectScan(
-  nearest: Candidates["nearest"],
+  nearest: Candidates["byVector"],
   expected: readonly { readonly id: string; readonly similarity: number }[],
 ): void {
   expect(idsOf(nearest)).toEqual(idsOf(expected));

@@ -38,7 +38,7 @@ export function transferCases(subject: MemorySubject): void {
     item({ id, sessionPosition, sessionId: "s", kind: "MESSAGE", text: "ok" });
 
   describe("an import", () => {
-    it("keeps a memory as it is, and finds it in both arms", async () => {
+    it("keeps a memory as it is, and finds it by both retrievers", async () => {
       const given = memory({
         id: "a",
         text: "oak",
@@ -54,7 +54,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(await importAll(item(given, 1))).toEqual(["imported"]);
       expect(await subject.store.reader.get(subject.scope, ["a"], NOW)).toEqual([given]);
       const found = await search(subject, { vector: vectorOf(1), terms: ["oak"] });
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["a"], ["a"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["a"], ["a"]]);
       expect(await subject.store.search.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
     });
 
@@ -76,7 +76,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(found.map((one) => one?.text)).toEqual(["first", "first"]);
     });
 
-    it("takes the id of what has ended", async () => {
+    it("takes the id of an expired memory", async () => {
       await write(
         subject,
         newMemory({ id: "a", text: "first", expireTime: NOW + 1 }, { vector: vectorOf(1) }),
@@ -86,7 +86,7 @@ export function transferCases(subject: MemorySubject): void {
         await subject.store.importer.import(subject.scope, [item({ id: "a", text: "next" }, 2)], later),
       ).toEqual(["imported"]);
       const found = await search(subject, { vector: vectorOf(2), terms: ["first"] }, NOW + 1);
-      expect([idsOf(found.nearest), idsOf(found.containing), found.corpus.documentCount]).toEqual([
+      expect([idsOf(found.byVector), idsOf(found.byKeyword), found.corpus.documentCount]).toEqual([
         ["a"],
         [],
         1,
@@ -122,10 +122,13 @@ export function transferCases(subject: MemorySubject): void {
       expect(await positions()).toEqual({ a: 1, b: 2, c: 3, d: 4, e: 5, f: 7 });
     });
 
-    it("keeps positions that only what has ended had", async () => {
+    it("keeps positions that only expired memories had", async () => {
       const expireTime = NOW + 1;
       const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
-      await write(subject, ...ids.map((id) => newMemory({ id: `ended ${id}`, sessionId: "s", expireTime })));
+      await write(
+        subject,
+        ...ids.map((id) => newMemory({ id: `expired ${id}`, sessionId: "s", expireTime })),
+      );
       const items = ids.map((id, index) => message(id, index + 1));
       await subject.store.importer.import(subject.scope, items, { now: expireTime });
       const found = await subject.store.reader.get(subject.scope, ids, expireTime);
@@ -214,7 +217,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(await page(9_000)).toEqual(["a"]);
     });
 
-    it("walks what passes the filter, and nothing that has ended", async () => {
+    it("walks what passes the filter, and nothing that has expired", async () => {
       await write(
         subject,
         newMemory({ id: "a", userId: "u" }),

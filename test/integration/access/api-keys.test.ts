@@ -73,14 +73,11 @@ describe("AUTH_MODE=api_keys", () => {
     detail: expect.stringContaining("CREDENTIAL_INVALID"),
   });
 
-  it.each(["Bearer", "bearer", "BEARER  "])(
-    "lets in whoever sends `%s <key>`, over both transports",
-    async (scheme) => {
-      const authorization = `${scheme} ${key.key}`;
-      expect(await grpc(authorization)).toMatchObject({ code: status.OK });
-      expect(await http({ authorization })).toMatchObject({ status: 200 });
-    },
-  );
+  it.each(["Bearer", "bearer", "BEARER  "])("accepts `%s <key>`, over both transports", async (scheme) => {
+    const authorization = `${scheme} ${key.key}`;
+    expect(await grpc(authorization)).toMatchObject({ code: status.OK });
+    expect(await http({ authorization })).toMatchObject({ status: 200 });
+  });
 
   it.each(WRONG)("refuses %s over both transports, before the request is read", async (_name, of) => {
     const authorization = of(key.key);
@@ -91,7 +88,7 @@ describe("AUTH_MODE=api_keys", () => {
     expect((await http(headers)).status).toBe(401);
   });
 
-  it("reads the request of whoever has a key, and finds it broken", async () => {
+  it("validates the request of a caller with a key", async () => {
     const authorization = `Bearer ${key.key}`;
     expect(await grpc(authorization, BROKEN)).toMatchObject({ reason: "REQUEST_MALFORMED" });
     expect(await http({ authorization }, LIST, "{broken")).toMatchObject({
@@ -100,7 +97,7 @@ describe("AUTH_MODE=api_keys", () => {
     });
   });
 
-  it("answers a stranger over HTTP without waiting for the body", async () => {
+  it("answers an unknown caller over HTTP without waiting for the body", async () => {
     const answered = await new Promise<number | undefined>((resolve, reject) => {
       const headers = { "content-type": "application/json", "content-length": "1000" };
       const request = httpRequest(`${app.httpUrl}${LIST}`, { method: "POST", headers }, (response) => {
@@ -141,7 +138,7 @@ describe("AUTH_MODE=api_keys", () => {
     expect(metrics).not.toContain("acme");
   });
 
-  it("binds all addresses unless it is told otherwise, as nobody is let in without a key", () => {
+  it("binds all addresses by default, because every caller needs a key", () => {
     const hosts = (env: Readonly<Record<string, string>>) => {
       const { grpc: one, http: two } = loadConfig({ env });
       return [one.host, two.host];

@@ -49,7 +49,7 @@ describe("the file of API keys", () => {
   const [old, kept, added] = [testKey(), testKey({ principal: "kept" }), testKey({ principal: "added" })];
   const files = { "keys.yaml": keysFile([old, kept]) };
 
-  it("is read again when it changes: rows that are gone are refused, new ones let in", async () => {
+  it("is read again when it changes: removed keys are refused, new ones accepted", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace } = await serve(server);
     expect([await call(old), await call(kept), await call(added)]).toEqual([200, 200, 401]);
@@ -58,7 +58,7 @@ describe("the file of API keys", () => {
     expect([await call(old), await call(kept), await call(added)]).toEqual([401, 200, 200]);
   });
 
-  it("changes nothing while it is wrong or gone, and says so in log, /ready and a metric", async () => {
+  it("is ignored while it is invalid or missing, with a warning in log, /ready and a metric", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace, warnings } = await serve(server);
     const warned = expect.stringContaining("API keys");

@@ -84,7 +84,7 @@ describe("who may call what", () => {
     }
   }
 
-  it("is documented as it is coded, for every method", async () => {
+  it("has the same table in docs/security.md, for every method", async () => {
     const documented = await documentedAccess();
     const coded = [...ACCESS_OF_METHOD].map(([method, access]) => [methodPath(method), access] as const);
     expect(documented).toEqual(new Map(coded));
@@ -92,12 +92,12 @@ describe("who may call what", () => {
   });
 
   it.each(METHODS.map((method) => [methodPath(method), method] as const))(
-    "holds at every transport, for every role of two tenants: %s",
+    "holds over both transports, for every role of two tenants: %s",
     async (path, method) => {
       const needed = (await documentedAccess()).get(path);
       if (needed === undefined) throw new Error(`docs/security.md says nothing of ${path}`);
       const bidi = method.methodKind === "bidi_streaming";
-      // A client over HTTP/1.1 has no such stream; that the transport refuses it is tested where the transport is.
+      // HTTP/1.1 has no such streams; test/integration/http-server.test.ts tests that they are refused.
       for (const transport of bidi ? (["grpc"] as const) : (["grpc", "http"] as const)) {
         for (const { key, roles, debug } of keys) {
           const end = await endOf(transport, method, key);
@@ -129,12 +129,12 @@ describe("who may call what", () => {
     },
   );
 
-  it("lets whoever writes, and nobody else, act for the whole tenant in the cache", async () => {
+  it("lets writers alone share cache answers with the whole tenant", async () => {
     const question = { prompt: { text: "q" }, scope: { model: "m", shared: true } };
     const lookup = (transport: "grpc" | "http", key: string) =>
       callMethod(transports[transport], CacheService.method.lookupCache, [question], key);
     for (const transport of ["grpc", "http"] as const) {
-      // The transport knows the bytes of a request that came before, whoever sent them.
+      // The gRPC server caches messages by their bytes, for all callers.
       await lookup(transport, both.key);
       for (let turn = 0; turn < 2; turn += 1) {
         expect(await refusalOf(lookup(transport, reader.key))).toEqual({

@@ -158,7 +158,7 @@ describe("the files of TLS", () => {
       .toBe(false);
   });
 
-  it("change nothing while they are wrong or gone, and say so in log, /ready and a metric", async () => {
+  it("are ignored while they are invalid or missing, with a warning in log, /ready and a metric", async () => {
     await using server = await start(first);
     const { grpc, http } = await serve(server);
     await replaceTls(server.directory, { cert: second.cert });

@@ -14,7 +14,7 @@ import { type TlsContent, type TlsFolder, tlsFolder } from "../../support/tls-fi
 const [authority, clientAuthority, stranger] = [testAuthority(), testAuthority(), testAuthority()];
 const server = authority.issue();
 const client = clientAuthority.issue();
-const CLOSED = "closed without a word";
+const CLOSED = "closed without an alert";
 const TRANSPORTS = ["grpc", "http"] as const;
 type Transport = (typeof TRANSPORTS)[number];
 
@@ -116,7 +116,7 @@ describe("servers with a certificate", () => {
     }
   });
 
-  it("are open to gRPC's own client", async () => {
+  it("serve grpc-js's own client", async () => {
     const grpc = new Client(served.app.grpcAddress, credentials.createSsl(Buffer.from(authority.cert)));
     const answer = await new Promise<Buffer>((resolve, reject) => {
       const same = (bytes: Buffer): Buffer => bytes;
@@ -128,7 +128,7 @@ describe("servers with a certificate", () => {
     grpc.close();
   });
 
-  it.each(TRANSPORTS)("show it at %s, from TLS 1.2 on", async (transport) => {
+  it.each(TRANSPORTS)("present it at %s, from TLS 1.2 on", async (transport) => {
     for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       const socket = await handshake(served, transport, {
         ...trusting,
@@ -145,7 +145,7 @@ describe("servers with a certificate", () => {
     );
   });
 
-  it.each(TRANSPORTS)("are not trusted by who trusts another authority, at %s", async (transport) => {
+  it.each(TRANSPORTS)("are refused by a client that trusts another authority, at %s", async (transport) => {
     expect(await refusal(served, transport, { ca: stranger.cert })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   });
 
@@ -166,7 +166,7 @@ describe("servers with a certificate", () => {
   });
 });
 
-describe("servers that ask for client certificates", () => {
+describe("servers that require client certificates", () => {
   const trusting = { ca: authority.cert };
   const known = { ...trusting, ...client };
   let served: Served;
@@ -178,7 +178,7 @@ describe("servers that ask for client certificates", () => {
     await served[Symbol.asyncDispose]();
   });
 
-  it("serve who shows one, as nobody in particular", async () => {
+  it("accept a client with one, which does not authenticate it", async () => {
     await served.app.memory.createMemory({ memory: { text: "Ana is allergic to nuts" } });
     expect((await served.app.memory.listMemories({})).memories).toHaveLength(1);
     expect((await get(served, "/ready", known))[0]).toBe(200);
@@ -189,18 +189,18 @@ describe("servers that ask for client certificates", () => {
       ["none", {}, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"],
       ["one of another authority", stranger.issue(), CLOSED],
       ["one that has expired", clientAuthority.issue({ toDays: -0.5 }), CLOSED],
-    ])("refuse who shows %s", async (_name, shown, code) => {
+    ])("refuse a client with %s", async (_name, shown, code) => {
       expect(await refusal(served, transport, { ...trusting, ...shown })).toBe(code);
     });
 
-    it("refuse who shows none in TLS 1.2", async () => {
+    it("refuse a client without one in TLS 1.2", async () => {
       expect(await refusal(served, transport, { ...trusting, maxVersion: "TLSv1.2" })).toMatch(
         new RegExp(`^ERR_SSL_|^${CLOSED}$`),
       );
     });
   });
 
-  it("refuse probes that show none: of /health, /ready and /metrics too", async () => {
+  it("refuse requests without one: of /health, /ready and /metrics too", async () => {
     for (const path of ["/health", "/ready", "/metrics"]) {
       await expect(get(served, path, trusting)).rejects.toMatchObject({
         code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
@@ -216,14 +216,14 @@ describe("a peer that stalls", () => {
     while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
   };
 
-  it.each(TRANSPORTS)("before TLS at %s is let go", async (transport) => {
+  it.each(TRANSPORTS)("before TLS at %s is disconnected", async (transport) => {
     await using served = await serve(server, trusting, { httpHeadersMs: 200 });
     const mute = await connectTcp(Object.values(addressOf(served, transport)).join(":"));
     await once(mute.resume(), "close");
     await allGone();
   });
 
-  it("after it, and reads nothing, is let go too; so is one that has gone", async () => {
+  it("after it, and reads nothing, is disconnected too; so is one that has closed", async () => {
     await using served = await serve(server, trusting, { connectionIdleMs: 300 });
     for (const transport of TRANSPORTS) (await handshake(served, transport, trusting)).destroy();
     await allGone();
@@ -235,7 +235,7 @@ describe("a peer that stalls", () => {
 });
 
 describe("a stop", () => {
-  it.each(TRANSPORTS)("does not wait for a peer at %s that never begins with TLS", async (transport) => {
+  it.each(TRANSPORTS)("does not wait for a peer at %s that never starts TLS", async (transport) => {
     const served = await serve(server, {});
     const mute = await connectTcp(Object.values(addressOf(served, transport)).join(":"));
     const closed = once(mute, "close");

@@ -54,8 +54,8 @@ async function seen(raw: RawHttp2, key = A): Promise<void> {
   expect((await raw.call(LIST, listRequest(), by(key))).code).toBe(0);
 }
 
-describe("a stranger", () => {
-  it("is refused at the headers, whatever would come behind them", async () => {
+describe("an unknown caller", () => {
+  it("is refused by its headers, whatever follows", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({}));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -83,7 +83,7 @@ describe("a stranger", () => {
 });
 
 describe("requests that do not arrive whole", () => {
-  it("take so much of a connection and no more; another connection is none the worse", async () => {
+  it("are bounded for each connection; other connections are not affected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytesPerConnection: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -109,7 +109,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("of one credential give way to those of another that has less than its share", async () => {
+  it("of one credential are ended for those of another that has less than its share", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytes: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -135,7 +135,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("are ended when they take too long, and complete ones that nobody ends too", async () => {
+  it("are ended when they take too long, also without the end of the body", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ requestReceiveMs: 50 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -153,7 +153,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("are counted as they are when they are decompressed", async () => {
+  it("are counted by their decompressed size", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytesPerConnection: MIB }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -200,8 +200,8 @@ describe("requests that do not arrive whole", () => {
   });
 });
 
-describe("a caller that goes in the middle of a request", () => {
-  it("over HTTP has cancelled its call, and nothing is wrong inside", async () => {
+describe("a caller that disconnects in the middle of a request", () => {
+  it("over HTTP has cancelled its call, which is no INTERNAL error", async () => {
     await using app = await startApp(limited({}));
     const socket = await connectTcp(app.httpUrl.replace("http://", ""));
     socket.write(

@@ -41,7 +41,7 @@ describe("a deadline", () => {
     });
   });
 
-  it("is kept for a handler that does not look at its signal, and counted once", async () => {
+  it("is enforced for a handler that ignores its signal, and counted once", async () => {
     const gate = gatedEmbedder({ deaf: true });
     await using app = await startApp({ overrides: { embedder: gate } });
     await using raw = new RawHttp2(app.grpcAddress);
@@ -58,7 +58,7 @@ describe("a deadline", () => {
     expect(metrics).not.toMatch(/CreateMemory",rpc_response_status_code="OK"/);
   });
 
-  it("of nothing ends what waits", async () => {
+  it("of zero ends a waiting call", async () => {
     await using app = await startApp({ overrides: { embedder: gatedEmbedder() } });
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(CREATE, createRequest(), { "grpc-timeout": "0n" });
@@ -66,7 +66,7 @@ describe("a deadline", () => {
     expect((await raw.call(LIST, listRequest())).code).toBe(0);
   });
 
-  it.each(["abc", "1", "S", ""])("that is none is refused: %j", async (timeout) => {
+  it.each(["abc", "1", "S", ""])("that is invalid is refused: %j", async (timeout) => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(LIST, listRequest(), { "grpc-timeout": timeout });
@@ -112,7 +112,7 @@ describe("a deadline", () => {
   });
 });
 
-describe("a caller that goes away", () => {
+describe("a caller that disconnects or cancels", () => {
   it("ends the work of the call that it cancels", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
@@ -165,7 +165,7 @@ describe("a caller that goes away", () => {
     });
   });
 
-  it("is no fault of the server", async () => {
+  it("is no error of the server", async () => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     using client = new RawGrpc(app.grpcAddress);

@@ -30,7 +30,7 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
 }
 
 describe("a stop", () => {
-  it("tells probes first, lets calls in flight end, and takes no new ones", async () => {
+  it("reports NOT_SERVING first, lets calls in flight end, and accepts no new ones", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -74,7 +74,7 @@ describe("a stop", () => {
     });
   });
 
-  it("cuts off calls that go on beyond the drain, also those that do not listen", async () => {
+  it("cancels calls that continue after the drain, also those that ignore their signal", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder({ deaf: true });
       await using app = await startApp({
@@ -99,7 +99,7 @@ describe("a stop", () => {
   });
 
   it.each([0, 50])(
-    "waits for nobody who has only connected, nor long for who stays silent: %i ms",
+    "does not wait for peers that have only connected, nor long for silent ones: %i ms",
     async (drainMs) => {
       await expectNoLeaks(async () => {
         await using app = await startApp({ configure: withLimits({ drainMs }) });
@@ -136,7 +136,7 @@ describe("a stop", () => {
     });
   });
 
-  it("ends streams, whose end may be far, with SERVER_STOPPING", async () => {
+  it("ends streams with SERVER_STOPPING", async () => {
     await expectNoLeaks(async () => {
       const finished = Promise.withResolvers<void>();
       const services = [
@@ -164,7 +164,7 @@ describe("a stop", () => {
     });
   });
 
-  it("is done when reflection is still open", async () => {
+  it("ends open reflection streams", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ drainMs: NEVER_MS }) });
       await using raw = new RawHttp2(app.grpcAddress);

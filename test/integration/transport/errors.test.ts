@@ -28,7 +28,7 @@ afterEach(() => {
   expect(escaped.splice(0)).toEqual([]);
 });
 
-describe("what a handler throws", () => {
+describe("an error that a handler throws", () => {
   const throws: Readonly<Record<string, AnyHandler>> = {
     "an error at once": () => {
       throw new Error("secret");
@@ -62,7 +62,7 @@ describe("what a handler throws", () => {
     expect((await raw.call(CREATE, createRequest())).code).toBe(INTERNAL);
   });
 
-  it("is INTERNAL from a stream too, at once or after the first message", async () => {
+  it("is INTERNAL in a stream too, at once or after the first message", async () => {
     let messages = 0;
     const services = [
       serve(MemoryService, {
@@ -84,7 +84,7 @@ describe("what a handler throws", () => {
     }
   });
 
-  it("has its reason when a stream fails between two turns of the event loop", async () => {
+  it("has its reason when a stream fails between two iterations of the event loop", async () => {
     const services = [
       serve(MemoryService, {
         exportMemories: async function* () {
@@ -168,7 +168,7 @@ describe("the text of an error", () => {
 });
 
 describe("the gRPC server alone", () => {
-  it("leaves nothing open", async () => {
+  it("closes everything", async () => {
     await expectNoLeaks(async () => {
       let server: TestGrpcServer | undefined;
       {

@@ -19,7 +19,7 @@ const MIB = 1024 * 1024;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const NO_SETTINGS = http2Frame(4, 0, Buffer.alloc(0));
 
-describe("frames that nobody should send", () => {
+describe("invalid frames", () => {
   let app: TestApp;
   let raw: RawHttp2;
   beforeAll(async () => {
@@ -110,7 +110,7 @@ describe("frames that nobody should send", () => {
     expect(outcome.code).toBeUndefined();
   });
 
-  it("a path that nobody serves, however long", async () => {
+  it("an unknown path, however long", async () => {
     const path = `/${"x".repeat(20_000)}`;
     expect(await raw.call(path, listRequest())).toMatchObject({ code: 12, reason: "METHOD_UNKNOWN" });
   });
@@ -146,7 +146,7 @@ describe("frames that nobody should send", () => {
     await closed;
   });
 
-  it("passes over frames of a type that it does not know", async () => {
+  it("ignores frames of an unknown type", async () => {
     const socket = await connectTcp(app.grpcAddress);
     const PING = 6;
     const answered = new Promise<void>((resolve) => {
@@ -172,7 +172,7 @@ describe("frames that nobody should send", () => {
   });
 });
 
-describe("HTTP that nobody should send", () => {
+describe("invalid HTTP", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();

@@ -98,7 +98,7 @@ describe("overload", () => {
     expect((await app.memory.searchMemories(QUERY)).results).toEqual([]);
   });
 
-  it("drops the work of a call that has ended before its turn, and counts it", async () => {
+  it("drops the queued work of a call that has ended, and counts it", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const running = await fill(app, searches);
@@ -118,7 +118,7 @@ describe("overload", () => {
     ).toBe(1);
   });
 
-  it("answers lookups: exactly as ever, and with a miss that says so where meaning would have to wait", async () => {
+  it("answers lookups: exact hits, and a miss with that reason in place of a search by meaning", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const origin = { case: "scope", value: SCOPE } as const;

@@ -44,7 +44,7 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
 }
 
 describe("a stalled peer", () => {
-  it("that never sends HTTP/2's preface, or nothing after it, is let go", async () => {
+  it("that never sends HTTP/2's preface, or nothing after it, is disconnected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ connectionIdleMs: 500 }) });
       const mute = await connectTcp(app.grpcAddress);
@@ -61,7 +61,7 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("that opens streams and sends no message takes no place from others", async () => {
+  it("that opens streams and sends no message does not use up the limit of calls", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ maxConcurrentCalls: 1 }) });
       await using raw = new RawHttp2(app.grpcAddress);
@@ -76,7 +76,7 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("that never reads its answers stops nobody else", async () => {
+  it("that never reads its responses does not delay other peers", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ drainMs: 50 }) });
       for (let count = 0; count < 4; count += 1) {
@@ -92,7 +92,7 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("over HTTP that does not finish its headers is answered 408, and one that does not finish its body why", async () => {
+  it("over HTTP that does not finish its headers is answered 408, and one that does not finish its body RECEIVE_TIMEOUT", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({
         configure: withLimits({ httpHeadersMs: 100, requestReceiveMs: 100 }),
@@ -184,7 +184,7 @@ describe("resets", () => {
 });
 
 describe("a request over the limit", () => {
-  it("is refused with its reason to a Node client that has more to send than it may keep", async () => {
+  it("is refused with its reason to a Node client that still has more than 10 MB to send", async () => {
     await using app = await startApp();
     // Its sessions may hold 10 MB, as Node has it.
     const client = createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${app.grpcAddress}` }));
@@ -197,7 +197,7 @@ describe("a request over the limit", () => {
     expect((await app.memory.listMemories({})).memories).toEqual([]);
   });
 
-  it("is refused in the middle when it does not end", async () => {
+  it("is refused before its end when it does not end", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp();
       await using raw = new RawHttp2(app.grpcAddress);
@@ -240,7 +240,7 @@ describe("a request over the limit", () => {
 describe("a fast writer to a stream", () => {
   const IMPORT = "/recollect.v1.MemoryService/ImportMemories";
 
-  it("is held up while the handler is busy, and is told when that has seen enough", async () => {
+  it("is held up while the handler is busy, and gets the status when the handler returns early", async () => {
     await expectNoLeaks(async () => {
       const gate = Promise.withResolvers<void>();
       const service = serve(MemoryService, {
@@ -309,7 +309,7 @@ describe("a slow reader of a stream", () => {
     return { made, service };
   }
 
-  it("holds the generator up, and ends it when it goes", async () => {
+  it("holds the generator up, and ends it when it disconnects", async () => {
     await expectNoLeaks(async () => {
       const finished = Promise.withResolvers<void>();
       const { made, service } = endless(finished.resolve);

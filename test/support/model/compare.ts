@@ -25,7 +25,7 @@ export function comparableRanking(
 
 /**
  * Fails when an answer is not what the reference says. Everything is equal to the letter, but for a search: the
- * namespaces of these tests are so small that both arms see every memory, so that who may be found is exact; the
+ * namespaces of these tests are so small that both retrievers see every memory, so that who may be found is exact; the
  * order is that of the reference wherever two scores differ by more than rounding.
  */
 export function expectSame(actual: Answer, expected: Expected): void {

@@ -36,7 +36,7 @@ import type { AnswerScopeChoice, Asked, Draft, DraftField, ImportedDraft } from 
 
 type Clients = Pick<TestApp, "memory" | "cache">;
 
-/** What a caller of the real server is answered. */
+/** The answer of a server over gRPC to a call. */
 export async function grpcAnswer(clients: Clients, call: Call): Promise<Answer> {
   try {
     return await ask(clients, call);

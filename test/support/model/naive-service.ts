@@ -504,7 +504,11 @@ async function search(
   const terms = mode === "VECTOR" ? [] : [...new Set(termsOf(text))];
   const wanted = mode === "KEYWORD" ? undefined : vector;
   if (terms.length === 0 && wanted === undefined) return { found: [], ranked: [] };
-  const { nearest, containing, corpus } = await stores.memories.search.search(
+  const {
+    byVector: nearest,
+    byKeyword: containing,
+    corpus,
+  } = await stores.memories.search.search(
     scope,
     {
       filter,

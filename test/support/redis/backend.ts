@@ -35,7 +35,7 @@ export async function openTestRedis(
       indexes: { memories: `${name}:memories`, cache: `${name}:cache` },
       vectors: { algorithm: "HNSW", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } },
       log: quiet.log,
-      meter: quiet.meter,
+      metrics: quiet.metrics,
       ...options,
       ...changed,
     });

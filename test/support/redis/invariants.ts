@@ -33,9 +33,9 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
   const namespaces = Object.entries(await redis.hgetall(partition.namespaces));
   const deleted = new Set(await redis.smembers(partition.deleted));
   expectEqual(
-    "names of numbers",
-    new Map([...names].filter(([number]) => !deleted.has(number))),
-    new Map(namespaces.map(([name, number]) => [number, name])),
+    "names of namespace ids",
+    new Map([...names].filter(([namespaceId]) => !deleted.has(namespaceId))),
+    new Map(namespaces.map(([name, namespaceId]) => [namespaceId, name])),
   );
   for (const tenant of new Set(namespaces.map(([name]) => name.split(":")[0] ?? ""))) {
     const own = namespaces.map(([name]) => name.split(":")).filter(([first]) => first === tenant);
@@ -44,8 +44,8 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
   }
 
   const seen: Seen = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
-  for (const [name, number] of namespaces) {
-    const namespace = partition.namespace(number);
+  for (const [name, namespaceId] of namespaces) {
+    const namespace = partition.namespace(namespaceId);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
     await checkMemories(redis, namespace, all, seen, expectHere);
     await checkCache(redis, namespace, all, expectHere);
@@ -81,7 +81,7 @@ async function checkMemories(
   seen: Seen,
   expectEqual: Expect,
 ): Promise<void> {
-  const { number, partition } = namespace;
+  const { namespaceId, partition } = namespace;
   const generation = (await redis.hget(partition.meta, "generation")) ?? "";
   const first = namespace.memory("");
   const ids = [...all].filter((key) => key.startsWith(first)).map((key) => key.slice(first.length));
@@ -103,14 +103,14 @@ async function checkMemories(
     const record = unpackRecord<{ id: string; etag: string; sessionId: string }>(fields.get("rec"), what);
     const embedding = unpackRecord<MemoryEmbedding>(fields.get("emb"), what);
     expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
-    const member = `${number}/${id}`;
+    const member = `${namespaceId}/${id}`;
     order.set(id, Number(text("created")));
     const facts = ["created", "event", "importance", "expire"].map(text).join(" ");
     expectEqual(`${what}: facts`, text("facts"), facts);
     if (fields.has("expire")) seen.expiry.set(member, Number(text("expire")));
     if (fields.has("dup")) duplicates.add(text("dup"));
     if (record.sessionId !== "") {
-      const token = tokenOf(number, "session", record.sessionId);
+      const token = tokenOf(namespaceId, "session", record.sessionId);
       const positions = sessions.get(token) ?? new Map<string, number>();
       sessions.set(token, positions.set(id, Number(text("pos"))));
     }

@@ -82,7 +82,7 @@ async function remember(store: Memories, scope: Scope, number: number): Promise<
 
 /** Whether a memory of the load is the first that is found by its vector and by its word. */
 export async function finds(store: Memories, scope: Scope, number: number): Promise<boolean> {
-  const { nearest, containing } = await store.search.search(
+  const { byVector: nearest, byKeyword: containing } = await store.search.search(
     scope,
     { vector: vectorOf(number), terms: [`word${number}`], filter: { states: ["ACTIVE"] }, limit: 1 },
     NOW,

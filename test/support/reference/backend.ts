@@ -10,7 +10,7 @@ export type Stores = Pick<Backend, "memories" | "cache" | "namespaces">;
 
 /**
  * The reference that every store is held against: slow, in memory, and plain enough to be seen to be right. It passes
- * the same contracts. What has ended is never swept from it, so its counts of what a namespace holds are the most
+ * the same contracts. Expired ones are never swept from it, so its counts of what a namespace holds are the most
  * that a store may answer.
  */
 export function referenceStores(universe: Universe = emptyUniverse()): Stores {

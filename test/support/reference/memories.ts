@@ -11,10 +11,10 @@ import {
   type Memory,
   type StoredMemory,
 } from "../../../src/domain/memory/memory.ts";
-import { keywordArm } from "../../../src/domain/memory/search-plan.ts";
+import { keywordRetrieverPlan } from "../../../src/domain/memory/search-plan.ts";
 import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
-import type { CandidateFacts } from "../../../src/ports/memory/search.ts";
+import type { RankingFields } from "../../../src/ports/memory/search.ts";
 import type { ImportedMemory, ImportOutcome } from "../../../src/ports/memory/transfer.ts";
 import type {
   CreateOutcome,
@@ -28,8 +28,8 @@ import {
   idempotently,
   keepRecord,
   placeOf,
-  recall,
   recordsBeside,
+  replay,
   type Universe,
   worldOf,
   writtenDown,
@@ -151,7 +151,7 @@ export function referenceMemories(universe: Universe): Memories {
         const writes = request !== undefined || items.some((item) => !("refusal" in item));
         if (writes) worldOf(universe, scope);
         const place = placeOf(scope);
-        const record = request === undefined ? undefined : recall(universe, place, { now, request });
+        const record = request === undefined ? undefined : replay(universe, place, { now, request });
         const batch = record?.outcome as RecordedBatch | undefined;
         if (batch !== undefined && (batch.isWhole || batch.items.length !== step.before.length)) {
           return batch.items.map((one): CreateOutcome => {
@@ -192,7 +192,7 @@ export function referenceMemories(universe: Universe): Memories {
 
       replayReplace: async (scope, id, options) => {
         const current = existing(scope, id, options.now);
-        return recall(universe, placeOf(scope), options) === undefined ? undefined : current;
+        return replay(universe, placeOf(scope), options) === undefined ? undefined : current;
       },
 
       delete: async (scope, id, options) =>
@@ -231,17 +231,17 @@ export function referenceMemories(universe: Universe): Memories {
         const chosen = chooseTerms(terms, corpus);
         const count = countTerms(terms);
         return {
-          nearest: eligible
+          byVector: eligible
             .flatMap((one) =>
               vector === undefined || one.vector === undefined
                 ? []
-                : [{ ...factsOf(one.memory), similarity: clampSimilarity(dot(vector, one.vector)) }],
+                : [{ ...rankingFieldsOf(one.memory), similarity: clampSimilarity(dot(vector, one.vector)) }],
             )
             .sort((a, b) => b.similarity - a.similarity)
             .slice(0, query.limit),
-          containing: eligible
+          byKeyword: eligible
             .filter((one) => one.terms.some((term) => chosen.includes(term)))
-            .map((one) => ({ ...factsOf(one.memory), document: count(one.terms) }))
+            .map((one) => ({ ...rankingFieldsOf(one.memory), document: count(one.terms) }))
             .slice(0, query.limit),
           corpus,
           plan: {
@@ -254,7 +254,7 @@ export function referenceMemories(universe: Universe): Memories {
                     eligible: { count: eligible.length, basis: "COUNTED" },
                   },
                 }),
-            ...keywordArm(terms, chosen, corpus),
+            ...keywordRetrieverPlan(terms, chosen, corpus),
             walked: true,
             rounds: 1,
           },
@@ -301,7 +301,7 @@ function changed(id: string): RecollectError {
   return new RecollectError("ETAG_MISMATCH", `memory ${id} has changed`);
 }
 
-function factsOf(memory: Memory): CandidateFacts {
+function rankingFieldsOf(memory: Memory): RankingFields {
   return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
 }
 

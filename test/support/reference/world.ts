@@ -91,7 +91,7 @@ export function idempotently<T, Outcome>(
   once: () => { readonly result: T; readonly outcome: Outcome },
   again: (outcome: Outcome) => T,
 ): T {
-  const record = request === undefined ? undefined : recall(universe, place, { now, request });
+  const record = request === undefined ? undefined : replay(universe, place, { now, request });
   if (record !== undefined) return again(record.outcome as Outcome);
   const { result, outcome } = once();
   keepRecord(universe, place, request, outcome);
@@ -112,7 +112,7 @@ export function keepRecord(
 }
 
 /** The record of a request that was carried out before. */
-export function recall(
+export function replay(
   universe: Universe,
   place: string,
   { now, request }: { readonly now: number; readonly request: IdempotentRequest },

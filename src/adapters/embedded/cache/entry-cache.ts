@@ -13,11 +13,11 @@ interface Placed {
 }
 
 /**
- * Entries that were read lately, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by
+ * Recently read entries, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by
  * reads alone, never by a write, and every row that is changed or deleted is forgotten while that happens (see
  * Database.onChange): so what is here is what is on disk.
  */
-export class HotEntries {
+export class EntryCache {
   readonly #rows = new Map<number, string>();
   readonly #entries = new LRUCache<string, Placed>({
     maxSize: MAX_BYTES,

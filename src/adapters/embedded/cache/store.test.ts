@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Database } from "../database/database.ts";
-import { Requests } from "../namespaces/idempotency.ts";
-import { Namespaces } from "../namespaces/namespace-ids.ts";
+import { IdempotencyRecords } from "../namespaces/idempotency.ts";
+import { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedCacheStore } from "./store.ts";
 
@@ -18,11 +18,11 @@ let warnings: unknown[];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-cache-store-"));
   database = new Database(join(directory, "recollect.db"));
-  const namespaces = new Namespaces(database);
+  const namespaces = new NamespaceIds(database);
   await database.write(() => ({ result: namespaces.findOrCreate(SCOPE) }));
   warnings = [];
   const log = { warn: (detail: object) => void warnings.push(detail) };
-  store = new EmbeddedCacheStore(database, namespaces, new Requests(database), {
+  store = new EmbeddedCacheStore(database, namespaces, new IdempotencyRecords(database), {
     model: new VectorModel(undefined, 1),
     log,
   });

@@ -17,13 +17,13 @@ import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../database/batched-writes.ts";
-import { openRecord, sealRecord, sealVector } from "../database/checksums.ts";
+import { decodeRecord, encodeRecord, encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
-import type { Requests } from "../namespaces/idempotency.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
-import { HotEntries } from "./entry-cache.ts";
+import { EntryCache } from "./entry-cache.ts";
 
 /** Expired entries are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
@@ -31,23 +31,23 @@ const SWEEP_LIMIT = 32;
 /** Cached answers in SQLite; the prompts of one answer scope are compared exactly, in memory. */
 export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
-  readonly #requests: Requests;
+  readonly #namespaces: NamespaceIds;
+  readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
-  readonly #hot = new HotEntries();
+  readonly #entryCache = new EntryCache();
   readonly #tally = new LookupTally();
   readonly #lookups: BatchedWrites<NamespaceTally[]>;
 
   constructor(
     database: Database,
-    namespaces: Namespaces,
-    requests: Requests,
+    namespaces: NamespaceIds,
+    idempotencyRecords: IdempotencyRecords,
     { model, log }: { readonly model: VectorModel; readonly log: Log },
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
-    this.#requests = requests;
+    this.#idempotencyRecords = idempotencyRecords;
     this.#lookups = new BatchedWrites({
       database,
       log,
@@ -59,13 +59,13 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
-    database.onChange("cache_entry", (row) => this.#hot.forget(row));
+    database.onChange("cache_entry", (row) => this.#entryCache.forget(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
     namespaces.onCreated((scope) => this.#tally.forget(scope));
   }
 
   find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {
-    const hot = this.#hot.find(scope, id);
+    const hot = this.#entryCache.find(scope, id);
     if (hot === undefined) return this.#read(scope, id, now);
     return hot.expireTime > now ? hot : undefined;
   }
@@ -114,7 +114,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     const { model, tagsAny, after, limit, maxBytes, now } = query;
     // Keys and sizes first: a page of large answers is never read beyond its end.
     const rows = this.#database.all(
-      // Named, because the planner would rather sort the whole namespace than pass over a few ended rows.
+      // Named, because the planner would rather sort the whole namespace than pass over a few expired rows.
       `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
        WHERE e.namespace_id = ? AND e.expire_time > ?
        ${model === undefined ? "" : "AND e.model = ?"}
@@ -151,7 +151,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     void this.#lookups.flush();
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
-      const recorded = this.#requests.recall(namespaceId, request, now);
+      const recorded = this.#idempotencyRecords.replay(namespaceId, request, now);
       if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, recorded, now) };
       this.#database.run(
         "DELETE FROM cache_entry WHERE row IN (SELECT row FROM cache_entry WHERE expire_time <= ? LIMIT ?)",
@@ -168,7 +168,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         namespaceId,
       );
       const replaced = old !== undefined;
-      this.#requests.record(namespaceId, request, { id: entry.id, replaced }, now);
+      this.#idempotencyRecords.record(namespaceId, request, { id: entry.id, replaced }, now);
       return {
         result: { entry, replaced, evicted },
         afterCommit: () => this.#vectors.put(namespaceId, entry.fingerprint, row, vector, entry.expireTime),
@@ -186,7 +186,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       (): Written<void> => {
         const namespaceId = this.#namespaces.find(scope);
         if (namespaceId === undefined) throw cacheEntryNotFound(scope.namespace, id);
-        if (this.#requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        if (this.#idempotencyRecords.replay(namespaceId, request, now) !== undefined)
+          return { result: undefined };
         const row = this.#row(namespaceId, id, now);
         const entry = row === undefined ? undefined : this.#entryAt(row);
         if (row === undefined || entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
@@ -194,7 +195,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
           throw cacheEntryChanged(id, entry.etag);
         }
         this.#database.run("DELETE FROM cache_entry WHERE row = ?", row);
-        this.#requests.record(namespaceId, request, { deleted: id }, now);
+        this.#idempotencyRecords.record(namespaceId, request, { deleted: id }, now);
         return { result: undefined };
       },
       { deletes: true },
@@ -239,10 +240,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** The entry of a row of this scope, which is kept at hand from now on. Never inside a write. */
   #keptAt(scope: Scope, row: number): CacheEntry | undefined {
-    const hot = this.#hot.at(row);
+    const hot = this.#entryCache.at(row);
     if (hot !== undefined) return hot;
     const entry = this.#entryAt(row);
-    if (entry !== undefined) this.#hot.keep(scope, row, entry);
+    if (entry !== undefined) this.#entryCache.keep(scope, row, entry);
     return entry;
   }
 
@@ -252,8 +253,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   /** Entries of a namespace that is gone may be at hand, though their rows are not deleted yet. */
-  forgetHot(): void {
-    this.#hot.clear();
+  clearEntryCache(): void {
+    this.#entryCache.clear();
   }
 
   /** The next lookup of each scope reads its vectors from the disk again. */
@@ -306,8 +307,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       entry.createTime,
       entry.expireTime,
       entryBytes(entry, vector?.length ?? 0),
-      vector === undefined ? null : sealVector(vector),
-      sealRecord(entry),
+      vector === undefined ? null : encodeVector(vector),
+      encodeRecord(entry),
     );
     const row = Number(written?.["row"]);
     this.#database.run(
@@ -387,7 +388,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 }
 
 function entryOf(row: Row): CacheEntry {
-  return openRecord<CacheEntry>(row["record"], `cache entry ${String(row["id"])}`);
+  return decodeRecord<CacheEntry>(row["record"], `cache entry ${String(row["id"])}`);
 }
 
 function tagIn(tags: readonly string[]): string {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../domain/errors.ts";
-import { openRecord, openVector, sealRecord, sealVector } from "./checksums.ts";
+import { decodeRecord, decodeVector, encodeRecord, encodeVector } from "./checksums.ts";
 
 function reasonOf(work: () => unknown): string {
   try {
@@ -13,13 +13,13 @@ function reasonOf(work: () => unknown): string {
   return "none";
 }
 
-describe("what is sealed", () => {
+describe("what is stored", () => {
   it("comes back as it was", () => {
     fc.assert(
       fc.property(fc.object(), fc.float32Array({ noNaN: true }), (value, vector) => {
         const json = JSON.parse(JSON.stringify(value)) as object;
-        expect(openRecord(sealRecord(json), "it")).toEqual(json);
-        expect(openVector(sealVector(vector), "it")).toEqual(vector);
+        expect(decodeRecord(encodeRecord(json), "it")).toEqual(json);
+        expect(decodeVector(encodeVector(vector), "it")).toEqual(vector);
       }),
       { seed: 1 },
     );
@@ -32,11 +32,11 @@ describe("what is sealed", () => {
         fc.nat(),
         fc.string({ minLength: 1, maxLength: 1 }),
         (value, place, character) => {
-          const sealed = sealRecord(value);
-          const at = place % sealed.length;
-          fc.pre(sealed[at]?.toLowerCase() !== character.toLowerCase());
-          const changed = sealed.slice(0, at) + character + sealed.slice(at + 1);
-          expect(reasonOf(() => openRecord(changed, "it"))).toBe("STORE_CORRUPT");
+          const stored = encodeRecord(value);
+          const at = place % stored.length;
+          fc.pre(stored[at]?.toLowerCase() !== character.toLowerCase());
+          const changed = stored.slice(0, at) + character + stored.slice(at + 1);
+          expect(reasonOf(() => decodeRecord(changed, "it"))).toBe("STORE_CORRUPT");
         },
       ),
       { seed: 1 },
@@ -46,11 +46,11 @@ describe("what is sealed", () => {
   it("is refused when any bit of a vector has changed, or its end is missing", () => {
     fc.assert(
       fc.property(fc.float32Array({ minLength: 1 }), fc.nat(), fc.nat({ max: 7 }), (vector, place, bit) => {
-        const sealed = sealVector(vector);
-        const at = place % sealed.length;
-        const changed = Uint8Array.from(sealed, (byte, index) => (index === at ? byte ^ (1 << bit) : byte));
-        expect(reasonOf(() => openVector(changed, "it"))).toBe("STORE_CORRUPT");
-        expect(reasonOf(() => openVector(sealed.subarray(0, at), "it"))).toBe("STORE_CORRUPT");
+        const stored = encodeVector(vector);
+        const at = place % stored.length;
+        const changed = Uint8Array.from(stored, (byte, index) => (index === at ? byte ^ (1 << bit) : byte));
+        expect(reasonOf(() => decodeVector(changed, "it"))).toBe("STORE_CORRUPT");
+        expect(reasonOf(() => decodeVector(stored.subarray(0, at), "it"))).toBe("STORE_CORRUPT");
       }),
       { seed: 1 },
     );

@@ -11,21 +11,21 @@ const CRC_CHARACTERS = 8;
 const CRC_BYTES = 4;
 
 /** A value as JSON behind its checksum (8 hexadecimal digits). */
-export function sealRecord(value: object): string {
+export function encodeRecord(value: object): string {
   const json = JSON.stringify(value);
   return `${crc32(json).toString(16).padStart(CRC_CHARACTERS, "0")}${json}`;
 }
 
 /** The value again. Throws STORE_CORRUPT, naming `what`, when it is not what was written. */
-export function openRecord<T>(sealed: unknown, what: string): T {
-  const text = String(sealed);
+export function decodeRecord<T>(stored: unknown, what: string): T {
+  const text = String(stored);
   const json = text.slice(CRC_CHARACTERS);
   if (Number.parseInt(text.slice(0, CRC_CHARACTERS), 16) !== crc32(json)) throw damaged(what);
   return JSON.parse(json) as T;
 }
 
 /** The bytes of a vector (little-endian float32) with their checksum behind them. */
-export function sealVector(vector: Float32Array): Uint8Array {
+export function encodeVector(vector: Float32Array): Uint8Array {
   const bytes = new Uint8Array(vector.byteLength + CRC_BYTES);
   bytes.set(vectorToBytes(vector));
   new DataView(bytes.buffer).setUint32(vector.byteLength, crc32(bytes.subarray(0, vector.byteLength)), true);
@@ -33,9 +33,9 @@ export function sealVector(vector: Float32Array): Uint8Array {
 }
 
 /** The vector again. Throws STORE_CORRUPT, naming `what`, when it is not what was written. */
-export function openVector(sealed: unknown, what: string): Float32Array {
+export function decodeVector(stored: unknown, what: string): Float32Array {
   // A copy of its own: what SQLite gives may not be aligned.
-  const bytes = new Uint8Array(sealed as Uint8Array);
+  const bytes = new Uint8Array(stored as Uint8Array);
   const length = bytes.length - CRC_BYTES;
   const whole = length >= 0 && length % Float32Array.BYTES_PER_ELEMENT === 0;
   if (!whole || new DataView(bytes.buffer).getUint32(length, true) !== crc32(bytes.subarray(0, length))) {

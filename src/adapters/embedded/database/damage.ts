@@ -7,7 +7,7 @@ export interface TableDamage {
   readonly what: string;
 }
 
-/** Is told when what is known has changed. */
+/** Called when what is known has changed. */
 export type DamageListener = (damage: Damage) => void;
 
 /** What is known to be damaged in a file: by a check of all of it, or because a read came upon it. */
@@ -50,7 +50,7 @@ export class Damage {
     return this.#unexplained ? [...found, "a read came upon a damaged page"] : found;
   }
 
-  /** Parts that were damaged and have been made again. */
+  /** Parts that were damaged and have been rebuilt. */
   get repaired(): readonly string[] {
     return this.#repaired;
   }

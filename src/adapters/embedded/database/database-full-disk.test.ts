@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Disk } from "../../../ports/disk.ts";
 import { DataDirectory } from "./data-directory.ts";
 import { Database } from "./database.ts";
-import { KeptSpace } from "./reserved-space.ts";
+import { ReservedSpace } from "./reserved-space.ts";
 
 const MIB = 1024 * 1024;
 const FULL = { reason: "STORE_FULL" };
@@ -36,7 +36,7 @@ function openOnDisk(): Database {
     tryWriting: () => undefined,
   };
   const directory = new DataDirectory(path, disk);
-  const space = new KeptSpace(directory, { keptBytes: 4 * MIB, logBytes: 2 * MIB });
+  const space = new ReservedSpace(directory, { keptBytes: 4 * MIB, logBytes: 2 * MIB });
   return new Database(file(), { directory, kept: space });
 }
 

@@ -5,7 +5,7 @@ import type { DataDirectory } from "./data-directory.ts";
 import { guarded, isCorrupt, isFull, translate } from "./errors.ts";
 import { openSqlite } from "./open-sqlite.ts";
 import { OpenedFile } from "./opened-file.ts";
-import type { KeptSpace } from "./reserved-space.ts";
+import type { ReservedSpace } from "./reserved-space.ts";
 
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
@@ -17,14 +17,14 @@ export interface Written<T> {
 }
 
 export interface DatabaseOptions {
-  /** Is called each time a statement comes upon damage. */
+  /** Called each time a statement meets damaged data. */
   readonly onCorrupt?: () => void;
   /** Is called when the file was removed or replaced. */
   readonly onLost?: () => void;
   /** Where the file lies, which can say why it cannot be written. */
   readonly directory?: DataDirectory;
   /** What is kept back for deletions; undefined: nothing, and a full disk refuses them too. */
-  readonly kept?: KeptSpace;
+  readonly kept?: ReservedSpace;
 }
 
 export interface WriteOptions {
@@ -32,7 +32,7 @@ export interface WriteOptions {
   readonly durable?: boolean;
   /** What it writes, where that may be much: writes that are much together do not share a transaction. */
   readonly bytes?: number;
-  /** It takes away more than it adds, and so goes through on a full disk. */
+  /** It removes more than it adds, and so succeeds on a full disk. */
   readonly deletes?: boolean;
   /** Undoes what `work` has changed in memory, if it has run, when its transaction is undone. */
   readonly onUndone?: () => void;

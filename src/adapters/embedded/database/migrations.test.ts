@@ -132,12 +132,12 @@ describe("a file of format 1", () => {
       limit: 1,
     };
     const found = await memories.search.search(SCOPE, query, NOW);
-    expect(found.nearest.map(({ id }) => id)).toEqual(["plain"]);
-    expect(found.containing.map(({ id }) => id)).toEqual(["rich"]);
+    expect(found.byVector.map(({ id }) => id)).toEqual(["plain"]);
+    expect(found.byKeyword.map(({ id }) => id)).toEqual(["rich"]);
     expect(found.corpus.documentCount).toBe(3);
     // Its analysis stays as it was made, so that it is found exactly only.
     const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });
-    const { notation, ...older } = analysis;
+    const { notation, writing: _, ...older } = analysis;
     expect(notation).toEqual([]);
     expect(await cache.find(SCOPE, "e1", NOW)).toEqual({ ...entry, analysis: { ...older, version: 1 } });
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });

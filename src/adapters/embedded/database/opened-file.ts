@@ -3,8 +3,8 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { codeOf } from "../../system/disk.ts";
 
 /**
- * A file as it was opened. Where it is removed or replaced later, the system keeps it for who has it open: all goes well
- * until this process ends, and then everything is gone.
+ * A file as it was opened. When it is removed or replaced later, the system keeps it for those who have it open: all works
+ * until this process ends, and then all data is lost.
  */
 export class OpenedFile {
   readonly #path: string;
@@ -13,7 +13,7 @@ export class OpenedFile {
   readonly #inode: number;
   #isLost = false;
 
-  /** `onLost` is called when the file is found gone, and once more each time that it was there again in between. */
+  /** `onLost` is called when the file is found missing, and again each time that it was there in between. */
   constructor(path: string, onLost: () => void) {
     const { dev, ino } = statSync(path);
     this.#path = path;
@@ -37,7 +37,7 @@ export class OpenedFile {
     );
   }
 
-  /** Undefined: nothing is there. */
+  /** Undefined: there is no file. */
   #look(): Stats | undefined {
     try {
       return statSync(this.#path, { throwIfNoEntry: false });

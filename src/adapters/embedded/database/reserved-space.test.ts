@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Disk } from "../../../ports/disk.ts";
 import { DataDirectory } from "./data-directory.ts";
-import { KeptSpace } from "./reserved-space.ts";
+import { ReservedSpace } from "./reserved-space.ts";
 
 const MIB = 1024 * 1024;
 const SIZES = { keptBytes: 4 * MIB, logBytes: 2 * MIB };
@@ -21,7 +21,7 @@ afterEach(async () => {
 const file = (): string => join(path, "space-for-deletions");
 
 /** Says that so much would be free without what is kept back. */
-const keptOn = (roomBytes: () => number): KeptSpace => {
+const keptOn = (roomBytes: () => number): ReservedSpace => {
   const disk: Disk = {
     space: () => {
       const held = statSync(file(), { throwIfNoEntry: false })?.size ?? 0;
@@ -30,7 +30,7 @@ const keptOn = (roomBytes: () => number): KeptSpace => {
     obstacle: () => undefined,
     tryWriting: () => undefined,
   };
-  return new KeptSpace(new DataDirectory(path, disk), SIZES);
+  return new ReservedSpace(new DataDirectory(path, disk), SIZES);
 };
 
 describe("the space that is kept back", () => {

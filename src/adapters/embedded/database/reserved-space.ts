@@ -14,7 +14,7 @@ const WORTHWHILE_BYTES = CHUNK_BYTES;
  * A file beside the database that holds nothing but space, which is given up for a deletion on a full disk. It is filled
  * with noise: of zeros, a file system that compresses would keep nothing back. How much, `planKept` says.
  */
-export class KeptSpace {
+export class ReservedSpace {
   readonly #directory: DataDirectory;
   readonly #sizes: KeptSizes;
   readonly #path: string;

@@ -1,6 +1,6 @@
 /**
  * The tables of the embedded store, as format 1 had them. Never changed: what came later is in migrations.ts, and a
- * new file goes through the same steps as an old one.
+ * new file takes the same steps as an old one.
  *
  * A memory is one row of `memory`, whose `record` is its whole JSON; the columns beside it are what filters and
  * orders need. Everything else that belongs to it (tags, metadata tokens, vector, terms) hangs on its row number
@@ -132,7 +132,7 @@ CREATE TABLE cache_counter (
   evictions INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- entry_count is of rows, ended ones too, whoever writes or deletes them: the bound needs it at each write, and
+-- entry_count is of rows, expired ones too, whoever writes or deletes them: the bound needs it at each write, and
 -- counting 10,000 rows there would cost more than the write.
 CREATE TRIGGER cache_entry_added AFTER INSERT ON cache_entry BEGIN
   INSERT INTO cache_counter (namespace_id, entry_count) VALUES (NEW.namespace_id, 1)

@@ -49,7 +49,7 @@ describe("a damaged row", () => {
   });
 });
 
-describe("rows that have ended", () => {
+describe("expired rows", () => {
   it("are removed by later writes, a few at a time", async () => {
     const entries = Array.from({ length: 50 }, (_, index) => ({
       key: digest(`${index}`),

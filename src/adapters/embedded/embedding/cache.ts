@@ -2,7 +2,7 @@ import { RecollectError } from "../../../domain/errors.ts";
 import type { EmbeddedText } from "../../../ports/embedding/embedder.ts";
 import type { CachedEmbedding, EmbeddingCache } from "../../../ports/embedding/embedding-cache.ts";
 import type { Log } from "../../../ports/log.ts";
-import { openVector, sealVector } from "../database/checksums.ts";
+import { decodeVector, encodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 
 export interface EmbeddingCacheOptions {
@@ -11,7 +11,7 @@ export interface EmbeddingCacheOptions {
   readonly log: Log;
 }
 
-/** Rows beyond the bound, and rows that have ended, go a few at each write, so that no write pays for all of them. */
+/** Rows beyond the bound, and expired rows, are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
 
 /** Embeddings in SQLite, each behind a checksum; the oldest make room. */
@@ -41,7 +41,7 @@ function read(database: Database, log: Log, key: string, now: number): EmbeddedT
   );
   if (row === undefined) return undefined;
   try {
-    return { vector: openVector(row["vector"], "a kept embedding"), truncated: row["truncated"] !== 0 };
+    return { vector: decodeVector(row["vector"], "a kept embedding"), truncated: row["truncated"] !== 0 };
   } catch (error) {
     if (!(error instanceof RecollectError)) throw error;
     // It can be had again, which the next write of it does.
@@ -56,7 +56,7 @@ function write(database: Database, { key, embedded }: CachedEmbedding, expireTim
     Buffer.from(key, "hex"),
     expireTime,
     embedded.truncated ? 1 : 0,
-    sealVector(embedded.vector),
+    encodeVector(embedded.vector),
   );
 }
 

@@ -21,7 +21,7 @@ const GENERATION_KEY = "vector_generation";
 /**
  * Which model made the vectors of this file: the configured one, if there were none. Another one is refused, for vectors
  * of two models are never compared; except that re-embeddings change the model behind the back of the settings. The file
- * is right then, and the log says what to set: a restart that nobody planned must not be an outage, in the middle of a
+ * is right then, and the log says what to set: an unplanned restart must not be an outage, in the middle of a
  * change or after several. Vectors of `hashing` are kept where nobody chose a model. Without an embedder nothing is
  * checked, for then no vector is read or written.
  */

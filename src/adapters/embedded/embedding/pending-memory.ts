@@ -2,10 +2,10 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { indexedText, isExpired, type Memory } from "../../../domain/memory/memory.ts";
 import type { PendingMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
-import { openRecord, sealRecord } from "../database/checksums.ts";
+import { decodeRecord, encodeRecord } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 
-/** The memory of a row as one that is to be embedded; undefined when it has ended, is gone or cannot be read. */
+/** The memory of a row as one that is to be embedded; undefined when it has expired, is not there or cannot be read. */
 export function readPending(
   { database, log }: { readonly database: Database; readonly log: Log },
   row: number,
@@ -38,7 +38,7 @@ export function readPending(
 }
 
 export function recordOf(row: Row): Memory {
-  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
+  return decodeRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
 }
 
 export function isDamage(error: unknown): boolean {
@@ -53,6 +53,6 @@ export function writeEmbedding(
   embedding: Memory["embedding"],
 ): Memory {
   const changed: Memory = { ...memory, embedding };
-  database.run("UPDATE memory SET record = ? WHERE row = ?", sealRecord(changed), row);
+  database.run("UPDATE memory SET record = ? WHERE row = ?", encodeRecord(changed), row);
   return changed;
 }

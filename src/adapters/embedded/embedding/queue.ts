@@ -10,14 +10,14 @@ import type {
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
-import { sealVector } from "../database/checksums.ts";
+import { encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
 
-/** The memory store, as far as it keeps vectors at hand. */
+/** The vector indexes of memories, as far as settling needs them. */
 export interface VectorHolder {
   /** A memory that was there without a vector has one now. */
   hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
@@ -26,10 +26,10 @@ export interface VectorHolder {
 /** Keys read at once; the memories behind them are read one by one, so that a damaged one spoils no other. */
 const KEYS_A_READ = 100;
 
-/** Memories that wait for a vector, in SQLite. */
+/** Pending memories in SQLite. */
 export class EmbeddedBacklog implements EmbeddingBacklog {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
+  readonly #namespaces: NamespaceIds;
   readonly #pendingRows: PendingRows;
   readonly #holder: VectorHolder;
   readonly #model: VectorModel;
@@ -37,7 +37,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
 
   constructor(
     database: Database,
-    namespaces: Namespaces,
+    namespaces: NamespaceIds,
     options: {
       readonly pendingRows: PendingRows;
       readonly holder: VectorHolder;
@@ -99,7 +99,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       const afterCommit: (() => void)[] = [];
       let settled = 0;
       for (const item of items) {
-        // Of another model by now: the memory goes on waiting.
+        // Of another model by now: the memory stays pending.
         const made = (isRefusal(item.outcome) ? undefined : item.outcome.identity) ?? identity;
         if (!this.#model.takes(made)) continue;
         const there = this.#unchanged(item);
@@ -174,8 +174,8 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     });
   }
 
-  /** The memory, if it still is what it was and still waits. */
-  #unchanged({ scope, id, etag }: MemoryVersion): Waiting | undefined {
+  /** The memory, if it still is what it was and is still pending. */
+  #unchanged({ scope, id, etag }: MemoryVersion): PendingRow | undefined {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return undefined;
     try {
@@ -196,7 +196,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
   }
 
   #settleOne(
-    { namespaceId, row, memory }: Waiting,
+    { namespaceId, row, memory }: PendingRow,
     outcome: SettledMemory["outcome"],
     { provider, model, dimension }: EmbedderIdentity,
     now: number,
@@ -219,13 +219,13 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     this.#database.run(
       "INSERT INTO memory_vector (row, vector) VALUES (?, ?)",
       row,
-      sealVector(outcome.vector),
+      encodeVector(outcome.vector),
     );
     return () => this.#holder.hold(namespaceId, row, settled, outcome.vector);
   }
 }
 
-/** A damaged memory has no reason to tell any more. */
+/** A damaged memory has no reason any more. */
 function refusedText(row: Row): RefusedText[] {
   try {
     const { refusal = "" } = recordOf(row).embedding;
@@ -237,7 +237,7 @@ function refusedText(row: Row): RefusedText[] {
   }
 }
 
-interface Waiting {
+interface PendingRow {
   readonly namespaceId: number;
   readonly row: number;
   readonly memory: Memory;

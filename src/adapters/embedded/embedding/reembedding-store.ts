@@ -5,7 +5,7 @@ import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Database, Written } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { changeEmbedder } from "./embedder-identity.ts";
 import { isDamage, recordOf, writeEmbedding } from "./pending-memory.ts";
@@ -27,7 +27,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
 
   constructor(
     database: Database,
-    namespaces: Namespaces,
+    namespaces: NamespaceIds,
     options: { readonly model: VectorModel; readonly pendingRows: PendingRows; readonly log: Log },
   ) {
     this.#database = database;
@@ -163,7 +163,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
       `CREATE TRIGGER memory_vector_to_reembed AFTER INSERT ON memory_vector BEGIN
          INSERT OR IGNORE INTO reembedding_todo (row) VALUES (NEW.row);
        END`,
-      // Every memory has a vector or waits for one; the vectors themselves need not be read for it.
+      // Every memory has a vector or is pending; the vectors themselves need not be read for it.
       `INSERT INTO reembedding_todo (row)
          SELECT row FROM memory WHERE row NOT IN (SELECT row FROM memory_waiting)`,
     ]) {

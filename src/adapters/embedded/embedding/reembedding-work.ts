@@ -8,13 +8,13 @@ import type {
   SettledMemory,
 } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
-import { sealVector } from "../database/checksums.ts";
+import { encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { isDamage, readPending, recordOf } from "./pending-memory.ts";
 import { readRecord } from "./reembedding-record.ts";
 
-/** What a memory needs at the change beside its new vector; why it is refused stands behind REFUSED and a space. */
+/** What the change does with a memory beside its new vector; the reason of a refusal follows REFUSED and a space. */
 export type Note = `REFUSED${string}` | "LATE" | "TRUNCATED" | "WHOLE";
 
 /**
@@ -23,10 +23,10 @@ export type Note = `REFUSED${string}` | "LATE" | "TRUNCATED" | "WHOLE";
  */
 export class ReembeddingWork implements EmbeddingQueue {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
+  readonly #namespaces: NamespaceIds;
   readonly #log: Log;
 
-  constructor(database: Database, namespaces: Namespaces, log: Log) {
+  constructor(database: Database, namespaces: NamespaceIds, log: Log) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#log = log;
@@ -86,7 +86,7 @@ export class ReembeddingWork implements EmbeddingQueue {
           this.#database.run(
             "INSERT OR REPLACE INTO memory_vector_next (row, vector) VALUES (?, ?)",
             there.row,
-            sealVector(outcome.vector),
+            encodeVector(outcome.vector),
           );
           if (outcome.truncated !== there.truncated) {
             this.#note(there.row, outcome.truncated ? "TRUNCATED" : "WHOLE");
@@ -98,7 +98,7 @@ export class ReembeddingWork implements EmbeddingQueue {
     });
   }
 
-  /** Left out: it waits for its vector after the change. */
+  /** Left out: it is pending after the change. */
   postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
     return this.#database.write((): Written<void> => {
       if (readRecord(this.#database)?.state !== "RUNNING") return { result: undefined };

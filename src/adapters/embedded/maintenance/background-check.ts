@@ -8,7 +8,7 @@ import type { FileFindings } from "./file-check.ts";
 export interface BackgroundCheck {
   /** Rejects when the check could not be made, or was stopped. */
   readonly findings: Promise<FileFindings>;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   stop(): Promise<void>;
 }
 

@@ -1,16 +1,16 @@
 import type { DatabaseSync } from "node:sqlite";
 import { indexedText, type Memory } from "../../../domain/memory/memory.ts";
 import { termsOf } from "../../../domain/text/terms.ts";
-import { openRecord } from "../database/checksums.ts";
+import { decodeRecord } from "../database/checksums.ts";
 import type { TableDamage } from "../database/damage.ts";
 import { KEYWORDS, spellTerms } from "../keywords/terms.ts";
 import { type RowFaults, verifyRows } from "./row-check.ts";
 
-/** What is wrong with a file. Empty lists: nothing is. */
+/** The damage of a file. Empty lists: none. */
 export interface FileFindings {
   /** Damage that nothing else in the file makes good. */
   readonly damage: readonly TableDamage[];
-  /** Damaged indexes whose tables are whole: they can be made again. */
+  /** Damaged indexes whose tables are whole: they can be rebuilt. */
   readonly indexes: readonly string[];
   /** The keyword index is damaged, and the terms that it is made of are whole. */
   readonly keywords: boolean;
@@ -61,7 +61,7 @@ function examine(sqlite: DatabaseSync, messages: readonly string[], rows: RowFau
     if (found.damage.length === 0) indexes.push(...found.indexes);
   }
   damage.push(...wrongRows(rows), ...lostRows(sqlite, broken));
-  // When a row and an index differ and the row has no whole record, nobody can say which of the two is right.
+  // When a row and an index differ and the row has no whole record, which of the two is right cannot be known.
   if (
     rows.records > 0 &&
     indexes.some((name) => trees.some((tree) => tree.name === name && tree.table === "memory"))
@@ -265,12 +265,12 @@ function termsAreWhole(sqlite: DatabaseSync): boolean {
       `SELECT m.namespace_id, m.record, c.c0 FROM memory m JOIN ${KEYWORD_CONTENT} c ON c.id = m.row`,
     );
     for (const row of rows.iterate()) {
-      const memory = openRecord<Memory>(row["record"], "a memory");
+      const memory = decodeRecord<Memory>(row["record"], "a memory");
       if (row["c0"] !== spellTerms(Number(row["namespace_id"]), termsOf(indexedText(memory)))) return false;
     }
     return true;
   } catch {
-    // A page or a record is damaged: then nobody can say what its terms were.
+    // A page or a record is damaged: then what its terms were cannot be known.
     return false;
   }
 }

@@ -56,7 +56,11 @@ async function found(backend: Backend, index: number): Promise<(string | undefin
     filter: { states: ["ACTIVE" as const] },
     limit: 1,
   };
-  const { nearest, containing } = await backend.memories.search.search(SCOPE, query, NOW);
+  const { byVector: nearest, byKeyword: containing } = await backend.memories.search.search(
+    SCOPE,
+    query,
+    NOW,
+  );
   return [nearest[0]?.id, containing[0]?.id];
 }
 const both = (index: number): string[] => [`m${index}`, `m${index}`];

@@ -1,5 +1,5 @@
 import { indexRebuildRunning } from "../../../domain/errors.ts";
-import { untilAborted } from "../../../lib/abort.ts";
+import { abortable } from "../../../lib/abort.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { EmbeddedCacheStore } from "../cache/store.ts";
@@ -29,7 +29,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   readonly #options: EmbeddedIndexStoreOptions;
   #isRunning = false;
   #isClosed = false;
-  /** Ends when nothing is left of the rebuild before, which may have ended with the process. */
+  /** Resolves when the rests of the rebuild before are removed, which a crash may have ended. */
   #cleared: Promise<void>;
 
   constructor(database: Database, options: EmbeddedIndexStoreOptions) {
@@ -84,7 +84,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     }
     this.#isRunning = true;
     try {
-      await untilAborted(this.#cleared, signal);
+      await abortable(this.#cleared, signal);
       yield* this.#rebuildAll(signal);
     } finally {
       this.#isRunning = false;
@@ -92,7 +92,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     }
   }
 
-  /** Stops clearing up; the next start goes on with it. */
+  /** Stops clearing up; the next start continues it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#cleared;

@@ -8,7 +8,7 @@ import { KEYWORDS, spellTerms } from "../keywords/terms.ts";
 import { forgetKeywords } from "./repair.ts";
 
 /**
- * Making the keyword index anew. FTS5's own `rebuild` is one statement that stops everything until it ends; here a second
+ * The rebuild of the keyword index. FTS5's own `rebuild` is one statement that stops everything until it ends; here a second
  * table is filled beside the first in short transactions, and the two change names in one. Whatever ends the work before
  * that leaves the first table as it was, and the second as rubbish that `clearKeywordRubbish` removes.
  */
@@ -28,12 +28,12 @@ const SHADOWS = ["content", "docsize", "data", "idx"];
 
 interface Copied {
   readonly count: number;
-  /** The row to go on behind; undefined when no row is left. */
+  /** The last row of the step; undefined when no row is left. */
   readonly last: number | undefined;
 }
 
 /**
- * Makes the index anew from the stored terms, or where a memory has lost its own from its text, and yields how many
+ * Rebuilds the index from the stored terms, or where a memory has lost its own from its text, and yields how many
  * memories are in it. No rubbish may be there.
  */
 export async function* rebuildKeywordIndex(

@@ -7,7 +7,7 @@ import { KEYWORD_TREES } from "./file-check.ts";
  * (https://www.sqlite.org/pragma.html#pragma_writable_schema).
  */
 
-/** Builds an index anew from its table. Throws, with nothing changed, when that cannot be done. */
+/** Rebuilds an index from its table. Throws, with nothing changed, when that cannot be done. */
 export function replaceIndex(sqlite: DatabaseSync, name: string): void {
   const row = sqlite
     .prepare("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND name = ?")
@@ -22,7 +22,7 @@ export function replaceIndex(sqlite: DatabaseSync, name: string): void {
   changeSchema(sqlite, () => replaceTree(sqlite, name, make));
 }
 
-/** Builds what FTS5 keeps beside the terms anew from the terms. Throws, with nothing changed, when that fails. */
+/** Rebuilds what FTS5 keeps beside the terms from the terms. Throws, with nothing changed, when that fails. */
 export function rebuildKeywords(sqlite: DatabaseSync): void {
   changeSchema(
     sqlite,
@@ -54,7 +54,7 @@ function columnsOf(sqlite: DatabaseSync, index: string): string {
   return columns.map((row) => `"${String(row["name"])}"`).join(", ");
 }
 
-/** The new tree gets the old one's name, and the old tree nobody knows any more. */
+/** The new tree gets the old one's name, and the old tree is in no table. */
 function replaceTree(sqlite: DatabaseSync, name: string, make: string): void {
   sqlite.exec(make);
   sqlite

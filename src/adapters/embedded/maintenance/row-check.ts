@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import { openRecord, openVector } from "../database/checksums.ts";
+import { decodeRecord, decodeVector } from "../database/checksums.ts";
 
 /** How many rows are not what was written. */
 export interface RowFaults {
@@ -20,13 +20,13 @@ export function verifyRows(sqlite: DatabaseSync): RowFaults {
     sqlite,
     `SELECT ${COLUMNS.map(([name]) => name).join(", ")}, record FROM memory NOT INDEXED`,
     (row) => {
-      const memory = whole(() => openRecord<Memory>(row["record"], "a memory"));
+      const memory = whole(() => decodeRecord<Memory>(row["record"], "a memory"));
       if (memory === undefined) records += 1;
       else if (COLUMNS.some(([name, valueIn]) => row[name] !== valueIn(memory))) columns += 1;
     },
   );
   readAll(sqlite, "SELECT vector FROM memory_vector", (row) => {
-    if (whole(() => openVector(row["vector"], "a vector")) === undefined) vectors += 1;
+    if (whole(() => decodeVector(row["vector"], "a vector")) === undefined) vectors += 1;
   });
   return { records, columns, vectors };
 }

@@ -21,12 +21,12 @@ const PAGE = 4096;
 let directory: string;
 let errors: object[];
 let warnings: string[];
-let meters: { damaged: number; repaired: number };
+let metrics: { damaged: number; repaired: number };
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-self-check-"));
   errors = [];
   warnings = [];
-  meters = { damaged: 0, repaired: 0 };
+  metrics = { damaged: 0, repaired: 0 };
 });
 afterEach(async () => {
   await rm(directory, { recursive: true });
@@ -44,14 +44,14 @@ const open = (): Promise<Backend> =>
       error: (fields) => void errors.push(fields),
       warn: (_, message) => void warnings.push(message),
     },
-    meter: {
+    metrics: {
       storeDamaged: (parts) => {
-        meters.damaged = parts;
+        metrics.damaged = parts;
       },
       storeRepaired: (parts) => {
-        meters.repaired += parts;
+        metrics.repaired += parts;
       },
-      observeStoreDisk: quiet.meter.observeStoreDisk,
+      observeStoreDisk: quiet.metrics.observeStoreDisk,
     },
   });
 
@@ -101,7 +101,7 @@ async function idsOf(backend: Backend, filter = {}): Promise<string[]> {
 }
 
 async function containing(backend: Backend, word: string): Promise<string[]> {
-  const { containing: found } = await backend.memories.search.search(
+  const { byKeyword: found } = await backend.memories.search.search(
     SCOPE,
     { terms: [word], filter: ACTIVE_ONLY, limit: 5 },
     NOW,
@@ -136,10 +136,10 @@ describe("the check after a start", () => {
     await using backend = await open();
     await backend.checked;
     expect(backend.damage()).toEqual([]);
-    expect({ errors, warnings, meters }).toEqual({
+    expect({ errors, warnings, metrics }).toEqual({
       errors: [],
       warnings: [],
-      meters: { damaged: 0, repaired: 0 },
+      metrics: { damaged: 0, repaired: 0 },
     });
   });
 
@@ -149,7 +149,7 @@ describe("the check after a start", () => {
     await (async () => {
       await using backend = await open();
       await backend.checked;
-      expect(meters).toEqual({ damaged: 0, repaired: 3 });
+      expect(metrics).toEqual({ damaged: 0, repaired: 3 });
       expect(errors).toHaveLength(1);
       expect(backend.damage()).toHaveLength(3);
       const ids = Array.from({ length: COUNT }, (_, index) => `m${index}`);
@@ -174,7 +174,7 @@ describe("the check after a start", () => {
       tear(tree);
       await using backend = await open();
       await backend.checked;
-      expect(meters).toEqual({ damaged: 0, repaired: 1 });
+      expect(metrics).toEqual({ damaged: 0, repaired: 1 });
       expect(await containing(backend, "marker7")).toEqual(["m7"]);
       await backend.memories.writer.create(SCOPE, [newMemory({ id: "later", text: "unheard" })], {
         now: NOW,
@@ -190,7 +190,7 @@ describe("the check after a start", () => {
     );
     await using backend = await open();
     await backend.checked;
-    expect(meters).toEqual({ damaged: 1, repaired: 0 });
+    expect(metrics).toEqual({ damaged: 1, repaired: 0 });
     expect(backend.damage()).toHaveLength(1);
   });
 
@@ -209,7 +209,7 @@ describe("the check after a start", () => {
     tamper(damage);
     await using backend = await open();
     await backend.checked;
-    expect(meters.damaged).toBeGreaterThan(0);
+    expect(metrics.damaged).toBeGreaterThan(0);
     expect(errors).toHaveLength(1);
     const corrupt = { reason: "STORE_CORRUPT" };
     await expect(backend.memories.reader.get(SCOPE, ["never"], NOW)).rejects.toMatchObject(corrupt);
@@ -274,12 +274,12 @@ describe("a read that comes upon damage before the check has ended", () => {
       Array.from({ length: COUNT }, (_, index) => backend.memories.reader.get(SCOPE, [`m${index}`], NOW)),
     );
     expect(before.some(({ status }) => status === "rejected")).toBe(true);
-    expect(meters.damaged).toBe(1);
+    expect(metrics.damaged).toBe(1);
     await expect(backend.memories.reader.get(SCOPE, ["a-name-before-all"], NOW)).rejects.toMatchObject({
       reason: "STORE_CORRUPT",
     });
     await backend.checked;
-    expect(meters).toEqual({ damaged: 0, repaired: 1 });
+    expect(metrics).toEqual({ damaged: 0, repaired: 1 });
     expect(await backend.memories.reader.get(SCOPE, ["a-name-before-all"], NOW)).toEqual([undefined]);
   });
 });

@@ -1,5 +1,6 @@
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { OperatorLog } from "../../../ports/log.ts";
-import type { StoreMeter } from "../../../ports/metrics.ts";
+import type { StoreMetrics } from "../../../ports/metrics.ts";
 import type { Damage } from "../database/damage.ts";
 import type { Database } from "../database/database.ts";
 import { type BackgroundCheck, checkInBackground } from "./background-check.ts";
@@ -24,9 +25,9 @@ export function startSelfCheck(options: {
   readonly database: Database;
   readonly damage: Damage;
   readonly log: OperatorLog;
-  readonly meter: StoreMeter;
+  readonly metrics: StoreMetrics;
 }): SelfCheck {
-  const { database, damage, log, meter } = options;
+  const { database, damage, log, metrics } = options;
   let running: BackgroundCheck | undefined;
   let stopped = false;
 
@@ -43,7 +44,7 @@ export function startSelfCheck(options: {
     try {
       running = checkInBackground(database.file);
       const findings = await running.findings;
-      // The file may have changed before the process was gone.
+      // The file may have changed before the process exited.
       if (!tooMuch) return findings;
       log.warn({}, GIVEN_UP);
       return undefined;
@@ -68,7 +69,7 @@ export function startSelfCheck(options: {
     if (after === undefined || stopped) return;
     const remaining = [...after.damage, ...unrepaired(after)];
     damage.found({ damage: remaining }, repaired);
-    meter.storeRepaired(repaired.length);
+    metrics.storeRepaired(repaired.length);
     if (repaired.length > 0) log.error({ repaired }, "stored indexes were damaged and have been made again");
     if (remaining.length > 0)
       log.error({ damage: damage.parts }, "stored data is damaged; the rest is served");
@@ -101,7 +102,7 @@ function unrepaired({ indexes, keywords }: FileFindings): FileFindings["damage"]
   ];
 }
 
-/** One index at a time, and others get their turn in between. Names those that have been made again. */
+/** One index at a time, with the event loop in between. Resolves with the names of the rebuilt ones. */
 async function repair(
   { indexes, keywords }: FileFindings,
   { database, log }: { readonly database: Database; readonly log: OperatorLog },
@@ -113,7 +114,7 @@ async function repair(
     ...(keywords ? [{ name: "memory_terms", work: rebuildKeywords }] : []),
   ];
   for (const { name, work } of steps) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEventLoop();
     if (stopped()) return repaired;
     try {
       database.maintain((sqlite) => work(sqlite, name));

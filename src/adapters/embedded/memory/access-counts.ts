@@ -6,17 +6,17 @@ import type { Log } from "../../../ports/log.ts";
 import type { AccessCounts } from "../../../ports/memory/access-counts.ts";
 import { BatchedWrites } from "../database/batched-writes.ts";
 import type { Database } from "../database/database.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 
 /** Counts accesses to memories: in memory at first, and in batches in the database. */
 export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
+  readonly #namespaces: NamespaceIds;
   readonly #log: Log;
   readonly #tally = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
 
-  constructor(database: Database, namespaces: Namespaces, log: Log) {
+  constructor(database: Database, namespaces: NamespaceIds, log: Log) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#log = log;

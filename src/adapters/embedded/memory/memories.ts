@@ -4,8 +4,8 @@ import type { Damage } from "../database/damage.ts";
 import type { Database } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
-import type { Requests } from "../namespaces/idempotency.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EmbeddedAccessCounts } from "./access-counts.ts";
@@ -19,8 +19,8 @@ import { EmbeddedMemoryWriter } from "./writer.ts";
 
 export interface EmbeddedMemoriesOptions {
   readonly database: Database;
-  readonly namespaces: Namespaces;
-  readonly requests: Requests;
+  readonly namespaces: NamespaceIds;
+  readonly idempotencyRecords: IdempotencyRecords;
   /** Of which model the vectors are. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;

@@ -7,20 +7,20 @@ import type { Database, Row, Written } from "../database/database.ts";
 import { type DeleteStep, inSteps } from "../database/delete-steps.ts";
 import { memoryCondition } from "../keywords/row-filter.ts";
 import { termBytes } from "../keywords/terms.ts";
-import type { Requests } from "../namespaces/idempotency.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import type { MemoryRowWriter } from "./row-writer.ts";
 
-/** How far a purge has come. */
+/** The progress of a purge. */
 type PurgeProgress = { readonly count: number; readonly done: boolean };
 
 type PurgeOptions = { readonly now: number; readonly request?: IdempotentRequest };
 
 export interface MemoryPurgeParts {
   readonly database: Database;
-  readonly namespaces: Namespaces;
-  readonly requests: Requests;
+  readonly namespaces: NamespaceIds;
+  readonly idempotencyRecords: IdempotencyRecords;
   readonly rowWriter: MemoryRowWriter;
   readonly accessCounts: EmbeddedAccessCounts;
 }
@@ -45,18 +45,18 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
     return progress.count;
   }
 
-  /** One transaction. The namespace may come and go between two. */
+  /** One transaction. The namespace may be created and deleted between two. */
   #step(
     scope: Scope,
     filter: MemoryFilter,
     { before, most }: { readonly before: PurgeProgress; readonly most: DeleteStep },
     { now, request }: PurgeOptions,
   ): Written<PurgeProgress> {
-    const { namespaces, requests, rowWriter } = this.#parts;
+    const { namespaces, idempotencyRecords, rowWriter } = this.#parts;
     // Beside the namespace, which need not be there: what comes into it later is not this request's to delete.
     const records = request === undefined ? undefined : namespaces.recordsOf(scope.tenant);
     const named = request && { ...request, key: `${scope.namespace} ${request.key}` };
-    const recorded = records === undefined ? undefined : requests.recall(records, named, now);
+    const recorded = records === undefined ? undefined : idempotencyRecords.replay(records, named, now);
     // Repeats that come while it runs, or after a crash, carry it on together and answer alike.
     const sofar = (recorded as PurgeProgress | undefined) ?? before;
     if (sofar.done) return { result: sofar };
@@ -67,7 +67,7 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
       count: sofar.count + taken.length,
       done: rows.length < most.rows && taken.length === rows.length,
     };
-    if (records !== undefined) requests.record(records, named, progress, now);
+    if (records !== undefined) idempotencyRecords.record(records, named, progress, now);
     return {
       result: progress,
       afterCommit: () => {

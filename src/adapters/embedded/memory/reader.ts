@@ -6,13 +6,13 @@ import type { ListPosition, MemoryReader } from "../../../ports/memory/reader.ts
 import type { MemoryExport } from "../../../ports/memory/transfer.ts";
 import type { Database } from "../database/database.ts";
 import { memoryCondition } from "../keywords/row-filter.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { isHeld, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
 
 export interface MemoryReaderParts {
   readonly database: Database;
-  readonly namespaces: Namespaces;
+  readonly namespaces: NamespaceIds;
   readonly rows: MemoryRows;
   readonly accessCounts: EmbeddedAccessCounts;
 }
@@ -20,7 +20,7 @@ export interface MemoryReaderParts {
 /** Reads of memories by id and by filter. */
 export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
+  readonly #namespaces: NamespaceIds;
   readonly #rows: MemoryRows;
   readonly #accessCounts: EmbeddedAccessCounts;
 

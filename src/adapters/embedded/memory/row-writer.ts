@@ -2,7 +2,7 @@ import { metadataTokens } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { Replacement } from "../../../ports/memory/writer.ts";
-import { sealRecord, sealVector } from "../database/checksums.ts";
+import { encodeRecord, encodeVector } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
@@ -30,7 +30,7 @@ export interface MemoryRowWriterParts {
 export type AfterCommit = () => void;
 
 /**
- * Writes and removes memories with everything that hangs on their rows: tags, metadata, terms, vectors, counters. All
+ * Writes and removes memories with everything that belongs to their rows: tags, metadata, terms, vectors, counters. All
  * methods only inside a write.
  */
 export class MemoryRowWriter {
@@ -59,7 +59,7 @@ export class MemoryRowWriter {
     const { memory, vector } = this.#ofThisModel(item, sessionPosition);
     const row = this.#insertRow(namespaceId, memory, item);
     if (vector !== undefined) {
-      this.#database.run("INSERT INTO memory_vector (row, vector) VALUES (?, ?)", row, sealVector(vector));
+      this.#database.run("INSERT INTO memory_vector (row, vector) VALUES (?, ?)", row, encodeVector(vector));
     } else {
       const refused = memory.embedding.state === "REFUSED";
       pendingRows.add(row, { since: now, refused });
@@ -81,7 +81,7 @@ export class MemoryRowWriter {
     const namespaceId = Number(row["namespace_id"]);
     this.#database.run(
       "UPDATE memory SET record = ?, expire_time = ? WHERE row = ?",
-      sealRecord(memory),
+      encodeRecord(memory),
       memory.expireTime ?? null,
       number,
     );
@@ -94,14 +94,14 @@ export class MemoryRowWriter {
     };
   }
 
-  /** Removes a memory for good: what was counted of it goes too. */
+  /** Removes a memory for good, with its access counts. */
   remove(row: Row): AfterCommit {
     // At once: what is counted of its id from now on is of another memory.
     this.#parts.accessCounts.forget(Number(row["namespace_id"]), String(row["id"]));
     return this.removeRow(row);
   }
 
-  /** Removes a row and all that hangs on it. Tags, metadata and vector go by foreign key. */
+  /** Removes a row and all that belongs to it. Tags, metadata and vector are deleted by foreign key. */
   removeRow(row: Row): AfterCommit {
     const { keywords, vectors } = this.#parts;
     const number = Number(row["row"]);
@@ -129,7 +129,7 @@ export class MemoryRowWriter {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       namespaceId,
       memory.id,
-      sealRecord(memory),
+      encodeRecord(memory),
       memory.kind,
       memory.state,
       memory.userId,
@@ -156,7 +156,7 @@ export class MemoryRowWriter {
     for (const tag of tags) this.#database.run("INSERT INTO memory_tag (row, tag) VALUES (?, ?)", row, tag);
   }
 
-  /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
+  /** What is written of a new state: a vector of another model is not kept, and the memory is pending. */
   #ofThisModel(
     item: Replacement,
     sessionPosition: number,

@@ -8,10 +8,10 @@ import {
   type StoredMemory,
   withAccess,
 } from "../../../domain/memory/memory.ts";
-import { openRecord } from "../database/checksums.ts";
+import { decodeRecord } from "../database/checksums.ts";
 import type { Damage } from "../database/damage.ts";
 import type { Database, Row } from "../database/database.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 
@@ -29,10 +29,10 @@ export interface MemoryRowsOptions {
 /** Rows of memories by id, and the memories that they hold. */
 export class MemoryRows {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
+  readonly #namespaces: NamespaceIds;
   readonly #options: MemoryRowsOptions;
 
-  constructor(database: Database, namespaces: Namespaces, options: MemoryRowsOptions) {
+  constructor(database: Database, namespaces: NamespaceIds, options: MemoryRowsOptions) {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#options = options;
@@ -101,7 +101,7 @@ export function isHeld(row: Row | undefined, now: number): row is Row {
 
 /** The record of a row, as it was written. Throws STORE_CORRUPT. */
 export function recordIn(row: Row): Memory {
-  return openRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
+  return decodeRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
 }
 
 /** The access statistics of a row, as far as they are on disk. */

@@ -1,16 +1,16 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
-import { keywordArm, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
+import { keywordRetrieverPlan, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { CandidateQuery, CandidateSearch, Candidates } from "../../../ports/memory/search.ts";
-import { openVector } from "../database/checksums.ts";
+import { decodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { isDefaultFilter, memoryCondition } from "../keywords/row-filter.ts";
 import { readTerms } from "../keywords/terms.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
-import { factsOf, type MemoryVectors } from "../vectors/memory-vectors.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
+import { type MemoryVectors, rankingFieldsOf } from "../vectors/memory-vectors.ts";
 import type { Nearest } from "../vectors/vector-index.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
@@ -19,7 +19,7 @@ const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, docume
 
 export interface CandidateSearchParts {
   readonly database: Database;
-  readonly namespaces: Namespaces;
+  readonly namespaces: NamespaceIds;
   /** Of which model the vectors are. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
@@ -39,21 +39,22 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     const { namespaces, model, accessCounts } = this.#parts;
     const namespaceId = namespaces.find(scope);
     if (namespaceId === undefined) {
-      return { nearest: [], containing: [], corpus: EMPTY_CORPUS, plan: NOTHING_ASKED };
+      return { byVector: [], byKeyword: [], corpus: EMPTY_CORPUS, plan: NOTHING_ASKED };
     }
     await accessCounts.flushFor(query.filter);
     if (query.vector !== undefined) model.check(query.model);
-    const near = query.vector && this.#nearest(namespaceId, query, query.vector, now);
-    const { asked, ...byWords } = this.#containing(namespaceId, query, now);
+    const near = query.vector && this.#byVector(namespaceId, query, query.vector, now);
+    const { byKeyword, corpus, asked } = this.#byKeyword(namespaceId, query, now);
     return {
-      nearest: (near?.found ?? []).map(({ facts, similarity }) => ({
-        ...facts,
+      byVector: (near?.found ?? []).map(({ fields, similarity }) => ({
+        ...fields,
         similarity: clampSimilarity(similarity),
       })),
-      ...byWords,
+      byKeyword,
+      corpus,
       plan: {
-        ...(near === undefined ? {} : { vector: near.arm }),
-        ...keywordArm(query.terms ?? [], asked, byWords.corpus),
+        ...(near === undefined ? {} : { vector: near.plan }),
+        ...keywordRetrieverPlan(query.terms ?? [], asked, corpus),
         walked: false,
         rounds: near?.rounds ?? 1,
       },
@@ -75,11 +76,11 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
         namespaceId,
         id,
       );
-      return row === undefined ? undefined : openVector(row["vector"], `the vector of memory ${id}`);
+      return row === undefined ? undefined : decodeVector(row["vector"], `the vector of memory ${id}`);
     });
   }
 
-  #nearest(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): Nearest {
+  #byVector(namespaceId: number, query: CandidateQuery, vector: Float32Array, now: number): Nearest {
     const { database, vectors } = this.#parts;
     const index = vectors.open(namespaceId);
     if (isDefaultFilter(query.filter)) return index.nearestDefault(vector, query.limit, now);
@@ -92,21 +93,21 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     );
   }
 
-  #containing(
+  #byKeyword(
     namespaceId: number,
     query: CandidateQuery,
     now: number,
-  ): Pick<Candidates, "containing" | "corpus"> & { readonly asked: readonly string[] } {
+  ): Pick<Candidates, "byKeyword" | "corpus"> & { readonly asked: readonly string[] } {
     const { keywords } = this.#parts;
     const terms = query.terms ?? [];
-    if (terms.length === 0) return { containing: [], corpus: EMPTY_CORPUS, asked: [] };
+    if (terms.length === 0) return { byKeyword: [], corpus: EMPTY_CORPUS, asked: [] };
     const corpus = keywords.corpus(namespaceId, terms);
     const asked = chooseTerms(terms, corpus);
     const count = countTerms(terms);
     const rows = asked.length === 0 ? [] : keywords.candidates(namespaceId, asked, corpus, query, now);
     return {
-      containing: rows.map((row) => ({
-        ...factsOf(row),
+      byKeyword: rows.map((row) => ({
+        ...rankingFieldsOf(row),
         document: count(readTerms(namespaceId, String(row["terms"]))),
       })),
       corpus,

@@ -2,7 +2,7 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 import { memoryChanged } from "../../../domain/errors.ts";
 import { contentBytes, type StepLimits } from "../../../domain/memory/batch-steps.ts";
 import { isExpired, type StoredMemory, withAccess } from "../../../domain/memory/memory.ts";
-import { Turns } from "../../../lib/yield-to-event-loop.ts";
+import { YieldBudget } from "../../../lib/yield-to-event-loop.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { ImportedMemory, ImportOutcome, MemoryImport } from "../../../ports/memory/transfer.ts";
 import type {
@@ -16,8 +16,8 @@ import type {
 } from "../../../ports/memory/writer.ts";
 import type { Written } from "../database/database.ts";
 import { keepBatch, type RecordedItem, readBatch, recordedRefusal } from "../namespaces/batch-record.ts";
-import type { Requests } from "../namespaces/idempotency.ts";
-import type { Namespaces } from "../namespaces/namespace-ids.ts";
+import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
+import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
@@ -38,8 +38,8 @@ interface CarriedOut {
 }
 
 export interface MemoryWriterParts extends CreateItemParts {
-  readonly namespaces: Namespaces;
-  readonly requests: Requests;
+  readonly namespaces: NamespaceIds;
+  readonly idempotencyRecords: IdempotencyRecords;
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
@@ -57,7 +57,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     items: readonly (NewMemory | RefusedMemory)[],
     { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
-    const { database, namespaces, requests, rowWriter } = this.#parts;
+    const { database, namespaces, idempotencyRecords, rowWriter } = this.#parts;
     const { before, isLast } = step;
     // Nothing to write brings no namespace into being.
     if (request === undefined && items.every((item) => "refusal" in item)) {
@@ -66,7 +66,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     const written = await database.write(
       (): Written<CreateOutcome[] | CarriedOut> => {
         const namespaceId = namespaces.findOrCreate(scope);
-        const recorded = requests.recall(namespaceId, request, now);
+        const recorded = idempotencyRecords.replay(namespaceId, request, now);
         const batch = recorded === undefined ? undefined : readBatch(recorded);
         if (batch !== undefined && (batch.isWhole || batch.items.length !== before.length)) {
           return { result: { namespaceId, items: batch.items } };
@@ -75,7 +75,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         const context = { scope, namespaceId, now, afterCommit };
         const outcomes = items.map((item) => createItem(this.#parts, item, context));
         const sofar = [...before, ...outcomes];
-        requests.record(namespaceId, request, keepBatch(sofar, isLast), now);
+        idempotencyRecords.record(namespaceId, request, keepBatch(sofar, isLast), now);
         return { result: sofar, afterCommit: () => runAll(afterCommit) };
       },
       { bytes: stepBytes(items) },
@@ -89,18 +89,18 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<StoredMemory> {
-    const { database, rows, requests, rowWriter, accessCounts } = this.#parts;
+    const { database, rows, idempotencyRecords, rowWriter, accessCounts } = this.#parts;
     const { now, request } = options;
     const { id } = replacement.memory;
     return database.write((): Written<StoredMemory> => {
       const { namespaceId, row, current } = rows.current(scope, id, now);
-      if (requests.recall(namespaceId, request, now) !== undefined) return { result: current };
+      if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: current };
       if (current.etag !== expectedEtag) throw memoryChanged(current.id, current.etag);
       const removed = rowWriter.removeRow(row);
       const inserted = rowWriter.insert(namespaceId, replacement, current.sessionPosition, now);
       const access = accessOf(row);
       if (access !== undefined) accessCounts.write(namespaceId, id, access);
-      requests.record(namespaceId, request, { replaced: id }, now);
+      idempotencyRecords.record(namespaceId, request, { replaced: id }, now);
       return {
         result: withAccess(inserted.memory, current.access),
         afterCommit: () => runAll([removed, inserted.afterCommit]),
@@ -113,10 +113,10 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },
   ): Promise<StoredMemory | undefined> {
-    const { database, rows, requests } = this.#parts;
+    const { database, rows, idempotencyRecords } = this.#parts;
     return database.write((): Written<StoredMemory | undefined> => {
       const { namespaceId, current } = rows.current(scope, id, now);
-      const isRepeat = requests.recall(namespaceId, request, now) !== undefined;
+      const isRepeat = idempotencyRecords.replay(namespaceId, request, now) !== undefined;
       return { result: isRepeat ? current : undefined };
     });
   }
@@ -126,13 +126,13 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
-    const { database, namespaces, rows, requests, rowWriter } = this.#parts;
+    const { database, namespaces, rows, idempotencyRecords, rowWriter } = this.#parts;
     const { etag, now, request } = options;
     return database.write(
       (): Written<void> => {
         const namespaceId = namespaces.find(scope);
         if (namespaceId === undefined) throw rows.missing(scope, id);
-        if (requests.recall(namespaceId, request, now) !== undefined) return { result: undefined };
+        if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: undefined };
         const row = rows.find(namespaceId, id);
         if (!isHeld(row, now)) throw rows.missing(scope, id);
         // Without an etag the record is not read: so a damaged one can be deleted.
@@ -141,7 +141,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
           if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
         }
         const afterCommit = rowWriter.remove(row);
-        requests.record(namespaceId, request, { deleted: id }, now);
+        idempotencyRecords.record(namespaceId, request, { deleted: id }, now);
         return { result: undefined, afterCommit };
       },
       { deletes: true },
@@ -175,12 +175,12 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
 
   /** What a request has done so far, with its memories as they now are. */
   async #replay(scope: Scope, { namespaceId, items }: CarriedOut, now: number): Promise<CreateOutcome[]> {
-    const turns = new Turns();
+    const budget = new YieldBudget();
     const outcomes: CreateOutcome[] = [];
     for (const item of items) {
       const outcome = this.#replayOne(scope, namespaceId, item, now);
       outcomes.push(outcome);
-      if (outcome.kind !== "refused") await turns.after(outcome.memory.text.length);
+      if (outcome.kind !== "refused") await budget.spend(outcome.memory.text.length);
     }
     return outcomes;
   }

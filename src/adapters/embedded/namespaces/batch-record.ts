@@ -3,23 +3,23 @@ import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { Json } from "../../../lib/json.ts";
 import type { CreateOutcome } from "../../../ports/memory/writer.ts";
 
-/** What became of one item, as the request record keeps it: ids and codes, no texts. */
+/** The outcome of one item, as the idempotency record holds it: ids and codes, no texts. */
 export interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
   readonly id?: string;
-  /** Of a duplicate; records of before there was such a thing have none. */
+  /** Of a duplicate; absent in records of versions that did not compare duplicates. */
   readonly differs?: readonly DifferingField[];
   readonly error?: { readonly reason: string; readonly message: string; readonly detail: Json };
 }
 
-/** How far a request to create has come. */
+/** The progress of a request to create. */
 export interface RecordedBatch {
   readonly items: readonly RecordedItem[];
-  /** No items are left behind these. */
+  /** Whether these are all items of the batch. */
   readonly isWhole: boolean;
 }
 
-/** A whole batch is kept as its list of items, one with items left as that list under a name. */
+/** A whole batch is stored as the list of its items, an unfinished one as that list under `sofar`. */
 type Kept = readonly RecordedItem[] | { readonly sofar: readonly RecordedItem[] };
 
 export function keepBatch(outcomes: readonly CreateOutcome[], isWhole: boolean): Json {

@@ -4,10 +4,10 @@ import { type DeleteStep, inSteps } from "../database/delete-steps.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { termBytes } from "../keywords/terms.ts";
 
-/** No caller is of this tenant. */
+/** No caller has this tenant. */
 const NOBODY = "";
 
-/** What goes by itself, with the key that its rows are taken by; memories have terms, which have to go too. */
+/** Tables that are emptied by key alone, with that key; memories have terms, which are removed with them. */
 const OTHERS = [
   { table: "cache_entry", key: "row" },
   { table: "session", key: "namespace_id, session_id" },
@@ -16,7 +16,7 @@ const OTHERS = [
 
 /**
  * Namespaces that are deleted, but too large to be removed in one transaction on a full disk. They are hidden in one
- * small transaction: from then on nobody finds them. Their rows are then removed in steps, and by the next start when
+ * small transaction: from then on they are not found. Their rows are then removed in steps, and by the next start when
  * this one ends before that.
  */
 export class HiddenNamespaces {
@@ -38,10 +38,10 @@ export class HiddenNamespaces {
     );
   }
 
-  /** Removes all that is hidden, until `isStopped`. Rejects when that fails; what is left is found by nobody. */
+  /** Removes all that is hidden, until `isStopped`. Rejects when that fails; what is left is not found. */
   async clear(isStopped: () => boolean): Promise<void> {
     const hidden = this.#database.all(
-      // By both, so that a row that is damaged is not taken for one.
+      // By both, so that a damaged row is not mistaken for one.
       "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = CAST(namespace_id AS TEXT)",
       NOBODY,
     );

@@ -3,19 +3,19 @@ import type { Json } from "../../../lib/json.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Database } from "../database/database.ts";
 
-/** Records that are past their time are removed a few at each write. */
+/** Expired records are removed a few at each write. */
 const SWEEP_LIMIT = 32;
 
-/** What became of earlier requests. All methods only inside a write. */
-export class Requests {
+/** The outcomes of earlier requests, by request_id. All methods only inside a write. */
+export class IdempotencyRecords {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  /** What this request did before; undefined when it is new. Throws REQUEST_ID_REUSED for another body. */
-  recall(namespaceId: number, request: IdempotentRequest | undefined, now: number): Json | undefined {
+  /** The recorded outcome of this request; undefined when it is new. Throws REQUEST_ID_REUSED for another body. */
+  replay(namespaceId: number, request: IdempotentRequest | undefined, now: number): Json | undefined {
     if (request === undefined) return undefined;
     const row = this.#database.first(
       "SELECT body_hash, outcome FROM request WHERE namespace_id = ? AND key = ? AND expire_time > ?",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MAX_NAMESPACES } from "../../../domain/access/tenancy.ts";
 import { Database } from "../database/database.ts";
-import { Namespaces } from "./namespace-ids.ts";
+import { NamespaceIds } from "./namespace-ids.ts";
 
 describe("a tenant with as many namespaces as there may be", () => {
   let directory: string;
@@ -26,7 +26,7 @@ describe("a tenant with as many namespaces as there may be", () => {
   });
 
   it("gets no more of them, uses those that it has, and can still have its deletions remembered", async () => {
-    const namespaces = new Namespaces(database);
+    const namespaces = new NamespaceIds(database);
     const take = (tenant: string, namespace: string): Promise<number> =>
       database.write(() => ({ result: namespaces.findOrCreate({ tenant, namespace }) }));
     const last = await take("t", "last");

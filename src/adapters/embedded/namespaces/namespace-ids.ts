@@ -2,11 +2,11 @@ import { MAX_NAMESPACES, type Scope } from "../../../domain/access/tenancy.ts";
 import { tooManyNamespaces } from "../../../domain/errors.ts";
 import type { Database } from "../database/database.ts";
 
-/** No namespace has this name: under it lie the records of requests that outlive the namespace they are about. */
+/** No namespace has this name; its id holds the idempotency records that outlive their namespace. */
 const TENANT_RECORDS = "";
 
-/** The numbers that namespaces have inside the file. Every statement about data takes one, and so one scope. */
-export class Namespaces {
+/** The ids of namespaces inside the file. Every statement about data takes one, and so works in one namespace. */
+export class NamespaceIds {
   readonly #database: Database;
   #onCreated: (scope: Scope) => void = () => undefined;
 
@@ -14,12 +14,12 @@ export class Namespaces {
     this.#database = database;
   }
 
-  /** Calls this inside the write with which a namespace comes into being, for the first time or again. */
+  /** Calls this inside the write that creates a namespace, for the first time or again. */
   onCreated(listener: (scope: Scope) => void): void {
     this.#onCreated = listener;
   }
 
-  /** The number of a namespace; undefined when nothing was ever written to it. */
+  /** The id of a namespace; undefined when nothing was ever written to it. */
   find(scope: Scope): number | undefined {
     const row = this.#database.first(
       "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = ?",
@@ -29,7 +29,7 @@ export class Namespaces {
     return row === undefined ? undefined : Number(row["namespace_id"]);
   }
 
-  /** The number of a namespace, which comes into being here. Only inside a write. */
+  /** The id of a namespace, which is created if there is none. Only inside a write. */
   findOrCreate(scope: Scope): number {
     const found = this.find(scope);
     if (found !== undefined) return found;
@@ -49,7 +49,7 @@ export class Namespaces {
     );
   }
 
-  /** The number under which a tenant's records lie that outlive their namespace. Only inside a write. */
+  /** The id of a tenant's idempotency records that outlive their namespace. Only inside a write. */
   recordsOf(tenant: string): number {
     return this.findOrCreate({ tenant, namespace: TENANT_RECORDS });
   }

@@ -7,10 +7,10 @@ import type { Database, Written } from "../database/database.ts";
 import { isFull } from "../database/errors.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { HiddenNamespaces } from "./hidden-namespaces.ts";
-import type { Requests } from "./idempotency.ts";
-import type { Namespaces } from "./namespace-ids.ts";
+import type { IdempotencyRecords } from "./idempotency.ts";
+import type { NamespaceIds } from "./namespace-ids.ts";
 
-/** Everything that hangs on a namespace; rows below these go by foreign key. */
+/** The tables with rows of a namespace; rows below these are deleted by foreign key. */
 const TABLES = ["memory", "session", "request", "cache_entry"] as const;
 
 export interface EmbeddedNamespaceStoreOptions {
@@ -25,23 +25,23 @@ export interface EmbeddedNamespaceStoreOptions {
 /** The namespaces of each tenant, in SQLite. */
 export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   readonly #database: Database;
-  readonly #namespaces: Namespaces;
-  readonly #requests: Requests;
+  readonly #namespaces: NamespaceIds;
+  readonly #idempotencyRecords: IdempotencyRecords;
   readonly #options: EmbeddedNamespaceStoreOptions;
   readonly #hidden: HiddenNamespaces;
-  /** One after the other; ends when nothing is hidden any more, or that failed. */
+  /** One after the other; resolves when no namespace is hidden any more, or when that failed. */
   #cleared: Promise<void>;
   #isClosed = false;
 
   constructor(
     database: Database,
-    namespaces: Namespaces,
-    requests: Requests,
+    namespaces: NamespaceIds,
+    idempotencyRecords: IdempotencyRecords,
     options: EmbeddedNamespaceStoreOptions,
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
-    this.#requests = requests;
+    this.#idempotencyRecords = idempotencyRecords;
     this.#options = options;
     this.#hidden = new HiddenNamespaces(database, options.keywords);
     this.#cleared = options.checked.then(() => this.#clear());
@@ -93,10 +93,11 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
       (): Written<NamespaceCounts> => {
         const namespaceId = this.#namespaces.find(scope);
         const records = request === undefined ? undefined : this.#namespaces.recordsOf(scope.tenant);
-        const recorded = records === undefined ? undefined : this.#requests.recall(records, request, now);
+        const recorded =
+          records === undefined ? undefined : this.#idempotencyRecords.replay(records, request, now);
         if (recorded !== undefined) return { result: countsOf(recorded as JsonObject) };
         const counts = this.#counts(namespaceId);
-        if (records !== undefined) this.#requests.record(records, request, { ...counts }, now);
+        if (records !== undefined) this.#idempotencyRecords.record(records, request, { ...counts }, now);
         if (namespaceId === undefined) return { result: counts };
         remove(namespaceId);
         return { result: counts, afterCommit: () => this.#options.onDeleted(namespaceId) };

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import { untilAborted } from "../../../lib/abort.ts";
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
-import { openVector } from "../database/checksums.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
+import { sleep } from "../../system/sleep.ts";
+import { decodeVector } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 import { graphName } from "./graph-files.ts";
 import { removeGraph } from "./vector-graph.ts";
@@ -16,7 +17,7 @@ import type { Slot } from "./vector-table.ts";
 const LOAD_STEP = 200;
 /** How often a rebuild looks how far the graph is. */
 const LOOK_MS = 50;
-/** So many vectors may still wait for their place when a graph begins to serve, or writes could hold it up for ever. */
+/** Vectors that may be missing in a graph when it begins to serve; with none, writes could delay it without end. */
 const MAX_LATE = 64;
 
 /** What an index holds of a memory; the tables are `memory m` and `memory_vector v`. */
@@ -35,9 +36,9 @@ export interface MemoryVectorsOptions {
 export class MemoryVectors implements Disposable {
   readonly #database: Database;
   readonly #options: MemoryVectorsOptions;
-  /** By namespace number. */
+  /** By namespaceId. */
   readonly #indexes = new Map<number, VectorIndex>();
-  /** What is to take the place of one of them, or of a graph on disk; no search sees it, and every write does. */
+  /** The replacement of one of them, or of a graph on disk: writes reach it, searches do not. */
   #next: { readonly namespaceId: number; readonly index: VectorIndex } | undefined;
 
   constructor(database: Database, options: MemoryVectorsOptions) {
@@ -102,16 +103,16 @@ export class MemoryVectors implements Disposable {
   }
 
   /**
-   * Makes every index anew that is in memory or has a graph, one namespace after the other, and yields how many vectors
+   * Rebuilds every index that is in memory or has a graph, one namespace after the other, and yields how many vectors
    * have their place. The old index serves until the new one takes its place in one step; one that was not in memory is
-   * saved and let go of again.
+   * saved and dropped again.
    */
   async *rebuild(signal: AbortSignal): AsyncGenerator<number> {
     let done = 0;
     for (const { namespaceId } of this.#toRebuild()) {
       let most = 0;
       for await (const placed of this.#rebuildOne(namespaceId, signal)) {
-        // Deletions take away what had its place.
+        // Deletions lower it.
         most = Math.max(most, placed);
         yield done + most;
       }
@@ -127,12 +128,12 @@ export class MemoryVectors implements Disposable {
     try {
       for (let after: string | undefined = ""; after !== undefined; ) {
         after = this.#readPage(namespaceId, after, index);
-        await nextTurn();
+        await yieldToEventLoop();
         signal.throwIfAborted();
         if (isOver()) return;
       }
       while (index.waiting > MAX_LATE) {
-        await untilAborted(pause(), signal);
+        await sleep(LOOK_MS, signal);
         if (isOver()) return;
         yield index.size - index.waiting;
       }
@@ -202,16 +203,16 @@ export class MemoryVectors implements Disposable {
 
   #fill(
     rows: readonly Row[],
-    put: (row: number, vector: Float32Array, slot: Slot<CandidateFacts>) => void,
+    put: (row: number, vector: Float32Array, slot: Slot<RankingFields>) => void,
   ): void {
     const { log } = this.#options;
     let damaged = 0;
     for (const row of rows) {
       try {
-        put(Number(row["row"]), openVector(row["vector"], `the vector of memory ${String(row["id"])}`), {
+        put(Number(row["row"]), decodeVector(row["vector"], `the vector of memory ${String(row["id"])}`), {
           isDefault: row["state"] === "ACTIVE",
           expireTime: row["expire_time"] === null ? Number.POSITIVE_INFINITY : Number(row["expire_time"]),
-          facts: factsOf(row),
+          fields: rankingFieldsOf(row),
         });
       } catch (error) {
         // Its memory is still found by keyword, and the others by both.
@@ -226,22 +227,14 @@ export class MemoryVectors implements Disposable {
 }
 
 /** What a candidate's row says of it. */
-export function factsOf(row: Row): CandidateFacts {
+export function rankingFieldsOf(row: Row): RankingFields {
   return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
 }
 
-function slotOf(memory: Memory): Slot<CandidateFacts> {
+function slotOf(memory: Memory): Slot<RankingFields> {
   return {
     isDefault: memory.state === "ACTIVE",
     expireTime: memory.expireTime ?? Number.POSITIVE_INFINITY,
-    facts: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
+    fields: { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance },
   };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }

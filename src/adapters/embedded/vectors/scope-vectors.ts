@@ -1,15 +1,15 @@
 import type { Log } from "../../../ports/log.ts";
-import { openVector } from "../database/checksums.ts";
+import { decodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { VectorTable } from "./vector-table.ts";
 
-/** Vectors kept in memory, all scopes together; beyond it the scope that was not asked for longest goes. */
+/** Vectors kept in memory, all cache scopes together; beyond it the least recently used scope is dropped. */
 const MAX_VECTORS = 200_000;
 
 /**
  * The prompts' vectors of answer scopes, side by side in memory, read from disk when a scope is first asked for. A row
- * that is gone from the disk may still be here; who reads the entry notices and removes it.
+ * that was deleted on disk may still be here; the read of its entry notices and removes it.
  */
 export class ScopeVectors {
   readonly #database: Database;
@@ -59,7 +59,7 @@ export class ScopeVectors {
   ): void {
     const table = this.#tables.get(keyOf(namespaceId, fingerprint));
     if (vector === undefined) table?.remove(row);
-    else table?.put(row, vector, { isDefault: true, expireTime, facts: undefined });
+    else table?.put(row, vector, { isDefault: true, expireTime, fields: undefined });
   }
 
   #load(namespaceId: number, fingerprint: string): VectorTable<undefined> {
@@ -73,11 +73,11 @@ export class ScopeVectors {
     );
     for (const row of rows) {
       try {
-        const vector = openVector(row["vector"], "the vector of a cache entry");
+        const vector = decodeVector(row["vector"], "the vector of a cache entry");
         table.put(Number(row["row"]), vector, {
           isDefault: true,
           expireTime: Number(row["expire_time"]),
-          facts: undefined,
+          fields: undefined,
         });
       } catch (error) {
         // Its entry is not found by meaning any more, and nothing else happens to it.

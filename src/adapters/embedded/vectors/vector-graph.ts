@@ -12,7 +12,7 @@ const EXPANSION_SEARCH = 192;
 /** What a vector takes in a graph beside its numbers: key, level and edges, mostly. */
 const NODE_BYTES = 200;
 
-/** What stands beside a saved graph, so that a damaged one is not mistaken for a whole one. */
+/** The file beside a saved graph, which tells a damaged graph from a whole one. */
 interface Seal {
   readonly format: 1;
   readonly dimension: number;
@@ -24,7 +24,7 @@ interface Seal {
 /**
  * An HNSW graph (Malkov and Yashunin, 2016; by usearch) of vectors in half precision, by row number. It proposes
  * near rows; exact similarities are the caller's, from the vectors themselves. It can be thrown away at any time and
- * made again from the rows.
+ * rebuilt from the rows.
  */
 export class VectorGraph {
   readonly #index: Index;
@@ -104,7 +104,7 @@ export class VectorGraph {
       bytes: content.length,
       crc32: crc32(content),
     };
-    // The old seal goes first: a crash in between leaves a graph without a seal, which is made again.
+    // The old seal is removed first: a crash in between leaves a graph without a seal, which is rebuilt.
     rmSync(sealPath(path), { force: true });
     renameSync(`${path}.new`, path);
     writeFileSync(`${sealPath(path)}.new`, JSON.stringify(seal));

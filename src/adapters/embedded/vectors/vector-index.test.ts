@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dot, toUnit } from "../../../domain/embedding/vector.ts";
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
 import { VectorIndex } from "./vector-index.ts";
 import { EXACT_LIMIT } from "./vector-plan.ts";
 import type { Slot } from "./vector-table.ts";
@@ -42,11 +42,11 @@ function vectorAt(row: number): Float32Array {
   return VECTORS[row] ?? new Float32Array(DIMENSION);
 }
 
-function slot(row: number, more: Partial<Slot<CandidateFacts>> = {}): Slot<CandidateFacts> {
+function slot(row: number, more: Partial<Slot<RankingFields>> = {}): Slot<RankingFields> {
   return {
     isDefault: true,
     expireTime: Number.POSITIVE_INFINITY,
-    facts: { id: `m${row}`, time: row, importance: 0.5 },
+    fields: { id: `m${row}`, time: row, importance: 0.5 },
     ...more,
   };
 }
@@ -127,16 +127,16 @@ describe("a vector index", () => {
     const eligible = { count: COUNT, basis: "UPPER_BOUND" };
     // While more wait for the graph than it may leave out, all are compared.
     expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
-      arm: { policy: "EXACT", candidates: 0, eligible },
+      plan: { policy: "EXACT", candidates: 0, eligible },
       rounds: 1,
     });
     await index.built();
     expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
-      arm: { policy: "GRAPH", candidates: 15, eligible },
+      plan: { policy: "GRAPH", candidates: 15, eligible },
       rounds: 1,
     });
     const few = allRows.filter((row) => row % 2 === 0);
-    expect(index.nearestOf(few, vectorAt(1), 10).arm).toEqual({
+    expect(index.nearestOf(few, vectorAt(1), 10).plan).toEqual({
       policy: "EXACT",
       candidates: 0,
       eligible: { count: few.length, basis: "COUNTED" },
@@ -148,7 +148,7 @@ describe("a vector index", () => {
     }
     await index.built();
     const hidden = index.nearestDefault(vectorAt(1), 10, NOW);
-    expect([hidden.arm.policy, hidden.rounds, hidden.found.length]).toEqual(["EXACT", 2, 10]);
+    expect([hidden.plan.policy, hidden.rounds, hidden.found.length]).toEqual(["EXACT", 2, 10]);
   });
 
   it("compares a small filtered set whole", async () => {
@@ -170,7 +170,7 @@ describe("a vector index", () => {
     expect(recall(found, nearestByBruteForce(query, rows, 10))).toBeGreaterThan(0.8);
   });
 
-  it("leaves out what is removed, has ended, or is not for default reads", async () => {
+  it("leaves out what is removed, has expired, or is not for default reads", async () => {
     const index = open(allRows);
     await index.built();
     const query = vectorAt(5);
@@ -221,13 +221,13 @@ describe("a vector index", () => {
     ],
     ["without its seal", () => writeFileSync(`${path()}.seal.json`, "")],
     ["sealed with nonsense", () => writeFileSync(`${path()}.seal.json`, '{"format": 1}')],
-  ])("says so when the saved graph is %s, and makes it again", async (_, damage) => {
+  ])("says so when the saved graph is %s, and rebuilds it", async (_, damage) => {
     const first = open(allRows);
     await first.built();
     first.close();
     damage();
     const second = open(allRows);
-    expect(warnings).toEqual([expect.stringContaining("made again")]);
+    expect(warnings).toEqual([expect.stringContaining("rebuilt")]);
     const query = vectorAt(8);
     expect(second.nearestDefault(query, 10, NOW).found.map(({ row }) => row)).toEqual(
       nearestByBruteForce(query, allRows, 10),

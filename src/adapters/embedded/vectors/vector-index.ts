@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import type { FilteredSize, SearchPlan, VectorArm } from "../../../domain/memory/search-plan.ts";
+import type { FilteredSize, SearchPlan, VectorRetrieverPlan } from "../../../domain/memory/search-plan.ts";
+import { yieldToEventLoop } from "../../../lib/yield-to-event-loop.ts";
 import type { Log } from "../../../ports/log.ts";
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
 import { removeGraph, VectorGraph } from "./vector-graph.ts";
 import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
 import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
@@ -25,8 +26,8 @@ export interface VectorIndexOptions {
 
 /** What a search in the vectors found, nearest first, and how. */
 export interface Nearest extends Pick<SearchPlan, "rounds"> {
-  readonly found: readonly NearRow<CandidateFacts>[];
-  readonly arm: VectorArm;
+  readonly found: readonly NearRow<RankingFields>[];
+  readonly plan: VectorRetrieverPlan;
 }
 
 /** The rows that a search may find. */
@@ -35,7 +36,7 @@ interface Eligible {
   /** Makes the test of a row; asked for only where rows are tested. */
   readonly passing: () => (row: number) => boolean;
   /** Compares all of them. */
-  readonly scan: () => NearRow<CandidateFacts>[];
+  readonly scan: () => NearRow<RankingFields>[];
 }
 
 /**
@@ -45,7 +46,7 @@ interface Eligible {
  */
 export class VectorIndex {
   readonly #options: VectorIndexOptions;
-  readonly #table = new VectorTable<CandidateFacts>();
+  readonly #table = new VectorTable<RankingFields>();
   #graph: VectorGraph | undefined;
   /** Rows that are not in the graph yet. */
   readonly #pending = new Set<number>();
@@ -72,11 +73,11 @@ export class VectorIndex {
   }
 
   /** Fills the index when it is opened. `finishLoading` follows the last row. */
-  load(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+  load(row: number, vector: Float32Array, slot: Slot<RankingFields>): void {
     this.#table.put(row, vector, slot);
   }
 
-  /** Takes the saved graph, if it is there and whole; otherwise it will be made again from the rows. */
+  /** Loads the saved graph, if it is there and whole; otherwise it is rebuilt from the rows. */
   finishLoading(): void {
     if (this.#table.size <= EXACT_LIMIT) return;
     this.#graph = this.#openGraph();
@@ -86,7 +87,7 @@ export class VectorIndex {
     this.#scheduleBuilding();
   }
 
-  put(row: number, vector: Float32Array, slot: Slot<CandidateFacts>): void {
+  put(row: number, vector: Float32Array, slot: Slot<RankingFields>): void {
     this.#table.put(row, vector, slot);
     if (this.#graph === undefined) {
       if (this.#table.size <= EXACT_LIMIT) return;
@@ -133,7 +134,7 @@ export class VectorIndex {
 
   /** Resolves when every vector has its place in the graph; for tests and benches. */
   async built(): Promise<void> {
-    while (this.#building !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#building !== undefined) await yieldToEventLoop();
   }
 
   /** Stops building and keeps the graph for the next run. */
@@ -143,18 +144,18 @@ export class VectorIndex {
     try {
       this.#graph.save(this.#options.path);
     } catch (error) {
-      // The rows have everything; the graph is only made again.
-      this.#options.log.warn({ err: error }, "the vector graph could not be saved; it will be made again");
+      // The graph is rebuilt from the rows.
+      this.#options.log.warn({ err: error }, "the vector graph could not be saved; it will be rebuilt");
     }
   }
 
-  /** Stops building and keeps nothing: another index has taken its place, or it never got one. */
+  /** Stops building and saves nothing: another index has replaced it, or it never served. */
   discard(): void {
     this.#stopBuilding();
     this.#graph = undefined;
   }
 
-  /** Forgets everything, on disk too: the namespace is gone. */
+  /** Deletes everything, on disk too: the namespace was deleted. */
   destroy(): void {
     this.discard();
     removeGraph(this.#options.path);
@@ -162,19 +163,19 @@ export class VectorIndex {
 
   /** By the graph if that is the plan and enough of what it proposes pass; else by `scan`. */
   #nearest(query: Float32Array, limit: number, { size, passing, scan }: Eligible): Nearest {
-    const exact: VectorArm = { policy: "EXACT", candidates: 0, eligible: size };
+    const exact: VectorRetrieverPlan = { policy: "EXACT", candidates: 0, eligible: size };
     const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
-    if (plan.kind === "exact") return { found: scan(), arm: exact, rounds: 1 };
+    if (plan.kind === "exact") return { found: scan(), plan: exact, rounds: 1 };
     const { candidates } = plan;
     const graph = this.#pending.size > MAX_PENDING ? undefined : this.#graph;
     const proposed = graph
       ? [...graph.propose(query, candidates), ...this.#pending]
       : this.#table.nearest(query, candidates);
     const rows = proposed.filter(passing());
-    if (rows.length < limit) return { found: scan(), arm: exact, rounds: 2 };
+    if (rows.length < limit) return { found: scan(), plan: exact, rounds: 2 };
     return {
       found: this.#table.nearestOf(rows, query, limit),
-      arm: graph ? { policy: "GRAPH", candidates, eligible: size } : exact,
+      plan: graph ? { policy: "GRAPH", candidates, eligible: size } : exact,
       rounds: 1,
     };
   }
@@ -185,10 +186,7 @@ export class VectorIndex {
       try {
         return VectorGraph.load(path, dimension);
       } catch (error) {
-        log.warn(
-          { err: error, path },
-          "the saved vector graph cannot be used; it is made again from the rows",
-        );
+        log.warn({ err: error, path }, "the saved vector graph cannot be used; it is rebuilt from the rows");
         removeGraph(path);
       }
     }

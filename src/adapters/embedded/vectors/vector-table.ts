@@ -1,19 +1,19 @@
 import { exactSearch, type Matches, MetricKind } from "usearch";
 
 /** A row whose vector is near to the query. */
-export interface NearRow<Facts> {
+export interface NearRow<Fields> {
   readonly row: number;
   readonly similarity: number;
-  readonly facts: Facts;
+  readonly fields: Fields;
 }
 
 /** What is kept of a row beside its vector. */
-export interface Slot<Facts> {
+export interface Slot<Fields> {
   /** A row that default reads leave out (a memory in another state than ACTIVE) is skipped by `nearestDefault`. */
   readonly isDefault: boolean;
   /** Infinity when it never ends. */
   readonly expireTime: number;
-  readonly facts: Facts;
+  readonly fields: Fields;
 }
 
 const FIRST_CAPACITY = 64;
@@ -22,13 +22,13 @@ const FIRST_CAPACITY = 64;
  * The vectors of one namespace or scope, all of one length, side by side in memory, searched exactly. It mirrors the rows on disk and is
  * changed only after they are.
  */
-export class VectorTable<Facts> {
+export class VectorTable<Fields> {
   /** Known from the first vector on. */
   #dimension = 0;
   #data = new Float32Array(0);
   /** Row numbers by slot; slots are filled from 0 without gaps. */
   readonly #rows: number[] = [];
-  readonly #slots: Slot<Facts>[] = [];
+  readonly #slots: Slot<Fields>[] = [];
   readonly #slotOfRow = new Map<number, number>();
   /** Rows that default reads leave out. */
   #hidden = 0;
@@ -52,7 +52,7 @@ export class VectorTable<Facts> {
     return slot?.isDefault === true && slot.expireTime > now;
   }
 
-  put(row: number, vector: Float32Array, slot: Slot<Facts>): void {
+  put(row: number, vector: Float32Array, slot: Slot<Fields>): void {
     this.#dimension = vector.length;
     let index = this.#slotOfRow.get(row);
     if (index === undefined) {
@@ -93,7 +93,7 @@ export class VectorTable<Facts> {
   }
 
   /** The rows nearest to a unit vector, nearest first, among those that default reads see at `now`. */
-  nearestDefault(query: Float32Array, limit: number, now: number): NearRow<Facts>[] {
+  nearestDefault(query: Float32Array, limit: number, now: number): NearRow<Fields>[] {
     // Ended rows are not counted, so they may crowd out others: then more are asked for.
     for (let count = limit + this.#hidden; ; count *= 2) {
       const visible = this.nearest(query, count).filter((row) => this.isDefault(row, now));
@@ -115,8 +115,8 @@ export class VectorTable<Facts> {
   }
 
   /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
-  nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow<Facts>[] {
-    const best = new NearestRows<Facts>(limit);
+  nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow<Fields>[] {
+    const best = new NearestRows<Fields>(limit);
     for (const row of rows) {
       const index = this.#slotOfRow.get(row);
       if (index !== undefined) this.#offer(best, index, query);
@@ -130,11 +130,11 @@ export class VectorTable<Facts> {
     return this.#data.slice(index * this.#dimension, (index + 1) * this.#dimension);
   }
 
-  #offer(best: NearestRows<Facts>, index: number, query: Float32Array): void {
+  #offer(best: NearestRows<Fields>, index: number, query: Float32Array): void {
     const similarity = this.#similarity(index, query);
     const slot = this.#slots[index];
     if (slot !== undefined && best.admits(similarity)) {
-      best.insert({ row: this.#rows[index] ?? 0, similarity, facts: slot.facts });
+      best.insert({ row: this.#rows[index] ?? 0, similarity, fields: slot.fields });
     }
   }
 
@@ -167,9 +167,9 @@ export class VectorTable<Facts> {
 }
 
 /** Keeps the `limit` most similar rows of those offered, in order; equal ones by row, the older first. */
-class NearestRows<Facts> {
+class NearestRows<Fields> {
   readonly #limit: number;
-  readonly #rows: NearRow<Facts>[] = [];
+  readonly #rows: NearRow<Fields>[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -182,7 +182,7 @@ class NearestRows<Facts> {
     return last !== undefined && similarity > last.similarity;
   }
 
-  insert(row: NearRow<Facts>): void {
+  insert(row: NearRow<Fields>): void {
     const rows = this.#rows;
     let low = 0;
     let high = rows.length;
@@ -195,7 +195,7 @@ class NearestRows<Facts> {
     if (rows.length > this.#limit) rows.pop();
   }
 
-  sorted(): NearRow<Facts>[] {
+  sorted(): NearRow<Fields>[] {
     return this.#rows;
   }
 }

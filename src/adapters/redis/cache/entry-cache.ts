@@ -1,5 +1,5 @@
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
-import { KnownRecords } from "../namespaces/record-cache.ts";
+import { RecordCache } from "../namespaces/record-cache.ts";
 
 /** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -10,8 +10,8 @@ export interface KnownEntry {
   readonly entry: CacheEntry;
 }
 
-export type KnownEntries = KnownRecords<KnownEntry>;
+export type KnownEntries = RecordCache<KnownEntry>;
 
 export function knownEntries(): KnownEntries {
-  return new KnownRecords({ maxBytes: MAX_BYTES, bytesOf: ({ entry }) => entryBytes(entry, 0) + 1 });
+  return new RecordCache({ maxBytes: MAX_BYTES, bytesOf: ({ entry }) => entryBytes(entry, 0) + 1 });
 }

@@ -1,11 +1,11 @@
 import type { Scope } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
-import { atEndOfTurn } from "../connection/corking.ts";
+import { beforeFlush } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
 import { type NamespaceKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { KnownEntries, KnownEntry } from "./entry-cache.ts";
 
@@ -103,7 +103,7 @@ export class CacheReader {
       const answer = (read: CacheRead | undefined): void => {
         tries += 1;
         if (read !== undefined) resolve(liveAt(now, read.entry));
-        else if (tries > MAX_NAMESPACE_TRIES) reject(namespaceIsChanging());
+        else if (tries > MAX_NAMESPACE_ATTEMPTS) reject(namespaceIsChanging());
         else this.#place(scope, id).then(ask).catch(reject);
       };
       const place = this.#places.get(scope);
@@ -134,7 +134,7 @@ export class CacheReader {
     const { partition } = place.namespace;
     const held = place.id === undefined ? undefined : this.#known.get(place.key);
     const asked: Asked = { scope, place, held, answer, reject };
-    if (this.#asked.size === 0) atEndOfTurn(() => this.#sendAll());
+    if (this.#asked.size === 0) beforeFlush(() => this.#sendAll());
     const others = this.#asked.get(partition);
     if (others === undefined) this.#asked.set(partition, [asked]);
     else others.push(asked);
@@ -197,8 +197,8 @@ function scopesOf(asked: readonly Asked[]): { name: string; namespaceId: string;
   for (const { place } of asked) {
     const { name, namespace } = place;
     const last = scopes.at(-1);
-    if (last?.name === name && last.namespaceId === namespace.number) last.count += 1;
-    else scopes.push({ name, namespaceId: namespace.number, count: 1 });
+    if (last?.name === name && last.namespaceId === namespace.namespaceId) last.count += 1;
+    else scopes.push({ name, namespaceId: namespace.namespaceId, count: 1 });
   }
   return scopes;
 }

@@ -18,7 +18,7 @@ import {
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { KnownEntries } from "./entry-cache.ts";
@@ -118,12 +118,12 @@ export class CacheSearch {
   async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
     const { model, reader } = this.#options;
     const { identity, generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return NOTHING;
-      const name = namespace.number + query.fingerprint;
+      const name = namespace.namespaceId + query.fingerprint;
       const known = this.#scopes.get(name) ?? {
-        token: scopeToken(namespace.number, query.fingerprint),
+        token: scopeToken(namespace.namespaceId, query.fingerprint),
         entries: undefined,
         seen: 0,
       };

@@ -147,7 +147,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     });
     this.#lookups = new BatchedWrites({
       log,
-      lost: "cache lookups could not be counted",
+      failureMessage: "cache lookups could not be counted",
       take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
       write: (tallies) => Promise.all(tallies.map((tally) => this.#writeTally(tally))),
     });
@@ -275,7 +275,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       input: (namespace: NamespaceKeys) => {
         // Asked anew each time that it is sent: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
-        const scope = scopeToken(namespace.number, fingerprint);
+        const scope = scopeToken(namespace.namespaceId, fingerprint);
         const bytes = entryBytes(entry, vector?.length ?? 0);
         return {
           ...cacheInput(namespace, now),

@@ -2,21 +2,21 @@ import { FlushTimer } from "../../../lib/flush-timer.ts";
 import type { Log } from "../../../ports/log.ts";
 
 /**
- * What is counted is written when there is so much of it, or after so long: a hit or a read then costs no write of its
- * own. The time is what a crash may lose; the number bounds the memory.
+ * Counts are flushed when there are so many, or after so long: a hit or a read then costs no write of its own. The time
+ * is what a crash may lose; the number bounds the memory.
  */
 const LIMITS = { size: 1024, milliseconds: 1000 };
 
 export interface BatchedWritesOptions<Batch> {
   readonly log: Log;
-  /** What the log says when a batch is lost. */
-  readonly lost: string;
-  /** Hands over everything that was counted so far; undefined when there is nothing. */
+  /** The log message when a batch could not be written. */
+  readonly failureMessage: string;
+  /** Takes everything that was counted so far; undefined when there is nothing. */
   readonly take: () => Batch | undefined;
   readonly write: (batch: Batch) => Promise<unknown>;
 }
 
-/** Writes what is counted in memory, now and then, and when it is disposed of. */
+/** Writes counts from memory in batches, and the last one when it is disposed of. */
 export class BatchedWrites<Batch> implements AsyncDisposable {
   readonly #options: BatchedWritesOptions<Batch>;
   readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
@@ -27,22 +27,22 @@ export class BatchedWrites<Batch> implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Something was counted, and so much is to be written now. */
+  /** Something was counted; `size` counts are not written yet. */
   counted(size: number): void {
     this.#timer.added(size);
   }
 
   /**
-   * Resolves when what was counted so far is written; undefined when it is, so that nobody waits for nothing. Never
-   * rejects: what cannot be counted is no reason to fail.
+   * Resolves when what was counted so far is written; undefined when it is already. Never rejects: a count that cannot be
+   * written is logged.
    */
   flush(): Promise<void> | undefined {
     this.#timer.reset();
-    const { log, lost, take, write } = this.#options;
+    const { log, failureMessage, take, write } = this.#options;
     const batch = take();
     if (batch === undefined) return this.#writing;
-    const written = write(batch).catch((error: unknown) => log.warn({ err: error }, lost));
-    // Not in turn, so that one that waits for Redis holds up no other; who asks waits for all of them.
+    const written = write(batch).catch((error: unknown) => log.warn({ err: error }, failureMessage));
+    // Batches do not wait for each other; a caller waits for all of them.
     const writing = Promise.all([this.#writing, written]).then(() => {
       if (this.#writing === writing) this.#writing = undefined;
     });

@@ -4,30 +4,30 @@ import { storeError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { openServers } from "./open-servers.ts";
 import { areReads, onlyReads } from "./repeatable.ts";
-import { Attempts } from "./retry.ts";
+import { CommandRetry } from "./retry.ts";
 import type { Script } from "./script.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
 export type { Argument, Command, Reply } from "./servers.ts";
 
-/** What names no key in its first argument. */
+/** Commands whose first argument is no key. */
 const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", "FT._LIST", "FT.CONFIG"]);
 
 /**
- * All that is said to Redis, wherever the keys lie. Everything is sent without waiting for answers, over one connection a
- * server (a second one is slower: see docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where that
- * is what Redis says; what is no fault of the server's state is thrown as it is. While there is no connection, commands
- * fail at once: nothing queues up, and callers are told when to come again. A connection that has just been broken is made
- * again first (recovery.ts), and what may be repeated is sent once more (attempts.ts).
+ * Sends commands to Redis, wherever the keys lie: pipelined, over one connection a server (a second one is slower: see
+ * docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where the state of the server is the reason;
+ * other errors are those of Redis. While there is no connection, commands fail at once with a retry delay: nothing
+ * queues up. Right after a connection broke, commands wait for the reconnect (reconnect-wait.ts), and those that may be
+ * repeated are sent once more (retry.ts).
  */
 export class RedisClient implements AsyncDisposable {
   readonly #servers: Servers;
-  readonly #attempts: Attempts;
+  readonly #retry: CommandRetry;
   readonly #gate: Gate | undefined;
 
-  private constructor(servers: Servers, attempts: Attempts, gate?: Gate) {
+  private constructor(servers: Servers, retry: CommandRetry, gate?: Gate) {
     this.#servers = servers;
-    this.#attempts = attempts;
+    this.#retry = retry;
     this.#gate = gate;
   }
 
@@ -35,15 +35,18 @@ export class RedisClient implements AsyncDisposable {
   static async open(options: ConnectionOptions, log: Log): Promise<RedisClient> {
     try {
       const servers = await openServers(options, log);
-      return new RedisClient(servers, new Attempts(servers.recovery, options.retryOnTimeout));
+      return new RedisClient(servers, new CommandRetry(servers.reconnectWait, options.retryOnTimeout));
     } catch (error) {
       throw storeError(error);
     }
   }
 
-  /** The same connections, for commands that wait at this gate. They are closed with the client that opened them. */
+  /**
+   * The same connections, for commands that wait while this gate is closed. They are closed with the client that opened
+   * them.
+   */
   behind(gate: Gate): RedisClient {
-    return new RedisClient(this.#servers, this.#attempts, gate);
+    return new RedisClient(this.#servers, this.#retry, gate);
   }
 
   get topology(): Servers["topology"] {
@@ -81,7 +84,7 @@ export class RedisClient implements AsyncDisposable {
 
   /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
   pipeline(commands: readonly Command[]): Promise<Reply[]> {
-    return this.#attempts.send(areReads(commands), commands.length, async () => {
+    return this.#retry.send(areReads(commands), commands.length, async () => {
       if (this.#gate?.isOpen === false) {
         await Promise.all(commands.map((command) => this.#gate?.closedFor(keyOf(command))));
       }
@@ -97,7 +100,8 @@ export class RedisClient implements AsyncDisposable {
 
   /**
    * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
-   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it waits.
+   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it is
+   * pending.
    */
   run<Input extends object, Output>(
     script: Script<Input, Output>,
@@ -107,7 +111,7 @@ export class RedisClient implements AsyncDisposable {
     const encoded = script.encode(input);
     const isChange = !onlyReads(script);
     const key = String(encoded[1]);
-    return this.#attempts
+    return this.#retry
       .send(mayRepeat || !isChange, weight, () =>
         this.#pass({ command: ["EVALSHA", script.digest, ...encoded], key, isChange }).catch(
           (error: unknown) => {
@@ -124,7 +128,7 @@ export class RedisClient implements AsyncDisposable {
   }
 
   #send(command: Command, key: string | undefined): Promise<Reply> {
-    return this.#attempts.send(areReads([command]), 1, () => this.#pass({ command, key }));
+    return this.#retry.send(areReads([command]), 1, () => this.#pass({ command, key }));
   }
 
   /** Sends a command, when the gate is open. */

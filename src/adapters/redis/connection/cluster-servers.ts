@@ -19,14 +19,14 @@ const MAX_REDIRECTIONS = 10;
 /**
  * The primaries of an open-source cluster. The library keeps the map of slots and the connections; commands are sent from
  * here, because it knows the keys of neither FT.* nor of what is keyless for Redis but asks about the keys of one server,
- * and because it would repeat writes of which nobody knows whether they were carried out.
+ * and because it would repeat writes that may have been carried out.
  *
  * A slot that is being moved (ASK, TRYAGAIN) is not served from both sides: documents that are on their way are in no
- * index. Callers are told to come again.
+ * index. Callers get STORE_UNAVAILABLE with a retry delay.
  */
 export class ClusterServers implements Servers {
   readonly topology = "cluster";
-  readonly recovery = undefined;
+  readonly reconnectWait = undefined;
   readonly #cluster: Cluster;
   readonly #servers: ReadonlyMap<string, Redis>;
   readonly #waitReplicas: number;
@@ -156,11 +156,11 @@ export class ClusterServers implements Servers {
 
   #slotOf(key: string): number {
     const tag = /\{([^}]+)\}/.exec(key)?.[1] ?? key;
-    const known = this.#slots.get(tag);
-    if (known !== undefined) return known;
+    const cached = this.#slots.get(tag);
+    if (cached !== undefined) return cached;
     const slot = new LibraryCommand("GET", [tag]).getSlot();
     if (slot === null) throw new TypeError("a key has no slot");
-    // What has no tag is asked for once, by an operator or a test.
+    // Keys without a tag are used by operators and tests, once each.
     if (tag !== key) this.#slots.set(tag, slot);
     return slot;
   }

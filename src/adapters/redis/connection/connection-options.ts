@@ -27,16 +27,18 @@ export interface ConnectionOptions {
   };
   /** Absent: without TLS. */
   readonly tls?: TlsOptions;
-  /** Without a sign of life for so long, Redis is taken for gone. */
+  /** A connection on which nothing comes for so long is taken for broken, while commands wait for an answer. */
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** See repeats.ts. */
+  /** See repeatable.ts. */
   readonly retryOnTimeout: boolean;
-  /** Replicas that have to hold a change before it is acknowledged: see replicated.ts. */
+  /** Replicas that have to hold a change before it is acknowledged: see replication.ts. */
   readonly waitReplicas: number;
 }
 
-/** Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once. */
+/**
+ * Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once.
+ */
 const MAX_BACK_OFF_MS = 2000;
 const FIRST_BACK_OFF_MS = 50;
 

@@ -1,8 +1,8 @@
 import { Writable } from "node:stream";
-import { setImmediate as turnOver } from "node:timers/promises";
+import { setImmediate as nextTick } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, it, type MockInstance, vi } from "vitest";
-import { atEndOfTurn, gatherWrites } from "./corking.ts";
+import { beforeFlush, corkWrites } from "./corking.ts";
 
 let now: MockInstance<() => number>;
 beforeEach(() => {
@@ -21,37 +21,37 @@ function opened() {
     },
   });
   const send = (command: string): void => {
-    gatherWrites({ stream } as unknown as Redis);
+    corkWrites({ stream } as unknown as Redis);
     stream.write(command);
   };
   return { writes, send };
 }
 
-it("lets what is sent in one turn leave in one write, and the next turn begin anew", async () => {
+it("sends the commands of one tick in one write, and those of the next tick in another", async () => {
   const { writes, send } = opened();
   send("a");
   await Promise.resolve();
   send("b");
   expect(writes).toEqual([]);
-  await turnOver();
+  await nextTick();
   expect(writes).toEqual([["a", "b"]]);
   send("c");
-  await turnOver();
+  await nextTick();
   expect(writes).toEqual([["a", "b"], ["c"]]);
 });
 
-it("lets what is sent at the end of a turn leave with what was sent in it", async () => {
+it("flushes what is sent before the flush with the commands of the tick", async () => {
   const { writes, send } = opened();
-  atEndOfTurn(() => send("last"));
+  beforeFlush(() => send("last"));
   send("first");
-  await turnOver();
+  await nextTick();
   expect(writes).toEqual([["first", "last"]]);
-  atEndOfTurn(() => send("only"));
-  await turnOver();
+  beforeFlush(() => send("only"));
+  await nextTick();
   expect(writes).toEqual([["first", "last"], ["only"]]);
 });
 
-it("lets what was sent leave before a turn that takes long is over", async () => {
+it("flushes before the end of a tick that takes long", async () => {
   const { writes, send } = opened();
   send("a");
   now.mockReturnValue(1000.9);
@@ -60,15 +60,15 @@ it("lets what was sent leave before a turn that takes long is over", async () =>
   now.mockReturnValue(1001);
   send("c");
   expect(writes).toEqual([["a", "b"]]);
-  await turnOver();
+  await nextTick();
   expect(writes).toEqual([["a", "b"], ["c"]]);
 });
 
-it("makes one write of what is left when a long turn is over", async () => {
+it("makes one write of what is left at the end of a long tick", async () => {
   const { writes, send } = opened();
   send("first");
-  atEndOfTurn(() => send("last"));
+  beforeFlush(() => send("last"));
   now.mockReturnValue(1010);
-  await turnOver();
+  await nextTick();
   expect(writes).toEqual([["first", "last"]]);
 });

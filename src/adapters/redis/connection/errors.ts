@@ -1,6 +1,6 @@
 import { RecollectError } from "../../../domain/errors.ts";
 
-/** What Redis says, by the first word, when it cannot serve now and may do so soon. */
+/** The first words of errors of a Redis that cannot serve now and may do so soon. */
 const UNAVAILABLE = [
   "LOADING",
   "BUSY",
@@ -21,10 +21,10 @@ const UNAVAILABLE = [
 /** A script met a key of its slot that is on its way to another server. */
 const NOT_LOCAL = "attempted to access a non local key";
 
-/** When it is worth trying again; a failover takes some seconds. */
+/** The retry delay; a failover takes some seconds. */
 const RETRY_AFTER_MS = 1000;
 
-/** What a caller is told who may come again soon. */
+/** For callers that may retry soon. */
 export function unavailable(message: string, cause?: Error): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", message, {
     metadata: { backend: "redis" },
@@ -33,7 +33,7 @@ export function unavailable(message: string, cause?: Error): RecollectError {
   });
 }
 
-/** What a failed command means to a caller. What is no fault of the server's state is thrown on as it is. */
+/** The error of a failed command for callers. Errors that are not about the state of the server stay as they are. */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof RecollectError) return error;
   const word = error.message.split(" ", 1)[0] ?? "";
@@ -51,12 +51,12 @@ export function storeError(error: unknown): unknown {
   return error;
 }
 
-/** What is wrong with a Redis, or with how a server is set to use it: a start is refused, and says so. */
+/** For a start that is refused: what is wrong with a Redis, or with how it is configured. */
 export function refused(message: string): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
 }
 
-/** Whether the user of Redis may not do what was asked. */
+/** Whether the user of Redis has no permission for a command. */
 export function isForbidden(error: unknown): boolean {
   if (!(error instanceof RecollectError)) return false;
   const { cause } = error.detail;

@@ -28,14 +28,14 @@ describe("a gate", () => {
     }
   });
 
-  it("is that of the one partition for an index without a place", () => {
+  it("is that of the one partition for an index whose name has no partition", () => {
     const keys = new Keys("a:", 1);
     const gate = new Gate();
     gate.close([0], Promise.resolve());
     expect(gate.closedFor(indexNames(NAMES, keys, keys.partition(0)).cache)).toBeDefined();
   });
 
-  it("says why a command is refused, and does not mind when there is none", async () => {
+  it("says why a command is refused, and leaves no rejection unhandled", async () => {
     const gate = new Gate();
     gate.close([0], Promise.reject(new Error("of another model")));
     await expect(gate.closedFor("{p00}")).rejects.toThrow("of another model");

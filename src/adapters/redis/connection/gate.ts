@@ -1,9 +1,9 @@
 /** In which partition a key, or the name of an index, lies. Names of indexes say so on a cluster alone. */
 const PARTITION = /\{p(\d+)\}/;
 
-/** What commands of the stores wait at while it is found out whether a partition is still the one that it was. */
+/** Holds the commands of the stores back while StoreIdentity finds out whether a partition is still the same. */
 export class Gate {
-  /** What commands about these partitions wait for; one that is not here is open. */
+  /** By partition: what its commands wait for; absent: it is open. */
   readonly #closed = new Map<number, Promise<void>>();
 
   /** For all partitions. */
@@ -20,7 +20,7 @@ export class Gate {
 
   /** Lets commands about these partitions wait for this. */
   close(partitions: Iterable<number>, until: Promise<void>): void {
-    // Whoever waits is told; that nobody does is no fault.
+    // A command that waits rejects with it; without one it is no unhandled rejection.
     until.catch(() => undefined);
     for (const partition of partitions) this.#closed.set(partition, until);
   }

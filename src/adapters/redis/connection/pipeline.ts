@@ -1,10 +1,10 @@
 import type { Redis } from "ioredis";
-import { gatherWrites } from "./corking.ts";
+import { corkWrites } from "./corking.ts";
 import type { Command, Reply } from "./servers.ts";
 
 /** Sends a command to one server. */
 export function sent(redis: Redis, [name, ...args]: Command): Promise<Reply> {
-  gatherWrites(redis);
+  corkWrites(redis);
   return redis.callBuffer(name, ...args) as Promise<Reply>;
 }
 

@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { Recovery } from "./reconnect-wait.ts";
+import { ReconnectWait } from "./reconnect-wait.ts";
 
-/** As far as it is asked: its events, and its status, which they follow. */
+/** The part of a connection that is used: its events, and its status, which they follow. */
 function connection() {
   const events = new EventEmitter();
   const redis = Object.assign(events, { status: "wait", stream: { writable: false } });
@@ -24,68 +24,68 @@ const LONG = 100_000_000;
 describe("a connection that breaks", () => {
   it("is waited for until it is there again", async () => {
     const { redis, becomes } = connection();
-    const recovery = new Recovery(redis, LONG);
+    const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
-    expect(recovery.attempt).toBeUndefined();
+    expect(wait.reconnecting).toBeUndefined();
     becomes("close");
-    const waiting = [recovery.attempt, recovery.isBack()];
+    const pending = [wait.reconnecting, wait.isConnected()];
     becomes("ready");
-    expect(await Promise.all(waiting)).toEqual([true, true]);
-    expect(recovery.attempt).toBeUndefined();
+    expect(await Promise.all(pending)).toEqual([true, true]);
+    expect(wait.reconnecting).toBeUndefined();
   });
 
   it("is waited for from when the other side has ended it, before it is closed", async () => {
     const { redis, becomes, isEnded } = connection();
-    const recovery = new Recovery(redis, LONG);
+    const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
     isEnded();
-    const waiting = recovery.attempt;
-    expect(waiting).toBeDefined();
+    const pending = wait.reconnecting;
+    expect(pending).toBeDefined();
     becomes("close");
-    expect(recovery.attempt).toBe(waiting);
+    expect(wait.reconnecting).toBe(pending);
     becomes("ready");
-    expect(await waiting).toBe(true);
-    expect(recovery.attempt).toBeUndefined();
+    expect(await pending).toBe(true);
+    expect(wait.reconnecting).toBeUndefined();
   });
 
-  it("is waited for once: when the attempt fails, nobody waits until it is back", async () => {
+  it("is waited for once: when the attempt fails, commands do not wait until it is back", async () => {
     const { redis, becomes } = connection();
-    const recovery = new Recovery(redis, LONG);
+    const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
     becomes("close");
-    const waiting = recovery.attempt;
+    const pending = wait.reconnecting;
     becomes("close");
-    expect(await waiting).toBe(false);
+    expect(await pending).toBe(false);
     for (let attempt = 0; attempt < 3; attempt += 1) {
       becomes("close");
-      expect(recovery.attempt).toBeUndefined();
+      expect(wait.reconnecting).toBeUndefined();
     }
-    expect(await recovery.isBack()).toBe(false);
+    expect(await wait.isConnected()).toBe(false);
     becomes("ready");
-    expect(await recovery.isBack()).toBe(true);
+    expect(await wait.isConnected()).toBe(true);
   });
 
   it("is waited for no longer than the limit", async () => {
     const { redis, becomes } = connection();
-    const recovery = new Recovery(redis, 1);
+    const wait = new ReconnectWait(redis, 1);
     becomes("ready");
     becomes("close");
     // The limit keeps no process alive.
     const alive = setInterval(() => undefined, 1000);
-    expect(await recovery.attempt).toBe(false);
+    expect(await wait.reconnecting).toBe(false);
     clearInterval(alive);
-    expect(recovery.attempt).toBeUndefined();
+    expect(wait.reconnecting).toBeUndefined();
   });
 
   it("is waited for no more when it is closed for good, or was never there", async () => {
     const { redis, becomes } = connection();
-    const recovery = new Recovery(redis, LONG);
+    const wait = new ReconnectWait(redis, LONG);
     becomes("close");
-    expect(recovery.attempt).toBeUndefined();
+    expect(wait.reconnecting).toBeUndefined();
     becomes("ready");
     becomes("close");
-    const waiting = recovery.attempt;
+    const pending = wait.reconnecting;
     becomes("end");
-    expect(await waiting).toBe(false);
+    expect(await pending).toBe(false);
   });
 });

@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
 
 /**
- * What follows when a connection breaks: it is made again at once. Commands that come meanwhile, and those that may be
- * sent again, wait for that one attempt, so that a connection that was merely cut costs nobody an error. When it fails or
- * takes longer than `limitMs` (Redis loads its data, or hangs), nobody waits any more until Redis is back.
+ * The reconnect that follows at once when a connection breaks. Commands that come meanwhile, and those that may be sent
+ * again, wait for its first attempt, so that a connection that was merely cut costs no caller an error. When that attempt
+ * fails or takes longer than `limitMs` (Redis loads its data, or hangs), commands fail at once until Redis is back.
  */
-export class Recovery {
+export class ReconnectWait {
   readonly #redis: Pick<Redis, "status" | "stream">;
   readonly #limitMs: number;
   #wasReady = false;
@@ -24,19 +24,19 @@ export class Recovery {
       else if (this.#attempt === undefined) this.#begin();
       this.#wasReady = false;
     });
-    // Given up by the library: who connects again (reopening.ts) begins later, and nobody waits for that.
+    // Given up by the library: Reconnect begins later, and commands do not wait for that.
     redis.on("end", () => this.#end(false));
   }
 
-  /** Whether the attempt that is under way succeeds; undefined when none is. */
-  get attempt(): Promise<boolean> | undefined {
-    // The other side has ended it, and it is about to be closed: what comes now was not sent, so it may wait.
+  /** Whether the first attempt succeeds; undefined when none is under way. */
+  get reconnecting(): Promise<boolean> | undefined {
+    // Redis has ended the connection, and it is about to be closed: a command was not sent yet, so it may wait.
     if (this.#attempt === undefined && this.#wasReady && !this.#redis.stream.writable) this.#begin();
     return this.#attempt?.promise;
   }
 
-  /** Whether there is a connection again, after the attempt. */
-  async isBack(): Promise<boolean> {
+  /** Whether there is a connection, after the attempt that is under way. */
+  async isConnected(): Promise<boolean> {
     return (await this.#attempt?.promise) ?? this.#redis.status === "ready";
   }
 

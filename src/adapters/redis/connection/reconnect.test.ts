@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Reopening } from "./reconnect.ts";
+import { Reconnect } from "./reconnect.ts";
 
-/** As far as it is asked: its events, and how often it was told to connect. */
+/** The part of a connection that is used: its events, and how often it was to connect. */
 function connection() {
   const connect = vi.fn(() => Promise.resolve());
   const events = Object.assign(new EventEmitter(), { connect });
@@ -22,7 +22,7 @@ describe("a connection that the library has given up", () => {
 
   it("is made again, and again when that fails, with longer pauses", async () => {
     const { redis, connect, becomes } = connection();
-    using _reopening = new Reopening(redis);
+    using _reconnect = new Reconnect(redis);
     connect.mockRejectedValue(new Error("still not"));
     becomes("end");
     expect(connect).toHaveBeenCalledTimes(0);
@@ -40,7 +40,7 @@ describe("a connection that the library has given up", () => {
 
   it("is made again soon when it was there in between", async () => {
     const { redis, connect, becomes } = connection();
-    using _reopening = new Reopening(redis);
+    using _reconnect = new Reconnect(redis);
     for (const times of [1, 2, 3, 4]) {
       becomes("end");
       await vi.advanceTimersByTimeAsync(SOON_MS);
@@ -52,9 +52,9 @@ describe("a connection that the library has given up", () => {
   it("is left alone when it was closed on purpose, before or meanwhile", async () => {
     for (const order of ["before", "meanwhile"]) {
       const { redis, connect, becomes } = connection();
-      const reopening = new Reopening(redis);
+      const reconnect = new Reconnect(redis);
       if (order === "meanwhile") becomes("end");
-      reopening[Symbol.dispose]();
+      reconnect[Symbol.dispose]();
       becomes("end");
       await vi.advanceTimersByTimeAsync(LATER_MS);
       expect(connect).not.toHaveBeenCalled();

@@ -3,11 +3,11 @@ import { backOffMs } from "./connection-options.ts";
 
 /**
  * Connects again when the library has given a connection up for good (`end`), until this is disposed of. ioredis tries
- * again by itself where a connection fails, but not where something throws on the way to one: when Sentinels tell of a
+ * again by itself where a connection fails, but not where something throws on the way to one: when Sentinels report a
  * failover while they are being asked for the primary, it calls off the attempt and never makes another
  * (https://github.com/redis/ioredis/issues/1683 shows what that looks like from outside).
  */
-export class Reopening implements Disposable {
+export class Reconnect implements Disposable {
   readonly #redis: Pick<Redis, "on" | "off" | "connect">;
   #attempts = 0;
   #next: NodeJS.Timeout | undefined;

@@ -2,14 +2,14 @@ import type { Command } from "./client.ts";
 import type { Script } from "./script.ts";
 
 /**
- * What may be sent a second time when the connection broke before it was answered, for nobody can say whether Redis
- * carried it out:
+ * Commands that may be sent a second time when the connection broke before they were answered, though Redis may have
+ * carried them out:
  *
  * - reads: these commands, pipelines of them alone, and scripts that say `no-writes`;
- * - changes with a request_id (`NamespaceScript.mayRepeat`): the record that the first one left answers the second.
+ * - changes with a request_id (`NamespaceCall.mayRepeat`): the idempotency record of the first one answers the second.
  *
- * Nothing else: a change without a request_id that was carried out would answer the second time that the id is taken,
- * the etag is another or the memory is gone, and counters would count twice.
+ * No others: a change without a request_id that was carried out would answer the second time that the id is taken, the
+ * etag is another or the memory does not exist, and counters would count twice.
  */
 const READS: ReadonlySet<string> = new Set([
   ...["FT.SEARCH", "FT._LIST", "INFO", "PING"],
@@ -26,12 +26,12 @@ export function onlyReads({ effect }: Pick<Script<never, unknown>, "effect">): b
 }
 
 /**
- * Whether it was sent, and the connection broke before the answer came. Not what waited too long in a line that moves:
- * it would stand at the end of it again.
+ * Whether a command was sent, and the connection broke before the answer came. False for a command that timed out on a
+ * connection that lives: a second one would wait behind it.
  */
 export function wasLost(error: unknown): boolean {
   return error instanceof Error && LOST.has(error.name);
 }
 
-/** How ioredis names what it lets go of when a connection closes. */
+/** The errors of ioredis for commands that were pending when the connection closed. */
 const LOST: ReadonlySet<string> = new Set(["MaxRetriesPerRequestError", "AbortError"]);

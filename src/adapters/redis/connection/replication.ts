@@ -3,7 +3,7 @@ import { unavailable } from "./errors.ts";
 import { sent } from "./pipeline.ts";
 import type { Command, Reply } from "./servers.ts";
 
-/** A replica that is in step answers within a round trip. What comes behind on the connection waits that long too. */
+/** A replica that is in step answers within a round trip. The next commands on the connection wait that long too. */
 const LIMIT_MS = 1000;
 
 /**
@@ -13,10 +13,10 @@ const LIMIT_MS = 1000;
  * so.
  */
 export function replicated(redis: Redis, command: Command, replicas: number): Promise<Reply> {
-  return replicas === 0 ? sent(redis, command) : waitedFor(redis, command, replicas);
+  return replicas === 0 ? sent(redis, command) : sendAndWait(redis, command, replicas);
 }
 
-async function waitedFor(redis: Redis, command: Command, replicas: number): Promise<Reply> {
+async function sendAndWait(redis: Redis, command: Command, replicas: number): Promise<Reply> {
   const { stream } = redis;
   // A change that is refused waits for nothing.
   const reply = await sent(redis, command);

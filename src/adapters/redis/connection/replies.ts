@@ -41,9 +41,9 @@ export function fieldOf(fields: Reply | undefined, name: string): Reply | undefi
 }
 
 /**
- * Empties a list that has been read. The promises that it came through are as old as the command, mostly older than two
- * collections of the young generation, and keep what they resolved with until the old one is collected: a thousand small
- * buffers a search, each of them moved twice (measured: two thirds of the time that searches spend in garbage collection).
+ * Empties a list that has been read. The promises that resolved with it are as old as the command, mostly older than
+ * two collections of the young generation, and reference it until the old one is collected: a thousand small buffers a
+ * search, each of them moved twice (measured: two thirds of the time that searches spend in garbage collection).
  */
 export function empty(list: readonly Reply[]): void {
   (list as Reply[]).length = 0;

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../domain/errors.ts";
-import { Attempts } from "./retry.ts";
+import { CommandRetry } from "./retry.ts";
 
-/** What ioredis lets go of with a connection. */
+/** How ioredis rejects commands whose connection broke. */
 const LOST = Object.assign(new Error("the connection is gone"), { name: "MaxRetriesPerRequestError" });
 const TOO_LATE = new Error("Command timed out");
 const UNAVAILABLE = expect.objectContaining({ reason: "STORE_UNAVAILABLE" });
 
-const back = { attempt: undefined, isBack: async () => true };
-const away = { attempt: undefined, isBack: async () => false };
+const connected = { reconnecting: undefined, isConnected: async () => true };
+const disconnected = { reconnecting: undefined, isConnected: async () => false };
 
 /** Fails with these errors, one a call, then answers how often it was called. */
 function failing(...errors: readonly Error[]): () => Promise<number> {
@@ -23,26 +23,34 @@ function failing(...errors: readonly Error[]): () => Promise<number> {
 
 describe("a command whose connection breaks", () => {
   it("is sent once more when it may be, and no more often", async () => {
-    const attempts = new Attempts(back, true);
-    expect(await attempts.send(true, 1, failing(LOST))).toBe(2);
-    await expect(attempts.send(true, 1, failing(LOST, LOST))).rejects.toEqual(UNAVAILABLE);
+    const retry = new CommandRetry(connected, true);
+    expect(await retry.send(true, 1, failing(LOST))).toBe(2);
+    await expect(retry.send(true, 1, failing(LOST, LOST))).rejects.toEqual(UNAVAILABLE);
   });
 
   it("is not sent again when it may not be, when it is switched off, or when Redis is away", async () => {
-    await expect(new Attempts(back, true).send(false, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
-    await expect(new Attempts(back, false).send(true, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
-    await expect(new Attempts(away, true).send(true, 1, failing(LOST))).rejects.toEqual(UNAVAILABLE);
+    await expect(new CommandRetry(connected, true).send(false, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
+    await expect(new CommandRetry(connected, false).send(true, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
+    await expect(new CommandRetry(disconnected, true).send(true, 1, failing(LOST))).rejects.toEqual(
+      UNAVAILABLE,
+    );
   });
 
   it("is not sent again when it waited too long on a connection that lives", async () => {
-    await expect(new Attempts(back, true).send(true, 1, failing(TOO_LATE))).rejects.toEqual(UNAVAILABLE);
+    await expect(new CommandRetry(connected, true).send(true, 1, failing(TOO_LATE))).rejects.toEqual(
+      UNAVAILABLE,
+    );
   });
 
-  it("waits for the connection that is being made", async () => {
+  it("waits for the reconnect that is under way", async () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const attempts = new Attempts({ attempt: promise, isBack: () => promise }, true);
+    const retry = new CommandRetry({ reconnecting: promise, isConnected: () => promise }, true);
     const order: string[] = [];
-    const sent = attempts.send(false, 1, async () => order.push("sent"));
+    const sent = retry.send(false, 1, async () => order.push("sent"));
     await Promise.resolve();
     order.push("made");
     resolve(true);
@@ -53,14 +61,14 @@ describe("a command whose connection breaks", () => {
 
 describe("commands that wait for an answer", () => {
   it("are bounded: the next is refused until some have ended", async () => {
-    const attempts = new Attempts(back, true);
+    const retry = new CommandRetry(connected, true);
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waiting = [attempts.send(true, 9999, () => promise), attempts.send(true, 1, () => promise)];
-    const refused = attempts.send(true, 1, async () => "sent");
+    const pending = [retry.send(true, 9999, () => promise), retry.send(true, 1, () => promise)];
+    const refused = retry.send(true, 1, async () => "sent");
     await expect(refused).rejects.toBeInstanceOf(RecollectError);
     await expect(refused).rejects.toMatchObject({ detail: { retryAfterMs: 1000 } });
     resolve();
-    await Promise.all(waiting);
-    expect(await attempts.send(true, 1, async () => "sent")).toBe("sent");
+    await Promise.all(pending);
+    expect(await retry.send(true, 1, async () => "sent")).toBe("sent");
   });
 });

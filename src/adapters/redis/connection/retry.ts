@@ -1,50 +1,58 @@
 import { storeError, unavailable } from "./errors.ts";
-import type { Recovery } from "./reconnect-wait.ts";
+import type { ReconnectWait } from "./reconnect-wait.ts";
 import { wasLost } from "./repeatable.ts";
 
 /**
- * Commands that wait for an answer, at most. Calls are bounded by admission, but one that gives up, as a cache lookup
- * does, leaves its command behind.
+ * Commands that wait for an answer, at most. Calls are bounded by admission, but a call that gives up, as a cache lookup
+ * does, leaves its command pending.
  */
-const MAX_WAITING = 10_000;
+const MAX_PENDING_COMMANDS = 10_000;
 
-/** How often, and when, a command is sent: see repeats.ts and recovery.ts. Rejects with what storeError makes of it. */
-export class Attempts {
-  readonly #recovery: Pick<Recovery, "attempt" | "isBack"> | undefined;
+type Connection = Pick<ReconnectWait, "reconnecting" | "isConnected">;
+
+/**
+ * How often a command is sent, and when: after a reconnect that is under way (reconnect-wait.ts), and a second time where
+ * its connection broke and it may be repeated (repeatable.ts). Rejects with the result of storeError.
+ */
+export class CommandRetry {
+  readonly #connection: Connection | undefined;
   readonly #retryOnTimeout: boolean;
-  #waiting = 0;
+  #pending = 0;
 
-  constructor(recovery: Pick<Recovery, "attempt" | "isBack"> | undefined, retryOnTimeout: boolean) {
-    this.#recovery = recovery;
+  /** `connection` undefined: there are several, and a second attempt does not wait for any of them. */
+  constructor(connection: Connection | undefined, retryOnTimeout: boolean) {
+    this.#connection = connection;
     this.#retryOnTimeout = retryOnTimeout;
   }
 
   /** Calls `send`, which sends so many commands: once, or twice when `mayRepeat` and the connection broke. */
   send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= MAX_WAITING)
+    if (this.#pending >= MAX_PENDING_COMMANDS) {
       return Promise.reject(unavailable("too many commands wait for an answer of Redis"));
-    this.#waiting += commands;
-    // One promise for a command that is answered, which nearly all are: it is the most frequent thing this process does.
+    }
+    this.#pending += commands;
+    // One promise for a command that is answered, as nearly all are: sending one is the most frequent thing in this
+    // process.
     return this.#first(send).then(
       (answer) => {
-        this.#waiting -= commands;
+        this.#pending -= commands;
         return answer;
       },
       async (error: unknown) => {
         try {
-          return await this.#again(error, mayRepeat, send);
+          return await this.#second(error, mayRepeat, send);
         } catch (last) {
           throw storeError(last);
         } finally {
-          this.#waiting -= commands;
+          this.#pending -= commands;
         }
       },
     );
   }
 
   #first<T>(send: () => Promise<T>): Promise<T> {
-    const attempt = this.#recovery?.attempt;
-    if (attempt !== undefined) return attempt.then(send);
+    const reconnecting = this.#connection?.reconnecting;
+    if (reconnecting !== undefined) return reconnecting.then(send);
     try {
       return send();
     } catch (error) {
@@ -52,10 +60,10 @@ export class Attempts {
     }
   }
 
-  /** Throws what it failed with, unless it may be sent again. */
-  async #again<T>(error: unknown, mayRepeat: boolean, send: () => Promise<T>): Promise<T> {
+  /** Throws the error of the first attempt, unless there may be a second one. */
+  async #second<T>(error: unknown, mayRepeat: boolean, send: () => Promise<T>): Promise<T> {
     if (!mayRepeat || !this.#retryOnTimeout || !wasLost(error)) throw error;
-    if (this.#recovery !== undefined && !(await this.#recovery.isBack())) throw error;
+    if (this.#connection !== undefined && !(await this.#connection.isConnected())) throw error;
     return send();
   }
 }

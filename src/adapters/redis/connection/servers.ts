@@ -1,4 +1,4 @@
-import type { Recovery } from "./reconnect-wait.ts";
+import type { ReconnectWait } from "./reconnect-wait.ts";
 
 /** Bulk strings come as bytes; what is missing as null. */
 export type Reply = Buffer | number | null | readonly Reply[];
@@ -10,19 +10,19 @@ export type Command = readonly [name: string, ...args: Argument[]];
 export interface Routed {
   readonly command: Command;
   readonly key: string | undefined;
-  /** It changes what callers were told: answered when as many replicas have it as the settings ask for. */
+  /** It changes data: answered when as many replicas have it as the settings ask for. */
   readonly isChange?: boolean;
 }
 
 /**
- * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues up.
- * What was sent and not answered when a connection breaks fails too: attempts.ts says what is repeated. Errors are those
- * of the client library and of Redis, as they are.
+ * The connections to a Redis, of one server or of several. While there is none, commands fail at once: nothing queues
+ * up. Commands that were not answered when a connection breaks fail too: retry.ts repeats some. Errors are those of the
+ * client library and of Redis, as they are.
  */
 export interface Servers extends AsyncDisposable {
   readonly topology: "standalone" | "sentinel" | "cluster";
-  /** What follows when the one connection breaks; undefined where there are several. */
-  readonly recovery: Recovery | undefined;
+  /** Of the one connection; undefined where there are several. */
+  readonly reconnectWait: ReconnectWait | undefined;
   send(routed: Routed): Promise<Reply>;
   /** Sends all of them in one round trip (one to each server that is needed); answers what became of each. */
   sendAll(all: readonly Routed[]): Promise<readonly (Reply | Error)[]>;

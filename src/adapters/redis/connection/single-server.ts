@@ -3,29 +3,29 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { Log } from "../../../ports/log.ts";
 import { backOffMs, type ConnectionOptions, commonOptions } from "./connection-options.ts";
 import { pipelined } from "./pipeline.ts";
-import { Reopening } from "./reconnect.ts";
-import { Recovery } from "./reconnect-wait.ts";
+import { Reconnect } from "./reconnect.ts";
+import { ReconnectWait } from "./reconnect-wait.ts";
 import { replicated } from "./replication.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
 /** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
 export class SingleServer implements Servers {
   readonly topology: "standalone" | "sentinel";
-  readonly recovery: Recovery;
+  readonly reconnectWait: ReconnectWait;
   readonly #redis: Redis;
   readonly #waitReplicas: number;
-  readonly #reopening: Reopening;
+  readonly #reconnect: Reconnect;
 
   private constructor(
     redis: Redis,
-    recovery: Recovery,
-    reopening: Reopening,
+    reconnectWait: ReconnectWait,
+    reconnect: Reconnect,
     { sentinel, waitReplicas }: Pick<ConnectionOptions, "sentinel" | "waitReplicas">,
   ) {
     this.#redis = redis;
     this.#waitReplicas = waitReplicas;
-    this.recovery = recovery;
-    this.#reopening = reopening;
+    this.reconnectWait = reconnectWait;
+    this.#reconnect = reconnect;
     this.topology = sentinel === undefined ? "standalone" : "sentinel";
   }
 
@@ -37,7 +37,8 @@ export class SingleServer implements Servers {
       ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
       enableOfflineQueue: false,
       retryStrategy: backOffMs,
-      // Of a primary that is one no longer: its name, or what Sentinels say, leads to the new one by now. A number does not.
+      // The server is no primary any more: its name, or the Sentinels, lead to the new one by now. An IP address does
+      // not.
       reconnectOnError: (error: Error) => mayHaveMoved(options) && error.message.startsWith("READONLY"),
     });
     // Without a listener an error event ends the process. It says why, which the failed commands do not.
@@ -49,7 +50,7 @@ export class SingleServer implements Servers {
     redis.on("ready", () => {
       reported = "";
     });
-    const recovery = new Recovery(redis, options.connectTimeoutMs);
+    const reconnectWait = new ReconnectWait(redis, options.connectTimeoutMs);
     try {
       await redis.connect();
     } catch (error) {
@@ -57,7 +58,7 @@ export class SingleServer implements Servers {
       throw error;
     }
     isOpening = false;
-    return new SingleServer(redis, recovery, new Reopening(redis), options);
+    return new SingleServer(redis, reconnectWait, new Reconnect(redis), options);
   }
 
   send({ command, isChange = false }: Routed): Promise<Reply> {
@@ -85,13 +86,13 @@ export class SingleServer implements Servers {
 
   /** Resolves when the connection is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#reopening[Symbol.dispose]();
+    this.#reconnect[Symbol.dispose]();
     const isOpen = this.#redis.status === "ready" || this.#redis.status === "connect";
     const closed = Promise.withResolvers<void>();
     if (isOpen) this.#redis.once("end", closed.resolve);
     else closed.resolve();
     this.#redis.disconnect();
-    // That waits for the other side, which may never answer.
+    // disconnect() waits for the other side, which may never answer.
     this.#redis.stream?.destroy();
     await closed.promise;
   }
@@ -102,7 +103,7 @@ function mayHaveMoved({ sentinel, addresses: [{ host }] }: ConnectionOptions): b
 }
 
 function standalone({ addresses: [{ host, port }], tls }: ConnectionOptions) {
-  // An address is no name to ask for.
+  // TLS knows no server name that is an IP address.
   return {
     host,
     port,
@@ -123,9 +124,9 @@ function behindSentinels(
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     sentinelCommandTimeout: socketTimeoutMs,
-    // Sentinels tell of a failover, so that nobody waits for a primary that has gone without a word.
+    // Sentinels report a failover, so that no command waits for a primary that has gone without closing its connections.
     failoverDetector: true,
-    // Whoever opens is told at once that there is none; later they are asked until one answers.
+    // While opening, fail at once when no Sentinel answers; later ask them until one does.
     sentinelRetryStrategy: (times: number) => (isOpening() ? null : backOffMs(times)),
   } satisfies RedisOptions;
 }

@@ -85,7 +85,7 @@ function pack({ vector, truncated }: CachedEmbedding["embedded"], expireTime: nu
   return bytes;
 }
 
-/** Undefined for what is absent, has ended, or was written by another version. */
+/** Undefined for an embedding that is absent, has expired, or was written by another version. */
 function unpack(bytes: Buffer | undefined, now: number): EmbeddedText | undefined {
   if (bytes === undefined || bytes.length < HEADER_BYTES || bytes.readUInt8(0) !== VERSION) return undefined;
   if (bytes.readDoubleLE(4) <= now || bytes.length % Float32Array.BYTES_PER_ELEMENT !== 0) return undefined;

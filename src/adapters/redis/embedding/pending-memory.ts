@@ -50,7 +50,7 @@ export interface Located<Item> {
   readonly item: Item;
   /** Of its namespace. */
   readonly name: string;
-  /** `<number>/<id>`. */
+  /** `<namespaceId>/<id>`. */
   readonly member: string;
   readonly key: string;
 }
@@ -67,14 +67,14 @@ export async function locate<Item>(
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return [];
       return [
-        { item, name: scopeName(scope), member: `${namespace.number}/${id}`, key: namespace.memory(id) },
+        { item, name: scopeName(scope), member: `${namespace.namespaceId}/${id}`, key: namespace.memory(id) },
       ];
     }),
   );
   return located.flat();
 }
 
-/** The key of the memory that a member `<number>/<id>` of a partition's lists means. */
+/** The key of the memory that a member `<namespaceId>/<id>` of a partition's lists means. */
 export function keyOfMember(partition: PartitionKeys, member: string): string {
   const slash = member.indexOf("/");
   return partition.namespace(member.slice(0, slash)).memory(member.slice(slash + 1));

@@ -60,15 +60,15 @@ const PAGE = 100;
 /** Refused memories made due in one step. */
 const RETRY_STEP = 500;
 
-interface Waiting {
+interface PendingMember {
   readonly partition: PartitionKeys;
   readonly member: string;
   readonly dueTime: number;
 }
 
 /**
- * Memories that wait for a vector. Several processes may embed the same one; the first to settle it wins, and the
- * others find that it does not wait any more.
+ * Pending memories. Several processes may embed the same one; the first to settle it wins, and the others find that it is
+ * not pending any more.
  */
 export class RedisEmbeddingBacklog implements EmbeddingBacklog {
   readonly #client: RedisClient;
@@ -99,10 +99,10 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     const found: PendingMemory[] = [];
     let bytes = 0;
     let passed = 0;
-    for await (const waiting of this.#due(now)) {
-      const read = await this.#readAll(waiting, now);
-      const useless = waiting.filter((_, index) => read[index] === undefined);
-      await this.#leave(useless);
+    for await (const due of this.#due(now)) {
+      const read = await this.#readAll(due, now);
+      const useless = due.filter((_, index) => read[index] === undefined);
+      await this.#remove(useless);
       for (const one of read) {
         if (one === undefined) continue;
         if (passed < skip) {
@@ -191,12 +191,12 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     this.#added.add(listener);
   }
 
-  /** What is due, in pages, in the order of its waiting over all partitions. */
-  async *#due(now: number): AsyncGenerator<readonly Waiting[]> {
-    let left: Waiting[] = [];
+  /** Due memories of all partitions, in pages, in the order of their due times. */
+  async *#due(now: number): AsyncGenerator<readonly PendingMember[]> {
+    let left: PendingMember[] = [];
     const offsets = new Map(this.#namespaces.keys.all().map((partition) => [partition, 0]));
     while (left.length > 0 || offsets.size > 0) {
-      // A partition that still has something in hand is not asked: its next ones come behind that.
+      // A partition of which members are left is not read: its next ones come after those.
       const asked = [...offsets].filter(([partition]) => !left.some((one) => one.partition === partition));
       for (const [partition, offset] of asked) {
         const page = await this.#page(partition, offset, now);
@@ -216,7 +216,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     }
   }
 
-  async #page(partition: PartitionKeys, offset: number, now: number): Promise<Waiting[]> {
+  async #page(partition: PartitionKeys, offset: number, now: number): Promise<PendingMember[]> {
     const reply = listOf(
       await this.#client.command(
         "ZRANGE",
@@ -237,19 +237,19 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     }));
   }
 
-  /** In the order of what waits; undefined where there is nothing to embed any more. */
-  async #readAll(waiting: readonly Waiting[], now: number): Promise<(ReadPending | undefined)[]> {
-    const read = new Map<Waiting, ReadPending | undefined>();
-    for (const partition of new Set(waiting.map((one) => one.partition))) {
-      const here = waiting.filter((one) => one.partition === partition);
-      const members = here.map(({ member }) => member);
-      const found = await readPending({ client: this.#client, log: this.#log }, partition, members, now);
+  /** In the order of the members; undefined where there is nothing to embed any more. */
+  async #readAll(members: readonly PendingMember[], now: number): Promise<(ReadPending | undefined)[]> {
+    const read = new Map<PendingMember, ReadPending | undefined>();
+    for (const partition of new Set(members.map((one) => one.partition))) {
+      const here = members.filter((one) => one.partition === partition);
+      const names = here.map(({ member }) => member);
+      const found = await readPending({ client: this.#client, log: this.#log }, partition, names, now);
       for (const [index, one] of here.entries()) read.set(one, found[index]);
     }
-    return waiting.map((one) => read.get(one));
+    return members.map((one) => read.get(one));
   }
 
-  async #leave(useless: readonly Waiting[]): Promise<void> {
+  async #remove(useless: readonly PendingMember[]): Promise<void> {
     for (const { partition, member } of useless) {
       const { pending, pendingSince, pendingAttempts } = partition;
       await this.#client.run(REMOVE, { pending, pendingSince, pendingAttempts, member });

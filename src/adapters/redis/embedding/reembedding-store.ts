@@ -47,7 +47,7 @@ const FAIL = defineScript({
   reply: () => undefined,
 });
 
-/** How often what another process was faster with is begun anew. */
+/** How often a change is tried again that another process was faster with. */
 const MAX_TRIES = 10;
 /** Memories listed in one step. */
 const LIST_STEP = 500;
@@ -74,7 +74,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   readonly work: ReembeddingWork;
   readonly #parts: RedisReembeddingStoreParts;
   readonly #records: ReembeddingRecords;
-  /** Where the clean-up of a partition is; begun anew after a restart. */
+  /** The cursor of the clean-up of each partition; after a restart it starts again. */
   readonly #cursors = new Map<number, string>();
 
   constructor(parts: RedisReembeddingStoreParts) {
@@ -89,7 +89,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
     });
   }
 
-  /** Begins clean-ups anew: the store was replaced. */
+  /** Starts clean-ups again: the store was replaced. */
   forgetAll(): void {
     this.#cursors.clear();
   }
@@ -145,7 +145,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       return false;
     }
     if (!record.listed || (await this.work.remaining()) > maxLeft) return false;
-    // The first partition says of which model all are; the others follow at once.
+    // The model of the first partition holds for all; the others follow at once.
     for (const partition of keys.all()) {
       if (!(await this.#cutOverIn(partition, record, { maxLeft, now }))) return false;
     }
@@ -219,9 +219,9 @@ export class RedisReembeddingStore implements ReembeddingStore {
         dimension: record.target.dimension,
       });
       await client.command("HSET", partition.meta, "next", jsonOf(record.target));
-      const numbers = listOf(await client.command("HVALS", partition.namespaces)).map(String);
-      for (const number of numbers) {
-        await this.#list(partition, number, { currentField: vectorField(current), nextField: field });
+      const namespaceIds = listOf(await client.command("HVALS", partition.namespaces)).map(String);
+      for (const namespaceId of namespaceIds) {
+        await this.#list(partition, namespaceId, { currentField: vectorField(current), nextField: field });
       }
     }
     const listed = { ...record, listed: true, memoryCount: await this.work.remaining() };
@@ -231,11 +231,11 @@ export class RedisReembeddingStore implements ReembeddingStore {
 
   async #list(
     partition: PartitionKeys,
-    number: string,
+    namespaceId: string,
     fields: { readonly currentField: string; readonly nextField: string },
   ): Promise<void> {
     const { client } = this.#parts;
-    const namespace = partition.namespace(number);
+    const namespace = partition.namespace(namespaceId);
     let cursor = "0";
     do {
       const [next, found] = listOf(
@@ -248,7 +248,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
         reembeddingTodo: partition.reembeddingTodo,
         memoryKeys: ids.map((id) => namespace.memory(id)),
         ...fields,
-        members: ids.map((id) => `${number}/${id}`),
+        members: ids.map((id) => `${namespaceId}/${id}`),
       });
       cursor = textOf(next) ?? "0";
     } while (cursor !== "0");
@@ -286,7 +286,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       });
       if (answer === "done") return true;
     }
-    // Writes were faster each time; whoever carries it out tries again, and stops when it is told to.
+    // Writes were faster each time; the caller tries again, until it is stopped.
     return false;
   }
 

@@ -103,7 +103,7 @@ export class ReembeddingWork implements EmbeddingQueue {
     );
   }
 
-  /** Left out: it waits for its vector after the change. */
+  /** Left out of the re-embedding: it is pending after the change. */
   async postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
     const record = await this.#running();
     if (record === undefined) return;

@@ -53,7 +53,7 @@ export interface ClaimModelOptions {
 /**
  * Claims this Redis for the vectors of a model, if it had none. Rejects with STORE_UNAVAILABLE when the vectors are of
  * another; except that re-embeddings change the model behind the back of the settings: then Redis is right, and the log
- * says what to set. Vectors of `hashing` are kept where nobody chose a model.
+ * names the settings to change. Vectors of `hashing` are kept where nobody chose a model.
  */
 export async function claimModel(
   client: RedisClient,
@@ -69,7 +69,7 @@ export async function claimModel(
     generation,
     configured: last,
   } = await client.run(CLAIM, { meta: first.meta, ...proposal });
-  // The first says of which model all are, also where two servers start at the same time.
+  // The model of the first partition holds for all, also where two servers start at the same time.
   await Promise.all(
     others.map(({ meta }) =>
       client.run(CLAIM, { meta, model: json ?? "", generation, attempts: generation - 1 }),
@@ -101,7 +101,7 @@ export async function claimModel(
   return claimed;
 }
 
-/** Undefined: the partition is claimed by nobody. */
+/** Undefined: the partition is not claimed yet. */
 async function read(
   client: RedisClient,
   { meta }: PartitionKeys,
@@ -110,7 +110,7 @@ async function read(
   return generation === null ? undefined : { model: textOf(model) ?? "", generation: numberOf(generation) };
 }
 
-/** What the first partition is claimed for, if it is claimed by nobody. */
+/** What the first partition is claimed for, if it is not claimed yet. */
 async function proposalFor(
   client: RedisClient,
   first: PartitionKeys,

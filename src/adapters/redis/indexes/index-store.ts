@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { NEVER } from "../../../domain/embedding/due-time.ts";
 import { indexRebuildRunning } from "../../../domain/errors.ts";
 import type { IndexInfo, IndexStore, RebuildProgress } from "../../../ports/index-store.ts";
+import { sleep } from "../../system/sleep.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf } from "../connection/replies.ts";
@@ -37,7 +38,7 @@ const UNLOCK = defineScript({
   reply: () => undefined,
 });
 
-/** Who rebuilds says so again within this; a process that ends leaves the lock for no longer. */
+/** A rebuild renews its lock within this; the lock of a process that is killed expires after it. */
 const LOCK_MS = 30_000;
 
 /** Between two looks at an index that is being made: each takes Redis' one thread up to 65 ms at 100,000 vectors. */
@@ -53,19 +54,19 @@ export interface RedisIndexStoreParts {
 }
 
 /**
- * The search indexes of RediSearch. One made anew stands beside the old one, which serves until it is whole; then the
- * alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
+ * The search indexes of RediSearch. A new one is made beside the old one, which serves until the new one is whole; then
+ * the alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
  */
 export class RedisIndexStore implements IndexStore, AsyncDisposable {
   readonly #parts: RedisIndexStoreParts;
-  /** Of the rebuild that is under way, or was left without an end. */
+  /** Of the rebuild that is under way, or was abandoned. */
   #lockHeld: AsyncDisposable | undefined;
 
   constructor(parts: RedisIndexStoreParts) {
     this.#parts = parts;
   }
 
-  /** What is being rebuilt stays as it is; another process may begin anew at once. */
+  /** Gives the lock back, so that another process may rebuild at once. An index that is being made stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lockHeld?.[Symbol.asyncDispose]();
   }
@@ -75,13 +76,13 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const infos: IndexInfo[] = [];
     for (const partition of keys.all()) {
       const refused = numberOf(await client.command("ZCOUNT", partition.pending, NEVER, "+inf"));
-      const waiting = numberOf(await client.command("ZCARD", partition.pendingSince));
+      const pending = numberOf(await client.command("ZCARD", partition.pendingSince));
       for (const wanted of this.#wanted(partition)) {
         const index = await readIndex(client, wanted.alias);
         if (index === undefined) continue;
         const isOfMemories = wanted.content === "MEMORIES";
         infos.push(
-          this.#infoOf(wanted, index, isOfMemories ? { refused, waiting } : { refused: 0, waiting: 0 }),
+          this.#infoOf(wanted, index, isOfMemories ? { refused, pending } : { refused: 0, pending: 0 }),
         );
       }
     }
@@ -130,10 +131,10 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
   #infoOf(
     { alias, content }: Wanted,
     index: Index,
-    { refused, waiting }: { readonly refused: number; readonly waiting: number },
+    { refused, pending }: { readonly refused: number; readonly pending: number },
   ): IndexInfo {
     const { model, vectors } = this.#parts;
-    const missing = index.documents === 0 ? 0 : Math.min(1, waiting / index.documents);
+    const missing = index.documents === 0 ? 0 : Math.min(1, pending / index.documents);
     return {
       name: alias,
       content,
@@ -152,26 +153,21 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     let index = await this.#being(name);
     yield index;
     while (index.isIndexing) {
-      signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pause);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-        if (signal.aborted) clearTimeout(timer);
-      });
+      await sleep(pause, signal);
       pause = Math.min(pause * 2, MAX_PAUSE_MS);
       index = await this.#being(name);
       yield index;
     }
   }
 
-  /** Rejects with STORE_UNAVAILABLE when somebody has dropped it, or the whole store was replaced. */
+  /** Rejects with STORE_UNAVAILABLE when it was dropped, or the whole store was replaced. */
   async #being(name: string): Promise<Index> {
     const index = await readIndex(this.#parts.client, name);
     if (index === undefined) throw unavailable(`the index ${name}, which was being made, is gone`);
     return index;
   }
 
-  /** Drops the indexes beside the one that serves, which a rebuild has left that did not come to its end. */
+  /** Drops the indexes of abandoned rebuilds, beside the one that serves. */
   async #dropUnfinished({ alias }: Wanted): Promise<void> {
     const { client } = this.#parts;
     const serving = (await readIndex(client, alias))?.name;
@@ -180,7 +176,7 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     }
   }
 
-  /** Keeps others out, in whatever process. Rejects with INDEX_REBUILD_RUNNING. */
+  /** Excludes other rebuilds, in any process. Rejects with INDEX_REBUILD_RUNNING. */
   async #lock(): Promise<AsyncDisposable & { renew(): Promise<void> }> {
     const { client, keys } = this.#parts;
     const { rebuildLock } = keys.partition(0);

@@ -28,9 +28,10 @@ export interface IndexKeeperParts {
 }
 
 /**
- * Sees to it that each partition has its indexes. One can go at any time: a slot that moves to another server of a cluster
- * takes its documents along and not their index, and somebody may drop it. Who searches and finds none says so; it is made
- * again behind, and has its name only when it is whole, so that nobody takes a part of it for all.
+ * Sees to it that each partition has its indexes. One can go at any time: a slot that moves to another server of a
+ * cluster takes its documents along and not their index, and an operator may drop it. A search that finds none reports
+ * it; it is made again in the background, and gets its name only when it is whole, so that no search reads a part of
+ * it.
  */
 export class IndexKeeper implements AsyncDisposable {
   readonly #parts: IndexKeeperParts;
@@ -40,7 +41,7 @@ export class IndexKeeper implements AsyncDisposable {
 
   constructor(parts: IndexKeeperParts) {
     this.#parts = parts;
-    // An index may wait there from an earlier time, without the vectors of a model that has come since; it says nothing.
+    // An old index may be there that lacks the vectors of the current model; searches would not fail.
     parts.client.onMoved(() => {
       for (const partition of parts.keys.all()) this.#check(partition);
     });
@@ -66,33 +67,35 @@ export class IndexKeeper implements AsyncDisposable {
     opening.catch((error: unknown) => this.#report(error));
   }
 
-  /** Forgets what failed before: the store was replaced. */
+  /** Drops the failures so far: the store was replaced. */
   forgetAll(): void {
     this.#failures.clear();
   }
 
-  /** Somebody has asked an index of this partition, and it was not there. */
+  /** To be called when a search found no index in this partition. */
   missing(partition: PartitionKeys): void {
     if (this.#check(partition)) {
       this.#parts.log.warn({ partition: partition.number }, "an index was not there: it is made again");
     }
   }
 
-  /** Leaves what is being made as it is; another process goes on with it. */
+  /** Leaves an index that is being made; another process goes on with it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#making.values());
   }
 
-  /** Makes and verifies the indexes of a partition behind; false when that is under way, or has failed a moment ago. */
+  /**
+   * Makes and verifies the indexes of a partition in the background; false while that is under way, or has just failed.
+   */
   #check(partition: PartitionKeys): boolean {
     const { number } = partition;
     if (this.#making.has(number) || this.#closing.signal.aborted) return false;
-    this.#making.set(number, this.#makeBehind(partition));
+    this.#making.set(number, this.#makeInBackground(partition));
     return true;
   }
 
-  async #makeBehind(partition: PartitionKeys): Promise<void> {
+  async #makeInBackground(partition: PartitionKeys): Promise<void> {
     const { number } = partition;
     const { signal } = this.#closing;
     try {

@@ -12,8 +12,8 @@ type Unchanged<Output> = Exclude<Output, typeof MODEL_CHANGED>;
 
 export interface ModelRetryOptions<Output> {
   /**
-   * What to do where the store says that the model has changed, and the first partition says that it has not: a change has
-   * not come to all partitions yet. Default: the next attempt.
+   * What to do where the store says that the model has changed, and the first partition says that it has not: a change
+   * has not come to all partitions yet. Default: the next attempt.
    */
   readonly behind?: () => Unchanged<Output> | Promise<Unchanged<Output>>;
   /** After the last attempt. Default: STORE_UNAVAILABLE. */
@@ -21,8 +21,8 @@ export interface ModelRetryOptions<Output> {
 }
 
 /**
- * Makes an attempt that depends on the generation of the model, and makes it anew with the generation that the store has by
- * now when it resolves with MODEL_CHANGED: five times at most.
+ * Makes an attempt that depends on the generation of the model, and makes it anew with the generation that the store
+ * has by now when it resolves with MODEL_CHANGED: five times at most.
  */
 export async function withCurrentModel<Output>(
   model: Model,
@@ -40,8 +40,8 @@ export async function withCurrentModel<Output>(
 }
 
 /**
- * Asks an index, and resolves with MODEL_CHANGED when it fails because of a change of the model: an index says that it does
- * not know a field, where that is of a generation that it has no longer or not yet.
+ * Asks an index, and resolves with MODEL_CHANGED when it fails because of a change of the model: an index says that it
+ * does not know a field, where that is of a generation that it has no longer or not yet.
  */
 export async function unlessModelChanged<Output>(
   model: Model,

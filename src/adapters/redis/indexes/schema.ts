@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Argument, Command, RedisClient, Reply } from "../connection/client.ts";
@@ -18,7 +19,7 @@ export interface IndexNames {
 }
 
 /**
- * The names of the indexes of a partition. They are aliases, so that an index made anew takes the place of the old one
+ * The names of the indexes of a partition. They are aliases, so that a rebuilt index takes the place of the old one
  * in one step. On a cluster the name decides which node it is sent to, so it carries the partition's hash tag.
  */
 export function indexNames(names: IndexNames, keys: Keys, { number }: PartitionKeys): IndexNames {
@@ -37,9 +38,9 @@ const MAX_LOOK_MS = 1000;
 
 /** What is indexed of a memory, beside its vector. */
 const MEMORY_FIELDS: readonly Argument[] = [
-  // Everything that filters by equality, as tokens of this namespace alone (see memory-tokens.ts).
+  // Everything that filters by equality, as tokens of this namespace alone (see tokens.ts).
   ...["tok", "TAG", "SEPARATOR", ",", "CASESENSITIVE"],
-  // Terms as termsOf makes them, spelled so that no tokenizer takes them apart (see memory-terms.ts).
+  // Terms as termsOf makes them, spelled so that no tokenizer takes them apart (see terms.ts).
   ...["terms", "TEXT", "NOSTEM"],
   ...["created", "NUMERIC"],
   ...["event", "NUMERIC"],
@@ -113,9 +114,9 @@ export function vectorSchema(
 }
 
 /**
- * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies one
- * that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another process
- * may do the same at the same time.
+ * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies
+ * one that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another
+ * process may do the same at the same time.
  */
 export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
   const { alias } = wanted;
@@ -166,12 +167,12 @@ export async function addVectorField(
   }
 }
 
-/** Waits until a new index holds all that was there before it. False: the signal has aborted, or somebody dropped it. */
+/** Waits until a new index holds all that was there before it. False: the signal has aborted, or it was dropped. */
 async function isFilled(client: RedisClient, name: string, signal?: AbortSignal): Promise<boolean> {
   for (let pause = FIRST_LOOK_MS; signal?.aborted !== true; pause = Math.min(2 * pause, MAX_LOOK_MS)) {
     const index = await readIndex(client, name);
     if (index === undefined || !index.isIndexing) return index !== undefined;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await setTimeout(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
   return false;
 }
@@ -190,7 +191,7 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
     "FT.CREATE",
     name,
     ...["ON", "HASH", "PREFIX", 1, prefix],
-    // Offsets serve phrases and highlighting, which nobody asks for; every word counts.
+    // Offsets serve phrases and highlighting, which are not used; every word counts.
     ...["NOOFFSETS", "NOHL", "STOPWORDS", 0],
     "SCHEMA",
     ...fields,
@@ -201,7 +202,7 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
 /** One serves, and one is being made; others were left behind. */
 const MAX_INDEX_NUMBER = 100;
 
-/** Makes an index that nobody asks yet, and resolves with its name; Redis fills it in the background. */
+/** Makes an index that is not in use yet, and resolves with its name; Redis fills it in the background. */
 export async function createIndex(client: RedisClient, wanted: Wanted): Promise<string> {
   for (let number = 1; number <= MAX_INDEX_NUMBER; number += 1) {
     const name = `${wanted.alias}:${number}`;
@@ -215,7 +216,7 @@ export async function createIndex(client: RedisClient, wanted: Wanted): Promise<
   throw refused(`there are ${MAX_INDEX_NUMBER} indexes for ${wanted.alias}: drop those that have no alias`);
 }
 
-/** Whoever asks by the alias is answered by this index from now on. */
+/** Searches by the alias use this index from now on. */
 export async function pointAlias(client: RedisClient, alias: string, name: string): Promise<void> {
   await client.command("FT.ALIASUPDATE", alias, name);
 }
@@ -252,7 +253,7 @@ export function isMissingIndex(error: unknown): boolean {
   return says(error, "nknown index name") || says(error, "no such index");
 }
 
-/** What a caller is told who needs an index that is being made. */
+/** For a call that needs an index that is being made. */
 export function indexIsMade(): RecollectError {
   return unavailable("a search index of Redis is being made again");
 }
@@ -271,7 +272,7 @@ export interface Index {
   readonly isIndexing: boolean;
 }
 
-/** What FT.INFO says in megabytes. */
+/** The sizes in FT.INFO, in megabytes. */
 const SIZES = [
   "inverted_sz_mb",
   "vector_index_sz_mb",

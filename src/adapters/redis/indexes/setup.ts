@@ -8,8 +8,8 @@ export interface SetUpIndex {
 }
 
 /**
- * Makes and verifies all that a server needs of a Redis which its own user may not make, and waits until it is whole. What
- * is there stays as it is. Rejects as a start of the server does.
+ * Makes and verifies all that a server needs of a Redis which its own user may not make, and waits until it is whole.
+ * What is there stays as it is. Rejects as a start of the server does.
  */
 export async function setUp(options: FoundationOptions): Promise<readonly SetUpIndex[]> {
   await using foundation = await openFoundation(options);

@@ -8,9 +8,9 @@ import type { Keys } from "../namespaces/keys.ts";
 import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
 
 /**
- * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the field
- * that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they were made
- * for, and it is read again when it was not that of Redis.
+ * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the
+ * field that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they
+ * were made for, and it is read again when it was not that of Redis.
  */
 export class VectorModel {
   readonly #client: RedisClient;
@@ -67,7 +67,7 @@ export class VectorModel {
     return this.#generation;
   }
 
-  /** Whether a vector of this model may be kept. Undefined: nobody says whose it is. */
+  /** Whether a vector of this model may be stored. Undefined: its model is not known. */
   takes(identity: EmbedderIdentity | undefined): boolean {
     return identity === undefined || this.#identity === undefined || sameModel(identity, this.#identity);
   }
@@ -78,8 +78,8 @@ export class VectorModel {
   }
 
   /**
-   * Redis has said that the generation is another one. What listeners do is waited for before anything here sees the
-   * change, and who asks meanwhile waits with them.
+   * To be called when Redis answered that the generation is another one. The change is visible here after the listeners
+   * are done, and calls meanwhile wait for them.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#read().finally(() => {
@@ -89,8 +89,8 @@ export class VectorModel {
   }
 
   /**
-   * The same, for who was told that the generation is not the one it went by. False: it is, as far as anybody can know,
-   * for a change has not come to all partitions yet.
+   * The same, for a command that was sent with this generation and answered that it is another one. False: the first
+   * partition still has it, for a change has not come to all partitions yet.
    */
   async hasChangedSince(generation: number): Promise<boolean> {
     if (this.#generation === generation) await this.refresh();
@@ -105,7 +105,7 @@ export class VectorModel {
     await this.#verify();
     const { meta } = this.#keys.partition(0);
     const [json, generation] = listOf(await this.#client.command("HMGET", meta, "model", "generation"));
-    // A store that nobody has claimed says nothing.
+    // A store that is not claimed yet has none.
     if (generation === null || numberOf(generation) === this.#generation) return;
     await this.#become({ identity: identityOf(textOf(json)), generation: numberOf(generation) });
   }

@@ -31,7 +31,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#writes = new BatchedWrites({
       log,
-      lost: "accesses to memories could not be counted",
+      failureMessage: "accesses to memories could not be counted",
       take: () => this.#tally.take(),
       write: (batch) => this.#write(batch),
     });
@@ -43,30 +43,30 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   }
 
   /**
-   * What is to be added to the stored counts of a namespace by a read that is sent now. Nothing may be on its way to
-   * Redis then: see `written`.
+   * The counts that a read that is sent now has to add to the stored ones. No batch may be on its way to Redis then: see
+   * `written`.
    */
   current(scope: Scope): ReadonlyMap<string, AccessStatistics> | undefined {
     return this.#tally.current(scopeName(scope));
   }
 
-  /** Resolves when no batch is on its way, which nobody could say of whether a read finds it in Redis. */
+  /** Resolves when no batch is being written: a read at the same time might find it in Redis, or might not. */
   async written(): Promise<void> {
     while (this.#batchesUnderWay > 0) await this.#writes.flush();
   }
 
-  /** Before these ids are given to new memories: what was counted of them so far is of those that have them now. */
+  /** To be called before new memories get these ids: the counts so far are those of the memories that have them now. */
   async settle(scope: Scope, ids: readonly string[]): Promise<void> {
     await this.written();
     if (ids.some((id) => this.#tally.pending(scopeName(scope), id) !== undefined)) await this.#writes.flush();
   }
 
-  /** The memories are gone. */
+  /** The memories were deleted. */
   forget(scope: Scope, ids: readonly string[]): void {
     for (const id of ids) this.#tally.forget(scopeName(scope), id);
   }
 
-  /** The store was replaced: what was counted is of memories that are gone. */
+  /** The store was replaced: the counts are of memories that it may not have. */
   forgetAll(): void {
     this.#tally.forgetAll();
   }

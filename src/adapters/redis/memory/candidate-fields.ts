@@ -1,16 +1,16 @@
-import type { CandidateFacts } from "../../../ports/memory/search.ts";
+import type { RankingFields } from "../../../ports/memory/search.ts";
 import type { Reply } from "../connection/client.ts";
 import { bytesOf } from "../connection/replies.ts";
 
-export interface CandidateFields extends Omit<CandidateFacts, "id"> {
+export interface CandidateFields extends Omit<RankingFields, "id"> {
   /** Milliseconds since the epoch; undefined: it does not expire. */
   readonly expireTime: number | undefined;
 }
 
 /**
- * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a space
- * between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs Redis and this
- * process more than what is in it, and a search reads some hundred candidates.
+ * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a
+ * space between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs
+ * Redis and this process more than what is in it, and a search reads some hundred candidates.
  */
 export function unpackCandidateFields(reply: Reply | undefined): CandidateFields {
   const facts = bytesOf(reply) ?? NOTHING;

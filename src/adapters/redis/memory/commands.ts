@@ -72,7 +72,7 @@ export function readIndexReply(
 /** Without a view of its beginning, which would be made for each of hundreds of keys. */
 function beginsWith(key: Buffer, prefix: Buffer): boolean {
   if (key.length < prefix.length) return false;
-  // The number of the namespace stands last, and tells most of the wrong ones apart at once.
+  // The id of the namespace stands last, and tells most of the wrong ones apart at once.
   for (let at = prefix.length - 1; at >= 0; at -= 1) if (key[at] !== prefix[at]) return false;
   return true;
 }

@@ -1,4 +1,5 @@
--- Adds to the access statistics of the memories that are there. Of each: id, accesses, time of the last. Answers DONE, STALE.
+-- Adds to the access statistics of the memories that are there. Of each: id, accesses, time of the last.
+-- Answers DONE, STALE.
 local wrong = stale()
 if wrong then return wrong end
 for _, access in ipairs(accesses) do

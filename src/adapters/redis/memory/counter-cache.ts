@@ -10,8 +10,8 @@ export type Counters = (name: string) => number | undefined;
 export type LearnedCounters = ReadonlyMap<string, number | undefined>;
 
 /**
- * The counters of namespaces as this process read them last, by which the next search is planned. They may be wrong by then:
- * each answer brings the counters along, and is judged by those.
+ * The counters of namespaces as this process read them last, by which the next search is planned. They may be wrong by
+ * then: each answer brings the counters along, and is judged by those.
  */
 export class CounterCache {
   readonly #counters = new LRUCache<string, number>({ max: MAX_COUNTERS });

@@ -1,9 +1,9 @@
 -- Carries out what planCreation in create-plan.ts makes of a step of a batch, if what it was made from still holds.
 -- count_before: items of the batch before these. outcome: what is recorded of the request: the outcomes of all items so
 -- far, with '+<how many> ' in front while items are left. Of each item that is not refused beforehand: item_id; `write` is
--- 'create', 'merge' or '' (nothing is written); duplicate_key is '' where duplicates are allowed; observed is what it was observed to
--- meet ('TAKEN': a memory with its id, the etag of the oldest duplicate, or ''); the other fields are those of the memory
--- that is created or merged.
+-- 'create', 'merge' or '' (nothing is written); duplicate_key is '' where duplicates are allowed; observed is what it was
+-- observed to meet ('TAKEN': a memory with its id, the etag of the oldest duplicate, or ''); the other fields are those of
+-- the memory that is created or merged.
 -- Answers DONE and the positions of the created memories; OBSERVED and, for each item, what it meets (the row of a
 -- duplicate), when that is something else: then nothing was written; REPLAY and the record of a batch that has come to
 -- another place; REUSED, STALE, TOO_MANY, MODEL.

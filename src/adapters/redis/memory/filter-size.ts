@@ -14,7 +14,7 @@ export interface FilterCounters {
   readonly bounds: readonly (readonly string[])[];
   /** The counter of how much of the smallest bound passes, 0 to 1: this process has counted it once. */
   readonly shareName: string;
-  /** Whether the bounds are all that the filter says: with one of them, all of it passes. */
+  /** Whether the filter has no other conditions than the bounds: then all of the one bound passes. */
   readonly isCounted: boolean;
 }
 
@@ -49,8 +49,8 @@ export function filterCounters(
 }
 
 /**
- * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of memories,
- * and used on: both grow.
+ * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of
+ * memories, and used on: both grow.
  */
 export function estimateSize(filter: FilterCounters, counters: Counters): SizeEstimate {
   const bounds = filter.bounds.map((tokens) => sumOf(tokens.map(counters)));
@@ -93,17 +93,17 @@ function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
   return sum;
 }
 
-/** What the sizes of the tokens of a filter say, in their order. */
+/** Learns the sizes of the tokens of a filter, in their order. */
 export function learnSizes({ tokens }: FilterCounters, sizes: readonly number[]): LearnedCounters {
   return new Map(tokens.map((token, at) => [token, sizes[at] ?? 0]));
 }
 
-/** What it says that so many memories pass, of so many at most. */
+/** Learns the share from the number of memories that pass. */
 export function learnCount(
   { shareName }: FilterCounters,
   { bound = 0 }: Pick<SizeEstimate, "bound">,
   count: number,
 ): LearnedCounters {
-  // A share of nothing says nothing of later memories.
+  // A share of no memories tells nothing about later ones.
   return bound > 0 ? new Map([[shareName, count / bound]]) : new Map();
 }

@@ -115,7 +115,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(sorted).toBeGreaterThan(10);
   });
 
-  it("are read from where it is sooner, also when what was seen is no longer so", async () => {
+  it("are read in the faster way, also when the cached counters are wrong", async () => {
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
     const list = () => stores.memories.reader.list(scope, { filter, limit: 3, now: NOW });
     await write([memory({ id: "other" })]);
@@ -128,7 +128,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     }
   });
 
-  it("are counted by the index, but for those that have ended", async () => {
+  it("are counted by the index, without expired ones", async () => {
     await write([
       ...Array.from({ length: 20 }, (_, at) => memory({ id: `m${at}`, tags: ["t"] })),
       ...Array.from({ length: 20 }, (_, at) => memory({ id: `e${at}`, tags: ["t"], expireTime: NOW + 5 })),

@@ -20,11 +20,11 @@ const MAX_SWEEPS = 3;
 export interface FilteredMemoriesOptions {
   readonly indexes: IndexNames;
   readonly counters: CounterCache;
-  /** Where the memories are to be had when the index is not sooner, or does not know. */
+  /** For filters that the index does not know, or where it is not the faster way. */
   readonly otherwise: MemorySource;
-  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
+  /** Removes the expired memories of the partition of the namespace. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
-  /** An index was asked and is not there. */
+  /** To be called when there is no index. */
   readonly missing: (scope: Scope) => void;
 }
 
@@ -60,8 +60,8 @@ export class FilteredMemories {
         countCommand(this.#index(scope), query),
       ]);
       if (replies === undefined) return 0;
-      const [ended, counted] = replies.replies;
-      if (numberOf(ended) === 0) return readTotal(counted);
+      const [expired, counted] = replies.replies;
+      if (numberOf(expired) === 0) return readTotal(counted);
       await this.#options.sweep(scope, now);
     }
     return undefined;
@@ -90,9 +90,9 @@ export class FilteredMemories {
   async #isSooner(scope: Scope, { filter, limit }: SourceQuery): Promise<boolean> {
     if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
     const { counters } = this.#options;
-    const answer = await this.#ask(scope, filter, (query, { number, sizes }) => {
-      const wanted = filterCounters(number, query);
-      const { needsCount } = estimateSize(wanted, counters.of(number));
+    const answer = await this.#ask(scope, filter, (query, { namespaceId, sizes }) => {
+      const wanted = filterCounters(namespaceId, query);
+      const { needsCount } = estimateSize(wanted, counters.of(namespaceId));
       return [
         ["HMGET", sizes, ...wanted.tokens],
         ...(needsCount ? [countCommand(this.#index(scope), query)] : []),
@@ -100,25 +100,25 @@ export class FilteredMemories {
     });
     // Where nothing is, nothing is read.
     if (answer === undefined) return true;
-    const { number } = answer.namespace;
-    const wanted = filterCounters(number, answer.query);
+    const { namespaceId } = answer.namespace;
+    const wanted = filterCounters(namespaceId, answer.query);
     const [sizes, count] = answer.replies;
-    counters.learn(number, learnSizes(wanted, listOf(sizes).map(numberOf)));
+    counters.learn(namespaceId, learnSizes(wanted, listOf(sizes).map(numberOf)));
     if (count !== undefined) {
-      const bounded = estimateSize(wanted, counters.of(number));
-      counters.learn(number, learnCount(wanted, bounded, readTotal(count)));
+      const bounded = estimateSize(wanted, counters.of(namespaceId));
+      counters.learn(namespaceId, learnCount(wanted, bounded, readTotal(count)));
     }
-    const { stored, eligible } = estimateSize(wanted, counters.of(number));
+    const { stored, eligible } = estimateSize(wanted, counters.of(namespaceId));
     return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
   }
 
-  /** Where the next memories stand that pass, ended ones too, in order. Undefined: the index does not say. */
+  /** The positions of the next memories that pass, expired ones included, in order. Undefined: the index cannot tell. */
   async #positions(scope: Scope, filter: MemoryFilter, page: Page): Promise<ListPosition[] | undefined> {
     const { oldestFirst, after, limit } = page;
     const behind = oldestFirst ? "after" : "before";
     const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
     const index = this.#index(scope);
-    // One more than is wanted says whether others are of the moment of the last.
+    // One more than is wanted shows whether others were created at the same time as the last.
     const options = { fields: ["created"], limit: limit + 1, options: sort };
     const answer = await this.#ask(scope, filter, (query) =>
       after === undefined
@@ -153,13 +153,13 @@ export class FilteredMemories {
       .slice(0, limit);
   }
 
-  /** What a page says of how many pass: from the beginning on all of them, else that they are no fewer. */
+  /** Learns from a page how many memories pass: the first page counts all of them, a later one a part. */
   #learn({ query, namespace }: Answer, count: number, isAll: boolean): void {
     const { counters } = this.#options;
-    const wanted = filterCounters(namespace.number, query);
-    const size = estimateSize(wanted, counters.of(namespace.number));
+    const wanted = filterCounters(namespace.namespaceId, query);
+    const size = estimateSize(wanted, counters.of(namespace.namespaceId));
     if (isAll || count > (size.eligible ?? 0)) {
-      counters.learn(namespace.number, learnCount(wanted, size, count));
+      counters.learn(namespace.namespaceId, learnCount(wanted, size, count));
     }
   }
 
@@ -182,7 +182,7 @@ export class FilteredMemories {
   ): Promise<Answer | undefined> {
     let asked: Omit<Answer, "replies"> | undefined;
     const replies = await this.#namespaces.pipeline(scope, (namespace) => {
-      const query = memoryQuery(namespace.number, filter);
+      const query = memoryQuery(namespace.namespaceId, filter);
       asked = query && { query, namespace };
       return query === undefined ? [] : commands(query, namespace);
     });
@@ -233,7 +233,7 @@ function positionsOf(positions: Positions | undefined): ListPosition[] {
   return (positions?.found ?? []).map(({ id, createTime = 0 }) => ({ id, createTime }));
 }
 
-/** Whether it holds less than it says: there are too many, or RediSearch could not read one. */
+/** Whether it holds fewer than there are: there are too many, or RediSearch could not read one. */
 function isCut(positions: Positions | undefined): boolean {
   return positions !== undefined && (positions.total > positions.found.length || isUnread(positions));
 }

@@ -47,7 +47,7 @@ export function openMemories(
   const walk = new MemoryWalk(namespaces, pages, model);
   const counters = new CounterCache();
   const sweep = (scope: Scope, now: number): Promise<void> =>
-    sweeper.sweepEnded(namespaces.partition(scope), now);
+    sweeper.sweepExpired(namespaces.partition(scope), now);
   const otherwise = walkingSource(pages);
   const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });
   const reads = new MemoryReads(namespaces, pages, filtered);

@@ -1,15 +1,15 @@
 import type { Memory } from "../../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import { KnownRecords } from "../namespaces/record-cache.ts";
+import { RecordCache } from "../namespaces/record-cache.ts";
 
-/** What records may take here, by their plain length; the objects take some three times as much. */
+/** Of records by their plain length; the objects take some three times as much. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** What a memory takes beside its record: the key, the objects. */
 const OVERHEAD_BYTES = 500;
 
-/** A memory, and all that it was made of. */
-export interface KnownMemory {
+/** A memory, and what it was made of. */
+export interface CachedMemory {
   readonly memory: Memory;
   /** What its etag stands for, which is a hash of it. */
   readonly record: Omit<Memory, "sessionPosition" | "embedding">;
@@ -22,8 +22,8 @@ export interface KnownMemory {
   readonly identity: EmbedderIdentity | undefined;
 }
 
-export type KnownMemories = KnownRecords<KnownMemory>;
+export type MemoryCache = RecordCache<CachedMemory>;
 
-export function knownMemories(): KnownMemories {
-  return new KnownRecords({ maxBytes: MAX_BYTES, bytesOf: ({ bytes }) => bytes + OVERHEAD_BYTES });
+export function createMemoryCache(): MemoryCache {
+  return new RecordCache({ maxBytes: MAX_BYTES, bytesOf: ({ bytes }) => bytes + OVERHEAD_BYTES });
 }

@@ -78,7 +78,8 @@ local function remove_pending(id)
   redis.call('HDEL', pending_attempts, member)
 end
 
--- Later than any clock says: what is refused is not due until somebody says so; in the order of refusals. See pending-listeners.ts.
+-- Later than any clock says: a refused text is not due until an operator retries it; in the order of refusals. See
+-- due-time.ts.
 local NEVER = 2 ^ 52
 
 local function add_pending(id, is_refused, now)

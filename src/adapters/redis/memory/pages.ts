@@ -9,7 +9,7 @@ import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
-import { type KnownMemory, knownMemories } from "./memory-cache.ts";
+import { type CachedMemory, createMemoryCache } from "./memory-cache.ts";
 import { MEMORY, type MemoryRow, memoryKeys, ROW, readRow, storedMemory } from "./rows.ts";
 
 const READ = defineNamespaceScript({
@@ -51,7 +51,7 @@ export interface WalkOptions {
   readonly oldestFirst: boolean;
   /** From behind here on; absent: from the beginning. */
   readonly after?: ListPosition | undefined;
-  /** Memories a page, MAX_STEP unless said, and never more. */
+  /** Memories a page. Default and maximum: MAX_STEP. */
   readonly step?: number;
   /** More fields to be read, by generation of the model when they depend on it. */
   readonly fields?: (generation: number) => readonly string[];
@@ -62,7 +62,7 @@ export class MemoryPages {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
   readonly #accesses: MemoryAccesses;
-  readonly #known = knownMemories();
+  readonly #cache = createMemoryCache();
 
   constructor(namespaces: Namespaces, model: VectorModel, accesses: MemoryAccesses) {
     this.#namespaces = namespaces;
@@ -70,12 +70,12 @@ export class MemoryPages {
     this.#accesses = accesses;
   }
 
-  /** Forgets what was read before. */
+  /** Drops what was read before. */
   forgetAll(): void {
-    this.#known.forgetAll();
+    this.#cache.forgetAll();
   }
 
-  /** Those with these ids, in their order, in any state, also ended; undefined where there is none. */
+  /** Those with these ids, in their order, in any state, expired ones included; undefined where there is none. */
   async read(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     const steps = Array.from({ length: Math.ceil(ids.length / MAX_STEP) }, (_, step) =>
       this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP)),
@@ -83,7 +83,7 @@ export class MemoryPages {
     return (await Promise.all(steps)).flat();
   }
 
-  /** All memories of a namespace in order of (createTime, id), in any state, also ended. */
+  /** All memories of a namespace in order of (createTime, id), in any state, expired ones included. */
   async *walk(scope: Scope, options: WalkOptions): AsyncGenerator<readonly ReadMemory[]> {
     let after = options.after;
     do {
@@ -96,28 +96,28 @@ export class MemoryPages {
   async #readStep(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
-    let asked: { readonly key: string; readonly held: KnownMemory | undefined }[] = [];
+    let asked: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
     const found = await this.#namespaces.run(scope, {
       script: READ,
       input: (namespace) => {
         accesses = this.#accesses.current(scope);
         asked = ids.map((id) => {
           const key = namespace.memory(id);
-          return { key, held: this.#known.get(key) };
+          return { key, cached: this.#cache.get(key) };
         });
         return {
           memoryPrefix: namespace.memory(""),
           accessCounts: namespace.accessCounts,
           lastAccesses: namespace.lastAccesses,
-          memories: ids.map((id, at) => ({ id, etag: asked[at]?.held?.memory.etag ?? "" })),
+          memories: ids.map((id, at) => ({ id, etag: asked[at]?.cached?.memory.etag ?? "" })),
         };
       },
     });
     if (found === undefined) return ids.map(() => undefined);
-    return asked.map(({ key, held }, at) => {
-      const row = readRow(found[at], this.#model.identity, held);
-      if (row === undefined) this.#known.forget(key);
-      else if (row.known !== held) this.#known.keep(key, row.known);
+    return asked.map(({ key, cached }, at) => {
+      const row = readRow(found[at], this.#model.identity, cached);
+      if (row === undefined) this.#cache.forget(key);
+      else if (row.cached !== cached) this.#cache.keep(key, row.cached);
       return row && readMemory(row, accesses);
     });
   }
@@ -157,5 +157,5 @@ export class MemoryPages {
 }
 
 function readMemory(row: MemoryRow, accesses: ReadonlyMap<string, AccessStatistics> | undefined): ReadMemory {
-  return { memory: storedMemory(row, accesses?.get(row.id)), bytes: row.known.bytes, fields: row.fields };
+  return { memory: storedMemory(row, accesses?.get(row.id)), bytes: row.cached.bytes, fields: row.fields };
 }

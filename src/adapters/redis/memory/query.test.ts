@@ -83,7 +83,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
   /** Ids that pass, and their number as Redis counts them. */
   const ask = async (filter: MemoryFilter): Promise<{ readonly ids: string[]; readonly count: number }> => {
     const namespace = index.keys.partition(0).namespace(index.numberOf(SCOPE));
-    const query = memoryQuery(namespace.number, filter);
+    const query = memoryQuery(namespace.namespaceId, filter);
     if (query === undefined) return { ids: [], count: 0 };
     const [found, count] = await index.client.pipeline([
       searchCommand(index.indexes.memories, query, { fields: ["created"], limit: 10_000 }),
@@ -162,7 +162,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
         [{ tagsNone: [sign] }, memories.length - passing],
         [{ metadata: [path] }, passing],
       ] as const) {
-        const query = memoryQuery(namespace.number, { ...EVERY_STATE, ...filter });
+        const query = memoryQuery(namespace.namespaceId, { ...EVERY_STATE, ...filter });
         if (query === undefined) throw new Error("nothing asked");
         const reply = await index.client.command(...countCommand(index.indexes.memories, query));
         expect({ filter, count: readTotal(reply) }).toEqual({ filter, count });
@@ -195,7 +195,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
     );
     const namespace = index.keys.partition(0).namespace(index.numberOf(scope));
     const count = async (filter: MemoryFilter): Promise<number> => {
-      const query = memoryQuery(namespace.number, filter);
+      const query = memoryQuery(namespace.namespaceId, filter);
       if (query === undefined) return 0;
       return readTotal(await index.client.command(...countCommand(index.indexes.memories, query)));
     };

@@ -11,11 +11,11 @@ export interface MemoryQuery {
   readonly text: string;
   readonly params: ReadonlyMap<string, Argument>;
   /**
-   * Each one says that a memory has one of these tokens, and `sizes` knows how many have each: the smallest sum bounds
-   * the size of the filtered set.
+   * A memory that passes has a token of each of these sets, and `sizes` counts the memories of each token: the smallest
+   * sum bounds the size of the filtered set.
    */
   readonly counted: readonly (readonly string[])[];
-  /** Whether that is all that the filter says. */
+  /** Whether the filter has no other conditions. */
   readonly isCounted: boolean;
 }
 
@@ -32,23 +32,22 @@ export function asksForAccess({ lastAccessTime }: MemoryFilter): boolean {
 }
 
 /**
- * What passes the filter, but for `lastAccessTime` and for what has ended. `number` is that of the namespace. Undefined:
- * nothing passes. There is no query without a namespace: its number is in every token, and at least one of these stands
- * alone or in a union.
+ * Memories that pass the filter, but for `lastAccessTime` and for the expire time. Undefined: nothing passes. There is
+ * no query without a namespace: its id is in every token, and at least one of these stands alone or in a union.
  */
-export function memoryQuery(number: string, filter: MemoryFilter): MemoryQuery | undefined {
+export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQuery | undefined {
   const query = new QueryText();
   let nothing = false;
   const any = (type: TokenType, values: readonly string[]): void => {
     if (values.length === 0) nothing = true;
-    else query.any(values.map((value) => tokenOf(number, type, value)));
+    else query.any(values.map((value) => tokenOf(namespaceId, type, value)));
   };
   const equal = (type: TokenType, value: string | undefined): void => {
     if (value !== undefined) any(type, [value]);
   };
   const states = [...new Set(filter.states)];
   // Every memory is in one of them: one list of documents is less work than the union of four.
-  if (states.length === Object.keys(STATES).length) query.any([namespaceToken(number)]);
+  if (states.length === Object.keys(STATES).length) query.any([namespaceToken(namespaceId)]);
   else any("state", states);
   equal("user", filter.userId);
   equal("agent", filter.agentId);
@@ -63,7 +62,7 @@ export function memoryQuery(number: string, filter: MemoryFilter): MemoryQuery |
   query.between("event", fromTimes(filter.eventTime));
   query.between("importance", filter.importance);
   if ((filter.tagsNone ?? []).length > 0) {
-    query.none((filter.tagsNone ?? []).map((tag) => tokenOf(number, "tag", tag)));
+    query.none((filter.tagsNone ?? []).map((tag) => tokenOf(namespaceId, "tag", tag)));
   }
   return nothing || query.isEmpty ? undefined : query;
 }

@@ -136,16 +136,16 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     }
   }
 
-  /** By the sizes that are kept anyway, where nothing has ended that is still among them. */
+  /** By the sizes that writes count, where they count no expired memories. */
   async #countByState(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (!isOfStatesOnly(filter)) return undefined;
-    const replies = await this.#namespaces.pipeline(scope, ({ number, partition, sizes }) => [
+    const replies = await this.#namespaces.pipeline(scope, ({ namespaceId, partition, sizes }) => [
       ["ZCOUNT", partition.memoryExpiry, "-inf", now],
-      ["HMGET", sizes, ...new Set(filter.states.map((state) => tokenOf(number, "state", state)))],
+      ["HMGET", sizes, ...new Set(filter.states.map((state) => tokenOf(namespaceId, "state", state)))],
     ]);
     if (replies === undefined) return 0;
-    const [ended, sizes] = replies;
-    if (numberOf(ended) > 0) return undefined;
+    const [expired, sizes] = replies;
+    if (numberOf(expired) > 0) return undefined;
     return listOf(sizes).reduce((sum: number, size) => sum + numberOf(size), 0);
   }
 }

@@ -1,5 +1,5 @@
--- Puts a new state in the place of a memory, which keeps its position and its access statistics. `memories` holds that state
--- alone: the fields of write_memory.
+-- Replaces a memory, which keeps its position and its access statistics. `memories` holds the new state alone: the fields
+-- of write_memory.
 -- Answers DONE and the row; REPLAY, outcome and the row; MISSING; CHANGED and the etag; REUSED, STALE, MODEL.
 local wrong = stale()
 if wrong then return wrong end

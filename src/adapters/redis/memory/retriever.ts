@@ -8,13 +8,16 @@ import { type CandidateFields, unpackCandidateFields } from "./candidate-fields.
 import type { Fields } from "./commands.ts";
 import { termCounter } from "./terms.ts";
 
-export type VectorCandidate = Candidates["nearest"][number];
-export type KeywordCandidate = Candidates["containing"][number];
+export type VectorCandidate = Candidates["byVector"][number];
+export type KeywordCandidate = Candidates["byKeyword"][number];
 
 /** The candidate that an unexpired memory makes; undefined: none. */
 type ReadCandidate<T> = (id: string, candidate: CandidateFields, fields: Fields) => T | undefined;
 
-/** The matches of one retriever: each memory that the index answers with is read at once, and only the candidate is kept. */
+/**
+ * The matches of one retriever: each memory that the index answers with is read at once, and only the candidate is
+ * kept.
+ */
 export class Matches<T> {
   readonly candidates: T[] = [];
   /** Memories that the index answered with. */

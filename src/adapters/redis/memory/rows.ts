@@ -14,7 +14,7 @@ import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
 import type { NamespaceKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
-import type { KnownMemory } from "./memory-cache.ts";
+import type { CachedMemory } from "./memory-cache.ts";
 import { encodeTerms } from "./terms.ts";
 import { memoryTokens, tokenOf } from "./tokens.ts";
 
@@ -113,10 +113,10 @@ function duplicateMember({ duplicateKey, memory }: Replacement): string {
   return `${duplicateKey}:${time}:${memory.id}`;
 }
 
-/** What a row of row-library.lua says. */
+/** A row of row-library.lua. */
 export interface MemoryRow {
   readonly id: string;
-  readonly known: KnownMemory;
+  readonly cached: CachedMemory;
   /** As stored; absent: never accessed. */
   readonly access?: AccessStatistics;
   /** What was asked for besides. */
@@ -127,13 +127,13 @@ export interface MemoryRow {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `held` is the memory whose
- * record Redis was told to leave out if it is still that.
+ * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `cached` is the memory
+ * whose record Redis was told to leave out if it is still that.
  */
 export function readRow(
   reply: Reply | undefined,
   identity: EmbedderIdentity | undefined,
-  held?: KnownMemory,
+  cached?: CachedMemory,
 ): MemoryRow | undefined {
   if (reply === null || reply === undefined) return undefined;
   const [name, stored, position, embedding, accesses, lastAccess, ...fields] = listOf(reply);
@@ -143,27 +143,27 @@ export function readRow(
       ? undefined
       : { accessCount: numberOf(accesses), lastAccessTime: numberOf(lastAccess) };
   const beside = { position: numberOf(position), embedding: textOf(embedding) ?? "", identity };
-  const before = stored === 1 ? held : undefined;
-  const known = isBeside(before, beside)
+  const before = stored === 1 ? cached : undefined;
+  const memory = isBeside(before, beside)
     ? before
-    : knownMemory(id, before ?? unpackStored(id, stored), beside);
-  return { id, known, ...(access === undefined ? {} : { access }), fields };
+    : toCachedMemory(id, before ?? unpackStored(id, stored), beside);
+  return { id, cached: memory, ...(access === undefined ? {} : { access }), fields };
 }
 
-type Beside = Pick<KnownMemory, "position" | "embedding" | "identity">;
+type Beside = Pick<CachedMemory, "position" | "embedding" | "identity">;
 
 function isBeside(
-  known: KnownMemory | undefined,
+  cached: CachedMemory | undefined,
   { position, embedding, identity }: Beside,
-): known is KnownMemory {
-  return known?.position === position && known.embedding === embedding && known.identity === identity;
+): cached is CachedMemory {
+  return cached?.position === position && cached.embedding === embedding && cached.identity === identity;
 }
 
-function knownMemory(
+function toCachedMemory(
   id: string,
-  { record, bytes }: Pick<KnownMemory, "record" | "bytes">,
+  { record, bytes }: Pick<CachedMemory, "record" | "bytes">,
   beside: Beside,
-): KnownMemory {
+): CachedMemory {
   const embedding = unpackRecord<MemoryEmbedding>(Buffer.from(beside.embedding), `memory ${id}`);
   const memory = {
     ...record,
@@ -173,7 +173,7 @@ function knownMemory(
   return { record, bytes, ...beside, memory };
 }
 
-function unpackStored(id: string, stored: Reply | undefined): Pick<KnownMemory, "record" | "bytes"> {
+function unpackStored(id: string, stored: Reply | undefined): Pick<CachedMemory, "record" | "bytes"> {
   const what = `memory ${id}`;
   const plain = plainRecord(bytesOf(stored) ?? NOTHING, what);
   return { record: unpackRecord(plain, what), bytes: plain.length };
@@ -188,7 +188,7 @@ function withModel(embedding: MemoryEmbedding, identity: EmbedderIdentity | unde
 
 /** With what was counted and is not stored yet. */
 export function storedMemory(
-  { known: { memory }, access }: Pick<MemoryRow, "known" | "access">,
+  { cached: { memory }, access }: Pick<MemoryRow, "cached" | "access">,
   pending: AccessStatistics | undefined,
 ): StoredMemory {
   return withAccess(memory, pending === undefined ? access : sum(access, pending));

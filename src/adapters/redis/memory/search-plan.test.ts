@@ -20,8 +20,8 @@ const NO_COUNTERS = {
   sizes: [],
 };
 
-describe("what a search asks of the index", () => {
-  it("is put in fixed words and parameters, whatever callers write", () => {
+describe("the plan of a search", () => {
+  it("consists of fixed words and parameters, whatever callers write", () => {
     const syntax = fc.constantFrom(
       "*",
       "|",
@@ -65,7 +65,7 @@ describe("what a search asks of the index", () => {
     );
   });
 
-  it("is, of a namespace that nothing was seen of, first how large the filtered set is", () => {
+  it("is, of a namespace whose counters are not known, first how many memories pass the filter", () => {
     const options = { ...OPTIONS, counters: () => undefined };
     const filter = { ...EVERY_STATE, userId: "ana" };
     const query = { vector: unitVector(1, 4), filter, limit: 10 };

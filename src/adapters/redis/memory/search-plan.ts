@@ -2,9 +2,9 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms } from "../../../domain/memory/bm25.ts";
 import {
   type FilteredSize,
-  keywordArm,
+  keywordRetrieverPlan,
   type SearchPlan,
-  type VectorArm,
+  type VectorRetrieverPlan,
 } from "../../../domain/memory/search-plan.ts";
 import type { CandidateQuery } from "../../../ports/memory/search.ts";
 import type { Argument, Command, Reply } from "../connection/client.ts";
@@ -109,16 +109,16 @@ interface Prepared extends SearchPlanOptions {
 }
 
 /**
- * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is not
- * known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same commands for
- * the same query and counters.
+ * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is
+ * not known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same
+ * commands for the same query and counters.
  */
 export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
   const { namespace, counters, vectors } = options;
-  const filterQuery = memoryQuery(namespace.number, query.filter);
+  const filterQuery = memoryQuery(namespace.namespaceId, query.filter);
   const filter = filterQuery && {
     query: filterQuery,
-    counters: filterCounters(namespace.number, filterQuery),
+    counters: filterCounters(namespace.namespaceId, filterQuery),
   };
   const size = filter && estimateSize(filter.counters, counters);
   const prepared: Prepared = { ...options, query, filter, size, terms: query.terms ?? [] };
@@ -225,7 +225,7 @@ function shownPlan(
     readonly size: FilteredSize | undefined;
   },
 ): Omit<SearchPlan, "rounds"> {
-  const vector: VectorArm | undefined = knn && {
+  const vector: VectorRetrieverPlan | undefined = knn && {
     policy: vectors.algorithm === "FLAT" ? "FLAT" : knn.policy,
     candidates: knn.policy === "BATCHES" ? knn.ef : 0,
     ...(size === undefined ? {} : { eligible: size }),
@@ -234,7 +234,7 @@ function shownPlan(
   const asked = filter === undefined ? [] : terms;
   return {
     ...(vector === undefined ? {} : { vector }),
-    ...keywordArm(asked, asked.length === 0 ? [] : chosen, corpus),
+    ...keywordRetrieverPlan(asked, asked.length === 0 ? [] : chosen, corpus),
     walked: false,
   };
 }
@@ -284,8 +284,9 @@ function isAskedRight(
 }
 
 /**
- * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to; few
- * memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the filter.
+ * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to;
+ * few memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the
+ * filter.
  */
 function isFoundEnough(
   { query, filter, vectors, counters, knn }: Asked,

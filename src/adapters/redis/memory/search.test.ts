@@ -42,20 +42,24 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       })),
     );
   const byWords = async (search: MemorySearch, terms: readonly string[], limit = 100) => {
-    const { containing, corpus } = await search.search(scope, { terms, filter: ACTIVE_ONLY, limit }, NOW);
+    const { byKeyword: containing, corpus } = await search.search(
+      scope,
+      { terms, filter: ACTIVE_ONLY, limit },
+      NOW,
+    );
     const { documentFrequencies } = corpus;
     return {
       ids: containing.map(({ id }) => id).sort(),
       frequencies: Object.fromEntries(documentFrequencies),
     };
   };
-  /** The terms of the last question by words. */
+  /** The terms of the last keyword search. */
   const lastTerms = (): string[] => {
     const words = (index.asked().at(-1)?.at(-1) ?? []).map(String);
     return words.filter((_, at) => /^t\d+$/.test(words[at - 1] ?? ""));
   };
 
-  describe("by words", () => {
+  describe("by keywords", () => {
     it("brings the one document that holds all terms, where it is the first that holds the rare ones", async () => {
       const termsOf = (at: number): string[] => {
         const batch = Math.floor(at / 9);
@@ -67,7 +71,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       }
     });
 
-    it("is one round trip, and asks for rare words alone as soon as it knows which are rare", async () => {
+    it("is one round trip, and looks for rare terms alone as soon as their frequencies are known", async () => {
       await put(1500, (at) => ["common", ...(at < 3 ? ["rare"] : [])]);
       const search = opened();
       await byWords(search, ["common", "rare"]);
@@ -83,7 +87,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       expect(lastTerms()).toEqual(["rare"]);
     });
 
-    it("gives the same at once, when all words are new to it", async () => {
+    it("finds the same where no frequency is known", async () => {
       await put(1500, (at) => ["common", ...(at < 3 ? ["rare"] : [])]);
       expect((await byWords(opened(), ["common", "rare"])).ids).toEqual(["m0", "m1", "m2"]);
       // The common word had crowded out the rare one: asked again.
@@ -96,13 +100,13 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       );
     });
 
-    it("does not ask again when what was asked in vain crowded out nothing", async () => {
+    it("does not search again when terms of no memory crowded out nothing", async () => {
       await put(20, (at) => [`t${at % 3}`]);
       await byWords(opened(), ["t0", "t1", "nowhere"]);
       expect(index.asked()).toHaveLength(1);
     });
 
-    it("asks again when another process has written what changes the choice", async () => {
+    it("searches again when writes of another process change the choice of terms", async () => {
       await put(3, () => ["a"]);
       const search = opened();
       await byWords(search, ["a", "b"]);
@@ -146,16 +150,16 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       expect((await byWords(opened(), [word])).ids).toEqual(["has"]);
     });
 
-    it("counts words in long texts", async () => {
+    it("counts terms in long texts", async () => {
       const terms = Array.from({ length: 5000 }, (_, at) => `w${at % 100}`);
       await index.put(scope, [{ memory: memory(), terms }]);
       const query = { terms: ["w3", "w5"], filter: ACTIVE_ONLY, limit: 10 };
-      const { containing } = await opened().search(scope, query, NOW);
+      const { byKeyword: containing } = await opened().search(scope, query, NOW);
       expect(containing[0]?.document).toEqual({ counts: [50, 50], length: 5000 });
     });
   });
 
-  describe("of what has ended", () => {
+  describe("of expired memories", () => {
     const ending = Array.from({ length: 30 }, (_, at) => ({
       memory: memory({ id: `e${at}`, expireTime: NOW }),
       terms: ["fact"],
@@ -164,32 +168,40 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     const staying = { memory: memory({ id: "stays" }), terms: ["fact", "more"], vector: vectorOf(2) };
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY };
 
-    it("sweeps and asks again where it stands in the way of others", async () => {
+    it("sweeps and searches again where they take the place of others", async () => {
       await index.put(scope, [...ending, staying]);
       let swept = 0;
       const search = opened(async () => {
         swept += 1;
         await index.remove(scope, ending);
       });
-      const { nearest, containing, corpus } = await search.search(scope, { ...query, limit: 5 }, NOW);
+      const {
+        byVector: nearest,
+        byKeyword: containing,
+        corpus,
+      } = await search.search(scope, { ...query, limit: 5 }, NOW);
       expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
       expect([corpus.documentCount, swept]).toEqual([1, 1]);
     });
 
-    it("leaves it out where there is room, without a sweep", async () => {
+    it("leaves them out where there is room, without a sweep", async () => {
       await index.put(scope, [...ending, staying]);
-      const { nearest, containing } = await opened().search(scope, { ...query, limit: 100 }, NOW);
+      const { byVector: nearest, byKeyword: containing } = await opened().search(
+        scope,
+        { ...query, limit: 100 },
+        NOW,
+      );
       expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
     });
 
-    it("shows it before", async () => {
+    it("finds them before they expire", async () => {
       await index.put(scope, [...ending, staying]);
-      const { nearest } = await opened().search(scope, { ...query, limit: 100 }, NOW - 1);
+      const { byVector: nearest } = await opened().search(scope, { ...query, limit: 100 }, NOW - 1);
       expect(nearest).toHaveLength(31);
     });
   });
 
-  it("is told that the model has changed, and reads which one it is", async () => {
+  it("rejects with ModelChanged when the model has changed, and reads which one it is", async () => {
     await using other = await openIndexedMemories(URL, { dimension: DIMENSION });
     await other.put(scope, [{ memory: memory(), vector: vectorOf(1) }]);
     const search = new MemorySearch({
@@ -200,7 +212,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       missing: never,
     });
     const query: CandidateQuery = { vector: vectorOf(1), filter: ACTIVE_ONLY, limit: 3 };
-    expect((await search.search(scope, query, NOW)).nearest).toHaveLength(1);
+    expect((await search.search(scope, query, NOW)).byVector).toHaveLength(1);
     const { meta } = other.keys.partition(0);
     const model = JSON.stringify({ provider: "test", model: "next", dimension: DIMENSION });
     await other.client.command("HSET", meta, "generation", 2, "model", model);
@@ -215,10 +227,10 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     expect(await search.vectors(scope, ["m1"])).toEqual([undefined]);
   });
 
-  it("knows nothing of a namespace that is not there", async () => {
+  it("finds nothing in a namespace that is not there", async () => {
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY, limit: 3 };
     const found = await opened().search({ ...scope, namespace: "nowhere" }, query, NOW);
-    expect([found.nearest, found.containing, found.corpus.documentCount]).toEqual([[], [], 0]);
+    expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);
     expect(await opened().vectors({ ...scope, namespace: "nowhere" }, ["m1"])).toEqual([undefined]);
   });
 
@@ -280,7 +292,11 @@ describe.skipIf(URL === "")("a search in Redis", () => {
           .slice(0, LIMIT);
         vectors.asked();
         const options = { vector: query, filter, limit: LIMIT };
-        const { nearest, plan } = await search.search({ tenant: "t", namespace: "n" }, options, NOW);
+        const { byVector: nearest, plan } = await search.search(
+          { tenant: "t", namespace: "n" },
+          options,
+          NOW,
+        );
         expect(nearest).toHaveLength(scan.length);
         const told = algorithm === "FLAT" ? "FLAT" : policy;
         expect(plan.vector).toMatchObject({ policy: told, candidates: told === "BATCHES" ? 64 : 0 });

@@ -18,7 +18,7 @@ import {
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { type NamespaceKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_TRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, MODEL_CHANGED, orModelChanged } from "../namespaces/namespace-script.ts";
 import { MAX_RESULTS } from "./commands.ts";
 import type { CounterCache } from "./counter-cache.ts";
@@ -58,31 +58,31 @@ export interface MemorySearchOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly counters: CounterCache;
-  /** Removes what has ended at this moment in the partition of the namespace, all of it. */
+  /** Removes the expired memories of the partition of the namespace. */
   readonly sweep: (scope: Scope, now: number) => Promise<void>;
-  /** An index was asked and is not there. */
+  /** To be called when there is no index. */
   readonly missing: (scope: Scope) => void;
-  /** Answers a query whose filter asks for what no index holds. */
+  /** Searches without an index: for filters that no index knows, or where there is none. */
   readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
 }
 
 const NOTHING: Candidates = {
-  nearest: [],
-  containing: [],
+  byVector: [],
+  byKeyword: [],
   corpus: { documentCount: 0, meanLength: 0, documentFrequencies: new Map() },
   plan: NOTHING_ASKED,
 };
 
 /**
- * A question is put again when counters have changed since they were seen, and when ended memories stood in the way;
- * more often only where everything changes all the time, and then what was found last is answered.
+ * A search is sent again when counters have changed since they were read, and when expired memories took the place of
+ * others; more often only where everything changes all the time, and then what was found last is answered.
  */
 const MAX_ROUNDS = 5;
 
-/** Memories that a search goes through when there is no index; of larger namespaces it says to come again. */
+/** Memories that a search reads when there is no index; in larger namespaces it is unavailable until there is one. */
 const MAX_WALK = 5000;
 
-/** Candidates of both arms, from the index. */
+/** Candidates of both retrievers, from the index. */
 export class MemorySearch implements CandidateSearch {
   readonly #options: MemorySearchOptions;
 
@@ -114,8 +114,8 @@ export class MemorySearch implements CandidateSearch {
       const hidden = [vector, keyword].some(({ found, expired }) => found === query.limit && expired > 0);
       if ((answer.isSettled && !hidden) || round === MAX_ROUNDS) {
         return {
-          nearest: vector.candidates,
-          containing: keyword.candidates,
+          byVector: vector.candidates,
+          byKeyword: keyword.candidates,
           corpus: answer.corpus,
           plan: { ...answer.plan, rounds: asked },
         };
@@ -166,22 +166,22 @@ export class MemorySearch implements CandidateSearch {
     const { namespaces, indexes, model, counters: cache, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
-      const known = cache.of(namespace.number);
+      const known = cache.of(namespace.namespaceId);
       const plan = planSearch(query, { namespace, counters: known, vectors, index, generation });
       const sent = await unlessModelChanged(model, () => this.#send(scope, namespace, plan));
       if (sent === MODEL_CHANGED) throw new ModelChanged();
       const { counters, replies } = sent;
       // Another namespace by now, or none.
-      if (counters.namespaceId !== namespace.number) {
+      if (counters.namespaceId !== namespace.namespaceId) {
         namespaces.correct(scope, counters.namespaceId);
         continue;
       }
       const { learned, answer } = plan.read(replies, counters, now);
-      cache.learn(namespace.number, learned);
+      cache.learn(namespace.namespaceId, learned);
       if (answer === undefined) continue;
       if (query.vector === undefined || counters.generation === generation) {
         await this.#complete(scope, answer);
@@ -193,7 +193,10 @@ export class MemorySearch implements CandidateSearch {
     throw namespaceIsChanging();
   }
 
-  /** Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was right. */
+  /**
+   * Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was
+   * right.
+   */
   async #send(
     scope: Scope,
     { partition, counters, documentFrequencies, sizes }: NamespaceKeys,

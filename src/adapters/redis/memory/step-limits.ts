@@ -9,8 +9,8 @@ const BYTES = 40 * 1024;
 
 /**
  * What one script takes of memories, so that Redis' one thread is held for some 50 ms. To place a vector in the graph
- * among 10,000 others takes 1 ms with 384 numbers and 2.7 ms with 1,536 (measured), as bytes of text: 384, and three for two
- * numbers.
+ * among 10,000 others takes 1 ms with 384 numbers and 2.7 ms with 1,536 (measured), as bytes of text: 384, and three
+ * for two numbers.
  */
 export function stepLimits({ identity }: Pick<VectorModel, "identity">): StepLimits {
   return { bytes: BYTES, bytesAMemory: 384 + 1.5 * (identity?.dimension ?? 0) };

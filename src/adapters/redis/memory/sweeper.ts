@@ -23,7 +23,7 @@ const DROP = defineScript({
 
 /**
  * What one script removes: taking a vector out of an index takes up to 0.6 ms of Redis' one thread with 384 numbers, and
- * more with more. Of what has ended it also counts terms, and stops when those of a long text are done.
+ * more with more. Of expired memories it also counts terms, and stops when those of a long text are done.
  */
 const STEP = 25;
 const STEP_BYTES = 32 * 1024;
@@ -35,20 +35,20 @@ const MAX_STEPS = 1000;
 const PAUSE_MS = 1000;
 
 /**
- * Removes what nobody finds any more: memories that have ended, and what deleted namespaces have left behind. Rounds are
- * asked for and never overlap; one that fails is logged, and the next begins where it ended.
+ * Removes data that cannot be reached any more: expired memories, and the data of deleted namespaces. Rounds never
+ * overlap; one that fails is logged, and the next one goes on where it stopped.
  */
 export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #log: Log;
-  /** Partitions in which something may have ended, with the moment that was said last. */
-  readonly #written = new Map<number, number>();
-  #someDeleted = false;
+  /** Partitions in which memories may have expired, with the time of the last write. */
+  readonly #writeTimes = new Map<number, number>();
+  #hasDeleted = false;
   #round = Promise.resolve();
   /** A round is under way, or is followed by its pause. */
   #isBusy = false;
-  #isAsked = false;
+  #isRequested = false;
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -60,20 +60,20 @@ export class Sweeper implements AsyncDisposable {
 
   /** Something was written to a partition at this moment. */
   afterWrite(partition: PartitionKeys, now: number): void {
-    this.#written.set(partition.number, now);
-    this.#ask();
+    this.#writeTimes.set(partition.number, now);
+    this.#request();
   }
 
-  /** A namespace was deleted, or may have been before this process began. */
+  /** A namespace was deleted, or may have been before this process started. */
   afterDeletion(): void {
-    this.#someDeleted = true;
-    this.#ask();
+    this.#hasDeleted = true;
+    this.#request();
   }
 
-  /** Removes memories of a partition that have ended, now: as good as all of them. Rejects as every command does. */
-  async sweepEnded(partition: PartitionKeys, now: number): Promise<void> {
-    let ended = STEP;
-    for (let step = 0; step < MAX_STEPS && ended === STEP && !this.#isClosed; step += 1) {
+  /** Removes expired memories of a partition: nearly all of them. Rejects as every command does. */
+  async sweepExpired(partition: PartitionKeys, now: number): Promise<void> {
+    let found = STEP;
+    for (let step = 0; step < MAX_STEPS && found === STEP && !this.#isClosed; step += 1) {
       const members = listOf(
         await this.#client.command(
           "ZRANGE",
@@ -86,9 +86,11 @@ export class Sweeper implements AsyncDisposable {
           STEP,
         ),
       ).map(String);
-      ended = members.length;
+      found = members.length;
       await Promise.all(
-        [...byNumber(members)].map(([number, ids]) => this.#sweepIn(partition.namespace(number), ids, now)),
+        [...byNamespace(members)].map(([namespaceId, ids]) =>
+          this.#sweepIn(partition.namespace(namespaceId), ids, now),
+        ),
       );
     }
   }
@@ -97,7 +99,7 @@ export class Sweeper implements AsyncDisposable {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
       done += await this.#client.run(SWEEP, {
         ...memoryKeys(namespace),
-        namespaceId: namespace.number,
+        namespaceId: namespace.namespaceId,
         ...{ now, maxBytes: STEP_BYTES, ids: ids.slice(done) },
       });
     }
@@ -109,50 +111,51 @@ export class Sweeper implements AsyncDisposable {
     await this.#round;
   }
 
-  /** One round at once, when the last one is long enough ago; else when it is. */
-  #ask(): void {
-    this.#isAsked = true;
+  /** Starts a round at once when the last one is long enough ago, else when it is. */
+  #request(): void {
+    this.#isRequested = true;
     if (this.#isBusy || this.#isClosed) return;
     this.#isBusy = true;
-    this.#isAsked = false;
+    this.#isRequested = false;
     this.#round = this.#sweep().then(() => {
       if (this.#isClosed) return;
       this.#pause = setTimeout(() => {
         this.#isBusy = false;
-        if (this.#isAsked) this.#ask();
+        if (this.#isRequested) this.#request();
       }, PAUSE_MS).unref();
     });
   }
 
   /** Never rejects. */
   async #sweep(): Promise<void> {
-    const written = [...this.#written];
-    const someDeleted = this.#someDeleted;
-    this.#written.clear();
-    this.#someDeleted = false;
+    const writeTimes = [...this.#writeTimes];
+    const hasDeleted = this.#hasDeleted;
+    this.#writeTimes.clear();
+    this.#hasDeleted = false;
     try {
-      for (const [number, now] of written) await this.sweepEnded(this.#keys.partition(number), now);
-      if (someDeleted) await this.#dropDeleted();
+      for (const [number, now] of writeTimes) await this.sweepExpired(this.#keys.partition(number), now);
+      if (hasDeleted) await this.#dropDeleted();
     } catch (error) {
-      for (const [number, now] of written) this.#written.set(number, this.#written.get(number) ?? now);
-      this.#someDeleted ||= someDeleted;
+      for (const [number, now] of writeTimes)
+        this.#writeTimes.set(number, this.#writeTimes.get(number) ?? now);
+      this.#hasDeleted ||= hasDeleted;
       if (this.#isClosed) return;
-      this.#log.warn({ err: error }, "what has ended or was deleted could not be removed yet");
+      this.#log.warn({ err: error }, "expired memories or deleted namespaces could not be removed yet");
     }
   }
 
   async #dropDeleted(): Promise<void> {
     for (const partition of this.#keys.all()) {
       const deleted = listOf(await this.#client.command("SMEMBERS", partition.deleted)).map(String);
-      for (const one of deleted) await this.#drop(partition, one);
+      for (const namespaceId of deleted) await this.#drop(partition, namespaceId);
     }
   }
 
-  async #drop(partition: PartitionKeys, number: string): Promise<void> {
-    const namespace = partition.namespace(number);
+  async #drop(partition: PartitionKeys, namespaceId: string): Promise<void> {
+    const namespace = partition.namespace(namespaceId);
     const input = {
       ...memoryKeys(namespace),
-      namespaceId: number,
+      namespaceId,
       namespaceNames: partition.names,
       deleted: partition.deleted,
       cacheEntryPrefix: namespace.cacheEntries,
@@ -165,15 +168,15 @@ export class Sweeper implements AsyncDisposable {
   }
 }
 
-/** Members `<number>/<id>`: the ids of each number. */
-function byNumber(members: readonly string[]): Map<string, string[]> {
+/** Members `<namespaceId>/<id>`: the ids of each namespace. */
+function byNamespace(members: readonly string[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const member of members) {
     const at = member.indexOf("/");
-    const number = member.slice(0, at);
-    const ids = found.get(number) ?? [];
+    const namespaceId = member.slice(0, at);
+    const ids = found.get(namespaceId) ?? [];
     ids.push(member.slice(at + 1));
-    found.set(number, ids);
+    found.set(namespaceId, ids);
   }
   return found;
 }

@@ -3,8 +3,8 @@ import type { Memory } from "../../../domain/memory/memory.ts";
 import { digest } from "../../../lib/digest.ts";
 
 /**
- * A token says one thing of a memory: a letter for what it is about, and 20 hex digits of a digest over the number of
- * the namespace, the letter and the value. Two namespaces share no token, so a list of documents is that of one
+ * A token stands for one property of a memory: a letter for what it is about, and 20 hex digits of a digest over the id
+ * of the namespace, the letter and the value. Two namespaces share no token, so a list of documents is that of one
  * namespace alone; and as nothing that a caller wrote stands in a token, none of it reaches a query.
  */
 export type TokenType = keyof typeof TYPES;
@@ -33,26 +33,25 @@ const COUNTED: ReadonlySet<string> = new Set([
   TYPES.session,
 ]);
 
-/** `number` is that of the namespace. */
-export function tokenOf(number: string, type: TokenType, value: string): string {
+export function tokenOf(namespaceId: string, type: TokenType, value: string): string {
   const letter = TYPES[type];
-  return `${letter}${digest(number, letter, value).slice(0, DIGITS)}`;
+  return `${letter}${digest(namespaceId, letter, value).slice(0, DIGITS)}`;
 }
 
 /** The token that every memory of the namespace has. */
-export function namespaceToken(number: string): string {
-  return tokenOf(number, "namespace", "");
+export function namespaceToken(namespaceId: string): string {
+  return tokenOf(namespaceId, "namespace", "");
 }
 
 /**
  * Everything that a filter may ask of a memory by equality; none comes twice. An absent user, agent, session or author
  * is a value like any other: a filter may ask for it.
  */
-export function memoryTokens(number: string, memory: Memory): string[] {
-  const one = (type: TokenType, value: string): string => tokenOf(number, type, value);
+export function memoryTokens(namespaceId: string, memory: Memory): string[] {
+  const one = (type: TokenType, value: string): string => tokenOf(namespaceId, type, value);
   return [
     ...new Set([
-      namespaceToken(number),
+      namespaceToken(namespaceId),
       one("state", memory.state),
       one("user", memory.userId),
       one("agent", memory.agentId),

@@ -17,7 +17,7 @@ const URL = await sharedRedisUrl();
 const DIMENSION = 8;
 const MODEL = { provider: "test", model: "test", dimension: DIMENSION };
 
-describe.skipIf(URL === "")("a search that goes through the namespace", () => {
+describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   const scope = { tenant: "t", namespace: "n" };
   const integer = seededInteger(5);
   const random = () => integer(2 ** 30) / 2 ** 30;
@@ -68,16 +68,16 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
       const filter = round === 0 ? EVERY_STATE : randomFilter(random, pick(random, memories));
       const query = { filter, vector: unitVector(round, DIMENSION), model: MODEL, terms: words, limit: 1000 };
       const expected = await reference.search.search(scope, query, NOW);
-      const { nearest, containing, corpus, plan } = await walk.search(scope, query, NOW);
+      const { byVector: nearest, byKeyword: containing, corpus, plan } = await walk.search(scope, query, NOW);
       found += nearest.length;
       expect({ filter, nearest, corpus }).toEqual({
         filter,
-        nearest: expected.nearest,
+        nearest: expected.byVector,
         corpus: expected.corpus,
       });
       expect({ filter, plan }).toEqual({ filter, plan: expected.plan });
       const sorted = (candidates: typeof containing) => candidates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-      expect(sorted(containing)).toEqual(sorted(expected.containing));
+      expect(sorted(containing)).toEqual(sorted(expected.byKeyword));
     }
     expect(found).toBeGreaterThan(500);
   });
@@ -87,12 +87,12 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     const all = await walk.search(scope, query, NOW);
     for (const limit of [1, 3, 50]) {
       const some = await walk.search(scope, { ...query, limit }, NOW);
-      expect(some.nearest).toEqual(all.nearest.slice(0, limit));
-      expect(some.containing).toEqual(all.containing.slice(0, limit));
+      expect(some.byVector).toEqual(all.byVector.slice(0, limit));
+      expect(some.byKeyword).toEqual(all.byKeyword.slice(0, limit));
     }
   });
 
-  it("passes over what holds nothing but a very common word", async () => {
+  it("skips memories with a very common term alone", async () => {
     const many = { tenant: "t", namespace: "many" };
     const made = Array.from({ length: 1050 }, (_, at) =>
       newMemory(
@@ -105,7 +105,11 @@ describe.skipIf(URL === "")("a search that goes through the namespace", () => {
     }
     const terms = ["rare", "common"];
     const found = async (limit: number) => {
-      const { containing, plan } = await walk.search(many, { filter: EVERY_STATE, terms, limit }, NOW);
+      const { byKeyword: containing, plan } = await walk.search(
+        many,
+        { filter: EVERY_STATE, terms, limit },
+        NOW,
+      );
       return { ids: containing.map(({ id }) => id), plan };
     };
     expect(await found(1000)).toMatchObject({

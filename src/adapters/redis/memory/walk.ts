@@ -3,21 +3,19 @@ import { clampSimilarity, dot, vectorFromBytes } from "../../../domain/embedding
 import { bm25, type CorpusStatistics, chooseTerms, holdsOneOf } from "../../../domain/memory/bm25.ts";
 import { matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
-import { keywordArm } from "../../../domain/memory/search-plan.ts";
-import type { CandidateFacts, CandidateQuery, Candidates } from "../../../ports/memory/search.ts";
+import { keywordRetrieverPlan } from "../../../domain/memory/search-plan.ts";
+import type { CandidateQuery, Candidates, RankingFields } from "../../../ports/memory/search.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { vectorField } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { MemoryPages, ReadMemory } from "./pages.ts";
+import type { KeywordCandidate, VectorCandidate } from "./retriever.ts";
 import { encodeTerm, termCounter } from "./terms.ts";
 
-type Near = Candidates["nearest"][number];
-type Containing = Candidates["containing"][number];
-
 /**
- * A search that goes through the namespace and compares everything that passes: exact, and as long as the namespace. For
- * filters that no index knows.
+ * A search that reads the whole namespace and compares all memories that pass: exact, in time that grows with the
+ * namespace. For filters that no index knows.
  */
 export class MemoryWalk {
   readonly #namespaces: Namespaces;
@@ -34,14 +32,14 @@ export class MemoryWalk {
     const { vector, limit, terms = [] } = query;
     const corpus = await this.#corpus(scope, terms);
     const chosen = chooseTerms(terms, corpus);
-    const isContaining = holdsOneOf(chosen, terms);
+    const isMatch = holdsOneOf(chosen, terms);
     const score = bm25(terms, corpus);
-    const nearest = new Best<Near>(limit, (near) => near.similarity);
-    const containing = new Best<Containing>(limit, ({ document }) => score(document));
+    const nearest = new Best<VectorCandidate>(limit, (near) => near.similarity);
+    const containing = new Best<KeywordCandidate>(limit, ({ document }) => score(document));
     const fields = (generation: number): string[] => [vectorField(generation), "terms"];
     const count = termCounter(terms);
     let passed = 0;
-    // Also without terms and vector: who asks must hear of another model.
+    // Also where no page has memories: the caller must learn of another model.
     if (vector !== undefined) this.#model.check(query.model);
     for await (const page of this.#pages.walk(scope, { oldestFirst: false, fields })) {
       // The model may have changed with any page.
@@ -49,21 +47,21 @@ export class MemoryWalk {
       for (const one of page) {
         if (!matchesFilter(one.memory, query.filter, now)) continue;
         passed += 1;
-        const facts = factsOf(one.memory);
+        const candidate = candidateOf(one.memory);
         const near = vector === undefined ? undefined : similarityOf(vector, one);
-        if (near !== undefined) nearest.add({ ...facts, similarity: near });
+        if (near !== undefined) nearest.add({ ...candidate, similarity: near });
         const document = count(textOf(one.fields[1]) ?? "");
-        if (isContaining(document)) containing.add({ ...facts, document });
+        if (isMatch(document)) containing.add({ ...candidate, document });
       }
     }
     const eligible = { count: passed, basis: "COUNTED" } as const;
     return {
-      nearest: nearest.take(),
-      containing: containing.take(),
+      byVector: nearest.take(),
+      byKeyword: containing.take(),
       corpus,
       plan: {
         ...(vector === undefined ? {} : { vector: { policy: "EXACT", candidates: 0, eligible } }),
-        ...keywordArm(terms, chosen, corpus),
+        ...keywordRetrieverPlan(terms, chosen, corpus),
         walked: true,
         rounds: 1,
       },
@@ -116,13 +114,13 @@ class Best<Item> {
   }
 }
 
-/** Undefined where there is no vector, or one of another length, which nothing can be said of. */
+/** Undefined where there is no vector, or one of another length. */
 function similarityOf(vector: Float32Array, { fields }: ReadMemory): number | undefined {
   const bytes = bytesOf(fields[0]);
   if (bytes === undefined || bytes.length !== vector.byteLength) return undefined;
   return clampSimilarity(dot(vector, vectorFromBytes(bytes)));
 }
 
-function factsOf(memory: Memory): CandidateFacts {
+function candidateOf(memory: Memory): RankingFields {
   return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
 }

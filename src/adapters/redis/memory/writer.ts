@@ -56,8 +56,9 @@ type RecordedItem = readonly [
 ];
 
 /**
- * How often a batch begins anew because what its items meet has changed since it was observed. Each time another write
- * was carried out: with so many duplicates of one memory at once, the last ones wait for all others.
+ * How often a batch is planned anew because the memories that its items meet have changed since they were observed.
+ * Each time another write was carried out: with so many duplicates of one memory at once, the last ones wait for all
+ * others.
  */
 const MAX_OBSERVATIONS = 100;
 
@@ -70,7 +71,7 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
-  /** A write was carried out, which may have left a memory waiting for its vector. */
+  /** A write was carried out. `isPending`: it has added pending memories. */
   readonly onWritten: (scope: Scope, options: { readonly now: number; readonly isPending: boolean }) => void;
 }
 
@@ -94,7 +95,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
     const { before } = step;
-    // Nothing to write brings no namespace into being.
+    // A batch without anything to write creates no namespace.
     if (request === undefined && items.every((item) => "refusal" in item)) {
       return [...before, ...items.map((item): CreateOutcome => ({ kind: "refused", error: item.refusal }))];
     }
@@ -196,7 +197,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             generation: this.#options.model.generation,
             memories: written.map((item) => ({
               position: item.memory.sessionPosition,
-              ...memoryInput(namespace.number, item, this.#options.pack),
+              ...memoryInput(namespace.namespaceId, item, this.#options.pack),
             })),
           };
         },
@@ -231,7 +232,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
             now,
             generation: this.#options.model.generation,
             expectedEtag,
-            memories: [memoryInput(namespace.number, written, this.#options.pack)],
+            memories: [memoryInput(namespace.namespaceId, written, this.#options.pack)],
           };
         },
       }),
@@ -293,7 +294,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
-  /** What is written of a new state: a vector of another model stays outside, and the memory waits for its own. */
+  /** What is written of a new state: a vector of another model is left out, and the memory is pending. */
   #ofThisModel<Item extends Replacement>(item: Item): Item {
     const { embedding } = item.memory;
     if (embedding.state !== "READY" || this.#options.model.takes(embedding)) return item;
@@ -331,8 +332,8 @@ function plannedInput(
   if (write === undefined) return [{ ...NO_MEMORY, ...lookup }];
   const written =
     write.kind === "create"
-      ? memoryInput(namespace.number, write.item, pack)
-      : mergeInput(namespace.number, write.memory, pack);
+      ? memoryInput(namespace.namespaceId, write.item, pack)
+      : mergeInput(namespace.namespaceId, write.memory, pack);
   return [{ ...written, ...lookup }];
 }
 

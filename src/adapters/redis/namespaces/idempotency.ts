@@ -1,7 +1,7 @@
 import { requestIdReused } from "../../../domain/errors.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Argument, Reply } from "../connection/client.ts";
-import { listOf, textOf } from "../connection/replies.ts";
+import { isText, listOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
 
 /** For scripts that record the outcome of a request. `request` is the key of its record. */
@@ -22,7 +22,6 @@ export function requestInput(request: IdempotentRequest | undefined): {
 /** The recorded outcome of the request; undefined when the request is new. Throws REQUEST_ID_REUSED. */
 export function replayedOutcome(reply: Reply): string | undefined {
   const [word, outcome] = listOf(reply);
-  const said = textOf(word);
-  if (said === "REUSED") throw requestIdReused();
-  return said === "REPLAY" ? textOf(outcome) : undefined;
+  if (isText(word, "REUSED")) throw requestIdReused();
+  return isText(word, "REPLAY") ? textOf(outcome) : undefined;
 }

@@ -3,11 +3,11 @@ import type { Scope } from "../../../domain/access/tenancy.ts";
 
 /**
  * The only place that spells a key. Everything of one partition carries its hash tag, so that a script may touch it in
- * one step; a namespace lies in one partition. Inside, keys name a namespace by its number: a random one that it gets
- * when it comes into being, and another one when it comes again after a deletion. So what a deleted namespace leaves
- * behind is found by nobody, and is removed behind.
+ * one step; a namespace lies in one partition. Inside, keys name a namespace by its namespaceId: a random one that it
+ * gets when it is created, and another one when it is created again after a deletion. So the data of a deleted
+ * namespace cannot be reached, and is removed in the background.
  *
- * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, numbers are hexadecimal.
+ * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, namespace ids are hexadecimal.
  */
 export class Keys {
   readonly partitions: number;
@@ -33,7 +33,7 @@ export class Keys {
     return this.#all;
   }
 
-  /** The partition of a kept embedding, whose key is hexadecimal. */
+  /** The partition of a cached embedding, whose key is hexadecimal. */
   partitionOfEmbedding(key: string): number {
     return Number.parseInt(key.slice(0, 8), 16) % this.partitions;
   }
@@ -74,12 +74,12 @@ export class PartitionKeys {
     return `${this.root}meta`;
   }
 
-  /** HASH: name of a namespace -> its number. */
+  /** HASH: name of a namespace -> its namespaceId. */
   get namespaces(): string {
     return `${this.root}namespaces`;
   }
 
-  /** HASH: number of a namespace -> its name; also of one that is deleted, until what it left is removed. */
+  /** HASH: namespaceId -> name; also of a namespace that is deleted, until its data is removed. */
   get names(): string {
     return `${this.root}names`;
   }
@@ -89,42 +89,42 @@ export class PartitionKeys {
     return `${this.root}names:${tenant}`;
   }
 
-  /** SET: numbers of deleted namespaces, of which something is left. */
+  /** SET: ids of deleted namespaces whose data is not all removed yet. */
   get deleted(): string {
     return `${this.root}deleted`;
   }
 
-  /** ZSET by expire time: `<number>/<id>` of memories that end. */
+  /** ZSET by expire time: `<namespaceId>/<id>` of memories that expire. */
   get memoryExpiry(): string {
     return `${this.root}ending`;
   }
 
-  /** ZSET by due time: `<number>/<id>` of memories that have no vector; those whose text is refused come last. */
+  /** ZSET by due time: `<namespaceId>/<id>` of pending memories; those whose text is refused come last. */
   get pending(): string {
     return `${this.root}waiting`;
   }
 
-  /** ZSET by the time since which they wait: the same, without those whose text is refused. */
+  /** ZSET by the time since which they are pending: the same, without those whose text is refused. */
   get pendingSince(): string {
     return `${this.root}waiting:since`;
   }
 
-  /** HASH: the same -> how often it was put off; absent: never. */
+  /** HASH: the same -> how often it was postponed; absent: never. */
   get pendingAttempts(): string {
     return `${this.root}waiting:attempts`;
   }
 
-  /** STRING: who rebuilds the indexes; in partition 0. */
+  /** STRING: token of the process that rebuilds the indexes; in partition 0. */
   get rebuildLock(): string {
     return `${this.root}rebuild`;
   }
 
-  /** ZSET, all scores 0: `<number>/<id>` of memories that have no vector of the new model yet. */
+  /** ZSET, all scores 0: `<namespaceId>/<id>` of memories that have no vector of the new model yet. */
   get reembeddingTodo(): string {
     return `${this.root}reembedding:todo`;
   }
 
-  /** HASH: `<number>/<id>` -> what the memory needs at the change beside its vector (see settle-reembedding.lua). */
+  /** HASH: `<namespaceId>/<id>` -> what the memory needs at the change beside its vector (see settle-reembedding.lua). */
   get reembeddingNotes(): string {
     return `${this.root}reembedding:notes`;
   }
@@ -139,38 +139,38 @@ export class PartitionKeys {
     return `${this.root}c:`;
   }
 
-  /** What the keys of all kept embeddings begin with. */
+  /** What the keys of all cached embeddings begin with. */
   get embeddings(): string {
     return `${this.root}e:`;
   }
 
-  /** STRING: one kept embedding. */
+  /** STRING: one cached embedding. */
   embedding(key: string): string {
     return `${this.embeddings}${key}`;
   }
 
-  /** ZSET by place in the order of writing: keys of all kept embeddings. */
+  /** ZSET in the order of writing: keys of all cached embeddings. */
   get embeddingOrder(): string {
     return `${this.root}embeddings`;
   }
 
-  /** STRING: what became of a request that outlives its namespace. */
+  /** STRING: the idempotency record of a request that outlives its namespace. */
   requestBeside(scope: Scope, key: string): string {
     return `${this.root}request:${scopeName(scope)}:${key}`;
   }
 
-  namespace(number: string): NamespaceKeys {
-    return new NamespaceKeys(this, number);
+  namespace(namespaceId: string): NamespaceKeys {
+    return new NamespaceKeys(this, namespaceId);
   }
 }
 
 export class NamespaceKeys {
   readonly partition: PartitionKeys;
-  readonly number: string;
+  readonly namespaceId: string;
 
-  constructor(partition: PartitionKeys, number: string) {
+  constructor(partition: PartitionKeys, namespaceId: string) {
     this.partition = partition;
-    this.number = number;
+    this.namespaceId = namespaceId;
   }
 
   /**
@@ -183,7 +183,7 @@ export class NamespaceKeys {
 
   /** HASH: one memory. */
   memory(id: string): string {
-    return `${this.partition.memories}${this.number}:${id}`;
+    return `${this.partition.memories}${this.namespaceId}:${id}`;
   }
 
   /** ZSET by create time: ids of all memories. */
@@ -206,7 +206,7 @@ export class NamespaceKeys {
     return this.#key("df");
   }
 
-  /** HASH: token of a session (see memory-tokens.ts) -> last position that was given. */
+  /** HASH: token of a session (see tokens.ts) -> last position that was given. */
   get lastPositions(): string {
     return this.#key("positions");
   }
@@ -228,7 +228,7 @@ export class NamespaceKeys {
 
   /** What the keys of the cache entries of this namespace begin with. */
   get cacheEntries(): string {
-    return `${this.partition.cacheEntries}${this.number}:`;
+    return `${this.partition.cacheEntries}${this.namespaceId}:`;
   }
 
   /** HASH: one cache entry. */
@@ -241,7 +241,7 @@ export class NamespaceKeys {
     return this.#key("cache:order");
   }
 
-  /** ZSET by keep score: ids of all cache entries; the lowest goes first when there is no room. */
+  /** ZSET by keep score: ids of all cache entries; the lowest is evicted first when there is no room. */
   get cacheUses(): string {
     return this.#key("cache:uses");
   }
@@ -251,17 +251,19 @@ export class NamespaceKeys {
     return this.#key("cache:ending");
   }
 
-  /** HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts. */
+  /**
+   * HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts.
+   */
   get cacheFields(): string {
     return this.#key("cache:facts");
   }
 
-  /** HASH: token of an answer scope -> number of its entries; what a query plan goes by. */
+  /** HASH: token of a cache scope -> number of its entries; what a query plan goes by. */
   get cacheSizes(): string {
     return this.#key("cache:sizes");
   }
 
-  /** STRING: what became of a request. */
+  /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
   }
@@ -286,6 +288,6 @@ export class NamespaceKeys {
   }
 
   #key(what: string): string {
-    return `${this.partition.root}n:${this.number}:${what}`;
+    return `${this.partition.root}n:${this.namespaceId}:${what}`;
   }
 }

@@ -8,7 +8,7 @@ import type { Keys, PartitionKeys } from "./keys.ts";
 
 export { refused } from "../connection/errors.ts";
 
-/** What the keys mean. An older program refuses a newer store; a newer one takes an older store forward. */
+/** The version of the stored formats. An older program refuses a newer store; a newer one migrates an older store. */
 export const FORMAT = 1;
 
 const SECRET_BYTES = 32;
@@ -54,7 +54,7 @@ async function claim(client: RedisClient, { meta }: PartitionKeys, partitions: n
   }
 }
 
-/** What tells the store of a partition from any other: see store-identity.ts. */
+/** A new identity of the store of a partition: see store-identity.ts. */
 export function newIdentity(): string {
   return randomBytes(IDENTITY_BYTES).toString("hex");
 }
@@ -80,7 +80,10 @@ export class RedisServerSecret implements ServerSecret {
     return this.#secret;
   }
 
-  /** Reads that of a store that was replaced; one that has none gets the one from before, so that tokens stay valid. */
+  /**
+   * Reads the secret of a store that was replaced; one without a secret gets the previous one, so that tokens stay
+   * valid.
+   */
   async claimAgain(): Promise<void> {
     this.#secret = await claimSecret(this.#client, this.#meta, Buffer.from(this.#secret));
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { MAX_NAMESPACES, type Scope } from "../../../domain/access/tenancy.ts";
 import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
@@ -7,18 +8,18 @@ import { numberOf, textOf } from "../connection/replies.ts";
 import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
 import { MODEL_CHANGED, type NamespaceScript } from "./namespace-script.ts";
 
-/** Numbers kept at hand; each is checked by the very command that uses it. */
-const MAX_KNOWN = 100_000;
+/** Cached ids; each is checked by the very command that uses it. */
+const MAX_CACHED_IDS = 100_000;
 
-/** A call that finds the namespace deleted and made again more often than this, each time in between, says so. */
-export const MAX_NAMESPACE_TRIES = 10;
+/** How often a command is sent when the namespace was deleted and created again in between each time. */
+export const MAX_NAMESPACE_ATTEMPTS = 10;
 
 /** A script that is run inside a namespace. */
 export interface NamespaceCall<Input extends object, Output> {
   readonly script: NamespaceScript<Input, Output>;
   /**
-   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the namespace,
-   * `run` runs it with an empty id.
+   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the
+   * namespace, `run` runs it with an empty id.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
   /** The script changes something, and may be sent again nevertheless: see repeatable.ts. Default: false. */
@@ -28,39 +29,40 @@ export interface NamespaceCall<Input extends object, Output> {
 }
 
 /**
- * The way into a namespace. What is known of its number may be wrong at any time, for another process deletes and makes
- * namespaces too: every command is sent with the number that is known and checks it where it runs, and is sent again
- * with the right one when it was wrong.
+ * Runs commands inside namespaces. A cached id may be wrong at any time, for other processes delete and create namespaces
+ * too: every command is sent with the cached id and checks it where it runs, and is sent again with the right one when it
+ * was wrong.
  */
 export class Namespaces {
   readonly keys: Keys;
   readonly #client: RedisClient;
-  readonly #known = new Map<string, string>();
+  /** By scopeName. */
+  readonly #ids = new LRUCache<string, string>({ max: MAX_CACHED_IDS });
   readonly #onCreated: ((scope: Scope) => void)[] = [];
-  #mostKnown = 0;
+  #mostCached = 0;
   readonly #verify: () => Promise<void>;
-  /** Whether it is the same store still, which is being found out. */
+  /** The check of the store that is under way. */
   #verifying: Promise<void> | undefined;
 
-  /** `verify` is called when a namespace is not the one that was known: rejects when the store cannot be served. */
+  /** `verify` is called when a cached id was wrong: rejects when the store cannot be served. */
   constructor(client: RedisClient, keys: Keys, verify: () => Promise<void> = async () => undefined) {
     this.#client = client;
     this.keys = keys;
     this.#verify = verify;
   }
 
-  /** How many namespaces this process has known at once. */
-  get mostKnown(): number {
-    return this.#mostKnown;
+  /** The most namespaces whose ids were cached at once. */
+  get mostCached(): number {
+    return this.#mostCached;
   }
 
   /** The store was replaced. */
   forgetAll(): void {
-    this.#known.clear();
-    this.#mostKnown = 0;
+    this.#ids.clear();
+    this.#mostCached = 0;
   }
 
-  /** Calls this when a write of this process has brought a namespace into being, for the first time or again. */
+  /** Calls this when a write of this process has created a namespace, for the first time or again. */
   onCreated(listener: (scope: Scope) => void): void {
     this.#onCreated.push(listener);
   }
@@ -69,10 +71,10 @@ export class Namespaces {
     return this.keys.partition(this.keys.partitionOf(scope));
   }
 
-  /** The keys of a namespace, as this process knows them or else Redis: whoever goes by them has its number checked. */
+  /** The keys of a namespace by its cached id, or else that of Redis: the commands that use them have to check the id. */
   async find(scope: Scope): Promise<NamespaceKeys | undefined> {
-    const number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
-    return number === undefined ? undefined : this.partition(scope).namespace(number);
+    const namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
+    return namespaceId === undefined ? undefined : this.partition(scope).namespace(namespaceId);
   }
 
   /** Runs a script inside a namespace; undefined when it was skipped. */
@@ -90,9 +92,9 @@ export class Namespaces {
   ): Promise<Output | undefined> {
     const partition = this.partition(scope);
     const name = scopeName(scope);
-    let known = this.#known.get(name);
+    let known = this.#ids.get(name);
     if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
-    for (let tries = 0; tries < MAX_NAMESPACE_TRIES; tries += 1) {
+    for (let attempts = 0; attempts < MAX_NAMESPACE_ATTEMPTS; attempts += 1) {
       if (known === undefined && whenAbsent === "skip") return undefined;
       const isNew = known === undefined && whenAbsent === "create";
       const namespaceId: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
@@ -116,7 +118,7 @@ export class Namespaces {
       if (reply.kind === "done") {
         // With MODEL_CHANGED nothing was created: the script is to be sent again.
         if (reply.output === MODEL_CHANGED) return reply.output;
-        if (namespaceId !== "" && namespaceId !== known) this.#remember(scope, namespaceId);
+        if (namespaceId !== "" && namespaceId !== known) this.#cache(scope, namespaceId);
         if (isNew) for (const listener of this.#onCreated) listener(scope);
         return reply.output;
       }
@@ -127,23 +129,23 @@ export class Namespaces {
   }
 
   /**
-   * Sends commands about a namespace in one round trip; undefined when it is not there. They may answer with what a
-   * deletion has left behind only if that was under way at the same time.
+   * Sends commands about a namespace in one round trip; undefined when it is not there. They answer with data of a
+   * deleted namespace only where it is deleted at the same time.
    */
   async pipeline(
     scope: Scope,
     commands: (namespace: NamespaceKeys) => readonly Command[],
   ): Promise<Reply[] | undefined> {
     const partition = this.partition(scope);
-    let number = this.#known.get(scopeName(scope)) ?? (await this.#read(scope));
-    for (let tries = 0; number !== undefined; tries += 1) {
-      if (tries === MAX_NAMESPACE_TRIES) throw namespaceIsChanging();
+    let namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
+    for (let attempts = 0; namespaceId !== undefined; attempts += 1) {
+      if (attempts === MAX_NAMESPACE_ATTEMPTS) throw namespaceIsChanging();
       const [current, ...replies] = await this.#client.pipeline([
         ["HGET", partition.namespaces, scopeName(scope)],
-        ...commands(partition.namespace(number)),
+        ...commands(partition.namespace(namespaceId)),
       ]);
-      if (textOf(current) === number) return replies;
-      number = this.correct(scope, textOf(current));
+      if (textOf(current) === namespaceId) return replies;
+      namespaceId = this.correct(scope, textOf(current));
       await this.#verifying;
     }
     return undefined;
@@ -151,24 +153,24 @@ export class Namespaces {
 
   /** The namespace was deleted by this process. */
   forget(scope: Scope): void {
-    this.#known.delete(scopeName(scope));
+    this.#ids.delete(scopeName(scope));
   }
 
-  /** The number of a namespace as Redis has just said it; undefined: it is not there. */
-  correct(scope: Scope, number: string | undefined): string | undefined {
-    const known = this.#known.get(scopeName(scope));
-    if (known !== undefined && known !== number) this.#doubt();
-    if (number === undefined) this.#known.delete(scopeName(scope));
-    else this.#remember(scope, number);
-    return number;
+  /** Caches the id of a namespace as Redis has just answered it; undefined: the namespace is not there. */
+  correct(scope: Scope, namespaceId: string | undefined): string | undefined {
+    const cached = this.#ids.get(scopeName(scope));
+    if (cached !== undefined && cached !== namespaceId) this.#verifyStore();
+    if (namespaceId === undefined) this.#ids.delete(scopeName(scope));
+    else this.#cache(scope, namespaceId);
+    return namespaceId;
   }
 
-  /** Another process has deleted the namespace; or everything that this process knew is gone. */
-  #doubt(): void {
+  /** For a cached id that was wrong: another process has deleted the namespace, or the whole store was replaced. */
+  #verifyStore(): void {
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined;
     });
-    // Whoever goes on waits for it and is told.
+    // The next command of the namespace waits for it, and rejects with it.
     this.#verifying.catch(() => undefined);
   }
 
@@ -178,19 +180,14 @@ export class Namespaces {
     return this.correct(scope, textOf(reply));
   }
 
-  #remember(scope: Scope, number: string): void {
-    const name = scopeName(scope);
-    if (this.#known.get(name) === number) return;
-    this.#known.set(name, number);
-    this.#mostKnown = Math.max(this.#mostKnown, this.#known.size);
-    if (this.#known.size <= MAX_KNOWN) return;
-    const [oldest] = this.#known.keys();
-    if (oldest !== undefined) this.#known.delete(oldest);
+  #cache(scope: Scope, namespaceId: string): void {
+    this.#ids.set(scopeName(scope), namespaceId);
+    this.#mostCached = Math.max(this.#mostCached, this.#ids.size);
   }
 
   /**
-   * Namespaces of a tenant in other partitions, which no script can count. Two that come into being at the same time in
-   * two partitions may so both be the last that is allowed.
+   * Namespaces of a tenant in other partitions, which no script can count. So two that are created at the same time in
+   * two partitions may both be the last one that is allowed.
    */
   async #countElsewhere(scope: Scope): Promise<number> {
     const own = this.keys.partitionOf(scope);
@@ -202,7 +199,7 @@ export class Namespaces {
   }
 }
 
-/** What a caller is told then. */
+/** For a command that found another namespace at each attempt. */
 export function namespaceIsChanging(): RecollectError {
-  return unavailable("the namespace is deleted and made again all the time");
+  return unavailable("the namespace is being deleted and created again");
 }

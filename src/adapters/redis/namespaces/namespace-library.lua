@@ -1,6 +1,6 @@
 -- Every script about the data of a namespace begins so: the caller goes by a namespace_id that may be wrong by now.
--- namespace_name: tenant:namespace. own_name: namespace. namespace_id: as the caller knows it, or proposes it for a new one.
--- namespaces_elsewhere: of the tenant in other partitions where an id is proposed, else ''.
+-- namespace_name: tenant:namespace. own_name: namespace. namespace_id: as the caller knows it, or proposes it for a new
+-- one. namespaces_elsewhere: of the tenant in other partitions where an id is proposed, else ''.
 
 -- Nil when the namespace has this id; else what to answer: the id that it has (false: it is not there).
 local function stale()

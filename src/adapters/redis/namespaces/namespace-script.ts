@@ -19,7 +19,9 @@ const NAMESPACE = defineLibrary({
 /** What Namespaces.run adds to the input of a script: see namespace-library.lua. */
 export type NamespaceInput = InputOf<never, never, typeof NAMESPACE>;
 
-/** What a script resolves with whose vectors, or fields of vectors, are of another generation of the model than Redis'. */
+/**
+ * What a script resolves with whose vectors, or fields of vectors, are of another generation of the model than Redis'.
+ */
 export const MODEL_CHANGED = Symbol("the generation of the model is another one");
 
 export type NamespaceReply<Output> =
@@ -55,7 +57,10 @@ export function defineNamespaceScript<
   return script as unknown as NamespaceScript<Omit<InputOf<Key, Arg, Lib>, keyof NamespaceInput>, Output>;
 }
 
-/** For scripts that compare the generation of the model: MODEL_CHANGED where it is another one, else as `parse` reads it. */
+/**
+ * For scripts that compare the generation of the model: MODEL_CHANGED where it is another one, else as `parse` reads
+ * it.
+ */
 export function orModelChanged<Output>(
   parse: (reply: Reply) => Output,
 ): (reply: Reply) => Output | typeof MODEL_CHANGED {

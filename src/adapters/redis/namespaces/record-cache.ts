@@ -1,14 +1,14 @@
 import { LRUCache } from "lru-cache";
 
 /**
- * Records that were read lately, as objects, by their key in Redis. They are never trusted: who asks Redis says which state
- * of a record it has, and is sent the record only when that is not the one. So what was read before parses no JSON, and the
- * same record is the same object.
+ * Records that were read lately, as objects, by their key in Redis. A cached record is never served as it is: a read asks
+ * Redis which state the record has, and is sent the record only when the cached one has another. So a record that is read
+ * again is not parsed again, and is the same object.
  */
-export class KnownRecords<T extends object> {
+export class RecordCache<T extends object> {
   readonly #records: LRUCache<string, T>;
 
-  constructor({ maxBytes, bytesOf }: { readonly maxBytes: number; readonly bytesOf: (known: T) => number }) {
+  constructor({ maxBytes, bytesOf }: { readonly maxBytes: number; readonly bytesOf: (cached: T) => number }) {
     this.#records = new LRUCache({ maxSize: maxBytes, sizeCalculation: bytesOf });
   }
 
@@ -16,8 +16,8 @@ export class KnownRecords<T extends object> {
     return this.#records.get(key);
   }
 
-  keep(key: string, known: T): void {
-    this.#records.set(key, known);
+  keep(key: string, record: T): void {
+    this.#records.set(key, record);
   }
 
   forget(key: string): void {

@@ -7,8 +7,8 @@ const LONG = { id: "m1", text: "Ana is allergic to nuts, and Ben is not. ".repea
 
 describe("stored records", () => {
   const packed: [plain: number, stored: number][] = [];
-  const meter = { recordPacked: (plain: number, stored: number) => void packed.push([plain, stored]) };
-  const pack = compressingPacker(1024, meter);
+  const metrics = { recordPacked: (plain: number, stored: number) => void packed.push([plain, stored]) };
+  const pack = compressingPacker(1024, metrics);
 
   it("are read back, however they were packed", () => {
     fc.assert(
@@ -22,7 +22,7 @@ describe("stored records", () => {
     );
   });
 
-  it("are compressed from the given length on, and what was saved is told", () => {
+  it("are compressed from the given length on, and the saved bytes are counted", () => {
     packed.length = 0;
     const short = { text: "n".repeat(1023 - packRecord({ text: "" }).length) };
     expect(pack(short)).toEqual(packRecord(short));
@@ -35,12 +35,12 @@ describe("stored records", () => {
 
   it("stay plain where they would get no shorter", () => {
     packed.length = 0;
-    const stored = compressingPacker(1, meter)({ id: "m1" });
+    const stored = compressingPacker(1, metrics)({ id: "m1" });
     expect(stored).toEqual(packRecord({ id: "m1" }));
     expect(packed).toEqual([[stored.length, stored.length]]);
   });
 
-  it("are STORE_CORRUPT, with what they are of, wherever a byte is changed or missing", () => {
+  it("are STORE_CORRUPT, with their name, wherever a byte is changed or missing", () => {
     const stored = pack(LONG);
     for (let at = 0; at < stored.length; at += 1) {
       const changed = Buffer.from(stored);

@@ -1,11 +1,11 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { RecollectError } from "../../../domain/errors.ts";
-import type { RedisMeter } from "../../../ports/metrics.ts";
+import type { RedisMetrics } from "../../../ports/metrics.ts";
 
 /** The first byte of a compressed record, before a zstd frame with a checksum. Plain JSON begins with `{`. */
 const ZSTD = 0x01;
 
-/** What is longer stays plain, so that damage cannot make a few bytes expand without end. */
+/** Longer records stay plain, so that damage cannot make a few bytes expand without end. */
 const MAX_COMPRESSED_FROM = 64 * 1024 * 1024;
 
 /** Makes the bytes that are stored of a record; unpackRecord reads them, whatever made them. */
@@ -17,16 +17,16 @@ export function packRecord(value: object): Buffer {
 }
 
 /**
- * Compresses records of `minBytes` or more, if they get shorter. It is done at once: a record of 2 KiB takes 30
- * microseconds, one of 64 KiB 300, and to read it less than that. A worker would cost as much to reach.
+ * Compresses records of `minBytes` or more, if they get shorter. It is done on the main thread: a record of 2 KiB
+ * takes 30 microseconds, one of 64 KiB 300, and reading it less than that. Handing it to a worker would cost as much.
  */
-export function compressingPacker(minBytes: number, meter: Pick<RedisMeter, "recordPacked">): PackRecord {
+export function compressingPacker(minBytes: number, metrics: Pick<RedisMetrics, "recordPacked">): PackRecord {
   return (value) => {
     const plain = packRecord(value);
     if (plain.length < minBytes || plain.length > MAX_COMPRESSED_FROM) return plain;
     const frame = zstdCompressSync(plain, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
     const stored = frame.length + 1 < plain.length ? Buffer.concat([Buffer.of(ZSTD), frame]) : plain;
-    meter.recordPacked(plain.length, stored.length);
+    metrics.recordPacked(plain.length, stored.length);
     return stored;
   };
 }

@@ -22,14 +22,14 @@ const LOOKING_MS = 1000;
 /** Calls wait no longer for a store that was replaced to be claimed; then they are refused until it is. */
 const CLAIMING_MS = 5000;
 
-/** What the store of a partition says of itself. */
+/** The identity of the store of a partition. */
 interface Mark {
   /**
    * A random id, made by the first claim. Where the store went back to an older state, what follows the dot is another
    * one: so each process notices, also one that looks when as many changes were made as were lost.
    */
   readonly id: string | undefined;
-  /** Counts changes of what callers are told of: it never falls. */
+  /** Counts changes of data: it never falls. */
   readonly changes: number;
 }
 
@@ -38,7 +38,7 @@ export interface Replaced {
   readonly partition: PartitionKeys;
   readonly was: Mark;
   readonly is: Mark;
-  /** Whether what makes a store is missing, beside its data: somebody has removed a key. */
+  /** Whether the key of the identity is missing, beside the data: it was removed. */
   readonly lacksMark: boolean;
 }
 
@@ -52,8 +52,8 @@ export interface StoreIdentityParts {
   /** How many namespaces this process has seen. */
   readonly namespaces: () => number;
   /**
-   * Drops all that is cached of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it is not to
-   * be served as it is, and says why.
+   * Drops all that is cached of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it is not
+   * to be served as it is.
    */
   readonly claim: (replaced: readonly Replaced[]) => Promise<void>;
   /** It is served again. */
@@ -61,11 +61,11 @@ export interface StoreIdentityParts {
 }
 
 /**
- * Whether Redis still holds the store that this process knows. It can be replaced behind it at any time: emptied (FLUSHALL,
- * a restart without its data), restored from an older dump, taken over by a replica that lagged, or by the data of another
- * deployment; on a cluster, each partition by itself. Then nothing that is cached is true any more. What was claimed is
- * looked at each time a connection was made, before anything else is sent on it; with each check of the backend; and when
- * an answer contradicts what is cached.
+ * Whether Redis still holds the store that this process knows. It can be replaced behind it at any time: emptied
+ * (FLUSHALL, a restart without its data), restored from an older dump, taken over by a replica that lagged, or by the
+ * data of another deployment; on a cluster, each partition by itself. Then nothing that is cached is true any more.
+ * What was claimed is looked at each time a connection was made, before anything else is sent on it; with each check of
+ * the backend; and when an answer contradicts what is cached.
  */
 export class StoreIdentity {
   readonly #parts: StoreIdentityParts;
@@ -103,7 +103,7 @@ export class StoreIdentity {
     if (failure !== undefined) throw failure;
   }
 
-  /** One look at a time; whoever asks meanwhile waits for it. Resolves with why partitions could not be read. */
+  /** One check at a time; calls meanwhile wait for it. Resolves with the errors of partitions that could not be read. */
   #once(): Promise<readonly unknown[]> {
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined;
@@ -112,7 +112,7 @@ export class StoreIdentity {
   }
 
   #look(): void {
-    // What it finds is told to every call, and to the log.
+    // The result is in the gate and in the log.
     this.#once().catch(() => undefined);
   }
 
@@ -152,7 +152,7 @@ export class StoreIdentity {
     }
     const isReplaced = new Set(replaced.map(({ partition }) => partition.number));
     if (this.#refusal === undefined) {
-      // Also those that cannot be read: what is sent there says why by itself.
+      // Also those that cannot be read: their commands fail with the reason.
       gate.open([...looks.keys()].filter((number) => !isReplaced.has(number)));
     }
     if (replaced.length > 0 || this.#isUnsettled) await this.#takeUp(replaced);
@@ -181,7 +181,7 @@ export class StoreIdentity {
       await claimed;
     } catch (error) {
       this.#isUnsettled = true;
-      // Whether it is to be served nobody can say yet: the next look does.
+      // Whether it can be served is not known yet: the next check finds out.
       if (!isRefusal(error)) gate.close(partitions, Promise.reject(error));
       else gate.close(all, Promise.reject(this.#refuse(error, replaced)));
       throw this.#refusal ?? error;
@@ -193,7 +193,7 @@ export class StoreIdentity {
 
   #refuse(error: RecollectError, replaced: readonly Replaced[]): RecollectError {
     const isNews = this.#refusal?.message !== error.message;
-    // Who comes again is served as soon as somebody has mended it.
+    // With a retry delay: it is served as soon as an operator has mended it.
     this.#refusal = unavailable(error.message, error);
     if (isNews) {
       this.#parts.log.error(

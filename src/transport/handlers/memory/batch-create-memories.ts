@@ -3,7 +3,7 @@ import { namespaceOf } from "../../../domain/access/tenancy.ts";
 import { answerBytesOf } from "../../../domain/answer-size.ts";
 import { invalidField } from "../../../domain/errors.ts";
 import type { MemoryDraft } from "../../../domain/memory/draft.ts";
-import { mapInTurns } from "../../../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../../../lib/yield-to-event-loop.ts";
 import { type CreateMemoriesPorts, createMemories } from "../../../services/memory/create-memories.ts";
 import { MAX_BATCH_METADATA_BYTES } from "../../bounds/limits.ts";
 import { fromOutcomes } from "../../convert/batch-results.ts";
@@ -26,7 +26,7 @@ export function batchCreateMemoriesHandler(
       {
         rpc: "BatchCreateMemories",
         namespace: request.namespace,
-        drafts: await mapInTurns(
+        drafts: await mapYielding(
           request.memories,
           ({ text }) => text.length,
           (memory, index) => checkedItem(memory, pathOf(index), servedDraft),

@@ -4,7 +4,7 @@ import type {
   ImportMemoriesResponseSchema,
   MemoryService,
 } from "#gen/recollect/v1/memory_pb.js";
-import { mapInTurns } from "../../../lib/yield-to-event-loop.ts";
+import { mapYielding } from "../../../lib/yield-to-event-loop.ts";
 import {
   type ImportMemoriesPorts,
   type ImportProgress,
@@ -31,7 +31,7 @@ async function* stepsOf(requests: AsyncIterable<ImportMemoriesRequest>): AsyncGe
     yield {
       namespace,
       sequence,
-      memories: await mapInTurns(
+      memories: await mapYielding(
         memories,
         ({ text }) => text.length,
         (memory, index) => checkedItem(memory, `memories[${index}]`, toImportedDraft),

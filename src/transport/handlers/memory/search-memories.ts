@@ -17,7 +17,7 @@ import { fittingResults } from "../../convert/answer-fit.ts";
 import { defined } from "../../convert/common.ts";
 import { toFilter } from "../../convert/memory.ts";
 import { encodeSearch } from "../../convert/search-bytes.ts";
-import { searchFacts, searchResult } from "../../convert/search-result.ts";
+import { searchDetails, searchResult } from "../../convert/search-result.ts";
 import { type Handler, required } from "../../handler.ts";
 
 const DEFAULT_LIMIT = 10;
@@ -53,7 +53,7 @@ export function searchMemoriesHandler(
     if (!explain && output.degraded.length === 0 && !truncated) return encodeSearch(found, namespace);
     return {
       results: found.map((one) => searchResult(one, namespace, explain)),
-      ...searchFacts(output, explain),
+      ...searchDetails(output, explain),
       truncated,
     };
   };
@@ -79,7 +79,7 @@ function toQuery(request: SearchMemoriesRequest): SearchQuery {
       }
       return { kind: "vector", vector: vectorFromBytes(by.value) };
     case undefined:
-      throw new TypeError("a required oneof is missing behind validation");
+      throw new TypeError("a required oneof is missing after validation");
   }
 }
 

@@ -49,7 +49,7 @@ export function deleteCases(subject: MemorySubject): void {
     );
     expect(await storedIds(subject)).toEqual(["m1"]);
     const found = await search(subject, { vector: vectorOf(1), terms: ["fact"] });
-    expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["m1"], ["m1"]]);
+    expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["m1"], ["m1"]]);
   });
 
   it("is carried out once when many ask for it at the same time", async () => {

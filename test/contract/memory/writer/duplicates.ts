@@ -58,7 +58,7 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(memoryOf(outcome).expireTime).toBeUndefined();
     for (const filter of [ACTIVE_ONLY, { ...ACTIVE_ONLY, tagsAll: ["a", "new"] }]) {
       const found = await search(subject, { vector, terms: ["same"], filter }, END + DAY);
-      expect([idsOf(found.nearest), idsOf(found.containing)]).toEqual([["first"], ["first"]]);
+      expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["first"], ["first"]]);
       expect(await subject.store.reader.count(subject.scope, filter, END + DAY)).toBe(1);
       const listed = await subject.store.reader.list(subject.scope, { filter, limit: 9, now: END + DAY });
       expect(idsOf(listed)).toEqual(["first"]);
@@ -75,7 +75,7 @@ export function duplicateCases(subject: MemorySubject): void {
     await search(subject, { vector, filter: ACTIVE_ONLY });
     await write(subject, again({ expireTime: END + 10 }));
     const nearest = async (now: number): Promise<string[]> =>
-      idsOf((await search(subject, { vector, filter: ACTIVE_ONLY }, now)).nearest);
+      idsOf((await search(subject, { vector, filter: ACTIVE_ONLY }, now)).byVector);
     expect([await nearest(END), await nearest(END + 10)]).toEqual([["first"], []]);
     expect([await storedIds(subject, END), await storedIds(subject, END + 10)]).toEqual([["first"], []]);
   });
@@ -91,7 +91,7 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(await get()).toMatchObject({ sessionPosition: 1, access, tags: ["a", "new"] });
     const after = await search(subject, { terms: ["same"] });
     expect(after.corpus).toEqual(before.corpus);
-    expect(after.containing).toEqual(before.containing);
+    expect(after.byKeyword).toEqual(before.byKeyword);
     const [next] = await write(subject, newMemory({ id: "third", ...session }));
     expect(memoryOf(next).sessionPosition).toBe(3);
   });
@@ -205,7 +205,7 @@ export function duplicateCases(subject: MemorySubject): void {
     await subject.reopen();
     expect(await get()).toEqual(memoryOf(outcome));
     const found = await search(subject, { vector: vectorOf(1), filter: ACTIVE_ONLY }, END);
-    expect(idsOf(found.nearest)).toEqual(["first"]);
+    expect(idsOf(found.byVector)).toEqual(["first"]);
     expect((await write(subject, again({ tags: ["new"] }))).map(told)).toEqual(["duplicate first"]);
   });
 }

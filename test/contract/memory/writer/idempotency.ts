@@ -27,7 +27,7 @@ export function idempotencyCases(subject: MemorySubject): void {
       const session = { sessionId: "s" };
       await create([attempt("a", session)]);
       await create([attempt("b", session)]);
-      const { containing, corpus } = await search(subject, { terms: ["same"] });
+      const { byKeyword: containing, corpus } = await search(subject, { terms: ["same"] });
       expect([idsOf(containing), corpus.documentCount]).toEqual([["a"], 1]);
       const [next] = await write(subject, attempt("c", session));
       expect(memoryOf(next).sessionPosition).toBe(2);
@@ -276,7 +276,7 @@ export function idempotencyCases(subject: MemorySubject): void {
       expect((await step([attempt("b")], first, true)).map(told)).toEqual(["created a", "created b"]);
     });
 
-    it("write on, and keep a record of all, where the record has ended between two of them", async () => {
+    it("write on, and keep a record of all, where the record has expired between two of them", async () => {
       const short = { ...request, expireTime: NOW + 10 };
       const first = await step([attempt("a")], [], false, short);
       const later = { now: NOW + 10, request: { ...request, expireTime: NOW + 20 } };
@@ -335,7 +335,7 @@ export function idempotencyCases(subject: MemorySubject): void {
       await write(subject, newMemory({ text: "another" }, { vector: vectorOf(1) }));
       expect(await reasonOf(remove("m1"))).toBeUndefined();
       expect(await storedIds(subject)).toEqual(["m1"]);
-      expect(idsOf((await search(subject, { vector: vectorOf(1) })).nearest)).toEqual(["m1"]);
+      expect(idsOf((await search(subject, { vector: vectorOf(1) })).byVector)).toEqual(["m1"]);
     });
 
     it("reject with REQUEST_ID_REUSED another body, and leave the memory", async () => {

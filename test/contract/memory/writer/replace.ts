@@ -21,7 +21,7 @@ export function replaceCases(subject: MemorySubject): void {
     return memory;
   };
 
-  it("takes the place of the old state in reads and in both arms of a search", async () => {
+  it("takes the place of the old state in reads and by both retrievers of a search", async () => {
     await write(subject, withWords("a", "before", 1), withWords("b", "other", 2));
     const { etag } = await stored("a");
     const result = await subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
@@ -31,9 +31,9 @@ export function replaceCases(subject: MemorySubject): void {
     expect(await stored("a")).toEqual(result);
     expect(await storedIds(subject)).toEqual(["a", "b"]);
     const old = await search(subject, { terms: ["before"], vector: vectorOf(1), limit: 1 });
-    expect(idsOf(old.containing)).toEqual([]);
+    expect(idsOf(old.byKeyword)).toEqual([]);
     const found = await search(subject, { terms: ["after"], vector: vectorOf(3), limit: 1 });
-    expect([idsOf(found.containing), idsOf(found.nearest)]).toEqual([["a"], ["a"]]);
+    expect([idsOf(found.byKeyword), idsOf(found.byVector)]).toEqual([["a"], ["a"]]);
     expect(found.corpus.documentCount).toBe(2);
     const [next] = await write(subject, withWords("c", "third", 4));
     expect(memoryOf(next).sessionPosition).toBe(3);
@@ -48,14 +48,14 @@ export function replaceCases(subject: MemorySubject): void {
     expect(await stored("a")).toMatchObject({ text: "before" });
   });
 
-  it("is refused where there is nothing, or only what has ended", async () => {
-    await write(subject, withWords("ended", "short", 1, { expireTime: NOW + 1 }));
-    const { etag } = await stored("ended");
+  it("is refused where there is nothing, or only an expired memory", async () => {
+    await write(subject, withWords("expired", "short", 1, { expireTime: NOW + 1 }));
+    const { etag } = await stored("expired");
     const replace = (id: string, now: number): Promise<unknown> =>
       subject.store.writer.replace(subject.scope, etag, later(id, "after", "e2", 3), { now });
     expect(await reasonOf(replace("missing", NOW))).toBe("MEMORY_NOT_FOUND");
-    expect(await reasonOf(replace("ended", NOW + 1))).toBe("MEMORY_NOT_FOUND");
-    const elsewhere = subject.store.writer.replace(freshScope(), etag, later("ended", "after", "e2", 3), {
+    expect(await reasonOf(replace("expired", NOW + 1))).toBe("MEMORY_NOT_FOUND");
+    const elsewhere = subject.store.writer.replace(freshScope(), etag, later("expired", "after", "e2", 3), {
       now: NOW,
     });
     expect(await reasonOf(elsewhere)).toBe("MEMORY_NOT_FOUND");
@@ -92,15 +92,15 @@ export function replaceCases(subject: MemorySubject): void {
     expect(await reasonOf(other)).toBe("REQUEST_ID_REUSED");
   });
 
-  it("is recalled by its request, with the memory as it now is, as long as there is one", async () => {
-    const recalled = (given: Partial<IdempotentRequest> = {}, id = "a") =>
+  it("is replayed by its request, with the memory as it now is, as long as there is one", async () => {
+    const replayed = (given: Partial<IdempotentRequest> = {}, id = "a") =>
       subject.store.writer.replayReplace(subject.scope, id, {
         now: NOW,
         request: idempotentRequest(given),
       });
-    expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(replayed())).toBe("MEMORY_NOT_FOUND");
     await write(subject, withWords("a", "before", 1));
-    expect(await recalled()).toBeUndefined();
+    expect(await replayed()).toBeUndefined();
     const { etag } = await stored("a");
     const request = idempotentRequest();
     await subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
@@ -109,10 +109,10 @@ export function replaceCases(subject: MemorySubject): void {
     });
     await subject.store.writer.replace(subject.scope, "e2", later("a", "last", "e3", 4), { now: NOW });
     await subject.reopen();
-    expect(await recalled()).toMatchObject({ id: "a", text: "last", etag: "e3" });
-    expect(await recalled({ key: "another" })).toBeUndefined();
-    expect(await reasonOf(recalled({ bodyHash: "another" }))).toBe("REQUEST_ID_REUSED");
+    expect(await replayed()).toMatchObject({ id: "a", text: "last", etag: "e3" });
+    expect(await replayed({ key: "another" })).toBeUndefined();
+    expect(await reasonOf(replayed({ bodyHash: "another" }))).toBe("REQUEST_ID_REUSED");
     await subject.store.writer.delete(subject.scope, "a", { now: NOW });
-    expect(await reasonOf(recalled())).toBe("MEMORY_NOT_FOUND");
+    expect(await reasonOf(replayed())).toBe("MEMORY_NOT_FOUND");
   });
 }

@@ -18,28 +18,28 @@ export declare const file_recollect_v1_cache: GenFile;
  */
 export declare type ChatMessage = Message<"recollect.v1.ChatMessage"> & {
   /**
-   * Who speaks, such as `system`, `user`, `assistant` or `tool`. 1 to 64 characters.
+   * The role of the speaker, such as `system`, `user`, `assistant` or `tool`. 1 to 64 characters.
    *
    * @generated from field: string role = 1;
    */
   role: string;
 
   /**
-   * What is said.
+   * The text.
    *
    * @generated from field: string content = 2;
    */
   content: string;
 
   /**
-   * The speaker's name, where the model is told one. At most 256 characters.
+   * The speaker's name as sent to the model. At most 256 characters.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Whatever else the model is shown with the message, such as tool calls or image references. At most 64 KiB
+   * Everything else that is sent to the model with the message, such as tool calls or image references. At most 64 KiB
    * of JSON.
    *
    * @generated from field: google.protobuf.Struct extra = 4;
@@ -196,7 +196,7 @@ export declare const CacheScopeSchema: GenMessage<CacheScope>;
  */
 export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   /**
-   * SHA-256 (hex) of tenant, namespace, scope and normalised prompt: the same question has the same id.
+   * SHA-256 (hex) of tenant, namespace, scope and normalised prompt: equal questions have equal ids.
    *
    * @generated from field: string id = 1;
    */
@@ -238,14 +238,14 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   tags: string[];
 
   /**
-   * What the caller stored with it.
+   * The metadata that the caller stored with it.
    *
    * @generated from field: google.protobuf.Struct metadata = 7;
    */
   metadata?: JsonObject | undefined;
 
   /**
-   * What generating the answer took.
+   * What generating the answer cost.
    *
    * @generated from field: recollect.v1.CacheUsage usage = 8;
    */
@@ -259,7 +259,7 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When it ends.
+   * When it expires.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 10;
    */
@@ -280,7 +280,7 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
 export declare const CacheEntrySchema: GenMessage<CacheEntry>;
 
 /**
- * What generating an answer took; eviction keeps what is dear to make again.
+ * What generating an answer cost.
  *
  * @generated from message recollect.v1.CacheUsage
  */
@@ -300,7 +300,7 @@ export declare type CacheUsage = Message<"recollect.v1.CacheUsage"> & {
   completionTokens: number;
 
   /**
-   * Time until the whole answer was there.
+   * Time until the answer was complete.
    *
    * @generated from field: google.protobuf.Duration generation_time = 3;
    */
@@ -321,7 +321,7 @@ export declare type CacheUsage = Message<"recollect.v1.CacheUsage"> & {
 export declare const CacheUsageSchema: GenMessage<CacheUsage>;
 
 /**
- * Asks for a stored answer.
+ * Request of LookupCache.
  *
  * @generated from message recollect.v1.LookupCacheRequest
  */
@@ -375,22 +375,22 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   strategy: CacheStrategy;
 
   /**
-   * Serve by meaning only from this cosine similarity on, 0 to 1: a floor that nothing lowers. Unset: the
-   * server's CACHE_SIMILARITY_THRESHOLD (0.85), or 0.50 for a pair whose words all align.
+   * Minimum cosine similarity of a match by meaning, 0 to 1, for all pairs. Unset: the server's
+   * CACHE_SIMILARITY_THRESHOLD (0.85), or 0.50 for a pair whose words all align.
    *
    * @generated from field: optional float threshold = 2;
    */
   threshold?: number | undefined;
 
   /**
-   * Serve no answer older than this.
+   * Maximum age of an answer.
    *
    * @generated from field: google.protobuf.Duration max_age = 3;
    */
   maxAge?: Duration | undefined;
 
   /**
-   * Take a lease on a miss, so that one of many callers generates the answer. Not served yet: a request that
+   * Acquire a lease on a miss, so that one of many callers generates the answer. Not served yet: a request that
    * sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
    *
    * @generated from field: bool lease = 4;
@@ -398,14 +398,14 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   lease: boolean;
 
   /**
-   * Wait this long, at most 60 s, for the holder of a lease. Not served yet: refused as `lease` is.
+   * How long to wait for the holder of a lease, at most 60 s. Not served yet: refused as `lease` is.
    *
    * @generated from field: google.protobuf.Duration wait = 5;
    */
   wait?: Duration | undefined;
 
   /**
-   * Decide and count as usual, but always answer with a miss: for trying the cache on live traffic.
+   * Decide and count as usual, but always return a miss: to try the cache on live traffic.
    *
    * @generated from field: bool shadow = 6;
    */
@@ -419,21 +419,21 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
 export declare const LookupCacheRequest_OptionsSchema: GenMessage<LookupCacheRequest_Options>;
 
 /**
- * A hit or a miss.
+ * Response of LookupCache: a hit or a miss.
  *
  * @generated from message recollect.v1.LookupCacheResponse
  */
 export declare type LookupCacheResponse = Message<"recollect.v1.LookupCacheResponse"> & {
   /**
-   * Names this decision, for StoreCacheEntry now and ReportCacheOutcome later. Opaque, at most 512 bytes,
-   * valid for 7 days. Nothing is stored for it.
+   * Identifies this decision, for StoreCacheEntry and ReportCacheOutcome. Opaque, at most 512 bytes, valid for 7 days.
+   * The server stores nothing for it.
    *
    * @generated from field: string decision_id = 1;
    */
   decisionId: string;
 
   /**
-   * What was decided.
+   * The decision.
    *
    * @generated from oneof recollect.v1.LookupCacheResponse.outcome
    */
@@ -490,14 +490,14 @@ export declare type LookupCacheResponse_Hit = Message<"recollect.v1.LookupCacheR
   similarity: number;
 
   /**
-   * The similarity that was asked for; 0 for an exact match.
+   * The threshold of the similarity; 0 for an exact match.
    *
    * @generated from field: float threshold = 4;
    */
   threshold: number;
 
   /**
-   * Upper bound of the share of wrong answers among hits at this threshold, from calibration. Unset: this
+   * Upper bound of the fraction of wrong answers among hits at this threshold, from calibration. Unset when the
    * namespace is not calibrated.
    *
    * @generated from field: optional float false_hit_bound = 5;
@@ -512,7 +512,7 @@ export declare type LookupCacheResponse_Hit = Message<"recollect.v1.LookupCacheR
   age?: Duration | undefined;
 
   /**
-   * True when it is past its time and is served while somebody refreshes it.
+   * True when the answer has expired and is served while another caller refreshes it.
    *
    * @generated from field: bool stale = 7;
    */
@@ -572,28 +572,28 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
   reason: LookupCacheResponse_Miss_Reason;
 
   /**
-   * Cosine similarity of the nearest stored prompt in the scope; unset when there is none or none was sought.
+   * Cosine similarity of the nearest stored prompt in the scope; unset when there is none, or without a search.
    *
    * @generated from field: optional float nearest_similarity = 2;
    */
   nearestSimilarity?: number | undefined;
 
   /**
-   * The similarity that would have been needed.
+   * The threshold of the similarity.
    *
    * @generated from field: float threshold = 3;
    */
   threshold: number;
 
   /**
-   * What the guard found, when reason is GUARD.
+   * The differences that the guard found, when reason is GUARD.
    *
    * @generated from field: repeated recollect.v1.GuardReason guard_reasons = 4;
    */
   guardReasons: GuardReason[];
 
   /**
-   * Permission to generate the answer, when one was asked for and given. Not served yet.
+   * Permission to generate the answer, when it was requested and granted. Not served yet.
    *
    * @generated from field: recollect.v1.CacheLease lease = 5;
    */
@@ -620,28 +620,28 @@ export enum LookupCacheResponse_Miss_Reason {
   UNSPECIFIED = 0,
 
   /**
-   * Nothing is stored for this prompt in this scope, nor anything like it.
+   * The scope has no entry for this prompt or a similar one.
    *
    * @generated from enum value: REASON_NOT_FOUND = 1;
    */
   NOT_FOUND = 1,
 
   /**
-   * The nearest answer is not near enough.
+   * The similarity of the nearest prompt is below the threshold.
    *
    * @generated from enum value: REASON_BELOW_THRESHOLD = 2;
    */
   BELOW_THRESHOLD = 2,
 
   /**
-   * The nearest answer is near, but belongs to a different question; see guard_reasons.
+   * The nearest prompt is similar but a different question; see guard_reasons.
    *
    * @generated from enum value: REASON_GUARD = 3;
    */
   GUARD = 3,
 
   /**
-   * What was found is older than max_age.
+   * The answer is older than max_age.
    *
    * @generated from enum value: REASON_TOO_OLD = 4;
    */
@@ -669,14 +669,14 @@ export enum LookupCacheResponse_Miss_Reason {
   STORE_UNAVAILABLE = 7,
 
   /**
-   * It would have been a hit, but shadow was asked for.
+   * It would have been a hit without shadow.
    *
    * @generated from enum value: REASON_SHADOW = 8;
    */
   SHADOW = 8,
 
   /**
-   * The server was too busy to look by meaning in time, so only the exact match was tried.
+   * The server was too busy to search by meaning in time, so only the exact match was tried.
    *
    * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
    */
@@ -695,14 +695,14 @@ export declare const LookupCacheResponse_Miss_ReasonSchema: GenEnum<LookupCacheR
  */
 export declare type CacheLease = Message<"recollect.v1.CacheLease"> & {
   /**
-   * To be given back with the answer.
+   * Goes into StoreCacheEntryRequest.lease_token.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * When it ends.
+   * When it expires.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
@@ -716,7 +716,7 @@ export declare type CacheLease = Message<"recollect.v1.CacheLease"> & {
 export declare const CacheLeaseSchema: GenMessage<CacheLease>;
 
 /**
- * Asks to store an answer.
+ * Request of StoreCacheEntry.
  *
  * @generated from message recollect.v1.StoreCacheEntryRequest
  */
@@ -750,7 +750,7 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
     case: "scope";
   } | {
     /**
-     * The decision of the lookup that missed: store and lookup then cannot disagree about the scope.
+     * The decision of the lookup that missed: the scope is that of the lookup.
      *
      * @generated from field: string decision_id = 4;
      */
@@ -766,7 +766,7 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
   response: string;
 
   /**
-   * How long it may be served, 1 second to 24 hours. Unset: the server's CACHE_DEFAULT_TTL.
+   * Time to live, 1 second to 24 hours. Unset: the server's CACHE_DEFAULT_TTL.
    *
    * @generated from field: google.protobuf.Duration ttl = 6;
    */
@@ -780,14 +780,14 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
   tags: string[];
 
   /**
-   * Anything to be returned with the answer. At most 64 keys and 16 KiB of JSON.
+   * Metadata that is returned with the answer. At most 64 keys and 16 KiB of JSON.
    *
    * @generated from field: google.protobuf.Struct metadata = 8;
    */
   metadata?: JsonObject | undefined;
 
   /**
-   * What generating the answer took.
+   * What generating the answer cost.
    *
    * @generated from field: recollect.v1.CacheUsage usage = 9;
    */
@@ -802,8 +802,8 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
   leaseToken: string;
 
   /**
-   * Makes a retry harmless: a repeat with the same id and body within 24 hours changes nothing. 1 to 64
-   * characters, unique per principal. (Without it a repeat replaces the answer by itself.)
+   * Makes a retry safe: the same id and body within 24 hours change nothing. 1 to 64 characters, unique per principal.
+   * (Without it, a retry replaces the answer by itself.)
    *
    * @generated from field: optional string request_id = 11;
    */
@@ -817,7 +817,7 @@ export declare type StoreCacheEntryRequest = Message<"recollect.v1.StoreCacheEnt
 export declare const StoreCacheEntryRequestSchema: GenMessage<StoreCacheEntryRequest>;
 
 /**
- * The stored answer.
+ * Response of StoreCacheEntry.
  *
  * @generated from message recollect.v1.StoreCacheEntryResponse
  */
@@ -888,7 +888,7 @@ export declare type StoreCacheStreamRequest = Message<"recollect.v1.StoreCacheSt
 export declare const StoreCacheStreamRequestSchema: GenMessage<StoreCacheStreamRequest>;
 
 /**
- * The stored answer.
+ * Response of StoreCacheStream.
  *
  * @generated from message recollect.v1.StoreCacheStreamResponse
  */
@@ -908,7 +908,7 @@ export declare type StoreCacheStreamResponse = Message<"recollect.v1.StoreCacheS
 export declare const StoreCacheStreamResponseSchema: GenMessage<StoreCacheStreamResponse>;
 
 /**
- * Asks for a stored answer as a stream.
+ * Request of ReplayCacheEntry.
  *
  * @generated from message recollect.v1.ReplayCacheEntryRequest
  */
@@ -955,7 +955,7 @@ export declare type ReplayCacheEntryResponse = Message<"recollect.v1.ReplayCache
 export declare const ReplayCacheEntryResponseSchema: GenMessage<ReplayCacheEntryResponse>;
 
 /**
- * Asks to give up a lease.
+ * Request of ReleaseCacheLease.
  *
  * @generated from message recollect.v1.ReleaseCacheLeaseRequest
  */
@@ -982,7 +982,7 @@ export declare type ReleaseCacheLeaseRequest = Message<"recollect.v1.ReleaseCach
 export declare const ReleaseCacheLeaseRequestSchema: GenMessage<ReleaseCacheLeaseRequest>;
 
 /**
- * The lease is free.
+ * Response of ReleaseCacheLease.
  *
  * @generated from message recollect.v1.ReleaseCacheLeaseResponse
  */
@@ -996,7 +996,7 @@ export declare type ReleaseCacheLeaseResponse = Message<"recollect.v1.ReleaseCac
 export declare const ReleaseCacheLeaseResponseSchema: GenMessage<ReleaseCacheLeaseResponse>;
 
 /**
- * Says whether a served answer was right.
+ * Request of ReportCacheOutcome.
  *
  * @generated from message recollect.v1.ReportCacheOutcomeRequest
  */
@@ -1016,7 +1016,7 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
   decisionId: string;
 
   /**
-   * How it turned out.
+   * Whether the answer was right.
    *
    * @generated from field: recollect.v1.ReportCacheOutcomeRequest.Outcome outcome = 3;
    */
@@ -1030,7 +1030,7 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
 export declare const ReportCacheOutcomeRequestSchema: GenMessage<ReportCacheOutcomeRequest>;
 
 /**
- * How the answer turned out.
+ * Whether the answer was right.
  *
  * @generated from enum recollect.v1.ReportCacheOutcomeRequest.Outcome
  */
@@ -1070,7 +1070,7 @@ export enum ReportCacheOutcomeRequest_Outcome {
 export declare const ReportCacheOutcomeRequest_OutcomeSchema: GenEnum<ReportCacheOutcomeRequest_Outcome>;
 
 /**
- * The report is counted.
+ * Response of ReportCacheOutcome.
  *
  * @generated from message recollect.v1.ReportCacheOutcomeResponse
  */
@@ -1084,7 +1084,7 @@ export declare type ReportCacheOutcomeResponse = Message<"recollect.v1.ReportCac
 export declare const ReportCacheOutcomeResponseSchema: GenMessage<ReportCacheOutcomeResponse>;
 
 /**
- * Asks for one entry.
+ * Request of GetCacheEntry.
  *
  * @generated from message recollect.v1.GetCacheEntryRequest
  */
@@ -1111,7 +1111,7 @@ export declare type GetCacheEntryRequest = Message<"recollect.v1.GetCacheEntryRe
 export declare const GetCacheEntryRequestSchema: GenMessage<GetCacheEntryRequest>;
 
 /**
- * The entry asked for.
+ * Response of GetCacheEntry.
  *
  * @generated from message recollect.v1.GetCacheEntryResponse
  */
@@ -1131,7 +1131,7 @@ export declare type GetCacheEntryResponse = Message<"recollect.v1.GetCacheEntryR
 export declare const GetCacheEntryResponseSchema: GenMessage<GetCacheEntryResponse>;
 
 /**
- * Asks for a page of entries.
+ * Request of ListCacheEntries.
  *
  * @generated from message recollect.v1.ListCacheEntriesRequest
  */
@@ -1144,7 +1144,7 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
   namespace: string;
 
   /**
-   * How many at most: 0 means 50; more than 1,000 is taken as 1,000.
+   * Maximum number of entries: 0 means 50; more than 1,000 means 1,000.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -1159,14 +1159,14 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
   pageToken: string;
 
   /**
-   * Entries of this model; empty means of any. At most 200 bytes of UTF-8.
+   * Entries of this model; empty means any. At most 200 bytes of UTF-8.
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * Entries with at least one of these tags; none means whatever their tags. At most 32 different ones of 1 to 64
+   * Entries with at least one of these tags; empty means any. At most 32 different ones of 1 to 64
    * characters.
    *
    * @generated from field: repeated string tags_any = 5;
@@ -1174,9 +1174,9 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
   tagsAny: string[];
 
   /**
-   * How many bytes the answer may take, at most 16 MiB; 0 means 2 MiB. It bounds the protobuf encoding, also over HTTP,
-   * where the same answer as JSON takes more. The page ends before the entry with which it would take more, counting the
-   * vectors that are kept with entries too, but holds one at least.
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 2 MiB. It bounds the protobuf encoding, also over HTTP,
+   * where the same response takes more as JSON. The page ends before the entry with which it would take more, including
+   * the stored vectors of entries, but holds at least one.
    *
    * @generated from field: int32 max_answer_bytes = 6;
    */
@@ -1190,7 +1190,7 @@ export declare type ListCacheEntriesRequest = Message<"recollect.v1.ListCacheEnt
 export declare const ListCacheEntriesRequestSchema: GenMessage<ListCacheEntriesRequest>;
 
 /**
- * A page of entries.
+ * Response of ListCacheEntries.
  *
  * @generated from message recollect.v1.ListCacheEntriesResponse
  */
@@ -1203,7 +1203,7 @@ export declare type ListCacheEntriesResponse = Message<"recollect.v1.ListCacheEn
   entries: CacheEntry[];
 
   /**
-   * Asks for the next page; empty at the end.
+   * The page_token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1217,7 +1217,7 @@ export declare type ListCacheEntriesResponse = Message<"recollect.v1.ListCacheEn
 export declare const ListCacheEntriesResponseSchema: GenMessage<ListCacheEntriesResponse>;
 
 /**
- * Asks to delete one entry.
+ * Request of DeleteCacheEntry.
  *
  * @generated from message recollect.v1.DeleteCacheEntryRequest
  */
@@ -1244,7 +1244,7 @@ export declare type DeleteCacheEntryRequest = Message<"recollect.v1.DeleteCacheE
   etag: string;
 
   /**
-   * Makes a retry harmless, as in StoreCacheEntryRequest: a repeat answers OK although the entry is gone.
+   * Makes a retry safe, as in StoreCacheEntryRequest: the retry returns OK although the entry no longer exists.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -1258,7 +1258,7 @@ export declare type DeleteCacheEntryRequest = Message<"recollect.v1.DeleteCacheE
 export declare const DeleteCacheEntryRequestSchema: GenMessage<DeleteCacheEntryRequest>;
 
 /**
- * The entry is gone.
+ * Response of DeleteCacheEntry.
  *
  * @generated from message recollect.v1.DeleteCacheEntryResponse
  */
@@ -1272,7 +1272,7 @@ export declare type DeleteCacheEntryResponse = Message<"recollect.v1.DeleteCache
 export declare const DeleteCacheEntryResponseSchema: GenMessage<DeleteCacheEntryResponse>;
 
 /**
- * Asks to make entries invisible.
+ * Request of InvalidateCache.
  *
  * @generated from message recollect.v1.InvalidateCacheRequest
  */
@@ -1299,7 +1299,7 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
   model: string;
 
   /**
-   * Count what would be hit and change nothing.
+   * Only count the matching entries.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -1313,13 +1313,13 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
 export declare const InvalidateCacheRequestSchema: GenMessage<InvalidateCacheRequest>;
 
 /**
- * What was made invisible.
+ * Response of InvalidateCache.
  *
  * @generated from message recollect.v1.InvalidateCacheResponse
  */
 export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCacheResponse"> & {
   /**
-   * Entries.
+   * Invalidated entries.
    *
    * @generated from field: int32 count = 1;
    */
@@ -1333,7 +1333,7 @@ export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCa
 export declare const InvalidateCacheResponseSchema: GenMessage<InvalidateCacheResponse>;
 
 /**
- * Asks to learn a threshold.
+ * Request of CalibrateCache.
  *
  * @generated from message recollect.v1.CalibrateCacheRequest
  */
@@ -1346,14 +1346,14 @@ export declare type CalibrateCacheRequest = Message<"recollect.v1.CalibrateCache
   namespace: string;
 
   /**
-   * Pairs to learn from.
+   * The pairs.
    *
    * @generated from field: repeated recollect.v1.CalibrateCacheRequest.LabelledPair pairs = 2;
    */
   pairs: CalibrateCacheRequest_LabelledPair[];
 
   /**
-   * The highest acceptable share of wrong answers among hits, 0 to 1.
+   * Maximum fraction of wrong answers among hits, 0 to 1.
    *
    * @generated from field: float target_false_hit_rate = 3;
    */
@@ -1373,21 +1373,21 @@ export declare const CalibrateCacheRequestSchema: GenMessage<CalibrateCacheReque
  */
 export declare type CalibrateCacheRequest_LabelledPair = Message<"recollect.v1.CalibrateCacheRequest.LabelledPair"> & {
   /**
-   * The prompt that asks.
+   * The prompt of a lookup.
    *
-   * @generated from field: string asked = 1;
+   * @generated from field: string lookup_prompt = 1;
    */
-  asked: string;
+  lookupPrompt: string;
 
   /**
-   * The prompt that is stored.
+   * The prompt of an entry.
    *
-   * @generated from field: string stored = 2;
+   * @generated from field: string stored_prompt = 2;
    */
-  stored: string;
+  storedPrompt: string;
 
   /**
-   * Whether one answer serves both.
+   * Whether both have the same answer.
    *
    * @generated from field: bool same_answer = 3;
    */
@@ -1401,27 +1401,27 @@ export declare type CalibrateCacheRequest_LabelledPair = Message<"recollect.v1.C
 export declare const CalibrateCacheRequest_LabelledPairSchema: GenMessage<CalibrateCacheRequest_LabelledPair>;
 
 /**
- * What was learned.
+ * Response of CalibrateCache.
  *
  * @generated from message recollect.v1.CalibrateCacheResponse
  */
 export declare type CalibrateCacheResponse = Message<"recollect.v1.CalibrateCacheResponse"> & {
   /**
-   * Serve from this similarity on.
+   * The learned threshold.
    *
    * @generated from field: float threshold = 1;
    */
   threshold: number;
 
   /**
-   * The bound that holds there.
+   * Upper bound of the fraction of wrong answers among hits at the threshold.
    *
    * @generated from field: float false_hit_bound = 2;
    */
   falseHitBound: number;
 
   /**
-   * Labels it rests on.
+   * Number of labels.
    *
    * @generated from field: int32 label_count = 3;
    */
@@ -1435,7 +1435,7 @@ export declare type CalibrateCacheResponse = Message<"recollect.v1.CalibrateCach
 export declare const CalibrateCacheResponseSchema: GenMessage<CalibrateCacheResponse>;
 
 /**
- * Asks what thresholds would do.
+ * Request of SimulateCache.
  *
  * @generated from message recollect.v1.SimulateCacheRequest
  */
@@ -1448,14 +1448,14 @@ export declare type SimulateCacheRequest = Message<"recollect.v1.SimulateCacheRe
   namespace: string;
 
   /**
-   * Labelled pairs to try.
+   * The pairs.
    *
    * @generated from field: repeated recollect.v1.CalibrateCacheRequest.LabelledPair pairs = 2;
    */
   pairs: CalibrateCacheRequest_LabelledPair[];
 
   /**
-   * Thresholds to try.
+   * The thresholds.
    *
    * @generated from field: repeated float thresholds = 3;
    */
@@ -1469,7 +1469,7 @@ export declare type SimulateCacheRequest = Message<"recollect.v1.SimulateCacheRe
 export declare const SimulateCacheRequestSchema: GenMessage<SimulateCacheRequest>;
 
 /**
- * What thresholds would do.
+ * Response of SimulateCache.
  *
  * @generated from message recollect.v1.SimulateCacheResponse
  */
@@ -1489,7 +1489,7 @@ export declare type SimulateCacheResponse = Message<"recollect.v1.SimulateCacheR
 export declare const SimulateCacheResponseSchema: GenMessage<SimulateCacheResponse>;
 
 /**
- * One threshold's outcome.
+ * The outcome of one threshold.
  *
  * @generated from message recollect.v1.SimulateCacheResponse.Outcome
  */
@@ -1530,7 +1530,7 @@ export declare type SimulateCacheResponse_Outcome = Message<"recollect.v1.Simula
 export declare const SimulateCacheResponse_OutcomeSchema: GenMessage<SimulateCacheResponse_Outcome>;
 
 /**
- * Asks for counts.
+ * Request of GetCacheStats.
  *
  * @generated from message recollect.v1.GetCacheStatsRequest
  */
@@ -1550,12 +1550,12 @@ export declare type GetCacheStatsRequest = Message<"recollect.v1.GetCacheStatsRe
 export declare const GetCacheStatsRequestSchema: GenMessage<GetCacheStatsRequest>;
 
 /**
- * Counts of a namespace.
+ * Response of GetCacheStats.
  *
- * `entry_count` and `byte_count` are of this moment. The others count since the namespace came into being, and
- * outlive the server. `stores` and `evictions` are exact. Lookups are written in batches, a second after they were
- * answered at the latest: what a crash, or a store that does not answer, takes from a batch stays uncounted.
- * Lookups before the first write to the namespace, and those of a cache that is switched off, are not counted.
+ * `entry_count` and `byte_count` are current values. The others count since the namespace was created, across restarts.
+ * `stores` and `evictions` are exact. Counts of lookups are written in batches, at most a second later; a crash or an
+ * unavailable store may lose a batch. Lookups before the first write to the namespace, and those of a cache that is
+ * switched off, are not counted.
  *
  * @generated from message recollect.v1.GetCacheStatsResponse
  */
@@ -1568,50 +1568,50 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
   entryCount: number;
 
   /**
-   * Lookups answered by exact match.
+   * Hits by exact match.
    *
    * @generated from field: int64 exact_hits = 2;
    */
   exactHits: bigint;
 
   /**
-   * Lookups answered by meaning.
+   * Hits by meaning.
    *
    * @generated from field: int64 semantic_hits = 3;
    */
   semanticHits: bigint;
 
   /**
-   * Lookups answered with a miss, for whatever reason (also those in shadow mode).
+   * Misses, for any reason (also those in shadow mode).
    *
    * @generated from field: int64 misses = 4;
    */
   misses: bigint;
 
   /**
-   * What those entries take: the UTF-8 of prompts, responses, tags and metadata as JSON, and 4 bytes a number of
-   * their vectors. What the store needs around them is not in it.
+   * Size of those entries in bytes: the UTF-8 of prompts, responses, tags and metadata as JSON, and 4 bytes for each
+   * dimension of their vectors; without the overhead of the store.
    *
    * @generated from field: int64 byte_count = 5;
    */
   byteCount: bigint;
 
   /**
-   * Answers stored or replaced; repeats of a request are counted once.
+   * Answers stored or replaced; retries of a request count once.
    *
    * @generated from field: int64 stores = 6;
    */
   stores: bigint;
 
   /**
-   * Entries that could have been served, and were taken away because the namespace was full.
+   * Entries that were evicted before they expired, because the namespace was full.
    *
    * @generated from field: int64 evictions = 7;
    */
   evictions: bigint;
 
   /**
-   * How many entries the namespace may hold: CACHE_MAX_ENTRIES.
+   * Maximum number of entries: CACHE_MAX_ENTRIES.
    *
    * @generated from field: int32 max_entries = 8;
    */
@@ -1625,7 +1625,7 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
 
 /**
- * One step of an import.
+ * One message of an import.
  *
  * @generated from message recollect.v1.ImportCacheEntriesRequest
  */
@@ -1645,7 +1645,7 @@ export declare type ImportCacheEntriesRequest = Message<"recollect.v1.ImportCach
   entries: CacheEntry[];
 
   /**
-   * Numbers the messages of the stream, from 1; acknowledged in the answer.
+   * Numbers the messages of the stream, from 1; acknowledged in the response.
    *
    * @generated from field: int32 sequence = 3;
    */
@@ -1659,7 +1659,7 @@ export declare type ImportCacheEntriesRequest = Message<"recollect.v1.ImportCach
 export declare const ImportCacheEntriesRequestSchema: GenMessage<ImportCacheEntriesRequest>;
 
 /**
- * Acknowledges what has been stored.
+ * Acknowledges stored messages.
  *
  * @generated from message recollect.v1.ImportCacheEntriesResponse
  */
@@ -1686,7 +1686,7 @@ export declare type ImportCacheEntriesResponse = Message<"recollect.v1.ImportCac
 export declare const ImportCacheEntriesResponseSchema: GenMessage<ImportCacheEntriesResponse>;
 
 /**
- * Asks for all entries of a namespace.
+ * Request of ExportCacheEntries.
  *
  * @generated from message recollect.v1.ExportCacheEntriesRequest
  */
@@ -1699,7 +1699,7 @@ export declare type ExportCacheEntriesRequest = Message<"recollect.v1.ExportCach
   namespace: string;
 
   /**
-   * The `resume_token` of the last answer that arrived; empty to begin.
+   * The `resume_token` of the last response that arrived; empty to begin.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -1726,7 +1726,7 @@ export declare type ExportCacheEntriesResponse = Message<"recollect.v1.ExportCac
   entry?: CacheEntry | undefined;
 
   /**
-   * Goes on behind this entry.
+   * Continues after this entry.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -1753,21 +1753,21 @@ export enum CacheStrategy {
   UNSPECIFIED = 0,
 
   /**
-   * Exactly, then by meaning.
+   * Exactly, else by meaning.
    *
    * @generated from enum value: CACHE_STRATEGY_HYBRID = 1;
    */
   HYBRID = 1,
 
   /**
-   * Exactly alone; no embedding is made.
+   * Exactly only; no embedding is made.
    *
    * @generated from enum value: CACHE_STRATEGY_EXACT = 2;
    */
   EXACT = 2,
 
   /**
-   * By meaning alone.
+   * By meaning only.
    *
    * @generated from enum value: CACHE_STRATEGY_SEMANTIC = 3;
    */
@@ -1780,7 +1780,7 @@ export enum CacheStrategy {
 export declare const CacheStrategySchema: GenEnum<CacheStrategy>;
 
 /**
- * Why the content guard held two prompts to be different questions.
+ * Why the content guard found two prompts to be different questions.
  *
  * @generated from enum recollect.v1.GuardReason
  */
@@ -1821,7 +1821,7 @@ export enum GuardReason {
   NEGATION = 4,
 
   /**
-   * A word stands against its opposite: on and off, before and after.
+   * A word and its opposite: on and off, before and after.
    *
    * @generated from enum value: GUARD_REASON_ANTONYM = 5;
    */
@@ -1878,7 +1878,7 @@ export enum GuardReason {
   ROLE = 12,
 
   /**
-   * Another thing is asked of the same matter: when, where, who, why, how much.
+   * Another question about the same subject: when, where, who, why, how much.
    *
    * @generated from enum value: GUARD_REASON_QUESTION = 13;
    */
@@ -1919,8 +1919,8 @@ export enum GuardReason {
 export declare const GuardReasonSchema: GenEnum<GuardReason>;
 
 /**
- * CacheService answers a repeated question from store instead of asking a model again, and never with an
- * answer that belongs to another question, another scope or another tenant.
+ * CacheService returns the stored answer to a repeated question in place of another model call, and never an answer
+ * of another question, another scope or another tenant.
  *
  * The shortest useful calls: LookupCache{text, scope{model}} and, on a miss,
  * StoreCacheEntry{text, decision_id, response}.
@@ -1930,16 +1930,15 @@ export declare const GuardReasonSchema: GenEnum<GuardReason>;
  * parameters, tools, response format, locale, knowledge version, principal). A different scope can never hit,
  * whatever the similarity.
  *
- * Switched off (CACHE_ENABLED=false), lookups miss and stores are refused; what is there can still be read, counted
+ * Switched off (CACHE_ENABLED=false), lookups miss and stores are refused; existing entries can still be read, counted
  * and deleted.
  *
  * @generated from service recollect.v1.CacheService
  */
 export declare const CacheService: GenService<{
   /**
-   * Looks for a stored answer. Fails open: when an embedder or a store is slow or down the answer is a miss
-   * that says so, never an error. Nothing is written on the way; what was found counts for eviction and for
-   * GetCacheStats a moment later.
+   * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
+   * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
    *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
@@ -1951,9 +1950,9 @@ export declare const CacheService: GenService<{
   /**
    * Stores an answer. Storing the same prompt in the same scope again replaces the answer.
    *
-   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more takes away, in the
-   * same step, first those that have ended, then those whose last use is longest ago: used is when it was stored,
-   * replaced or served. Uses of the last second may be forgotten when the server crashes; the bound holds always.
+   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more evicts, in the
+   * same step, first expired entries, then the least recently used: an entry is used when it is stored, replaced or
+   * served. A crash of the server may lose the uses of the last second; the bound always holds.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
    * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
@@ -1987,7 +1986,7 @@ export declare const CacheService: GenService<{
     output: typeof ReplayCacheEntryResponseSchema;
   },
   /**
-   * Gives up a lease taken by a lookup, so that the next caller may generate the answer. Not served yet.
+   * Releases a lease of a lookup, so that the next caller may generate the answer. Not served yet.
    *
    * @generated from rpc recollect.v1.CacheService.ReleaseCacheLease
    */
@@ -1997,7 +1996,7 @@ export declare const CacheService: GenService<{
     output: typeof ReleaseCacheLeaseResponseSchema;
   },
   /**
-   * Says whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
+   * Reports whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
    *
    * @generated from rpc recollect.v1.CacheService.ReportCacheOutcome
    */
@@ -2007,9 +2006,9 @@ export declare const CacheService: GenService<{
     output: typeof ReportCacheOutcomeResponseSchema;
   },
   /**
-   * Returns one entry by id, of whatever scope; that does not count as using it.
+   * Returns one entry by id, of any scope; that does not count as a use.
    *
-   * Errors: NOT_FOUND with CACHE_ENTRY_NOT_FOUND, also when it has ended or was evicted.
+   * Errors: NOT_FOUND with CACHE_ENTRY_NOT_FOUND, also when it has expired or was evicted.
    *
    * @generated from rpc recollect.v1.CacheService.GetCacheEntry
    */
@@ -2019,11 +2018,11 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). An answer that is
-   * replaced counts as new from then on: while a caller pages through the list it is not given twice, and is not
-   * given at all when its old place had not come yet.
+   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). A replaced answer has a
+   * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
+   * the list had not reached its old position.
    *
-   * A page of large entries ends before its size (see ListCacheEntriesRequest.max_answer_bytes); only an empty
+   * A page of large entries may hold fewer than page_size (see ListCacheEntriesRequest.max_answer_bytes); only an empty
    * next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
@@ -2036,7 +2035,7 @@ export declare const CacheService: GenService<{
     output: typeof ListCacheEntriesResponseSchema;
   },
   /**
-   * Deletes one entry for good. Deleting an entry that is already gone, or has ended, is NOT_FOUND.
+   * Deletes one entry permanently. Deleting one that does not exist or has expired is NOT_FOUND.
    *
    * Errors: NOT_FOUND with CACHE_ENTRY_NOT_FOUND; ABORTED with ETAG_MISMATCH.
    *
@@ -2048,7 +2047,7 @@ export declare const CacheService: GenService<{
     output: typeof DeleteCacheEntryResponseSchema;
   },
   /**
-   * Makes all entries of a namespace, of tags or of a model invisible at once. Not served yet.
+   * Invalidates all entries of a namespace, of tags or of a model at once. Not served yet.
    *
    * @generated from rpc recollect.v1.CacheService.InvalidateCache
    */
@@ -2068,7 +2067,7 @@ export declare const CacheService: GenService<{
     output: typeof CalibrateCacheResponseSchema;
   },
   /**
-   * Says what other thresholds would have done with labelled pairs. Not served yet.
+   * Evaluates thresholds on labelled pairs. Not served yet.
    *
    * @generated from rpc recollect.v1.CacheService.SimulateCache
    */
@@ -2078,7 +2077,7 @@ export declare const CacheService: GenService<{
     output: typeof SimulateCacheResponseSchema;
   },
   /**
-   * Counts entries, hits and misses of a namespace. One that was never written to has nothing of anything.
+   * Counts entries, hits and misses of a namespace; all counts of an unknown one are 0.
    *
    * @generated from rpc recollect.v1.CacheService.GetCacheStats
    */
@@ -2088,7 +2087,7 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheStatsResponseSchema;
   },
   /**
-   * Takes a stream of exported entries; resumable. gRPC only. Not served yet.
+   * Imports a stream of exported entries; resumable. gRPC only. Not served yet.
    *
    * @generated from rpc recollect.v1.CacheService.ImportCacheEntries
    */

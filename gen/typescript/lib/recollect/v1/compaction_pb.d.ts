@@ -40,35 +40,35 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
   userId: string;
 
   /**
-   * What it does.
+   * The strategy.
    *
    * @generated from field: recollect.v1.CompactionStrategy strategy = 4;
    */
   strategy: CompactionStrategy;
 
   /**
-   * How far it goes.
+   * The level.
    *
    * @generated from field: recollect.v1.CompactionLevel level = 5;
    */
   level: CompactionLevel;
 
   /**
-   * Where it is.
+   * The state.
    *
    * @generated from field: recollect.v1.Compaction.State state = 6;
    */
   state: Compaction_State;
 
   /**
-   * Memories looked at.
+   * Memories examined.
    *
    * @generated from field: int32 examined_count = 7;
    */
   examinedCount: number;
 
   /**
-   * Memories that leave default reads.
+   * Memories that it removes from default reads.
    *
    * @generated from field: int32 affected_count = 8;
    */
@@ -124,7 +124,7 @@ export declare type Compaction = Message<"recollect.v1.Compaction"> & {
 export declare const CompactionSchema: GenMessage<Compaction>;
 
 /**
- * Where the run is.
+ * The state of a run.
  *
  * @generated from enum recollect.v1.Compaction.State
  */
@@ -144,7 +144,7 @@ export enum Compaction_State {
   PLANNING = 1,
 
   /**
-   * The plan waits to be approved, for at most 24 hours.
+   * The plan awaits approval, for at most 24 hours.
    *
    * @generated from enum value: STATE_AWAITING_APPROVAL = 2;
    */
@@ -165,7 +165,7 @@ export enum Compaction_State {
   SUCCEEDED = 4,
 
   /**
-   * Ended by an error; what was applied is finished or rolled back.
+   * Failed; applied changes are completed or rolled back.
    *
    * @generated from enum value: STATE_FAILED = 5;
    */
@@ -179,7 +179,7 @@ export enum Compaction_State {
   CANCELLED = 6,
 
   /**
-   * Its changes were put back.
+   * Its changes were reverted.
    *
    * @generated from enum value: STATE_UNDONE = 7;
    */
@@ -198,14 +198,14 @@ export declare const Compaction_StateSchema: GenEnum<Compaction_State>;
  */
 export declare type CompactionPolicy = Message<"recollect.v1.CompactionPolicy"> & {
   /**
-   * What scheduled runs do.
+   * The strategy of scheduled runs.
    *
    * @generated from field: recollect.v1.CompactionStrategy strategy = 1;
    */
   strategy: CompactionStrategy;
 
   /**
-   * How far they go.
+   * The level of scheduled runs.
    *
    * @generated from field: recollect.v1.CompactionLevel level = 2;
    */
@@ -226,14 +226,14 @@ export declare type CompactionPolicy = Message<"recollect.v1.CompactionPolicy"> 
   keepImportant?: Duration | undefined;
 
   /**
-   * Anything less important is the first to go, 0 to 1.
+   * Memories of lower importance are archived first, 0 to 1.
    *
    * @generated from field: float min_importance = 5;
    */
   minImportance: number;
 
   /**
-   * The largest share of a scope that one run may change, 0 to 1.
+   * Maximum fraction of the memories that one run may change, 0 to 1.
    *
    * @generated from field: float max_affected_fraction = 6;
    */
@@ -254,7 +254,7 @@ export declare type CompactionPolicy = Message<"recollect.v1.CompactionPolicy"> 
 export declare const CompactionPolicySchema: GenMessage<CompactionPolicy>;
 
 /**
- * Asks to compact.
+ * Request of StartCompaction.
  *
  * @generated from message recollect.v1.StartCompactionRequest
  */
@@ -274,14 +274,14 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
   userId: string;
 
   /**
-   * What to do.
+   * The strategy.
    *
    * @generated from field: recollect.v1.CompactionStrategy strategy = 3;
    */
   strategy: CompactionStrategy;
 
   /**
-   * How far to go.
+   * The level.
    *
    * @generated from field: recollect.v1.CompactionLevel level = 4;
    */
@@ -295,14 +295,14 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
   validateOnly: boolean;
 
   /**
-   * Store the plan and wait for ApproveCompaction.
+   * Store the plan and await ApproveCompaction.
    *
    * @generated from field: bool require_approval = 6;
    */
   requireApproval: boolean;
 
   /**
-   * Makes a retry harmless: a repeat with the same id and body within 24 hours answers what the first did.
+   * Makes a retry safe: the same id and body within 24 hours return the result of the first call.
    *
    * @generated from field: optional string request_id = 7;
    */
@@ -316,7 +316,7 @@ export declare type StartCompactionRequest = Message<"recollect.v1.StartCompacti
 export declare const StartCompactionRequestSchema: GenMessage<StartCompactionRequest>;
 
 /**
- * The run, or its plan.
+ * Response of StartCompaction: the run, or its plan.
  *
  * @generated from message recollect.v1.StartCompactionResponse
  */
@@ -336,7 +336,7 @@ export declare type StartCompactionResponse = Message<"recollect.v1.StartCompact
 export declare const StartCompactionResponseSchema: GenMessage<StartCompactionResponse>;
 
 /**
- * Asks for a compaction.
+ * Request of GetCompaction.
  *
  * @generated from message recollect.v1.GetCompactionRequest
  */
@@ -363,7 +363,7 @@ export declare type GetCompactionRequest = Message<"recollect.v1.GetCompactionRe
 export declare const GetCompactionRequestSchema: GenMessage<GetCompactionRequest>;
 
 /**
- * The compaction asked for.
+ * Response of GetCompaction.
  *
  * @generated from message recollect.v1.GetCompactionResponse
  */
@@ -383,7 +383,7 @@ export declare type GetCompactionResponse = Message<"recollect.v1.GetCompactionR
 export declare const GetCompactionResponseSchema: GenMessage<GetCompactionResponse>;
 
 /**
- * Asks for a page of compactions.
+ * Request of ListCompactions.
  *
  * @generated from message recollect.v1.ListCompactionsRequest
  */
@@ -396,7 +396,7 @@ export declare type ListCompactionsRequest = Message<"recollect.v1.ListCompactio
   namespace: string;
 
   /**
-   * How many at most: 0 means 50; more than 1,000 is taken as 1,000.
+   * Maximum number of compactions: 0 means 50; more than 1,000 means 1,000.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -417,7 +417,7 @@ export declare type ListCompactionsRequest = Message<"recollect.v1.ListCompactio
 export declare const ListCompactionsRequestSchema: GenMessage<ListCompactionsRequest>;
 
 /**
- * A page of compactions.
+ * Response of ListCompactions.
  *
  * @generated from message recollect.v1.ListCompactionsResponse
  */
@@ -430,7 +430,7 @@ export declare type ListCompactionsResponse = Message<"recollect.v1.ListCompacti
   compactions: Compaction[];
 
   /**
-   * Asks for the next page; empty at the end.
+   * The page_token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -444,7 +444,7 @@ export declare type ListCompactionsResponse = Message<"recollect.v1.ListCompacti
 export declare const ListCompactionsResponseSchema: GenMessage<ListCompactionsResponse>;
 
 /**
- * Asks for progress.
+ * Request of WatchCompaction.
  *
  * @generated from message recollect.v1.WatchCompactionRequest
  */
@@ -471,7 +471,7 @@ export declare type WatchCompactionRequest = Message<"recollect.v1.WatchCompacti
 export declare const WatchCompactionRequestSchema: GenMessage<WatchCompactionRequest>;
 
 /**
- * A step of progress.
+ * Progress of a compaction.
  *
  * @generated from message recollect.v1.WatchCompactionResponse
  */
@@ -491,7 +491,7 @@ export declare type WatchCompactionResponse = Message<"recollect.v1.WatchCompact
 export declare const WatchCompactionResponseSchema: GenMessage<WatchCompactionResponse>;
 
 /**
- * Asks to apply a plan.
+ * Request of ApproveCompaction.
  *
  * @generated from message recollect.v1.ApproveCompactionRequest
  */
@@ -525,7 +525,7 @@ export declare type ApproveCompactionRequest = Message<"recollect.v1.ApproveComp
 export declare const ApproveCompactionRequestSchema: GenMessage<ApproveCompactionRequest>;
 
 /**
- * The approved compaction.
+ * Response of ApproveCompaction.
  *
  * @generated from message recollect.v1.ApproveCompactionResponse
  */
@@ -545,7 +545,7 @@ export declare type ApproveCompactionResponse = Message<"recollect.v1.ApproveCom
 export declare const ApproveCompactionResponseSchema: GenMessage<ApproveCompactionResponse>;
 
 /**
- * Asks to stop a compaction.
+ * Request of CancelCompaction.
  *
  * @generated from message recollect.v1.CancelCompactionRequest
  */
@@ -572,7 +572,7 @@ export declare type CancelCompactionRequest = Message<"recollect.v1.CancelCompac
 export declare const CancelCompactionRequestSchema: GenMessage<CancelCompactionRequest>;
 
 /**
- * The stopped compaction.
+ * Response of CancelCompaction.
  *
  * @generated from message recollect.v1.CancelCompactionResponse
  */
@@ -592,7 +592,7 @@ export declare type CancelCompactionResponse = Message<"recollect.v1.CancelCompa
 export declare const CancelCompactionResponseSchema: GenMessage<CancelCompactionResponse>;
 
 /**
- * Asks to put back what a compaction changed.
+ * Request of UndoCompaction.
  *
  * @generated from message recollect.v1.UndoCompactionRequest
  */
@@ -619,7 +619,7 @@ export declare type UndoCompactionRequest = Message<"recollect.v1.UndoCompaction
 export declare const UndoCompactionRequestSchema: GenMessage<UndoCompactionRequest>;
 
 /**
- * What was put back.
+ * Response of UndoCompaction.
  *
  * @generated from message recollect.v1.UndoCompactionResponse
  */
@@ -632,7 +632,7 @@ export declare type UndoCompactionResponse = Message<"recollect.v1.UndoCompactio
   compaction?: Compaction | undefined;
 
   /**
-   * Memories that kept an edit made since, and so were not put back.
+   * Ids of memories that were changed since, and so were not reverted.
    *
    * @generated from field: repeated string conflict_ids = 2;
    */
@@ -646,7 +646,7 @@ export declare type UndoCompactionResponse = Message<"recollect.v1.UndoCompactio
 export declare const UndoCompactionResponseSchema: GenMessage<UndoCompactionResponse>;
 
 /**
- * Asks for a policy.
+ * Request of GetCompactionPolicy.
  *
  * @generated from message recollect.v1.GetCompactionPolicyRequest
  */
@@ -666,7 +666,7 @@ export declare type GetCompactionPolicyRequest = Message<"recollect.v1.GetCompac
 export declare const GetCompactionPolicyRequestSchema: GenMessage<GetCompactionPolicyRequest>;
 
 /**
- * The policy asked for.
+ * Response of GetCompactionPolicy.
  *
  * @generated from message recollect.v1.GetCompactionPolicyResponse
  */
@@ -686,7 +686,7 @@ export declare type GetCompactionPolicyResponse = Message<"recollect.v1.GetCompa
 export declare const GetCompactionPolicyResponseSchema: GenMessage<GetCompactionPolicyResponse>;
 
 /**
- * Asks to change a policy.
+ * Request of UpdateCompactionPolicy.
  *
  * @generated from message recollect.v1.UpdateCompactionPolicyRequest
  */
@@ -713,7 +713,7 @@ export declare type UpdateCompactionPolicyRequest = Message<"recollect.v1.Update
 export declare const UpdateCompactionPolicyRequestSchema: GenMessage<UpdateCompactionPolicyRequest>;
 
 /**
- * The changed policy.
+ * Response of UpdateCompactionPolicy.
  *
  * @generated from message recollect.v1.UpdateCompactionPolicyResponse
  */
@@ -733,7 +733,7 @@ export declare type UpdateCompactionPolicyResponse = Message<"recollect.v1.Updat
 export declare const UpdateCompactionPolicyResponseSchema: GenMessage<UpdateCompactionPolicyResponse>;
 
 /**
- * What a compaction does.
+ * The strategy of a compaction.
  *
  * @generated from enum recollect.v1.CompactionStrategy
  */
@@ -753,7 +753,7 @@ export enum CompactionStrategy {
   DEDUP = 1,
 
   /**
-   * Archives what has faded.
+   * Archives memories of low retention.
    *
    * @generated from enum value: COMPACTION_STRATEGY_DECAY = 2;
    */
@@ -780,7 +780,7 @@ export enum CompactionStrategy {
 export declare const CompactionStrategySchema: GenEnum<CompactionStrategy>;
 
 /**
- * How far a compaction goes.
+ * The level of a compaction.
  *
  * @generated from enum recollect.v1.CompactionLevel
  */
@@ -820,8 +820,8 @@ export enum CompactionLevel {
 export declare const CompactionLevelSchema: GenEnum<CompactionLevel>;
 
 /**
- * CompactionService keeps memory small without losing anything: it merges what says the same, replaces what
- * is out of date and archives what is no longer needed, shows its plan before it acts, and can undo it.
+ * CompactionService reduces the number of active memories without losing any: it merges duplicates, supersedes outdated
+ * memories and archives those that are no longer needed. It shows its plan before it acts, and can undo it.
  *
  * No RPC of this service is served yet; all answer UNIMPLEMENTED.
  *
@@ -869,7 +869,7 @@ export declare const CompactionService: GenService<{
     output: typeof WatchCompactionResponseSchema;
   },
   /**
-   * Applies exactly the plan that was shown; memories edited since drop out of it.
+   * Applies exactly the plan that was shown, without memories that were changed since.
    *
    * @generated from rpc recollect.v1.CompactionService.ApproveCompaction
    */
@@ -879,7 +879,7 @@ export declare const CompactionService: GenService<{
     output: typeof ApproveCompactionResponseSchema;
   },
   /**
-   * Stops a compaction that is waiting or running; what is applied stays applied and can be undone.
+   * Stops a compaction that awaits approval or runs; applied changes stay and can be undone.
    *
    * @generated from rpc recollect.v1.CompactionService.CancelCompaction
    */
@@ -889,7 +889,7 @@ export declare const CompactionService: GenService<{
     output: typeof CancelCompactionResponseSchema;
   },
   /**
-   * Puts back what a compaction changed.
+   * Reverts the changes of a compaction.
    *
    * @generated from rpc recollect.v1.CompactionService.UndoCompaction
    */
@@ -899,7 +899,7 @@ export declare const CompactionService: GenService<{
     output: typeof UndoCompactionResponseSchema;
   },
   /**
-   * Returns the policy that a namespace is compacted by.
+   * Returns the compaction policy of a namespace.
    *
    * @generated from rpc recollect.v1.CompactionService.GetCompactionPolicy
    */

@@ -27,7 +27,7 @@ export const Compaction_StateSchema = /*@__PURE__*/
   enumDesc(file_recollect_v1_compaction, 0, 0);
 
 /**
- * Where the run is.
+ * The state of a run.
  *
  * @generated from enum recollect.v1.Compaction.State
  */
@@ -174,7 +174,7 @@ export const CompactionStrategySchema = /*@__PURE__*/
   enumDesc(file_recollect_v1_compaction, 0);
 
 /**
- * What a compaction does.
+ * The strategy of a compaction.
  *
  * @generated from enum recollect.v1.CompactionStrategy
  */
@@ -188,7 +188,7 @@ export const CompactionLevelSchema = /*@__PURE__*/
   enumDesc(file_recollect_v1_compaction, 1);
 
 /**
- * How far a compaction goes.
+ * The level of a compaction.
  *
  * @generated from enum recollect.v1.CompactionLevel
  */
@@ -196,8 +196,8 @@ export const CompactionLevel = /*@__PURE__*/
   tsEnum(CompactionLevelSchema);
 
 /**
- * CompactionService keeps memory small without losing anything: it merges what says the same, replaces what
- * is out of date and archives what is no longer needed, shows its plan before it acts, and can undo it.
+ * CompactionService reduces the number of active memories without losing any: it merges duplicates, supersedes outdated
+ * memories and archives those that are no longer needed. It shows its plan before it acts, and can undo it.
  *
  * No RPC of this service is served yet; all answer UNIMPLEMENTED.
  *

@@ -10,11 +10,11 @@ import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
 export declare const file_recollect_v1_error_reason: GenFile;
 
 /**
- * ErrorReason says why a call failed, in a form that programs can act on. Every error of this API carries a
+ * ErrorReason is the machine-readable reason of a failed call. Every error of this API carries a
  * google.rpc.ErrorInfo whose `domain` is "recollect" and whose `reason` is the name of one of these values
- * without the prefix ERROR_REASON_. Values are added over time: treat an unknown one as its status code says.
+ * without the prefix ERROR_REASON_. Values are added over time: handle an unknown one by its status code.
  *
- * What HTTP itself refuses (405, 415) has no body, and gRPC-web calls that are refused before they can be read have
+ * Errors of HTTP itself (405, 415) have no body, and gRPC-web calls that are refused before they can be read have
  * a status without details.
  *
  * Where they apply, errors also carry google.rpc.BadRequest (which fields), google.rpc.RetryInfo (when to try
@@ -31,7 +31,7 @@ export enum ErrorReason {
   UNSPECIFIED = 0,
 
   /**
-   * INTERNAL. Something failed inside the server; its log says what, under the call's id.
+   * INTERNAL. The server failed; its log has the error under this call id.
    * Example: {"reason": "INTERNAL", "domain": "recollect", "metadata": {"call_id": "0197…"}}
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 1;
@@ -47,8 +47,8 @@ export enum ErrorReason {
   METHOD_UNKNOWN = 2,
 
   /**
-   * UNIMPLEMENTED. The method is part of the API, and this version of the server does not serve it, or not through
-   * this door: streams in both directions are gRPC only.
+   * UNIMPLEMENTED. The method is part of the API, and this version of the server does not serve it, or not over
+   * this transport: streams in both directions are gRPC only.
    * Example: {"reason": "METHOD_NOT_SERVED", "domain": "recollect",
    *           "metadata": {"method": "/recollect.v1.MemoryService/WatchMemories"}}
    *
@@ -91,7 +91,7 @@ export enum ErrorReason {
   REQUEST_INVALID = 7,
 
   /**
-   * DEADLINE_EXCEEDED. The call's deadline passed before the answer was ready.
+   * DEADLINE_EXCEEDED. The deadline of the call passed before the response was ready.
    * Example: {"reason": "DEADLINE_EXCEEDED", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_DEADLINE_EXCEEDED = 8;
@@ -99,7 +99,7 @@ export enum ErrorReason {
   DEADLINE_EXCEEDED = 8,
 
   /**
-   * CANCELLED. The caller gave the call up.
+   * CANCELLED. The caller cancelled the call or disconnected.
    * Example: {"reason": "CALL_CANCELLED", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_CALL_CANCELLED = 9;
@@ -107,7 +107,7 @@ export enum ErrorReason {
   CALL_CANCELLED = 9,
 
   /**
-   * UNAVAILABLE. The server is stopping; another one, or this one later, can answer. With RetryInfo.
+   * UNAVAILABLE. The server is stopping. With RetryInfo.
    * Example: {"reason": "SERVER_STOPPING", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_SERVER_STOPPING = 10;
@@ -115,8 +115,8 @@ export enum ErrorReason {
   SERVER_STOPPING = 10,
 
   /**
-   * UNAVAILABLE. The store does not answer, or holds data that this server does not serve (of another model, say): the
-   * message says which. With RetryInfo.
+   * UNAVAILABLE. The store does not answer, or has data that this server does not serve (of another model, say); see the
+   * message. With RetryInfo.
    * Example: {"reason": "STORE_UNAVAILABLE", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 11;
@@ -124,8 +124,7 @@ export enum ErrorReason {
   STORE_UNAVAILABLE = 11,
 
   /**
-   * RESOURCE_EXHAUSTED. The store has no room left: the disk or the memory is full. Nothing was written;
-   * deletions still go through.
+   * RESOURCE_EXHAUSTED. The disk or the memory of the store is full. Nothing was written; deletions are still possible.
    * Example: {"reason": "STORE_FULL", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_FULL = 12;
@@ -141,7 +140,7 @@ export enum ErrorReason {
   MEMORY_NOT_FOUND = 13,
 
   /**
-   * ALREADY_EXISTS. The id that the caller gave is taken. With ResourceInfo.
+   * ALREADY_EXISTS. The id that the caller set exists. With ResourceInfo.
    * Example: {"reason": "MEMORY_ALREADY_EXISTS", "domain": "recollect",
    *           "metadata": {"id": "m1", "namespace": "default"}}
    *
@@ -150,7 +149,7 @@ export enum ErrorReason {
   MEMORY_ALREADY_EXISTS = 14,
 
   /**
-   * ALREADY_EXISTS. A duplicate is there (see OnDuplicate), and the call asked to refuse it. With ResourceInfo.
+   * ALREADY_EXISTS. A duplicate exists (see OnDuplicate), and the call demands to refuse it. With ResourceInfo.
    * Example: {"reason": "MEMORY_DUPLICATE", "domain": "recollect",
    *           "metadata": {"existing_id": "m1", "namespace": "default"}}
    *
@@ -167,7 +166,7 @@ export enum ErrorReason {
   ETAG_MISMATCH = 16,
 
   /**
-   * INVALID_ARGUMENT. The token was not made by this list or export, or for another request; `field` names it.
+   * INVALID_ARGUMENT. The token is of another list or export, or of another request; `field` names it.
    * Example: {"reason": "PAGE_TOKEN_INVALID", "domain": "recollect", "metadata": {"field": "page_token"}}
    *
    * @generated from enum value: ERROR_REASON_PAGE_TOKEN_INVALID = 17;
@@ -192,7 +191,7 @@ export enum ErrorReason {
   VECTOR_INVALID = 19,
 
   /**
-   * FAILED_PRECONDITION. Search by meaning was asked for, and vector search is switched off.
+   * FAILED_PRECONDITION. The call needs vector search, which is switched off.
    * Example: {"reason": "VECTOR_SEARCH_DISABLED", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_VECTOR_SEARCH_DISABLED = 20;
@@ -217,7 +216,7 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
-   * namespace or principal; `cause` says which: malformed, signature, expired, prompt, namespace (or principal).
+   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;
@@ -225,7 +224,7 @@ export enum ErrorReason {
   DECISION_INVALID = 23,
 
   /**
-   * UNAUTHENTICATED. No credential (`authorization: Bearer <API key>`), or one that is not known.
+   * UNAUTHENTICATED. The credential (`authorization: Bearer <API key>`) is missing or unknown.
    * Example: {"reason": "CREDENTIAL_INVALID", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_CREDENTIAL_INVALID = 24;
@@ -233,8 +232,8 @@ export enum ErrorReason {
   CREDENTIAL_INVALID = 24,
 
   /**
-   * PERMISSION_DENIED. The credential lacks what the call needs: one of `roles`, or `permission`. `method` names the
-   * call; in its place stands `field` when it is this field of the request that asks for more.
+   * PERMISSION_DENIED. The credential lacks one of `roles`, or `permission`. `method` names the call; in its place,
+   * `field` names the field of the request that needs more.
    * Example: {"reason": "ROLE_MISSING", "domain": "recollect", "metadata": {"method":
    * "/recollect.v1.MemoryService/CreateMemory", "roles": "writer"}}
    *
@@ -251,9 +250,9 @@ export enum ErrorReason {
   TOO_MANY_CALLS = 26,
 
   /**
-   * UNAVAILABLE. The embedding provider does not answer, or not in a way that can be used, and the call cannot do
-   * without. `cause` says how: rate_limited, server_error, connection, timeout, malformed, breaker_open (it has failed
-   * so often that it is not asked for a while), stopping. With RetryInfo when it is known when to come back.
+   * UNAVAILABLE. The embedding provider gives no usable answer, and the call needs one. `cause` is one of rate_limited,
+   * server_error, connection, timeout, malformed, breaker_open (no requests are sent for a while, because too many have
+   * failed), stopping. With RetryInfo when the time of a retry is known.
    * Example: {"reason": "EMBEDDER_UNAVAILABLE", "domain": "recollect",
    *           "metadata": {"provider": "openai", "cause": "server_error", "status": "500"}}
    *
@@ -262,7 +261,7 @@ export enum ErrorReason {
   EMBEDDER_UNAVAILABLE = 27,
 
   /**
-   * RESOURCE_EXHAUSTED. The tenant has as many namespaces as it may have.
+   * RESOURCE_EXHAUSTED. The tenant has the maximum number of namespaces.
    * Example: {"reason": "TOO_MANY_NAMESPACES", "domain": "recollect", "metadata": {"limit": "100000"}}
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_NAMESPACES = 28;
@@ -270,8 +269,8 @@ export enum ErrorReason {
   TOO_MANY_NAMESPACES = 28,
 
   /**
-   * DATA_LOSS. What is stored cannot be read: a damaged file. The rest stays readable. Also in place of
-   * MEMORY_NOT_FOUND while memories are known to be lost, for then nobody can say that there never was such a one.
+   * DATA_LOSS. Stored data cannot be read: a damaged file. The rest stays readable. Also in place of MEMORY_NOT_FOUND
+   * while memories are known to be lost, because the memory may be one of them.
    * Example: {"reason": "STORE_CORRUPT", "domain": "recollect", "metadata": {"backend": "embedded"}}
    *
    * @generated from enum value: ERROR_REASON_STORE_CORRUPT = 29;
@@ -279,7 +278,7 @@ export enum ErrorReason {
   STORE_CORRUPT = 29,
 
   /**
-   * FAILED_PRECONDITION. The memory is superseded or archived and cannot be corrected; `state` says which.
+   * FAILED_PRECONDITION. The memory is superseded or archived (`state`) and cannot be updated.
    * Example: {"reason": "MEMORY_NOT_ACTIVE", "domain": "recollect", "metadata": {"id": "m1", "state": "ARCHIVED"}}
    *
    * @generated from enum value: ERROR_REASON_MEMORY_NOT_ACTIVE = 30;
@@ -287,7 +286,7 @@ export enum ErrorReason {
   MEMORY_NOT_ACTIVE = 30,
 
   /**
-   * NOT_FOUND. There is no such entry in the cache, or it has ended or was evicted. With ResourceInfo.
+   * NOT_FOUND. The cache has no such entry, or it has expired or was evicted. With ResourceInfo.
    * Example: {"reason": "CACHE_ENTRY_NOT_FOUND", "domain": "recollect",
    *           "metadata": {"id": "9f…", "namespace": "default"}}
    *
@@ -296,7 +295,7 @@ export enum ErrorReason {
   CACHE_ENTRY_NOT_FOUND = 31,
 
   /**
-   * RESOURCE_EXHAUSTED. More texts wait for the embedding provider than the server holds. With RetryInfo.
+   * RESOURCE_EXHAUSTED. The queue of texts for the embedding provider is full. With RetryInfo.
    * Example: {"reason": "EMBEDDER_OVERLOADED", "domain": "recollect",
    *           "metadata": {"provider": "openai", "cause": "overloaded"}}
    *
@@ -305,9 +304,9 @@ export enum ErrorReason {
   EMBEDDER_OVERLOADED = 32,
 
   /**
-   * FAILED_PRECONDITION. The embedding provider cannot serve this server as it is set up, and the call cannot do
-   * without: the key is refused (`cause` key_refused), or there is no such model, or its vectors have another dimension
-   * (misconfigured). An operator has to change EMBEDDING_API_KEY, EMBEDDING_API_BASE, EMBEDDING_MODEL or VECTOR_DIM.
+   * FAILED_PRECONDITION. The embedding provider is misconfigured, and the call needs it: the provider refuses the key
+   * (`cause` key_refused), has no such model, or makes vectors of another dimension (misconfigured). An operator has to
+   * change EMBEDDING_API_KEY, EMBEDDING_API_BASE, EMBEDDING_MODEL or VECTOR_DIM.
    * Example: {"reason": "EMBEDDER_MISCONFIGURED", "domain": "recollect",
    *           "metadata": {"provider": "openai", "cause": "key_refused", "status": "401"}}
    *
@@ -316,7 +315,7 @@ export enum ErrorReason {
   EMBEDDER_MISCONFIGURED = 33,
 
   /**
-   * INVALID_ARGUMENT. The embedding provider does not take a text of this call, not even its beginning.
+   * INVALID_ARGUMENT. The embedding provider refuses a text of this call, and its beginning too.
    * Example: {"reason": "EMBEDDER_REFUSED_TEXT", "domain": "recollect",
    *           "metadata": {"provider": "openai", "cause": "input_refused", "status": "400"}}
    *
@@ -325,7 +324,7 @@ export enum ErrorReason {
   EMBEDDER_REFUSED_TEXT = 34,
 
   /**
-   * NOT_FOUND. There is no such re-embedding, or a later one has taken its place. With ResourceInfo.
+   * NOT_FOUND. There is no such re-embedding, or a later one has replaced it. With ResourceInfo.
    * Example: {"reason": "REEMBEDDING_NOT_FOUND", "domain": "recollect", "metadata": {"id": "0197…"}}
    *
    * @generated from enum value: ERROR_REASON_REEMBEDDING_NOT_FOUND = 40;
@@ -333,9 +332,9 @@ export enum ErrorReason {
   REEMBEDDING_NOT_FOUND = 40,
 
   /**
-   * FAILED_PRECONDITION. A re-embedding cannot start now; `cause` says why: running (another one is under way; `id`
-   * names it), unchanged (the vectors are of this model and dimension already), cleaning_up (the old vectors of the one
-   * before are still being removed).
+   * FAILED_PRECONDITION. A re-embedding cannot start now. `cause` is one of running (another one is running; `id` names
+   * it), unchanged (the vectors have this model and dimension), cleaning_up (the old vectors of the previous one are still
+   * being deleted).
    * Example: {"reason": "REEMBEDDING_CONFLICT", "domain": "recollect",
    *           "metadata": {"cause": "running", "id": "0197…"}}
    *
@@ -344,7 +343,7 @@ export enum ErrorReason {
   REEMBEDDING_CONFLICT = 41,
 
   /**
-   * FAILED_PRECONDITION. The indexes are being rebuilt already, by another call; when that has ended, the next can begin.
+   * FAILED_PRECONDITION. Another call is rebuilding the indexes.
    * Example: {"reason": "INDEX_REBUILD_RUNNING", "domain": "recollect", "metadata": {}}
    *
    * @generated from enum value: ERROR_REASON_INDEX_REBUILD_RUNNING = 42;
@@ -352,8 +351,8 @@ export enum ErrorReason {
   INDEX_REBUILD_RUNNING = 42,
 
   /**
-   * INVALID_ARGUMENT. The request sets a field that its message does not have: a name that is spelt otherwise, or a
-   * field of a later version (servers are upgraded before clients). `nearest` is the name that was probably meant.
+   * INVALID_ARGUMENT. The request sets a field that its message does not have: a misspelt name, or a field of a later
+   * version (servers are upgraded before clients). `nearest` is the most similar name.
    * Example: {"reason": "FIELD_UNKNOWN", "domain": "recollect",
    *           "metadata": {"field": "filter.userID", "nearest": "userId"}}
    *
@@ -362,8 +361,8 @@ export enum ErrorReason {
   FIELD_UNKNOWN = 43,
 
   /**
-   * RESOURCE_EXHAUSTED. Requests that have not arrived whole take all the memory that there is for them, and this caller
-   * has its share of it; `scope` says whether of the server or of the connection. With RetryInfo.
+   * RESOURCE_EXHAUSTED. Requests that have not arrived completely take all memory for them, of the server or of the
+   * connection (`scope`), and this caller has its share of it. With RetryInfo.
    * Example: {"reason": "TOO_MANY_UNFINISHED_REQUESTS", "domain": "recollect",
    *           "metadata": {"scope": "connection", "max_bytes": "33554432"}}
    *
@@ -372,7 +371,7 @@ export enum ErrorReason {
   TOO_MANY_UNFINISHED_REQUESTS = 44,
 
   /**
-   * DEADLINE_EXCEEDED. The request did not arrive whole in time, or the next message of its stream did not come.
+   * DEADLINE_EXCEEDED. The request, or the next message of its stream, did not arrive in time.
    * Example: {"reason": "RECEIVE_TIMEOUT", "domain": "recollect", "metadata": {"limit_seconds": "30"}}
    *
    * @generated from enum value: ERROR_REASON_RECEIVE_TIMEOUT = 45;
@@ -380,8 +379,8 @@ export enum ErrorReason {
   RECEIVE_TIMEOUT = 45,
 
   /**
-   * RESOURCE_EXHAUSTED. The server has more work than it can do in time: the work of this call would begin too late for
-   * its deadline, or later than calls are kept waiting. Nothing has been done for it. With RetryInfo.
+   * RESOURCE_EXHAUSTED. The server is overloaded: the work of this call would begin after its deadline, or after the
+   * maximum wait. Nothing has been done for it. With RetryInfo.
    * Example: {"reason": "SERVER_OVERLOADED", "domain": "recollect", "metadata": {"estimated_wait_ms": "1240"}}
    *
    * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;

@@ -17,11 +17,11 @@ export const ErrorReasonSchema = /*@__PURE__*/
   enumDesc(file_recollect_v1_error_reason, 0);
 
 /**
- * ErrorReason says why a call failed, in a form that programs can act on. Every error of this API carries a
+ * ErrorReason is the machine-readable reason of a failed call. Every error of this API carries a
  * google.rpc.ErrorInfo whose `domain` is "recollect" and whose `reason` is the name of one of these values
- * without the prefix ERROR_REASON_. Values are added over time: treat an unknown one as its status code says.
+ * without the prefix ERROR_REASON_. Values are added over time: handle an unknown one by its status code.
  *
- * What HTTP itself refuses (405, 415) has no body, and gRPC-web calls that are refused before they can be read have
+ * Errors of HTTP itself (405, 415) have no body, and gRPC-web calls that are refused before they can be read have
  * a status without details.
  *
  * Where they apply, errors also carry google.rpc.BadRequest (which fields), google.rpc.RetryInfo (when to try

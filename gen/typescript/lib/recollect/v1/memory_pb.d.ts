@@ -13,39 +13,38 @@ import type { Status } from "../../google/rpc/status_pb.js";
 export declare const file_recollect_v1_memory: GenFile;
 
 /**
- * A piece of text worth remembering, with what is known about it.
+ * A text with its metadata.
  *
- * Set by the caller: text and everything up to the expiration. Set by the server: everything marked
- * "Output only"; what a caller puts there is ignored, but for ImportMemories, which keeps it. Times are kept to the
- * millisecond.
+ * The caller sets text and everything up to the expiration. The server sets the fields marked "Output only"; values that
+ * a caller sets there are ignored, except by ImportMemories, which keeps them. Times have a precision of a millisecond.
  *
  * @generated from message recollect.v1.Memory
  */
 export declare type Memory = Message<"recollect.v1.Memory"> & {
   /**
-   * Unique in its namespace. Given by the caller (letters, digits and `._:-`, at most 128 characters) or
-   * made by the server as a UUIDv7.
+   * Unique in its namespace. Set by the caller (letters, digits and `._:-`, at most 128 characters), or a UUIDv7 of
+   * the server.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only. The namespace the memory lives in.
+   * Output only. The namespace of the memory.
    *
    * @generated from field: string namespace = 2;
    */
   namespace: string;
 
   /**
-   * What is remembered, kept verbatim. 1 byte to 64 KiB of UTF-8.
+   * The text, stored verbatim. 1 byte to 64 KiB of UTF-8.
    *
    * @generated from field: string text = 3;
    */
   text: string;
 
   /**
-   * What it is. Default: KIND_SEMANTIC.
+   * The kind. Default: KIND_SEMANTIC.
    *
    * @generated from field: recollect.v1.Memory.Kind kind = 4;
    */
@@ -73,7 +72,7 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   sessionId: string;
 
   /**
-   * Output only. Its place in the session, from 1, in the order of writing; 0 without a session.
+   * Output only. Its position in the session, from 1, in the order of writing; 0 without a session.
    *
    * @generated from field: int32 session_position = 8;
    */
@@ -101,57 +100,57 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   tags: string[];
 
   /**
-   * Anything else worth keeping, as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep. Numbers
-   * without a fraction are below 2^53; larger ones are sent as text.
+   * Further metadata as a JSON object. At most 64 keys and 16 KiB of JSON, nested at most 16 deep. Integers are below
+   * 2^53; send larger ones as strings.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
   metadata?: JsonObject | undefined;
 
   /**
-   * How much it matters, 0 to 1. Unset means 0.5.
+   * Importance, 0 to 1. Unset means 0.5.
    *
    * @generated from field: optional float importance = 13;
    */
   importance?: number | undefined;
 
   /**
-   * Never touched by compaction.
+   * Compaction does not change it.
    *
    * @generated from field: bool pinned = 14;
    */
   pinned: boolean;
 
   /**
-   * When the thing happened, if that is not when it was stored.
+   * When the event happened, if not when it was stored.
    *
    * @generated from field: google.protobuf.Timestamp event_time = 15;
    */
   eventTime?: Timestamp | undefined;
 
   /**
-   * From when on the fact holds. Unset: always did.
+   * The fact holds from this time on (inclusive). Unset: without a beginning.
    *
    * @generated from field: google.protobuf.Timestamp valid_from = 16;
    */
   validFrom?: Timestamp | undefined;
 
   /**
-   * Until when the fact holds (exclusive). Unset: still does. Must be later than valid_from.
+   * The fact holds until this time (exclusive). Unset: without an end. Must be later than valid_from.
    *
    * @generated from field: google.protobuf.Timestamp valid_until = 17;
    */
   validUntil?: Timestamp | undefined;
 
   /**
-   * When the memory ends. Neither set: never. Reads return expire_time only. An expired memory is no longer
-   * returned, and is deleted some time later.
+   * When the memory expires. Neither set: never. Reads return expire_time only. An expired memory is not returned, and
+   * is deleted some time later.
    *
    * @generated from oneof recollect.v1.Memory.expiration
    */
   expiration: {
     /**
-     * The moment it ends; must be in the future.
+     * The time at which it expires; must be in the future.
      *
      * @generated from field: google.protobuf.Timestamp expire_time = 18;
      */
@@ -159,7 +158,7 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
     case: "expireTime";
   } | {
     /**
-     * How long it lasts from now on; 1 second to 100 years. Input only.
+     * Time to live from now on; 1 second to 100 years. Input only.
      *
      * @generated from field: google.protobuf.Duration ttl = 19;
      */
@@ -175,14 +174,14 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only. When it last changed; equals create_time until then.
+   * Output only. When it last changed; create_time if it never did.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 21;
    */
   updateTime?: Timestamp | undefined;
 
   /**
-   * Output only. Where it is in its life.
+   * Output only. The state.
    *
    * @generated from field: recollect.v1.Memory.State state = 22;
    */
@@ -197,39 +196,39 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   supersedes: string[];
 
   /**
-   * Output only. The memory that replaced this one; empty while it is current.
+   * Output only. The id of the memory that replaced this one; empty when none did.
    *
    * @generated from field: string superseded_by = 24;
    */
   supersededBy: string;
 
   /**
-   * Where it comes from: ids of memories it was made of. At most 256.
+   * Ids of the memories that it was made from. At most 256.
    *
    * @generated from field: repeated string source_ids = 25;
    */
   sourceIds: string[];
 
   /**
-   * Output only. A hash of the exported record: changes when, and only when, something a caller can read of the
-   * memory changes. Access statistics are not part of it.
+   * Output only. A hash of the exported memory: changes when, and only when, a field changes that a caller can read.
+   * Access statistics are not part of it.
    *
    * @generated from field: string etag = 26;
    */
   etag: string;
 
   /**
-   * Output only. How its vector was made.
+   * Output only. Its embedding.
    *
    * @generated from field: recollect.v1.Memory.Embedding embedding = 27;
    */
   embedding?: Memory_Embedding | undefined;
 
   /**
-   * Output only. When it was last accessed; unset when it never was. An access is a GetMemory or BatchGetMemories
-   * that returns the memory, or a place on the returned page of a SearchMemories; lists, exports and changes are none.
-   * The call that returns this is not counted in it yet. Statistics are kept approximately: a crash may lose the
-   * last second of them. They are part of neither etag nor export, and a correction keeps them.
+   * Output only. When it was last accessed; unset if never. An access is a GetMemory or BatchGetMemories
+   * that returns the memory, or a result of SearchMemories; lists, exports and changes do not count. The call that
+   * returns this is not included yet. The statistics are approximate: a crash may lose the last second of them. They are
+   * part of neither etag nor export, and an update keeps them.
    *
    * @generated from field: google.protobuf.Timestamp last_access_time = 28;
    */
@@ -250,13 +249,13 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
 export declare const MemorySchema: GenMessage<Memory>;
 
 /**
- * How the vector of a memory was made.
+ * The embedding of a memory.
  *
  * @generated from message recollect.v1.Memory.Embedding
  */
 export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> & {
   /**
-   * Whether there is a vector.
+   * The state.
    *
    * @generated from field: recollect.v1.Memory.Embedding.State state = 1;
    */
@@ -277,22 +276,22 @@ export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> 
   model: string;
 
   /**
-   * Numbers in the vector.
+   * Dimension of the vector.
    *
    * @generated from field: int32 dimension = 4;
    */
   dimension: number;
 
   /**
-   * True when the text was longer than the model reads, so that the vector stands for its beginning.
+   * True when the text is longer than the model reads: the vector is of its beginning.
    *
    * @generated from field: bool truncated = 5;
    */
   truncated: boolean;
 
   /**
-   * STATE_REFUSED: how the provider answered, by status and code, such as `400 (invalid_input)`, or the kind of
-   * failure where there was no status; never its words, which may repeat the text. Empty where it was not kept.
+   * STATE_REFUSED: the status and code of the provider, such as `400 (invalid_input)`, or the kind of failure when
+   * there was no status; never its message, which may quote the text. Empty when it was not stored.
    *
    * @generated from field: string refusal = 6;
    */
@@ -306,7 +305,7 @@ export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> 
 export declare const Memory_EmbeddingSchema: GenMessage<Memory_Embedding>;
 
 /**
- * Whether there is a vector.
+ * The state of an embedding.
  *
  * @generated from enum recollect.v1.Memory.Embedding.State
  */
@@ -319,15 +318,15 @@ export enum Memory_Embedding_State {
   UNSPECIFIED = 0,
 
   /**
-   * There is a vector; the memory is found by meaning.
+   * The memory has a vector; searches find it by meaning.
    *
    * @generated from enum value: STATE_READY = 1;
    */
   READY = 1,
 
   /**
-   * The vector is still to be made, because the embedding provider did not answer in time when it was written;
-   * until then the memory is found by keyword only.
+   * The memory is in the embedding queue, because the embedding provider did not answer in time when it was written;
+   * until it has its vector, searches find it by words only.
    *
    * @generated from enum value: STATE_PENDING = 2;
    */
@@ -341,8 +340,8 @@ export enum Memory_Embedding_State {
   DISABLED = 3,
 
   /**
-   * The embedding provider does not take its text, not even the beginning: it is found by keyword only, and
-   * `refusal` says why. It is tried again when the text changes, and once after each start of the server.
+   * The embedding provider refuses its text, and the beginning of the text too: searches find it by words only, and
+   * `refusal` has the reason. It is tried again when the text changes, and once after each start of the server.
    *
    * @generated from enum value: STATE_REFUSED = 4;
    */
@@ -355,13 +354,13 @@ export enum Memory_Embedding_State {
 export declare const Memory_Embedding_StateSchema: GenEnum<Memory_Embedding_State>;
 
 /**
- * What a memory is; ranking and compaction treat the kinds differently.
+ * The kind of a memory; ranking and compaction treat the kinds differently.
  *
  * @generated from enum recollect.v1.Memory.Kind
  */
 export enum Memory_Kind {
   /**
-   * Not said: stored as KIND_SEMANTIC.
+   * Stored as KIND_SEMANTIC.
    *
    * @generated from enum value: KIND_UNSPECIFIED = 0;
    */
@@ -409,7 +408,7 @@ export enum Memory_Kind {
 export declare const Memory_KindSchema: GenEnum<Memory_Kind>;
 
 /**
- * Where a memory is in its life.
+ * The state of a memory.
  *
  * @generated from enum recollect.v1.Memory.State
  */
@@ -436,14 +435,14 @@ export enum Memory_State {
   SUPERSEDED = 2,
 
   /**
-   * Put aside by compaction; left out of default reads.
+   * Archived by compaction; left out of default reads.
    *
    * @generated from enum value: STATE_ARCHIVED = 3;
    */
   ARCHIVED = 3,
 
   /**
-   * Held back because its content looked wrong; left out of default reads.
+   * Quarantined because its content looked wrong; left out of default reads.
    *
    * @generated from enum value: STATE_QUARANTINED = 4;
    */
@@ -456,8 +455,8 @@ export enum Memory_State {
 export declare const Memory_StateSchema: GenEnum<Memory_State>;
 
 /**
- * Conditions on memories. All that are set must hold; an empty filter matches everything in state ACTIVE. A condition
- * that is written and empty ("userId": "", "tagsAny": [], "createTime": {}) is refused: it would silently match all.
+ * Conditions on memories. All that are set must hold; an empty filter matches every memory in state ACTIVE. A condition
+ * that is present and empty ("userId": "", "tagsAny": [], "createTime": {}) is refused: it would silently match all.
  *
  * @generated from message recollect.v1.MemoryFilter
  */
@@ -519,8 +518,8 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
   tagsNone: string[];
 
   /**
-   * Equality with scalars in the metadata, at any depth: {"a": {"b": 1}} asks that a.b is 1. Numbers compare by
-   * value (1 and 1.0 are equal), strings exactly and case-sensitively; null asks for an explicit null. Lists
+   * Equality with scalars in the metadata, at any depth: {"a": {"b": 1}} matches if a.b is 1. Numbers compare by
+   * value (1 and 1.0 are equal), strings exactly and case-sensitively; null matches an explicit null. Lists
    * are refused with INVALID_ARGUMENT. At most 16 scalars.
    *
    * @generated from field: google.protobuf.Struct metadata = 9;
@@ -528,28 +527,28 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
   metadata?: JsonObject | undefined;
 
   /**
-   * Stored in this span.
+   * Stored in this range.
    *
    * @generated from field: recollect.v1.MemoryFilter.TimeRange create_time = 10;
    */
   createTime?: MemoryFilter_TimeRange | undefined;
 
   /**
-   * Happened in this span; memories without event_time never match.
+   * Happened in this range; memories without event_time do not match.
    *
    * @generated from field: recollect.v1.MemoryFilter.TimeRange event_time = 11;
    */
   eventTime?: MemoryFilter_TimeRange | undefined;
 
   /**
-   * Important to this degree.
+   * Importance in this range.
    *
    * @generated from field: recollect.v1.MemoryFilter.ImportanceRange importance = 12;
    */
   importance?: MemoryFilter_ImportanceRange | undefined;
 
   /**
-   * Last accessed in this span (see Memory.last_access_time); memories that never were accessed never match.
+   * Last accessed in this range (see Memory.last_access_time); memories that were never accessed do not match.
    *
    * @generated from field: recollect.v1.MemoryFilter.TimeRange last_access_time = 15;
    */
@@ -577,20 +576,20 @@ export declare type MemoryFilter = Message<"recollect.v1.MemoryFilter"> & {
 export declare const MemoryFilterSchema: GenMessage<MemoryFilter>;
 
 /**
- * An open-ended span of time: start <= time < end.
+ * A half-open time range: start <= time < end.
  *
  * @generated from message recollect.v1.MemoryFilter.TimeRange
  */
 export declare type MemoryFilter_TimeRange = Message<"recollect.v1.MemoryFilter.TimeRange"> & {
   /**
-   * Inclusive; unset means from the beginning.
+   * Inclusive; unset means without a lower bound.
    *
    * @generated from field: google.protobuf.Timestamp start = 1;
    */
   start?: Timestamp | undefined;
 
   /**
-   * Exclusive; unset means to the end.
+   * Exclusive; unset means without an upper bound.
    *
    * @generated from field: google.protobuf.Timestamp end = 2;
    */
@@ -604,7 +603,7 @@ export declare type MemoryFilter_TimeRange = Message<"recollect.v1.MemoryFilter.
 export declare const MemoryFilter_TimeRangeSchema: GenMessage<MemoryFilter_TimeRange>;
 
 /**
- * A span of numbers: min <= value <= max.
+ * A closed range of numbers: min <= value <= max.
  *
  * @generated from message recollect.v1.MemoryFilter.ImportanceRange
  */
@@ -631,7 +630,7 @@ export declare type MemoryFilter_ImportanceRange = Message<"recollect.v1.MemoryF
 export declare const MemoryFilter_ImportanceRangeSchema: GenMessage<MemoryFilter_ImportanceRange>;
 
 /**
- * Asks to store one memory.
+ * Request of CreateMemory.
  *
  * @generated from message recollect.v1.CreateMemoryRequest
  */
@@ -644,22 +643,22 @@ export declare type CreateMemoryRequest = Message<"recollect.v1.CreateMemoryRequ
   namespace: string;
 
   /**
-   * What to store. Only `text` is required.
+   * The memory. Only `text` is required.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
   memory?: Memory | undefined;
 
   /**
-   * What to do when a duplicate is already there: what that is, is said at OnDuplicate.
+   * What to do with a duplicate; OnDuplicate defines what that is.
    *
    * @generated from field: recollect.v1.OnDuplicate on_duplicate = 3;
    */
   onDuplicate: OnDuplicate;
 
   /**
-   * Makes a retry harmless: a repeat with the same id and body within 24 hours answers what the first did,
-   * with the memory as it now is. 1 to 64 characters, unique per principal; a UUID is a good one.
+   * Makes a retry safe: the same id and body within 24 hours return the result of the first call, with the memory as it
+   * now is. 1 to 64 characters, unique per principal, such as a UUID.
    * Errors: INVALID_ARGUMENT with REQUEST_ID_REUSED when the same id comes with another body.
    *
    * @generated from field: optional string request_id = 4;
@@ -680,25 +679,25 @@ export declare const CreateMemoryRequestSchema: GenMessage<CreateMemoryRequest>;
  */
 export declare type CreateMemoryResponse = Message<"recollect.v1.CreateMemoryResponse"> & {
   /**
-   * As it now is in the store.
+   * As it is now stored.
    *
    * @generated from field: recollect.v1.Memory memory = 1;
    */
   memory?: Memory | undefined;
 
   /**
-   * True when no new memory was stored because `memory` was already there (on_duplicate RETURN_EXISTING). Its id may be
-   * another than the one that was asked for.
+   * True when no new memory was stored because `memory` existed (on_duplicate RETURN_EXISTING). Its id may differ from
+   * the requested one.
    *
    * @generated from field: bool duplicate = 2;
    */
   duplicate: boolean;
 
   /**
-   * Of a duplicate: the fields in which the request is another than `memory` was after it took up expiry and tags, by their
-   * names in Memory and in its order. Possible are text (as it was written, such as in another case), tags (some had no
-   * room), metadata, importance, pinned, expire_time (of a ttl too: the memory expires later) and source_ids. A field that
-   * the request leaves out counts with its default. A repeat with the same request_id gets the same names.
+   * Of a duplicate: the fields whose value in the request differs from `memory` after the update of expiration and tags, by
+   * their names in Memory and in its order. Possible are text (verbatim, such as in another case), tags (some exceeded
+   * the limit), metadata, importance, pinned, expire_time (for ttl too: the memory expires later) and source_ids. A field
+   * that the request leaves out counts with its default. A retry with the same request_id gets the same names.
    *
    * @generated from field: repeated string differs = 3;
    */
@@ -712,7 +711,7 @@ export declare type CreateMemoryResponse = Message<"recollect.v1.CreateMemoryRes
 export declare const CreateMemoryResponseSchema: GenMessage<CreateMemoryResponse>;
 
 /**
- * Asks to store several memories.
+ * Request of BatchCreateMemories.
  *
  * @generated from message recollect.v1.BatchCreateMemoriesRequest
  */
@@ -725,31 +724,31 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
   namespace: string;
 
   /**
-   * What to store: 1 to 200 memories, together at most 8 MiB.
+   * 1 to 200 memories, together at most 8 MiB.
    *
    * @generated from field: repeated recollect.v1.Memory memories = 2;
    */
   memories: Memory[];
 
   /**
-   * What to do when a duplicate is already there, for each item. Earlier items of the batch count as being there: the
-   * items are handled as if they were stored one after the other.
+   * What to do with a duplicate, for each item. Earlier items of the batch count as existing: the items are handled as if
+   * they were stored one after the other.
    *
    * @generated from field: recollect.v1.OnDuplicate on_duplicate = 3;
    */
   onDuplicate: OnDuplicate;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest, also of a batch that was stored in part.
+   * Makes a retry safe, as in CreateMemoryRequest, also of a batch that was stored in part.
    *
    * @generated from field: optional string request_id = 4;
    */
   requestId?: string | undefined;
 
   /**
-   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. An answer that would take more leaves out fields
-   * of its memories (see BatchCreateMemoriesResponse.omitted_fields). From 2 MiB on this bound always holds; below it,
-   * an answer that leaves out all of those fields may take more. A repeat with the same request_id may differ in it.
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. A response that would take more leaves out fields
+   * of its memories (see BatchCreateMemoriesResponse.omitted_fields). From 2 MiB on this limit always holds; below it,
+   * a response that leaves out all of those fields may take more. A retry with the same request_id may change it.
    *
    * @generated from field: int32 max_answer_bytes = 5;
    */
@@ -763,7 +762,7 @@ export declare type BatchCreateMemoriesRequest = Message<"recollect.v1.BatchCrea
 export declare const BatchCreateMemoriesRequestSchema: GenMessage<BatchCreateMemoriesRequest>;
 
 /**
- * What became of each memory of a batch.
+ * The results of a batch.
  *
  * @generated from message recollect.v1.BatchCreateMemoriesResponse
  */
@@ -776,9 +775,9 @@ export declare type BatchCreateMemoriesResponse = Message<"recollect.v1.BatchCre
   results: BatchCreateMemoriesResponse_Result[];
 
   /**
-   * Fields left out of all memories of the answer, as named in Memory, because it would take more than
+   * Fields left out of all memories of the response, as named in Memory, because it would take more than
    * `max_answer_bytes` with them: none; `text`; or, when that is not enough, `text`, `metadata`, `tags`, `source_ids`
-   * and `supersedes`. They are stored all the same, and GetMemory returns them.
+   * and `supersedes`. They are stored, and GetMemory returns them.
    *
    * @generated from field: repeated string omitted_fields = 2;
    */
@@ -792,19 +791,19 @@ export declare type BatchCreateMemoriesResponse = Message<"recollect.v1.BatchCre
 export declare const BatchCreateMemoriesResponseSchema: GenMessage<BatchCreateMemoriesResponse>;
 
 /**
- * What became of one item.
+ * The result of one item.
  *
  * @generated from message recollect.v1.BatchCreateMemoriesResponse.Result
  */
 export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.BatchCreateMemoriesResponse.Result"> & {
   /**
-   * Stored, or why not.
+   * The stored memory, or the error.
    *
    * @generated from oneof recollect.v1.BatchCreateMemoriesResponse.Result.outcome
    */
   outcome: {
     /**
-     * As it now is in the store, after all items.
+     * As it is stored after all items.
      *
      * @generated from field: recollect.v1.Memory memory = 1;
      */
@@ -812,7 +811,7 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
     case: "memory";
   } | {
     /**
-     * Why it was not stored: the status that CreateMemory would have answered, details included. Fields are
+     * Why it was not stored: the status that CreateMemory would have returned, with its details. Fields are
      * named by their path in this request, such as `memories[3].text`.
      *
      * @generated from field: google.rpc.Status error = 2;
@@ -822,14 +821,14 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
   } | { case: undefined; value?: undefined };
 
   /**
-   * True when no new memory was stored because `memory` was already there.
+   * True when no new memory was stored because `memory` existed.
    *
    * @generated from field: bool duplicate = 3;
    */
   duplicate: boolean;
 
   /**
-   * Of a duplicate: the fields in which the item is another, as in CreateMemoryResponse.
+   * Of a duplicate: the fields whose value in the item differs, as in CreateMemoryResponse.
    *
    * @generated from field: repeated string differs = 4;
    */
@@ -843,7 +842,7 @@ export declare type BatchCreateMemoriesResponse_Result = Message<"recollect.v1.B
 export declare const BatchCreateMemoriesResponse_ResultSchema: GenMessage<BatchCreateMemoriesResponse_Result>;
 
 /**
- * Asks for one memory.
+ * Request of GetMemory.
  *
  * @generated from message recollect.v1.GetMemoryRequest
  */
@@ -870,13 +869,13 @@ export declare type GetMemoryRequest = Message<"recollect.v1.GetMemoryRequest"> 
 export declare const GetMemoryRequestSchema: GenMessage<GetMemoryRequest>;
 
 /**
- * The memory asked for.
+ * Response of GetMemory.
  *
  * @generated from message recollect.v1.GetMemoryResponse
  */
 export declare type GetMemoryResponse = Message<"recollect.v1.GetMemoryResponse"> & {
   /**
-   * In whatever state it is.
+   * The memory, in any state.
    *
    * @generated from field: recollect.v1.Memory memory = 1;
    */
@@ -890,7 +889,7 @@ export declare type GetMemoryResponse = Message<"recollect.v1.GetMemoryResponse"
 export declare const GetMemoryResponseSchema: GenMessage<GetMemoryResponse>;
 
 /**
- * Asks for several memories.
+ * Request of BatchGetMemories.
  *
  * @generated from message recollect.v1.BatchGetMemoriesRequest
  */
@@ -910,8 +909,8 @@ export declare type BatchGetMemoriesRequest = Message<"recollect.v1.BatchGetMemo
   ids: string[];
 
   /**
-   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. The first memory is always there, even when it
-   * alone takes more. Those that do not fit behind the first ones are named in `omitted_ids`.
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first memory is always returned, even when it
+   * alone takes more. `omitted_ids` names those that do not fit.
    *
    * @generated from field: int32 max_answer_bytes = 3;
    */
@@ -925,7 +924,7 @@ export declare type BatchGetMemoriesRequest = Message<"recollect.v1.BatchGetMemo
 export declare const BatchGetMemoriesRequestSchema: GenMessage<BatchGetMemoriesRequest>;
 
 /**
- * The memories that were found, and the ids that were not.
+ * Response of BatchGetMemories.
  *
  * @generated from message recollect.v1.BatchGetMemoriesResponse
  */
@@ -945,8 +944,8 @@ export declare type BatchGetMemoriesResponse = Message<"recollect.v1.BatchGetMem
   notFoundIds: string[];
 
   /**
-   * Ids whose memories are there and had no room in the answer, in the order of the request: the last ones that were
-   * found. That does not count as an access.
+   * Ids of the last memories that were found and do not fit into the response, in the order of the request. That does not
+   * count as an access.
    *
    * @generated from field: repeated string omitted_ids = 3;
    */
@@ -960,7 +959,7 @@ export declare type BatchGetMemoriesResponse = Message<"recollect.v1.BatchGetMem
 export declare const BatchGetMemoriesResponseSchema: GenMessage<BatchGetMemoriesResponse>;
 
 /**
- * Asks for a page of memories.
+ * Request of ListMemories.
  *
  * @generated from message recollect.v1.ListMemoriesRequest
  */
@@ -980,7 +979,7 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
   filter?: MemoryFilter | undefined;
 
   /**
-   * How many at most: 0 means 50; more than 1,000 is taken as 1,000.
+   * Maximum number of items: 0 means 50; more than 1,000 means 1,000.
    *
    * @generated from field: int32 page_size = 3;
    */
@@ -995,8 +994,8 @@ export declare type ListMemoriesRequest = Message<"recollect.v1.ListMemoriesRequ
   pageToken: string;
 
   /**
-   * How many bytes the answer may take, at most 16 MiB; 0 means 2 MiB. The page ends before the memory with which it
-   * would take more, but holds one at least.
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 2 MiB. The page ends before the memory with which it
+   * would take more, but holds at least one.
    *
    * @generated from field: int32 max_answer_bytes = 5;
    */
@@ -1023,7 +1022,7 @@ export declare type ListMemoriesResponse = Message<"recollect.v1.ListMemoriesRes
   memories: Memory[];
 
   /**
-   * Asks for the next page; empty at the end.
+   * The page_token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1037,7 +1036,7 @@ export declare type ListMemoriesResponse = Message<"recollect.v1.ListMemoriesRes
 export declare const ListMemoriesResponseSchema: GenMessage<ListMemoriesResponse>;
 
 /**
- * Asks to correct a memory.
+ * Request of UpdateMemory.
  *
  * @generated from message recollect.v1.UpdateMemoryRequest
  */
@@ -1050,16 +1049,16 @@ export declare type UpdateMemoryRequest = Message<"recollect.v1.UpdateMemoryRequ
   namespace: string;
 
   /**
-   * The memory with its id, and the new values. If its etag is set, it must be the current one.
-   * Required. Only the fields that are taken need to keep the rules; the server checks those.
+   * Required. The memory with its id and the new values. If its etag is set, it must be the current one. Only the updated
+   * fields are validated.
    *
    * @generated from field: recollect.v1.Memory memory = 2;
    */
   memory?: Memory | undefined;
 
   /**
-   * Which fields to take from `memory`: text, kind, user_id, agent_id, role, author, tags, metadata, importance,
-   * pinned, event_time, valid_from, valid_until, expire_time, ttl, source_ids. `*` takes all of them. Absent means
+   * The fields to update from `memory`: text, kind, user_id, agent_id, role, author, tags, metadata, importance,
+   * pinned, event_time, valid_from, valid_until, expire_time, ttl, source_ids. `*` means all of them. Unset means
    * those that are set. A named field that is not set is cleared.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
@@ -1067,7 +1066,7 @@ export declare type UpdateMemoryRequest = Message<"recollect.v1.UpdateMemoryRequ
   updateMask?: FieldMask | undefined;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry safe, as in CreateMemoryRequest.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -1081,13 +1080,13 @@ export declare type UpdateMemoryRequest = Message<"recollect.v1.UpdateMemoryRequ
 export declare const UpdateMemoryRequestSchema: GenMessage<UpdateMemoryRequest>;
 
 /**
- * The corrected memory.
+ * Response of UpdateMemory.
  *
  * @generated from message recollect.v1.UpdateMemoryResponse
  */
 export declare type UpdateMemoryResponse = Message<"recollect.v1.UpdateMemoryResponse"> & {
   /**
-   * As it now is.
+   * As it is now stored.
    *
    * @generated from field: recollect.v1.Memory memory = 1;
    */
@@ -1101,7 +1100,7 @@ export declare type UpdateMemoryResponse = Message<"recollect.v1.UpdateMemoryRes
 export declare const UpdateMemoryResponseSchema: GenMessage<UpdateMemoryResponse>;
 
 /**
- * Asks to delete a memory.
+ * Request of DeleteMemory.
  *
  * @generated from message recollect.v1.DeleteMemoryRequest
  */
@@ -1128,7 +1127,7 @@ export declare type DeleteMemoryRequest = Message<"recollect.v1.DeleteMemoryRequ
   etag: string;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest: a repeat answers OK although the memory is gone.
+   * Makes a retry safe, as in CreateMemoryRequest: the retry returns OK although the memory no longer exists.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -1142,7 +1141,7 @@ export declare type DeleteMemoryRequest = Message<"recollect.v1.DeleteMemoryRequ
 export declare const DeleteMemoryRequestSchema: GenMessage<DeleteMemoryRequest>;
 
 /**
- * The memory is gone.
+ * Response of DeleteMemory.
  *
  * @generated from message recollect.v1.DeleteMemoryResponse
  */
@@ -1156,7 +1155,7 @@ export declare type DeleteMemoryResponse = Message<"recollect.v1.DeleteMemoryRes
 export declare const DeleteMemoryResponseSchema: GenMessage<DeleteMemoryResponse>;
 
 /**
- * Asks to delete what a filter matches.
+ * Request of PurgeMemories.
  *
  * @generated from message recollect.v1.PurgeMemoriesRequest
  */
@@ -1169,7 +1168,7 @@ export declare type PurgeMemoriesRequest = Message<"recollect.v1.PurgeMemoriesRe
   namespace: string;
 
   /**
-   * Which memories; must say something.
+   * Which memories; must have at least one condition.
    *
    * @generated from field: recollect.v1.MemoryFilter filter = 2;
    */
@@ -1183,7 +1182,7 @@ export declare type PurgeMemoriesRequest = Message<"recollect.v1.PurgeMemoriesRe
   force: boolean;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry safe, as in CreateMemoryRequest.
    *
    * @generated from field: optional string request_id = 4;
    */
@@ -1197,13 +1196,13 @@ export declare type PurgeMemoriesRequest = Message<"recollect.v1.PurgeMemoriesRe
 export declare const PurgeMemoriesRequestSchema: GenMessage<PurgeMemoriesRequest>;
 
 /**
- * How many memories were, or would be, deleted.
+ * Response of PurgeMemories.
  *
  * @generated from message recollect.v1.PurgeMemoriesResponse
  */
 export declare type PurgeMemoriesResponse = Message<"recollect.v1.PurgeMemoriesResponse"> & {
   /**
-   * Deleted with `force`, matching without.
+   * Memories that were deleted or, without `force`, that match.
    *
    * @generated from field: int32 count = 1;
    */
@@ -1217,7 +1216,7 @@ export declare type PurgeMemoriesResponse = Message<"recollect.v1.PurgeMemoriesR
 export declare const PurgeMemoriesResponseSchema: GenMessage<PurgeMemoriesResponse>;
 
 /**
- * Asks for the memories that answer a query.
+ * Request of SearchMemories.
  *
  * @generated from message recollect.v1.SearchMemoriesRequest
  */
@@ -1230,36 +1229,36 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
   namespace: string;
 
   /**
-   * What to look for.
+   * The query.
    *
    * @generated from field: recollect.v1.SearchMemoriesRequest.Query query = 2;
    */
   query?: SearchMemoriesRequest_Query | undefined;
 
   /**
-   * Which memories may be found. Unset: all that are ACTIVE.
+   * Which memories may be results. Unset: all that are ACTIVE.
    *
    * @generated from field: recollect.v1.MemoryFilter filter = 3;
    */
   filter?: MemoryFilter | undefined;
 
   /**
-   * How candidates are found. Default: HYBRID for text and memory_id, VECTOR for a vector.
+   * Which retrievers find candidates. Default: HYBRID for text and memory_id, VECTOR for a vector.
    *
    * @generated from field: recollect.v1.SearchMemoriesRequest.Mode mode = 4;
    */
   mode: SearchMemoriesRequest_Mode;
 
   /**
-   * How many results at most: 0 means 10; at most 100.
+   * Maximum number of results: 0 means 10; at most 100.
    *
    * @generated from field: int32 limit = 5;
    */
   limit: number;
 
   /**
-   * Leave out results whose cosine similarity to the query is lower, -1 to 1. With it set, a memory that has
-   * no vector, or was found by words alone in MODE_KEYWORD, is judged by no similarity and left out.
+   * Minimum cosine similarity of results to the query, -1 to 1. When it is set, memories without a vector are left out,
+   * and all memories in MODE_KEYWORD, which computes no similarity.
    *
    * @generated from field: optional float min_similarity = 6;
    */
@@ -1305,22 +1304,22 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
   asOf?: Timestamp | undefined;
 
   /**
-   * Also return memories that were replaced by newer ones.
+   * Also return superseded memories.
    *
    * @generated from field: bool include_superseded = 12;
    */
   includeSuperseded: boolean;
 
   /**
-   * Return the parts of each score, and how the candidates were found.
+   * Return the parts of each score, and the plan of the search.
    *
    * @generated from field: bool explain = 13;
    */
   explain: boolean;
 
   /**
-   * How many bytes the answer may take, at most 16 MiB; 0 means 4 MiB. The first result is always there, even when it
-   * alone takes more; the last ones are left out when they do not fit, and `truncated` says so.
+   * Size limit of the response in bytes, at most 16 MiB; 0 means 4 MiB. The first result is always returned, even when it
+   * alone takes more; the last ones are left out when they do not fit, and `truncated` is true.
    *
    * @generated from field: int32 max_answer_bytes = 14;
    */
@@ -1334,7 +1333,7 @@ export declare type SearchMemoriesRequest = Message<"recollect.v1.SearchMemories
 export declare const SearchMemoriesRequestSchema: GenMessage<SearchMemoriesRequest>;
 
 /**
- * What to look for.
+ * The query.
  *
  * @generated from message recollect.v1.SearchMemoriesRequest.Query
  */
@@ -1362,7 +1361,7 @@ export declare type SearchMemoriesRequest_Query = Message<"recollect.v1.SearchMe
     case: "vector";
   } | {
     /**
-     * Like this memory of the same namespace, which is itself left out.
+     * Memories like this one, of the same namespace; it is not a result itself.
      *
      * @generated from field: string memory_id = 3;
      */
@@ -1378,7 +1377,7 @@ export declare type SearchMemoriesRequest_Query = Message<"recollect.v1.SearchMe
 export declare const SearchMemoriesRequest_QuerySchema: GenMessage<SearchMemoriesRequest_Query>;
 
 /**
- * How candidates are found.
+ * Which retrievers find candidates.
  *
  * @generated from enum recollect.v1.SearchMemoriesRequest.Mode
  */
@@ -1391,21 +1390,21 @@ export enum SearchMemoriesRequest_Mode {
   UNSPECIFIED = 0,
 
   /**
-   * By meaning and by words; the scores of both are combined.
+   * Both retrievers, by meaning and by words; their scores are combined.
    *
    * @generated from enum value: MODE_HYBRID = 1;
    */
   HYBRID = 1,
 
   /**
-   * By meaning alone.
+   * The vector retriever, by meaning.
    *
    * @generated from enum value: MODE_VECTOR = 2;
    */
   VECTOR = 2,
 
   /**
-   * By words alone.
+   * The keyword retriever, by words.
    *
    * @generated from enum value: MODE_KEYWORD = 3;
    */
@@ -1418,7 +1417,7 @@ export enum SearchMemoriesRequest_Mode {
 export declare const SearchMemoriesRequest_ModeSchema: GenEnum<SearchMemoriesRequest_Mode>;
 
 /**
- * What was found.
+ * Response of SearchMemories.
  *
  * @generated from message recollect.v1.SearchMemoriesResponse
  */
@@ -1431,22 +1430,22 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
   results: SearchMemoriesResponse_Result[];
 
   /**
-   * Which arms were unavailable; empty when all of the search ran.
+   * Retrievers that were unavailable; empty for a complete search.
    *
    * @generated from field: repeated recollect.v1.SearchMemoriesResponse.Degradation degraded = 2;
    */
   degraded: SearchMemoriesResponse_Degradation[];
 
   /**
-   * How the candidates were found; only with `explain`. Unset when there was nothing to look for, as in a query of
-   * signs alone.
+   * The plan of the search; only with `explain`. Unset when the query has no terms and no vector, such as a query of
+   * punctuation alone.
    *
    * @generated from field: recollect.v1.SearchPlan plan = 3;
    */
   plan?: SearchPlan | undefined;
 
   /**
-   * True when results were left out at the end because the answer would take more than `max_answer_bytes`. They do not
+   * True when the last results were left out because the response would take more than `max_answer_bytes`. They do not
    * count as accessed.
    *
    * @generated from field: bool truncated = 4;
@@ -1461,7 +1460,7 @@ export declare type SearchMemoriesResponse = Message<"recollect.v1.SearchMemorie
 export declare const SearchMemoriesResponseSchema: GenMessage<SearchMemoriesResponse>;
 
 /**
- * One found memory.
+ * One result.
  *
  * @generated from message recollect.v1.SearchMemoriesResponse.Result
  */
@@ -1474,8 +1473,8 @@ export declare type SearchMemoriesResponse_Result = Message<"recollect.v1.Search
   memory?: Memory | undefined;
 
   /**
-   * What the results are ordered by, higher is better, 0 to 1.44 (1 before boosts). Comparable within one
-   * answer only.
+   * The score that results are ordered by, higher is better, 0 to 1.44 (1 before boosts). Comparable within one
+   * response only.
    *
    * @generated from field: float score = 2;
    */
@@ -1503,78 +1502,78 @@ export declare type SearchMemoriesResponse_Result = Message<"recollect.v1.Search
 export declare const SearchMemoriesResponse_ResultSchema: GenMessage<SearchMemoriesResponse_Result>;
 
 /**
- * How a score came about. Two candidate lists are made, by vector and by keyword; the scores of each are
- * scaled to 0..1 over the candidates and combined: fused = w * vector + (1 - w) * keyword. Then
+ * The parts of a score. Each of the two retrievers, vector and keyword, makes a list of candidates; the scores of each
+ * list are scaled to 0..1 and combined: fused = w * vector + (1 - w) * keyword. Then
  * score = fused * recency_boost * importance_boost.
  *
  * @generated from message recollect.v1.SearchMemoriesResponse.Explanation
  */
 export declare type SearchMemoriesResponse_Explanation = Message<"recollect.v1.SearchMemoriesResponse.Explanation"> & {
   /**
-   * Place in the list by vector, from 1; 0 when it is not in it.
+   * Rank in the list of the vector retriever, from 1; 0 when it is not in the list.
    *
    * @generated from field: int32 vector_rank = 1;
    */
   vectorRank: number;
 
   /**
-   * Share of the vector arm, 0..1.
+   * Scaled score of the vector retriever, 0..1.
    *
    * @generated from field: float vector_score = 2;
    */
   vectorScore: number;
 
   /**
-   * Place in the list by keyword, from 1; 0 when it is not in it.
+   * Rank in the list of the keyword retriever, from 1; 0 when it is not in the list.
    *
    * @generated from field: int32 keyword_rank = 3;
    */
   keywordRank: number;
 
   /**
-   * Share of the keyword arm, 0..1.
+   * Scaled score of the keyword retriever, 0..1.
    *
    * @generated from field: float keyword_score = 4;
    */
   keywordScore: number;
 
   /**
-   * The BM25 score itself (k1 1.2, b 0.75, statistics of this namespace alone).
+   * The BM25 score (k1 1.2, b 0.75, statistics of this namespace alone).
    *
    * @generated from field: float bm25 = 5;
    */
   bm25: number;
 
   /**
-   * Words of the query, as they were compared, that the memory contains.
+   * Terms of the query, normalised and stemmed, that the memory contains.
    *
    * @generated from field: repeated string matched_terms = 6;
    */
   matchedTerms: string[];
 
   /**
-   * The weight w of the vector arm, 0..1.
+   * The weight w of the vector retriever, 0..1.
    *
    * @generated from field: float vector_weight = 7;
    */
   vectorWeight: number;
 
   /**
-   * Before boosts.
+   * The combined score before boosts.
    *
    * @generated from field: float fused_score = 8;
    */
   fusedScore: number;
 
   /**
-   * At least 1.
+   * Factor of recency_weight, at least 1.
    *
    * @generated from field: float recency_boost = 9;
    */
   recencyBoost: number;
 
   /**
-   * At least 1.
+   * Factor of importance_weight, at least 1.
    *
    * @generated from field: float importance_boost = 10;
    */
@@ -1588,7 +1587,7 @@ export declare type SearchMemoriesResponse_Explanation = Message<"recollect.v1.S
 export declare const SearchMemoriesResponse_ExplanationSchema: GenMessage<SearchMemoriesResponse_Explanation>;
 
 /**
- * A part of the search that could not take part.
+ * A retriever that was unavailable.
  *
  * @generated from enum recollect.v1.SearchMemoriesResponse.Degradation
  */
@@ -1601,14 +1600,14 @@ export enum SearchMemoriesResponse_Degradation {
   UNSPECIFIED = 0,
 
   /**
-   * No search by meaning: the embedder did not answer, or vector search is switched off.
+   * The vector retriever: the embedder did not answer, or vector search is switched off.
    *
    * @generated from enum value: DEGRADATION_VECTOR_UNAVAILABLE = 1;
    */
   VECTOR_UNAVAILABLE = 1,
 
   /**
-   * No search by words.
+   * The keyword retriever.
    *
    * @generated from enum value: DEGRADATION_KEYWORD_UNAVAILABLE = 2;
    */
@@ -1621,48 +1620,39 @@ export enum SearchMemoriesResponse_Degradation {
 export declare const SearchMemoriesResponse_DegradationSchema: GenEnum<SearchMemoriesResponse_Degradation>;
 
 /**
- * How the store went about a search: what there is to know of a slow or an incomplete one. The store chooses for each
- * search anew, by the size of the set that passes the filter and by how common the words of the query are.
+ * How the store executed a search, to explain a slow or an incomplete one. The store plans each search by the number of
+ * memories that pass the filter and by the document frequencies of the terms of the query.
  *
  * @generated from message recollect.v1.SearchPlan
  */
 export declare type SearchPlan = Message<"recollect.v1.SearchPlan"> & {
   /**
-   * The search by meaning; unset when no vector was compared.
+   * Unset when no vector was compared.
    *
-   * @generated from field: recollect.v1.SearchPlan.VectorArm vector = 1;
+   * @generated from field: recollect.v1.SearchPlan.VectorRetriever vector_retriever = 1;
    */
-  vector?: SearchPlan_VectorArm | undefined;
+  vectorRetriever?: SearchPlan_VectorRetriever | undefined;
 
   /**
-   * Words of the query, as they were compared, by which candidates were asked for: the rarest, until they stand in some
-   * 1,000 memories together. A word that stands in no memory is neither here nor in `common_terms`.
+   * Unset when no memory contains a term of the query, and without keyword search.
    *
-   * @generated from field: repeated string terms = 2;
+   * @generated from field: recollect.v1.SearchPlan.KeywordRetriever keyword_retriever = 2;
    */
-  terms: string[];
+  keywordRetriever?: SearchPlan_KeywordRetriever | undefined;
 
   /**
-   * Words of the query that were left out because they are too common: a memory that holds these alone may have been
-   * passed over. They count in the scores of what the others found.
+   * Whether the store scanned the whole namespace, memory by memory, because no index could answer: on Redis with a
+   * filter by last access, and while an index is missing.
    *
-   * @generated from field: repeated string common_terms = 3;
+   * @generated from field: bool full_scan = 3;
    */
-  commonTerms: string[];
+  fullScan: boolean;
 
   /**
-   * Whether the store went through the whole namespace, memory by memory, because no index could answer: on Redis with
-   * a filter by last access, and while an index is missing.
+   * Number of rounds of index queries. More than one when the eligible memories had to be counted first, when the first
+   * policy found too few, or when expired memories took the place of others.
    *
-   * @generated from field: bool walked = 4;
-   */
-  walked: boolean;
-
-  /**
-   * How often the indexes were asked. More than once when the size of the set had to be counted first, when the first
-   * policy found too little, or when ended memories stood in the way of others.
-   *
-   * @generated from field: int32 rounds = 5;
+   * @generated from field: int32 rounds = 4;
    */
   rounds: number;
 };
@@ -1674,35 +1664,36 @@ export declare type SearchPlan = Message<"recollect.v1.SearchPlan"> & {
 export declare const SearchPlanSchema: GenMessage<SearchPlan>;
 
 /**
- * The search by meaning.
+ * Retrieval by meaning.
  *
- * @generated from message recollect.v1.SearchPlan.VectorArm
+ * @generated from message recollect.v1.SearchPlan.VectorRetriever
  */
-export declare type SearchPlan_VectorArm = Message<"recollect.v1.SearchPlan.VectorArm"> & {
+export declare type SearchPlan_VectorRetriever = Message<"recollect.v1.SearchPlan.VectorRetriever"> & {
   /**
-   * How the nearest vectors were sought.
+   * How the nearest vectors were found.
    *
    * @generated from field: recollect.v1.SearchPlan.VectorPolicy policy = 1;
    */
   policy: SearchPlan_VectorPolicy;
 
   /**
-   * How many vectors the graph was asked for: proposals with GRAPH, EF_RUNTIME with BATCHES; 0 with the others.
+   * Size of the candidate list of the graph: vectors that it returns with GRAPH, EF_RUNTIME with BATCHES; 0 with the
+   * others.
    *
    * @generated from field: int32 candidates = 2;
    */
   candidates: number;
 
   /**
-   * How many memories passed the filter, as the policy was chosen by. Those without a vector, and ended ones that are
-   * not removed yet, may be among them. Unset when nobody knew, which happens with FLAT alone.
+   * Number of memories that pass the filter, by which the policy was chosen. Memories without a vector, and expired ones
+   * that are not deleted yet, may be included. Unset when the policy does not depend on it, which is FLAT alone.
    *
    * @generated from field: optional int32 eligible_count = 3;
    */
   eligibleCount?: number | undefined;
 
   /**
-   * How that number is known.
+   * Where that number comes from.
    *
    * @generated from field: recollect.v1.SearchPlan.SizeBasis eligible_basis = 4;
    */
@@ -1710,13 +1701,42 @@ export declare type SearchPlan_VectorArm = Message<"recollect.v1.SearchPlan.Vect
 };
 
 /**
- * Describes the message recollect.v1.SearchPlan.VectorArm.
- * Use `create(SearchPlan_VectorArmSchema)` to create a new message.
+ * Describes the message recollect.v1.SearchPlan.VectorRetriever.
+ * Use `create(SearchPlan_VectorRetrieverSchema)` to create a new message.
  */
-export declare const SearchPlan_VectorArmSchema: GenMessage<SearchPlan_VectorArm>;
+export declare const SearchPlan_VectorRetrieverSchema: GenMessage<SearchPlan_VectorRetriever>;
 
 /**
- * How the nearest vectors were sought.
+ * Retrieval by words.
+ *
+ * @generated from message recollect.v1.SearchPlan.KeywordRetriever
+ */
+export declare type SearchPlan_KeywordRetriever = Message<"recollect.v1.SearchPlan.KeywordRetriever"> & {
+  /**
+   * Terms of the query, normalised and stemmed, that retrieved candidates: the rarest, until some 1,000 memories contain
+   * them. A term that no memory contains is neither here nor in `common_terms`.
+   *
+   * @generated from field: repeated string terms = 1;
+   */
+  terms: string[];
+
+  /**
+   * Terms of the query that retrieved no candidates because they are too common: a memory that contains these alone may
+   * be missing. They count in the scores of the candidates.
+   *
+   * @generated from field: repeated string common_terms = 2;
+   */
+  commonTerms: string[];
+};
+
+/**
+ * Describes the message recollect.v1.SearchPlan.KeywordRetriever.
+ * Use `create(SearchPlan_KeywordRetrieverSchema)` to create a new message.
+ */
+export declare const SearchPlan_KeywordRetrieverSchema: GenMessage<SearchPlan_KeywordRetriever>;
+
+/**
+ * How the nearest vectors were found.
  *
  * @generated from enum recollect.v1.SearchPlan.VectorPolicy
  */
@@ -1729,21 +1749,21 @@ export enum SearchPlan_VectorPolicy {
   UNSPECIFIED = 0,
 
   /**
-   * Every vector that passes the filter was compared. Exact.
+   * Compared every vector that passes the filter. Exact.
    *
    * @generated from enum value: VECTOR_POLICY_EXACT = 1;
    */
   EXACT = 1,
 
   /**
-   * The HNSW graph of the embedded store proposed vectors, and those that pass were compared. Approximate.
+   * Compared candidates of the embedded store's HNSW graph that pass the filter. Approximate.
    *
    * @generated from enum value: VECTOR_POLICY_GRAPH = 2;
    */
   GRAPH = 2,
 
   /**
-   * Redis compared every vector that passes (HYBRID_POLICY ADHOC_BF). Exact.
+   * Redis compared every vector that passes the filter (HYBRID_POLICY ADHOC_BF). Exact.
    *
    * @generated from enum value: VECTOR_POLICY_ADHOC_BF = 3;
    */
@@ -1757,7 +1777,7 @@ export enum SearchPlan_VectorPolicy {
   BATCHES = 4,
 
   /**
-   * Redis compared every vector that passes, however many: its index is of the algorithm FLAT. Exact.
+   * Redis compared every vector that passes the filter, because the algorithm of its index is FLAT. Exact.
    *
    * @generated from enum value: VECTOR_POLICY_FLAT = 5;
    */
@@ -1770,34 +1790,34 @@ export enum SearchPlan_VectorPolicy {
 export declare const SearchPlan_VectorPolicySchema: GenEnum<SearchPlan_VectorPolicy>;
 
 /**
- * How the store knows a number.
+ * Where a number comes from.
  *
  * @generated from enum recollect.v1.SearchPlan.SizeBasis
  */
 export enum SearchPlan_SizeBasis {
   /**
-   * The number is not known.
+   * There is no number.
    *
    * @generated from enum value: SIZE_BASIS_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Counted by the search, or kept with each write and last read by this server.
+   * Counted by the search, or by counters that each write updates, as this server last read them.
    *
    * @generated from enum value: SIZE_BASIS_COUNTED = 1;
    */
   COUNTED = 1,
 
   /**
-   * Not more than this.
+   * An upper bound.
    *
    * @generated from enum value: SIZE_BASIS_UPPER_BOUND = 2;
    */
   UPPER_BOUND = 2,
 
   /**
-   * By the share that passed when this server last counted.
+   * Estimated by the fraction that passed when this server last counted.
    *
    * @generated from enum value: SIZE_BASIS_ESTIMATED = 3;
    */
@@ -1810,7 +1830,7 @@ export enum SearchPlan_SizeBasis {
 export declare const SearchPlan_SizeBasisSchema: GenEnum<SearchPlan_SizeBasis>;
 
 /**
- * Asks for a context made of memories.
+ * Request of BuildContext.
  *
  * @generated from message recollect.v1.BuildContextRequest
  */
@@ -1823,7 +1843,7 @@ export declare type BuildContextRequest = Message<"recollect.v1.BuildContextRequ
   namespace: string;
 
   /**
-   * What the context is for. 1 byte to 64 KiB.
+   * The question or task that needs the context. 1 byte to 64 KiB.
    *
    * @generated from field: string text = 2;
    */
@@ -1837,7 +1857,7 @@ export declare type BuildContextRequest = Message<"recollect.v1.BuildContextRequ
   filter?: MemoryFilter | undefined;
 
   /**
-   * The budget, which the answer never exceeds.
+   * Token budget of the context.
    *
    * @generated from field: int32 max_tokens = 4;
    */
@@ -1851,13 +1871,13 @@ export declare type BuildContextRequest = Message<"recollect.v1.BuildContextRequ
 export declare const BuildContextRequestSchema: GenMessage<BuildContextRequest>;
 
 /**
- * A context within its budget.
+ * Response of BuildContext.
  *
  * @generated from message recollect.v1.BuildContextResponse
  */
 export declare type BuildContextResponse = Message<"recollect.v1.BuildContextResponse"> & {
   /**
-   * Ready to be put into a prompt.
+   * The context, for a prompt.
    *
    * @generated from field: string text = 1;
    */
@@ -1885,7 +1905,7 @@ export declare type BuildContextResponse = Message<"recollect.v1.BuildContextRes
 export declare const BuildContextResponseSchema: GenMessage<BuildContextResponse>;
 
 /**
- * What a part of the text is taken from.
+ * The source of a part of the text.
  *
  * @generated from message recollect.v1.BuildContextResponse.Citation
  */
@@ -1898,14 +1918,14 @@ export declare type BuildContextResponse_Citation = Message<"recollect.v1.BuildC
   memoryId: string;
 
   /**
-   * Where its part begins in `text`, in bytes of UTF-8.
+   * Start of the part in `text`, in bytes of UTF-8.
    *
    * @generated from field: int32 start = 2;
    */
   start: number;
 
   /**
-   * Where it ends, exclusive.
+   * End of the part, exclusive.
    *
    * @generated from field: int32 end = 3;
    */
@@ -1919,7 +1939,7 @@ export declare type BuildContextResponse_Citation = Message<"recollect.v1.BuildC
 export declare const BuildContextResponse_CitationSchema: GenMessage<BuildContextResponse_Citation>;
 
 /**
- * Asks for the earlier states of a memory.
+ * Request of ListMemoryRevisions.
  *
  * @generated from message recollect.v1.ListMemoryRevisionsRequest
  */
@@ -1939,7 +1959,7 @@ export declare type ListMemoryRevisionsRequest = Message<"recollect.v1.ListMemor
   id: string;
 
   /**
-   * How many at most: 0 means 50; more than 1,000 is taken as 1,000.
+   * Maximum number of items: 0 means 50; more than 1,000 means 1,000.
    *
    * @generated from field: int32 page_size = 3;
    */
@@ -1960,7 +1980,7 @@ export declare type ListMemoryRevisionsRequest = Message<"recollect.v1.ListMemor
 export declare const ListMemoryRevisionsRequestSchema: GenMessage<ListMemoryRevisionsRequest>;
 
 /**
- * The earlier states of a memory.
+ * Response of ListMemoryRevisions.
  *
  * @generated from message recollect.v1.ListMemoryRevisionsResponse
  */
@@ -1973,7 +1993,7 @@ export declare type ListMemoryRevisionsResponse = Message<"recollect.v1.ListMemo
   revisions: ListMemoryRevisionsResponse_Revision[];
 
   /**
-   * Asks for the next page; empty at the end.
+   * The page_token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1987,13 +2007,13 @@ export declare type ListMemoryRevisionsResponse = Message<"recollect.v1.ListMemo
 export declare const ListMemoryRevisionsResponseSchema: GenMessage<ListMemoryRevisionsResponse>;
 
 /**
- * One earlier state.
+ * One earlier revision.
  *
  * @generated from message recollect.v1.ListMemoryRevisionsResponse.Revision
  */
 export declare type ListMemoryRevisionsResponse_Revision = Message<"recollect.v1.ListMemoryRevisionsResponse.Revision"> & {
   /**
-   * From 1, rising.
+   * Number of the revision, from 1.
    *
    * @generated from field: int32 number = 1;
    */
@@ -2021,7 +2041,7 @@ export declare type ListMemoryRevisionsResponse_Revision = Message<"recollect.v1
 export declare const ListMemoryRevisionsResponse_RevisionSchema: GenMessage<ListMemoryRevisionsResponse_Revision>;
 
 /**
- * Asks to return to an earlier state.
+ * Request of RestoreMemory.
  *
  * @generated from message recollect.v1.RestoreMemoryRequest
  */
@@ -2041,7 +2061,7 @@ export declare type RestoreMemoryRequest = Message<"recollect.v1.RestoreMemoryRe
   id: string;
 
   /**
-   * The revision to return to.
+   * The number of the revision to restore.
    *
    * @generated from field: int32 revision = 3;
    */
@@ -2055,7 +2075,7 @@ export declare type RestoreMemoryRequest = Message<"recollect.v1.RestoreMemoryRe
   etag: string;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry safe, as in CreateMemoryRequest.
    *
    * @generated from field: optional string request_id = 5;
    */
@@ -2069,13 +2089,13 @@ export declare type RestoreMemoryRequest = Message<"recollect.v1.RestoreMemoryRe
 export declare const RestoreMemoryRequestSchema: GenMessage<RestoreMemoryRequest>;
 
 /**
- * The restored memory.
+ * Response of RestoreMemory.
  *
  * @generated from message recollect.v1.RestoreMemoryResponse
  */
 export declare type RestoreMemoryResponse = Message<"recollect.v1.RestoreMemoryResponse"> & {
   /**
-   * As it now is.
+   * As it is now stored.
    *
    * @generated from field: recollect.v1.Memory memory = 1;
    */
@@ -2089,29 +2109,29 @@ export declare type RestoreMemoryResponse = Message<"recollect.v1.RestoreMemoryR
 export declare const RestoreMemoryResponseSchema: GenMessage<RestoreMemoryResponse>;
 
 /**
- * One step of an import.
+ * One message of an import.
  *
  * @generated from message recollect.v1.ImportMemoriesRequest
  */
 export declare type ImportMemoriesRequest = Message<"recollect.v1.ImportMemoriesRequest"> & {
   /**
-   * The namespace; empty means `default`. Said in the first message; later ones leave it empty or say the same.
+   * The namespace; empty means `default`. Set in the first message; later ones leave it empty or repeat it.
    *
    * @generated from field: string namespace = 1;
    */
   namespace: string;
 
   /**
-   * Memories as they were exported, at most 200. Read of each are the fields that an export has; `id` is required.
-   * Without create_time it is now, without update_time that is create_time, without a state it is ACTIVE. An etag is
-   * not read, for it follows from the rest. A session_position is at most 1,000,000,000.
+   * Memories as they were exported, at most 200. The fields that an export has are read; `id` is required. Unset,
+   * create_time is now, update_time is create_time and state is ACTIVE. The etag is not read: the server computes it. A
+   * session_position is at most 1,000,000,000.
    *
    * @generated from field: repeated recollect.v1.Memory memories = 2;
    */
   memories: Memory[];
 
   /**
-   * Names the message in its acknowledgement: 1 or more, higher than that of the message before.
+   * Identifies the message in its acknowledgement: 1 or more, higher than that of the message before.
    *
    * @generated from field: int32 sequence = 3;
    */
@@ -2145,14 +2165,14 @@ export declare type ImportMemoriesResponse = Message<"recollect.v1.ImportMemorie
   importedCount: number;
 
   /**
-   * Memories that were not stored because their id is there.
+   * Memories that were not stored because their id exists.
    *
    * @generated from field: int32 skipped_count = 3;
    */
   skippedCount: number;
 
   /**
-   * Memories that were not stored because they have ended.
+   * Memories that were not stored because they have expired.
    *
    * @generated from field: int32 expired_count = 4;
    */
@@ -2166,7 +2186,7 @@ export declare type ImportMemoriesResponse = Message<"recollect.v1.ImportMemorie
   refusedCount: number;
 
   /**
-   * Those that were refused of this message.
+   * The refused memories of this message.
    *
    * @generated from field: repeated recollect.v1.ImportMemoriesResponse.Refusal refusals = 6;
    */
@@ -2186,14 +2206,14 @@ export declare const ImportMemoriesResponseSchema: GenMessage<ImportMemoriesResp
  */
 export declare type ImportMemoriesResponse_Refusal = Message<"recollect.v1.ImportMemoriesResponse.Refusal"> & {
   /**
-   * Its place in the message, from 0.
+   * Its index in the message, from 0.
    *
    * @generated from field: int32 index = 1;
    */
   index: number;
 
   /**
-   * The status, details included. Fields are named by their path in the request, such as `memories[3].text`.
+   * The status with its details. Fields are named by their path in the request, such as `memories[3].text`.
    *
    * @generated from field: google.rpc.Status error = 2;
    */
@@ -2207,7 +2227,7 @@ export declare type ImportMemoriesResponse_Refusal = Message<"recollect.v1.Impor
 export declare const ImportMemoriesResponse_RefusalSchema: GenMessage<ImportMemoriesResponse_Refusal>;
 
 /**
- * Asks for all memories of a namespace.
+ * Request of ExportMemories.
  *
  * @generated from message recollect.v1.ExportMemoriesRequest
  */
@@ -2227,7 +2247,7 @@ export declare type ExportMemoriesRequest = Message<"recollect.v1.ExportMemories
   filter?: MemoryFilter | undefined;
 
   /**
-   * The `resume_token` of the last answer that arrived; empty to begin. Namespace and filter must be the same as in
+   * The `resume_token` of the last response that arrived; empty to begin. Namespace and filter must be the same as in
    * the call it came from.
    *
    * @generated from field: string resume_token = 3;
@@ -2255,7 +2275,7 @@ export declare type ExportMemoriesResponse = Message<"recollect.v1.ExportMemorie
   memory?: Memory | undefined;
 
   /**
-   * Goes on behind this memory.
+   * Continues after this memory.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -2269,7 +2289,7 @@ export declare type ExportMemoriesResponse = Message<"recollect.v1.ExportMemorie
 export declare const ExportMemoriesResponseSchema: GenMessage<ExportMemoriesResponse>;
 
 /**
- * Asks for the changes of a namespace.
+ * Request of WatchMemories.
  *
  * @generated from message recollect.v1.WatchMemoriesRequest
  */
@@ -2302,7 +2322,7 @@ export declare const WatchMemoriesRequestSchema: GenMessage<WatchMemoriesRequest
  */
 export declare type WatchMemoriesResponse = Message<"recollect.v1.WatchMemoriesResponse"> & {
   /**
-   * What happened.
+   * The kind.
    *
    * @generated from field: recollect.v1.WatchMemoriesResponse.Change change = 1;
    */
@@ -2316,7 +2336,7 @@ export declare type WatchMemoriesResponse = Message<"recollect.v1.WatchMemoriesR
   memory?: Memory | undefined;
 
   /**
-   * Goes on behind this change.
+   * Continues after this change.
    *
    * @generated from field: string resume_token = 3;
    */
@@ -2330,7 +2350,7 @@ export declare type WatchMemoriesResponse = Message<"recollect.v1.WatchMemoriesR
 export declare const WatchMemoriesResponseSchema: GenMessage<WatchMemoriesResponse>;
 
 /**
- * What happened.
+ * The kind of a change.
  *
  * @generated from enum recollect.v1.WatchMemoriesResponse.Change
  */
@@ -2343,21 +2363,21 @@ export enum WatchMemoriesResponse_Change {
   UNSPECIFIED = 0,
 
   /**
-   * A new memory.
+   * Created.
    *
    * @generated from enum value: CHANGE_CREATED = 1;
    */
   CREATED = 1,
 
   /**
-   * Changed in place or in state.
+   * Updated: its fields or its state.
    *
    * @generated from enum value: CHANGE_UPDATED = 2;
    */
   UPDATED = 2,
 
   /**
-   * Gone.
+   * Deleted.
    *
    * @generated from enum value: CHANGE_DELETED = 3;
    */
@@ -2370,13 +2390,13 @@ export enum WatchMemoriesResponse_Change {
 export declare const WatchMemoriesResponse_ChangeSchema: GenEnum<WatchMemoriesResponse_Change>;
 
 /**
- * Asks for the tenant's namespaces.
+ * Request of ListNamespaces.
  *
  * @generated from message recollect.v1.ListNamespacesRequest
  */
 export declare type ListNamespacesRequest = Message<"recollect.v1.ListNamespacesRequest"> & {
   /**
-   * How many at most: 0 means 50; more than 1,000 is taken as 1,000.
+   * Maximum number of items: 0 means 50; more than 1,000 means 1,000.
    *
    * @generated from field: int32 page_size = 1;
    */
@@ -2397,7 +2417,7 @@ export declare type ListNamespacesRequest = Message<"recollect.v1.ListNamespaces
 export declare const ListNamespacesRequestSchema: GenMessage<ListNamespacesRequest>;
 
 /**
- * The tenant's namespaces.
+ * Response of ListNamespaces.
  *
  * @generated from message recollect.v1.ListNamespacesResponse
  */
@@ -2410,7 +2430,7 @@ export declare type ListNamespacesResponse = Message<"recollect.v1.ListNamespace
   namespaces: string[];
 
   /**
-   * Asks for the next page; empty at the end.
+   * The page_token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -2424,7 +2444,7 @@ export declare type ListNamespacesResponse = Message<"recollect.v1.ListNamespace
 export declare const ListNamespacesResponseSchema: GenMessage<ListNamespacesResponse>;
 
 /**
- * Asks what a namespace holds.
+ * Request of GetNamespaceStats.
  *
  * @generated from message recollect.v1.GetNamespaceStatsRequest
  */
@@ -2444,20 +2464,20 @@ export declare type GetNamespaceStatsRequest = Message<"recollect.v1.GetNamespac
 export declare const GetNamespaceStatsRequestSchema: GenMessage<GetNamespaceStatsRequest>;
 
 /**
- * What a namespace holds.
+ * Response of GetNamespaceStats.
  *
  * @generated from message recollect.v1.GetNamespaceStatsResponse
  */
 export declare type GetNamespaceStatsResponse = Message<"recollect.v1.GetNamespaceStatsResponse"> & {
   /**
-   * Memories in any state.
+   * Number of memories in any state.
    *
    * @generated from field: int32 memory_count = 1;
    */
   memoryCount: number;
 
   /**
-   * Answers in the cache.
+   * Number of cache entries.
    *
    * @generated from field: int32 cache_entry_count = 2;
    */
@@ -2471,13 +2491,13 @@ export declare type GetNamespaceStatsResponse = Message<"recollect.v1.GetNamespa
 export declare const GetNamespaceStatsResponseSchema: GenMessage<GetNamespaceStatsResponse>;
 
 /**
- * Asks to delete a namespace.
+ * Request of DeleteNamespace.
  *
  * @generated from message recollect.v1.DeleteNamespaceRequest
  */
 export declare type DeleteNamespaceRequest = Message<"recollect.v1.DeleteNamespaceRequest"> & {
   /**
-   * The namespace; must be named.
+   * The namespace; required.
    *
    * @generated from field: string namespace = 1;
    */
@@ -2491,7 +2511,7 @@ export declare type DeleteNamespaceRequest = Message<"recollect.v1.DeleteNamespa
   force: boolean;
 
   /**
-   * Makes a retry harmless, as in CreateMemoryRequest.
+   * Makes a retry safe, as in CreateMemoryRequest.
    *
    * @generated from field: optional string request_id = 3;
    */
@@ -2505,20 +2525,20 @@ export declare type DeleteNamespaceRequest = Message<"recollect.v1.DeleteNamespa
 export declare const DeleteNamespaceRequestSchema: GenMessage<DeleteNamespaceRequest>;
 
 /**
- * What was, or would be, deleted.
+ * Response of DeleteNamespace: what was or, without `force`, would be deleted.
  *
  * @generated from message recollect.v1.DeleteNamespaceResponse
  */
 export declare type DeleteNamespaceResponse = Message<"recollect.v1.DeleteNamespaceResponse"> & {
   /**
-   * Memories in any state.
+   * Number of memories in any state.
    *
    * @generated from field: int32 memory_count = 1;
    */
   memoryCount: number;
 
   /**
-   * Answers in the cache.
+   * Number of cache entries.
    *
    * @generated from field: int32 cache_entry_count = 2;
    */
@@ -2532,12 +2552,12 @@ export declare type DeleteNamespaceResponse = Message<"recollect.v1.DeleteNamesp
 export declare const DeleteNamespaceResponseSchema: GenMessage<DeleteNamespaceResponse>;
 
 /**
- * What to do when a duplicate is already there: an active, unexpired memory of the same namespace with the same text and
- * exactly the same user_id, agent_id, session_id, kind, author, role, event_time, valid_from and valid_until. Texts are the
+ * What to do with a duplicate: an active, unexpired memory of the same namespace exists with the same text and exactly the
+ * same user_id, agent_id, session_id, kind, author, role, event_time, valid_from and valid_until. Texts are the
  * same when they are equal after, in this order: Unicode normalisation (NFC); full case folding as Unicode defines it,
  * without the Turkic mappings (so "Straße" is "STRASSE", a final "ς" is "σ", and "ı" is not "i"), and NFC again; each run of
  * white space made one space, and none at both ends. Punctuation and compatibility characters ("2⁵", "25") count. Of several
- * duplicates the oldest is taken. Memories that were last written before agent_id, session_id, author, role and the times
+ * duplicates the oldest counts. Memories that were last written before agent_id, session_id, author, role and the times
  * counted are duplicates of none.
  *
  * @generated from enum recollect.v1.OnDuplicate
@@ -2551,10 +2571,10 @@ export enum OnDuplicate {
   UNSPECIFIED = 0,
 
   /**
-   * Store nothing new and return the memory that is there. Two of its fields take up what the request says, with a new
-   * etag and update_time when that changes them: it expires at the later of both times (never, if one of them never
-   * does), and gets the tags that it lacks, in their order, up to 32. Every other field stays as it is; `differs` of the
-   * response names those in which the request is another.
+   * Store nothing new and return the existing memory. The request updates two of its fields, with a new etag and
+   * update_time when that changes them: it expires at the later of both times (never, if one of them never does), and
+   * gets the tags that it lacks, in their order, up to 32. Every other field stays as it is; `differs` of the
+   * response names those whose value in the request is different.
    *
    * @generated from enum value: ON_DUPLICATE_RETURN_EXISTING = 1;
    */
@@ -2568,7 +2588,7 @@ export enum OnDuplicate {
   ALLOW = 2,
 
   /**
-   * Refuse with ALREADY_EXISTS and MEMORY_DUPLICATE, naming the memory that is there.
+   * Refuse with ALREADY_EXISTS and MEMORY_DUPLICATE, naming the existing memory.
    *
    * @generated from enum value: ON_DUPLICATE_REFUSE = 3;
    */
@@ -2581,18 +2601,17 @@ export enum OnDuplicate {
 export declare const OnDuplicateSchema: GenEnum<OnDuplicate>;
 
 /**
- * MemoryService keeps what an agent should remember and finds it again by meaning and by words.
+ * MemoryService stores memories and searches them by meaning (vectors) and by words (keywords).
  *
  * The tenant comes from the credential and is never part of a request. Within a tenant, memories live in
- * namespaces; no call reads or writes across two of them. An empty namespace means `default`. A namespace
- * comes into being with its first write, and reading an unknown one gives empty results, not NOT_FOUND.
+ * namespaces; no call reads or writes across two of them. An empty namespace means `default`. The first write
+ * creates a namespace, and reading an unknown one gives empty results, not NOT_FOUND.
  *
  * The shortest useful calls: CreateMemory{text} and SearchMemories{query{text}}.
  *
- * An answer that is no stream takes at most 4 MiB, which is what gRPC clients take unless told otherwise. The calls
- * whose answers could be larger have `max_answer_bytes`, and say what they leave out. It bounds the protobuf encoding of
- * the answer, before compression, also over HTTP, where the same answer as JSON takes more. Other answers take 1.5 MiB
- * at most.
+ * A unary response takes at most 4 MiB, the default limit of gRPC clients. The calls whose responses could be larger
+ * have `max_answer_bytes`, and name what they leave out. It bounds the protobuf encoding of the response, before
+ * compression, also over HTTP, where the same response takes more as JSON. Other responses take 1.5 MiB at most.
  *
  * Every error carries google.rpc.ErrorInfo with domain "recollect" and a reason from ErrorReason.
  *
@@ -2600,7 +2619,7 @@ export declare const OnDuplicateSchema: GenEnum<OnDuplicate>;
  */
 export declare const MemoryService: GenService<{
   /**
-   * Stores one memory. When it returns, the memory is on disk and can be found by keyword and by meaning.
+   * Stores one memory. When it returns, the memory is on disk and searches find it by words and by meaning.
    * A duplicate of an existing memory is by default not stored again (see CreateMemoryRequest.on_duplicate).
    *
    * Errors: ALREADY_EXISTS with MEMORY_ALREADY_EXISTS when the given id is taken.
@@ -2614,12 +2633,12 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Stores up to 200 memories at once, each on its own: a refused item does not stop the others.
-   * The answer has one result per item, in the order of the request. One that would take more than `max_answer_bytes`
-   * leaves out fields of the memories, and says which.
+   * The response has one result per item, in the order of the request. One that would take more than
+   * `max_answer_bytes` leaves out fields of the memories, and names them.
    *
-   * A large batch is stored in steps, in order, so that it keeps nobody else waiting. When the call ends without an
-   * answer (its deadline passes, it is cancelled, the server or its store fails), the steps that were done stay. A
-   * repeat with the same request_id goes on with the first one that is not done, and answers for all items.
+   * A large batch is stored in steps, in order, so that other calls are not delayed. When the call ends without a
+   * response (its deadline passes, it is cancelled, the server or its store fails), the finished steps stay. A retry with
+   * the same request_id continues with the first unfinished step, and returns results for all items.
    *
    * @generated from rpc recollect.v1.MemoryService.BatchCreateMemories
    */
@@ -2641,8 +2660,8 @@ export declare const MemoryService: GenService<{
     output: typeof GetMemoryResponseSchema;
   },
   /**
-   * Returns several memories by id, the ids that were not found, and the ids that were found and have no room in the
-   * answer (see BatchGetMemoriesRequest.max_answer_bytes): ask for those in another call.
+   * Returns several memories by id, the ids that were not found, and the ids that were found and do not fit into the
+   * response (see BatchGetMemoriesRequest.max_answer_bytes): get those with another call.
    *
    * @generated from rpc recollect.v1.MemoryService.BatchGetMemories
    */
@@ -2653,7 +2672,7 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Lists memories, newest first (by create_time, then id). Memories written while a caller pages through the
-   * list neither repeat nor hide an older one. A page of large memories ends before its size (see
+   * list neither repeat nor hide an older one. A page of large memories may hold fewer than page_size (see
    * ListMemoriesRequest.max_answer_bytes): only an empty next_page_token is the end.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is not one of this list's.
@@ -2666,7 +2685,7 @@ export declare const MemoryService: GenService<{
     output: typeof ListMemoriesResponseSchema;
   },
   /**
-   * Corrects fields of a memory. To say that a fact has changed, store a new memory instead. Earlier states are kept
+   * Corrects fields of a memory. When a fact has changed, store a new memory instead. Earlier revisions are kept
    * from the version on that serves ListMemoryRevisions.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
@@ -2680,7 +2699,7 @@ export declare const MemoryService: GenService<{
     output: typeof UpdateMemoryResponseSchema;
   },
   /**
-   * Deletes one memory for good. Deleting a memory that is already gone is NOT_FOUND.
+   * Deletes one memory permanently. Deleting one that does not exist is NOT_FOUND.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH.
    *
@@ -2692,9 +2711,9 @@ export declare const MemoryService: GenService<{
     output: typeof DeleteMemoryResponseSchema;
   },
   /**
-   * Deletes all memories that a filter matches; without `force` it only counts them. The filter must say something:
-   * DeleteNamespace is what empties a namespace. Memories are deleted in bounded
-   * steps: a call that is cut off has deleted some of them, and its repeat deletes the rest.
+   * Deletes all memories that a filter matches; without `force` it only counts them. The filter must have a condition:
+   * DeleteNamespace empties a namespace. Memories are deleted in bounded steps: a call that is interrupted has deleted
+   * some of them, and a retry deletes the rest.
    *
    * @generated from rpc recollect.v1.MemoryService.PurgeMemories
    */
@@ -2704,11 +2723,11 @@ export declare const MemoryService: GenService<{
     output: typeof PurgeMemoriesResponseSchema;
   },
   /**
-   * Finds the memories that answer a query best, by meaning, by words, or by both (the default). The last of them are
-   * left out when the answer would take more than `max_answer_bytes`, and `truncated` says so.
+   * Finds the memories that match a query best, by meaning, by words, or by both (the default). The last ones are left
+   * out when the response would take more than `max_answer_bytes`; `truncated` is then true.
    *
    * Errors: INVALID_ARGUMENT with VECTOR_DIMENSION_MISMATCH when a query vector has the wrong length;
-   * NOT_FOUND with MEMORY_NOT_FOUND when the query names a memory that is not there.
+   * NOT_FOUND with MEMORY_NOT_FOUND when the query names a memory that does not exist.
    *
    * @generated from rpc recollect.v1.MemoryService.SearchMemories
    */
@@ -2728,7 +2747,7 @@ export declare const MemoryService: GenService<{
     output: typeof BuildContextResponseSchema;
   },
   /**
-   * Lists the earlier states of a memory, newest first. Not served yet.
+   * Lists the earlier revisions of a memory, newest first. Not served yet.
    *
    * @generated from rpc recollect.v1.MemoryService.ListMemoryRevisions
    */
@@ -2738,7 +2757,7 @@ export declare const MemoryService: GenService<{
     output: typeof ListMemoryRevisionsResponseSchema;
   },
   /**
-   * Makes an earlier revision the current state of a memory. Not served yet.
+   * Restores an earlier revision of a memory. Not served yet.
    *
    * @generated from rpc recollect.v1.MemoryService.RestoreMemory
    */
@@ -2748,17 +2767,17 @@ export declare const MemoryService: GenService<{
     output: typeof RestoreMemoryResponseSchema;
   },
   /**
-   * Takes memories as ExportMemories gives them, keeping ids, times, states and so etags. A memory whose id is there
-   * is skipped, so that an import that broke off can simply begin again, from the sequence that was acknowledged last
-   * or from the start. A bad memory is refused by itself, and the others go on. gRPC only: HTTP/1.1 has no streams
-   * in both directions.
+   * Imports memories of ExportMemories with their ids, times and states, and so with equal etags. A memory whose id
+   * exists is skipped, so that an interrupted import can begin again, from the sequence that was acknowledged last or
+   * from the start. An invalid memory is refused by itself, and the others are imported. gRPC only: HTTP/1.1 has no
+   * streams in both directions.
    *
    * Each message is acknowledged, in order, when it is on disk; the server reads the next one after that. One that was
-   * not acknowledged may be there in part: long texts are stored in steps, as by BatchCreateMemories. A session
-   * position is kept unless another memory of the session holds it; then the memory goes to the end of its session.
+   * not acknowledged may be stored in part: long texts are stored in steps, as by BatchCreateMemories. A session
+   * position is kept unless another memory of the session has it; then the memory goes to the end of its session.
    *
-   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not rise or the namespace changes. What was
-   * acknowledged stays.
+   * Errors: INVALID_ARGUMENT with REQUEST_INVALID when sequences do not increase or the namespace changes. Acknowledged
+   * messages stay stored.
    *
    * @generated from rpc recollect.v1.MemoryService.ImportMemories
    */
@@ -2769,9 +2788,9 @@ export declare const MemoryService: GenService<{
   },
   /**
    * Streams all memories of a namespace, oldest first (by create_time, then id), one a message. Equal content gives
-   * equal bytes: an exported memory has neither `namespace` nor `embedding`, which say where it is kept and not what
-   * it is. Memories written meanwhile neither repeat nor hide an older one. A stream that broke off goes on behind the
-   * last memory that arrived, with its resume_token.
+   * equal bytes: an exported memory has neither `namespace` nor `embedding`, which depend on where it is stored.
+   * Memories written meanwhile neither repeat nor hide an older one. An interrupted stream continues after the last
+   * memory that arrived, with its resume_token.
    *
    * Errors: INVALID_ARGUMENT with PAGE_TOKEN_INVALID when the token is of another export; DATA_LOSS with STORE_CORRUPT,
    * naming the memory, when one is damaged on disk.
@@ -2804,7 +2823,7 @@ export declare const MemoryService: GenService<{
     output: typeof ListNamespacesResponseSchema;
   },
   /**
-   * Counts what a namespace holds; all zero for one that was never written to.
+   * Counts the content of a namespace; all counts of an unknown one are 0.
    *
    * @generated from rpc recollect.v1.MemoryService.GetNamespaceStats
    */
@@ -2814,7 +2833,7 @@ export declare const MemoryService: GenService<{
     output: typeof GetNamespaceStatsResponseSchema;
   },
   /**
-   * Deletes a namespace with everything in it, memories and cache entries; without `force` it only counts them.
+   * Deletes a namespace with all its memories and cache entries; without `force` it only counts them.
    *
    * @generated from rpc recollect.v1.MemoryService.DeleteNamespace
    */

@@ -12,7 +12,7 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_recollect_v1_operations: GenFile;
 
 /**
- * Asks what the server is.
+ * Request of GetServerInfo.
  *
  * @generated from message recollect.v1.GetServerInfoRequest
  */
@@ -26,7 +26,8 @@ export declare type GetServerInfoRequest = Message<"recollect.v1.GetServerInfoRe
 export declare const GetServerInfoRequestSchema: GenMessage<GetServerInfoRequest>;
 
 /**
- * What the server is. What the backend's own server does not say, and all of it with the embedded store, is empty.
+ * Response of GetServerInfo. Fields about the backend's server are empty when it does not report them, and with the
+ * embedded store.
  *
  * @generated from message recollect.v1.GetServerInfoResponse
  */
@@ -39,14 +40,14 @@ export declare type GetServerInfoResponse = Message<"recollect.v1.GetServerInfoR
   version: string;
 
   /**
-   * Where data lies: `embedded` or `redis`.
+   * The store: `embedded` or `redis`.
    *
    * @generated from field: string backend = 2;
    */
   backend: string;
 
   /**
-   * When the process started to serve.
+   * When the process began to serve.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 3;
    */
@@ -60,35 +61,35 @@ export declare type GetServerInfoResponse = Message<"recollect.v1.GetServerInfoR
   backendVersion: string;
 
   /**
-   * How the backend's servers are arranged: `standalone`, `sentinel` or `cluster`.
+   * The topology of the backend's servers: `standalone`, `sentinel` or `cluster`.
    *
    * @generated from field: string topology = 5;
    */
   topology: string;
 
   /**
-   * Modules that the backend's server has loaded, each with its version, such as `search 2.8.4`.
+   * Loaded modules of the backend's server with their versions, such as `search 2.8.4`.
    *
    * @generated from field: repeated string modules = 6;
    */
   modules: string[];
 
   /**
-   * What the backend's server does when its memory is full, such as `noeviction`.
+   * The eviction policy of the backend's server, such as `noeviction`.
    *
    * @generated from field: string maxmemory_policy = 7;
    */
   maxmemoryPolicy: string;
 
   /**
-   * How the backend's server keeps data on disk, such as `aof everysec`, one each.
+   * The persistence of the backend's server, such as `aof everysec`.
    *
    * @generated from field: repeated string persistence = 8;
    */
   persistence: string[];
 
   /**
-   * What was found out of the backend's server and differs from one to another, by name.
+   * Detected capabilities of the backend's server, by name.
    *
    * @generated from field: map<string, string> capabilities = 9;
    */
@@ -102,7 +103,7 @@ export declare type GetServerInfoResponse = Message<"recollect.v1.GetServerInfoR
 export declare const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse>;
 
 /**
- * Asks for the state of the indexes.
+ * Request of GetIndexInfo.
  *
  * @generated from message recollect.v1.GetIndexInfoRequest
  */
@@ -116,13 +117,13 @@ export declare type GetIndexInfoRequest = Message<"recollect.v1.GetIndexInfoRequ
 export declare const GetIndexInfoRequestSchema: GenMessage<GetIndexInfoRequest>;
 
 /**
- * The state of the indexes.
+ * Response of GetIndexInfo.
  *
  * @generated from message recollect.v1.GetIndexInfoResponse
  */
 export declare type GetIndexInfoResponse = Message<"recollect.v1.GetIndexInfoResponse"> & {
   /**
-   * All of them; those of memories come first.
+   * All indexes; those of memories come first.
    *
    * @generated from field: repeated recollect.v1.IndexInfo indexes = 1;
    */
@@ -142,59 +143,60 @@ export declare const GetIndexInfoResponseSchema: GenMessage<GetIndexInfoResponse
  */
 export declare type IndexInfo = Message<"recollect.v1.IndexInfo"> & {
   /**
-   * Its name; no two have the same.
+   * Its unique name.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * What it finds.
+   * Its documents.
    *
    * @generated from field: recollect.v1.IndexInfo.Content content = 2;
    */
   content: IndexInfo_Content;
 
   /**
-   * Documents in it. Those that have ended count until they are removed.
+   * Number of documents. Expired ones count until they are deleted.
    *
    * @generated from field: int32 document_count = 3;
    */
   documentCount: number;
 
   /**
-   * Documents of which something could not be indexed, and will not be by waiting: such as the meaning of a memory whose
-   * text the embedding provider refuses.
+   * Number of documents with a permanent indexing failure, such as a memory without a vector because the embedding
+   * provider refuses its text.
    *
    * @generated from field: int32 failure_count = 4;
    */
   failureCount: number;
 
   /**
-   * Main memory that it takes now, in bytes; partly an estimate with the embedded store, which reads vectors when they
-   * are first needed.
+   * Main memory of the index in bytes; partly an estimate with the embedded store, which loads vectors when they are
+   * first needed.
    *
    * @generated from field: int64 memory_bytes = 5;
    */
   memoryBytes: bigint;
 
   /**
-   * Share of the documents that is indexed whole, 0 to 1. The rest follows by itself: memories that wait for their
-   * vector, and, after the model was changed, cache entries until they are stored anew.
+   * Fraction of the documents that are completely indexed, 0 to 1. The others are pending memories and, after a change of
+   * the model, cache entries until they are stored again.
    *
    * @generated from field: float indexed_fraction = 6;
    */
   indexedFraction: number;
 
   /**
-   * How vectors are searched: `HNSW`, or `FLAT` when all are compared. Empty when vector search is switched off.
+   * The algorithm of vector search: `HNSW`, or `FLAT`, which compares all vectors. Empty when vector search is switched
+   * off.
    *
    * @generated from field: string algorithm = 7;
    */
   algorithm: string;
 
   /**
-   * Numbers in a vector; 0 when vector search is switched off.
+   * Dimension of the vectors; 0 when vector search is switched off.
    *
    * @generated from field: int32 dimension = 8;
    */
@@ -208,7 +210,7 @@ export declare type IndexInfo = Message<"recollect.v1.IndexInfo"> & {
 export declare const IndexInfoSchema: GenMessage<IndexInfo>;
 
 /**
- * What an index finds.
+ * The documents of an index.
  *
  * @generated from enum recollect.v1.IndexInfo.Content
  */
@@ -241,7 +243,7 @@ export enum IndexInfo_Content {
 export declare const IndexInfo_ContentSchema: GenEnum<IndexInfo_Content>;
 
 /**
- * Asks to rebuild the indexes.
+ * Request of RebuildIndex.
  *
  * @generated from message recollect.v1.RebuildIndexRequest
  */
@@ -255,28 +257,28 @@ export declare type RebuildIndexRequest = Message<"recollect.v1.RebuildIndexRequ
 export declare const RebuildIndexRequestSchema: GenMessage<RebuildIndexRequest>;
 
 /**
- * How far the rebuilding is.
+ * Progress of RebuildIndex.
  *
  * @generated from message recollect.v1.RebuildIndexResponse
  */
 export declare type RebuildIndexResponse = Message<"recollect.v1.RebuildIndexResponse"> & {
   /**
-   * Entries of indexes that are made; never falls. A document may have several: the embedded store makes one for a
-   * memory's words, and one for its vector in large namespaces and those in use.
+   * Index entries that are made; never decreases. A document may have several: the embedded store makes one for the words
+   * of a memory, and one for its vector in large namespaces and in those that are loaded.
    *
    * @generated from field: int32 indexed_count = 1;
    */
   indexedCount: number;
 
   /**
-   * Entries to be made; equal to `indexed_count` in the last message. May change on the way, because writes go on.
+   * Index entries to make; equal to `indexed_count` in the last message. May change meanwhile, because writes continue.
    *
    * @generated from field: int32 total_count = 2;
    */
   totalCount: number;
 
   /**
-   * The share of these that is made, 0 to 1.
+   * Fraction that is made, 0 to 1.
    *
    * @generated from field: float indexed_fraction = 3;
    */
@@ -290,7 +292,7 @@ export declare type RebuildIndexResponse = Message<"recollect.v1.RebuildIndexRes
 export declare const RebuildIndexResponseSchema: GenMessage<RebuildIndexResponse>;
 
 /**
- * Asks for the state of the embedder.
+ * Request of GetEmbeddingInfo.
  *
  * @generated from message recollect.v1.GetEmbeddingInfoRequest
  */
@@ -304,14 +306,14 @@ export declare type GetEmbeddingInfoRequest = Message<"recollect.v1.GetEmbedding
 export declare const GetEmbeddingInfoRequestSchema: GenMessage<GetEmbeddingInfoRequest>;
 
 /**
- * The state of the embedder.
+ * Response of GetEmbeddingInfo.
  *
  * @generated from message recollect.v1.GetEmbeddingInfoResponse
  */
 export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddingInfoResponse"> & {
   /**
-   * The provider, such as `hashing` or `openai`; empty when vector search is switched off. `hashing` finds the same
-   * wording, not the same meaning.
+   * The provider, such as `hashing` or `openai`; empty when vector search is switched off. `hashing` finds similar
+   * wording, not similar meaning.
    *
    * @generated from field: string provider = 1;
    */
@@ -325,65 +327,65 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
   model: string;
 
   /**
-   * Numbers in a vector.
+   * Dimension of the vectors.
    *
    * @generated from field: int32 dimension = 3;
    */
   dimension: number;
 
   /**
-   * Memories that wait for their vector. Those whose text the provider refuses do not count.
+   * Number of pending memories: those in the embedding queue, without those whose text the provider refuses.
    *
-   * @generated from field: int32 backlog_count = 4;
+   * @generated from field: int32 pending_count = 4;
    */
-  backlogCount: number;
+  pendingCount: number;
 
   /**
-   * When the one of them that has waited longest was written; unset when none waits.
+   * When the oldest pending memory was written; unset when there is none.
    *
    * @generated from field: google.protobuf.Timestamp oldest_pending_time = 5;
    */
   oldestPendingTime?: Timestamp | undefined;
 
   /**
-   * How long it has waited by the server's clock; unset when none waits.
+   * Its age by the server's clock; unset when there is none.
    *
    * @generated from field: google.protobuf.Duration oldest_pending_age = 6;
    */
   oldestPendingAge?: Duration | undefined;
 
   /**
-   * For what needs a vector: writes, and searches by meaning alone. Unset when the embedder asks nobody.
+   * For calls that need a vector: writes, and searches in MODE_VECTOR. Unset when the embedder calls no provider.
    *
    * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker write_breaker = 7;
    */
   writeBreaker?: GetEmbeddingInfoResponse_Breaker | undefined;
 
   /**
-   * For what can do without: cache lookups, and searches by meaning and words. A provider may be too slow for these
-   * alone. Unset when the embedder asks nobody.
+   * For calls that can do without: cache lookups, and searches in MODE_HYBRID. A provider may be too slow for these
+   * alone. Unset when the embedder calls no provider.
    *
    * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker lookup_breaker = 8;
    */
   lookupBreaker?: GetEmbeddingInfoResponse_Breaker | undefined;
 
   /**
-   * The re-embedding that is under way; unset when none is.
+   * The running re-embedding; unset when none is running.
    *
    * @generated from field: recollect.v1.Reembedding reembedding = 9;
    */
   reembedding?: Reembedding | undefined;
 
   /**
-   * Memories whose text the provider refuses, of all tenants. They are not asked for any more until the text changes or
-   * the server starts again.
+   * Number of memories whose text the provider refuses, of all tenants. They are tried again when their text changes or
+   * the server starts.
    *
    * @generated from field: int32 refused_count = 10;
    */
   refusedCount: number;
 
   /**
-   * The latest of these refusals, ten at most, the latest first; without those that are being tried again.
+   * The latest of these refusals, at most ten, latest first; without those that are being tried again.
    *
    * @generated from field: repeated recollect.v1.GetEmbeddingInfoResponse.Refusal latest_refusals = 11;
    */
@@ -397,27 +399,28 @@ export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddin
 export declare const GetEmbeddingInfoResponseSchema: GenMessage<GetEmbeddingInfoResponse>;
 
 /**
- * Whether the provider is asked. While it fails, it is not asked for a while; then one request probes it.
+ * A circuit breaker of the provider. While the provider fails, no requests are sent for a while; then one request
+ * probes it.
  *
  * @generated from message recollect.v1.GetEmbeddingInfoResponse.Breaker
  */
 export declare type GetEmbeddingInfoResponse_Breaker = Message<"recollect.v1.GetEmbeddingInfoResponse.Breaker"> & {
   /**
-   * What it does now.
+   * The state.
    *
    * @generated from field: recollect.v1.GetEmbeddingInfoResponse.Breaker.State state = 1;
    */
   state: GetEmbeddingInfoResponse_Breaker_State;
 
   /**
-   * Since when.
+   * Time of the latest change of the state.
    *
    * @generated from field: google.protobuf.Timestamp since_time = 2;
    */
   sinceTime?: Timestamp | undefined;
 
   /**
-   * How the latest request failed, if none has succeeded since: `key_refused`, `misconfigured`, `rate_limited`,
+   * Failure of the latest request, if none has succeeded since: `key_refused`, `misconfigured`, `rate_limited`,
    * `server_error`, `connection`, `timeout` or `malformed`; else empty.
    *
    * @generated from field: string last_failure = 3;
@@ -432,7 +435,7 @@ export declare type GetEmbeddingInfoResponse_Breaker = Message<"recollect.v1.Get
 export declare const GetEmbeddingInfoResponse_BreakerSchema: GenMessage<GetEmbeddingInfoResponse_Breaker>;
 
 /**
- * What a circuit breaker does.
+ * The state of a circuit breaker.
  *
  * @generated from enum recollect.v1.GetEmbeddingInfoResponse.Breaker.State
  */
@@ -445,21 +448,21 @@ export enum GetEmbeddingInfoResponse_Breaker_State {
   UNSPECIFIED = 0,
 
   /**
-   * The provider is asked.
+   * Requests are sent.
    *
    * @generated from enum value: STATE_CLOSED = 1;
    */
   CLOSED = 1,
 
   /**
-   * It is not asked, because it has failed so often just now.
+   * No requests are sent, because too many have failed.
    *
    * @generated from enum value: STATE_OPEN = 2;
    */
   OPEN = 2,
 
   /**
-   * One request is out to see whether it answers again.
+   * One request probes the provider.
    *
    * @generated from enum value: STATE_HALF_OPEN = 3;
    */
@@ -472,20 +475,20 @@ export enum GetEmbeddingInfoResponse_Breaker_State {
 export declare const GetEmbeddingInfoResponse_Breaker_StateSchema: GenEnum<GetEmbeddingInfoResponse_Breaker_State>;
 
 /**
- * A text that the provider does not take.
+ * A text that the provider refuses.
  *
  * @generated from message recollect.v1.GetEmbeddingInfoResponse.Refusal
  */
 export declare type GetEmbeddingInfoResponse_Refusal = Message<"recollect.v1.GetEmbeddingInfoResponse.Refusal"> & {
   /**
-   * How it answered, as in `refusal` of the memory's embedding.
+   * The reason, as in Memory.Embedding.refusal.
    *
    * @generated from field: string reason = 1;
    */
   reason: string;
 
   /**
-   * When; unset when an earlier version of the server kept no time.
+   * When; unset when an earlier version of the server stored no time.
    *
    * @generated from field: google.protobuf.Timestamp refuse_time = 2;
    */
@@ -512,56 +515,56 @@ export declare type Reembedding = Message<"recollect.v1.Reembedding"> & {
   id: string;
 
   /**
-   * How far it is.
+   * The state.
    *
    * @generated from field: recollect.v1.Reembedding.State state = 2;
    */
   state: Reembedding_State;
 
   /**
-   * The provider, which stays.
+   * The provider, which does not change.
    *
    * @generated from field: string provider = 3;
    */
   provider: string;
 
   /**
-   * The model that is changed to.
+   * The new model.
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * The dimension that is changed to.
+   * The new dimension.
    *
    * @generated from field: int32 dimension = 5;
    */
   dimension: number;
 
   /**
-   * Memories that had a vector when it started.
+   * Number of memories that had a vector when it started.
    *
    * @generated from field: int32 memory_count = 6;
    */
   memoryCount: number;
 
   /**
-   * Memories that are still to be embedded, those written since among them.
+   * Number of memories still to embed, including those written since.
    *
    * @generated from field: int32 remaining_count = 7;
    */
   remainingCount: number;
 
   /**
-   * Share of the memories that is embedded, 0 to 1.
+   * Fraction of the memories that are embedded, 0 to 1.
    *
    * @generated from field: float embedded_fraction = 8;
    */
   embeddedFraction: number;
 
   /**
-   * Why it failed, in words for an operator; else empty.
+   * Why it failed, for an operator; else empty.
    *
    * @generated from field: string failure = 9;
    */
@@ -575,7 +578,7 @@ export declare type Reembedding = Message<"recollect.v1.Reembedding"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * When it ended; unset while it runs.
+   * When it was done or failed; unset while it runs.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 11;
    */
@@ -589,7 +592,7 @@ export declare type Reembedding = Message<"recollect.v1.Reembedding"> & {
 export declare const ReembeddingSchema: GenMessage<Reembedding>;
 
 /**
- * How far it is.
+ * The state of a re-embedding.
  *
  * @generated from enum recollect.v1.Reembedding.State
  */
@@ -616,7 +619,7 @@ export enum Reembedding_State {
   DONE = 2,
 
   /**
-   * It was given up, and `failure` says why; everything is as it was.
+   * It failed, and `failure` has the reason; nothing has changed.
    *
    * @generated from enum value: STATE_FAILED = 3;
    */
@@ -629,27 +632,27 @@ export enum Reembedding_State {
 export declare const Reembedding_StateSchema: GenEnum<Reembedding_State>;
 
 /**
- * Asks to embed everything again.
+ * Request of StartReembedding.
  *
  * @generated from message recollect.v1.StartReembeddingRequest
  */
 export declare type StartReembeddingRequest = Message<"recollect.v1.StartReembeddingRequest"> & {
   /**
-   * The model to change to, at the provider that is configured; empty keeps the model.
+   * The new model, of the configured provider; empty keeps the model.
    *
    * @generated from field: string model = 1;
    */
   model: string;
 
   /**
-   * The dimension to change to, 1 to 4,096; 0 keeps the dimension. It must be one that the model has.
+   * The new dimension, 1 to 4,096; 0 keeps the dimension. The model must support it.
    *
    * @generated from field: int32 dimension = 2;
    */
   dimension: number;
 
   /**
-   * Makes the call safe to repeat: a repeat returns what the first started. 1 to 64 characters.
+   * Makes a retry safe: it returns the re-embedding that the first call started. 1 to 64 characters.
    *
    * @generated from field: optional string request_id = 3;
    */
@@ -663,13 +666,13 @@ export declare type StartReembeddingRequest = Message<"recollect.v1.StartReembed
 export declare const StartReembeddingRequestSchema: GenMessage<StartReembeddingRequest>;
 
 /**
- * The started re-embedding.
+ * Response of StartReembedding.
  *
  * @generated from message recollect.v1.StartReembeddingResponse
  */
 export declare type StartReembeddingResponse = Message<"recollect.v1.StartReembeddingResponse"> & {
   /**
-   * It, as it now is.
+   * The re-embedding as it now is.
    *
    * @generated from field: recollect.v1.Reembedding reembedding = 1;
    */
@@ -683,7 +686,7 @@ export declare type StartReembeddingResponse = Message<"recollect.v1.StartReembe
 export declare const StartReembeddingResponseSchema: GenMessage<StartReembeddingResponse>;
 
 /**
- * Asks for the progress of a re-embedding.
+ * Request of GetReembedding.
  *
  * @generated from message recollect.v1.GetReembeddingRequest
  */
@@ -703,13 +706,13 @@ export declare type GetReembeddingRequest = Message<"recollect.v1.GetReembedding
 export declare const GetReembeddingRequestSchema: GenMessage<GetReembeddingRequest>;
 
 /**
- * The progress of a re-embedding.
+ * Response of GetReembedding.
  *
  * @generated from message recollect.v1.GetReembeddingResponse
  */
 export declare type GetReembeddingResponse = Message<"recollect.v1.GetReembeddingResponse"> & {
   /**
-   * It, as it now is.
+   * The re-embedding as it now is.
    *
    * @generated from field: recollect.v1.Reembedding reembedding = 1;
    */
@@ -723,16 +726,14 @@ export declare type GetReembeddingResponse = Message<"recollect.v1.GetReembeddin
 export declare const GetReembeddingResponseSchema: GenMessage<GetReembeddingResponse>;
 
 /**
- * OperationsService is for those who run the server: what it is, how its index and its embedder are, and how
- * to rebuild them while it serves.
- *
- * All of it is served.
+ * OperationsService is for operators: information about the server, its indexes and its embedder, and their rebuild
+ * while the server serves.
  *
  * @generated from service recollect.v1.OperationsService
  */
 export declare const OperationsService: GenService<{
   /**
-   * Returns version, backend and capabilities of the server. It asks the backend, and is no probe of health.
+   * Returns version, backend and capabilities of the server. It queries the backend, so do not use it as a health probe.
    *
    * @generated from rpc recollect.v1.OperationsService.GetServerInfo
    */
@@ -742,8 +743,8 @@ export declare const OperationsService: GenService<{
     output: typeof GetServerInfoResponseSchema;
   },
   /**
-   * Returns the state of the search indexes, of all tenants together. It may take as long as a slow query: for people,
-   * not for probes.
+   * Returns the state of the search indexes, of all tenants together. It may take as long as a slow query, so do not use
+   * it as a health probe.
    *
    * @generated from rpc recollect.v1.OperationsService.GetIndexInfo
    */
@@ -753,12 +754,12 @@ export declare const OperationsService: GenService<{
     output: typeof GetIndexInfoResponseSchema;
   },
   /**
-   * Makes all search indexes of all tenants anew from what is stored, and streams its progress: a message at the
-   * beginning, on the way, and at the end. No document is dropped. Reads and writes go on: the old indexes serve until
-   * the new ones can. When the call ends before, by its caller, its deadline or the server, the old ones stay; nothing
-   * has to be mended. The embedded store begins when its check after a start has ended.
+   * Rebuilds all search indexes of all tenants from the stored documents, and streams the progress: a message at the
+   * beginning, during the rebuild, and at the end. No document is lost. Reads and writes continue: the old indexes serve
+   * until the new ones are complete. When the call ends before (its caller, its deadline or the server ends it), the old
+   * ones stay. The embedded store begins when its check after a start is complete.
    *
-   * One at a time; errors: FAILED_PRECONDITION with INDEX_REBUILD_RUNNING.
+   * One rebuild at a time; errors: FAILED_PRECONDITION with INDEX_REBUILD_RUNNING.
    *
    * @generated from rpc recollect.v1.OperationsService.RebuildIndex
    */
@@ -768,8 +769,8 @@ export declare const OperationsService: GenService<{
     output: typeof RebuildIndexResponseSchema;
   },
   /**
-   * Returns which embedder makes the vectors, how its provider is, and what waits for it, of all tenants. Answers when
-   * the provider is down too: it is not asked.
+   * Returns the embedder, the state of its provider, and the embedding queue of all tenants. It does not call the
+   * provider.
    *
    * @generated from rpc recollect.v1.OperationsService.GetEmbeddingInfo
    */
@@ -779,13 +780,13 @@ export declare const OperationsService: GenService<{
     output: typeof GetEmbeddingInfoResponseSchema;
   },
   /**
-   * Starts to embed all memories of all tenants again with another model or dimension. Reads and writes go on; searches
-   * compare the old vectors until all new ones are there, and then the new ones, from one moment on: vectors of two
-   * models are never compared. It goes on after a restart. With the provider `hashing`, only the dimension can change.
-   * Cached answers are then found exactly, and by meaning when they are stored anew. Afterwards EMBEDDING_MODEL and
-   * VECTOR_DIM should be set to what was changed to; until they are, a start warns and goes on with the new model.
+   * Starts to embed all memories of all tenants again with another model or dimension. Reads and writes continue; searches
+   * compare the old vectors until all new ones are made, and then switch to the new ones at once: vectors of two models
+   * are never compared. It continues after a restart. With the provider `hashing`, only the dimension can change.
+   * Afterwards, cached answers are found exactly, and by meaning once they are stored again. Set EMBEDDING_MODEL and
+   * VECTOR_DIM to the new values then; until they are set, a start warns and uses the new model.
    *
-   * The same target again returns the one that runs. Errors: FAILED_PRECONDITION with REEMBEDDING_CONFLICT, or with
+   * The same target returns the running re-embedding. Errors: FAILED_PRECONDITION with REEMBEDDING_CONFLICT, or with
    * VECTOR_SEARCH_DISABLED.
    *
    * @generated from rpc recollect.v1.OperationsService.StartReembedding
@@ -796,7 +797,7 @@ export declare const OperationsService: GenService<{
     output: typeof StartReembeddingResponseSchema;
   },
   /**
-   * Returns the progress of a re-embedding; of the latest alone. NOT_FOUND with REEMBEDDING_NOT_FOUND for others.
+   * Returns the progress of the latest re-embedding. Errors: NOT_FOUND with REEMBEDDING_NOT_FOUND for earlier ones.
    *
    * @generated from rpc recollect.v1.OperationsService.GetReembedding
    */

@@ -3,33 +3,33 @@ import { setting } from "../setting.ts";
 
 const HOST = "127.0.0.1 with AUTH_MODE=none, else 0.0.0.0";
 
-/** Where the doors listen, and whom they let in. */
-export const DOORS = {
+/** Where the gRPC server and the HTTP server listen, and who may call them. */
+export const ENDPOINTS = {
   grpcHost: setting({
     env: "GRPC_HOST",
     kind: text,
     fallback: undefined,
     unset: HOST,
-    description: "Address the gRPC door binds.",
+    description: "Address that the gRPC server binds.",
   }),
   grpcPort: setting({
     env: "GRPC_PORT",
     kind: port(0),
     fallback: 50_051,
-    description: "Port of the gRPC door; 0 takes a free one.",
+    description: "Port of the gRPC server; 0 takes a free one.",
   }),
   httpHost: setting({
     env: "HTTP_HOST",
     kind: text,
     fallback: undefined,
     unset: HOST,
-    description: "Address the HTTP door binds.",
+    description: "Address that the HTTP server binds.",
   }),
   httpPort: setting({
     env: "HTTP_PORT",
     kind: port(0),
     fallback: 8000,
-    description: "Port of the HTTP door; 0 takes a free one.",
+    description: "Port of the HTTP server; 0 takes a free one.",
   }),
   httpCorsOrigins: setting({
     env: "HTTP_CORS_ORIGINS",
@@ -62,7 +62,7 @@ export const DOORS = {
     env: "TLS_CERT_FILE",
     kind: text,
     fallback: undefined,
-    description: "Certificate chain of both doors, PEM: they speak TLS alone. Read again when it changes.",
+    description: "Certificate chain of both servers, PEM: they speak TLS alone. Read again when it changes.",
   }),
   tlsKeyFile: setting({
     env: "TLS_KEY_FILE",

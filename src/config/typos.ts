@@ -2,8 +2,8 @@ import type { Findings } from "./findings.ts";
 import type { Layer } from "./sources.ts";
 import type { YamlValue } from "./yaml-file.ts";
 
-/** Misprints of the deployment guide that its readers have in their files: understood, and named. */
-const MISPRINTS: Readonly<Record<string, string>> = { "CACHE_EV POLICY": "CACHE_EVICTION_POLICY" };
+/** Typos of the deployment guide that its readers have in their files, and the right names: taken, with a warning. */
+const TYPOS: Readonly<Record<string, string>> = { "CACHE_EV POLICY": "CACHE_EVICTION_POLICY" };
 
 const HOURS = "compactor.check_interval_hours";
 const SECONDS = "compactor.check_interval_seconds";
@@ -12,11 +12,11 @@ const HOURS_VARIABLE = "COMPACTION_CHECK_INTERVAL_HOURS";
 /** The variables under their right names; where both are there, the right one is taken. */
 export function correctNames(layer: Layer, warnings: string[]): Layer {
   const values = { ...layer.values };
-  for (const [wrong, right] of Object.entries(MISPRINTS)) {
+  for (const [wrong, right] of Object.entries(TYPOS)) {
     const value = values[wrong];
     if (value === undefined) continue;
     delete values[wrong];
-    warnings.push(`${layer.name}: \`${wrong}\` is a misprint of ${right}; write ${right}`);
+    warnings.push(`${layer.name}: \`${wrong}\` is a typo: write ${right}`);
     values[right] ??= value;
   }
   return { ...layer, values };
@@ -25,11 +25,11 @@ export function correctNames(layer: Layer, warnings: string[]): Layer {
 /** The same in the text of the YAML file, and `prefix: memory:`, which is no YAML without quotes. */
 export function correctYaml(content: string, path: string, warnings: string[]): string {
   let corrected = content;
-  for (const [wrong, right] of Object.entries(MISPRINTS)) {
+  for (const [wrong, right] of Object.entries(TYPOS)) {
     const before = corrected;
     corrected = corrected.replaceAll(`\${${wrong}`, `\${${right}`);
     if (corrected === before) continue;
-    warnings.push(`${path}: \`${wrong}\` is a misprint of ${right}; write ${right}`);
+    warnings.push(`${path}: \`${wrong}\` is a typo: write ${right}`);
   }
   return corrected.replaceAll(
     /^([ \t]+prefix:[ \t]+)([^\s"'#]+:)[ \t]*$/gm,
