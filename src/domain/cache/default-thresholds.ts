@@ -13,7 +13,7 @@ const BY_MODEL: Readonly<Record<string, number>> = {
   "all-minilm-l6-v2": 0.85,
   "all-minilm": 0.85,
   "text-embedding-ada-002": 0.95,
-  "text-embedding-3-small": 0.85,
+  "text-embedding-3-small": 0.88,
 };
 
 /** `identity` undefined: nothing is compared. A name may have a path before it, as in `sentence-transformers/`. */
