@@ -114,7 +114,7 @@ function addKeyCommands(key: Command): void {
         .argParser(collectChoice(ROLES))
         .default([], "none"),
     )
-    .option("--debug", "may also see and change cache entries of all answer scopes")
+    .option("--debug", "may also see and change cache entries of all cache scopes")
     .option("--file <path>", "add the row to this file, which is made when it is not there")
     .addHelpText(
       "after",

@@ -1,4 +1,4 @@
-import type { Scope } from "../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../domain/access/tenancy.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 
 /** What a namespace holds. */
@@ -18,14 +18,14 @@ export interface NamespaceStore {
   list(tenant: string, options: { readonly after: string; readonly limit: number }): Promise<string[]>;
 
   /** All zero for a namespace that is not there. */
-  counts(scope: Scope): Promise<NamespaceCounts>;
+  counts(scope: NamespaceKey): Promise<NamespaceCounts>;
 
   /**
    * Deletes a namespace with everything in it, in one atomic step, and resolves with what it held. A repeat of a
    * request that was carried out deletes nothing and resolves with the same. Rejects with REQUEST_ID_REUSED.
    */
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts>;
 }

@@ -1,5 +1,7 @@
-/** 32 random bytes, made at the first start and stored with the data; the key that signs opaque tokens. */
+import type { SecretKey } from "../lib/secret-key.ts";
+
+/** 32 random bytes, made at the first start and kept with the data: what opaque tokens are signed with. */
 export interface ServerSecret {
-  /** Changes when the stored data is replaced: read it with each call. */
-  read(): Uint8Array;
+  /** Another one when the stored data was replaced: ask again with each call. */
+  read(): SecretKey;
 }

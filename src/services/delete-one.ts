@@ -1,4 +1,4 @@
-import { type Scope, scopeOf } from "../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf } from "../domain/access/tenancy.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IdempotentRequest } from "../ports/idempotency.ts";
 import { type CallContext, idempotentRequest } from "./call.ts";
@@ -14,7 +14,7 @@ export interface DeleteInput {
 export interface DeletePorts {
   readonly store: {
     delete(
-      scope: Scope,
+      scope: NamespaceKey,
       id: string,
       options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
     ): Promise<void>;
@@ -32,7 +32,7 @@ export async function deleteOne(
   const now = ports.clock.now();
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, rpc, requestId, body, now);
-  await ports.store.delete(scopeOf(context.caller, input.namespace), input.id, {
+  await ports.store.delete(namespaceKeyOf(context.caller, input.namespace), input.id, {
     now,
     ...(input.etag === "" ? {} : { etag: input.etag }),
     ...(request === undefined ? {} : { request }),

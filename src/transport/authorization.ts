@@ -14,7 +14,7 @@ const OPERATOR: Access = { roles: ["operator"] };
 const ADMIN: Access = { roles: ["admin"] };
 /** Counts, states and plans, for readers and for operators who are not readers. */
 const READER_OR_OPERATOR: Access = { roles: ["reader", "operator"] };
-/** Entries of all cache scopes, which are separate for the callers of one tenant. */
+/** Entries of all cache scopes, which callers of one tenant keep apart from each other. */
 const READER_OF_ALL_SCOPES: Access = { roles: ["reader"], debug: true };
 const WRITER_OF_ALL_SCOPES: Access = { roles: ["writer"], debug: true };
 

@@ -1,4 +1,5 @@
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { CallerName } from "../domain/access/tenancy.ts";
 import { RecollectError } from "../domain/errors.ts";
 import type { CallContext } from "../services/call.ts";
 
@@ -19,18 +20,27 @@ export class Encoded {
 
 /** What serves one RPC, over both transports. */
 export type Handler<M extends DescMethod> = {
-  /** Returns a promise only when it has to wait for something. */
-  unary: (
-    request: Request<M>,
-    context: CallContext,
-  ) => Response<M> | Encoded | Promise<Response<M> | Encoded>;
+  unary: (request: Request<M>, context: CallContext) => Promise<Response<M> | Encoded>;
   server_streaming: (request: Request<M>, context: CallContext) => AsyncIterable<Response<M>>;
   client_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => Promise<Response<M>>;
   bidi_streaming: (requests: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Response<M>>;
 }[M["methodKind"]];
 
-/** The handlers of a service. An RPC without one answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
-export type Handlers<S extends DescService> = { readonly [K in keyof S["method"]]?: Handler<S["method"][K]> };
+/**
+ * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be kept for the next time
+ * that the same caller sends the same request: the gRPC server does so for methods that are NO_SIDE_EFFECTS (see
+ * docs/design/prepared-lookup.md). Roles, settings and the time of the call are for `handle`.
+ */
+export interface PreparingHandler<M extends DescMethod, Prepared extends object> {
+  /** Throws what is wrong with the request, beyond the rules in the proto. */
+  prepare(request: Request<M>, caller: CallerName): Prepared;
+  handle(prepared: Prepared, context: CallContext): Promise<Response<M> | Encoded>;
+}
+
+/** The handlers of a service. An RPC that has none answers UNIMPLEMENTED with METHOD_NOT_SERVED. */
+export type Handlers<S extends DescService> = {
+  readonly [K in keyof S["method"]]?: Handler<S["method"][K]> | PreparingHandler<S["method"][K], object>;
+};
 
 /** A service with its handlers, for both servers. `serve` has checked the types of the handlers. */
 export interface ServedService {
@@ -39,7 +49,15 @@ export interface ServedService {
 }
 
 /** A handler whose call kind is known from its method alone. */
-export type AnyHandler = (request: never, context: CallContext) => unknown;
+export type AnyHandler =
+  | ((request: never, context: CallContext) => unknown)
+  | PreparingHandler<DescMethod, object>;
+
+/** A handler of a unary method as two steps. One that is a function has its request as what is prepared. */
+export function inTwoSteps(handler: AnyHandler): PreparingHandler<DescMethod, object> {
+  if (typeof handler !== "function") return handler;
+  return { prepare: (request) => request, handle: handler as PreparingHandler<DescMethod, object>["handle"] };
+}
 
 export function serve<S extends DescService>(service: S, handlers: Handlers<S>): ServedService {
   return { service, handlers: handlers as Readonly<Record<string, AnyHandler | undefined>> };

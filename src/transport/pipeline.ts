@@ -49,7 +49,7 @@ export interface Middleware {
   readonly begin?: (call: Call) => void;
   /** Runs when the call has ended, if the first hook of this middleware has run without an error. */
   readonly end?: (call: Call, outcome: Outcome) => void;
-  /** Runs for each request message, once for equal bytes (known-requests.ts); throws to refuse it, by its content alone. */
+  /** Runs for each request message, once for equal bytes of one caller (request-cache.ts); throws to refuse it, by its content alone. */
   readonly receive?: (call: Call, message: object) => void;
 }
 

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
+import { findNearest } from "../support/cache-lookups.ts";
 import { openTestRedis } from "../support/redis/backend.ts";
 import { connectTo } from "../support/redis/client.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
@@ -55,7 +56,8 @@ await describeSharedRedis("an index that somebody drops", ({ url }) => {
     await using redis = await openTestRedis(url, { embedder: EMBEDDER });
     const { cache } = redis.backend;
     await cache.put(scope, cacheEntry({ id: "e1" }), { now: NOW, maxEntries: 10, vector: vectorOf(1) });
-    const nearest = () => cache.nearest(scope, { fingerprint: "f1", vector: vectorOf(1), limit: 1 }, NOW);
+    const nearest = () =>
+      findNearest(cache, scope, { fingerprint: "f1", vector: vectorOf(1), limit: 1 }, NOW);
     expect((await nearest()).map(({ entry }) => entry.id)).toEqual(["e1"]);
     using client = connectTo(url);
     await client.call("FT.DROPINDEX", `${redis.name}:cache:1`);

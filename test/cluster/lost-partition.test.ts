@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../contract/store-under-test.ts";
 import { NOW, newMemory } from "../support/builders.ts";
@@ -40,11 +40,11 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
     });
     const keys = new Keys(`${redis.name}:`, PARTITIONS);
     const scopes = keys.all().map(({ number }) => scopeIn(keys, number));
-    const write = async (scope: Scope, id: string, seed: number) => {
+    const write = async (scope: NamespaceKey, id: string, seed: number) => {
       const item = newMemory({ id, text: `word${seed}`, embedding: READY }, { vector: vectorOf(seed) });
       await redis.backend.memories.writer.create(scope, [item], { now: NOW });
     };
-    const search = async (scope: Scope, seed: number): Promise<readonly string[]> => {
+    const search = async (scope: NamespaceKey, seed: number): Promise<readonly string[]> => {
       const filter = { states: ["ACTIVE" as const] };
       const query = { vector: vectorOf(seed), model: EMBEDDER, filter, limit: 5 };
       return (await redis.backend.memories.search.search(scope, query, NOW)).byVector
@@ -88,7 +88,7 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
 });
 
 /** A namespace that lies in a partition. */
-function scopeIn(keys: Keys, partition: number): Scope {
+function scopeIn(keys: Keys, partition: number): NamespaceKey {
   const names = Array.from({ length: 1000 }, () => ({ tenant: "t", namespace: randomUUID() }));
   const scope = names.find((one) => keys.partitionOf(one) === partition);
   if (scope === undefined) throw new Error("no name lies there");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
 import type { VectorIndexOptions } from "../../src/adapters/redis/indexes/schema.ts";
 import { Keys } from "../../src/adapters/redis/namespaces/keys.ts";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { VECTOR_DIMENSION } from "../contract/store-under-test.ts";
 import { clusterSettings, openTestRedis } from "../support/redis/backend.ts";
@@ -92,7 +92,7 @@ await describeRedisPrograms("a partition of a cluster", () => {
     const [first] = owners;
     const [scope, other] = [0, owners.findIndex((owner) => owner !== first)].map((at) =>
       scopeIn(keys, at),
-    ) as [Scope, Scope];
+    ) as [NamespaceKey, NamespaceKey];
     const load = startMemoryLoad(() => memories, scope);
     const elsewhere = startMemoryLoad(() => memories, other);
     await eventually("memories", async () => load.acknowledged.length > MEMORIES);
@@ -114,7 +114,7 @@ await describeRedisPrograms("a partition of a cluster", () => {
 });
 
 /** A namespace that lies in a partition. */
-function scopeIn(keys: Keys, partition: number): Scope {
+function scopeIn(keys: Keys, partition: number): NamespaceKey {
   for (;;) {
     const scope = { tenant: "t", namespace: randomUUID() };
     if (keys.partitionOf(scope) === partition) return scope;

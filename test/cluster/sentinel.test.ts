@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import type { Memories } from "../../src/ports/memory/memories.ts";
 import { reasonOf, VECTOR_DIMENSION } from "../contract/store-under-test.ts";
@@ -130,7 +130,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 });
 
 /** Resolves when a memory could be written; until then it may be refused, but for one reason alone. */
-function createdAtLast(memories: Memories, scope: Scope, id: string): Promise<void> {
+function createdAtLast(memories: Memories, scope: NamespaceKey, id: string): Promise<void> {
   return eventually(`the memory ${id} on the primary`, async () => {
     const refusal = await reasonOf(memories.writer.create(scope, [newMemory({ id })], { now: NOW }));
     expect([undefined, "STORE_UNAVAILABLE"]).toContain(refusal);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { IndexInfo, RebuildProgress } from "../../src/ports/index-store.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
+import { findNearest } from "../support/cache-lookups.ts";
 import { reasonOf, type StoreUnderTest, useStore, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
 /** More than a store makes again in one step. */
@@ -57,7 +58,8 @@ export function indexStoreContract(
       expect(await found(indexes)).toEqual(indexes.map(() => [false, false, false, 0]));
     const expectAnswered = async (indexes: readonly number[]): Promise<void> => {
       for (const index of indexes) {
-        const near = await subject.store.cache.nearest(
+        const near = await findNearest(
+          subject.store.cache,
           subject.scope,
           { fingerprint: "f1", vector: vectorOf(index), limit: 1 },
           NOW,

@@ -9,6 +9,7 @@ import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
 import { Listeners } from "../../src/lib/listeners.ts";
 import type { Memories } from "../../src/ports/memory/memories.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../support/builders.ts";
+import { findEntry, findNearest } from "../support/cache-lookups.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW } from "../support/redis-cache.ts";
@@ -80,8 +81,8 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
     const { cache } = stores;
     const options = { now: NOW, maxEntries: 10, vector: vectorOf(1), model: MODEL };
     await cache.put(scope, cacheEntry({ id: "e1" }), options);
-    expect((await cache.find(scope, "e1", NOW))?.id).toBe("e1");
-    expect(await cache.nearest(scope, { fingerprint: "f1", ...byMeaning }, NOW)).toEqual([]);
+    expect((await findEntry(cache, scope, "e1", NOW))?.id).toBe("e1");
+    expect(await findNearest(cache, scope, { fingerprint: "f1", ...byMeaning }, NOW)).toEqual([]);
   });
 });
 
@@ -136,8 +137,8 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
     // A read of an entry says in its place which number the namespace has.
     const reads = answering(() => [Buffer.from("1"), [reads.number()]]);
     const cache = cacheOn(reads.client);
-    expect(await reasonOf(Promise.resolve(cache.find(scope, "e1", NOW)))).toBe("STORE_UNAVAILABLE");
-    const nearest = cache.nearest(scope, { fingerprint: "f", vector: vectorOf(1), limit: 1 }, NOW);
+    expect(await reasonOf(findEntry(cache, scope, "e1", NOW))).toBe("STORE_UNAVAILABLE");
+    const nearest = findNearest(cache, scope, { fingerprint: "f", vector: vectorOf(1), limit: 1 }, NOW);
     expect(await reasonOf(nearest)).toBe("STORE_UNAVAILABLE");
   });
 

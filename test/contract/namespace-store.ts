@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../src/domain/errors.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, idempotentRequest, NOW, newMemory } from "../support/builders.ts";
+import { findEntry } from "../support/cache-lookups.ts";
 import { reasonOf, type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 
 /** What every NamespaceStore promises, beside the stores that fill its namespaces. */
@@ -58,7 +59,7 @@ export function namespaceStoreContract(
       });
       expect(await list()).toEqual(["b"]);
       expect(await subject.store.memories.reader.get(at("a"), ["m1"], NOW)).toEqual([undefined]);
-      expect(await subject.store.cache.find(at("a"), entry.id, NOW)).toBeUndefined();
+      expect(await findEntry(subject.store.cache, at("a"), entry.id, NOW)).toBeUndefined();
       const found = await subject.store.memories.search.search(
         at("a"),
         { vector: vectorOf(1), terms: ["text"], filter: { states: ["ACTIVE"] }, limit: 5 },

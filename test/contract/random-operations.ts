@@ -4,7 +4,7 @@ import { newTally, type RunOptions, runOperations, testedPorts } from "../suppor
 import { runRandomly } from "../support/model/shorten.ts";
 import type { Stores } from "../support/reference/backend.ts";
 import { COUNTS } from "../support/scale.ts";
-import { freshScope, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
+import { freshNamespaceKey, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 /**
  * What all stores of a backend promise together: whatever two tenants ask of them in whatever order, over restarts,
@@ -19,7 +19,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
       const tally = newTally();
       const opened = { stores: () => subject.store, restart: () => subject.reopen() };
       await runRandomly({ level: { ports: true }, runs, seed: 20260101 }, async (operations) => {
-        const { tenant } = freshScope();
+        const { tenant } = freshNamespaceKey();
         const options: RunOptions = {
           embedder: createHashingEmbedder(VECTOR_DIMENSION),
           cache: {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { MemoryFilter } from "../../src/domain/memory/filter.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import { cacheEntry, NOW, newMemory } from "../support/builders.ts";
+import { findEntry } from "../support/cache-lookups.ts";
 import { type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 
 const ACTIVE: MemoryFilter = { states: ["ACTIVE"] };
@@ -74,7 +75,7 @@ export function sharedNamesContract(
         NOW,
       );
       expect(containing.map(({ id }) => id)).toEqual(["m1"]);
-      expect(await subject.store.cache.find(first, "e1", NOW)).toBeDefined();
+      expect(await findEntry(subject.store.cache, first, "e1", NOW)).toBeDefined();
     });
 
     it("makes room by the uses of each alone", async () => {
@@ -87,7 +88,7 @@ export function sharedNamesContract(
       await subject.store.cache.put(second, cacheEntry({ id: "e3" }), third);
       await subject.store.cache.put(first, cacheEntry({ id: "e3" }), third);
       const left = async (scope: typeof first) => {
-        const found = ["e1", "e2", "e3"].map((id) => subject.store.cache.find(scope, id, NOW + 20));
+        const found = ["e1", "e2", "e3"].map((id) => findEntry(subject.store.cache, scope, id, NOW + 20));
         return (await Promise.all(found)).map((entry) => entry?.id);
       };
       expect(await left(second)).toEqual(["e1", undefined, "e3"]);
@@ -109,7 +110,7 @@ export function sharedNamesContract(
         now: NOW + 5,
       });
       expect(evicted).toBe(0);
-      expect(await subject.store.cache.find(second, "alive", NOW + 5)).toBeDefined();
+      expect(await findEntry(subject.store.cache, second, "alive", NOW + 5)).toBeDefined();
     });
   });
 }

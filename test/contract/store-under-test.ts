@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach } from "vitest";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import { type Reason, RecollectError } from "../../src/domain/errors.ts";
 import { unitVector } from "../support/builders.ts";
 
@@ -23,17 +23,17 @@ export function vectorOf(seed: number): Float32Array {
 /** What one test works on: a store, and a scope that nobody else has. */
 export interface Subject<Store> {
   readonly store: Store;
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   reopen(): Promise<void>;
 }
 
 /** Opens a store before each test and disposes of it afterwards. To be called inside `describe`. */
 export function useStore<Store>(open: () => Promise<StoreUnderTest<Store>>): Subject<Store> {
   let opened: StoreUnderTest<Store> | undefined;
-  let scope = freshScope();
+  let scope = freshNamespaceKey();
   beforeEach(async () => {
     opened = await open();
-    scope = freshScope();
+    scope = freshNamespaceKey();
   });
   afterEach(async () => {
     await opened?.[Symbol.asyncDispose]();
@@ -55,12 +55,12 @@ export function useStore<Store>(open: () => Promise<StoreUnderTest<Store>>): Sub
 }
 
 /** A tenant and a namespace that have never been used. */
-export function freshScope(): Scope {
+export function freshNamespaceKey(): NamespaceKey {
   return { tenant: `t-${randomUUID()}`, namespace: `n-${randomUUID()}` };
 }
 
 /** Scopes that a store could mix up with the first: one name shared, or the same letters cut elsewhere. */
-export function lookAlikeScopes(): readonly [Scope, ...Scope[]] {
+export function lookAlikeNamespaceKeys(): readonly [NamespaceKey, ...NamespaceKey[]] {
   const name = randomUUID().slice(0, 13);
   return [
     { tenant: `${name}-a`, namespace: "b-c" },

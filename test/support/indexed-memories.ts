@@ -11,7 +11,7 @@ import { isCounted, memoryTokens } from "../../src/adapters/redis/memory/tokens.
 import { Keys, scopeName } from "../../src/adapters/redis/namespaces/keys.ts";
 import { claimPartitions } from "../../src/adapters/redis/namespaces/metadata.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
-import type { Scope } from "../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../src/domain/access/tenancy.ts";
 import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 import type { Memory } from "../../src/domain/memory/memory.ts";
 import { quiet } from "./quiet.ts";
@@ -34,10 +34,10 @@ export interface IndexedMemories extends AsyncDisposable {
   readonly vectors: VectorIndexOptions;
   /** What the index was asked in each round trip since this was called last. */
   asked(): readonly (readonly Command[])[];
-  numberOf(scope: Scope): string;
+  numberOf(scope: NamespaceKey): string;
   /** Writes memories and what is counted of them; one that is there is written again, and counted once more. */
-  put(scope: Scope, memories: readonly IndexedMemory[]): Promise<void>;
-  remove(scope: Scope, memories: readonly IndexedMemory[]): Promise<void>;
+  put(scope: NamespaceKey, memories: readonly IndexedMemory[]): Promise<void>;
+  remove(scope: NamespaceKey, memories: readonly IndexedMemory[]): Promise<void>;
 }
 
 const HNSW = { m: 16, efConstruction: 200, efRuntime: 64 };
@@ -78,12 +78,12 @@ export async function openIndexedMemories(
     return run(...script);
   };
 
-  const numberOf = (scope: Scope): string => {
+  const numberOf = (scope: NamespaceKey): string => {
     const known = numbers.get(scopeName(scope)) ?? randomUUID().replaceAll("-", "").slice(0, 16);
     numbers.set(scopeName(scope), known);
     return known;
   };
-  const count = (scope: Scope, { memory, terms = [] }: IndexedMemory, by: 1 | -1): Command[] => {
+  const count = (scope: NamespaceKey, { memory, terms = [] }: IndexedMemory, by: 1 | -1): Command[] => {
     const namespace = partition.namespace(numberOf(scope));
     const tokens = memoryTokens(namespace.namespaceId, memory).filter(isCounted);
     return [
@@ -96,7 +96,7 @@ export async function openIndexedMemories(
     ];
   };
   const send = async (
-    scope: Scope,
+    scope: NamespaceKey,
     memories: readonly IndexedMemory[],
     of: (one: IndexedMemory) => Command[],
   ) => {

@@ -148,7 +148,7 @@ async function openStores(
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.forget(namespaceId);
-    cache.clearEntryCache();
+    cache.forgetEntries();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {
     keywords,

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { Listeners } from "../../lib/listeners.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { OperatorLog } from "../../ports/log.ts";
@@ -124,7 +124,7 @@ function openStores(
   // What a process left that ended before it had removed it.
   sweeper.afterDeletion();
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, metrics);
-  const missing = (scope: Scope): void => keeper.missing(namespaces.partition(scope));
+  const missing = (scope: NamespaceKey): void => keeper.missing(namespaces.partition(scope));
   const common = { model, pack, indexes, vectors, missing, log };
   const onPending = (): void => pendingAdded.notify();
   const memories = owner.use(openMemories(client, namespaces, { ...common, sweeper, onPending }));

@@ -1,22 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { type Caller, DEFAULT_NAMESPACE, namespaceOf, scopeOf } from "./tenancy.ts";
+import { type Caller, DEFAULT_NAMESPACE, namespaceKeyOf, namespaceOf } from "./tenancy.ts";
 
 const CALLER: Caller = { tenant: "acme", principal: "key-1", roles: new Set(["reader"]), debug: false };
 
 describe("scopeOf", () => {
   it("takes the tenant from the caller and the namespace from the request", () => {
-    expect(scopeOf(CALLER, "notes")).toEqual({ tenant: "acme", namespace: "notes" });
+    expect(namespaceKeyOf(CALLER, "notes")).toEqual({ tenant: "acme", namespace: "notes" });
   });
 
   it("means the default namespace by an empty name", () => {
-    expect(scopeOf(CALLER, "")).toEqual({ tenant: "acme", namespace: DEFAULT_NAMESPACE });
-    expect(scopeOf(CALLER, "")).toEqual(scopeOf(CALLER, "default"));
+    expect(namespaceKeyOf(CALLER, "")).toEqual({ tenant: "acme", namespace: DEFAULT_NAMESPACE });
+    expect(namespaceKeyOf(CALLER, "")).toEqual(namespaceKeyOf(CALLER, "default"));
   });
 
   it("is one place for all principals of a tenant", () => {
-    expect(scopeOf({ ...CALLER, principal: "key-2", roles: new Set() }, "notes")).toEqual(
-      scopeOf(CALLER, "notes"),
-    );
+    const other: Caller = { ...CALLER, principal: "key-2", roles: new Set() };
+    expect(namespaceKeyOf(other, "notes")).toEqual(namespaceKeyOf(CALLER, "notes"));
   });
 });
 

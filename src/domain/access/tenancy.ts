@@ -10,12 +10,15 @@ export interface Caller {
   /** The subject of the credential. */
   readonly principal: string;
   readonly roles: ReadonlySet<Role>;
-  /** Whether it may see and change what others of its tenant keep apart: cache entries of all answer scopes. */
+  /** Whether it may see and change what others of its tenant keep apart: cache entries of all cache scopes. */
   readonly debug: boolean;
 }
 
+/** As whom a caller asks: the same for all of its credentials. */
+export type CallerName = Pick<Caller, "tenant" | "principal">;
+
 /** Where an operation takes place. No query can be built without one, and none spans two. */
-export interface Scope {
+export interface NamespaceKey {
   readonly tenant: string;
   readonly namespace: string;
 }
@@ -30,6 +33,6 @@ export function namespaceOf(request: { readonly namespace: string }): string {
   return request.namespace === "" ? DEFAULT_NAMESPACE : request.namespace;
 }
 
-export function scopeOf(caller: Caller, namespace: string): Scope {
+export function namespaceKeyOf(caller: Pick<Caller, "tenant">, namespace: string): NamespaceKey {
   return { tenant: caller.tenant, namespace: namespaceOf({ namespace }) };
 }

@@ -1,3 +1,4 @@
+import { createHmac, createSecretKey } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RecollectError } from "../errors.ts";
@@ -9,7 +10,7 @@ import {
   sealDecision,
 } from "./decision-token.ts";
 
-const SECRET = new Uint8Array(32).fill(7);
+const SECRET = createSecretKey(Buffer.alloc(32, 7));
 const hash = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes).toString("hex"));
@@ -17,7 +18,7 @@ const hash = fc
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 const record: fc.Arbitrary<DecisionRecord> = fc.record({
-  place: hash,
+  recipient: hash,
   entryId: fc.option(
     hash.filter((id) => !/^0+$/.test(id)),
     { nil: "" },
@@ -29,7 +30,7 @@ const record: fc.Arbitrary<DecisionRecord> = fc.record({
   time: fc.integer({ min: 0, max: 4_000_000_000_000 }),
 });
 const DECISION: DecisionRecord = {
-  place: "1".repeat(64),
+  recipient: "1".repeat(64),
   entryId: "2".repeat(64),
   promptId: "3".repeat(64),
   fingerprint: "4".repeat(64),
@@ -57,6 +58,12 @@ describe("decision tokens", () => {
       }),
       { seed: 1, numRuns: 300 },
     );
+  });
+
+  it("end with the first 16 bytes of the HMAC-SHA-256 of what is before", () => {
+    const bytes = Buffer.from(sealDecision(DECISION, SECRET), "base64url");
+    const hmac = createHmac("sha256", Buffer.alloc(32, 7)).update(bytes.subarray(0, -16)).digest();
+    expect(bytes.subarray(-16)).toEqual(hmac.subarray(0, 16));
   });
 
   it("keep the similarity as float32", () => {
@@ -87,7 +94,8 @@ describe("decision tokens", () => {
 
   it("are refused under another secret", () => {
     fc.assert(
-      fc.property(record, fc.uint8Array({ minLength: 32, maxLength: 32 }), (decision, secret) => {
+      fc.property(record, fc.uint8Array({ minLength: 32, maxLength: 32 }), (decision, other) => {
+        const secret = createSecretKey(other);
         expect(verdict(sealDecision(decision, secret), decision.time)).toBe("DECISION_INVALID signature");
       }),
       { seed: 1, numRuns: 100 },

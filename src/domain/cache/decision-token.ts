@@ -1,13 +1,13 @@
-import { timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import { digest } from "../../lib/digest.ts";
-import { type Hmac, hmacUnder } from "../../lib/hmac.ts";
-import type { Scope } from "../access/tenancy.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 import { RecollectError } from "../errors.ts";
 
 /** What a lookup decided, to be brought back by the caller: nothing is stored for it. */
 export interface DecisionRecord {
-  /** Where it was made and for whom; see decisionPlace. */
-  readonly place: string;
+  /** For whom and where it was made; see decisionRecipient. */
+  readonly recipient: string;
   /** The entry that was served or was nearest; empty when there was none. */
   readonly entryId: string;
   /** Id of the entry that this prompt has in this scope. */
@@ -20,8 +20,8 @@ export interface DecisionRecord {
   readonly time: number;
 }
 
-/** SHA-256 (hex) of tenant, namespace and principal: a decision counts only where it was made, for who asked. */
-export function decisionPlace({ tenant, namespace }: Scope, principal: string): string {
+/** SHA-256 (hex) of tenant, namespace and principal: a decision is valid only there, for the caller that asked. */
+export function decisionRecipient({ tenant, namespace }: NamespaceKey, principal: string): string {
   return digest(tenant, namespace, principal);
 }
 
@@ -36,31 +36,30 @@ const NO_HASH = "0".repeat(2 * HASH_BYTES);
 const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
- * Layout: version (1 byte), time (float64), similarity (float32), place, entry, prompt, fingerprint (32 bytes
+ * Layout: version (1 byte), time (float64), similarity (float32), recipient, entry, prompt, fingerprint (32 bytes
  * each), model (UTF-8, at most 200 bytes), HMAC-SHA-256 over all before it, cut to 16 bytes; as base64url. That
  * makes 210 to 476 characters.
  */
-export function sealDecision(decision: DecisionRecord, secret: Uint8Array): string {
+export function sealDecision(decision: DecisionRecord, secret: SecretKey): string {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(decision.model) + MAC_BYTES).fill(0);
   bytes.writeUInt8(VERSION, 0);
   bytes.writeDoubleLE(decision.time, 1);
   bytes.writeFloatLE(decision.similarity, 9);
-  const hashes = `${decision.place}${decision.entryId || NO_HASH}${decision.promptId}${decision.fingerprint}`;
+  const hashes = `${decision.recipient}${decision.entryId || NO_HASH}${decision.promptId}${decision.fingerprint}`;
   bytes.write(hashes, 13, "hex");
   bytes.write(decision.model, HEAD_BYTES);
   const body = bytes.subarray(0, -MAC_BYTES);
-  bytes.write(mac(body, secret), body.length, "hex");
+  bytes.set(mac(body, secret), body.length);
   return bytes.toString("base64url");
 }
 
 /** The decision in a token. Throws DECISION_INVALID when it is not one of ours, was changed, or is too old. */
-export function openDecision(token: string, secret: Uint8Array, now: number): DecisionRecord {
+export function openDecision(token: string, secret: SecretKey, now: number): DecisionRecord {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.readUInt8(0) !== VERSION)
     throw invalidDecision("malformed");
   const body = bytes.subarray(0, -MAC_BYTES);
-  if (!timingSafeEqual(Buffer.from(mac(body, secret), "hex"), bytes.subarray(-MAC_BYTES)))
-    throw invalidDecision("signature");
+  if (!timingSafeEqual(mac(body, secret), bytes.subarray(-MAC_BYTES))) throw invalidDecision("signature");
   const hash = (index: number): string =>
     body.toString("hex", 13 + index * HASH_BYTES, 13 + (index + 1) * HASH_BYTES);
   const time = body.readDoubleLE(1);
@@ -69,7 +68,7 @@ export function openDecision(token: string, secret: Uint8Array, now: number): De
   return {
     time,
     similarity: body.readFloatLE(9),
-    place: hash(0),
+    recipient: hash(0),
     entryId: entryId === NO_HASH ? "" : entryId,
     promptId: hash(2),
     fingerprint: hash(3),
@@ -86,14 +85,6 @@ export function invalidDecision(
   });
 }
 
-const hmacs = new WeakMap<Uint8Array, Hmac>();
-
-/** As hex. */
-function mac(body: Uint8Array, secret: Uint8Array): string {
-  let hmac = hmacs.get(secret);
-  if (hmac === undefined) {
-    hmac = hmacUnder(secret);
-    hmacs.set(secret, hmac);
-  }
-  return hmac(body).slice(0, 2 * MAC_BYTES);
+function mac(body: Uint8Array, secret: SecretKey): Buffer {
+  return createHmac("sha256", secret).update(body).digest().subarray(0, MAC_BYTES);
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../access/tenancy.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 
 /** How a lookup ended, as far as it counts. */
 export type CacheLookup =
@@ -6,8 +6,8 @@ export type CacheLookup =
   | { readonly kind: "MISS" };
 
 /** The lookups of one namespace, added up. */
-export interface NamespaceTally {
-  readonly scope: Scope;
+export interface NamespaceLookups {
+  readonly scope: NamespaceKey;
   readonly exactHits: number;
   readonly semanticHits: number;
   readonly misses: number;
@@ -16,7 +16,7 @@ export interface NamespaceTally {
 }
 
 interface Adding {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   readonly counts: Record<CacheLookup["kind"], number>;
   readonly lastUses: Map<string, number>;
 }
@@ -25,7 +25,7 @@ interface Adding {
  * Adds lookups up until a store takes them all at once. Lookups of one entry, and misses of one namespace, make one
  * change however many they are.
  */
-export class LookupTally {
+export class LookupCounts {
   readonly #namespaces = new Map<string, Adding>();
   #size = 0;
 
@@ -34,7 +34,7 @@ export class LookupTally {
     return this.#size;
   }
 
-  add(scope: Scope, lookup: CacheLookup, now: number): void {
+  add(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     const key = keyOf(scope);
     let adding = this.#namespaces.get(key);
     if (adding === undefined) {
@@ -48,7 +48,7 @@ export class LookupTally {
   }
 
   /** Drops the lookups of one namespace. */
-  forget(scope: Scope): void {
+  forget(scope: NamespaceKey): void {
     const key = keyOf(scope);
     const { EXACT = 0, SEMANTIC = 0, MISS = 0 } = this.#namespaces.get(key)?.counts ?? {};
     this.#namespaces.delete(key);
@@ -56,7 +56,7 @@ export class LookupTally {
   }
 
   /** Everything so far, which is forgotten here. */
-  take(): NamespaceTally[] {
+  take(): NamespaceLookups[] {
     const taken = [...this.#namespaces.values()].map(({ scope, counts, lastUses }) => ({
       scope,
       exactHits: counts.EXACT,
@@ -71,6 +71,6 @@ export class LookupTally {
 }
 
 /** Neither name holds a line end. */
-function keyOf({ tenant, namespace }: Scope): string {
+function keyOf({ tenant, namespace }: NamespaceKey): string {
   return `${tenant}\n${namespace}`;
 }

@@ -45,15 +45,16 @@ export function isTooOld(
 
 /**
  * Decides on the nearest entries of the scope, nearest first. Too old ones are passed over; the first that is
- * left decides alone: when the guard holds it to be another question, the second nearest would mostly be wrong
- * too (measured: 12 right answers for 49 wrong ones at a similarity of 0.80). `guard`: for who remembers its verdicts.
+ * left decides alone: when the guard refuses it, the second nearest would mostly be wrong too (measured: 12 right
+ * answers for 49 wrong ones at a similarity of 0.80). `verdictOn` says what the guard holds of an entry; a caller
+ * that has the verdict already passes a function of its own.
  */
 export function decideSemantic(
   asked: PromptAnalysis,
   nearest: readonly Neighbour[],
   policy: MatchingPolicy,
   now: number,
-  guard: (asked: PromptAnalysis, stored: PromptAnalysis) => GuardVerdict = guardPrompts,
+  verdictOn: (entry: CacheEntry) => GuardVerdict = ({ analysis }) => guardPrompts(asked, analysis),
 ): Decision {
   const candidate = nearest.find((neighbour) => !isTooOld(neighbour.entry, policy, now));
   const threshold = Math.max(policy.threshold, policy.floor ?? 0);
@@ -62,7 +63,7 @@ export function decideSemantic(
     return { kind: "miss", reason, threshold, guardReasons: [] };
   }
   const { entry, similarity } = candidate;
-  const verdict = guard(asked, entry.analysis);
+  const verdict = verdictOn(entry);
   const needed = verdict.aligned ? Math.max(policy.alignedThreshold, policy.floor ?? 0) : threshold;
   const seen = { nearestId: entry.id, nearestSimilarity: similarity, threshold: needed };
   if (similarity < needed) return { kind: "miss", reason: "BELOW_THRESHOLD", ...seen, guardReasons: [] };

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AnswerScope, cacheEntryId, normalizePrompt, scopeFingerprint, sharingOf } from "./scope.ts";
+import { type CacheScope, cacheEntryId, normalizePrompt, scopeFingerprint, sharingOf } from "./scope.ts";
 
 const TURN = { role: "user", content: "Hi", name: "", extra: { a: 1, b: 2 } };
-const SCOPE: AnswerScope = {
+const SCOPE: CacheScope = {
   model: "m",
   systemPrompt: "Be brief.",
   history: [TURN, { role: "assistant", content: "Hello", name: "", extra: {} }],
@@ -18,7 +18,7 @@ const SCOPE: AnswerScope = {
 /** Any code point, half characters included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
-const DIFFERENT: readonly (readonly [string, Partial<AnswerScope>])[] = [
+const DIFFERENT: readonly (readonly [string, Partial<CacheScope>])[] = [
   ["the model", { model: "M" }],
   ["the system prompt", { systemPrompt: "Be brief" }],
   ["no history", { history: [] }],
@@ -53,7 +53,7 @@ describe("scopeFingerprint", () => {
   });
 
   it("does not depend on the order of JSON keys", () => {
-    const reordered: AnswerScope = {
+    const reordered: CacheScope = {
       ...SCOPE,
       history: [{ ...TURN, extra: { b: 2, a: 1 } }, ...SCOPE.history.slice(1)],
       parameters: { stop: ["a", "b"], temperature: 0 },
@@ -148,19 +148,19 @@ describe("normalizePrompt", () => {
 });
 
 describe("cacheEntryId", () => {
-  const place = { tenant: "t", namespace: "n" };
+  const key = { tenant: "t", namespace: "n" };
 
   it("is the same for prompts that are the same once normalised", () => {
-    expect(cacheEntryId(place, "f", " cafe\u0301\r\n")).toBe(cacheEntryId(place, "f", "café"));
+    expect(cacheEntryId(key, "f", " cafe\u0301\r\n")).toBe(cacheEntryId(key, "f", "café"));
   });
 
   it.each([
-    ["tenant", cacheEntryId({ ...place, tenant: "u" }, "f", "p")],
-    ["namespace", cacheEntryId({ ...place, namespace: "o" }, "f", "p")],
-    ["fingerprint", cacheEntryId(place, "g", "p")],
-    ["prompt", cacheEntryId(place, "f", "P")],
+    ["tenant", cacheEntryId({ ...key, tenant: "u" }, "f", "p")],
+    ["namespace", cacheEntryId({ ...key, namespace: "o" }, "f", "p")],
+    ["fingerprint", cacheEntryId(key, "g", "p")],
+    ["prompt", cacheEntryId(key, "f", "P")],
     ["border between tenant and namespace", cacheEntryId({ tenant: "tn", namespace: "" }, "f", "p")],
   ])("is another with another %s", (_, id) => {
-    expect(id).not.toBe(cacheEntryId(place, "f", "p"));
+    expect(id).not.toBe(cacheEntryId(key, "f", "p"));
   });
 });

@@ -1,8 +1,8 @@
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
-import type { Scope } from "../access/tenancy.ts";
+import type { NamespaceKey } from "../access/tenancy.ts";
 
-/** One message of the conversation before the question. */
+/** One message of the conversation before the prompt. */
 export interface ChatTurn {
   readonly role: string;
   readonly content: string;
@@ -10,8 +10,8 @@ export interface ChatTurn {
   readonly extra: JsonObject;
 }
 
-/** Everything that changes an answer apart from the last user text. */
-export interface AnswerScope {
+/** What must be equal for a cached answer to be shared: everything that changes an answer apart from the last user text. */
+export interface CacheScope {
   readonly model: string;
   readonly systemPrompt: string;
   readonly history: readonly ChatTurn[];
@@ -33,21 +33,16 @@ export function sharingOf(
   choice: { readonly shared: boolean; readonly principal: string },
 ): string {
   if (choice.shared) return "tenant";
-  return choice.principal === "" ? ofCredential(credential) : digest("user", credential, choice.principal);
-}
-
-/** Of the last credential: most calls come from few of them, and a digest costs as much as finding an answer. */
-let last = { credential: "", sharing: digest("credential", "") };
-function ofCredential(credential: string): string {
-  if (last.credential !== credential) last = { credential, sharing: digest("credential", credential) };
-  return last.sharing;
+  return choice.principal === ""
+    ? digest("credential", credential)
+    : digest("user", credential, choice.principal);
 }
 
 /** What most scopes have of history and tools. */
 const DIGEST_OF_NOTHING = digest();
 
 /** The identity of a scope: entries meet only inside one. JSON counts by value, whatever the order of keys. */
-export function scopeFingerprint(scope: AnswerScope): string {
+export function scopeFingerprint(scope: CacheScope): string {
   return digest(
     "scope-1",
     scope.model,
@@ -78,7 +73,11 @@ export function normalizePrompt(prompt: string): string {
   return text.slice(text.lastIndexOf("\n", text.length - trimmed.length) + 1);
 }
 
-/** The id of an entry: the same question in the same scope has the same one, so that storing is idempotent. */
-export function cacheEntryId(place: Scope, fingerprint: string, prompt: string): string {
-  return digest(place.tenant, place.namespace, fingerprint, normalizePrompt(prompt));
+/** The id of an entry: the same prompt in the same cache scope has the same one, so that storing is idempotent. */
+export function cacheEntryId(
+  { tenant, namespace }: NamespaceKey,
+  fingerprint: string,
+  prompt: string,
+): string {
+  return digest(tenant, namespace, fingerprint, normalizePrompt(prompt));
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
@@ -19,7 +19,20 @@ export interface CacheListQuery {
   readonly now: number;
 }
 
-/** What entries are looked for by meaning. */
+/** Which entries to find; what is absent is not looked for. */
+export interface CacheLookupQuery {
+  readonly id?: string;
+  readonly nearest?: NearestQuery;
+}
+
+export interface FoundEntries {
+  /** The entry with the id. */
+  readonly exact: CacheEntry | undefined;
+  /** Nearest first. */
+  readonly nearest: readonly Neighbour[];
+}
+
+/** The entries of one fingerprint whose prompts are nearest to the vector, at most `limit`. */
 export interface NearestQuery {
   readonly fingerprint: string;
   readonly vector: Float32Array;
@@ -49,25 +62,14 @@ export interface CacheStats {
  */
 export interface CacheStore {
   /**
-   * The entry with this id. A store that has it at hand answers at once, with the same object as long as the entry is
-   * the same; whatever fails is a rejection.
+   * Finds an entry by its id, the nearest ones, or both in one step: one round trip where the store is elsewhere. A store in
+   * this process returns or throws at once, so that no timer has to be started.
    */
-  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined>;
-
-  /** The entries of one fingerprint whose prompts are nearest to the vector, nearest first, at most `limit`. */
-  nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]>;
-
-  /** `find` and `nearest` in one step, for who has the vector beforehand. */
-  findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
-    now: number,
-  ): Promise<{ readonly exact: CacheEntry | undefined; readonly nearest: Neighbour[] }>;
+  lookup(namespace: NamespaceKey, query: CacheLookupQuery, now: number): FoundEntries | Promise<FoundEntries>;
 
   /** Entries, newest first by (createTime, id), from behind `after` on; `more`: others come behind these. */
   list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }>;
 
@@ -83,7 +85,7 @@ export interface CacheStore {
    * the entry as it now is; CACHE_ENTRY_NOT_FOUND when that is gone since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   put(
-    scope: Scope,
+    scope: NamespaceKey,
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
@@ -100,7 +102,7 @@ export interface CacheStore {
    * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in put.
    */
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
@@ -111,8 +113,8 @@ export interface CacheStore {
    * `stats` of the same store object know all that was counted before. What was counted in a namespace that is not
    * there is dropped.
    */
-  countLookup(scope: Scope, lookup: CacheLookup, now: number): void;
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void;
 
   /** All zero for a namespace that was never written to. */
-  stats(scope: Scope, now: number): Promise<CacheStats>;
+  stats(scope: NamespaceKey, now: number): Promise<CacheStats>;
 }

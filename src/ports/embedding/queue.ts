@@ -1,10 +1,10 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { Refusal } from "../../domain/embedding/refusal.ts";
 import type { EmbeddedText, EmbedderIdentity } from "./embedder.ts";
 
 /** One state of a memory: its content at this etag. */
 export interface MemoryVersion {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   readonly id: string;
   readonly etag: string;
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 
 /** How often memories were read, and when last; see Memories. */
 export interface AccessCounts {
@@ -8,5 +8,5 @@ export interface AccessCounts {
    * loses a batch. Every read and filter of the same store object knows all that was counted before. What is counted
    * of a memory that is not there is dropped; a deletion drops the counts of its memory.
    */
-  add(scope: Scope, ids: readonly string[], now: number): void;
+  add(scope: NamespaceKey, ids: readonly string[], now: number): void;
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { IdempotentRequest } from "../idempotency.ts";
 
@@ -11,7 +11,7 @@ export interface MemoryPurge {
    * REQUEST_ID_REUSED.
    */
   run(
-    scope: Scope,
+    scope: NamespaceKey,
     filter: MemoryFilter,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<number>;

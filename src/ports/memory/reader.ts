@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 
@@ -10,14 +10,14 @@ export interface ListPosition {
 /** Reads memories by id and by filter; see Memories. */
 export interface MemoryReader {
   /** Whether these ids are taken, in their order. Reads no records: the id of a damaged memory is taken too. */
-  exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]>;
+  exist(scope: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]>;
 
   /** The memories with these ids, in any state, in the order of the ids; undefined where there is none. */
-  get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
+  get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]>;
 
   /** Memories that pass the filter, newest first by (createTime, id), from behind `after` on. */
   list(
-    scope: Scope,
+    scope: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -27,5 +27,5 @@ export interface MemoryReader {
   ): Promise<StoredMemory[]>;
 
   /** How many memories pass the filter. */
-  count(scope: Scope, filter: MemoryFilter, now: number): Promise<number>;
+  count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number>;
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CorpusStatistics, DocumentTerms } from "../../domain/memory/bm25.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { SearchPlan } from "../../domain/memory/search-plan.ts";
@@ -45,14 +45,14 @@ export interface Candidates {
 /** Finds candidates, which the ranking puts in order; see Memories. */
 export interface CandidateSearch {
   /** What both retrievers find; every candidate passes the filter. */
-  search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates>;
+  search(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates>;
 
   /**
    * Vectors by memory id; undefined where the store holds no memory or no vector. Expired ones count until swept. With a
    * `model`, throws ModelChanged when they are of another.
    */
   vectors(
-    scope: Scope,
+    scope: NamespaceKey,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]>;

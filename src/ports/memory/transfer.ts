@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import type { ListPosition } from "./reader.ts";
@@ -18,7 +18,7 @@ export interface MemoryExport {
    * left. A walk through a whole namespace costs time in proportion to it, whatever the filter.
    */
   listOldest(
-    scope: Scope,
+    scope: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -38,7 +38,7 @@ export interface MemoryImport extends SteppedWrites {
    * get positions behind all of them. Rejects with TOO_MANY_NAMESPACES.
    */
   import(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly ImportedMemory[],
     options: { readonly now: number },
   ): Promise<ImportOutcome[]>;

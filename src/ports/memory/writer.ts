@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { RecollectError } from "../../domain/errors.ts";
 import type { StepLimits } from "../../domain/memory/batch-steps.ts";
 import type { DifferingField } from "../../domain/memory/duplicate.ts";
@@ -80,7 +80,7 @@ export interface MemoryWriter extends SteppedWrites {
    * REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
    */
   create(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
     options: CreateOptions,
   ): Promise<CreateOutcome[]>;
@@ -92,7 +92,7 @@ export interface MemoryWriter extends SteppedWrites {
    * nothing and resolves with the memory as it now is.
    */
   replace(
-    scope: Scope,
+    scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
@@ -103,7 +103,7 @@ export interface MemoryWriter extends SteppedWrites {
    * was not. Rejects with MEMORY_NOT_FOUND or REQUEST_ID_REUSED.
    */
   replayReplace(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly now: number; readonly request: IdempotentRequest },
   ): Promise<StoredMemory | undefined>;
@@ -113,7 +113,7 @@ export interface MemoryWriter extends SteppedWrites {
    * its. A repeat of a request that was carried out resolves; REQUEST_ID_REUSED as in create.
    */
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;

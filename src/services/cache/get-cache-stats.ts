@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import type { CacheStats, CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
@@ -15,6 +15,6 @@ export async function getCacheStats(
   input: { readonly namespace: string },
   context: CallContext,
 ): Promise<CacheStats & { readonly maxEntries: number }> {
-  const stats = await ports.store.stats(scopeOf(context.caller, input.namespace), ports.clock.now());
+  const stats = await ports.store.stats(namespaceKeyOf(context.caller, input.namespace), ports.clock.now());
   return { ...stats, maxEntries: ports.settings().maxEntries };
 }

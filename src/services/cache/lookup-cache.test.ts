@@ -1,24 +1,28 @@
+import { createSecretKey } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
+import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
+import type { Neighbour } from "../../domain/cache/matching.ts";
 import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { RecollectError } from "../../domain/errors.ts";
+import type { FoundEntries, NearestQuery } from "../../ports/cache/cache-store.ts";
 import type { Embedder } from "../../ports/embedding/embedder.ts";
 import type { CallContext } from "../call.ts";
 import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup-cache.ts";
-import { type LookupCacheInput, placeLookup } from "./placed-lookup.ts";
+import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
-const SECRET = new Uint8Array(32).fill(1);
+const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const PROMPT = "How do I bake bread?";
 const INPUT: LookupCacheInput = {
   namespace: "",
   prompt: PROMPT,
-  answerScope: {
+  cacheScope: {
     model: "m",
     systemPrompt: "",
     history: [],
@@ -41,7 +45,7 @@ const SETTINGS: CacheSettings = {
   maxEntries: 10,
   lookupDeadlineMs: 60_000,
 };
-const FINGERPRINT = scopeFingerprint(INPUT.answerScope);
+const FINGERPRINT = scopeFingerprint(INPUT.cacheScope);
 const PROMPT_ID = cacheEntryId({ tenant: "t", namespace: "default" }, FINGERPRINT, PROMPT);
 const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
@@ -68,11 +72,38 @@ function embedder(embed: Embedder["embed"]): Embedder {
 
 /** As a handler does it. */
 function lookup(ports: LookupCachePorts, input: LookupCacheInput, { caller, ...call }: CallContext) {
-  return lookupCache(ports, placeLookup(input, caller), call, (lookedUp) => lookedUp);
+  return lookupCache(ports, prepareLookup(input, caller), call);
+}
+
+/** A store by what it is asked for: the exact entry, the nearest, or both. */
+interface FakeStore {
+  readonly find: (
+    ...asked: [namespace: NamespaceKey, id: string, now: number]
+  ) => Promise<CacheEntry | undefined>;
+  readonly nearest: (
+    ...asked: [namespace: NamespaceKey, query: NearestQuery, now: number]
+  ) => Promise<readonly Neighbour[]>;
+  readonly both: (
+    ...asked: [namespace: NamespaceKey, id: string, query: NearestQuery, now: number]
+  ) => Promise<FoundEntries>;
+  readonly countLookup: LookupCachePorts["store"]["countLookup"];
+}
+
+function storeOf({ find, nearest, both, countLookup }: FakeStore): LookupCachePorts["store"] {
+  return {
+    lookup: async (namespace, { id, nearest: query }, now) => {
+      if (id !== undefined && query !== undefined) return both(namespace, id, query, now);
+      return {
+        exact: id === undefined ? undefined : await find(namespace, id, now),
+        nearest: query === undefined ? [] : await nearest(namespace, query, now),
+      };
+    },
+    countLookup,
+  };
 }
 
 interface Changes {
-  readonly store?: Partial<LookupCachePorts["store"]>;
+  readonly store?: Partial<FakeStore>;
   readonly embedder?: Embedder | undefined;
   readonly settings?: Partial<CacheSettings>;
 }
@@ -82,19 +113,14 @@ function portsWith(changes: Changes = {}) {
   const metrics = { cacheLookup: vi.fn(), vectorSearch: vi.fn() };
   const log = { warn: vi.fn() };
   const store = {
-    find: vi.fn(async (): Promise<CacheEntry | undefined> => undefined),
-    nearest: vi.fn(async (): ReturnType<LookupCachePorts["store"]["nearest"]> => []),
-    findAndNearest: vi.fn(
-      async (): ReturnType<LookupCachePorts["store"]["findAndNearest"]> => ({
-        exact: undefined,
-        nearest: [],
-      }),
-    ),
-    countLookup: vi.fn((..._: Parameters<LookupCachePorts["store"]["countLookup"]>) => undefined),
+    find: vi.fn<FakeStore["find"]>(async () => undefined),
+    nearest: vi.fn<FakeStore["nearest"]>(async () => []),
+    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [] })),
+    countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
     ...changes.store,
   };
   const ports: LookupCachePorts = {
-    store,
+    store: storeOf(store),
     embedder:
       "embedder" in changes
         ? changes.embedder
@@ -205,7 +231,7 @@ describe("lookupCache fails open", () => {
     expect(store.nearest).not.toHaveBeenCalled();
   });
 
-  it("but not for a caller who is gone", async () => {
+  it("but rejects when the call has ended", async () => {
     const reason = new Error("cancelled");
     const controller = new AbortController();
     const { ports, metrics } = portsWith({
@@ -225,33 +251,28 @@ describe("a prompt that is looked up again", () => {
   const found = { exact: undefined, nearest: NEAREST };
   /** Looks one prompt up so many times, and answers how each ended. */
   const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
-    const placed = placeLookup(INPUT, caller);
+    const prepared = prepareLookup(INPUT, caller);
     const outcomes: string[] = [];
     for (let time = 0; time < times; time += 1) {
-      const { outcome } = await lookupCache(
-        ports,
-        placed,
-        { signal, arrival: performance.now() },
-        (lookedUp) => lookedUp,
-      );
+      const { outcome } = await lookupCache(ports, prepared, { signal, arrival: performance.now() });
       outcomes.push(outcome.kind === "hit" ? outcome.match : outcome.reason);
     }
     return outcomes;
   };
-  const calls = ({ find, nearest, findAndNearest }: ReturnType<typeof portsWith>["store"]) =>
-    [find, nearest, findAndNearest].map((method) => vi.mocked(method).mock.calls.length);
+  const calls = ({ find, nearest, both }: ReturnType<typeof portsWith>["store"]) =>
+    [find, nearest, both].map((method) => vi.mocked(method).mock.calls.length);
   const embed = vi.fn(async () => [{ vector: VECTOR, truncated: false }]);
 
   it("is looked for both ways at once when it had no exact answer, and embedded no more", async () => {
     embed.mockClear();
     const { ports, store } = portsWith({
       embedder: embedder(embed),
-      store: { nearest: vi.fn(async () => NEAREST), findAndNearest: vi.fn(async () => found) },
+      store: { nearest: vi.fn(async () => NEAREST), both: vi.fn(async () => found) },
     });
     expect(await lookUp(ports, 3)).toEqual(["SEMANTIC", "SEMANTIC", "SEMANTIC"]);
     expect(calls(store)).toEqual([1, 1, 2]);
     expect(embed).toHaveBeenCalledTimes(1);
-    expect(vi.mocked(store.findAndNearest).mock.calls[0]?.slice(1)).toEqual([
+    expect(vi.mocked(store.both).mock.calls[0]?.slice(1)).toEqual([
       PROMPT_ID,
       { fingerprint: FINGERPRINT, vector: VECTOR, limit: 3 },
       NOW,
@@ -263,7 +284,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         find: vi.fn().mockResolvedValueOnce(undefined).mockResolvedValue(ENTRY),
-        findAndNearest: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
+        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
       },
     });
     expect(await lookUp(ports, 4)).toEqual(["NOT_FOUND", "EXACT", "EXACT", "EXACT"]);
@@ -276,7 +297,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: async () => NEAREST,
-        findAndNearest: async () => ({ exact: old, nearest: NEAREST }),
+        both: async () => ({ exact: old, nearest: NEAREST }),
       },
     });
     expect(await lookUp(ports, 2)).toEqual(["SEMANTIC", "SEMANTIC"]);
@@ -290,7 +311,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn(async () => NEAREST),
-        findAndNearest: vi.fn(() => Promise.reject(error())),
+        both: vi.fn(() => Promise.reject(error())),
       },
     });
     expect(await lookUp(ports, 3)).toEqual(["SEMANTIC", "SEMANTIC", "SEMANTIC"]);
@@ -301,9 +322,7 @@ describe("a prompt that is looked up again", () => {
     const { ports, store, log } = portsWith({
       embedder: embedder(embed),
       store: {
-        findAndNearest: vi.fn(() =>
-          never<Awaited<ReturnType<LookupCachePorts["store"]["findAndNearest"]>>>(),
-        ),
+        both: vi.fn(() => never<FoundEntries>()),
       },
       settings: { lookupDeadlineMs: 5 },
     });
@@ -317,18 +336,15 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
-        findAndNearest: vi
-          .fn()
-          .mockResolvedValueOnce({ exact: undefined, nearest: [] })
-          .mockResolvedValue(found),
+        both: vi.fn().mockResolvedValueOnce({ exact: undefined, nearest: [] }).mockResolvedValue(found),
       },
     });
     let now = NOW;
     const ticking = { ...ports, clock: { now: () => now } };
-    const placed = placeLookup(INPUT, context().caller);
+    const prepared = prepareLookup(INPUT, context().caller);
     const decide = async (time: number) => {
       now = time;
-      return lookupCache(ticking, placed, context(), ({ decisionId }) => decisionId);
+      return (await lookupCache(ticking, prepared, context())).decisionId;
     };
     const [first, second, third, fourth] = [
       await decide(NOW),
@@ -361,7 +377,7 @@ describe("lookupCache", () => {
     expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ kind: "hit", ageMs: 0 });
   });
 
-  it("asks nobody when the cache is switched off", async () => {
+  it("asks neither embedder nor store when the cache is switched off", async () => {
     const { ports, store } = portsWith({ settings: { enabled: false } });
     expect((await lookup(ports, INPUT, context())).outcome).toMatchObject({ reason: "DISABLED" });
     const asked = [store.find, store.nearest, store.countLookup];
@@ -396,7 +412,7 @@ describe("lookupCache", () => {
       enabled = false;
       return ENTRY;
     };
-    await lookup({ ...ports, settings, store: { ...store, find } }, INPUT, context());
+    await lookup({ ...ports, settings, store: storeOf({ ...store, find }) }, INPUT, context());
     expect(vi.mocked(store.countLookup)).toHaveBeenCalledTimes(1);
   });
 

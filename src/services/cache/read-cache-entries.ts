@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { cacheEntryNotFound } from "../../domain/errors.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
@@ -7,19 +7,19 @@ import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { CallContext } from "../call.ts";
 
-/** One entry by id, of whatever answer scope. Rejects with CACHE_ENTRY_NOT_FOUND. */
+/** One entry by id, of whatever cache scope. Rejects with CACHE_ENTRY_NOT_FOUND. */
 export async function getCacheEntry(
-  ports: { readonly store: Pick<CacheStore, "find">; readonly clock: Clock },
+  ports: { readonly store: Pick<CacheStore, "lookup">; readonly clock: Clock },
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
 ): Promise<CacheEntry> {
-  const scope = scopeOf(context.caller, input.namespace);
-  const entry = await ports.store.find(scope, input.id, ports.clock.now());
-  if (entry === undefined) throw cacheEntryNotFound(scope.namespace, input.id);
-  return entry;
+  const scope = namespaceKeyOf(context.caller, input.namespace);
+  const { exact } = await ports.store.lookup(scope, { id: input.id }, ports.clock.now());
+  if (exact === undefined) throw cacheEntryNotFound(scope.namespace, input.id);
+  return exact;
 }
 
-/** A page of entries of all answer scopes, newest first. Rejects with PAGE_TOKEN_INVALID. */
+/** A page of entries of all cache scopes, newest first. Rejects with PAGE_TOKEN_INVALID. */
 export async function listCacheEntries(
   ports: { readonly store: Pick<CacheStore, "list">; readonly clock: Clock },
   input: {
@@ -37,7 +37,7 @@ export async function listCacheEntries(
   },
   context: CallContext,
 ): Promise<{ readonly entries: CacheEntry[]; readonly nextPageToken: string }> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const { model, tagsAny } = input;
   const request = canonicalJson([
     "cache entries",

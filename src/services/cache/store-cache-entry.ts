@@ -1,13 +1,14 @@
-import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
-import { decisionPlace, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
+import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
-import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { checkMetadata } from "../../domain/memory/draft.ts";
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
+import type { SecretKey } from "../../lib/secret-key.ts";
 import type { CacheStore } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
@@ -22,7 +23,7 @@ export interface StoreCacheEntryInput {
   readonly namespace: string;
   readonly prompt: string;
   readonly origin:
-    | { readonly kind: "scope"; readonly answerScope: AnswerScope }
+    | { readonly kind: "scope"; readonly cacheScope: CacheScope }
     | { readonly kind: "decision"; readonly decisionId: string };
   readonly response: string;
   readonly ttlMs?: number;
@@ -37,7 +38,7 @@ export interface StoreCacheEntryPorts {
   /** Undefined: vector search is switched off; the entry is then found exactly only. */
   readonly embedder: Embedder | undefined;
   /** See ServerSecret. */
-  readonly secret: () => Uint8Array;
+  readonly secret: () => SecretKey;
   readonly clock: Clock;
   readonly metrics: EvictionMetrics;
   readonly log: Log;
@@ -46,7 +47,7 @@ export interface StoreCacheEntryPorts {
 }
 
 /**
- * Stores an answer, replacing the one to the same question; a full namespace makes room for it. When the prompt
+ * Stores an answer, replacing the one to the same prompt; a full namespace makes room for it. When the prompt
  * cannot be embedded now, the entry is found exactly only. Rejects with CACHE_DISABLED or DECISION_INVALID.
  */
 export async function storeCacheEntry(
@@ -59,7 +60,7 @@ export async function storeCacheEntry(
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
   }
   const now = ports.clock.now();
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
   const { fingerprint, model } = await originOf(ports, scope, input, context.caller.principal, now);
   const id = cacheEntryId(scope, fingerprint, input.prompt);
@@ -99,17 +100,17 @@ export async function storeCacheEntry(
 
 async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
-  scope: Scope,
+  scope: NamespaceKey,
   input: StoreCacheEntryInput,
   principal: string,
   now: number,
 ): Promise<{ readonly fingerprint: string; readonly model: string }> {
   const { origin } = input;
   if (origin.kind === "scope") {
-    return { fingerprint: scopeFingerprint(origin.answerScope), model: origin.answerScope.model };
+    return { fingerprint: scopeFingerprint(origin.cacheScope), model: origin.cacheScope.model };
   }
   const decision = openDecision(origin.decisionId, ports.secret(), now);
-  if (decision.place !== decisionPlace(scope, principal)) throw invalidDecision("namespace");
+  if (decision.recipient !== decisionRecipient(scope, principal)) throw invalidDecision("namespace");
   if (decision.promptId !== cacheEntryId(scope, decision.fingerprint, input.prompt)) {
     throw invalidDecision("prompt");
   }

@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
@@ -52,7 +52,7 @@ export async function createMemories(
   context: CallContext,
 ): Promise<CreateOutcome[]> {
   const now = ports.clock.now();
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const checked = await refuseEach(input.drafts, (draft, index) =>
     checkDraft(draft, input.pathOf(index), now),
   );

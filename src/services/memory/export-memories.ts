@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Memory } from "../../domain/memory/memory.ts";
 import { openPageToken, sealPageToken } from "../../domain/page-token.ts";
@@ -30,7 +30,7 @@ export async function* exportMemories(
   },
   context: CallContext,
 ): AsyncGenerator<{ readonly memory: Memory; readonly resumeToken: string }> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const filter = JSON.parse(JSON.stringify(input.filter)) as Json;
   const request = canonicalJson(["export", scope.tenant, scope.namespace, filter]);
   let after =

@@ -1,4 +1,4 @@
-import { namespaceOf, type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf, namespaceOf } from "../../domain/access/tenancy.ts";
 import { invalidField, RecollectError } from "../../domain/errors.ts";
 import { contentBytes, nextStep } from "../../domain/memory/batch-steps.ts";
 import { checkImported, type ImportedDraft } from "../../domain/memory/imported-draft.ts";
@@ -50,7 +50,7 @@ export async function* importMemories(
   steps: AsyncIterable<ImportStep>,
   context: CallContext,
 ): AsyncGenerator<ImportProgress> {
-  let scope: Scope | undefined;
+  let scope: NamespaceKey | undefined;
   let progress: ImportProgress = {
     sequence: 0,
     imported: 0,
@@ -60,7 +60,7 @@ export async function* importMemories(
     refusals: [],
   };
   for await (const step of steps) {
-    scope ??= scopeOf(context.caller, step.namespace);
+    scope ??= namespaceKeyOf(context.caller, step.namespace);
     if (step.namespace !== "" && namespaceOf(step) !== scope.namespace) {
       throw invalidField("namespace", `an import is into one namespace; this one is into ${scope.namespace}`);
     }
@@ -74,7 +74,7 @@ export async function* importMemories(
 
 async function importStep(
   ports: ImportMemoriesPorts,
-  scope: Scope,
+  scope: NamespaceKey,
   step: ImportStep,
   before: ImportProgress,
   signal: AbortSignal,
@@ -102,7 +102,7 @@ async function importStep(
 /** Stores those whose ids are free, in steps that hold up no other call for long; resolves with how many that were. */
 async function storeNew(
   ports: ImportMemoriesPorts,
-  scope: Scope,
+  scope: NamespaceKey,
   drafts: readonly ImportedDraft[],
   now: number,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { openPageToken, pageSizeOf, sealPageToken } from "../../domain/page-token.ts";
 import { canonicalJson } from "../../lib/json.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -29,7 +29,7 @@ export function getNamespaceStats(
   input: { readonly namespace: string },
   context: CallContext,
 ): Promise<NamespaceCounts> {
-  return ports.namespaces.counts(scopeOf(context.caller, input.namespace));
+  return ports.namespaces.counts(namespaceKeyOf(context.caller, input.namespace));
 }
 
 /** Deletes a namespace with everything in it, or only counts that. */
@@ -38,7 +38,7 @@ export function deleteNamespace(
   input: { readonly namespace: string; readonly force: boolean; readonly requestId?: string },
   context: CallContext,
 ): Promise<NamespaceCounts> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   if (!input.force) return ports.namespaces.counts(scope);
   const now = ports.clock.now();
   const { requestId, ...body } = input;

@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MemoryPurge } from "../../ports/memory/purge.ts";
@@ -21,7 +21,7 @@ export async function purgeMemories(
   context: CallContext,
 ): Promise<number> {
   const now = ports.clock.now();
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   if (!input.force) return ports.memories.reader.count(scope, input.filter, now);
   const { requestId, ...body } = input;
   const request = idempotentRequest(context, "PurgeMemories", requestId, body, now);

@@ -1,4 +1,4 @@
-import { scopeOf } from "../../domain/access/tenancy.ts";
+import { namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { memoryNotFound } from "../../domain/errors.ts";
 import type { MemoryFilter } from "../../domain/memory/filter.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
@@ -21,7 +21,7 @@ export async function getMemory(
   input: { readonly namespace: string; readonly id: string },
   context: CallContext,
 ): Promise<StoredMemory> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const now = ports.clock.now();
   const [memory] = await ports.memories.reader.get(scope, [input.id], now);
   if (memory === undefined) throw memoryNotFound(scope.namespace, input.id);
@@ -48,7 +48,7 @@ export async function batchGetMemories(
   },
   context: CallContext,
 ): Promise<FoundByIds> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const now = ports.clock.now();
   const read = await ports.memories.reader.get(scope, input.ids, now);
   const found = read.filter((memory) => memory !== undefined);
@@ -82,7 +82,7 @@ export async function listMemories(
   },
   context: CallContext,
 ): Promise<{ readonly memories: StoredMemory[]; readonly nextPageToken: string }> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const request = canonicalJson(["memories", scope.tenant, scope.namespace, asJson(input.filter)]);
   const after = input.pageToken === "" ? undefined : openPageToken(input.pageToken, request);
   const size = pageSizeOf(input.pageSize);

@@ -1,4 +1,4 @@
-import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { ModelChanged } from "../../domain/embedding/identity.ts";
 import { clampSimilarity, dot, toUnit } from "../../domain/embedding/vector.ts";
@@ -104,7 +104,7 @@ async function searchOnce(
   context: CallContext,
 ): Promise<SearchMemoriesOutput> {
   const now = ports.clock.now();
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const queries = await prepareRetrievers(ports, scope, input, now, context.signal);
 
   // A query of signs alone has no words, a memory may have no vector: nothing to look for finds nothing.
@@ -142,7 +142,7 @@ interface RetrieverQueries {
 /** The query of each retriever. One that cannot take part in HYBRID is reported, and refused when it is alone. */
 async function prepareRetrievers(
   ports: SearchMemoriesPorts,
-  scope: Scope,
+  scope: NamespaceKey,
   input: SearchMemoriesInput,
   now: number,
   signal: AbortSignal,
@@ -221,7 +221,7 @@ function checkedVector(vector: Float32Array, expected: number): Float32Array {
  */
 async function rankCandidates(
   ports: SearchMemoriesPorts,
-  scope: Scope,
+  scope: NamespaceKey,
   {
     queries,
     input,
@@ -240,7 +240,7 @@ async function rankCandidates(
 
 async function timedSearch(
   ports: SearchMemoriesPorts,
-  scope: Scope,
+  scope: NamespaceKey,
   queries: RetrieverQueries,
   filter: MemoryFilter,
   now: number,
@@ -289,7 +289,7 @@ interface RankedPage {
 /** What is answered of the ranked ones. Similarities and memories are read together unless the ones choose the others. */
 async function readPage(
   ports: Pick<SearchMemoriesPorts, "memories">,
-  scope: Scope,
+  scope: NamespaceKey,
   ranked: readonly Ranked[],
   {
     queries,
@@ -330,7 +330,7 @@ interface Similar {
 /** Adds the similarity of those that were found by words alone. */
 async function withSimilarity(
   search: CandidateSearch,
-  scope: Scope,
+  scope: NamespaceKey,
   ranked: readonly Ranked[],
   { vector: query, model }: Pick<RetrieverQueries, "vector" | "model">,
 ): Promise<Similar[]> {

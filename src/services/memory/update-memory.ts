@@ -1,4 +1,4 @@
-import { type Scope, scopeOf } from "../../domain/access/tenancy.ts";
+import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.ts";
 import { ModelChanged, sameModel } from "../../domain/embedding/identity.ts";
 import { memoryNotFound, RecollectError } from "../../domain/errors.ts";
 import { checkDraft, type MemoryDraft } from "../../domain/memory/draft.ts";
@@ -44,7 +44,7 @@ export async function updateMemory(
   input: UpdateMemoryInput,
   context: CallContext,
 ): Promise<StoredMemory> {
-  const scope = scopeOf(context.caller, input.namespace);
+  const scope = namespaceKeyOf(context.caller, input.namespace);
   const { requestId, ...body } = input;
   for (let attempt = 1; ; attempt += 1) {
     const now = ports.clock.now();
@@ -95,7 +95,7 @@ export async function updateMemory(
 /** The vector of the new state: the old one, or the old refusal, when what is embedded stays the same. */
 async function embeddingFor(
   ports: WriteEmbedder & { readonly memories: { readonly search: Pick<CandidateSearch, "vectors"> } },
-  scope: Scope,
+  scope: NamespaceKey,
   current: Memory,
   draft: MemoryDraft,
   signal: AbortSignal,
@@ -114,7 +114,7 @@ async function embeddingFor(
 /** Undefined where there is none of this model, also because the model has changed meanwhile. */
 async function storedVector(
   search: Pick<CandidateSearch, "vectors">,
-  scope: Scope,
+  scope: NamespaceKey,
   id: string,
   model: EmbedderIdentity,
 ): Promise<Float32Array | undefined> {

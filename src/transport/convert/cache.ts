@@ -2,37 +2,36 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type CacheEntrySchema,
   type CachePrompt,
-  type CacheScope,
   type GetCacheStatsResponseSchema,
   type LookupCacheResponseSchema,
   LookupCacheResponse_Miss_Reason as MissReasonProto,
+  type CacheScope as ProtoCacheScope,
   GuardReason as ProtoGuardReason,
   CacheStrategy as ProtoStrategy,
   type CacheUsage as ProtoUsage,
 } from "#gen/recollect/v1/cache_pb.js";
-import type { Caller } from "../../domain/access/tenancy.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
-import { type AnswerScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
+import { type CacheScope, type ChatTurn, sharingOf } from "../../domain/cache/scope.ts";
 import { invalidField } from "../../domain/errors.ts";
 import type { CacheStats } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
-import type { CacheStrategy } from "../../services/cache/placed-lookup.ts";
+import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
 
-/** The prompt of a lookup or a store, and the conversation before it. */
-export interface Question {
-  readonly prompt: string;
+/** What is asked, and the conversation before it. */
+export interface Prompt {
+  readonly text: string;
   readonly history: readonly ChatTurn[];
 }
 
 const MAX_CHAT_BYTES = 256 * 1024;
 
 /** Throws REQUEST_INVALID when the messages of a chat are too large together. */
-export function toQuestion(prompt: CachePrompt): Question {
+export function toPrompt(prompt: CachePrompt): Prompt {
   const { case: kind, value } = prompt.prompt;
-  if (kind === "text") return { prompt: value, history: [] };
-  if (kind === undefined) throw new TypeError("a required oneof is missing after validation");
+  if (kind === "text") return { text: value, history: [] };
+  if (kind === undefined) throw new TypeError("a required oneof is missing behind validation");
   const turns = value.messages.map(
     ({ role, content, name, extra }, index): ChatTurn => ({
       role,
@@ -53,17 +52,21 @@ export function toQuestion(prompt: CachePrompt): Question {
     );
   }
   const last = turns.at(-1);
-  if (last === undefined) throw new TypeError("a chat has no messages after validation");
-  // Name and extras of the last message (an image, say) are part of the scope, as the history is.
-  return { prompt: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
+  if (last === undefined) throw new TypeError("a chat without messages is behind validation");
+  // Name and extras of the last message (an image, say) change the answer as the history does.
+  return { text: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
 }
 
-/** Throws REQUEST_INVALID for JSON that is too large. Whether the caller may use the scope is for authorizeScope. */
-export function toAnswerScope(scope: CacheScope, question: Question, caller: Caller): AnswerScope {
-  const answerScope = {
+/** Throws REQUEST_INVALID when a part of the scope, or all of it together, is too large. `principal`: that of the caller. */
+export function toCacheScope(
+  scope: ProtoCacheScope,
+  history: readonly ChatTurn[],
+  principal: string,
+): CacheScope {
+  const cacheScope = {
     model: scope.model,
     systemPrompt: scope.systemPrompt,
-    history: question.history,
+    history,
     parameters: boundedJson(
       scope.parameters,
       "scope.parameters",
@@ -79,14 +82,14 @@ export function toAnswerScope(scope: CacheScope, question: Question, caller: Cal
     ),
     locale: scope.locale,
     knowledgeVersion: scope.knowledgeVersion,
-    sharing: sharingOf(caller.principal, scope),
+    sharing: sharingOf(principal, scope),
   };
-  checkSizeTogether(answerScope);
-  return answerScope;
+  checkSizeTogether(cacheScope);
+  return cacheScope;
 }
 
-/** Throws REQUEST_INVALID when the JSON and the conversation of a scope are too large together. */
-function checkSizeTogether({ history, parameters, tools, responseFormat }: AnswerScope): void {
+/** Throws REQUEST_INVALID when the JSON of a scope, and the conversation that is part of it, are too large together. */
+function checkSizeTogether({ history, parameters, tools, responseFormat }: CacheScope): void {
   if (history.length === 0 && tools.length === 0) return;
   const bytes = [
     ...history.flatMap(({ content, extra }) => [content, JSON.stringify(extra)]),

@@ -10,7 +10,7 @@ import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import { fromEntry } from "./cache.ts";
 import { fromDurationMs } from "./common.ts";
-import { encodeHit } from "./hit-bytes.ts";
+import { HitEncoder } from "./hit-bytes.ts";
 
 /** Numbers as a float of the wire holds them. */
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map(Math.fround);
@@ -36,8 +36,8 @@ const entry: fc.Arbitrary<CacheEntry> = fc
     usage: { promptTokens: 3, completionTokens: 4, generationMs: 1500, costUsd: 0.25 },
   }));
 
-describe("encodeHit", () => {
-  it("writes what the library would write of the whole message, the first time and from its memory", () => {
+describe("a HitEncoder", () => {
+  it("writes what the library would write of the whole message, with an entry encoded now or before", () => {
     fc.assert(
       fc.property(
         entry,
@@ -62,8 +62,9 @@ describe("encodeHit", () => {
             },
           });
           const hit = { kind: "hit", match, entry: one, similarity, threshold, ageMs } as const;
+          const encoder = new HitEncoder();
           for (const _ of [1, 2]) {
-            const { bytes } = encodeHit(decisionId, hit, "n");
+            const { bytes } = encoder.encode(decisionId, hit, "n");
             const decoded = fromBinary(LookupCacheResponseSchema, bytes);
             expect(equals(LookupCacheResponseSchema, decoded, expected)).toBe(true);
           }
@@ -71,6 +72,21 @@ describe("encodeHit", () => {
       ),
       { seed: 11 },
     );
+  });
+
+  it("writes whole messages after one that failed, and after a large one", () => {
+    const encoder = new HitEncoder();
+    const one = fc.sample(entry, { seed: 12, numRuns: 1 })[0];
+    if (one === undefined) throw new TypeError("no sample");
+    const hit = { kind: "hit", match: "EXACT", entry: one, similarity: 1, threshold: 0, ageMs: 5 } as const;
+    const large = { ...hit, entry: { ...one, etag: "large", response: "x".repeat(100_000) } };
+    const first = encoder.encode("d", hit, "n");
+    // No float of the wire.
+    expect(() => encoder.encode("d", { ...hit, similarity: Number.MAX_VALUE }, "n")).toThrow();
+    expect(encoder.encode("d", hit, "n")).toEqual(first);
+    const { outcome } = fromBinary(LookupCacheResponseSchema, encoder.encode("d", large, "n").bytes);
+    expect(outcome.case === "hit" && outcome.value.entry?.response).toBe(large.entry.response);
+    expect(encoder.encode("d", hit, "n")).toEqual(first);
   });
 
   it("knows every field that a hit has", () => {

@@ -11,12 +11,20 @@ import { RecollectError } from "../../domain/errors.ts";
 import type { CallContext } from "../../services/call.ts";
 import { MAX_BYTES_AT_ONCE } from "../bounds/limits.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
-import { Encoded, methodPath, notServed, type ServedService } from "../handler.ts";
+import {
+  type AnyHandler,
+  Encoded,
+  inTwoSteps,
+  methodPath,
+  notServed,
+  type PreparingHandler,
+  type ServedService,
+} from "../handler.ts";
 import type { RunningCall } from "../pipeline.ts";
 import type { Status } from "../status.ts";
 import { arrivalOf } from "./arrival.ts";
 import { endReason, type ServerCall } from "./grpc-call.ts";
-import { type KnownRequests, knownRequestsOf } from "./known-requests.ts";
+import { type RequestCache, requestCacheOf } from "./request-cache.ts";
 import { decodeStream } from "./request-stream.ts";
 import { toServiceError } from "./service-error.ts";
 
@@ -39,7 +47,7 @@ export function addService(server: grpc.Server, served: ServedService, options: 
   for (const method of served.service.methods) {
     const handler = served.handlers[method.localName];
     // grpc-js has a type of handler for each of the four kinds; a runner serves all of them.
-    const run: unknown = runnerOf(method, handler as never, options);
+    const run: unknown = runnerOf(method, handler, options);
     server.register(
       methodPath(method),
       run as grpc.handleUnaryCall<Buffer, Buffer>,
@@ -74,28 +82,14 @@ function typeOf(method: DescMethod): string {
   return types[method.methodKind];
 }
 
-type Handler = ((request: unknown, context: CallContext) => unknown) | undefined;
-
 /** The function that grpc-js calls. It must not throw or reject: grpc-js would never answer the call. */
 function runnerOf(
   method: DescMethod,
-  handler: Handler,
-  { readerOf, streamIdleMs, stopping }: ServingOptions,
+  handler: AnyHandler | undefined,
+  options: ServingOptions,
 ): (call: ServerCall, reply: Reply) => void {
-  const known = knownRequestsOf(method);
-  // A method that is not served is refused before its request is read.
-  const reader = handler === undefined ? undefined : readerOf(method);
-  const requestStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
-  const begin = (call: ServerCall, running: RunningCall): unknown => {
-    running.admit();
-    if (handler === undefined || reader === undefined) throw notServed(method);
-    const request = requestStream
-      ? decodeStream(call, running, (bytes) => decode(bytes, reader, running), streamIdleMs)
-      : (known?.find(call.request) ?? decode(call.request, reader, running, known));
-    if (method.methodKind === "unary" && call.request.length > MAX_BYTES_AT_ONCE)
-      return yieldToEventLoop().then(() => handler(request, running.context));
-    return handler(request, running.context);
-  };
+  const begin = beginnerOf(method, handler, options);
+  const { stopping } = options;
   if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {
     return async (call) => {
       const { incoming, running } = arrivalOf(call.metadata);
@@ -111,29 +105,65 @@ function runnerOf(
       }
     };
   }
-  return (call, reply) => {
+  return async (call, reply) => {
     const { incoming, running } = arrivalOf(call.metadata);
     incoming.handle(call, undefined);
-    const fail = (error: unknown): void => reply(failureOf(call, running, error));
-    const succeed = (response: Response | Encoded): void => {
-      try {
-        const bytes = encode(method, response);
-        // The handler may have ignored its signal; grpc-js has then answered, and drops this answer.
-        if (call.cancelled) throw endReason(call);
-        running.succeed();
-        incoming.release();
-        reply(null, bytes);
-      } catch (error) {
-        fail(error);
-      }
-    };
     try {
-      const response = begin(call, running) as Response | Encoded | Promise<Response | Encoded>;
-      if (response instanceof Promise) response.then(succeed, fail);
-      else succeed(response);
+      const bytes = encode(method, (await begin(call, running)) as Response | Encoded);
+      // The handler may have ignored its signal; grpc-js has then answered, and drops this answer.
+      if (call.cancelled) throw endReason(call);
+      running.succeed();
+      incoming.release();
+      reply(null, bytes);
     } catch (error) {
-      fail(error);
+      reply(failureOf(call, running, error));
     }
+  };
+}
+
+/** Admits a call, reads its request or requests, and calls the handler. */
+function beginnerOf(
+  method: DescMethod,
+  handler: AnyHandler | undefined,
+  { readerOf, streamIdleMs }: ServingOptions,
+): (call: ServerCall, running: RunningCall) => unknown {
+  if (handler === undefined) {
+    return (_, running) => {
+      running.admit();
+      // Refused before its request is read.
+      throw notServed(method);
+    };
+  }
+  const reader = readerOf(method);
+  if (method.methodKind === "unary")
+    return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
+  const handle = handler as (request: unknown, context: CallContext) => unknown;
+  return (call, running) => {
+    running.admit();
+    const request =
+      method.methodKind === "server_streaming"
+        ? decode(call.request, reader, running)
+        : decodeStream(call, running, (bytes) => decode(bytes, reader, running), streamIdleMs);
+    return handle(request, running.context);
+  };
+}
+
+function unaryBeginnerOf(
+  reader: RequestReader,
+  { prepare, handle }: PreparingHandler<DescMethod, object>,
+  requests: RequestCache | undefined,
+): (call: ServerCall, running: RunningCall) => Promise<Response | Encoded> {
+  return async ({ request }, running) => {
+    running.admit();
+    const { context } = running;
+    const { caller } = context;
+    if (requests !== undefined && request.length <= MAX_BYTES_AT_ONCE) {
+      const prepared = requests.get(caller, request, () => prepare(decode(request, reader, running), caller));
+      return handle(prepared, context);
+    }
+    const message = decode(request, reader, running);
+    if (request.length > MAX_BYTES_AT_ONCE) await yieldToEventLoop();
+    return handle(prepare(message, caller), context);
   };
 }
 
@@ -146,11 +176,9 @@ function decode(
   bytes: Buffer,
   reader: RequestReader,
   running: RunningCall,
-  known?: KnownRequests,
 ): MessageShape<DescMethod["input"]> {
   const message = reader.decode(bytes);
   running.receive(message);
-  known?.keep(bytes, message);
   return message;
 }
 

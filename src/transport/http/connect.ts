@@ -4,6 +4,7 @@ import {
   type DescMethod,
   type DescService,
   fromBinary,
+  type Message,
   type MessageInitShape,
 } from "@bufbuild/protobuf";
 import {
@@ -27,7 +28,7 @@ import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { markRefused } from "../bounds/refused-item.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import { Encoded, notServed, type ServedService } from "../handler.ts";
+import { type AnyHandler, Encoded, inTwoSteps, notServed, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { UnfinishedRequests } from "../unfinished-requests.ts";
 import { checkedRequest } from "./checked-request.ts";
@@ -136,29 +137,31 @@ type Response = MessageInitShape<DescMethod["output"]>;
 /** All methods of a service; one without a handler is refused before its request is read. */
 function implementationOf({ service, handlers }: ServedService): Implementation {
   const implementation: unknown = Object.fromEntries(
-    service.methods.map((method) => [method.localName, adapt(method, handlers[method.localName] as never)]),
+    service.methods.map((method) => [method.localName, adapt(method, handlers[method.localName])]),
   );
   return implementation as Implementation;
 }
 
 function adapt(
   method: DescMethod,
-  handler: ((request: unknown, context: CallContext) => unknown) | undefined,
+  handler: AnyHandler | undefined,
 ): (request: never, context: HandlerContext) => unknown {
   const streaming = method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
   const received = (request: unknown, call: HttpCall): unknown =>
     isStream(request) ? receiveEach(request, call) : receiveOne(request as object, call);
   if (!streaming) {
+    const steps = handler && inTwoSteps(handler);
     return async (request, context) => {
       const call = callIn(context.values);
       const { running } = call;
       call.handle(context);
       try {
         running.admit();
-        if (handler === undefined) throw notServed(method);
+        if (steps === undefined) throw notServed(method);
         const message = received(request, call);
         if (call.isLarge) await yieldToEventLoop();
-        const response = await handler(message, running.context);
+        const prepared = steps.prepare(message as Message, running.context.caller);
+        const response = await steps.handle(prepared, running.context);
         // The handler may have ignored its signal, and the library does not enforce deadlines.
         call.signal().throwIfAborted();
         running.succeed();
@@ -168,6 +171,7 @@ function adapt(
       }
     };
   }
+  const handle = handler as ((requests: unknown, context: CallContext) => unknown) | undefined;
   return async function* (request, context) {
     const call = callIn(context.values);
     const { running } = call;
@@ -175,8 +179,8 @@ function adapt(
     let ended = false;
     try {
       running.admit();
-      if (handler === undefined) throw notServed(method);
-      yield* handler(received(request, call), running.context) as AsyncIterable<Response>;
+      if (handle === undefined) throw notServed(method);
+      yield* handle(received(request, call), running.context) as AsyncIterable<Response>;
       call.signal().throwIfAborted();
       ended = true;
       running.succeed();

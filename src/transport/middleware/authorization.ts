@@ -1,5 +1,4 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { CacheScope } from "#gen/recollect/v1/cache_pb.js";
 import { checkAccess } from "../../domain/access/access.ts";
 import type { Caller } from "../../domain/access/tenancy.ts";
 import { ACCESS_OF_METHOD, ACCESS_TO_SHARED_SCOPE } from "../authorization.ts";
@@ -14,7 +13,7 @@ export function authorize(caller: Caller, method: DescMethod): void {
 }
 
 /** Throws ROLE_MISSING unless the caller may share answers with the whole tenant, when the scope asks for that. */
-export function authorizeScope(caller: Caller, scope: CacheScope): void {
+export function authorizeScope(caller: Caller, scope: { readonly shared: boolean }): void {
   if (scope.shared) checkAccess(caller, ACCESS_TO_SHARED_SCOPE, { field: "scope.shared" });
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheEntry, idempotentRequest, NOW, seededRandom } from "../../support/builders.ts";
-import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
+import { freshNamespaceKey, reasonOf, vectorOf } from "../store-under-test.ts";
 import {
   ALL,
   type CacheSubject,
@@ -147,11 +148,11 @@ export function boundCases(subject: CacheSubject): void {
     });
 
     it("leaves other scopes alone", async () => {
-      const other = { ...subject.scope, namespace: freshScope().namespace };
+      const other = { ...subject.scope, namespace: freshNamespaceKey().namespace };
       await subject.store.put(other, cacheEntry({ id: "other" }), { maxEntries: 1, now: NOW - 1 });
       await fill(["a", "b", "c"], 1);
       expect(await ids()).toEqual(["c"]);
-      expect((await subject.store.find(other, "other", NOW))?.id).toBe("other");
+      expect((await findEntry(subject.store, other, "other", NOW))?.id).toBe("other");
       expect(await subject.store.stats(other, NOW)).toMatchObject({ entryCount: 1, evictions: 0 });
     });
 

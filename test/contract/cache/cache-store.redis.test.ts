@@ -5,6 +5,7 @@ import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.
 import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
 import { HNSW, openRedisCache, type RedisCache } from "../../support/redis-cache.ts";
 import { openCountedWay } from "../../support/redis-trips.ts";
@@ -28,7 +29,8 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     given: Parameters<typeof cacheEntry>[0] = {},
   ) => opened.cache.put(SCOPE, cacheEntry({ id, ...given }), { ...BOUND, ...options });
   const nearest = (seed: number, now = NOW, model = IDENTITY) =>
-    opened.cache.nearest(
+    findNearest(
+      opened.cache,
       SCOPE,
       { fingerprint: "f1", vector: unitVector(seed, DIMENSION), model, limit: 3 },
       now,
@@ -80,14 +82,14 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       await endSome();
       expect(await nearest(1, END)).toEqual([]);
       expect(await listed({ now: END })).toEqual(["stays"]);
-      expect(await opened.cache.find(SCOPE, "e1", END)).toBeUndefined();
+      expect(await findEntry(opened.cache, SCOPE, "e1", END)).toBeUndefined();
       expect(await put("new", { now: END, maxEntries: 2 })).toMatchObject({ replaced: false, evicted: 0 });
     });
 
     it("can be put again", async () => {
       await endSome();
       expect(await put("e1", { now: END })).toMatchObject({ replaced: false });
-      expect((await opened.cache.find(SCOPE, "e1", END))?.id).toBe("e1");
+      expect((await findEntry(opened.cache, SCOPE, "e1", END))?.id).toBe("e1");
     });
 
     it("goes a minute after its expire time, however far off the time of the call is", async () => {
@@ -164,20 +166,20 @@ describe.skipIf(url === "")("the cache on Redis", () => {
 
   it("answers with the same object as long as the entry is the same", async () => {
     await put("e1", { vector: unitVector(1, DIMENSION) });
-    const first = await opened.cache.find(SCOPE, "e1", NOW);
+    const first = await findEntry(opened.cache, SCOPE, "e1", NOW);
     expect(first).toEqual(cacheEntry());
-    expect(await opened.cache.find(SCOPE, "e1", NOW)).toBe(first);
+    expect(await findEntry(opened.cache, SCOPE, "e1", NOW)).toBe(first);
     expect((await nearest(1))[0]?.entry).toBe(first);
     expect((await opened.cache.list(SCOPE, { limit: 1, maxBytes: 1, now: NOW })).entries[0]).toBe(first);
     // The same etag: it is no part of what is asked.
     await put("e1", {}, { response: "another" });
-    expect((await opened.cache.find(SCOPE, "e1", NOW))?.response).toBe("another");
+    expect((await findEntry(opened.cache, SCOPE, "e1", NOW))?.response).toBe("another");
   });
 
   describe("entries that are read at once", () => {
     const scopes = ["a", "b", "c"].map((namespace) => ({ tenant: "t", namespace }));
     const findAll = (ids: readonly string[]) =>
-      Promise.all(scopes.flatMap((scope) => ids.map((id) => opened.cache.find(scope, id, NOW))));
+      Promise.all(scopes.flatMap((scope) => ids.map((id) => findEntry(opened.cache, scope, id, NOW))));
     beforeEach(async () => {
       for (const scope of scopes.slice(0, 2)) {
         for (const id of ["e1", "e2"]) {
@@ -227,7 +229,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         "x",
       );
       const found = await Promise.allSettled(
-        ["e1", "e2"].map((id) => opened.cache.find({ tenant: "t", namespace: "a" }, id, NOW)),
+        ["e1", "e2"].map((id) => findEntry(opened.cache, { tenant: "t", namespace: "a" }, id, NOW)),
       );
       expect(found).toMatchObject([
         { status: "rejected", reason: { reason: "STORE_CORRUPT" } },
@@ -236,7 +238,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     });
   });
 
-  it("counts the entries of each answer scope", async () => {
+  it("counts the entries of each cache scope", async () => {
     await put("a");
     await put("b");
     await put("c", {}, { fingerprint: "f2" });
@@ -264,7 +266,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     await put("late", { vector: unitVector(1, DIMENSION), model: IDENTITY });
     await put("new", { vector: unitVector(1, DIMENSION), model: now });
     expect((await nearest(1, NOW, now)).map(({ entry }) => entry.id)).toEqual(["new"]);
-    expect((await opened.cache.find(SCOPE, "late", NOW))?.id).toBe("late");
+    expect((await findEntry(opened.cache, SCOPE, "late", NOW))?.id).toBe("late");
   });
 
   it("keeps no vector of a model that changes while an entry is put", async () => {
@@ -291,15 +293,15 @@ describe.skipIf(url === "")("a change of the model that has not come to all part
     await opened.client.command("HSET", meta, "generation", 2);
     await opened.cache.put(scope, cacheEntry({ id: "meanwhile" }), options);
     const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), model: IDENTITY, limit: 3 };
-    expect(await opened.cache.nearest(scope, query, NOW)).toEqual([]);
-    expect((await opened.cache.find(scope, "meanwhile", NOW))?.id).toBe("meanwhile");
+    expect(await findNearest(opened.cache, scope, query, NOW)).toEqual([]);
+    expect((await findEntry(opened.cache, scope, "meanwhile", NOW))?.id).toBe("meanwhile");
     await opened.client.command("HSET", meta, "generation", opened.model.generation);
-    const found = await opened.cache.nearest(scope, query, NOW);
+    const found = await findNearest(opened.cache, scope, query, NOW);
     expect(found.map(({ entry }) => entry.id)).toEqual(["before"]);
   });
 });
 
-describe.skipIf(url === "")("the nearest of a large answer scope on Redis", () => {
+describe.skipIf(url === "")("the nearest of a large cache scope on Redis", () => {
   it("are those of an exact scan", { timeout: 120_000 }, async () => {
     const [dimension, count, limit] = [64, 3000, 3];
     await using opened = await openRedisCache(url, { identity: { ...IDENTITY, dimension } });
@@ -329,7 +331,7 @@ describe.skipIf(url === "")("the nearest of a large answer scope on Redis", () =
         .map((other, index) => ({ id: `e${index}`, similarity: clampSimilarity(dot(vector, other)) }))
         .sort((a, b) => b.similarity - a.similarity)
         .slice(0, limit);
-      const answered = await opened.cache.nearest(SCOPE, { fingerprint: "f1", vector, limit }, NOW);
+      const answered = await findNearest(opened.cache, SCOPE, { fingerprint: "f1", vector, limit }, NOW);
       expect(answered).toHaveLength(limit);
       for (const { entry, similarity } of answered) {
         const exact = dot(vector, vectors[Number(entry.id.slice(1))] ?? new Float32Array());
@@ -349,9 +351,9 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     const { cache, embeddings } = opened;
     // Once the process knows the scripts and the id of the namespace.
     const { cost } = way;
-    const find = async (id: string, now = NOW) => cache.find(SCOPE, id, now);
+    const find = async (id: string, now = NOW) => findEntry(cache, SCOPE, id, now);
     const nearest = () =>
-      cache.nearest(SCOPE, { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 }, NOW);
+      findNearest(cache, SCOPE, { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 }, NOW);
     const put = (id: string) =>
       cache.put(SCOPE, cacheEntry({ id }), { ...BOUND, vector: unitVector(1, DIMENSION) });
     const one = { key: "0".repeat(64), embedded: { vector: unitVector(1, DIMENSION), truncated: false } };
@@ -373,7 +375,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
     const lookup = async () => [await find("absent"), await nearest()];
     expect(await cost(lookup)).toEqual({ trips: 2, commands: 3 });
     const query = { fingerprint: "f1", vector: unitVector(1, DIMENSION), limit: 3 };
-    const both = () => cache.findAndNearest(SCOPE, "absent", query, NOW);
+    const both = async () => cache.lookup(SCOPE, { id: "absent", nearest: query }, NOW);
     expect(await cost(both)).toEqual({ trips: 1, commands: 2 });
     // Many at once: one command reads the entries of 64.
     const many = () => Promise.all(Array.from({ length: 100 }, (_, index) => find(`e${index % 3}`)));

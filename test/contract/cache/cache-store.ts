@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import { cacheEntry, DAY, idempotentRequest, NOW } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import {
-  freshScope,
-  lookAlikeScopes,
+  freshNamespaceKey,
+  lookAlikeNamespaceKeys,
   nearestByScan,
   ODD_TEXTS,
   reasonOf,
@@ -324,10 +325,10 @@ function requestCases(subject: CacheSubject): void {
 
   it("are told apart by namespace and tenant", async () => {
     const { store } = subject;
-    for (const scope of lookAlikeScopes()) {
+    for (const scope of lookAlikeNamespaceKeys()) {
       const entry = cacheEntry({ response: scope.namespace });
       expect(await store.put(scope, entry, { ...BOUND, now: NOW, request })).toMatchObject(NEW);
-      expect(await store.find(scope, "e1", NOW)).toEqual(entry);
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(entry);
     }
   });
 }
@@ -340,19 +341,24 @@ function isolationCases(subject: CacheSubject): void {
 
   it("sees nothing of another, though ids, fingerprints and vectors be the same", async () => {
     const { store } = subject;
-    const scopes = lookAlikeScopes();
+    const scopes = lookAlikeNamespaceKeys();
     const [vector, query] = [vectorOf(1), { fingerprint: "f1", vector: vectorOf(1), limit: ALL }];
     const entryOf = (index: number) => cacheEntry({ response: `of ${index}` });
     for (const [index, scope] of scopes.entries()) {
-      expect(await store.find(scope, "e1", NOW)).toBeUndefined();
-      expect(await store.nearest(scope, query, NOW)).toEqual([]);
-      expect(await store.findAndNearest(scope, "e1", query, NOW)).toEqual({ nearest: [] });
+      expect(await findEntry(store, scope, "e1", NOW)).toBeUndefined();
+      expect(await findNearest(store, scope, query, NOW)).toEqual([]);
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
+        exact: undefined,
+        nearest: [],
+      });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }
     for (const [index, scope] of scopes.entries()) {
-      expect(await store.find(scope, "e1", NOW)).toEqual(entryOf(index));
-      expect((await store.nearest(scope, query, NOW)).map(({ entry }) => entry)).toEqual([entryOf(index)]);
-      expect(await store.findAndNearest(scope, "e1", query, NOW)).toMatchObject({
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(entryOf(index));
+      expect((await findNearest(store, scope, query, NOW)).map(({ entry }) => entry)).toEqual([
+        entryOf(index),
+      ]);
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: entryOf(index),
         nearest: [{ entry: entryOf(index) }],
       });
@@ -361,22 +367,22 @@ function isolationCases(subject: CacheSubject): void {
 
   it("is replaced in alone", async () => {
     const { store } = subject;
-    const [first, ...others] = lookAlikeScopes();
+    const [first, ...others] = lookAlikeNamespaceKeys();
     for (const scope of [first, ...others]) {
       await store.put(scope, cacheEntry(), { ...BOUND, vector: vectorOf(1), now: NOW });
     }
     await store.put(first, cacheEntry({ response: "another" }), { ...BOUND, now: NOW });
-    expect((await store.find(first, "e1", NOW))?.response).toBe("another");
+    expect((await findEntry(store, first, "e1", NOW))?.response).toBe("another");
     for (const scope of others) {
-      expect(await store.find(scope, "e1", NOW)).toEqual(cacheEntry());
+      expect(await findEntry(store, scope, "e1", NOW)).toEqual(cacheEntry());
       const query = { fingerprint: "f1", vector: vectorOf(1), limit: ALL };
-      expect(await store.nearest(scope, query, NOW)).toHaveLength(1);
+      expect(await findNearest(store, scope, query, NOW)).toHaveLength(1);
     }
   });
 
   it("is not crowded out by nearer entries of another", async () => {
     const vector = vectorOf(1);
-    const other = freshScope();
+    const other = freshNamespaceKey();
     const crowd = Array.from({ length: 40 }, (_, index) => cacheEntry({ id: `c${index}` }));
     await Promise.all(crowd.map((entry) => subject.store.put(other, entry, { ...BOUND, vector, now: NOW })));
     await put(subject, cacheEntry({ id: "far" }), { vector: vector.map((value) => -value) });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheEntry, idempotentRequest, NOW } from "../../support/builders.ts";
-import { lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
+import { lookAlikeNamespaceKeys, reasonOf, vectorOf } from "../store-under-test.ts";
 import { BOUND, type CacheSubject, find, listedIds, NEW, nearestIds, put, stats } from "./support.ts";
 
 /** What CacheStore promises of deletions. */
@@ -82,11 +83,11 @@ export function deleteCases(subject: CacheSubject): void {
 
     it("is of one scope alone", async () => {
       const { store } = subject;
-      const [first, ...others] = lookAlikeScopes();
+      const [first, ...others] = lookAlikeNamespaceKeys();
       for (const scope of [first, ...others]) await store.put(scope, cacheEntry(), { ...BOUND, now: NOW });
       await store.delete(first, "e1", { now: NOW });
-      expect(await store.find(first, "e1", NOW)).toBeUndefined();
-      for (const scope of others) expect(await store.find(scope, "e1", NOW)).toEqual(cacheEntry());
+      expect(await findEntry(store, first, "e1", NOW)).toBeUndefined();
+      for (const scope of others) expect(await findEntry(store, scope, "e1", NOW)).toEqual(cacheEntry());
     });
   });
 }

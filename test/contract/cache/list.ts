@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { entryBytes } from "../../../src/domain/cache/entry.ts";
 import { cacheEntry, NOW, seededRandom } from "../../support/builders.ts";
-import { lookAlikeScopes, ODD_TEXTS, vectorOf } from "../store-under-test.ts";
+import { lookAlikeNamespaceKeys, ODD_TEXTS, vectorOf } from "../store-under-test.ts";
 import { ALL, BOUND, type CacheSubject, list, listedIds, put } from "./support.ts";
 
 /** What CacheStore promises of lists. */
@@ -123,7 +123,7 @@ export function listCases(subject: CacheSubject): void {
 
     it("is of one scope alone", async () => {
       const { store } = subject;
-      const scopes = lookAlikeScopes();
+      const scopes = lookAlikeNamespaceKeys();
       for (const [index, scope] of scopes.entries()) {
         await store.put(scope, cacheEntry({ response: `of ${index}`, tags: ["t"] }), {
           ...BOUND,

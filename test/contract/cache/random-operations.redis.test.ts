@@ -8,7 +8,7 @@ import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../../s
 import { referenceStores } from "../../support/reference/backend.ts";
 import { COUNTS } from "../../support/scale.ts";
 import { embeddingCacheContract } from "../embedding/cache.ts";
-import { freshScope, type StoreUnderTest, VECTOR_DIMENSION } from "../store-under-test.ts";
+import { freshNamespaceKey, type StoreUnderTest, VECTOR_DIMENSION } from "../store-under-test.ts";
 import { cacheStoreContract } from "./cache-store.ts";
 
 const url = await sharedRedisUrl();
@@ -32,7 +32,7 @@ describe.skipIf(url === "")("on Redis", () => {
       const stores = () => ({ cache: opened.cache, namespaces: opened.namespaces, memories });
       const restart = () => opened.reopen();
       await runRandomly({ level: { ports: true }, runs: COUNTS.portRuns, seed: 20260102 }, async (all) => {
-        const { tenant } = freshScope();
+        const { tenant } = freshNamespaceKey();
         const options: RunOptions = {
           embedder: createHashingEmbedder(VECTOR_DIMENSION),
           cache: {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, NOW } from "../../support/builders.ts";
-import { lookAlikeScopes, vectorOf } from "../store-under-test.ts";
+import { findEntry } from "../../support/cache-lookups.ts";
+import { lookAlikeNamespaceKeys, vectorOf } from "../store-under-test.ts";
 import { type CacheSubject, find, nearest, put } from "./support.ts";
 
 /** What CacheStore promises of entries that were read before, which a store may keep at hand. */
@@ -51,12 +52,12 @@ export function rereadCases(subject: CacheSubject): void {
     });
 
     it("is not read from any other scope", async () => {
-      const [first, ...others] = lookAlikeScopes();
+      const [first, ...others] = lookAlikeNamespaceKeys();
       const options = { maxEntries: 10, now: NOW };
       await subject.store.put(first, entry, options);
-      expect(await subject.store.find(first, "e1", NOW)).toEqual(entry);
-      for (const scope of others) expect(await subject.store.find(scope, "e1", NOW)).toBeUndefined();
-      expect(await subject.store.find(first, "e1", NOW)).toEqual(entry);
+      expect(await findEntry(subject.store, first, "e1", NOW)).toEqual(entry);
+      for (const scope of others) expect(await findEntry(subject.store, scope, "e1", NOW)).toBeUndefined();
+      expect(await findEntry(subject.store, first, "e1", NOW)).toEqual(entry);
     });
   });
 }

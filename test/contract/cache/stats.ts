@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { entryBytes } from "../../../src/domain/cache/entry.ts";
 import { cacheEntry, idempotentRequest, NOW } from "../../support/builders.ts";
-import { lookAlikeScopes, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
+import { lookAlikeNamespaceKeys, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 import { BOUND, type CacheSubject, count, put, stats } from "./support.ts";
 
 const NOTHING = {
@@ -79,7 +79,7 @@ export function statsCases(subject: CacheSubject): void {
 
     it("are of one scope alone", async () => {
       const { store } = subject;
-      const scopes = lookAlikeScopes();
+      const scopes = lookAlikeNamespaceKeys();
       for (const scope of scopes) await store.put(scope, cacheEntry(), { ...BOUND, now: NOW });
       for (const [index, scope] of scopes.entries()) {
         for (let hit = 0; hit <= index; hit += 1) store.countLookup(scope, { kind: "EXACT", id: "e1" }, NOW);

@@ -5,6 +5,7 @@ import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import type { CacheListQuery, CacheStats, CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import { NOW } from "../../support/builders.ts";
+import { findNearest } from "../../support/cache-lookups.ts";
 import { type Subject, vectorOf } from "../store-under-test.ts";
 
 export type CacheSubject = Subject<CacheStore>;
@@ -40,7 +41,9 @@ export async function put(
 
 /** Finds by id in the scope of the test. */
 export async function find(subject: CacheSubject, id: string, now = NOW): Promise<CacheEntry | undefined> {
-  return subject.store.find(subject.scope, id, now);
+  const { exact, nearest } = await subject.store.lookup(subject.scope, { id }, now);
+  expect(nearest).toEqual([]);
+  return exact;
 }
 
 /**
@@ -51,13 +54,15 @@ export async function nearest(
   subject: CacheSubject,
   query: { readonly fingerprint?: string; readonly vector?: Float32Array; readonly limit?: number } = {},
   now = NOW,
-): Promise<Neighbour[]> {
+): Promise<readonly Neighbour[]> {
   const { store, scope } = subject;
   const asked = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
-  const found = await store.nearest(scope, asked, now);
+  const found = await findNearest(store, scope, asked, now);
+  expect(await store.lookup(scope, {}, now)).toEqual({ exact: undefined, nearest: [] });
+  expect((await store.lookup(scope, { nearest: asked }, now)).exact).toBeUndefined();
   for (const id of ["e1", "absent"]) {
     const exact = await find(subject, id, now);
-    expect(await store.findAndNearest(scope, id, asked, now)).toEqual({ exact, nearest: found });
+    expect(await store.lookup(scope, { id: id, nearest: asked }, now)).toEqual({ exact, nearest: found });
   }
   return found;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
 import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
@@ -9,7 +9,7 @@ import type { Memories } from "../../../src/ports/memory/memories.ts";
 import type { NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
 import {
-  freshScope,
+  freshNamespaceKey,
   type StoreUnderTest,
   useStore,
   VECTOR_DIMENSION,
@@ -35,7 +35,7 @@ export function embeddingBacklogContract(
 ): void {
   describe(`EmbeddingBacklog, ${name}`, () => {
     const subject = useStore(open);
-    const write = (given: Partial<Memory>, now = NOW, scope: Scope = subject.scope) =>
+    const write = (given: Partial<Memory>, now = NOW, scope: NamespaceKey = subject.scope) =>
       subject.store.memories.writer.create(scope, [newMemory(given)], { now });
     const pending = (options: Partial<Parameters<EmbeddingBacklog["pending"]>[0]> = {}) =>
       subject.store.backlog.pending({ limit: 100, maxBytes: 1e9, skip: 0, now: NOW + 1000, ...options });
@@ -65,7 +65,7 @@ export function embeddingBacklogContract(
     });
 
     it("holds what was written without a vector, by whatever way, in any namespace, the oldest first", async () => {
-      const other = freshScope();
+      const other = freshNamespaceKey();
       await write({ id: "b", text: "hello", author: "Ann" }, NOW + 2);
       await write({ id: "a" }, NOW + 1, other);
       await subject.store.memories.importer.import(subject.scope, [newMemory({ id: "c", createTime: 1 })], {
@@ -114,7 +114,7 @@ export function embeddingBacklogContract(
 
     it("does not settle what was corrected, deleted, deleted with its namespace, or has expired meanwhile", async () => {
       const { memories, namespaces } = subject.store;
-      const other = freshScope();
+      const other = freshNamespaceKey();
       await write({ id: "corrected" });
       await write({ id: "deleted" });
       await write({ id: "expired", expireTime: NOW + 10 });
@@ -139,7 +139,7 @@ export function embeddingBacklogContract(
     });
 
     it("takes memories of one id in two scopes for two", async () => {
-      const other = { ...subject.scope, namespace: freshScope().namespace };
+      const other = { ...subject.scope, namespace: freshNamespaceKey().namespace };
       await write({ id: "same", text: "of the first" });
       await write({ id: "same", text: "of the second" }, NOW + 1, other);
       const [first, second] = await pending();
@@ -235,7 +235,7 @@ export function embeddingBacklogContract(
     it("tells how many are refused, and the latest reasons, also after a restart", async () => {
       const { backlog, memories } = subject.store;
       expect(await backlog.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
-      for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshScope());
+      for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshNamespaceKey());
       const waiting = await pending();
       const [a, b, c] = ["a", "b", "c"].map((name) => waiting.find(({ id }) => id === name));
       await settle(b, { refusal: "422" }, NOW + 5);

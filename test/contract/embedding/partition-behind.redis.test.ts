@@ -3,7 +3,7 @@ import { numberOf } from "../../../src/adapters/redis/connection/replies.ts";
 import { RedisReembeddingStore } from "../../../src/adapters/redis/embedding/reembedding-store.ts";
 import { claimModel, jsonOf } from "../../../src/adapters/redis/indexes/claim-model.ts";
 import { Namespaces } from "../../../src/adapters/redis/namespaces/namespace-ids.ts";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { vectorToBytes } from "../../../src/domain/embedding/vector.ts";
 import { Listeners } from "../../../src/lib/listeners.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
@@ -23,7 +23,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
   let stores: RedisStores;
   let reembedding: RedisReembeddingStore;
   /** One in each partition, with one memory. */
-  let scopes: readonly [Scope, Scope];
+  let scopes: readonly [NamespaceKey, NamespaceKey];
   beforeEach(async () => {
     place = redisPlace(url, MODEL, { partitions: 2 });
     stores = await place.open();
@@ -42,7 +42,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
       log: quiet.log,
     });
     const all = Array.from({ length: 64 }, (_, at) => ({ tenant: "t", namespace: `n${at}` }));
-    const scopeIn = (number: number): Scope => {
+    const scopeIn = (number: number): NamespaceKey => {
       const found = all.find((one) => keys.partitionOf(one) === number);
       if (found === undefined) throw new Error("no name lies there");
       return found;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Refusal } from "../../../src/domain/embedding/refusal.ts";
 import type { Memory } from "../../../src/domain/memory/memory.ts";
 import type { EmbeddingBacklog } from "../../../src/ports/embedding/backlog.ts";
@@ -10,7 +10,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import { DAY, NOW, newMemory } from "../../support/builders.ts";
 import {
-  freshScope,
+  freshNamespaceKey,
   reasonOf,
   type StoreUnderTest,
   useStore,
@@ -38,7 +38,7 @@ export function reembeddingStoreContract(
 ): void {
   describe(`ReembeddingStore, ${name}`, () => {
     const subject = useStore(open);
-    const write = (id: string, seed: number | undefined, scope: Scope = subject.scope) =>
+    const write = (id: string, seed: number | undefined, scope: NamespaceKey = subject.scope) =>
       subject.store.memories.writer.create(
         scope,
         [
@@ -73,7 +73,7 @@ export function reembeddingStoreContract(
       }
     };
     const cutOver = (maxLeft = 0) => subject.store.reembedding.cutOver({ maxLeft, now: NOW + 1 });
-    const vectors = (ids: readonly string[], scope: Scope = subject.scope) =>
+    const vectors = (ids: readonly string[], scope: NamespaceKey = subject.scope) =>
       subject.store.memories.search.vectors(scope, ids);
     const nearest = async (seed: number) =>
       (
@@ -159,7 +159,7 @@ export function reembeddingStoreContract(
     });
 
     it("takes memories of one id in two scopes for two", async () => {
-      const other = { ...subject.scope, namespace: freshScope().namespace };
+      const other = { ...subject.scope, namespace: freshNamespaceKey().namespace };
       await write("same", 1);
       await write("same", 2, other);
       await start();

@@ -3,7 +3,7 @@ import { ACTIVE_ONLY, type TimeRange } from "../../../src/domain/memory/filter.t
 import type { AccessStatistics } from "../../../src/domain/memory/memory.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
-import { freshScope, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, memoryOf, search, write } from "./support.ts";
 
 /** What is counted of the use of memories, and who sees it. */
@@ -117,7 +117,7 @@ export function accessCases(subject: MemorySubject): void {
   });
 
   it("is of one scope", async () => {
-    const other = freshScope();
+    const other = freshNamespaceKey();
     await write(subject, newMemory({ id: "a" }));
     await subject.store.writer.create(other, [newMemory({ id: "a" })], { now: NOW });
     subject.store.accessCounts.add(other, ["a"], NOW);

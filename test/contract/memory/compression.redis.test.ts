@@ -2,9 +2,9 @@ import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
-import type { CacheStore } from "../../../src/ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import { cacheEntry, memory, NOW, newMemory } from "../../support/builders.ts";
+import { findEntry, findNearest } from "../../support/cache-lookups.ts";
 import { openTestRedis, type TestRedis } from "../../support/redis/backend.ts";
 import { connectTo } from "../../support/redis/client.ts";
 import { describeSharedRedis } from "../../support/redis/run.ts";
@@ -63,7 +63,7 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
       const calls: [what: string, call: () => unknown][] = [
         ["memory cut", () => memories.reader.get(SCOPE, ["whole", "cut"], NOW)],
         ["memory cut", () => memories.reader.list(SCOPE, { filter: ACTIVE_ONLY, limit: 5, now: NOW })],
-        ["cache entry cut", () => cache.find(SCOPE, "cut", NOW)],
+        ["cache entry cut", () => findEntry(cache, SCOPE, "cut", NOW)],
         ["cache entry cut", () => nearest(redis.backend, "cut")],
         ["cache entry cut", () => cache.list(SCOPE, { limit: 5, maxBytes: 1e6, now: NOW })],
       ];
@@ -90,11 +90,11 @@ async function expectStored(backend: Backend, id: string): Promise<void> {
   expect(await memories.reader.get(SCOPE, [id], NOW)).toEqual([memory(longMemory(id))]);
   const entry = longEntry(id);
   expect((await nearest(backend, id)).map((one) => one.entry)).toEqual([entry]);
-  expect(await cache.find(SCOPE, id, NOW)).toEqual(entry);
+  expect(await findEntry(cache, SCOPE, id, NOW)).toEqual(entry);
 }
 
-function nearest({ cache }: Backend, fingerprint: string): ReturnType<CacheStore["nearest"]> {
-  return cache.nearest(SCOPE, { fingerprint, vector: vectorOf(1), model: CONTRACT, limit: 3 }, NOW);
+function nearest({ cache }: Backend, fingerprint: string): ReturnType<typeof findNearest> {
+  return findNearest(cache, SCOPE, { fingerprint, vector: vectorOf(1), model: CONTRACT, limit: 3 }, NOW);
 }
 
 /** The keys of what is stored, by what it is. */

@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
-import { freshScope, lookAlikeScopes, reasonOf, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, lookAlikeNamespaceKeys, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, told } from "./support.ts";
 
 /** Two scopes share nothing, though ids, texts, terms, vectors, users and sessions be the same. */
 export function isolationCases(subject: MemorySubject): void {
-  const own = (scope: Scope, given: Parameters<typeof newMemory>[0] = {}) =>
+  const own = (scope: NamespaceKey, given: Parameters<typeof newMemory>[0] = {}) =>
     newMemory(
       {
         text: "green tea",
@@ -20,16 +20,17 @@ export function isolationCases(subject: MemorySubject): void {
       { vector: vectorOf(1), onDuplicate: "REFUSE" },
     );
   /** Writes the memory m1, which tells where it belongs, to every scope. */
-  const fill = async (scopes: readonly Scope[]) => {
+  const fill = async (scopes: readonly NamespaceKey[]) => {
     for (const scope of scopes) {
       const outcomes = await subject.store.writer.create(scope, [own(scope)], { now: NOW });
       expect(outcomes.map(told)).toEqual(["created m1"]);
     }
   };
-  const isOf = (scope: Scope) => expect.objectContaining({ author: scope.namespace, role: scope.tenant });
+  const isOf = (scope: NamespaceKey) =>
+    expect.objectContaining({ author: scope.namespace, role: scope.tenant });
 
   it("gives each scope its ids, texts and session positions", async () => {
-    const scopes = lookAlikeScopes();
+    const scopes = lookAlikeNamespaceKeys();
     await fill(scopes);
     for (const scope of scopes) {
       expect(await subject.store.reader.get(scope, ["m1"], NOW)).toEqual([isOf(scope)]);
@@ -42,11 +43,11 @@ export function isolationCases(subject: MemorySubject): void {
   });
 
   it("shows ids of another scope in no read", async () => {
-    const [first, ...others] = lookAlikeScopes();
+    const [first, ...others] = lookAlikeNamespaceKeys();
     const { store } = subject;
     await store.writer.create(first, [own(first, { id: "secret", text: "secret words" })], { now: NOW });
     await fill(others);
-    for (const scope of [...others, freshScope(), { ...first, namespace: "never-used" }]) {
+    for (const scope of [...others, freshNamespaceKey(), { ...first, namespace: "never-used" }]) {
       const found = await store.search.search(
         scope,
         { vector: vectorOf(1), terms: ["secret", "word"], filter: ACTIVE_ONLY, limit: ALL },
@@ -62,7 +63,7 @@ export function isolationCases(subject: MemorySubject): void {
   });
 
   it("searches each scope alone", async () => {
-    const scopes = lookAlikeScopes();
+    const scopes = lookAlikeNamespaceKeys();
     const { store } = subject;
     for (const [index, scope] of scopes.entries()) {
       await store.writer.create(scope, [own(scope, { id: `of-${index}` })], { now: NOW });
@@ -80,7 +81,7 @@ export function isolationCases(subject: MemorySubject): void {
   });
 
   it("gives each scope its own vectors", async () => {
-    const scopes = lookAlikeScopes();
+    const scopes = lookAlikeNamespaceKeys();
     const { store } = subject;
     for (const [index, scope] of scopes.entries()) {
       await store.writer.create(scope, [newMemory({}, index === 0 ? {} : { vector: vectorOf(index) })], {
@@ -93,7 +94,7 @@ export function isolationCases(subject: MemorySubject): void {
   });
 
   it("deletes in one scope alone", async () => {
-    const [first, ...others] = lookAlikeScopes();
+    const [first, ...others] = lookAlikeNamespaceKeys();
     const { store } = subject;
     await fill([first, ...others]);
     await store.writer.create(first, [own(first, { id: "only here", text: "another" })], { now: NOW });
@@ -111,7 +112,7 @@ export function isolationCases(subject: MemorySubject): void {
   });
 
   it("pages by a position of another scope like by any other", async () => {
-    const [first, second] = [freshScope(), freshScope()];
+    const [first, second] = [freshNamespaceKey(), freshNamespaceKey()];
     const { store } = subject;
     const ids = ["c", "b", "a"];
     for (const scope of [first, second]) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isCounted } from "../../../src/adapters/redis/memory/tokens.ts";
 import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY, EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import type { Memory, MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
@@ -18,7 +18,7 @@ const READY: MemoryEmbedding = { state: "READY", ...MODEL, truncated: false };
 
 /** What the contract cannot see: what lies in Redis, and what several processes do to it. */
 describe.skipIf(url === "")("memories in Redis", () => {
-  const scope: Scope = { tenant: "t", namespace: "n" };
+  const scope: NamespaceKey = { tenant: "t", namespace: "n" };
   let place: RedisPlace;
   let stores: RedisStores;
   beforeEach(async () => {

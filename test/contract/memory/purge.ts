@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { idempotentRequest, NOW } from "../../support/builders.ts";
-import { freshScope, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, vectorOf } from "../store-under-test.ts";
 import { ANY_STATE, type MemorySubject, search, withWords, write } from "./support.ts";
 
 /** Deleting by filter, and counting what would go. */
@@ -58,7 +58,7 @@ export function purgeCases(subject: MemorySubject): void {
   });
 
   it("counts and deletes nothing in an unknown namespace", async () => {
-    expect(await subject.store.reader.count(freshScope(), ANY_STATE, NOW)).toBe(0);
-    expect(await subject.store.purge.run(freshScope(), ANY_STATE, { now: NOW })).toBe(0);
+    expect(await subject.store.reader.count(freshNamespaceKey(), ANY_STATE, NOW)).toBe(0);
+    expect(await subject.store.purge.run(freshNamespaceKey(), ANY_STATE, { now: NOW })).toBe(0);
   });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ACTIVE_ONLY, type MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { ListPosition } from "../../../src/ports/memory/reader.ts";
 import { memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
-import { freshScope, reasonOf, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, reasonOf, vectorOf } from "../store-under-test.ts";
 import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } from "./support.ts";
 
 /** get, exist and list; count goes with what it counts. */
@@ -36,7 +36,7 @@ export function readerCases(subject: MemorySubject): void {
         true,
       ]);
       expect(await subject.store.reader.exist(subject.scope, ["b", "a"], NOW + 1)).toEqual([false, true]);
-      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
+      expect(await subject.store.reader.exist(freshNamespaceKey(), ["a"], NOW)).toEqual([false]);
     });
   });
 

@@ -5,8 +5,8 @@ import { termsOf } from "../../../src/domain/text/terms.ts";
 import type { Candidates } from "../../../src/ports/memory/search.ts";
 import { DAY, memory, NOW, newMemory } from "../../support/builders.ts";
 import {
-  freshScope,
-  lookAlikeScopes,
+  freshNamespaceKey,
+  lookAlikeNamespaceKeys,
   nearestByScan,
   ODD_TEXTS,
   SIMILARITY_PLACES,
@@ -222,7 +222,7 @@ export function searchCases(subject: MemorySubject): void {
     });
 
     it("counts no other namespace and no other tenant", async () => {
-      const [scope, ...others] = lookAlikeScopes();
+      const [scope, ...others] = lookAlikeNamespaceKeys();
       for (const other of others) {
         await subject.store.writer.create(other, [newMemory({ id: "x" }, { terms: ["tea", "other"] })], {
           now: NOW,
@@ -341,7 +341,7 @@ export function searchCases(subject: MemorySubject): void {
       const vector = vectorOf(1);
       const crowd = Array.from({ length: 40 }, (_, index) => `c${index}`);
       await subject.store.writer.create(
-        freshScope(),
+        freshNamespaceKey(),
         crowd.map((id) => newMemory({ id }, { vector })),
         { now: NOW },
       );

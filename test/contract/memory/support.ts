@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { StoredMemory } from "../../../src/domain/memory/memory.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
@@ -38,7 +38,7 @@ export function withWords(
 }
 
 /** Everything that a scope holds at `now`, newest first. */
-export function listAll(store: Memories, scope: Scope, now = NOW): Promise<StoredMemory[]> {
+export function listAll(store: Memories, scope: NamespaceKey, now = NOW): Promise<StoredMemory[]> {
   return store.reader.list(scope, { filter: ANY_STATE, limit: ALL, now });
 }
 

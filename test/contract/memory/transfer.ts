@@ -4,7 +4,7 @@ import type { Memory } from "../../../src/domain/memory/memory.ts";
 import type { ListPosition } from "../../../src/ports/memory/reader.ts";
 import type { ImportedMemory, ImportOutcome } from "../../../src/ports/memory/transfer.ts";
 import { DAY, memory, NOW, newMemory, seededRandom } from "../../support/builders.ts";
-import { freshScope, vectorOf } from "../store-under-test.ts";
+import { freshNamespaceKey, vectorOf } from "../store-under-test.ts";
 import {
   ALL,
   ANY_STATE,
@@ -102,11 +102,11 @@ export function transferCases(subject: MemorySubject): void {
 
     it("keeps to its scope", async () => {
       await importAll(item({ id: "a" }));
-      const elsewhere = freshScope();
+      const elsewhere = freshNamespaceKey();
       expect(await subject.store.importer.import(elsewhere, [item({ id: "a" })], { now: NOW })).toEqual([
         "imported",
       ]);
-      expect(await subject.store.reader.exist(freshScope(), ["a"], NOW)).toEqual([false]);
+      expect(await subject.store.reader.exist(freshNamespaceKey(), ["a"], NOW)).toEqual([false]);
     });
 
     it("keeps session positions in whatever order they come, and gives later ones behind them", async () => {
@@ -244,7 +244,7 @@ export function transferCases(subject: MemorySubject): void {
 
     it("is empty for an unknown namespace", async () => {
       const options = { filter: ANY_STATE, limit: ALL, maxBytes: UNBOUNDED, now: NOW };
-      expect(await subject.store.exporter.listOldest(freshScope(), options)).toEqual([]);
+      expect(await subject.store.exporter.listOldest(freshNamespaceKey(), options)).toEqual([]);
     });
   });
 }

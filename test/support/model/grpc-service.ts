@@ -31,8 +31,8 @@ import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
 import type { Answer, ImportTold, Shown } from "./answers.ts";
-import { answerScopeOf, type Call } from "./naive-service.ts";
-import type { AnswerScopeChoice, Asked, Draft, DraftField, ImportedDraft } from "./operations.ts";
+import { type Call, cacheScopeOf } from "./naive-service.ts";
+import type { Asked, CacheScopeChoice, Draft, DraftField, ImportedDraft } from "./operations.ts";
 
 type Clients = Pick<TestApp, "memory" | "cache">;
 
@@ -307,14 +307,14 @@ async function pagesOf<Row>(
 
 function entryId({ at, prompt, scope }: Extract<Asked, { readonly prompt: string }>): string {
   const place = { tenant: GRPC_TENANT, namespace: at.namespace };
-  return cacheEntryId(place, scopeFingerprint(answerScopeOf(scope)), prompt);
+  return cacheEntryId(place, scopeFingerprint(cacheScopeOf(scope)), prompt);
 }
 
 function promptInit(text: string): MessageInitShape<typeof CachePromptSchema> {
   return { prompt: { case: "text", value: text } };
 }
 
-function scopeInit(scope: AnswerScopeChoice): MessageInitShape<typeof CacheScopeSchema> {
+function scopeInit(scope: CacheScopeChoice): MessageInitShape<typeof CacheScopeSchema> {
   return { ...scope, shared: true };
 }
 

@@ -1,8 +1,8 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
-import { type AnswerScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
+import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import { dot } from "../../../src/domain/embedding/vector.ts";
 import {
   cacheEntryNotFound,
@@ -29,6 +29,7 @@ import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 import type { ImportedMemory } from "../../../src/ports/memory/transfer.ts";
 import type { NewMemory, RefusedMemory } from "../../../src/ports/memory/writer.ts";
 import { DAY } from "../builders.ts";
+import { findEntry, findNearest } from "../cache-lookups.ts";
 import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
@@ -40,7 +41,7 @@ import {
   shownExport,
   shownMemory,
 } from "./answers.ts";
-import type { AnswerScopeChoice, Asked, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
+import type { Asked, CacheScopeChoice, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
 
 /** What the naive service works on. */
 export interface NaiveContext {
@@ -76,7 +77,7 @@ export const WHOLE = 100_000;
 export async function naiveAnswer(context: NaiveContext, call: Call): Promise<Answer> {
   const { stores, now } = context;
   const { asked } = call;
-  const scope: Scope = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  const scope: NamespaceKey = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
   const { namespace } = scope;
   const request = requestOf(scope, call, now);
   const options = { now, ...(request === undefined ? {} : { request }) };
@@ -178,7 +179,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       };
     case "storeEntry": {
       const { prompt, response, tags, metadata, ttlMs } = asked;
-      const fingerprint = scopeFingerprint(answerScopeOf(asked.scope));
+      const fingerprint = scopeFingerprint(cacheScopeOf(asked.scope));
       const content = {
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
@@ -204,13 +205,13 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       });
     }
     case "getEntry": {
-      const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
-      const entry = await stores.cache.find(scope, id, now);
+      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
+      const entry = await findEntry(stores.cache, scope, id, now);
       if (entry === undefined) throw cacheEntryNotFound(namespace, id);
       return plain(shownEntry(entry, namespace));
     }
     case "deleteEntry": {
-      const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
+      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
     }
@@ -270,8 +271,8 @@ export async function currentEtag(context: NaiveContext, asked: Asked): Promise<
   const { stores, now, tenantOf } = context;
   const scope = { tenant: tenantOf(asked.at.tenant), namespace: asked.at.namespace };
   if (asked.op === "deleteEntry") {
-    const id = cacheEntryId(scope, scopeFingerprint(answerScopeOf(asked.scope)), asked.prompt);
-    return (await stores.cache.find(scope, id, now))?.etag ?? "";
+    const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
+    return (await findEntry(stores.cache, scope, id, now))?.etag ?? "";
   }
   const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
   const [memory] = await getAccessed(context, scope, [id]);
@@ -280,7 +281,7 @@ export async function currentEtag(context: NaiveContext, asked: Asked): Promise<
 
 async function getAccessed(
   { stores, now }: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   ids: readonly string[],
 ): Promise<(StoredMemory | undefined)[]> {
   const found = await stores.memories.reader.get(scope, ids, now);
@@ -295,7 +296,7 @@ async function getAccessed(
 /** Message by message; what the ids say must be what the store then does. */
 async function importAll(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   messages: readonly (readonly ImportedDraft[])[],
 ): Promise<readonly ImportTold[]> {
   const { stores, now } = context;
@@ -346,7 +347,7 @@ async function importedMemory(context: NaiveContext, draft: ImportedDraft): Prom
 /** The pages one behind the other: where a page ends for its bytes is the store's business. */
 async function exportAll(
   { stores, now }: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   { filter = EVERY_STATE, pageSize, maxBytes }: Asked & { readonly op: "export" },
 ): Promise<readonly Shown[]> {
   const walked: Memory[] = [];
@@ -365,7 +366,7 @@ async function exportAll(
   }
 }
 
-export function answerScopeOf({ model, systemPrompt }: AnswerScopeChoice): AnswerScope {
+export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheScope {
   return {
     model,
     systemPrompt,
@@ -380,7 +381,7 @@ export function answerScopeOf({ model, systemPrompt }: AnswerScopeChoice): Answe
 }
 
 function requestOf(
-  scope: Scope,
+  scope: NamespaceKey,
   { asked, etag, requestId }: Call,
   now: number,
 ): IdempotentRequest | undefined {
@@ -485,7 +486,7 @@ async function pagesOf<Row>(
 /** Every memory that the store comes up with, scored and ordered. */
 async function search(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   asked: Asked & { readonly op: "search" },
 ): Promise<{ readonly found: readonly Scored[]; readonly ranked: readonly Scored[] }> {
   const { stores, now } = context;
@@ -553,9 +554,9 @@ async function search(
 /** What a lookup says: the answer with how it matched, or why there is none. */
 async function lookup(
   context: NaiveContext,
-  scope: Scope,
+  scope: NamespaceKey,
   prompt: string,
-  choice: AnswerScopeChoice,
+  choice: CacheScopeChoice,
   { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,
 ): Promise<unknown> {
   const { stores, now } = context;
@@ -565,11 +566,11 @@ async function lookup(
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
-  const fingerprint = scopeFingerprint(answerScopeOf(choice));
+  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
   const exact =
     strategy === "SEMANTIC"
       ? undefined
-      : await stores.cache.find(scope, cacheEntryId(scope, fingerprint, prompt), now);
+      : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
   const miss = (reason: string): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
     return { miss: reason };
@@ -582,7 +583,7 @@ async function lookup(
   if (exact !== undefined && !isTooOld(exact, policy, now)) return hit("EXACT", exact);
   if (strategy === "EXACT") return miss(exact === undefined ? "NOT_FOUND" : "TOO_OLD");
   const vector = await embed(context, prompt);
-  const nearest = await stores.cache.nearest(scope, { fingerprint, vector, limit: 3 }, now);
+  const nearest = await findNearest(stores.cache, scope, { fingerprint, vector, limit: 3 }, now);
   const decision = decideSemantic(analyzePrompt(prompt), nearest, policy, now);
   return decision.kind === "hit" ? hit("SEMANTIC", decision.entry) : miss(decision.reason);
 }

@@ -67,7 +67,7 @@ export type DraftField =
 /** An etag to hand in: none, that of the moment, or one that was never there. */
 export type Etag = "none" | "current" | "stale";
 
-export interface AnswerScopeChoice {
+export interface CacheScopeChoice {
   readonly model: string;
   readonly systemPrompt: string;
 }
@@ -107,7 +107,7 @@ export type Asked = { readonly at: Place } & (
   | {
       readonly op: "storeEntry";
       readonly prompt: string;
-      readonly scope: AnswerScopeChoice;
+      readonly scope: CacheScopeChoice;
       readonly response: string;
       readonly tags: readonly string[];
       readonly metadata: JsonObject;
@@ -117,7 +117,7 @@ export type Asked = { readonly at: Place } & (
   | {
       readonly op: "deleteEntry";
       readonly prompt: string;
-      readonly scope: AnswerScopeChoice;
+      readonly scope: CacheScopeChoice;
       readonly etag: Etag;
       readonly request: boolean;
     }
@@ -159,10 +159,10 @@ export type Asked = { readonly at: Place } & (
   | {
       readonly op: "lookup";
       readonly prompt: string;
-      readonly scope: AnswerScopeChoice;
+      readonly scope: CacheScopeChoice;
       readonly options: LookupOptions;
     }
-  | { readonly op: "getEntry"; readonly prompt: string; readonly scope: AnswerScopeChoice }
+  | { readonly op: "getEntry"; readonly prompt: string; readonly scope: CacheScopeChoice }
   | {
       readonly op: "listEntries";
       readonly pageSize: number;

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Memories } from "../../../src/ports/memory/memories.ts";
 import { vectorOf } from "../../contract/store-under-test.ts";
@@ -22,7 +22,7 @@ export interface MemoryLoad {
 const PAUSE_MS = 10;
 
 /** Whatever is refused is tried again with the same id until it is acknowledged. */
-export function startMemoryLoad(store: () => Memories, scope: Scope): MemoryLoad {
+export function startMemoryLoad(store: () => Memories, scope: NamespaceKey): MemoryLoad {
   const acknowledged: string[] = [];
   const errors: string[] = [];
   const notFound: string[] = [];
@@ -75,13 +75,13 @@ export function startMemoryLoad(store: () => Memories, scope: Scope): MemoryLoad
   };
 }
 
-async function remember(store: Memories, scope: Scope, number: number): Promise<unknown> {
+async function remember(store: Memories, scope: NamespaceKey, number: number): Promise<unknown> {
   const one = newMemory({ id: `m${number}`, text: `word${number}` }, { vector: vectorOf(number) });
   return store.writer.create(scope, [one], { now: NOW });
 }
 
 /** Whether a memory of the load is the first that is found by its vector and by its word. */
-export async function finds(store: Memories, scope: Scope, number: number): Promise<boolean> {
+export async function finds(store: Memories, scope: NamespaceKey, number: number): Promise<boolean> {
   const { byVector: nearest, byKeyword: containing } = await store.search.search(
     scope,
     { vector: vectorOf(number), terms: [`word${number}`], filter: { states: ["ACTIVE"] }, limit: 1 },
@@ -93,7 +93,7 @@ export async function finds(store: Memories, scope: Scope, number: number): Prom
 /** The acknowledged memories that cannot be read, or not be found by a search. */
 export async function missingOf(
   store: Memories,
-  scope: Scope,
+  scope: NamespaceKey,
   { acknowledged }: MemoryLoad,
 ): Promise<readonly string[]> {
   const read = await store.reader.get(scope, acknowledged, NOW);

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCacheStore } from "./cache-store.ts";
@@ -22,7 +22,7 @@ export function referenceStores(universe: Universe = emptyUniverse()): Stores {
 }
 
 function referenceNamespaceStore(universe: Universe): NamespaceStore {
-  const counts = (scope: Scope): NamespaceCounts => {
+  const counts = (scope: NamespaceKey): NamespaceCounts => {
     const world = universe.worlds.get(placeOf(scope));
     return { memories: world?.memories.length ?? 0, cacheEntries: world?.entries.size ?? 0 };
   };

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
@@ -23,19 +23,19 @@ interface Stored {
 
 /** What CacheStore promises, done in the plainest way; what goes first is the one that was used longest ago. */
 export function referenceCacheStore(universe: Universe): CacheStore {
-  const live = (scope: Scope, now: number): HeldEntry[] =>
+  const live = (scope: NamespaceKey, now: number): HeldEntry[] =>
     [...(universe.worlds.get(placeOf(scope))?.entries.values() ?? [])].filter(
       ({ entry }) => entry.expireTime > now,
     );
-  const find = (scope: Scope, id: string, now: number): CacheEntry | undefined =>
+  const find = (scope: NamespaceKey, id: string, now: number): CacheEntry | undefined =>
     live(scope, now).find(({ entry }) => entry.id === id)?.entry;
-  const existing = (scope: Scope, id: string, now: number): CacheEntry => {
+  const existing = (scope: NamespaceKey, id: string, now: number): CacheEntry => {
     const entry = find(scope, id, now);
     if (entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
     return entry;
   };
 
-  const makeRoom = (scope: Scope, keptId: string, maxEntries: number, now: number): number => {
+  const makeRoom = (scope: NamespaceKey, keptId: string, maxEntries: number, now: number): number => {
     const { entries } = worldOf(universe, scope);
     const others = [...entries.values()].filter(({ entry }) => entry.id !== keptId);
     const ended = others.filter(({ entry }) => entry.expireTime <= now);
@@ -48,7 +48,11 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     return evicted.length;
   };
 
-  const nearest = (scope: Scope, { fingerprint, vector, limit }: NearestQuery, now: number): Neighbour[] =>
+  const nearest = (
+    scope: NamespaceKey,
+    { fingerprint, vector, limit }: NearestQuery,
+    now: number,
+  ): Neighbour[] =>
     live(scope, now)
       .flatMap((one) =>
         one.vector === undefined || one.entry.fingerprint !== fingerprint
@@ -59,13 +63,9 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       .slice(0, limit);
 
   return {
-    find: async (scope, id, now) => find(scope, id, now),
-
-    nearest: async (scope, query, now) => nearest(scope, query, now),
-
-    findAndNearest: async (scope, id, query, now) => ({
-      exact: find(scope, id, now),
-      nearest: nearest(scope, query, now),
+    lookup: async (namespace, query, now) => ({
+      exact: query.id === undefined ? undefined : find(namespace, query.id, now),
+      nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
     }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {

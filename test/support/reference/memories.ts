@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { memoryNotFound, RecollectError } from "../../../src/domain/errors.ts";
 import type { StepLimits } from "../../../src/domain/memory/batch-steps.ts";
@@ -48,26 +48,27 @@ interface RecordedBatch {
 
 /** What Memories promises, done in the plainest way: lists that are gone through from end to end. */
 export function referenceMemories(universe: Universe): Memories {
-  const held = (scope: Scope): readonly HeldMemory[] => universe.worlds.get(placeOf(scope))?.memories ?? [];
-  const live = (scope: Scope, now: number): readonly HeldMemory[] =>
+  const held = (scope: NamespaceKey): readonly HeldMemory[] =>
+    universe.worlds.get(placeOf(scope))?.memories ?? [];
+  const live = (scope: NamespaceKey, now: number): readonly HeldMemory[] =>
     held(scope).filter(({ memory }) => !isExpired(memory, now));
-  const passing = (scope: Scope, filter: MemoryFilter, now: number): readonly HeldMemory[] =>
+  const passing = (scope: NamespaceKey, filter: MemoryFilter, now: number): readonly HeldMemory[] =>
     held(scope).filter((one) => matchesFilter(stored(one), filter, now));
-  const find = (scope: Scope, id: string, now: number): StoredMemory | undefined =>
+  const find = (scope: NamespaceKey, id: string, now: number): StoredMemory | undefined =>
     live(scope, now)
       .filter(({ memory }) => memory.id === id)
       .map(stored)[0];
-  const existing = (scope: Scope, id: string, now: number): StoredMemory => {
+  const existing = (scope: NamespaceKey, id: string, now: number): StoredMemory => {
     const memory = find(scope, id, now);
     if (memory === undefined) throw memoryNotFound(scope.namespace, id);
     return memory;
   };
-  const removeIds = (scope: Scope, ids: ReadonlySet<string>): void => {
+  const removeIds = (scope: NamespaceKey, ids: ReadonlySet<string>): void => {
     const world = worldOf(universe, scope);
     world.memories = world.memories.filter(({ memory }) => !ids.has(memory.id));
   };
 
-  const createOne = (scope: Scope, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
+  const createOne = (scope: NamespaceKey, item: NewMemory | RefusedMemory, now: number): CreateOutcome => {
     if ("refusal" in item) return { kind: "refused", error: item.refusal };
     const { id, sessionId } = item.memory;
     if (find(scope, id, now) !== undefined) {
@@ -98,7 +99,7 @@ export function referenceMemories(universe: Universe): Memories {
     return { kind: "created", memory: keep(scope, item, position) };
   };
 
-  const importOne = (scope: Scope, item: ImportedMemory, now: number): ImportOutcome => {
+  const importOne = (scope: NamespaceKey, item: ImportedMemory, now: number): ImportOutcome => {
     const { id, sessionId, sessionPosition } = item.memory;
     if (find(scope, id, now) !== undefined) return "skipped";
     const { sessions } = worldOf(universe, scope);
@@ -115,7 +116,7 @@ export function referenceMemories(universe: Universe): Memories {
   };
 
   const keep = (
-    scope: Scope,
+    scope: NamespaceKey,
     item: Replacement,
     sessionPosition: number,
     access?: AccessStatistics,

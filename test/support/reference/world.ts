@@ -1,4 +1,4 @@
-import type { Scope } from "../../../src/domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
@@ -52,21 +52,21 @@ export function emptyUniverse(): Universe {
 }
 
 /** The one key of a scope; neither name can be mistaken for a part of the other. */
-export function placeOf({ tenant, namespace }: Scope): string {
+export function placeOf({ tenant, namespace }: NamespaceKey): string {
   return JSON.stringify([tenant, namespace]);
 }
 
 /** The place of records that outlive the namespace they are about, of which no namespace has the name. */
-export function recordsBeside({ tenant, namespace }: Scope): string {
+export function recordsBeside({ tenant, namespace }: NamespaceKey): string {
   return JSON.stringify([tenant, namespace, "records"]);
 }
 
-export function scopeAt(place: string): Scope {
+export function scopeAt(place: string): NamespaceKey {
   const [tenant = "", namespace = ""] = JSON.parse(place) as string[];
   return { tenant, namespace };
 }
 
-export function worldOf(universe: Universe, scope: Scope): World {
+export function worldOf(universe: Universe, scope: NamespaceKey): World {
   const place = placeOf(scope);
   const known = universe.worlds.get(place);
   if (known !== undefined) return known;

@@ -1,14 +1,13 @@
 import { LRUCache } from "lru-cache";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 
 /** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** An entry with where it stands. */
-interface Placed {
+interface KeptEntry {
   readonly row: number;
-  readonly scope: Scope;
+  readonly namespace: NamespaceKey;
   readonly entry: CacheEntry;
 }
 
@@ -19,17 +18,17 @@ interface Placed {
  */
 export class EntryCache {
   readonly #rows = new Map<number, string>();
-  readonly #entries = new LRUCache<string, Placed>({
+  readonly #entries = new LRUCache<string, KeptEntry>({
     maxSize: MAX_BYTES,
     sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
     dispose: ({ row }) => void this.#rows.delete(row),
   });
 
-  /** Ids are digests over their scope too, but a caller can name any: only entries of its own scope are found. */
-  find(scope: Scope, id: string): CacheEntry | undefined {
-    const placed = this.#entries.get(id);
-    if (placed?.scope.namespace !== scope.namespace || placed.scope.tenant !== scope.tenant) return undefined;
-    return placed.entry;
+  /** Ids are digests over their namespace too, but a caller can name any: only entries of its own namespace are found. */
+  find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
+    const kept = this.#entries.get(id);
+    if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;
+    return kept.entry;
   }
 
   at(row: number): CacheEntry | undefined {
@@ -37,8 +36,8 @@ export class EntryCache {
     return id === undefined ? undefined : this.#entries.get(id)?.entry;
   }
 
-  keep(scope: Scope, row: number, entry: CacheEntry): void {
-    this.#entries.set(entry.id, { row, scope, entry });
+  keep(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
+    this.#entries.set(entry.id, { row, namespace, entry });
     // An entry that is larger than all the room is not kept.
     if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);
   }
@@ -47,6 +46,7 @@ export class EntryCache {
     const id = this.#rows.get(row);
     if (id !== undefined) this.#entries.delete(id);
   }
+
   clear(): void {
     this.#entries.clear();
   }

@@ -1,7 +1,11 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
-import { type CacheLookup, LookupTally, type NamespaceTally } from "../../../domain/cache/lookup-counts.ts";
+import {
+  type CacheLookup,
+  LookupCounts,
+  type NamespaceLookups,
+} from "../../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
@@ -9,8 +13,10 @@ import { withinBytes } from "../../../domain/page-token.ts";
 import type { Json } from "../../../lib/json.ts";
 import type {
   CacheListQuery,
+  CacheLookupQuery,
   CacheStats,
   CacheStore,
+  FoundEntries,
   NearestQuery,
 } from "../../../ports/cache/cache-store.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
@@ -28,16 +34,16 @@ import { EntryCache } from "./entry-cache.ts";
 /** Expired entries are removed a few at each write, so that no write pays for all of them. */
 const SWEEP_LIMIT = 32;
 
-/** Cached answers in SQLite; the prompts of one answer scope are compared exactly, in memory. */
+/** Cached answers in SQLite; the prompts of one cache scope are compared exactly, in memory. */
 export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
-  readonly #entryCache = new EntryCache();
-  readonly #tally = new LookupTally();
-  readonly #lookups: BatchedWrites<NamespaceTally[]>;
+  readonly #entries = new EntryCache();
+  readonly #counts = new LookupCounts();
+  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
   constructor(
     database: Database,
@@ -52,61 +58,27 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       database,
       log,
       lost: "cache lookups could not be counted",
-      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
-      write: (tallies) => {
-        for (const tally of tallies) this.#writeTally(tally);
+      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
+      write: (counts) => {
+        for (const lookups of counts) this.#writeCounts(lookups);
       },
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
-    database.onChange("cache_entry", (row) => this.#entryCache.forget(row));
+    database.onChange("cache_entry", (row) => this.#entries.forget(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
-    namespaces.onCreated((scope) => this.#tally.forget(scope));
+    namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
-  find(scope: Scope, id: string, now: number): CacheEntry | undefined | Promise<CacheEntry | undefined> {
-    const hot = this.#entryCache.find(scope, id);
-    if (hot === undefined) return this.#read(scope, id, now);
-    return hot.expireTime > now ? hot : undefined;
-  }
-
-  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return [];
-    const { fingerprint, vector, limit } = query;
-    this.#model.check(query.model);
-    const table = this.#vectors.open(namespaceId, fingerprint);
-    let found: {
-      readonly row: number;
-      readonly entry: CacheEntry | undefined;
-      readonly similarity: number;
-    }[];
-    let gone: typeof found;
-    do {
-      const near = table.nearestDefault(vector, limit, now);
-      found = near.map(({ row, similarity }) => ({
-        row,
-        entry: this.#keptAt(scope, row),
-        similarity: clampSimilarity(similarity),
-      }));
-      // Entries go in many ways (swept, evicted, deleted with their namespace); what is gone is noticed here.
-      gone = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
-      for (const { row } of gone) table.remove(row);
-    } while (gone.length > 0);
-    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
-  }
-
-  async findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
-    now: number,
-  ): ReturnType<CacheStore["findAndNearest"]> {
-    return { exact: await this.find(scope, id, now), nearest: await this.nearest(scope, query, now) };
+  lookup(namespace: NamespaceKey, { id, nearest }: CacheLookupQuery, now: number): FoundEntries {
+    return {
+      exact: id === undefined ? undefined : this.#find(namespace, id, now),
+      nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+    };
   }
 
   async list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     const namespaceId = this.#namespaces.find(scope);
@@ -136,7 +108,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   put(
-    scope: Scope,
+    scope: NamespaceKey,
     entry: CacheEntry,
     options: {
       readonly vector?: Float32Array;
@@ -177,7 +149,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
@@ -202,12 +174,12 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
   }
 
-  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
-    this.#tally.add(scope, lookup, now);
-    this.#lookups.counted(this.#tally.size);
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
+    this.#counts.add(scope, lookup, now);
+    this.#lookups.counted(this.#counts.size);
   }
 
-  async stats(scope: Scope, now: number): Promise<CacheStats> {
+  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
     const namespaceId = this.#namespaces.find(scope);
     const counter =
@@ -232,18 +204,46 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     };
   }
 
-  async #read(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    const namespaceId = this.#namespaces.find(scope);
+  #find(namespace: NamespaceKey, id: string, now: number): CacheEntry | undefined {
+    const kept = this.#entries.find(namespace, id);
+    if (kept !== undefined) return kept.expireTime > now ? kept : undefined;
+    const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
-    return row === undefined ? undefined : this.#keptAt(scope, row);
+    return row === undefined ? undefined : this.#entryOf(namespace, row);
   }
 
-  /** The entry of a row of this scope, which is kept at hand from now on. Never inside a write. */
-  #keptAt(scope: Scope, row: number): CacheEntry | undefined {
-    const hot = this.#entryCache.at(row);
-    if (hot !== undefined) return hot;
+  #nearest(namespace: NamespaceKey, query: NearestQuery, now: number): Neighbour[] {
+    const namespaceId = this.#namespaces.find(namespace);
+    if (namespaceId === undefined) return [];
+    const { fingerprint, vector, limit } = query;
+    this.#model.check(query.model);
+    const table = this.#vectors.open(namespaceId, fingerprint);
+    let found: {
+      readonly row: number;
+      readonly entry: CacheEntry | undefined;
+      readonly similarity: number;
+    }[];
+    let stale: typeof found;
+    do {
+      const near = table.nearestDefault(vector, limit, now);
+      found = near.map(({ row, similarity }) => ({
+        row,
+        entry: this.#entryOf(namespace, row),
+        similarity: clampSimilarity(similarity),
+      }));
+      // Rows are deleted in many ways (swept, evicted, with their namespace); their vectors are removed here.
+      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
+      for (const { row } of stale) table.remove(row);
+    } while (stale.length > 0);
+    return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
+  }
+
+  /** The entry of a row of this namespace, which is in the EntryCache from now on. Never inside a write. */
+  #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
+    const kept = this.#entries.at(row);
+    if (kept !== undefined) return kept;
     const entry = this.#entryAt(row);
-    if (entry !== undefined) this.#entryCache.keep(scope, row, entry);
+    if (entry !== undefined) this.#entries.keep(namespace, row, entry);
     return entry;
   }
 
@@ -252,9 +252,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return this.#vectors.memoryBytes;
   }
 
-  /** Entries of a namespace that is gone may be at hand, though their rows are not deleted yet. */
-  clearEntryCache(): void {
-    this.#entryCache.clear();
+  /** Empties the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
+  forgetEntries(): void {
+    this.#entries.clear();
   }
 
   /** The next lookup of each scope reads its vectors from the disk again. */
@@ -267,7 +267,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#lookups[Symbol.dispose]();
   }
 
-  #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): void {
+  #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): void {
     const namespaceId = this.#namespaces.find(scope);
     // Lookups bring no namespace into being, and one that was deleted does not come back by them.
     if (namespaceId === undefined) return;
@@ -358,7 +358,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** What a put did before, with the entry as it now is. */
   #replay(
-    scope: Scope,
+    scope: NamespaceKey,
     namespaceId: number,
     recorded: Json,
     now: number,

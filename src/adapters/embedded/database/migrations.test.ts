@@ -139,10 +139,11 @@ describe("a file of format 1", () => {
     const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });
     const { notation, writing: _, ...older } = analysis;
     expect(notation).toEqual([]);
-    expect(await cache.find(SCOPE, "e1", NOW)).toEqual({ ...entry, analysis: { ...older, version: 1 } });
+    const { exact } = await cache.lookup(SCOPE, { id: "e1" }, NOW);
+    expect(exact).toEqual({ ...entry, analysis: { ...older, version: 1 } });
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
     expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
-    expect(await secret.read()).toEqual(new Uint8Array(32).fill(7));
+    expect(secret.read().export()).toEqual(Buffer.alloc(32, 7));
     const waiting = await backlog.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
     expect(waiting.map(({ id }) => id)).toEqual(["put-aside"]);
   });

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import type { ServerSecret } from "../../../ports/server-secret.ts";
 import type { Database } from "./database.ts";
 
@@ -11,5 +11,6 @@ export async function openServerSecret(database: Database): Promise<ServerSecret
     database.run("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", KEY, randomBytes(BYTES));
     return { result: database.first("SELECT value FROM meta WHERE key = ?", KEY)?.["value"] as Uint8Array };
   });
-  return { read: () => secret };
+  const key = createSecretKey(secret);
+  return { read: () => key };
 }

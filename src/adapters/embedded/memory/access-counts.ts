@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
@@ -35,7 +35,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     this.#writes[Symbol.dispose]();
   }
 
-  add(scope: Scope, ids: readonly string[], now: number): void {
+  add(scope: NamespaceKey, ids: readonly string[], now: number): void {
     if (ids.length === 0) return;
     const namespaceId = this.#namespaceOf(scope);
     if (namespaceId === undefined) return;
@@ -73,7 +73,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   }
 
   /** Undefined when it is not there, or cannot be read. */
-  #namespaceOf(scope: Scope): number | undefined {
+  #namespaceOf(scope: NamespaceKey): number | undefined {
     try {
       return this.#namespaces.find(scope);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
 import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
 import { isExpired, type Memory, recordOf, withAccess } from "../../../domain/memory/memory.ts";
@@ -17,7 +17,7 @@ export interface CreateItemParts {
 
 /** What the items of one batch have in common. */
 export interface CreateContext {
-  readonly scope: Scope;
+  readonly scope: NamespaceKey;
   readonly namespaceId: number;
   readonly now: number;
   /** Collects what is to be done when the batch is on disk. */

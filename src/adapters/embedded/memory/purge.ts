@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
@@ -33,7 +33,7 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
     this.#parts = parts;
   }
 
-  async run(scope: Scope, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
+  async run(scope: NamespaceKey, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
     const { database, accessCounts } = this.#parts;
     await accessCounts.flushFor(filter);
     let progress: PurgeProgress = { count: 0, done: false };
@@ -47,7 +47,7 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
 
   /** One transaction. The namespace may be created and deleted between two. */
   #step(
-    scope: Scope,
+    scope: NamespaceKey,
     filter: MemoryFilter,
     { before, most }: { readonly before: PurgeProgress; readonly most: DeleteStep },
     { now, request }: PurgeOptions,
@@ -76,7 +76,7 @@ export class EmbeddedMemoryPurge implements MemoryPurge {
     };
   }
 
-  #passing(scope: Scope, filter: MemoryFilter, now: number, limit: number): Row[] {
+  #passing(scope: NamespaceKey, filter: MemoryFilter, now: number, limit: number): Row[] {
     const { database, namespaces } = this.#parts;
     const namespaceId = namespaces.find(scope);
     if (namespaceId === undefined) return [];

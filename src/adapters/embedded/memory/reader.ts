@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
@@ -31,7 +31,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
     this.#accessCounts = accessCounts;
   }
 
-  async exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
+  async exist(scope: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return ids.map(() => false);
     return ids.map((id) => {
@@ -44,7 +44,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
     });
   }
 
-  async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
+  async get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
     const namespaceId = this.#namespaces.find(scope);
     return ids.map((id) => {
       const row = namespaceId === undefined ? undefined : this.#rows.find(namespaceId, id);
@@ -58,7 +58,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
   }
 
   async list(
-    scope: Scope,
+    scope: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -83,7 +83,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
   }
 
   async listOldest(
-    scope: Scope,
+    scope: NamespaceKey,
     options: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -114,7 +114,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
     });
   }
 
-  async count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
+  async count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number> {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return 0;
     await this.#accessCounts.flushFor(filter);

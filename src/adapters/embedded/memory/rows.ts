@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryNotFound, RecollectError } from "../../../domain/errors.ts";
 import { sum } from "../../../domain/memory/access-counts.ts";
 import {
@@ -54,7 +54,7 @@ export class MemoryRows {
 
   /** A memory that is to be changed. Throws MEMORY_NOT_FOUND. */
   current(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     now: number,
   ): { readonly namespaceId: number; readonly row: Row; readonly current: StoredMemory } {
@@ -76,7 +76,7 @@ export class MemoryRows {
   }
 
   /** A memory that is not there: it never was, or was deleted; in a damaged file it may have been lost. */
-  missing(scope: Scope, id: string): RecollectError {
+  missing(scope: NamespaceKey, id: string): RecollectError {
     if (!this.mayHaveLost) return memoryNotFound(scope.namespace, id);
     const message = `memory ${id} is not in namespace ${scope.namespace}, or is among what is damaged on disk`;
     return new RecollectError("STORE_CORRUPT", message, {

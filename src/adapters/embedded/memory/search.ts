@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { type CorpusStatistics, chooseTerms, countTerms } from "../../../domain/memory/bm25.ts";
 import { keywordRetrieverPlan, NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
@@ -35,7 +35,7 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
     this.#parts = parts;
   }
 
-  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+  async search(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates> {
     const { namespaces, model, accessCounts } = this.#parts;
     const namespaceId = namespaces.find(scope);
     if (namespaceId === undefined) {
@@ -62,7 +62,7 @@ export class EmbeddedCandidateSearch implements CandidateSearch {
   }
 
   async vectors(
-    scope: Scope,
+    scope: NamespaceKey,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]> {

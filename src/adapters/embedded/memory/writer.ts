@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryChanged } from "../../../domain/errors.ts";
 import { contentBytes, type StepLimits } from "../../../domain/memory/batch-steps.ts";
 import { isExpired, type StoredMemory, withAccess } from "../../../domain/memory/memory.ts";
@@ -53,7 +53,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   async create(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
     { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
@@ -84,7 +84,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   replace(
-    scope: Scope,
+    scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
     options: { readonly now: number; readonly request?: IdempotentRequest },
@@ -109,7 +109,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   replayReplace(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },
   ): Promise<StoredMemory | undefined> {
@@ -122,7 +122,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
@@ -149,7 +149,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   import(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly ImportedMemory[],
     { now }: { readonly now: number },
   ): Promise<ImportOutcome[]> {
@@ -174,7 +174,11 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 
   /** What a request has done so far, with its memories as they now are. */
-  async #replay(scope: Scope, { namespaceId, items }: CarriedOut, now: number): Promise<CreateOutcome[]> {
+  async #replay(
+    scope: NamespaceKey,
+    { namespaceId, items }: CarriedOut,
+    now: number,
+  ): Promise<CreateOutcome[]> {
     const budget = new YieldBudget();
     const outcomes: CreateOutcome[] = [];
     for (const item of items) {
@@ -185,7 +189,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     return outcomes;
   }
 
-  #replayOne(scope: Scope, namespaceId: number, item: RecordedItem, now: number): CreateOutcome {
+  #replayOne(scope: NamespaceKey, namespaceId: number, item: RecordedItem, now: number): CreateOutcome {
     const error = recordedRefusal(item);
     if (error !== undefined) return { kind: "refused", error };
     const { rows } = this.#parts;

@@ -1,4 +1,4 @@
-import { MAX_NAMESPACES, type Scope } from "../../../domain/access/tenancy.ts";
+import { MAX_NAMESPACES, type NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { tooManyNamespaces } from "../../../domain/errors.ts";
 import type { Database } from "../database/database.ts";
 
@@ -8,19 +8,19 @@ const TENANT_RECORDS = "";
 /** The ids of namespaces inside the file. Every statement about data takes one, and so works in one namespace. */
 export class NamespaceIds {
   readonly #database: Database;
-  #onCreated: (scope: Scope) => void = () => undefined;
+  #onCreated: (scope: NamespaceKey) => void = () => undefined;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
   /** Calls this inside the write that creates a namespace, for the first time or again. */
-  onCreated(listener: (scope: Scope) => void): void {
+  onCreated(listener: (scope: NamespaceKey) => void): void {
     this.#onCreated = listener;
   }
 
   /** The id of a namespace; undefined when nothing was ever written to it. */
-  find(scope: Scope): number | undefined {
+  find(scope: NamespaceKey): number | undefined {
     const row = this.#database.first(
       "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = ?",
       scope.tenant,
@@ -30,7 +30,7 @@ export class NamespaceIds {
   }
 
   /** The id of a namespace, which is created if there is none. Only inside a write. */
-  findOrCreate(scope: Scope): number {
+  findOrCreate(scope: NamespaceKey): number {
     const found = this.find(scope);
     if (found !== undefined) return found;
     const count = this.#database.first(

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { JsonObject } from "../../../lib/json.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -58,12 +58,12 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
       .map((row) => String(row["name"]));
   }
 
-  async counts(scope: Scope): Promise<NamespaceCounts> {
+  async counts(scope: NamespaceKey): Promise<NamespaceCounts> {
     return this.#counts(this.#namespaces.find(scope));
   }
 
   async delete(
-    scope: Scope,
+    scope: NamespaceKey,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts> {
     try {
@@ -85,7 +85,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   }
 
   #delete(
-    scope: Scope,
+    scope: NamespaceKey,
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
     remove: (namespaceId: number) => void,
   ): Promise<NamespaceCounts> {

@@ -8,8 +8,8 @@ import { VectorTable } from "./vector-table.ts";
 const MAX_VECTORS = 200_000;
 
 /**
- * The prompts' vectors of answer scopes, side by side in memory, read from disk when a scope is first asked for. A row
- * that was deleted on disk may still be here; the read of its entry notices and removes it.
+ * The prompts' vectors of cache scopes, side by side in memory, read from disk when a scope is first asked for. A row
+ * that is gone from the disk may still be here; who reads the entry notices and removes it.
  */
 export class ScopeVectors {
   readonly #database: Database;

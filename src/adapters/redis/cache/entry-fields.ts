@@ -17,7 +17,7 @@ export interface CacheEntryFields {
 
 const DIGITS = 20;
 
-/** The answer scope of an entry as it is indexed: of one namespace alone, and nothing that a caller wrote. */
+/** The cache scope of an entry as it is indexed: of one namespace alone, and nothing that a caller wrote. */
 export function scopeToken(namespaceId: string, fingerprint: string): string {
   return digest(namespaceId, fingerprint).slice(0, DIGITS);
 }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
 import type { CacheListQuery } from "../../../ports/cache/cache-store.ts";
@@ -6,7 +6,7 @@ import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
-import type { KnownEntries } from "./entry-cache.ts";
+import type { EntryCache } from "./entry-cache.ts";
 import { type CacheEntryFields, unpackFields } from "./entry-fields.ts";
 
 const LIST = defineNamespaceScript({
@@ -31,33 +31,33 @@ const LIST = defineNamespaceScript({
 /** Entries that one step goes through. */
 const STEP = 256;
 
-/** Where an entry stands in the list. */
-interface Place {
+/** Position of an entry in the list. */
+interface Position {
   readonly createTime: number;
   readonly id: string;
 }
 
-/** Without fields: it is gone. */
-interface Passed extends Place {
+/** Without fields: it is deleted. */
+interface Passed extends Position {
   readonly fields: CacheEntryFields | undefined;
 }
 
-interface Listed extends Place {
+interface Listed extends Position {
   readonly fields: CacheEntryFields;
 }
 
 /** Entries in order of time. The list is gone through by what is short of each entry; the page alone is read whole. */
 export class CacheList {
   readonly #namespaces: Namespaces;
-  readonly #known: KnownEntries;
+  readonly #entries: EntryCache;
 
-  constructor(namespaces: Namespaces, known: KnownEntries) {
+  constructor(namespaces: Namespaces, entries: EntryCache) {
     this.#namespaces = namespaces;
-    this.#known = known;
+    this.#entries = entries;
   }
 
   async page(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     let { after } = query;
@@ -69,13 +69,13 @@ export class CacheList {
       entries = await this.#read(scope, page);
       more = found.length > page.length;
       after = page.at(-1);
-      // All of them may be gone by now; an empty page would be taken for the last.
+      // All of them may be deleted by now; an empty page would be taken for the last.
     } while (entries.length === 0 && more);
     return { entries, more };
   }
 
-  /** What a query asks for behind a place, one more than a page has. */
-  async #behind(scope: Scope, after: Place | undefined, query: CacheListQuery): Promise<Listed[]> {
+  /** What a query asks for behind a position, one more than a page has. */
+  async #behind(scope: NamespaceKey, after: Position | undefined, query: CacheListQuery): Promise<Listed[]> {
     const found: Listed[] = [];
     let last = after;
     let step: readonly Passed[];
@@ -91,7 +91,7 @@ export class CacheList {
     return found.slice(0, query.limit + 1);
   }
 
-  async #step(scope: Scope, after: Place | undefined): Promise<Passed[]> {
+  async #step(scope: NamespaceKey, after: Position | undefined): Promise<Passed[]> {
     const step = await this.#namespaces.run(scope, {
       script: LIST,
       input: ({ cacheOrder, cacheFields }) => ({
@@ -105,7 +105,7 @@ export class CacheList {
     return step ?? [];
   }
 
-  async #read(scope: Scope, page: readonly Listed[]): Promise<CacheEntry[]> {
+  async #read(scope: NamespaceKey, page: readonly Listed[]): Promise<CacheEntry[]> {
     if (page.length === 0) return [];
     let keys: string[] = [];
     const replies = await this.#namespaces.pipeline(scope, (namespace) => {
@@ -116,10 +116,10 @@ export class CacheList {
       const [version, record] = listOf(replies?.[index] ?? []);
       const bytes = bytesOf(record);
       if (bytes === undefined) return [];
-      const known = this.#known.get(keys[index] ?? "");
+      const kept = this.#entries.get(keys[index] ?? "");
       const entry =
-        known !== undefined && known.version === textOf(version)
-          ? known.entry
+        kept !== undefined && kept.version === textOf(version)
+          ? kept.entry
           : unpackRecord<CacheEntry>(bytes, `cache entry ${id}`);
       // One that was replaced in between stands elsewhere now.
       return entry.createTime === createTime ? [entry] : [];

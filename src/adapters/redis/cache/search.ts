@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
-import type { CacheStore, NearestQuery } from "../../../ports/cache/cache-store.ts";
+import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { planKnn } from "../indexes/knn-plan.ts";
@@ -21,7 +21,7 @@ import type { NamespaceKeys } from "../namespaces/keys.ts";
 import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
-import type { KnownEntries } from "./entry-cache.ts";
+import type { EntryCache } from "./entry-cache.ts";
 import { scopeToken } from "./entry-fields.ts";
 import { type CacheRead, type CacheReader, liveAt } from "./reader.ts";
 
@@ -31,12 +31,12 @@ const MIN_EF = 64;
 /** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Answer scopes that are remembered, and how long their size is good enough for a plan. */
+/** Cache scopes whose size is kept, and for how long it is good enough for a plan. */
 const MAX_SCOPES = 10_000;
 const SIZE_MS = 10_000;
 
-/** An answer scope as the last search in it has found it. */
-interface KnownScope {
+/** A cache scope as the last search in it found it. */
+interface ScopeSize {
   readonly token: string;
   /** How many entries it has; undefined: not known yet. */
   readonly entries: number | undefined;
@@ -44,15 +44,15 @@ interface KnownScope {
 }
 
 export interface CacheSearchOptions {
-  readonly known: KnownEntries;
+  readonly entries: EntryCache;
   readonly reader: CacheReader;
   readonly model: VectorModel;
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
-  /** Removes what has ended, a bounded number of entries. */
-  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  /** Removes expired entries, a bounded number. */
+  readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** An index was asked and is not there. */
-  readonly missing: (scope: Scope) => void;
+  readonly missing: (scope: NamespaceKey) => void;
 }
 
 interface Asking {
@@ -68,16 +68,14 @@ interface Answer {
   readonly found: readonly (Neighbour | undefined)[] | typeof MODEL_CHANGED;
 }
 
-type Nearest = Awaited<ReturnType<CacheStore["findAndNearest"]>>;
-
 const NOTHING: Answer = { read: undefined, found: [] };
 
-/** The nearest entries of an answer scope, and the one of an id beside them, in one round trip. */
+/** Finds the nearest entries of a cache scope, and the one with an id beside them, in one round trip. */
 export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #options: CacheSearchOptions;
-  readonly #scopes = new LRUCache<string, KnownScope>({ max: MAX_SCOPES });
+  readonly #scopes = new LRUCache<string, ScopeSize>({ max: MAX_SCOPES });
 
   constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
     this.#client = client;
@@ -91,11 +89,11 @@ export class CacheSearch {
   }
 
   /** `exact` is the entry with the id; without an id there is none. */
-  async search(scope: Scope, query: NearestQuery, now: number, id?: string): Promise<Nearest> {
+  async search(scope: NamespaceKey, query: NearestQuery, now: number, id?: string): Promise<FoundEntries> {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
-    const attempt = async (): Promise<Nearest | typeof MODEL_CHANGED> => {
+    const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
       const { read, found } = await this.#ask(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
@@ -115,7 +113,7 @@ export class CacheSearch {
    * One round trip, as long as the namespace is known as it is: the search, and behind it what shows that it went by the
    * right number and the right generation.
    */
-  async #ask(scope: Scope, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
+  async #ask(scope: NamespaceKey, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
     const { model, reader } = this.#options;
     const { identity, generation } = model;
     for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
@@ -152,7 +150,7 @@ export class CacheSearch {
     throw namespaceIsChanging();
   }
 
-  async #searchIndex(scope: Scope, command: Command): Promise<Reply> {
+  async #searchIndex(scope: NamespaceKey, command: Command): Promise<Reply> {
     try {
       return await this.#client.command(...command);
     } catch (error) {
@@ -164,7 +162,7 @@ export class CacheSearch {
 
   #search(
     { partition }: NamespaceKeys,
-    { token, entries }: KnownScope,
+    { token, entries }: ScopeSize,
     vector: Float32Array,
     { count, generation }: { readonly count: number; readonly generation: number },
   ): Command {
@@ -217,9 +215,9 @@ export class CacheSearch {
     key: string,
     { record, version }: { readonly record: Buffer; readonly version: string },
   ): CacheEntry {
-    const { known: entries } = this.#options;
-    const known = entries.get(key);
-    if (known?.version === version) return known.entry;
+    const { entries } = this.#options;
+    const kept = entries.get(key);
+    if (kept?.version === version) return kept.entry;
     const id = key.slice(namespace.cacheEntries.length);
     const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
     entries.keep(key, { version, entry });

@@ -1,16 +1,20 @@
 import { randomBytes } from "node:crypto";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { keepScore } from "../../../domain/cache/eviction.ts";
-import { type CacheLookup, LookupTally, type NamespaceTally } from "../../../domain/cache/lookup-counts.ts";
-import type { Neighbour } from "../../../domain/cache/matching.ts";
+import {
+  type CacheLookup,
+  LookupCounts,
+  type NamespaceLookups,
+} from "../../../domain/cache/lookup-counts.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
 import type {
   CacheListQuery,
+  CacheLookupQuery,
   CacheStats,
   CacheStore,
-  NearestQuery,
+  FoundEntries,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -27,7 +31,7 @@ import type { NamespaceKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
-import { knownEntries } from "./entry-cache.ts";
+import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader } from "./reader.ts";
@@ -107,7 +111,7 @@ const MAX_STEPS = 1000;
 
 type PutOptions = Parameters<CacheStore["put"]>[2];
 
-/** Cached answers in Redis. What ended while nobody called leaves its name behind, until the next put, stats or nearest. */
+/** Cached answers in Redis. An entry that Redis removed at its end stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -115,8 +119,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #reader: CacheReader;
   readonly #list: CacheList;
   readonly #search: CacheSearch;
-  readonly #tally = new LookupTally();
-  readonly #lookups: BatchedWrites<NamespaceTally[]>;
+  readonly #counts = new LookupCounts();
+  readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
   constructor(
     client: RedisClient,
@@ -128,7 +132,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       readonly indexes: IndexNames;
       readonly vectors: VectorIndexOptions;
       /** An index was asked and is not there. */
-      readonly missing: (scope: Scope) => void;
+      readonly missing: (scope: NamespaceKey) => void;
       readonly log: Log;
     },
   ) {
@@ -136,11 +140,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    const known = knownEntries();
-    this.#reader = new CacheReader(client, namespaces, known);
-    this.#list = new CacheList(namespaces, known);
+    const entries = entryCache();
+    this.#reader = new CacheReader(client, namespaces, entries);
+    this.#list = new CacheList(namespaces, entries);
     this.#search = new CacheSearch(client, namespaces, {
-      known,
+      entries,
       reader: this.#reader,
       ...options,
       sweep: (scope, now) => this.#sweep(scope, now),
@@ -148,39 +152,31 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#lookups = new BatchedWrites({
       log,
       failureMessage: "cache lookups could not be counted",
-      take: () => (this.#tally.size === 0 ? undefined : this.#tally.take()),
-      write: (tallies) => Promise.all(tallies.map((tally) => this.#writeTally(tally))),
+      take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
+      write: (counts) => Promise.all(counts.map((lookups) => this.#writeCounts(lookups))),
     });
     // They were asked of a namespace that was not there, or of the one that was deleted.
-    namespaces.onCreated((scope) => this.#tally.forget(scope));
+    namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
-  find(scope: Scope, id: string, now: number): Promise<CacheEntry | undefined> {
-    return this.#reader.find(scope, id, now);
-  }
-
-  async nearest(scope: Scope, query: NearestQuery, now: number): Promise<Neighbour[]> {
-    return (await this.#search.search(scope, query, now)).nearest;
-  }
-
-  findAndNearest(
-    scope: Scope,
-    id: string,
-    query: NearestQuery,
+  async lookup(
+    namespace: NamespaceKey,
+    { id, nearest }: CacheLookupQuery,
     now: number,
-  ): ReturnType<CacheStore["findAndNearest"]> {
-    return this.#search.search(scope, query, now, id);
+  ): Promise<FoundEntries> {
+    if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
+    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
   }
 
   list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
     return this.#list.page(scope, query);
   }
 
   async put(
-    scope: Scope,
+    scope: NamespaceKey,
     entry: CacheEntry,
     options: PutOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
@@ -199,7 +195,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       });
       if (reply.kind === "replayed") {
         const { id, replaced } = reply.outcome;
-        const stored = await this.find(scope, id, options.now);
+        const stored = await this.#reader.find(scope, id, options.now);
         if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
         return { entry: stored, replaced, evicted: 0 };
       }
@@ -210,7 +206,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   async delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
@@ -233,12 +229,12 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
-  countLookup(scope: Scope, lookup: CacheLookup, now: number): void {
-    this.#tally.add(scope, lookup, now);
-    this.#lookups.counted(this.#tally.size);
+  countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
+    this.#counts.add(scope, lookup, now);
+    this.#lookups.counted(this.#counts.size);
   }
 
-  async stats(scope: Scope, now: number): Promise<CacheStats> {
+  async stats(scope: NamespaceKey, now: number): Promise<CacheStats> {
     await this.#lookups.flush();
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const stats = await this.#namespaces.run(scope, {
@@ -254,8 +250,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   forgetAll(): void {
     this.#reader.forgetAll();
     this.#search.forgetAll();
-    // Lookups of what is gone.
-    this.#tally.take();
+    // Lookups in the store that was replaced.
+    this.#counts.take();
   }
 
   /** Writes what was counted. */
@@ -294,7 +290,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   /** Removes expired entries, a bounded number of them. */
-  async #sweep(scope: Scope, now: number): Promise<void> {
+  async #sweep(scope: NamespaceKey, now: number): Promise<void> {
     await this.#namespaces.run(scope, {
       script: SWEEP,
       input: (namespace) => cacheInput(namespace, now),
@@ -302,7 +298,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   /** Lookups create no namespace, and one that was deleted does not come back by them. */
-  async #writeTally({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceTally): Promise<void> {
+  async #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): Promise<void> {
     await this.#namespaces.run(scope, {
       script: COUNT,
       input: ({ counters, cacheUses }) => ({

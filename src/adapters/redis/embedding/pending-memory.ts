@@ -4,7 +4,7 @@ import type { Log } from "../../../ports/log.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
-import { type PartitionKeys, scopeName, scopeOf } from "../namespaces/keys.ts";
+import { namespaceKeyOf, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { plainRecord, unpackRecord } from "../namespaces/records.ts";
 
@@ -104,7 +104,7 @@ export async function readPending(
     try {
       const plain = plainRecord(rec ?? Buffer.alloc(0), `memory ${id}`);
       const memory = {
-        scope: scopeOf(name),
+        scope: namespaceKeyOf(name),
         id,
         etag,
         text: indexedText(unpackRecord<Memory>(plain, `memory ${id}`)),

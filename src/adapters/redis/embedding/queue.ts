@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { NEVER, neverDue } from "../../../domain/embedding/due-time.ts";
 import { isRefusal } from "../../../domain/embedding/refusal.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
@@ -280,7 +280,7 @@ export class RedisEmbeddingBacklog implements EmbeddingBacklog {
     });
   }
 
-  #byPartition<Item extends { readonly scope: Scope }>(items: readonly Item[]): Map<number, Item[]> {
+  #byPartition<Item extends { readonly scope: NamespaceKey }>(items: readonly Item[]): Map<number, Item[]> {
     return Map.groupBy(items, ({ scope }) => this.#namespaces.keys.partitionOf(scope));
   }
 }

@@ -1,11 +1,11 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type AccessBatch, AccessTally } from "../../../domain/memory/access-counts.ts";
 import type { AccessStatistics } from "../../../domain/memory/memory.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { AccessCounts } from "../../../ports/memory/access-counts.ts";
 import { BatchedWrites } from "../connection/batched-writes.ts";
 import { rows } from "../connection/script.ts";
-import { scopeName, scopeOf } from "../namespaces/keys.ts";
+import { namespaceKeyOf, scopeName } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 
@@ -37,7 +37,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     });
   }
 
-  add(scope: Scope, ids: readonly string[], now: number): void {
+  add(scope: NamespaceKey, ids: readonly string[], now: number): void {
     for (const id of ids) this.#tally.add(scopeName(scope), id, now);
     if (ids.length > 0) this.#writes.counted(this.#tally.size);
   }
@@ -46,7 +46,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
    * The counts that a read that is sent now has to add to the stored ones. No batch may be on its way to Redis then: see
    * `written`.
    */
-  current(scope: Scope): ReadonlyMap<string, AccessStatistics> | undefined {
+  current(scope: NamespaceKey): ReadonlyMap<string, AccessStatistics> | undefined {
     return this.#tally.current(scopeName(scope));
   }
 
@@ -56,13 +56,13 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   }
 
   /** To be called before new memories get these ids: the counts so far are those of the memories that have them now. */
-  async settle(scope: Scope, ids: readonly string[]): Promise<void> {
+  async settle(scope: NamespaceKey, ids: readonly string[]): Promise<void> {
     await this.written();
     if (ids.some((id) => this.#tally.pending(scopeName(scope), id) !== undefined)) await this.#writes.flush();
   }
 
   /** The memories were deleted. */
-  forget(scope: Scope, ids: readonly string[]): void {
+  forget(scope: NamespaceKey, ids: readonly string[]): void {
     for (const id of ids) this.#tally.forget(scopeName(scope), id);
   }
 
@@ -79,14 +79,16 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   async #write(batch: AccessBatch): Promise<void> {
     this.#batchesUnderWay += 1;
     try {
-      await Promise.all([...batch].map(([name, ids]) => this.#writeNamespace(scopeOf(name), [...ids])));
+      await Promise.all(
+        [...batch].map(([name, ids]) => this.#writeNamespace(namespaceKeyOf(name), [...ids])),
+      );
     } finally {
       this.#batchesUnderWay -= 1;
       this.#tally.settle(batch);
     }
   }
 
-  async #writeNamespace(scope: Scope, ids: readonly [string, AccessStatistics][]): Promise<void> {
+  async #writeNamespace(scope: NamespaceKey, ids: readonly [string, AccessStatistics][]): Promise<void> {
     for (let at = 0; at < ids.length; at += STEP) {
       const step = ids.slice(at, at + STEP);
       await this.#namespaces.run(scope, {

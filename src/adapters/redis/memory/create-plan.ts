@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { memoryDuplicate, memoryExists } from "../../../domain/errors.ts";
 import { mergeDuplicate } from "../../../domain/memory/duplicate.ts";
 import {
@@ -30,7 +30,7 @@ export interface PlannedItem {
  * out if the observations still hold. Session positions of new memories are not known yet.
  */
 export function planCreation(
-  scope: Scope,
+  scope: NamespaceKey,
   items: readonly (NewMemory | RefusedMemory)[],
   { observed, now }: { readonly observed: readonly Observation[]; readonly now: number },
 ): PlannedItem[] {

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { MemoryFilter } from "../../../domain/memory/filter.ts";
 import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Command, Reply } from "../connection/client.ts";
@@ -23,9 +23,9 @@ export interface FilteredMemoriesOptions {
   /** For filters that the index does not know, or where it is not the faster way. */
   readonly otherwise: MemorySource;
   /** Removes the expired memories of the partition of the namespace. */
-  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** To be called when there is no index. */
-  readonly missing: (scope: Scope) => void;
+  readonly missing: (scope: NamespaceKey) => void;
 }
 
 interface Page {
@@ -52,7 +52,7 @@ export class FilteredMemories {
   readonly count: FilterCount = (scope, filter, now) =>
     this.#unlessMissing(scope, () => this.#count(scope, filter, now));
 
-  async #count(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
+  async #count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (asksForAccess(filter)) return undefined;
     for (let sweeps = 0; sweeps <= MAX_SWEEPS; sweeps += 1) {
       const replies = await this.#ask(scope, filter, (query, { partition }) => [
@@ -67,7 +67,7 @@ export class FilteredMemories {
     return undefined;
   }
 
-  async *#source(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
+  async *#source(scope: NamespaceKey, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
     let { after } = query;
     if (await this.#unlessMissing(scope, () => this.#isSooner(scope, query))) {
       const limit = Math.max(1, Math.min(query.limit, MAX_STEP));
@@ -87,7 +87,7 @@ export class FilteredMemories {
     yield* this.#options.otherwise(scope, { ...query, after });
   }
 
-  async #isSooner(scope: Scope, { filter, limit }: SourceQuery): Promise<boolean> {
+  async #isSooner(scope: NamespaceKey, { filter, limit }: SourceQuery): Promise<boolean> {
     if (asksForAccess(filter) || isOfStatesOnly(filter)) return false;
     const { counters } = this.#options;
     const answer = await this.#ask(scope, filter, (query, { namespaceId, sizes }) => {
@@ -113,7 +113,11 @@ export class FilteredMemories {
   }
 
   /** The positions of the next memories that pass, expired ones included, in order. Undefined: the index cannot tell. */
-  async #positions(scope: Scope, filter: MemoryFilter, page: Page): Promise<ListPosition[] | undefined> {
+  async #positions(
+    scope: NamespaceKey,
+    filter: MemoryFilter,
+    page: Page,
+  ): Promise<ListPosition[] | undefined> {
     const { oldestFirst, after, limit } = page;
     const behind = oldestFirst ? "after" : "before";
     const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
@@ -164,7 +168,7 @@ export class FilteredMemories {
   }
 
   /** Undefined: there is no index that could say. */
-  async #unlessMissing<T>(scope: Scope, ask: () => Promise<T>): Promise<T | undefined> {
+  async #unlessMissing<T>(scope: NamespaceKey, ask: () => Promise<T>): Promise<T | undefined> {
     try {
       return await ask();
     } catch (error) {
@@ -176,7 +180,7 @@ export class FilteredMemories {
 
   /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */
   async #ask(
-    scope: Scope,
+    scope: NamespaceKey,
     filter: MemoryFilter,
     commands: (query: MemoryQuery, namespace: NamespaceKeys) => readonly Command[],
   ): Promise<Answer | undefined> {
@@ -189,7 +193,7 @@ export class FilteredMemories {
     return replies && asked && { ...asked, replies };
   }
 
-  #index(scope: Scope): string {
+  #index(scope: NamespaceKey): string {
     return indexNames(this.#options.indexes, this.#namespaces.keys, this.#namespaces.partition(scope))
       .memories;
   }

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Memories } from "../../../ports/memory/memories.ts";
 import type { RedisClient } from "../connection/client.ts";
@@ -25,7 +25,7 @@ export interface RedisMemoriesOptions {
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
   /** An index was asked and is not there. */
-  readonly missing: (scope: Scope) => void;
+  readonly missing: (scope: NamespaceKey) => void;
   /** A write of this process has left a memory pending. */
   readonly onPending: () => void;
   readonly log: Log;
@@ -46,7 +46,7 @@ export function openMemories(
   const pages = new MemoryPages(namespaces, model, accessCounts);
   const walk = new MemoryWalk(namespaces, pages, model);
   const counters = new CounterCache();
-  const sweep = (scope: Scope, now: number): Promise<void> =>
+  const sweep = (scope: NamespaceKey, now: number): Promise<void> =>
     sweeper.sweepExpired(namespaces.partition(scope), now);
   const otherwise = walkingSource(pages);
   const filtered = new FilteredMemories(namespaces, pages, { indexes, counters, otherwise, sweep, missing });

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { AccessStatistics, StoredMemory } from "../../../domain/memory/memory.ts";
 import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Reply } from "../connection/client.ts";
@@ -76,7 +76,7 @@ export class MemoryPages {
   }
 
   /** Those with these ids, in their order, in any state, expired ones included; undefined where there is none. */
-  async read(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
+  async read(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     const steps = Array.from({ length: Math.ceil(ids.length / MAX_STEP) }, (_, step) =>
       this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP)),
     );
@@ -84,7 +84,7 @@ export class MemoryPages {
   }
 
   /** All memories of a namespace in order of (createTime, id), in any state, expired ones included. */
-  async *walk(scope: Scope, options: WalkOptions): AsyncGenerator<readonly ReadMemory[]> {
+  async *walk(scope: NamespaceKey, options: WalkOptions): AsyncGenerator<readonly ReadMemory[]> {
     let after = options.after;
     do {
       const page = await this.#page(scope, { ...options, after });
@@ -93,7 +93,7 @@ export class MemoryPages {
     } while (after !== undefined);
   }
 
-  async #readStep(scope: Scope, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
+  async #readStep(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
     let asked: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
@@ -123,7 +123,7 @@ export class MemoryPages {
   }
 
   async #page(
-    scope: Scope,
+    scope: NamespaceKey,
     { oldestFirst, after, step = MAX_STEP, fields }: WalkOptions,
   ): Promise<{ readonly memories: readonly ReadMemory[]; readonly last: ListPosition | undefined }> {
     let accesses: ReturnType<MemoryAccesses["current"]>;

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { contentBytes, nextStep } from "../../../domain/memory/batch-steps.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
@@ -59,7 +59,7 @@ export class MemoryPurge {
     this.#accesses = accesses;
   }
 
-  async run(scope: Scope, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
+  async run(scope: NamespaceKey, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
     const { now, request } = options;
     let progress: Progress = { count: 0, done: false };
     // Asked first, because a repeat has nothing to go through.
@@ -77,7 +77,7 @@ export class MemoryPurge {
   }
 
   async #deletePage(
-    scope: Scope,
+    scope: NamespaceKey,
     filter: MemoryFilter,
     memories: readonly Memory[],
     options: PurgeOptions & { readonly progress: Progress },
@@ -101,7 +101,7 @@ export class MemoryPurge {
   }
 
   async #step(
-    scope: Scope,
+    scope: NamespaceKey,
     memories: readonly Memory[],
     options: PurgeOptions & { readonly progress: Progress; readonly isLast: boolean },
   ): Promise<Progress & { readonly changed: readonly string[] }> {

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import { isExpired, type Memory, type StoredMemory } from "../../../domain/memory/memory.ts";
 import { withinBytes } from "../../../domain/page-token.ts";
@@ -34,10 +34,14 @@ export interface SourceQuery {
  * Pages that hold every memory that passes a filter, in order of (createTime, id), and perhaps others: those that go
  * through them ask the filter again.
  */
-export type MemorySource = (scope: Scope, query: SourceQuery) => AsyncIterable<readonly ReadMemory[]>;
+export type MemorySource = (scope: NamespaceKey, query: SourceQuery) => AsyncIterable<readonly ReadMemory[]>;
 
 /** How many memories pass a filter, by an index; undefined when no index knows. */
-export type FilterCount = (scope: Scope, filter: MemoryFilter, now: number) => Promise<number | undefined>;
+export type FilterCount = (
+  scope: NamespaceKey,
+  filter: MemoryFilter,
+  now: number,
+) => Promise<number | undefined>;
 
 /** Goes through the whole namespace. */
 export function walkingSource(pages: MemoryPages): MemorySource {
@@ -67,7 +71,7 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     this.#countByIndex = count;
   }
 
-  async exist(scope: Scope, ids: readonly string[], now: number): Promise<boolean[]> {
+  async exist(scope: NamespaceKey, ids: readonly string[], now: number): Promise<boolean[]> {
     const found = await this.#namespaces.run(scope, {
       script: FIND_IDS,
       input: (namespace) => ({ ...memoryKeys(namespace), now, ids }),
@@ -75,13 +79,13 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     return found ?? ids.map(() => false);
   }
 
-  async get(scope: Scope, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
+  async get(scope: NamespaceKey, ids: readonly string[], now: number): Promise<(StoredMemory | undefined)[]> {
     const found = await this.#pages.read(scope, ids);
     return found.map((one) => (one === undefined || isExpired(one.memory, now) ? undefined : one.memory));
   }
 
   async list(
-    scope: Scope,
+    scope: NamespaceKey,
     query: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -98,7 +102,7 @@ export class MemoryReads implements MemoryReader, MemoryExport {
   }
 
   async listOldest(
-    scope: Scope,
+    scope: NamespaceKey,
     query: {
       readonly filter: MemoryFilter;
       readonly after?: ListPosition;
@@ -119,7 +123,7 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     );
   }
 
-  async count(scope: Scope, filter: MemoryFilter, now: number): Promise<number> {
+  async count(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number> {
     const known =
       (await this.#countByState(scope, filter, now)) ?? (await this.#countByIndex?.(scope, filter, now));
     if (known !== undefined) return known;
@@ -130,14 +134,14 @@ export class MemoryReads implements MemoryReader, MemoryExport {
   }
 
   /** The pages of the source with nothing but what passes. */
-  async *passing(scope: Scope, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
+  async *passing(scope: NamespaceKey, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
     for await (const page of this.#source(scope, query)) {
       yield page.filter(({ memory }) => matchesFilter(memory, query.filter, query.now));
     }
   }
 
   /** By the sizes that writes count, where they count no expired memories. */
-  async #countByState(scope: Scope, filter: MemoryFilter, now: number): Promise<number | undefined> {
+  async #countByState(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (!isOfStatesOnly(filter)) return undefined;
     const replies = await this.#namespaces.pipeline(scope, ({ namespaceId, partition, sizes }) => [
       ["ZCOUNT", partition.memoryExpiry, "-inf", now],

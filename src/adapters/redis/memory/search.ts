@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { ModelChanged } from "../../../domain/embedding/identity.ts";
 import { vectorFromBytes } from "../../../domain/embedding/vector.ts";
 import { NOTHING_ASKED } from "../../../domain/memory/search-plan.ts";
@@ -59,11 +59,11 @@ export interface MemorySearchOptions {
   readonly vectors: VectorIndexOptions;
   readonly counters: CounterCache;
   /** Removes the expired memories of the partition of the namespace. */
-  readonly sweep: (scope: Scope, now: number) => Promise<void>;
+  readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
   /** To be called when there is no index. */
-  readonly missing: (scope: Scope) => void;
+  readonly missing: (scope: NamespaceKey) => void;
   /** Searches without an index: for filters that no index knows, or where there is none. */
-  readonly walk: (scope: Scope, query: CandidateQuery, now: number) => Promise<Candidates>;
+  readonly walk: (scope: NamespaceKey, query: CandidateQuery, now: number) => Promise<Candidates>;
 }
 
 const NOTHING: Candidates = {
@@ -90,7 +90,7 @@ export class MemorySearch implements CandidateSearch {
     this.#options = options;
   }
 
-  async search(scope: Scope, wanted: CandidateQuery, now: number): Promise<Candidates> {
+  async search(scope: NamespaceKey, wanted: CandidateQuery, now: number): Promise<Candidates> {
     if (wanted.vector !== undefined) this.#options.model.check(wanted.model);
     if (asksForAccess(wanted.filter)) return this.#options.walk(scope, wanted, now);
     const query = { ...wanted, limit: Math.min(wanted.limit, MAX_RESULTS) };
@@ -103,7 +103,7 @@ export class MemorySearch implements CandidateSearch {
     }
   }
 
-  async #searchIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+  async #searchIndex(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates> {
     let asked = 0;
     for (let round = 1; ; round += 1) {
       const answer = await this.#ask(scope, query, now, () => {
@@ -125,7 +125,7 @@ export class MemorySearch implements CandidateSearch {
   }
 
   /** The same answer from the memories themselves, as long as they are not so many that all searches would wait. */
-  async #withoutIndex(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+  async #withoutIndex(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates> {
     const counts = await this.#options.namespaces.pipeline(scope, ({ counters }) => [
       ["HGET", counters, "memories"],
     ]);
@@ -134,7 +134,7 @@ export class MemorySearch implements CandidateSearch {
   }
 
   async vectors(
-    scope: Scope,
+    scope: NamespaceKey,
     ids: readonly string[],
     model?: EmbedderIdentity,
   ): Promise<(Float32Array | undefined)[]> {
@@ -158,7 +158,7 @@ export class MemorySearch implements CandidateSearch {
 
   /** Undefined: there is no such namespace. */
   async #ask(
-    scope: Scope,
+    scope: NamespaceKey,
     query: CandidateQuery,
     now: number,
     onRound: () => void,
@@ -198,7 +198,7 @@ export class MemorySearch implements CandidateSearch {
    * right.
    */
   async #send(
-    scope: Scope,
+    scope: NamespaceKey,
     { partition, counters, documentFrequencies, sizes }: NamespaceKeys,
     { commands, terms, tokens }: PlannedSearch,
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
@@ -217,7 +217,7 @@ export class MemorySearch implements CandidateSearch {
    * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
    * that went in between. They are read by themselves, and dropped if they are gone.
    */
-  async #complete(scope: Scope, { vector, keyword }: SearchAnswer): Promise<void> {
+  async #complete(scope: NamespaceKey, { vector, keyword }: SearchAnswer): Promise<void> {
     const ids = [...new Set([...vector.incomplete.keys(), ...keyword.incomplete.keys()])];
     if (ids.length === 0) return;
     const names = ["facts", "terms"];

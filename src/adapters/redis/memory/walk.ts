@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { clampSimilarity, dot, vectorFromBytes } from "../../../domain/embedding/vector.ts";
 import { bm25, type CorpusStatistics, chooseTerms, holdsOneOf } from "../../../domain/memory/bm25.ts";
 import { matchesFilter } from "../../../domain/memory/filter.ts";
@@ -28,7 +28,7 @@ export class MemoryWalk {
     this.#model = model;
   }
 
-  async search(scope: Scope, query: CandidateQuery, now: number): Promise<Candidates> {
+  async search(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates> {
     const { vector, limit, terms = [] } = query;
     const corpus = await this.#corpus(scope, terms);
     const chosen = chooseTerms(terms, corpus);
@@ -68,7 +68,7 @@ export class MemoryWalk {
     };
   }
 
-  async #corpus(scope: Scope, terms: readonly string[]): Promise<CorpusStatistics> {
+  async #corpus(scope: NamespaceKey, terms: readonly string[]): Promise<CorpusStatistics> {
     const nothing = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
     if (terms.length === 0) return nothing;
     const replies = await this.#namespaces.pipeline(scope, ({ counters, documentFrequencies }) => [

@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import {
   memoryChanged,
   memoryDuplicate,
@@ -72,7 +72,10 @@ export interface MemoryWritesOptions {
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
   /** A write was carried out. `isPending`: it has added pending memories. */
-  readonly onWritten: (scope: Scope, options: { readonly now: number; readonly isPending: boolean }) => void;
+  readonly onWritten: (
+    scope: NamespaceKey,
+    options: { readonly now: number; readonly isPending: boolean },
+  ) => void;
 }
 
 /** The writes of single memories and of batches; each is one script. */
@@ -90,7 +93,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   async create(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
     { now, request, step = WHOLE_BATCH }: CreateOptions,
   ): Promise<CreateOutcome[]> {
@@ -114,7 +117,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
 
   /** Carries out what the observations lead to; or answers what was observed instead, and nothing was written. */
   async #createAsObserved(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
     options: {
       readonly now: number;
@@ -176,7 +179,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   async import(
-    scope: Scope,
+    scope: NamespaceKey,
     items: readonly ImportedMemory[],
     { now }: { readonly now: number },
   ): Promise<ImportOutcome[]> {
@@ -209,7 +212,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   async replace(
-    scope: Scope,
+    scope: NamespaceKey,
     expectedEtag: string,
     replacement: Replacement,
     { now, request }: Request,
@@ -245,7 +248,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   async replayReplace(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     { now, request }: { readonly now: number; readonly request: IdempotentRequest },
   ): Promise<StoredMemory | undefined> {
@@ -272,7 +275,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   async delete(
-    scope: Scope,
+    scope: NamespaceKey,
     id: string,
     { etag, now, request }: Request & { readonly etag?: string },
   ): Promise<void> {
@@ -304,7 +307,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   }
 
   /** What a request did before, with its memories as they now are. */
-  async #replay(scope: Scope, items: readonly RecordedItem[], now: number): Promise<CreateOutcome[]> {
+  async #replay(scope: NamespaceKey, items: readonly RecordedItem[], now: number): Promise<CreateOutcome[]> {
     const ids = items.flatMap(([kind, id]) => (kind === "created" || kind === "duplicate" ? [id] : []));
     const found = await this.#options.reads.get(scope, ids, now);
     const memories = new Map(found.flatMap((memory) => (memory === undefined ? [] : [[memory.id, memory]])));
@@ -375,7 +378,7 @@ function recordedBatch(outcome: string): RecordedItem[] {
   return JSON.parse(outcome.replace(/^\+\d+ /, "")) as RecordedItem[];
 }
 
-function refusalOf({ namespace }: Scope, [kind, what]: RecordedItem): CreateOutcome {
+function refusalOf({ namespace }: NamespaceKey, [kind, what]: RecordedItem): CreateOutcome {
   if (kind === "taken") return { kind: "refused", error: memoryExists(namespace, what) };
   if (kind === "same") return { kind: "refused", error: memoryDuplicate(namespace, what) };
   const { reason, message, detail } = JSON.parse(what) as Pick<
@@ -386,7 +389,7 @@ function refusalOf({ namespace }: Scope, [kind, what]: RecordedItem): CreateOutc
 }
 
 /** The answer about a memory that has to be there. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */
-function found(scope: Scope, id: string, reply: SingleReply | undefined) {
+function found(scope: NamespaceKey, id: string, reply: SingleReply | undefined) {
   if (reply === undefined || reply.kind === "missing") throw memoryNotFound(scope.namespace, id);
   if (reply.kind === "changed") throw memoryChanged(id, reply.etag);
   return reply;

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 
 /**
  * The only place that spells a key. Everything of one partition carries its hash tag, so that a script may touch it in
@@ -24,7 +24,7 @@ export class Keys {
   }
 
   /** The partition of a namespace, from 0. */
-  partitionOf(scope: Scope): number {
+  partitionOf(scope: NamespaceKey): number {
     if (this.partitions === 1) return 0;
     return hash("sha1", scopeName(scope), "buffer").readUInt32BE(0) % this.partitions;
   }
@@ -46,12 +46,12 @@ export class Keys {
 }
 
 /** How a namespace is called inside its partition. */
-export function scopeName({ tenant, namespace }: Scope): string {
+export function scopeName({ tenant, namespace }: NamespaceKey): string {
   return `${tenant}:${namespace}`;
 }
 
 /** The namespace that is called so. */
-export function scopeOf(name: string): Scope {
+export function namespaceKeyOf(name: string): NamespaceKey {
   const [tenant = "", namespace = ""] = name.split(":");
   return { tenant, namespace };
 }
@@ -155,7 +155,7 @@ export class PartitionKeys {
   }
 
   /** STRING: the idempotency record of a request that outlives its namespace. */
-  requestBeside(scope: Scope, key: string): string {
+  requestBeside(scope: NamespaceKey, key: string): string {
     return `${this.root}request:${scopeName(scope)}:${key}`;
   }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import type { ServerSecret } from "../../../ports/server-secret.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { refused } from "../connection/errors.ts";
@@ -63,9 +63,9 @@ export function newIdentity(): string {
 export class RedisServerSecret implements ServerSecret {
   readonly #client: RedisClient;
   readonly #meta: string;
-  #secret: Uint8Array;
+  #secret: KeyObject;
 
-  private constructor(client: RedisClient, meta: string, secret: Uint8Array) {
+  private constructor(client: RedisClient, meta: string, secret: KeyObject) {
     this.#client = client;
     this.#meta = meta;
     this.#secret = secret;
@@ -76,7 +76,7 @@ export class RedisServerSecret implements ServerSecret {
     return new RedisServerSecret(client, meta, await claimSecret(client, meta, randomBytes(SECRET_BYTES)));
   }
 
-  read(): Uint8Array {
+  read(): KeyObject {
     return this.#secret;
   }
 
@@ -85,13 +85,13 @@ export class RedisServerSecret implements ServerSecret {
    * valid.
    */
   async claimAgain(): Promise<void> {
-    this.#secret = await claimSecret(this.#client, this.#meta, Buffer.from(this.#secret));
+    this.#secret = await claimSecret(this.#client, this.#meta, this.#secret.export());
   }
 }
 
-async function claimSecret(client: RedisClient, meta: string, proposed: Buffer): Promise<Uint8Array> {
+async function claimSecret(client: RedisClient, meta: string, proposed: Buffer): Promise<KeyObject> {
   await client.command("HSETNX", meta, "secret", proposed);
   const secret = bytesOf(await client.command("HGET", meta, "secret"));
   if (secret === undefined) throw new TypeError("the secret was written and is not there");
-  return secret;
+  return createSecretKey(secret);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { MAX_NAMESPACES, type Scope } from "../../../domain/access/tenancy.ts";
+import { MAX_NAMESPACES, type NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
@@ -38,7 +38,7 @@ export class Namespaces {
   readonly #client: RedisClient;
   /** By scopeName. */
   readonly #ids = new LRUCache<string, string>({ max: MAX_CACHED_IDS });
-  readonly #onCreated: ((scope: Scope) => void)[] = [];
+  readonly #onCreated: ((scope: NamespaceKey) => void)[] = [];
   #mostCached = 0;
   readonly #verify: () => Promise<void>;
   /** The check of the store that is under way. */
@@ -63,31 +63,31 @@ export class Namespaces {
   }
 
   /** Calls this when a write of this process has created a namespace, for the first time or again. */
-  onCreated(listener: (scope: Scope) => void): void {
+  onCreated(listener: (scope: NamespaceKey) => void): void {
     this.#onCreated.push(listener);
   }
 
-  partition(scope: Scope): PartitionKeys {
+  partition(scope: NamespaceKey): PartitionKeys {
     return this.keys.partition(this.keys.partitionOf(scope));
   }
 
   /** The keys of a namespace by its cached id, or else that of Redis: the commands that use them have to check the id. */
-  async find(scope: Scope): Promise<NamespaceKeys | undefined> {
+  async find(scope: NamespaceKey): Promise<NamespaceKeys | undefined> {
     const namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
     return namespaceId === undefined ? undefined : this.partition(scope).namespace(namespaceId);
   }
 
   /** Runs a script inside a namespace; undefined when it was skipped. */
   run<Input extends object, Output>(
-    scope: Scope,
+    scope: NamespaceKey,
     call: NamespaceCall<Input, Output> & { readonly whenAbsent: "create" | "run" },
   ): Promise<Output>;
   run<Input extends object, Output>(
-    scope: Scope,
+    scope: NamespaceKey,
     call: NamespaceCall<Input, Output>,
   ): Promise<Output | undefined>;
   async run<Input extends object, Output>(
-    scope: Scope,
+    scope: NamespaceKey,
     { script, whenAbsent = "skip", mayRepeat = false, input }: NamespaceCall<Input, Output>,
   ): Promise<Output | undefined> {
     const partition = this.partition(scope);
@@ -133,7 +133,7 @@ export class Namespaces {
    * deleted namespace only where it is deleted at the same time.
    */
   async pipeline(
-    scope: Scope,
+    scope: NamespaceKey,
     commands: (namespace: NamespaceKeys) => readonly Command[],
   ): Promise<Reply[] | undefined> {
     const partition = this.partition(scope);
@@ -152,12 +152,12 @@ export class Namespaces {
   }
 
   /** The namespace was deleted by this process. */
-  forget(scope: Scope): void {
+  forget(scope: NamespaceKey): void {
     this.#ids.delete(scopeName(scope));
   }
 
   /** Caches the id of a namespace as Redis has just answered it; undefined: the namespace is not there. */
-  correct(scope: Scope, namespaceId: string | undefined): string | undefined {
+  correct(scope: NamespaceKey, namespaceId: string | undefined): string | undefined {
     const cached = this.#ids.get(scopeName(scope));
     if (cached !== undefined && cached !== namespaceId) this.#verifyStore();
     if (namespaceId === undefined) this.#ids.delete(scopeName(scope));
@@ -174,13 +174,13 @@ export class Namespaces {
     this.#verifying.catch(() => undefined);
   }
 
-  async #read(scope: Scope): Promise<string | undefined> {
+  async #read(scope: NamespaceKey): Promise<string | undefined> {
     await this.#verifying;
     const reply = await this.#client.command("HGET", this.partition(scope).namespaces, scopeName(scope));
     return this.correct(scope, textOf(reply));
   }
 
-  #cache(scope: Scope, namespaceId: string): void {
+  #cache(scope: NamespaceKey, namespaceId: string): void {
     this.#ids.set(scopeName(scope), namespaceId);
     this.#mostCached = Math.max(this.#mostCached, this.#ids.size);
   }
@@ -189,7 +189,7 @@ export class Namespaces {
    * Namespaces of a tenant in other partitions, which no script can count. So two that are created at the same time in
    * two partitions may both be the last one that is allowed.
    */
-  async #countElsewhere(scope: Scope): Promise<number> {
+  async #countElsewhere(scope: NamespaceKey): Promise<number> {
     const own = this.keys.partitionOf(scope);
     const others = this.keys.all().filter(({ number }) => number !== own);
     const counts = await Promise.all(

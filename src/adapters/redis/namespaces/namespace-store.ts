@@ -1,4 +1,4 @@
-import type { Scope } from "../../../domain/access/tenancy.ts";
+import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../ports/namespace-store.ts";
 import type { RedisClient } from "../connection/client.ts";
@@ -58,7 +58,7 @@ export class RedisNamespaceStore implements NamespaceStore {
       .slice(0, limit);
   }
 
-  async counts(scope: Scope): Promise<NamespaceCounts> {
+  async counts(scope: NamespaceKey): Promise<NamespaceCounts> {
     const replies = await this.#namespaces.pipeline(scope, (namespace) => [
       ["HGET", namespace.counters, "memories"],
       ["ZCARD", namespace.cacheOrder],
@@ -67,7 +67,7 @@ export class RedisNamespaceStore implements NamespaceStore {
   }
 
   async delete(
-    scope: Scope,
+    scope: NamespaceKey,
     { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<NamespaceCounts> {
     const partition = this.#namespaces.partition(scope);

@@ -1,54 +1,51 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  CacheService,
-  LookupCacheRequest,
-  LookupCacheResponseSchema,
-} from "#gen/recollect/v1/cache_pb.js";
-import { type Caller, namespaceOf } from "../../../domain/access/tenancy.ts";
+import type { CacheService, LookupCacheRequest } from "#gen/recollect/v1/cache_pb.js";
 import { type LookupCachePorts, lookupCache } from "../../../services/cache/lookup-cache.ts";
 import {
   type LookupCacheInput,
-  type PlacedLookup,
-  placeLookup,
-} from "../../../services/cache/placed-lookup.ts";
-import { fromMiss, toAnswerScope, toQuestion, toStrategy } from "../../convert/cache.ts";
+  type PreparedLookup,
+  prepareLookup,
+} from "../../../services/cache/prepared-lookup.ts";
+import { fromMiss, toCacheScope, toPrompt, toStrategy } from "../../convert/cache.ts";
 import { defined, toDurationMs } from "../../convert/common.ts";
-import { encodeHit } from "../../convert/hit-bytes.ts";
-import { type Encoded, type Handler, required } from "../../handler.ts";
+import { HitEncoder } from "../../convert/hit-bytes.ts";
+import { type PreparingHandler, required } from "../../handler.ts";
 import { authorizeScope } from "../../middleware/authorization.ts";
 
-type Response = MessageInitShape<typeof LookupCacheResponseSchema> | Encoded;
-
-export function lookupCacheHandler(ports: LookupCachePorts): Handler<typeof CacheService.method.lookupCache> {
-  return (request, context) =>
-    lookupCache(
-      ports,
-      lookupOf(request, context.caller),
-      context,
-      ({ decisionId, outcome }): Response =>
-        outcome.kind === "hit"
-          ? encodeHit(decisionId, outcome, namespaceOf(request))
-          : { decisionId, outcome: fromMiss(outcome) },
-    );
+interface Prepared {
+  readonly lookup: PreparedLookup;
+  /** `scope.shared` of the request. */
+  readonly shared: boolean;
 }
 
-/**
- * The lookup of a request, by the request: the gRPC server hands in the same message object for the same bytes (see
- * grpc/known-requests.ts).
- */
-const lookups = new WeakMap<LookupCacheRequest, { readonly caller: Caller; readonly lookup: PlacedLookup }>();
+export function lookupCacheHandler(
+  ports: LookupCachePorts,
+): PreparingHandler<typeof CacheService.method.lookupCache, Prepared> {
+  const encoder = new HitEncoder();
+  return {
+    prepare(request, caller) {
+      const lookup = prepareLookup(toInput(request, caller.principal), caller);
+      return { lookup, shared: required(request.scope).shared };
+    },
 
-function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
-  const made = lookups.get(request);
-  if (made?.caller === caller) return made.lookup;
-  const question = toQuestion(required(request.prompt));
-  const scope = required(request.scope);
-  authorizeScope(caller, scope);
-  const { options } = request;
-  const input: LookupCacheInput = {
-    namespace: request.namespace,
-    prompt: question.prompt,
-    answerScope: toAnswerScope(scope, question, caller),
+    async handle({ lookup, shared }, context) {
+      authorizeScope(context.caller, { shared });
+      const { decisionId, outcome } = await lookupCache(ports, lookup, context);
+      return outcome.kind === "hit"
+        ? encoder.encode(decisionId, outcome, lookup.namespace.namespace)
+        : { decisionId, outcome: fromMiss(outcome) };
+    },
+  };
+}
+
+function toInput(
+  { namespace, prompt, scope, options }: LookupCacheRequest,
+  principal: string,
+): LookupCacheInput {
+  const { text, history } = toPrompt(required(prompt));
+  return {
+    namespace,
+    prompt: text,
+    cacheScope: toCacheScope(required(scope), history, principal),
     shadow: options?.shadow ?? false,
     ...defined({
       strategy: options === undefined ? undefined : toStrategy(options.strategy),
@@ -56,7 +53,4 @@ function lookupOf(request: LookupCacheRequest, caller: Caller): PlacedLookup {
       maxAgeMs: toDurationMs(options?.maxAge),
     }),
   };
-  const lookup = placeLookup(input, caller);
-  lookups.set(request, { caller, lookup });
-  return lookup;
 }

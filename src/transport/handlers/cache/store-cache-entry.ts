@@ -5,7 +5,7 @@ import {
   type StoreCacheEntryPorts,
   storeCacheEntry,
 } from "../../../services/cache/store-cache-entry.ts";
-import { fromEntry, type Question, toAnswerScope, toQuestion, toUsage } from "../../convert/cache.ts";
+import { fromEntry, type Prompt, toCacheScope, toPrompt, toUsage } from "../../convert/cache.ts";
 import { defined, toDurationMs, toMetadata } from "../../convert/common.ts";
 import { type Handler, required } from "../../handler.ts";
 import { authorizeScope } from "../../middleware/authorization.ts";
@@ -14,11 +14,11 @@ export function storeCacheEntryHandler(
   ports: StoreCacheEntryPorts,
 ): Handler<typeof CacheService.method.storeCacheEntry> {
   return async (request, context) => {
-    const question = toQuestion(required(request.prompt));
+    const prompt = toPrompt(required(request.prompt));
     const input: StoreCacheEntryInput = {
       namespace: request.namespace,
-      prompt: question.prompt,
-      origin: toOrigin(request.origin, question, context.caller),
+      prompt: prompt.text,
+      origin: toOrigin(request.origin, prompt, context.caller),
       response: request.response,
       tags: request.tags,
       metadata: toMetadata(request.metadata, "metadata"),
@@ -35,11 +35,11 @@ export function storeCacheEntryHandler(
 
 function toOrigin(
   origin: StoreCacheEntryRequest["origin"],
-  question: Question,
+  { history }: Prompt,
   caller: Caller,
 ): StoreCacheEntryInput["origin"] {
   if (origin.case === "decisionId") return { kind: "decision", decisionId: origin.value };
   const scope = required(origin.value);
   authorizeScope(caller, scope);
-  return { kind: "scope", answerScope: toAnswerScope(scope, question, caller) };
+  return { kind: "scope", cacheScope: toCacheScope(scope, history, caller.principal) };
 }

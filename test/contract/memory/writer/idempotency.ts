@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../../src/domain/errors.ts";
 import type { CreateOutcome, NewMemory } from "../../../../src/ports/memory/writer.ts";
 import { idempotentRequest, memory, NOW, newMemory } from "../../../support/builders.ts";
-import { lookAlikeScopes, reasonOf, vectorOf } from "../../store-under-test.ts";
+import { lookAlikeNamespaceKeys, reasonOf, vectorOf } from "../../store-under-test.ts";
 import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "../support.ts";
 
 /** Requests that come again: they find what became of the first, and change nothing. */
@@ -162,7 +162,7 @@ export function idempotencyCases(subject: MemorySubject): void {
 
     it("are told apart by namespace and tenant", async () => {
       const { store } = subject;
-      for (const scope of lookAlikeScopes()) {
+      for (const scope of lookAlikeNamespaceKeys()) {
         const outcomes = await store.writer.create(scope, [attempt(scope.namespace)], { now: NOW, request });
         expect(outcomes.map(told)).toEqual([`created ${scope.namespace}`]);
       }
@@ -366,7 +366,7 @@ export function idempotencyCases(subject: MemorySubject): void {
 
     it("are told apart by namespace and tenant", async () => {
       const { store } = subject;
-      for (const scope of lookAlikeScopes()) {
+      for (const scope of lookAlikeNamespaceKeys()) {
         await store.writer.create(scope, [newMemory()], { now: NOW });
         await store.writer.delete(scope, "m1", { now: NOW, request });
         expect(await listAll(store, scope)).toEqual([]);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { IdempotentRequest } from "../../../../src/ports/idempotency.ts";
 import type { Replacement } from "../../../../src/ports/memory/writer.ts";
 import { idempotentRequest, NOW, newMemory } from "../../../support/builders.ts";
-import { freshScope, reasonOf, vectorOf } from "../../store-under-test.ts";
+import { freshNamespaceKey, reasonOf, vectorOf } from "../../store-under-test.ts";
 import { idsOf, type MemorySubject, memoryOf, search, storedIds, withWords, write } from "../support.ts";
 
 /** replace and replayReplace. */
@@ -55,9 +55,14 @@ export function replaceCases(subject: MemorySubject): void {
       subject.store.writer.replace(subject.scope, etag, later(id, "after", "e2", 3), { now });
     expect(await reasonOf(replace("missing", NOW))).toBe("MEMORY_NOT_FOUND");
     expect(await reasonOf(replace("expired", NOW + 1))).toBe("MEMORY_NOT_FOUND");
-    const elsewhere = subject.store.writer.replace(freshScope(), etag, later("expired", "after", "e2", 3), {
-      now: NOW,
-    });
+    const elsewhere = subject.store.writer.replace(
+      freshNamespaceKey(),
+      etag,
+      later("expired", "after", "e2", 3),
+      {
+        now: NOW,
+      },
+    );
     expect(await reasonOf(elsewhere)).toBe("MEMORY_NOT_FOUND");
   });
 

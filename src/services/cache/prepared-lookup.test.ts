@@ -1,0 +1,125 @@
+import { createSecretKey, randomBytes } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { analyzePrompt } from "../../domain/cache/analysis.ts";
+import { decisionRecipient, openDecision } from "../../domain/cache/decision-token.ts";
+import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
+import {
+  analysisOf,
+  decisionToken,
+  keepVector,
+  keptVector,
+  type LookupCacheInput,
+  prepareLookup,
+  verdictOn,
+} from "./prepared-lookup.ts";
+
+const NOW = 1_700_000_000_000;
+const CALLER = { tenant: "t", principal: "p" };
+const INPUT: LookupCacheInput = {
+  namespace: "",
+  prompt: "How do I bake bread?",
+  cacheScope: {
+    model: "m",
+    systemPrompt: "",
+    history: [],
+    parameters: {},
+    tools: [],
+    responseFormat: {},
+    locale: "",
+    knowledgeVersion: "",
+    sharing: "tenant",
+  },
+  shadow: false,
+};
+const ENTRY: CacheEntry = {
+  id: "ab".repeat(32),
+  fingerprint: scopeFingerprint(INPUT.cacheScope),
+  model: "m",
+  prompt: INPUT.prompt,
+  analysis: analyzePrompt(INPUT.prompt),
+  response: "With flour.",
+  tags: [],
+  metadata: {},
+  createTime: NOW,
+  expireTime: NOW + 1000,
+  etag: "e1",
+};
+const DECIDED = { entryId: ENTRY.id, similarity: 0.75, time: NOW };
+const SECRET_BYTES = randomBytes(32);
+const SECRET = createSecretKey(SECRET_BYTES);
+
+describe("a prepared lookup", () => {
+  it("has the ids of its prompt in the caller's namespace", () => {
+    const namespace = { tenant: "t", namespace: "default" };
+    expect(prepareLookup(INPUT, CALLER)).toMatchObject({
+      namespace,
+      fingerprint: ENTRY.fingerprint,
+      promptId: cacheEntryId(namespace, ENTRY.fingerprint, INPUT.prompt),
+      recipient: decisionRecipient(namespace, "p"),
+    });
+  });
+
+  it("depends on input, tenant and principal alone", () => {
+    expect(prepareLookup({ ...INPUT }, { ...CALLER })).toEqual(prepareLookup(INPUT, CALLER));
+  });
+
+  it("analyses its prompt once", () => {
+    const lookup = prepareLookup(INPUT, CALLER);
+    expect(analysisOf(lookup)).toEqual(analyzePrompt(INPUT.prompt));
+    expect(analysisOf(lookup)).toBe(analysisOf(lookup));
+  });
+
+  it("keeps the last verdict by the etag of the entry, whatever object holds that", () => {
+    const lookup = prepareLookup(INPUT, CALLER);
+    const verdict = verdictOn(lookup, ENTRY);
+    expect(verdict).toEqual({ reasons: [], aligned: true });
+    expect(verdictOn(lookup, { ...ENTRY })).toBe(verdict);
+    const denied = "How do I not bake bread?";
+    const changed = { ...ENTRY, etag: "e2", prompt: denied, analysis: analyzePrompt(denied) };
+    expect(verdictOn(lookup, changed).reasons).toContain("NEGATION");
+    expect(verdictOn(lookup, ENTRY)).toEqual(verdict);
+  });
+
+  it("keeps the token of the last decision for a second, by value", () => {
+    const lookup = prepareLookup(INPUT, CALLER);
+    const token = decisionToken(lookup, { ...DECIDED, time: NOW + 999 }, SECRET);
+    expect(decisionToken(lookup, DECIDED, createSecretKey(Buffer.from(SECRET_BYTES)))).toBe(token);
+    expect(openDecision(token, SECRET, NOW)).toEqual({
+      recipient: lookup.recipient,
+      entryId: ENTRY.id,
+      promptId: lookup.promptId,
+      fingerprint: ENTRY.fingerprint,
+      model: "m",
+      similarity: 0.75,
+      time: NOW,
+    });
+  });
+
+  it.each([
+    ["another second", { time: NOW + 1000 }, SECRET],
+    ["another entry", { entryId: "cd".repeat(32) }, SECRET],
+    ["no entry", { entryId: "" }, SECRET],
+    ["another similarity", { similarity: 0.5 }, SECRET],
+    ["another secret", {}, createSecretKey(randomBytes(32))],
+  ] as const)("seals anew for %s", (_, change, secret) => {
+    const lookup = prepareLookup(INPUT, CALLER);
+    const before = decisionToken(lookup, DECIDED, SECRET);
+    const token = decisionToken(lookup, { ...DECIDED, ...change }, secret);
+    expect(token).not.toBe(before);
+    expect(openDecision(token, secret, NOW)).toMatchObject({ ...DECIDED, ...change });
+  });
+
+  it("gives back the vector that it was given, with its model", () => {
+    const lookup = prepareLookup(INPUT, CALLER);
+    expect(keptVector(lookup)).toBeUndefined();
+    const vector = Float32Array.of(1, 0);
+    keepVector(lookup, { vector });
+    expect(keptVector(lookup)).toEqual({ vector });
+    const identity = { provider: "p", model: "m", dimension: 2 };
+    keepVector(lookup, { vector, identity });
+    expect(keptVector(lookup)).toEqual({ vector, identity });
+    lookup.vector = undefined;
+    expect(keptVector(lookup)).toBeUndefined();
+  });
+});

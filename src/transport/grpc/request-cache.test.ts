@@ -1,0 +1,93 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, it, vi } from "vitest";
+import { CacheService, LookupCacheRequestSchema } from "#gen/recollect/v1/cache_pb.js";
+import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
+import { RequestCache, requestCacheOf } from "./request-cache.ts";
+
+const CALLER = { tenant: "t", principal: "p" };
+
+function requestBytes(text: string): Buffer {
+  const message = create(LookupCacheRequestSchema, {
+    prompt: { prompt: { case: "text", value: text } },
+    scope: { model: "m" },
+  });
+  return Buffer.from(toBinary(LookupCacheRequestSchema, message));
+}
+
+/** Whether the cache has what was prepared of a request; asking keeps it from then on. */
+function isKept(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
+  const prepare = vi.fn(() => ({}));
+  cache.get(caller, bytes, prepare);
+  return prepare.mock.calls.length === 0;
+}
+
+describe("a RequestCache", () => {
+  it("gives what was prepared of the same bytes, and of no others", () => {
+    const bytes = requestBytes("a é \u0000 question");
+    const cache = new RequestCache();
+    const prepared = {};
+    expect(cache.get(CALLER, bytes, () => prepared)).toBe(prepared);
+    expect(cache.get(CALLER, Buffer.from(bytes), () => ({}))).toBe(prepared);
+    for (let place = 0; place < bytes.length; place += 1) {
+      const other = Buffer.from(bytes);
+      other[place] = (other[place] ?? 0) ^ 0x80;
+      expect(isKept(cache, other)).toBe(false);
+    }
+    expect(isKept(cache, bytes.subarray(1))).toBe(false);
+    expect(cache.get(CALLER, bytes, () => ({}))).toBe(prepared);
+  });
+
+  it("keeps callers apart by tenant and principal, whatever object names them", () => {
+    const bytes = requestBytes("a question");
+    const cache = new RequestCache();
+    const prepared = {};
+    cache.get(CALLER, bytes, () => prepared);
+    expect(cache.get({ ...CALLER }, bytes, () => ({}))).toBe(prepared);
+    const others = [
+      { tenant: "u", principal: "p" },
+      { tenant: "t", principal: "q" },
+      { tenant: "p", principal: "t" },
+      { tenant: "", principal: "tp" },
+    ];
+    for (const other of others) expect(isKept(cache, bytes, other)).toBe(false);
+  });
+
+  it("keeps nothing of a request that is refused", () => {
+    const bytes = requestBytes("a question");
+    const cache = new RequestCache();
+    const refusal = new Error("refused");
+    const refuse = (): never => {
+      throw refusal;
+    };
+    expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
+    expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
+    expect(isKept(cache, bytes)).toBe(false);
+  });
+
+  it("does not keep large requests", () => {
+    const bytes = requestBytes("x".repeat(5000));
+    const cache = new RequestCache();
+    expect([isKept(cache, bytes), isKept(cache, bytes)]).toEqual([false, false]);
+  });
+
+  it.each([
+    ["in bytes", 1000, "x".repeat(2000)],
+    ["in requests", 10_000, ""],
+  ])("is bounded %s: the one that was asked for longest ago goes first", (_, count, filling) => {
+    const cache = new RequestCache();
+    const first = requestBytes("first");
+    isKept(cache, first);
+    for (let index = 0; index < count; index += 1) isKept(cache, requestBytes(`${index} ${filling}`));
+    expect(isKept(cache, requestBytes(`${count - 1} ${filling}`))).toBe(true);
+    expect(isKept(cache, first)).toBe(false);
+  });
+});
+
+describe("requestCacheOf", () => {
+  it("is for reads alone: nothing that changes anything, and no streams", () => {
+    expect(requestCacheOf(MemoryService.method.getMemory)).toBeDefined();
+    expect(requestCacheOf(MemoryService.method.createMemory)).toBeUndefined();
+    expect(requestCacheOf(CacheService.method.storeCacheEntry)).toBeUndefined();
+    expect(requestCacheOf(MemoryService.method.exportMemories)).toBeUndefined();
+  });
+});
