@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SearchMemoriesRequest_Mode as Mode } from "#gen/recollect/v1/memory_pb.js";
 import { Reembedding_State as State } from "#gen/recollect/v1/operations_pb.js";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
+import { backendSettings } from "../support/backend-of-run.ts";
 import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 import { startProcess } from "../support/start-process.ts";
@@ -68,7 +69,11 @@ describe("a store that was made with hashing", () => {
   it("keeps it when nothing is said, with one line in the log that says what to call", async () => {
     await makeWithHashing();
     {
-      await using server = await startProcess({ ...DEFAULT, DATA_DIR: dataDir, LOG_FORMAT: "json" });
+      await using server = await startProcess({
+        ...DEFAULT,
+        ...backendSettings(dataDir),
+        LOG_FORMAT: "json",
+      });
       await server.lineWith('"serving"');
       const lines = server
         .stdout()

@@ -31,11 +31,12 @@ export class PieceTrie {
   /** NONE when no piece goes on like that. */
   next(node: number, unit: number): number {
     let slot = slotOf(node, unit);
-    for (;;) {
-      const child = this.#slots[slot] ?? NONE;
-      if (child === NONE || (this.#parents[child] === node && this.#units[child] === unit)) return child;
+    let child = this.#slots[slot] ?? NONE;
+    while (child !== NONE && (this.#parents[child] !== node || this.#units[child] !== unit)) {
       slot = (slot + 1) % SLOTS;
+      child = this.#slots[slot] ?? NONE;
     }
+    return child;
   }
 
   /** The row of the piece that ends at the node; -1: none does. */
