@@ -169,7 +169,9 @@ function runFor(
       joined += item.text;
       initials += item.text.charAt(0);
       const spellsOut = run.length > 2 || (run.length === 2 && single.kind === "name");
-      if (run.length > 1 && (joined === single.text || (spellsOut && initials === single.text))) return run;
+      // "div p" is no compound: only the first part of one may be a letter, as in "e mail".
+      const compound = joined === single.text && !(single.kind === "word" && item.text.length === 1);
+      if (run.length > 1 && (compound || (spellsOut && initials === single.text))) return run;
     }
   }
   return [];

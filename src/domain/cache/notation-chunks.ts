@@ -1,9 +1,10 @@
+import { KNOWN_NAMES } from "./analysis-words.ts";
 import type { Notation, WritingContext } from "./notation.ts";
 import { hasTellingCase } from "./notation-case.ts";
 import { TAKEN } from "./notation-lines.ts";
 import { isLoneNotation, isMood, operandOf } from "./notation-signs.ts";
 import { wordNotation } from "./notation-spelling.ts";
-import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS } from "./notation-words.ts";
+import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS, TECHNICAL } from "./notation-words.ts";
 
 /** A piece of text between white space, with what stands around it. */
 export interface Chunk {
@@ -48,7 +49,11 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
     // A call that goes on is no end: `f(x?: T)`.
     const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
     const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
-    if (!PLAIN.test(written) || /^[0-9]/.test(previous) || hasTellingCase(written, previous, next)) {
+    if (
+      !PLAIN.test(written) ||
+      /^[0-9]/.test(previous) ||
+      hasTellingCase(written, { previous, earlier, next })
+    ) {
       const chunk = { text: written, previous, earlier, next, opens, closes, context, capitalsTell };
       readChunk(chunk, operators, found);
     }
@@ -75,9 +80,15 @@ function tellCapitals(chunks: readonly string[]): boolean {
   for (const [at, chunk] of chunks.entries()) {
     if (at === 0) continue;
     if (/^\p{Ll}/u.test(chunk)) small++;
-    else if (/^\p{Lu}/u.test(chunk)) capitals++;
+    else if (/^\p{Lu}/u.test(chunk) && !isName(chunk)) capitals++;
   }
-  return small >= capitals;
+  return small >= capitals || capitals === 1;
+}
+
+/** What has its capital in careful writing too. */
+function isName(chunk: string): boolean {
+  const lower = chunk.toLowerCase().replace(/[^a-z]+$/, "");
+  return TECHNICAL.has(lower) || KNOWN_NAMES.has(lower);
 }
 
 function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {

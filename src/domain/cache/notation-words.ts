@@ -39,7 +39,7 @@ export const EXACT_TASKS = list(
   sha-256 sha256 hash hashes encode decode encoded decoded base64 rot13 ascii unicode urlencode uppercase upper-case lowercase
   lower-case capitalize capitalise capitals casing case titlecase spell spelled spelling letters letter characters character
   vowels consonants column sort sorted tokenize tokenise repeat starts ends contains begins prefix suffix escape unescape regex
-  punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
+  punctuation punctuate proofread camelcase snakecase acronym acronyms initials initialism morse spaces whitespace newline newlines indentation capitalization capitalisation remove strip alphabetize alphabetise hyphenate deduplicate grammar correct exactly verbatim literally type typed cipher encrypt decrypt parse`,
 );
 
 /** Behind these and a colon stands what is written in code. */
@@ -85,17 +85,26 @@ export const FACTORIAL_WORDS = list(
 
 /** Words that name a thing by an identifier, written right behind them. */
 export const IDENTIFIER_NOUNS = list(
-  "file files folder directory branch variable function method hostname username password constant identifier package repo repository",
+  "file files folder directory branch variable function method macro hostname username password constant identifier package repo repository #define #undef #ifdef #ifndef",
 );
 
 /** Behind these and "named" or "called" stands an identifier too. */
 export const NAMED_NOUNS = list(
-  "class column table key flag field property parameter tag label attribute header module database user group type component",
+  "class column table key flag field property parameter tag label attribute header module database user group type component token target trait interface hook decorator alias event",
 );
 
 /** Behind these a single letter is a symbol, a key or a quantity. */
 export const LETTER_NOUNS = list(
-  "does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter modifier option switch register mode",
+  `does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter modifier
+  option switch register mode motion macro function matrix vector quantity operator format specifier directive axis unit`,
+);
+
+/** Between two things that are compared or used together; in code and in a field of symbols a letter is one there too. */
+export const LINKING_WORDS = list("and or with than for to from between versus vs vs. not by");
+
+/** Behind these a single letter is a member of a series, and typed in both cases: vitamin C, plan b. */
+export const SERIES_NOUNS = list(
+  "type types vitamin vitamins hepatitis plan gen group class grade gate terminal team section part appendix size",
 );
 
 /** Behind these in code stands a name, whose case can be its visibility. */
@@ -118,6 +127,14 @@ export const TYPE_NAMES = list(
   func kernel default copy clone drop send sync debug print println foo bar baz main this super nothing just maybe left right`,
 );
 
+/** Types whose names are no words: also behind an article they are meant as they are written. */
+export const TYPE_SYMBOLS = list("int bool dict func proc vec println foo bar baz");
+
+/** What declares a name in code: behind one of these it stands as it is spelled. */
+export const DECLARING = list(
+  "def fn const enum struct extends implements instanceof typedef typeof namespace export import rename override overload subclass instantiate invoke",
+);
+
 /** Words that with a capital are another word. */
 export const CAPITONYMS = list(
   "turkey polish march august china japan lima reading nice job mobile titanic catholic mercury earth cancer aids",
@@ -126,11 +143,12 @@ export const CAPITONYMS = list(
 /** Fields in which letters are symbols: in another case they stand for something else. */
 export const SYMBOL_FIELDS = list(
   `music chord chords guitar piano scale chess opening algebra genetics gene genes genotype allele alleles chemistry chemical
-  element isomer strftime physics mathematics math blood`,
+  element isomer strftime physics mathematics math blood statistics probability calculus geometry thermodynamics mechanics
+  electronics quantum`,
 );
 
 /** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
-export const CASE_PAIRS = list("co cs hf po os sn sc nb si am em dm bm fm cm gm no");
+export const CASE_PAIRS = list("co cs hf po os sn sc nb si pb bi ni yb am em dm bm fm cm gm no");
 
 /** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
 export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma nm kn mev mbar");

@@ -29,7 +29,7 @@ const OTHER_SCRIPT = /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
-const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨]{1,2}|&&)\s|\bnot \(/;
+const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨∪∩→⇒]{1,3}|<?[-=]>|<-|&&)\s|\bnot \(/;
 const DOES = /^(?:do|does|would|will|did)$/i;
 // Chunks between "does" and its verb.
 const MAX_ASKED = 12;

@@ -6,6 +6,7 @@ import {
   ASKING,
   CASE_TASKS,
   EXACT_TASKS,
+  NAMED_NOUNS,
   SYMBOL_FIELDS,
   TECHNICAL,
   TECHNICAL_AFTER_IN,
@@ -78,17 +79,19 @@ const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
 
 function readContext(text: string): WritingContext {
   let [technical, symbols, exact, capitals] = [false, false, false, false];
-  let previous = "";
+  let [previous, capital] = ["", false];
   let first = "";
   for (const word of text.match(WORDS) ?? []) {
     if (first === "") first = word;
     const lower = word.toLowerCase();
     technical ||= TECHNICAL.has(lower) || SQL.has(word);
     technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
+    // "The C type FILE", "a Rust trait"; "go group" is none.
+    technical ||= NAMED_NOUNS.has(lower) && TECHNICAL_AFTER_IN.has(previous) && capital;
     symbols ||= SYMBOL_FIELDS.has(lower);
     exact ||= EXACT_TASKS.has(lower);
     capitals ||= CASE_TASKS.has(lower);
-    previous = lower;
+    [previous, capital] = [lower, lower !== word];
   }
   return {
     technical,
