@@ -33,7 +33,8 @@ export function compareNotation(
 /** What a piece counts against, empty where it counts by itself. */
 function counterpart({ kind, text }: Notation): string {
   if (kind === "mood" || kind === "language") return kind;
-  return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
+  // "set up" and "setup" in quotes are two texts as well.
+  return kind === "variant" ? `variant ${text.toLowerCase().replace(/\s+/g, "")}` : "";
 }
 
 function without(pieces: readonly Notation[], removed: readonly Notation[]): Notation[] {

@@ -114,10 +114,15 @@ function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   found.push(...wordNotation(core, chunk));
 }
 
+/** "Rock n' roll", "five o' clock", "O' Neil"; but O' and d' are primed symbols. */
+function isElided(written: string, next: string): boolean {
+  return /^[no]'$/.test(written) || (/^[od]'$/i.test(written) && /^\p{Lu}/u.test(next));
+}
+
 /** A chunk without the punctuation of prose around it. What is left of the marks is notation. */
 function withoutProse(chunk: Chunk): string {
   const written = chunk.text.replace(/^[¿¡]+/, "").replace(/^\.(?=\p{Lu}\p{Ll})/u, "");
-  const marked = withoutEndMarks(/^[ond]'$/i.test(written) ? "" : written, chunk);
+  const marked = withoutEndMarks(isElided(written, chunk.next) ? "" : written, chunk);
   let core = withoutBrackets(marked);
   if (core !== marked) core = withoutEndMarks(core, chunk);
   // A quote that is left is one whose other half is in another chunk, unless it is a prime.

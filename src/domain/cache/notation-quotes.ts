@@ -35,12 +35,17 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
       exact.push(quote + content + quote);
       return TAKEN;
     }
-    if (at > 0) found.push(caseOf(content, context));
+    if (at > 0) found.push(caseOf(content.replace(/\s+/g, " "), context));
     return content;
   });
   // Together, because their order counts: replace 'a' with 'b'.
   if (exact.length > 0) found.push({ kind: "code", text: exact.join(" ") });
   return rest;
+}
+
+/** Spaces behind a backslash: only the first one is escaped. */
+export function readEscapedSpaces(text: string, found: Notation[]): void {
+  for (const [spaces] of text.matchAll(/\\ {2,}(?=\S)/g)) found.push({ kind: "code", text: spaces });
 }
 
 /** Counts against the same letters in another case, in a prompt that is as careful or careless with capitals. */

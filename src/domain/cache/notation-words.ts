@@ -90,17 +90,29 @@ export const IDENTIFIER_NOUNS = list(
 
 /** Behind these and "named" or "called" stands an identifier too. */
 export const NAMED_NOUNS = list(
-  "class column table key flag field property parameter tag label attribute header module database user group type component token target trait interface hook decorator alias event",
+  "class column table key flag field property parameter tag label attribute header module database user group type component",
+);
+
+/** Behind these and an article too, but for what they form compounds with: "the column Order", but "the table join". */
+export const HOLDING_NOUNS = list("column table module package trait interface macro");
+
+/** Ends of such compounds. */
+export const COMPOUND_ENDS = list(
+  "join joins name names schema level type types design width size scan lock",
 );
 
 /** Behind these a single letter is a symbol, a key or a quantity. */
 export const LETTER_NOUNS = list(
   `does do is are of what's whats key keys press pressing hit hitting prefix symbol variable constant letter command parameter modifier
-  option switch register mode motion macro function matrix vector quantity operator format specifier directive axis unit`,
+  option switch register mode motion macro function matrix vector quantity operator format specifier directive axis unit find solve compute calculate evaluate differentiate integrate
+  force velocity speed mass energy power voltage current resistance pressure volume temperature radius charge frequency wavelength
+  momentum acceleration density entropy enthalpy torque`,
 );
 
 /** Between two things that are compared or used together; in code and in a field of symbols a letter is one there too. */
-export const LINKING_WORDS = list("and or with than for to from between versus vs vs. not by");
+export const LINKING_WORDS = list(
+  "and or with than for to from between versus vs vs. not by then before after",
+);
 
 /** Behind these a single letter is a member of a series, and typed in both cases: vitamin C, plan b. */
 export const SERIES_NOUNS = list(
@@ -132,7 +144,7 @@ export const TYPE_SYMBOLS = list("int bool dict func proc vec println foo bar ba
 
 /** What declares a name in code: behind one of these it stands as it is spelled. */
 export const DECLARING = list(
-  "def fn const enum struct extends implements instanceof typedef typeof namespace export import rename override overload subclass instantiate invoke",
+  "def fn const enum struct extends implements instanceof typedef typeof namespace import override overload subclass instantiate invoke puts println env setenv unset printenv",
 );
 
 /** Words that with a capital are another word. */

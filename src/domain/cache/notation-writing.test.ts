@@ -15,6 +15,9 @@ describe("prompts of the same letters and digits", () => {
     ["a comma between symbols", "Does a, b = b, a work?", "Does a b = b a work?"],
     ["a mark at the end of a job", "What does sleep 5 & do?", "What does sleep 5 do?"],
     ["a mark behind a type", "Does int? x compile?", "Does int x compile?"],
+    ["what brackets hold around types", "Is (A -> B) -> C one?", "Is A -> (B -> C) one?"],
+    ["what brackets apply", "In Haskell, is it map f (g x)?", "In Haskell, is it map (f g) x?"],
+    ["a prime behind a capital", "Is O' on the circle?", "Is O on the circle?"],
     ["what brackets hold", "Is (a OR b) AND c slow?", "Is a OR (b AND c) slow?"],
     ["signs in a citation", 'Is it "Hello, World" or so?', 'Is it "Hello World" or so?'],
   ])("differ by %s", (_, one, other) => {

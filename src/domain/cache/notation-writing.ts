@@ -30,6 +30,8 @@ const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
 const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨∪∩→⇒]{1,3}|<?[-=]>|<-|&&)\s|\bnot \(/;
+// Functions that are applied: `f (g x)`.
+const APPLIED = /(?:^|\s)\p{L}\s\(|\(\p{L}\s\p{L}(?!\p{L})/u;
 const DOES = /^(?:do|does|would|will|did)$/i;
 // Chunks between "does" and its verb.
 const MAX_ASKED = 12;
@@ -53,7 +55,8 @@ export function readWriting(folded: string, technical: boolean): Writing {
     previous = chunk;
   }
   // What brackets hold together is what is calculated first.
-  if (text.includes("(") && CALCULATED.test(text)) marks += text.replace(/[^\p{L}\p{N}()]+/gu, "");
+  const grouped = text.includes("(") && (CALCULATED.test(text) || (technical && APPLIED.test(text)));
+  if (grouped) marks += text.replace(/[^\p{L}\p{N}()]+/gu, "");
   marks += quotedMarks(text) + askedMarks(chunks);
   const letters = folded.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "");
   return { letters: shortHash(letters.toLowerCase()), marks: shortHash(marks.toLowerCase()) };
@@ -196,6 +199,8 @@ function isPlainWord(chunk: string): boolean {
 /** A chunk of notation without the punctuation of the sentence around it. */
 function withoutSentence(written: string, place: Place): string {
   let core = written.replace(/^[¿¡]+/, "");
+  // A primed symbol.
+  if (/^[A-Zd]'+$/.test(core) && !endsPart(place)) return core;
   if (endsSentence(place)) core = core.replace(/[.?!,;:]+$/, "");
   else if (endsPart(place)) core = core.replace(/[.,;:]+$/, "");
   for (const [open, close] of [

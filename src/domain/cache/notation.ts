@@ -1,7 +1,7 @@
 import { readChunks } from "./notation-chunks.ts";
 import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
 import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
-import { takePayload, takeQuotes } from "./notation-quotes.ts";
+import { readEscapedSpaces, takePayload, takeQuotes } from "./notation-quotes.ts";
 import {
   ASKING,
   CASE_TASKS,
@@ -69,6 +69,7 @@ function notationOf(folded: string, context: WritingContext): Notation[] {
   text = takeCodeLines(text, found);
   if (!context.technical) text = withoutEmphasis(text);
   text = takeQuotes(text, context, found);
+  readEscapedSpaces(text, found);
   text = takePayload(text, context, found);
   readChunks(text, context, found);
   return found;
