@@ -10,7 +10,6 @@ import {
   FIELD_NOUNS,
   HOLDING_NOUNS,
   LETTER_NOUNS,
-  LINKING_WORDS,
   LOOSE_LETTERS,
   SENTENCE_OPENERS,
   SERIES_NOUNS,
@@ -52,7 +51,6 @@ const PATH_COMMAND = /^(?:cd|ls|rm|mv|cp|mkdir|rmdir|touch|chmod|chown|scp)$/;
 // "{{ name }}", "<%= name %>", "${ name }".
 const TEMPLATE = /^(?:[$#]?\{{1,2}|\{%|<%=?)$/;
 const WORD = /^\p{L}+$/u;
-const OPERATOR = /^(?:[-+*/^=<>|&~%]{1,3}|[≤≥≠∈×÷])$/;
 // Beside code these words are what they are only in their own spelling.
 const CODE_LITERAL = /^(?:nan|undefined|nil|printf)$/;
 // "The column Order" names it, behind "a column" stands the rest of a compound.
@@ -145,9 +143,8 @@ function isLetterSymbol(core: string, before: string, next: string, context: Wri
   if (LETTER_NOUNS.has(before)) return true;
   if (SERIES_NOUNS.has(before)) return false;
   if (/^[=<>≤≥≠]/.test(next)) return true;
-  if (context.technical && before.endsWith("'s")) return true;
-  if (!(context.technical || context.symbols)) return false;
-  return context.symbols || LINKING_WORDS.has(before) || OPERATOR.test(before) || OPERATOR.test(next);
+  // In code all but names of languages.
+  return context.symbols || (context.technical && !TECHNICAL_AFTER_IN.has(core.toLowerCase()));
 }
 
 /** A name of a language, a product or a thing of the trade, or a small word: typed in any case. */

@@ -19,7 +19,7 @@ export const TECHNICAL = list(
   delphi racket verilog vhdl solidity groovy svelte`,
 );
 
-/** Languages whose names are words of prose: technical only behind "in", "of", "with" or "for". */
+/** Languages whose names are words of prose: technical only behind "in", long ones behind "does", "with" and "using" too. */
 export const TECHNICAL_AFTER_IN = list("c go rust swift ruby java r d dart basic swift ada elm nim zig");
 
 /** Commands of shells: a mark by itself behind one of them is its argument. */
@@ -85,7 +85,7 @@ export const FACTORIAL_WORDS = list(
 
 /** Words that name a thing by an identifier, written right behind them. */
 export const IDENTIFIER_NOUNS = list(
-  "file files folder directory branch variable function method macro hostname username password constant identifier package repo repository #define #undef #ifdef #ifndef",
+  "file files folder directory branch var variable function method macro hostname username password constant identifier package repo repository #define #undef #ifdef #ifndef",
 );
 
 /** Behind these and "named" or "called" stands an identifier too. */
@@ -94,7 +94,7 @@ export const NAMED_NOUNS = list(
 );
 
 /** Behind these and an article too, but for what they form compounds with: "the column Order", but "the table join". */
-export const HOLDING_NOUNS = list("column table module package trait interface macro");
+export const HOLDING_NOUNS = list("column table module package trait interface macro model entity");
 
 /** Ends of such compounds. */
 export const COMPOUND_ENDS = list(
@@ -107,11 +107,6 @@ export const LETTER_NOUNS = list(
   option switch register mode motion macro function matrix vector quantity operator format specifier directive axis unit find solve compute calculate evaluate differentiate integrate
   force velocity speed mass energy power voltage current resistance pressure volume temperature radius charge frequency wavelength
   momentum acceleration density entropy enthalpy torque`,
-);
-
-/** Between two things that are compared or used together; in code and in a field of symbols a letter is one there too. */
-export const LINKING_WORDS = list(
-  "and or with than for to from between versus vs vs. not by then before after",
 );
 
 /** Behind these a single letter is a member of a series, and typed in both cases: vitamin C, plan b. */
@@ -136,15 +131,15 @@ export const TYPE_NAMES = list(
   `string set map list integer object self array date number boolean error exception promise symbol function character double
   float long short byte void any some ok err option result vec box type int bool optional record iterator process file path
   thread tuple dict hash proc node element event window document image buffer math random range slice stream future task action
-  func kernel default copy clone drop send sync debug print println foo bar baz main this super nothing just maybe left right`,
+  func kernel default copy clone drop send sync debug print println foo bar baz let var const val main this super nothing just maybe left right`,
 );
 
 /** Types whose names are no words: also behind an article they are meant as they are written. */
-export const TYPE_SYMBOLS = list("int bool dict func proc vec println foo bar baz");
+export const TYPE_SYMBOLS = list("int bool char varchar dict func proc vec println foo bar baz");
 
 /** What declares a name in code: behind one of these it stands as it is spelled. */
 export const DECLARING = list(
-  "def fn const enum struct extends implements instanceof typedef typeof namespace import override overload subclass instantiate invoke puts println env setenv unset printenv",
+  "def fn const enum struct extends implements instanceof typedef typeof namespace import override overload subclass instantiate invoke puts println await throw throws catch env setenv unset printenv",
 );
 
 /** Words that with a capital are another word. */

@@ -76,6 +76,7 @@ function notationOf(folded: string, context: WritingContext): Notation[] {
 }
 
 const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
+const USING = /^(?:in|c|does|with|using)$/;
 const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
 
 function readContext(text: string): WritingContext {
@@ -86,7 +87,7 @@ function readContext(text: string): WritingContext {
     if (first === "") first = word;
     const lower = word.toLowerCase();
     technical ||= TECHNICAL.has(lower) || SQL.has(word);
-    technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
+    technical ||= TECHNICAL_AFTER_IN.has(lower) && (word.length > 3 ? USING : /^(?:in|c)$/).test(previous);
     // "The C type FILE", "a Rust trait"; "go group" is none.
     technical ||= NAMED_NOUNS.has(lower) && TECHNICAL_AFTER_IN.has(previous) && capital;
     symbols ||= SYMBOL_FIELDS.has(lower);
