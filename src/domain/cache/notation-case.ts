@@ -7,6 +7,7 @@ import {
   CAPITONYMS,
   COMPOUND_ENDS,
   DECLARING,
+  EXACT_TASKS,
   FIELD_NOUNS,
   HOLDING_NOUNS,
   LETTER_NOUNS,
@@ -91,8 +92,8 @@ export function caseNotation(core: string, chunk: Chunk): Notation | undefined {
 function isNamedByPlace(core: string, before: string, { earlier, next, context }: Chunk): boolean {
   if (isPath(before, earlier) || TEMPLATE.test(before) || isImported(before, next)) return true;
   // "Is Level a palindrome?" asks of a word letter by letter.
-  if (context.exact && /^(?:is|are)$/.test(before) && core.length > 2 && !isKnownWord(core.toLowerCase()))
-    return true;
+  const asked = context.exact && /^(?:is|are)$/.test(before) && core.length > 2;
+  if (asked && !isKnownWord(core.toLowerCase()) && !EXACT_TASKS.has(core.toLowerCase())) return true;
   if (!context.technical) return false;
   if (OF_NAMES.test(next) && !ARTICLE.test(before)) return true;
   return FIELD_NOUNS.has(before) || (isNamed(before, earlier) && isNameOfCode(core));

@@ -12,7 +12,7 @@ export const TECHNICAL = list(
   `python javascript typescript kotlin haskell scala php perl bash zsh shell powershell sql mysql postgres postgresql sqlite
   html css yaml yml json toml xml markdown latex tex vim vi emacs regex regexp regexes glob globs nodejs react vue angular
   django flask linux unix git docker kubernetes makefile cmake gcc clang golang lua julia matlab erlang elixir clojure
-  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl npm pip ssh sudo chmod
+  fortran cobol assembly graphql redis mongodb csv ini dockerfile nginx prolog lisp scheme smalltalk js ts jsx tsx cpp vba excel awk sed grep curl ls mv cp mkdir rmdir chown wget rsync scp npm pip ssh sudo chmod
   function functions string strings array arrays operator operators syntax compiler script macro identifier identifiers
   keyword keywords literal literals boolean command parser operand wildcard gitignore crontab cron printf null nil nan undefined jinja numpy pandas pytorch tensorflow
   matplotlib scipy webpack eslint pytest junit maven gradle rails laravel kafka terraform ansible kubectl dataframe powershell ocaml fsharp sass scss pascal
@@ -20,7 +20,7 @@ export const TECHNICAL = list(
 );
 
 /** Languages whose names are words of prose: technical only behind "in", long ones behind "does", "with" and "using" too. */
-export const TECHNICAL_AFTER_IN = list("c go rust swift ruby java r d dart basic swift ada elm nim zig");
+export const TECHNICAL_AFTER_IN = list("c go rust swift ruby java r d dart basic ada elm nim zig jest");
 
 /** Commands of shells: a mark by itself behind one of them is its argument. */
 export const COMMANDS = list(
@@ -139,7 +139,7 @@ export const TYPE_SYMBOLS = list("int bool char varchar dict func proc vec print
 
 /** What declares a name in code: behind one of these it stands as it is spelled. */
 export const DECLARING = list(
-  "def fn const enum struct extends implements instanceof typedef typeof namespace import override overload subclass instantiate invoke puts println await throw throws catch env setenv unset printenv",
+  "def fn const enum struct extends implements instanceof typedef typeof namespace import override overload subclass instantiate invoke puts println await mock throw throws catch env setenv unset printenv",
 );
 
 /** Words that with a capital are another word. */
@@ -155,7 +155,7 @@ export const SYMBOL_FIELDS = list(
 );
 
 /** Two letters that as an element or chord and as capitals are two things: Co and CO, Am and AM. */
-export const CASE_PAIRS = list("co cs hf po os sn sc nb si pb bi ni yb am em dm bm fm cm gm no");
+export const CASE_PAIRS = list("co cs hf po os sn sc nb si pb bi ni yb cd am em dm bm fm cm gm no");
 
 /** Units that are another unit in another case. Not k, l, gb and the like, which are typed in both. */
 export const CASED_UNITS = list("mm cal s g t b pa mpa mw mv ma nm kn mev mbar");
