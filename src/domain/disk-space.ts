@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
  * the disk. The other 8 MiB are for the deletion itself: one step of a purge changes 1 to 4 MiB of pages, the keyword
  * index included.
  */
-export const KEPT_BYTES = 16 * MIB;
+export const RESERVED_BYTES = 16 * MIB;
 
 /**
  * What the log may take while the disk is full, in bytes: twice what it ordinarily has. Left free for the writes that
@@ -26,12 +26,12 @@ const LOW_SHARE = 0.05;
 /** But never above so many free bytes: of a disk of 10 TB a twentieth would last for years. */
 const LOW_AT_MOST = 16 * 1024 * MIB;
 
-export interface KeptSizes {
-  readonly keptBytes: number;
+export interface ReservedSizes {
+  readonly reservedBytes: number;
   readonly logBytes: number;
 }
 
-export const KEPT_SIZES: KeptSizes = { keptBytes: KEPT_BYTES, logBytes: LOG_BYTES };
+export const RESERVED_SIZES: ReservedSizes = { reservedBytes: RESERVED_BYTES, logBytes: LOG_BYTES };
 
 /** What a disk says of itself, in bytes. */
 export interface DiskSpace {
@@ -41,7 +41,7 @@ export interface DiskSpace {
 }
 
 /** How much is to be kept back now. */
-export interface KeptPlan {
+export interface ReservedSpacePlan {
   readonly bytes: number;
   /** Whether the store's file may grow; otherwise new data only goes into pages that deletions have freed. */
   readonly mayGrow: boolean;
@@ -52,15 +52,15 @@ export interface KeptPlan {
  * room allows beside the log, and the file may not grow into that room, or each deletion would leave less for the next.
  * One that was never there, as on a disk that is too small for it, holds nobody up.
  */
-export function planKept(
-  now: { readonly freeBytes: number; readonly heldBytes: number; readonly logFileBytes: number },
-  { keptBytes, logBytes }: KeptSizes,
-): KeptPlan {
-  const room = now.freeBytes + now.heldBytes + now.logFileBytes;
-  if (room >= keptBytes + logBytes) return { bytes: keptBytes, mayGrow: true };
-  if (now.heldBytes === 0) return { bytes: 0, mayGrow: true };
+export function planReservedSpace(
+  now: { readonly freeBytes: number; readonly presentBytes: number; readonly logFileBytes: number },
+  { reservedBytes, logBytes }: ReservedSizes,
+): ReservedSpacePlan {
+  const room = now.freeBytes + now.presentBytes + now.logFileBytes;
+  if (room >= reservedBytes + logBytes) return { bytes: reservedBytes, mayGrow: true };
+  if (now.presentBytes === 0) return { bytes: 0, mayGrow: true };
   // The half that deletions need comes first: others may have taken what was left free for the log.
-  return { bytes: Math.max(Math.min(room, keptBytes / 2), room - logBytes), mayGrow: false };
+  return { bytes: Math.max(Math.min(room, reservedBytes / 2), room - logBytes), mayGrow: false };
 }
 
 /** Free bytes below which an operator is warned. */

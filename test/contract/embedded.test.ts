@@ -6,7 +6,7 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { quiet } from "../support/quiet.ts";
-import { SMALL_KEPT } from "../support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../support/small-reserved-space.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { embeddingBacklogContract } from "./embedding/backlog.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
@@ -48,7 +48,7 @@ async function openInTemporaryDirectory<Store>(
       directory,
       embedder,
       ...quiet,
-      kept: SMALL_KEPT,
+      reserved: SMALL_RESERVED_SPACE,
       maxEmbeddings: MAX_EMBEDDINGS,
     });
   let backend = await open();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
 import type { Script } from "../../src/adapters/redis/connection/script.ts";
-import { RedisEmbeddingBacklog } from "../../src/adapters/redis/embedding/queue.ts";
+import { RedisEmbeddingQueue } from "../../src/adapters/redis/embedding/queue.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
@@ -69,7 +69,7 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
     const { client, model } = stores;
     const namespaces = new Namespaces(client, place.keys);
     const parts = { model, pendingAdded: new Listeners(), log: quiet.log };
-    const backlog = new RedisEmbeddingBacklog(client, namespaces, parts);
+    const backlog = new RedisEmbeddingQueue(client, namespaces, parts);
     const [pending] = await backlog.pending({ limit: 1, maxBytes: 1000, skip: 0, now: NOW });
     expect(pending?.id).toBe("waiting");
     const outcome = { vector: vectorOf(3), truncated: false, identity: MODEL };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 import { EXACT_LIMIT } from "./vectors/vector-plan.ts";
 
@@ -30,7 +30,7 @@ describe("the embedded backend", () => {
       directory,
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
       ...quiet,
-      kept: SMALL_KEPT,
+      reserved: SMALL_RESERVED_SPACE,
       log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {

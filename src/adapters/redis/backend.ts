@@ -8,7 +8,7 @@ import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
 import { riskOf, type ServerFacts } from "./connection/server-info.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
-import { RedisEmbeddingBacklog } from "./embedding/queue.ts";
+import { RedisEmbeddingQueue } from "./embedding/queue.ts";
 import { repairReembedding } from "./embedding/reembedding-repair.ts";
 import { RedisReembeddingStore } from "./embedding/reembedding-store.ts";
 import { type FoundationOptions, openFoundation } from "./indexes/foundation.ts";
@@ -66,7 +66,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     log,
     namespaces: () => namespaces.mostCached,
     claim: async () => {
-      for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.forgetAll();
+      for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.clearCache();
       await claimPartitions(direct, keys);
       await model.claimAgain(log);
       await secret.claimAgain();
@@ -87,7 +87,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
-    backlog: new RedisEmbeddingBacklog(client, namespaces, { model, pendingAdded, log }),
+    backlog: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
     indexes: stores.indexes,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { scopeToken } from "../../../src/adapters/redis/cache/entry-fields.ts";
 import { vectorSchema } from "../../../src/adapters/redis/indexes/schema.ts";
-import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
 import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
@@ -44,7 +44,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         ...query,
       })
     ).entries.map(({ id }) => id);
-  const keysOf = async (): Promise<NamespaceKeys> => {
+  const keysOf = async (): Promise<NamespaceRedisKeys> => {
     const partition = opened.keys.partition(0);
     return partition.namespace(String(await opened.client.command("HGET", partition.namespaces, "t:n")));
   };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isCounted } from "../../../src/adapters/redis/memory/tokens.ts";
-import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY, EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import type { Memory, MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
@@ -38,7 +38,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
     );
   const ask = async (...command: Parameters<RedisStores["client"]["command"]>) =>
     plain(await stores.client.command(...command));
-  const namespaceOf = async (of = scope): Promise<NamespaceKeys> => {
+  const namespaceOf = async (of = scope): Promise<NamespaceRedisKeys> => {
     const partition = place.keys.partition(0);
     return partition.namespace(
       String(await ask("HGET", partition.namespaces, `${of.tenant}:${of.namespace}`)),
@@ -51,7 +51,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("what is counted and ordered", () => {
     /** From the memories themselves. */
-    const recount = async ({ partition, namespaceId }: NamespaceKeys) => {
+    const recount = async ({ partition, namespaceId }: NamespaceRedisKeys) => {
       const counters = { memories: 0, terms: 0 };
       const frequencies: Record<string, number> = {};
       const sizes: Record<string, number> = {};
@@ -78,7 +78,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       }
       return { counters, frequencies, sizes, duplicates: duplicates.sort(), ending: ending.sort() };
     };
-    const kept = async (namespace: NamespaceKeys) => {
+    const kept = async (namespace: NamespaceRedisKeys) => {
       const numbers = async (key: string) => {
         const fields = (await ask("HGETALL", key)) as string[];
         return Object.fromEntries(

@@ -5,7 +5,11 @@
 //   expect(await brokenInvariants(redis.url, "recollect:")).toEqual([]);
 
 import { isCounted, tokenOf } from "../../../src/adapters/redis/memory/tokens.ts";
-import { Keys, type NamespaceKeys, type PartitionKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import {
+  Keys,
+  type NamespaceRedisKeys,
+  type PartitionKeys,
+} from "../../../src/adapters/redis/namespaces/keys.ts";
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
@@ -76,7 +80,7 @@ interface Seen {
 
 async function checkMemories(
   redis: Connection,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   all: ReadonlySet<string>,
   seen: Seen,
   expectEqual: Expect,
@@ -162,7 +166,7 @@ async function checkMemories(
 
 async function checkCache(
   redis: Connection,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   all: ReadonlySet<string>,
   expectEqual: Expect,
 ): Promise<void> {

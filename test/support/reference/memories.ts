@@ -104,10 +104,10 @@ export function referenceMemories(universe: Universe): Memories {
     if (find(scope, id, now) !== undefined) return "skipped";
     const { sessions } = worldOf(universe, scope);
     const last = sessions.get(sessionId) ?? 0;
-    const isHeld = live(scope, now).some(
+    const isStored = live(scope, now).some(
       ({ memory }) => memory.sessionId === sessionId && memory.sessionPosition === sessionPosition,
     );
-    const given = sessionPosition > 0 && !isHeld ? sessionPosition : last + 1;
+    const given = sessionPosition > 0 && !isStored ? sessionPosition : last + 1;
     const position = sessionId === "" ? 0 : given;
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
     removeIds(scope, new Set([id]));

@@ -5,7 +5,7 @@ import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 /** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-interface KeptEntry {
+interface CachedEntry {
   readonly row: number;
   readonly namespace: NamespaceKey;
   readonly entry: CacheEntry;
@@ -18,7 +18,7 @@ interface KeptEntry {
  */
 export class EntryCache {
   readonly #rows = new Map<number, string>();
-  readonly #entries = new LRUCache<string, KeptEntry>({
+  readonly #entries = new LRUCache<string, CachedEntry>({
     maxSize: MAX_BYTES,
     sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
     dispose: ({ row }) => void this.#rows.delete(row),
@@ -26,9 +26,9 @@ export class EntryCache {
 
   /** Ids are digests over their namespace too, but a caller can name any: only entries of its own namespace are found. */
   find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
-    const kept = this.#entries.get(id);
-    if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;
-    return kept.entry;
+    const cached = this.#entries.get(id);
+    if (cached?.namespace.namespace !== namespace || cached.namespace.tenant !== tenant) return undefined;
+    return cached.entry;
   }
 
   at(row: number): CacheEntry | undefined {
@@ -36,13 +36,13 @@ export class EntryCache {
     return id === undefined ? undefined : this.#entries.get(id)?.entry;
   }
 
-  keep(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
+  set(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
     this.#entries.set(entry.id, { row, namespace, entry });
-    // An entry that is larger than all the room is not kept.
+    // An entry that is larger than all the room is not cached.
     if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);
   }
 
-  forget(row: number): void {
+  delete(row: number): void {
     const id = this.#rows.get(row);
     if (id !== undefined) this.#entries.delete(id);
   }

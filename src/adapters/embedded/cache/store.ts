@@ -65,7 +65,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
-    database.onChange("cache_entry", (row) => this.#entries.forget(row));
+    database.onChange("cache_entry", (row) => this.#entries.delete(row));
     // They were asked of a namespace that was not there, or of the one that was deleted.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
@@ -205,8 +205,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   #find(namespace: NamespaceKey, id: string, now: number): CacheEntry | undefined {
-    const kept = this.#entries.find(namespace, id);
-    if (kept !== undefined) return kept.expireTime > now ? kept : undefined;
+    const cached = this.#entries.find(namespace, id);
+    if (cached !== undefined) return cached.expireTime > now ? cached : undefined;
     const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
     return row === undefined ? undefined : this.#entryOf(namespace, row);
@@ -240,10 +240,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** The entry of a row of this namespace, which is in the EntryCache from now on. Never inside a write. */
   #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
-    const kept = this.#entries.at(row);
-    if (kept !== undefined) return kept;
+    const cached = this.#entries.at(row);
+    if (cached !== undefined) return cached;
     const entry = this.#entryAt(row);
-    if (entry !== undefined) this.#entries.keep(namespace, row, entry);
+    if (entry !== undefined) this.#entries.set(namespace, row, entry);
     return entry;
   }
 
@@ -253,7 +253,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   /** Empties the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
-  forgetEntries(): void {
+  clearEntryCache(): void {
     this.#entries.clear();
   }
 
@@ -328,7 +328,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   /** Brings a namespace down to its bound, and says how many entries went that could have been served. */
-  #makeRoom(namespaceId: number, keptRow: number, maxEntries: number, now: number): number {
+  #makeRoom(namespaceId: number, newRow: number, maxEntries: number, now: number): number {
     const excess = (): number => {
       const counter = this.#database.first(
         "SELECT entry_count FROM cache_counter WHERE namespace_id = ?",
@@ -342,7 +342,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
          (SELECT row FROM cache_entry WHERE namespace_id = ? AND expire_time <= ? AND row <> ? LIMIT ?)`,
       namespaceId,
       now,
-      keptRow,
+      newRow,
       excess(),
     );
     const evicted = excess();
@@ -350,7 +350,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       `DELETE FROM cache_entry WHERE row IN
          (SELECT row FROM cache_entry_use WHERE namespace_id = ? AND row <> ? ORDER BY keep_score, row LIMIT ?)`,
       namespaceId,
-      keptRow,
+      newRow,
       evicted,
     );
     return evicted;

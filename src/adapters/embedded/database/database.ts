@@ -24,7 +24,7 @@ export interface DatabaseOptions {
   /** Where the file lies, which can say why it cannot be written. */
   readonly directory?: DataDirectory;
   /** What is kept back for deletions; undefined: nothing, and a full disk refuses them too. */
-  readonly kept?: ReservedSpace;
+  readonly reserved?: ReservedSpace;
 }
 
 export interface WriteOptions {
@@ -69,7 +69,7 @@ export class Database implements Disposable {
     this.#sqlite = sqlite;
     this.#options = options;
     this.#opened = new OpenedFile(file, () => options.onLost?.());
-    this.#keepSpace();
+    this.#restoreReservedSpace();
   }
 
   /** Throws STORE_UNAVAILABLE when the file was removed or replaced. */
@@ -227,13 +227,13 @@ export class Database implements Disposable {
     const others = queue.filter(({ options }) => options.deletes !== true);
     this.#endStillness();
     this.#moveLog();
-    this.#keepSpace();
-    if (!this.#commit(deletions)) this.#deleteInKeptSpace(deletions);
+    this.#restoreReservedSpace();
+    if (!this.#commit(deletions)) this.#deleteInReservedSpace(deletions);
     for (const write of others) if (this.#stuck || !this.#commit([write])) write.fail(full());
   }
 
-  #deleteInKeptSpace(deletions: readonly QueuedWrite[]): void {
-    this.#options.kept?.release();
+  #deleteInReservedSpace(deletions: readonly QueuedWrite[]): void {
+    this.#options.reserved?.release();
     this.#boundPages();
     // Not by itself, where it may fail and take the room.
     this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
@@ -247,14 +247,14 @@ export class Database implements Disposable {
     }
     this.#moveLog();
     this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    this.#keepSpace();
+    this.#restoreReservedSpace();
   }
 
   /** Moves the log into the file, which gives back its space, unless the file stands still. False when that fails. */
   #moveLog(): boolean {
     if (this.#stillness !== undefined) return false;
     if (!this.#hasRoomForLog()) {
-      this.#stuck = this.#logBytes > (this.#options.kept?.maxLogBytes ?? Number.POSITIVE_INFINITY);
+      this.#stuck = this.#logBytes > (this.#options.reserved?.maxLogBytes ?? Number.POSITIVE_INFINITY);
       return false;
     }
     try {
@@ -269,7 +269,7 @@ export class Database implements Disposable {
 
   /** Whether the file can grow by what it will hold: an attempt that fails would take the room, and move nothing. */
   #hasRoomForLog(): boolean {
-    const free = this.#options.kept?.freeBytes;
+    const free = this.#options.reserved?.freeBytes;
     if (free === undefined) return true;
     const pages = Number(this.#sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
     const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
@@ -277,15 +277,15 @@ export class Database implements Disposable {
   }
 
   /** Makes again what is kept back for deletions, as far as there is room, and lets the file grow or not. */
-  #keepSpace(): void {
-    this.#options.kept?.restore(this.#logBytes);
+  #restoreReservedSpace(): void {
+    this.#options.reserved?.restore(this.#logBytes);
     this.#boundPages();
   }
 
   #boundPages(): void {
-    const { kept } = this.#options;
-    if (kept === undefined || kept.mayGrow === this.#mayGrow) return;
-    this.#mayGrow = kept.mayGrow;
+    const { reserved } = this.#options;
+    if (reserved === undefined || reserved.mayGrow === this.#mayGrow) return;
+    this.#mayGrow = reserved.mayGrow;
     // A bound below the number of pages that there are becomes that number.
     this.#sqlite.exec(`PRAGMA max_page_count = ${this.#mayGrow ? MAX_PAGES : 1}`);
   }
@@ -295,13 +295,13 @@ export class Database implements Disposable {
   }
 
   #watchLog(): void {
-    const { kept } = this.#options;
+    const { reserved } = this.#options;
     if (this.#stillness !== undefined) {
       // Later, all of the log has to find room in the file.
-      const free = kept?.freeBytes ?? Number.POSITIVE_INFINITY;
+      const free = reserved?.freeBytes ?? Number.POSITIVE_INFINITY;
       if (this.#logBytes > Math.min(this.#stillness.maxLogBytes, free)) this.#endStillness();
-    } else if (kept !== undefined && this.#logBytes > kept.maxLogBytes) this.#moveLog();
-    if (kept?.isShort === true) this.#keepSpace();
+    } else if (reserved !== undefined && this.#logBytes > reserved.maxLogBytes) this.#moveLog();
+    if (reserved?.isShort === true) this.#restoreReservedSpace();
   }
 
   #endStillness(): void {

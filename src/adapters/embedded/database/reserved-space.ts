@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { appendFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { KEPT_SIZES, type KeptSizes, planKept } from "../../../domain/disk-space.ts";
+import { planReservedSpace, RESERVED_SIZES, type ReservedSizes } from "../../../domain/disk-space.ts";
 import type { DataDirectory } from "./data-directory.ts";
 
 /** Written at once. */
@@ -12,22 +12,22 @@ const WORTHWHILE_BYTES = CHUNK_BYTES;
 
 /**
  * A file beside the database that holds nothing but space, which is given up for a deletion on a full disk. It is filled
- * with noise: of zeros, a file system that compresses would keep nothing back. How much, `planKept` says.
+ * with noise: of zeros, a file system that compresses would keep nothing back. How much, `planReservedSpace` says.
  */
 export class ReservedSpace {
   readonly #directory: DataDirectory;
-  readonly #sizes: KeptSizes;
+  readonly #sizes: ReservedSizes;
   readonly #path: string;
   /** What it had, or has, when it is not given up. */
-  #heldBytes: number;
+  #storedBytes: number;
   #mayGrow = true;
 
   /** Looks at what is there; `restore` makes it. */
-  constructor(directory: DataDirectory, sizes: KeptSizes = KEPT_SIZES) {
+  constructor(directory: DataDirectory, sizes: ReservedSizes = RESERVED_SIZES) {
     this.#directory = directory;
     this.#sizes = sizes;
     this.#path = join(directory.path, "space-for-deletions");
-    this.#heldBytes = this.bytes;
+    this.#storedBytes = this.bytes;
   }
 
   /** What is kept back now. A file with holes, as a careless copy leaves it, keeps nothing back. */
@@ -37,7 +37,7 @@ export class ReservedSpace {
   }
 
   get wantedBytes(): number {
-    return this.#sizes.keptBytes;
+    return this.#sizes.reservedBytes;
   }
 
   /** Bytes of the log beyond which it is to be moved into the file at once. */
@@ -51,7 +51,7 @@ export class ReservedSpace {
   }
 
   get isShort(): boolean {
-    return !this.#mayGrow || this.#heldBytes < this.#sizes.keptBytes;
+    return !this.#mayGrow || this.#storedBytes < this.#sizes.reservedBytes;
   }
 
   /** Undefined when the disk does not say. */
@@ -61,7 +61,7 @@ export class ReservedSpace {
 
   /** Gives it up, for a deletion; `restore` follows. */
   release(): void {
-    this.#heldBytes = this.bytes;
+    this.#storedBytes = this.bytes;
     this.#mayGrow = true;
     rmSync(this.#path, { force: true });
   }
@@ -72,12 +72,16 @@ export class ReservedSpace {
     if (freeBytes === undefined) return;
     const { bytes } = this;
     // One that was given up counts as there, so that it is made again as large as can be.
-    const room = { freeBytes: freeBytes + bytes - this.#heldBytes, heldBytes: this.#heldBytes, logFileBytes };
-    const plan = planKept(room, this.#sizes);
+    const room = {
+      freeBytes: freeBytes + bytes - this.#storedBytes,
+      presentBytes: this.#storedBytes,
+      logFileBytes,
+    };
+    const plan = planReservedSpace(room, this.#sizes);
     this.#mayGrow = plan.mayGrow;
     const wanted = Math.max(bytes, plan.bytes);
-    if (wanted === this.#sizes.keptBytes || wanted - bytes >= WORTHWHILE_BYTES) this.#fill(bytes, wanted);
-    this.#heldBytes = this.bytes;
+    if (wanted === this.#sizes.reservedBytes || wanted - bytes >= WORTHWHILE_BYTES) this.#fill(bytes, wanted);
+    this.#storedBytes = this.bytes;
   }
 
   #fill(from: number, to: number): void {
@@ -86,7 +90,7 @@ export class ReservedSpace {
       for (let at = from; at < to; at += CHUNK_BYTES) {
         appendFileSync(this.#path, randomFillSync(Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at))));
       }
-      if (this.bytes > this.#sizes.keptBytes) truncateSync(this.#path, this.#sizes.keptBytes);
+      if (this.bytes > this.#sizes.reservedBytes) truncateSync(this.#path, this.#sizes.reservedBytes);
     } catch {
       // Others took the room, or nothing can be written here any more: what there is of it is what /ready says.
     }

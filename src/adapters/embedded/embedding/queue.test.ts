@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -24,7 +24,7 @@ const open = () =>
     directory,
     embedder: { provider: "contract", model: "random", dimension: 4 },
     ...quiet,
-    kept: SMALL_KEPT,
+    reserved: SMALL_RESERVED_SPACE,
   });
 
 describe("the backlog of the embedded store", () => {
@@ -54,7 +54,7 @@ describe("the backlog of the embedded store", () => {
         directory,
         embedder: undefined,
         ...quiet,
-        kept: SMALL_KEPT,
+        reserved: SMALL_RESERVED_SPACE,
       });
       const embedding = {
         state: "DISABLED" as const,

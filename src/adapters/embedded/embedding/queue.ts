@@ -18,20 +18,20 @@ import type { VectorModel } from "../vectors/vector-model.ts";
 import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
 
 /** The vector indexes of memories, as far as settling needs them. */
-export interface VectorHolder {
+export interface VectorIndexWriter {
   /** A memory that was there without a vector has one now. */
-  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
+  put(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
 }
 
 /** Keys read at once; the memories behind them are read one by one, so that a damaged one spoils no other. */
 const KEYS_A_READ = 100;
 
 /** Pending memories in SQLite. */
-export class EmbeddedBacklog implements EmbeddingBacklog {
+export class EmbeddedEmbeddingQueue implements EmbeddingBacklog {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #pendingRows: PendingRows;
-  readonly #holder: VectorHolder;
+  readonly #vectors: VectorIndexWriter;
   readonly #model: VectorModel;
   readonly #parts: { readonly database: Database; readonly log: Log };
 
@@ -40,7 +40,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     namespaces: NamespaceIds,
     options: {
       readonly pendingRows: PendingRows;
-      readonly holder: VectorHolder;
+      readonly vectors: VectorIndexWriter;
       readonly model: VectorModel;
       readonly log: Log;
     },
@@ -48,7 +48,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#pendingRows = options.pendingRows;
-    this.#holder = options.holder;
+    this.#vectors = options.vectors;
     this.#model = options.model;
     this.#parts = { database, log: options.log };
   }
@@ -221,7 +221,7 @@ export class EmbeddedBacklog implements EmbeddingBacklog {
       row,
       encodeVector(outcome.vector),
     );
-    return () => this.#holder.hold(namespaceId, row, settled, outcome.vector);
+    return () => this.#vectors.put(namespaceId, row, settled, outcome.vector);
   }
 }
 

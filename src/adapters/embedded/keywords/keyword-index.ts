@@ -5,7 +5,7 @@ import { isDefaultFilter, memoryCondition } from "./row-filter.ts";
 import { KEYWORDS, matchAny, spellTerms } from "./terms.ts";
 
 /** What a candidate's row holds: the facts for the ranking, and its terms. */
-const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
+const RANKING_COLUMNS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
 
 /** CROSS JOIN fixes the order: left to itself the planner walks all memories of the namespace, at three times the cost. */
 const BEST_FIRST =
@@ -94,7 +94,7 @@ export class KeywordIndex {
       const rows = this.#database.all(
         `WITH best AS MATERIALIZED (
            SELECT rowid AS row, rank FROM memory_terms WHERE memory_terms MATCH ? ORDER BY rank LIMIT ?)
-         SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+         SELECT ${RANKING_COLUMNS}, t.terms FROM ${BEST_FIRST}
          WHERE ${condition.sql} ORDER BY best.rank, m.row LIMIT ?`,
         match,
         best,
@@ -107,7 +107,7 @@ export class KeywordIndex {
       `WITH best AS MATERIALIZED (
          SELECT f.rowid AS row, f.rank FROM memory_terms f CROSS JOIN memory m ON m.row = f.rowid
          WHERE f.memory_terms MATCH ? AND ${condition.sql} ORDER BY f.rank, m.row LIMIT ?)
-       SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+       SELECT ${RANKING_COLUMNS}, t.terms FROM ${BEST_FIRST}
        ORDER BY best.rank, m.row`,
       match,
       ...condition.values,

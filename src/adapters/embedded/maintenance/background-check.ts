@@ -32,7 +32,7 @@ export function checkInBackground(file: string): BackgroundCheck {
     { env: { SystemRoot: process.env["SystemRoot"] }, maxBuffer: MAX_OUTPUT_BYTES },
   );
   const findings = running.then(({ stdout }) => JSON.parse(stdout) as FileFindings);
-  const ended = findings.then(
+  const exited = findings.then(
     () => undefined,
     () => undefined,
   );
@@ -42,7 +42,7 @@ export function checkInBackground(file: string): BackgroundCheck {
     findings,
     stop: async () => {
       child.kill("SIGKILL");
-      await ended;
+      await exited;
     },
   };
 }

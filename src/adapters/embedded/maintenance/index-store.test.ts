@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import type { Backend } from "../../../ports/backend.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { EXACT_LIMIT } from "../vectors/vector-plan.ts";
@@ -32,7 +32,7 @@ const open = (at = directory): Promise<Backend> =>
     directory: at,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     ...quiet,
-    kept: SMALL_KEPT,
+    reserved: SMALL_RESERVED_SPACE,
     log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
   });
 const fileAt = (at = directory): string => join(at, "recollect.db");

@@ -5,7 +5,7 @@ import type { Database, Row, Written } from "../database/database.ts";
 import { isDamage, recordOf } from "../embedding/pending-memory.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { KEYWORDS, spellTerms } from "../keywords/terms.ts";
-import { forgetKeywords } from "./repair.ts";
+import { removeKeywordTable } from "./repair.ts";
 
 /**
  * The rebuild of the keyword index. FTS5's own `rebuild` is one statement that stops everything until it ends; here a second
@@ -126,7 +126,7 @@ export async function clearKeywordRubbish(database: Database, isStopped: () => b
     } catch (error) {
       if (!isDamage(error)) throw error;
       // A damaged page cannot be freed.
-      database.maintain((sqlite) => forgetKeywords(sqlite, table));
+      database.maintain((sqlite) => removeKeywordTable(sqlite, table));
     }
   }
 }

@@ -39,7 +39,7 @@ export function rebuildKeywords(sqlite: DatabaseSync): void {
 }
 
 /** Takes an FTS5 table out of the schema when it is too damaged to be dropped. Its pages stay in the file, unused. */
-export function forgetKeywords(sqlite: DatabaseSync, name: string): void {
+export function removeKeywordTable(sqlite: DatabaseSync, name: string): void {
   changeSchema(sqlite, () => {
     sqlite.prepare("DELETE FROM sqlite_schema WHERE name = ? OR name GLOB ?").run(name, `${name}_*`);
   });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, DAY, memory, NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { expectNoLeaks } from "../../../../test/support/leaks.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { ACTIVE_ONLY } from "../../../domain/memory/filter.ts";
 import type { Backend } from "../../../ports/backend.ts";
 import { openEmbeddedBackend } from "../backend.ts";
@@ -36,7 +36,7 @@ const file = (): string => join(directory, "recollect.db");
 
 const open = (): Promise<Backend> =>
   openEmbeddedBackend({
-    kept: SMALL_KEPT,
+    reserved: SMALL_RESERVED_SPACE,
     directory,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     log: {

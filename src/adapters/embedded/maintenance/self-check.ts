@@ -10,11 +10,11 @@ import { rebuildKeywords, replaceIndex } from "./repair.ts";
 /** While the file is checked, what is written collects in the log beside it: to this size, or the check is given up. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
-const GIVEN_UP = "the check of the stored data was given up: too much is being written, or the disk is full";
+const CANCELLED = "the check of the stored data was given up: too much is being written, or the disk is full";
 
 export interface SelfCheck extends AsyncDisposable {
   /** Resolves when the check has ended, whatever came of it. */
-  readonly ended: Promise<void>;
+  readonly finished: Promise<void>;
 }
 
 /**
@@ -46,10 +46,10 @@ export function startSelfCheck(options: {
       const findings = await running.findings;
       // The file may have changed before the process exited.
       if (!tooMuch) return findings;
-      log.warn({}, GIVEN_UP);
+      log.warn({}, CANCELLED);
       return undefined;
     } catch (error) {
-      if (tooMuch) log.warn({}, GIVEN_UP);
+      if (tooMuch) log.warn({}, CANCELLED);
       else if (!stopped) log.warn({ err: error }, "the stored data could not be checked");
       return undefined;
     } finally {
@@ -79,13 +79,13 @@ export function startSelfCheck(options: {
     );
   };
 
-  const ended = checkAndRepair();
+  const finished = checkAndRepair();
   return {
-    ended,
+    finished,
     [Symbol.asyncDispose]: async () => {
       stopped = true;
       await running?.stop();
-      await ended;
+      await finished;
     },
   };
 }

@@ -13,7 +13,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #log: Log;
-  readonly #tally = new AccessTally();
+  readonly #counts = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
 
   constructor(database: Database, namespaces: NamespaceIds, log: Log) {
@@ -24,9 +24,9 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
       database,
       log,
       lost: "accesses to memories could not be counted",
-      take: () => this.#tally.take(),
+      take: () => this.#counts.take(),
       write: (batch) => this.#writeBatch(batch),
-      settle: (batch) => this.#tally.settle(batch),
+      settle: (batch) => this.#counts.settle(batch),
     });
   }
 
@@ -39,18 +39,18 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     if (ids.length === 0) return;
     const namespaceId = this.#namespaceOf(scope);
     if (namespaceId === undefined) return;
-    for (const id of ids) this.#tally.add(String(namespaceId), id, now);
-    this.#writes.counted(this.#tally.size);
+    for (const id of ids) this.#counts.add(String(namespaceId), id, now);
+    this.#writes.counted(this.#counts.size);
   }
 
   /** What was counted of a memory and is not on disk yet; undefined when nothing was. */
   pending(namespaceId: number, id: string): AccessStatistics | undefined {
-    return this.#tally.pending(String(namespaceId), id);
+    return this.#counts.pending(String(namespaceId), id);
   }
 
   /** What is counted of this id from now on is of another memory. */
-  forget(namespaceId: number, id: string): void {
-    this.#tally.forget(String(namespaceId), id);
+  discard(namespaceId: number, id: string): void {
+    this.#counts.forget(String(namespaceId), id);
   }
 
   /** A filter by access sees what is on disk; this puts there what was counted. */

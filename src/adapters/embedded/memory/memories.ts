@@ -21,7 +21,7 @@ export interface EmbeddedMemoriesOptions {
   readonly database: Database;
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;

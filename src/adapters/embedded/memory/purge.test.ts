@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { NOW, newMemory } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -21,7 +21,7 @@ it.each([
     directory,
     embedder: undefined,
     ...quiet,
-    kept: SMALL_KEPT,
+    reserved: SMALL_RESERVED_SPACE,
   });
   const words = Array.from({ length }, (_, index) => `w${index}`).join(" ");
   const items = Array.from({ length: count }, (_, index) =>

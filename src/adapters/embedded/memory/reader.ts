@@ -8,7 +8,7 @@ import type { Database } from "../database/database.ts";
 import { memoryCondition } from "../keywords/row-filter.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
-import { isHeld, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
+import { isStored, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
 
 export interface MemoryReaderParts {
   readonly database: Database;
@@ -40,7 +40,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
         namespaceId,
         id,
       );
-      return isHeld(row, now);
+      return isStored(row, now);
     });
   }
 

@@ -17,7 +17,7 @@ const SWEEP_BYTES = 16 * 1024;
 
 export interface MemoryRowWriterParts {
   readonly database: Database;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;
@@ -44,7 +44,7 @@ export class MemoryRowWriter {
 
   /** Writes a memory that was not there: what was counted of its id before is not of it. */
   insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
-    this.#parts.accessCounts.forget(namespaceId, item.memory.id);
+    this.#parts.accessCounts.discard(namespaceId, item.memory.id);
     return this.insert(namespaceId, item, sessionPosition, now);
   }
 
@@ -70,7 +70,7 @@ export class MemoryRowWriter {
       memory,
       afterCommit: () => {
         if (vector === undefined) pendingRows.added.notify();
-        else vectors.hold(namespaceId, row, memory, vector);
+        else vectors.put(namespaceId, row, memory, vector);
       },
     };
   }
@@ -97,7 +97,7 @@ export class MemoryRowWriter {
   /** Removes a memory for good, with its access counts. */
   remove(row: Row): AfterCommit {
     // At once: what is counted of its id from now on is of another memory.
-    this.#parts.accessCounts.forget(Number(row["namespace_id"]), String(row["id"]));
+    this.#parts.accessCounts.discard(Number(row["namespace_id"]), String(row["id"]));
     return this.removeRow(row);
   }
 

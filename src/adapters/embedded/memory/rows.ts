@@ -20,7 +20,7 @@ export const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_ac
 export const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
 
 export interface MemoryRowsOptions {
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly damage: Damage;
   readonly accessCounts: EmbeddedAccessCounts;
@@ -95,7 +95,7 @@ export class MemoryRows {
 }
 
 /** Whether a row is there and has not expired; without a look at its record, which may be damaged. */
-export function isHeld(row: Row | undefined, now: number): row is Row {
+export function isStored(row: Row | undefined, now: number): row is Row {
   return row !== undefined && (row["expire_time"] === null || Number(row["expire_time"]) > now);
 }
 

@@ -20,7 +20,7 @@ const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, docume
 export interface CandidateSearchParts {
   readonly database: Database;
   readonly namespaces: NamespaceIds;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;

@@ -15,13 +15,13 @@ import type {
   Replacement,
 } from "../../../ports/memory/writer.ts";
 import type { Written } from "../database/database.ts";
-import { keepBatch, type RecordedItem, readBatch, recordedRefusal } from "../namespaces/batch-record.ts";
+import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
-import { accessOf, isHeld, recordIn } from "./rows.ts";
+import { accessOf, isStored, recordIn } from "./rows.ts";
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
@@ -67,7 +67,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
       (): Written<CreateOutcome[] | CarriedOut> => {
         const namespaceId = namespaces.findOrCreate(scope);
         const recorded = idempotencyRecords.replay(namespaceId, request, now);
-        const batch = recorded === undefined ? undefined : readBatch(recorded);
+        const batch = recorded === undefined ? undefined : decodeBatch(recorded);
         if (batch !== undefined && (batch.isWhole || batch.items.length !== before.length)) {
           return { result: { namespaceId, items: batch.items } };
         }
@@ -75,7 +75,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         const context = { scope, namespaceId, now, afterCommit };
         const outcomes = items.map((item) => createItem(this.#parts, item, context));
         const sofar = [...before, ...outcomes];
-        idempotencyRecords.record(namespaceId, request, keepBatch(sofar, isLast), now);
+        idempotencyRecords.record(namespaceId, request, encodeBatch(sofar, isLast), now);
         return { result: sofar, afterCommit: () => runAll(afterCommit) };
       },
       { bytes: stepBytes(items) },
@@ -134,7 +134,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         if (namespaceId === undefined) throw rows.missing(scope, id);
         if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: undefined };
         const row = rows.find(namespaceId, id);
-        if (!isHeld(row, now)) throw rows.missing(scope, id);
+        if (!isStored(row, now)) throw rows.missing(scope, id);
         // Without an etag the record is not read: so a damaged one can be deleted.
         if (etag !== undefined) {
           const memory = recordIn(row);
@@ -160,7 +160,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         const afterCommit = rowWriter.sweep(now);
         const outcomes = items.map((item): ImportOutcome => {
           const there = rows.find(namespaceId, item.memory.id);
-          if (isHeld(there, now)) return "skipped";
+          if (isStored(there, now)) return "skipped";
           // Expired, but not swept yet: the id is free.
           if (there !== undefined) afterCommit.push(rowWriter.remove(there));
           const position = positions.imported(namespaceId, item.memory, now);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_KEPT } from "../../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { DATABASE_FILE } from "../database/data-directory.ts";
 import { Database } from "../database/database.ts";
@@ -27,7 +27,7 @@ const open = () =>
     directory,
     embedder: { provider: "test", model: "random", dimension: 8 },
     ...quiet,
-    kept: SMALL_KEPT,
+    reserved: SMALL_RESERVED_SPACE,
   });
 
 it("a namespace that was hidden before a crash is gone, and the next start removes its rows", async () => {

@@ -5,7 +5,7 @@ import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { termBytes } from "../keywords/terms.ts";
 
 /** No caller has this tenant. */
-const NOBODY = "";
+const HIDDEN_TENANT = "";
 
 /** Tables that are emptied by key alone, with that key; memories have terms, which are removed with them. */
 const OTHERS = [
@@ -32,7 +32,7 @@ export class HiddenNamespaces {
   hide(namespaceId: number): void {
     this.#database.run(
       "UPDATE namespace SET tenant = ?, name = ? WHERE namespace_id = ?",
-      NOBODY,
+      HIDDEN_TENANT,
       String(namespaceId),
       namespaceId,
     );
@@ -43,7 +43,7 @@ export class HiddenNamespaces {
     const hidden = this.#database.all(
       // By both, so that a damaged row is not mistaken for one.
       "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = CAST(namespace_id AS TEXT)",
-      NOBODY,
+      HIDDEN_TENANT,
     );
     for (const row of hidden) {
       const namespaceId = Number(row["namespace_id"]);

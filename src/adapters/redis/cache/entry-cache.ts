@@ -5,12 +5,12 @@ import { RecordCache } from "../namespaces/record-cache.ts";
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /** An entry, and the version under which Redis holds it: another one with each write. */
-export interface KeptEntry {
+export interface CachedEntry {
   readonly version: string;
   readonly entry: CacheEntry;
 }
 
-export type EntryCache = RecordCache<KeptEntry>;
+export type EntryCache = RecordCache<CachedEntry>;
 
 export function entryCache(): EntryCache {
   return new RecordCache({ maxBytes: MAX_BYTES, bytesOf: ({ entry }) => entryBytes(entry, 0) + 1 });

@@ -116,10 +116,10 @@ export class CacheList {
       const [version, record] = listOf(replies?.[index] ?? []);
       const bytes = bytesOf(record);
       if (bytes === undefined) return [];
-      const kept = this.#entries.get(keys[index] ?? "");
+      const cached = this.#entries.get(keys[index] ?? "");
       const entry =
-        kept !== undefined && kept.version === textOf(version)
-          ? kept.entry
+        cached !== undefined && cached.version === textOf(version)
+          ? cached.entry
           : unpackRecord<CacheEntry>(bytes, `cache entry ${id}`);
       // One that was replaced in between stands elsewhere now.
       return entry.createTime === createTime ? [entry] : [];

@@ -4,10 +4,10 @@ import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
-import { type NamespaceKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { type NamespaceRedisKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
-import type { EntryCache, KeptEntry } from "./entry-cache.ts";
+import type { CachedEntry, EntryCache } from "./entry-cache.ts";
 
 /** What Redis says of an entry: it is as the caller has it, there is none, what it is now, or another id of its namespace. */
 type EntryReply =
@@ -53,12 +53,12 @@ export interface CacheRead {
 interface PendingRead {
   readonly scope: NamespaceKey;
   /** As this process knows it; Redis says whether it is still the same. */
-  readonly namespace: NamespaceKeys;
+  readonly namespace: NamespaceRedisKeys;
   /** Undefined: no entry is asked for. */
   readonly id: string | undefined;
   readonly key: string;
   /** The entry as this process has it. */
-  readonly kept: KeptEntry | undefined;
+  readonly cached: CachedEntry | undefined;
   readonly resolve: (read: CacheRead | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -81,13 +81,13 @@ export class CacheReader {
   }
 
   /** Forgets what was read before. */
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  clearCache(): void {
+    this.#entries.clear();
   }
 
   /** The entry, unless it has expired. */
   async find(scope: NamespaceKey, id: string, now: number): Promise<CacheEntry | undefined> {
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return undefined;
       const read = await this.read(scope, namespace, id);
@@ -100,14 +100,14 @@ export class CacheReader {
    * The same inside a namespace as the caller knows it. Undefined when that is not there any more; what is there instead
    * is known then. Without an id, it says whether the namespace is there.
    */
-  read(scope: NamespaceKey, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
+  read(scope: NamespaceKey, namespace: NamespaceRedisKeys, id?: string): Promise<CacheRead | undefined> {
     const { partition } = namespace;
     const key = id === undefined ? partition.meta : namespace.cacheEntry(id);
-    const kept = id === undefined ? undefined : this.#entries.get(key);
+    const cached = id === undefined ? undefined : this.#entries.get(key);
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) beforeFlush(() => this.#sendAll());
       const reads = this.#pending.get(partition) ?? [];
-      reads.push({ scope, namespace, id, key, kept, resolve, reject });
+      reads.push({ scope, namespace, id, key, cached, resolve, reject });
       this.#pending.set(partition, reads);
     });
   }
@@ -128,7 +128,7 @@ export class CacheReader {
       namespaces,
       entries: reads.map(({ key }) => key),
       scopes: scopesOf(reads),
-      versions: reads.map(({ id, kept }) => (id === undefined ? NO_ENTRY : (kept?.version ?? ""))),
+      versions: reads.map(({ id, cached }) => (id === undefined ? NO_ENTRY : (cached?.version ?? ""))),
     };
     this.#client.run(READ, input, { weight: reads.length }).then(
       ({ generation, entries }) => {
@@ -141,13 +141,13 @@ export class CacheReader {
   }
 
   #settle(
-    { scope, id, key, kept, resolve, reject }: PendingRead,
+    { scope, id, key, cached, resolve, reject }: PendingRead,
     reply: EntryReply,
     generation: number,
   ): void {
-    if (reply === "unchanged") resolve({ entry: kept?.entry, generation });
+    if (reply === "unchanged") resolve({ entry: cached?.entry, generation });
     else if (reply === "absent") {
-      if (kept !== undefined) this.#entries.forget(key);
+      if (cached !== undefined) this.#entries.delete(key);
       resolve({ entry: undefined, generation });
     } else if ("namespaceId" in reply) {
       this.#namespaces.correct(scope, reply.namespaceId);
@@ -155,7 +155,7 @@ export class CacheReader {
     } else {
       try {
         const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
-        this.#entries.keep(key, { version: reply.version, entry });
+        this.#entries.set(key, { version: reply.version, entry });
         resolve({ entry, generation });
       } catch (error) {
         // A record that cannot be read concerns this read alone.

@@ -17,8 +17,8 @@ import {
   vectorField,
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { EntryCache } from "./entry-cache.ts";
@@ -31,7 +31,7 @@ const MIN_EF = 64;
 /** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Cache scopes whose size is kept, and for how long it is good enough for a plan. */
+/** Cache scopes whose size is cached, and for how long it is good enough for a plan. */
 const MAX_SCOPES = 10_000;
 const SIZE_MS = 10_000;
 
@@ -84,7 +84,7 @@ export class CacheSearch {
   }
 
   /** Forgets what was found before. */
-  forgetAll(): void {
+  clearCache(): void {
     this.#scopes.clear();
   }
 
@@ -116,7 +116,7 @@ export class CacheSearch {
   async #ask(scope: NamespaceKey, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
     const { model, reader } = this.#options;
     const { identity, generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return NOTHING;
       const name = namespace.namespaceId + query.fingerprint;
@@ -161,7 +161,7 @@ export class CacheSearch {
   }
 
   #search(
-    { partition }: NamespaceKeys,
+    { partition }: NamespaceRedisKeys,
     { token, entries }: ScopeSize,
     vector: Float32Array,
     { count, generation }: { readonly count: number; readonly generation: number },
@@ -193,7 +193,7 @@ export class CacheSearch {
   }
 
   /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that went while the index answered. */
-  #read(namespace: NamespaceKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
+  #read(namespace: NamespaceRedisKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
     const found: (Neighbour | undefined)[] = [];
     for (let at = 1; at + 1 < results.length; at += 2) {
       found.push(this.#neighbour(namespace, textOf(results[at]) ?? "", results[at + 1]));
@@ -201,7 +201,7 @@ export class CacheSearch {
     return found;
   }
 
-  #neighbour(namespace: NamespaceKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
+  #neighbour(namespace: NamespaceRedisKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
     const [record, version] = [bytesOf(fieldOf(fields, "rec")), asciiOf(fieldOf(fields, "version"))];
     if (record === undefined || version === undefined) return undefined;
     return {
@@ -211,16 +211,16 @@ export class CacheSearch {
   }
 
   #entry(
-    namespace: NamespaceKeys,
+    namespace: NamespaceRedisKeys,
     key: string,
     { record, version }: { readonly record: Buffer; readonly version: string },
   ): CacheEntry {
     const { entries } = this.#options;
-    const kept = entries.get(key);
-    if (kept?.version === version) return kept.entry;
+    const cached = entries.get(key);
+    if (cached?.version === version) return cached.entry;
     const id = key.slice(namespace.cacheEntries.length);
     const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
-    entries.keep(key, { version, entry });
+    entries.set(key, { version, entry });
     return entry;
   }
 }

@@ -27,7 +27,7 @@ import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
@@ -246,10 +246,10 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     throw tooMuchToRemove();
   }
 
-  /** Drops all that was kept of what Redis holds: it was replaced. */
-  forgetAll(): void {
-    this.#reader.forgetAll();
-    this.#search.forgetAll();
+  /** Drops all that was cached of what Redis holds: it was replaced. */
+  clearCache(): void {
+    this.#reader.clearCache();
+    this.#search.clearCache();
     // Lookups in the store that was replaced.
     this.#counts.take();
   }
@@ -268,7 +268,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       script: PUT,
       whenAbsent: "create" as const,
       mayRepeat: request !== undefined,
-      input: (namespace: NamespaceKeys) => {
+      input: (namespace: NamespaceRedisKeys) => {
         // Asked anew each time that it is sent: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.namespaceId, fingerprint);

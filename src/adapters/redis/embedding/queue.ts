@@ -70,7 +70,7 @@ interface PendingMember {
  * Pending memories. Several processes may embed the same one; the first to settle it wins, and the others find that it is
  * not pending any more.
  */
-export class RedisEmbeddingBacklog implements EmbeddingBacklog {
+export class RedisEmbeddingQueue implements EmbeddingBacklog {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;

@@ -90,7 +90,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }
 
   /** Starts clean-ups again: the store was replaced. */
-  forgetAll(): void {
+  clearCache(): void {
     this.#cursors.clear();
   }
 

@@ -68,7 +68,7 @@ export class IndexKeeper implements AsyncDisposable {
   }
 
   /** Drops the failures so far: the store was replaced. */
-  forgetAll(): void {
+  clearCache(): void {
     this.#failures.clear();
   }
 

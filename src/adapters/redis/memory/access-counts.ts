@@ -23,7 +23,7 @@ const COUNT = defineNamespaceScript({
 /** Counts accesses to memories: in memory at first, and in batches in Redis. */
 export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   readonly #namespaces: Namespaces;
-  readonly #tally = new AccessTally();
+  readonly #counts = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
   #batchesUnderWay = 0;
 
@@ -32,14 +32,14 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     this.#writes = new BatchedWrites({
       log,
       failureMessage: "accesses to memories could not be counted",
-      take: () => this.#tally.take(),
+      take: () => this.#counts.take(),
       write: (batch) => this.#write(batch),
     });
   }
 
   add(scope: NamespaceKey, ids: readonly string[], now: number): void {
-    for (const id of ids) this.#tally.add(scopeName(scope), id, now);
-    if (ids.length > 0) this.#writes.counted(this.#tally.size);
+    for (const id of ids) this.#counts.add(scopeName(scope), id, now);
+    if (ids.length > 0) this.#writes.counted(this.#counts.size);
   }
 
   /**
@@ -47,7 +47,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
    * `written`.
    */
   current(scope: NamespaceKey): ReadonlyMap<string, AccessStatistics> | undefined {
-    return this.#tally.current(scopeName(scope));
+    return this.#counts.current(scopeName(scope));
   }
 
   /** Resolves when no batch is being written: a read at the same time might find it in Redis, or might not. */
@@ -58,17 +58,18 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   /** To be called before new memories get these ids: the counts so far are those of the memories that have them now. */
   async settle(scope: NamespaceKey, ids: readonly string[]): Promise<void> {
     await this.written();
-    if (ids.some((id) => this.#tally.pending(scopeName(scope), id) !== undefined)) await this.#writes.flush();
+    if (ids.some((id) => this.#counts.pending(scopeName(scope), id) !== undefined))
+      await this.#writes.flush();
   }
 
   /** The memories were deleted. */
-  forget(scope: NamespaceKey, ids: readonly string[]): void {
-    for (const id of ids) this.#tally.forget(scopeName(scope), id);
+  discard(scope: NamespaceKey, ids: readonly string[]): void {
+    for (const id of ids) this.#counts.forget(scopeName(scope), id);
   }
 
   /** The store was replaced: the counts are of memories that it may not have. */
-  forgetAll(): void {
-    this.#tally.forgetAll();
+  clear(): void {
+    this.#counts.forgetAll();
   }
 
   /** Writes what was counted. */
@@ -84,7 +85,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
       );
     } finally {
       this.#batchesUnderWay -= 1;
-      this.#tally.settle(batch);
+      this.#counts.settle(batch);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Argument, Command, Reply } from "../connection/client.ts";
 import { bytesOf, empty, fieldOf, listOf, numberOf } from "../connection/replies.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type MemoryQuery, paramArguments } from "./query.ts";
 
 /** What was asked for of a memory, by name. */
@@ -51,7 +51,7 @@ export function readTotal(reply: Reply | undefined): number {
 /** Visits each memory of an answer, which is empty afterwards, and answers with what readTotal does. */
 export function readIndexReply(
   reply: Reply | undefined,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   visit: (id: string, fields: Fields) => void,
 ): number {
   const list = listOf(reply);

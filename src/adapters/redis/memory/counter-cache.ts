@@ -7,7 +7,7 @@ const MAX_COUNTERS = 100_000;
 export type Counters = (name: string) => number | undefined;
 
 /** Counters as they were just read. Undefined: what was known is wrong. */
-export type LearnedCounters = ReadonlyMap<string, number | undefined>;
+export type CounterUpdates = ReadonlyMap<string, number | undefined>;
 
 /**
  * The counters of namespaces as this process read them last, by which the next search is planned. They may be wrong by
@@ -20,21 +20,21 @@ export class CounterCache {
     return (name) => this.#counters.get(keyOf(namespaceId, name));
   }
 
-  learn(namespaceId: string, learned: LearnedCounters): void {
-    for (const [name, value] of learned) {
+  update(namespaceId: string, updates: CounterUpdates): void {
+    for (const [name, value] of updates) {
       // An undefined value removes what was there.
       this.#counters.set(keyOf(namespaceId, name), value);
     }
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#counters.clear();
   }
 }
 
-/** What is known after something was learned. */
-export function withLearned(counters: Counters, learned: LearnedCounters): Counters {
-  return (name) => (learned.has(name) ? learned.get(name) : counters(name));
+/** What is known after something was updates. */
+export function withUpdates(counters: Counters, updates: CounterUpdates): Counters {
+  return (name) => (updates.has(name) ? updates.get(name) : counters(name));
 }
 
 function keyOf(namespaceId: string, name: string): string {

@@ -1,12 +1,12 @@
 import type { FilteredSize } from "../../../domain/memory/search-plan.ts";
 import { digest } from "../../../lib/digest.ts";
-import type { Counters, LearnedCounters } from "./counter-cache.ts";
+import type { Counters, CounterUpdates } from "./counter-cache.ts";
 import type { MemoryQuery } from "./query.ts";
 import { namespaceToken } from "./tokens.ts";
 
 /** Which counters say how many memories pass a filter. */
 export interface FilterCounters {
-  /** Of the namespace, and all that are in `bounds`: their sizes are in the hash NamespaceKeys.sizes. */
+  /** Of the namespace, and all that are in `bounds`: their sizes are in the hash NamespaceRedisKeys.sizes. */
   readonly tokens: readonly string[];
   /** Of all memories of the namespace. */
   readonly namespaceToken: string;
@@ -94,16 +94,16 @@ function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
 }
 
 /** Learns the sizes of the tokens of a filter, in their order. */
-export function learnSizes({ tokens }: FilterCounters, sizes: readonly number[]): LearnedCounters {
+export function sizeCounters({ tokens }: FilterCounters, sizes: readonly number[]): CounterUpdates {
   return new Map(tokens.map((token, at) => [token, sizes[at] ?? 0]));
 }
 
 /** Learns the share from the number of memories that pass. */
-export function learnCount(
+export function shareCounter(
   { shareName }: FilterCounters,
   { bound = 0 }: Pick<SizeEstimate, "bound">,
   count: number,
-): LearnedCounters {
+): CounterUpdates {
   // A share of no memories tells nothing about later ones.
   return bound > 0 ? new Map([[shareName, count / bound]]) : new Map();
 }

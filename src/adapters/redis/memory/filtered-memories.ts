@@ -4,11 +4,11 @@ import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
 import { type IndexNames, indexNames, isMissingIndex } from "../indexes/schema.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { countCommand, MAX_RESULTS, readIndexReply, readTotal, searchCommand } from "./commands.ts";
 import type { CounterCache } from "./counter-cache.ts";
-import { estimateSize, filterCounters, learnCount, learnSizes } from "./filter-size.ts";
+import { estimateSize, filterCounters, shareCounter, sizeCounters } from "./filter-size.ts";
 import { isIndexSooner } from "./page-plan.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
@@ -103,10 +103,10 @@ export class FilteredMemories {
     const { namespaceId } = answer.namespace;
     const wanted = filterCounters(namespaceId, answer.query);
     const [sizes, count] = answer.replies;
-    counters.learn(namespaceId, learnSizes(wanted, listOf(sizes).map(numberOf)));
+    counters.update(namespaceId, sizeCounters(wanted, listOf(sizes).map(numberOf)));
     if (count !== undefined) {
       const bounded = estimateSize(wanted, counters.of(namespaceId));
-      counters.learn(namespaceId, learnCount(wanted, bounded, readTotal(count)));
+      counters.update(namespaceId, shareCounter(wanted, bounded, readTotal(count)));
     }
     const { stored, eligible } = estimateSize(wanted, counters.of(namespaceId));
     return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
@@ -135,7 +135,7 @@ export class FilteredMemories {
     if (answer === undefined) return [];
     const [later, level] = answer.replies.map((reply) => readPositions(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
-    this.#learn(answer, later.total, after === undefined);
+    this.#update(answer, later.total, after === undefined);
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
@@ -158,12 +158,12 @@ export class FilteredMemories {
   }
 
   /** Learns from a page how many memories pass: the first page counts all of them, a later one a part. */
-  #learn({ query, namespace }: Answer, count: number, isAll: boolean): void {
+  #update({ query, namespace }: Answer, count: number, isAll: boolean): void {
     const { counters } = this.#options;
     const wanted = filterCounters(namespace.namespaceId, query);
     const size = estimateSize(wanted, counters.of(namespace.namespaceId));
     if (isAll || count > (size.eligible ?? 0)) {
-      counters.learn(namespace.namespaceId, learnCount(wanted, size, count));
+      counters.update(namespace.namespaceId, shareCounter(wanted, size, count));
     }
   }
 
@@ -182,7 +182,7 @@ export class FilteredMemories {
   async #ask(
     scope: NamespaceKey,
     filter: MemoryFilter,
-    commands: (query: MemoryQuery, namespace: NamespaceKeys) => readonly Command[],
+    commands: (query: MemoryQuery, namespace: NamespaceRedisKeys) => readonly Command[],
   ): Promise<Answer | undefined> {
     let asked: Omit<Answer, "replies"> | undefined;
     const replies = await this.#namespaces.pipeline(scope, (namespace) => {
@@ -203,7 +203,7 @@ const TIES = { fields: ["created"], limit: MAX_RESULTS };
 
 interface Answer {
   readonly query: MemoryQuery;
-  readonly namespace: NamespaceKeys;
+  readonly namespace: NamespaceRedisKeys;
   readonly replies: readonly Reply[];
 }
 
@@ -224,7 +224,7 @@ interface Positions {
   readonly found: readonly { readonly id: string; readonly createTime: number | undefined }[];
 }
 
-function readPositions(reply: Reply | undefined, namespace: NamespaceKeys): Positions {
+function readPositions(reply: Reply | undefined, namespace: NamespaceRedisKeys): Positions {
   const found: Positions["found"][number][] = [];
   const total = readIndexReply(reply, namespace, (id, fields) => {
     const created = fields.get("created");

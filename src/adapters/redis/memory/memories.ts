@@ -34,7 +34,7 @@ export interface RedisMemoriesOptions {
 /** Memories in Redis. Disposing of them writes the accesses that were counted. */
 export interface RedisMemories extends Memories, AsyncDisposable {
   /** Drops all that was cached of what Redis holds: it was replaced. */
-  forgetAll(): void;
+  clearCache(): void;
 }
 
 export function openMemories(
@@ -80,8 +80,8 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
-    forgetAll: () => {
-      for (const cache of [accessCounts, pages, counters]) cache.forgetAll();
+    clearCache: () => {
+      for (const cache of [accessCounts, pages, counters]) cache.clear();
     },
     [Symbol.asyncDispose]: () => accessCounts[Symbol.asyncDispose](),
   };

@@ -71,8 +71,8 @@ export class MemoryPages {
   }
 
   /** Drops what was read before. */
-  forgetAll(): void {
-    this.#cache.forgetAll();
+  clear(): void {
+    this.#cache.clear();
   }
 
   /** Those with these ids, in their order, in any state, expired ones included; undefined where there is none. */
@@ -116,8 +116,8 @@ export class MemoryPages {
     if (found === undefined) return ids.map(() => undefined);
     return asked.map(({ key, cached }, at) => {
       const row = readRow(found[at], this.#model.identity, cached);
-      if (row === undefined) this.#cache.forget(key);
-      else if (row.cached !== cached) this.#cache.keep(key, row.cached);
+      if (row === undefined) this.#cache.delete(key);
+      else if (row.cached !== cached) this.#cache.set(key, row.cached);
       return row && readMemory(row, accesses);
     });
   }

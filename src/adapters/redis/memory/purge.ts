@@ -121,7 +121,7 @@ export class MemoryPurge {
         memories: memories.map(({ id, etag }) => ({ id, etag })),
       }),
     });
-    this.#accesses.forget(
+    this.#accesses.discard(
       scope,
       memories.map(({ id }) => id).filter((id) => !step.changed.includes(id)),
     );

@@ -12,7 +12,7 @@ import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
 import type { CachedMemory } from "./memory-cache.ts";
 import { encodeTerms } from "./terms.ts";
@@ -36,7 +36,7 @@ export const MEMORY = defineLibrary({
 });
 
 /** The keys that MEMORY takes. */
-export function memoryKeys(namespace: NamespaceKeys) {
+export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,

@@ -48,7 +48,7 @@ describe("the plan of a search", () => {
         const options = { ...OPTIONS, counters: cache.of("a1") };
         const first = planSearch(query, options).read([[9]], { ...NO_COUNTERS, sizes: [9, 9, 9] }, NOW);
         expect(first.answer).toBeUndefined();
-        cache.learn("a1", first.learned);
+        cache.update("a1", first.updates);
         const asked = planSearch(query, options).commands;
         const clauses = String.raw`-?@tok:\{\$p\d+(\|\$p\d+)*\}( -?@tok:\{\$p\d+(\|\$p\d+)*\})*`;
         expect(asked.map(([, , said]) => said)).toEqual([
@@ -92,11 +92,11 @@ describe("the plan of a search", () => {
     const options = { ...OPTIONS, counters: () => 5000 };
     const plan = planSearch(query, options);
     // Too few for batches, of which the plan makes the share of what passes smaller.
-    const { learned, answer } = plan.read([[0], [0]], { ...NO_COUNTERS, sizes: [5000, 5000] }, NOW);
+    const { updates, answer } = plan.read([[0], [0]], { ...NO_COUNTERS, sizes: [5000, 5000] }, NOW);
     expect(answer?.isSettled).toBe(false);
-    expect([...learned.values()]).toContain(0);
+    expect([...updates.values()]).toContain(0);
     expect(planSearch(query, options).commands).toEqual(plan.commands);
-    expect(planSearch(query, { ...options, counters: (name) => learned.get(name) }).commands).not.toEqual(
+    expect(planSearch(query, { ...options, counters: (name) => updates.get(name) }).commands).not.toEqual(
       plan.commands,
     );
   });

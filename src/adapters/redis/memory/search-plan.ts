@@ -11,16 +11,16 @@ import type { Argument, Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { type KnnPlan, planKnn } from "../indexes/knn-plan.ts";
 import { type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { countCommand, readIndexReply, readTotal, searchCommand } from "./commands.ts";
-import { type Counters, type LearnedCounters, withLearned } from "./counter-cache.ts";
+import { type Counters, type CounterUpdates, withUpdates } from "./counter-cache.ts";
 import {
   estimateSize,
   type FilterCounters,
   filterCounters,
-  learnCount,
-  learnSizes,
   type SizeEstimate,
+  shareCounter,
+  sizeCounters,
 } from "./filter-size.ts";
 import { type MemoryQuery, memoryQuery } from "./query.ts";
 import {
@@ -62,7 +62,7 @@ export function readCounters(reply: Reply | undefined): SearchCounters {
 }
 
 export interface SearchPlanOptions {
-  readonly namespace: NamespaceKeys;
+  readonly namespace: NamespaceRedisKeys;
   /** What this process knows of the namespace. */
   readonly counters: Counters;
   readonly vectors: VectorIndexOptions;
@@ -84,8 +84,8 @@ export interface PlannedSearch {
 
 export interface ReadSearch {
   /** For the plan of the next search. */
-  readonly learned: LearnedCounters;
-  /** Undefined: the commands were to find out how many memories pass the filter. Plan again with what was learned. */
+  readonly updates: CounterUpdates;
+  /** Undefined: the commands were to find out how many memories pass the filter. Plan again with what was updates. */
   readonly answer: SearchAnswer | undefined;
 }
 
@@ -93,7 +93,7 @@ export interface SearchAnswer {
   readonly vector: Matches<VectorCandidate>;
   readonly keyword: Matches<KeywordCandidate>;
   readonly corpus: CorpusStatistics;
-  /** Whether the plan was right, by the counters that came along; else plan again with what was learned. */
+  /** Whether the plan was right, by the counters that came along; else plan again with what was updates. */
   readonly isSettled: boolean;
   /** For operators: see SearchPlan. */
   readonly plan: Omit<SearchPlan, "rounds">;
@@ -148,12 +148,12 @@ function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedS
     terms: terms.map(encodeTerm),
     tokens: filter.counters.tokens,
     read: ([count], { sizes }) => {
-      const learned = new Map(learnSizes(filter.counters, sizes));
+      const updates = new Map(sizeCounters(filter.counters, sizes));
       if (count !== undefined) {
-        const after = estimateSize(filter.counters, withLearned(counters, learned));
-        learnAll(learned, learnCount(filter.counters, after, readTotal(count)));
+        const after = estimateSize(filter.counters, withUpdates(counters, updates));
+        addAll(updates, shareCounter(filter.counters, after, readTotal(count)));
       }
-      return { learned, answer: undefined };
+      return { updates, answer: undefined };
     },
   };
 }
@@ -189,9 +189,9 @@ function readRetrievers(
   now: number,
 ): ReadSearch {
   const { namespace, filter, counters, terms, knn, asked } = search;
-  const learned = new Map<string, number | undefined>(filter && learnSizes(filter.counters, read.sizes));
+  const updates = new Map<string, number | undefined>(filter && sizeCounters(filter.counters, read.sizes));
   const corpus = terms.length === 0 ? NO_CORPUS : corpusOf(terms, read);
-  for (const [term, frequency] of corpus.documentFrequencies) learned.set(frequencyName(term), frequency);
+  for (const [term, frequency] of corpus.documentFrequencies) updates.set(frequencyName(term), frequency);
 
   const chosen = chooseTerms(terms, corpus);
   const vector = vectorMatches(now);
@@ -202,11 +202,11 @@ function readRetrievers(
   if (knn !== undefined) readInto(vector);
   const matching = asked.length === 0 ? 0 : readInto(keyword);
 
-  const known = withLearned(counters, learned);
+  const known = withUpdates(counters, updates);
   const plan = shownPlan(search, { chosen, corpus, size: search.size?.size ?? sizeBy(filter, known) });
   const isSettled =
-    isFoundEnough(search, learned, vector.found) && isAskedRight(search, { chosen, corpus, matching });
-  return { learned, answer: { vector, keyword, corpus, plan, isSettled } };
+    isFoundEnough(search, updates, vector.found) && isAskedRight(search, { chosen, corpus, matching });
+  return { updates, answer: { vector, keyword, corpus, plan, isSettled } };
 }
 
 function sizeBy(filter: Prepared["filter"], counters: Counters): FilteredSize | undefined {
@@ -239,8 +239,8 @@ function shownPlan(
   };
 }
 
-function learnAll(learned: Map<string, number | undefined>, more: LearnedCounters): void {
-  for (const [name, value] of more) learned.set(name, value);
+function addAll(updates: Map<string, number | undefined>, more: CounterUpdates): void {
+  for (const [name, value] of more) updates.set(name, value);
 }
 
 function corpusOf(
@@ -285,23 +285,23 @@ function isAskedRight(
 
 /**
  * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to;
- * few memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the
+ * few memories pass then, and all of them can be compared. Adds to `updates` what the number of matches says of the
  * filter.
  */
 function isFoundEnough(
   { query, filter, vectors, counters, knn }: Asked,
-  learned: Map<string, number | undefined>,
+  updates: Map<string, number | undefined>,
   found: number,
 ): boolean {
   if (filter === undefined || knn === undefined) return true;
-  const known = withLearned(counters, learned);
+  const known = withUpdates(counters, updates);
   const before = estimateSize(filter.counters, known);
   if (knn.policy === "BATCHES" && found < query.limit) {
-    learnAll(learned, learnCount(filter.counters, before, found));
+    addAll(updates, shareCounter(filter.counters, before, found));
     return planVectors(query, estimateSize(filter.counters, known), vectors)?.policy === "BATCHES";
   }
   const isShareWrong = found >= query.limit && (before.eligible ?? 0) < query.limit;
-  if (isShareWrong) learned.set(filter.counters.shareName, undefined);
+  if (isShareWrong) updates.set(filter.counters.shareName, undefined);
   return true;
 }
 

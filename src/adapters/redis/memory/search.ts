@@ -17,8 +17,8 @@ import {
   vectorField,
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { type NamespaceKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { type NamespaceRedisKeys, scopeName } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, MODEL_CHANGED, orModelChanged } from "../namespaces/namespace-script.ts";
 import { MAX_RESULTS } from "./commands.ts";
 import type { CounterCache } from "./counter-cache.ts";
@@ -166,7 +166,7 @@ export class MemorySearch implements CandidateSearch {
     const { namespaces, indexes, model, counters: cache, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
@@ -180,8 +180,8 @@ export class MemorySearch implements CandidateSearch {
         namespaces.correct(scope, counters.namespaceId);
         continue;
       }
-      const { learned, answer } = plan.read(replies, counters, now);
-      cache.learn(namespace.namespaceId, learned);
+      const { updates, answer } = plan.read(replies, counters, now);
+      cache.update(namespace.namespaceId, updates);
       if (answer === undefined) continue;
       if (query.vector === undefined || counters.generation === generation) {
         await this.#complete(scope, answer);
@@ -199,7 +199,7 @@ export class MemorySearch implements CandidateSearch {
    */
   async #send(
     scope: NamespaceKey,
-    { partition, counters, documentFrequencies, sizes }: NamespaceKeys,
+    { partition, counters, documentFrequencies, sizes }: NamespaceRedisKeys,
     { commands, terms, tokens }: PlannedSearch,
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
     const { client } = this.#options;

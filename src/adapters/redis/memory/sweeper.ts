@@ -2,7 +2,7 @@ import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
-import type { Keys, NamespaceKeys, PartitionKeys } from "../namespaces/keys.ts";
+import type { Keys, NamespaceRedisKeys, PartitionKeys } from "../namespaces/keys.ts";
 import { MEMORY, memoryKeys } from "./rows.ts";
 
 const SWEEP = defineScript({
@@ -95,7 +95,7 @@ export class Sweeper implements AsyncDisposable {
     }
   }
 
-  async #sweepIn(namespace: NamespaceKeys, ids: readonly string[], now: number): Promise<void> {
+  async #sweepIn(namespace: NamespaceRedisKeys, ids: readonly string[], now: number): Promise<void> {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
       done += await this.#client.run(SWEEP, {
         ...memoryKeys(namespace),

@@ -26,7 +26,7 @@ import { textOf } from "../connection/replies.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { requestInput } from "../namespaces/idempotency.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
@@ -293,7 +293,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       }),
     });
     if (found(scope, id, reply).kind === "replayed") return;
-    this.#options.accesses.forget(scope, [id]);
+    this.#options.accesses.discard(scope, [id]);
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
@@ -323,7 +323,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
 
 /** A row of create-memories.lua; none for an item that is refused beforehand. */
 function plannedInput(
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   item: NewMemory | RefusedMemory | undefined,
   { observed, write }: PlannedItem,
   pack: PackRecord,
@@ -363,12 +363,12 @@ function recordOfBatch({ before, isLast }: BatchStep, plan: readonly PlannedItem
 }
 
 function recordedItem(outcome: CreateOutcome): RecordedItem {
-  if (outcome.kind === "refused") return ["refused", keptRefusal(outcome.error)];
+  if (outcome.kind === "refused") return ["refused", refusalRecord(outcome.error)];
   if (outcome.kind === "created") return ["created", outcome.memory.id];
   return ["duplicate", outcome.memory.id, outcome.differs];
 }
 
-function keptRefusal({ reason, message, detail }: RecollectError): string {
+function refusalRecord({ reason, message, detail }: RecollectError): string {
   const { cause: _cause, ...kept } = detail;
   return JSON.stringify({ reason, message, detail: kept });
 }

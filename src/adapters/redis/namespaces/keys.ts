@@ -159,12 +159,12 @@ export class PartitionKeys {
     return `${this.root}request:${scopeName(scope)}:${key}`;
   }
 
-  namespace(namespaceId: string): NamespaceKeys {
-    return new NamespaceKeys(this, namespaceId);
+  namespace(namespaceId: string): NamespaceRedisKeys {
+    return new NamespaceRedisKeys(this, namespaceId);
   }
 }
 
-export class NamespaceKeys {
+export class NamespaceRedisKeys {
   readonly partition: PartitionKeys;
   readonly namespaceId: string;
 

@@ -5,14 +5,14 @@ import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.t
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf, textOf } from "../connection/replies.ts";
-import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
+import { type Keys, type NamespaceRedisKeys, type PartitionKeys, scopeName } from "./keys.ts";
 import { MODEL_CHANGED, type NamespaceScript } from "./namespace-script.ts";
 
 /** Cached ids; each is checked by the very command that uses it. */
 const MAX_CACHED_IDS = 100_000;
 
 /** How often a command is sent when the namespace was deleted and created again in between each time. */
-export const MAX_NAMESPACE_ATTEMPTS = 10;
+export const MAX_NAMESPACE_RETRIES = 10;
 
 /** A script that is run inside a namespace. */
 export interface NamespaceCall<Input extends object, Output> {
@@ -25,7 +25,7 @@ export interface NamespaceCall<Input extends object, Output> {
   /** The script changes something, and may be sent again nevertheless: see repeatable.ts. Default: false. */
   readonly mayRepeat?: boolean;
   /** Called for each time that the script is sent: the namespace may be another one. */
-  readonly input: (namespace: NamespaceKeys) => Input;
+  readonly input: (namespace: NamespaceRedisKeys) => Input;
 }
 
 /**
@@ -57,7 +57,7 @@ export class Namespaces {
   }
 
   /** The store was replaced. */
-  forgetAll(): void {
+  clearCache(): void {
     this.#ids.clear();
     this.#mostCached = 0;
   }
@@ -72,7 +72,7 @@ export class Namespaces {
   }
 
   /** The keys of a namespace by its cached id, or else that of Redis: the commands that use them have to check the id. */
-  async find(scope: NamespaceKey): Promise<NamespaceKeys | undefined> {
+  async find(scope: NamespaceKey): Promise<NamespaceRedisKeys | undefined> {
     const namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
     return namespaceId === undefined ? undefined : this.partition(scope).namespace(namespaceId);
   }
@@ -94,7 +94,7 @@ export class Namespaces {
     const name = scopeName(scope);
     let known = this.#ids.get(name);
     if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
-    for (let attempts = 0; attempts < MAX_NAMESPACE_ATTEMPTS; attempts += 1) {
+    for (let attempts = 0; attempts < MAX_NAMESPACE_RETRIES; attempts += 1) {
       if (known === undefined && whenAbsent === "skip") return undefined;
       const isNew = known === undefined && whenAbsent === "create";
       const namespaceId: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
@@ -134,12 +134,12 @@ export class Namespaces {
    */
   async pipeline(
     scope: NamespaceKey,
-    commands: (namespace: NamespaceKeys) => readonly Command[],
+    commands: (namespace: NamespaceRedisKeys) => readonly Command[],
   ): Promise<Reply[] | undefined> {
     const partition = this.partition(scope);
     let namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
     for (let attempts = 0; namespaceId !== undefined; attempts += 1) {
-      if (attempts === MAX_NAMESPACE_ATTEMPTS) throw namespaceIsChanging();
+      if (attempts === MAX_NAMESPACE_RETRIES) throw namespaceIsChanging();
       const [current, ...replies] = await this.#client.pipeline([
         ["HGET", partition.namespaces, scopeName(scope)],
         ...commands(partition.namespace(namespaceId)),
@@ -152,7 +152,7 @@ export class Namespaces {
   }
 
   /** The namespace was deleted by this process. */
-  forget(scope: NamespaceKey): void {
+  dropCached(scope: NamespaceKey): void {
     this.#ids.delete(scopeName(scope));
   }
 

@@ -86,7 +86,7 @@ export class RedisNamespaceStore implements NamespaceStore {
         now,
       }),
     });
-    this.#namespaces.forget(scope);
+    this.#namespaces.dropCached(scope);
     this.#onDeleted();
     return counts;
   }

@@ -16,15 +16,15 @@ export class RecordCache<T extends object> {
     return this.#records.get(key);
   }
 
-  keep(key: string, record: T): void {
+  set(key: string, record: T): void {
     this.#records.set(key, record);
   }
 
-  forget(key: string): void {
+  delete(key: string): void {
     this.#records.delete(key);
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#records.clear();
   }
 }
