@@ -28,7 +28,7 @@ export async function openBackend(
     readonly metrics: StoreMetrics & RedisMetrics;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
-    /** What is kept back of that for deletions; RESERVED_SIZES, if it is not given. */
+    /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
     readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {

@@ -30,7 +30,7 @@ import { removeOldGraphs } from "./vectors/graph-files.ts";
 import { MemoryVectors } from "./vectors/memory-vectors.ts";
 import type { VectorModel } from "./vectors/vector-model.ts";
 
-/** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
+/** Default size of the embedding cache: with 1,536 numbers, some 300 MB on disk. */
 const MAX_EMBEDDINGS = 50_000;
 
 const NO_SERVER: BackendDescription = {
@@ -48,11 +48,11 @@ export interface EmbeddedBackendOptions {
   readonly embedder: EmbedderIdentity | undefined;
   readonly log: OperatorLog;
   readonly metrics: StoreMetrics;
-  /** Vectors in the cache of embeddings, at most. */
+  /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
-  /** Where the directory lies; the operating system's, if it is not given. */
+  /** The disk of the directory. Default: that of the operating system. */
   readonly disk?: Disk | undefined;
-  /** What is kept back of the disk for deletions; RESERVED_SIZES, if it is not given. */
+  /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
   readonly reserved?: ReservedSizes | undefined;
 }
 
@@ -98,7 +98,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
     },
     damage: () => [
       ...damage.parts.map((part) => `damaged on disk: ${part}`),
-      ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
+      ...damage.repaired.map((part) => `was damaged on disk and has been rebuilt: ${part}`),
     ],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -114,8 +114,7 @@ function openDatabase(
     directory,
     reserved,
     onCorrupt: () => {
-      if (damage.met())
-        log.error({}, "a read came upon damaged data; memories that are not found may be lost");
+      if (damage.met()) log.error({}, "a read met damaged data; memories that are not found may be lost");
     },
     onLost: () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
   });

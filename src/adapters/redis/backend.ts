@@ -32,7 +32,7 @@ export interface RedisBackendOptions extends FoundationOptions {
   readonly metrics: RedisMetrics;
   /** Bytes from which on a record is compressed; undefined: never. */
   readonly compressFrom?: number | undefined;
-  /** Vectors in the cache of embeddings, at most. */
+  /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
 }
 

@@ -135,23 +135,23 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     it("is listed whole though it was made in one moment, page by page and by tag", async () => {
       await fill();
       await put("tagged", {}, { tags: ["rare"], createTime: NOW - 1 });
-      const seen: string[] = [];
+      const listedIds: string[] = [];
       for (let more = true; more; ) {
-        const last = seen.at(-1);
+        const last = listedIds.at(-1);
         const page = await opened.cache.list(SCOPE, {
           limit: 170,
           maxBytes: Number.MAX_SAFE_INTEGER,
           now: NOW,
           ...(last === undefined ? {} : { after: { createTime: NOW, id: last } }),
         });
-        seen.push(...page.entries.map(({ id }) => id));
+        listedIds.push(...page.entries.map(({ id }) => id));
         ({ more } = page);
       }
       const whole = Array.from(
         { length: MANY },
         (_, index) => `e${String(MANY - 1 - index).padStart(3, "0")}`,
       );
-      expect(seen).toEqual([...whole, "tagged"]);
+      expect(listedIds).toEqual([...whole, "tagged"]);
       expect(await listed({ tagsAny: ["rare"], limit: 1 })).toEqual(["tagged"]);
     });
   });

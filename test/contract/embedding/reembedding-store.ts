@@ -246,8 +246,8 @@ export function reembeddingStoreContract(
       ]);
       expect(states.map((embedding) => embedding?.refusal)).toEqual([undefined, undefined, "400 (bad)"]);
       expect(await vectors(["late", "left", "refused"])).toEqual([undefined, undefined, undefined]);
-      const waiting = await subject.store.backlog.pending({ ...ALL, now: NOW + 1 });
-      expect(pending.map(({ id }) => id).sort()).toEqual(["late", "left"]);
+      const stillPending = await subject.store.backlog.pending({ ...ALL, now: NOW + 1 });
+      expect(stillPending.map(({ id }) => id).sort()).toEqual(["late", "left"]);
     });
 
     it("leaves everything as it was when it is given up, and says why", async () => {

@@ -157,7 +157,7 @@ export function transferCases(subject: MemorySubject): void {
         readonly between?: (page: number) => Promise<unknown>;
       } = {},
     ): Promise<string[]> => {
-      const seen: string[] = [];
+      const ids: string[] = [];
       let after: ListPosition | undefined;
       // Bounded: a list that repeats itself must fail here, not run on.
       for (let page = 0; page < ALL; page += 1) {
@@ -169,9 +169,9 @@ export function transferCases(subject: MemorySubject): void {
           now: NOW,
         });
         expect(found.length).toBeLessThanOrEqual(limit);
-        seen.push(...idsOf(found));
+        ids.push(...idsOf(found));
         after = found.at(-1);
-        if (after === undefined) return seen;
+        if (after === undefined) return ids;
         await options.between?.(page);
       }
       throw new Error("a list without end");
@@ -233,13 +233,13 @@ export function transferCases(subject: MemorySubject): void {
     it("neither repeats nor hides an older memory whatever is written and deleted meanwhile", async () => {
       const old = ["b", "d", "f", "h"];
       await write(subject, ...old.map((id) => newMemory({ id })));
-      const seen = await walk(1, UNBOUNDED, {
+      const ids = await walk(1, UNBOUNDED, {
         between: async (page) => {
           await write(subject, newMemory({ id: `new${page}`, createTime: NOW - 1 - page }));
           if (page === 1) await subject.store.writer.delete(subject.scope, "d", { now: NOW });
         },
       });
-      expect(seen).toEqual(old);
+      expect(ids).toEqual(old);
     });
 
     it("is empty for an unknown namespace", async () => {

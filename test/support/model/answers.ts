@@ -58,7 +58,7 @@ export function shownExport(memory: Memory): Shown {
 }
 
 /** What became of one message of an import, and of all before it. */
-export interface ImportTold {
+export interface ImportStep {
   readonly imported: number;
   readonly skipped: number;
   readonly expired: number;

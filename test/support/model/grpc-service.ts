@@ -30,7 +30,7 @@ import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
-import type { Answer, ImportTold, Shown } from "./answers.ts";
+import type { Answer, ImportStep, Shown } from "./answers.ts";
 import { type Call, cacheScopeOf } from "./naive-service.ts";
 import type { Asked, CacheScopeChoice, Draft, DraftField, ImportedDraft } from "./operations.ts";
 
@@ -58,7 +58,7 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
       const [only] = memories;
       if (asked.single && only !== undefined) {
         const made = await memory.createMemory({ namespace, memory: only, ...onDuplicate, ...request });
-        return plain(told(made.memory, made));
+        return plain(steps(made.memory, made));
       }
       const { results } = await memory.batchCreateMemories({
         namespace,
@@ -68,7 +68,7 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
       });
       return plain(
         results.map(({ outcome, ...answer }) => {
-          if (outcome.case === "memory") return told(outcome.value, answer);
+          if (outcome.case === "memory") return steps(outcome.value, answer);
           const infos = outcome.value?.details.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
           return { refused: infos?.[0]?.reason };
         }),
@@ -215,7 +215,7 @@ async function importAll(
   memory: Clients["memory"],
   namespace: string,
   messages: readonly (readonly ImportedDraft[])[],
-): Promise<readonly ImportTold[]> {
+): Promise<readonly ImportStep[]> {
   const requests = async function* () {
     for (const [index, drafts] of messages.entries()) {
       yield {
@@ -225,10 +225,10 @@ async function importAll(
       };
     }
   };
-  const told: ImportTold[] = [];
+  const steps: ImportStep[] = [];
   for await (const progress of memory.importMemories(requests())) {
-    expect(progress.sequence).toBe(told.length + 1);
-    told.push({
+    expect(progress.sequence).toBe(steps.length + 1);
+    steps.push({
       imported: progress.importedCount,
       skipped: progress.skippedCount,
       expired: progress.expiredCount,
@@ -236,7 +236,7 @@ async function importAll(
       refusedHere: progress.refusals.map(({ index }) => index),
     });
   }
-  return told;
+  return steps;
 }
 
 /** Broken off once behind a page and gone on with behind the last memory that arrived. */
@@ -274,7 +274,7 @@ export async function currentEtag(clients: Clients, asked: Asked): Promise<strin
 }
 
 /** What became of a memory that was to be stored. */
-function told(
+function steps(
   memory: Memory | undefined,
   { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
 ): object {

@@ -34,7 +34,7 @@ import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
   type Answer,
-  type ImportTold,
+  type ImportStep,
   type Scored,
   type Shown,
   shownEntry,
@@ -298,9 +298,9 @@ async function importAll(
   context: NaiveContext,
   scope: NamespaceKey,
   messages: readonly (readonly ImportedDraft[])[],
-): Promise<readonly ImportTold[]> {
+): Promise<readonly ImportStep[]> {
   const { stores, now } = context;
-  const told: ImportTold[] = [];
+  const steps: ImportStep[] = [];
   for (const drafts of messages) {
     const refusedHere = drafts.flatMap((draft, index) => (isRefusedImport(draft, now) ? [index] : []));
     const accepted = drafts.filter((draft) => !isRefusedImport(draft, now));
@@ -316,8 +316,8 @@ async function importAll(
       if (there[index] === true && outcome !== "skipped") throw new Error(`import ${index} was there`);
     }
     const imported = outcomes.filter((outcome) => outcome === "imported").length;
-    const before = told.at(-1);
-    told.push({
+    const before = steps.at(-1);
+    steps.push({
       imported: (before?.imported ?? 0) + imported,
       skipped: (before?.skipped ?? 0) + current.length - imported,
       expired: (before?.expired ?? 0) + accepted.length - current.length,
@@ -325,7 +325,7 @@ async function importAll(
       refusedHere,
     });
   }
-  return told;
+  return steps;
 }
 
 /** A span has no beginning there, and nothing changes before it is made. */

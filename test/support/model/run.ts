@@ -2,7 +2,7 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
-import type { Answer, Expected, ImportTold } from "./answers.ts";
+import type { Answer, Expected, ImportStep } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
 import {
   type Call,
@@ -212,7 +212,7 @@ function count(tally: RunTally, operation: Operation, expected: Expected): void 
   }
   if (expected.kind === "plain" && Array.isArray(expected.value)) {
     if (operation.op === "import")
-      tally.imported += (expected.value as readonly ImportTold[]).at(-1)?.imported ?? 0;
+      tally.imported += (expected.value as readonly ImportStep[]).at(-1)?.imported ?? 0;
     if (operation.op === "export") tally.exported += expected.value.length;
   }
   if (expected.kind !== "search" || expected.ranked.length < 2) return;

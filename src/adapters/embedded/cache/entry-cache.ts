@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 
-/** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
+/** Bound on the cached entries, in bytes as entryBytes counts them; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 interface CachedEntry {
@@ -12,9 +12,9 @@ interface CachedEntry {
 }
 
 /**
- * Recently read entries, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by
- * reads alone, never by a write, and every row that is changed or deleted is forgotten while that happens (see
- * Database.onChange): so what is here is what is on disk.
+ * Recently read entries, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by reads
+ * only, never by writes; every row that is changed or deleted is removed from it at that moment (see Database.onChange),
+ * so it equals the data on disk.
  */
 export class EntryCache {
   readonly #rows = new Map<number, string>();
@@ -24,7 +24,7 @@ export class EntryCache {
     dispose: ({ row }) => void this.#rows.delete(row),
   });
 
-  /** Ids are digests over their namespace too, but a caller can name any: only entries of its own namespace are found. */
+  /** Ids are digests that include the namespace, but a caller can pass any id: the namespace is compared too. */
   find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
     const cached = this.#entries.get(id);
     if (cached?.namespace.namespace !== namespace || cached.namespace.tenant !== tenant) return undefined;
@@ -38,7 +38,7 @@ export class EntryCache {
 
   set(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
     this.#entries.set(entry.id, { row, namespace, entry });
-    // An entry that is larger than all the room is not cached.
+    // An entry larger than MAX_BYTES is not cached.
     if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);
   }
 

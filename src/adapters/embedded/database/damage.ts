@@ -7,7 +7,7 @@ export interface TableDamage {
   readonly what: string;
 }
 
-/** Called when what is known has changed. */
+/** Called when the known damage has changed. */
 export type DamageListener = (damage: Damage) => void;
 
 /** The known damage of a file, found by the full check or by a read. */

@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 const FULL = { reason: "STORE_FULL" };
 
 let path: string;
-/** What is free beside what is reserved back. */
+/** Free bytes beside the reserved space. */
 let freeBytes: number;
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), "recollect-database-"));
@@ -25,7 +25,7 @@ afterEach(async () => {
 const file = (): string => join(path, "recollect.db");
 const reserved = (): string => join(path, "space-for-deletions");
 
-/** A database whose disk says that it has no more room than `freeBytes` and what is reserved back. */
+/** A database whose disk reports `freeBytes` beside the reserved space. */
 function openOnDisk(): Database {
   const disk: Disk = {
     space: () => {
@@ -64,7 +64,7 @@ const keys = (database: Database): unknown[] =>
   database.all("SELECT key FROM meta ORDER BY key").map((row) => row["key"]);
 
 describe("writes of one transaction when the file cannot grow", () => {
-  it("are refused each alone, and undone: those that find room are written", async () => {
+  it("are refused and rolled back one by one; writes that fit succeed", async () => {
     using database = new Database(file());
     await put(database, "a", 10);
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
@@ -90,7 +90,7 @@ describe("writes of one transaction when the file cannot grow", () => {
 });
 
 describe("writes that are too much for one transaction, when the file cannot grow", () => {
-  it("are refused each alone, whatever transaction they are in", async () => {
+  it("are refused one by one, whatever transaction they are in", async () => {
     using database = new Database(file());
     await put(database, "a", 10);
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
@@ -121,24 +121,24 @@ describe("writes that are too much for one transaction, when the file cannot gro
 });
 
 describe("a database on a full disk", () => {
-  /** Makes it use what is reserved back: the disk cannot be filled here, so the file is present where it is. */
+  /** Makes the database use the reserved space: a test cannot fill the disk, so it stops the file from growing. */
   async function useReserved(database: Database): Promise<void> {
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
     freeBytes = MIB;
     await put(database, "deletion that needs pages", 200_000, true);
   }
 
-  it("takes deletions that need space themselves, and refuses what only grows", async () => {
+  it("accepts deletions that need space themselves, and refuses writes that only grow the file", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
-    // Is lifted with what is reserved back, as a full disk is.
+    // The limit is lifted when the reserved space is released.
     await useReserved(database);
     expect(keys(database)).toContain("deletion that needs pages");
     expect(statSync(reserved()).size).toBe(3 * MIB);
     await expect(put(database, "b", 2_000_000)).rejects.toMatchObject(FULL);
   });
 
-  it("takes nothing while its file is away, and says so rather than that it is full", async () => {
+  it("refuses all writes while its file is missing, with that error rather than STORE_FULL", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
     await useReserved(database);
@@ -151,10 +151,10 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toEqual(["deletion that needs pages"]);
   });
 
-  it("goes on refusing when its log is too long for the disk and its file is away", async () => {
+  it("keeps refusing when its WAL is too long for the disk and its file is missing", async () => {
     using database = openOnDisk();
     await put(database, "a", 10);
-    const release = database.holdStill(100 * MIB, () => undefined);
+    const release = database.pauseCheckpoints(100 * MIB, () => undefined);
     await put(database, "b", 3_000_000);
     freeBytes = 0;
     release?.();
@@ -169,7 +169,7 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("uses again what deletions have freed, and grows when there is room", async () => {
+  it("reuses pages that deletions have freed, and grows when the disk has space", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
     await useReserved(database);

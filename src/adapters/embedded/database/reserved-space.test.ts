@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const file = (): string => join(path, "space-for-deletions");
 
-/** Says that so much would be free without what is reserved back. */
+/** A disk that would have so much free space without the reserved file. */
 const reservedOn = (roomBytes: () => number): ReservedSpace => {
   const disk: Disk = {
     space: () => {
@@ -33,8 +33,8 @@ const reservedOn = (roomBytes: () => number): ReservedSpace => {
   return new ReservedSpace(new DataDirectory(path, disk), SIZES);
 };
 
-describe("the space that is reserved back", () => {
-  it("is a file of real blocks, given up and made again as a whole while there is room", () => {
+describe("the reserved space", () => {
+  it("is a file of real blocks, released and restored completely while the disk has space", () => {
     const reserved = reservedOn(() => 50 * MIB);
     expect(reserved.isShort).toBe(true);
     reserved.restore(0);
@@ -48,7 +48,7 @@ describe("the space that is reserved back", () => {
     expect(reserved.mayGrow).toBe(true);
   });
 
-  it("is as large as there is room for beside the log, and grows with the room", () => {
+  it("is as large as the disk allows beside the WAL, and grows with the free space", () => {
     let room = 50 * MIB;
     const reserved = reservedOn(() => room);
     reserved.restore(0);
@@ -56,7 +56,7 @@ describe("the space that is reserved back", () => {
     reserved.release();
     reserved.restore(0);
     expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
-    // The log has taken what was left for it, which changes nothing.
+    // The WAL has taken the space that was left for it, which changes nothing.
     room = 4 * MIB;
     reserved.restore(MIB);
     expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
@@ -65,7 +65,7 @@ describe("the space that is reserved back", () => {
     expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: true });
   });
 
-  it("goes on where the start before has left it", () => {
+  it("continues with the size that the previous start left", () => {
     let room = 50 * MIB;
     reservedOn(() => room).restore(0);
     room = 5 * MIB;
@@ -74,13 +74,13 @@ describe("the space that is reserved back", () => {
     expect({ bytes: next.bytes, mayGrow: next.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: false });
   });
 
-  it("is not made on a disk that is too small for it, where writes go on", () => {
+  it("is not created on a disk that is too small for it, where writes continue", () => {
     const reserved = reservedOn(() => 5 * MIB);
     reserved.restore(0);
     expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 0, mayGrow: true });
   });
 
-  it("does not take a file with holes for space", async () => {
+  it("does not count a sparse file as space", async () => {
     await writeFile(file(), "");
     truncateSync(file(), 4 * MIB);
     const reserved = reservedOn(() => 50 * MIB);

@@ -27,8 +27,8 @@ const open = () =>
     reserved: SMALL_RESERVED_SPACE,
   });
 
-describe("the backlog of the embedded store", () => {
-  it("passes over damaged memories, however many stand in front, and lets them go", async () => {
+describe("the embedding queue of the embedded store", () => {
+  it("skips damaged memories, however many come first, and removes them", async () => {
     {
       await using backend = await open();
       const ids = Array.from({ length: 150 }, (_, index) => `m${String(index).padStart(3, "0")}`);
@@ -48,7 +48,7 @@ describe("the backlog of the embedded store", () => {
     expect(await backend.backlog.state()).toMatchObject({ count: 30 });
   });
 
-  it("holds what was written while vector search was switched off", async () => {
+  it("contains memories that were written while vector search was switched off", async () => {
     {
       await using backend = await openEmbeddedBackend({
         directory,

@@ -13,7 +13,7 @@ it.each([
   // Of 2,001 terms of 6 bytes each: 64 KiB are five.
   ["long memories", 2000, 23, [18, 13, 8, 3, 0]],
   ["short ones", 2, 600, [350, 100, 0]],
-])("a purge of %s lets others in between, after so much at most", async (_, length, count, expected) => {
+])("a purge of %s lets other writes run between its bounded steps", async (_, length, count, expected) => {
   await using cleanup = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "recollect-purge-"));
   cleanup.defer(() => rm(directory, { recursive: true }));

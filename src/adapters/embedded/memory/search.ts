@@ -27,7 +27,7 @@ export interface CandidateSearchParts {
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
-/** Candidates from the indexes of vectors in memory and from FTS5. */
+/** Candidates from the vector indexes in memory and from FTS5. */
 export class EmbeddedCandidateSearch implements CandidateSearch {
   readonly #parts: CandidateSearchParts;
 

@@ -3,7 +3,7 @@ import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { Json } from "../../../lib/json.ts";
 import type { CreateOutcome } from "../../../ports/memory/writer.ts";
 
-/** The outcome of one item, as the idempotency record holds it: ids and codes, no texts. */
+/** The outcome of one item in the idempotency record: ids and codes, no texts. */
 export interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
   readonly id?: string;

@@ -23,7 +23,7 @@ interface Seal {
 
 /**
  * An HNSW graph (Malkov and Yashunin, 2016; by usearch) of vectors in half precision, by row number. It proposes
- * near rows; exact similarities are the caller's, from the vectors themselves. It can be thrown away at any time and
+ * near rows; the caller computes exact similarities from the vectors themselves. It can be deleted at any time and
  * rebuilt from the rows.
  */
 export class VectorGraph {

@@ -1,7 +1,7 @@
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { RecordCache } from "../namespaces/record-cache.ts";
 
-/** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
+/** Bound on the cached entries, in bytes as entryBytes counts them; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /** An entry, and the version under which Redis holds it: another one with each write. */

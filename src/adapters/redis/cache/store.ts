@@ -155,7 +155,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
       write: (counts) => Promise.all(counts.map((lookups) => this.#writeCounts(lookups))),
     });
-    // They were asked of a namespace that was not there, or of the one that was deleted.
+    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 

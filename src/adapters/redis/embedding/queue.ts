@@ -264,7 +264,7 @@ export class RedisEmbeddingQueue implements EmbeddingBacklog {
     const there = await locate(this.#namespaces, items, (item) => item);
     return withCurrentModel(this.#model, async () => {
       const { generation } = this.#model;
-      // Of another model by now: the memory stays pending.
+      // The vector is of another model: the memory stays pending.
       const taken = there.filter(({ item }) => this.#model.takes(madeBy(item, identity)));
       if (taken.length === 0) return 0;
       const { meta, namespaces, pending, pendingSince, pendingAttempts, reembeddingTodo } = partition;

@@ -12,7 +12,7 @@ const REPLACE = defineScript({
   reply: (reply) => isText(listOf(reply)[0], "DONE"),
 });
 
-/** The latest re-embedding as it is kept: what is left is counted, and the request that started it is known. */
+/** The record of the latest re-embedding, with the request that started it; the remaining memories are counted. */
 export interface ReembeddingRecord extends Omit<Reembedding, "remainingCount"> {
   /** Of the new vectors; never that of an earlier attempt, whose field an index cannot lose. */
   readonly generation: number;

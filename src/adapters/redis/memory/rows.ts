@@ -179,7 +179,7 @@ function unpackStored(id: string, stored: Reply | undefined): Pick<CachedMemory,
   return { record: unpackRecord(plain, what), bytes: plain.length };
 }
 
-/** Every stored vector is of the one model, whatever was so when the record was written. */
+/** Every stored vector is of the current model, also where the record was written with an earlier one. */
 function withModel(embedding: MemoryEmbedding, identity: EmbedderIdentity | undefined): MemoryEmbedding {
   if (identity === undefined || embedding.state !== "READY") return embedding;
   const { provider, model, dimension } = identity;
