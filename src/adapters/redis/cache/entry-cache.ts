@@ -4,7 +4,7 @@ import { RecordCache } from "../namespaces/record-cache.ts";
 /** Bound on the cached entries, in bytes as entryBytes counts them; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** An entry, and the version under which Redis holds it: another one with each write. */
+/** An entry and its version in Redis, which changes with each write. */
 export interface CachedEntry {
   readonly version: string;
   readonly entry: CacheEntry;

@@ -9,7 +9,7 @@ import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../
 import { unpackRecord } from "../namespaces/records.ts";
 import type { CachedEntry, EntryCache } from "./entry-cache.ts";
 
-/** What Redis says of an entry: it is as the caller has it, there is none, what it is now, or another id of its namespace. */
+/** The reply for one entry: the cached version is current, it is absent, its new version, or the current namespaceId. */
 type EntryReply =
   | "unchanged"
   | "absent"
@@ -35,43 +35,43 @@ function entryReply(reply: Reply): EntryReply {
   return { version: textOf(first) ?? "", record: bytesOf(record) ?? Buffer.alloc(0) };
 }
 
-/** Entries that one command reads: it holds Redis up for some 50 us. */
+/** Entries that one command reads: it blocks Redis for some 50 us. */
 const MAX_TOGETHER = 64;
 
-/** In the place of a version: no entry is asked for. */
+/** Sent instead of a version when no entry is requested. */
 const NO_ENTRY = "-";
 
-/** What Redis answers about an entry and its partition. */
+/** An entry, and the generation of its partition. */
 export interface CacheRead {
-  /** Expired or not. Undefined: there is none, or none was asked for. */
+  /** Expired or not. Undefined: there is none, or none was requested. */
   readonly entry: CacheEntry | undefined;
-  /** Of the vectors of the partition. */
+  /** The generation of the vectors in the partition. */
   readonly generation: number;
 }
 
-/** A read of one entry that waits for its command or for the reply. */
+/** A read of one entry that is queued, or has been sent. */
 interface PendingRead {
   readonly scope: NamespaceKey;
-  /** As this process knows it; Redis says whether it is still the same. */
+  /** By its cached namespaceId; the script checks it. */
   readonly namespace: NamespaceRedisKeys;
-  /** Undefined: no entry is asked for. */
+  /** Undefined: no entry is requested. */
   readonly id: string | undefined;
   readonly key: string;
-  /** The entry as this process has it. */
+  /** The cached entry and its version. */
   readonly cached: CachedEntry | undefined;
   readonly resolve: (read: CacheRead | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Reads entries: those that are asked for in one turn of the event loop by one command. A command costs both sides most of
- * what such a read costs, and the more callers there are, the more of them ask in one turn.
+ * Reads entries. The reads of one tick of the event loop are batched into one command: most of the cost of a read is
+ * that of its command, on both sides, and with more callers more reads share a tick.
  */
 export class CacheReader {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #entries: EntryCache;
-  /** What was asked for in this turn. */
+  /** The reads queued in this tick, by partition. */
   #pending = new Map<PartitionKeys, PendingRead[]>();
 
   constructor(client: RedisClient, namespaces: Namespaces, entries: EntryCache) {
@@ -80,7 +80,7 @@ export class CacheReader {
     this.#entries = entries;
   }
 
-  /** Forgets what was read before. */
+  /** Clears the cached entries. */
   clearCache(): void {
     this.#entries.clear();
   }
@@ -97,8 +97,8 @@ export class CacheReader {
   }
 
   /**
-   * The same inside a namespace as the caller knows it. Undefined when that is not there any more; what is there instead
-   * is known then. Without an id, it says whether the namespace is there.
+   * Reads an entry, expired or not, in a namespace whose id the caller has from a cache. Undefined when that id is wrong;
+   * the cached id is then corrected. Without an id of an entry, it only checks the namespace.
    */
   read(scope: NamespaceKey, namespace: NamespaceRedisKeys, id?: string): Promise<CacheRead | undefined> {
     const { partition } = namespace;
@@ -158,14 +158,14 @@ export class CacheReader {
         this.#entries.set(key, { version: reply.version, entry });
         resolve({ entry, generation });
       } catch (error) {
-        // A record that cannot be read concerns this read alone.
+        // A damaged record only fails this read.
         reject(error);
       }
     }
   }
 }
 
-/** Entries in a row that are in one namespace, whose id Redis then looks up once. */
+/** Groups consecutive reads of one namespace, whose id the script then looks up once. */
 function scopesOf(reads: readonly PendingRead[]): { name: string; namespaceId: string; count: number }[] {
   const scopes: { name: string; namespaceId: string; count: number }[] = [];
   for (const { scope, namespace } of reads) {

@@ -8,7 +8,7 @@ export const CACHE = defineLibrary({
   arguments: ["cacheEntryPrefix", "now"],
 });
 
-/** What the library takes. */
+/** The input of the library. */
 export function cacheInput(namespace: NamespaceRedisKeys, now: number) {
   return {
     counters: namespace.counters,

@@ -3,8 +3,8 @@ import type { ConnectionOptions } from "./connection-options.ts";
 import { storeError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { openServers } from "./open-servers.ts";
-import { areReads, onlyReads } from "./repeatable.ts";
 import { CommandRetry } from "./retry.ts";
+import { areReads, onlyReads } from "./retryable.ts";
 import type { Script } from "./script.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
@@ -99,20 +99,20 @@ export class RedisClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
+   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRetry`:
    * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it is
    * pending.
    */
   run<Input extends object, Output>(
     script: Script<Input, Output>,
     input: Input,
-    { mayRepeat = false, weight = 1 }: { readonly mayRepeat?: boolean; readonly weight?: number } = {},
+    { mayRetry = false, weight = 1 }: { readonly mayRetry?: boolean; readonly weight?: number } = {},
   ): Promise<Output> {
     const encoded = script.encode(input);
     const isChange = !onlyReads(script);
     const key = String(encoded[1]);
     return this.#retry
-      .send(mayRepeat || !isChange, weight, () =>
+      .send(mayRetry || !isChange, weight, () =>
         this.#pass({ command: ["EVALSHA", script.digest, ...encoded], key, isChange }).catch(
           (error: unknown) => {
             if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;

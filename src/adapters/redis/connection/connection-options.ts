@@ -30,7 +30,7 @@ export interface ConnectionOptions {
   /** A connection on which nothing comes for so long is taken for broken, while commands wait for an answer. */
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** See repeatable.ts. */
+  /** See retryable.ts. */
   readonly retryOnTimeout: boolean;
   /** Replicas that have to hold a change before it is acknowledged: see replication.ts. */
   readonly waitReplicas: number;

@@ -1,6 +1,6 @@
 import { storeError, unavailable } from "./errors.ts";
 import type { ReconnectWait } from "./reconnect-wait.ts";
-import { wasLost } from "./repeatable.ts";
+import { wasLost } from "./retryable.ts";
 
 /**
  * Commands that wait for an answer, at most. Calls are bounded by admission, but a call that gives up, as a cache lookup
@@ -12,7 +12,7 @@ type Connection = Pick<ReconnectWait, "reconnecting" | "isConnected">;
 
 /**
  * How often a command is sent, and when: after a reconnect that is under way (reconnect-wait.ts), and a second time where
- * its connection broke and it may be repeated (repeatable.ts). Rejects with the result of storeError.
+ * its connection broke and it may be repeated (retryable.ts). Rejects with the result of storeError.
  */
 export class CommandRetry {
   readonly #connection: Connection | undefined;
@@ -25,8 +25,8 @@ export class CommandRetry {
     this.#retryOnTimeout = retryOnTimeout;
   }
 
-  /** Calls `send`, which sends so many commands: once, or twice when `mayRepeat` and the connection broke. */
-  send<T>(mayRepeat: boolean, commands: number, send: () => Promise<T>): Promise<T> {
+  /** Calls `send`, which sends so many commands: once, or twice when `mayRetry` and the connection broke. */
+  send<T>(mayRetry: boolean, commands: number, send: () => Promise<T>): Promise<T> {
     if (this.#pending >= MAX_PENDING_COMMANDS) {
       return Promise.reject(unavailable("too many commands wait for an answer of Redis"));
     }
@@ -40,7 +40,7 @@ export class CommandRetry {
       },
       async (error: unknown) => {
         try {
-          return await this.#second(error, mayRepeat, send);
+          return await this.#second(error, mayRetry, send);
         } catch (last) {
           throw storeError(last);
         } finally {
@@ -61,8 +61,8 @@ export class CommandRetry {
   }
 
   /** Throws the error of the first attempt, unless there may be a second one. */
-  async #second<T>(error: unknown, mayRepeat: boolean, send: () => Promise<T>): Promise<T> {
-    if (!mayRepeat || !this.#retryOnTimeout || !wasLost(error)) throw error;
+  async #second<T>(error: unknown, mayRetry: boolean, send: () => Promise<T>): Promise<T> {
+    if (!mayRetry || !this.#retryOnTimeout || !wasLost(error)) throw error;
     if (this.#connection !== undefined && !(await this.#connection.isConnected())) throw error;
     return send();
   }

@@ -4,7 +4,7 @@ import { isForbidden, refused } from "./errors.ts";
 import { listOf, textOf } from "./replies.ts";
 
 /** What a start finds out about the Redis that it is given. */
-export interface ServerFacts {
+export interface RedisServerInfo {
   readonly version: string;
   readonly topology: RedisClient["topology"];
   /** Name and version of each module, such as `search 2.8.12`; of several servers, of each. */
@@ -24,7 +24,7 @@ const EVICTING = "allkeys-";
  * Asks each server of Redis what it is, and answers the oldest and the riskiest of what they say. Rejects with
  * STORE_UNAVAILABLE, and what is missing, when Recollect cannot work on it.
  */
-export async function probe(client: RedisClient): Promise<ServerFacts> {
+export async function probe(client: RedisClient): Promise<RedisServerInfo> {
   const sections = await Promise.all(
     ["server", "memory", "persistence", "modules"].map((section) => client.commandToEach("INFO", section)),
   );
@@ -57,7 +57,7 @@ export async function probe(client: RedisClient): Promise<ServerFacts> {
 }
 
 /** What an operator should know: data may be lost that was acknowledged. One line each. */
-export function riskOf({ maxmemoryPolicy, persistence }: ServerFacts): string[] {
+export function riskOf({ maxmemoryPolicy, persistence }: RedisServerInfo): string[] {
   const risks: string[] = [];
   if (maxmemoryPolicy.startsWith(EVICTING)) {
     risks.push(

@@ -72,7 +72,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     this.#counts.forgetAll();
   }
 
-  /** Writes what was counted. */
+  /** Flushes the pending counts. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writes[Symbol.asyncDispose]();
   }

@@ -5,7 +5,7 @@ const updates = (counters: Record<string, number | undefined>): CounterUpdates =
   new Map(Object.entries(counters));
 
 describe("the counters of a namespace", () => {
-  it("are those that were updates last of this namespace", () => {
+  it("are the last updates of this namespace", () => {
     const cache = new CounterCache();
     cache.update("a1", updates({ x: 1 }));
     cache.update("a2", updates({ x: 2 }));
@@ -17,7 +17,7 @@ describe("the counters of a namespace", () => {
     expect(cache.of("a2")("x")).toBeUndefined();
   });
 
-  it("are dropped when they were not used for longest", () => {
+  it("are evicted, least recently used first", () => {
     const cache = new CounterCache();
     cache.update("a1", updates({ first: 1, second: 1, third: 1 }));
     cache.of("a1")("first");
@@ -25,7 +25,7 @@ describe("the counters of a namespace", () => {
     expect(["first", "second", "third"].map(cache.of("a1"))).toEqual([1, undefined, undefined]);
   });
 
-  it("are known with what was updates meanwhile, before the cache learns it", () => {
+  it("include updates that the cache does not have yet", () => {
     const cache = new CounterCache();
     cache.update("a1", updates({ kept: 1, changed: 1, wrong: 1 }));
     const after = withUpdates(cache.of("a1"), updates({ changed: 2, wrong: undefined }));

@@ -3,15 +3,15 @@ import { LRUCache } from "lru-cache";
 /** Some ten megabytes. */
 const MAX_COUNTERS = 100_000;
 
-/** What is known of the counters of one namespace, by name. Undefined: nothing. */
+/** The cached counters of one namespace, by name. Undefined: not cached. */
 export type Counters = (name: string) => number | undefined;
 
-/** Counters as they were just read. Undefined: what was known is wrong. */
+/** Counters as they were just read. Undefined: the cached value is wrong. */
 export type CounterUpdates = ReadonlyMap<string, number | undefined>;
 
 /**
- * The counters of namespaces as this process read them last, by which the next search is planned. They may be wrong by
- * then: each answer brings the counters along, and is judged by those.
+ * The counters of namespaces as this process read them last; the next search is planned by them. They may be stale: each
+ * reply includes the current counters, by which the plan is checked.
  */
 export class CounterCache {
   readonly #counters = new LRUCache<string, number>({ max: MAX_COUNTERS });
@@ -32,7 +32,7 @@ export class CounterCache {
   }
 }
 
-/** What is known after something was updates. */
+/** The counters with updates applied. */
 export function withUpdates(counters: Counters, updates: CounterUpdates): Counters {
   return (name) => (updates.has(name) ? updates.get(name) : counters(name));
 }

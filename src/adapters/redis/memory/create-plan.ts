@@ -36,21 +36,22 @@ export function planCreation(
 ): PlannedItem[] {
   const batch = new PlannedBatch(now);
   return items.map((item, at): PlannedItem => {
-    const seen = observed[at] ?? "FREE";
-    if ("refusal" in item) return { observed: seen, outcome: { kind: "refused", error: item.refusal } };
+    const observation = observed[at] ?? "FREE";
+    if ("refusal" in item)
+      return { observed: observation, outcome: { kind: "refused", error: item.refusal } };
     const { memory, onDuplicate } = item;
-    if (seen === "TAKEN" || batch.isTaken(memory.id)) {
+    if (observation === "TAKEN" || batch.isTaken(memory.id)) {
       const error = memoryExists(scope.namespace, memory.id);
-      return { observed: seen, outcome: { kind: "refused", error } };
+      return { observed: observation, outcome: { kind: "refused", error } };
     }
-    const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, seen);
+    const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, observation);
     if (duplicate === undefined) {
       batch.add(item);
-      return { observed: seen, outcome: { kind: "created", memory }, write: { kind: "create", item } };
+      return { observed: observation, outcome: { kind: "created", memory }, write: { kind: "create", item } };
     }
     if (onDuplicate === "REFUSE") {
       const error = memoryDuplicate(scope.namespace, duplicate.id);
-      return { observed: seen, outcome: { kind: "refused", error } };
+      return { observed: observation, outcome: { kind: "refused", error } };
     }
     const before = recordOf(duplicate);
     const { memory: merged, differs } = mergeDuplicate(before, memory, now);
@@ -59,8 +60,8 @@ export function planCreation(
       memory: batch.change(withAccess(merged, duplicate.access)),
       differs,
     };
-    if (merged === before) return { observed: seen, outcome };
-    return { observed: seen, outcome, write: { kind: "merge", memory: merged } };
+    if (merged === before) return { observed: observation, outcome };
+    return { observed: observation, outcome, write: { kind: "merge", memory: merged } };
   });
 }
 
@@ -81,8 +82,8 @@ class PlannedBatch {
   }
 
   /** The oldest: one that was there before the batch, else the first of the batch. */
-  duplicateOf({ duplicateKey }: NewMemory, seen: Observation): StoredMemory | undefined {
-    if (typeof seen !== "string") return this.#memories.get(seen.id) ?? seen;
+  duplicateOf({ duplicateKey }: NewMemory, observation: Observation): StoredMemory | undefined {
+    if (typeof observation !== "string") return this.#memories.get(observation.id) ?? observation;
     return this.#memories.get(this.#created.get(duplicateKey) ?? "");
   }
 

@@ -24,7 +24,7 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
-  /** An index was asked and is not there. */
+  /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
   /** A write of this process has left a memory pending. */
   readonly onPending: () => void;
@@ -33,7 +33,7 @@ export interface RedisMemoriesOptions {
 
 /** Memories in Redis. Disposing of them writes the accesses that were counted. */
 export interface RedisMemories extends Memories, AsyncDisposable {
-  /** Drops all that was cached of what Redis holds: it was replaced. */
+  /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;
 }
 

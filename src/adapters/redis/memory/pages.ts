@@ -43,7 +43,7 @@ export interface ReadMemory {
   readonly memory: StoredMemory;
   /** That its record takes when it is not compressed. */
   readonly bytes: number;
-  /** What was asked for besides. */
+  /** What was cachedRows for besides. */
   readonly fields: readonly Reply[];
 }
 
@@ -96,12 +96,12 @@ export class MemoryPages {
   async #readStep(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
-    let asked: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
+    let cachedRows: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
     const found = await this.#namespaces.run(scope, {
       script: READ,
       input: (namespace) => {
         accesses = this.#accesses.current(scope);
-        asked = ids.map((id) => {
+        cachedRows = ids.map((id) => {
           const key = namespace.memory(id);
           return { key, cached: this.#cache.get(key) };
         });
@@ -109,12 +109,12 @@ export class MemoryPages {
           memoryPrefix: namespace.memory(""),
           accessCounts: namespace.accessCounts,
           lastAccesses: namespace.lastAccesses,
-          memories: ids.map((id, at) => ({ id, etag: asked[at]?.cached?.memory.etag ?? "" })),
+          memories: ids.map((id, at) => ({ id, etag: cachedRows[at]?.cached?.memory.etag ?? "" })),
         };
       },
     });
     if (found === undefined) return ids.map(() => undefined);
-    return asked.map(({ key, cached }, at) => {
+    return cachedRows.map(({ key, cached }, at) => {
       const row = readRow(found[at], this.#model.identity, cached);
       if (row === undefined) this.#cache.delete(key);
       else if (row.cached !== cached) this.#cache.set(key, row.cached);

@@ -133,7 +133,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       this.#namespaces.run(scope, {
         script: CREATE,
         whenAbsent: "create",
-        mayRepeat: request !== undefined,
+        mayRetry: request !== undefined,
         input: (namespace) => {
           const written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
           plan = planCreation(scope, written, { observed, now });
@@ -224,7 +224,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     const reply = await withCurrentModel(this.#options.model, () =>
       this.#namespaces.run(scope, {
         script: REPLACE,
-        mayRepeat: request !== undefined,
+        mayRetry: request !== undefined,
         input: (namespace) => {
           written = this.#ofThisModel(replacement);
           accesses = this.#options.accesses.current(scope);
@@ -256,7 +256,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#namespaces.run(scope, {
       script: REPLAY_REPLACE,
-      mayRepeat: true,
+      mayRetry: true,
       input: (namespace) => {
         accesses = this.#options.accesses.current(scope);
         return {
@@ -281,7 +281,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   ): Promise<void> {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
-      mayRepeat: request !== undefined,
+      mayRetry: request !== undefined,
       input: (namespace) => ({
         ...memoryKeys(namespace),
         ...requestInput(request),

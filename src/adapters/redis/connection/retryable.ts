@@ -6,7 +6,7 @@ import type { Script } from "./script.ts";
  * carried them out:
  *
  * - reads: these commands, pipelines of them alone, and scripts that say `no-writes`;
- * - changes with a request_id (`NamespaceCall.mayRepeat`): the idempotency record of the first one answers the second.
+ * - changes with a request_id (`NamespaceCall.mayRetry`): the idempotency record of the first one answers the second.
  *
  * No others: a change without a request_id that was carried out would answer the second time that the id is taken, the
  * etag is another or the memory does not exist, and counters would count twice.
