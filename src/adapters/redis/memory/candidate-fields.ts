@@ -8,9 +8,9 @@ export interface CandidateFields extends Omit<RankingFields, "id"> {
 }
 
 /**
- * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a
- * space between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs
- * Redis and this process more than what is in it, and a search reads some hundred candidates.
+ * Decodes the ranking fields of a candidate: create time, event time, importance and expire time, separated by spaces,
+ * absent ones empty, in one field that memory-library.lua writes. One field, because each field of a reply costs Redis
+ * and this process more than its content, and a search reads some hundred candidates.
  */
 export function unpackCandidateFields(reply: Reply | undefined): CandidateFields {
   const packed = bytesOf(reply) ?? EMPTY;
@@ -24,17 +24,17 @@ export function unpackCandidateFields(reply: Reply | undefined): CandidateFields
 
 const EMPTY = Buffer.alloc(0);
 const [SPACE, ZERO, NINE] = [0x20, 0x30, 0x39];
-/** More may not be exact when they are added up. */
+/** More digits may not be exact when they are summed. */
 const MAX_DIGITS = 15;
 
-/** Where the part that begins at `from` ends. */
+/** The end of the part that begins at `from`. */
 function endOf(packed: Buffer, from: number): number {
   let at = from;
   while (at < packed.length && packed[at] !== SPACE) at += 1;
   return at;
 }
 
-/** Undefined where nothing stands. Digits alone, which most are, make no string. */
+/** Undefined for an empty part. Plain digits, the usual case, are parsed without a string. */
 function numberIn(packed: Buffer, from: number, to: number): number | undefined {
   if (from >= to) return undefined;
   let value = 0;

@@ -10,24 +10,24 @@ import {
 } from "../../../domain/memory/memory.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
-/** What Redis holds that an item meets: nothing, a memory with its id, or the oldest duplicate of it. */
+/** The stored memory that an item conflicts with: none, one with its id, or its oldest duplicate. */
 export type Observation = "FREE" | "TAKEN" | StoredMemory;
 
-/** What is to be done for an item, if what it meets is still what was observed. */
+/** The plan for an item, valid while its observation holds. */
 export interface PlannedItem {
   readonly observed: Observation;
   readonly outcome: CreateOutcome;
   /** Absent: nothing is written. */
   readonly write?:
     | { readonly kind: "create"; readonly item: NewMemory }
-    /** The memory that is there, with what a duplicate changes of it. */
+    /** The existing memory, merged with its duplicate. */
     | { readonly kind: "merge"; readonly memory: Memory };
 }
 
 /**
- * What becomes of the items of a batch, one after the other, when Redis holds what was observed of each (absent: nothing)
- * before the first is written. Lua cannot compute an etag, so it is decided here; create-memories.lua carries the plan
- * out if the observations still hold. Session positions of new memories are not known yet.
+ * Plans the items of a batch in order, given the observation of each before the first is written (absent: no conflict).
+ * Lua cannot compute an etag, so the plan is made here; create-memories.lua executes it if the observations still hold.
+ * Session positions of new memories are not known yet.
  */
 export function planCreation(
   scope: NamespaceKey,
@@ -65,7 +65,7 @@ export function planCreation(
   });
 }
 
-/** What the items planned so far have made. */
+/** The memories that the items planned so far create or change. */
 class PlannedBatch {
   readonly #now: number;
   /** By id: unexpired memories that these items store or change. */
@@ -81,7 +81,7 @@ class PlannedBatch {
     return this.#memories.has(id);
   }
 
-  /** The oldest: one that was there before the batch, else the first of the batch. */
+  /** The oldest duplicate: one from before the batch, else the first in the batch. */
   duplicateOf({ duplicateKey }: NewMemory, observation: Observation): StoredMemory | undefined {
     if (typeof observation !== "string") return this.#memories.get(observation.id) ?? observation;
     return this.#memories.get(this.#created.get(duplicateKey) ?? "");

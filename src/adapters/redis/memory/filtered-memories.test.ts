@@ -65,7 +65,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   };
   const oldestFirst = (memories: readonly Memory[]): string[] =>
     memories.toSorted((a, b) => a.createTime - b.createTime || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
-  it("come in order and all of them, where 5,000 are of one moment", async () => {
+  it("are complete and in order when 5,000 have one create time", async () => {
     const rare = (at: number): boolean => at % 100 === 7;
     const memories = Array.from({ length: 5000 }, (_, at) =>
       memory({ id: `m${at}`, tags: rare(at) ? ["rare"] : ["often"] }),
@@ -74,12 +74,12 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     const expected = [...oldestFirst(memories.filter((_, at) => rare(at))), "z"];
     expect(await pages({ ...ACTIVE_ONLY, tagsAll: ["rare"] }, 7)).toEqual([expected.toReversed(), expected]);
     expect(sorted).toBeGreaterThan(10);
-    // Nearly all: read one after the other.
+    // Nearly all pass: read by a scan.
     sorted = 0;
     const [, often] = await pages({ ...ACTIVE_ONLY, tagsAll: ["often"] }, 400);
     expect(often).toEqual(oldestFirst(memories.filter((_, at) => !rare(at))));
     expect(sorted).toBe(0);
-    // A tag that many have, of whom all are wanted at once, in a namespace of one moment.
+    // A common tag, all matches in one page, all of one create time.
     const all = await stores.memories.reader.list(scope, {
       filter: { ...ACTIVE_ONLY, tagsAny: ["often"] },
       limit: 10_000,
@@ -88,10 +88,10 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(all.map(({ id }) => id)).toEqual(often.toReversed());
   });
 
-  it("come in pages of any size as matchesFilter says", async () => {
+  it("come in pages of any size, as matchesFilter selects them", async () => {
     const integer = seededInteger(11);
     const random = () => integer(2 ** 30) / 2 ** 30;
-    // Some ended, many of the same few moments, before and after 1970 and of different numbers of digits.
+    // Some expired, many with the same few create times, before and after 1970 and of different numbers of digits.
     const times = [-5, 0, 9, 10, 999, 1000, NOW - 2, NOW - 1, NOW];
     const memories = Array.from({ length: 400 }, (_, at) => ({
       ...randomMemory(random, `m${at}`),
@@ -115,7 +115,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(sorted).toBeGreaterThan(10);
   });
 
-  it("are read in the faster way, also when the cached counters are wrong", async () => {
+  it("are read by the faster plan, also when the cached counters are stale", async () => {
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
     const list = () => stores.memories.reader.list(scope, { filter, limit: 3, now: NOW });
     await write([memory({ id: "other" })]);

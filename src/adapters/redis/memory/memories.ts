@@ -26,12 +26,12 @@ export interface RedisMemoriesOptions {
   readonly sweeper: Sweeper;
   /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
-  /** A write of this process has left a memory pending. */
+  /** Called when a write of this process has left a memory pending. */
   readonly onPending: () => void;
   readonly log: Log;
 }
 
-/** Memories in Redis. Disposing of them writes the accesses that were counted. */
+/** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
   /** Clears all caches: the store in Redis was replaced. */
   clearCache(): void;

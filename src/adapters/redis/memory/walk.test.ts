@@ -23,7 +23,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   const random = () => integer(2 ** 30) / 2 ** 30;
   const words = ["tea", "cup", "寿司", "rain"];
   const memories = Array.from({ length: 450 }, (_, at) => {
-    // None that has ended: when it is swept, statistics change.
+    // No expired memory: when it is swept, statistics change.
     const { expireTime: _end, ...memory } = randomMemory(random, `m${at}`);
     return memory;
   });
@@ -62,7 +62,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     await place[Symbol.asyncDispose]();
   });
 
-  it("finds what the reference finds, under any filter", async () => {
+  it("finds the same as the reference, with any filter", async () => {
     let found = 0;
     for (let round = 0; round < 40; round += 1) {
       const filter = round === 0 ? EVERY_STATE : randomFilter(random, pick(random, memories));
@@ -82,7 +82,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     expect(found).toBeGreaterThan(500);
   });
 
-  it("keeps the best of more than are wanted", async () => {
+  it("returns the best matches when there are more than the limit", async () => {
     const query = { filter: EVERY_STATE, vector: unitVector(1, DIMENSION), terms: words, limit: 1000 };
     const all = await walk.search(scope, query, NOW);
     for (const limit of [1, 3, 50]) {
@@ -124,7 +124,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     await expect(walk.search(scope, { ...query, model: { ...MODEL, model: "old" } }, NOW)).rejects.toThrow(
       "another model",
     );
-    // Changed by another process, which this one has not heard of.
+    // Another process changes the model.
     const { meta } = place.keys.partition(0);
     await stores.client.command(
       "HSET",
