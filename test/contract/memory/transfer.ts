@@ -64,7 +64,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(await storedIds(subject)).toEqual(["a"]);
     });
 
-    it("skips an id that is taken, before it or in it, and leaves what is there", async () => {
+    it("skips an id that exists, before the batch or in it, and does not change it", async () => {
       await write(subject, newMemory({ id: "a", text: "first" }));
       const outcomes = await importAll(
         item({ id: "a", text: "second" }),
@@ -109,14 +109,14 @@ export function transferCases(subject: MemorySubject): void {
       expect(await subject.store.reader.exist(freshNamespaceKey(), ["a"], NOW)).toEqual([false]);
     });
 
-    it("keeps session positions in whatever order they come, and gives later ones behind them", async () => {
+    it("keeps session positions in any order, and assigns later ones after them", async () => {
       await importAll(message("c", 9), message("a", 2), message("b", 4));
       expect(await positions()).toEqual({ a: 2, b: 4, c: 9 });
       const [next] = await write(subject, newMemory({ id: "d", sessionId: "s" }));
       expect(memoryOf(next).sessionPosition).toBe(10);
     });
 
-    it("gives the next position where one is held, or none was had", async () => {
+    it("assigns the next position when one is taken or missing", async () => {
       await write(subject, newMemory({ id: "a", sessionId: "s" }), newMemory({ id: "b", sessionId: "s" }));
       await importAll(message("c", 1), message("d", 2), message("e", 0), message("f", 7));
       expect(await positions()).toEqual({ a: 1, b: 2, c: 3, d: 4, e: 5, f: 7 });
@@ -135,7 +135,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(found.map((one) => one?.sessionPosition)).toEqual(ids.map((_, index) => index + 1));
     });
 
-    it("brings a deleted memory back to its place", async () => {
+    it("restores a deleted memory at its position", async () => {
       await importAll(message("a", 1), message("b", 2), message("c", 3));
       await subject.store.writer.delete(subject.scope, "b", { now: NOW });
       await importAll(message("b", 2));
@@ -159,7 +159,7 @@ export function transferCases(subject: MemorySubject): void {
     ): Promise<string[]> => {
       const ids: string[] = [];
       let after: ListPosition | undefined;
-      // Bounded: a list that repeats itself must fail here, not run on.
+      // Bounded, so that a list without end fails here.
       for (let page = 0; page < ALL; page += 1) {
         const found = await subject.store.exporter.listOldest(subject.scope, {
           filter: options.filter ?? ANY_STATE,
@@ -230,7 +230,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(await walk(2, UNBOUNDED, { filter: { ...ACTIVE_ONLY, userId: "u" } })).toEqual(["a", "e"]);
     });
 
-    it("neither repeats nor hides an older memory whatever is written and deleted meanwhile", async () => {
+    it("neither repeats nor skips an older memory during writes and deletions", async () => {
       const old = ["b", "d", "f", "h"];
       await write(subject, ...old.map((id) => newMemory({ id })));
       const ids = await walk(1, UNBOUNDED, {

@@ -3,7 +3,11 @@ import { memory, NOW, newMemory } from "../../../../test/support/builders.ts";
 import { randomFilter } from "../../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../../test/support/random-memories.ts";
 import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../../../test/support/redis-memories.ts";
+import {
+  type RedisSandbox,
+  type RedisStores,
+  redisSandbox,
+} from "../../../../test/support/redis-memories.ts";
 import { seededInteger } from "../../../../test/support/scale.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
@@ -12,15 +16,15 @@ import type { ListPosition } from "../../../ports/memory/reader.ts";
 const URL = await sharedRedisUrl();
 
 describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   let scope = { tenant: "t", namespace: "n0" };
   let scopes = 0;
   /** How many pages the index was asked for. */
   let sorted = 0;
   beforeAll(async () => {
-    place = redisPlace(URL, { provider: "test", model: "test", dimension: 4 });
-    stores = await place.open();
+    sandbox = redisSandbox(URL, { provider: "test", model: "test", dimension: 4 });
+    stores = await sandbox.open();
     const pipeline = stores.client.pipeline.bind(stores.client);
     stores.client.pipeline = (commands) => {
       sorted += commands.filter((command) => command.includes("SORTBY")).length;
@@ -29,7 +33,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   });
   afterAll(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
   beforeEach(() => {
     scopes += 1;

@@ -180,7 +180,10 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         byKeyword: containing,
         corpus,
       } = await search.search(scope, { ...query, limit: 5 }, NOW);
-      expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
+      expect([nearest, containing].map((matches) => matches.map(({ id }) => id))).toEqual([
+        ["stays"],
+        ["stays"],
+      ]);
       expect([corpus.documentCount, swept]).toEqual([1, 1]);
     });
 
@@ -191,7 +194,10 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         { ...query, limit: 100 },
         NOW,
       );
-      expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
+      expect([nearest, containing].map((matches) => matches.map(({ id }) => id))).toEqual([
+        ["stays"],
+        ["stays"],
+      ]);
     });
 
     it("finds them before they expire", async () => {

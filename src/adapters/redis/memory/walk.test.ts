@@ -4,7 +4,11 @@ import { quiet } from "../../../../test/support/quiet.ts";
 import { randomFilter } from "../../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../../test/support/random-memories.ts";
 import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../../../test/support/redis-memories.ts";
+import {
+  type RedisSandbox,
+  type RedisStores,
+  redisSandbox,
+} from "../../../../test/support/redis-memories.ts";
 import { referenceStores } from "../../../../test/support/reference/backend.ts";
 import { seededInteger } from "../../../../test/support/scale.ts";
 import { EVERY_STATE } from "../../../domain/memory/filter.ts";
@@ -35,14 +39,14 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     }),
   );
   const reference = referenceStores().memories;
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   let accesses: MemoryAccesses;
   let walk: MemoryWalk;
   beforeAll(async () => {
-    place = redisPlace(URL, MODEL);
-    stores = await place.open();
-    const namespaces = new Namespaces(stores.client, place.keys);
+    sandbox = redisSandbox(URL, MODEL);
+    stores = await sandbox.open();
+    const namespaces = new Namespaces(stores.client, sandbox.keys);
     accesses = new MemoryAccesses(namespaces, quiet.log);
     walk = new MemoryWalk(namespaces, new MemoryPages(namespaces, stores.model, accesses), stores.model);
     for (const store of [reference, stores.memories]) {
@@ -59,7 +63,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   afterAll(async () => {
     await accesses[Symbol.asyncDispose]();
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
   it("finds the same as the reference, with any filter", async () => {
@@ -125,7 +129,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
       "another model",
     );
     // Another process changes the model.
-    const { meta } = place.keys.partition(0);
+    const { meta } = sandbox.keys.partition(0);
     await stores.client.command(
       "HSET",
       meta,
