@@ -7,7 +7,7 @@ const GIB = 1024 * MIB;
 const { reservedBytes, logBytes } = RESERVED_SIZES;
 const WHOLE = { bytes: reservedBytes, wantedBytes: reservedBytes, mayGrow: true };
 
-describe("what is kept back for deletions", () => {
+describe("the space reserved for deletions", () => {
   const bytes = fc.integer({ min: 0, max: 64 * MIB });
   const now = fc.record({ freeBytes: bytes, presentBytes: bytes, logFileBytes: bytes });
 

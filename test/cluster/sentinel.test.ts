@@ -90,10 +90,10 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     await using redis = await openTestRedis(told, { embedder: EMBEDDER });
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: "n" };
-    const queried = sentinel.pauseReplies();
+    const firstQuery = sentinel.pauseReplies();
     using client = connectTo(server.url);
     await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-    await queried;
+    await firstQuery;
     await sentinel.publishFailover();
     sentinel.resumeReplies();
     await createdAtLast(memories, scope, "m1");

@@ -116,7 +116,7 @@ export function indexStoreContract(
       expect(whole).toBeCloseTo(3);
     });
 
-    it("rebuilds nothing when nothing is there", async () => {
+    it("rebuilds nothing in an empty store", async () => {
       const all = await Array.fromAsync(rebuild());
       expect(all.at(-1)).toEqual({ indexedCount: 0, totalCount: 0 });
     });

@@ -35,7 +35,7 @@ export function namespaceStoreContract(
       expect(await list()).toEqual([]);
     });
 
-    it("counts what a namespace holds, and nothing in one that is not there", async () => {
+    it("counts the content of a namespace, and zero for a missing one", async () => {
       await createMemory("a");
       await createMemory("a", "m2");
       await subject.store.cache.put(at("a"), cacheEntry(), { now: NOW, maxEntries: 100 });

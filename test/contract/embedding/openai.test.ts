@@ -289,7 +289,7 @@ describe("What a provider does not take", () => {
     }
     await embed(["a text"], embedder);
     expect(requestedFormats(own).at(-1)).toEqual(["base64", DIMENSION]);
-    // Both are accepted by now.
+    // Both are accepted from here on.
     const before = own.received.length;
     await failureOf(embed(["unspeakable"], embedder));
     expect(own.received).toHaveLength(before + 1);

@@ -264,7 +264,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("a change of the model by another process", () => {
     beforeEach(async () => {
-      // The namespace is there before.
+      // The namespace exists before.
       await create([{ id: "before" }]);
       await ask("HSET", sandbox.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 2);
     });

@@ -76,7 +76,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     expect((await read()).text).toBe("after");
   });
 
-  it("shows the embedding and the position that it has by now, though its etag is the same", async () => {
+  it("has its current embedding and position, although its etag is the same", async () => {
     await create(stores, { id: "m1" });
     const first = await read();
     await field("emb", JSON.stringify({ ...READY, truncated: true }));

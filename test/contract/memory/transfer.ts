@@ -58,7 +58,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(await subject.store.search.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
     });
 
-    it("is there after a restart", async () => {
+    it("is kept after a restart", async () => {
       await importAll(item({ id: "a" }, 1));
       await subject.reopen();
       expect(await storedIds(subject)).toEqual(["a"]);

@@ -132,7 +132,7 @@ export type OperationInput = { readonly at: OperationTarget } & (
       /** One id, by the call for one. */
       readonly single: boolean;
     }
-  /** Ports only: counts an access to each, whether it is there or not. */
+  /** Ports only: counts an access to each, whether it exists or not. */
   | { readonly op: "access"; readonly ids: readonly string[] }
   | {
       readonly op: "export";

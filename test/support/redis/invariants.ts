@@ -1,6 +1,5 @@
-// What must be true of all keys of a deployment, whatever has been killed in the middle of what: everything that counts
-// or finds a memory or an answer agrees with the memories and answers that are there, and nothing lies about that belongs
-// to nobody.
+// Invariants of all keys of a deployment, also after processes were killed at any point: every counter and index agrees
+// with the stored memories and cache entries, and no key is without an owner.
 //
 //   expect(await brokenInvariants(redis.url, "recollect:")).toEqual([]);
 
@@ -196,7 +195,7 @@ async function checkCache(
   expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);
 }
 
-/** Whether a key is of those that keys.ts spells, of a namespace that is there or was deleted and is being removed. */
+/** Whether a key is of those that keys.ts spells, of a namespace that exists or is being removed. */
 function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<string, string>): boolean {
   const { root } = partition;
   if (!key.startsWith(root)) return false;

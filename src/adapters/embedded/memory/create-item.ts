@@ -40,7 +40,7 @@ export function createItem(
   return { kind: "created", memory };
 }
 
-/** The outcome when the id of an item is taken or its text is there; undefined: neither. */
+/** The outcome when the id of an item exists or its text is a duplicate; undefined: neither. */
 function existingOf(
   parts: CreateItemParts,
   item: NewMemory,

@@ -74,7 +74,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   readonly work: ReembeddingWork;
   readonly #parts: RedisReembeddingStoreParts;
   readonly #records: ReembeddingRecords;
-  /** The cursor of the clean-up of each partition; a restart begins anew. */
+  /** The cursor of the clean-up of each partition; after a restart it begins at 0. */
   readonly #cursors = new Map<number, string>();
 
   constructor(parts: RedisReembeddingStoreParts) {
@@ -241,7 +241,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       const [next, found] = listOf(
         await client.command("ZSCAN", namespace.order, cursor, "COUNT", LIST_STEP),
       );
-      // Ids and scores in turn.
+      // Alternating ids and scores.
       const ids = listOf(found).flatMap((id, at) => (at % 2 === 0 ? [textOf(id) ?? ""] : []));
       await client.run(LIST, {
         meta: partition.meta,

@@ -53,7 +53,7 @@ export interface ClaimModelOptions {
 /**
  * Claims this Redis for the vectors of a model, if it has none. Rejects with STORE_UNAVAILABLE when the vectors are of
  * another; except when re-embeddings have changed the model since it was configured: then that of Redis is used, and the
- * log names the settings to change. Vectors of `hashing` are kept where nobody chose a model.
+ * log names the settings to change. Vectors of `hashing` stay in use where no model is configured.
  */
 export async function claimModel(
   client: RedisClient,

@@ -20,7 +20,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   let stores: RedisStores;
   let scope = { tenant: "t", namespace: "n0" };
   let scopes = 0;
-  /** How many pages the index was asked for. */
+  /** Number of pages that were read from the index. */
   let sorted = 0;
   beforeAll(async () => {
     sandbox = redisSandbox(URL, { provider: "test", model: "test", dimension: 4 });

@@ -36,7 +36,7 @@ const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentF
 
 /** The reply of read-counters.lua. */
 export interface SearchCounters {
-  /** Undefined: the namespace is not there. */
+  /** Undefined: the namespace does not exist. */
   readonly namespaceId: string | undefined;
   /** Of the vectors. */
   readonly generation: number;

@@ -233,7 +233,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     expect(await search.vectors(scope, ["m1"])).toEqual([undefined]);
   });
 
-  it("finds nothing in a namespace that is not there", async () => {
+  it("finds nothing in a missing namespace", async () => {
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY, limit: 3 };
     const found = await opened().search({ ...scope, namespace: "nowhere" }, query, NOW);
     expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);

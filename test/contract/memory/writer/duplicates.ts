@@ -57,7 +57,7 @@ export function duplicateCases(subject: MemorySubject): void {
   it("keeps a memory that would have expired, in every read and under every filter", async () => {
     const vector = vectorOf(1);
     await write(subject, newMemory(first, { vector }));
-    // Read once, so that what is kept of it in memory has to follow.
+    // Read once, so that the cache must be updated.
     await search(subject, { vector, filter: ACTIVE_ONLY });
     const [outcome] = await write(subject, again({ tags: ["new"] }));
     expect(memoryOf(outcome).expireTime).toBeUndefined();
@@ -74,7 +74,7 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(await storedIds(subject, END + DAY)).toEqual(["first", "later"]);
   });
 
-  it("moves an expiry that is there to a later one", async () => {
+  it("moves an existing expire time to a later one", async () => {
     const vector = vectorOf(1);
     await write(subject, newMemory(first, { vector }));
     await search(subject, { vector, filter: ACTIVE_ONLY });

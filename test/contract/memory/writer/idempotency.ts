@@ -87,7 +87,7 @@ export function idempotencyCases(subject: MemorySubject): void {
         "refused MEMORY_ALREADY_EXISTS",
         "refused MEMORY_DUPLICATE",
       ]);
-      // The conflict is gone, but the outcome is recorded.
+      // The conflict was deleted, but the outcome is recorded.
       await subject.store.writer.delete(subject.scope, "taken", { now: NOW });
       await subject.store.writer.delete(subject.scope, "there", { now: NOW });
       const second = await create(items);
