@@ -6,7 +6,7 @@ import { sleep } from "../adapters/system/sleep.ts";
 import { FairWorkQueue } from "../adapters/system/work-queue.ts";
 import type { Config } from "../config/config.ts";
 import type { Reload } from "../config/reload.ts";
-import type { KeptSizes } from "../domain/disk-space.ts";
+import type { ReservedSizes } from "../domain/disk-space.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -33,7 +33,7 @@ export interface Overrides {
   /** What the embedded store asks of its disk. */
   readonly disk?: Disk;
   /** What it keeps back of that for deletions. */
-  readonly kept?: KeptSizes;
+  readonly reserved?: ReservedSizes;
   /** What the queue of embeddings waits by. */
   readonly sleep?: Sleep;
   /** What is put around the backend that was opened, such as a gate before a method. */
@@ -116,7 +116,7 @@ async function compose(
       log,
       metrics: telemetry.instruments,
       disk: overrides.disk,
-      kept: overrides.kept,
+      reserved: overrides.reserved,
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;

@@ -1,6 +1,6 @@
 import { openEmbeddedBackend } from "../adapters/embedded/backend.ts";
 import type { Config } from "../config/config.ts";
-import type { KeptSizes } from "../domain/disk-space.ts";
+import type { ReservedSizes } from "../domain/disk-space.ts";
 import type { ConfiguredModel } from "../domain/embedding/configured-model.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Disk } from "../ports/disk.ts";
@@ -28,8 +28,8 @@ export async function openBackend(
     readonly metrics: StoreMetrics & RedisMetrics;
     /** Where the embedded store lies; the operating system's, if it is not given. */
     readonly disk?: Disk | undefined;
-    /** What is kept back of that for deletions; KEPT_SIZES, if it is not given. */
-    readonly kept?: KeptSizes | undefined;
+    /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
+    readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });

@@ -1,25 +1,25 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KEPT_SIZES, lowSpaceBound, planKept, spaceWarnings } from "./disk-space.ts";
+import { lowSpaceBound, planReservedSpace, RESERVED_SIZES, spaceWarnings } from "./disk-space.ts";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
-const { keptBytes, logBytes } = KEPT_SIZES;
-const WHOLE = { bytes: keptBytes, wantedBytes: keptBytes, mayGrow: true };
+const { reservedBytes, logBytes } = RESERVED_SIZES;
+const WHOLE = { bytes: reservedBytes, wantedBytes: reservedBytes, mayGrow: true };
 
-describe("what is kept back for deletions", () => {
+describe("the space reserved for deletions", () => {
   const bytes = fc.integer({ min: 0, max: 64 * MIB });
-  const now = fc.record({ freeBytes: bytes, heldBytes: bytes, logFileBytes: bytes });
+  const now = fc.record({ freeBytes: bytes, presentBytes: bytes, logFileBytes: bytes });
 
   it("is never more than there is room for beside the log, and never more than is wanted", () => {
     fc.assert(
       fc.property(now, (space) => {
-        const { bytes: planned } = planKept(space, KEPT_SIZES);
-        const room = space.freeBytes + space.heldBytes + space.logFileBytes;
+        const { bytes: planned } = planReservedSpace(space, RESERVED_SIZES);
+        const room = space.freeBytes + space.presentBytes + space.logFileBytes;
         expect(planned).toBeGreaterThanOrEqual(0);
-        expect(planned).toBeLessThanOrEqual(keptBytes);
+        expect(planned).toBeLessThanOrEqual(reservedBytes);
         expect(planned).toBeLessThanOrEqual(room);
-        expect(planned + logBytes <= room || planned <= keptBytes / 2).toBe(true);
+        expect(planned + logBytes <= room || planned <= reservedBytes / 2).toBe(true);
       }),
     );
   });
@@ -27,10 +27,10 @@ describe("what is kept back for deletions", () => {
   it("is whole, and the file may grow, exactly when there is room for it and the log", () => {
     fc.assert(
       fc.property(now, (space) => {
-        const room = space.freeBytes + space.heldBytes + space.logFileBytes;
-        const plan = planKept(space, KEPT_SIZES);
-        expect(plan.bytes === keptBytes).toBe(room >= keptBytes + logBytes);
-        expect(plan.mayGrow).toBe(plan.bytes === keptBytes || space.heldBytes === 0);
+        const room = space.freeBytes + space.presentBytes + space.logFileBytes;
+        const plan = planReservedSpace(space, RESERVED_SIZES);
+        expect(plan.bytes === reservedBytes).toBe(room >= reservedBytes + logBytes);
+        expect(plan.mayGrow).toBe(plan.bytes === reservedBytes || space.presentBytes === 0);
       }),
     );
   });
@@ -38,12 +38,12 @@ describe("what is kept back for deletions", () => {
   it("does not get less by being used: what a file that may not grow gives and takes is all it has", () => {
     fc.assert(
       fc.property(now, bytes, (space, moved) => {
-        const plan = planKept(space, KEPT_SIZES);
+        const plan = planReservedSpace(space, RESERVED_SIZES);
         if (plan.mayGrow) return;
-        const rest = space.freeBytes + space.heldBytes + space.logFileBytes - plan.bytes;
+        const rest = space.freeBytes + space.presentBytes + space.logFileBytes - plan.bytes;
         const logFileBytes = Math.min(moved, rest);
-        const after = { freeBytes: rest - logFileBytes, heldBytes: plan.bytes, logFileBytes };
-        if (plan.bytes > 0) expect(planKept(after, KEPT_SIZES).bytes).toBe(plan.bytes);
+        const after = { freeBytes: rest - logFileBytes, presentBytes: plan.bytes, logFileBytes };
+        if (plan.bytes > 0) expect(planReservedSpace(after, RESERVED_SIZES).bytes).toBe(plan.bytes);
       }),
     );
   });

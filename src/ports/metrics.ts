@@ -44,7 +44,7 @@ export interface StoreDisk {
   /** Undefined when the disk does not say. */
   readonly freeBytes: number | undefined;
   /** Reserved for deletions. */
-  readonly keptBytes: number;
+  readonly reservedBytes: number;
 }
 
 /** Metrics of Redis as the store; by the same rules. */

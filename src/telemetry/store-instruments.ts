@@ -77,7 +77,7 @@ function createDiskInstruments(meter: Meter): StoreMetrics["observeStoreDisk"] {
   observe(
     "recollect_store_kept_bytes",
     "Bytes that the embedded store keeps back for deletions on a full disk; ordinarily 16 MiB.",
-    ({ keptBytes }) => keptBytes,
+    ({ reservedBytes }) => reservedBytes,
   );
   return (read) => {
     disks.add(read);

@@ -4,8 +4,8 @@ import type { RedisBackendOptions } from "../../src/adapters/redis/backend.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
-import { embeddingBacklogContract } from "../contract/embedding/backlog.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
+import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
 import { memoriesContract } from "../contract/memory/memories.ts";
@@ -41,7 +41,7 @@ await describeRedisPrograms("on a Redis Cluster", () => {
   randomOperationsContract("cluster", () =>
     open((backend) => backend, { embedder: createHashingEmbedder(VECTOR_DIMENSION).identity }),
   );
-  embeddingBacklogContract("cluster", () => open((backend) => backend));
+  embeddingQueueContract("cluster", () => open((backend) => backend));
   reembeddingStoreContract("cluster", CONTRACT, () => open((backend) => backend));
   indexStoreContract("cluster", () => open((backend) => backend));
   sharedNamesContract("cluster", () => open((backend) => backend));

@@ -8,11 +8,11 @@ import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
 import { createCertificates } from "../support/redis/certificates.ts";
 import { connectTo } from "../support/redis/client.ts";
+import { startFakeSentinel } from "../support/redis/fake-sentinel.ts";
 import { missingOf, startMemoryLoad } from "../support/redis/memory-load.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
 import { type RedisSentinel, startSentinel } from "../support/redis/sentinel.ts";
 import { type RedisServer, startRedis } from "../support/redis/server.ts";
-import { startToldSentinel } from "../support/redis/told-sentinel.ts";
 import { eventually } from "../support/redis/wait.ts";
 import { scale } from "../support/scale.ts";
 
@@ -85,17 +85,17 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 
   it("that is told of while the primary is being asked for keeps nobody away", async () => {
     await using server = await startRedis();
-    await using sentinel = await startToldSentinel(server);
+    await using sentinel = await startFakeSentinel(server);
     const told = { ...settingsOf("redis://127.0.0.1:1"), nodes: [sentinel], sentinelName: "primary" };
     await using redis = await openTestRedis(told, { embedder: EMBEDDER });
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: "n" };
-    const asked = sentinel.holdAnswers();
+    const firstQuery = sentinel.pauseReplies();
     using client = connectTo(server.url);
     await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-    await asked;
-    await sentinel.tellFailover();
-    sentinel.giveAnswers();
+    await firstQuery;
+    await sentinel.publishFailover();
+    sentinel.resumeReplies();
     await createdAtLast(memories, scope, "m1");
     expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
   });

@@ -5,8 +5,8 @@ import type { RedisConnectionConfig } from "../../src/config/config.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
-import { embeddingBacklogContract } from "../contract/embedding/backlog.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
+import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
 import { memoriesContract } from "../contract/memory/memories.ts";
@@ -117,7 +117,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     };
     namespaceStoreContract("rights", () => open((backend) => backend));
     embeddingCacheContract("rights", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
-    embeddingBacklogContract("rights", () => open((backend) => backend));
+    embeddingQueueContract("rights", () => open((backend) => backend));
     reembeddingStoreContract("rights", EMBEDDER, () => open((backend) => backend));
     indexStoreContract("rights", () => open((backend) => backend));
     if (scale(0, 1) === 1) {

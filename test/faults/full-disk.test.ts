@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openEmbeddedBackend } from "../../src/adapters/embedded/backend.ts";
-import { KEPT_BYTES, KEPT_SIZES } from "../../src/domain/disk-space.ts";
+import { RESERVED_BYTES, RESERVED_SIZES } from "../../src/domain/disk-space.ts";
 import { NOW, newMemory, unitVector } from "../support/builders.ts";
 import { refusalOf } from "../support/errors.ts";
 import { quiet } from "../support/quiet.ts";
@@ -19,7 +19,7 @@ const textOf = (name: string): string => `${name} ${`${name}x `.repeat(300)}`;
 
 /** With all that is kept back in production. */
 function startOn(disk: { readonly directory: string }): Promise<TestApp> {
-  return startApp({ dataDir: disk.directory, overrides: { kept: KEPT_SIZES } });
+  return startApp({ dataDir: disk.directory, overrides: { reserved: RESERVED_SIZES } });
 }
 
 async function readiness(app: TestApp): Promise<{ readonly ready: boolean; readonly warnings: string }> {
@@ -79,7 +79,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     await using disk = await smallDisk("tmpfs", 96);
     const kept = join(disk.directory, "space-for-deletions");
     await using app = await startOn(disk);
-    expect(statSync(kept).size).toBe(KEPT_BYTES);
+    expect(statSync(kept).size).toBe(RESERVED_BYTES);
     for (const namespace of ["many", "few"]) await createBatch(app, namespace, 0, 500);
     const answers = [await storeAnswer(app, "first question"), await storeAnswer(app, "another matter")];
     expect((await readiness(app)).warnings).not.toContain("kept back");
@@ -88,7 +88,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     await writeUntilFull(app, "many");
     disk.fill(0);
     expect(await metric(app, "recollect_store_free_bytes")).toBeLessThan(MIB);
-    expect(await metric(app, "recollect_store_kept_bytes")).toBe(KEPT_BYTES);
+    expect(await metric(app, "recollect_store_kept_bytes")).toBe(RESERVED_BYTES);
     const before = await countOf(app, "few");
     expect(before).toBe(500);
     expect((await readiness(app)).warnings).toMatch(/the disk of DATA_DIR has \d+ MiB free of 96 MiB/);
@@ -115,7 +115,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     disk.fill(10 * MIB);
     // What was freed is used again, time after time, and what is kept back does not get less by it.
     const least = statSync(kept).size;
-    expect(least).toBeGreaterThanOrEqual(KEPT_BYTES / 2);
+    expect(least).toBeGreaterThanOrEqual(RESERVED_BYTES / 2);
     for (let round = 0; round < 10; round += 1) {
       await createBatch(app, "again", 0, 100);
       expect(await countOf(app, "again")).toBe(100);
@@ -130,7 +130,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     disk.empty();
     await createBatch(app, "later", 0, 500);
     expect(await countOf(app, "later")).toBe(500);
-    expect(statSync(kept).size).toBe(KEPT_BYTES);
+    expect(statSync(kept).size).toBe(RESERVED_BYTES);
     expect((await readiness(app)).warnings).not.toMatch(/takes the place|kept back/);
     expect((await app.cache.getCacheEntry({ namespace: "answers", id: answers[1] ?? "" })).entry?.id).toBe(
       answers[1],
@@ -167,7 +167,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
         directory: disk.directory,
         embedder: { provider: "test", model: "random", dimension: 384 },
         ...quiet,
-        kept: { keptBytes: 8 * MIB, logBytes: 4 * MIB },
+        reserved: { reservedBytes: 8 * MIB, logBytes: 4 * MIB },
       });
     const scope = { tenant: "t", namespace: "large" };
     await using backend = await open();

@@ -21,10 +21,10 @@ const CLAUSE = /\b(?:[a-z]\.)?(?:namespace_id = (?:\?\d?|[a-z]\.namespace_id)|te
 const OUTSIDE_SQL: readonly (readonly [file: string, from: string, to: string])[] = [
   [
     "cache/entry-cache.ts",
-    "if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;",
-    "if (kept === undefined) return undefined;",
+    "if (cached?.namespace.namespace !== namespace || cached.namespace.tenant !== tenant) return undefined;",
+    "if (cached === undefined) return undefined;",
   ],
-  ["cache/entry-cache.ts", " || kept.namespace.tenant !== tenant", ""],
+  ["cache/entry-cache.ts", " || cached.namespace.tenant !== tenant", ""],
   ["keywords/terms.ts", "${namespaceId}x${term}", "1x${term}"],
   ["vectors/scope-vectors.ts", "${namespaceId}:${fingerprint}", "${fingerprint}"],
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KEPT_BYTES, KEPT_SIZES } from "../../src/domain/disk-space.ts";
+import { RESERVED_BYTES, RESERVED_SIZES } from "../../src/domain/disk-space.ts";
 import type { Disk } from "../../src/ports/disk.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
@@ -13,7 +13,7 @@ const roomy: Disk = {
 
 /** With all that is kept back in production. */
 function startOn(disk: Disk): Promise<TestApp> {
-  return startApp({ overrides: { disk, kept: KEPT_SIZES } });
+  return startApp({ overrides: { disk, reserved: RESERVED_SIZES } });
 }
 
 async function readiness(
@@ -34,7 +34,7 @@ describe("the disk of the embedded store", () => {
     expect(await readiness(app)).toEqual({ status: 200, warnings: [] });
     const page = await metrics(app);
     expect(page).toMatch(new RegExp(`^recollect_store_free_bytes(\\{\\})? ${50 * GIB}$`, "m"));
-    expect(page).toMatch(new RegExp(`^recollect_store_kept_bytes(\\{\\})? ${KEPT_BYTES}$`, "m"));
+    expect(page).toMatch(new RegExp(`^recollect_store_kept_bytes(\\{\\})? ${RESERVED_BYTES}$`, "m"));
   });
 
   it("warns before it is full, and when nothing can be kept back", async () => {

@@ -6,7 +6,7 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { currentEtag, GRPC_TENANT, grpcAnswer } from "../support/model/grpc-service.ts";
-import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
+import { newRunCounts, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
 import { runRandomly } from "../support/model/shorten.ts";
 import { COUNTS } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
@@ -21,20 +21,20 @@ describe("random operations through the gRPC server", () => {
   const runs = onRedis() ? COUNTS.grpcRunsOnRedis : COUNTS.grpcRuns;
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
-    const tally = newTally();
+    const counts = newRunCounts();
     await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
       await using tested = await startTested();
-      await runOperations(operations, tested, OPTIONS, tally);
+      await runOperations(operations, tested, OPTIONS, counts);
     });
     // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
-    expect(tally.operations).toBeGreaterThan(runs * 25);
-    expect(tally.refused).toBeLessThan(tally.operations / 3);
-    expect(tally.repeated).toBeGreaterThan(runs);
-    expect(tally.duplicates).toBeGreaterThan(runs);
-    expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
-    expect(tally.rankings).toBeGreaterThan(runs);
-    expect(tally.imported).toBeGreaterThan(runs * 5);
-    expect(tally.exported).toBeGreaterThan(runs * 5);
+    expect(counts.operations).toBeGreaterThan(runs * 25);
+    expect(counts.refused).toBeLessThan(counts.operations / 3);
+    expect(counts.replayed).toBeGreaterThan(runs);
+    expect(counts.duplicates).toBeGreaterThan(runs);
+    expect(counts.comparableRankings).toBeGreaterThan(counts.rankings / 2);
+    expect(counts.rankings).toBeGreaterThan(runs);
+    expect(counts.imported).toBeGreaterThan(runs * 5);
+    expect(counts.exported).toBeGreaterThan(runs * 5);
   });
 });
 

@@ -31,17 +31,17 @@ export interface RedisStores extends AsyncDisposable {
 }
 
 /** Keys of a Redis that nobody else uses. Disposing of it removes them. */
-export interface RedisPlace extends AsyncDisposable {
+export interface RedisSandbox extends AsyncDisposable {
   readonly keys: Keys;
   /** Starts one more process on them; the caller ends it. */
   open(options?: { readonly log?: Log }): Promise<RedisStores>;
 }
 
-export function redisPlace(
+export function redisSandbox(
   url: string,
   identity: EmbedderIdentity,
   { partitions = 1 }: { readonly partitions?: number } = {},
-): RedisPlace {
+): RedisSandbox {
   const name = `test-${randomBytes(8).toString("hex")}`;
   const names = { memories: `${name}:memories`, cache: `${name}:cache` };
   const keys = new Keys(`${name}:`, partitions);

@@ -15,7 +15,7 @@ import { keysFile, type TestKey } from "./api-keys.ts";
 import { backendSettings } from "./backend-of-run.ts";
 import { embedderSettings } from "./embedder-of-tests.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
-import { SMALL_KEPT } from "./small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "./small-reserved-space.ts";
 
 /** The real server, composed as in production, on free ports and its own data (see backend-of-run.ts), with typed clients. */
 export interface TestApp extends AsyncDisposable {
@@ -74,7 +74,10 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   cleanup.defer(() => (ports.length === 0 ? undefined : expectNoOpenFiles(dataDir)));
   cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
   const app = cleanup.use(
-    createApp(options.configure?.(config) ?? config, { kept: SMALL_KEPT, ...options.overrides }),
+    createApp(options.configure?.(config) ?? config, {
+      reserved: SMALL_RESERVED_SPACE,
+      ...options.overrides,
+    }),
   );
   await app.start();
 

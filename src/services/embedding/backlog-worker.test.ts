@@ -12,7 +12,7 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import { SMALL_KEPT } from "../../../test/support/small-kept.ts";
+import { SMALL_RESERVED_SPACE } from "../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
 import { startBacklogWorker } from "./backlog-worker.ts";
@@ -28,7 +28,12 @@ let now: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "recollect-worker-"));
   embedder = scriptedEmbedder();
-  backend = await openEmbeddedBackend({ directory, embedder: embedder.identity, ...quiet, kept: SMALL_KEPT });
+  backend = await openEmbeddedBackend({
+    directory,
+    embedder: embedder.identity,
+    ...quiet,
+    reserved: SMALL_RESERVED_SPACE,
+  });
   sleeper = manualSleep();
   now = NOW;
 });

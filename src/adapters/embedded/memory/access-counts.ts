@@ -8,12 +8,12 @@ import { BatchedWrites } from "../database/batched-writes.ts";
 import type { Database } from "../database/database.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 
-/** Counts accesses to memories: in memory at first, and in batches in the database. */
+/** Counts accesses to memories, first in memory, and writes them to the database in batches. */
 export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #log: Log;
-  readonly #tally = new AccessTally();
+  readonly #counts = new AccessTally();
   readonly #writes: BatchedWrites<AccessBatch>;
 
   constructor(database: Database, namespaces: NamespaceIds, log: Log) {
@@ -23,14 +23,14 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     this.#writes = new BatchedWrites({
       database,
       log,
-      lost: "accesses to memories could not be counted",
-      take: () => this.#tally.take(),
+      failureMessage: "accesses to memories could not be counted",
+      take: () => this.#counts.take(),
       write: (batch) => this.#writeBatch(batch),
-      settle: (batch) => this.#tally.settle(batch),
+      settle: (batch) => this.#counts.settle(batch),
     });
   }
 
-  /** Leaves the accesses that were counted to the database, which is closed by its owner. */
+  /** Queues the pending counts in the database, which its owner closes. */
   [Symbol.dispose](): void {
     this.#writes[Symbol.dispose]();
   }
@@ -39,26 +39,26 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     if (ids.length === 0) return;
     const namespaceId = this.#namespaceOf(scope);
     if (namespaceId === undefined) return;
-    for (const id of ids) this.#tally.add(String(namespaceId), id, now);
-    this.#writes.counted(this.#tally.size);
+    for (const id of ids) this.#counts.add(String(namespaceId), id, now);
+    this.#writes.counted(this.#counts.size);
   }
 
-  /** What was counted of a memory and is not on disk yet; undefined when nothing was. */
+  /** The pending counts of a memory; undefined: none. */
   pending(namespaceId: number, id: string): AccessStatistics | undefined {
-    return this.#tally.pending(String(namespaceId), id);
+    return this.#counts.pending(String(namespaceId), id);
   }
 
-  /** What is counted of this id from now on is of another memory. */
-  forget(namespaceId: number, id: string): void {
-    this.#tally.forget(String(namespaceId), id);
+  /** Discards the pending counts of an id; later counts belong to another memory. */
+  discard(namespaceId: number, id: string): void {
+    this.#counts.forget(String(namespaceId), id);
   }
 
-  /** A filter by access sees what is on disk; this puts there what was counted. */
+  /** Flushes pending counts before a filter by access, which reads the stored ones. */
   async flushFor(filter: MemoryFilter): Promise<void> {
     if (filter.lastAccessTime !== undefined) await this.#writes.flush();
   }
 
-  /** Adds to the stored statistics of a memory, if it is there. Only inside a write. */
+  /** Adds to the stored statistics of a memory, if it exists. Only inside a write. */
   write(namespaceId: number, id: string, { accessCount, lastAccessTime }: AccessStatistics): void {
     this.#database.run(
       `INSERT INTO memory_access (row, access_count, last_access_time)
@@ -72,7 +72,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     );
   }
 
-  /** Undefined when it is not there, or cannot be read. */
+  /** The namespaceId; undefined when the namespace does not exist or cannot be read. */
   #namespaceOf(scope: NamespaceKey): number | undefined {
     try {
       return this.#namespaces.find(scope);

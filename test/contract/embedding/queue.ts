@@ -16,8 +16,8 @@ import {
   vectorOf,
 } from "../store-under-test.ts";
 
-/** The stores of one backend that a backlog is about. */
-export interface BacklogStores {
+/** The embedding queue of a backend, and the stores that fill it. */
+export interface QueueStores {
   readonly backlog: EmbeddingBacklog;
   readonly memories: Memories;
   readonly namespaces: NamespaceStore;
@@ -28,12 +28,9 @@ const FILTER = { states: ["ACTIVE" as const] };
 
 const embedded = (seed: number, truncated = false): EmbeddedText => ({ vector: vectorOf(seed), truncated });
 
-/** What every EmbeddingBacklog promises. `open` gives stores that nobody else works on. */
-export function embeddingBacklogContract(
-  name: string,
-  open: () => Promise<StoreUnderTest<BacklogStores>>,
-): void {
-  describe(`EmbeddingBacklog, ${name}`, () => {
+/** The contract of the embedding queue. `open` returns stores of their own. */
+export function embeddingQueueContract(name: string, open: () => Promise<StoreUnderTest<QueueStores>>): void {
+  describe(`EmbeddingQueue, ${name}`, () => {
     const subject = useStore(open);
     const write = (given: Partial<Memory>, now = NOW, scope: NamespaceKey = subject.scope) =>
       subject.store.memories.writer.create(scope, [newMemory(given)], { now });
@@ -64,7 +61,7 @@ export function embeddingBacklogContract(
       expect(await subject.store.backlog.state()).toEqual({ count: 0 });
     });
 
-    it("holds what was written without a vector, by whatever way, in any namespace, the oldest first", async () => {
+    it("contains memories written without a vector, by any method, in any namespace, the oldest first", async () => {
       const other = freshNamespaceKey();
       await write({ id: "b", text: "hello", author: "Ann" }, NOW + 2);
       await write({ id: "a" }, NOW + 1, other);
@@ -83,7 +80,7 @@ export function embeddingBacklogContract(
       });
     });
 
-    it("gives as many as are asked for, in number and in bytes, one at least, and skips the first", async () => {
+    it("respects the limits in number and bytes, returns at least one, and skips the first", async () => {
       for (const id of ["a", "b", "c", "d"]) await write({ id, text: `${id} ${"long ".repeat(100)}` });
       expect(await ids({ limit: 2 })).toEqual(["a", "b"]);
       expect(await ids({ limit: 2, skip: 1 })).toEqual(["b", "c"]);
@@ -94,7 +91,7 @@ export function embeddingBacklogContract(
     it("settles: the memory has its vector, is found by it, and is otherwise what it was", async () => {
       await write({ id: "a" });
       await write({ id: "near" });
-      // Searched before, so that what is kept in memory has to learn of it.
+      // Searched before, so that indexes in memory must be updated.
       expect(await nearest(1)).toEqual([]);
       const before = await get("a");
       const [one] = await pending();
@@ -112,15 +109,15 @@ export function embeddingBacklogContract(
       expect(await ids()).toEqual(["near"]);
     });
 
-    it("does not settle what was corrected, deleted, deleted with its namespace, or has expired meanwhile", async () => {
+    it("does not settle memories that were corrected, deleted, deleted with their namespace, or have expired meanwhile", async () => {
       const { memories, namespaces } = subject.store;
       const other = freshNamespaceKey();
       await write({ id: "corrected" });
       await write({ id: "deleted" });
       await write({ id: "expired", expireTime: NOW + 10 });
-      await write({ id: "gone" }, NOW, other);
-      const waiting = await pending({ now: NOW });
-      expect(waiting).toHaveLength(4);
+      await write({ id: "in-deleted" }, NOW, other);
+      const found = await pending({ now: NOW });
+      expect(found).toHaveLength(4);
       const before = await get("corrected");
       await memories.writer.replace(
         subject.scope,
@@ -130,11 +127,11 @@ export function embeddingBacklogContract(
       );
       await memories.writer.delete(subject.scope, "deleted", { now: NOW });
       await namespaces.delete(other, { now: NOW });
-      for (const one of waiting) expect(await settle(one, embedded(1), NOW + 10)).toBe(0);
+      for (const one of found) expect(await settle(one, embedded(1), NOW + 10)).toBe(0);
       const [again, ...rest] = await pending();
       expect(again).toMatchObject({ id: "corrected", text: "another" });
       expect(rest).toEqual([]);
-      // Expired ones have left by being asked for.
+      // The read has removed expired ones.
       expect(await subject.store.backlog.state()).toMatchObject({ count: 1 });
     });
 
@@ -154,7 +151,7 @@ export function embeddingBacklogContract(
       expect(await memories.search.vectors(other, ["same"])).toEqual([vectorOf(2)]);
     });
 
-    it("does not hold what was corrected together with its vector", async () => {
+    it("does not contain a memory that was corrected together with its vector", async () => {
       await write({ id: "a" });
       const before = await get("a");
       await subject.store.memories.writer.replace(
@@ -166,7 +163,7 @@ export function embeddingBacklogContract(
       expect(await ids()).toEqual([]);
     });
 
-    it("still holds what a duplicate has changed meanwhile, says so, and settles its new state alone", async () => {
+    it("still contains a memory that a duplicate has changed meanwhile, notifies of it, and settles only its new state", async () => {
       let announced = 0;
       await write({ id: "a", text: "the same" });
       const [before] = await pending();
@@ -209,7 +206,7 @@ export function embeddingBacklogContract(
       expect(await ids()).toEqual([]);
     });
 
-    it("keeps a refused memory aside, does not count it, and takes it up again when it is told to", async () => {
+    it("does not count a refused memory, and retries it only on request", async () => {
       await write({ id: "a" });
       const [one] = await pending();
       expect(await settle(one, { refusal: "400 (bad)" })).toBe(1);
@@ -232,12 +229,12 @@ export function embeddingBacklogContract(
       expect(await subject.store.backlog.state()).toMatchObject({ count: 0 });
     });
 
-    it("tells how many are refused, and the latest reasons, also after a restart", async () => {
+    it("reports the number of refused memories and the latest reasons, also after a restart", async () => {
       const { backlog, memories } = subject.store;
       expect(await backlog.refused({ limit: 10 })).toEqual({ count: 0, latest: [] });
       for (const id of ["a", "b", "c", "d"]) await write({ id }, NOW, freshNamespaceKey());
-      const waiting = await pending();
-      const [a, b, c] = ["a", "b", "c"].map((name) => waiting.find(({ id }) => id === name));
+      const found = await pending();
+      const [a, b, c] = ["a", "b", "c"].map((name) => found.find(({ id }) => id === name));
       await settle(b, { refusal: "422" }, NOW + 5);
       await settle(a, { refusal: "400 (bad)" }, NOW + 7);
       await settle(c, embedded(1));
@@ -270,7 +267,7 @@ export function embeddingBacklogContract(
       expect((await refused(10)).count).toBe(2);
     });
 
-    it("says when something was added, once it can be read, and not when a memory came with its vector", async () => {
+    it("notifies of added memories, once they can be read, and not of memories with a vector", async () => {
       const heard: Promise<string[]>[] = [];
       subject.store.backlog.onAdded(() => void heard.push(ids()));
       await subject.store.memories.writer.create(

@@ -2,14 +2,13 @@ import type { Command } from "./client.ts";
 import type { Script } from "./script.ts";
 
 /**
- * Commands that may be sent a second time when the connection broke before they were answered, though Redis may have
- * carried them out:
+ * Commands that may be retried when the connection broke before their reply, although Redis may have executed them:
  *
- * - reads: these commands, pipelines of them alone, and scripts that say `no-writes`;
- * - changes with a request_id (`NamespaceCall.mayRepeat`): the idempotency record of the first one answers the second.
+ * - reads: these commands, pipelines of only these, and scripts with `no-writes`;
+ * - writes with a request_id (`NamespaceCall.mayRetry`): the idempotency record of the first replays its outcome.
  *
- * No others: a change without a request_id that was carried out would answer the second time that the id is taken, the
- * etag is another or the memory does not exist, and counters would count twice.
+ * No others: the retry of an executed write without a request_id would report that the id exists, the etag differs or the
+ * memory does not exist, and counters would count twice.
  */
 const READS: ReadonlySet<string> = new Set([
   ...["FT.SEARCH", "FT._LIST", "INFO", "PING"],
@@ -26,8 +25,8 @@ export function onlyReads({ effect }: Pick<Script<never, unknown>, "effect">): b
 }
 
 /**
- * Whether a command was sent, and the connection broke before the answer came. False for a command that timed out on a
- * connection that lives: a second one would wait behind it.
+ * Whether the connection broke before the reply to a command. False for a timeout on a live connection: a retry would be
+ * queued behind the command.
  */
 export function wasLost(error: unknown): boolean {
   return error instanceof Error && LOST.has(error.name);

@@ -2,46 +2,46 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { onFreePort, PortTakenError } from "./process.ts";
 
-/** Stands in for a Sentinel where a real one cannot be made to say two things in a given order. */
-export interface ToldSentinel extends AsyncDisposable {
+/** A fake Sentinel, for orders of events that a real one cannot be made to produce. */
+export interface FakeSentinel extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** From now on nobody is told who is the primary; resolves when somebody asks. */
-  holdAnswers(): Promise<void>;
-  /** Answers those who were kept waiting, and whoever comes. */
-  giveAnswers(): void;
-  /** Tells who listens that there is another primary; resolves when none of them listens any more. */
-  tellFailover(): Promise<void>;
+  /** Holds back replies to queries for the primary; resolves at the first query. */
+  pauseReplies(): Promise<void>;
+  /** Sends the held replies, and answers later queries at once. */
+  resumeReplies(): void;
+  /** Publishes a failover to all subscribers; resolves when they have disconnected. */
+  publishFailover(): Promise<void>;
 }
 
 const HOST = "127.0.0.1";
 const CHANNEL = "+switch-master";
 
 /** Names this server as the primary. */
-export async function startToldSentinel(primary: {
+export async function startFakeSentinel(primary: {
   readonly host: string;
   readonly port: number;
-}): Promise<ToldSentinel> {
+}): Promise<FakeSentinel> {
   const sockets = new Set<Socket>();
-  const listening = new Set<Socket>();
-  let held: (() => void)[] | undefined;
-  let asked = Promise.withResolvers<void>();
-  let deaf = Promise.withResolvers<void>();
+  const subscribers = new Set<Socket>();
+  let pausedReplies: (() => void)[] | undefined;
+  let queried = Promise.withResolvers<void>();
+  let unsubscribed = Promise.withResolvers<void>();
 
   const answer = (socket: Socket, [name = "", what = ""]: readonly string[]): void => {
     switch (`${name} ${what}`.toLowerCase()) {
       case "sentinel get-master-addr-by-name": {
-        const give = (): void => void socket.write(encoded([primary.host, String(primary.port)]));
-        asked.resolve();
-        if (held === undefined) give();
-        else held.push(give);
+        const reply = (): void => void socket.write(encoded([primary.host, String(primary.port)]));
+        queried.resolve();
+        if (pausedReplies === undefined) reply();
+        else pausedReplies.push(reply);
         break;
       }
       case "sentinel sentinels":
         socket.write(encoded([]));
         break;
       case `subscribe ${CHANNEL}`:
-        listening.add(socket);
+        subscribers.add(socket);
         socket.write(`*3\r\n${bulk("subscribe")}${bulk(CHANNEL)}:1\r\n`);
         break;
       default:
@@ -59,11 +59,11 @@ export async function startToldSentinel(primary: {
         answer(socket, wordsOf(command));
       }
     });
-    // The close that follows is what counts.
+    // The close event follows.
     socket.on("error", () => undefined);
     socket.on("close", () => {
       sockets.delete(socket);
-      if (listening.delete(socket) && listening.size === 0) deaf.resolve();
+      if (subscribers.delete(socket) && subscribers.size === 0) unsubscribed.resolve();
     });
   });
   const port = await onFreePort(async (free) => {
@@ -78,20 +78,20 @@ export async function startToldSentinel(primary: {
   return {
     host: HOST,
     port,
-    holdAnswers: () => {
-      held = [];
-      asked = Promise.withResolvers();
-      return asked.promise;
+    pauseReplies: () => {
+      pausedReplies = [];
+      queried = Promise.withResolvers();
+      return queried.promise;
     },
-    giveAnswers: () => {
-      for (const give of held ?? []) give();
-      held = undefined;
+    resumeReplies: () => {
+      for (const reply of pausedReplies ?? []) reply();
+      pausedReplies = undefined;
     },
-    tellFailover: () => {
-      if (listening.size === 0) throw new Error("nobody listens");
-      deaf = Promise.withResolvers();
-      for (const socket of listening) socket.write(encoded(["message", CHANNEL, "another primary"]));
-      return deaf.promise;
+    publishFailover: () => {
+      if (subscribers.size === 0) throw new Error("there are no subscribers");
+      unsubscribed = Promise.withResolvers();
+      for (const socket of subscribers) socket.write(encoded(["message", CHANNEL, "another primary"]));
+      return unsubscribed.promise;
     },
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<unknown>((resolve) => server.close(resolve));
@@ -101,7 +101,7 @@ export async function startToldSentinel(primary: {
   };
 }
 
-/** Of a command whose arguments hold no line break: `*2`, `$4`, `PING`, `$2`, `hi`. */
+/** Number of lines of a command whose arguments have no line breaks: `*2`, `$4`, `PING`, `$2`, `hi`. */
 function linesOf([count = ""]: readonly string[]): number {
   return 1 + 2 * Number(count.slice(1));
 }

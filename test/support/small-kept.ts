@@ -1,7 +1,0 @@
-import { KEPT_SIZES, type KeptSizes } from "../../src/domain/disk-space.ts";
-
-/**
- * What an embedded store keeps back for deletions where a test is about something else: as everywhere, but 1 MiB, for to
- * write 16 MiB would be most of the work of a start.
- */
-export const SMALL_KEPT: KeptSizes = { ...KEPT_SIZES, keptBytes: 1024 * 1024 };
