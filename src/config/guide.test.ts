@@ -22,7 +22,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-describe("the deployment guide's files, as they stand", () => {
+describe("the unmodified files of the deployment guide", () => {
   it("configure the embedded backend when MEMORY_BACKEND says so", async () => {
     const { config, settings } = await folder.load({
       ...files,
@@ -82,7 +82,7 @@ describe("the deployment guide's files, as they stand", () => {
     expect(settings.get("cacheEvictionPolicy")?.source).toContain(".env");
   });
 
-  it("name nothing that is no setting", async () => {
+  it("contain no unknown name", async () => {
     const names = new Set(ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) => [env, yaml, yamlToo]));
     const variables = [
       ...Object.keys(parseEnv(files.dotenv)),
@@ -101,7 +101,7 @@ describe("the deployment guide's files, as they stand", () => {
     expect(config.warnings.filter((warning) => warning.includes("is not a setting"))).toEqual([]);
   });
 
-  it("have their typos named with the right spelling, in both files", async () => {
+  it("cause warnings with the correct spelling of each typo, in both files", async () => {
     const { config } = await folder.load({
       ...files,
       env: { MEMORY_BACKEND: "embedded" },
@@ -115,13 +115,13 @@ describe("the deployment guide's files, as they stand", () => {
     expect(naming("EMBEDDING_API_KEY")).toHaveLength(1);
   });
 
-  it("mean redis without that, and are refused while it is not there", async () => {
+  it("select redis without MEMORY_BACKEND, and are refused while Redis is unreachable", async () => {
     const problems = await folder.problemsOf({ ...files, notYet: [REDIS] });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("MEMORY_BACKEND");
   });
 
-  it("understand the ConfigMap, whose prefix is no YAML", async () => {
+  it("load the ConfigMap, although its prefix is invalid YAML", async () => {
     const yaml = await guide("configmap.yaml");
     const { config } = await folder.load({ yaml, env: { MEMORY_BACKEND: "embedded" } });
     expect(config.redis).toMatchObject({ host: "redis-service", prefix: "memory:" });
@@ -136,7 +136,7 @@ describe("typos", () => {
   const policyOf = async (sources: TestSources): Promise<string> =>
     (await folder.load(sources)).config.cache.evictionPolicy;
 
-  it("yield to the right spelling, and to a stronger source", async () => {
+  it("have lower precedence than the correct spelling and than a stronger source", async () => {
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu" })).toBe("LFU");
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu\nCACHE_EVICTION_POLICY=fifo" })).toBe("FIFO");
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu", env: { CACHE_EVICTION_POLICY: "ttl" } })).toBe(
@@ -154,12 +154,12 @@ describe("typos", () => {
     expect(config.warnings.some((warning) => warning.includes("check_interval_hours"))).toBe(true);
   });
 
-  it("takes the default in it for hours too", async () => {
+  it("reads the default in it as hours too", async () => {
     const yaml = 'compactor: { check_interval_seconds: "$' + '{COMPACTION_CHECK_INTERVAL_HOURS:-6}" }';
     expect((await folder.load({ yaml })).config.compaction.checkIntervalMs).toBe(6 * 3_600_000);
   });
 
-  it("refuses seconds that are meant, and says how many hours they are", async () => {
+  it("refuses a value in seconds, and names the value in hours", async () => {
     const problems = await folder.problemsOf({ yaml: "compactor: { check_interval_seconds: 5400 }" });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("check_interval_hours: 1.5");

@@ -139,8 +139,8 @@ const SERVED = [
 );
 const nameOf = (method: (typeof SERVED)[number]): string => `${method.parent.name}.${method.name}`;
 
-describe("the answers of unary RPCs", () => {
-  it("are all looked at here", () => {
+describe("the responses of unary RPCs", () => {
+  it("are all covered here", () => {
     expect(SERVED.map(nameOf).toSorted()).toEqual(Object.keys(LARGEST).toSorted());
   });
 
@@ -154,7 +154,7 @@ describe("the answers of unary RPCs", () => {
     },
   );
 
-  it("hold one memory or one entry in any page", () => {
+  it("fit at least one memory or one entry into any page", () => {
     expect(Math.max(oneMemory, oneEntry)).toBeLessThan(2 * MIB);
   });
 });

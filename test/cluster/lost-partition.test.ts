@@ -16,7 +16,7 @@ const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimensio
 const READY = { state: "READY", ...EMBEDDER, truncated: false } as const;
 const PARTITIONS = 6;
 
-await describeRedisPrograms("a server of a cluster that loses its data", () => {
+await describeRedisPrograms("a cluster node that loses its data", () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster();

@@ -23,8 +23,8 @@ const MEMORIES = scale(100, 2000);
 /** The third brings it back to where it was, and where its old index is. */
 const MOVES = scale(3, 10);
 
-await describeRedisPrograms("a partition of a cluster", () => {
-  it("that moves keeps what was acknowledged, and its index is made again under load", async () => {
+await describeRedisPrograms("a cluster partition", () => {
+  it("that moves to another node keeps all acknowledged writes, and its index is recreated under load", async () => {
     await using cluster = await startCluster();
     await using redis = await openTestRedis(clusterSettings(cluster.primaries), {
       embedder: EMBEDDER,
@@ -73,7 +73,7 @@ await describeRedisPrograms("a partition of a cluster", () => {
     expect(inIndexes.map(({ documentCount }) => documentCount)).toContain(load.acknowledged.length);
   });
 
-  it("whose server is killed is served by the replica, with all that was acknowledged, without a restart", async () => {
+  it("whose primary is killed is served by its replica with all acknowledged writes, without a restart", async () => {
     await using cluster = await startCluster();
     await using redis = await openTestRedis(clusterSettings(cluster.primaries), {
       embedder: EMBEDDER,

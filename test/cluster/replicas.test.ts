@@ -11,10 +11,10 @@ import { eventually } from "../support/redis/wait.ts";
 
 const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
 
-await describeRedisPrograms("a change that replicas have to hold", () => {
+await describeRedisPrograms("a write with REDIS_WAIT_REPLICAS", () => {
   const waiting = ({ url }: RedisServer) => ({ ...settingsOf(url), waitReplicas: 1 });
 
-  it("is acknowledged when one holds it, and not before", async () => {
+  it("is acknowledged once a replica has it, and not before", async () => {
     await using primary = await startRedis();
     await using replica = await startRedis({ config: { replicaof: `${primary.host} ${primary.port}` } });
     using client = connectTo(primary.url);

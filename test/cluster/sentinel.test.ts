@@ -20,14 +20,14 @@ const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimensio
 const FAILOVERS = scale(1, 10);
 const SOME = 100;
 
-await describeRedisPrograms("a failover by Sentinels", () => {
+await describeRedisPrograms("a Sentinel failover", () => {
   const settings = ({ name, sentinels }: RedisSentinel) => ({
     ...settingsOf("redis://127.0.0.1:1"),
     nodes: sentinels.map(({ host, port }) => ({ host, port })),
     sentinelName: name,
   });
 
-  it("loses nothing that was acknowledged under load, and is over without a restart", async () => {
+  it("loses no acknowledged write under load, and needs no restart", async () => {
     await using sentinel = await startSentinel();
     // Replicas that have to share their processors are behind, and what they do not have yet is lost.
     const safe = { ...settings(sentinel), waitReplicas: 1 };
@@ -62,7 +62,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
 
   // Half a minute, of which the old primary takes most.
   it.runIf(scale(0, 1) === 1)(
-    "that an operator asks for leaves nobody on a server that takes no writes",
+    "forced by an operator moves every connection away from the read-only server",
     async () => {
       await using sentinel = await startSentinel();
       await using redis = await openTestRedis(settings(sentinel), { embedder: EMBEDDER });
@@ -83,7 +83,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     },
   );
 
-  it("that is told of while the primary is being asked for keeps nobody away", async () => {
+  it("announced while the primary is being resolved does not prevent the connection", async () => {
     await using server = await startRedis();
     await using sentinel = await startToldSentinel(server);
     const told = { ...settingsOf("redis://127.0.0.1:1"), nodes: [sentinel], sentinelName: "primary" };
@@ -100,7 +100,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
   });
 
-  it("is found behind Sentinels that ask for a password and a certificate, as the servers do", async () => {
+  it("works with Sentinels and servers that require a password and a certificate", async () => {
     await using certificates = await createCertificates();
     const password = "a-secret";
     await using sentinel = await startSentinel({ password, certificates });
@@ -122,7 +122,7 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     expect(await reasonOf(openTestRedis(wrong, { embedder: EMBEDDER }))).toBe("STORE_UNAVAILABLE");
   });
 
-  it("cannot be waited for where no Sentinel answers", async () => {
+  it("is reported as an error when no Sentinel answers", async () => {
     const nobody = { ...settingsOf("redis://127.0.0.1:1"), sentinelName: "primary" };
     const opened = openTestRedis(nobody, { embedder: EMBEDDER });
     expect(await reasonOf(opened)).toBe("STORE_UNAVAILABLE");

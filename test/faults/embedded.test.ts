@@ -20,7 +20,7 @@ function textOf(run: number, index: number): string {
 }
 
 describe("the embedded store, killed in the middle of a bulk import", () => {
-  it("has every acknowledged memory once, and finds it by meaning and by words", async () => {
+  it("has every acknowledged memory once, and finds it by vector and by keyword", async () => {
     const next = seededInteger(2026);
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-kill-"));
     const acknowledged = new Map<string, string>();
@@ -101,7 +101,7 @@ describe("the embedded store, damaged on disk", () => {
     }
   }
 
-  it("says that a memory is damaged when a bit of it has flipped, and reads and deletes as asked", async () => {
+  it("reports a memory with a flipped bit as damaged, still deletes it, and reads other memories", async () => {
     await fill(100);
     const content = readFileSync(file());
     // Every copy of the text: the record, and what the full-text index keeps.
@@ -122,7 +122,7 @@ describe("the embedded store, damaged on disk", () => {
     expect((await app.memory.listMemories({ pageSize: 1000 })).memories).toHaveLength(99);
   });
 
-  describe("in a page that was torn", () => {
+  describe("in a torn page", () => {
     const COUNT = 300;
     const PAGE = 4096;
 
@@ -224,7 +224,7 @@ describe("the embedded store, damaged on disk", () => {
     await expect(startApp({ dataDir })).rejects.toMatchObject({ reason: "STORE_CORRUPT" });
   });
 
-  it("starts on what a cut through the file has left, or says why not", async () => {
+  it("starts on a truncated file, or reports why it cannot", async () => {
     await fill(100);
     truncateSync(file(), Math.floor(statSync(file()).size / 2 / 4096) * 4096);
     await expect(
@@ -247,8 +247,8 @@ function smallDiskWorks(): boolean {
   return works;
 }
 
-describe.runIf(canMount)("the embedded store on a disk that is full", () => {
-  it("refuses writes with STORE_FULL, loses nothing, reads on, and writes again when there is room", async () => {
+describe.runIf(canMount)("the embedded store on a full disk", () => {
+  it("rejects writes with STORE_FULL, loses nothing, still reads, and writes again once space is free", async () => {
     const disk = await mkdtemp(join(tmpdir(), "recollect-full-"));
     expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status).toBe(0);
     try {

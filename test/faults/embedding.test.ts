@@ -57,8 +57,8 @@ const envOf = ({ apiBase }: OpenAiServer) => ({
   VECTOR_DIM: "64",
 });
 
-describe("a server that is killed while memories wait for their vectors", () => {
-  it("embeds all that was acknowledged when the provider answers again", async () => {
+describe("a server killed while memories are pending", () => {
+  it("embeds every acknowledged memory once the provider answers again", async () => {
     const next = seededInteger(504);
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-backlog-kill-"));
     await using provider = await startOpenAiServer({ dimension: 64 });
@@ -87,8 +87,8 @@ describe("a server that is killed while memories wait for their vectors", () => 
   });
 });
 
-describe("a server that is killed while it embeds everything again", () => {
-  it("goes on where it was, answers no read wrongly, and loses nothing that was acknowledged", async () => {
+describe("a server killed during a re-embedding", () => {
+  it("resumes it, answers no read wrongly, and loses no acknowledged write", async () => {
     const next = seededInteger(505);
     const size = scale(200, 1000);
     const writes = startOfWrites(size);

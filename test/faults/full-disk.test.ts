@@ -74,8 +74,8 @@ async function writeUntilFull(app: TestApp, namespace: string): Promise<number> 
   throw new Error("the disk never was full");
 }
 
-describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", () => {
-  it("deletes memories, answers and namespaces, purges, and writes into what they leave", async () => {
+describe.runIf(canMount("tmpfs"))("the embedded store on a full disk", () => {
+  it("deletes memories, cache entries and namespaces, purges, and writes into the freed space", async () => {
     await using disk = await smallDisk("tmpfs", 96);
     const kept = join(disk.directory, "space-for-deletions");
     await using app = await startOn(disk);
@@ -137,7 +137,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     );
   });
 
-  it("starts, reads and deletes on it, and has what was acknowledged", async () => {
+  it("starts, reads and deletes, and has every acknowledged write", async () => {
     await using disk = await smallDisk("tmpfs", 64);
     await (async () => {
       await using app = await startOn(disk);
@@ -160,7 +160,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     ).toBe(100);
   });
 
-  it("removes a namespace that is larger than what is kept back, at once for everyone", async () => {
+  it("deletes a namespace larger than the disk reserve, immediately for all callers", async () => {
     await using disk = await smallDisk("tmpfs", 80);
     const open = () =>
       openEmbeddedBackend({
@@ -196,8 +196,8 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
   });
 });
 
-describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read-only", () => {
-  it("says why it writes nothing, and reads on", async () => {
+describe.runIf(canMount("ext4"))("the embedded store on a disk that turns read-only", () => {
+  it("rejects writes with the cause, and still reads", async () => {
     await using disk = await smallDisk("ext4", 64);
     await using app = await startOn(disk);
     await createBatch(app, "n", 0, 100);
@@ -220,8 +220,8 @@ describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read
   });
 });
 
-describe("a data directory that cannot be used", () => {
-  it("ends the start with one line that names it, when it is a file", async () => {
+describe("an unusable data directory", () => {
+  it("that is a file fails the start with one line that names it", async () => {
     await using server = await startProcess({ DATA_DIR: "data" }, { files: { data: "" } });
     expect(await server.ended).toBe(2);
     expect(server.stderr()).toMatch(
@@ -229,7 +229,7 @@ describe("a data directory that cannot be used", () => {
     );
   });
 
-  it.runIf(canMount("tmpfs"))("does so on a read-only and on a full disk", async () => {
+  it.runIf(canMount("tmpfs"))("on a read-only or full disk fails the start likewise", async () => {
     await using disk = await smallDisk("tmpfs", 1);
     const start = async (): Promise<{ readonly code: number | null; readonly stderr: string }> => {
       await using server = await startProcess({ DATA_DIR: disk.directory });

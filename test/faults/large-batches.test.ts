@@ -60,7 +60,7 @@ async function serve(
 
 /** What is promised of large batches on any backend. */
 function largeBatchCases(open: () => Promise<Backend>): void {
-  it("is carried on behind its last step by a repeat, when the server was killed in the middle of it", async () => {
+  it("is resumed after its last committed step by a retry, when the server was killed during it", async () => {
     await using backend = await open();
     const count = scale(40, COUNT);
     // The texts of all are more than an answer holds by default.
@@ -93,7 +93,7 @@ function largeBatchCases(open: () => Promise<Backend>): void {
     expect(await stored(again.memory)).toBe(count);
   });
 
-  it.runIf(LONG_RUN)("holds neither the event loop nor Redis, whatever becomes of it", async () => {
+  it.runIf(LONG_RUN)("blocks neither the event loop nor Redis: creation, replay, import and purge", async () => {
     await using backend = await open();
     const probe = new URL("../support/report-loop-delay.ts", import.meta.url);
     const { server, memory } = await serve(backend.env, { NODE_OPTIONS: `--import ${probe.href}` });

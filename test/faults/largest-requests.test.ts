@@ -118,7 +118,7 @@ const REQUESTS: Readonly<
   },
 };
 
-describe.runIf(LONG_RUN)("the largest requests that are served", () => {
+describe.runIf(LONG_RUN)("the largest valid requests", () => {
   let server: MeasuredServer;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -131,7 +131,7 @@ describe.runIf(LONG_RUN)("the largest requests that are served", () => {
   });
 
   it.each(Object.entries(REQUESTS))(
-    "%s holds the event loop for a tenth of a second at most, and takes eight times its size",
+    "%s blocks the event loop for a tenth of a second at most, and takes at most eight times its size in memory",
     async (_, { schema, path, make }) => {
       const sendings = {
         grpc: async (): Promise<number> => {

@@ -17,7 +17,7 @@ const SERVERS = 4;
 const LOOKUPS = 52;
 
 describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
-  it("miss within their deadline, the first of a fresh server included", async () => {
+  it("miss within their deadline, including the first lookup of a new server", async () => {
     await using provider = await startOpenAiServer();
     provider.always({ kind: "hang" });
     const slowest: number[] = [];

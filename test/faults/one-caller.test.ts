@@ -92,7 +92,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await Promise.all(outcomes);
   });
 
-  it("with 1,000 idle imports keeps nobody out, nor itself from other calls", async () => {
+  it("with 1,000 idle imports blocks neither other callers nor its own other calls", async () => {
     const connections = await connect(server, 2);
     const message = frame(
       toBinary(
@@ -112,7 +112,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await Promise.all(outcomes);
   });
 
-  it("with 1,000 exports that it does not read takes 400 MiB at most, and holds nobody up", async () => {
+  it("with 1,000 exports that it does not read takes 400 MiB at most, and delays no other caller", async () => {
     const texts = Array.from({ length: 100 }, (_, index) => `${index} `.padEnd(40_000, `word${index} `));
     const batch = toBinary(
       BatchCreateMemoriesRequestSchema,

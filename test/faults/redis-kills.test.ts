@@ -153,8 +153,8 @@ async function untilAlone({ url }: RedisServer): Promise<void> {
   });
 }
 
-await describeRedisPrograms("Redis and the service, killed under writes", () => {
-  it("loses nothing that was acknowledged, leaves nothing half done, and does repeats once", async () => {
+await describeRedisPrograms("Redis and the service, killed under write load", () => {
+  it("loses no acknowledged write, leaves no partial write, and applies retries once", async () => {
     const next = seededInteger(2026);
     await using redis = await startRedis();
     await using service = new Service(redis);

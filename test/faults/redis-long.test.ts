@@ -37,9 +37,9 @@ async function measured(work: Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-await describeRedisPrograms("a Redis that is away for long", () => {
+await describeRedisPrograms("a long outage of Redis", () => {
   it.skipIf(!isLong)(
-    "is not serving after ten seconds, but for the cache, and serves again when it is back",
+    "turns all services but the cache to NOT_SERVING after ten seconds, and back after the outage",
     async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
@@ -67,7 +67,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
   );
 
   it.skipIf(!isLong)(
-    "costs a read its deadline, a lookup its own, and nothing once it is known",
+    "delays reads and lookups up to their deadlines until it is detected, and not afterwards",
     async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
@@ -91,7 +91,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
     },
   );
 
-  it.skipIf(!isLong)("costs no memory, however long it is asked", async () => {
+  it.skipIf(!isLong)("does not grow memory, however many calls arrive", async () => {
     // So that nothing ends what waits but the bounds.
     await using faulty = await startFaulty({ timeouts: { socketTimeoutMs: 300_000 } });
     const { app, redis } = faulty;

@@ -141,8 +141,8 @@ async function restore(redis: RedisServer, from: string | undefined): Promise<vo
   await redis.restart();
 }
 
-await describeRedisPrograms("a store that is replaced behind the service", () => {
-  it("is emptied: all servers go on with the empty one together, and say once what was lost", async () => {
+await describeRedisPrograms("Redis data replaced under a running service", () => {
+  it("flushed: all servers continue on the empty store, and log the loss once", async () => {
     await using redis = await startRedis();
     await using one = await serve(redis);
     await using other = await serve(redis);
@@ -177,7 +177,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is emptied under writes and lookups: each call ends, and the store is whole", async () => {
+  it("flushed under writes and lookups: each call ends, and the store is consistent", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     const { app } = served;
@@ -212,7 +212,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(errors.length).toBeLessThanOrEqual(3);
   });
 
-  it("restarts without its data: the same", async () => {
+  it("restarted without its data: the same", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using served = await serve(redis);
     await fill(served.app);
@@ -223,7 +223,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("goes back to an older dump: what that holds is served, and the log says that changes are lost", async () => {
+  it("restored from an older dump: its content is served, and the log reports the lost changes", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using one = await serve(redis);
     await using other = await serve(redis);
@@ -250,7 +250,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is replaced by vectors of another model: refused with the reason, until the right data is back", async () => {
+  it("replaced by data of another embedding model: calls are refused with the reason until the right data is back", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using served = await serve(redis);
     await fill(served.app);
@@ -290,7 +290,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await served.errors()).toHaveLength(1);
   });
 
-  it("loses the key that says what it is: it is written again, and the data is served as before", async () => {
+  it("without its meta key: it is written again, and the data is served as before", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     await fill(served.app);
@@ -301,7 +301,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     await expectOneError(served, /has lost the key that says what it is/);
   });
 
-  it("is taken from another server, which this one was made a replica of: refused, then served as it is", async () => {
+  it("replicated from an empty server: calls are refused, and served on the empty store after the promotion", async () => {
     await using redis = await startRedis();
     await using empty = await startRedis();
     await using served = await serve(redis);
@@ -318,7 +318,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is looked at before anything else is sent on a new connection", async () => {
+  it("a new connection checks the meta key before it sends any other command", async () => {
     await using redis = await startRedis();
     const errors: string[] = [];
     const error = (_fields: object, message: string): void => void errors.push(message);
@@ -341,7 +341,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     }
   });
 
-  it("is the same after a connection was cut or Redis was restarted: nothing is said", async () => {
+  it("unchanged after a lost connection or a restart of Redis: nothing is logged", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     await fill(served.app);

@@ -125,8 +125,8 @@ async function expectAway({ app }: Faulty): Promise<void> {
   expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
 }
 
-await describeRedisPrograms("a Redis that fails", () => {
-  it("is killed and restarted: refused with the time to come again, then as before", async () => {
+await describeRedisPrograms("failures of Redis", () => {
+  it("killed and restarted: calls are refused with RetryInfo, then served as before", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.redis.kill();
@@ -137,7 +137,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
   });
 
-  it("stops answering: calls end at their deadlines, lookups miss, then all are refused at once", async () => {
+  it("unresponsive: calls end at their deadlines, lookups miss, then all calls are refused immediately", async () => {
     await using faulty = await startFaulty({
       timeouts: { socketTimeoutMs: 3000, connectTimeoutMs: 200 },
       lookupDeadlineMs: 200,
@@ -156,7 +156,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("stops answering under load: what waits is bounded by admission", async () => {
+  it("unresponsive under load: admission bounds the pending calls", async () => {
     const limit = 100;
     await using faulty = await startFaulty({ maxConcurrentCalls: limit });
     const { app, redis } = faulty;
@@ -171,7 +171,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("is slow: calls are slow, and a lookup that would be too slow is a miss", async () => {
+  it("slow: calls are slow, and a lookup past its deadline is a miss", async () => {
     await using faulty = await startFaulty();
     const { app, proxy } = faulty;
     await fill(app);
@@ -184,7 +184,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("resets connections in the middle of replies: never half an answer", async () => {
+  it("connections reset in the middle of replies: no partial response", async () => {
     await using faulty = await startFaulty();
     const { app, proxy } = faulty;
     await fill(app);
@@ -206,7 +206,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     }
   });
 
-  it("forgets its scripts: they are sent again", async () => {
+  it("scripts flushed: they are loaded again", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.admin.script("FLUSH");
@@ -215,7 +215,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectWrites(faulty.app);
   });
 
-  it("is full: writes are refused as STORE_FULL, while reads, searches and deletions go on", async () => {
+  it("out of memory: writes are refused with STORE_FULL, while reads, searches and deletions work", async () => {
     await using faulty = await startFaulty();
     const { app, admin } = faulty;
     await fill(app);
@@ -244,7 +244,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is a replica that takes no writes: they are refused, and reads go on", async () => {
+  it("a read-only replica: writes are refused, and reads work", async () => {
     await using faulty = await startFaulty();
     const { app, admin } = faulty;
     await fill(app);
@@ -258,7 +258,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("loads its data after a restart: refused until it has", async () => {
+  it("loading its data after a restart: calls are refused until it is loaded", async () => {
     await using faulty = await startFaulty({
       timeouts: { connectTimeoutMs: 200 },
       // So that the little data of a test takes a while: microseconds a key, and a look at clients in between.
@@ -290,7 +290,7 @@ await describeRedisPrograms("a Redis that fails", () => {
   });
 });
 
-await describeRedisPrograms("a connection that breaks before the answer", () => {
+await describeRedisPrograms("a connection lost before the reply", () => {
   /** Redis closes it while the proxy holds back what it says; then the proxy lets through what comes next. */
   async function breakConnection({ admin, proxy }: Faulty): Promise<void> {
     const { accepted } = proxy;
@@ -299,7 +299,7 @@ await describeRedisPrograms("a connection that breaks before the answer", () => 
     await proxy.set({ kind: "pass" });
   }
 
-  it("a read is asked again", async () => {
+  it("a read is retried", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.proxy.set({ kind: "stall" });
@@ -310,7 +310,7 @@ await describeRedisPrograms("a connection that breaks before the answer", () => 
     expect(await found).toEqual(["nuts"]);
   });
 
-  it("a write with a request_id that was carried out is sent again and done once; another is refused", async () => {
+  it("a write with a request_id is retried and applied once; a write without one is refused", async () => {
     await using faulty = await startFaulty();
     const { app, admin, proxy, redis } = faulty;
     await fill(app);

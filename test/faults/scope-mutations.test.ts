@@ -85,7 +85,7 @@ describe("the contract of the embedded store", () => {
     expect(MUTANTS.slice(0, 2).every(isCentral)).toBe(true);
   });
 
-  it("passes over a source that is not changed, so that a failure comes from the change", async () => {
+  it("passes on unchanged source, so that a failure comes from the mutation", async () => {
     // After a mutant, whose change must not be left anywhere.
     const [mutant] = MUTANTS;
     if (mutant === undefined) throw new Error("there are no mutants");

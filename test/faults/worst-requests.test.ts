@@ -27,7 +27,7 @@ interface Cost {
   readonly bytes: number;
 }
 
-describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
+describe.runIf(LONG_RUN)("the most expensive requests of the maximum size", () => {
   let server: MeasuredServer;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
   }
 
   it.each(METHODS.map((method) => [method.name, method] as const))(
-    "of %s hold the event loop for a tenth of a second at most, and take four times their size",
+    "of %s block the event loop for a tenth of a second at most, and take at most four times their size in memory",
     async (_, method) => {
       const costly: object[] = [];
       for (const message of worstMessages(method.input, SIZE)) {

@@ -51,7 +51,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-describe("bad input", () => {
+describe("invalid requests", () => {
   let app: TestApp;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -86,7 +86,7 @@ describe("bad input", () => {
     });
   });
 
-  it("refuses a message over the limit and says the limit", async () => {
+  it("refuses a message over the limit, and names the limit", async () => {
     const text = "x".repeat(17 * 1024 * 1024);
     const bytes = toBinary(
       CreateMemoryRequestSchema,
@@ -99,7 +99,7 @@ describe("bad input", () => {
     });
   });
 
-  it("knows a method that there is not from one that is not served yet", async () => {
+  it("distinguishes an unknown method from one that is not served yet", async () => {
     expect(await raw.unary("/recollect.v1.MemoryService/Nonsense", Buffer.alloc(0))).toMatchObject({
       code: status.UNIMPLEMENTED,
       reason: "METHOD_UNKNOWN",
@@ -230,7 +230,7 @@ describe("bad input", () => {
     },
   );
 
-  it("refuses bytes that are no protobuf over HTTP as it does over gRPC", async () => {
+  it("refuses malformed protobuf over HTTP as over gRPC", async () => {
     for (const body of [Buffer.from([0xff, 0xff, 0xff]), field(2, field(3, Buffer.from([0xc3, 0x28])))]) {
       const response = await fetch(`${app.httpUrl}${CREATE}`, {
         method: "POST",
@@ -246,7 +246,7 @@ describe("bad input", () => {
     }
   });
 
-  it("answers over JSON what was refused of a batch, with its details", async () => {
+  it("returns refused batch items with their details as JSON", async () => {
     const response = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/BatchCreateMemories`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -282,7 +282,7 @@ describe("bad input", () => {
     expect(refusal.fields).toContain(path);
   });
 
-  it("refuses an answer over 1 MiB and a life over a day", async () => {
+  it("refuses a response over 1 MiB and a TTL over a day", async () => {
     const request = {
       prompt: { prompt: { case: "text" as const, value: "q" } },
       origin: { case: "scope" as const, value: { model: "m" } },
@@ -297,7 +297,7 @@ describe("bad input", () => {
     expect(long.fields).toEqual(["ttl"]);
   });
 
-  it("keeps a deadline, and takes one beyond what a timer can hold for none", async () => {
+  it("enforces a deadline, and treats one beyond the range of a timer as none", async () => {
     const search = toBinary(
       SearchMemoriesRequestSchema,
       create(SearchMemoriesRequestSchema, { query: { by: { case: "text", value: "x" } } }),

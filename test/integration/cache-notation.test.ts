@@ -8,7 +8,7 @@ function text(value: string): { prompt: { case: "text"; value: string } } {
   return { prompt: { case: "text", value } };
 }
 
-describe("the cache and prompts that differ in notation", () => {
+describe("cache lookups of prompts that differ in notation", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();

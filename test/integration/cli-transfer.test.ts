@@ -61,7 +61,7 @@ describe("recollect memory get", { timeout: TIMEOUT_MS }, () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ id: "m0001", userId: "bob", namespace: "get" });
   });
 
-  it("prints those that are there, names the others, and ends with 1", async () => {
+  it("prints the memories that exist, names the missing ids, and exits with 1", async () => {
     await fill("get-some", 1);
     const some = await recollect(["--namespace", "get-some", "--json", "memory", "get", "none", "m0000"]);
     expect(some).toMatchObject({ code: 1, stderr: "recollect: there is no memory none\n" });
@@ -70,7 +70,7 @@ describe("recollect memory get", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
-  it("pages through all of them, newest first, or as many as are asked for", async () => {
+  it("pages through all memories, newest first, or up to the limit", async () => {
     await fill("list", 450);
     const ids = async (...args: readonly string[]): Promise<string[]> => {
       const { code, stdout, stderr } = await recollect(["--namespace", "list", "memory", "list", ...args]);
@@ -84,7 +84,7 @@ describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
     expect(await ids("--user", "bob", "--limit", "2")).toEqual(["m0449", "m0447"]);
   });
 
-  it("ends quietly when its reader has seen enough", async () => {
+  it("exits without an error when the reader closes the pipe", async () => {
     await fill("head", 1500, "x".repeat(200));
     for (const command of ["list", "export"]) {
       const child = spawnCli(["--namespace", "head", "--json", "memory", command], {
@@ -102,7 +102,7 @@ describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
-  it("carry a namespace to another, line for line, and store nothing twice", async () => {
+  it("copy a namespace line for line, and store nothing twice", async () => {
     await fill("from", 450);
     expect(await recollect(["--namespace", "from", "memory", "export", "whole.jsonl"])).toEqual({
       code: 0,
@@ -122,13 +122,13 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(await readdir(folder)).not.toContain("whole.jsonl.part");
   });
 
-  it("export what the options say", async () => {
+  it("export the memories that the options select", async () => {
     await fill("some", 4);
     const ended = await recollect(["--namespace", "some", "memory", "export", "--user", "bob"]);
     expect(ended.stdout.match(/"id":"m\d+"/g)).toEqual(['"id":"m0001"', '"id":"m0003"']);
   });
 
-  it("say nothing but results with --quiet, and JSON with --json", async () => {
+  it("print only results with --quiet, and JSON with --json", async () => {
     await fill("quiet", 2);
     const scope = ["--namespace", "quiet"];
     const silent = { code: 0, stdout: "", stderr: "" };
@@ -140,7 +140,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(JSON.parse(imported.stdout)).toEqual({ sequence: 2, skippedCount: 2 });
   });
 
-  it("store the good lines, name the bad ones, and end with 1", async () => {
+  it("store valid lines, name invalid ones, and exit with 1", async () => {
     const lines = [
       '{"id": "a", "text": "a"}',
       '{"text": "without id"}',
@@ -156,7 +156,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(ended.stderr).toMatch(/standard input, line 2: id: .*\(REQUEST_INVALID\)/);
   });
 
-  it("end with 2 where a file cannot be read to its end, after what could be", async () => {
+  it("import the readable part of a broken file, and exit with 2", async () => {
     const line = Buffer.from('{"id": "a", "text": "a"}\n');
     await writeFile(
       inFolder("torn.jsonl"),
@@ -181,7 +181,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
   });
 
-  it("leave what was acknowledged when Ctrl-C ends an import, and say how to go on", async () => {
+  it("keep acknowledged memories when Ctrl-C ends an import, and print how to resume", async () => {
     const lines = Array.from({ length: 150 }, (_, index) => `{"id": "m${index}", "text": "text ${index}"}\n`);
     const args = ["--namespace", "stopped", "memory", "import", "-"];
     const child = spawnCli(["--json", ...args], { address: app.grpcAddress, cwd: folder });
@@ -200,8 +200,8 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
   });
 });
 
-describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () => {
-  it("says why and how to go on, however much is still to be sent", async () => {
+describe("an interrupted recollect memory import", { timeout: TIMEOUT_MS }, () => {
+  it("prints the cause and how to resume, however much is still to be sent", async () => {
     const service = serve(MemoryService, {
       importMemories: async function* (requests) {
         for await (const { sequence, memories } of requests) {
@@ -230,7 +230,7 @@ describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () 
   });
 });
 
-describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () => {
+describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () => {
   const WHOLE = Array.from({ length: 10 }, (_, index) => ({ id: `m${index}`, text: `text ${index}` }));
   const WHOLE_LINES = WHOLE.map((memory) => `${JSON.stringify(memory)}\n`).join("");
 
@@ -255,7 +255,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     return { server, tokens, begun: begun.promise };
   }
 
-  it("goes on where it was, and writes the file whole", async () => {
+  it("resumes where it stopped, and completes the file", async () => {
     const { server, tokens } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
     });
@@ -278,7 +278,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     expect((await readdir(folder)).filter((name) => name.startsWith("broken"))).toEqual(["broken.jsonl"]);
   });
 
-  it("replaces an earlier file only by a whole one", async () => {
+  it("replaces an earlier file only by a complete one", async () => {
     await writeFile(inFolder("kept.jsonl"), "earlier\n");
     const { server } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
@@ -315,7 +315,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
 });
 
 describe("recollect cache stats", { timeout: TIMEOUT_MS }, () => {
-  it("says what the cache holds and has done", async () => {
+  it("prints the entries and the lookup counts of the cache", async () => {
     const scope = ["--namespace", "stats", "cache"];
     await recollect([...scope, "store", "--model", "m", "--response", "yes", "Is it so?"]);
     await recollect([...scope, "lookup", "--model", "m", "Is it so?"]);

@@ -42,7 +42,7 @@ async function ttlOf(http: string, ttl?: string): Promise<number> {
 }
 
 describe("recollect serve", () => {
-  it("starts with the deployment guide's files as they stand", async () => {
+  it("starts with the unmodified files of the deployment guide", async () => {
     await using server = await startProcess({ MEMORY_BACKEND: "embedded" }, { files: await guideFiles() });
     const line = JSON.parse(await server.lineWith('"serving"')) as Record<string, unknown>;
     expect(line).toMatchObject({
@@ -58,7 +58,7 @@ describe("recollect serve", () => {
     expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
   });
 
-  it("serves with the guide's placeholder for a key: what is written is kept, and waits for its vector", async () => {
+  it("serves with the guide's placeholder API key: written memories are stored as pending", async () => {
     await using provider = await startOpenAiServer();
     provider.always({ kind: "status", status: 401 });
     const env = { MEMORY_BACKEND: "embedded", EMBEDDING_API_BASE: provider.apiBase };
@@ -73,7 +73,7 @@ describe("recollect serve", () => {
     expect(provider.received[0]?.authorization).toBe("Bearer your-openai-api-key");
   });
 
-  it("lets flags win over everything", async () => {
+  it("gives flags precedence over all other sources", async () => {
     const args = ["serve", "--set", "LOG_LEVEL=info", "--set", "CACHE_DEFAULT_TTL=7"];
     await using server = await startProcess({ LOG_LEVEL: "fatal", CACHE_DEFAULT_TTL: "8" }, { args });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
@@ -81,7 +81,7 @@ describe("recollect serve", () => {
     expect(await ttlOf(http, "60s")).toBe(60);
   });
 
-  it("serves no answer for longer than cache.max_age, whatever the call asks for", async () => {
+  it("serves no entry older than cache.max_age, whatever TTL the call sets", async () => {
     await using server = await startProcess({}, { args: ["serve", "--set", "cache.max_age=5"] });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
     expect([await ttlOf(http), await ttlOf(http, "60s")]).toEqual([5, 5]);
@@ -121,7 +121,7 @@ describe("recollect serve", () => {
     expect(server.stdout()).not.toContain("hidden");
   });
 
-  it("takes up thresholds, strategy and bounds of the cache on SIGHUP, from the YAML file too", async () => {
+  it("applies thresholds, strategy and bounds of the cache on SIGHUP, also from the YAML file", async () => {
     const files = {
       ".env": "CACHE_SIMILARITY_THRESHOLD=0.99\nALIGNED=0.98",
       "config/memory_config.yaml": "cache:\n  aligned_threshold: $" + "{ALIGNED:-}",
@@ -150,7 +150,7 @@ describe("recollect serve", () => {
     expect(await lookUp()).toBe("REASON_DISABLED");
   });
 
-  it("applies a new log level, and still says that it went quiet", async () => {
+  it("applies a new log level, and logs the change even to a higher level", async () => {
     await using server = await startProcess({}, { files: { ".env": "LOG_LEVEL=info" } });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
     await ttlOf(http);
@@ -167,7 +167,7 @@ describe("recollect serve", () => {
 });
 
 describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", () => {
-  it("reloads on a SIGHUP that was sent, and stops on that of a terminal that closes", async () => {
+  it("reloads on a sent SIGHUP, and stops on the SIGHUP of a closed terminal", async () => {
     const env = { LOG_FILE: "app.log", LOG_FORMAT: "json" };
     await using terminal = await startProcess(env, { terminal: true });
     const { http } = JSON.parse(await terminal.lineWith('"serving"')) as { http: string };
@@ -218,7 +218,7 @@ describe("recollect config check", () => {
     expect(check.stdout()).not.toContain("hidden");
   });
 
-  it("prints a table for people, and warnings beside it", async () => {
+  it("prints a table, and warnings on stderr", async () => {
     const files = { ".env": "CACHE_EV POLICY=lru" };
     await using check = await startProcess({}, { args: ["config", "check"], files });
     expect(await check.ended).toBe(0);
@@ -226,7 +226,7 @@ describe("recollect config check", () => {
     expect(check.stderr()).toContain("CACHE_EV POLICY");
   });
 
-  it("ends with 2 and every fault when serve would not start", async () => {
+  it("exits with 2 and every error when serve would not start", async () => {
     const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
     await using check = await startProcess(env, { args: ["config", "check"] });
     expect(await check.ended).toBe(2);

@@ -36,7 +36,7 @@ const remember = (app: TestApp, text: string) => app.memory.createMemory({ memor
 const stateOf = ({ memory }: { readonly memory?: Memory | undefined }) =>
   EmbeddingState[memory?.embedding?.state ?? 0];
 
-describe("a provider that does not take what it is asked with", () => {
+describe("a provider that rejects request parameters", () => {
   it.each<[string, OpenAiServerOptions, NonNullable<TestAppOptions["env"]>, readonly unknown[]]>([
     ["base64", { refusesEncoding: ["base64"] }, {}, ["base64", "float", "float"]],
     ["base64, silently", { answersIn: "float" }, {}, ["base64", "float"]],
@@ -67,14 +67,14 @@ describe("a provider that does not take what it is asked with", () => {
     expect(provider.received.at(-1)?.body["dimensions"]).toBeUndefined();
   });
 
-  it("is sent dimensions for any model where that is set", async () => {
+  it("gets `dimensions` for any model when the setting says so", async () => {
     await using provider = await startOpenAiServer();
     await using app = await start(provider.apiBase, { EMBEDDING_DIMENSIONS: "send" });
     await remember(app, "Ann is allergic to peanuts");
     expect(provider.received[0]?.body["dimensions"]).toBe(384);
   });
 
-  it("is asked in the version that is set, with the key as Azure expects it", async () => {
+  it("gets the configured api-version, and the key in the header of Azure", async () => {
     await using provider = await startOpenAiServer({ apiVersion: "2024-10-21" });
     await using app = await start(provider.apiBase, { EMBEDDING_API_VERSION: "2024-10-21" });
     expect(stateOf(await remember(app, "Ann is allergic to peanuts"))).toBe("READY");

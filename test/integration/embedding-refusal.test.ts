@@ -38,7 +38,7 @@ const stateOf = ({ memory }: { readonly memory?: Memory | undefined }) =>
   EmbeddingState[memory?.embedding?.state ?? 0];
 
 describe("a text that the provider refuses", () => {
-  it("says why, in the memory and in GetEmbeddingInfo, and is asked for once a start", async () => {
+  it("has the cause in the memory and in GetEmbeddingInfo, and is sent once for each start of the server", async () => {
     await using provider = await startOpenAiServer({ refuses: "unspeakable" });
     // Until base64 is accepted, a refusal may be about that: the same request comes once more, without it.
     const asked = () =>

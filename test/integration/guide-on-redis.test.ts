@@ -10,7 +10,7 @@ import { startProcess } from "../support/start-process.ts";
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
 await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => {
-  it("start the service, which keeps and finds a memory and an answer, also after a crash", async () => {
+  it("start the service, which stores and finds a memory and a cache entry, also after a crash", async () => {
     const name = `test-${randomBytes(8).toString("hex")}`;
     await using provider = await startOpenAiServer({ dimension: 1536 });
     await using cleanup = new AsyncDisposableStack();

@@ -130,7 +130,7 @@ describe("every limit in the proto", () => {
   const call = (method: DescMethod, request: object): Promise<RawStreamOutcome> =>
     raw.stream(pathOf(method), [encoded(method.input, request)]);
 
-  it("of a request that is served lets through what is just inside, and names the field of what is just outside", async () => {
+  it("of a served request accepts a value at the limit, and names the field of one beyond it", async () => {
     const wrong: object[] = [];
     let tested = 0;
     for (const method of served) {
@@ -155,7 +155,7 @@ describe("every limit in the proto", () => {
 
   const memoryLimits: readonly Limit[] = limitsOf(MemorySchema, OPTIONS);
 
-  it("of a memory holds for each item of a batch, as an answer of its own", async () => {
+  it("of a memory applies to each item of a batch, with a result of its own", async () => {
     const method = MemoryService.method.batchCreateMemories;
     const wrong: object[] = [];
     for (const { name, path, inside, outside } of memoryLimits) {
@@ -186,7 +186,7 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("of a memory holds for each memory of an import, as a refusal of its own", async () => {
+  it("of a memory applies to each memory of an import, with an error of its own", async () => {
     const method = MemoryService.method.importMemories;
     const wrong: object[] = [];
     for (const { name, path, inside, outside } of memoryLimits) {
@@ -217,7 +217,7 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("of a memory holds for the fields that a correction names, and for no others", async () => {
+  it("of a memory applies to the fields in an update mask, and to no others", async () => {
     const method = MemoryService.method.updateMemory;
     const wrong: object[] = [];
     const named = memoryLimits.filter(({ path }) => !NOT_CORRECTED.includes(path.split("[")[0] ?? ""));

@@ -114,7 +114,7 @@ function isExact(value: unknown): boolean {
   return value === null || typeof value !== "object" || Object.values(value).every(isExact);
 }
 
-describe("the transfer of memories", () => {
+describe("export and import of memories", () => {
   let app: TestApp;
   let names = 0;
   const fresh = (): string => {
@@ -163,7 +163,7 @@ describe("the transfer of memories", () => {
     );
   });
 
-  it("carries what was written, corrected and said in a session, and leaves out where it is kept", async () => {
+  it("contains created, updated and session memories, without server-specific fields", async () => {
     const [first, second] = [fresh(), fresh()];
     const said = ["hello", "ok", "ok"].map((text) => ({ text, kind: Memory_Kind.MESSAGE, sessionId: "s" }));
     await app.memory.batchCreateMemories({ namespace: first, memories: said });
@@ -202,7 +202,7 @@ describe("the transfer of memories", () => {
     expect(next.memory?.sessionPosition).toBe(4);
   });
 
-  it("exports every state unless told otherwise, and what a filter says", async () => {
+  it("exports every state by default, and applies filters", async () => {
     const namespace = fresh();
     const memories = [
       { id: "a", text: "a", userId: "u" },
@@ -221,7 +221,7 @@ describe("the transfer of memories", () => {
     expect(await ids({ states: [Memory_State.SUPERSEDED] })).toEqual(["c"]);
   });
 
-  it("goes on behind any memory, whatever was written since", async () => {
+  it("resumes after any memory, whatever was written since", async () => {
     const namespace = fresh();
     const names = ["a", "b", "c", "d", "e"];
     await write(namespace, ...names);
@@ -272,7 +272,7 @@ describe("the transfer of memories", () => {
     expect((await exportAll(app, { namespace })).memories).toHaveLength(300);
   });
 
-  it("skips ids that are there, and embeds nothing for them", async () => {
+  it("skips existing ids, and embeds nothing for them", async () => {
     const texts: string[] = [];
     const counting: Embedder = {
       identity: { provider: "counting", model: "m", dimension: 2 },
@@ -368,7 +368,7 @@ describe("the transfer of memories", () => {
     expect((await exportAll(app, { namespace })).memories).toHaveLength(count);
   });
 
-  it("makes no namespace of an import that stores nothing", async () => {
+  it("creates no namespace for an import that stores nothing", async () => {
     const namespace = fresh();
     await importAll(app, [{ namespace, sequence: 1, memories: [{ text: "without id" }] }]);
     const { namespaces } = await app.memory.listNamespaces({ pageSize: 1000 });
@@ -429,7 +429,7 @@ describe("an interrupted import", () => {
 
   // It takes the ten seconds of a drain, in which no backend has a part.
   it.skipIf(onRedis())(
-    "by a stop says SERVER_STOPPING, although it waits for its caller, and keeps what it acknowledged",
+    "by a server stop ends with SERVER_STOPPING while idle, and keeps acknowledged memories",
     async () => {
       await expectNoLeaks(async () => {
         await using app = await startApp();
@@ -445,7 +445,7 @@ describe("an interrupted import", () => {
     },
   );
 
-  it("by its caller ends the work", async () => {
+  it("by its caller is stopped", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -463,7 +463,7 @@ describe("an interrupted import", () => {
     });
   });
 
-  it("by its deadline has that status, although it waits for its caller", async () => {
+  it("by its deadline ends with DEADLINE_EXCEEDED while idle", async () => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const stream = raw.open("/recollect.v1.MemoryService/ImportMemories", { "grpc-timeout": "50m" });
@@ -474,7 +474,7 @@ describe("an interrupted import", () => {
     expect((await exportAll(app, {})).memories).toEqual([]);
   });
 
-  it("by a crash has everything that was acknowledged, and stores nothing twice when it begins again", async () => {
+  it("by a crash has every acknowledged memory, and stores nothing twice when it is repeated", async () => {
     const grpcOf = async (server: TestProcess): Promise<string> =>
       (JSON.parse(await server.lineWith('"serving"')) as { grpc: string }).grpc;
     const clientOf = (address: string): TestApp["memory"] =>
@@ -503,7 +503,7 @@ describe("an interrupted import", () => {
     expect((await exportAll({ memory }, {})).memories).toHaveLength(40);
   });
 
-  it("takes no second message before the first is on disk", async () => {
+  it("reads no second message before the first is on disk", async () => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     const stream = openImport(app);

@@ -19,7 +19,7 @@ function post(http: string, method: string, body: object): Promise<Response> {
 }
 
 describe("recollect serve", () => {
-  it("serves, ends with 0 on SIGTERM, and has everything again at the next start", async () => {
+  it("serves, exits with 0 on SIGTERM, and has all data at the next start", async () => {
     await using first = await startProcess();
     const { http } = JSON.parse(await first.lineWith('"serving"')) as ServingLine;
     const stored = await post(http, "MemoryService/CreateMemory", { memory: { id: "m1", text: "kept" } });
@@ -33,7 +33,7 @@ describe("recollect serve", () => {
     expect(await found.json()).toMatchObject({ memory: { text: "kept" } });
   });
 
-  it("keeps what it acknowledged when it is killed", async () => {
+  it("keeps acknowledged writes when it is killed", async () => {
     await using killed = await startProcess();
     const { http } = JSON.parse(await killed.lineWith('"serving"')) as ServingLine;
     const acknowledged: string[] = [];
@@ -54,7 +54,7 @@ describe("recollect serve", () => {
     }
   });
 
-  it("logs calls with their latency, in upper-case levels, to a file too, and never a text", async () => {
+  it("logs calls with their latency and upper-case levels, also to a file, and no text of a memory", async () => {
     await using server = await startProcess({ LOG_FILE: "logs/app.log", LOG_LEVEL: "Warning" });
     await server.lineWith('"WARN"');
     server.process.kill("SIGTERM");
@@ -97,7 +97,7 @@ describe("recollect serve", () => {
     },
   );
 
-  it("refuses a wrong configuration with all of its faults at once", async () => {
+  it("refuses an invalid configuration with all errors at once", async () => {
     await using server = await startProcess({
       GRPC_PORT: "many",
       CACHE_SIMILARITY_THRESHOLD: "1.5",
@@ -110,7 +110,7 @@ describe("recollect serve", () => {
     expect(server.stdout()).toBe("");
   });
 
-  it("refuses to open itself to other machines while everyone is let in", async () => {
+  it("refuses to bind public addresses without authentication", async () => {
     await using server = await startProcess({ GRPC_HOST: "0.0.0.0" });
     expect(await server.ended).toBe(2);
     expect(server.stderr()).toContain("ALLOW_UNAUTHENTICATED");
@@ -118,7 +118,7 @@ describe("recollect serve", () => {
     expect(await meant.lineWith("AUTH_MODE=none")).toContain('"WARN"');
   });
 
-  it("says in one line that a port or its data is taken", async () => {
+  it("reports in one line that a port or the data directory is in use", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => holder.once("listening", resolve));
     const address = holder.address();

@@ -20,7 +20,7 @@ const OPTIONS: RunOptions = {
 describe("random operations through the gRPC server", () => {
   const runs = onRedis() ? COUNTS.grpcRunsOnRedis : COUNTS.grpcRuns;
 
-  it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
+  it(`return the results of the reference model, in ${runs} runs with restarts`, async () => {
     const tally = newTally();
     await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
       await using tested = await startTested();

@@ -133,7 +133,7 @@ describe("a re-embedding", () => {
     });
   });
 
-  it("is refused to what is there already, to another model of hashing, and without vector search", async () => {
+  it("is refused to the current model, to another model of `hashing`, and without vector search", async () => {
     {
       await using app = await start();
       expect(await refusalOf(app.operations.startReembedding({ dimension: 64 }))).toMatchObject({
@@ -151,7 +151,7 @@ describe("a re-embedding", () => {
     });
   });
 
-  it("fails when the provider does not know the model, and leaves everything as it was", async () => {
+  it("fails for an unknown model, and changes nothing", async () => {
     await using app = await start(openAi());
     await fill(app, 3);
     provider.always({ kind: "status", status: 404 });
@@ -164,7 +164,7 @@ describe("a re-embedding", () => {
     expect((await app.operations.getEmbeddingInfo({})).model).toBe("model-x");
   });
 
-  it("goes there and back again, and takes along a memory that had no vector", async () => {
+  it("changes the model and back, and embeds a memory that had no vector", async () => {
     await using picky = await startOpenAiServer({ dimension: 64, refuses: "unspeakable" });
     const env = { ...openAi(), EMBEDDING_API_BASE: picky.apiBase };
     await using app = await start(env);
@@ -178,7 +178,7 @@ describe("a re-embedding", () => {
     }
   });
 
-  it("makes a start refuse a third model, and says what to set", async () => {
+  it("makes a start with a third model fail, with the setting to change", async () => {
     {
       await using app = await start();
       await fill(app, 1);
@@ -188,7 +188,7 @@ describe("a re-embedding", () => {
     );
   });
 
-  it("lets the settings of the last start go on, after several changes and in the middle of one", async () => {
+  it("allows a start with the previous settings, after several changes and during one", async () => {
     const settings = openAi("model-x");
     const modelOf = async (app: TestApp) => (await app.operations.getEmbeddingInfo({})).model;
     let id = "";
@@ -217,7 +217,7 @@ describe("a re-embedding", () => {
     expect(await modelOf(app)).toBe("model-w");
   });
 
-  it("drops answers from searches by meaning, and not from exact ones, until they are stored anew", async () => {
+  it("removes cache entries from semantic lookups, not from exact ones, until they are stored again", async () => {
     await using app = await start();
     const store = () =>
       app.cache.storeCacheEntry({

@@ -116,12 +116,12 @@ describe.each(VERSIONS)("reflection %s", (version) => {
     expect(listServicesResponse?.service.map(({ name }) => name).sort()).toEqual(SERVICES);
   });
 
-  it.each(SERVICES)("describes %s with every type that it names", async (service) => {
+  it.each(SERVICES)("describes %s with all referenced types", async (service) => {
     const registry = registryOf(await describeSymbol(service));
     expect(registry.getService(service)?.methods.length).toBeGreaterThan(0);
   });
 
-  it("names the entries of maps as protobuf does", async () => {
+  it("names map entry types as protobuf does", async () => {
     expect(mapEntries(await describeSymbol("grpc.health.v1.Health"))).toEqual([
       "HealthListResponse.StatusesEntry",
     ]);
@@ -138,7 +138,7 @@ describe.each(VERSIONS)("reflection %s", (version) => {
 });
 
 describe("the descriptor of the health service", () => {
-  it("is made of the same file as the service itself", async () => {
+  it("comes from the same file as the service", async () => {
     const words = async (path: string): Promise<string[]> => (await readFile(path, "utf8")).split(/\s+/);
     expect(await words("proto/vendor/grpc/health/v1/health.proto")).toEqual(await words(protoPath));
   });

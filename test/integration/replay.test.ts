@@ -203,7 +203,7 @@ describe("a mutation that is repeated with its request_id", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it("stands in the table above when it is served: as one of those with a request_id, or with the reason for none", async () => {
+  it("is in the table above when it is served: with a request_id, or with the reason for none", async () => {
     const served = await servedMethods(app.grpcAddress);
     const takes = ({ input }: DescMethod): boolean => input.fields.some(({ name }) => name === "request_id");
     expect(served.filter(takes).map(pathOf).sort()).toEqual([...Object.keys(ROWS), REEMBEDDING].sort());
@@ -213,7 +213,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(changing.map(pathOf).sort()).toEqual(Object.keys(WITHOUT_REQUEST_ID).sort());
   });
 
-  it.each(Object.entries(ROWS))("%s changes things once and answers alike", async (path, row) => {
+  it.each(Object.entries(ROWS))("%s is applied once and returns the same response", async (path, row) => {
     const namespace = path.split("/").at(-1)?.toLowerCase() ?? "";
     await row.prepare?.(app, namespace);
     const before = await stateOf(app, namespace);
@@ -237,7 +237,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(tempted);
   });
 
-  it("as an import, without one, stores each memory once", async () => {
+  it("as an import, which has no request_id, stores each memory once", async () => {
     const namespace = "imported";
     const memories = ["a", "b", "c"].map((id) => ({ id, text: `fact ${id}`, sessionId: "s" }));
     const repeat = async (): Promise<readonly [number, number]> => {
@@ -258,7 +258,7 @@ describe("a mutation that is repeated with its request_id", () => {
   });
 
   // The last one: what it changes goes on behind.
-  it("starts one re-embedding of the server, whose progress each repeat answers", async () => {
+  it("starts one re-embedding, whose progress each replay returns", async () => {
     const requestId = "r-1";
     const start10 = Array.from({ length: 10 }, () =>
       app.operations.startReembedding({ dimension: 48, requestId }),

@@ -34,7 +34,7 @@ await describeSharedRedis("each setting", ({ url }) => {
     read = new Set([...(await readOnEmbedded()), ...(await readOnRedis(url)), ...(await readForSentinels())]);
   });
 
-  it.each(ALL_SETTINGS)("%s is read by the server, or it is said why not", (key) => {
+  it.each(ALL_SETTINGS)("%s is read by the server, or listed with a reason", (key) => {
     const leaves = leavesMadeOf(key);
     const isRead = leaves.some((path) => read.has(path));
     if (READ_BY_NOTHING[key] !== undefined) expect({ leaves, isRead }).toMatchObject({ isRead: false });
@@ -45,7 +45,7 @@ await describeSharedRedis("each setting", ({ url }) => {
 describe("trackedConfig", () => {
   const original = loadConfig({ env: { RECOLLECT_CONFIG: "none.yaml" } });
 
-  it("records what is read by its name, in groups too", () => {
+  it("records properties read by name, also in groups", () => {
     const read = new Set<string>();
     const config = trackedConfig(original, read);
     const { redis, backend } = config;
@@ -53,7 +53,7 @@ describe("trackedConfig", () => {
     expect([...read].sort()).toEqual(["backend", "redis.tls.caFile"]);
   });
 
-  it("does not take a copy for a reading", () => {
+  it("does not count a copy as a read", () => {
     const read = new Set<string>();
     const config = trackedConfig(original, read);
     const copies = [{ ...config.redis }, Object.values(config.cache), Object.entries(config.log)];

@@ -192,7 +192,7 @@ const LIMITS: readonly (readonly [name: string, inside: Call, outside: Call, fie
   ],
 ];
 
-describe("a limit that no rule says", () => {
+describe("a limit without a rule in the proto", () => {
   let app: TestApp;
   beforeAll(async () => {
     const vector = unitVector(1, DIMENSION);
@@ -211,7 +211,7 @@ describe("a limit that no rule says", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  it.each(LIMITS)("takes %s and no more, and names the field", async (_, inside, outside, field) => {
+  it.each(LIMITS)("accepts %s and no more, and names the field", async (_, inside, outside, field) => {
     await inside(app);
     const before = await app.memory.listNamespaces({});
     const refusal = await refusalOf(outside(app));

@@ -16,7 +16,7 @@ it("finds positions", () => {
   expect(preamble(["meta"], ["now"])).toMatch(POSITION);
 });
 
-it("no script or library goes by the position of a key or an argument", async () => {
+it("no script or library uses the position of a key or an argument", async () => {
   const scripts: string[] = [];
   const found: string[] = [];
   for await (const file of glob("**/*.lua", { cwd: SRC })) {

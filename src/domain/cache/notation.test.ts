@@ -25,13 +25,13 @@ describe("prompts that differ in notation", () => {
     expect(served.length, JSON.stringify(served, null, 1)).toBeLessThanOrEqual(20);
   });
 
-  it("are all refused outside the mixed pairs", () => {
+  it("are all refused, except the mixed pairs", () => {
     expect(DIFFERENT.filter((pair) => pair.kind !== "mixed" && isServed(pair))).toEqual([]);
   });
 });
 
-describe("prompts that differ in writing alone", () => {
-  it("are served for one another, but for 12 of 503", () => {
+describe("prompts that differ only in writing", () => {
+  it("are served for one another, except 12 of 503", () => {
     expect(SAME).toHaveLength(503);
     const refused = SAME.filter((pair) => !isServed(pair));
     expect(refused.length, JSON.stringify(refused, null, 1)).toBeLessThanOrEqual(12);
@@ -80,16 +80,16 @@ describe("readNotation", () => {
     expect(texts(prompt)).toEqual(expected);
   });
 
-  it("keeps white space in quotes beside code", () => {
+  it("keeps white space in quotes next to code", () => {
     expect(texts("What does print('a  b') do?")).toContain("'a  b'");
   });
 
-  it("reads the first line's indentation where more lines follow", () => {
+  it("reads the indentation of the first line when more lines follow", () => {
     expect(texts("    a = 1\n    b = 2")).toEqual(["    a = 1\n    b = 2"]);
     expect(texts("    cancel my order")).toEqual([]);
   });
 
-  it("takes any text, and the same text for the same", () => {
+  it("accepts any text, and is deterministic", () => {
     const marks = fc.string({
       unit: fc.constantFrom(..."\"'`*_()[]{}<>!?.,;:-+=/\\|&$#@%^~ \n\tab1AB\u00b2\u2082\u00bd\ue000\ud800"),
       maxLength: 80,
@@ -106,13 +106,13 @@ describe("readNotation", () => {
 });
 
 describe("compareNotation", () => {
-  it("counts pieces as often as they stand there", () => {
+  it("counts repeated pieces", () => {
     const piece = { kind: "code", text: "x²" } as const;
     expect([...compareNotation([piece, piece], [piece])]).toEqual(["CODE"]);
     expect([...compareNotation([piece], [piece])]).toEqual([]);
   });
 
-  it("gives the reason of each kind", () => {
+  it("returns the reason of each kind", () => {
     expect([...compareNotation([{ kind: "number", text: "3e-5" }], [])]).toEqual(["NUMBER"]);
     expect([...compareNotation([], [{ kind: "unit", text: "mW" }])]).toEqual(["UNIT"]);
   });
@@ -120,13 +120,13 @@ describe("compareNotation", () => {
   const variant = (text: string): Notation => ({ kind: "variant", text });
   const mood = (text: string): Notation => ({ kind: "mood", text });
 
-  it("holds a variant against another spelling of the same letters only", () => {
+  it("compares a variant only with another spelling of the same letters", () => {
     expect([...compareNotation([variant("GitHub")], [variant("GITHub")])]).toEqual(["CODE"]);
     expect([...compareNotation([variant("GitHub")], [variant("PayPal")])]).toEqual([]);
     expect([...compareNotation([variant("GitHub")], [])]).toEqual([]);
   });
 
-  it("holds a mood against another mood only", () => {
+  it("compares a mood only with another mood", () => {
     expect([...compareNotation([mood(":)")], [mood(":(")])]).toEqual(["CODE"]);
     expect([...compareNotation([mood(":)")], [])]).toEqual([]);
   });

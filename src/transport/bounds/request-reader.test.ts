@@ -56,7 +56,7 @@ function json(method: DescMethod, text: unknown): RecollectError {
 const SIZE = 300_000;
 const LARGER = /(^|\.)(response|chunk) one/;
 
-describe("the worst messages", () => {
+describe("the most expensive messages", () => {
   it.each(METHODS.map((method) => [method.name, method] as const))(
     "of every field of %s are refused, or the item that they are in",
     (_, method) => {
@@ -82,7 +82,7 @@ describe("the worst messages", () => {
     },
   );
 
-  it("of a method whose lists nobody has bounded cannot be read at all", () => {
+  it("of a method with unbounded lists cannot be read at all", () => {
     for (const method of UNBOUNDED) expect(() => readerOf(method)).toThrow(/nothing bounds/);
   });
 });
@@ -151,11 +151,11 @@ describe("a message within its bounds", () => {
   });
 });
 
-describe("an item that is judged alone", () => {
+describe("an item that is checked on its own", () => {
   const good = (text: string) => ({ text, tags: ["a"], metadata: { k: [1, "two"] } });
   const bad = { text: "bad", tags: Array.from({ length: 33 }, String) };
 
-  it("is refused alone, in the place where it stands, and the others are read as they are", () => {
+  it("is refused at its index, and the others are read unchanged", () => {
     const message = create(BatchCreateMemoriesRequestSchema, {
       memories: [good("first"), bad, good("third"), bad],
     });
@@ -191,14 +191,14 @@ describe("an item that is judged alone", () => {
     expect(decoded.memories.map((one) => refusalOf(one)?.reason)).toEqual([undefined, "REQUEST_INVALID"]);
   });
 
-  it("does not count for what all may hold together", () => {
+  it("does not count towards the budget of the request when refused", () => {
     const large = { text: "x", metadata: { k: Array.from({ length: 17_000 }, () => 1) } };
     const text = JSON.stringify({ memories: [large, large, large, large, good("last")] });
     const { refused } = readerOf(batchCreateMemories).check(Buffer.from(text), "json");
     expect(refused.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  it("is refused with all others when all hold too much together", () => {
+  it("is refused with all others when they exceed the budget of the request together", () => {
     const large = { text: "x", metadata: { k: Array.from({ length: 8100 }, () => 1) } };
     const request = { memories: Array.from({ length: 7 }, () => large) };
     expect(json(batchCreateMemories, request).detail.violations?.[0]?.field).toBe("memories[6].metadata");
@@ -210,7 +210,7 @@ describe("an item that is judged alone", () => {
   });
 });
 
-describe("what would silently mean something else", () => {
+describe("ambiguous input", () => {
   it.each([
     [purgeMemories, { filter: { userID: "ana" } }, "filter.userID", "userId"],
     [purgeMemories, { filter: { session: "s" } }, "filter.session", "sessionId"],
@@ -241,7 +241,7 @@ describe("what would silently mean something else", () => {
     expect([error.reason, error.detail.metadata]).toEqual(["FIELD_UNKNOWN", { field: "memory.99" }]);
   });
 
-  it("is refused: a name that no enum has, with the nearest one", () => {
+  it("is refused: an unknown enum name, with the most similar one", () => {
     const error = json(purgeMemories, { filter: { kinds: ["message"] } });
     expect(error.detail.violations).toEqual([
       {
@@ -284,7 +284,7 @@ describe("what would silently mean something else", () => {
     });
   });
 
-  it("takes what only answers fill, null for what is not set, and both names of a field", () => {
+  it("accepts output-only fields, null for unset fields, and both names of a field", () => {
     const text =
       '{"memory": {"text": "a", "etag": "x", "createTime": "2024-02-29T00:00:00Z", "agent_id": null}}';
     expect(readerOf(createMemory).check(Buffer.from(text), "json").refused).toEqual([]);

@@ -39,7 +39,7 @@ function expectFitted<Desc extends DescMessage>(
   }
 }
 
-describe("what fits into an answer", () => {
+describe("the number of items that fit into a response", () => {
   it("of ListMemories, with its page token", () => {
     const property = fc.property(
       fc.array(storedMemories, { maxLength: 8 }),

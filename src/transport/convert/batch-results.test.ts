@@ -82,7 +82,7 @@ describe("fromOutcomes", () => {
     expect(results[0]?.outcome.value).not.toHaveProperty("metadata");
   });
 
-  it("needs less than 2 MiB at last, for the largest memories of a batch", () => {
+  it("needs less than 2 MiB with all omissions, for the largest memories of a batch", () => {
     const wide = "🎉".repeat(256);
     const largest = memory({
       id: "i".repeat(128),

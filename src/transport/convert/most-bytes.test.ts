@@ -22,7 +22,7 @@ describe("memoryMostBytes", () => {
     );
   });
 
-  it("is near to what a memory of few fields takes, or it would decide nothing", () => {
+  it("is close to the size of a memory with few fields", () => {
     expect(memoryMostBytes(memory({ text: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
   });
 });
@@ -38,7 +38,7 @@ describe("entryMostBytes", () => {
     );
   });
 
-  it("is near to what an entry of few fields takes", () => {
+  it("is close to the size of an entry with few fields", () => {
     expect(entryMostBytes(cacheEntry({ response: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
   });
 });

@@ -26,7 +26,7 @@ const access = fc.option(
 );
 
 describe("encodeSearch", () => {
-  it("writes what the library would write of the whole message, the first time and from the bytes that are cached", () => {
+  it("writes the same bytes as the library, the first time and from cached bytes", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -75,7 +75,7 @@ describe("encodeSearch", () => {
     );
   });
 
-  it("knows every field that a result has, and those of a memory that are no part of its record", () => {
+  it("covers every field of a result, and the fields of a memory outside its record", () => {
     expect(ResultSchema.fields.map(({ name }) => name)).toEqual([
       "memory",
       "score",

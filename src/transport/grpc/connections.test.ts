@@ -53,7 +53,7 @@ async function closed(stream: ServerHttp2Stream | undefined): Promise<void> {
   await turnOver();
 }
 
-it("holds nothing of a call by its stream once that is closed", async () => {
+it("retains nothing of a call through its closed stream", async () => {
   const { server, streams, client } = await serve((one, reply) => reply(null, one.request));
   expect(await call(client, Buffer.from("a"))).toEqual(Buffer.from("a"));
   const [stream] = streams;
@@ -66,7 +66,7 @@ it("holds nothing of a call by its stream once that is closed", async () => {
   });
 });
 
-it("lets a handler know before that its call was cut off", async () => {
+it("notifies the handler of a cut call before that", async () => {
   const started = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
   const { streams, client } = await serve((one) => {

@@ -55,7 +55,7 @@ function call(client: grpc.Client, path = PATH, request = Buffer.from("a")): Pro
   });
 }
 
-it("onHttp2Server: each HTTP/2 server before it gets a connection, and whether it has TLS", async () => {
+it("onHttp2Server: called with each HTTP/2 server before its first connection, and whether it uses TLS", async () => {
   const server = new grpc.Server();
   const seen: [boolean, boolean][] = [];
   let streams = 0;

@@ -22,7 +22,7 @@ function isKept(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
 }
 
 describe("a RequestCache", () => {
-  it("gives what was prepared of the same bytes, and of no others", () => {
+  it("returns the prepared value of equal bytes only", () => {
     const bytes = requestBytes("a é \u0000 question");
     const cache = new RequestCache();
     const prepared = {};
@@ -37,7 +37,7 @@ describe("a RequestCache", () => {
     expect(cache.get(CALLER, bytes, () => ({}))).toBe(prepared);
   });
 
-  it("keeps callers apart by tenant and principal, whatever object names them", () => {
+  it("separates callers by tenant and principal, not by object identity", () => {
     const bytes = requestBytes("a question");
     const cache = new RequestCache();
     const prepared = {};
@@ -52,7 +52,7 @@ describe("a RequestCache", () => {
     for (const other of others) expect(isKept(cache, bytes, other)).toBe(false);
   });
 
-  it("keeps nothing of a request that is refused", () => {
+  it("caches nothing for a refused request", () => {
     const bytes = requestBytes("a question");
     const cache = new RequestCache();
     const refusal = new Error("refused");
@@ -64,7 +64,7 @@ describe("a RequestCache", () => {
     expect(isKept(cache, bytes)).toBe(false);
   });
 
-  it("does not keep large requests", () => {
+  it("does not cache large requests", () => {
     const bytes = requestBytes("x".repeat(5000));
     const cache = new RequestCache();
     expect([isKept(cache, bytes), isKept(cache, bytes)]).toEqual([false, false]);
@@ -84,7 +84,7 @@ describe("a RequestCache", () => {
 });
 
 describe("requestCacheOf", () => {
-  it("is for reads alone: nothing that changes anything, and no streams", () => {
+  it("is defined only for unary methods without side effects", () => {
     expect(requestCacheOf(MemoryService.method.getMemory)).toBeDefined();
     expect(requestCacheOf(MemoryService.method.createMemory)).toBeUndefined();
     expect(requestCacheOf(CacheService.method.storeCacheEntry)).toBeUndefined();

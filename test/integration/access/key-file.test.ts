@@ -45,11 +45,11 @@ async function serve(server: TestProcess): Promise<Served> {
   };
 }
 
-describe("the file of API keys", () => {
+describe("the API key file", () => {
   const [old, kept, added] = [testKey(), testKey({ principal: "kept" }), testKey({ principal: "added" })];
   const files = { "keys.yaml": keysFile([old, kept]) };
 
-  it("is read again when it changes: removed keys are refused, new ones accepted", async () => {
+  it("is reloaded when it changes: removed keys are refused, new ones accepted", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace } = await serve(server);
     expect([await call(old), await call(kept), await call(added)]).toEqual([200, 200, 401]);
@@ -84,7 +84,7 @@ describe("the file of API keys", () => {
     expect(server.stdout()).not.toContain("xyzzy");
   });
 
-  it("is read again at SIGHUP", async () => {
+  it("is reloaded on SIGHUP", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace } = await serve(server);
     await replace(keysFile([added]));
@@ -128,7 +128,7 @@ describe("recollect key create", () => {
     return endOf(child);
   };
 
-  it("makes a key and its row, which a running server takes up, and clients call with it", async () => {
+  it("creates a key and its row, which a running server reloads and accepts", async () => {
     const files = { "keys.yaml": keysFile([testKey()]).trimEnd() };
     await using server = await startProcess(ENV, { files });
     const { grpc } = await serve(server);
@@ -161,7 +161,7 @@ describe("recollect key create", () => {
     expect(broken.stderr).not.toContain("xyzzy");
   });
 
-  it("prints the row beside the key when no file is named, or both as JSON", async () => {
+  it("prints the row with the key when no file is given, or both as JSON", async () => {
     await using server = await startProcess({}, { args: ["--version"] });
     await server.ended;
     const create = ["key", "create", "--tenant", "acme", "--principal", "app:", "--role", "operator"];

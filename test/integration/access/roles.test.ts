@@ -45,7 +45,7 @@ function toAccess(text: string): Access {
   };
 }
 
-describe("who may call what", () => {
+describe("authorization by role", () => {
   const keys = ["acme", "other"].flatMap((tenant) =>
     ROLES.flatMap((role) =>
       [false, true].map((debug) => testKey({ tenant, principal: `${role}-${debug}`, roles: [role], debug })),
@@ -85,7 +85,7 @@ describe("who may call what", () => {
     }
   }
 
-  it("has the same table in docs/security.md, for every method", async () => {
+  it("matches the table in docs/security.md, for every method", async () => {
     const documented = await documentedAccess();
     const coded = [...ACCESS_OF_METHOD].map(([method, access]) => [methodPath(method), access] as const);
     expect(documented).toEqual(new Map(coded));
@@ -130,7 +130,7 @@ describe("who may call what", () => {
     },
   );
 
-  it("lets writers alone share cache answers with the whole tenant", async () => {
+  it("allows only writers to share cache entries with the whole tenant", async () => {
     const question = { prompt: { text: "q" }, scope: { model: "m", shared: true } };
     const lookup = (transport: "grpc" | "http", key: string) =>
       callMethod(transports[transport], CacheService.method.lookupCache, [question], key);

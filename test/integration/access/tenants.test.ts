@@ -163,7 +163,7 @@ describe("two tenants with the same names", () => {
   }
 
   it.each(["GetServerInfo", "GetIndexInfo", "RebuildIndex", "GetEmbeddingInfo"])(
-    "are told the same by %s, and nothing of anybody",
+    "get the same response from %s, without data of any tenant",
     async (name) => {
       const method = METHODS.find((one) => one.name === name);
       if (method === undefined) throw new TypeError(`no method ${name}`);
@@ -176,13 +176,13 @@ describe("two tenants with the same names", () => {
     },
   );
 
-  it("have a sample for every method that is served, and for no other", async () => {
+  it("have a sample for every served method, and for no other", async () => {
     const served: string[] = [];
     for (const method of METHODS) if (await isServed(method)) served.push(method.name);
     expect(served.sort()).toEqual([...Object.keys(SAMPLES), ...OF_THE_SERVER].sort());
   });
 
-  it.each(Object.entries(SAMPLES))("neither see nor change each other's by %s", async (name, sample) => {
+  it.each(Object.entries(SAMPLES))("neither see nor change each other's data by %s", async (name, sample) => {
     const method = METHODS.find((one) => one.name === name);
     if (method === undefined) throw new Error(`there is no method ${name}`);
     const namespace = `by-${name.toLowerCase()}`;
@@ -215,7 +215,7 @@ describe("two tenants with the same names", () => {
     }
   });
 
-  it("find nothing under an id that only the other has", async () => {
+  it("get NOT_FOUND for an id of the other tenant", async () => {
     const namespace = "foreign-ids";
     await fill("crimson", namespace);
     const { entryId } = await fill("turquoise", namespace);
@@ -238,7 +238,7 @@ describe("two tenants with the same names", () => {
     expect(await everythingOf("turquoise", namespace)).toEqual(before);
   });
 
-  it("take neither decisions nor page tokens of each other", async () => {
+  it("cannot use decision tokens or page tokens of each other", async () => {
     const namespace = "tokens";
     await fill("crimson", namespace);
     await fill("turquoise", namespace);

@@ -39,7 +39,7 @@ function recollect(
 }
 
 describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
-  it("takes its files from options, or from variables", async () => {
+  it("reads its files from options or environment variables", async () => {
     const known = { code: 0, stdout: expect.stringMatching(/^\{/), stderr: "" };
     expect(await recollect([...CA, ...OWN, ...STATS])).toEqual(known);
     // The files alone say that TLS is meant.
@@ -70,7 +70,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("says what is wrong with the other server, and with no TLS", async () => {
+  it("reports an untrusted server, and a server without TLS", async () => {
     const http = `https://${new URL(app.httpUrl).host}`;
     expect((await recollect([...CA, ...OWN, ...STATS], {}, http)).stderr).toMatch(/HTTP port/);
     const clear = await recollect(STATS, {}, app.grpcAddress);
@@ -79,7 +79,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
     expect((await recollect(STATS, {}, `https://${plain.grpcAddress}`)).stderr).toMatch(/does not speak TLS/);
   });
 
-  it("says when its certificate is not taken", async () => {
+  it("reports that its certificate is rejected", async () => {
     await using stranger = await tlsFolder({ ...testAuthority().issue(), clientCa: authority.cert });
     const args = ["--tls-cert", join(stranger.path, "cert.pem"), "--tls-key", join(stranger.path, "key.pem")];
     const refused = await recollect([...CA, ...args, ...STATS]);

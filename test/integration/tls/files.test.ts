@@ -75,8 +75,8 @@ async function get(
   return text(response);
 }
 
-describe("the files of TLS", () => {
-  it("are read again when they change; connections that are open go on", async () => {
+describe("TLS files", () => {
+  it("are reloaded when they change; open connections stay", async () => {
     await using server = await start(first);
     const { grpc, http } = await serve(server);
     expect([await shownAt(grpc), await shownAt(http)]).toEqual([spell(first.cert), spell(first.cert)]);
@@ -108,7 +108,7 @@ describe("the files of TLS", () => {
     agent.destroy();
   });
 
-  it("are read again at SIGHUP", async () => {
+  it("are reloaded on SIGHUP", async () => {
     await using server = await start(first);
     const { grpc } = await serve(server);
     await replaceTls(server.directory, second);
@@ -119,7 +119,7 @@ describe("the files of TLS", () => {
     expect(await server.ended).toBe(0);
   });
 
-  it("take back the authorities of clients, from sessions that could be resumed too", async () => {
+  it("revoke removed client authorities, also for resumable sessions", async () => {
     await using server = await start({ ...first, clientCa: clientAuthority.cert });
     const { http } = await serve(server);
     const client = { ...clientAuthority.issue(), ca: authority.cert };
@@ -226,7 +226,7 @@ describe("the files of TLS", () => {
   });
 });
 
-describe("the end of a certificate", () => {
+describe("the expiry of a certificate", () => {
   it.each([
     ["is near", { toDays: 13 }, /TLS_CERT_FILE: its certificate expires at/],
     ["has passed", { toDays: -0.5 }, /TLS_CERT_FILE: its certificate expired at/],
@@ -238,7 +238,7 @@ describe("the end of a certificate", () => {
     expect(await get(http, "/ready", { agent: false, rejectUnauthorized: false })).toMatch(says);
   });
 
-  it("is seen when it comes, and shown as a metric", async () => {
+  it("is logged when it happens, and shown as a metric", async () => {
     await using folder = await tlsFolder(authority.issue({ toDays: 100 }));
     let now = Date.now();
     await using app = await startApp({

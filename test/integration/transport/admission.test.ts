@@ -20,7 +20,7 @@ describe("admission", () => {
     return (await fetch(`${app.httpUrl}/metrics`, { headers: { connection: "close" } })).text();
   }
 
-  it("runs so many calls at once, over both transports together, and refuses the next one", async () => {
+  it("runs up to the limit of calls over both transports together, and refuses the next one", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -65,7 +65,7 @@ describe("admission", () => {
     });
   });
 
-  it.each(["refused", "cancelled", "failed"])("frees the place of a call that was %s", async (how) => {
+  it.each(["refused", "cancelled", "failed"])("releases the slot of a call that was %s", async (how) => {
     const gate = gatedEmbedder();
     let fail = false;
     await using app = await startApp({

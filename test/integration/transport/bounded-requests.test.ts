@@ -55,7 +55,7 @@ async function seen(raw: RawHttp2, key = A): Promise<void> {
 }
 
 describe("an unknown caller", () => {
-  it("is refused by its headers, whatever follows", async () => {
+  it("is refused by its headers", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({}));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -82,8 +82,8 @@ describe("an unknown caller", () => {
   });
 });
 
-describe("requests that do not arrive whole", () => {
-  it("are bounded for each connection; other connections are not affected", async () => {
+describe("incomplete requests", () => {
+  it("are bounded per connection; other connections are not affected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytesPerConnection: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -109,7 +109,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("of one credential are ended for those of another that has less than its share", async () => {
+  it("of one credential are ended in favour of another below its share", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytes: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -135,7 +135,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("are ended when they take too long, also without the end of the body", async () => {
+  it("are ended after the receive timeout, also without the end of the body", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ requestReceiveMs: 50 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -200,8 +200,8 @@ describe("requests that do not arrive whole", () => {
   });
 });
 
-describe("a caller that disconnects in the middle of a request", () => {
-  it("over HTTP has cancelled its call, which is no INTERNAL error", async () => {
+describe("a caller that disconnects during a request", () => {
+  it("over HTTP cancels its call, which is no INTERNAL error", async () => {
     await using app = await startApp(limited({}));
     const socket = await connectTcp(app.httpUrl.replace("http://", ""));
     socket.write(
@@ -239,7 +239,7 @@ describe("streams", () => {
     return { stream, outcome };
   }
 
-  it("share their places fairly, and leave those of calls alone", async () => {
+  it("share their limit fairly, and do not use the limit of unary calls", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxOpenStreams: 4 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -264,7 +264,7 @@ describe("streams", () => {
     });
   });
 
-  it("of requests end when no message comes, and keep what was acknowledged", async () => {
+  it("of requests end when no message arrives, and keep acknowledged data", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ streamIdleMs: 50 }));
       await using raw = new RawHttp2(app.grpcAddress);

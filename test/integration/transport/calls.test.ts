@@ -27,7 +27,7 @@ function post(app: TestApp, headers: Record<string, string>, signal?: AbortSigna
 }
 
 describe("a deadline", () => {
-  it("is answered with its reason, and ends the work", async () => {
+  it("is reported with its reason, and ends the work", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -58,7 +58,7 @@ describe("a deadline", () => {
     expect(metrics).not.toMatch(/CreateMemory",rpc_response_status_code="OK"/);
   });
 
-  it("of zero ends a waiting call", async () => {
+  it("of zero ends a pending call", async () => {
     await using app = await startApp({ overrides: { embedder: gatedEmbedder() } });
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(CREATE, createRequest(), { "grpc-timeout": "0n" });
@@ -77,7 +77,7 @@ describe("a deadline", () => {
   });
 
   it.each(["99999999H", "2147484S", "4294967S", "4294968S", "1194H", "35792M", "99999999S"])(
-    "beyond what a timer can hold is none: %s",
+    "beyond the range of a timer is ignored: %s",
     async (timeout) => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -91,7 +91,7 @@ describe("a deadline", () => {
     },
   );
 
-  it("over HTTP is answered with its reason, and ends the work", async () => {
+  it("over HTTP is reported with its reason, and ends the work", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -101,7 +101,7 @@ describe("a deadline", () => {
     });
   });
 
-  it.each(["2147483648", "9999999999"])("over HTTP beyond what a timer can hold is none: %s", async (ms) => {
+  it.each(["2147483648", "9999999999"])("over HTTP beyond the range of a timer is ignored: %s", async (ms) => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     const call = post(app, { "connect-timeout-ms": ms });
@@ -132,7 +132,7 @@ describe("a caller that disconnects or cancels", () => {
     });
   });
 
-  it("ends the work of all calls of a connection that it breaks", async () => {
+  it("ends the work of all calls of a closed connection", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -165,7 +165,7 @@ describe("a caller that disconnects or cancels", () => {
     });
   });
 
-  it("is no error of the server", async () => {
+  it("is not counted as a server error", async () => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     using client = new RawGrpc(app.grpcAddress);

@@ -29,8 +29,8 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
-describe("a stop", () => {
-  it("reports NOT_SERVING first, lets calls in flight end, and accepts no new ones", async () => {
+describe("a server stop", () => {
+  it("reports NOT_SERVING first, completes calls in flight, and accepts no new ones", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -99,7 +99,7 @@ describe("a stop", () => {
   });
 
   it.each([0, 50])(
-    "does not wait for peers that have only connected, nor long for silent ones: %i ms",
+    "does not wait for peers that have only connected, and only briefly for silent ones: %i ms",
     async (drainMs) => {
       await expectNoLeaks(async () => {
         await using app = await startApp({ configure: withLimits({ drainMs }) });

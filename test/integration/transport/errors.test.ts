@@ -62,7 +62,7 @@ describe("an error that a handler throws", () => {
     expect((await raw.call(CREATE, createRequest())).code).toBe(INTERNAL);
   });
 
-  it("is INTERNAL in a stream too, at once or after the first message", async () => {
+  it("is INTERNAL in a stream too, before or after the first message", async () => {
     let messages = 0;
     const services = [
       serve(MemoryService, {
@@ -151,7 +151,7 @@ describe("the text of an error", () => {
     await expect(generated).rejects.toMatchObject({ code: UNAVAILABLE });
   });
 
-  it("reaches a JSON client as well formed", async () => {
+  it("reaches a JSON client as well-formed Unicode", async () => {
     error = new RecollectError("STORE_UNAVAILABLE", `\ud800${"x".repeat(100_000)}`);
     const response = await fetch(`${app.httpUrl}${CREATE}`, {
       method: "POST",
@@ -168,7 +168,7 @@ describe("the text of an error", () => {
 });
 
 describe("the gRPC server alone", () => {
-  it("closes everything", async () => {
+  it("closes its connections and streams", async () => {
     await expectNoLeaks(async () => {
       let server: TestGrpcServer | undefined;
       {

@@ -65,7 +65,7 @@ describe("invalid frames", () => {
     });
   });
 
-  it("compressed: a bomb, of which no more is inflated than the limit", async () => {
+  it("a compression bomb is inflated up to the limit only", async () => {
     const bomb = frame(gzipSync(Buffer.alloc(50 * MIB)), 1);
     expect(await raw.call(LIST, bomb, { "grpc-encoding": "gzip" })).toMatchObject({
       code: RESOURCE_EXHAUSTED,
@@ -80,13 +80,13 @@ describe("invalid frames", () => {
     expect([response.status, await response.json()]).toMatchObject([429, { code: "resource_exhausted" }]);
   });
 
-  it("compressed well, it is read", async () => {
+  it("a valid compressed message is read", async () => {
     const body = frame(gzipSync(listRequest().subarray(5)), 1);
     expect((await raw.call(LIST, body, { "grpc-encoding": "gzip" })).code).toBe(0);
   });
 
   // grpc-js knows flag 1 alone and reads all others as plain; the message decides then.
-  it.each([7, 255])("a frame with flag %i is read as plain", async (flag) => {
+  it.each([7, 255])("a frame with flag %i is read as uncompressed", async (flag) => {
     expect((await raw.call(LIST, frame(Buffer.alloc(0), flag))).code).toBe(0);
     expect(await raw.call(LIST, frame(Buffer.from([0xff]), flag))).toMatchObject({
       reason: "REQUEST_MALFORMED",
@@ -110,7 +110,7 @@ describe("invalid frames", () => {
     expect(outcome.code).toBeUndefined();
   });
 
-  it("an unknown path, however long", async () => {
+  it("an unknown path of any length is answered METHOD_UNKNOWN", async () => {
     const path = `/${"x".repeat(20_000)}`;
     expect(await raw.call(path, listRequest())).toMatchObject({ code: 12, reason: "METHOD_UNKNOWN" });
   });
@@ -164,7 +164,7 @@ describe("invalid frames", () => {
     socket.destroy();
   });
 
-  it("ends a call that is refused while its body is still coming", async () => {
+  it("a call that is refused while its body is still arriving ends", async () => {
     const stream = raw.open("/no.Such/Method");
     const outcome = outcomeOf(stream);
     stream.write(Buffer.alloc(1000));

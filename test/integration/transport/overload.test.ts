@@ -59,7 +59,7 @@ async function until(app: TestApp, name: string, value: number): Promise<void> {
 }
 
 describe("overload", () => {
-  it("refuses a call whose work would wait too long, by its reason and with RetryInfo", async () => {
+  it("refuses a call whose queueing time would be too long, with its reason and RetryInfo", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const running = await fill(app, searches);
@@ -98,7 +98,7 @@ describe("overload", () => {
     expect((await app.memory.searchMemories(QUERY)).results).toEqual([]);
   });
 
-  it("drops the queued work of a call that has ended, and counts it", async () => {
+  it("drops the queued work of a finished call, and counts it", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const running = await fill(app, searches);
@@ -118,7 +118,7 @@ describe("overload", () => {
     ).toBe(1);
   });
 
-  it("answers lookups: exact hits, and a miss with that reason in place of a search by meaning", async () => {
+  it("serves lookups with exact hits, and with a miss of reason OVERLOADED instead of a semantic search", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const origin = { case: "scope", value: SCOPE } as const;
@@ -143,7 +143,7 @@ describe("overload", () => {
     });
   });
 
-  it("serves another tenant while one floods", async () => {
+  it("serves a tenant while another one floods the server", async () => {
     const searches = gatedSearches();
     const [flood, quiet] = [testKey({ tenant: "flood" }), testKey({ tenant: "quiet" })];
     await using app = await startApp({ overrides: { backend: searches.backend }, apiKeys: [flood, quiet] });

@@ -44,7 +44,7 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
 }
 
 describe("a stalled peer", () => {
-  it("that never sends HTTP/2's preface, or nothing after it, is disconnected", async () => {
+  it("that never sends the HTTP/2 preface, or nothing after it, is disconnected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ connectionIdleMs: 500 }) });
       const mute = await connectTcp(app.grpcAddress);
@@ -61,7 +61,7 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("that opens streams and sends no message does not use up the limit of calls", async () => {
+  it("that opens streams and sends no message does not exhaust the limit of calls", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ maxConcurrentCalls: 1 }) });
       await using raw = new RawHttp2(app.grpcAddress);
@@ -122,7 +122,7 @@ describe("a stalled peer", () => {
 });
 
 describe("resets", () => {
-  it("in a flood end that connection and no other, and leave nothing behind", async () => {
+  it("in a flood close that connection and no other, and leak nothing", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp();
       await using honest = new RawHttp2(app.grpcAddress);
@@ -157,7 +157,7 @@ describe("resets", () => {
     });
   });
 
-  it("of calls past their deadline do not end an honest client's connection", async () => {
+  it("of calls past their deadline do not close the connection of an honest client", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -197,7 +197,7 @@ describe("a request over the limit", () => {
     expect((await app.memory.listMemories({})).memories).toEqual([]);
   });
 
-  it("is refused before its end when it does not end", async () => {
+  it("that never ends is refused before its end", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp();
       await using raw = new RawHttp2(app.grpcAddress);
@@ -223,7 +223,7 @@ describe("a request over the limit", () => {
     });
   });
 
-  it("is refused at its deadline when nothing more comes", async () => {
+  it("is refused at its deadline when no more data arrives", async () => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const stream = raw.open(CREATE, { "grpc-timeout": "50m" });
@@ -240,7 +240,7 @@ describe("a request over the limit", () => {
 describe("a fast writer to a stream", () => {
   const IMPORT = "/recollect.v1.MemoryService/ImportMemories";
 
-  it("is held up while the handler is busy, and gets the status when the handler returns early", async () => {
+  it("gets backpressure while the handler is busy, and the status when the handler returns early", async () => {
     await expectNoLeaks(async () => {
       const gate = Promise.withResolvers<void>();
       const service = serve(MemoryService, {
@@ -309,7 +309,7 @@ describe("a slow reader of a stream", () => {
     return { made, service };
   }
 
-  it("holds the generator up, and ends it when it disconnects", async () => {
+  it("pauses the generator, and ends it by disconnecting", async () => {
     await expectNoLeaks(async () => {
       const finished = Promise.withResolvers<void>();
       const { made, service } = endless(finished.resolve);
@@ -337,7 +337,7 @@ describe("a slow reader of a stream", () => {
     });
   });
 
-  it("gets everything in order when it reads again", async () => {
+  it("gets all messages in order when it resumes reading", async () => {
     const service = serve(MemoryService, {
       exportMemories: async function* () {
         for (let part = 0; part < 50; part += 1) yield { memory: { text: KIB_64 } };

@@ -68,7 +68,7 @@ await describeRedisPrograms("a Redis of its own", () => {
     await expect(nobody.get("app:key")).rejects.toThrow("NOAUTH");
   });
 
-  it("asks clients for a certificate of its authority", async () => {
+  it("requires client certificates of its authority", async () => {
     await using tls = await createCertificates();
     await using server = await startRedis({ tls });
     using known = connectTo(server.url, { tls: { ca: tls.ca, cert: tls.client.cert, key: tls.client.key } });
