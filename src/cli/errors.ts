@@ -15,9 +15,8 @@ interface ItemStatus {
 }
 
 /**
- * Says what went wrong, for the person who typed the command: one line with the reason that programs act on,
- * then one line for each field that breaks a rule. `address` is the server that was called. An error that is
- * none of ours is a bug, and keeps its stack.
+ * Formats an error for the terminal: one line with message and reason, then one line for each invalid field. `address`
+ * is that of the called server. Unexpected errors are bugs, and keep their stack.
  */
 export function describeError(error: unknown, address: string): string[] {
   if (error instanceof ConnectError) return describeCallError(error, address);
@@ -33,7 +32,7 @@ export function describeItemError(status: ItemStatus, origin: string): string[] 
     type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
     value,
   }));
-  // The place in the batch means nothing to a reader who never saw the batch.
+  // Batches are internal to the command, so the index in the batch is removed.
   return describeStatus(error, origin === "" ? "" : `${origin}: `).map((line) =>
     line.replaceAll(/\bmemories\[\d+\]\./g, ""),
   );
@@ -52,7 +51,7 @@ function describeCallError(error: ConnectError, address: string): string[] {
   if (systemCode === "ERR_HTTP2_ERROR") {
     return [`recollect: ${address} does not speak gRPC; is it the HTTP port?`];
   }
-  // All that is seen of a server that hangs up on what does not look like TLS, or on a certificate.
+  // The only symptom when a server closes the connection because of missing TLS or a rejected certificate.
   const hungUp = error.rawMessage.startsWith("http/2 stream closed with error code CANCEL");
   if (hungUp || systemCode === "ECONNRESET") {
     return [
@@ -62,7 +61,7 @@ function describeCallError(error: ConnectError, address: string): string[] {
   return describeStatus(error, "");
 }
 
-/** What stands in the way of TLS, by the codes of OpenSSL and Node; undefined when it is something else. */
+/** The TLS problem, by the codes of OpenSSL and Node; undefined for other errors. */
 function describeTlsError(code: string, address: string): string | undefined {
   if (UNTRUSTED.has(code)) {
     return `the certificate of ${address} is not of an authority that is trusted; name its own with --tls-ca`;
@@ -95,14 +94,14 @@ function describeStatus(error: ConnectError, prefix: string): string[] {
     ...(reason === "CREDENTIAL_INVALID" ? ["  set RECOLLECT_API_KEY, or give --api-key"] : []),
     ...violations
       .map(({ field, description }) => toLine(`${field}: ${description}`))
-      // Of a single violation the message has said it all.
+      // A single violation is already in the message.
       .filter((violation) => violation !== message)
       .map((violation) => `  ${violation}`),
     ...retries.map((delay) => `  try again in ${formatDuration(durationMs(delay))}`),
   ];
 }
 
-/** The server's own reason, or the status code where something between us and the server answered. */
+/** The reason from the server, or the status code when a proxy answered. */
 function reasonOf(error: ConnectError): string {
   const [info] = error.findDetails(ErrorInfoSchema);
   return info?.reason ?? Code[error.code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();

@@ -4,12 +4,12 @@ import { excerpt, toLine, toSafeText } from "./excerpt.ts";
 
 const EXCERPT_LENGTH = 120;
 
-/** A memory of a list in one line: id, time and how its text begins. */
+/** One line of a list: id, time and the beginning of the text. */
 export function formatRow(memory: Memory): string {
   return [toLine(memory.id), timeOf(memory), excerpt(memory.text, EXCERPT_LENGTH)].join("  ");
 }
 
-/** A whole memory for people: what is known of it, and then its text. */
+/** A complete memory: its fields, then its text. */
 export function formatMemory(memory: Memory): string[] {
   const facts: readonly (readonly [string, string])[] = [
     ["user", memory.userId],

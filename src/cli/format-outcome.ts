@@ -8,7 +8,7 @@ import {
 } from "#gen/recollect/v1/cache_pb.js";
 import { formatDuration } from "./duration.ts";
 
-/** A hit in one line: how it was found, how near, and how old the answer is. */
+/** A hit in one line: match type, similarity and age of the entry. */
 export function formatHit(hit: LookupCacheResponse_Hit): string {
   const facts = [LookupCacheResponse_Hit_Match[hit.match]];
   if (hit.match === LookupCacheResponse_Hit_Match.SEMANTIC) {
@@ -20,7 +20,7 @@ export function formatHit(hit: LookupCacheResponse_Hit): string {
   return `hit: ${facts.join(", ")}`;
 }
 
-/** A miss in one line: why, and how near the nearest entry was. */
+/** A miss in one line: reason, and similarity of the nearest entry. */
 export function formatMiss(miss: LookupCacheResponse_Miss): string {
   const reasons = miss.guardReasons.map((reason) => GuardReason[reason]).join("+");
   const facts = [`${LookupCacheResponse_Miss_Reason[miss.reason]}${reasons === "" ? "" : ` (${reasons})`}`];

@@ -8,7 +8,7 @@ import { excerpt, toLine } from "./excerpt.ts";
 const EXCERPT_LENGTH = 160;
 const INDENT = "    ";
 
-/** A found memory for people: rank, score, similarity and where it comes from, then how its text begins. */
+/** A search result: rank, score, similarity and source, then the beginning of the text. */
 export function formatResult(result: SearchMemoriesResponse_Result, rank: number): string[] {
   const { memory, score, similarity, explanation } = result;
   const facts = [
@@ -25,7 +25,7 @@ export function formatResult(result: SearchMemoriesResponse_Result, rank: number
   ];
 }
 
-/** The document and heading that a passage was cut from, else who said it, else nothing. */
+/** Document and heading of a passage, else the speaker, else empty. */
 function originOf({ memory }: SearchMemoriesResponse_Result): string {
   const source = textOf(memory?.metadata?.["source"]);
   const heading = textOf(memory?.metadata?.["heading"]);

@@ -16,11 +16,11 @@ export interface MemoryExportOptions extends GlobalOptions, FilterOptions {}
 /** Stands for standard output where a path is expected. */
 const STDOUT = STDIN;
 
-/** Writes all memories, oldest first, as lines of JSON that `memory import` takes. */
+/** Writes all memories, oldest first, as JSON lines for `memory import`. */
 export async function memoryExport(path: string, options: MemoryExportOptions): Promise<ExitCode> {
   using interrupt = catchInterrupt();
   const clients = connect(options);
-  // Awaited here, or the signals would be let go of at once.
+  // Awaited here, so that the signal handlers stay until the end.
   return await (path === STDOUT
     ? exportToStdout(clients, options, interrupt)
     : exportToFile(clients, path, options, interrupt));
@@ -97,7 +97,7 @@ async function* linesOf(
   const filter = toFilter(options);
   const stream = clients.memory.exportMemories(
     { namespace: options.namespace, ...(filter === undefined ? {} : { filter }), resumeToken },
-    // It takes as long as it takes.
+    // No deadline: the duration depends on the amount of data.
     { signal, timeoutMs: 0 },
   );
   for await (const { memory, resumeToken: token } of stream) {
@@ -105,7 +105,7 @@ async function* linesOf(
   }
 }
 
-/** The total is known of a whole namespace only. */
+/** The total is known for a complete namespace only. */
 async function openExportProgress(
   clients: Clients,
   options: MemoryExportOptions,
@@ -131,7 +131,7 @@ function isSilent({ json, quiet }: GlobalOptions): boolean {
   return json === true || quiet === true;
 }
 
-/** What an export is of, as its checkpoint says it. */
+/** Identifies the source of an export in its checkpoint. */
 function sourceOf(options: MemoryExportOptions): string {
   const { address, namespace, user, session, kind, tag } = options;
   return JSON.stringify({ address, namespace, user, session, kind, tag });

@@ -14,7 +14,7 @@ export interface MemoryListOptions extends GlobalOptions, FilterOptions {
 
 const PAGE_SIZE = 200;
 
-/** Prints memories, newest first, page by page: as many as are asked for, or as the reader takes. */
+/** Prints memories, newest first, page by page, up to the limit or until the reader closes the pipe. */
 export async function memoryList(options: MemoryListOptions): Promise<ExitCode> {
   const clients = connect(options);
   const filter = toFilter(options);

@@ -25,7 +25,7 @@ const MODES = {
   keyword: SearchMemoriesRequest_Mode.KEYWORD,
 } as const;
 
-/** Prints the memories that answer a query, best first. Finding none is an answer too, and ends with 0. */
+/** Prints the search results, best first. Exits with 0, also without results. */
 export async function memorySearch(
   words: readonly string[],
   options: MemorySearchOptions,

@@ -38,8 +38,8 @@ Example:
   recollect serve --set GRPC_PORT=6000 --set cache.aligned_threshold=0.6`;
 
 /**
- * The grammar of the command line: every command with its arguments and options. What a command does is loaded
- * when it runs, so that help and client commands start fast. Errors are thrown; see run.ts.
+ * Declares every command with its arguments and options. The implementation of a command is loaded when it runs, so
+ * that help and client commands start fast. Errors are thrown; see run.ts.
  */
 export function createProgram(): Command {
   const program = new Command("recollect")
@@ -54,13 +54,13 @@ export function createProgram(): Command {
     .option(
       "--address <host:port>",
       "gRPC endpoint that client commands call; https://host:port for TLS (RECOLLECT_ADDRESS)",
-      // An empty variable means unset, as for the server's own.
+      // An empty variable counts as unset, as in the server configuration.
       process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
     )
     .addOption(
       new Option(
         "--api-key <key>",
-        // Not the default of the option, which help would print.
+        // Not declared as the default of the option, because help would print it.
         "key that client commands call with; rather set RECOLLECT_API_KEY, which other users cannot see",
       ),
     )
@@ -233,7 +233,7 @@ Example:
     });
 }
 
-/** Which memories: see toFilter. */
+/** Adds the filter options; see toFilter. */
 function addFilterOptions(command: Command): Command {
   return command
     .option("--user <id>", "user_id: exactly this user")

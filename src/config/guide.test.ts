@@ -115,7 +115,7 @@ describe("the unmodified files of the deployment guide", () => {
     expect(naming("EMBEDDING_API_KEY")).toHaveLength(1);
   });
 
-  it("select redis without MEMORY_BACKEND, and are refused while Redis is unreachable", async () => {
+  it("select redis without MEMORY_BACKEND, and are refused by a version without the redis backend", async () => {
     const problems = await folder.problemsOf({ ...files, notYet: [REDIS] });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("MEMORY_BACKEND");

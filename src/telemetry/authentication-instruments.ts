@@ -1,7 +1,7 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { AuthenticationMetrics, TlsMetrics } from "../ports/metrics.ts";
 
-/** The metrics of who may call, and of the certificate that they are shown. */
+/** Metrics of API keys, anonymous access, and the server certificate. */
 export function createAuthenticationInstruments(meter: Meter): AuthenticationMetrics & TlsMetrics {
   const gauge = (name: string, description: string): ((value: number) => void) => {
     const instrument = meter.createGauge(name, { description, valueType: ValueType.INT });

@@ -2,12 +2,12 @@ import { type Meter, ValueType } from "@opentelemetry/api";
 import type { BacklogState } from "../ports/embedding/backlog.ts";
 import type { BacklogMetrics, EmbeddingMetrics } from "../ports/metrics.ts";
 
-/** Seconds; from a local model to the longest that a write waits. */
+/** Seconds; from a local model to the maximum wait of a write. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 
-/** The metrics of embedding through a provider; those that are counted show from their first value on. */
+/** Metrics of the embedding provider and the embedding queue; counters appear with their first value. */
 export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & BacklogMetrics {
   const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
     description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
@@ -65,13 +65,13 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & Bac
   };
 }
 
-/** What several servers in one process have waiting counts together. */
+/** Pending memories of several servers in one process are added up. */
 function observeBacklogs(meter: Meter): BacklogMetrics["observeBacklog"] {
   const sources = new Set<{ readonly read: () => Promise<BacklogState>; readonly now: () => number }>();
   const states = (): Promise<readonly { readonly count: number; readonly ageMs: number }[]> =>
     Promise.all(
       [...sources].map(async ({ read, now }) => {
-        // What cannot be read now is not shown; whoever needs it is told why.
+        // An unreadable value is omitted from the scrape; calls report the error.
         const state = await read().catch((): BacklogState => ({ count: 0 }));
         return {
           count: state.count,

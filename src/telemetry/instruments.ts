@@ -20,9 +20,9 @@ import { createStoreInstruments } from "./store-instruments.ts";
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
   callEnded(method: string, code: string, transport: string, durationMs: number): void;
-  /** A call ended with an error of this reason. */
+  /** Counts a call that ended with an error of this reason. */
   callFailed(reason: string, transport: string): void;
-  /** Calls have come (a positive number) or gone. */
+  /** Calls have started (a positive number) or ended. */
   callsInFlight(change: number): void;
 }
 
@@ -41,8 +41,8 @@ export interface Instruments
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
 /**
- * Every metric, declared once. The three without a prefix keep the names that existing dashboards ask for, and
- * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
+ * Every metric, declared once. The three without a prefix keep the names that existing dashboards use, and are present
+ * from the first scrape on; their descriptors have no unit because the exporter would append it to the name.
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares metrics
 export function createInstruments(
@@ -53,8 +53,7 @@ export function createInstruments(
     description: "Calls that ended with an error, by reason and transport.",
     valueType: ValueType.INT,
   });
-  // What every call counts is counted here and told when somebody asks: adding to an instrument hashes its attributes
-  // each time.
+  // Counted here and read on collection: adding to an instrument hashes its attributes each time.
   let inFlight = 0;
   meter
     .createObservableUpDownCounter("recollect_calls_in_flight", {
@@ -76,7 +75,7 @@ export function createInstruments(
     description: "Answers taken away because their namespace was full; those that had ended do not count.",
     valueType: ValueType.INT,
   });
-  // A counter shows from its first value on.
+  // A counter appears with its first value.
   evictions.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
     description: "Duration of the store's part of searches with a vector.",

@@ -1,7 +1,7 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { Load, LoadMetrics } from "../ports/metrics.ts";
 
-/** What shows of a server that has more work than it can do. */
+/** Metrics of the work queue and of overload. */
 export function createLoadInstruments(meter: Meter): LoadMetrics {
   const readers = new Set<() => Load>();
   const dropped = meter.createCounter("recollect_work_dropped", {

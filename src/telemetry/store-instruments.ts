@@ -1,13 +1,13 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { RedisMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts";
 
-/** What a backend shows of itself. */
+/** Metrics of the storage backend. */
 export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetrics {
   const damaged = meter.createGauge("recollect_store_damaged_parts", {
     description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
     valueType: ValueType.INT,
   });
-  // A gauge or counter shows from its first value on.
+  // A gauge or counter appears with its first value.
   damaged.record(0);
   const repairs = meter.createCounter("recollect_store_repairs", {
     description: "Damaged indexes that were made again from tables that are whole.",
@@ -39,7 +39,7 @@ export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetric
       valueType: ValueType.INT,
     })
     .addCallback(async (result) => {
-      // What cannot be read now is not shown; whoever needs it is told why.
+      // An unreadable value is omitted from the scrape; calls report the error.
       const read = await Promise.all([...readers].map((reader) => reader().catch(() => 0)));
       result.observe(read.reduce((sum, bytes) => sum + bytes, 0));
     });

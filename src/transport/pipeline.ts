@@ -28,7 +28,7 @@ export interface Call extends Omit<IncomingCall, "signal"> {
   readonly id: string;
   /** Set by authentication. */
   caller: Caller | undefined;
-  /** Its place in the limit of calls; set by admission. */
+  /** Its slot in the limit of calls; set by admission. */
   place: Holding | undefined;
 }
 

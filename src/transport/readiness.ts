@@ -11,7 +11,7 @@ export interface Readiness {
   readonly ready: boolean;
   /** Results by check: `server` has its state, `backend <name>` has `ok` or the error. */
   readonly checks: Readonly<Record<string, string>>;
-  /** What an operator should know although the server is ready. */
+  /** Problems that do not prevent readiness. */
   readonly warnings: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export interface ReadinessSources {
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
 }
 
-/** Ready while the server serves and its backend answers. The embedding provider makes warnings only. */
+/** Ready while the server serves and its backend answers. Problems of the embedding provider are warnings only. */
 export async function readinessOf(state: ServerState, sources: ReadinessSources): Promise<Readiness> {
   const { config, backend, apiKeys, tls, embedderStatus } = sources;
   const warnings = [

@@ -164,7 +164,7 @@ export class UnfinishedRequest implements Holding {
     return true;
   }
 
-  /** Called when a message goes to the handler: its bytes do not count any longer. */
+  /** Called when a message is passed to the handler: its bytes no longer count. */
   handedOver(): void {
     if (this.amount === 0) return;
     this.#connection.bytes -= this.amount;

@@ -163,7 +163,7 @@ describe("export and import of memories", () => {
     );
   });
 
-  it("contains created, updated and session memories, without server-specific fields", async () => {
+  it("contains created, updated and session memories, without namespace and embedding", async () => {
     const [first, second] = [fresh(), fresh()];
     const said = ["hello", "ok", "ok"].map((text) => ({ text, kind: Memory_Kind.MESSAGE, sessionId: "s" }));
     await app.memory.batchCreateMemories({ namespace: first, memories: said });

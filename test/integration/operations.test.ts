@@ -63,7 +63,7 @@ const recollect = (...args: readonly string[]): Promise<EndedCommand> =>
   runCli(args, { address: app.grpcAddress, cwd: folder });
 
 describe("GetServerInfo", { timeout: TIMEOUT_MS }, () => {
-  it("returns version, backend and limits of the server", async () => {
+  it("returns version, backend and start time", async () => {
     const info = await app.operations.getServerInfo({});
     expect(info).toMatchObject({ version: VERSION, backend: "embedded", topology: "", modules: [] });
     expect(info.startTime === undefined ? undefined : timestampDate(info.startTime)).toEqual(new Date(NOW));

@@ -20,7 +20,7 @@ export interface FieldBounds {
   readonly name: string;
   readonly localName: string;
   readonly kind: ValueKind;
-  /** Of one value. https://protobuf.dev/programming-guides/encoding/#structure */
+  /** Wire type of one value. https://protobuf.dev/programming-guides/encoding/#structure */
   readonly wireType: 0 | 1 | 2 | 5;
   readonly repeated: boolean;
   /** Maximum number of values of a repeated field. */
@@ -31,9 +31,9 @@ export interface FieldBounds {
   readonly judgedAlone: boolean;
   /** An empty value is refused, because it would silently be no condition. */
   readonly refusesEmpty: boolean;
-  /** Fields of which a message may set one have the same number here; -1 for all others. */
+  /** Index of the oneof of the field; -1 outside of oneofs. */
   readonly oneof: number;
-  /** Of kinds `message` and `text`. */
+  /** The message of kinds `message` and `text`. */
   readonly message: MessageBounds | undefined;
   /** The names of an enum's values. */
   readonly enumeration: DescEnum | undefined;
@@ -57,13 +57,13 @@ export function createBoundsReader(): (desc: DescMessage) => MessageBounds {
   const boundsOf = (desc: DescMessage): MessageBounds => {
     const made = known.get(desc);
     if (made !== undefined) return made;
-    // The checks keep a bit for each field of a message that was seen.
+    // The checks store one bit for each field of a message.
     if (desc.fields.length > 31) throw new TypeError(`${desc.typeName} has more than 31 fields`);
     const fields: FieldBounds[] = [];
     const byNumber = new Map<number, FieldBounds>();
     const byName = new Map<string, FieldBounds>();
     const bounds = { desc, fields, byNumber, byName };
-    // Before its fields: a message may hold itself.
+    // Registered before its fields are read: a message may be recursive.
     known.set(desc, bounds);
     for (const [index, field] of desc.fields.entries()) {
       const one = fieldBounds(field, index, boundsOf);

@@ -91,7 +91,7 @@ function closestField(name: string, { fields }: DescMessage): string | undefined
   return undefined;
 }
 
-/** By spelling, or else by how it begins: `sessionId` for `session`. */
+/** Most similar by edit distance, or else by a common prefix: `sessionId` for `session`. */
 function closest(name: string, names: readonly string[]): string | undefined {
   const folded = fold(name);
   const same = names.find((known) => fold(known) === folded) ?? nearest(name, names);
@@ -103,7 +103,7 @@ function closest(name: string, names: readonly string[]): string | undefined {
   return best?.known;
 }
 
-/** Letters at the beginning that two names must share to be similar. */
+/** Length of the common prefix from which on two names are similar. */
 const MIN_SHARED = 4;
 
 function sharedStart(one: string, other: string): number {

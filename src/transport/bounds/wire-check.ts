@@ -79,7 +79,7 @@ class WireCheck {
         counts ??= new Array<number>(bounds.fields.length).fill(0);
         counts[field.index] = this.#items(field, tag & 7, counts[field.index] ?? 0, end);
       } else {
-        // A message has fewer fields than a number has bits; message-bounds.ts sees to that.
+        // message-bounds.ts ensures that a message has fewer fields than a number has bits.
         const bit = 1 << field.index;
         const oneof = field.oneof < 0 ? 0 : 1 << field.oneof;
         if ((single & bit) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
@@ -91,7 +91,7 @@ class WireCheck {
     }
   }
 
-  /** One more value of a repeated field, or a packed run of them. Returns how many there are now. */
+  /** Counts one more value of a repeated field, or a packed run of them. Returns the new count. */
   #items(field: FieldBounds, wireType: number, before: number, end: number): number {
     if (wireType === 2 && field.wireType !== 2) return this.#packed(field, before, end);
     if (before >= field.maxItems) throw tooManyItems(this.#path, field);

@@ -14,12 +14,12 @@ import { fromStoredMemory } from "./memory.ts";
 import { entryMostBytes, memoryMostBytes, textsMostBytes } from "./most-bytes.ts";
 import { searchDetails, searchResult } from "./search-result.ts";
 
-/** A result without its memory and its matched terms: heads and numbers. */
+/** Bytes of a result without its memory and its matched terms: tags, lengths and numbers. */
 const RESULT_BYTES = 128;
-/** `truncated`. */
+/** Bytes of the field `truncated`. */
 const FLAG_BYTES = 2;
 
-/** Bytes of a message as a field of another, with the tag (of the first fifteen fields) and the length. */
+/** Bytes of a message as a field of another, with the tag (field number below 16) and the length. */
 export function fieldBytes<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
   return withHead(bytesOf(schema, message));
 }
@@ -28,7 +28,7 @@ function bytesOf<Desc extends DescMessage>(schema: Desc, message: MessageInitSha
   return toBinary(schema, create(schema, message)).length;
 }
 
-/** Bytes of a memory as such a field. Its text, by far the largest part, is counted and not encoded. */
+/** Bytes of a memory as a field of another message. Its text, by far the largest part, is counted and not encoded. */
 export function memoryFieldBytes(memory: StoredMemory, namespace: string): number {
   const { text } = memory;
   const bytes = bytesOf(MemorySchema, { ...fromStoredMemory(memory, namespace), text: "" });
@@ -46,17 +46,17 @@ function resultFieldBytes(one: FoundMemory, namespace: string, explain: boolean)
   return withHead(bytesOf(ResultSchema, rest) + memoryFieldBytes(one.memory, namespace));
 }
 
-/** Bytes of a repeated string field, of the first fifteen. */
+/** Bytes of a repeated string field with a field number below 16. */
 export function textsBytes(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + withHead(Buffer.byteLength(text)), 0);
 }
 
-/** Bytes of a string field, of the first fifteen; one that is empty is not written. */
+/** Bytes of a string field with a field number below 16; an empty one is not written. */
 export function textBytes(text: string): number {
   return text === "" ? 0 : textsBytes([text]);
 }
 
-/** Bytes of a field of this length, with its tag (of the first fifteen fields) and its length prefix. */
+/** Bytes of a field of this length, with its tag (field number below 16) and its length prefix. */
 export function withHead(length: number): number {
   let bytes = length + 2;
   for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;

@@ -19,7 +19,7 @@ import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
 import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
 
-/** What is asked, and the conversation before it. */
+/** The prompt, and the conversation before it. */
 export interface Prompt {
   readonly text: string;
   readonly history: readonly ChatTurn[];
@@ -53,11 +53,11 @@ export function toPrompt(prompt: CachePrompt): Prompt {
   }
   const last = turns.at(-1);
   if (last === undefined) throw new TypeError("a chat without messages is behind validation");
-  // Name and extras of the last message (an image, say) change the answer as the history does.
+  // Name and extras of the last message (such as an image) change the answer like the history does.
   return { text: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
 }
 
-/** Throws REQUEST_INVALID when a part of the scope, or all of it together, is too large. `principal`: that of the caller. */
+/** `principal`: that of the caller. Throws REQUEST_INVALID when a part of the scope, or the whole scope, is too large. */
 export function toCacheScope(
   scope: ProtoCacheScope,
   history: readonly ChatTurn[],

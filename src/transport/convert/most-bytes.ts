@@ -11,7 +11,7 @@ const HEAD_BYTES = 6;
  * bytes, and some 70 bytes of numbers, flags and enums.
  */
 const FIXED_BYTES = 512;
-/** A value in a google.protobuf.Struct: the heads of its entry, key, value and kind, and a double. */
+/** A value in a google.protobuf.Struct: tags and lengths of its entry, key, value and kind, and a double. */
 const JSON_VALUE_BYTES = 4 * HEAD_BYTES + 8;
 
 /** Upper bound of the bytes of a memory in a response, with its tag and length, from the lengths of its texts alone. */

@@ -34,7 +34,7 @@ type Response = MessageInitShape<DescMethod["output"]>;
 /** For grpc-js, messages are bytes: they are decoded inside the pipeline, so that a malformed one is an error of the API. */
 const raw = (bytes: Buffer): Buffer => bytes;
 
-/** What the methods of all services have in common. */
+/** Dependencies shared by the methods of all services. */
 export interface ServingOptions {
   readonly readerOf: (method: DescMethod) => RequestReader;
   /** The next message of a request stream must arrive within this. */
@@ -71,7 +71,7 @@ export function unknownMethod(
   };
 }
 
-/** As grpc-js names the kinds of handlers. */
+/** Handler kinds in the spelling of grpc-js. */
 function typeOf(method: DescMethod): string {
   const types = {
     unary: "unary",

@@ -18,7 +18,7 @@ import {
 } from "./internals.ts";
 import { toServiceError } from "./service-error.ts";
 
-/** Codes that grpc-js ends calls with by itself, before a handler runs, and the reason of each. */
+/** Status codes with which grpc-js ends calls before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.DEADLINE_EXCEEDED]: "DEADLINE_EXCEEDED",
   [grpc.status.RESOURCE_EXHAUSTED]: "REQUEST_TOO_LARGE",
@@ -32,7 +32,7 @@ const MAX_FRAME_BYTES = 16_384;
 export interface ArrivingCallOptions {
   readonly maxMessageBytes: number;
   readonly unfinished: UnfinishedRequests;
-  /** Begins the call of these headers; undefined for a path that is not of our services. */
+  /** Begins the call of these headers; undefined for a path of no registered service. */
   readonly arrivalOf: (path: string, call: BottomCall, metadata: grpc.Metadata) => Arrival | undefined;
   /** Called for each call that grpc-js ends by itself and that is not in the pipeline. */
   readonly onRefused: (path: string, reason: Reason) => void;
@@ -133,7 +133,7 @@ class ArrivingCall {
   }
 
   onReceiveMessage(message: Buffer): void {
-    // After a status, no message goes to a handler.
+    // After a status, no message is passed to a handler.
     if (this.#ended) return;
     this.#messages += 1;
     if (this.#unfinished !== undefined) {

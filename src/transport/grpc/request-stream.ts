@@ -4,7 +4,7 @@ import type { ServerCall } from "./grpc-call.ts";
 import { readOneAhead } from "./internals.ts";
 
 /**
- * The messages of a request stream, read one ahead of the handler: flow control then holds the caller up. Node's own
+ * The messages of a request stream, read one ahead of the handler, so that flow control limits the caller. Node's own
  * iterator of a stream is not used, because it destroys the stream when the handler returns early, and with it the status
  * that is still to be sent, and because it ignores the signal of the call.
  *

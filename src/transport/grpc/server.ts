@@ -48,7 +48,7 @@ export interface GrpcServerOptions {
   readonly onHandshakeFailed: (error: Error) => void;
 }
 
-/** The path in metrics and logs of a call to a path that no service has: callers make those up. */
+/** The path in metrics and logs for calls of unknown paths, whose number is unbounded. */
 const UNKNOWN = "/unknown";
 
 /** RetryInfo of streams that a stop ends: time enough for a client to find another server. */

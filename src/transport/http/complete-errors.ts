@@ -4,7 +4,7 @@ import { type Reason, RecollectError } from "../../domain/errors.ts";
 import { methodPath, notServed } from "../handler.ts";
 import { type Status, statusOf } from "../status.ts";
 
-/** Codes that the library answers by itself, before a handler runs, and the reason of each. */
+/** Codes that the library answers before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",

@@ -120,7 +120,7 @@ function arriving(
   return Object.assign(arrive, handler);
 }
 
-/** Removes timeouts that are longer than a timer can hold: the library would start a timer that fires at once. */
+/** Removes timeouts beyond the maximum of a timer: the library would start a timer that fires immediately. */
 function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
   const timed = (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
     const { header } = request;

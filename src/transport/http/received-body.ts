@@ -24,7 +24,7 @@ export async function* receive(
   { unfinished }: ReceivingOptions,
 ): AsyncGenerator<Uint8Array> {
   const refused = Promise.withResolvers<never>();
-  // It may be rejected while nothing awaits it; the next chunk awaits it then.
+  // May reject while nothing awaits it; the next chunk awaits it.
   refused.promise.catch(() => undefined);
   // HTTP/1.1 has one request at a time on a connection.
   const sender = { caller: call.running.context.caller, connection: {} };

@@ -30,7 +30,7 @@ export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
   };
 }
 
-/** Tenant, principal and roles come from the credential alone, before the request is read. */
+/** Sets tenant, principal and roles from the credential alone, before the request is read. */
 export function authentication(authenticate: Authenticator): Middleware {
   return {
     name: "authentication",

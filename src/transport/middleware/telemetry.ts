@@ -90,7 +90,7 @@ function logOfFinished(log: Logger): (method: string, call: Call) => Logger {
       child = log.child({ method, code: "OK", transport: call.transport, ...callerOf(call) });
       loggers.set(method, child);
     }
-    // A child keeps the level it was made with; an operator may have changed it since.
+    // A child logger keeps the level of its creation; an operator may have changed the level since.
     if (child.level !== log.level) child.level = log.level;
     return child;
   };

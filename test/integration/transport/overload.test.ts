@@ -118,7 +118,7 @@ describe("overload", () => {
     ).toBe(1);
   });
 
-  it("serves lookups with exact hits, and with a miss of reason OVERLOADED instead of a semantic search", async () => {
+  it("serves lookups with exact hits, and with a SERVER_OVERLOADED miss instead of a semantic search", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const origin = { case: "scope", value: SCOPE } as const;

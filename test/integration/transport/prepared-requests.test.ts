@@ -77,7 +77,7 @@ describe("a handler with a prepare step, on the gRPC server", () => {
     });
   });
 
-  it("handles each call with its own settings", async () => {
+  it("calls `handle` for each call", async () => {
     handle.mockImplementationOnce(async () => ({ decisionId: "first" }));
     await using server = await startGrpcServer(services);
     using raw = new RawGrpc(server.address);
