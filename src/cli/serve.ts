@@ -40,7 +40,7 @@ export async function serve(given: SourceOptions): Promise<void> {
   await stop.promise;
 }
 
-/** A closed terminal sends SIGHUP too; the server then stops, because nobody could stop it from there. */
+/** A closed terminal sends SIGHUP too; the server then stops, because it can no longer be stopped by Ctrl-C. */
 function terminalIsGone(): boolean {
   if (!process.stdout.isTTY) return false;
   try {

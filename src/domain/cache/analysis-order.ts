@@ -1,6 +1,6 @@
 import type { PromptItem } from "./analysis.ts";
 
-/** An item while the prompt is read, with the place of its token, and what joins it to the item before. */
+/** An item during reading, with the index of its token, and its connection to the previous item. */
 export type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
   at: number;
   joint: "" | "pause" | "and";

@@ -41,7 +41,7 @@ const CALLING = /^(?:does|do|is|are|what's|whats|import|explain|call|calling|use
 const ARTICLE = /^(?:an?|the|this|my|your|each|every|one)$/;
 const SHOUTED = /^\p{Lu}{2,}/u;
 
-/** Whether a chunk in small letters alone could be another thing in capitals, by its form or its place. */
+/** Whether a lower-case chunk could mean something else in capitals, by its form or position. */
 export function hasTellingCase(written: string, previous: string, next: string): boolean {
   const before = previous.toLowerCase();
   if (OF_NAMES.test(next) || CALLING.test(before)) return true;
@@ -51,8 +51,8 @@ export function hasTellingCase(written: string, previous: string, next: string):
 }
 
 /**
- * A symbol rather than a word: in the other case it is another one. It counts against that other case only, and only
- * in a prompt that is as careful or careless with capitals.
+ * A symbol rather than a word: in the other case it is another symbol. It is compared only with that other case, and
+ * only when both prompts use capitals equally carefully.
  */
 export function caseNotation(
   core: string,
@@ -60,7 +60,7 @@ export function caseNotation(
 ): Notation | undefined {
   if (opens || (SHOUTED.test(previous) && SHOUTED.test(earlier))) return undefined;
   const before = previous.toLowerCase();
-  // "Aa" is none of the careless ways to write it.
+  // "Aa" is no careless spelling of a symbol.
   if (isMixedPair(core)) return { kind: "code", text: core };
   if (context.technical && OF_NAMES.test(next) && !ARTICLE.test(before)) return caseOf(core, context);
   if (isWordOfTwoCases(core, before, context)) return caseOf(core, context);

@@ -5,19 +5,19 @@ import { isLoneNotation, isMood, operandOf } from "./notation-signs.ts";
 import { wordNotation } from "./notation-spelling.ts";
 import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS } from "./notation-words.ts";
 
-/** A piece of text between white space, with what stands around it. */
+/** A piece of text between white space, with its context. */
 export interface Chunk {
   readonly text: string;
   /** The chunk before it, and the one before that; empty at the beginning. */
   readonly previous: string;
   readonly earlier: string;
   readonly next: string;
-  /** It begins a sentence, so that its capital says nothing. */
+  /** It begins a sentence, so that its capital is no evidence. */
   readonly opens: boolean;
-  /** A sentence may end behind it. */
+  /** A sentence may end after it. */
   readonly closes: boolean;
   readonly context: WritingContext;
-  /** Capitals within sentences are meant: not every word has one. */
+  /** Capitals within sentences are significant: not every word has one. */
   readonly capitalsTell: boolean;
 }
 
@@ -103,13 +103,13 @@ function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   found.push(...wordNotation(core, chunk));
 }
 
-/** A chunk without the punctuation of prose around it. What is left of the marks is notation. */
+/** A chunk without surrounding prose punctuation. The remaining marks are notation. */
 function withoutProse(chunk: Chunk): string {
   const written = chunk.text.replace(/^[¿¡]+/, "").replace(/^\.(?=\p{Lu}\p{Ll})/u, "");
   const marked = withoutEndMarks(/^[ond]'$/i.test(written) ? "" : written, chunk);
   let core = withoutBrackets(marked);
   if (core !== marked) core = withoutEndMarks(core, chunk);
-  // A quote that is left is one whose other half is in another chunk, unless it is a prime.
+  // A remaining quote has its other half in another chunk, unless it is a prime.
   if (isPrimed(core, chunk)) return core;
   if (/^["']/.test(core)) core = core.slice(1);
   return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core)
@@ -163,7 +163,7 @@ function isPrimed(core: string, { context }: Chunk): boolean {
   return context.technical && /^[\p{L}\p{N}_.]*\p{L}{2}'$/u.test(core) && !/(?:[sxz]|in)'$/i.test(core);
 }
 
-/** A closing quote that opened in another chunk or never: no prime, which follows a digit or a single letter. */
+/** A closing quote without an opening one in the chunk; not a prime, which follows a digit or a single letter. */
 function isLooseQuote(core: string, written: string): boolean {
   return (
     /(?:\p{L}{2}|[^\p{L}\p{N}"'])["']$/u.test(core) && written.indexOf(core.at(-1) ?? "") === core.length - 1
@@ -189,7 +189,7 @@ function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   return /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
 }
 
-/** `(\d+)?` at the end of what is no question. */
+/** `(\d+)?` at the end of a sentence that is no question. */
 function isQuantified(core: string, { closes, context }: Chunk): boolean {
   if (!closes || context.asking || !/(?:[)\]}*+]|.\uE000)\?$/.test(core)) return false;
   return context.technical || /[\\{\uE000]/.test(core);
@@ -213,7 +213,7 @@ function withoutBrackets(written: string): string {
 // Words between the two cases of one word; farther apart they are carelessness.
 const CONTRAST_REACH = 4;
 
-/** "The difference between Foo and foo": who writes a word in two cases side by side means both. */
+/** "The difference between Foo and foo": a word in two cases side by side is significant in both. */
 function readContrast(chunks: readonly string[], found: Notation[]): void {
   for (let at = 2; at < chunks.length; at++) {
     const word = (chunks[at] ?? "").replace(/[,.?!]{1,3}$/, "");
@@ -229,7 +229,7 @@ function readContrast(chunks: readonly string[], found: Notation[]): void {
   }
 }
 
-/** "Let's eat, grandma": the comma before the last word says that somebody is spoken to. */
+/** "Let's eat, grandma": the comma before the last word marks a form of address. */
 function readAddress(chunks: readonly string[], found: Notation[]): void {
   const last = (chunks.at(-1) ?? "").toLowerCase().replace(/[.!?]{1,3}$/, "");
   if (
