@@ -330,16 +330,13 @@ describe("loadConfig", () => {
     });
   });
 
-  it.each(["jwt", "mtls", "api-keys"])(
-    "refuses AUTH_MODE=%s, and lists the valid modes",
-    async (mode) => {
-      const problems = await problemsOf({ env: { AUTH_MODE: mode } });
-      expect(problems).toHaveLength(1);
-      for (const part of ["AUTH_MODE", JSON.stringify(mode), "environment", "none", "api_keys"]) {
-        expect(problems[0]).toContain(part);
-      }
-    },
-  );
+  it.each(["jwt", "mtls", "api-keys"])("refuses AUTH_MODE=%s, and lists the valid modes", async (mode) => {
+    const problems = await problemsOf({ env: { AUTH_MODE: mode } });
+    expect(problems).toHaveLength(1);
+    for (const part of ["AUTH_MODE", JSON.stringify(mode), "environment", "none", "api_keys"]) {
+      expect(problems[0]).toContain(part);
+    }
+  });
 
   describe("with AUTH_MODE=none", () => {
     it.each(["0.0.0.0", "::", "10.0.0.5", "example.org", "127.evil.example", "::ffff:10.0.0.1"])(
@@ -453,13 +450,10 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
 };
 
 describe("SETTINGS", () => {
-  it.each(ALL_SETTINGS)(
-    "%s has a source and a description",
-    (_, { env, yaml, description }) => {
-      expect(env ?? yaml).toBeDefined();
-      expect(description).toMatch(/\.$/);
-    },
-  );
+  it.each(ALL_SETTINGS)("%s has a source and a description", (_, { env, yaml, description }) => {
+    expect(env ?? yaml).toBeDefined();
+    expect(description).toMatch(/\.$/);
+  });
 
   it("have unique names", () => {
     const names = ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) =>

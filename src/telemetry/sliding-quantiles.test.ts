@@ -24,22 +24,17 @@ describe("SlidingQuantiles", () => {
     expect(of([10, 9, 100]).quantile(0.5)).toBe(10);
   });
 
-  it.each([0.5, 0.95, 0.99])(
-    "returns the smallest value that a share of %d does not exceed",
-    (share) => {
-      fc.assert(
-        fc.property(values, (some) => {
-          const quantile = of(some).quantile(share);
-          expect(some).toContain(quantile);
-          expect(some.filter((value) => value <= quantile).length).toBeGreaterThanOrEqual(
-            share * some.length,
-          );
-          expect(some.filter((value) => value < quantile).length).toBeLessThan(share * some.length);
-        }),
-        { seed: 1, numRuns: 200 },
-      );
-    },
-  );
+  it.each([0.5, 0.95, 0.99])("returns the smallest value that a share of %d does not exceed", (share) => {
+    fc.assert(
+      fc.property(values, (some) => {
+        const quantile = of(some).quantile(share);
+        expect(some).toContain(quantile);
+        expect(some.filter((value) => value <= quantile).length).toBeGreaterThanOrEqual(share * some.length);
+        expect(some.filter((value) => value < quantile).length).toBeLessThan(share * some.length);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
 
   it("covers only the latest values", () => {
     fc.assert(

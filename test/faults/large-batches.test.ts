@@ -93,63 +93,68 @@ function largeBatchCases(open: () => Promise<Backend>): void {
     expect(await stored(again.memory)).toBe(count);
   });
 
-  it.runIf(LONG_RUN)("blocks neither the event loop nor Redis: creation, replay, import and purge", async () => {
-    await using backend = await open();
-    const probe = new URL("../support/report-loop-delay.ts", import.meta.url);
-    const { server, memory } = await serve(backend.env, { NODE_OPTIONS: `--import ${probe.href}` });
-    await using _ = server;
-    const pings =
-      backend.url === undefined
-        ? undefined
-        : new Worker(new URL("../support/redis/ping-probe.ts", import.meta.url), { workerData: backend.url });
-    let reports = 0;
-    /** How long each was held since this was asked before. */
-    const held = async (): Promise<{ readonly loop: number; readonly redis: number }> => {
-      reports += 1;
-      const line = server.lineWith(`"loopDelay":${reports},`);
-      server.process.kill("SIGUSR2");
-      const { maxMs } = JSON.parse(await line) as { maxMs: number };
-      if (pings === undefined) return { loop: maxMs, redis: 0 };
-      pings.postMessage("");
-      const [redis] = (await once(pings, "message")) as [number];
-      return { loop: maxMs, redis };
-    };
-    const all: Record<string, { loop: number; redis: number }[]> = {};
-    const measured = async (name: string, work: Promise<unknown>): Promise<void> => {
-      await held();
-      await work;
-      const runs = all[name] ?? [];
-      all[name] = [...runs, await held()];
-    };
-    const importAll = async (memories: ReturnType<typeof largeBatch>): Promise<void> => {
-      for await (const { importedCount } of memory.importMemories(single({ memories, sequence: 1 }))) {
-        expect(importedCount).toBe(memories.length);
+  it.runIf(LONG_RUN)(
+    "blocks neither the event loop nor Redis: creation, replay, import and purge",
+    async () => {
+      await using backend = await open();
+      const probe = new URL("../support/report-loop-delay.ts", import.meta.url);
+      const { server, memory } = await serve(backend.env, { NODE_OPTIONS: `--import ${probe.href}` });
+      await using _ = server;
+      const pings =
+        backend.url === undefined
+          ? undefined
+          : new Worker(new URL("../support/redis/ping-probe.ts", import.meta.url), {
+              workerData: backend.url,
+            });
+      let reports = 0;
+      /** How long each was held since this was asked before. */
+      const held = async (): Promise<{ readonly loop: number; readonly redis: number }> => {
+        reports += 1;
+        const line = server.lineWith(`"loopDelay":${reports},`);
+        server.process.kill("SIGUSR2");
+        const { maxMs } = JSON.parse(await line) as { maxMs: number };
+        if (pings === undefined) return { loop: maxMs, redis: 0 };
+        pings.postMessage("");
+        const [redis] = (await once(pings, "message")) as [number];
+        return { loop: maxMs, redis };
+      };
+      const all: Record<string, { loop: number; redis: number }[]> = {};
+      const measured = async (name: string, work: Promise<unknown>): Promise<void> => {
+        await held();
+        await work;
+        const runs = all[name] ?? [];
+        all[name] = [...runs, await held()];
+      };
+      const importAll = async (memories: ReturnType<typeof largeBatch>): Promise<void> => {
+        for await (const { importedCount } of memory.importMemories(single({ memories, sequence: 1 }))) {
+          expect(importedCount).toBe(memories.length);
+        }
+      };
+      // What is compiled at the first call of its kind is no part of a batch.
+      await memory.batchCreateMemories({ memories: largeBatch("warm", 5) });
+      await importAll(largeBatch("warm import", 5).map((one) => ({ ...one, id: one.id.replace(" ", "-") })));
+      for (let run = 0; run < RUNS; run += 1) {
+        const memories = largeBatch(`b${run}`);
+        const request = { memories, requestId: `r${run}` };
+        await measured("batch", memory.batchCreateMemories(request));
+        await measured("repeat", memory.batchCreateMemories(request));
+        await measured("import", importAll(largeBatch(`i${run}`)));
+        const short = Array.from({ length: COUNT }, (_, index) => ({
+          id: `s${run}-${index}`,
+          text: manyWords(100),
+        }));
+        await measured("short", memory.batchCreateMemories({ memories: short }));
+        await measured("purge", memory.purgeMemories({ filter: EVERY_MEMORY, force: true }));
       }
-    };
-    // What is compiled at the first call of its kind is no part of a batch.
-    await memory.batchCreateMemories({ memories: largeBatch("warm", 5) });
-    await importAll(largeBatch("warm import", 5).map((one) => ({ ...one, id: one.id.replace(" ", "-") })));
-    for (let run = 0; run < RUNS; run += 1) {
-      const memories = largeBatch(`b${run}`);
-      const request = { memories, requestId: `r${run}` };
-      await measured("batch", memory.batchCreateMemories(request));
-      await measured("repeat", memory.batchCreateMemories(request));
-      await measured("import", importAll(largeBatch(`i${run}`)));
-      const short = Array.from({ length: COUNT }, (_, index) => ({
-        id: `s${run}-${index}`,
-        text: manyWords(100),
-      }));
-      await measured("short", memory.batchCreateMemories({ memories: short }));
-      await measured("purge", memory.purgeMemories({ filter: EVERY_MEMORY, force: true }));
-    }
-    await pings?.terminate();
-    // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
-    console.log(JSON.stringify(all));
-    for (const [name, runs] of Object.entries(all)) {
-      expect(Math.min(...runs.map(({ loop }) => loop)), `event loop, ${name}`).toBeLessThan(MAX_HELD_MS);
-      expect(Math.min(...runs.map(({ redis }) => redis)), `Redis, ${name}`).toBeLessThan(MAX_HELD_MS);
-    }
-  });
+      await pings?.terminate();
+      // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
+      console.log(JSON.stringify(all));
+      for (const [name, runs] of Object.entries(all)) {
+        expect(Math.min(...runs.map(({ loop }) => loop)), `event loop, ${name}`).toBeLessThan(MAX_HELD_MS);
+        expect(Math.min(...runs.map(({ redis }) => redis)), `Redis, ${name}`).toBeLessThan(MAX_HELD_MS);
+      }
+    },
+  );
 }
 
 async function* single<T>(message: T): AsyncGenerator<T> {

@@ -101,15 +101,18 @@ describe("a deadline", () => {
     });
   });
 
-  it.each(["2147483648", "9999999999"])("over HTTP beyond the range of a timer is ignored: %s", async (ms) => {
-    const gate = gatedEmbedder();
-    await using app = await startApp({ overrides: { embedder: gate } });
-    const call = post(app, { "connect-timeout-ms": ms });
-    await gate.entered(1);
-    expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
-    gate.release();
-    expect((await call).status).toBe(200);
-  });
+  it.each(["2147483648", "9999999999"])(
+    "over HTTP beyond the range of a timer is ignored: %s",
+    async (ms) => {
+      const gate = gatedEmbedder();
+      await using app = await startApp({ overrides: { embedder: gate } });
+      const call = post(app, { "connect-timeout-ms": ms });
+      await gate.entered(1);
+      expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
+      gate.release();
+      expect((await call).status).toBe(200);
+    },
+  );
 });
 
 describe("a caller that disconnects or cancels", () => {
