@@ -38,7 +38,7 @@ export async function cacheStore(words: readonly string[], options: CacheStoreOp
     print(JSON.stringify(toJson(StoreCacheEntryResponseSchema, stored)));
   } else {
     print(stored.entry?.id ?? "");
-    if (stored.replaced) printError("replaced an earlier answer");
+    if (stored.replaced) printError("replaced an earlier entry");
   }
   return EXIT_CODE.ok;
 }

@@ -64,7 +64,7 @@ export function connect({
 function withApiKey(apiKey: string): Interceptor {
   // Other keys are no valid header value, and the error of the library would contain the key.
   if (!/^[\x21-\x7e]+$/.test(apiKey)) {
-    throw new UsageError("the API key (--api-key, RECOLLECT_API_KEY) has characters that no key has");
+    throw new UsageError("the API key (--api-key, RECOLLECT_API_KEY) has invalid characters");
   }
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);

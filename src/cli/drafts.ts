@@ -68,9 +68,9 @@ export function draftsOfDocument(
 export async function* draftsOfJsonLines(
   path: string,
   defaults: DraftDefaults,
-  ended?: AbortSignal,
+  signal?: AbortSignal,
 ): AsyncGenerator<Draft> {
-  for await (const { number, text } of readLines(path, ended)) {
+  for await (const { number, text } of readLines(path, signal)) {
     if (text.trim() === "") continue;
     const origin = `${nameOf(path)}, line ${number}`;
     try {

@@ -44,7 +44,7 @@ function describeCallError(error: ConnectError, address: string): string[] {
     return [`recollect: no server at ${address}; start one with \`make run\``];
   }
   if (systemCode === "ENOTFOUND" || systemCode === "EAI_AGAIN") {
-    return [`recollect: no server at ${address}; its name cannot be resolved`];
+    return [`recollect: no server at ${address}; the host name cannot be resolved`];
   }
   const line = describeTlsError(systemCode ?? "", address);
   if (line !== undefined) return [`recollect: ${line}`];
@@ -55,7 +55,7 @@ function describeCallError(error: ConnectError, address: string): string[] {
   const hungUp = error.rawMessage.startsWith("http/2 stream closed with error code CANCEL");
   if (hungUp || systemCode === "ECONNRESET") {
     return [
-      `recollect: ${address} closed the connection; if it speaks TLS, it wants https://, or another certificate`,
+      `recollect: ${address} closed the connection; if it uses TLS, the address needs https://, or it requires another certificate`,
     ];
   }
   return describeStatus(error, "");
@@ -64,7 +64,7 @@ function describeCallError(error: ConnectError, address: string): string[] {
 /** The TLS problem, by the codes of OpenSSL and Node; undefined for other errors. */
 function describeTlsError(code: string, address: string): string | undefined {
   if (UNTRUSTED.has(code)) {
-    return `the certificate of ${address} is not of an authority that is trusted; name its own with --tls-ca`;
+    return `the certificate of ${address} is not signed by a trusted authority; set its authority with --tls-ca`;
   }
   if (code === "CERT_HAS_EXPIRED") return `the certificate of ${address} has expired`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the certificate of ${address} is for another name`;

@@ -11,7 +11,7 @@ export function formatRow(memory: Memory): string {
 
 /** A complete memory: its fields, then its text. */
 export function formatMemory(memory: Memory): string[] {
-  const facts: readonly (readonly [string, string])[] = [
+  const fields: readonly (readonly [string, string])[] = [
     ["user", memory.userId],
     ["session", memory.sessionId === "" ? "" : `${memory.sessionId} (${memory.sessionPosition})`],
     ["author", memory.author],
@@ -20,7 +20,7 @@ export function formatMemory(memory: Memory): string[] {
   ];
   return [
     [toLine(memory.id), timeOf(memory), Memory_Kind[memory.kind], Memory_State[memory.state]].join("  "),
-    ...facts.flatMap(([name, value]) => (value === "" ? [] : [`${name}: ${toLine(value)}`])),
+    ...fields.flatMap(([name, value]) => (value === "" ? [] : [`${name}: ${toLine(value)}`])),
     ...toSafeText(memory.text).split("\n"),
   ];
 }

@@ -30,7 +30,7 @@ export async function indexRebuild(options: GlobalOptions): Promise<ExitCode> {
   } catch (error) {
     progress.clear();
     if (!interrupt.signal.aborted) throw error;
-    printError("recollect: interrupted; the indexes that were there go on serving");
+    printError("recollect: interrupted; the previous indexes stay in use");
     return interrupt.exitCode();
   }
   progress.clear();

@@ -44,10 +44,10 @@ export interface NumberedLine {
  *
  * @throws UsageError when the file cannot be read, is not UTF-8, or has a line longer than a million characters.
  */
-export async function* readLines(path: string, ended?: AbortSignal): AsyncGenerator<NumberedLine> {
+export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<NumberedLine> {
   let number = 0;
   let rest = "";
-  for await (const part of readChunks(path, Number.POSITIVE_INFINITY, ended)) {
+  for await (const part of readChunks(path, Number.POSITIVE_INFINITY, signal)) {
     const lines = (rest + part).split("\n");
     rest = lines.pop() ?? "";
     for (const text of lines) yield { number: ++number, text };
@@ -55,7 +55,7 @@ export async function* readLines(path: string, ended?: AbortSignal): AsyncGenera
       throw new UsageError(`${nameOf(path)}, line ${number + 1}: longer than ${MAX_LINE_LENGTH} characters`);
     }
   }
-  if (rest !== "" && ended?.aborted !== true) yield { number: ++number, text: rest };
+  if (rest !== "" && signal?.aborted !== true) yield { number: ++number, text: rest };
 }
 
 /** Number of lines of a file; undefined for input that can be read only once. */
@@ -90,11 +90,11 @@ export function nameOf(path: string): string {
   return path === STDIN ? "standard input" : path;
 }
 
-async function* readChunks(path: string, maxBytes: number, ended?: AbortSignal): AsyncGenerator<string> {
+async function* readChunks(path: string, maxBytes: number, signal?: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const stream = path === STDIN ? process.stdin : createReadStream(path);
   // Standard input that stays open would keep the process alive.
-  ended?.addEventListener("abort", () => stream.destroy(), { once: true });
+  signal?.addEventListener("abort", () => stream.destroy(), { once: true });
   let bytes = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -104,7 +104,7 @@ async function* readChunks(path: string, maxBytes: number, ended?: AbortSignal):
     }
     yield decoder.decode();
   } catch (error) {
-    if (ended?.aborted === true) return;
+    if (signal?.aborted === true) return;
     throw unreadable(path, error);
   }
 }

@@ -174,5 +174,5 @@ class AddReport {
 
 /** The fields of a duplicate that differ from the stored memory. */
 function differing(fields: readonly string[]): string {
-  return fields.length === 0 ? "" : `; the one that is there has another ${fields.join(", ")}`;
+  return fields.length === 0 ? "" : `; the existing one has another ${fields.join(", ")}`;
 }

@@ -48,7 +48,7 @@ async function exportToStdout(
     if (readerGone.aborted) return EXIT_CODE.ok;
     if (!interrupt.signal.aborted) throw error;
     progress.clear();
-    printError(`recollect: interrupted after ${count} memories; an export to a FILE can be continued`);
+    printError(`recollect: interrupted after ${count} memories; an export to a FILE can be resumed`);
     return interrupt.exitCode();
   }
   return EXIT_CODE.ok;
@@ -62,7 +62,7 @@ async function exportToFile(
 ): Promise<ExitCode> {
   await using file = await PartialFile.open(path, sourceOf(options));
   if (file.count > 0 && !isSilent(options)) {
-    printError(`recollect: going on with ${partOf(path)}, which has ${file.count} memories`);
+    printError(`recollect: resuming ${partOf(path)}, which has ${file.count} memories`);
   }
   using progress = await openExportProgress(clients, options, file.count);
   try {
@@ -75,7 +75,7 @@ async function exportToFile(
     if (file.count > 0) {
       const why = interrupt.signal.aborted ? "interrupted" : "broken off";
       printError(
-        `recollect: ${why}; ${partOf(path)} has ${file.count} memories, and the same command goes on with it`,
+        `recollect: ${why}; ${partOf(path)} has ${file.count} memories, and the same command resumes it`,
       );
     }
     if (!interrupt.signal.aborted) throw error;

@@ -25,7 +25,7 @@ export async function memoryGet(ids: readonly string[], options: GlobalOptions):
       if (options.json) print(JSON.stringify(toJson(MemorySchema, memory)));
       else for (const line of formatMemory(memory)) print(line);
     }
-    for (const id of notFoundIds) printError(`recollect: there is no memory ${id}`);
+    for (const id of notFoundIds) printError(`recollect: no such memory: ${id}`);
     missing += notFoundIds.length;
   }
   return missing === 0 ? EXIT_CODE.ok : EXIT_CODE.no;

@@ -44,8 +44,8 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
   });
   const report = new ImportReport(options, progress);
   // Ends reading when the server ends the stream, and vice versa.
-  const ended = new AbortController();
-  const reading = AbortSignal.any([interrupt.signal, ended.signal]);
+  const streamEnd = new AbortController();
+  const reading = AbortSignal.any([interrupt.signal, streamEnd.signal]);
   const sender = new Sender(draftsOfJsonLines(path, {}, reading), options.namespace, report, reading);
   try {
     const client = connect(options).memory;
@@ -59,7 +59,7 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
     report.breakOff("broken off");
     throw error;
   } finally {
-    ended.abort();
+    streamEnd.abort();
   }
   if (interrupt.signal.aborted) {
     report.breakOff("interrupted");
@@ -169,7 +169,7 @@ class ImportReport {
     if (this.#options.json || this.#options.quiet) return;
     const { importedCount = 0, skippedCount = 0, expiredCount = 0 } = this.#last ?? {};
     print(
-      `${importedCount} imported, ${skippedCount} already there, ${expiredCount} ended, ${this.failed} failed`,
+      `${importedCount} imported, ${skippedCount} already there, ${expiredCount} expired, ${this.failed} failed`,
     );
   }
 
@@ -180,7 +180,7 @@ class ImportReport {
     const { importedCount, skippedCount, sequence } = this.#last;
     printError(
       `recollect: ${why} after line ${sequence}: ${importedCount} imported, ${skippedCount} already there; ` +
-        "the same command goes on, and stores nothing twice",
+        "the same command resumes it, and stores nothing twice",
     );
   }
 

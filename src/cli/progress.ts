@@ -22,11 +22,11 @@ const number = new Intl.NumberFormat("en");
 /** `1,200 of 5,000 memories, 240/s, 16 s left`; unknown parts are omitted. */
 export function formatProgress({ what, done, total, before, elapsedMs }: ProgressState): string {
   const perSecond = elapsedMs > 0 ? ((done - before) * 1000) / elapsedMs : 0;
-  const known = total !== undefined && total >= done;
+  const hasTotal = total !== undefined && total >= done;
   return [
-    `${number.format(done)}${known ? ` of ${number.format(total)}` : ""} ${what}`,
+    `${number.format(done)}${hasTotal ? ` of ${number.format(total)}` : ""} ${what}`,
     ...(perSecond > 0 ? [`${number.format(Math.round(perSecond))}/s`] : []),
-    ...(known && perSecond > 0 ? [`${formatDuration(((total - done) / perSecond) * 1000)} left`] : []),
+    ...(hasTotal && perSecond > 0 ? [`${formatDuration(((total - done) / perSecond) * 1000)} left`] : []),
   ].join(", ");
 }
 
@@ -70,8 +70,8 @@ export function openProgress(options: {
     isDrawn = false;
   };
   return {
-    advance: (done, known) => {
-      total = known ?? total;
+    advance: (done, newTotal) => {
+      total = newTotal ?? total;
       if (silent || now() - said < (isTerminal ? REDRAW_MS : LINE_MS)) return;
       said = now();
       const state = {

@@ -16,11 +16,7 @@ const REDIS = { MEMORY_BACKEND: "redis" };
 describe("invalid combinations", () => {
   it.each<[name: string, sources: TestSources, named: readonly string[]]>([
     ["one port for two servers", { env: { GRPC_PORT: "9", HTTP_PORT: "9" } }, ["GRPC_PORT", "HTTP_PORT"]],
-    [
-      "keys that are not asked for",
-      { env: { AUTH_API_KEYS_FILE: "keys" } },
-      ["AUTH_API_KEYS_FILE", "AUTH_MODE"],
-    ],
+    ["unused keys", { env: { AUTH_API_KEYS_FILE: "keys" } }, ["AUTH_API_KEYS_FILE", "AUTH_MODE"]],
     ["keys that are missing", { env: { AUTH_MODE: "api_keys" } }, ["AUTH_MODE", "AUTH_API_KEYS_FILE"]],
     ["a certificate without its key", { env: { TLS_CERT_FILE: "c" } }, ["TLS_CERT_FILE", "TLS_KEY_FILE"]],
     ["a key without its certificate", { env: { TLS_KEY_FILE: "k" } }, ["TLS_KEY_FILE", "TLS_CERT_FILE"]],

@@ -72,13 +72,13 @@ export function createInstruments(
       for (const { attributes, count } of lookups.values()) result.observe(count, attributes);
     });
   const evictions = meter.createCounter("recollect_cache_evictions", {
-    description: "Answers taken away because their namespace was full; those that had ended do not count.",
+    description: "Unexpired entries evicted because their namespace was full.",
     valueType: ValueType.INT,
   });
   // A counter appears with its first value.
   evictions.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
-    description: "Duration of the store's part of searches with a vector.",
+    description: "Duration of vector searches in the store.",
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
@@ -95,7 +95,7 @@ export function createInstruments(
   const latencies = new SlidingQuantiles();
   meter
     .createObservableGauge("vector_search_latency_ms", {
-      description: "Milliseconds of the latest searches with a vector, by quantile; 0 before the first.",
+      description: "Milliseconds of the latest vector searches, by quantile; 0 before the first.",
     })
     .addCallback((result) => {
       for (const quantile of QUANTILES)
@@ -115,8 +115,8 @@ export function createInstruments(
     cacheLookup: (outcome, detail) => {
       counted.total += 1;
       if (outcome !== "miss") counted.hits += 1;
-      const known = lookups.get(`${outcome} ${detail}`);
-      if (known !== undefined) known.count += 1;
+      const counter = lookups.get(`${outcome} ${detail}`);
+      if (counter !== undefined) counter.count += 1;
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),

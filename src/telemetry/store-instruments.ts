@@ -4,28 +4,28 @@ import type { RedisMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts"
 /** Metrics of the storage backend. */
 export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetrics {
   const damaged = meter.createGauge("recollect_store_damaged_parts", {
-    description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
+    description: "Detected damaged parts of the stored data.",
     valueType: ValueType.INT,
   });
   // A gauge or counter appears with its first value.
   damaged.record(0);
   const repairs = meter.createCounter("recollect_store_repairs", {
-    description: "Damaged indexes that were made again from tables that are whole.",
+    description: "Damaged indexes that were rebuilt from intact tables.",
     valueType: ValueType.INT,
   });
   repairs.add(0);
   const risks = meter.createGauge("recollect_store_risks", {
     description:
-      "Ways in which Redis is set up to lose what was acknowledged: eviction of any key, no persistence; 0 when none.",
+      "Redis settings that can lose acknowledged writes: eviction of any key, no persistence; 0: none.",
     valueType: ValueType.INT,
   });
   risks.record(0);
   const plain = meter.createCounter("recollect_redis_compression_plain_bytes", {
-    description: "Bytes of the records that REDIS_COMPRESSION looked at, before.",
+    description: "Bytes of the records before REDIS_COMPRESSION.",
     valueType: ValueType.INT,
   });
   const stored = meter.createCounter("recollect_redis_compression_stored_bytes", {
-    description: "Bytes of the same records as they are stored: over those before, the ratio of compression.",
+    description: "Bytes of the same records after REDIS_COMPRESSION.",
     valueType: ValueType.INT,
   });
   plain.add(0);
@@ -71,12 +71,12 @@ function createDiskInstruments(meter: Meter): StoreMetrics["observeStoreDisk"] {
     });
   observe(
     "recollect_store_free_bytes",
-    "Bytes that may still be written to the disk of the embedded store.",
+    "Free bytes on the disk of the embedded store.",
     ({ freeBytes }) => freeBytes,
   );
   observe(
     "recollect_store_kept_bytes",
-    "Bytes that the embedded store keeps back for deletions on a full disk; ordinarily 16 MiB.",
+    "Disk reserve of the embedded store for deletions on a full disk; normally 16 MiB.",
     ({ keptBytes }) => keptBytes,
   );
   return (read) => {

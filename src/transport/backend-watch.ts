@@ -35,13 +35,13 @@ export function watchBackend({ check, sleep, elapsed, onChange }: BackendWatchPo
     }
   };
   // Rejects only when the last pause is aborted.
-  const ended = watch().catch((error: unknown) => {
+  const finished = watch().catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
   return {
     [Symbol.asyncDispose]: () => {
       stopping.abort();
-      return ended;
+      return finished;
     },
   };
 }

@@ -27,7 +27,7 @@ export type Handler<M extends DescMethod> = {
 }[M["methodKind"]];
 
 /**
- * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be kept for the next time
+ * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be cached for the next time
  * that the same caller sends the same request: the gRPC server does so for methods that are NO_SIDE_EFFECTS (see
  * docs/design/prepared-lookup.md). Roles, settings and the time of the call are for `handle`.
  */

@@ -54,10 +54,10 @@ export async function readinessOf(state: ServerState, sources: ReadinessSources)
 export function configWarnings(config: Config): string[] {
   const warnings: string[] = [...config.warnings];
   if (isOpenToEveryone(config)) {
-    warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
+    warnings.push("AUTH_MODE=none: every client that reaches this server can read and write all data");
   }
   if (config.vectorSearch.enabled && config.embedding.provider === "hashing") {
-    warnings.push("the embedder is `hashing`: it finds the same wording, not the same meaning");
+    warnings.push("the embedder is `hashing`: it compares words, not meanings");
   }
   return warnings;
 }
@@ -72,7 +72,7 @@ function embedderWarnings(status: ReturnType<ObservedEmbedder["status"]> | undef
     state === "CLOSED"
       ? []
       : [
-          `the embedding provider is not asked for each ${urgency.toLowerCase()}: ${state} since ` +
+          `the circuit breaker of the embedding provider is not closed for each ${urgency.toLowerCase()}: ${state} since ` +
             `${new Date(since).toISOString()}, last failure ${lastFailure?.toLowerCase() ?? "unknown"}`,
         ],
   );

@@ -224,8 +224,11 @@ function reportBackend(
     onChange: (there) => {
       if (!isServing()) return;
       health.set(needing, there ? "SERVING" : "NOT_SERVING");
-      if (there) log.warn("the backend is there again");
-      else log.error("the backend has been away for ten seconds: memories are reported as not serving");
+      if (there) log.warn("the backend is available again");
+      else
+        log.error(
+          "the backend has been unavailable for ten seconds: all services but the cache report NOT_SERVING",
+        );
     },
   });
 }

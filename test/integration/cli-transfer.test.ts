@@ -64,7 +64,7 @@ describe("recollect memory get", { timeout: TIMEOUT_MS }, () => {
   it("prints the memories that exist, names the missing ids, and exits with 1", async () => {
     await fill("get-some", 1);
     const some = await recollect(["--namespace", "get-some", "--json", "memory", "get", "none", "m0000"]);
-    expect(some).toMatchObject({ code: 1, stderr: "recollect: there is no memory none\n" });
+    expect(some).toMatchObject({ code: 1, stderr: "recollect: no such memory: none\n" });
     expect(JSON.parse(some.stdout)).toMatchObject({ id: "m0000" });
   });
 });
@@ -112,11 +112,11 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     const load = ["--namespace", "to", "memory", "import"];
     expect(await recollect([...load, "whole.jsonl"])).toEqual({
       code: 0,
-      stdout: "450 imported, 0 already there, 0 ended, 0 failed\n",
+      stdout: "450 imported, 0 already there, 0 expired, 0 failed\n",
       stderr: "",
     });
     const again = await recollect([...load, "-"], await read("whole.jsonl"));
-    expect(again.stdout).toBe("0 imported, 450 already there, 0 ended, 0 failed\n");
+    expect(again.stdout).toBe("0 imported, 450 already there, 0 expired, 0 failed\n");
     const piped = await recollect(["--namespace", "to", "memory", "export"]);
     expect(piped).toEqual({ code: 0, stdout: await read("whole.jsonl"), stderr: "" });
     expect(await readdir(folder)).not.toContain("whole.jsonl.part");
@@ -151,7 +151,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     ];
     const ended = await recollect(["--namespace", "bad", "memory", "import", "-"], lines.join("\n"));
     expect(ended.code).toBe(1);
-    expect(ended.stdout).toBe("2 imported, 0 already there, 1 ended, 2 failed\n");
+    expect(ended.stdout).toBe("2 imported, 0 already there, 1 expired, 2 failed\n");
     expect(ended.stderr).toMatch(/standard input, line 3: not JSON/);
     expect(ended.stderr).toMatch(/standard input, line 2: id: .*\(REQUEST_INVALID\)/);
   });
@@ -165,7 +165,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     const ended = await recollect(["--namespace", "torn", "memory", "import", "torn.jsonl"]);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(ended.stderr).toMatch(
-      /the same command goes on.*\nrecollect: torn\.jsonl: it is not UTF-8 text\n$/,
+      /the same command resumes.*\nrecollect: torn\.jsonl: it is not UTF-8 text\n$/,
     );
   });
 
@@ -193,10 +193,10 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(await ending).toEqual({
       code: 130,
       stdout: expect.stringContaining('"sequence":100'),
-      stderr: expect.stringMatching(/interrupted after line 100: 100 imported, .* the same command goes on/),
+      stderr: expect.stringMatching(/interrupted after line 100: 100 imported, .* the same command resumes/),
     });
     const again = await recollect(args, lines.join(""));
-    expect(again.stdout).toBe("50 imported, 100 already there, 0 ended, 0 failed\n");
+    expect(again.stdout).toBe("50 imported, 100 already there, 0 expired, 0 failed\n");
   });
 });
 

@@ -36,7 +36,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     const memories = ids.map((id) => ({ id, text: `${id} ${"x".repeat(60_000)}` }));
     await app.memory.batchCreateMemories({ namespace: "cli-large", memories });
     const got = await recollect(["--namespace", "cli-large", "--json", "memory", "get", ...ids, "never"]);
-    expect(got).toMatchObject({ code: 1, stderr: "recollect: there is no memory never\n" });
+    expect(got).toMatchObject({ code: 1, stderr: "recollect: no such memory: never\n" });
     expect(parseLines(got.stdout)).toMatchObject(memories);
   });
 
@@ -79,7 +79,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     const other = await recollect([...add, "--importance", "0.9"], "The same text");
     expect(other).toEqual({
       ...first,
-      stderr: "already there: no new memory was stored; the one that is there has another text, importance\n",
+      stderr: "already there: no new memory was stored; the existing one has another text, importance\n",
     });
     const refused = await recollect([...add, "--on-duplicate", "refuse"], "the same text\n");
     expect(refused.code).toBe(1);

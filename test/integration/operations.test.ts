@@ -232,7 +232,7 @@ describe("recollect index rebuild", { timeout: TIMEOUT_MS }, () => {
     expect(await ending).toEqual({
       code: 130,
       stdout: '{"indexedCount":1,"totalCount":2,"indexedFraction":0.5}\n',
-      stderr: "recollect: interrupted; the indexes that were there go on serving\n",
+      stderr: "recollect: interrupted; the previous indexes stay in use\n",
     });
   });
 });

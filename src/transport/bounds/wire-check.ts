@@ -191,7 +191,7 @@ class WireCheck {
           this.#list(this.#length(stop), depth + 1);
           break;
         default:
-          throw malformed("a JSON value is of no kind that there is");
+          throw malformed("a JSON value has an unknown kind");
       }
     }
   }

@@ -71,7 +71,7 @@ interface Room {
 /** How many of the first memories fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingMemories(
   memories: readonly StoredMemory[],
-  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+  { namespace, maxBytes, beside }: Room & { readonly beside: (fitted: number) => number },
 ): number {
   return countFitting(
     {
@@ -87,7 +87,7 @@ export function fittingMemories(
 /** How many of the first entries fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingEntries(
   entries: readonly CacheEntry[],
-  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+  { namespace, maxBytes, beside }: Room & { readonly beside: (fitted: number) => number },
 ): number {
   return countFitting(
     {
@@ -118,7 +118,7 @@ export function fittingResults(
       atMost: ({ memory, matchedTerms }) =>
         RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
       bytesOf: (one) => resultFieldBytes(one, namespace, explain),
-      beside: (kept) => detailsBytes + (kept < found.length ? FLAG_BYTES : 0),
+      beside: (fitted) => detailsBytes + (fitted < found.length ? FLAG_BYTES : 0),
     },
     maxBytes,
   );

@@ -57,9 +57,9 @@ describe("fromOutcomes", () => {
   });
 
   it("keeps everything else of each result", () => {
-    const kept = { id: "a", userId: "u", author: "w", role: "r", sessionId: "s", sessionPosition: 3 };
+    const shared = { id: "a", userId: "u", author: "w", role: "r", sessionId: "s", sessionPosition: 3 };
     const stored = memory({
-      ...kept,
+      ...shared,
       text: "t".repeat(100),
       tags: ["x"],
       metadata: { a: 1 },
@@ -75,7 +75,7 @@ describe("fromOutcomes", () => {
       {
         duplicate: true,
         differs: ["pinned"],
-        outcome: { case: "memory", value: { ...kept, etag: stored.etag, namespace: "n" } },
+        outcome: { case: "memory", value: { ...shared, etag: stored.etag, namespace: "n" } },
       },
     ]);
     expect(results[0]?.outcome.value).toMatchObject({ text: "", tags: [], sourceIds: [], supersedes: [] });

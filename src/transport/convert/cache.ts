@@ -31,8 +31,8 @@ const MAX_CHAT_BYTES = 256 * 1024;
 export function toPrompt(prompt: CachePrompt): Prompt {
   const { case: kind, value } = prompt.prompt;
   if (kind === "text") return { text: value, history: [] };
-  if (kind === undefined) throw new TypeError("a required oneof is missing behind validation");
-  const turns = value.messages.map(
+  if (kind === undefined) throw new TypeError("a required oneof is missing after validation");
+  const messages = value.messages.map(
     ({ role, content, name, extra }, index): ChatTurn => ({
       role,
       content,
@@ -44,17 +44,17 @@ export function toPrompt(prompt: CachePrompt): Prompt {
       ),
     }),
   );
-  const bytes = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn.content), 0);
+  const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message.content), 0);
   if (bytes > MAX_CHAT_BYTES) {
     throw invalidField(
       "prompt.chat.messages",
       `contents take ${bytes} bytes; at most ${MAX_CHAT_BYTES} are allowed`,
     );
   }
-  const last = turns.at(-1);
-  if (last === undefined) throw new TypeError("a chat without messages is behind validation");
+  const last = messages.at(-1);
+  if (last === undefined) throw new TypeError("a chat has no messages after validation");
   // Name and extras of the last message (such as an image) change the answer like the history does.
-  return { text: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
+  return { text: last.content, history: [...messages.slice(0, -1), { ...last, content: "" }] };
 }
 
 /** `principal`: that of the caller. Throws REQUEST_INVALID when a part of the scope, or the whole scope, is too large. */

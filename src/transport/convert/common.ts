@@ -26,10 +26,10 @@ export function givenObject(object: JsonObject): ProtoJsonObject | undefined {
 
 /** The object without its undefined properties, as exactOptionalPropertyTypes demands of optional ones. */
 export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const kept: Partial<T> = {};
+  const result: Partial<T> = {};
   // A loop, because this runs for every memory and entry of a response.
-  for (const key in value) if (value[key] !== undefined) kept[key] = value[key];
-  return kept as { [K in keyof T]: Exclude<T[K], undefined> };
+  for (const key in value) if (value[key] !== undefined) result[key] = value[key];
+  return result as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
 /**

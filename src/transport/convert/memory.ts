@@ -70,7 +70,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
 /** The draft of an exported memory, with its output-only fields. Throws REQUEST_INVALID as toDraft does. */
 export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraft {
   const state = memory.state === Memory_State.UNSPECIFIED ? "ACTIVE" : toState(memory.state);
-  if (state === undefined) throw invalidField(`${path}.state`, "is not a state that is known here");
+  if (state === undefined) throw invalidField(`${path}.state`, "is an unknown state");
   return {
     ...toDraft(memory, path),
     state,
@@ -193,7 +193,7 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
 
 /** Throws REQUEST_INVALID for an empty condition. */
 function conditionOf<T extends object>(condition: T, path: string): T {
-  if (Object.keys(condition).length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  if (Object.keys(condition).length === 0) throw invalidField(path, "is empty");
   return condition;
 }
 
@@ -203,10 +203,7 @@ function conditionOf<T extends object>(condition: T, path: string): T {
  */
 export function toFilterOfPurge(filter: ProtoFilter | undefined): MemoryFilter {
   if (filter === undefined || !MemoryFilterSchema.fields.some((field) => isFieldSet(filter, field))) {
-    throw invalidField(
-      "filter",
-      "says nothing: set at least one condition; DeleteNamespace empties a namespace",
-    );
+    throw invalidField("filter", "has no condition: set at least one; DeleteNamespace empties a namespace");
   }
   return toFilter(filter);
 }
@@ -232,7 +229,7 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
 /** Throws REQUEST_INVALID for lists, which cannot be compared, and for empty objects. */
 function refuseEmpty(value: JsonObject, path: string): void {
   const entries = Object.entries(value);
-  if (entries.length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  if (entries.length === 0) throw invalidField(path, "is empty");
   for (const [key, child] of entries) {
     if (Array.isArray(child)) throw invalidField(`${path}.${key}`, "lists cannot be compared");
     if (child !== null && typeof child === "object") refuseEmpty(child as JsonObject, `${path}.${key}`);

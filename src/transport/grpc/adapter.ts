@@ -188,10 +188,10 @@ function encode(method: DescMethod, response: Response | Encoded): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes of a response stream that may be buffered before the handler is asked for more; the last message may exceed it. */
+/** Bytes of a response stream that may be buffered before the handler is paused; the last message may exceed it. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
-/** Sends as fast as the caller reads: asks the handler for the next message when few bytes are buffered. */
+/** Sends as fast as the caller reads: requests the next message from the handler when few bytes are buffered. */
 async function sendAll(
   call: ServerCall,
   method: DescMethod,

@@ -59,7 +59,7 @@ it("retains nothing of a call through its closed stream", async () => {
   const [stream] = streams;
   await closed(stream);
   expect(stream?.eventNames()).toEqual([]);
-  // grpc-js has been told that the call is over: nothing is waited for.
+  // grpc-js has been notified of the end of the call, so nothing is pending.
   client.close();
   await new Promise<void>((resolve, reject) => {
     server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));

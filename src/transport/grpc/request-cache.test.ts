@@ -73,7 +73,7 @@ describe("a RequestCache", () => {
   it.each([
     ["in bytes", 1000, "x".repeat(2000)],
     ["in requests", 10_000, ""],
-  ])("is bounded %s: the one that was asked for longest ago goes first", (_, count, filling) => {
+  ])("is bounded %s: evicts the least recently used one first", (_, count, filling) => {
     const cache = new RequestCache();
     const first = requestBytes("first");
     isKept(cache, first);

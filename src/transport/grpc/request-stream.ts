@@ -18,25 +18,25 @@ export async function* decodeStream<Message>(
 ): AsyncIterable<Message> {
   const { signal } = running.context;
   readOneAhead(call);
-  let ended = false;
+  let finished = false;
   let wake = (): void => undefined;
   call.on("readable", () => wake());
   call.once("end", () => {
-    ended = true;
+    finished = true;
     wake();
   });
   signal.addEventListener("abort", () => wake(), { once: true });
-  let waitingSince = performance.now();
+  let idleSince = performance.now();
   for (;;) {
     signal.throwIfAborted();
     const bytes = call.read() as Buffer | null;
     if (bytes !== null) {
       yield decode(bytes);
-      waitingSince = performance.now();
+      idleSince = performance.now();
       continue;
     }
-    if (ended) return;
-    const left = waitingSince + idleMs - performance.now();
+    if (finished) return;
+    const left = idleSince + idleMs - performance.now();
     if (left <= 0) throw receiveTimeout("the next message of the stream was", idleMs);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.ceil(left));

@@ -176,20 +176,20 @@ function adapt(
     const call = callIn(context.values);
     const { running } = call;
     call.handle(context);
-    let ended = false;
+    let finished = false;
     try {
       running.admit();
       if (handle === undefined) throw notServed(method);
       yield* handle(received(request, call), running.context) as AsyncIterable<Response>;
       call.signal().throwIfAborted();
-      ended = true;
+      finished = true;
       running.succeed();
     } catch (error) {
-      ended = true;
+      finished = true;
       throw call.fail(error);
     } finally {
       // When the caller disconnects, the library returns from the generator, and only this runs.
-      if (!ended) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
+      if (!finished) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
     }
   };
 }

@@ -180,9 +180,11 @@ function dropRest(request: IncomingMessage): void {
 function answerFailure(options: HttpServerOptions, error: unknown, response: ServerResponse): void {
   const malformed = error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL";
   if (!malformed) options.onError(error);
-  const known = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", { cause: error });
+  const malformedHost = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", {
+    cause: error,
+  });
   const [code, status] = malformed ? (["invalid_argument", 400] as const) : (["internal", 500] as const);
-  sendJson(response, status, connectErrorBody(code, statusOf(malformed ? known : error, "")));
+  sendJson(response, status, connectErrorBody(code, statusOf(malformed ? malformedHost : error, "")));
 }
 
 function nothingAt(path: string): Status {

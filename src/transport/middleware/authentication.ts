@@ -25,7 +25,7 @@ export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
     const [, key] = BEARER.exec(call.header("authorization") ?? "") ?? [];
     if (key === undefined) throw invalid("no API key: send the header `authorization: Bearer <API key>`");
     const caller = keys.callerOf(key);
-    if (caller === undefined) throw invalid("the API key is not known, or not any more");
+    if (caller === undefined) throw invalid("the API key is unknown or was removed");
     return caller;
   };
 }

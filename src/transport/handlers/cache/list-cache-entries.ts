@@ -22,7 +22,7 @@ export function listCacheEntriesHandler(
         pageToken: request.pageToken,
         maxBytes,
         fitting: (found, tokenBehind) =>
-          fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
+          fittingEntries(found, { namespace, maxBytes, beside: (fitted) => textBytes(tokenBehind(fitted)) }),
         ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
       },
       context,
