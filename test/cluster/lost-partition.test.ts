@@ -79,7 +79,7 @@ await describeRedisPrograms("a cluster node that loses its data", () => {
         message: expect.stringContaining(`partitions ${lost.join(", ")} was replaced by an empty one`),
       },
     ]);
-    // A start finds nothing wrong, and the same.
+    // A restart reports no error, and the same data.
     await redis.reopen();
     for (const [number, scope] of scopes.entries()) {
       expect(await search(scope, 2)).toEqual(lost.includes(number) ? ["after"] : ["after", "before"]);
@@ -87,7 +87,7 @@ await describeRedisPrograms("a cluster node that loses its data", () => {
   });
 });
 
-/** A namespace that lies in a partition. */
+/** A namespace in a partition. */
 function scopeIn(keys: Keys, partition: number): NamespaceKey {
   const names = Array.from({ length: 1000 }, () => ({ tenant: "t", namespace: randomUUID() }));
   const scope = names.find((one) => keys.partitionOf(one) === partition);
@@ -95,7 +95,7 @@ function scopeIn(keys: Keys, partition: number): NamespaceKey {
   return scope;
 }
 
-/** Which primary has a key, by its place in the list. */
+/** Index of the primary that has a key. */
 async function ownerOf({ primaries }: RedisCluster, key: string): Promise<number> {
   using node = connectTo(primaries[0]?.url ?? "");
   const slot = Number(await node.call("CLUSTER", "KEYSLOT", key));

@@ -20,7 +20,7 @@ await describeRedisPrograms("a write with REDIS_WAIT_REPLICAS", () => {
     using client = connectTo(primary.url);
     const isOnline = async () => (await client.info("replication")).includes("state=online");
     await eventually("a replica online", isOnline);
-    // What is made at the start has to be there too.
+    // The writes of the start need the replica too.
     await using redis = await openTestRedis(waiting(primary), { embedder: EMBEDDER });
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: randomUUID() };
@@ -30,9 +30,9 @@ await describeRedisPrograms("a write with REDIS_WAIT_REPLICAS", () => {
 
     replica.pause();
     expect(await create("m2")).toBe("STORE_UNAVAILABLE");
-    // It is made all the same, and reads do not wait for replicas.
+    // The write is applied nevertheless, and reads do not wait for replicas.
     expect(await memories.reader.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
-    // A repeat is no shorter way to an acknowledgement, on no connection.
+    // A replay waits for the replica too, also on another connection.
     const again = () =>
       reasonOf(memories.writer.create(scope, [newMemory({ id: "m3" })], { now: NOW, request }));
     expect(await again()).toBe("STORE_UNAVAILABLE");

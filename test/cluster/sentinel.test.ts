@@ -29,7 +29,7 @@ await describeRedisPrograms("a Sentinel failover", () => {
 
   it("loses no acknowledged write under load, and needs no restart", async () => {
     await using sentinel = await startSentinel();
-    // Replicas that have to share their processors are behind, and what they do not have yet is lost.
+    // Replicas that share processors lag, and writes that have not been replicated are lost.
     const safe = { ...settings(sentinel), waitReplicas: 1 };
     await using redis = await openTestRedis(safe, { embedder: EMBEDDER });
     const { memories } = redis.backend;
@@ -60,7 +60,7 @@ await describeRedisPrograms("a Sentinel failover", () => {
     expect(await missingOf(memories, scope, load)).toEqual([]);
   });
 
-  // Half a minute, of which the old primary takes most.
+  // Takes half a minute, most of it in the old primary.
   it.runIf(scale(0, 1) === 1)(
     "forced by an operator moves every connection away from the read-only server",
     async () => {
@@ -78,7 +78,7 @@ await describeRedisPrograms("a Sentinel failover", () => {
       await eventually("the old one as a replica", async () => (await replicasOf(sentinel)) === 2);
       const then = load.acknowledged.length;
       await eventually("writes to the new primary", async () => load.acknowledged.length > then + SOME);
-      // Until it hears of it the old primary acknowledges what no replica gets: docs/operations/redis-topologies.md.
+      // Until its demotion the old primary acknowledges writes that no replica gets: docs/operations/redis-topologies.md.
       expect((await load.stop()).errors).toEqual([]);
     },
   );
@@ -129,7 +129,7 @@ await describeRedisPrograms("a Sentinel failover", () => {
   });
 });
 
-/** Resolves when a memory could be written; until then it may be refused, but for one reason alone. */
+/** Resolves when a memory has been written; before, only STORE_UNAVAILABLE is allowed. */
 function createdAtLast(memories: Memories, scope: NamespaceKey, id: string): Promise<void> {
   return eventually(`the memory ${id} on the primary`, async () => {
     const refusal = await reasonOf(memories.writer.create(scope, [newMemory({ id })], { now: NOW }));
@@ -138,18 +138,18 @@ function createdAtLast(memories: Memories, scope: NamespaceKey, id: string): Pro
   });
 }
 
-/** What a server says of its part. */
+/** The replication role of a server. */
 async function replicationOf({ url }: RedisServer): Promise<string> {
   using client = connectTo(url);
   return await client.info("replication");
 }
 
-/** Replicas that are in step with the primary. */
+/** Number of replicas that are synchronised with the primary. */
 async function replicasOf(sentinel: RedisSentinel): Promise<number> {
   return ((await replicationOf(await sentinel.primary())).match(/state=online/g) ?? []).length;
 }
 
-/** Who Sentinels hold for the primary, and what each server says of its part. */
+/** The primary according to the Sentinels, and the role of each server. */
 async function described({ sentinels, servers, name }: RedisSentinel): Promise<string> {
   const named = sentinels.map(async ({ host, port }) => {
     using client = connectTo(`redis://${host}:${port}`, { enableReadyCheck: false });

@@ -92,7 +92,7 @@ await describeRedisPrograms("Redis with restricted users", () => {
     expect(await write("m3")).toBeUndefined();
   });
 
-  // With both lists together, as documented for who wants no separate set-up.
+  // With both lists of rights, as documented for a deployment without a separate setup user.
   describe("with the combined rights of both users", () => {
     beforeAll(async () => {
       using admin = connectTo(server.url);

@@ -25,7 +25,7 @@ it("a database file that is removed or replaced under a running server rejects w
   await copyFile(aside, file);
   expect(await refusalOf(remember("lost"))).toMatchObject(refused);
   expect(await ready()).toBe(503);
-  // What was acknowledged is read all the same.
+  // Acknowledged memories are still readable.
   expect((await app.memory.getMemory({ id: "before" })).memory?.text).toBe("what before is");
 
   await rename(aside, file);

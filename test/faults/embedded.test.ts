@@ -14,7 +14,7 @@ import { startProcess } from "../support/start-process.ts";
 
 const BATCH = 20;
 
-/** Texts that have nothing to do with each other, so that each is nearest to itself. */
+/** Unrelated texts, so that each is the nearest to itself. */
 function textOf(run: number, index: number): string {
   return `run${run} number${index} ${(run * 7919 + index * 104_729).toString(36)} ${(index * 15_485_863 + run).toString(36)}`;
 }
@@ -42,7 +42,7 @@ describe("the embedded store, killed in the middle of a bulk import", () => {
         batches += 1;
         if (batches === killAfter) server.process.kill("SIGKILL");
       };
-      // Four writers at once, until the server is gone.
+      // Four concurrent writers, until the server is killed.
       const writers = Array.from({ length: 4 }, async (_, writer) => {
         for (let step = 0; step < 100; step += 1) await importBatch((step * 4 + writer) * BATCH);
       });
@@ -62,7 +62,7 @@ describe("the embedded store, killed in the middle of a bulk import", () => {
       pageToken = page.nextPageToken;
     }
     for (const [id, text] of acknowledged) expect(stored.get(id)).toBe(text);
-    // A batch is there whole or not at all, acknowledged or not.
+    // A batch is stored completely or not at all, acknowledged or not.
     expect(stored.size % BATCH).toBe(0);
     for (const mode of [Mode.VECTOR, Mode.KEYWORD]) {
       for (const [id, text] of [...acknowledged].filter((_, index) => index % 37 === 0)) {
@@ -104,7 +104,7 @@ describe("the embedded store, damaged on disk", () => {
   it("reports a memory with a flipped bit as damaged, still deletes it, and reads other memories", async () => {
     await fill(100);
     const content = readFileSync(file());
-    // Every copy of the text: the record, and what the full-text index keeps.
+    // Every copy of the text: the record and the full-text index.
     const marks = [...content.toString("latin1").matchAll(/"text":"marker42 /g)];
     expect(marks).toHaveLength(1);
     const place = (marks[0]?.index ?? 0) + '"text":"marker'.length;
@@ -126,7 +126,7 @@ describe("the embedded store, damaged on disk", () => {
     const COUNT = 300;
     const PAGE = 4096;
 
-    /** What the first half of a torn page holds: nothing, noise, or what belongs elsewhere. */
+    /** Content of the first half of a torn page: zeros, noise, or another page. */
     function tear(content: Buffer, page: number, next: (limit: number) => number): void {
       const start = PAGE * page;
       const half = PAGE / 2;
@@ -144,7 +144,7 @@ describe("the embedded store, damaged on disk", () => {
       return warnings.filter((warning) => warning.includes("damaged on disk"));
     }
 
-    /** Nothing is reported: then nothing may be missing anywhere. */
+    /** Without a reported error all data must be complete. */
     async function expectWhole(app: TestApp): Promise<void> {
       const { memories } = await app.memory.listMemories({ pageSize: 1000 });
       expect(memories).toHaveLength(COUNT);
@@ -187,7 +187,7 @@ describe("the embedded store, damaged on disk", () => {
         try {
           app = await startApp({ dataDir });
         } catch (error) {
-          // Damage to what everything hangs on: the start is refused, with the reason.
+          // Damage to essential data: the start is refused, with the reason.
           expect(error).toMatchObject({ reason: "STORE_CORRUPT" });
           seen.refused += 1;
           continue;
@@ -236,7 +236,7 @@ describe("the embedded store, damaged on disk", () => {
   });
 });
 
-/** A small disk needs rights that not everyone has; without them this test cannot be made to fail honestly. */
+/** A small disk needs mount rights; without them this test is skipped. */
 const canMount = process.getuid?.() === 0 && process.platform === "linux" && smallDiskWorks();
 
 function smallDiskWorks(): boolean {

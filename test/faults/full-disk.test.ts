@@ -14,10 +14,10 @@ import { startProcess } from "../support/start-process.ts";
 const MIB = 1024 * 1024;
 const FULL = { code: "ResourceExhausted", reason: "STORE_FULL" };
 
-/** Long enough for overflow pages, and with words of its own. */
+/** Long enough for overflow pages, and with unique words. */
 const textOf = (name: string): string => `${name} ${`${name}x `.repeat(300)}`;
 
-/** With all that is kept back in production. */
+/** With the disk reserve of production. */
 function startOn(disk: { readonly directory: string }): Promise<TestApp> {
   return startApp({ dataDir: disk.directory, overrides: { kept: KEPT_SIZES } });
 }
@@ -58,7 +58,7 @@ async function storeAnswer(app: TestApp, prompt: string): Promise<string> {
   return entry?.id ?? "";
 }
 
-/** Writes until it is refused, and says how often it was not. */
+/** Writes until a refusal, and returns the number of successful writes. */
 async function writeUntilFull(app: TestApp, namespace: string): Promise<number> {
   for (let written = 0; written < 10_000; written += 1) {
     try {
@@ -110,10 +110,10 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a full disk", () => {
     const { ready, warnings } = await readiness(app);
     expect(ready).toBe(true);
     expect(warnings).toContain("new data only takes the place of what was deleted");
-    // Others have given back some of what they took; not enough for the file to grow.
+    // Other writers have freed some space; not enough for the file to grow.
     disk.empty();
     disk.fill(10 * MIB);
-    // What was freed is used again, time after time, and what is kept back does not get less by it.
+    // Freed space is reused repeatedly, and the reserve does not shrink.
     const least = statSync(kept).size;
     expect(least).toBeGreaterThanOrEqual(KEPT_BYTES / 2);
     for (let round = 0; round < 10; round += 1) {
@@ -201,7 +201,7 @@ describe.runIf(canMount("ext4"))("the embedded store on a disk that turns read-o
     await using disk = await smallDisk("ext4", 64);
     await using app = await startOn(disk);
     await createBatch(app, "n", 0, 100);
-    // What the kernel does by itself when the disk fails.
+    // The kernel does this on a disk failure.
     disk.remount("abort");
     const error = await app.memory
       .createMemory({ memory: { text: "too late" } })

@@ -17,16 +17,16 @@ import { startProcess, type TestProcess } from "../support/start-process.ts";
 const COUNT = 200;
 const TEXT_BYTES = 40 * 1024;
 const MIB = 1024 * 1024;
-/** A filter has to say something: every memory has an importance. */
+/** A non-empty filter that matches all memories: every memory has an importance. */
 const EVERY_MEMORY = { importance: { min: 0 } };
-/** What a legal batch may hold the event loop, or Redis, at a time. */
+/** Maximum time for which a valid batch may block the event loop, or Redis. */
 const MAX_HELD_MS = 100;
-/** A machine that others use holds everything now and then; what the service does, it does each time. */
+/** Other processes delay single runs; delays by the service occur in each run. */
 const RUNS = 3;
 
 const next = seededInteger(7);
 
-/** A text in which next to no word comes twice: the most that indexes can be given to do. */
+/** A text with hardly any repeated word: the maximum work for indexes. */
 function manyWords(bytes = TEXT_BYTES): string {
   const words: string[] = [];
   for (let length = 0; length < bytes; length += 5)
@@ -44,7 +44,7 @@ function largeBatch(name: string, count = COUNT) {
 
 interface Backend extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
-  /** Of Redis, where there is one. */
+  /** URL of Redis, if used. */
   readonly url?: string;
 }
 
@@ -58,12 +58,12 @@ async function serve(
   return { server, memory: createClient(MemoryService, transport) };
 }
 
-/** What is promised of large batches on any backend. */
+/** Cases of large batches for all backends. */
 function largeBatchCases(open: () => Promise<Backend>): void {
   it("is resumed after its last committed step by a retry, when the server was killed during it", async () => {
     await using backend = await open();
     const count = scale(40, COUNT);
-    // The texts of all are more than an answer holds by default.
+    // All texts together exceed the default response limit.
     const request = { memories: largeBatch("m", count), requestId: "large", maxAnswerBytes: 16 * MIB };
     const first = await serve(backend.env);
     const ended = first.memory.batchCreateMemories(request).then(
@@ -87,7 +87,7 @@ function largeBatchCases(open: () => Promise<Backend>): void {
     expect(answered.map((one) => one?.id)).toEqual(request.memories.map(({ id }) => id));
     expect(answered.map((one) => one?.text)).toEqual(request.memories.map(({ text }) => text));
     expect(await stored(again.memory)).toBe(count);
-    // And once more: the same, from the record.
+    // Another retry: the same response, from the idempotency record.
     const repeat = await again.memory.batchCreateMemories(request);
     expect(repeat.results).toEqual(results);
     expect(await stored(again.memory)).toBe(count);
@@ -107,7 +107,7 @@ function largeBatchCases(open: () => Promise<Backend>): void {
               workerData: backend.url,
             });
       let reports = 0;
-      /** How long each was held since this was asked before. */
+      /** Maximum blocking time of both since the last call. */
       const held = async (): Promise<{ readonly loop: number; readonly redis: number }> => {
         reports += 1;
         const line = server.lineWith(`"loopDelay":${reports},`);
@@ -130,7 +130,7 @@ function largeBatchCases(open: () => Promise<Backend>): void {
           expect(importedCount).toBe(memories.length);
         }
       };
-      // What is compiled at the first call of its kind is no part of a batch.
+      // Warm-up: code that is compiled at the first call.
       await memory.batchCreateMemories({ memories: largeBatch("warm", 5) });
       await importAll(largeBatch("warm import", 5).map((one) => ({ ...one, id: one.id.replace(" ", "-") })));
       for (let run = 0; run < RUNS; run += 1) {

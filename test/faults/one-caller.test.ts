@@ -26,7 +26,7 @@ const A = testKey({ tenant: "a" });
 const B = testKey({ tenant: "b" });
 const by = ({ key }: { readonly key: string }) => ({ authorization: `Bearer ${key}` });
 
-/** As many connections as it takes to open so many streams. */
+/** Number of connections needed for that number of streams. */
 async function connect(server: MeasuredServer, count: number): Promise<RawHttp2[]> {
   const connections = Array.from(
     { length: count },
@@ -56,7 +56,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  /** Calls of the other tenant, of each kind that matters: all of them work. */
+  /** Checks that calls of each kind of the other tenant succeed. */
   async function otherIsServed(): Promise<void> {
     for (let call = 0; call < 20; call += 1) {
       expect((await other.call(LIST, listRequest(), by(B))).code).toBe(0);

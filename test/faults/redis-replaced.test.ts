@@ -18,7 +18,7 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 const PREFIX = "replaced:";
 const SNAPSHOTS = { appendonly: "no", save: '""' };
 
-/** A server of Recollect, and what it says to its operator. */
+/** A server and its log. */
 interface Served extends AsyncDisposable {
   readonly app: TestApp;
   /** The lines of its log at ERROR. */
@@ -59,7 +59,7 @@ async function serve(
   };
 }
 
-/** True when it succeeds; false where Redis or the service says to come again. Whatever else fails, fails. */
+/** True when it succeeds; false for a retryable refusal of Redis or the service. Rethrows other errors. */
 async function works(call: () => Promise<unknown>): Promise<boolean> {
   try {
     await call();
@@ -92,7 +92,7 @@ async function fill(app: TestApp): Promise<void> {
   expect(await found(app, "Ana is allergic to nuts", Mode.HYBRID)).toEqual(["nuts"]);
 }
 
-/** Every kind of call works, in all ways of searching, as on a store that was always like this. */
+/** Checks that every kind of call and every search mode work as on a normal store. */
 async function expectServed(app: TestApp, id: string): Promise<void> {
   const text = `${id} moved to Lisbon`;
   await eventually("a write", () => works(() => remember(app, id, text)));
@@ -117,13 +117,13 @@ async function readiness({ httpUrl }: TestApp): Promise<{ status: number; said: 
   return { status: reply.status, said: checks["backend redis"] ?? "" };
 }
 
-/** One line, and no other one later. */
+/** Expects exactly one matching line in the error log. */
 async function expectOneError({ errors }: Served, said: RegExp): Promise<void> {
   await eventually("an error in the log", async () => (await errors()).length > 0);
   expect(await errors()).toEqual([expect.stringMatching(said)]);
 }
 
-/** Writes a dump, and keeps a copy of it. */
+/** Writes a dump, and copies it. */
 async function dump({ url, directory }: RedisServer, name: string): Promise<string> {
   using admin = connectTo(url);
   await admin.save();
@@ -132,7 +132,7 @@ async function dump({ url, directory }: RedisServer, name: string): Promise<stri
   return copy;
 }
 
-/** Starts it on this dump, as an operator does who restores one. */
+/** Restarts Redis with this dump, as in a restore by an operator. */
 async function restore(redis: RedisServer, from: string | undefined): Promise<void> {
   await redis.kill();
   const file = join(redis.directory, "dump.rdb");
@@ -150,18 +150,18 @@ await describeRedisPrograms("Redis data replaced under a running service", () =>
     await remember(other.app, "tea", "Bo drinks his tea without milk");
     const before = await lookUp(one.app, "Where is my parcel?");
     using admin = connectTo(redis.url);
-    // Both have seen what was written.
+    // Both servers have read the data.
     for (const { app } of [one, other]) await readiness(app);
     await admin.flushall();
 
     await expectServed(one.app, "ana");
     await expectServed(other.app, "bo");
-    // The second one meets what the first one has made of it.
+    // The second server finds the store as initialised by the first one.
     const emptied =
       /replaced by (an empty one|another one, of \d changes): at least 3 changes.*knew 1 namespaces/;
     for (const served of [one, other]) await expectOneError(served, emptied);
     expect((await one.app.memory.listMemories({})).memories.map(({ id }) => id)).toEqual(["bo", "ana"]);
-    // What one decides the other knows, also what was decided before.
+    // Decision tokens of one server are valid on the other, also those from before.
     const after = await lookUp(one.app, "How do I return a parcel?");
     for (const [{ decisionId }, text] of [
       [after, "How do I return a parcel?"],
@@ -335,7 +335,7 @@ await describeRedisPrograms("Redis data replaced under a running service", () =>
         .hset(`${stores.name}:{p00}:meta`, "store", id)
         .call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         .exec();
-      // Nothing in its answer contradicts what is known.
+      // The reply is consistent with the known store identity.
       expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
       expect(errors.pop()).toContain("was replaced by another one");
     }

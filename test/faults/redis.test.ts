@@ -34,7 +34,7 @@ const store = (app: TestApp, text: string) =>
     origin: { case: "scope", value: { model: "m" } },
     response: `the answer to ${text}`,
   });
-/** `hit`, or why it is a miss. */
+/** `hit`, or the reason of the miss. */
 const lookUp = async (app: TestApp, text: string): Promise<string | undefined> =>
   outcomeOf(
     await app.cache.lookupCache({
@@ -45,7 +45,7 @@ const lookUp = async (app: TestApp, text: string): Promise<string | undefined> =
 const outcomeOf = ({ outcome }: LookupCacheResponse): string | undefined =>
   outcome.case === "miss" ? MissReason[outcome.value.reason] : outcome.case;
 
-/** The call is refused as one that is worth repeating, and says when. */
+/** Expects a retryable refusal with RetryInfo. */
 async function expectUnavailable(call: Promise<unknown>): Promise<void> {
   const error = await call.then(
     () => undefined,
@@ -57,7 +57,7 @@ async function expectUnavailable(call: Promise<unknown>): Promise<void> {
   expect(retry?.retryDelay === undefined ? 0 : durationMs(retry.retryDelay)).toBeGreaterThan(0);
 }
 
-/** Every kind of call works, by the way of the one memory and the one answer that `fill` has stored. */
+/** Checks that every kind of call works, with the memory and the entry of `fill`. */
 async function fill(app: TestApp): Promise<void> {
   await remember(app, "nuts", "Ana is allergic to nuts");
   await store(app, "How do I cancel my order?");
@@ -84,14 +84,14 @@ async function expectWrites(app: TestApp): Promise<void> {
   await store(app, "How do I cancel my order?");
 }
 
-/** It serves again, all of it, without a restart. */
+/** Waits until all calls are served again, without a restart. */
 async function expectRecovery({ app }: Faulty): Promise<void> {
   await eventually("reads", () => works(expectReads(app)));
   await eventually("writes", () => works(expectWrites(app)));
   expect((await readiness(app)).status).toBe(200);
 }
 
-/** False while the backend is away, or the calls that waited for it take all places; whatever else fails, fails. */
+/** False while the backend is unavailable, or pending calls reach the limit; rethrows other errors. */
 async function works(work: Promise<void>): Promise<boolean> {
   try {
     await work;
@@ -111,13 +111,13 @@ async function readiness(
   return { status: reply.status, checks };
 }
 
-/** What callers see while Redis does not answer, once the server has noticed. */
+/** Checks the responses while Redis does not answer, after detection. */
 async function expectAway({ app }: Faulty): Promise<void> {
   await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
   await expectUnavailable(search(app, "Ana"));
   await expectUnavailable(remember(app, "other", "something else"));
   await expectUnavailable(app.cache.getCacheStats({}));
-  // A cache that is down costs its callers nothing but the answer.
+  // An unavailable cache only causes misses.
   expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
   const { status, checks } = await readiness(app);
   expect(status).toBe(503);
@@ -148,7 +148,7 @@ await describeRedisPrograms("failures of Redis", () => {
     const late = app.memory.getMemory({ id: "nuts" }, { timeoutMs: 300 });
     expect((await refusalOf(late)).code).toBe("DeadlineExceeded");
     expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
-    // Without a deadline: as long as the connection is waited for.
+    // Without a deadline: up to the connection timeout.
     await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
     await expectAway(faulty);
     redis.resume();
@@ -248,7 +248,7 @@ await describeRedisPrograms("failures of Redis", () => {
     await using faulty = await startFaulty();
     const { app, admin } = faulty;
     await fill(app);
-    // Of a primary that is away, so that it keeps its data.
+    // A replica of an unreachable primary, so that it keeps its data.
     await admin.replicaof("127.0.0.1", 1);
     await expectUnavailable(remember(app, "other", "something else"));
     await expectUnavailable(app.memory.deleteMemory({ id: "nuts" }));
@@ -261,7 +261,7 @@ await describeRedisPrograms("failures of Redis", () => {
   it("loading its data after a restart: calls are refused until it is loaded", async () => {
     await using faulty = await startFaulty({
       timeouts: { connectTimeoutMs: 200 },
-      // So that the little data of a test takes a while: microseconds a key, and a look at clients in between.
+      // Slows down the loading of little test data: microseconds per key, with client handling in between.
       redis: { config: { "key-load-delay": "50000", "loading-process-events-interval-bytes": "1024" } },
     });
     const { app, admin, redis } = faulty;
@@ -291,7 +291,7 @@ await describeRedisPrograms("failures of Redis", () => {
 });
 
 await describeRedisPrograms("a connection lost before the reply", () => {
-  /** Redis closes it while the proxy holds back what it says; then the proxy lets through what comes next. */
+  /** Redis closes the connection while the proxy holds back its replies; then the proxy passes data again. */
   async function breakConnection({ admin, proxy }: Faulty): Promise<void> {
     const { accepted } = proxy;
     await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");

@@ -18,7 +18,7 @@ describe("access statistics", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** Looks without touching: a list is no access. */
+  /** Reads by a list, which is no access. */
   async function statistics(): Promise<Record<string, readonly [count: number, time: unknown]>> {
     const { memories } = await app.memory.listMemories({});
     return Object.fromEntries(

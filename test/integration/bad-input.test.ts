@@ -62,7 +62,7 @@ describe("invalid requests", () => {
     raw[Symbol.dispose]();
     await app[Symbol.asyncDispose]();
   });
-  // Whatever was sent: nothing is half written, and the server goes on.
+  // After every request: nothing is partially written, and the server works.
   afterEach(async () => {
     expect((await app.memory.listMemories({})).memories).toEqual([]);
   });
@@ -112,7 +112,7 @@ describe("invalid requests", () => {
     for (const service of [MemoryService, CacheService, CompactionService, OperationsService]) {
       for (const method of service.methods) {
         const path = `/${service.typeName}/${method.name}`;
-        // A unary client would wait for ever for the end of a stream that answers twice.
+        // A unary client would wait forever for the end of a stream with two messages.
         const { code, reason } = await raw.stream(path, [Buffer.alloc(0)]);
         const served = SERVED[service.typeName]?.includes(method.name) ?? false;
         if (served) expect([path, reason]).not.toEqual([path, "METHOD_NOT_SERVED"]);

@@ -25,7 +25,7 @@ describe("cache entries", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** Stores an answer a millisecond after the one before. */
+  /** Stores an entry a millisecond after the previous one. */
   async function store(namespace: string, prompt: string, change: object = {}): Promise<CacheEntry> {
     now += 1;
     const { entry } = await app.cache.storeCacheEntry({
@@ -173,7 +173,7 @@ describe("cache entries", () => {
         const refusal = await refusalOf(app.cache.listCacheEntries({ ...request, pageToken, ...change }));
         expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "PAGE_TOKEN_INVALID" });
       }
-      // A list of another kind, though nothing else differs.
+      // A token of another list method for an otherwise equal request.
       const foreign = app.memory.listMemories({ namespace: "token", pageToken });
       expect(await refusalOf(foreign)).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
     });

@@ -185,7 +185,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     const lines = Array.from({ length: 150 }, (_, index) => `{"id": "m${index}", "text": "text ${index}"}\n`);
     const args = ["--namespace", "stopped", "memory", "import", "-"];
     const child = spawnCli(["--json", ...args], { address: app.grpcAddress, cwd: folder });
-    // Standard input stays open: nothing but the signal ends this.
+    // Standard input stays open: only the signal ends the command.
     child.stdin.write(lines.join(""));
     const ending = endOf(child);
     await once(child.stdout, "data");
@@ -221,7 +221,7 @@ describe("an interrupted recollect memory import", { timeout: TIMEOUT_MS }, () =
       /^recollect: broken off after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/,
     );
 
-    // Standard input that stays open keeps nothing alive.
+    // Open standard input does not keep the process alive.
     const child = spawnCli(["memory", "import", "-"], options);
     const ending = endOf(child);
     child.stdin.on("error", () => undefined);
@@ -234,7 +234,7 @@ describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () =
   const WHOLE = Array.from({ length: 10 }, (_, index) => ({ id: `m${index}`, text: `text ${index}` }));
   const WHOLE_LINES = WHOLE.map((memory) => `${JSON.stringify(memory)}\n`).join("");
 
-  /** A server whose first export ends as `end` says, after three memories; the others go to their end. */
+  /** A server whose first export ends with `end` after three memories; later ones complete. */
   async function startBreaking(end: (signal: AbortSignal) => Promise<void>) {
     const tokens: string[] = [];
     const begun = Promise.withResolvers<void>();
@@ -269,7 +269,7 @@ describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () =
     const other = await runCli(["memory", "export", "broken.jsonl", "--user", "ana"], options);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("is of another export") });
 
-    // What a crash left behind the last checkpoint is not counted on.
+    // Data after the last checkpoint of a crash is discarded.
     await writeFile(inFolder("broken.jsonl.part"), '{"id": "half', { flag: "a" });
     const resumed = await runCli(["memory", "export", "broken.jsonl"], options);
     expect(resumed).toMatchObject({ code: 0, stdout: "10 exported to broken.jsonl\n" });
@@ -308,7 +308,7 @@ describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () =
     expect(await ending).toMatchObject({ code, stdout: "" });
     expect(await readdir(folder)).not.toContain(`${signal}.jsonl`);
     expect(await runCli(["memory", "export", `${signal}.jsonl`], options)).toMatchObject({ code: 0 });
-    // Whatever had arrived when the signal did: nothing is missing and nothing is there twice.
+    // Wherever the signal arrived: no memory is missing or duplicated.
     expect(tokens).toHaveLength(2);
     expect(await read(`${signal}.jsonl`)).toBe(WHOLE_LINES);
   });

@@ -9,7 +9,7 @@ import { startProcess, type TestProcess } from "../support/start-process.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
-/** The files of the deployment guide where it says to save them. */
+/** The files of the deployment guide, at the documented paths. */
 async function guideFiles(): Promise<Record<string, string>> {
   return {
     ".env": await readFile(join(GUIDE, "guide.env"), "utf8"),
@@ -32,7 +32,7 @@ async function call(http: string, method: string, request: object): Promise<Reco
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** Seconds that a stored answer lives, asked for or by default. */
+/** TTL of a stored entry in seconds, requested or by default. */
 async function ttlOf(http: string, ttl?: string): Promise<number> {
   const request = { prompt: { text: "q" }, scope: { model: "m" }, response: "a", ttl };
   const { entry } = (await call(http, "CacheService/StoreCacheEntry", request)) as {
@@ -53,7 +53,7 @@ describe("recollect serve", () => {
     const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
     expect(chosen["because"]).toContain("MEMORY_BACKEND");
     expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
-    // Nobody is asked for a vector by that, so the provider that the guide names is not met here.
+    // This needs no vector, so the provider of the guide is not called.
     expect((await fetch(`http://${String(line["http"])}/ready`)).status).toBe(200);
     expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
   });
@@ -161,7 +161,7 @@ describe("recollect serve", () => {
     await ttlOf(http);
     server.process.kill("SIGTERM");
     await server.ended;
-    // The calls before and after, and not the one in between.
+    // The calls before and after, but not the one in between.
     expect(server.stdout().match(/"[^"]*StoreCacheEntry"/g)).toHaveLength(2);
   });
 });
@@ -181,7 +181,7 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
     const connection = connect(Number(port), host);
     await once(connection, "connect");
     terminal.process.kill("SIGKILL");
-    // The last thing that a server closes when it stops.
+    // The last resource that a stopping server closes.
     await once(connection.resume(), "close");
     const log = await readFile(join(terminal.directory, "app.log"), "utf8");
     expect(log).toContain("stopping");

@@ -11,7 +11,7 @@ const roomy: Disk = {
   tryWriting: () => undefined,
 };
 
-/** With all that is kept back in production. */
+/** With the disk reserve of production. */
 function startOn(disk: Disk): Promise<TestApp> {
   return startApp({ overrides: { disk, kept: KEPT_SIZES } });
 }

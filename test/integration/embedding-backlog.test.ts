@@ -31,13 +31,13 @@ const start = (waitMs?: number): Promise<TestApp> =>
 const stateOf = async (app: TestApp, id: string): Promise<string | undefined> =>
   State[(await app.memory.getMemory({ id })).memory?.embedding?.state ?? 0];
 
-/** Reads until the memory has its vector; only the queue's own work is waited for. */
+/** Reads until the memory has its vector, made by the embedding queue. */
 async function ready(app: TestApp, id: string): Promise<void> {
   for (let reads = 0; reads < 200 && (await stateOf(app, id)) !== "READY"; reads += 1);
   expect(await stateOf(app, id)).toBe("READY");
 }
 
-/** Ids by meaning alone, nearest first. */
+/** Ids by vector search, nearest first. */
 const meaning = async (app: TestApp, text: string) => {
   const { results } = await app.memory.searchMemories({
     query: { by: { case: "vector", value: vectorBytes(await embedder.embed([text], never())) } },
@@ -83,7 +83,7 @@ describe("a write during a provider outage", () => {
     for (const id of ["one", "two", "old", "three"]) await ready(app, id);
     expect((await meaning(app, "alpha apples"))[0]).toBe("one");
     expect((await meaning(app, "gamma apples"))[0]).toBe("old");
-    // Neither etag nor anything else that an export holds has changed.
+    // Neither the etag nor another exported field has changed.
     expect(await exported(app)).toEqual(before);
   });
 

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-/** A server whose embeddings come from there; failures are not repeated, for their waits would be real. */
+/** A server with that provider; without retries, because their delays would be real. */
 function start(apiBase: string, env: TestAppOptions["env"] = {}): Promise<TestApp> {
   return startApp({
     dataDir,

@@ -34,8 +34,8 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 
 /**
- * A server whose embeddings come from the one above; with no retries, for their waits would be real, and a queue that
- * asks again only when it has reason to.
+ * A server with the provider above; without retries, because their delays would be real, and with a queue that retries
+ * only after an event.
  */
 function start(
   options: TestAppOptions & {
@@ -84,7 +84,7 @@ const readiness = async (app: TestApp) => {
 };
 const metrics = async (app: TestApp) => (await fetch(`${app.httpUrl}/metrics`)).text();
 
-/** Everything a provider has been seen to do, and what a caller who needs a vector is told. */
+/** Observed failures of providers, and the status of calls that need a vector. */
 const FAILURES: readonly (readonly [string, Behaviour, { code: string; reason: string; cause: string }])[] = [
   ["401", { kind: "status", status: 401 }, misconfigured("key_refused")],
   ["403", { kind: "status", status: 403 }, misconfigured("key_refused")],
@@ -289,14 +289,13 @@ describe("an embedding provider that fails", () => {
     const writes: Promise<unknown>[] = [];
     const write = (texts: number): void => {
       const memories = Array.from({ length: texts }, () => ({ text: "the same, over and over" }));
-      // How each of them ends is not what this is about.
+      // Their outcomes are irrelevant here.
       writes.push(
         Promise.allSettled([app.memory.batchCreateMemories({ memories }, { signal: leaving.signal })]),
       );
     };
-    // As many texts as may wait. A search that finds room waits itself until its deadline; so single ones follow, for the
-    // room that it leaves and that a batch is too large for. While the server prepares so many texts, a search may be
-    // refused before that.
+    // Fills the queue. A search that is queued waits until its deadline; so single texts follow, for slots that are too few
+    // for a batch. While the server prepares so many texts, a search may be refused earlier.
     for (let batch = 0; batch < 50; batch += 1) write(200);
     const query = { by: { case: "text", value: "anything" } } as const;
     let error: ConnectError;

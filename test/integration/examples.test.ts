@@ -11,7 +11,7 @@ const MODULES = join(EXAMPLE, "node_modules");
 
 describe("the TypeScript example", () => {
   let app: TestApp;
-  /** What an installation in the example's folder would make; its other dependencies are found further up. */
+  /** Links an installed package into the example's directory; other dependencies are resolved in parent directories. */
   let isLinked = false;
   beforeAll(async () => {
     await mkdir(MODULES, { recursive: true });

@@ -441,7 +441,7 @@ describe("the store", () => {
     expect(found.results[0]).toMatchObject({ memory: { id: memory?.id } });
     const next = await second.memory.createMemory({ memory: { text: "follows", sessionId: "s" } });
     expect(next.memory?.sessionPosition).toBe(2);
-    // The secret that signed the decision is kept with the data.
+    // The signing secret of decision tokens is stored with the data.
     const stored = await second.cache.storeCacheEntry({
       prompt: { prompt: { case: "text", value: "q" } },
       origin: { case: "decisionId", value: decisionId },
@@ -461,7 +461,7 @@ describe("the store", () => {
     expect((await same.memory.listMemories({})).memories).toEqual([]);
   });
 
-  // Redis may have several.
+  // Redis allows several processes.
   it.skipIf(onRedis())("refuses a second process", async () => {
     await using app = await startApp();
     await expect(startApp({ dataDir: app.dataDir })).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });

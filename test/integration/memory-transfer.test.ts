@@ -29,7 +29,7 @@ type ImportRequest = MessageInitShape<typeof ImportMemoriesRequestSchema>;
 type Fields<T> = Exclude<T, Message>;
 type MemoryInit = MessageInitShape<typeof MemorySchema>;
 
-/** Everything that an export gives. */
+/** All memories of an export. */
 async function exportAll(
   app: Pick<TestApp, "memory">,
   request: MessageInitShape<typeof ExportMemoriesRequestSchema>,
@@ -58,7 +58,7 @@ async function* streamOf<T>(items: readonly T[]): AsyncIterable<T> {
 const bytesOf = (memories: readonly Memory[]): string[] =>
   memories.map((memory) => Buffer.from(toBinary(MemorySchema, memory)).toString("hex"));
 
-/** Memories as an import takes them, with every field that an export has. */
+/** Valid memories for an import, with every exported field. */
 const importable = (): fc.Arbitrary<MemoryInit> => {
   const time = fc.integer({ min: NOW - 10_000, max: NOW + 10_000 });
   const name = fc.oneof(fc.constant(""), fc.string({ unit: "grapheme", maxLength: 20 }));
@@ -108,7 +108,7 @@ const importable = (): fc.Arbitrary<MemoryInit> => {
     }));
 };
 
-/** Whether all numbers of a JSON value may stand in metadata. */
+/** Whether all numbers of a JSON value are valid in metadata. */
 function isExact(value: unknown): boolean {
   if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
   return value === null || typeof value !== "object" || Object.values(value).every(isExact);
@@ -427,7 +427,7 @@ describe("an interrupted import", () => {
     };
   }
 
-  // It takes the ten seconds of a drain, in which no backend has a part.
+  // Takes the ten seconds of a drain, which is independent of the backend.
   it.skipIf(onRedis())(
     "by a server stop ends with SERVER_STOPPING while idle, and keeps acknowledged memories",
     async () => {

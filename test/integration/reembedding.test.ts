@@ -97,7 +97,7 @@ describe("re-embedding under load, with a restart in the middle", () => {
       expect(info).toMatchObject(one.identity);
       expect(info.reembedding).toBeUndefined();
     }
-    // The old settings are understood, and the new ones are right too.
+    // The server starts with the old settings and with the new ones.
     for (const env of [one.before(), one.after()]) {
       await using app = await start(env);
       expect(await app.operations.getEmbeddingInfo({})).toMatchObject(one.identity);

@@ -35,7 +35,7 @@ type Answer = {
   readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
 };
 
-/** Asks one question of the reflection service of this version, as any client does. */
+/** Sends one request to the reflection service of this version. */
 async function ask(address: string, version: string, question: object): Promise<Answer> {
   const folder = dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json"));
   const path = join(folder, "build/proto/grpc/reflection", version, "reflection.proto");
@@ -60,7 +60,7 @@ async function ask(address: string, version: string, question: object): Promise<
   }
 }
 
-/** The file with this symbol and all files that it imports, each asked for by name where the answer leaves it out. */
+/** The file with this symbol and all its imports; requests those that the response omits. */
 async function filesWith(address: string, version: string, symbol: string): Promise<FileDescriptorProto[]> {
   const files = new Map<string, FileDescriptorProto>();
   const keep = ({ fileDescriptorResponse }: Answer): void => {
@@ -78,7 +78,7 @@ async function filesWith(address: string, version: string, symbol: string): Prom
   return [...files.values()];
 }
 
-/** Throws when a type that the files name is in none of them. */
+/** Throws when a referenced type is in none of the files. */
 function registryOf(files: readonly FileDescriptorProto[]): FileRegistry {
   const ordered = new Set<FileDescriptorProto>();
   // The library wants imports before the files that import them.

@@ -60,9 +60,9 @@ const LAST_SECOND = 253_402_300_799n;
 const FIRST_SECOND = -62_135_596_800n;
 
 /**
- * Limits that the schema has no words for: what is just inside, what is just outside, and the field that is named.
+ * Limits without a rule in the schema: a value at the limit, one beyond it, and the reported field.
  *
- * Others of their kind have their tests elsewhere: messages of 16 MiB, lists in a filter, the length of a vector and a
+ * Other such limits are tested elsewhere: messages of 16 MiB, lists in a filter, the length of a vector and a
  * query by vector in another mode in bad-input.test.ts; pages of 1,000 rows and of 2 MiB in page-token.test.ts and
  * cache-entries.test.ts; fields of a correction in memory-changes.test.ts; what an import asks of a memory, and of its
  * sequences, in memory-transfer.test.ts; 64 words of a query in
@@ -199,7 +199,7 @@ describe("a limit without a rule in the proto", () => {
     app = await startApp({
       overrides: {
         clock: { now: () => NOW },
-        // Megabytes of text are not worth their vectors here.
+        // Without embedding, because megabytes of text would take long.
         embedder: {
           identity: { provider: "test", model: "constant", dimension: DIMENSION },
           embed: async (texts) => texts.map(() => ({ vector, truncated: false })),

@@ -1,4 +1,4 @@
-// Scripts of Redis name their keys and arguments: connection/script-preamble.ts alone knows where these stand.
+// Redis scripts use named keys and arguments: only connection/script-preamble.ts depends on their positions.
 
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";

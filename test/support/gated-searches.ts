@@ -1,15 +1,15 @@
 import type { Backend } from "../../src/ports/backend.ts";
 import type { CandidateSearch } from "../../src/ports/memory/search.ts";
 
-/** Holds searches of a backend's memories up: each waits to be released before it goes to the store. */
+/** Blocks memory searches of a backend: each waits for its release before it reaches the store. */
 export interface GatedSearches {
   /** For `overrides` of startApp. */
   readonly backend: (opened: Backend) => Backend;
-  /** The tenants of the searches that have come to the store, in order. */
+  /** The tenants of the searches that have arrived, in order. */
   readonly tenants: readonly string[];
-  /** Resolves when so many have come, counted from the start. */
+  /** Resolves when the total number of searches reaches this number. */
   entered(searches: number): Promise<void>;
-  /** Lets all searches through, those to come too. */
+  /** Releases all searches, also later ones. */
   release(): void;
 }
 
@@ -39,7 +39,7 @@ export function gatedSearches(): GatedSearches {
   };
 }
 
-/** The same object but for some of its properties. */
+/** The same object with some properties replaced. */
 function replacing<T extends object>(target: T, replaced: Partial<T>): T {
   return new Proxy(target, {
     get: (of, name) => {

@@ -1,13 +1,13 @@
 import type { Sleep } from "../../src/ports/sleep.ts";
 
-/** Time that passes only when a test says so. */
+/** A sleep function that is controlled by a test. */
 export interface ManualSleep {
   readonly sleep: Sleep;
-  /** How long each sleeper so far wanted to sleep, in order. */
+  /** Requested durations of all sleeps so far, in order. */
   readonly asked: readonly number[];
-  /** Resolves when so many sleeps have begun, counted from the start. */
+  /** Resolves when the total number of sleeps reaches this number. */
   begun(count: number): Promise<void>;
-  /** Wakes all who sleep, as if their time were over. */
+  /** Ends all current sleeps. */
   wake(): void;
 }
 

@@ -12,9 +12,9 @@ import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 export interface TestGrpcServer extends AsyncDisposable {
   readonly address: string;
   readonly grpc: GrpcServer;
-  /** How each call ended, in order. */
+  /** Outcomes of all calls, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Resolves when so many calls have ended. */
+  /** Resolves when this number of calls has ended. */
   ended(calls: number): Promise<void>;
 }
 

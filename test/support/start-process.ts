@@ -7,14 +7,14 @@ import { createInterface } from "node:readline";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** The real program in a process of its own, in an empty directory. */
+/** The program in a process of its own, in an empty directory. */
 export interface TestProcess extends AsyncDisposable {
   readonly directory: string;
   readonly process: ChildProcess;
-  /** Everything that it has written so far. */
+  /** Its complete output so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Resolves with the first line of standard output that holds the text; rejects when the process ends before. */
+  /** Resolves with the first line of standard output that contains the text; rejects when the process ends before. */
   lineWith(text: string): Promise<string>;
   /** Resolves with the exit code when the process has ended. */
   readonly ended: Promise<number | null>;
@@ -25,11 +25,11 @@ export interface TestProcessOptions {
   readonly args?: readonly string[];
   /** Files in its directory before it starts, by path. */
   readonly files?: Readonly<Record<string, string>>;
-  /** In a terminal of its own (Linux), which closes when the process that is returned ends. */
+  /** In a terminal of its own (Linux), which is closed when the returned process ends. */
   readonly terminal?: boolean;
 }
 
-/** Starts `recollect` with these variables alone (and PATH), on free ports unless they say otherwise. */
+/** Starts `recollect` with only these variables (and PATH), by default on free ports. */
 export async function startProcess(
   env: Readonly<Record<string, string>> = {},
   { args = ["serve"], files = {}, terminal = false }: TestProcessOptions = {},

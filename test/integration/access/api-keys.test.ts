@@ -9,10 +9,10 @@ import { startApp, type TestApp } from "../../support/start-app.ts";
 
 const LIST = "/recollect.v1.MemoryService/ListMemories";
 const EXPORT = "/recollect.v1.MemoryService/ExportMemories";
-/** Bytes that are no message. */
+/** Bytes that are no valid message. */
 const BROKEN = Buffer.from([0xff, 0xff, 0xff]);
 
-/** What a refused call says over HTTP, in the Connect protocol. */
+/** The error body of a refused call over HTTP, in the Connect protocol. */
 interface HttpRefusal {
   readonly status: number;
   readonly code: string | undefined;
@@ -105,7 +105,7 @@ describe("AUTH_MODE=api_keys", () => {
         request.destroy();
       });
       request.once("error", reject);
-      // Only the headers: the body never comes.
+      // Only the headers: the body is never sent.
       request.flushHeaders();
     });
     expect(answered).toBe(401);

@@ -17,7 +17,7 @@ interface Served {
   readonly grpc: string;
   /** HTTP status of a call with this key. */
   call(key: TestKey): Promise<number>;
-  /** Puts a new file in the place of the old one. */
+  /** Replaces the file. */
   replace(content: string): Promise<void>;
   warnings(): Promise<readonly string[]>;
 }
@@ -117,7 +117,7 @@ describe("the API key file", () => {
 });
 
 describe("recollect key create", () => {
-  /** Runs the command in the server's folder. */
+  /** Runs the command in the server's directory. */
   const recollect = async (
     directory: string,
     args: readonly string[],

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 60_000;
 
 const [authority, clientAuthority] = [testAuthority(), testAuthority()];
 let server: TlsFolder;
-/** `client-ca.pem` that signed the server's certificate; `cert.pem` and `key.pem` that it lets in. */
+/** `client-ca.pem`: the authority of the server certificate; `cert.pem` and `key.pem`: an accepted client certificate. */
 let client: TlsFolder;
 let app: TestApp;
 
@@ -42,7 +42,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
   it("reads its files from options or environment variables", async () => {
     const known = { code: 0, stdout: expect.stringMatching(/^\{/), stderr: "" };
     expect(await recollect([...CA, ...OWN, ...STATS])).toEqual(known);
-    // The files alone say that TLS is meant.
+    // The files alone select TLS.
     expect(await recollect([...CA, ...OWN, ...STATS], {}, app.grpcAddress)).toEqual(known);
     const env = {
       RECOLLECT_TLS_CA_FILE: "client-ca.pem",

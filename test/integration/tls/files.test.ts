@@ -22,7 +22,7 @@ interface Served {
   readonly http: string;
 }
 
-/** The program with these files in its own folder. */
+/** Starts the server process with these files in its own directory. */
 async function serve(server: TestProcess): Promise<Served> {
   const { grpc, http } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string; http: string };
   return { server, grpc, http };
@@ -47,7 +47,7 @@ function filesOf({ cert, key, clientCa }: TlsContent): Record<string, string> {
   };
 }
 
-/** Resolves with the certificate that a new connection is shown. */
+/** Resolves with the server certificate of a new connection. */
 async function shownAt(address: string, options: ConnectionOptions = {}): Promise<string> {
   const [host = "", port] = address.split(":");
   const socket = connect({
@@ -87,7 +87,7 @@ describe("TLS files", () => {
     const [kept] = Object.values(agent.freeSockets).flat();
 
     await replaceTls(server.directory, second);
-    // Between the two a reading may find them not to fit; the next does.
+    // A reload between the two writes may find that they do not match; the next reload succeeds.
     await expect
       .poll(async () => [await shownAt(grpc), await shownAt(http)], { timeout: 30_000 })
       .toEqual([spell(second.cert), spell(second.cert)]);

@@ -18,7 +18,7 @@ const CLOSED = "closed without an alert";
 const TRANSPORTS = ["grpc", "http"] as const;
 type Transport = (typeof TRANSPORTS)[number];
 
-/** A server with these files, and what its clients trust and show. */
+/** A server with these files, and the TLS options of its clients. */
 async function serve(
   content: TlsContent,
   tls: SecureContextOptions,
@@ -48,7 +48,7 @@ function addressOf({ app }: Served, transport: Transport): { readonly host: stri
   return { host, port: Number(port) };
 }
 
-/** Resolves with a connection that the server has answered on; rejects with what stands in the way. */
+/** Resolves with a connection after a response of the server; rejects with the handshake error. */
 async function handshake(
   served: Served,
   transport: Transport,
@@ -60,7 +60,7 @@ async function handshake(
     ...options,
   });
   await once(socket, "secureConnect");
-  // In TLS 1.3 a client is through before the server has looked at its certificate.
+  // In TLS 1.3 the handshake ends for a client before the server has checked its certificate.
   socket.write(
     transport === "grpc" ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
   );
@@ -71,14 +71,14 @@ async function handshake(
   return socket;
 }
 
-/** Resolves with the code that a handshake fails with. */
+/** Resolves with the error code of a failed handshake. */
 async function refusal(served: Served, transport: Transport, options: ConnectionOptions): Promise<unknown> {
   const error: unknown = await handshake(served, transport, options).then(
     (socket) => socket.destroy(),
     (reason: unknown) => reason,
   );
   const code = error instanceof Error && "code" in error ? error.code : "let in";
-  // The end of a connection that still had something to read.
+  // A connection that was closed with unread data.
   return code === "ECONNRESET" || code === "EPIPE" ? CLOSED : code;
 }
 
@@ -138,7 +138,7 @@ describe("servers with a certificate", () => {
       expect([socket.getProtocol(), socket.authorized]).toEqual([version, true]);
       socket.destroy();
     }
-    // Else the client itself would refuse to speak it.
+    // Otherwise the client itself would refuse the version.
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     expect(await refusal(served, transport, { ...trusting, ...old })).toBe(
       "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
@@ -211,7 +211,7 @@ describe("servers that require client certificates", () => {
 
 describe("a peer that stalls", () => {
   const trusting = { ca: authority.cert };
-  /** Resolves when the servers of this process have no connection any more. */
+  /** Resolves when the servers of this process have no connections. */
   const allGone = async (): Promise<void> => {
     while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
   };

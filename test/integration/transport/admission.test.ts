@@ -49,7 +49,7 @@ describe("admission", () => {
       const refused = await createOverHttp(app);
       expect([refused.status, await refused.json()]).toMatchObject([429, { code: "resource_exhausted" }]);
 
-      // Probes and scrapes are not calls.
+      // Probes and scrapes do not count as calls.
       const headers = { connection: "close" };
       expect((await fetch(`${app.httpUrl}/health`, { headers })).status).toBe(200);
       expect((await fetch(`${app.httpUrl}/ready`, { headers })).status).toBe(200);
@@ -92,7 +92,7 @@ describe("admission", () => {
       if (signal !== undefined && !signal.aborted) {
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       }
-      // The place is free when the handler has ended, some turns after its signal.
+      // The slot is released when the handler has ended, some ticks of the event loop after its signal.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     expect((await app.memory.listMemories({})).memories).toEqual([]);

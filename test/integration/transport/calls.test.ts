@@ -50,7 +50,7 @@ describe("a deadline", () => {
     gate.release();
     const counted = /^recollect_call_errors_total\{reason="DEADLINE_EXCEEDED",transport="grpc"\} 1$/m;
     let metrics = "";
-    // The handler goes on a while after its caller has the answer.
+    // The handler runs for a while after its caller has the response.
     for (let scrape = 0; scrape < 100 && !counted.test(metrics); scrape += 1) {
       metrics = await (await fetch(`${app.httpUrl}/metrics`)).text();
     }
@@ -71,7 +71,7 @@ describe("a deadline", () => {
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(LIST, listRequest(), { "grpc-timeout": timeout });
     expect(outcome).toMatchObject({ code: 3, reason: "REQUEST_MALFORMED" });
-    // What a caller makes up names no metric.
+    // An unknown path does not become a metric label.
     await raw.call("/made/Up", listRequest(), { "grpc-timeout": timeout });
     expect(await (await fetch(`${app.httpUrl}/metrics`)).text()).not.toContain("made/Up");
   });
@@ -84,7 +84,7 @@ describe("a deadline", () => {
       await using raw = new RawHttp2(app.grpcAddress);
       const call = raw.call(CREATE, createRequest(), { "grpc-timeout": timeout });
       await gate.entered(1);
-      // A timer that has wrapped would have run by the time that this call has come back.
+      // An overflowed timer would have fired before the response of this call.
       expect((await raw.call(LIST, listRequest())).code).toBe(0);
       gate.release();
       expect((await call).code).toBe(0);

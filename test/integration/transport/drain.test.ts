@@ -56,7 +56,7 @@ describe("a server stop", () => {
       const goaway = new Promise((resolve) => raw.session.once("goaway", resolve));
       const stopped = app.stop();
 
-      // SERVING, then NOT_SERVING; then the watch itself is told to go elsewhere.
+      // SERVING, then NOT_SERVING; then the watch ends with SERVER_STOPPING.
       expect(await watched).toMatchObject({ code: UNAVAILABLE, reason: "SERVER_STOPPING", retryAfter: true });
       expect(states).toEqual([1, 2]);
       await goaway;
@@ -109,7 +109,7 @@ describe("a server stop", () => {
         await using raw = new RawHttp2(app.grpcAddress);
         const stream = raw.open(CREATE);
         stream.write(createRequest().subarray(0, 3));
-        // Answered after the half request has come in, on the same connection.
+        // Answered after the incomplete request has arrived, on the same connection.
         expect((await raw.call(LIST, listRequest())).code).toBe(0);
         const ends = [end(mute), end(preface), end(stream)];
         await app.stop();
@@ -170,7 +170,7 @@ describe("a server stop", () => {
       await using raw = new RawHttp2(app.grpcAddress);
       const stream = raw.open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
       const outcome = outcomeOf(stream);
-      // As clients do when they have the status.
+      // As clients do after the status.
       stream.once("end", () => stream.end());
       // list_services: field 7, a string.
       stream.write(frame(Buffer.from([(7 << 3) | 2, 0])));

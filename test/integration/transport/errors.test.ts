@@ -11,7 +11,7 @@ const INTERNAL = 13;
 const UNAVAILABLE = 14;
 const EXPORT = "/recollect.v1.MemoryService/ExportMemories";
 
-/** Nothing that a handler does may end the process, which is what Node does with these. */
+/** Errors that end a Node process by default; a handler must not. */
 const escaped: unknown[] = [];
 const note = (error: unknown): void => {
   escaped.push(error);
@@ -120,7 +120,7 @@ describe("the text of an error", () => {
     raw = new RawHttp2(app.grpcAddress);
   });
   afterEach(async () => {
-    // The connection has survived, and the next call on it works.
+    // The connection is still open, and the next call on it succeeds.
     expect((await raw.call(LIST, listRequest())).code).toBe(0);
     await raw[Symbol.asyncDispose]();
     await app[Symbol.asyncDispose]();
@@ -145,7 +145,7 @@ describe("the text of an error", () => {
     expect(outcome).toMatchObject({ code: UNAVAILABLE, reason: "STORE_UNAVAILABLE" });
     expect(outcome.message.isWellFormed()).toBe(true);
     expect(outcome.message.length).toBeLessThanOrEqual(1024);
-    // What grpc-java accepts unless told otherwise.
+    // The default limit of grpc-java.
     expect(outcome.headerBytes).toBeLessThanOrEqual(8192);
     const generated = app.memory.createMemory({ memory: { text: "x" } });
     await expect(generated).rejects.toMatchObject({ code: UNAVAILABLE });

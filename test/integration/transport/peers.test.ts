@@ -50,7 +50,7 @@ describe("a stalled peer", () => {
       const mute = await connectTcp(app.grpcAddress);
       const preface = await connectTcp(app.grpcAddress);
       preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-      // Reading nothing either, they do not see the end: the server does not wait for theirs.
+      // Peers that do not read never see the close: the server does not wait for theirs.
       expect(await until(() => openOnServers().connections === 2)).toBe(true);
       while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -136,7 +136,7 @@ describe("resets", () => {
           http2Frame(SETTINGS, 0, Buffer.alloc(0)),
         ]),
       );
-      // Headers and a reset at once, as in CVE-2023-44487, until the server has had enough.
+      // Headers and a reset at once, as in CVE-2023-44487, until the server closes the connection.
       let id = -1;
       const send = (): void => {
         const frames: Buffer[] = [];
@@ -164,7 +164,7 @@ describe("resets", () => {
       await using raw = new RawHttp2(app.grpcAddress);
       const long = raw.call(CREATE, createRequest("outlives them all"));
       await gate.entered(1);
-      // More than Node's own 1,000; the client resets each when it has waited long enough.
+      // More than Node's default of 1,000; the client resets each call at its deadline.
       for (let round = 0; round < 30; round += 1) {
         const calls = Array.from({ length: 100 }, () => {
           const stream = raw.open(CREATE);
@@ -186,7 +186,7 @@ describe("resets", () => {
 describe("a request over the limit", () => {
   it("is refused with its reason to a Node client that still has more than 10 MB to send", async () => {
     await using app = await startApp();
-    // Its sessions may hold 10 MB, as Node has it.
+    // A client with the default session memory of Node, 10 MB.
     const client = createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${app.grpcAddress}` }));
     const refusal = await refusalOf(client.createMemory({ memory: { text: "x".repeat(17 * MIB) } }));
     expect(refusal).toMatchObject({
@@ -266,7 +266,7 @@ describe("a fast writer to a stream", () => {
         ),
       );
       let taken = 0;
-      // One by one, for what is written together is taken together.
+      // One by one, because messages that are written together are read together.
       const write = (): void => {
         stream.write(message, () => {
           taken += 1;
@@ -281,7 +281,7 @@ describe("a fast writer to a stream", () => {
       }
       expect(taken).toBeLessThan(10);
       gate.resolve();
-      // As clients do when they have the status and more to send.
+      // As clients do when they get the status with unsent data.
       stream.once("end", () => stream.close(http2.constants.NGHTTP2_CANCEL));
       expect(await outcome).toMatchObject({ reason: "STORE_FULL", body: frame(Buffer.from([0x08, 1])) });
     });
@@ -319,7 +319,7 @@ describe("a slow reader of a stream", () => {
       stream.end(frame(Buffer.alloc(0)));
       await new Promise((resolve) => stream.once("response", resolve));
       stream.pause();
-      // Other streams of the connection go on, and the generator makes no more than the buffers between hold.
+      // Other streams of the connection work, and the generator produces no more than the buffers in between can store.
       let before = -1;
       let calls = 1;
       while (before !== made.count) {

@@ -33,7 +33,7 @@ describe("a handler with a prepare step, on the gRPC server", () => {
     handle.mockClear();
   });
 
-  /** Sends these requests, and says how often was prepared and handled. */
+  /** Sends these requests, and returns the numbers of `prepare` and `handle` calls. */
   const counted = async (method: DescMethod, requests: readonly Uint8Array[]) => {
     await using server = await startGrpcServer(services);
     using raw = new RawGrpc(server.address);
