@@ -20,7 +20,7 @@ await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => 
       ".env": await readFile(join(GUIDE, "guide.env"), "utf8"),
       "config/memory_config.yaml": await readFile(join(GUIDE, "memory_config.yaml"), "utf8"),
     };
-    // Overrides of the test: a key prefix on the shared server, and no embedding provider.
+    // Overrides of the test: a key prefix on the shared server, and a fake embedding provider.
     const env = {
       REDIS_HOST: hostname === "127.0.0.1" ? "localhost" : hostname,
       REDIS_PORT: port,
