@@ -22,6 +22,7 @@ const ON_REDIS = [
   "embedding-backlog",
   "embedding-refusal",
   "limits",
+  "local-embedder",
   "memory-changes",
   "memory-service",
   "memory-transfer",

@@ -72,6 +72,8 @@ export class Workspace implements AsyncDisposable {
    */
   service({ dist, data, flags = [], settings = {} }: ServiceOptions): Promise<ServerProcess> {
     return this.#serve("service", [...launcherFlags(), ...flags, join(dist, "main.js"), "serve"], {
+      // Its vectors take no time, and are as long as is asked for.
+      EMBEDDING_PROVIDER: "hashing",
       DATA_DIR: join(this.directory, data),
       GRPC_PORT: "0",
       HTTP_PORT: "0",

@@ -1,9 +1,9 @@
 import { openEmbeddedBackend } from "../adapters/embedded/backend.ts";
 import type { Config } from "../config/config.ts";
 import type { KeptSizes } from "../domain/disk-space.ts";
+import type { ConfiguredModel } from "../domain/embedding/configured-model.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Disk } from "../ports/disk.ts";
-import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { RedisMetrics, StoreMetrics } from "../ports/metrics.ts";
 import { connectionOf } from "./redis-connection.ts";
@@ -23,7 +23,7 @@ export async function openBackend(
   config: Config,
   parts: {
     /** Undefined: vector search is switched off. */
-    readonly embedder: EmbedderIdentity | undefined;
+    readonly embedder: ConfiguredModel | undefined;
     readonly log: OperatorLog;
     readonly metrics: StoreMetrics & RedisMetrics;
     /** Where the embedded store lies; the operating system's, if it is not given. */

@@ -27,6 +27,11 @@ describe("invalid combinations", () => {
     ],
     ["openai without key and base", { env: { EMBEDDING_PROVIDER: "openai" } }, ["EMBEDDING_API_KEY"]],
     [
+      "another dimension of the model that has one alone",
+      { env: { VECTOR_DIM: "384" } },
+      ["VECTOR_DIM", "EMBEDDING_PROVIDER", "256"],
+    ],
+    [
       "an aligned threshold above the other",
       { yaml: "cache: { aligned_threshold: 0.9 }" },
       ["cache.aligned_threshold", "CACHE_SIMILARITY_THRESHOLD"],
@@ -121,7 +126,8 @@ describe("derived defaults", () => {
   });
 
   it.each([
-    [{}, "hashing", 384],
+    [{}, "local", 256],
+    [{ EMBEDDING_PROVIDER: "hashing" }, "hashing", 384],
     [{ EMBEDDING_API_KEY: "k" }, "openai", 1536],
     [{ EMBEDDING_API_BASE: "http://localhost:11434/v1" }, "openai", 1536],
     [{ EMBEDDING_API_KEY: "k", EMBEDDING_PROVIDER: "hashing" }, "hashing", 384],

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { Settled } from "./derive.ts";
+import { DEFAULT_DIMENSIONS, LOWEST_DEFAULT_THRESHOLD, type Settled } from "./derive.ts";
 import type { Findings } from "./findings.ts";
 import type { ResolvedSettings } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
@@ -66,8 +66,12 @@ const IMPOSSIBLE: readonly Rule[] = [
     !chosen("embeddingApiBase")
       ? `${say("embeddingProvider")}, but there is no key: set EMBEDDING_API_KEY, or EMBEDDING_API_BASE of a server that needs none`
       : undefined,
+  ({ vectorSearch, embeddingProvider, vectorDimension, say }) =>
+    vectorSearch && embeddingProvider === "local" && vectorDimension !== DEFAULT_DIMENSIONS.local
+      ? `${say("vectorDimension")}, but ${say("embeddingProvider")}, whose vectors have ${DEFAULT_DIMENSIONS.local} numbers: remove VECTOR_DIM, or set EMBEDDING_PROVIDER=hashing to keep that number`
+      : undefined,
   ({ cacheAlignedThreshold, cacheSimilarityThreshold, say }) =>
-    cacheAlignedThreshold > cacheSimilarityThreshold
+    cacheAlignedThreshold > (cacheSimilarityThreshold ?? LOWEST_DEFAULT_THRESHOLD)
       ? `${say("cacheAlignedThreshold")}, but ${say("cacheSimilarityThreshold")}: the aligned one must not be higher`
       : undefined,
   ({ cacheDefaultTtl, cacheMaxAge, say }) =>

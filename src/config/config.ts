@@ -47,6 +47,8 @@ export interface Config {
   };
   readonly embedding: {
     readonly provider: Chosen<"embeddingProvider">;
+    /** Nobody said which provider, or anything that asks for one. */
+    readonly byDefault: boolean;
     readonly model: string;
     readonly apiKey: string | undefined;
     readonly apiBase: string;
@@ -62,7 +64,8 @@ export interface Config {
   readonly cache: {
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["cacheStrategy"]>;
-    readonly similarityThreshold: number;
+    /** Undefined: the default of the model (src/domain/cache/default-thresholds.ts). */
+    readonly similarityThreshold: number | undefined;
     readonly alignedThreshold: number;
     readonly defaultTtlMs: number;
     readonly maxAgeMs: number;

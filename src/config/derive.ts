@@ -28,6 +28,10 @@ interface Derived<T> {
   readonly chosen?: boolean;
 }
 
+/** Numbers in a vector. Of `local`, the only one there is. */
+export const DEFAULT_DIMENSIONS = { openai: 1536, local: 256, hashing: 384 } as const;
+/** Of the similarity threshold, over the models: no default is lower (src/domain/cache/default-thresholds.ts). */
+export const LOWEST_DEFAULT_THRESHOLD = 0.85;
 export const ALIGNED_THRESHOLD = 0.5;
 export const DEFAULT_TTL_SECONDS = 3600;
 
@@ -70,17 +74,17 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
   fill("embeddingProvider", () => {
     const because = firstSet("embeddingApiKey", "embeddingApiBase");
     return because === undefined
-      ? { value: "hashing", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
+      ? { value: "local", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
       : { value: "openai", because, chosen: true };
   });
   fill("embeddingApiBase", () => ({ value: "https://api.openai.com/v1", because: "" }));
   fill("vectorDimension", () => ({
-    value: get("embeddingProvider") === "openai" ? 1536 : 384,
+    value: DEFAULT_DIMENSIONS[get("embeddingProvider") ?? "local"],
     because: said("embeddingProvider"),
   }));
   fill("cacheAlignedThreshold", () => {
     const threshold = get("cacheSimilarityThreshold");
-    return threshold < ALIGNED_THRESHOLD
+    return threshold !== undefined && threshold < ALIGNED_THRESHOLD
       ? { value: threshold, because: said("cacheSimilarityThreshold") }
       : { value: ALIGNED_THRESHOLD, because: "" };
   });

@@ -123,7 +123,11 @@ describe("the unmodified files of the deployment guide", () => {
 
   it("load the ConfigMap, although its prefix is invalid YAML", async () => {
     const yaml = await guide("configmap.yaml");
-    const { config } = await folder.load({ yaml, env: { MEMORY_BACKEND: "embedded" } });
+    const { config } = await folder.load({
+      yaml,
+      // From the Secret beside it.
+      env: { MEMORY_BACKEND: "embedded", EMBEDDING_API_KEY: "k" },
+    });
     expect(config.redis).toMatchObject({ host: "redis-service", prefix: "memory:" });
     expect(config.vectorSearch.dimension).toBe(1536);
     expect(config.warnings.filter((warning) => warning.includes('prefix: "memory:"'))).toHaveLength(1);

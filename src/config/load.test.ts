@@ -29,11 +29,11 @@ describe("loadConfig", () => {
       grpc: { host: "127.0.0.1", port: 50_051 },
       http: { host: "127.0.0.1", port: 8000, corsOrigins: [] },
       auth: { mode: "none", allowUnauthenticated: false },
-      vectorSearch: { enabled: true, dimension: 384 },
+      vectorSearch: { enabled: true, dimension: 256 },
       cache: {
         enabled: true,
         strategy: "HYBRID",
-        similarityThreshold: 0.85,
+        similarityThreshold: undefined,
         alignedThreshold: 0.5,
         defaultTtlMs: 3_600_000,
       },
@@ -156,7 +156,8 @@ describe("loadConfig", () => {
   });
 
   it("reads YAML scalars and strings alike", async () => {
-    const yaml = "cache: { enabled: false, similarity_threshold: 0.9 }\nvector_search: { dimension: 8 }";
+    const yaml =
+      "cache: { enabled: false, similarity_threshold: 0.9 }\nembedding: { provider: hashing }\nvector_search: { dimension: 8 }";
     expect(await load({ yaml })).toMatchObject({
       cache: { enabled: false, similarityThreshold: 0.9 },
       vectorSearch: { dimension: 8 },
@@ -394,8 +395,8 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   ENABLE_VECTOR_SEARCH: "true",
   "memory.enable_vector_search": "true",
   "vector_search.enabled": "true",
-  VECTOR_DIM: "384",
-  "vector_search.dimension": "384",
+  VECTOR_DIM: "256",
+  "vector_search.dimension": "256",
   VECTOR_INDEX_NAME: "idx:memory",
   "vector_search.distance_metric": "COSINE",
   "vector_search.algorithm": "HNSW",
@@ -419,7 +420,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   "redis.socket_timeout": "5",
   "redis.socket_connect_timeout": "5",
   "redis.retry_on_timeout": "true",
-  EMBEDDING_PROVIDER: "hashing",
+  EMBEDDING_PROVIDER: "local",
   EMBEDDING_MODEL: "text-embedding-ada-002",
   EMBEDDING_API_KEY: "none",
   EMBEDDING_API_BASE: "https://api.openai.com/v1",
@@ -429,7 +430,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   "embedding.timeout": "30",
   CACHE_ENABLED: "true",
   CACHE_STRATEGY: "hybrid",
-  CACHE_SIMILARITY_THRESHOLD: "0.85",
+  CACHE_SIMILARITY_THRESHOLD: "by the model of the vectors: see docs/embedding.md",
   "cache.aligned_threshold": "0.5",
   CACHE_DEFAULT_TTL: "3600",
   "cache.max_age": "86400",

@@ -79,6 +79,7 @@ export function finish(
   const config = assemble(values, {
     backendReason: describe("backend", settings),
     warnings: findings.warnings,
+    embedderByDefault: settings.get("embeddingProvider")?.chosen !== true,
   });
   return { config, settings };
 }

@@ -190,7 +190,8 @@ await describeRedisPrograms("Redis and the service, killed under write load", ()
 
     const kills = { redis: 0, service: 0 };
     for (let run = 0; run < scale(6, 50); run += 1) {
-      const who = next(2) === 0 ? "redis" : "service";
+      // Each at least once: the writers draw from the same numbers, in an order of their own.
+      const who = (run < 2 ? run : next(2)) === 0 ? "redis" : "service";
       kills[who] += 1;
       await writeUntilKilled(5 + next(40), () => (who === "redis" ? redis.kill() : service.kill()));
       if (who === "redis") await redis.restart();
@@ -210,8 +211,7 @@ await describeRedisPrograms("Redis and the service, killed under write load", ()
     }
     // Retries unacknowledged changes, including those that were acknowledged late.
     for (const step of pending) await step?.(service);
-    expect(kills.redis).toBeGreaterThan(0);
-    expect(kills.service).toBeGreaterThan(0);
+    expect(Math.min(kills.redis, kills.service)).toBeGreaterThan(0);
 
     const { memory, cache } = service.clients;
     const stored = new Map<string, string>();

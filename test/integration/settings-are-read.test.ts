@@ -66,7 +66,8 @@ describe("trackedConfig", () => {
 /** The paths in a Config that depend on a setting. */
 function leavesMadeOf(key: SettingKey): string[] {
   const values = valuesOf(load({ env: { RECOLLECT_CONFIG: "none.yaml" } }).settings);
-  const of = (all: Settled) => leavesOf(assemble(all, { backendReason: "", warnings: [] }));
+  const of = (all: Settled) =>
+    leavesOf(assemble(all, { backendReason: "", warnings: [], embedderByDefault: true }));
   const [before, after] = [of(values), of({ ...values, [key]: another(key, values[key]) })];
   return [...after]
     .filter(([path, value]) => !isDeepStrictEqual(value, before.get(path)))

@@ -13,6 +13,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
 import { keysFile, type TestKey } from "./api-keys.ts";
 import { backendSettings } from "./backend-of-run.ts";
+import { embedderSettings } from "./embedder-of-tests.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
 import { SMALL_KEPT } from "./small-kept.ts";
 
@@ -59,6 +60,7 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       GRPC_PORT: "0",
       HTTP_PORT: "0",
       LOG_LEVEL: "fatal",
+      ...embedderSettings(options.env ?? {}),
       ...auth,
       ...options.env,
     },

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { embedderSettings } from "./embedder-of-tests.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -29,7 +30,7 @@ export interface TestProcessOptions {
   readonly terminal?: boolean;
 }
 
-/** Starts `recollect` with only these variables (and PATH), by default on free ports. */
+/** Starts `recollect` with only these variables (and PATH), by default on free ports and with `hashing`. */
 export async function startProcess(
   env: Readonly<Record<string, string>> = {},
   { args = ["serve"], files = {}, terminal = false }: TestProcessOptions = {},
@@ -43,9 +44,11 @@ export async function startProcess(
   const [command = "", ...rest] = terminal
     ? ["script", "--quiet", "--command", `exec ${program.map((word) => `'${word}'`).join(" ")}`, "/dev/null"]
     : program;
+  const isInFiles = Object.values(files).some((content) => /embedding/i.test(content));
+  const embedder = isInFiles ? {} : embedderSettings(env);
   const child = spawn(command, rest, {
     cwd: directory,
-    env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...env },
+    env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...embedder, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type KeptSizes, spaceWarnings } from "../../domain/disk-space.ts";
+import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
-import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
@@ -45,7 +45,7 @@ const NO_SERVER: BackendDescription = {
 export interface EmbeddedBackendOptions {
   readonly directory: string;
   /** Undefined: vector search is switched off. */
-  readonly embedder: EmbedderIdentity | undefined;
+  readonly embedder: ConfiguredModel | undefined;
   readonly log: OperatorLog;
   readonly metrics: StoreMetrics;
   /** Vectors in the cache of embeddings, at most. */

@@ -1,4 +1,11 @@
-import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import {
+  type ConfiguredModel,
+  isExplained,
+  isKept,
+  keptInstead,
+  otherModel,
+  usedInstead,
+} from "../../../domain/embedding/configured-model.ts";
 import { sameModel } from "../../../domain/embedding/identity.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
@@ -15,11 +22,12 @@ const GENERATION_KEY = "vector_generation";
  * Which model made the vectors of this file: the configured one, if there were none. Another one is refused, for vectors
  * of two models are never compared; except that re-embeddings change the model behind the back of the settings. The file
  * is right then, and the log says what to set: an unplanned restart must not be an outage, in the middle of a
- * change or after several. Without an embedder nothing is checked, for then no vector is read or written.
+ * change or after several. Vectors of `hashing` are kept where nobody chose a model. Without an embedder nothing is
+ * checked, for then no vector is read or written.
  */
 export async function claimEmbedder(
   database: Database,
-  configured: EmbedderIdentity | undefined,
+  configured: ConfiguredModel | undefined,
   log: Log,
 ): Promise<VectorModel> {
   const generation = Number(readMeta(database, GENERATION_KEY)?.toString() ?? 1);
@@ -34,12 +42,14 @@ export async function claimEmbedder(
     );
     return { result: JSON.parse(String(readMeta(database, KEY))) as EmbedderIdentity };
   });
-  const different = !sameModel(ours, stored);
-  if (different && !isChanged(database, ours, stored)) throw refusal(ours, stored);
-  if (different) {
-    log.warn({ configured: ours, stored }, usedInstead(stored));
+  const isOther = !sameModel(ours, stored);
+  const isUnexplained = isOther && !isChanged(database, ours, stored);
+  if (isUnexplained && !isKept({ configured, stored })) throw refusal(ours, stored);
+  if (isOther) {
+    log.warn({ configured: ours, stored }, isUnexplained ? keptInstead(stored) : usedInstead(stored));
   }
-  const accepted = JSON.stringify(ours);
+  // A default is no choice: it explains nothing at the next start.
+  const accepted = JSON.stringify(isUnexplained ? stored : ours);
   if (readMeta(database, ACCEPTED_KEY)?.toString() !== accepted) {
     await database.write(() => {
       writeMeta(database, ACCEPTED_KEY, accepted);

@@ -1,5 +1,12 @@
 import { randomInt } from "node:crypto";
-import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import {
+  type ConfiguredModel,
+  isExplained,
+  isKept,
+  keptInstead,
+  otherModel,
+  usedInstead,
+} from "../../../domain/embedding/configured-model.ts";
 import { sameModel } from "../../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -37,7 +44,7 @@ export interface ClaimedModel {
 
 export interface ClaimModelOptions {
   /** Undefined: vector search is switched off. */
-  readonly configured: EmbedderIdentity | undefined;
+  readonly configured: ConfiguredModel | undefined;
   /** What this process knew of the store before a part of it was replaced. Undefined: it starts. */
   readonly known?: ClaimedModel;
   readonly log: Log;
@@ -46,7 +53,7 @@ export interface ClaimModelOptions {
 /**
  * Claims this Redis for the vectors of a model, if it had none. Rejects with STORE_UNAVAILABLE when the vectors are of
  * another; except that re-embeddings change the model behind the back of the settings: then Redis is right, and the log
- * names the settings to change.
+ * names the settings to change. Vectors of `hashing` are kept where nobody chose a model.
  */
 export async function claimModel(
   client: RedisClient,
@@ -78,15 +85,19 @@ export async function claimModel(
   const { identity } = claimed;
   const isKnown =
     identity !== undefined && known?.identity !== undefined && sameModel(identity, known.identity);
-  if (configured !== undefined && identity !== undefined && !sameModel(identity, configured) && !isKnown) {
+  let accepted = ours;
+  if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
     const models = { configured, stored: identity };
-    if (!isExplained({ ...models, before: identityOf(last), latest })) {
+    const isUnexplained = !isExplained({ ...models, before: identityOf(last), latest });
+    if (isUnexplained && !isKnown && !isKept(models)) {
       const elsewhere = "REDIS_PREFIX and VECTOR_INDEX_NAME";
       throw refused(otherModel(models, { vectors: "the vectors in this Redis", elsewhere }));
     }
-    log.warn(models, usedInstead(identity));
+    if (!isKnown) log.warn(models, isUnexplained ? keptInstead(identity) : usedInstead(identity));
+    // A default is no choice: it explains nothing at the next start.
+    if (isUnexplained && isKept(models)) accepted = jsonOf(identity);
   }
-  if (ours !== "") await client.command("HSET", first.meta, "configured", ours);
+  if (accepted !== "") await client.command("HSET", first.meta, "configured", accepted);
   return claimed;
 }
 

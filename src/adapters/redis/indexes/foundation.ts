@@ -1,4 +1,4 @@
-import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
+import type { ConfiguredModel } from "../../../domain/embedding/configured-model.ts";
 import type { Log } from "../../../ports/log.ts";
 import { RedisClient } from "../connection/client.ts";
 import type { ConnectionOptions } from "../connection/connection-options.ts";
@@ -18,7 +18,7 @@ export interface FoundationOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   /** Undefined: vector search is switched off. */
-  readonly embedder: EmbedderIdentity | undefined;
+  readonly embedder: ConfiguredModel | undefined;
   readonly log: Log;
 }
 

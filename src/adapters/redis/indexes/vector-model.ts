@@ -1,3 +1,4 @@
+import type { ConfiguredModel } from "../../../domain/embedding/configured-model.ts";
 import { ModelChanged, sameModel } from "../../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -14,7 +15,7 @@ import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
 export class VectorModel {
   readonly #client: RedisClient;
   readonly #keys: Keys;
-  readonly #configured: EmbedderIdentity | undefined;
+  readonly #configured: ConfiguredModel | undefined;
   #identity: EmbedderIdentity | undefined;
   #generation: number;
   readonly #listeners: ((identity: EmbedderIdentity) => void | Promise<void>)[] = [];
@@ -25,7 +26,7 @@ export class VectorModel {
   private constructor(
     client: RedisClient,
     keys: Keys,
-    configured: EmbedderIdentity | undefined,
+    configured: ConfiguredModel | undefined,
     { identity, generation }: ClaimedModel,
   ) {
     this.#client = client;
@@ -39,7 +40,7 @@ export class VectorModel {
   static async claim(
     client: RedisClient,
     keys: Keys,
-    configured: EmbedderIdentity | undefined,
+    configured: ConfiguredModel | undefined,
     log: Log,
   ): Promise<VectorModel> {
     return new VectorModel(client, keys, configured, await claimModel(client, keys, { configured, log }));
