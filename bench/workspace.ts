@@ -72,7 +72,7 @@ export class Workspace implements AsyncDisposable {
    */
   service({ dist, data, flags = [], settings = {} }: ServiceOptions): Promise<ServerProcess> {
     return this.#serve("service", [...launcherFlags(), ...flags, join(dist, "main.js"), "serve"], {
-      // Its vectors take no time, and are as long as is asked for.
+      // Its vectors are cheap, and of any dimension.
       EMBEDDING_PROVIDER: "hashing",
       DATA_DIR: join(this.directory, data),
       GRPC_PORT: "0",

@@ -32,7 +32,7 @@ describe("describeError", () => {
     ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /--tls-cert/],
     ["ERR_SSL_BAD_SIGNATURE", /ERR_SSL_BAD_SIGNATURE/],
     ["ECONNRESET", /https:/],
-  ])("says what stands in the way of TLS: %s", (code, says) => {
+  ])("describes TLS errors: %s", (code, says) => {
     const cause = Object.assign(new Error("openssl"), { code });
     const [line, ...more] = describeError(
       new ConnectError("x", Code.Internal, undefined, undefined, cause),

@@ -70,7 +70,7 @@ describe("invalid combinations", () => {
       { yaml: "memory: { enable_vector_search: yes }\nvector_search: { enabled: off }" },
       ["memory.enable_vector_search", "vector_search.enabled"],
     ],
-  ])("refuses %s, naming what is involved", async (_, sources, named) => {
+  ])("refuses %s, naming the settings", async (_, sources, named) => {
     const problems = await folder.problemsOf({ ...sources, ...ALL_BUILT });
     expect(problems).toHaveLength(1);
     for (const name of named) expect(problems[0]).toContain(name);

@@ -47,7 +47,7 @@ export interface Config {
   };
   readonly embedding: {
     readonly provider: Chosen<"embeddingProvider">;
-    /** Nobody said which provider, or anything that asks for one. */
+    /** No setting selects a provider. */
     readonly byDefault: boolean;
     readonly model: string;
     readonly apiKey: string | undefined;

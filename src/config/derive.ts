@@ -28,7 +28,7 @@ interface Derived<T> {
   readonly chosen?: boolean;
 }
 
-/** Numbers in a vector. Of `local`, the only one there is. */
+/** Default dimension; for `local` the only one. */
 export const DEFAULT_DIMENSIONS = { openai: 1536, local: 256, hashing: 384 } as const;
 /** Of the similarity threshold, over the models: no default is lower (src/domain/cache/default-thresholds.ts). */
 export const LOWEST_DEFAULT_THRESHOLD = 0.85;

@@ -151,7 +151,7 @@ describe("typos", () => {
   it.each([
     ["$" + "{COMPACTION_CHECK_INTERVAL_HOURS}", 12],
     ["$" + "{COMPACTION_CHECK_INTERVAL_HOURS:-6}", 12],
-  ])("takes check_interval_seconds: %s for hours", async (written, hours) => {
+  ])("reads check_interval_seconds: %s as hours", async (written, hours) => {
     const yaml = `compactor: { check_interval_seconds: "${written}" }`;
     const { config } = await folder.load({ yaml, dotenv: `COMPACTION_CHECK_INTERVAL_HOURS=${hours}` });
     expect(config.compaction.checkIntervalMs).toBe(hours * 3_600_000);

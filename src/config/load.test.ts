@@ -113,7 +113,7 @@ describe("loadConfig", () => {
     ["ENABLE_VECTOR_SEARCH", ["2", "enabled"]],
     ["MEMORY_BACKEND", ["memory"]],
     ["LOG_LEVEL", ["constructor", "0"]],
-  ])("refuses wrong values of %s", async (name, values) => {
+  ])("refuses invalid values of %s", async (name, values) => {
     for (const value of values) {
       const problems = await problemsOf({ env: { [name]: value } });
       expect(problems.map((problem) => problem.includes(name) && problem.includes(value))).toEqual([true]);
@@ -170,7 +170,7 @@ describe("loadConfig", () => {
     ["NOTSET", "trace"],
     ["Error", "error"],
     [" debug ", "debug"],
-  ])("knows the level %s", async (level, meant) => {
+  ])("accepts the level %s", async (level, meant) => {
     expect((await load({ env: { LOG_LEVEL: level } })).log.level).toBe(meant);
   });
 
@@ -238,7 +238,7 @@ describe("loadConfig", () => {
     ["a flag", { flags: { CACHE_DEFAULT_TLL: "5" } }, "CACHE_DEFAULT_TTL"],
     ["the YAML file", { yaml: "cache: { default_tll: 5 }" }, "cache.default_ttl"],
     [".env", { dotenv: "CACHE_DEFAULT_TLL=5" }, "CACHE_DEFAULT_TTL"],
-  ])("refuses a misspelled name in %s, and says which was meant", async (_, sources, meant) => {
+  ])("refuses a misspelled name in %s, and suggests the correct one", async (_, sources, meant) => {
     expect(await problemsOf(sources)).toEqual([expect.stringContaining(`did you mean ${meant}?`)]);
   });
 
@@ -324,7 +324,7 @@ describe("loadConfig", () => {
       ],
       ["a query of EMBEDDING_API_BASE", { env: { EMBEDDING_API_BASE: "https://h/v1?key=xyzzy" } }, "?"],
       ["a node that is a URL", { env: { REDIS_NODES: "redis://:xyzzy@h:1,b:2" } }, "REDIS_NODES"],
-    ])("says what is wrong with %s and not what it is", async (_, sources, named) => {
+    ])("reports the error of %s without its value", async (_, sources, named) => {
       const problems = await problemsOf({ ...sources, notYet: [] });
       expect(problems).toEqual([expect.stringContaining(named)]);
       expect(problems[0]).not.toContain("xyzzy");

@@ -24,7 +24,7 @@ describe("readYamlRows", () => {
     ["a text", "xyzzy\n"],
     ["an alias without anchor", "- *xyzzy\n"],
     ["a tab for spaces", "- a: 1\n\tb: xyzzy\n"],
-  ])("refuses %s, and never says what it holds", (_name, text) => {
+  ])("refuses %s without quoting the content", (_name, text) => {
     const { rows, problems } = readYamlRows(text);
     expect(rows).toEqual([]);
     expect(problems.length).toBeGreaterThan(0);

@@ -26,7 +26,7 @@ await describeRedisPrograms("a cluster node that loses its data", () => {
   it.each([
     { name: "that of the first partition", ofFirst: true },
     { name: "another one", ofFirst: false },
-  ])("$name: its partitions begin anew, and the others keep what they hold", async ({ ofFirst }) => {
+  ])("$name: its partitions restart empty, and the others keep their data", async ({ ofFirst }) => {
     const errors: { readonly fields: object; readonly message: string }[] = [];
     const log = {
       ...quiet.log,

@@ -68,7 +68,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
   it.each([
     ["without a key", {}],
     ["with a key", by(A)],
-  ])("%s that sends 400 requests of 15.9 MiB and ends none takes 320 MiB at most", async (_, headers) => {
+  ])("%s with 400 unfinished requests of 15.9 MiB takes 320 MiB at most", async (_, headers) => {
     await server.peakMemory();
     const before = await server.memory();
     const [raw] = await connect(server, 1);

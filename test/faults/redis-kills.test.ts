@@ -190,7 +190,7 @@ await describeRedisPrograms("Redis and the service, killed under write load", ()
 
     const kills = { redis: 0, service: 0 };
     for (let run = 0; run < scale(6, 50); run += 1) {
-      // Each at least once: the writers draw from the same numbers, in an order of their own.
+      // Each at least once: the writers share the random numbers, in a nondeterministic order.
       const who = (run < 2 ? run : next(2)) === 0 ? "redis" : "service";
       kills[who] += 1;
       await writeUntilKilled(5 + next(40), () => (who === "redis" ? redis.kill() : service.kill()));

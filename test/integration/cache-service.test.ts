@@ -78,7 +78,7 @@ describe("CacheService", () => {
     ["knowledge version", { ...scope, knowledgeVersion: "2" }],
     ["principal", { ...scope, principal: "ana" }],
     ["sharing", { ...scope, shared: true }],
-  ])("never serves an answer to another %s", async (_, other) => {
+  ])("never serves an entry of another %s", async (_, other) => {
     const answer = await app.cache.lookupCache({
       prompt: text("How do I cancel my order of 3 books?"),
       scope: other,

@@ -176,7 +176,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     [["memory", "export", "--address", "localhost:1"], "no server at localhost:1"],
     [["memory", "import", "-", "--address", "localhost:1"], "no server at localhost:1"],
     [["memory", "get"], "missing required argument"],
-  ])("end with 2 when they cannot begin: %j", async (args, message) => {
+  ])("exit with 2 when they cannot start: %j", async (args, message) => {
     const ended = await recollect(args, '{"id": "a", "text": "a"}\n');
     expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
   });
@@ -294,7 +294,7 @@ describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () =
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ] as const)("ends tidily on %s", async (signal, code) => {
+  ] as const)("ends gracefully on %s", async (signal, code) => {
     const { server, tokens, begun } = await startBreaking(async (ended) => {
       await abortion(ended);
       ended.throwIfAborted();

@@ -194,7 +194,7 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     [["cache", "lookup", "x"], "required option '--model <name>' not specified"],
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["memory", "search", "x", "--address", "here"], "the address must be host:port"],
-  ])("ends with 2 when it is used wrongly: %j", async (args, message) => {
+  ])("exits with 2 on a usage error: %j", async (args, message) => {
     const ended = await recollect(args);
     expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
     expect(ended.stderr).toMatch(/^recollect: /);

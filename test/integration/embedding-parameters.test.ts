@@ -58,7 +58,7 @@ describe("a provider that rejects request parameters", () => {
       { EMBEDDING_ENCODING_FORMAT: "FLOAT" },
       ["float", "float"],
     ],
-  ])("gives every memory its vector all the same: %s", async (_, options, env, formats) => {
+  ])("still embeds every memory: %s", async (_, options, env, formats) => {
     await using provider = await startOpenAiServer(options);
     await using app = await start(provider.apiBase, env);
     expect(stateOf(await remember(app, "Ann is allergic to peanuts"))).toBe("READY");
@@ -87,7 +87,7 @@ describe("a provider that rejects request parameters", () => {
   it.each([
     ["EMBEDDING_ENCODING_FORMAT", "binary"],
     ["EMBEDDING_DIMENSIONS", "yes"],
-  ])("%s=%s is no value", async (name, value) => {
+  ])("%s=%s is an invalid value", async (name, value) => {
     await expect(start("http://127.0.0.1:1/v1", { [name]: value })).rejects.toThrow(name);
   });
 });

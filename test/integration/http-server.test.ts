@@ -49,7 +49,7 @@ describe("the HTTP server", () => {
       "REQUEST_MALFORMED",
     ],
     [
-      "a wrong type",
+      "a value of a wrong type",
       "/recollect.v1.MemoryService/GetMemory",
       '{"id": 5}',
       400,
@@ -57,7 +57,7 @@ describe("the HTTP server", () => {
       "REQUEST_MALFORMED",
     ],
     [
-      "a broken rule",
+      "a rule violation",
       "/recollect.v1.MemoryService/GetMemory",
       "{}",
       400,
@@ -65,7 +65,7 @@ describe("the HTTP server", () => {
       "REQUEST_INVALID",
     ],
     [
-      "what is not served",
+      "an unserved method",
       "/recollect.v1.CacheService/SimulateCache",
       "{}",
       501,
@@ -80,7 +80,7 @@ describe("the HTTP server", () => {
       "not_found",
       "MEMORY_NOT_FOUND",
     ],
-  ])("says why it refuses %s", async (_, path, body, status, code, reason) => {
+  ])("refuses %s with the reason", async (_, path, body, status, code, reason) => {
     const response = await post(path, body);
     expect(response.status).toBe(status);
     const error = (await response.json()) as { code: string; details: { type: string; value: string }[] };

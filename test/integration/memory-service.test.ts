@@ -163,7 +163,7 @@ describe("MemoryService", () => {
     { eventTime: timestampFromMs(NOW) },
     { validFrom: timestampFromMs(NOW) },
     { validUntil: timestampFromMs(NOW) },
-  ])("stores a text again for another one of %o, whose filter finds it", async (other) => {
+  ])("stores a text again with a different %o, and finds it by that filter", async (other) => {
     const namespace = "origins";
     const text = `The door code is 1234, in ${Object.keys(other).join()}`;
     const first = await app.memory.createMemory({ namespace, memory: { text } });
@@ -201,7 +201,7 @@ describe("MemoryService", () => {
     expect(memories.map(({ text }) => text).sort()).toEqual(["one", "two"]);
   });
 
-  it("repeats a request with the same request_id without storing again", async () => {
+  it("replays a request with the same request_id without storing again", async () => {
     const request = { namespace: "repeat", memory: { text: "ok", kind: Kind.MESSAGE }, requestId: "r-1" };
     const answers = await Promise.all(Array.from({ length: 10 }, () => app.memory.createMemory(request)));
     expect(new Set(answers.map(({ memory }) => memory?.id)).size).toBe(1);

@@ -337,7 +337,7 @@ describe("export and import of memories", () => {
   const kept = [{ id: "kept", text: "kept" }];
   it.each<[string, readonly Fields<ImportRequest>[], string, number]>([
     [
-      "a sequence that does not rise",
+      "a sequence that does not increase",
       [
         { sequence: 2, memories: kept },
         { sequence: 2, memories: kept },
@@ -361,7 +361,7 @@ describe("export and import of memories", () => {
       "memories",
       0,
     ],
-  ])("ends an import with %s, and keeps what it acknowledged", async (_, [first, ...rest], field, count) => {
+  ])("ends an import with %s, and keeps acknowledged memories", async (_, [first, ...rest], field, count) => {
     const namespace = fresh();
     const refused = await refusalOf(importAll(app, [{ ...first, namespace }, ...rest]));
     expect(refused).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID", fields: [field] });

@@ -130,7 +130,7 @@ describe.each(VERSIONS)("reflection %s", (version) => {
   it.each<[string, DescMessage]>([
     ["grpc.health.v1.Health", HealthListResponseSchema],
     ["recollect.v1.OperationsService", GetServerInfoResponseSchema],
-  ])("describes the messages of %s as they are", async (service, schema) => {
+  ])("describes the messages of %s completely", async (service, schema) => {
     const described = registryOf(await describeSymbol(service)).getMessage(schema.typeName);
     expect(described?.fields.map(String)).toEqual(schema.fields.map(String));
     expect(described?.fields.some(({ fieldKind }) => fieldKind === "map")).toBe(true);

@@ -38,7 +38,7 @@ describe("analyzePrompt", () => {
     ["explain `a  + b` now", "a + b"],
     ["open src/main.ts now", "src/main.ts"],
     ["learn C++ now", "C++"],
-  ])("keeps code as it is written: %s", (prompt, code) => {
+  ])("keeps code unchanged: %s", (prompt, code) => {
     expect(analyzePrompt(prompt).items).toContainEqual(expect.objectContaining({ kind: "code", text: code }));
   });
 

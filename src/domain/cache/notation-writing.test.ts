@@ -39,7 +39,7 @@ describe("prompts with the same letters and digits", () => {
     ],
     ["marks around a question", "\u00bfD\u00f3nde est\u00e1 mi tarjeta?", "D\u00f3nde est\u00e1 mi tarjeta"],
     ["groups of digits", "Is 1,000 enough?", "Is 1000 enough?"],
-  ])("are the same but for %s", (_, one, other) => {
+  ])("are equal except for %s", (_, one, other) => {
     expect(differ(one, other)).toBe(false);
   });
 

@@ -97,13 +97,13 @@ describe("the API key file", () => {
   });
 
   it.each([
-    ["is not there", {}],
+    ["is missing", {}],
     ["is empty", { "keys.yaml": "" }],
     [
-      "has two faults",
+      "has two errors",
       { "keys.yaml": `${keysFile([old])}- sha256: xyzzy\n  principal: app\n  roles: [reader]\n` },
     ],
-  ])("stops the start when it %s, a line for each fault", async (_name, wrong: Record<string, string>) => {
+  ])("fails the start when it %s, with a line for each error", async (_name, wrong: Record<string, string>) => {
     await using server = await startProcess(ENV, { files: wrong });
     expect(await server.ended).toBe(2);
     const faults = server.stderr().trim().split("\n");
@@ -175,13 +175,13 @@ describe("recollect key create", () => {
 
   it.each([
     ["without a role", ["--tenant", "acme", "--principal", "app"], {}],
-    ["for a tenant that cannot be", ["--tenant", "Acme", "--principal", "app", "--role", "reader"], {}],
+    ["for an invalid tenant name", ["--tenant", "Acme", "--principal", "app", "--role", "reader"], {}],
     [
-      "into a file that is wrong",
+      "into an invalid file",
       ["--tenant", "acme", "--principal", "app", "--role", "reader", "--file", "keys.yaml"],
       { "keys.yaml": "a: map\n" },
     ],
-  ])("makes nothing %s", async (_name, args, files: Record<string, string>) => {
+  ])("creates no key %s", async (_name, args, files: Record<string, string>) => {
     await using command = await startProcess({}, { args: ["key", "create", ...args], files });
     expect(await command.ended).toBe(2);
     expect([command.stdout(), command.stderr().trim().split("\n").length]).toEqual(["", 1]);

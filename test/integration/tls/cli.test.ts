@@ -53,16 +53,16 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
   });
 
   it.each([
-    ["an authority that it does not know", OWN, /--tls-ca/],
+    ["an unknown authority", OWN, /--tls-ca/],
     ["no certificate", CA, /asks for a certificate.*--tls-cert/],
     ["a certificate without its key", [...CA, "--tls-cert", "cert.pem"], /both/],
-    ["a file that is not there", ["--tls-ca", "none.pem"], /none\.pem.*ENOENT/],
+    ["a missing file", ["--tls-ca", "none.pem"], /none\.pem.*ENOENT/],
     [
-      "a key that does not fit",
+      "a key that does not match",
       [...CA, "--tls-cert", "client-ca.pem", "--tls-key", "key.pem"],
       /cannot be used/,
     ],
-  ])("says what is wrong with %s", async (_name, args, says) => {
+  ])("reports %s", async (_name, args, says) => {
     expect(await recollect([...args, ...STATS])).toEqual({
       code: 2,
       stdout: "",

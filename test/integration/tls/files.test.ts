@@ -187,7 +187,7 @@ describe("TLS files", () => {
   const files = filesOf({ ...first, clientCa: clientAuthority.cert });
   it.each<[string, Record<string, string>, readonly RegExp[]]>([
     [
-      "are not there",
+      "are missing",
       {},
       [
         /TLS_CERT_FILE, cert.pem.*ENOENT/,
@@ -195,13 +195,13 @@ describe("TLS files", () => {
         /TLS_CLIENT_CA_FILE, client-ca.pem.*ENOENT/,
       ],
     ],
-    ["do not fit", { ...files, "key.pem": second.key }, [/TLS_KEY_FILE, key.pem.*fit/]],
+    ["do not match", { ...files, "key.pem": second.key }, [/TLS_KEY_FILE, key.pem.*fit/]],
     [
       "hold nothing",
       { "cert.pem": "", "key.pem": "", "client-ca.pem": "" },
       [/TLS_CERT_FILE/, /TLS_KEY_FILE/, /TLS_CLIENT_CA_FILE/],
     ],
-  ])("stop the start when they %s, a line for each fault", async (_name, wrong, faults) => {
+  ])("fail the start when they %s, with a line for each error", async (_name, wrong, faults) => {
     const env = { TLS_CERT_FILE: "cert.pem", TLS_KEY_FILE: "key.pem", TLS_CLIENT_CA_FILE: "client-ca.pem" };
     await using server = await startProcess(env, { files: wrong });
     expect(await server.ended).toBe(2);

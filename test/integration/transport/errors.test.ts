@@ -37,9 +37,9 @@ describe("an error that a handler throws", () => {
       await new Promise((resolve) => setImmediate(resolve));
       throw new Error("secret");
     },
-    "no error at all": () => Promise.reject("secret"),
+    "a value that is no Error": () => Promise.reject("secret"),
     "nothing whatever": () => Promise.reject(undefined),
-    "an error that cannot be read": () =>
+    "an error with throwing properties": () =>
       Promise.reject(
         new Proxy(new Error("secret"), {
           get: () => {
@@ -47,7 +47,7 @@ describe("an error that a handler throws", () => {
           },
         }),
       ),
-    "an answer that cannot be encoded": () => Promise.resolve({ memory: { importance: "high" } }),
+    "a response that cannot be encoded": () => Promise.resolve({ memory: { importance: "high" } }),
   };
 
   it.each(Object.keys(throws))("is INTERNAL with a call id: %s", async (what) => {
@@ -134,7 +134,7 @@ describe("the text of an error", () => {
     ["100 KB of pairs, off by one", `x${"\u{1f600}".repeat(25_000)}`],
     ["100 KB of lone surrogates", "\ud800".repeat(100_000)],
     ["line breaks and zeros", "a\r\nb\0c%"],
-  ])("is bounded and well formed: %s", async (_, text) => {
+  ])("is bounded and well-formed: %s", async (_, text) => {
     error = new RecollectError("STORE_UNAVAILABLE", text, {
       metadata: { provider: text, model: text },
       violations: Array.from({ length: 300 }, () => ({ field: text, description: text })),
