@@ -14,12 +14,12 @@ const ON_REDIS = [
   "access-statistics",
   "access/tenants",
   "answer-size",
-  "bad-input",
+  "invalid-requests",
   "cache-entries",
   "cache-notation",
   "cache-service",
   "cli",
-  "embedding-backlog",
+  "pending-memories",
   "embedding-refusal",
   "limits",
   "local-embedder",
@@ -30,7 +30,7 @@ const ON_REDIS = [
   "reembedding",
   "replay",
   "transport/overload",
-  "unruled-limits",
+  "limits-without-rule",
 ];
 
 /**

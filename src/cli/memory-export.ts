@@ -7,7 +7,7 @@ import type { GlobalOptions } from "./global-options.ts";
 import { STDIN } from "./input.ts";
 import { catchInterrupt, type Interrupt } from "./interrupt.ts";
 import { type FilterOptions, toFilter } from "./memory-filter.ts";
-import { print, printError, printPaced, readerGone } from "./output.ts";
+import { outputClosed, print, printError, printPaced } from "./output.ts";
 import { PartialFile, partOf } from "./partial-file.ts";
 import { openProgress, type Progress } from "./progress.ts";
 
@@ -38,14 +38,14 @@ async function exportToStdout(
       clients,
       options,
       "",
-      AbortSignal.any([interrupt.signal, readerGone]),
+      AbortSignal.any([interrupt.signal, outputClosed]),
     )) {
       await printPaced(line);
       count += 1;
       progress.advance(count);
     }
   } catch (error) {
-    if (readerGone.aborted) return EXIT_CODE.ok;
+    if (outputClosed.aborted) return EXIT_CODE.ok;
     if (!interrupt.signal.aborted) throw error;
     progress.clear();
     printError(`recollect: interrupted after ${count} memories; an export to a FILE can be resumed`);

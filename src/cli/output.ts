@@ -4,7 +4,7 @@ import process from "node:process";
 const closed = new AbortController();
 
 /** Aborts when the reader of standard output closes the pipe, such as `| head`. */
-export const readerGone: AbortSignal = closed.signal;
+export const outputClosed: AbortSignal = closed.signal;
 
 /** Writes one line to standard output. */
 export function print(line: string): void {
@@ -13,11 +13,11 @@ export function print(line: string): void {
 
 /** The same with backpressure, for output of any length. */
 export async function printPaced(line: string): Promise<void> {
-  if (process.stdout.write(`${line}\n`) || readerGone.aborted) return;
+  if (process.stdout.write(`${line}\n`) || outputClosed.aborted) return;
   try {
-    await once(process.stdout, "drain", { signal: readerGone });
+    await once(process.stdout, "drain", { signal: outputClosed });
   } catch (error) {
-    if (!readerGone.aborted) throw error;
+    if (!outputClosed.aborted) throw error;
   }
 }
 

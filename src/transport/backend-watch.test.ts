@@ -50,5 +50,5 @@ it("ends when disposed, also during a pause", async () => {
   const { watch, sleeping } = watched();
   await sleeping.begun(1);
   await watch[Symbol.asyncDispose]();
-  expect(sleeping.asked).toEqual([1000]);
+  expect(sleeping.durations).toEqual([1000]);
 });

@@ -54,7 +54,7 @@ export type AnyHandler =
   | PreparingHandler<DescMethod, object>;
 
 /** A unary handler as two steps. For a handler that is a function, the prepared value is the request. */
-export function inTwoSteps(handler: AnyHandler): PreparingHandler<DescMethod, object> {
+export function preparingHandler(handler: AnyHandler): PreparingHandler<DescMethod, object> {
   if (typeof handler !== "function") return handler;
   return { prepare: (request) => request, handle: handler as PreparingHandler<DescMethod, object>["handle"] };
 }

@@ -22,7 +22,12 @@ import { type OperationsPorts, operationsHandlers } from "./handlers/operations/
 import { createConnectHandlers } from "./http/connect.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { admission } from "./middleware/admission.ts";
-import { type Authenticator, authentication, byApiKey, everyone } from "./middleware/authentication.ts";
+import {
+  type Authenticator,
+  anonymousAuthenticator,
+  apiKeyAuthenticator,
+  authentication,
+} from "./middleware/authentication.ts";
 import { authorization } from "./middleware/authorization.ts";
 import { overload, refuseOverload } from "./middleware/overload.ts";
 import { recordRefused, telemetry } from "./middleware/telemetry.ts";
@@ -116,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function createShared(options: ServerOptions): Shared {
   const { config, log, telemetry: opened, apiKeys } = options;
-  const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
+  const authenticate = apiKeys === undefined ? anonymousAuthenticator : apiKeyAuthenticator(apiKeys);
   return {
     services: [
       memoryHandlers(options.memory),

@@ -48,7 +48,7 @@ describe("the embedded store, killed in the middle of a bulk import", () => {
       });
       const ends = await Promise.allSettled(writers);
       expect(ends.every(({ status }) => status === "rejected")).toBe(true);
-      await server.ended;
+      await server.exited;
     }
 
     await using app = await startApp({ dataDir });

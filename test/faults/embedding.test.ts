@@ -77,7 +77,7 @@ describe("a server killed while memories are pending", () => {
       }
       expect((await app.operations.getEmbeddingInfo({})).pendingCount).toBeGreaterThan(0);
       server.process.kill("SIGKILL");
-      await server.ended;
+      await server.exited;
     }
     provider.always({ kind: "answer" });
     await using app = await startApp({ dataDir, env });
@@ -122,7 +122,7 @@ describe("a server killed during a re-embedding", () => {
       const failure: unknown = await load(app, size, writes, kill).catch((error: unknown) => error);
       // No call fails before the kill, and afterwards only because the server is down.
       if (!killed || !(failure instanceof ConnectError)) throw failure;
-      await server.ended;
+      await server.exited;
     }
 
     await using app = await startApp({ dataDir, env });

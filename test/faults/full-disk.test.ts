@@ -223,7 +223,7 @@ describe.runIf(canMount("ext4"))("the embedded store on a disk that turns read-o
 describe("an unusable data directory", () => {
   it("that is a file fails the start with one line that names it", async () => {
     await using server = await startProcess({ DATA_DIR: "data" }, { files: { data: "" } });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr()).toMatch(
       /^recollect: the data directory \(DATA_DIR\) data cannot be used: it is not a directory \(EEXIST\)\n$/,
     );
@@ -233,7 +233,7 @@ describe("an unusable data directory", () => {
     await using disk = await smallDisk("tmpfs", 1);
     const start = async (): Promise<{ readonly code: number | null; readonly stderr: string }> => {
       await using server = await startProcess({ DATA_DIR: disk.directory });
-      return { code: await server.ended, stderr: server.stderr() };
+      return { code: await server.exited, stderr: server.stderr() };
     };
     disk.fill(0);
     expect(await start()).toEqual({

@@ -93,7 +93,7 @@ describe("recollect serve", () => {
     ["--config", "."],
   ])("refuses %s %s", async (...flags) => {
     await using server = await startProcess({}, { args: ["serve", ...flags] });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stdout()).toBe("");
   });
 
@@ -117,7 +117,7 @@ describe("recollect serve", () => {
     expect(await ttlOf(http)).toBe(30);
 
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
     expect(server.stdout()).not.toContain("hidden");
   });
 
@@ -160,7 +160,7 @@ describe("recollect serve", () => {
     await hangUp(server, "LOG_LEVEL=info", "LOG_LEVEL: error -> info");
     await ttlOf(http);
     server.process.kill("SIGTERM");
-    await server.ended;
+    await server.exited;
     // The calls before and after, but not the one in between.
     expect(server.stdout().match(/"[^"]*StoreCacheEntry"/g)).toHaveLength(2);
   });
@@ -200,7 +200,7 @@ describe("recollect config check", () => {
       args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
       files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
     });
-    expect(await check.ended).toBe(0);
+    expect(await check.exited).toBe(0);
     const lines = check
       .stdout()
       .trim()
@@ -221,7 +221,7 @@ describe("recollect config check", () => {
   it("prints a table, and warnings on stderr", async () => {
     const files = { ".env": "CACHE_EV POLICY=lru" };
     await using check = await startProcess({}, { args: ["config", "check"], files });
-    expect(await check.ended).toBe(0);
+    expect(await check.exited).toBe(0);
     expect(check.stdout()).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
     expect(check.stderr()).toContain("CACHE_EV POLICY");
   });
@@ -229,7 +229,7 @@ describe("recollect config check", () => {
   it("exits with 2 and every error when serve would not start", async () => {
     const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
     await using check = await startProcess(env, { args: ["config", "check"] });
-    expect(await check.ended).toBe(2);
+    expect(await check.exited).toBe(2);
     expect(check.stderr().trim().split("\n")).toHaveLength(2);
     expect(check.stdout()).toBe("");
   });

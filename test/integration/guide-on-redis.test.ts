@@ -43,7 +43,7 @@ await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => 
       await call(line["http"], "CacheService/StoreCacheEntry", stored);
       expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
       server.process.kill("SIGKILL");
-      await server.ended;
+      await server.exited;
     }
     await using again = await startProcess(env, { files });
     const { http } = JSON.parse(await again.lineWith('"serving"')) as Record<string, string>;

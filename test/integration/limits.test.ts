@@ -106,7 +106,7 @@ const BEFORE_DECODING = /string\.max_bytes$|repeated\.max_items$/;
 
 /** Limits that another limit precedes, and the field that the other one reports. */
 const OVERLAPS: Readonly<Record<string, string>> = {
-  // All contents together have the same limit; see unruled-limits.test.ts.
+  // All contents together have the same limit; see limits-without-rule.test.ts.
   "prompt.chat.messages[0].content string.max_bytes": "prompt.chat.messages",
   // StartReembedding: the embedder of this server has only one model.
   "model string.max_len": "model",

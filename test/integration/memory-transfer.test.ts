@@ -491,7 +491,7 @@ describe("an interrupted import", () => {
       }
     };
     await broken().catch((error: unknown) => expect(error).toBeInstanceOf(ConnectError));
-    await killed.ended;
+    await killed.exited;
     expect(acknowledged).toBeGreaterThanOrEqual(10);
 
     await using next = await startProcess({ ...data, DATA_DIR: join(killed.directory, "data") });

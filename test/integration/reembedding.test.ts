@@ -41,7 +41,7 @@ const openAi = (model = "model-x"): Environment => ({
 const stateOf = async (app: TestApp, id: string) =>
   (await app.operations.getReembedding({ id })).reembedding?.state ?? State.UNSPECIFIED;
 
-async function ended(app: TestApp, id: string): Promise<State> {
+async function finalState(app: TestApp, id: string): Promise<State> {
   for (;;) {
     const state = await stateOf(app, id);
     if (state !== State.RUNNING) return state;
@@ -157,7 +157,7 @@ describe("a re-embedding", () => {
     provider.always({ kind: "status", status: 404 });
     const { reembedding } = await app.operations.startReembedding({ model: "model-y" });
     const id = reembedding?.id ?? "";
-    expect(await ended(app, id)).toBe(State.FAILED);
+    expect(await finalState(app, id)).toBe(State.FAILED);
     provider.always({ kind: "answer" });
     expect((await app.operations.getReembedding({ id })).reembedding?.failure).not.toBe("");
     expect(await nearest(app, 1)).toEqual([idOf(1), 1]);
@@ -171,7 +171,7 @@ describe("a re-embedding", () => {
     await fill(app, 3);
     await app.memory.createMemory({ memory: { id: "refused", text: "unspeakable" } });
     for (const model of ["model-y", "model-x"]) {
-      expect(await ended(app, await startChange(app, model))).toBe(State.DONE);
+      expect(await finalState(app, await startChange(app, model))).toBe(State.DONE);
       await drained(app);
       expect((await app.operations.getEmbeddingInfo({})).model).toBe(model);
       expect(await nearest(app, 2)).toEqual([idOf(2), 1]);
@@ -197,7 +197,7 @@ describe("a re-embedding", () => {
       await fill(app, 40);
       for (const model of ["model-y", "model-z"]) {
         id = await startChange(app, model);
-        expect(await ended(app, id)).toBe(State.DONE);
+        expect(await finalState(app, id)).toBe(State.DONE);
       }
     }
     {
@@ -213,7 +213,7 @@ describe("a re-embedding", () => {
     await expect(start(openAi("model-y"))).rejects.toThrow(/StartReembedding/);
     provider.always({ kind: "answer" });
     await using app = await start(openAi("model-z"));
-    expect(await ended(app, id)).toBe(State.DONE);
+    expect(await finalState(app, id)).toBe(State.DONE);
     expect(await modelOf(app)).toBe("model-w");
   });
 
@@ -236,7 +236,7 @@ describe("a re-embedding", () => {
     await store();
     expect(await lookUp("How can I cancel my order?")).toBe("hit");
     const { reembedding } = await app.operations.startReembedding({ dimension: 96 });
-    expect(await ended(app, reembedding?.id ?? "")).toBe(State.DONE);
+    expect(await finalState(app, reembedding?.id ?? "")).toBe(State.DONE);
     expect(await lookUp("How can I cancel my order?")).toBe("miss");
     expect(await lookUp("How do I cancel my order?")).toBe("hit");
     await store();

@@ -14,7 +14,7 @@ export interface GatedEmbedder extends Embedder {
 export function gatedEmbedder(options: { readonly deaf?: boolean } = {}): GatedEmbedder {
   const gate = Promise.withResolvers<void>();
   const signals: AbortSignal[] = [];
-  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly calls: number; readonly resolve: () => void }[] = [];
   return {
     identity: { provider: "hashing", model: "gated", dimension: 2 },
     signals,
@@ -22,11 +22,11 @@ export function gatedEmbedder(options: { readonly deaf?: boolean } = {}): GatedE
     entered: (calls) =>
       new Promise((resolve) => {
         if (signals.length >= calls) resolve();
-        else waiting.push({ calls, resolve });
+        else waiters.push({ calls, resolve });
       }),
     embed: async (texts, signal) => {
       signals.push(signal);
-      for (const { calls, resolve } of waiting) if (signals.length >= calls) resolve();
+      for (const { calls, resolve } of waiters) if (signals.length >= calls) resolve();
       await (options.deaf === true ? gate.promise : Promise.race([gate.promise, aborted(signal)]));
       return texts.map((): EmbeddedText => ({ vector: Float32Array.of(1, 0), truncated: false }));
     },

@@ -16,12 +16,12 @@ export interface GatedSearches {
 export function gatedSearches(): GatedSearches {
   const gate = Promise.withResolvers<void>();
   const tenants: string[] = [];
-  const waiting: { readonly searches: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly searches: number; readonly resolve: () => void }[] = [];
   const gated = (search: CandidateSearch): CandidateSearch =>
     replacing(search, {
       search: async (scope, ...rest) => {
         tenants.push(scope.tenant);
-        for (const { searches, resolve } of waiting) if (tenants.length >= searches) resolve();
+        for (const { searches, resolve } of waiters) if (tenants.length >= searches) resolve();
         await gate.promise;
         return search.search(scope, ...rest);
       },
@@ -32,7 +32,7 @@ export function gatedSearches(): GatedSearches {
     entered: (searches) =>
       new Promise((resolve) => {
         if (tenants.length >= searches) resolve();
-        else waiting.push({ searches, resolve });
+        else waiters.push({ searches, resolve });
       }),
     backend: (opened) =>
       replacing(opened, { memories: replacing(opened.memories, { search: gated(opened.memories.search) }) }),

@@ -96,7 +96,7 @@ function openFiles(): string[] {
 
 /** Resolves with whether the condition became true within a thousand ticks of the event loop. */
 export async function until(condition: () => boolean): Promise<boolean> {
-  for (let turn = 0; turn < 1000 && !condition(); turn += 1) {
+  for (let tick = 0; tick < 1000 && !condition(); tick += 1) {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return condition();

@@ -4,7 +4,7 @@ import type { Sleep } from "../../src/ports/sleep.ts";
 export interface ManualSleep {
   readonly sleep: Sleep;
   /** Requested durations of all sleeps so far, in order. */
-  readonly asked: readonly number[];
+  readonly durations: readonly number[];
   /** Resolves when the total number of sleeps reaches this number. */
   begun(count: number): Promise<void>;
   /** Ends all current sleeps. */
@@ -12,15 +12,15 @@ export interface ManualSleep {
 }
 
 export function manualSleep(): ManualSleep {
-  const asked: number[] = [];
+  const durations: number[] = [];
   const sleepers = new Set<() => void>();
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   return {
-    asked,
+    durations,
     sleep: (milliseconds, signal) =>
       new Promise<void>((resolve, reject) => {
         signal.throwIfAborted();
-        asked.push(milliseconds);
+        durations.push(milliseconds);
         const end = (): void => {
           sleepers.delete(end);
           resolve();
@@ -34,12 +34,12 @@ export function manualSleep(): ManualSleep {
           },
           { once: true },
         );
-        for (const { count, resolve: tell } of waiting) if (asked.length >= count) tell();
+        for (const { count, resolve: tell } of waiters) if (durations.length >= count) tell();
       }),
     begun: (count) =>
       new Promise((resolve) => {
-        if (asked.length >= count) resolve();
-        else waiting.push({ count, resolve });
+        if (durations.length >= count) resolve();
+        else waiters.push({ count, resolve });
       }),
     wake: () => {
       for (const end of sleepers) end();

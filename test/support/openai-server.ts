@@ -79,7 +79,7 @@ export interface OpenAiServerOptions {
 export async function startOpenAiServer(options: OpenAiServerOptions = {}): Promise<OpenAiServer> {
   const dimension = options.dimension ?? 384;
   const received: Received[] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   const planned: Behaviour[] = [];
   let usual: Behaviour = { kind: "answer" };
 
@@ -101,7 +101,7 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
       const format = options.answersIn ?? body["encoding_format"];
       await answer(response, behaviour, texts, format === "base64", made);
     }
-    for (const { count, resolve } of waiting) if (received.length >= count) resolve();
+    for (const { count, resolve } of waiters) if (received.length >= count) resolve();
   };
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -120,7 +120,7 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
     requests: (count) =>
       new Promise((resolve) => {
         if (received.length >= count) resolve();
-        else waiting.push({ count, resolve });
+        else waiters.push({ count, resolve });
       }),
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, "close");

@@ -18,7 +18,7 @@ export interface TestProcess extends AsyncDisposable {
   /** Resolves with the first line of standard output that contains the text; rejects when the process ends before. */
   lineWith(text: string): Promise<string>;
   /** Resolves with the exit code when the process has ended. */
-  readonly ended: Promise<number | null>;
+  readonly exited: Promise<number | null>;
 }
 
 export interface TestProcessOptions {
@@ -54,37 +54,37 @@ export async function startProcess(
   let stdout = "";
   let stderr = "";
   const lines: string[] = [];
-  const waiting = new Set<() => void>();
+  const waiters = new Set<() => void>();
   createInterface({ input: child.stdout }).on("line", (line) => {
     stdout += `${line}\n`;
     lines.push(line);
-    for (const look of waiting) look();
+    for (const look of waiters) look();
   });
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const ended = once(child, "close").then(([code]) => code as number | null);
+  const exited = once(child, "close").then(([code]) => code as number | null);
   return {
     directory,
     process: child,
     stdout: () => stdout,
     stderr: () => stderr,
-    ended,
+    exited,
     lineWith: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
           const line = lines.find((one) => one.includes(text));
           if (line === undefined) return;
-          waiting.delete(look);
+          waiters.delete(look);
           resolve(line);
         };
-        waiting.add(look);
+        waiters.add(look);
         look();
-        void ended.then(() => reject(new Error(`ended without a line with ${text}:\n${stdout}${stderr}`)));
+        void exited.then(() => reject(new Error(`ended without a line with ${text}:\n${stdout}${stderr}`)));
       }),
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
-      await ended;
+      await exited;
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -7,8 +7,8 @@ import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import { isTime } from "./time-text.ts";
 import {
+  duplicateField,
   emptyValue,
-  givenTwice,
   malformed,
   tooDeep,
   tooLong,
@@ -74,7 +74,7 @@ class JsonCheck {
       // null is a field that is not set.
       const isNull = text.takesNull();
       const oneof = field.oneof < 0 || isNull ? 0 : 1 << field.oneof;
-      if ((present & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
+      if ((present & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw duplicateField(this.#path);
       present |= 1 << field.index;
       oneofs |= oneof;
       if (!isNull) {
@@ -214,7 +214,7 @@ class JsonCheck {
       this.#budget.spendBytes(text.skipString() + 3, this.#path);
       text.expectUnicode(this.#path);
       const name = text.lastString();
-      if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
+      if (names.has(name)) throw duplicateField([...this.#path, name.slice(0, 64)]);
       names.add(name);
       text.expect(":");
       this.#json(depth + 1);

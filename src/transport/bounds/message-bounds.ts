@@ -7,7 +7,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { type FieldRules, field as fieldOption, Ignore } from "#gen/buf/validate/validate_pb.js";
-import { MAX_ITEMS, MAX_JSON_BYTES, MAX_UNRULED_BYTES } from "./limits.ts";
+import { MAX_BYTES_WITHOUT_RULE, MAX_ITEMS, MAX_JSON_BYTES } from "./limits.ts";
 
 /** The kind of a value; `text` is a well-cache message that JSON writes as a string. */
 export type ValueKind = "scalar" | "string" | "bytes" | "enum" | "json" | "text" | "message";
@@ -161,8 +161,8 @@ function maxJsonBytesOf(path: string): number {
 
 /** A character takes at most four bytes of UTF-8. */
 function maxBytesOf(rules: FieldRules | undefined): number {
-  if (rules?.type.case === "bytes") return Number(rules.type.value.maxLen) || MAX_UNRULED_BYTES;
-  if (rules?.type.case !== "string") return MAX_UNRULED_BYTES;
+  if (rules?.type.case === "bytes") return Number(rules.type.value.maxLen) || MAX_BYTES_WITHOUT_RULE;
+  if (rules?.type.case !== "string") return MAX_BYTES_WITHOUT_RULE;
   const { maxBytes, maxLen } = rules.type.value;
-  return Number(maxBytes) || 4 * Number(maxLen) || MAX_UNRULED_BYTES;
+  return Number(maxBytes) || 4 * Number(maxLen) || MAX_BYTES_WITHOUT_RULE;
 }

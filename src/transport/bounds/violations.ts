@@ -57,7 +57,7 @@ export function emptyValue(path: Path): RecollectError {
   return invalidField(pathText(path), "is empty");
 }
 
-export function givenTwice(path: Path): RecollectError {
+export function duplicateField(path: Path): RecollectError {
   const field = pathText(path);
   return new RecollectError("REQUEST_MALFORMED", `${field} is given more than once`, {
     metadata: { field },

@@ -5,8 +5,8 @@ import { MAX_JSON_DEPTH } from "./limits.ts";
 import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import {
+  duplicateField,
   emptyValue,
-  givenTwice,
   malformed,
   tooDeep,
   tooLong,
@@ -82,7 +82,7 @@ class WireCheck {
         // message-bounds.ts ensures that a message has fewer fields than a number has bits.
         const bit = 1 << field.index;
         const oneof = field.oneof < 0 ? 0 : 1 << field.oneof;
-        if ((single & bit) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
+        if ((single & bit) !== 0 || (oneofs & oneof) !== 0) throw duplicateField(this.#path);
         single |= bit;
         oneofs |= oneof;
         this.#value(field, tag & 7, end);

@@ -10,8 +10,8 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { FoundMemory, SearchMemoriesOutput } from "../../services/memory/search-memories.ts";
 import { fromEntry } from "./cache.ts";
+import { maxEntryBytes, maxMemoryBytes, maxTextsBytes } from "./max-bytes.ts";
 import { fromStoredMemory } from "./memory.ts";
-import { entryMostBytes, memoryMostBytes, textsMostBytes } from "./most-bytes.ts";
 import { searchDetails, searchResult } from "./search-result.ts";
 
 /** Bytes of a result without its memory and its matched terms: tags, lengths and numbers. */
@@ -76,7 +76,7 @@ export function fittingMemories(
   return countFitting(
     {
       items: memories,
-      atMost: (memory) => memoryMostBytes(memory, namespace),
+      atMost: (memory) => maxMemoryBytes(memory, namespace),
       bytesOf: (memory) => memoryFieldBytes(memory, namespace),
       beside,
     },
@@ -92,7 +92,7 @@ export function fittingEntries(
   return countFitting(
     {
       items: entries,
-      atMost: (entry) => entryMostBytes(entry, namespace),
+      atMost: (entry) => maxEntryBytes(entry, namespace),
       bytesOf: (entry) => entryFieldBytes(entry, namespace),
       beside,
     },
@@ -111,12 +111,13 @@ export function fittingResults(
     output.degraded.length === 0 && details.plan === undefined
       ? 0
       : bytesOf(SearchMemoriesResponseSchema, details);
-  const termsMost = (matchedTerms: readonly string[]): number => (explain ? textsMostBytes(matchedTerms) : 0);
+  const maxTermsBytes = (matchedTerms: readonly string[]): number =>
+    explain ? maxTextsBytes(matchedTerms) : 0;
   return countFitting<FoundMemory>(
     {
       items: found,
       atMost: ({ memory, matchedTerms }) =>
-        RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
+        RESULT_BYTES + maxMemoryBytes(memory, namespace) + maxTermsBytes(matchedTerms),
       bytesOf: (one) => resultFieldBytes(one, namespace, explain),
       beside: (fitted) => detailsBytes + (fitted < found.length ? FLAG_BYTES : 0),
     },

@@ -17,7 +17,7 @@ import type { CacheStats } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
-import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
+import { boundedJson, defined, fromDurationMs, fromMs, nonEmptyObject, toDurationMs } from "./common.ts";
 
 /** The prompt, and the conversation before it. */
 export interface Prompt {
@@ -138,7 +138,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     tags: [...entry.tags],
     etag: entry.etag,
     ...defined({
-      metadata: givenObject(entry.metadata),
+      metadata: nonEmptyObject(entry.metadata),
       usage: usage && {
         promptTokens: usage.promptTokens,
         completionTokens: usage.completionTokens,

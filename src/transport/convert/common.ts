@@ -10,17 +10,17 @@ import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../lib/json.ts";
 
 /** An empty proto string as undefined. */
-export function given(text: string): string | undefined {
+export function nonEmptyText(text: string): string | undefined {
   return text === "" ? undefined : text;
 }
 
 /** An empty list as undefined. */
-export function givenList<T>(list: readonly T[]): readonly T[] | undefined {
+export function nonEmptyList<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
 /** An empty object as undefined. */
-export function givenObject(object: JsonObject): ProtoJsonObject | undefined {
+export function nonEmptyObject(object: JsonObject): ProtoJsonObject | undefined {
   return Object.keys(object).length === 0 ? undefined : (object as ProtoJsonObject);
 }
 

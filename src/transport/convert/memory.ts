@@ -27,9 +27,9 @@ import {
   boundedJson,
   defined,
   fromMs,
-  given,
-  givenList,
-  givenObject,
+  nonEmptyList,
+  nonEmptyObject,
+  nonEmptyText,
   toDurationMs,
   toMetadata,
   toMs,
@@ -79,7 +79,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     ...defined({
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
-      supersedes: givenList(memory.supersedes),
+      supersedes: nonEmptyList(memory.supersedes),
     }),
   };
 }
@@ -121,7 +121,7 @@ export function exportedMemory(memory: Memory): MemoryFields {
     etag: memory.etag,
     supersedes: [...(memory.supersedes ?? [])],
     ...defined({
-      metadata: givenObject(memory.metadata),
+      metadata: nonEmptyObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),
       validFrom: fromMs(memory.validFrom),
       validUntil: fromMs(memory.validUntil),
@@ -167,14 +167,14 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
   return {
     states: states.length === 0 ? defaultStates : states,
     ...defined({
-      userId: given(filter.userId),
-      agentId: given(filter.agentId),
-      sessionId: given(filter.sessionId),
-      author: given(filter.author),
-      kinds: givenList(filter.kinds.flatMap((kind) => toKind(kind) ?? [])),
-      tagsAny: givenList(filter.tagsAny),
-      tagsAll: givenList(filter.tagsAll),
-      tagsNone: givenList(filter.tagsNone),
+      userId: nonEmptyText(filter.userId),
+      agentId: nonEmptyText(filter.agentId),
+      sessionId: nonEmptyText(filter.sessionId),
+      author: nonEmptyText(filter.author),
+      kinds: nonEmptyList(filter.kinds.flatMap((kind) => toKind(kind) ?? [])),
+      tagsAny: nonEmptyList(filter.tagsAny),
+      tagsAll: nonEmptyList(filter.tagsAll),
+      tagsNone: nonEmptyList(filter.tagsNone),
       metadata: toMetadataTokens(filter.metadata),
       createTime: range(filter.createTime, "create_time"),
       eventTime: range(filter.eventTime, "event_time"),
@@ -223,7 +223,7 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
       `asks for ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
     );
   }
-  return givenList(tokens);
+  return nonEmptyList(tokens);
 }
 
 /** Throws REQUEST_INVALID for lists, which cannot be compared, and for empty objects. */

@@ -14,10 +14,10 @@ import type { RequestReader } from "../bounds/request-reader.ts";
 import {
   type AnyHandler,
   Encoded,
-  inTwoSteps,
   methodPath,
   notServed,
   type PreparingHandler,
+  preparingHandler,
   type ServedService,
 } from "../handler.ts";
 import type { RunningCall } from "../pipeline.ts";
@@ -136,7 +136,7 @@ function beginnerOf(
   }
   const reader = readerOf(method);
   if (method.methodKind === "unary")
-    return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
+    return unaryBeginnerOf(reader, preparingHandler(handler), requestCacheOf(method));
   const handle = handler as (request: unknown, context: CallContext) => unknown;
   return (call, running) => {
     running.admit();

@@ -28,7 +28,7 @@ import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { markRefused } from "../bounds/refused-item.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import { type AnyHandler, Encoded, inTwoSteps, notServed, type ServedService } from "../handler.ts";
+import { type AnyHandler, Encoded, notServed, preparingHandler, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { UnfinishedRequests } from "../unfinished-requests.ts";
 import { checkedRequest } from "./checked-request.ts";
@@ -150,7 +150,7 @@ function adapt(
   const received = (request: unknown, call: HttpCall): unknown =>
     isStream(request) ? receiveEach(request, call) : receiveOne(request as object, call);
   if (!streaming) {
-    const steps = handler && inTwoSteps(handler);
+    const steps = handler && preparingHandler(handler);
     return async (request, context) => {
       const call = callIn(context.values);
       const { running } = call;

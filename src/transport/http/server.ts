@@ -164,7 +164,7 @@ async function route(
       options.scrape(request, response);
       return;
     default:
-      sendJson(response, 404, connectErrorBody("unimplemented", nothingAt(path)));
+      sendJson(response, 404, connectErrorBody("unimplemented", unknownPath(path)));
   }
 }
 
@@ -187,7 +187,7 @@ function answerFailure(options: HttpServerOptions, error: unknown, response: Ser
   sendJson(response, status, connectErrorBody(code, statusOf(malformed ? malformedHost : error, "")));
 }
 
-function nothingAt(path: string): Status {
+function unknownPath(path: string): Status {
   const error = new RecollectError("METHOD_UNKNOWN", "there is nothing at this path", {
     metadata: { method: path },
   });

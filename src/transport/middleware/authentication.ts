@@ -14,13 +14,13 @@ const ANONYMOUS: Caller = {
 };
 
 /** AUTH_MODE=none: every caller is `anonymous` of tenant `default` and may do everything. */
-export const everyone: Authenticator = () => ANONYMOUS;
+export const anonymousAuthenticator: Authenticator = () => ANONYMOUS;
 
 /** RFC 6750; the name of a scheme is case-insensitive (RFC 9110, 11.1). */
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** AUTH_MODE=api_keys: the owner of the key in `authorization: Bearer <key>`. */
-export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
+export function apiKeyAuthenticator(keys: Pick<ApiKeys, "callerOf">): Authenticator {
   return (call) => {
     const [, key] = BEARER.exec(call.header("authorization") ?? "") ?? [];
     if (key === undefined) throw invalid("no API key: send the header `authorization: Bearer <API key>`");

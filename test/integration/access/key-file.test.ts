@@ -93,7 +93,7 @@ describe("the API key file", () => {
     await server.lineWith('"added":1,"removed":2');
     expect([await call(old), await call(added)]).toEqual([401, 200]);
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
   });
 
   it.each([
@@ -103,17 +103,20 @@ describe("the API key file", () => {
       "has two errors",
       { "keys.yaml": `${keysFile([old])}- sha256: xyzzy\n  principal: app\n  roles: [reader]\n` },
     ],
-  ])("fails the start when it %s, with a line for each error", async (_name, wrong: Record<string, string>) => {
-    await using server = await startProcess(ENV, { files: wrong });
-    expect(await server.ended).toBe(2);
-    const faults = server.stderr().trim().split("\n");
-    expect(faults).toHaveLength(wrong["keys.yaml"]?.includes("xyzzy") ? 2 : 1);
-    for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
-    expect(server.stderr()).not.toContain("xyzzy");
-    expect(server.stdout()).not.toContain('"serving"');
-    await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
-    expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
-  });
+  ])(
+    "fails the start when it %s, with a line for each error",
+    async (_name, wrong: Record<string, string>) => {
+      await using server = await startProcess(ENV, { files: wrong });
+      expect(await server.exited).toBe(2);
+      const faults = server.stderr().trim().split("\n");
+      expect(faults).toHaveLength(wrong["keys.yaml"]?.includes("xyzzy") ? 2 : 1);
+      for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
+      expect(server.stderr()).not.toContain("xyzzy");
+      expect(server.stdout()).not.toContain('"serving"');
+      await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
+      expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+    },
+  );
 });
 
 describe("recollect key create", () => {
@@ -163,7 +166,7 @@ describe("recollect key create", () => {
 
   it("prints the row with the key when no file is given, or both as JSON", async () => {
     await using server = await startProcess({}, { args: ["--version"] });
-    await server.ended;
+    await server.exited;
     const create = ["key", "create", "--tenant", "acme", "--principal", "app:", "--role", "operator"];
     const made = await recollect(server.directory, create);
     expect(made.stderr).toContain("roles: [operator]");
@@ -183,7 +186,7 @@ describe("recollect key create", () => {
     ],
   ])("creates no key %s", async (_name, args, files: Record<string, string>) => {
     await using command = await startProcess({}, { args: ["key", "create", ...args], files });
-    expect(await command.ended).toBe(2);
+    expect(await command.exited).toBe(2);
     expect([command.stdout(), command.stderr().trim().split("\n").length]).toEqual(["", 1]);
     if (files["keys.yaml"] !== undefined) {
       expect(await readFile(join(command.directory, "keys.yaml"), "utf8")).toBe(files["keys.yaml"]);

@@ -137,7 +137,7 @@ describe("authorization by role", () => {
     for (const transport of ["grpc", "http"] as const) {
       // The gRPC server caches prepared requests of a principal; the roles of its key are checked each time.
       await lookup(transport, both.key);
-      for (let turn = 0; turn < 2; turn += 1) {
+      for (let attempt = 0; attempt < 2; attempt += 1) {
         for (const { key } of [reader, bothReading]) {
           expect(await refusalOf(lookup(transport, key))).toEqual({
             code: "PermissionDenied",

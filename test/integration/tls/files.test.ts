@@ -116,7 +116,7 @@ describe("TLS files", () => {
     await server.lineWith('"reloaded"');
     await expect.poll(() => shownAt(grpc), { timeout: 30_000 }).toBe(spell(second.cert));
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
   });
 
   it("revoke removed client authorities, also for resumable sessions", async () => {
@@ -204,11 +204,11 @@ describe("TLS files", () => {
   ])("fail the start when they %s, with a line for each error", async (_name, wrong, faults) => {
     const env = { TLS_CERT_FILE: "cert.pem", TLS_KEY_FILE: "key.pem", TLS_CLIENT_CA_FILE: "client-ca.pem" };
     await using server = await startProcess(env, { files: wrong });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr().trim().split("\n")).toEqual(faults.map((fault) => expect.stringMatching(fault)));
     expect(server.stdout()).not.toContain('"serving"');
     await using check = await startProcess(env, { args: ["config", "check"], files: wrong });
-    expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+    expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
   });
 
   it("do not replace authentication", async () => {
@@ -221,7 +221,7 @@ describe("TLS files", () => {
       },
       { files },
     );
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr()).toContain("GRPC_HOST");
   });
 });

@@ -332,7 +332,7 @@ describe("a slow reader of a stream", () => {
       stream.close(http2.constants.NGHTTP2_CANCEL);
       await closed;
       await finished.promise;
-      await server.ended(calls);
+      await server.finished(calls);
       expect(server.outcomes.map(({ status }) => status?.reason)).toContain("CALL_CANCELLED");
     });
   });
@@ -365,7 +365,7 @@ describe("a slow reader of a stream", () => {
     const stream = raw.open(EXPORT, { "grpc-timeout": "50m" });
     stream.end(frame(Buffer.alloc(0)));
     await finished.promise;
-    await server.ended(1);
+    await server.finished(1);
     expect(server.outcomes[0]?.status?.reason).toBe("DEADLINE_EXCEEDED");
   });
 });

@@ -5,7 +5,7 @@ import { MAX_PAGE_BYTES } from "../../../domain/page-token.ts";
 import { listCacheEntries } from "../../../services/cache/read-cache-entries.ts";
 import { fittingEntries, textBytes } from "../../convert/answer-fit.ts";
 import { fromEntry } from "../../convert/cache.ts";
-import { defined, given, givenList } from "../../convert/common.ts";
+import { defined, nonEmptyList, nonEmptyText } from "../../convert/common.ts";
 import type { Handler } from "../../handler.ts";
 
 export function listCacheEntriesHandler(
@@ -23,7 +23,7 @@ export function listCacheEntriesHandler(
         maxBytes,
         fitting: (found, tokenBehind) =>
           fittingEntries(found, { namespace, maxBytes, beside: (fitted) => textBytes(tokenBehind(fitted)) }),
-        ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
+        ...defined({ model: nonEmptyText(request.model), tagsAny: nonEmptyList(request.tagsAny) }),
       },
       context,
     );

@@ -131,11 +131,7 @@ describe("invalid requests", () => {
     ["an empty tag", { memory: { text: "x", tags: [""] } }, "memory.tags[0]"],
     ["the same tag twice", { memory: { text: "x", tags: ["a", "a"] } }, "memory.tags"],
     ["an importance above 1", { memory: { text: "x", importance: 1.5 } }, "memory.importance"],
-    [
-      "an importance of NaN",
-      { memory: { text: "x", importance: Number.NaN } },
-      "memory.importance",
-    ],
+    ["an importance of NaN", { memory: { text: "x", importance: Number.NaN } }, "memory.importance"],
     ["an unknown kind", { memory: { text: "x", kind: 99 } }, "memory.kind"],
     ["a TTL of zero", ttl(0n), "memory.ttl"],
     ["an expire time in the past", expires(1n), "memory.expire_time"],
@@ -152,12 +148,12 @@ describe("invalid requests", () => {
       "memory.metadata",
     ],
     ["metadata nested too deep", { memory: { text: "x", metadata: nested(17) } }, "memory.metadata"],
+    ["an integer beyond 2^53", { memory: { text: "x", metadata: { n: 2 ** 53 } } }, "memory.metadata.n"],
     [
-      "an integer beyond 2^53",
-      { memory: { text: "x", metadata: { n: 2 ** 53 } } },
-      "memory.metadata.n",
+      "a negative integer beyond 2^53",
+      { memory: { text: "x", metadata: { a: [-(2 ** 60)] } } },
+      "memory.metadata.a.0",
     ],
-    ["a negative integer beyond 2^53", { memory: { text: "x", metadata: { a: [-(2 ** 60)] } } }, "memory.metadata.a.0"],
     ["an empty request_id", { memory: { text: "x" }, requestId: "" }, "request_id"],
   ])("refuses %s and names the field", async (_, request, path) => {
     const refusal = await refusalOf(app.memory.createMemory(request as object));
