@@ -5,7 +5,7 @@ import { type Passage, splitDocument } from "./documents.ts";
 const squeeze = (text: string): string => text.replaceAll(/\s+/g, "");
 const textsOf = (passages: readonly Passage[]): string[] => passages.map(({ text }) => text);
 
-/** Strings made of what the splitter looks at, which random characters hardly ever form. */
+/** Strings of markup that the splitter handles, which random characters rarely form. */
 const markdown = fc
   .array(
     fc.oneof(

@@ -9,7 +9,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** As if every part were there: what is wrong with a combination does not depend on the version. */
+/** As if every feature were supported: errors of combinations do not depend on the version. */
 const ALL_BUILT = { notYet: [] };
 const REDIS = { MEMORY_BACKEND: "redis" };
 

@@ -9,7 +9,7 @@ import { ALL_SETTINGS } from "./settings.ts";
 const GUIDE = join(import.meta.dirname, "..", "..", "test", "support", "guide");
 const guide = (name: string): Promise<string> => readFile(join(GUIDE, name), "utf8");
 
-/** As if the embedders of the guide were there, in this version or a later one. */
+/** As if the embedders of the guide were supported. */
 const withOpenai = NOT_YET.filter(({ settings }) => !settings.includes("embeddingProvider"));
 
 let folder: SourcesFolder;
@@ -87,7 +87,7 @@ describe("the unmodified files of the deployment guide", () => {
     const variables = [
       ...Object.keys(parseEnv(files.dotenv)),
       ...[...files.yaml.matchAll(/\$\{([^}]+)\}/g)].map(([, name = ""]) => name),
-      // The guide sets these in its text alone.
+      // The guide sets these only in its text.
       ...["REDIS_POOL_SIZE", "REDIS_COMPRESSION"],
     ].filter((name) => name !== "CACHE_EV POLICY");
     expect(variables.length).toBeGreaterThan(40);

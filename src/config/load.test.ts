@@ -372,7 +372,7 @@ describe("loadConfig", () => {
   });
 });
 
-/** Defaults as `config check` shows them where nothing is set. */
+/** Defaults in the format of `config check`. */
 const RELIED_UPON: Readonly<Record<string, string>> = {
   DATA_DIR: "./data",
   ENVIRONMENT: "development",

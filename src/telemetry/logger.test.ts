@@ -14,7 +14,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What a process of its own writes to standard output, where the log goes. */
+/** The standard output of a separate process that logs there. */
 async function written(options: Partial<LogOptions>, statements: string): Promise<string> {
   const logger = new URL("./logger.ts", import.meta.url).href;
   const all = { level: "info", format: "json", ...options };
@@ -34,7 +34,7 @@ function jsonLines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** In the order of the alphabet: closing the log flushes past a line that is still being written. */
+/** Sorted, because closing the log flushes past a line that is still being written. */
 function levelsOf(lines: readonly Record<string, unknown>[]): unknown[] {
   return lines.map(({ level }) => level).sort();
 }
@@ -98,7 +98,7 @@ describe("openLog", () => {
   });
 
   it.runIf(process.platform === "linux")("does not delay the exit of a failing process", async () => {
-    // What is said of the log that cannot be written is where it is known to have failed.
+    // The error about the unwritable log is on stderr.
     const statements = `
       process.stderr.write = () => {
         log.info("never written");

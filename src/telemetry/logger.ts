@@ -119,7 +119,7 @@ function openFile(path: string): Stream {
   return survived(destination({ dest: openSync(path, "a"), ...WRITING }), path);
 }
 
-/** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */
+/** A text line: time, level, message, then the fields. The stack of an error follows on separate lines. */
 function asText(line: string): string {
   const {
     time,

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { manualSleep } from "../../test/support/manual-sleep.ts";
 import { watchBackend } from "./backend-watch.ts";
 
-/** A watch whose backend and time are the test's; `step` is one look. */
+/** A watch with a fake backend and clock; `step` runs one check. */
 function watched() {
   const sleeping = manualSleep();
   const changes: boolean[] = [];

@@ -257,7 +257,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(done);
   });
 
-  // The last one: what it changes goes on behind.
+  // The last test, because its change continues in the background.
   it("starts one re-embedding, whose progress each replay returns", async () => {
     const requestId = "r-1";
     const start10 = Array.from({ length: 10 }, () =>

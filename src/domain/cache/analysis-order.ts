@@ -6,7 +6,7 @@ export type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
   joint: "" | "pause" | "and";
 };
 
-/** "France's capital": the owner stands where "of France" would. */
+/** "France's capital": treats the owner like "of France". */
 export function markOwner(items: readonly Draft[], at: number): void {
   let position = at - 1;
   for (let index = items.length - 1; index >= 0; index--, position--) {

@@ -24,9 +24,9 @@ export interface PromptItem {
   readonly stem: string;
   /** The word that governs it ("from", "if", "of"), empty in the main clause. */
   readonly after: string;
-  /** Position; members of one "A, B and C" share it, because their order says nothing. */
+  /** Position; members of one "A, B and C" share it, because their order is irrelevant. */
   readonly slot: number;
-  /** Whether "and", "or" or the like stands right before it. */
+  /** Whether "and", "or" or a similar word is directly before it. */
   readonly joined: boolean;
 }
 

@@ -11,7 +11,7 @@ interface Placed {
 }
 
 /**
- * Whether the aligned items stand in the same order. A phrase or clause may move when it keeps the word that
+ * Whether the aligned items have the same order. A phrase or clause may move when it keeps the word that
  * governs it ("in Paris, where …", "where … in Paris"), and so may the halves of "A and B". The analysis has put
  * passives into active order. Unless the prompts are near each other only opposite directions count.
  */

@@ -45,7 +45,7 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
       continue;
     }
     const next = chunks[at + 1] ?? "";
-    // A call that goes on is no end: `f(x?: T)`.
+    // Inside a call there is no sentence end: `f(x?: T)`.
     const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
     const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
     if (!PLAIN.test(written) || /^[0-9]/.test(previous) || hasTellingCase(written, previous, next)) {
@@ -117,7 +117,7 @@ function withoutProse(chunk: Chunk): string {
     : core;
 }
 
-// Of a number or a letter, which may stand at the end of a calculation.
+// A number or a letter, which may end a calculation.
 const FACTORIAL =
   /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])[²³⁰-⁹ⁿ]?\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
 const CHESS = /^(?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?[+#]?|O-O(?:-O)?)[!?]{1,2}$/;
@@ -179,7 +179,7 @@ function isFactorial(core: string, { text, closes, previous, context }: Chunk): 
   return !closes || spoken || context.technical || /[+*^=(]/.test(core);
 }
 
-/** `sort!`, `empty?` and `:q!`: the mark belongs to the name, because the sentence goes on or it is a command. */
+/** `sort!`, `empty?` and `:q!`: the mark belongs to the name, because the sentence continues or it is a command. */
 function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   if (/^:\p{L}+!$/u.test(core)) return true;
   if (closes) return false;

@@ -26,7 +26,7 @@ const { createMemory, batchCreateMemories, searchMemories, listMemories, purgeMe
   MemoryService.method;
 const { lookupCache } = CacheService.method;
 
-/** RPCs that no version has served yet, and whose requests have lists without a limit. */
+/** RPCs that are not served yet, and whose requests have lists without a limit. */
 const UNBOUNDED: readonly DescMethod[] = [
   CacheService.method.calibrateCache,
   CacheService.method.simulateCache,
@@ -36,7 +36,7 @@ const METHODS: readonly DescMethod[] = [MemoryService, CacheService, OperationsS
   .flatMap(({ methods }) => methods as readonly DescMethod[])
   .filter((method) => !UNBOUNDED.includes(method));
 
-/** What a check throws. */
+/** The error of a check. */
 function refusal(check: () => unknown): RecollectError {
   try {
     check();
@@ -52,7 +52,7 @@ function json(method: DescMethod, text: unknown): RecollectError {
   return refusal(() => readerOf(method).check(bytes, "json"));
 }
 
-/** Larger than any text of the API but two. */
+/** Larger than all but two text limits of the API. */
 const SIZE = 300_000;
 const LARGER = /(^|\.)(response|chunk) one/;
 
@@ -67,7 +67,7 @@ describe("the most expensive messages", () => {
           ["binary", wire],
           ["json", text],
         ] as const) {
-          // A text of escapes may stand for one that is six times as short.
+          // An escaped text may be six times as long as its value.
           if (LARGER.test(name) || (form === "json" && name.endsWith("of escapes"))) continue;
           try {
             const checked = reader.check(bytes, form);

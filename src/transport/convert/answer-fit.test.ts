@@ -17,10 +17,10 @@ import { searchDetails, searchResult } from "./search-result.ts";
 
 const namespace = "n";
 const RUNS = { seed: 3, numRuns: 50 };
-/** Which share of the whole answer the bound is; above 1 all of it fits. */
+/** The bound as a share of the whole response; above 1 everything fits. */
 const share = fc.double({ min: 0, max: 1.2, noNaN: true });
 
-/** The answer is within its bound, or holds one item alone, and has no room for another. */
+/** Expects a response within its bound, or with one item, without room for another. */
 function expectFitted<Desc extends DescMessage>(
   schema: Desc,
   answerOf: (fitted: number) => MessageInitShape<Desc>,

@@ -12,7 +12,7 @@ import { fromEntry } from "./cache.ts";
 import { fromDurationMs } from "./common.ts";
 import { HitEncoder } from "./hit-bytes.ts";
 
-/** Numbers as a float of the wire holds them. */
+/** Numbers that are exact as float32. */
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map(Math.fround);
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const text = fc.string({ unit: "grapheme", maxLength: 300 });

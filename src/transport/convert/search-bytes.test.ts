@@ -15,7 +15,7 @@ import { defined } from "./common.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { encodeSearch } from "./search-bytes.ts";
 
-/** Numbers as a float of the wire holds them; none is -0. */
+/** Numbers that are exact as float32, without -0. */
 const share = fc.double({ min: -1, max: 1.44, noNaN: true }).map((value) => Math.fround(value) + 0);
 const access = fc.option(
   fc.record({
@@ -80,7 +80,7 @@ describe("encodeSearch", () => {
       "memory",
       "score",
       "similarity",
-      // Asked for, and then written by the library.
+      // Only on request, and then encoded by the library.
       "explanation",
     ]);
     expect(SearchMemoriesResponseSchema.fields.map(({ name }) => name)).toEqual([

@@ -167,7 +167,7 @@ function unaryBeginnerOf(
   };
 }
 
-/** After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws. */
+/** A cancellation or passed deadline takes precedence over the error of the handler. */
 function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
   return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
 }

@@ -26,7 +26,7 @@ const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.UNIMPLEMENTED]: "REQUEST_MALFORMED",
 };
 
-/** The default frame size of HTTP/2; grpc-js gets each frame by itself. */
+/** The default frame size of HTTP/2; grpc-js receives frames one by one. */
 const MAX_FRAME_BYTES = 16_384;
 
 export interface ArrivingCallOptions {

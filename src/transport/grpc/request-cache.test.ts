@@ -14,7 +14,7 @@ function requestBytes(text: string): Buffer {
   return Buffer.from(toBinary(LookupCacheRequestSchema, message));
 }
 
-/** Whether the cache has what was prepared of a request; asking keeps it from then on. */
+/** Whether a request is cached; the call itself caches it. */
 function isKept(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
   const prepare = vi.fn(() => ({}));
   cache.get(caller, bytes, prepare);

@@ -64,7 +64,7 @@ export class HttpCall implements IncomingCall {
 
   /** Ends the call with this error, and returns the error to throw to the library. */
   fail(error: unknown): ConnectError {
-    // After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws.
+    // A cancellation or passed deadline takes precedence over the error of the handler.
     return toConnectError(this.running.fail(this.#abort.signal.reason ?? error));
   }
 }

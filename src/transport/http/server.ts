@@ -188,7 +188,7 @@ function answerFailure(options: HttpServerOptions, error: unknown, response: Ser
 }
 
 function unknownPath(path: string): Status {
-  const error = new RecollectError("METHOD_UNKNOWN", "there is nothing at this path", {
+  const error = new RecollectError("METHOD_UNKNOWN", "unknown path", {
     metadata: { method: path },
   });
   return statusOf(error, "");

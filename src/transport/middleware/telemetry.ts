@@ -42,7 +42,7 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
         const level = status.reason === "SERVER_OVERLOADED" ? "debug" : "info";
         log[level](line, `call refused ${latency}`);
         // The cause may quote the request, so it is not sent to the caller and logged at DEBUG alone.
-        log.debug({ call_id: call.id, err: error }, "why the call was refused");
+        log.debug({ call_id: call.id, err: error }, "cause of the refusal");
       }
     },
   };
