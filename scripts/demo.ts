@@ -457,7 +457,7 @@ function notesOf(namespace: string): string {
   return `${namespace}-notes`;
 }
 
-/** Remembers NOTES, and asks for each of them in other words. Returns how many came first. */
+/** Stores NOTES, and searches each by its question. Returns how many are the first result. */
 async function askForNotes(clients: Clients, server: Server): Promise<number> {
   const namespace = notesOf(server.namespace);
   await clients.memory.batchCreateMemories({

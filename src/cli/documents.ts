@@ -225,7 +225,7 @@ function cut(text: string, whole: number, target: number): string[] {
   return pieces.map((piece) => piece.replace(/^(?:[ \t]*\n)+/, "").trimEnd()).filter((piece) => piece !== "");
 }
 
-/** How much of a window longer than `target` to take: whole lines, else sentences, words, or characters. */
+/** Split position in a window longer than `target`: after whole lines, else sentences, words, or characters. */
 function cutLength(window: string, target: number): number {
   const least = Math.floor(target / 2);
   for (const boundary of ["\n", ". ", " "]) {

@@ -72,7 +72,7 @@ function describeTlsError(code: string, address: string): string | undefined {
   if (/WRONG_VERSION|PACKET_LENGTH/.test(code)) return `${address} does not speak TLS`;
   if (/NO_APPLICATION_PROTOCOL/.test(code)) return `${address} does not speak gRPC; is it the HTTP port?`;
   return /CERTIFICATE_REQUIRED/.test(code)
-    ? `${address} asks for a certificate; show one with --tls-cert and --tls-key`
+    ? `${address} requires a certificate: set --tls-cert and --tls-key`
     : `TLS with ${address} failed: ${code}`;
 }
 

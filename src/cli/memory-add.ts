@@ -52,7 +52,7 @@ export async function memoryAdd(words: readonly string[], options: MemoryAddOpti
   try {
     for await (const batch of inBatches(drafts, sizeOf)) await store(clients, batch, options, report);
   } catch (error) {
-    report.breakOff();
+    report.reportInterruption();
     throw error;
   }
   report.finish();
@@ -160,7 +160,7 @@ class AddReport {
   }
 
   /** Reports an error during the command: stored memories stay stored, and a repetition is harmless. */
-  breakOff(): void {
+  reportInterruption(): void {
     this.#countUnreported();
     if (this.#stored > 0) printError(`recollect: ${this.#stored} were stored before this error:`);
   }

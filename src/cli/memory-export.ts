@@ -73,7 +73,7 @@ async function exportToFile(
   } catch (error) {
     progress.clear();
     if (file.count > 0) {
-      const why = interrupt.signal.aborted ? "interrupted" : "broken off";
+      const why = interrupt.signal.aborted ? "interrupted" : "failed";
       printError(
         `recollect: ${why}; ${partOf(path)} has ${file.count} memories, and the same command resumes it`,
       );

@@ -56,13 +56,13 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
     // Lines read before are sent and acknowledged; then the read error is reported.
     if (sender.failure !== undefined) throw sender.failure;
   } catch (error) {
-    report.breakOff("broken off");
+    report.reportInterruption("failed");
     throw error;
   } finally {
     streamEnd.abort();
   }
   if (interrupt.signal.aborted) {
-    report.breakOff("interrupted");
+    report.reportInterruption("interrupted");
     return interrupt.exitCode();
   }
   report.finish();
@@ -174,7 +174,7 @@ class ImportReport {
   }
 
   /** Reports an interruption: acknowledged memories stay stored, and a repetition is harmless. */
-  breakOff(why: string): void {
+  reportInterruption(why: string): void {
     this.#countUnreported();
     if (this.#last === undefined) return;
     const { importedCount, skippedCount, sequence } = this.#last;

@@ -75,7 +75,7 @@ export interface Config {
     readonly lookupDeadlineMs: number;
   };
   readonly compaction: {
-    /** Of the scheduler alone. */
+    /** Settings of the scheduler only. */
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["compactionStrategy"]>;
     readonly level: Uppercase<Values["compactionLevel"]>;

@@ -30,7 +30,7 @@ interface Derived<T> {
 
 /** Default dimension; for `local` the only one. */
 export const DEFAULT_DIMENSIONS = { openai: 1536, local: 256, hashing: 384 } as const;
-/** Of the similarity threshold, over the models: no default is lower (src/domain/cache/default-thresholds.ts). */
+/** Minimum of the default similarity threshold over all models (src/domain/cache/default-thresholds.ts). */
 export const LOWEST_DEFAULT_THRESHOLD = 0.85;
 export const ALIGNED_THRESHOLD = 0.5;
 export const DEFAULT_TTL_SECONDS = 3600;

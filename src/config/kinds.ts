@@ -54,7 +54,7 @@ export function port(min: 0 | 1): Kind<number> {
   };
 }
 
-/** One of the given words, in any case. */
+/** An enum of words, case-insensitive. */
 export function word<const T extends string>(...words: readonly T[]): Kind<T> {
   return {
     expects: words.join(" or "),

@@ -98,7 +98,7 @@ describe("openLog", () => {
   });
 
   it.runIf(process.platform === "linux")("does not delay the exit of a failing process", async () => {
-    // The error about the unwritable log is on stderr.
+    // The write to stderr marks the moment at which the log is known to have failed.
     const statements = `
       process.stderr.write = () => {
         log.info("never written");

@@ -37,7 +37,7 @@ import { configWarnings, isOpenToEveryone, readinessOf, type ServerState } from 
 import { UnfinishedRequests } from "./unfinished-requests.ts";
 import { warmUpLookups, warmUpRequests } from "./warm-up.ts";
 
-/** Where the gRPC server and the HTTP server listen. */
+/** Addresses of the gRPC server and the HTTP server. */
 export interface Addresses {
   readonly grpc: Listen;
   readonly http: Listen;

@@ -217,9 +217,7 @@ describe("an interrupted recollect memory import", { timeout: TIMEOUT_MS }, () =
     const options = { address: server.address, cwd: folder };
     const ended = await runCli(["memory", "import", "large.jsonl"], options);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
-    expect(ended.stderr).toMatch(
-      /^recollect: broken off after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/,
-    );
+    expect(ended.stderr).toMatch(/^recollect: failed after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/);
 
     // Open standard input does not keep the process alive.
     const child = spawnCli(["memory", "import", "-"], options);
@@ -263,7 +261,7 @@ describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () =
     const options = { address: server.address, cwd: folder };
     const broken = await runCli(["memory", "export", "broken.jsonl"], options);
     expect(broken).toMatchObject({ code: 2, stdout: "" });
-    expect(broken.stderr).toMatch(/broken off; broken\.jsonl\.part has 3 memories.*\n.*STORE_UNAVAILABLE/);
+    expect(broken.stderr).toMatch(/failed; broken\.jsonl\.part has 3 memories.*\n.*STORE_UNAVAILABLE/);
     expect(await readdir(folder)).not.toContain("broken.jsonl");
 
     const other = await runCli(["memory", "export", "broken.jsonl", "--user", "ana"], options);

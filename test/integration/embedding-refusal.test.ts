@@ -74,7 +74,7 @@ describe("a text that the provider refuses", () => {
     }
     const before = asked();
     await using again = await start(provider.apiBase);
-    // Nothing else wakes the queue, so that the request comes from the start.
+    // No other event wakes the queue, so the request comes from the start.
     await expect.poll(asked).toBe(before + 1);
     await expect
       .poll(async () => (await again.operations.getEmbeddingInfo({})).latestRefusals)

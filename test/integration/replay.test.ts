@@ -164,9 +164,9 @@ const ROWS: Readonly<Record<string, Row>> = {
 /** Served mutations without a request_id, each with the reason. */
 const WITHOUT_REQUEST_ID: Readonly<Record<string, string>> = {
   "/recollect.v1.MemoryService/ImportMemories":
-    "ids tell what is there already: a repeat skips it, as the test below and those of transfers show",
+    "a repetition skips existing ids; see the test below and memory-transfer.test.ts",
   "/recollect.v1.OperationsService/RebuildIndex":
-    "it changes nothing that is stored: a repeat makes the same indexes once more",
+    "it changes no stored data: a repetition rebuilds the same indexes",
 };
 
 /** All data of a namespace that a mutation may change. */

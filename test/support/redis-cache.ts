@@ -23,7 +23,7 @@ export interface RedisCache extends AsyncDisposable {
   readonly keys: Keys;
   readonly client: RedisClient;
   readonly model: VectorModel;
-  /** Of the index. */
+  /** Name of the index. */
   readonly indexName: string;
   /** Closes it and opens it on the same data. */
   reopen(): Promise<void>;

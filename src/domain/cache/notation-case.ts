@@ -36,7 +36,7 @@ const GREEK_SYMBOL = /^(?=.*\p{Script=Greek})(?:\p{Script=Greek}|[a-z0-9]){1,3}$
 const LETTERS_AND_DIGITS = /^\p{L}{1,3}[0-9][\p{L}0-9]{0,5}$/u;
 // Said of names of code alone: in Go their case is what they are exported by.
 const OF_NAMES = /^(?:exported|public|private|reserved|defined|undefined|visible|bound|unbound)[?.,]?$/;
-// What code names, bare behind one of these, is named as it is spelled.
+// An identifier directly after one of these words is spelled literally.
 const CALLING = /^(?:does|do|is|are|what's|whats|import|explain|call|calling|use|using)$/;
 const ARTICLE = /^(?:an?|the|this|my|your|each|every|one)$/;
 const SHOUTED = /^\p{Lu}{2,}/u;

@@ -220,7 +220,7 @@ function readContrast(chunks: readonly string[], found: Notation[]): void {
     if (word === "I" || word === "i") continue;
     for (let back = at - 1; back >= Math.max(1, at - CONTRAST_REACH); back--) {
       const before = chunks[back] ?? "";
-      // Where a sentence or a line ends, the capital is that of the beginning.
+      // After the end of a sentence or line, a capital only marks the beginning.
       if (before === "\n" || /[.?!:]["')]?$/.test(before)) break;
       const other = before.replace(/,$/, "");
       if (other.length !== word.length || other === word) continue;

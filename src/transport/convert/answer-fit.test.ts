@@ -30,7 +30,7 @@ function expectFitted<Desc extends DescMessage>(
 ): void {
   const bytesOf = (fitted: number): number => toBinary(schema, create(schema, answerOf(fitted))).length;
   const maxBytes = Math.floor(bytesOf(count) * maxShare);
-  // What is exactly at its bound, and one byte above it, too.
+  // Also a response exactly at its bound, and one byte above it.
   for (const bound of [maxBytes, bytesOf(count), bytesOf(count) - 1, bytesOf(Math.ceil(count / 2))]) {
     const fitted = fitting(bound);
     expect(fitted).toBeGreaterThanOrEqual(Math.min(1, count));

@@ -220,7 +220,7 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
   if (tokens.length > MAX_METADATA_SCALARS) {
     throw invalidField(
       "filter.metadata",
-      `asks for ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
+      `has ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
     );
   }
   return nonEmptyList(tokens);

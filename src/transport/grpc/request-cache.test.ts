@@ -15,7 +15,7 @@ function requestBytes(text: string): Buffer {
 }
 
 /** Whether a request is cached; the call itself caches it. */
-function isKept(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
+function isCached(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
   const prepare = vi.fn(() => ({}));
   cache.get(caller, bytes, prepare);
   return prepare.mock.calls.length === 0;
@@ -31,9 +31,9 @@ describe("a RequestCache", () => {
     for (let place = 0; place < bytes.length; place += 1) {
       const other = Buffer.from(bytes);
       other[place] = (other[place] ?? 0) ^ 0x80;
-      expect(isKept(cache, other)).toBe(false);
+      expect(isCached(cache, other)).toBe(false);
     }
-    expect(isKept(cache, bytes.subarray(1))).toBe(false);
+    expect(isCached(cache, bytes.subarray(1))).toBe(false);
     expect(cache.get(CALLER, bytes, () => ({}))).toBe(prepared);
   });
 
@@ -49,7 +49,7 @@ describe("a RequestCache", () => {
       { tenant: "p", principal: "t" },
       { tenant: "", principal: "tp" },
     ];
-    for (const other of others) expect(isKept(cache, bytes, other)).toBe(false);
+    for (const other of others) expect(isCached(cache, bytes, other)).toBe(false);
   });
 
   it("caches nothing for a refused request", () => {
@@ -61,13 +61,13 @@ describe("a RequestCache", () => {
     };
     expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
     expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
-    expect(isKept(cache, bytes)).toBe(false);
+    expect(isCached(cache, bytes)).toBe(false);
   });
 
   it("does not cache large requests", () => {
     const bytes = requestBytes("x".repeat(5000));
     const cache = new RequestCache();
-    expect([isKept(cache, bytes), isKept(cache, bytes)]).toEqual([false, false]);
+    expect([isCached(cache, bytes), isCached(cache, bytes)]).toEqual([false, false]);
   });
 
   it.each([
@@ -76,10 +76,10 @@ describe("a RequestCache", () => {
   ])("is bounded %s: evicts the least recently used one first", (_, count, filling) => {
     const cache = new RequestCache();
     const first = requestBytes("first");
-    isKept(cache, first);
-    for (let index = 0; index < count; index += 1) isKept(cache, requestBytes(`${index} ${filling}`));
-    expect(isKept(cache, requestBytes(`${count - 1} ${filling}`))).toBe(true);
-    expect(isKept(cache, first)).toBe(false);
+    isCached(cache, first);
+    for (let index = 0; index < count; index += 1) isCached(cache, requestBytes(`${index} ${filling}`));
+    expect(isCached(cache, requestBytes(`${count - 1} ${filling}`))).toBe(true);
+    expect(isCached(cache, first)).toBe(false);
   });
 });
 

@@ -3,7 +3,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { LRUCache } from "lru-cache";
 import type { CallerName } from "../../domain/access/tenancy.ts";
 
-/** A larger request is less likely to come again, and costs more to look for. */
+/** Larger requests are not cached: they rarely recur, and their lookup costs more. */
 const MAX_REQUEST_BYTES = 4096;
 /** Bytes of all cached requests of one method; their prepared results take some ten times as much. */
 const MAX_BYTES = 1024 * 1024;

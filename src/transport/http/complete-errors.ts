@@ -9,7 +9,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",
   deadline_exceeded: "DEADLINE_EXCEEDED",
-  // Of an encoding: the pipeline refuses methods without a handler.
+  // For unsupported encodings; the pipeline refuses methods without a handler.
   unimplemented: "REQUEST_MALFORMED",
   canceled: "CALL_CANCELLED",
   internal: "INTERNAL",

@@ -27,7 +27,7 @@ export class HttpCall implements IncomingCall {
   readonly refusedItems: (readonly RefusedItem[])[] = [];
   readonly #headers: Headers;
   readonly #abort = new AbortController();
-  /** Of the library; undefined until the handler runs. */
+  /** Signal of the library; undefined until the handler runs. */
   #context: HandlerContext | undefined;
 
   constructor(method: DescMethod, headers: Headers, pipeline: Pipeline) {

@@ -42,7 +42,7 @@ export async function* receive(
   }
 }
 
-/** A body that breaks off means that the caller has disconnected. */
+/** A truncated body means that the caller has disconnected. */
 function givenUp(cause: unknown): never {
   throw new RecollectError("CALL_CANCELLED", GIVEN_UP, { cause });
 }

@@ -54,7 +54,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
 
   it.each([
     ["an unknown authority", OWN, /--tls-ca/],
-    ["no certificate", CA, /asks for a certificate.*--tls-cert/],
+    ["no certificate", CA, /requires a certificate.*--tls-cert/],
     ["a certificate without its key", [...CA, "--tls-cert", "cert.pem"], /both/],
     ["a missing file", ["--tls-ca", "none.pem"], /none\.pem.*ENOENT/],
     [

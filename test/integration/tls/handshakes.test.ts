@@ -77,7 +77,7 @@ async function refusal(served: Served, transport: Transport, options: Connection
     (socket) => socket.destroy(),
     (reason: unknown) => reason,
   );
-  const code = error instanceof Error && "code" in error ? error.code : "let in";
+  const code = error instanceof Error && "code" in error ? error.code : "accepted";
   // A connection that was closed with unread data.
   return code === "ECONNRESET" || code === "EPIPE" ? CLOSED : code;
 }
