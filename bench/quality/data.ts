@@ -1,17 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** A text and what it is about. */
+/** A text and its intent. */
 export interface Labelled {
   readonly text: string;
   readonly intent: string;
 }
 
-/** Texts whose intents are known, and texts whose intents are to be told by them. */
+/** Training texts with their intents, and test texts. */
 export interface IntentData {
   readonly name: string;
-  readonly known: readonly Labelled[];
-  readonly asked: readonly Labelled[];
+  readonly training: readonly Labelled[];
+  readonly test: readonly Labelled[];
 }
 
 /** BANKING77 (Casanueva et al., 2020): `banking77_train.csv` and `banking77_test.csv`, with a header. */
@@ -20,7 +20,7 @@ export async function readBanking77(folder: string): Promise<IntentData> {
     const rows = csvRows(await readFile(join(folder, `banking77_${part}.csv`), "utf8")).slice(1);
     return rows.map(([text = "", intent = ""]) => ({ text, intent }));
   };
-  return { name: "BANKING77", known: await read("train"), asked: await read("test") };
+  return { name: "BANKING77", training: await read("train"), test: await read("test") };
 }
 
 /** CLINC150 (Larson et al., 2019): `clinc150_full.json`; its training and test queries that are in scope. */
@@ -30,14 +30,14 @@ export async function readClinc150(folder: string): Promise<IntentData> {
     [string, string][]
   >;
   const read = (part: string): Labelled[] => (all[part] ?? []).map(([text, intent]) => ({ text, intent }));
-  return { name: "CLINC150", known: read("train"), asked: read("test") };
+  return { name: "CLINC150", training: read("train"), test: read("test") };
 }
 
 export interface Turn {
   readonly id: string;
   readonly session: string;
   readonly speaker: string;
-  /** What was said, and in brackets what a picture that was shown shows. */
+  /** The message, with the caption of a shared picture in brackets. */
   readonly text: string;
 }
 
@@ -58,7 +58,7 @@ interface RawTurn {
   readonly blip_caption?: string;
 }
 
-/** LoCoMo (Maharana et al., 2024): `locomo10.json`. Questions without a turn as their evidence are left out. */
+/** LoCoMo (Maharana et al., 2024): `locomo10.json`. Questions without evidence are omitted. */
 export async function readLocomo(folder: string): Promise<Conversation[]> {
   const all = JSON.parse(await readFile(join(folder, "locomo10.json"), "utf8")) as RawConversation[];
   return all.map(({ conversation, qa }) => {
@@ -77,7 +77,7 @@ export async function readLocomo(folder: string): Promise<Conversation[]> {
     const ids = new Set(turns.map(({ id }) => id));
     const questions = qa.map(({ question, evidence = [] }) => ({
       text: question,
-      // Some name several turns in one text, some turns that are not there.
+      // Some list several turns in one text, some name missing turns.
       evidence: new Set(evidence.flatMap((one) => one.match(/D\d+:\d+/g) ?? []).filter((id) => ids.has(id))),
     }));
     return { turns, questions: questions.filter(({ evidence }) => evidence.size > 0) };

@@ -1,10 +1,10 @@
 /**
- * How well the vectors of an embedder find what is meant: `make bench-embedding DATA=<folder>`. The folder holds
- * banking77_train.csv, banking77_test.csv, clinc150_full.json and locomo10.json; what is not there is left out.
+ * Measures the retrieval quality of embedders: `make bench-embedding DATA=<folder>`. The folder contains
+ * banking77_train.csv, banking77_test.csv, clinc150_full.json and locomo10.json; missing files are skipped.
  *
- * Measured is `local`, and beside it the provider that EMBEDDING_API_BASE (EMBEDDING_MODEL, VECTOR_DIM) names. LoCoMo goes
- * through the service with its defaults: messages with their speakers are stored, and questions are searched for. Ends
- * with 1 when `local` is not as good as it must be.
+ * Measures `local`, and for comparison the provider at EMBEDDING_API_BASE (EMBEDDING_MODEL, VECTOR_DIM). LoCoMo uses the
+ * service with its defaults: messages are stored with their speakers, and questions are searched. Exits with 1 when
+ * `local` misses a target.
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -20,15 +20,15 @@ import { openProvider } from "./provider.ts";
 import { percent, type RetrievalFigures } from "./retrieval.ts";
 import { sweepThresholds } from "./thresholds.ts";
 
-/** What `local` must reach at least, in hundredths. */
-const MUST_HOLD = { BANKING77: 86.5, CLINC150: 86, recall10: 65.5, ndcg10: 49.5, reciprocalRank: 47 };
-/** In hundredths: how far behind the provider it may stay on LoCoMo. */
-const MAY_STAY_BEHIND = 0.5;
+/** Minimum targets of `local`, in hundredths. */
+const TARGETS = { BANKING77: 86.5, CLINC150: 86, recall10: 65.5, ndcg10: 49.5, reciprocalRank: 47 };
+/** Maximum difference to the provider on LoCoMo, in hundredths. */
+const MAX_BEHIND_PROVIDER = 0.5;
 
 interface Subject {
   readonly name: string;
   readonly embed: Embed;
-  /** The variables that the service is started with. */
+  /** Environment variables of the service. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -61,7 +61,7 @@ async function openSubjects(): Promise<Subject[]> {
 }
 
 async function measureIntents(data: IntentData, subjects: readonly Subject[]): Promise<void> {
-  print(`\n== ${data.name}: ${data.asked.length} asked, ${data.known.length} known`);
+  print(`\n== ${data.name}: ${data.test.length} test texts, ${data.training.length} training texts`);
   for (const { name, embed } of subjects) {
     const nearest = await nearestIntents(embed, data);
     const accuracy = nearest.filter(({ isRight }) => isRight).length / nearest.length;
@@ -71,7 +71,7 @@ async function measureIntents(data: IntentData, subjects: readonly Subject[]): P
         `  threshold ${threshold.toFixed(2)}: ${percent(served)} % served, ${percent(wrong)} % of those wrong`,
       );
     }
-    if (name === "local") hold(data.name, 100 * accuracy, MUST_HOLD[data.name as keyof typeof MUST_HOLD]);
+    if (name === "local") hold(data.name, 100 * accuracy, TARGETS[data.name as keyof typeof TARGETS]);
   }
 }
 
@@ -95,9 +95,9 @@ async function measureLocomo(folder: string, subjects: readonly Subject[]): Prom
   const { local, ...others } = Object.fromEntries(figures);
   if (local === undefined) return;
   for (const key of ["recall10", "ndcg10", "reciprocalRank"] as const) {
-    hold(`LoCoMo ${key}`, 100 * local[key], MUST_HOLD[key]);
+    hold(`LoCoMo ${key}`, 100 * local[key], TARGETS[key]);
     for (const [name, other] of Object.entries(others)) {
-      hold(`LoCoMo ${key} beside ${name}`, 100 * local[key], 100 * other[key] - MAY_STAY_BEHIND);
+      hold(`LoCoMo ${key} beside ${name}`, 100 * local[key], 100 * other[key] - MAX_BEHIND_PROVIDER);
     }
   }
 }

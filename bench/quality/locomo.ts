@@ -9,8 +9,8 @@ const BATCH = 100;
 const LIMIT = 100;
 
 /**
- * Stores each conversation in a namespace of its own, as messages with their speakers and sessions, and searches it for
- * each question, in a server with these variables and the defaults.
+ * Stores each conversation in a namespace of its own, as messages with speakers and sessions, and searches it for each
+ * question, in a server with these variables and the defaults.
  */
 export async function locomoThroughTheService(
   conversations: readonly Conversation[],

@@ -3,20 +3,20 @@ import type { IntentData } from "./data.ts";
 /** Makes vectors of unit length. */
 export type Embed = (texts: readonly string[]) => Promise<readonly Float32Array[]>;
 
-/** The nearest known text of a text that was asked. */
+/** The nearest training text of a test text. */
 export interface NearestIntent {
   readonly similarity: number;
-  /** Whether it has the intent of the text. */
+  /** Whether the intents are equal. */
   readonly isRight: boolean;
 }
 
-/** For each text that is asked, in order. */
-export async function nearestIntents(embed: Embed, { known, asked }: IntentData): Promise<NearestIntent[]> {
-  const vectors = await embed(known.map(({ text }) => text));
-  const questions = await embed(asked.map(({ text }) => text));
+/** The nearest training text of each test text, in order. */
+export async function nearestIntents(embed: Embed, { training, test }: IntentData): Promise<NearestIntent[]> {
+  const vectors = await embed(training.map(({ text }) => text));
+  const questions = await embed(test.map(({ text }) => text));
   return questions.map((question, index) => {
     const { place, similarity } = nearest(question, vectors);
-    return { similarity, isRight: known[place]?.intent === asked[index]?.intent };
+    return { similarity, isRight: training[place]?.intent === test[index]?.intent };
   });
 }
 

@@ -3,7 +3,7 @@ import type { Embed } from "./nearest-intent.ts";
 
 const BATCH = 256;
 
-/** The provider that the variables name, as it is and as the service is told of it; undefined when they name none. */
+/** The provider of the environment variables, as an embedder and as settings of the service; undefined without one. */
 export function openProvider(env: NodeJS.ProcessEnv) {
   const apiBase = env["EMBEDDING_API_BASE"];
   if (apiBase === undefined || apiBase === "") return undefined;

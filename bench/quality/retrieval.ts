@@ -1,15 +1,15 @@
 /** Means over questions, 0 to 1. */
 export interface RetrievalFigures {
-  /** The share of the right answers that are among the first 10, and the first 20. */
+  /** Recall at 10 and at 20. */
   readonly recall10: number;
   readonly recall20: number;
-  /** Normalised discounted cumulative gain of the first 10. */
+  /** nDCG at 10. */
   readonly ndcg10: number;
-  /** One over the place of the first right answer. */
+  /** Reciprocal rank of the first relevant result. */
   readonly reciprocalRank: number;
 }
 
-/** What was found, best first, and what should have been. */
+/** The results, best first, and the relevant ids. */
 export interface Ranking {
   readonly found: readonly string[];
   readonly right: ReadonlySet<string>;
@@ -43,7 +43,7 @@ function reciprocalRank({ found, right }: Ranking): number {
   return place === -1 ? 0 : 1 / (place + 1);
 }
 
-/** In hundredths, with one place. */
+/** Formats in hundredths, with one decimal place. */
 export function percent(share: number): string {
   return (100 * share).toFixed(1);
 }

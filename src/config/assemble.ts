@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
-/** Gives every value its place in the Config, in the program's own units. */
+/** Assembles the Config from the values of the settings, converting units. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares an object
 export function assemble(
   values: Settled,

@@ -20,7 +20,7 @@ import { describeRedisPrograms } from "../support/redis/run.ts";
 
 const MAX_EMBEDDINGS = 20;
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
-/** On all three primaries. */
+/** Covers all three primaries. */
 const PARTITIONS = 4;
 
 await describeRedisPrograms("on a Redis Cluster", () => {
@@ -33,11 +33,11 @@ await describeRedisPrograms("on a Redis Cluster", () => {
   memoriesContract("cluster", () => open((backend) => backend.memories));
   cacheStoreContract("cluster", () => open((backend) => backend.cache));
   namespaceStoreContract("cluster", () => open((backend) => backend));
-  // Each partition bounds its own share: which went first is so precise only in one.
+  // Each partition bounds its own share, so the eviction order is exact only within one partition.
   embeddingCacheContract("cluster", MAX_EMBEDDINGS, () =>
     open((backend) => backend.embeddings, { partitions: 1 }),
   );
-  // What the operations embed with; vectors of another model would have to wait for their own.
+  // The model of the operations; memories with vectors of another model would be pending.
   randomOperationsContract("cluster", () =>
     open((backend) => backend, { embedder: createHashingEmbedder(VECTOR_DIMENSION).identity }),
   );

@@ -10,7 +10,7 @@ import { refusalOf } from "../support/errors.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 import { startProcess } from "../support/start-process.ts";
 
-/** Nothing is said, as on a fresh start. */
+/** Without embedding settings, as on a first start. */
 const DEFAULT = { EMBEDDING_PROVIDER: "" };
 const HASHING = { EMBEDDING_PROVIDER: "hashing", VECTOR_DIM: "96" };
 
@@ -32,7 +32,7 @@ const UNRELATED = [
   "The deployment runs from the main branch",
 ];
 
-describe("a fresh start without settings", () => {
+describe("a first start without settings", () => {
   it.each([
     ["car trouble", "the automobile would not start"],
     ["what did the doctor say", "the physician prescribed rest"],
@@ -49,7 +49,7 @@ describe("a fresh start without settings", () => {
     expect(await app.operations.getEmbeddingInfo({})).toMatchObject(LOCAL_MODEL);
   });
 
-  it("warns of nothing", async () => {
+  it("logs no warning", async () => {
     await using server = await startProcess({ ...DEFAULT, LOG_FORMAT: "json" });
     await server.lineWith('"serving"');
     const warnings = server
@@ -60,13 +60,13 @@ describe("a fresh start without settings", () => {
   });
 });
 
-describe("a store that was made with hashing", () => {
+describe("a store created with hashing", () => {
   const makeWithHashing = async (): Promise<void> => {
     await using app = await start(HASHING);
     await app.memory.createMemory({ memory: { id: "car", text: "the automobile would not start" } });
   };
 
-  it("keeps it when nothing is said, with one line in the log that says what to call", async () => {
+  it("keeps hashing without settings, and logs which method to call", async () => {
     await makeWithHashing();
     {
       await using server = await startProcess({
@@ -88,7 +88,7 @@ describe("a store that was made with hashing", () => {
     expect(memory?.embedding).toMatchObject({ provider: "hashing", dimension: 96 });
   });
 
-  it("refuses a server that is set to local", async () => {
+  it("refuses a server with EMBEDDING_PROVIDER=local", async () => {
     await makeWithHashing();
     await (await start(DEFAULT))[Symbol.asyncDispose]();
     const refusal = await start({ EMBEDDING_PROVIDER: "local" }).then(

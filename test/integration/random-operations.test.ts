@@ -38,7 +38,7 @@ describe("random operations through the gRPC server", () => {
   });
 });
 
-/** A server on data of its own whose clock the run sets. */
+/** A server with its own data and a clock that is set by the run. */
 async function startTested(): Promise<Tested & AsyncDisposable> {
   const dataDir = await mkdtemp(join(tmpdir(), "recollect-random-"));
   let present = NOW;
@@ -47,7 +47,7 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
       dataDir,
       env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
       overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
-      // A slow machine makes no lookup a miss.
+      // Long enough that a slow machine causes no miss.
       configure: (config) => ({ ...config, cache: { ...config.cache, lookupDeadlineMs: 60_000 } }),
     });
   let app = await start();

@@ -1,7 +1,7 @@
 import { boolean, integer, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** Which answers are kept, and which are served. */
+/** The semantic cache. */
 export const CACHE = {
   cacheEnabled: setting({
     env: "CACHE_ENABLED",

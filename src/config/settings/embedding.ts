@@ -1,7 +1,7 @@
 import { httpUrl, integer, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** What makes the vectors. */
+/** The embedding provider. */
 export const EMBEDDING = {
   embeddingProvider: setting({
     env: "EMBEDDING_PROVIDER",

@@ -11,7 +11,7 @@ const metric: Kind<"COSINE"> = {
       : undefined,
 };
 
-/** Where data lies, and its vectors. */
+/** Backend, data directory and vector search. */
 export const STORAGE = {
   backend: setting({
     env: "MEMORY_BACKEND",

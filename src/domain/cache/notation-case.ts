@@ -74,8 +74,8 @@ export function hasTellingCase(
 }
 
 /**
- * A symbol rather than a word: in the other case it is another one. It counts against that other case only, and only
- * in a prompt that is as careful or careless with capitals.
+ * A symbol rather than a word: in the other case it is another symbol. It is compared only with that other case, and
+ * only when both prompts use capitals equally carefully.
  */
 export function caseNotation(core: string, chunk: Chunk): Notation | undefined {
   const { previous, earlier, opens, context } = chunk;

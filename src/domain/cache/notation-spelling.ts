@@ -30,7 +30,7 @@ const BITS_OR_BYTES = /^[0-9.,]*(?:[KMGT]b|[KMGT]Bps)$/;
 const UNIT_ASKED = /^(?:many|much|in|into|to|per)$/i;
 const MEGAGRAM = /^[0-9.,]*Mg$/;
 
-/** What the spelling of a chunk says that its words do not. The punctuation of prose has been taken off. */
+/** The notation in the spelling of a chunk, without surrounding prose punctuation. */
 export function wordNotation(core: string, chunk: Chunk): Notation[] {
   const unit = unitNotation(core, chunk);
   if (unit !== undefined) return [unit];

@@ -5,7 +5,7 @@ import { readWritten } from "./notation.ts";
 const differ = (one: string, other: string): boolean =>
   differInWriting(readWritten(one).writing, readWritten(other).writing);
 
-describe("prompts of the same letters and digits", () => {
+describe("prompts with the same letters and digits", () => {
   it.each([
     ["an operator", "Solve 3x - 5 = 2", "Solve 3x + 5 = 2"],
     ["a sign", "How cold is -5 degrees?", "How cold is 5 degrees?"],
@@ -42,11 +42,11 @@ describe("prompts of the same letters and digits", () => {
     ],
     ["marks around a question", "\u00bfD\u00f3nde est\u00e1 mi tarjeta?", "D\u00f3nde est\u00e1 mi tarjeta"],
     ["groups of digits", "Is 1,000 enough?", "Is 1000 enough?"],
-  ])("are the same but for %s", (_, one, other) => {
+  ])("are equal except for %s", (_, one, other) => {
     expect(differ(one, other)).toBe(false);
   });
 
-  it("are no others: what differs in letters is for the words to decide", () => {
+  it("exclude prompts that differ in letters, which the word comparison decides", () => {
     expect(differ("Is it red!", "Is it blue?")).toBe(false);
   });
 });

@@ -25,7 +25,7 @@ describe("prompts that differ in notation", () => {
     expect(served.length, JSON.stringify(served, null, 1)).toBeLessThanOrEqual(20);
   });
 
-  it("are all refused outside the mixed pairs", () => {
+  it("are all refused, except the mixed pairs", () => {
     expect(DIFFERENT.filter((pair) => pair.kind !== "mixed" && isServed(pair))).toEqual([]);
   });
 });
@@ -85,16 +85,16 @@ describe("readNotation", () => {
     expect(texts(prompt)).toEqual(expected);
   });
 
-  it("keeps white space in quotes beside code", () => {
+  it("keeps white space in quotes next to code", () => {
     expect(texts("What does print('a  b') do?")).toContain("'a  b'");
   });
 
-  it("reads the first line's indentation where more lines follow", () => {
+  it("reads the indentation of the first line when more lines follow", () => {
     expect(texts("    a = 1\n    b = 2")).toEqual(["    a = 1\n    b = 2"]);
     expect(texts("    cancel my order")).toEqual([]);
   });
 
-  it("takes any text, and the same text for the same", () => {
+  it("accepts any text, and is deterministic", () => {
     const marks = fc.string({
       unit: fc.constantFrom(..."\"'`*_()[]{}<>!?.,;:-+=/\\|&$#@%^~ \n\tab1AB\u00b2\u2082\u00bd\ue000\ud800"),
       maxLength: 80,
@@ -111,13 +111,13 @@ describe("readNotation", () => {
 });
 
 describe("compareNotation", () => {
-  it("counts pieces as often as they stand there", () => {
+  it("counts repeated pieces", () => {
     const piece = { kind: "code", text: "x²" } as const;
     expect([...compareNotation([piece, piece], [piece])]).toEqual(["CODE"]);
     expect([...compareNotation([piece], [piece])]).toEqual([]);
   });
 
-  it("gives the reason of each kind", () => {
+  it("returns the reason of each kind", () => {
     expect([...compareNotation([{ kind: "number", text: "3e-5" }], [])]).toEqual(["NUMBER"]);
     expect([...compareNotation([], [{ kind: "unit", text: "mW" }])]).toEqual(["UNIT"]);
   });
@@ -125,7 +125,7 @@ describe("compareNotation", () => {
   const variant = (text: string): Notation => ({ kind: "variant", text });
   const mood = (text: string): Notation => ({ kind: "mood", text });
 
-  it("holds a variant against another spelling of the same letters only", () => {
+  it("compares a variant only with another spelling of the same letters", () => {
     expect([...compareNotation([variant("GitHub")], [variant("GITHub")])]).toEqual(["CODE"]);
     expect([...compareNotation([variant("GitHub")], [variant("PayPal")])]).toEqual([]);
     expect([...compareNotation([variant("GitHub")], [])]).toEqual([]);

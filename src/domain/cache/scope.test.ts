@@ -47,7 +47,7 @@ describe("scopeFingerprint", () => {
     expect(scopeFingerprint({ ...SCOPE, ...change })).not.toBe(scopeFingerprint(SCOPE));
   });
 
-  it("is another for each of these changes", () => {
+  it("differs for each of these changes", () => {
     const fingerprints = DIFFERENT.map(([, change]) => scopeFingerprint({ ...SCOPE, ...change }));
     expect(new Set(fingerprints).size).toBe(DIFFERENT.length);
   });
@@ -76,17 +76,17 @@ describe("scopeFingerprint", () => {
 });
 
 describe("sharingOf", () => {
-  it("is one for the tenant, whoever calls", () => {
+  it("is the same for all callers of the tenant", () => {
     const choice = { shared: true, principal: "" };
     expect(sharingOf("key-1", choice)).toBe(sharingOf("key-2", choice));
   });
 
-  it.each(["", "ann"])("keeps credentials apart for the principal %j", (principal) => {
+  it.each(["", "ann"])("separates credentials for the principal %j", (principal) => {
     const choice = { shared: false, principal };
     expect(sharingOf("key-1", choice)).not.toBe(sharingOf("key-2", choice));
   });
 
-  it("never lets the three kinds meet", () => {
+  it("never returns equal values for the three kinds", () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ minLength: 1 }), (credential, principal) => {
         const all = [
@@ -160,7 +160,7 @@ describe("cacheEntryId", () => {
     ["fingerprint", cacheEntryId(key, "g", "p")],
     ["prompt", cacheEntryId(key, "f", "P")],
     ["border between tenant and namespace", cacheEntryId({ tenant: "tn", namespace: "" }, "f", "p")],
-  ])("is another with another %s", (_, id) => {
+  ])("differs with another %s", (_, id) => {
     expect(id).not.toBe(cacheEntryId(key, "f", "p"));
   });
 });

@@ -102,7 +102,7 @@ describe("the worker of the backlog", () => {
       sleeper.wake();
     }
     await sleeper.begun(5);
-    expect(sleeper.asked).toEqual([500, 1000, 2000, 4000, 8000]);
+    expect(sleeper.durations).toEqual([500, 1000, 2000, 4000, 8000]);
     expect(embedder.calls.map(({ texts }) => texts.length)).toEqual([2, 1, 1, 1, 1]);
     embedder.always("ok");
     sleeper.wake();
@@ -114,7 +114,7 @@ describe("the worker of the backlog", () => {
     await write("a");
     await using _worker = start();
     await sleeper.begun(1);
-    expect(sleeper.asked).toEqual([20_000]);
+    expect(sleeper.durations).toEqual([20_000]);
     sleeper.wake();
     await drained();
   });
@@ -155,7 +155,7 @@ describe("the worker of the backlog", () => {
     }
     await sleeper.begun(5);
     expect(await states(poison, "a", "b", "c")).toEqual(["PENDING", "READY", "READY", "READY"]);
-    expect(sleeper.asked).toEqual([500, 1000, 500, 1000, 2500]);
+    expect(sleeper.durations).toEqual([500, 1000, 500, 1000, 2500]);
     healthy = true;
     now += 2500;
     sleeper.wake();

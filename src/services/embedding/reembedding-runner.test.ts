@@ -43,7 +43,7 @@ it("goes on after the store was away, with longer and longer pauses, and says so
   }
   await vi.waitFor(() => expect(cleanUp).toHaveBeenCalled());
   expect(latest).toHaveBeenCalledTimes(4);
-  expect(sleeping.asked).toEqual([500, 1000, 2000]);
+  expect(sleeping.durations).toEqual([500, 1000, 2000]);
   expect(log.warn).toHaveBeenCalledTimes(1);
 });
 

@@ -68,7 +68,7 @@ await describeRedisPrograms("a Redis of its own", () => {
     await expect(unauthenticated.get("app:key")).rejects.toThrow("NOAUTH");
   });
 
-  it("asks clients for a certificate of its authority", async () => {
+  it("requires client certificates of its authority", async () => {
     await using tls = await createCertificates();
     await using server = await startRedis({ tls });
     using authenticated = connectTo(server.url, {

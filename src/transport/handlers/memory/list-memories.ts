@@ -21,7 +21,7 @@ export function listMemoriesHandler(
         pageSize: request.pageSize,
         pageToken: request.pageToken,
         fitting: (found, tokenBehind) =>
-          fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenBehind(kept)) }),
+          fittingMemories(found, { namespace, maxBytes, beside: (fitted) => textBytes(tokenBehind(fitted)) }),
       },
       context,
     );

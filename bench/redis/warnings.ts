@@ -1,24 +1,24 @@
 import type { CaseResult } from "./measure.ts";
 import type { StoreResult } from "./store.ts";
 
-/** Replies vary by a few bytes, in ages and ids; more than this share is another answer. */
+/** Replies vary by a few bytes, in ages and ids; a larger difference means different replies. */
 const REPLY_TOLERANCE = 0.05;
-/** Where neither of two servers has a processor to itself, it is the machine that sets the pace. */
+/** When neither the floor nor its Redis is busy for this share, the machine is the bottleneck. */
 const SATURATED = 0.9;
 
-/** What makes a figure of this run doubtful; empty when nothing does. */
-export function doubtsAbout(stores: readonly StoreResult[]): string[] {
+/** Warnings about unreliable figures of this run. */
+export function warningsAbout(stores: readonly StoreResult[]): string[] {
   return stores.flatMap(({ title, cases }) =>
-    cases.flatMap((one) => doubtsOf(one).map((doubt) => `${one.name}, ${title}: ${doubt}`)),
+    cases.flatMap((one) => warningsOf(one).map((warning) => `${one.name}, ${title}: ${warning}`)),
   );
 }
 
-function doubtsOf({ contenders }: CaseResult): string[] {
+function warningsOf({ contenders }: CaseResult): string[] {
   const found: string[] = [];
   for (const { name, medians } of contenders) {
     if (medians.errors > 0) found.push(`${medians.errors} calls to ${name} failed`);
     if (medians.shortReplies > 0) {
-      found.push(`${medians.shortReplies} replies of ${name} are too short to be what was asked for`);
+      found.push(`${medians.shortReplies} replies of ${name} are too short`);
     }
   }
   const service = contenders.find(({ name }) => name === "service");
@@ -34,7 +34,7 @@ function doubtsOf({ contenders }: CaseResult): string[] {
   const busy = Math.max(floor.medians.serverBusy ?? 1, redisBusy);
   if (busy < SATURATED) {
     found.push(
-      `neither the floor (busy for ${(floor.medians.serverBusy ?? 1).toFixed(2)} of the time) nor its Redis (${redisBusy.toFixed(2)}) was at its limit: the load generator or other work on the machine set the pace, so the ratio of throughput flatters the service; compare processor time`,
+      `neither the floor (busy for ${(floor.medians.serverBusy ?? 1).toFixed(2)} of the time) nor its Redis (${redisBusy.toFixed(2)}) was saturated: the load generator or other processes were the bottleneck, so the throughput ratio is too high; compare processor time`,
     );
   }
   return found;

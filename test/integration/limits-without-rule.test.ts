@@ -8,7 +8,7 @@ const DIMENSION = 384;
 
 type Call = (app: TestApp) => Promise<unknown>;
 
-const remember =
+const createMemory =
   (more: object): Call =>
   (app) =>
     app.memory.createMemory({ namespace: "m", memory: { text: `text ${Object.keys(more)}`, ...more } });
@@ -60,10 +60,10 @@ const LAST_SECOND = 253_402_300_799n;
 const FIRST_SECOND = -62_135_596_800n;
 
 /**
- * Limits that the schema has no words for: what is just inside, what is just outside, and the field that is named.
+ * Limits without a rule in the schema: a value at the limit, one beyond it, and the reported field.
  *
- * Others of their kind have their tests elsewhere: messages of 16 MiB, lists in a filter, the length of a vector and a
- * query by vector in another mode in bad-input.test.ts; pages of 1,000 rows and of 2 MiB in page-token.test.ts and
+ * Other such limits are tested elsewhere: messages of 16 MiB, lists in a filter, the length of a vector and a
+ * query by vector in another mode in invalid-requests.test.ts; pages of 1,000 rows and of 2 MiB in page-token.test.ts and
  * cache-entries.test.ts; fields of a correction in memory-changes.test.ts; what an import asks of a memory, and of its
  * sequences, in memory-transfer.test.ts; 64 words of a query in
  * search-memories.test.ts; calls and streams at once in transport/.
@@ -71,62 +71,62 @@ const FIRST_SECOND = -62_135_596_800n;
 const LIMITS: readonly (readonly [name: string, inside: Call, outside: Call, field: string])[] = [
   [
     "64 keys of a memory's metadata",
-    remember({ metadata: keys(64) }),
-    remember({ metadata: keys(65) }),
+    createMemory({ metadata: keys(64) }),
+    createMemory({ metadata: keys(65) }),
     "memory.metadata",
   ],
   [
     "16 KiB of a memory's metadata",
-    remember({ metadata: jsonOf(16 * KIB) }),
-    remember({ metadata: jsonOf(16 * KIB + 1) }),
+    createMemory({ metadata: jsonOf(16 * KIB) }),
+    createMemory({ metadata: jsonOf(16 * KIB + 1) }),
     "memory.metadata",
   ],
   [
     "16 levels of a memory's metadata",
-    remember({ metadata: nested(16) }),
-    remember({ metadata: nested(17) }),
+    createMemory({ metadata: nested(16) }),
+    createMemory({ metadata: nested(17) }),
     "memory.metadata",
   ],
   [
     "finite numbers in metadata",
-    remember({ metadata: { a: Number.MIN_VALUE } }),
-    remember({ metadata: { a: Number.POSITIVE_INFINITY } }),
+    createMemory({ metadata: { a: Number.MIN_VALUE } }),
+    createMemory({ metadata: { a: Number.POSITIVE_INFINITY } }),
     "memory.metadata.a",
   ],
   [
     "whole numbers below 2^53 in metadata",
-    remember({ metadata: { a: 2 ** 53 - 1 } }),
-    remember({ metadata: { a: 2 ** 53 } }),
+    createMemory({ metadata: { a: 2 ** 53 - 1 } }),
+    createMemory({ metadata: { a: 2 ** 53 } }),
     "memory.metadata.a",
   ],
   [
     "an expiry in the future",
-    remember({ expiration: { case: "expireTime", value: time(NOW_S, 1_000_000) } }),
-    remember({ expiration: { case: "expireTime", value: time(NOW_S) } }),
+    createMemory({ expiration: { case: "expireTime", value: time(NOW_S, 1_000_000) } }),
+    createMemory({ expiration: { case: "expireTime", value: time(NOW_S) } }),
     "memory.expire_time",
   ],
   [
     "validity that ends after it begins",
-    remember({ validFrom: time(1n), validUntil: time(1n, 1_000_000) }),
-    remember({ validFrom: time(1n), validUntil: time(1n) }),
+    createMemory({ validFrom: time(1n), validUntil: time(1n, 1_000_000) }),
+    createMemory({ validFrom: time(1n), validUntil: time(1n) }),
     "memory.valid_until",
   ],
   [
     "times up to the year 9999",
-    remember({ eventTime: time(LAST_SECOND, 999_999_999) }),
-    remember({ eventTime: time(LAST_SECOND + 1n) }),
+    createMemory({ eventTime: time(LAST_SECOND, 999_999_999) }),
+    createMemory({ eventTime: time(LAST_SECOND + 1n) }),
     "memory.event_time",
   ],
   [
     "times from the year 1 on",
-    remember({ validFrom: time(FIRST_SECOND) }),
-    remember({ validFrom: time(FIRST_SECOND - 1n) }),
+    createMemory({ validFrom: time(FIRST_SECOND) }),
+    createMemory({ validFrom: time(FIRST_SECOND - 1n) }),
     "memory.valid_from",
   ],
   [
     "nanoseconds of a second",
-    remember({ validUntil: time(1n, 999_999_999) }),
-    remember({ validUntil: time(1n, 1_000_000_000) }),
+    createMemory({ validUntil: time(1n, 999_999_999) }),
+    createMemory({ validUntil: time(1n, 1_000_000_000) }),
     "memory.valid_until",
   ],
   [
@@ -192,14 +192,14 @@ const LIMITS: readonly (readonly [name: string, inside: Call, outside: Call, fie
   ],
 ];
 
-describe("a limit that no rule says", () => {
+describe("a limit without a rule in the proto", () => {
   let app: TestApp;
   beforeAll(async () => {
     const vector = unitVector(1, DIMENSION);
     app = await startApp({
       overrides: {
         clock: { now: () => NOW },
-        // Megabytes of text are not worth their vectors here.
+        // Without embedding, because megabytes of text would take long.
         embedder: {
           identity: { provider: "test", model: "constant", dimension: DIMENSION },
           embed: async (texts) => texts.map(() => ({ vector, truncated: false })),
@@ -211,7 +211,7 @@ describe("a limit that no rule says", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  it.each(LIMITS)("takes %s and no more, and names the field", async (_, inside, outside, field) => {
+  it.each(LIMITS)("accepts %s and no more, and names the field", async (_, inside, outside, field) => {
     await inside(app);
     const before = await app.memory.listNamespaces({});
     const refusal = await refusalOf(outside(app));

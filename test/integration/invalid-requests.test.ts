@@ -51,7 +51,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-describe("bad input", () => {
+describe("invalid requests", () => {
   let app: TestApp;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -62,7 +62,7 @@ describe("bad input", () => {
     raw[Symbol.dispose]();
     await app[Symbol.asyncDispose]();
   });
-  // Whatever was sent: nothing is half written, and the server goes on.
+  // After every request: nothing is partially written, and the server works.
   afterEach(async () => {
     expect((await app.memory.listMemories({})).memories).toEqual([]);
   });
@@ -73,7 +73,7 @@ describe("bad input", () => {
   }
 
   it.each([
-    ["bytes that are no protobuf", Buffer.from([0xff, 0xff, 0xff])],
+    ["malformed protobuf", Buffer.from([0xff, 0xff, 0xff])],
     ["a truncated message", Buffer.from([0x12, 0x7f, 0x01])],
     ["a field of the wrong wire type", Buffer.from([0x08, 0x01])],
     ["a string that is not UTF-8", field(2, field(3, Buffer.from([0xc3, 0x28])))],
@@ -86,7 +86,7 @@ describe("bad input", () => {
     });
   });
 
-  it("refuses a message over the limit and says the limit", async () => {
+  it("refuses a message over the limit, and names the limit", async () => {
     const text = "x".repeat(17 * 1024 * 1024);
     const bytes = toBinary(
       CreateMemoryRequestSchema,
@@ -99,7 +99,7 @@ describe("bad input", () => {
     });
   });
 
-  it("knows a method that there is not from one that is not served yet", async () => {
+  it("distinguishes an unknown method from one that is not served yet", async () => {
     expect(await raw.unary("/recollect.v1.MemoryService/Nonsense", Buffer.alloc(0))).toMatchObject({
       code: status.UNIMPLEMENTED,
       reason: "METHOD_UNKNOWN",
@@ -112,7 +112,7 @@ describe("bad input", () => {
     for (const service of [MemoryService, CacheService, CompactionService, OperationsService]) {
       for (const method of service.methods) {
         const path = `/${service.typeName}/${method.name}`;
-        // A unary client would wait for ever for the end of a stream that answers twice.
+        // A unary client would wait forever for the end of a stream with two messages.
         const { code, reason } = await raw.stream(path, [Buffer.alloc(0)]);
         const served = SERVED[service.typeName]?.includes(method.name) ?? false;
         if (served) expect([path, reason]).not.toEqual([path, "METHOD_NOT_SERVED"]);
@@ -125,26 +125,22 @@ describe("bad input", () => {
     ["an empty text", { memory: { text: "" } }, "memory.text"],
     ["a text over 64 KiB", { memory: { text: "é".repeat(32 * 1024 + 1) } }, "memory.text"],
     ["no memory", {}, "memory"],
-    ["a bad id", { memory: { text: "x", id: "-no" } }, "memory.id"],
-    ["a bad namespace", { namespace: "No", memory: { text: "x" } }, "namespace"],
+    ["an invalid id", { memory: { text: "x", id: "-no" } }, "memory.id"],
+    ["an invalid namespace", { namespace: "No", memory: { text: "x" } }, "namespace"],
     ["too many tags", { memory: { text: "x", tags: Array.from({ length: 33 }, String) } }, "memory.tags"],
     ["an empty tag", { memory: { text: "x", tags: [""] } }, "memory.tags[0]"],
     ["the same tag twice", { memory: { text: "x", tags: ["a", "a"] } }, "memory.tags"],
     ["an importance above 1", { memory: { text: "x", importance: 1.5 } }, "memory.importance"],
-    [
-      "an importance that is no number",
-      { memory: { text: "x", importance: Number.NaN } },
-      "memory.importance",
-    ],
+    ["an importance of NaN", { memory: { text: "x", importance: Number.NaN } }, "memory.importance"],
     ["an unknown kind", { memory: { text: "x", kind: 99 } }, "memory.kind"],
-    ["a time to live of nothing", ttl(0n), "memory.ttl"],
-    ["a time of expiry in the past", expires(1n), "memory.expire_time"],
+    ["a TTL of zero", ttl(0n), "memory.ttl"],
+    ["an expire time in the past", expires(1n), "memory.expire_time"],
     [
       "a time beyond the year 9999",
       { memory: { text: "x", eventTime: { seconds: 1n << 60n } } },
       "memory.event_time",
     ],
-    ["validity that ends before it begins", validity(), "memory.valid_until"],
+    ["a validity end before its start", validity(), "memory.valid_until"],
     ["too many metadata keys", metadata(65), "memory.metadata"],
     [
       "metadata over 16 KiB",
@@ -152,12 +148,12 @@ describe("bad input", () => {
       "memory.metadata",
     ],
     ["metadata nested too deep", { memory: { text: "x", metadata: nested(17) } }, "memory.metadata"],
+    ["an integer beyond 2^53", { memory: { text: "x", metadata: { n: 2 ** 53 } } }, "memory.metadata.n"],
     [
-      "a whole number that is not exact",
-      { memory: { text: "x", metadata: { n: 2 ** 53 } } },
-      "memory.metadata.n",
+      "a negative integer beyond 2^53",
+      { memory: { text: "x", metadata: { a: [-(2 ** 60)] } } },
+      "memory.metadata.a.0",
     ],
-    ["one below zero", { memory: { text: "x", metadata: { a: [-(2 ** 60)] } } }, "memory.metadata.a.0"],
     ["an empty request_id", { memory: { text: "x" }, requestId: "" }, "request_id"],
   ])("refuses %s and names the field", async (_, request, path) => {
     const refusal = await refusalOf(app.memory.createMemory(request as object));
@@ -178,11 +174,11 @@ describe("bad input", () => {
       "filter.metadata.a",
     ],
     ["a reversed span", { ...query(), filter: reversed() }, "REQUEST_INVALID", "filter.create_time"],
-    ["words by vector", { ...vector(384), mode: 3 }, "REQUEST_INVALID", "mode"],
+    ["mode KEYWORD with a vector", { ...vector(384), mode: 3 }, "REQUEST_INVALID", "mode"],
     ["a vector of the wrong length", vector(10), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
     ["a vector of zeros", vector(384), "VECTOR_INVALID", "query.vector"],
-    ["a vector of odd bytes", bytes(7), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
-    ["a field that is not served", { ...query(), asOf: { seconds: 1n } }, "FIELD_NOT_SERVED", "as_of"],
+    ["a vector of an odd number of bytes", bytes(7), "VECTOR_DIMENSION_MISMATCH", "query.vector"],
+    ["an unserved field", { ...query(), asOf: { seconds: 1n } }, "FIELD_NOT_SERVED", "as_of"],
   ])("refuses a search with %s", async (_, request, reason, path) => {
     const refusal = await refusalOf(app.memory.searchMemories(request as object));
     expect(refusal).toMatchObject({ reason });
@@ -192,13 +188,13 @@ describe("bad input", () => {
   it.each([
     ["no filter", {}, "filter"],
     ["an empty filter", { filter: {} }, "filter"],
-    ["lists and texts that are empty", { filter: { userId: "", tagsAny: [], kinds: [] } }, "filter"],
+    ["empty lists and texts", { filter: { userId: "", tagsAny: [], kinds: [] } }, "filter"],
     ["an empty span", { filter: { createTime: {} } }, "filter.create_time"],
     ["an empty range", { filter: { importance: {} } }, "filter.importance"],
     ["empty metadata", { filter: { metadata: {} } }, "filter.metadata"],
-    ["metadata that holds an empty object", { filter: { metadata: { k: {} } } }, "filter.metadata.k"],
-    ["a number that is not exact", { filter: { metadata: { k: 2 ** 53 } } }, "filter.metadata.k"],
-  ])("refuses a purge with %s, and by name what is empty", async (_, request, path) => {
+    ["metadata with an empty object", { filter: { metadata: { k: {} } } }, "filter.metadata.k"],
+    ["an integer beyond 2^53", { filter: { metadata: { k: 2 ** 53 } } }, "filter.metadata.k"],
+  ])("refuses a purge with %s, and names the empty field", async (_, request, path) => {
     const refusal = await refusalOf(app.memory.purgeMemories({ ...request, force: true } as object));
     expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID", fields: [path] });
   });
@@ -230,7 +226,7 @@ describe("bad input", () => {
     },
   );
 
-  it("refuses bytes that are no protobuf over HTTP as it does over gRPC", async () => {
+  it("refuses malformed protobuf over HTTP as over gRPC", async () => {
     for (const body of [Buffer.from([0xff, 0xff, 0xff]), field(2, field(3, Buffer.from([0xc3, 0x28])))]) {
       const response = await fetch(`${app.httpUrl}${CREATE}`, {
         method: "POST",
@@ -246,7 +242,7 @@ describe("bad input", () => {
     }
   });
 
-  it("answers over JSON what was refused of a batch, with its details", async () => {
+  it("returns refused batch items with their details as JSON", async () => {
     const response = await fetch(`${app.httpUrl}/recollect.v1.MemoryService/BatchCreateMemories`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -282,7 +278,7 @@ describe("bad input", () => {
     expect(refusal.fields).toContain(path);
   });
 
-  it("refuses an answer over 1 MiB and a life over a day", async () => {
+  it("refuses a response over 1 MiB and a TTL over a day", async () => {
     const request = {
       prompt: { prompt: { case: "text" as const, value: "q" } },
       origin: { case: "scope" as const, value: { model: "m" } },
@@ -297,7 +293,7 @@ describe("bad input", () => {
     expect(long.fields).toEqual(["ttl"]);
   });
 
-  it("keeps a deadline, and takes one beyond what a timer can hold for none", async () => {
+  it("enforces a deadline, and treats one beyond the range of a timer as none", async () => {
     const search = toBinary(
       SearchMemoriesRequestSchema,
       create(SearchMemoriesRequestSchema, { query: { by: { case: "text", value: "x" } } }),

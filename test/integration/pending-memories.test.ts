@@ -31,13 +31,13 @@ const start = (waitMs?: number): Promise<TestApp> =>
 const stateOf = async (app: TestApp, id: string): Promise<string | undefined> =>
   State[(await app.memory.getMemory({ id })).memory?.embedding?.state ?? 0];
 
-/** Reads until the memory has its vector; only the queue's own work is waited for. */
+/** Reads until the memory has its vector, made by the embedding queue. */
 async function ready(app: TestApp, id: string): Promise<void> {
   for (let reads = 0; reads < 200 && (await stateOf(app, id)) !== "READY"; reads += 1);
   expect(await stateOf(app, id)).toBe("READY");
 }
 
-/** Ids by meaning alone, nearest first. */
+/** Ids by vector search, nearest first. */
 const meaning = async (app: TestApp, text: string) => {
   const { results } = await app.memory.searchMemories({
     query: { by: { case: "vector", value: vectorBytes(await embedder.embed([text], never())) } },
@@ -57,8 +57,8 @@ async function exported(app: TestApp): Promise<unknown[]> {
   return memories;
 }
 
-describe("a write while the provider is down", () => {
-  it("lands by every way, is found by words, and by meaning when the provider answers again", async () => {
+describe("a write during a provider outage", () => {
+  it("succeeds by every write method, is found by keyword, and by vector once the provider answers again", async () => {
     await using app = await start();
     embedder.always("ok");
     await app.memory.createMemory({ memory: { id: "old", text: "the first words" } });
@@ -83,7 +83,7 @@ describe("a write while the provider is down", () => {
     for (const id of ["one", "two", "old", "three"]) await ready(app, id);
     expect((await meaning(app, "alpha apples"))[0]).toBe("one");
     expect((await meaning(app, "gamma apples"))[0]).toBe("old");
-    // Neither etag nor anything else that an export holds has changed.
+    // Neither the etag nor another exported field has changed.
     expect(await exported(app)).toEqual(before);
   });
 
@@ -100,14 +100,14 @@ describe("a write while the provider is down", () => {
     expect((await meaning(app, "alpha apples"))[0]).toBe("one");
   });
 
-  it("waits for a provider that hangs no longer than it may", async () => {
+  it("waits for a hanging provider at most until the embedding timeout", async () => {
     embedder.always("hang");
     await using app = await start(20);
     await app.memory.createMemory({ memory: { id: "one", text: "alpha apples" } });
     expect(await stateOf(app, "one")).toBe("PENDING");
   });
 
-  it("is the same when it is repeated, and a correction without a new text keeps its place", async () => {
+  it("replays the same response, and an update without a new text keeps its queue position", async () => {
     await using app = await start();
     embedder.always("SERVER_ERROR");
     const request = { memory: { text: "alpha apples" }, requestId: "r1" };
@@ -121,7 +121,7 @@ describe("a write while the provider is down", () => {
     await ready(app, id);
   });
 
-  it("leaves nothing open when the server stops while its text is out", async () => {
+  it("leaves nothing open when the server stops during the embedding request", async () => {
     await expectNoLeaks(async () => {
       embedder.next("SERVER_ERROR");
       embedder.always("hang");
@@ -132,8 +132,8 @@ describe("a write while the provider is down", () => {
   });
 });
 
-describe("what waits", () => {
-  it("shows in GetEmbeddingInfo and in the metrics, with its age, until it has its vector", async () => {
+describe("a pending memory", () => {
+  it("is shown in GetEmbeddingInfo and in the metrics, with its age, until it is embedded", async () => {
     let now = NOW;
     embedder.always("SERVER_ERROR");
     await using app = await startApp({
@@ -167,7 +167,7 @@ describe("what waits", () => {
     expect(await metrics()).toMatch(/^recollect_embedding_backlog_oldest_seconds 0$/m);
   });
 
-  it("counts pending memories while vector search is switched off", async () => {
+  it("is counted while vector search is disabled", async () => {
     await using off = await startApp({ dataDir, env: { ENABLE_VECTOR_SEARCH: "false" } });
     await off.memory.createMemory({ memory: { text: "alpha apples" } });
     expect(await off.operations.getEmbeddingInfo({})).toMatchObject({
@@ -178,8 +178,8 @@ describe("what waits", () => {
   });
 });
 
-describe("a memory that was written while vector search was off", () => {
-  it("gets its vector when that is switched on", async () => {
+describe("a memory written with vector search disabled", () => {
+  it("is embedded once vector search is enabled", async () => {
     {
       await using off = await startApp({ dataDir, env: { ENABLE_VECTOR_SEARCH: "false" } });
       await off.memory.createMemory({ memory: { id: "one", text: "alpha apples" } });

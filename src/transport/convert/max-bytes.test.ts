@@ -6,39 +6,39 @@ import { cacheEntries, storedMemories } from "../../../test/support/arbitrary-re
 import { cacheEntry, memory } from "../../../test/support/builders.ts";
 import { fieldBytes } from "./answer-fit.ts";
 import { fromEntry } from "./cache.ts";
+import { maxEntryBytes, maxMemoryBytes } from "./max-bytes.ts";
 import { fromStoredMemory } from "./memory.ts";
-import { entryMostBytes, memoryMostBytes } from "./most-bytes.ts";
 
 const NAMESPACE = "n".repeat(63);
 
-describe("memoryMostBytes", () => {
+describe("maxMemoryBytes", () => {
   it("is never less than a memory takes", () => {
     fc.assert(
       fc.property(storedMemories, (one) => {
         const bytes = fieldBytes(MemorySchema, fromStoredMemory(one, NAMESPACE));
-        expect(memoryMostBytes(one, NAMESPACE)).toBeGreaterThanOrEqual(bytes);
+        expect(maxMemoryBytes(one, NAMESPACE)).toBeGreaterThanOrEqual(bytes);
       }),
       { seed: 1, numRuns: 300 },
     );
   });
 
-  it("is near to what a memory of few fields takes, or it would decide nothing", () => {
-    expect(memoryMostBytes(memory({ text: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
+  it("is close to the size of a memory with few fields", () => {
+    expect(maxMemoryBytes(memory({ text: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
   });
 });
 
-describe("entryMostBytes", () => {
+describe("maxEntryBytes", () => {
   it("is never less than an entry takes", () => {
     fc.assert(
       fc.property(cacheEntries, (one) => {
         const bytes = fieldBytes(CacheEntrySchema, fromEntry(one, NAMESPACE));
-        expect(entryMostBytes(one, NAMESPACE)).toBeGreaterThanOrEqual(bytes);
+        expect(maxEntryBytes(one, NAMESPACE)).toBeGreaterThanOrEqual(bytes);
       }),
       { seed: 2, numRuns: 300 },
     );
   });
 
-  it("is near to what an entry of few fields takes", () => {
-    expect(entryMostBytes(cacheEntry({ response: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
+  it("is close to the size of an entry with few fields", () => {
+    expect(maxEntryBytes(cacheEntry({ response: "語".repeat(1000) }), NAMESPACE)).toBeLessThan(3000 + 1000);
   });
 });

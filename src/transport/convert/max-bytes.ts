@@ -11,11 +11,11 @@ const HEAD_BYTES = 6;
  * bytes, and some 70 bytes of numbers, flags and enums.
  */
 const FIXED_BYTES = 512;
-/** A value in a google.protobuf.Struct: the heads of its entry, key, value and kind, and a double. */
+/** A value in a google.protobuf.Struct: tags and lengths of its entry, key, value and kind, and a double. */
 const JSON_VALUE_BYTES = 4 * HEAD_BYTES + 8;
 
 /** Upper bound of the bytes of a memory in a response, with its tag and length, from the lengths of its texts alone. */
-export function memoryMostBytes(memory: StoredMemory, namespace: string): number {
+export function maxMemoryBytes(memory: StoredMemory, namespace: string): number {
   const { embedding } = memory;
   const units =
     memory.text.length +
@@ -33,15 +33,15 @@ export function memoryMostBytes(memory: StoredMemory, namespace: string): number
   return (
     FIXED_BYTES +
     BYTES_A_UNIT * units +
-    textsMostBytes(memory.tags) +
-    textsMostBytes(memory.sourceIds) +
-    (memory.supersedes === undefined ? 0 : textsMostBytes(memory.supersedes)) +
+    maxTextsBytes(memory.tags) +
+    maxTextsBytes(memory.sourceIds) +
+    (memory.supersedes === undefined ? 0 : maxTextsBytes(memory.supersedes)) +
     objectMostBytes(memory.metadata)
   );
 }
 
 /** The same for a cache entry. */
-export function entryMostBytes(entry: CacheEntry, namespace: string): number {
+export function maxEntryBytes(entry: CacheEntry, namespace: string): number {
   const units =
     entry.prompt.length +
     entry.response.length +
@@ -49,11 +49,11 @@ export function entryMostBytes(entry: CacheEntry, namespace: string): number {
     namespace.length +
     entry.model.length +
     entry.etag.length;
-  return FIXED_BYTES + BYTES_A_UNIT * units + textsMostBytes(entry.tags) + objectMostBytes(entry.metadata);
+  return FIXED_BYTES + BYTES_A_UNIT * units + maxTextsBytes(entry.tags) + objectMostBytes(entry.metadata);
 }
 
 /** Upper bound of the bytes of a repeated string field. */
-export function textsMostBytes(texts: readonly string[]): number {
+export function maxTextsBytes(texts: readonly string[]): number {
   let bytes = 0;
   for (const text of texts) bytes += HEAD_BYTES + BYTES_A_UNIT * text.length;
   return bytes;
