@@ -1,13 +1,13 @@
 # The entry point of this project. `make help` prints what each target does.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench clean
+.PHONY: help setup build run redis demo generate lint format typecheck test test-rest test-all test-long bench bench-embedding local-model clean
 
 # npm puts the Node of the lockfile first in PATH for everything that it runs.
 NPX := npm exec --silent -c
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: node_modules/.recollect ## Install Node 24 and all dependencies, as the lockfile says
 
@@ -17,10 +17,10 @@ node_modules/.recollect: package.json package-lock.json
 
 build: dist/main.js ## Compile src/ into dist/
 
-dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src \( -name '*.ts' -not -name '*.test.ts' \) -o -name '*.lua')
+dist/main.js: node_modules/.recollect tsconfig.json tsconfig.build.json $(shell find src \( -name '*.ts' -not -name '*.test.ts' \) -o -name '*.lua' -o -name '*.bin' -o -name '*.NOTICE.md')
 	@rm -rf dist
 	@$(NPX) 'tsc -p tsconfig.build.json'
-	@(cd src && find . -name '*.lua' | xargs tar cf -) | (cd dist && tar xf -)
+	@(cd src && find . -name '*.lua' -o -name '*.bin' -o -name '*.NOTICE.md' | xargs tar cf -) | (cd dist && tar xf -)
 
 run: build ## Start the server (gRPC on 50051, HTTP on 8000)
 	@exec bin/recollect serve
@@ -61,6 +61,16 @@ test-long: setup ## Run the tests of stores and servers with the counts that doc
 
 bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
 	@$(NPX) 'node bench/run.ts $(ARGS)'
+
+bench-embedding: setup ## Measure how well vectors find what is meant; DATA=<folder>, see docs/embedding.md
+	@$(NPX) 'node bench/quality/embedding.ts $(DATA)'
+
+# A Python of its own, so that nothing of the machine's is changed.
+LOCAL_MODEL := .cache/local-model
+local-model: ## Make the table of the embedder `local` again (Python 3.11 or newer; some twenty minutes)
+	@test -x $(LOCAL_MODEL)/venv/bin/python || python3 -m venv $(LOCAL_MODEL)/venv
+	@$(LOCAL_MODEL)/venv/bin/pip install -q -r scripts/local-model/requirements.txt
+	@OMP_NUM_THREADS=1 $(LOCAL_MODEL)/venv/bin/python scripts/local-model/make.py --work $(LOCAL_MODEL) $(ARGS)
 
 clean: ## Remove what was installed and built, and the development data
 	rm -rf node_modules dist data coverage .cache

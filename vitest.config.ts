@@ -1,27 +1,28 @@
 import { defineConfig } from "vitest/config";
 
-// Only ends what hangs: nothing here depends on how fast the machine is.
+// Only for hanging tests: no test depends on the speed of the machine.
 const limits = {
   testTimeout: process.env["TEST_LONG"] === "true" ? 1_800_000 : 120_000,
   hookTimeout: 120_000,
 };
 
 /**
- * The tests of the service that run once more on Redis. Left out are those of the embedded store (leaks, operations),
- * and those in which no backend has a part: servers, roles, configuration, embedding providers, the program as a client.
+ * The integration tests that also run on Redis. Excluded are those of the embedded store (leaks, operations), and those
+ * that are independent of the backend: servers, roles, configuration, embedding providers, the CLI.
  */
 const ON_REDIS = [
   "access-statistics",
   "access/tenants",
   "answer-size",
-  "bad-input",
+  "invalid-requests",
   "cache-entries",
   "cache-notation",
   "cache-service",
   "cli",
-  "pending-embeddings",
+  "pending-memories",
   "embedding-refusal",
   "limits",
+  "local-embedder",
   "memory-changes",
   "memory-service",
   "memory-transfer",
@@ -29,7 +30,7 @@ const ON_REDIS = [
   "reembedding",
   "replay",
   "transport/overload",
-  "unruled-limits",
+  "limits-without-rule",
 ];
 
 /**

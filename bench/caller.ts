@@ -4,12 +4,12 @@ import { CLIENT_OPTIONS, raw } from "./options.ts";
 
 const CALL_TIMEOUT_MS = 60_000;
 
-/** Where a method is called, such as /recollect.v1.CacheService/LookupCache. */
+/** The path of a method, such as /recollect.v1.CacheService/LookupCache. */
 export function pathOf(method: DescMethodUnary): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** Calls that are not measured: to fill a store, and to record replies. */
+/** Makes calls that are not measured: to fill a store, and to record replies. */
 export class Caller implements Disposable {
   readonly #client: Client;
 

@@ -16,47 +16,47 @@ import {
 import { pathOf } from "./caller.ts";
 import { type CachedQuestion, extraBatches, type memoryBatches, SCOPE, searchTexts } from "./data.ts";
 
-/** One thing that is measured. */
+/** A benchmark case. */
 export interface Case {
   readonly name: string;
   readonly path: string;
   readonly requests: readonly Uint8Array[];
-  /** Whether a reply of the service is what the case is about; requests without one are left out. */
+  /** Whether a reply of the service is valid for the case; requests without a valid reply are omitted. */
   readonly accepts: (reply: Uint8Array) => boolean;
-  /** Calls under way on each of the connections, while throughput is measured. */
+  /** Concurrent calls on each connection in throughput runs. */
   readonly streams: number;
   /**
-   * Set when a request can be sent once only, because the next time it would do something else: calls in a run
-   * with all streams, and in one with one stream. The case then has enough requests for all runs.
+   * Set when a request can be sent only once, because a repetition has another effect: number of calls in a run with all
+   * streams, and in one with one stream. The case then has enough requests for all runs.
    */
   readonly once?: { readonly calls: number; readonly single: number };
 }
 
-/** Different requests of a case, sent in turn. */
+/** Different requests of a case, sent round robin. */
 const POOL = 64;
-/** Calls are waited for: more of the slow ones under way would measure the queue. */
+/** More concurrent slow calls would measure queueing. */
 const STREAMS = 16;
 const BATCH_STREAMS = 2;
 
-/** Replies that are recorded of requests that can be sent once: their lengths vary, the echo's mean should not. */
+/** Recorded replies of requests that can be sent once: enough for a stable mean length. */
 export const RECORDED_ONCE = 8;
 
-/** How many times each server is loaded, as far as the cases need to know. */
+/** Number of runs on each server. */
 export interface Runs {
-  /** Runs with all streams, and with one, warming up included. */
+  /** Runs with all streams, and with one stream, including warm-up. */
   readonly full: number;
   readonly single: number;
   readonly batchCalls: { readonly calls: number; readonly single: number };
 }
 
-/** All cases over a store that was filled with these; the one that writes comes last. */
+/** All cases over a store with this content; the writing case is the last one. */
 export function casesOf(
   batches: ReturnType<typeof memoryBatches>,
   questions: readonly CachedQuestion[],
   runs: Runs,
 ): Case[] {
   const asked = searchTexts(batches, POOL).map((text) => ({ text }));
-  // Evenly from the whole cache, not its beginning.
+  // Evenly from the whole cache.
   const spread = Array.from(
     { length: POOL },
     (_, index) => questions[Math.floor((index * questions.length) / POOL)],

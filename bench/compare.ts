@@ -1,5 +1,5 @@
 /**
- * Two builds of the service beside each other: `node bench/compare.ts <old dist> <new dist>`, over stores of their own,
+ * Compares two builds of the service: `node bench/compare.ts <old dist> <new dist>`, over stores of their own,
  * or with `--backend redis` on one Redis. Prints what each case costs by processor time, in rotated rounds. Exits with 1
  * when the new build takes more than MAX_RATIO of the old one's.
  */
@@ -64,7 +64,7 @@ for (const one of casesOf(batches, questions, {
 }
 process.exitCode = worst > MAX_RATIO ? 1 : 0;
 
-/** The new build's processor time a call as a share of the old one's: of the medians. */
+/** Ratio of the medians of processor time a call, new build to old build. */
 async function compare(one: Case): Promise<number> {
   const requests = workspace.frames(one.name.replaceAll(" ", "-"), one.requests);
   const micros = new Map<ServerProcess, number[]>(servers.map((server) => [server, []]));

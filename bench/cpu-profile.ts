@@ -14,21 +14,21 @@ interface ProfileNode {
   readonly children?: readonly number[];
 }
 
-/** A share of the time, 0 to 1, of something that is named. */
+/** A named share of the time, 0 to 1. */
 export interface Share {
   readonly name: string;
   readonly share: number;
 }
 
-/** Where the processor time of a part of a profile went. Shares are of the time that was not idle. */
+/** Processor time of a part of a profile. Shares are of the non-idle time. */
 export interface Costs {
-  /** Share of the time in which the event loop had nothing to do. */
+  /** Share of idle time of the event loop. */
   readonly idle: number;
-  /** In the function itself. */
+  /** Self time. */
   readonly self: readonly Share[];
-  /** In the function or in what it called; of a recursion once. */
+  /** Total time; recursive calls count once. */
   readonly total: readonly Share[];
-  /** In the functions of a file, or of what has no file: native code, the collector. */
+  /** Self time by file, or by native code and garbage collector. */
   readonly files: readonly Share[];
 }
 
@@ -81,7 +81,7 @@ function fileOf({ callFrame }: ProfileNode): string {
   return callFrame.url === "" ? `(native) ${callFrame.functionName}` : shortened(callFrame.url);
 }
 
-/** From node_modules or dist on: where the project lies is nobody's affair. */
+/** The path from node_modules or dist on, without the directory of the project. */
 function shortened(url: string): string {
   return url.replace(/^file:.*?\/(?=node_modules\/|dist\/)/, "");
 }

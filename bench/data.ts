@@ -9,7 +9,7 @@ type StoreRequest = ReturnType<typeof create<typeof StoreCacheEntryRequestSchema
 
 /** Memories in one BatchCreateMemories. */
 export const BATCH_SIZE = 100;
-/** Everything that is stored and asked for shares it, so that all cached answers are in one scope. */
+/** Used for all stores and lookups, so that all cache entries are in one scope. */
 export const SCOPE = { model: "bench-model", systemPrompt: "Answer briefly and name your sources." };
 
 const MIN_WORDS = 8;
@@ -19,7 +19,7 @@ const USERS = 200;
 const TAGS = Array.from({ length: 40 }, (_, index) => `topic-${index + 1}`);
 const DAY_SECONDS = 86_400n;
 
-/** Each use of chance has its own seed: more memories do not change the questions. */
+/** Each generator has its own seed: more memories do not change the questions. */
 const SEED = { memories: 11, extra: 12, cache: 13, queries: 14 } as const;
 
 /** Batches that together hold `count` memories, all of them different. */
@@ -27,14 +27,14 @@ export function memoryBatches(count: number): Batch[] {
   return batchesOf(count, randomOf(SEED.memories), "m");
 }
 
-/** Batches that no store holds yet, for measuring BatchCreateMemories; always the same ones. */
+/** New batches for measuring BatchCreateMemories; always the same ones. */
 export function extraBatches(batches: number): Batch[] {
   return batchesOf(batches * BATCH_SIZE, randomOf(SEED.extra), "x");
 }
 
 /**
- * Search queries: some words of a stored memory among words of everyday frequency, so that both arms have
- * something to find.
+ * Search queries: some words of a stored memory among words of everyday frequency, so that both retrievers have
+ * matches.
  */
 export function searchTexts(batches: readonly Batch[], count: number): string[] {
   const random = randomOf(SEED.queries);
@@ -46,7 +46,7 @@ export function searchTexts(batches: readonly Batch[], count: number): string[] 
   });
 }
 
-/** A question, as it is stored and as somebody else words it. */
+/** A stored question and a paraphrase. */
 export interface CachedQuestion {
   readonly stored: string;
   readonly reworded: string;
@@ -69,7 +69,7 @@ const OWNERS =
 const PLACES =
   "billing payroll inventory marketing logistics research support training security finance".split(" ");
 
-/** Different questions of one form, in an order of chance. At most 282,240. */
+/** Different questions of one form, in random order. At most 282,240. */
 export function cachedQuestions(count: number): CachedQuestion[] {
   const random = randomOf(SEED.cache);
   const topics = new Set<string>();
@@ -83,7 +83,7 @@ export function cachedQuestions(count: number): CachedQuestion[] {
   }));
 }
 
-/** The requests that put the questions into the cache, with answers of some 700 bytes. */
+/** Requests that store the questions in the cache, with responses of some 700 bytes. */
 export function storeRequests(questions: readonly CachedQuestion[]): StoreRequest[] {
   const random = randomOf(SEED.cache);
   return questions.map(({ stored }) =>

@@ -1,6 +1,6 @@
 /**
- * The floor: grpc-js with the service's options and nothing else. It answers each path with replies that the
- * service once gave, in turn. Reads one EchoPlan from the file named by its argument and prints its address.
+ * The floor: grpc-js with the service's options and nothing else. It answers each path with recorded replies of the
+ * service, round robin. Reads one EchoPlan from the file named by its argument and prints its address.
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";

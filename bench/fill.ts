@@ -16,7 +16,7 @@ export async function fillMemories(caller: Caller, batches: ReturnType<typeof me
   });
 }
 
-/** Stores an answer for each question; throws when one replaced another. */
+/** Stores an entry for each question; throws when one replaced another. */
 export async function fillCache(caller: Caller, questions: readonly CachedQuestion[]): Promise<void> {
   await inParallel(storeRequests(questions), STORES_AT_ONCE, async (request) => {
     const { replaced } = await caller.call(CacheService.method.storeCacheEntry, request);

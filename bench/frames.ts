@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const LENGTH_BYTES = 4;
 
-/** Writes encoded messages into one file, each behind its length: how they travel from one process to another. */
+/** Writes length-prefixed encoded messages to a file, for another process. */
 export function writeFrames(path: string, messages: readonly Uint8Array[]): void {
   const parts = messages.flatMap((message) => {
     const length = Buffer.alloc(LENGTH_BYTES);
@@ -19,7 +19,7 @@ export function readFrames(path: string): Buffer[] {
   let at = 0;
   while (at < bytes.length) {
     const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
-    // A copy: each message owns its bytes, as one that comes from an encoder does.
+    // A copy, so that each message owns its buffer, as encoded messages do.
     messages.push(Buffer.from(bytes.subarray(at + LENGTH_BYTES, end)));
     at = end;
   }

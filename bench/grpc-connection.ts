@@ -5,13 +5,13 @@ import { type ClientHttp2Session, connect, constants } from "node:http2";
 const FRAME_HEAD_BYTES = 5;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
-/** What became of a call: the bytes of its reply, or why there is none. */
+/** The outcome of a call: the bytes of its reply, or the error. */
 export type CallEnd = (failure: string | undefined, replyBytes: number) => void;
 
 /**
- * One connection that makes unary gRPC calls with as little work as possible: node:http2, request frames made
- * beforehand, replies counted and thrown away. (grpc-js's client costs more than its server: on two cores it kept
- * the echo busy for 41 % of the time, and ratios of throughput were those of the client.)
+ * One connection that makes unary gRPC calls with minimal work: node:http2, prepared request frames, replies counted and
+ * discarded. (The grpc-js client costs more than its server: on two cores it kept the echo busy for 41 % of the time,
+ * and throughput ratios were those of the client.)
  */
 export class GrpcConnection implements Disposable {
   readonly #session: ClientHttp2Session;
@@ -47,7 +47,7 @@ export class GrpcConnection implements Disposable {
       if (code === undefined) return;
       failure = code === "0" ? undefined : `status ${code}: ${headers["grpc-message"]}`;
     };
-    // A refused call has its status in the headers, because it has nothing else.
+    // A refused call has its status in the headers (Trailers-Only).
     stream.on("response", status);
     stream.on("trailers", status);
     stream.on("data", (chunk: Buffer) => {
@@ -66,7 +66,7 @@ export class GrpcConnection implements Disposable {
   }
 }
 
-/** A message as it travels: uncompressed, behind its length. */
+/** A gRPC frame: uncompressed, with a length prefix. */
 export function frameOf(message: Buffer): Buffer {
   const head = Buffer.alloc(FRAME_HEAD_BYTES);
   head.writeUInt32BE(message.length, 1);

@@ -1,6 +1,6 @@
 /**
- * The load generator, in a process of its own: reads one LoadPlan a line from standard input, and prints one
- * LoadResult a line when that load has been applied. Ends with its input.
+ * The load generator, in a process of its own: reads one LoadPlan a line from standard input, and prints one LoadResult
+ * a line after each load. Ends at the end of its input.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -8,18 +8,18 @@ import { readFrames } from "./frames.ts";
 import { frameOf, GrpcConnection } from "./grpc-connection.ts";
 import { quantile } from "./statistics.ts";
 
-/** What to do to which server. It ends with the first bound that is reached; calls under way are waited for. */
+/** A load on one server. It ends at the first bound; calls in flight are awaited. */
 export interface LoadPlan {
   /** host:port */
   readonly address: string;
   /** Such as /recollect.v1.CacheService/LookupCache. */
   readonly path: string;
-  /** A file of encoded requests (frames.ts), sent in order and over again. */
+  /** A file of encoded requests (frames.ts), sent round robin. */
   readonly requests: string;
-  /** The first request to send. */
+  /** Index of the first request. */
   readonly offset: number;
   readonly connections: number;
-  /** Calls under way on each connection. */
+  /** Concurrent calls on each connection. */
   readonly streams: number;
   readonly seconds: number;
   readonly calls?: number;
@@ -27,7 +27,7 @@ export interface LoadPlan {
   readonly shortBelow: number;
 }
 
-/** What came of it. */
+/** The result of a load. */
 export interface LoadResult {
   readonly calls: number;
   readonly seconds: number;
@@ -35,14 +35,14 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly errors: number;
-  /** The first error, in words. */
+  /** Message of the first error. */
   readonly firstError?: string;
   readonly shortReplies: number;
-  /** Mean bytes of a reply. Two servers whose figures differ here do not do the same. */
+  /** Mean bytes of a reply; differs when two servers do different work. */
   readonly replyBytes: number;
 }
 
-/** As gRPC spells it. */
+/** Path of the method. */
 const CALL_TIMEOUT = "30S";
 const MAX_SECONDS = 120;
 

@@ -15,14 +15,14 @@ export interface Sample {
   readonly firstError?: string;
   /** Processor time of the server a call, in microseconds; on Linux only. */
   readonly cpuMicrosPerCall?: number;
-  /** Processors the server kept busy: near 1 (its event loop) or above, it was the server that set the pace. */
+  /** Processors used by the server: near 1 (its event loop) or above, the server was the bottleneck. */
   readonly serverBusy?: number;
 }
 
-/** The medians of several samples, and the sums of what must be zero. */
+/** Medians of several samples, and sums of errors, which should be zero. */
 export type Medians = Omit<Sample, "calls" | "firstError"> & { readonly samples: number };
 
-/** Applies a load to a server and looks at what it cost the server. */
+/** Applies a load to a server and measures its cost. */
 export function sample(
   workspace: Workspace,
   server: ServerProcess,
@@ -31,7 +31,7 @@ export function sample(
   return sampled(server.pid, () => workspace.load({ ...plan, address: server.address }));
 }
 
-/** Looks at what a load cost the process that bore it. */
+/** Measures the cost of a load for a process. */
 export async function sampled(pid: number, load: () => Promise<LoadResult>): Promise<Sample> {
   const before = cpuMicros(pid);
   const result = await load();
@@ -46,7 +46,7 @@ export async function sampled(pid: number, load: () => Promise<LoadResult>): Pro
   };
 }
 
-/** Medians of everything that is a rate or a time. */
+/** Medians of all rates and times. */
 export function mediansOf(samples: readonly Sample[]): Medians {
   const of = (value: (one: Sample) => number): number => median(samples.map(value));
   const sum = (value: (one: Sample) => number): number => samples.reduce((all, one) => all + value(one), 0);
@@ -68,8 +68,8 @@ export function mediansOf(samples: readonly Sample[]): Medians {
 }
 
 /**
- * A B C, B C A, C A B ...: whatever drifts during the measurement meets all alike, and of three or more none comes twice
- * in a row, which would find the processor's caches warm.
+ * A B C, B C A, C A B ...: drift affects all alike, and of three or more none runs twice in a row, with warm processor
+ * caches.
  */
 export function rotated<T>(rounds: number, ...contenders: readonly T[]): T[] {
   return Array.from({ length: rounds }, (_, round) => {

@@ -1,6 +1,6 @@
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
-/** The service's own channel options (src/transport/grpc/server.ts), so that the floor differs by our code alone. */
+/** The channel options of the service (src/transport/grpc/server.ts), so that the floor differs only by our code. */
 export const SERVER_OPTIONS = {
   "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
   "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -17,5 +17,5 @@ export const CLIENT_OPTIONS = {
   "grpc.use_local_subchannel_pool": 1,
 } as const;
 
-/** Messages are bytes on both sides: nothing is encoded or decoded where it would be measured. */
+/** Messages are bytes on both sides, so that no encoding is measured. */
 export const raw = (bytes: Buffer): Buffer => bytes;

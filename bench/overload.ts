@@ -1,5 +1,5 @@
 /**
- * What the service does with more calls than it can serve: `node bench/overload.ts`, over its own store, or with
+ * Measures the service under overload: `node bench/overload.ts`, over its own store, or with
  * `--backend redis` or `--backend both`. Finds the highest rate that it sustains, sends 1.5, 3 and 10 times as much, checks
  * the targets, and writes bench/results/<date>-<name>. Exits with 1 when a target is not met.
  */
@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { FACTORS, measureOverload, type OverloadEffort, type OverloadResult } from "./overload/measure.ts";
-import { overloadDoubts, stageTable, targetLines, writeOverloadReport } from "./overload/report.ts";
+import { overloadWarnings, stageTable, targetLines, writeOverloadReport } from "./overload/report.ts";
 import { openRedis } from "./redis/server.ts";
 import { loadNow, machineLine } from "./report.ts";
 import { Workspace } from "./workspace.ts";
@@ -16,7 +16,7 @@ import { Workspace } from "./workspace.ts";
 const NORMAL: OverloadEffort = { warmSeconds: 6, peakSeconds: 5, overloadSeconds: 10, recoverySeconds: 8 };
 const QUICK: OverloadEffort = { warmSeconds: 4, peakSeconds: 3, overloadSeconds: 5, recoverySeconds: 6 };
 
-/** What `make build` makes. */
+/** Output of `make build`. */
 const DIST = join(import.meta.dirname, "..", "dist");
 
 const { values } = parseArgs({
@@ -59,7 +59,7 @@ const path = writeOverloadReport(values.results, {
 });
 const targets = targetLines(results);
 for (const line of targets) say(line);
-for (const line of overloadDoubts(results)) say(`doubt: ${line}`);
+for (const line of overloadWarnings(results)) say(`warning: ${line}`);
 say(`written: ${path}.md and .json`);
 process.exitCode = targets.some((line) => line.endsWith("NOT MET")) ? 1 : 0;
 
@@ -89,7 +89,7 @@ async function onRedis(): Promise<OverloadResult> {
   });
 }
 
-/** What was asked for, without paths. */
+/** The command line, without paths. */
 function shownOptions(): string[] {
   return [
     `--backend ${values.backend}`,

@@ -5,8 +5,8 @@ import { type Caller, pathOf } from "./caller.ts";
 import type { Case } from "./cases.ts";
 
 /**
- * How the service carries out the longest request of a search, which has words enough, in one line; undefined for other cases. To be asked after
- * the requests were answered once: what plans go by is known then.
+ * The plan of the longest request of a search, in one line; undefined for other cases. Call it after the requests were
+ * answered once, because plans depend on counts that are collected then.
  */
 export async function planOf(caller: Caller, { path, requests }: Case): Promise<string | undefined> {
   const [longest] = requests.toSorted((a, b) => b.length - a.length);
@@ -19,7 +19,7 @@ export async function planOf(caller: Caller, { path, requests }: Case): Promise<
   return plan && formatPlan(plan);
 }
 
-/** The part of a report on them; empty where no case has one. */
+/** The section of a report on plans; empty without plans. */
 export function planParts(cases: readonly { readonly name: string; readonly plan?: string }[]): string[] {
   const lines = cases.flatMap(({ name, plan }) => (plan === undefined ? [] : [`- ${name}: ${plan}`]));
   return lines.length === 0

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 const NANOSECONDS_PER_MICROSECOND = 1000;
 
 /**
- * Microseconds that all threads of a process have spent on a processor, those of the garbage collector included;
- * undefined where there is no /proc. Unlike the time of day it does not grow while others have the processor.
+ * Processor time of all threads of a process in microseconds, including the garbage collector; undefined without /proc.
+ * Unlike wall-clock time it does not grow while other processes have the processor.
  */
 export function cpuMicros(pid: number): number | undefined {
   try {
@@ -18,7 +18,7 @@ export function cpuMicros(pid: number): number | undefined {
   }
 }
 
-/** Microseconds that the main thread of a process was ready to run, and others had the processor. */
+/** Microseconds in which the main thread of a process was runnable while other processes had the processor. */
 export function waitedMicros(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / NANOSECONDS_PER_MICROSECOND;
@@ -27,7 +27,7 @@ export function waitedMicros(pid: number): number | undefined {
   }
 }
 
-/** Memory of a process that is in RAM, in megabytes; undefined where there is no /proc. */
+/** Resident memory of a process in megabytes; undefined without /proc. */
 export function residentMegabytes(pid: number): number | undefined {
   try {
     const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

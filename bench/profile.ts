@@ -1,7 +1,7 @@
 /**
- * Where the service spends its time in one case: `node bench/profile.ts --case "search HYBRID" --memories 10000`, over
+ * Profiles the service in one case: `node bench/profile.ts --case "search HYBRID" --memories 10000`, over
  * its own store or with `--backend redis`.
- * The store is filled first and the service started anew, so that the profile holds nothing but the load.
+ * The store is filled first and the service restarted, so that the profile contains only the load.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -88,7 +88,7 @@ for (const name of values.case) {
   list("self time by file", costs.files, 35);
 }
 
-/** The clock that profiles are stamped with, in microseconds. */
+/** The clock of profile timestamps, in microseconds. */
 function now(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }

@@ -3,50 +3,50 @@ import { availableParallelism, cpus, loadavg, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { Medians } from "./measure.ts";
-import { doubts, mustHoldLines } from "./must-hold.ts";
 import { planParts } from "./plan.ts";
 import type { CaseResult, Effort, SizeResult } from "./store-size.ts";
+import { targetLines, warnings } from "./targets.ts";
 
-/** Everything that one result file says. */
+/** The content of one result file. */
 export interface Report {
   /** YYYY-MM-DD */
   readonly date: string;
   readonly name: string;
   readonly command: string;
-  /** What the reader should know about this run; may be empty. */
+  /** A note for the reader of this run; may be empty. */
   readonly note: string;
   /** The machine, without its name. */
   readonly machine: string;
-  /** Processes that wanted a processor in the minute before: others at work make every figure worse. */
+  /** Load average (1 minute) before the run: other processes make every figure worse. */
   readonly loadBefore: number;
   readonly effort: Effort;
   readonly sizes: readonly SizeResult[];
 }
 
-/** Writes `<date>-<name>.md` and `.json` and returns the path without its ending. */
+/** Writes `<date>-<name>.md` and `.json` and returns the path without its extension. */
 export function writeReport(directory: string, report: Report): string {
   const path = join(directory, `${report.date}-${report.name}`);
   mkdirSync(directory, { recursive: true });
-  const lines = { mustHold: mustHoldLines(report.sizes), doubts: doubts(report.sizes) };
+  const lines = { targets: targetLines(report.sizes), warnings: warnings(report.sizes) };
   writeFileSync(`${path}.json`, `${JSON.stringify({ ...report, ...lines }, rounded, 2)}\n`);
   writeFileSync(`${path}.md`, toMarkdown(report, lines));
   return path;
 }
 
-/** Processor, cores, system and Node: what figures depend on, and nothing that names the machine. */
+/** Processor, cores, system and Node, without the host name. */
 export function machineLine(): string {
   const model = cpus()[0]?.model.trim() ?? "unknown processor";
   return `${model}, ${availableParallelism()} cores, ${type()} ${process.arch}, Node ${process.versions.node}`;
 }
 
-/** Processes that wanted a processor, on average of the last minute; 0 where the system does not count them. */
+/** Load average of the last minute; 0 when the system has none. */
 export function loadNow(): number {
   return loadavg()[0] ?? 0;
 }
 
 function toMarkdown(
   report: Report,
-  { mustHold, doubts }: { readonly mustHold: readonly string[]; readonly doubts: readonly string[] },
+  { targets, warnings }: { readonly targets: readonly string[]; readonly warnings: readonly string[] },
 ): string {
   const { effort } = report;
   const parts = [
@@ -57,12 +57,12 @@ function toMarkdown(
       `- Effort: ${effort.rounds} rounds of ${effort.seconds} s on ${effort.connections} connections, rotated; ${effort.singleRounds} rounds of ${effort.singleSeconds} s on one connection with one stream; medians`,
       ...(report.note === "" ? [] : [`- Note: ${report.note}`]),
     ].join("\n"),
-    "## Must hold",
-    bullets(mustHold),
-    "## Doubts",
-    doubts.length === 0
+    "## Targets",
+    bullets(targets),
+    "## Warnings",
+    warnings.length === 0
       ? "None: no failed call, no short reply, replies alike, echo saturated."
-      : bullets(doubts),
+      : bullets(warnings),
     ...report.sizes.flatMap((size) => [
       `## ${size.memories} memories, ${size.entries} cached answers in one scope`,
       table(size.cases),

@@ -7,13 +7,13 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { mustHoldLines } from "./must-hold.ts";
 import type { Effort as RedisEffort } from "./redis/measure.ts";
-import { promiseLines, writeRedisReport } from "./redis/report.ts";
+import { redisTargetLines, writeRedisReport } from "./redis/report.ts";
 import { measureScale } from "./redis/scale.ts";
 import { measureStore, type StoreResult } from "./redis/store.ts";
 import { loadNow, machineLine, writeReport } from "./report.ts";
 import { type Effort, measureSize, type SizeResult } from "./store-size.ts";
+import { targetLines } from "./targets.ts";
 
 const NORMAL: Effort = {
   rounds: 4,
@@ -37,12 +37,12 @@ const REDIS_NORMAL: RedisEffort = {
   rounds: 8,
   seconds: 1,
   singleSeconds: 1,
-  // V8 has made its last code of all that a call goes through after some 50,000 of them, later than that of the floors.
+  // V8 has optimised all functions of a call after some 50,000 calls, later than those of the floors.
   warmSeconds: 12,
 };
 const REDIS_QUICK: RedisEffort = { ...QUICK, rounds: 2, singleRounds: 1 };
 
-/** What `make build` makes. */
+/** Output of `make build`. */
 const DIST = join(import.meta.dirname, "..", "dist");
 
 const { values } = parseArgs({
@@ -65,7 +65,7 @@ const { values } = parseArgs({
 const dist = resolve(values.dist);
 if (!existsSync(join(dist, "main.js"))) throw new Error("not built: run 'make build' first");
 if (!["embedded", "redis"].includes(values.backend)) throw new RangeError("--backend is embedded or redis");
-// Children and directories go when the process exits, however it is told to.
+// Child processes and directories are removed on any exit of the process.
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
@@ -90,7 +90,7 @@ async function measureEmbedded(): Promise<void> {
     sizes.push(await measureSize({ dist, memories, effort, only: values.case, say }));
   const name = values.name ?? (values.quick ? "quick" : values.full ? "full" : "normal");
   const path = writeReport(values.results, { ...about, name, effort, sizes });
-  for (const line of mustHoldLines(sizes)) say(line);
+  for (const line of targetLines(sizes)) say(line);
   say(`written: ${path}.md and .json`);
 }
 
@@ -114,7 +114,7 @@ async function measureOnRedis(): Promise<void> {
     stores,
     isOwnRedis: values["redis-url"] === undefined,
   });
-  for (const line of promiseLines(stores)) say(line);
+  for (const line of redisTargetLines(stores)) say(line);
   say(`written: ${path}.md and .json`);
 }
 
@@ -134,7 +134,7 @@ function positive(text: string): number {
   return value;
 }
 
-/** What was asked for, without paths. */
+/** The command line, without paths. */
 function shownOptions(): string[] {
   const { quick, full, sizes, rounds, backend, dimensions, scale, case: only = [] } = values;
   return [

@@ -9,12 +9,12 @@ import { cpuMicros, residentMegabytes } from "./proc.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
 
-/** How long and how often to measure. */
+/** Durations and numbers of runs. */
 export interface Effort {
   /** Runs of each server with all streams. */
   readonly rounds: number;
   readonly seconds: number;
-  /** Runs of each server with one connection and one stream, for the time of a call that waits for nobody. */
+  /** Runs of each server with one connection and one stream, for the latency without concurrent calls. */
   readonly singleRounds: number;
   readonly singleSeconds: number;
   readonly warmSeconds: number;
@@ -22,10 +22,10 @@ export interface Effort {
   readonly batchCalls: { readonly calls: number; readonly single: number };
 }
 
-/** What was measured of one case. */
+/** The measurements of one case. */
 export interface CaseResult {
   readonly name: string;
-  /** Different requests that were sent in turn. */
+  /** Number of different requests, sent round robin. */
   readonly requests: number;
   readonly connections: number;
   readonly streams: number;
@@ -35,39 +35,39 @@ export interface CaseResult {
   readonly ratio: number;
   readonly ratioMin: number;
   readonly ratioMax: number;
-  /** The same by processor time a call, which no slow load generator or busy machine hides; on Linux only. */
+  /** The same by processor time a call, which is independent of the load generator and other processes; Linux only. */
   readonly cpuRatio?: number;
   /** Median milliseconds of a call on one connection with one stream. */
   readonly serviceSingleP50Ms: number;
   readonly serviceSingleP99Ms: number;
   readonly echoSingleP50Ms: number;
-  /** Of the service after this case, in megabytes; on Linux only. */
+  /** Resident memory of the service after this case, in megabytes; Linux only. */
   readonly residentMegabytes?: number;
-  /** How the longest request is carried out, of a search; see `explain`. */
+  /** The plan of the longest request of a search; see `explain`. */
   readonly plan?: string;
 }
 
-/** What was measured over a store of one size. */
+/** The measurements over a store of one size. */
 export interface SizeResult {
-  /** When the measuring began. */
+  /** Start time of the measurement. */
   readonly memories: number;
   /** Cached answers, all in one scope. */
   readonly entries: number;
-  /** What BatchCreateMemories had added when all was over. */
+  /** Memories added by BatchCreateMemories at the end. */
   readonly memoriesAdded: number;
   readonly fillSeconds: number;
   readonly cases: readonly CaseResult[];
 }
 
-/** What to measure. */
+/** Options of a measurement. */
 export interface SizeOptions {
-  /** The compiled program. */
+  /** Directory of the compiled program. */
   readonly dist: string;
   readonly memories: number;
   readonly effort: Effort;
   /** Names of cases; undefined means all. */
   readonly only: readonly string[] | undefined;
-  /** Is told how far the measuring has come. */
+  /** Called with progress messages. */
   readonly say: (line: string) => void;
 }
 
@@ -103,7 +103,7 @@ export async function measureSize({ dist, memories, effort, only, say }: SizeOpt
   return { memories, entries: questions.length, memoriesAdded, fillSeconds, cases };
 }
 
-/** What goes on behind a large import (building the vector graph) is no part of any case. */
+/** Waits for background work of a large import (building the vector graph), which is not part of a case. */
 async function settled(pid: number): Promise<void> {
   for (let before = cpuMicros(pid); before !== undefined; ) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
@@ -115,13 +115,13 @@ async function settled(pid: number): Promise<void> {
 
 const SETTLE_MS = 1000;
 
-/** Requests of a case and what the service answers to them. */
+/** Requests of a case and the replies of the service. */
 interface Recorded {
   readonly requests: readonly Uint8Array[];
   readonly replies: readonly Buffer[];
 }
 
-/** Asks everything once: what the echo will answer, and whether the case is what its name says. */
+/** Sends every request once, records the replies for the echo, and checks them. */
 async function record(caller: Caller, { name, path, requests, accepts, once }: Case): Promise<Recorded> {
   const asked = once === undefined ? requests : requests.slice(0, RECORDED_ONCE);
   const recorded: { request: Uint8Array; reply: Buffer }[] = [];
@@ -150,7 +150,7 @@ async function measureCase(
   const { connections } = effort;
   const echoPath = `/recollect.bench.v1.Echo/${one.name.replaceAll(" ", "-")}`;
   const echo = await workspace.echo({ [echoPath]: workspace.frames("replies", recorded.replies) });
-  // A name for each case: the load generator keeps the files it has read.
+  // A file name for each case, because the load generator caches files by path.
   const requests = workspace.frames(`requests-${one.name}`, recorded.requests);
   const shortBelow = Math.min(...recorded.replies.map(({ length }) => length)) / 2;
   let sent = 0;
@@ -161,7 +161,7 @@ async function measureCase(
     callsOnce: number | undefined,
   ): Promise<Sample> => {
     const isService = server === service;
-    // Requests that work once are counted out to the service; the echo gets them for the usual time.
+    // Single-use requests are bounded by calls for the service; the echo repeats them for the usual time.
     const calls = isService ? callsOnce : undefined;
     const plan = { ...load, path: isService ? one.path : echoPath, requests, shortBelow };
     if (calls === undefined) return sample(workspace, server, { ...plan, offset: 0 });
@@ -224,10 +224,10 @@ function cpuRatioOf(service: Medians, echo: Medians): { readonly cpuRatio?: numb
   return { cpuRatio: echo.cpuMicrosPerCall / service.cpuMicrosPerCall };
 }
 
-/** Runs that are bound by calls end by this time at the latest. */
+/** Maximum time of runs that are bounded by calls. */
 const MAX_SECONDS = 60;
 
-/** A run without one good reply has no figures at all. */
+/** Throws for a run without a successful reply, which has no figures. */
 function checkRuns(name: string, samples: readonly Sample[]): void {
   const dead = samples.find(({ calls }) => calls === 0);
   if (dead !== undefined) throw new Error(`${name}: a run without a reply: ${dead.firstError ?? "too slow"}`);

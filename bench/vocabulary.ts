@@ -1,11 +1,11 @@
 import { integer, pick, type Random, randomOf } from "./random.ts";
 
 const SIZE = 20_000;
-/** Natural languages lie near 1: the second word is half as frequent as the first, the tenth a tenth. */
+/** Zipf exponent; natural languages are near 1: the second word is half as frequent as the first, the tenth a tenth. */
 const ZIPF_EXPONENT = 1.05;
 const SEED = 1;
 
-/** The words that head every English frequency list; keyword search leaves most of them out, as it should. */
+/** The most frequent English words; keyword search ignores most of them as stop words. */
 const FUNCTION_WORDS =
   "the of and to a in is it that for was on are with as be this have from or had by but not what all were when we there can an your which their if will each about how up out them then she many some so these would other into has more her two like him see time could no make than been its who now people my made over did down only way find use may long little very after words called just where most know".split(
     " ",
@@ -33,7 +33,7 @@ export function word(random: Random): string {
   return WORDS[low] ?? "the";
 }
 
-/** Function words, then invented ones of one to four syllables: letters n-grams hash as those of real words do. */
+/** Function words, then invented words of one to four syllables, whose letter n-grams hash like those of real words. */
 function makeWords(): readonly string[] {
   const random = randomOf(SEED);
   const words = new Set(FUNCTION_WORDS);

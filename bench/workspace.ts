@@ -14,38 +14,38 @@ const ROOT = join(import.meta.dirname, "..");
 const START_MS = 30_000;
 const STOP_MS = 15_000;
 
-/** A server in a process of its own. */
+/** A server process. */
 export interface ServerProcess {
   readonly pid: number;
   /** host:port of its gRPC server. */
   readonly address: string;
-  /** host:port of its HTTP server; empty where it has none. */
+  /** host:port of its HTTP server; empty without one. */
   readonly httpAddress: string;
-  /** Asks it to end, waits, and makes it end. */
+  /** Sends SIGTERM, waits, and sends SIGKILL if needed. */
   stop(): Promise<void>;
 }
 
-/** How to start the service. */
+/** Options of the service. */
 export interface ServiceOptions {
-  /** The compiled program, such as dist. */
+  /** Directory of the compiled program, such as dist. */
   readonly dist: string;
-  /** Where its data lies, inside the workspace. */
+  /** Data directory inside the workspace. */
   readonly data: string;
-  /** More flags for its node, such as --cpu-prof. */
+  /** Additional flags of node, such as --cpu-prof. */
   readonly flags?: readonly string[];
-  /** More settings, such as those of Redis. */
+  /** Additional settings, such as those of Redis. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A process that is given plans and answers with what came of them, one after the other. */
+/** A process that executes plans and returns their results, one at a time. */
 export interface Worker<Plan, Result> {
   readonly pid: number;
   apply(plan: Plan): Promise<Result>;
-  /** Makes it end. */
+  /** Ends the process. */
   stop(): Promise<void>;
 }
 
-/** A temporary directory and the processes that work in it; all of them are gone when it is disposed of. */
+/** A temporary directory and its processes; disposing ends the processes and deletes the directory. */
 export class Workspace implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "recollect-bench-"));
   #files = 0;
@@ -59,7 +59,7 @@ export class Workspace implements AsyncDisposable {
 
   /** Writes encoded messages to a file of this name, and returns its path. */
   frames(name: string, messages: readonly Uint8Array[]): string {
-    // Whoever loads files keeps them by their path.
+    // Load generators cache files by path.
     this.#files += 1;
     const path = join(this.directory, `${this.#files}-${name}`);
     writeFrames(path, messages);
@@ -67,16 +67,18 @@ export class Workspace implements AsyncDisposable {
   }
 
   /**
-   * Starts the service as bin/recollect does: with its flags, its defaults, and its log (a line for each call) in
-   * a file, where nobody has to spend a processor on reading it.
+   * Starts the service as bin/recollect does: with its flags, its defaults, and its log (a line for each call) in a file,
+   * which needs no reader.
    */
   service({ dist, data, flags = [], settings = {} }: ServiceOptions): Promise<ServerProcess> {
     return this.#serve("service", [...launcherFlags(), ...flags, join(dist, "main.js"), "serve"], {
+      // Its vectors are cheap, and of any dimension.
+      EMBEDDING_PROVIDER: "hashing",
       DATA_DIR: join(this.directory, data),
       GRPC_PORT: "0",
       HTTP_PORT: "0",
       LOG_FORMAT: "json",
-      // So that the largest size is measured with as many answers as memories.
+      // Room for as many cache entries as memories at the largest size.
       CACHE_MAX_ENTRIES: "1000000",
       ...settings,
     });
@@ -95,7 +97,7 @@ export class Workspace implements AsyncDisposable {
     return this.#serve(name, [...launcherFlags(), join(import.meta.dirname, program), file], {});
   }
 
-  /** Applies a load from the load generator, which stays one process so that its code is warm. */
+  /** Applies a load from the load generator, which is one process for all loads so that its code is warm. */
   load(plan: LoadPlan): Promise<LoadResult> {
     this.#load ??= this.worker("load.ts");
     return this.#load.apply(plan);
@@ -169,7 +171,7 @@ export class Workspace implements AsyncDisposable {
   }
 }
 
-/** The flags for node that bin/recollect starts the service with. */
+/** The node flags of bin/recollect. */
 function launcherFlags(): string[] {
   const launcher = readFileSync(join(ROOT, "bin", "recollect"), "utf8");
   const start = launcher.split("\n").find((line) => line.startsWith("exec "));
@@ -177,7 +179,7 @@ function launcherFlags(): string[] {
   return start.split(" ").filter((part) => part.startsWith("--"));
 }
 
-/** All servers write a JSON line `{"msg": "serving", "grpc": "host:port"}` when they are ready. */
+/** Each server writes a JSON line `{"msg": "serving", "grpc": "host:port"}` when it is ready. */
 async function servingAddresses(
   child: ChildProcess,
   log: string,

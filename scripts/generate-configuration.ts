@@ -1,5 +1,5 @@
 /**
- * Writes what follows from the settings: docs/configuration.md, .env.example and config/memory_config.yaml. Run by
+ * Generates files from the settings: docs/configuration.md, .env.example and config/memory_config.yaml. Run by
  * `make generate`; CI fails when a file differs.
  */
 import { writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// `make redis`: a Redis Stack for development in the foreground, with its data under data/redis. REDIS_PORT is its port.
+// `make redis`: a Redis Stack for development in the foreground, with its data under data/redis, on port REDIS_PORT.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const server = spawn(program, args, {
   env: { ...process.env, ...env },
   stdio: ["ignore", "pipe", "inherit"],
 });
-// Ctrl-C reaches the server by itself, which saves and ends, and this ends with it.
+// Ctrl-C is also sent to the server, which saves and exits; then this process exits.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => server.kill("SIGTERM"));
 for await (const line of createInterface({ input: server.stdout })) {

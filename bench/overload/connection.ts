@@ -6,14 +6,14 @@ import { frameOf } from "../grpc-connection.ts";
 const FRAME_HEAD_BYTES = 5;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
-/** How a call ended, as its client saw it. */
+/** The outcome of a call at the client. */
 export interface CallEnd {
   /** The gRPC status code; that of a reset stream as clients map it. */
   readonly code: number;
   readonly hasRetryInfo: boolean;
-  /** Without its frame; empty unless the call succeeded. */
+  /** The message without its frame; empty unless the call succeeded. */
   readonly reply: Buffer;
-  /** What ended it without a status, if anything did. */
+  /** The error that ended it without a status, if any. */
   readonly failure?: string;
 }
 
@@ -32,13 +32,13 @@ const CODE_OF_RESET: Readonly<Record<number, number>> = {
 };
 
 /**
- * A connection that makes unary calls with a deadline as clients do: the deadline travels along, and a call that has not
- * ended by then is reset. It is opened again when it has been closed.
+ * A connection that makes unary calls with a deadline as clients do: with a `grpc-timeout` header, and a reset of calls
+ * past their deadline. It reconnects when it has been closed.
  */
 export class DeadlineConnection implements Disposable {
   readonly #address: string;
   #session: ClientHttp2Session | undefined;
-  /** How many times the server, or an error, has closed it. */
+  /** Number of times that the server, or an error, has closed it. */
   lost = 0;
   #disposed = false;
 

@@ -20,11 +20,11 @@ import { type CallEnd, DeadlineConnection } from "./connection.ts";
 export interface CallKind {
   readonly name: string;
   readonly path: string;
-  /** A file of encoded requests (frames.ts), sent in order and over again. */
+  /** A file of encoded requests (frames.ts), sent round robin. */
   readonly requests: string;
-  /** The first request to send. */
+  /** Index of the first request. */
   readonly offset: number;
-  /** Of all calls, 0 to 1. */
+  /** Share of all calls, 0 to 1. */
   readonly share: number;
 }
 
@@ -41,7 +41,7 @@ export interface OpenLoadPlan {
 
 export type Segment =
   | { readonly seconds: number; readonly callsPerSecond: number }
-  /** Closed loop: so many calls at a time, each sent when one has ended. */
+  /** Closed loop: number of concurrent calls, each sent when one has ended. */
   | { readonly seconds: number; readonly streams: number };
 
 export interface KindResult {
@@ -56,7 +56,7 @@ export interface KindResult {
   readonly succeededMs: Quantiles;
   readonly refusedMs: Quantiles;
   readonly allMs: Quantiles;
-  /** Of lookups: how they were answered, such as EXACT or MISS_NOT_FOUND. */
+  /** Outcomes of lookups, such as EXACT or MISS_NOT_FOUND. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly firstFailure?: string;
 }
@@ -73,7 +73,7 @@ export interface SegmentResult {
   readonly kinds: Readonly<Record<string, KindResult>>;
   /** Seconds from the beginning of the segment to the last call that was sent and did not succeed; 0: all did. */
   readonly lastFailureSeconds: number;
-  /** How much later than planned calls were sent, in milliseconds. */
+  /** Delay of calls after their planned time, in milliseconds. */
   readonly lateMs: Quantiles;
 }
 

@@ -15,7 +15,7 @@ import type { ServerProcess, Worker, Workspace } from "../workspace.ts";
 import type { CallKind, OpenLoadPlan, OpenLoadResult, Segment, SegmentResult } from "./load.ts";
 import { type ProbeResult, startProbes } from "./probes.ts";
 
-/** Of the calls. */
+/** Deadline of the calls. */
 const SHARES = { search: 0.7, lookup: 0.2, create: 0.1 } as const;
 export type KindName = keyof typeof SHARES;
 
@@ -35,14 +35,14 @@ export interface OverloadEffort {
   readonly recoverySeconds: number;
 }
 
-/** Successes a second, all kinds and those that are not lookups, which are cheap enough to hide how the others fare. */
+/** Successes a second: of all kinds, and without lookups, which are so cheap that they hide the other kinds. */
 export interface Goodput {
   readonly all: number;
   readonly heavy: number;
 }
 
 export interface LoadStage {
-  /** What was sent, as a multiple of the sustainable rate. */
+  /** The offered load, as a multiple of the sustainable rate. */
   readonly factor: number;
   readonly callsPerSecond: number;
   readonly goodput: Goodput;
@@ -50,9 +50,9 @@ export interface LoadStage {
   readonly recovery: SegmentResult;
   readonly connectionsLost: number;
   readonly probes: ProbeResult;
-  /** Processors that the server kept busy, overload and recovery. */
+  /** Processors used by the server, during overload and recovery. */
   readonly serverBusy: number | undefined;
-  /** Share of that time in which the server could have run, and others had the processor. */
+  /** Share of that time in which the server was runnable while other processes had the processor. */
   readonly serverWaited: number | undefined;
 }
 
@@ -65,13 +65,13 @@ export interface OverloadResult {
   readonly stages: readonly LoadStage[];
 }
 
-/** A rate is sustained when so many calls succeed, and searches take no longer: else they pile up, and time runs out. */
+/** A rate is sustained when this share of calls succeeds, and searches take no longer; otherwise they pile up. */
 const SUSTAINED_SHARE = 0.99;
 const SUSTAINED_MS = 500;
 /** Steps of the search for the highest of them. */
 const STEP = 1.12;
 const MAX_STEPS = 12;
-/** In the recovery, of the sustainable rate. */
+/** Load in the recovery, as a share of the sustainable rate. */
 const RECOVERY_SHARE = 0.5;
 
 export interface OverloadOptions {
@@ -85,7 +85,7 @@ export interface OverloadOptions {
 
 type Load = (...segments: Segment[]) => Promise<OpenLoadResult>;
 
-/** Fills a new store, finds the peak, goes beyond it, and looks at what comes of it. */
+/** Fills a new store, finds the peak, applies overload, and measures it. */
 export async function measureOverload(options: OverloadOptions): Promise<OverloadResult> {
   const { workspace, backend } = options;
   const service = await options.start();
@@ -190,12 +190,12 @@ async function measureStage(
   };
 }
 
-/** Seconds a second, of microseconds counted twice. */
+/** Seconds a second, from two readings in microseconds. */
 function rate(before: number | undefined, after: number | undefined, seconds: number): number | undefined {
   return before === undefined || after === undefined ? undefined : (after - before) / (1e6 * seconds);
 }
 
-/** Goes up from `rate` as long as that is sustained, or else down until it is. */
+/** Increases `rate` while it is sustained, or else decreases it until it is. */
 async function highestRate(rate: number, isSustained: (rate: number) => Promise<boolean>): Promise<number> {
   if (await isSustained(rate)) {
     let highest = rate;

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { residentMegabytes } from "../proc.ts";
 
-/** What an orchestrator and a monitoring system saw of the server meanwhile. */
+/** Results of probes and scrapes during the load. */
 export interface ProbeResult {
   readonly probes: number;
   readonly failed: number;
@@ -14,7 +14,7 @@ export interface ProbeResult {
 const PERIOD_MS = 200;
 const TIMEOUT_MS = 60_000;
 
-/** Asks /health and /metrics in turn, each over a connection of its own, until the returned function is called. */
+/** Requests /health and /metrics, each over a connection of its own, until the returned function is called. */
 export function startProbes(httpAddress: string, pid: number): () => Promise<ProbeResult> {
   const stopped = new AbortController();
   const probing = probe(httpAddress, pid, stopped.signal);
@@ -31,7 +31,7 @@ async function probe(httpAddress: string, pid: number, stopped: AbortSignal): Pr
   const asked: Promise<void>[] = [];
   for (let at = 0; !stopped.aborted; at += 1) {
     const path = at % 2 === 0 ? "/health" : "/metrics";
-    // Not one after the other: a probe that waits must not keep the next one from asking.
+    // Concurrently: a slow probe must not delay the next one.
     asked.push(
       ask(`http://${httpAddress}${path}`).then(
         (milliseconds) => void durations[path].push(milliseconds),
@@ -53,7 +53,7 @@ async function probe(httpAddress: string, pid: number, stopped: AbortSignal): Pr
   };
 }
 
-/** Milliseconds until the whole answer was there. */
+/** Milliseconds until the complete response. */
 function ask(url: string): Promise<number> {
   const begin = performance.now();
   return new Promise((resolve, reject) => {

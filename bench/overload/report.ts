@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEADLINE_MS, type LoadStage, MEMORIES, type OverloadResult } from "./measure.ts";
 
-/** Everything that one result file says. */
+/** The content of one result file. */
 export interface OverloadReport {
   /** YYYY-MM-DD */
   readonly date: string;
@@ -17,7 +17,7 @@ export interface OverloadReport {
 /** Least goodput, as a share of the peak, by multiple of the sustainable rate. */
 const LEAST_GOODPUT: Readonly<Record<string, number>> = { "1.5": 0.8, "3": 0.7, "10": 0.5 };
 const REFUSAL_MS = 50;
-/** A lookup's own deadline, and what it may be late. */
+/** Deadline of a lookup, plus tolerance. */
 const LOOKUP_MS = 800 + 50;
 const PROBE_MS = 1000;
 const RECOVERY_SECONDS = 5;
@@ -65,11 +65,11 @@ function targetsOf(stage: LoadStage, { peak }: OverloadResult): [string, string,
   ];
 }
 
-/** Beyond this share of the time the figures are those of whatever else ran on the machine. */
+/** Above this share of the time other processes on the machine determine the figures. */
 const MAX_WAITED = 0.1;
 
-/** What makes a figure of this run doubtful; empty when nothing does. */
-export function overloadDoubts(results: readonly OverloadResult[]): string[] {
+/** Warnings about unreliable figures of this run. */
+export function overloadWarnings(results: readonly OverloadResult[]): string[] {
   return results.flatMap(({ backend, stages }) =>
     stages.flatMap(({ factor, serverWaited, overload: { lateMs } }) => [
       ...(serverWaited !== undefined && serverWaited > MAX_WAITED
@@ -86,7 +86,7 @@ export function overloadDoubts(results: readonly OverloadResult[]): string[] {
 
 const LATE_MS = 20;
 
-/** Writes `<date>-<name>.md` and `.json` and returns the path without its ending. */
+/** Writes `<date>-<name>.md` and `.json` and returns the path without its extension. */
 export function writeOverloadReport(directory: string, report: OverloadReport): string {
   const path = join(directory, `${report.date}-${report.name}`);
   mkdirSync(directory, { recursive: true });
@@ -97,7 +97,7 @@ export function writeOverloadReport(directory: string, report: OverloadReport): 
 }
 
 function toMarkdown(report: OverloadReport, targets: readonly string[]): string {
-  const doubts = overloadDoubts(report.results);
+  const warnings = overloadWarnings(report.results);
   const parts = [
     `# ${report.date} ${report.name}`,
     [
@@ -108,8 +108,8 @@ function toMarkdown(report: OverloadReport, targets: readonly string[]): string 
     ].join("\n"),
     "## Targets",
     targets.map((line) => `- ${line}`).join("\n"),
-    "## Doubts",
-    doubts.length === 0 ? "None." : doubts.map((line) => `- ${line}`).join("\n"),
+    "## Warnings",
+    warnings.length === 0 ? "None." : warnings.map((line) => `- ${line}`).join("\n"),
     ...report.results.flatMap((result) => [`## ${result.backend}`, peakLine(result), stageTable(result)]),
     "bench/README.md says how to read this. Compare within this file only.",
   ];

@@ -4,10 +4,10 @@ import { readFrames, writeFrames } from "../frames.ts";
 
 export type Command = readonly [name: string, ...args: (string | Buffer)[]];
 
-/** What goes to Redis in one round trip. */
+/** The commands of one round trip. */
 export type RoundTrip = readonly Command[];
 
-/** As the service connects (src/adapters/redis/connection/client.ts), so that the floors differ by our code alone. */
+/** The connection options of the service (src/adapters/redis/connection/client.ts), so that floors differ only by our code. */
 export const connectionOptions = {
   protocol: 2,
   lazyConnect: true,
@@ -18,7 +18,7 @@ export const connectionOptions = {
   retryStrategy: () => null,
 } as const satisfies RedisOptions;
 
-/** Sends it and resolves when all of it is answered; rejects when Redis refuses a command. */
+/** Sends the commands and resolves with all replies; rejects when Redis refuses a command. */
 export async function send(redis: Redis, trip: RoundTrip): Promise<void> {
   const [only] = trip;
   if (trip.length === 1 && only !== undefined) {
@@ -31,7 +31,7 @@ export async function send(redis: Redis, trip: RoundTrip): Promise<void> {
   for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
 
-/** Round trips travel from one process to another as messages do. */
+/** Writes round trips to a file for another process, as frames.ts does with messages. */
 export function writeTrips(path: string, trips: readonly RoundTrip[]): void {
   writeFrames(
     path,

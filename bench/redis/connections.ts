@@ -1,6 +1,7 @@
 /**
- * What more connections to one Redis bring: `node bench/redis/connections.ts`. HMGET of 2 KB by one process that gathers
- * its writes as the service does, so many at once, over one to ten connections in turn; medians of five rounds.
+ * Measures the gain of more connections to one Redis: `node bench/redis/connections.ts`. HMGET of 2 KB by one process
+ * that corks its writes as the service does, with concurrent commands over one to ten connections; medians of five
+ * rounds.
  */
 import process from "node:process";
 import { Redis } from "ioredis";

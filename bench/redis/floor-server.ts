@@ -1,7 +1,7 @@
 /**
- * The floor of a case on Redis: grpc-js with the service's options, which sends to Redis what the service cannot do
- * without, and answers with replies that the service once gave. Reads a FloorPlan from the file named by its argument
- * and prints its address.
+ * The floor of a case on Redis: grpc-js with the service's options, which sends the necessary commands to Redis, and
+ * answers with recorded replies of the service. Reads a FloorPlan from the file named by its argument and prints its
+ * address.
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -14,9 +14,9 @@ import { connectionOptions, readTrips, send } from "./commands.ts";
 export interface FloorPlan {
   readonly redisUrl: string;
   readonly path: string;
-  /** A file of replies (../frames.ts), given in turn. */
+  /** A file of replies (../frames.ts), returned round robin. */
   readonly replies: string;
-  /** A file of round trips (commands.ts), made in turn. */
+  /** A file of round trips (commands.ts), made round robin. */
   readonly trips: string;
 }
 

@@ -2,13 +2,13 @@ import { BATCH_SIZE } from "../data.ts";
 import type { Command, RoundTrip } from "./commands.ts";
 import type { SeenCommand } from "./monitor.ts";
 
-/** What the service cannot do without in a case. */
+/** The minimum of Redis work in a case. */
 export interface Floor {
-  /** In words. */
+  /** Description. */
   readonly what: string;
-  /** The share of the floor's throughput that the service promises; undefined where it promises none. */
-  readonly promise?: number;
-  /** What of the commands that Redis carried out for one call the floor sends. Throws when it is not among them. */
+  /** Target of the service as a share of the floor's throughput; undefined without a target. */
+  readonly target?: number;
+  /** The commands that the floor sends, from those that Redis executed for one call. Throws when they are missing. */
   readonly trip: (seen: readonly SeenCommand[]) => RoundTrip;
 }
 
@@ -16,18 +16,18 @@ const ONE_SEARCH: Floor = { what: "the same FT.SEARCH", trip: (seen) => searches
 
 /** By the name of a case. */
 export const FLOORS: Readonly<Record<string, Floor>> = {
-  "exact cache hit": { what: "one HMGET of the entry", promise: 0.85, trip: entryOf },
-  "semantic cache hit": { ...ONE_SEARCH, promise: 0.8 },
+  "exact cache hit": { what: "one HMGET of the entry", target: 0.85, trip: entryOf },
+  "semantic cache hit": { ...ONE_SEARCH, target: 0.8 },
   "search HYBRID": {
     what: "the same two FT.SEARCH in one pipeline",
-    promise: 0.7,
+    target: 0.7,
     trip: (seen) => searches(seen, 2),
   },
   "search VECTOR": ONE_SEARCH,
   "search KEYWORD": ONE_SEARCH,
   "batch create of 100": {
     what: "one HSET a memory into the same index, in one pipeline",
-    promise: 0.7,
+    target: 0.7,
     trip: hashesOf,
   },
 };
@@ -38,7 +38,7 @@ function searches(seen: readonly SeenCommand[], count: number): RoundTrip {
   return found;
 }
 
-/** Its version and its record, whether or not the service asked for the record: it may know it. */
+/** HMGET of version and record, even when the service read only the version, because it had the record cached. */
 function entryOf(seen: readonly SeenCommand[]): RoundTrip {
   const read = seen.find(({ command: [name, , field] }) => isNamed(name, "HGET") && field === "version");
   if (read === undefined) throw new Error("no entry was read in a call");

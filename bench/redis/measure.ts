@@ -14,7 +14,7 @@ import type { RawPlan } from "./raw-load.ts";
 import type { BenchRedis } from "./server.ts";
 import { costBetween, type RedisCost, readUsage } from "./usage.ts";
 
-/** How long and how often to measure. */
+/** Durations and numbers of runs. */
 export interface Effort {
   readonly rounds: number;
   readonly seconds: number;
@@ -27,20 +27,20 @@ export interface Effort {
 
 export type ContenderName = "service" | "floor" | "raw" | "echo";
 
-/** What was measured of one contender in one case. */
+/** The measurement of one contender in one case. */
 export interface Measured {
   readonly name: ContenderName;
   readonly medians: Medians;
   readonly rounds: readonly number[];
   readonly redis: RedisCost;
-  /** Median milliseconds of a call that waits for no other. */
+  /** Median milliseconds of a call without concurrent calls. */
   readonly singleP50Ms: number;
   readonly singleP99Ms: number;
 }
 
 export interface CaseResult {
   readonly name: string;
-  readonly floor: Pick<Floor, "what" | "promise">;
+  readonly floor: Pick<Floor, "what" | "target">;
   readonly connections: number;
   readonly streams: number;
   readonly contenders: readonly Measured[];
@@ -50,11 +50,11 @@ export interface CaseResult {
   readonly ratioMax: number;
   /** Processor time a call of the floor and its Redis, as a share of the service's and its Redis'. */
   readonly cpuRatio?: number;
-  /** How the longest request is carried out, of a search; see `explain`. */
+  /** The plan of the longest request of a search; see `explain`. */
   readonly plan?: string;
 }
 
-/** Where cases are measured. */
+/** The environment of measurements. */
 export interface Stage {
   readonly workspace: Workspace;
   readonly redis: BenchRedis;
@@ -62,13 +62,13 @@ export interface Stage {
   readonly service: ServerProcess;
   readonly caller: Caller;
   readonly effort: Effort;
-  /** What all keys of the service begin with. */
+  /** Key prefix of the service. */
   readonly prefix: string;
   /** Opens another service over a store of its own on the same Redis; disposing it removes what it wrote. */
   readonly openElsewhere: () => Promise<Elsewhere>;
 }
 
-/** A service whose writes are looked at and not measured. */
+/** A service whose writes are recorded and not measured. */
 export interface Elsewhere extends AsyncDisposable {
   readonly caller: Caller;
   readonly prefix: string;
@@ -84,7 +84,7 @@ interface Load {
   readonly connections: number;
   readonly streams: number;
   readonly seconds: number;
-  /** Set when requests work once. */
+  /** Set when requests can be sent only once. */
   readonly calls: number | undefined;
 }
 
@@ -93,15 +93,15 @@ interface Contender {
   readonly run: (load: Load) => Promise<Sample>;
 }
 
-/** Runs of a case with all streams, and with one, of each contender; the first is to warm up. */
+/** Runs of a case with all streams, and with one stream, for each contender; the first run is the warm-up. */
 export function runsOf(effort: Effort): { readonly full: number; readonly single: number } {
   return { full: effort.rounds + 1, single: effort.singleRounds };
 }
 
-/** Those that use up what they are given; the echo does not. */
+/** Contenders that consume their requests; the echo does not. */
 const WRITERS = 3;
 
-/** How many times as many requests as the service needs, where each works once. */
+/** Multiple of the service's requests for cases whose requests can be sent only once. */
 export const SHARES = WRITERS;
 
 export async function measureCase(stage: Stage, one: Case): Promise<CaseResult> {
@@ -161,7 +161,7 @@ export async function measureCase(stage: Stage, one: Case): Promise<CaseResult> 
   };
 }
 
-/** Asks everything twice: only then does the service know the sizes that it plans by. */
+/** Sends every request twice, because the service collects the counts for its plans the first time. */
 async function record(
   { caller, monitor }: Stage,
   { name, path, requests, accepts }: Case,
@@ -189,8 +189,8 @@ async function record(
 }
 
 /**
- * A share of the requests is the service's; what the others write is found out over another store, and written into
- * this one's index by the floors.
+ * A share of the requests is for the service; the writes of the others are recorded over another store, and sent to the
+ * index of this store by the floors.
  */
 async function recordOnce(stage: Stage, { path, requests }: Case, floor: Floor): Promise<Recorded> {
   const { caller, monitor, prefix, openElsewhere } = stage;
@@ -220,7 +220,7 @@ async function enter(
   const path = `/recollect.bench.v1.Floor/${one.name.replaceAll(" ", "-")}`;
   const repliesFile = workspace.frames("replies", replies);
   const isOnce = one.once !== undefined;
-  // Where each works once, one half is for the floor, and one for what goes without gRPC.
+  // Single-use requests: one half is for the floor, the other one for the load without gRPC.
   const half = Math.ceil(trips.length / 2);
   const [floorTrips, rawTrips] = isOnce ? [trips.slice(0, half), trips.slice(half)] : [trips, trips];
   const file = (who: string, of: readonly RoundTrip[]): string => {
@@ -269,7 +269,7 @@ async function enter(
         return sampled(worker.pid, () => worker.apply({ ...load, ...bound(calls) }));
       },
     },
-    // It writes nothing, so it may go on for the usual time.
+    // It writes nothing, so it may run for the usual time.
     {
       name: "echo",
       run: ({ connections, streams, seconds }) =>
@@ -284,7 +284,7 @@ async function enter(
   };
 }
 
-/** Runs that are bound by calls end by this time at the latest. */
+/** Maximum time of runs that are bounded by calls. */
 const MAX_SECONDS = 60;
 
 function bound(calls: number | undefined): { readonly calls?: number; readonly seconds?: number } {

@@ -5,15 +5,15 @@ import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
 import type { Command } from "./commands.ts";
 
-/** A command that Redis has carried out. */
+/** A command executed by Redis. */
 export interface SeenCommand {
   readonly command: Command;
   readonly isFromScript: boolean;
 }
 
 /**
- * Tells what Redis is asked, by MONITOR. Only while it is asked to: Redis spells out every command for whoever monitors it,
- * those of scripts too, and a vector takes it as long as a third of its indexing.
+ * Records the commands of Redis by MONITOR. Only on demand: Redis formats every command for MONITOR, including those of
+ * scripts, which takes a third of the indexing time for a vector.
  */
 export class CommandMonitor {
   readonly #url: URL;
@@ -25,7 +25,7 @@ export class CommandMonitor {
     this.#redis = redis;
   }
 
-  /** What Redis was asked, by whomever, while this was done. */
+  /** All commands of all clients during `work`. */
   async during(work: () => Promise<unknown>): Promise<readonly SeenCommand[]> {
     using watch = await Watch.begin(this.#url);
     await work();
@@ -59,7 +59,7 @@ class Watch implements Disposable {
     return watch;
   }
 
-  /** Resolves when everything up to the ECHO of this mark is seen. */
+  /** Resolves when all commands up to the ECHO of this mark have been read. */
   passed(mark: string): Promise<void> {
     return new Promise((resolve) => {
       this.#onMark = (one) => {
@@ -89,7 +89,7 @@ class Watch implements Disposable {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", a: "\x07", b: "\b" };
 
-/** Text where it is plain ASCII, as the service sends it; else bytes. */
+/** A string for plain ASCII, as the service sends it; else bytes. */
 function unescaped(text: string): string | Buffer {
   const bytes = text.replace(/\\(?:x([0-9a-f]{2})|(.))/g, (_, code: string | undefined, character: string) =>
     code === undefined ? (ESCAPES[character] ?? character) : String.fromCharCode(Number.parseInt(code, 16)),

@@ -1,6 +1,6 @@
 /**
- * The commands of a floor through ioredis alone: reads one RawPlan a line from standard input, and prints one LoadResult
- * a line when that load has been applied. Ends with its input.
+ * The commands of a floor through ioredis without gRPC: reads one RawPlan a line from standard input, and prints one
+ * LoadResult a line after each load. Ends at the end of its input.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -9,14 +9,14 @@ import type { LoadResult } from "../load.ts";
 import { quantile } from "../statistics.ts";
 import { connectionOptions, type RoundTrip, readTrips, send } from "./commands.ts";
 
-/** It ends with the first bound that is reached; round trips under way are waited for. */
+/** A load that ends at the first bound; round trips in flight are awaited. */
 export interface RawPlan {
   readonly redisUrl: string;
-  /** A file of round trips (commands.ts), made in order and over again. */
+  /** A file of round trips (commands.ts), made round robin. */
   readonly trips: string;
-  /** The first one to make. */
+  /** Index of the first round trip. */
   readonly offset: number;
-  /** Round trips under way. */
+  /** Concurrent round trips. */
   readonly width: number;
   readonly seconds: number;
   readonly calls?: number;

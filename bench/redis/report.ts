@@ -1,17 +1,17 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { planParts } from "../plan.ts";
-import { doubtsAbout } from "./doubts.ts";
 import type { CaseResult, ContenderName, Effort, Measured } from "./measure.ts";
 import type { StoreResult } from "./store.ts";
+import { warningsAbout } from "./warnings.ts";
 
-/** Everything that one result file says. */
+/** The content of one result file. */
 export interface RedisReport {
   /** YYYY-MM-DD */
   readonly date: string;
   readonly name: string;
   readonly command: string;
-  /** What the reader should know about this run; may be empty. */
+  /** A note for the reader of this run; may be empty. */
   readonly note: string;
   readonly machine: string;
   readonly loadBefore: number;
@@ -21,24 +21,24 @@ export interface RedisReport {
   readonly stores: readonly StoreResult[];
 }
 
-/** Writes `<date>-<name>.md` and `.json` and returns the path without its ending. */
+/** Writes `<date>-<name>.md` and `.json` and returns the path without its extension. */
 export function writeRedisReport(directory: string, report: RedisReport): string {
   const path = join(directory, `${report.date}-${report.name}`);
   mkdirSync(directory, { recursive: true });
-  const lines = { promises: promiseLines(report.stores), doubts: doubtsAbout(report.stores) };
+  const lines = { targets: redisTargetLines(report.stores), warnings: warningsAbout(report.stores) };
   writeFileSync(`${path}.json`, `${JSON.stringify({ ...report, ...lines }, rounded, 2)}\n`);
   writeFileSync(`${path}.md`, toMarkdown(report, lines));
   return path;
 }
 
-/** A line for each promise, met or not. */
-export function promiseLines(stores: readonly StoreResult[]): string[] {
+/** A line for each target, met or not. */
+export function redisTargetLines(stores: readonly StoreResult[]): string[] {
   return stores.flatMap(({ title, cases }) =>
     cases.flatMap(({ name, floor, ratio, ratioMin, ratioMax, cpuRatio }) => {
-      if (floor.promise === undefined) return [];
-      const verdict = ratio >= floor.promise ? "met" : "not met";
+      if (floor.target === undefined) return [];
+      const verdict = ratio >= floor.target ? "met" : "not met";
       return [
-        `${name} >= ${floor.promise} of grpc-js and ${floor.what}, ${title}: ${figures(ratio)} ` +
+        `${name} >= ${floor.target} of grpc-js and ${floor.what}, ${title}: ${figures(ratio)} ` +
           `(rounds ${figures(ratioMin)} to ${figures(ratioMax)}; by processor time ${figures(cpuRatio)}), ${verdict}`,
       ];
     }),
@@ -47,7 +47,7 @@ export function promiseLines(stores: readonly StoreResult[]): string[] {
 
 function toMarkdown(
   { date, name, machine, loadBefore, command, note, effort, isOwnRedis, stores }: RedisReport,
-  { promises, doubts }: { readonly promises: readonly string[]; readonly doubts: readonly string[] },
+  { targets, warnings }: { readonly targets: readonly string[]; readonly warnings: readonly string[] },
 ): string {
   const version = stores[0]?.redisVersion ?? "unknown";
   const redis = isOwnRedis
@@ -62,10 +62,10 @@ function toMarkdown(
       `Effort: ${effort.rounds} rounds of ${effort.seconds} s on ${effort.connections} connections, rotated; ${effort.singleRounds} rounds of ${effort.singleSeconds} s on one connection with one stream; medians`,
       ...(note === "" ? [] : [`Note: ${note}`]),
     ]),
-    "## Promises",
-    promises.length === 0 ? "None was measured." : bullets(promises),
-    "## Doubts",
-    doubts.length === 0 ? "None: no failed call, no short reply, replies alike." : bullets(doubts),
+    "## Targets",
+    targets.length === 0 ? "None was measured." : bullets(targets),
+    "## Warnings",
+    warnings.length === 0 ? "None: no failed call, no short reply, replies alike." : bullets(warnings),
     ...stores.flatMap(storeParts),
     "bench/README.md says how to read this. Compare within this file only.",
   ];

@@ -9,10 +9,10 @@ import { fillMemories } from "../fill.ts";
 import { measureCases, openStage, type StoreOptions, type StoreResult, usedBytes } from "./store.ts";
 
 export const SCALE = { memories: 100_000, namespaces: 10_000, inEach: 10 } as const;
-/** Namespaces that are searched, in turn. */
+/** Number of searched namespaces, round robin. */
 const SEARCHED = 64;
 
-/** A namespace of many memories, and then beside it many namespaces of few: latency and memory. */
+/** Measures latency and memory with one large namespace, then with many small namespaces in addition. */
 export async function measureScale(
   options: Omit<StoreOptions, "memories"> & { readonly scale?: typeof SCALE },
 ): Promise<StoreResult[]> {

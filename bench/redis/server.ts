@@ -10,19 +10,19 @@ import { connectionOptions } from "./commands.ts";
 /** The Redis of a measurement. */
 export interface BenchRedis extends AsyncDisposable {
   readonly url: string;
-  /** To ask it how it is; no load goes over this connection. */
+  /** Connection for INFO; without load. */
   readonly redis: Redis;
-  /** What the service is told, so that everything it writes is under names that begin so. */
+  /** Settings of the service, with a key prefix of its own. */
   settings(name: string): Readonly<Record<string, string>>;
-  /** Whether it was started for this run, and is empty. */
+  /** Whether it was started, empty, for this run. */
   readonly isOwn: boolean;
 }
 
 const HOST = "127.0.0.1";
 
 /**
- * Starts a Redis Stack that keeps nothing on disk: the one on PATH, or the one of the tests. With a URL that one is
- * used, and what the run has written is removed in the end.
+ * Starts a Redis Stack without persistence: the one on PATH, or the one of the tests. With a URL, that server is used,
+ * and the keys of the run are deleted at the end.
  */
 export async function openRedis(url: string | undefined): Promise<BenchRedis> {
   await using opening = new AsyncDisposableStack();

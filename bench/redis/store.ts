@@ -17,23 +17,23 @@ import {
 import { CommandMonitor } from "./monitor.ts";
 import { openRedis } from "./server.ts";
 
-/** What was measured over a store of one size. */
+/** The measurements over a store of one size. */
 export interface StoreResult {
-  /** Of what the cases are about, in words. */
+  /** Description of the store. */
   readonly title: string;
   readonly memories: number;
   readonly dimension: number;
   readonly fillSeconds: number;
-  /** used_memory of Redis, when it was filled. */
+  /** used_memory of Redis after filling. */
   readonly redisBytes: number;
   readonly redisVersion: string;
   readonly cases: readonly CaseResult[];
 }
 
 export interface StoreOptions {
-  /** The compiled program. */
+  /** Directory of the compiled program. */
   readonly dist: string;
-  /** Undefined: a Redis of its own. */
+  /** URL of an existing Redis; undefined: starts one. */
   readonly redisUrl: string | undefined;
   readonly memories: number;
   readonly dimension: number;
@@ -89,7 +89,7 @@ export async function measureCases(
   return results;
 }
 
-/** An empty store on Redis, and the service in front of it. */
+/** Opens an empty store on Redis, with a service. */
 export async function openStage({
   dist,
   redisUrl,

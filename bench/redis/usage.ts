@@ -1,21 +1,21 @@
 import type { Redis } from "ioredis";
 
-/** What Redis had done at a moment, since it started. */
+/** Cumulative usage of Redis since its start. */
 export interface RedisUsage {
   /** Processor time of all its threads, in microseconds. */
   readonly cpuMicros: number;
   readonly commands: ReadonlyMap<string, { readonly calls: number; readonly micros: number }>;
 }
 
-/** What a call costs Redis. */
+/** Cost of a call in Redis. */
 export interface RedisCost {
   readonly cpuMicrosPerCall: number;
-  /** Most expensive first; scripts with the commands that they run, which are listed too. */
+  /** Most expensive first; the time of scripts includes their commands, which are also listed. */
   readonly commands: readonly {
     readonly name: string;
-    /** How often a call sends it. */
+    /** Number per call. */
     readonly perCall: number;
-    /** Of Redis' one thread, each time. */
+    /** Microseconds of the Redis main thread per command. */
     readonly micros: number;
   }[];
 }

@@ -1,5 +1,5 @@
-// The walk-through of the README, from a program: remember, search, cache an answer, find it by other words, and tell
-// errors apart by their reason. The server is RECOLLECT_ADDRESS, or the one that `make run` starts.
+// The walk-through of the README as a program: store, search, cache an answer, find it by a paraphrase, and distinguish
+// errors by their reason. The server is RECOLLECT_ADDRESS, or the one of `make run`.
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ErrorInfoSchema } from "recollect-client/google/rpc/error_details_pb.js";
@@ -12,7 +12,7 @@ const memory = createClient(MemoryService, transport);
 const cache = createClient(CacheService, transport);
 const namespace = "example";
 
-// A text that is there already is not stored again, so that this can run as often as you like.
+// A duplicate text is not stored again, so that this can run repeatedly.
 const { memory: stored, duplicate } = await memory.createMemory({
   namespace,
   memory: { text: "Ana is allergic to nuts", userId: "ana" },
@@ -27,7 +27,7 @@ const { results } = await memory.searchMemories({
 for (const { memory: found, score } of results)
   console.log(`found: ${found?.text} (score ${score.toFixed(2)})`);
 
-// The scope is everything but the question that changes an answer; answers never cross it.
+// The scope is everything except the question that affects an answer; answers are not shared across scopes.
 const scope = { model: "gpt-5", systemPrompt: "Be brief." };
 await cache.storeCacheEntry({
   namespace,
@@ -45,7 +45,7 @@ for (const question of ["please, how can I cancel my order", "How do I cancel or
 try {
   await memory.getMemory({ namespace, id: "no-such-memory" });
 } catch (error) {
-  // The code is for retries and the message for people; the reason is for programs.
+  // Use the code for retries, the reason in programs, and the message for display.
   const [info] = ConnectError.from(error).findDetails(ErrorInfoSchema);
   console.log(`refused: ${info?.reason}`, info?.metadata);
 }

@@ -33,7 +33,7 @@ export interface Overrides {
   /** The disk of the embedded store. */
   readonly disk?: Disk;
   /** Its space reserved for deletions. */
-  readonly reserve?: ReservedSizes;
+  readonly reserved?: ReservedSizes;
   /** For the pauses of the embedding workers. */
   readonly sleep?: Sleep;
   /** Wraps the opened backend, for example with a gate before a method. */
@@ -116,7 +116,7 @@ async function compose(
       log,
       metrics: telemetry.instruments,
       disk: overrides.disk,
-      reserve: overrides.reserve,
+      reserved: overrides.reserved,
     }),
   );
   const backend = overrides.backend?.(opened) ?? opened;

@@ -1,9 +1,9 @@
 import { openEmbeddedBackend } from "../adapters/embedded/backend.ts";
 import type { Config } from "../config/config.ts";
 import type { ReservedSizes } from "../domain/disk-space.ts";
+import type { ConfiguredModel } from "../domain/embedding/configured-model.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Disk } from "../ports/disk.ts";
-import type { EmbedderIdentity } from "../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../ports/log.ts";
 import type { RedisMetrics, StoreMetrics } from "../ports/metrics.ts";
 import { connectionOf } from "./redis-connection.ts";
@@ -23,13 +23,13 @@ export async function openBackend(
   config: Config,
   parts: {
     /** Undefined: vector search is switched off. */
-    readonly embedder: EmbedderIdentity | undefined;
+    readonly embedder: ConfiguredModel | undefined;
     readonly log: OperatorLog;
     readonly metrics: StoreMetrics & RedisMetrics;
     /** The disk of the embedded store; default: that of the operating system. */
     readonly disk?: Disk | undefined;
     /** Disk space reserved for deletions; default RESERVED_SIZES. */
-    readonly reserve?: ReservedSizes | undefined;
+    readonly reserved?: ReservedSizes | undefined;
   },
 ): Promise<Backend> {
   if (config.backend === "embedded") return openEmbeddedBackend({ directory: config.dataDir, ...parts });

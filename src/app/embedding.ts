@@ -2,6 +2,7 @@ import { cached } from "../adapters/decorators/lru-embedder.ts";
 import { switched } from "../adapters/decorators/switched-embedder.ts";
 import { createHashingEmbedder } from "../adapters/hashing/embedder.ts";
 import type { Config } from "../config/config.ts";
+import { HASHING_MODEL, isBuiltIn } from "../domain/embedding/built-in-models.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Embedder, EmbedderIdentity } from "../ports/embedding/embedder.ts";
@@ -68,28 +69,35 @@ interface EmbedderParts {
   readonly onRecovered: () => void;
 }
 
-/** An embedder of this model, with the configured provider. */
+/** An embedder of this model, which a store may keep or have been changed to whatever provider is configured. */
 async function openEmbedder(
   config: Config,
   identity: EmbedderIdentity,
   parts: EmbedderParts,
   resources: AsyncDisposableStack,
 ): Promise<OpenedEmbedder> {
-  if (config.embedding.provider === "hashing") return openHashingEmbedder(config, identity, parts);
+  if (isBuiltIn(identity.provider)) return openBuiltInEmbedder(config, identity, parts);
   return openRemoteEmbedder(config, identity, parts, resources);
 }
 
-/** Vectors of the built-in embedder that are cached: prompts are looked up again and again. */
-const HASHED_BYTES = 8 * 1024 * 1024;
+/** Vectors of a built-in embedder that are cached: prompts are looked up again and again. */
+const CACHED_BYTES = 8 * 1024 * 1024;
 
-function openHashingEmbedder(
+async function openBuiltInEmbedder(
   { embedding: { cacheTtlMs: ttlMs } }: Config,
-  { dimension }: EmbedderIdentity,
+  { provider, dimension }: EmbedderIdentity,
   { clock, metrics }: Pick<EmbedderParts, "clock" | "metrics">,
-): Embedder {
-  const embedder = createHashingEmbedder(dimension);
+): Promise<Embedder> {
+  const embedder = await openUncached(provider, dimension);
   const source = { ...embedder.identity, apiBase: "" };
-  return cached(embedder, { source, ttlMs, maxBytes: HASHED_BYTES, clock, metrics });
+  return cached(embedder, { source, ttlMs, maxBytes: CACHED_BYTES, clock, metrics });
+}
+
+async function openUncached(provider: string, dimension: number): Promise<Embedder> {
+  if (provider === HASHING_MODEL.provider) return createHashingEmbedder(dimension);
+  // Read only when it is chosen: 8 MB.
+  const { openLocalEmbedder } = await import("../adapters/local/embedder.ts");
+  return openLocalEmbedder();
 }
 
 /** Makes the embedder of the provider `openai`, without a request, so that a start does not depend on it. */

@@ -1,4 +1,4 @@
-/** Where a batch ends. The API takes 200 items and 8 MiB; smaller batches answer sooner and fail smaller. */
+/** Limits of a batch. The API accepts 200 items and 8 MiB; smaller batches return sooner and lose less on failure. */
 export interface BatchLimits {
   readonly maxItems: number;
   readonly maxBytes: number;
@@ -6,7 +6,7 @@ export interface BatchLimits {
 
 export const BATCH_LIMITS: BatchLimits = { maxItems: 100, maxBytes: 4 * 1024 * 1024 };
 
-/** Groups items in order. One that is larger than a whole batch goes alone, for the server to judge. */
+/** Groups items in order. An oversized item gets a batch of its own; the server decides about it. */
 export async function* inBatches<T>(
   items: AsyncIterable<T> | Iterable<T>,
   sizeOf: (item: T) => number,

@@ -23,8 +23,8 @@ const STRATEGIES = {
 } as const;
 
 /**
- * Looks for a stored answer. The answer alone goes to standard output, so that a script can use it; what was
- * decided goes to standard error. Ends with 1 on a miss.
+ * Looks up a cached response. Only the response is written to standard output, for scripts; the decision is written to
+ * standard error. Exits with 1 on a miss.
  */
 export async function cacheLookup(words: readonly string[], options: CacheLookupOptions): Promise<ExitCode> {
   const clients = connect(options);

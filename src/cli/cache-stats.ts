@@ -6,11 +6,11 @@ import { formatFields } from "./format-fields.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print } from "./output.ts";
 
-/** Prints what the cache of a namespace holds, and what it has done. */
+/** Prints entries, bytes and lookup counts of the cache of a namespace. */
 export async function cacheStats(options: GlobalOptions): Promise<ExitCode> {
   const stats = await connect(options).cache.getCacheStats({ namespace: options.namespace });
   if (options.json) {
-    // Zeros too: a script should not have to know that protobuf leaves them out.
+    // With zeros, which protobuf JSON omits by default.
     print(JSON.stringify(toJson(GetCacheStatsResponseSchema, stats, { alwaysEmitImplicit: true })));
   } else for (const line of formatStats(stats)) print(line);
   return EXIT_CODE.ok;

@@ -11,7 +11,7 @@ import { UsageError } from "./usage-error.ts";
 export interface CacheStoreOptions extends GlobalOptions {
   readonly model?: string;
   readonly system?: string;
-  /** Names the lookup that missed, instead of its scope. */
+  /** Decision token of the lookup that missed; replaces the scope options. */
   readonly decision?: string;
   readonly prompt?: string;
   readonly response?: string;
@@ -20,7 +20,7 @@ export interface CacheStoreOptions extends GlobalOptions {
   readonly tag: readonly string[];
 }
 
-/** Stores an answer, taken from the option or from standard input, and prints the id of its entry. */
+/** Stores a response, from the option or standard input, and prints the id of its entry. */
 export async function cacheStore(words: readonly string[], options: CacheStoreOptions): Promise<ExitCode> {
   const origin = originOf(options);
   const prompt = promptOf(words, options);
@@ -38,7 +38,7 @@ export async function cacheStore(words: readonly string[], options: CacheStoreOp
     print(JSON.stringify(toJson(StoreCacheEntryResponseSchema, stored)));
   } else {
     print(stored.entry?.id ?? "");
-    if (stored.replaced) printError("replaced an earlier answer");
+    if (stored.replaced) printError("replaced an earlier entry");
   }
   return EXIT_CODE.ok;
 }

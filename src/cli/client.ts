@@ -28,11 +28,11 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  * the process alive. (Closing a connection that has just failed makes connect-node 2.2 leave an error event
  * without a listener, which ends the process.)
  *
- * @throws UsageError when the address is not `host:port`, the key is none that can be sent, or a file of TLS none.
+ * @throws UsageError when the address is not `host:port`, the key is no valid header value, or a TLS file is invalid.
  */
 export function connect({
   address,
-  // An empty variable means unset, as for the server's own.
+  // An empty variable counts as unset, as in the server configuration.
   apiKey = process.env["RECOLLECT_API_KEY"] || undefined,
   tlsCa = process.env["RECOLLECT_TLS_CA_FILE"] || undefined,
   tlsCert = process.env["RECOLLECT_TLS_CERT_FILE"] || undefined,
@@ -62,9 +62,9 @@ export function connect({
 }
 
 function withApiKey(apiKey: string): Interceptor {
-  // Anything else is no header, and the error of the library would show it.
+  // Other keys are no valid header value, and the error of the library would contain the key.
   if (!/^[\x21-\x7e]+$/.test(apiKey)) {
-    throw new UsageError("the API key (--api-key, RECOLLECT_API_KEY) has characters that no key has");
+    throw new UsageError("the API key (--api-key, RECOLLECT_API_KEY) has invalid characters");
   }
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${apiKey}`);
@@ -72,7 +72,7 @@ function withApiKey(apiKey: string): Interceptor {
   };
 }
 
-/** With TLS when the address says https://, or a file is given that TLS alone has a use for. */
+/** With TLS for an https:// address, or when a TLS file is given. */
 function toBaseUrl(address: string, hasFiles: boolean): string {
   const [, scheme = "", bare = ""] = /^(https:\/\/)?(.*)$/s.exec(address) ?? [];
   const url = /:\d+$/.test(bare) ? URL.parse(`http://${bare}`) : null;
@@ -94,7 +94,7 @@ function read(option: string, path: string): Buffer {
   }
 }
 
-/** What a connection would fail with later and less clearly. */
+/** Checks files that would otherwise fail the connection with a less clear error. */
 function checked(files: SecureContextOptions): SecureContextOptions {
   try {
     createSecureContext(files);

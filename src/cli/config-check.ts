@@ -15,8 +15,8 @@ export interface CheckOptions extends SourceOptions {
 }
 
 /**
- * Prints the configuration that `serve` would start with here: every setting, secrets masked, and where it came
- * from. Rejects with everything that is wrong.
+ * Prints the configuration that `serve` would start with: every setting with its source, secrets masked. Rejects with
+ * all configuration errors.
  */
 export function configCheck(options: CheckOptions): ExitCode {
   const { config, settings } = load(configSources(options));
@@ -25,7 +25,7 @@ export function configCheck(options: CheckOptions): ExitCode {
   const lines = ALL_SETTINGS.map(([key, setting]) => {
     const { shown = "", source = "", value } = settings.get(key) ?? {};
     const note = notYet(key, value) ? " (not in this version)" : "";
-    // What comes out of what was written: `warn` of WARNING.
+    // The parsed value: `warn` for WARNING.
     const resolved = setting.secret === undefined && /^(string|number|boolean)$/.test(typeof value);
     return { name: nameOf(setting), value: resolved ? String(value) : shown, source: `${source}${note}` };
   });
@@ -42,7 +42,7 @@ export function configCheck(options: CheckOptions): ExitCode {
   return EXIT_CODE.ok;
 }
 
-/** The files that a start reads beside the configuration. */
+/** Checks the files that a start reads in addition to the configuration. */
 function checkApiKeys({ mode, apiKeysFile }: Config["auth"]): void {
   if (mode !== "api_keys" || apiKeysFile === undefined) return;
   const { problems } = readApiKeys(apiKeysFile);

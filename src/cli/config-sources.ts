@@ -8,7 +8,7 @@ export interface SourceOptions {
   readonly config?: string;
 }
 
-/** Where the server's configuration is read from: `serve` and `config check` must see the same. */
+/** Sources of the server configuration, shared by `serve` and `config check`. */
 export function configSources({ set, config }: SourceOptions): LoadOptions {
   const flags = config === undefined ? set : { ...set, RECOLLECT_CONFIG: config };
   return { env: process.env, envFile: ".env", flags, terminal: process.stdout.isTTY };

@@ -5,7 +5,7 @@ import { type Passage, splitDocument } from "./documents.ts";
 const squeeze = (text: string): string => text.replaceAll(/\s+/g, "");
 const textsOf = (passages: readonly Passage[]): string[] => passages.map(({ text }) => text);
 
-/** Strings made of what the splitter looks at, which random characters hardly ever form. */
+/** Strings of markup that the splitter handles, which random characters rarely form. */
 const markdown = fc
   .array(
     fc.oneof(
@@ -47,7 +47,7 @@ describe("splitDocument", () => {
     );
   });
 
-  it("makes no passage longer than the maximum, none empty, and numbers them from 1", () => {
+  it("makes no empty passage and none longer than the maximum, and numbers them from 1", () => {
     fc.assert(
       fc.property(markdown, sizes, (document, options) => {
         for (const [at, { text, index }] of splitDocument(document, options).entries()) {
@@ -99,29 +99,29 @@ describe("splitDocument", () => {
     });
   });
 
-  it("leaves badges out of headings", () => {
+  it("omits badges from headings", () => {
     const [passage] = splitDocument("# uuid [![CI](https://a/b.svg)](https://a) `fn([x])` <b>!</b>");
     expect(passage?.headings).toEqual(["uuid fn(x) !"]);
   });
 
-  it("reads headings that are underlined", () => {
+  it("reads underlined headings", () => {
     const [passage] = splitDocument("Title\n=====\n\nText");
     expect(passage?.headings).toEqual(["Title"]);
   });
 
-  it("takes hash signs inside code for code", () => {
+  it("treats hash signs inside code as code", () => {
     const [passage, ...others] = splitDocument("# Title\n\n```sh\n# not a heading\nls\n```\n");
     expect(others).toEqual([]);
     expect(passage?.headings).toEqual(["Title"]);
   });
 
-  it("keeps a code block whole up to the maximum, with the sentence before it while that is short", () => {
+  it("keeps a code block whole up to the maximum, with a short sentence before it", () => {
     const code = `\`\`\`js\n${"const line = 1;\n\n".repeat(60)}\`\`\``;
     const passages = splitDocument(`Like this:\n\n${code}\n\nAfter.`);
     expect(textsOf(passages)).toEqual([`Like this:\n\n${code}`, "After."]);
   });
 
-  it("cuts a code block that is longer than the maximum at its lines", () => {
+  it("splits a code block longer than the maximum at its lines", () => {
     const line = "const line = 1;";
     const passages = splitDocument(`\`\`\`\n${`${line}\n`.repeat(600)}\`\`\``);
     expect(passages.length).toBeGreaterThan(1);
@@ -129,7 +129,7 @@ describe("splitDocument", () => {
     expect(new Set(lines)).toEqual(new Set(["```", line]));
   });
 
-  it("cuts a long paragraph between sentences", () => {
+  it("splits a long paragraph between sentences", () => {
     const sentence = "This sentence says something. ";
     const passages = splitDocument(sentence.repeat(100));
     expect(passages.length).toBeGreaterThan(2);

@@ -1,10 +1,10 @@
 /** A piece of a document that is small enough to be one memory. */
 export interface Passage {
-  /** As it stands in the document, without surrounding blank lines. */
+  /** The text in the document, without surrounding blank lines. */
   readonly text: string;
-  /** The headings it stands under, outermost first, without their markup. Empty before the first heading. */
+  /** The enclosing headings, outermost first, without their markup. Empty before the first heading. */
   readonly headings: readonly string[];
-  /** Its place in the document, from 1. */
+  /** Its position in the document, from 1. */
   readonly index: number;
 }
 
@@ -18,11 +18,11 @@ export interface SplitOptions {
 
 const TARGET_LENGTH = 800;
 const MAX_LENGTH = 4_000;
-/** A passage shorter than this share of the target goes on into the next paragraph and sub-section. */
+/** A passage shorter than this share of the target is continued with the next paragraph or sub-section. */
 const SMALL_SHARE = 1 / 4;
-/** A code block may make a passage this many times the target, to stay with the words that introduce it. */
+/** A code block may extend a passage to this many times the target, to stay with the text that introduces it. */
 const CODE_STRETCH = 2;
-/** A paragraph is cut when it is this many times the target: a little more does no harm, a little rest would. */
+/** A paragraph is split from this many times the target on, which avoids small remainders. */
 const PARAGRAPH_STRETCH = 1.5;
 const MAX_HEADING_LENGTH = 160;
 
@@ -44,16 +44,16 @@ export function splitDocument(document: string, options: SplitOptions = {}): Pas
   return assembly.finish();
 }
 
-/** Puts blocks together until a passage is full. */
+/** Joins blocks until a passage is full. */
 class PassageAssembly {
   readonly #targetLength: number;
   readonly #maxLength: number;
   readonly #passages: Passage[] = [];
-  /** The heading in force at each level. */
+  /** The current heading of each level. */
   readonly #path: { readonly level: number; readonly title: string }[] = [];
   #parts: string[] = [];
   #length = 0;
-  /** Where the passage began to say something; undefined while it is empty or holds headings alone. */
+  /** Start of the passage without leading headings; undefined while it is empty or holds only headings. */
   #start: { readonly headings: readonly string[]; readonly level: number } | undefined;
 
   constructor(targetLength: number, maxLength: number) {
@@ -69,9 +69,9 @@ class PassageAssembly {
     const pieces = cut(block.text, Math.min(whole, this.#maxLength), this.#targetLength);
     for (const [at, text] of pieces.entries()) {
       const joined = this.#length + text.length;
-      // A heading never ends a passage: what follows belongs to it, as long as it can.
+      // A heading never ends a passage: the text after it belongs to it.
       const bound = this.#start === undefined ? this.#maxLength : Math.min(room, this.#maxLength);
-      // Pieces of one block would be joined by a blank line that is not there.
+      // Pieces of one block are not joined, because that would insert a blank line.
       if (this.#parts.length > 0 && (at > 0 || joined > bound)) this.#close();
       this.#parts.push(text);
       this.#length += text.length + 2;
@@ -155,11 +155,11 @@ function* readBlocks(document: string): Generator<Block> {
       lines.push(line);
     }
   }
-  // A fence that is never closed reaches to the end.
+  // An unclosed fence extends to the end.
   yield* take();
 }
 
-/** The characters that open a code block, indented in a list or not; empty when the line opens none. */
+/** The opening fence of a code block, also indented in a list; empty for other lines. */
 function fenceOf(line: string): string {
   const match = /^\s*(`{3,}|~{3,})([^\n]*)$/.exec(line);
   const [fence = "", info = ""] = match?.slice(1) ?? [];
@@ -185,7 +185,7 @@ function underlineLevel(line: string): number {
   return mark === "-".repeat(mark.length) ? 2 : 0;
 }
 
-/** What a heading says, without marks, images, links and tags. */
+/** The text of a heading, without markup, images, links and tags. */
 function titleOf(line: string): string {
   const title = atMost(line.trim(), MAX_HEADING_LENGTH * 4)
     .replace(/^#{1,6}/, "")
@@ -225,7 +225,7 @@ function cut(text: string, whole: number, target: number): string[] {
   return pieces.map((piece) => piece.replace(/^(?:[ \t]*\n)+/, "").trimEnd()).filter((piece) => piece !== "");
 }
 
-/** How much of a window longer than `target` to take: whole lines, else sentences, words, or characters. */
+/** Split position in a window longer than `target`: after whole lines, else sentences, words, or characters. */
 function cutLength(window: string, target: number): number {
   const least = Math.floor(target / 2);
   for (const boundary of ["\n", ". ", " "]) {

@@ -49,7 +49,7 @@ describe("memoryOfJson", () => {
 });
 
 describe("draftsOfJsonLines", () => {
-  it("goes on behind a wrong line and names it", async () => {
+  it("continues after an invalid line and names it", async () => {
     const path = await file("some.jsonl", '{"text":"one"}\r\n\nnonsense\n{"text":"a\u2028b"}');
     const drafts = await Array.fromAsync(draftsOfJsonLines(path, {}));
     expect(drafts.map(({ origin }) => origin)).toEqual([
@@ -61,7 +61,7 @@ describe("draftsOfJsonLines", () => {
     expect(memoryOf(drafts[2])?.text).toBe("a\u2028b");
   });
 
-  it("fills in what a line leaves out, and adds tags", async () => {
+  it("applies defaults to missing fields, and adds tags", async () => {
     const path = await file(
       "defaults.jsonl",
       '{"text":"one","userId":"bob","tags":["a"],"importance":0}\n{"text":"two"}',
@@ -79,7 +79,7 @@ describe("draftsOfJsonLines", () => {
 });
 
 describe("draftsOfFiles", () => {
-  it("says where each passage stands", async () => {
+  it("sets source, heading and position of each passage", async () => {
     const path = await file("guide.md", "\uFEFF# Guide\n\nIntro.\n\n# Other\n\nMore.");
     const drafts = await Array.fromAsync(draftsOfFiles([path], { tags: ["docs"] }));
     expect(drafts.map((draft) => memoryOf(draft)?.metadata)).toEqual([
@@ -89,7 +89,7 @@ describe("draftsOfFiles", () => {
     expect(memoryOf(drafts[0])).toMatchObject({ text: "# Guide\n\nIntro.", tags: ["docs"] });
   });
 
-  it("reports a file that is not text and goes on", async () => {
+  it("reports a file that is not text and continues", async () => {
     const binary = await file("image.md", Uint8Array.of(0x89, 0x50, 0xff, 0xfe));
     const text = await file("text.md", "text");
     const drafts = await Array.fromAsync(draftsOfFiles([binary, text], {}));

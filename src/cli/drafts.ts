@@ -5,15 +5,15 @@ import { nameOf, readLines, readText } from "./input.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
- * A memory to be stored, or why one could not be made. `origin` says where it comes from, for messages;
- * empty when that is plain. `line` is its number in a file of lines.
+ * A memory to be stored, or why it could not be read. `origin` is its source, for messages; empty for a single text.
+ * `line` is its line number in a JSONL file.
  */
 export type Draft = { readonly origin: string; readonly line?: number } & (
   | { readonly memory: Memory }
   | { readonly problem: string }
 );
 
-/** What the options of the command say about every memory that does not say it itself. */
+/** Default fields from the options of the command, for memories that do not set them. */
 export type DraftDefaults = Pick<
   MessageInitShape<typeof MemorySchema>,
   "userId" | "sessionId" | "author" | "kind" | "tags" | "importance" | "expiration"
@@ -25,9 +25,9 @@ export function draftOfText(text: string, defaults: DraftDefaults): Draft {
 }
 
 /**
- * Documents as one memory a passage. Metadata says where each stands: `source` (the path as given), `heading`
- * (those it stands under) and `passage` (its place in the document, from 1). A file that is not text becomes a
- * problem; the others go on.
+ * Splits documents into one memory a passage, with metadata `source` (the path as given), `heading` (enclosing headings)
+ * and `passage` (position in the document, from 1). A file that is not text becomes a problem and does not stop the
+ * others.
  */
 export async function* draftsOfFiles(
   paths: readonly string[],
@@ -62,16 +62,15 @@ export function draftsOfDocument(
 }
 
 /**
- * Lines of JSON, each a Memory as the API spells it in JSON (`userId` and `user_id` both work). The defaults fill
- * what a line leaves out; their tags are added. A line that is not a memory becomes a problem; the others go on.
- * An end from outside is the end of the lines.
+ * Reads JSON lines, each a Memory in protobuf JSON (`userId` and `user_id` both work). The defaults apply to missing
+ * fields; their tags are added. An invalid line becomes a problem and does not stop the others. An abort ends the lines.
  */
 export async function* draftsOfJsonLines(
   path: string,
   defaults: DraftDefaults,
-  ended?: AbortSignal,
+  signal?: AbortSignal,
 ): AsyncGenerator<Draft> {
-  for await (const { number, text } of readLines(path, ended)) {
+  for await (const { number, text } of readLines(path, signal)) {
     if (text.trim() === "") continue;
     const origin = `${nameOf(path)}, line ${number}`;
     try {

@@ -2,8 +2,8 @@ const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /**
- * Reads a span of time such as `90s`, `12h` or `7d` as milliseconds. Undefined when it is not one: a bare number
- * is refused, because nobody remembers its unit. Whether a span is allowed is for the server to say.
+ * Parses a duration such as `90s`, `12h` or `7d` to milliseconds; undefined when invalid. A number without a unit is
+ * invalid, because it is ambiguous. The server checks the range.
  */
 export function parseDuration(text: string): number | undefined {
   const match = DURATION.exec(text.trim());
@@ -12,7 +12,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(Math.round(milliseconds)) ? Math.round(milliseconds) : undefined;
 }
 
-/** The span in its two largest units, for people: `3 d 4 h`, `12 s`, `850 ms`. */
+/** Formats a duration in its two largest units: `3 d 4 h`, `12 s`, `850 ms`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < UNITS.s) return `${Math.round(milliseconds)} ms`;
   const parts: string[] = [];

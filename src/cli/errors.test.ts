@@ -10,12 +10,12 @@ import { UsageError } from "./usage-error.ts";
 const ADDRESS = "localhost:50051";
 
 describe("describeError", () => {
-  it("shows the status code where there is no reason", () => {
+  it("shows the status code when there is no reason", () => {
     const error = new ConnectError("the operation timed out", Code.DeadlineExceeded);
     expect(describeError(error, ADDRESS)).toEqual(["recollect: the operation timed out (DEADLINE_EXCEEDED)"]);
   });
 
-  it("says how to start a server when none is there", () => {
+  it("shows how to start a server when none answers", () => {
     const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     const error = new ConnectError("x", Code.Unavailable, undefined, undefined, refused);
     expect(describeError(error, ADDRESS)).toEqual([
@@ -32,7 +32,7 @@ describe("describeError", () => {
     ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /--tls-cert/],
     ["ERR_SSL_BAD_SIGNATURE", /ERR_SSL_BAD_SIGNATURE/],
     ["ECONNRESET", /https:/],
-  ])("says what stands in the way of TLS: %s", (code, says) => {
+  ])("describes TLS errors: %s", (code, says) => {
     const cause = Object.assign(new Error("openssl"), { code });
     const [line, ...more] = describeError(
       new ConnectError("x", Code.Internal, undefined, undefined, cause),
@@ -42,14 +42,14 @@ describe("describeError", () => {
     expect(line).toContain(ADDRESS);
   });
 
-  it("shows each problem of the configuration on a line", () => {
+  it("shows each configuration problem on a line", () => {
     expect(describeError(new ConfigError(["A is 1", "B is 2"]), ADDRESS)).toEqual([
       "recollect: A is 1",
       "recollect: B is 2",
     ]);
   });
 
-  it("does not repeat a violation that is the message", () => {
+  it("does not repeat a violation that equals the message", () => {
     const error = new ConnectError("limit: too high", Code.InvalidArgument);
     error.details = [
       {
@@ -63,14 +63,14 @@ describe("describeError", () => {
     expect(describeError(error, ADDRESS)).toEqual(["recollect: limit: too high (INVALID_ARGUMENT)"]);
   });
 
-  it("shows a wrong use as it is, and the stack of a bug", () => {
+  it("shows the message of a usage error, and the stack of a bug", () => {
     expect(describeError(new UsageError("give a text"), ADDRESS)).toEqual(["recollect: give a text"]);
     expect(describeError(new TypeError("x is not a function"), ADDRESS)[0]).toContain("errors.test.ts");
   });
 });
 
 describe("describeItemError", () => {
-  it("shows the reason, the fields and when to try again", () => {
+  it("shows the reason, the fields and the retry delay", () => {
     const status = {
       code: Code.InvalidArgument,
       message: "the request\nis invalid",

@@ -15,9 +15,8 @@ interface ItemStatus {
 }
 
 /**
- * Says what went wrong, for the person who typed the command: one line with the reason that programs act on,
- * then one line for each field that breaks a rule. `address` is the server that was called. An error that is
- * none of ours is a bug, and keeps its stack.
+ * Formats an error for the terminal: one line with message and reason, then one line for each invalid field. `address`
+ * is that of the called server. Unexpected errors are bugs, and keep their stack.
  */
 export function describeError(error: unknown, address: string): string[] {
   if (error instanceof ConnectError) return describeCallError(error, address);
@@ -33,7 +32,7 @@ export function describeItemError(status: ItemStatus, origin: string): string[] 
     type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
     value,
   }));
-  // The place in the batch means nothing to a reader who never saw the batch.
+  // Batches are internal to the command, so the index in the batch is removed.
   return describeStatus(error, origin === "" ? "" : `${origin}: `).map((line) =>
     line.replaceAll(/\bmemories\[\d+\]\./g, ""),
   );
@@ -45,27 +44,27 @@ function describeCallError(error: ConnectError, address: string): string[] {
     return [`recollect: no server at ${address}; start one with \`make run\``];
   }
   if (systemCode === "ENOTFOUND" || systemCode === "EAI_AGAIN") {
-    return [`recollect: no server at ${address}; its name cannot be resolved`];
+    return [`recollect: no server at ${address}; the host name cannot be resolved`];
   }
   const line = describeTlsError(systemCode ?? "", address);
   if (line !== undefined) return [`recollect: ${line}`];
   if (systemCode === "ERR_HTTP2_ERROR") {
     return [`recollect: ${address} does not speak gRPC; is it the HTTP port?`];
   }
-  // All that is seen of a server that hangs up on what does not look like TLS, or on a certificate.
+  // The only symptom when a server closes the connection because of missing TLS or a rejected certificate.
   const hungUp = error.rawMessage.startsWith("http/2 stream closed with error code CANCEL");
   if (hungUp || systemCode === "ECONNRESET") {
     return [
-      `recollect: ${address} closed the connection; if it speaks TLS, it wants https://, or another certificate`,
+      `recollect: ${address} closed the connection; if it uses TLS, the address needs https://, or it requires another certificate`,
     ];
   }
   return describeStatus(error, "");
 }
 
-/** What stands in the way of TLS, by the codes of OpenSSL and Node; undefined when it is something else. */
+/** The TLS problem, by the codes of OpenSSL and Node; undefined for other errors. */
 function describeTlsError(code: string, address: string): string | undefined {
   if (UNTRUSTED.has(code)) {
-    return `the certificate of ${address} is not of an authority that is trusted; name its own with --tls-ca`;
+    return `the certificate of ${address} is not signed by a trusted authority; set its authority with --tls-ca`;
   }
   if (code === "CERT_HAS_EXPIRED") return `the certificate of ${address} has expired`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the certificate of ${address} is for another name`;
@@ -73,7 +72,7 @@ function describeTlsError(code: string, address: string): string | undefined {
   if (/WRONG_VERSION|PACKET_LENGTH/.test(code)) return `${address} does not speak TLS`;
   if (/NO_APPLICATION_PROTOCOL/.test(code)) return `${address} does not speak gRPC; is it the HTTP port?`;
   return /CERTIFICATE_REQUIRED/.test(code)
-    ? `${address} asks for a certificate; show one with --tls-cert and --tls-key`
+    ? `${address} requires a certificate: set --tls-cert and --tls-key`
     : `TLS with ${address} failed: ${code}`;
 }
 
@@ -95,14 +94,14 @@ function describeStatus(error: ConnectError, prefix: string): string[] {
     ...(reason === "CREDENTIAL_INVALID" ? ["  set RECOLLECT_API_KEY, or give --api-key"] : []),
     ...violations
       .map(({ field, description }) => toLine(`${field}: ${description}`))
-      // Of a single violation the message has said it all.
+      // A single violation is already in the message.
       .filter((violation) => violation !== message)
       .map((violation) => `  ${violation}`),
     ...retries.map((delay) => `  try again in ${formatDuration(durationMs(delay))}`),
   ];
 }
 
-/** The server's own reason, or the status code where something between us and the server answered. */
+/** The reason from the server, or the status code when a proxy answered. */
 function reasonOf(error: ConnectError): string {
   const [info] = error.findDetails(ErrorInfoSchema);
   return info?.reason ?? Code[error.code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();

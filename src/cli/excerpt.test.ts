@@ -11,11 +11,11 @@ describe("excerpt", () => {
     expect(excerpt("one two three", 8)).toBe("one two…");
   });
 
-  it("says that there is more even behind a lot of white space", () => {
+  it("adds an ellipsis also when much white space hides the rest", () => {
     expect(excerpt(`a${" ".repeat(500)}b`, 10)).toBe("a…");
   });
 
-  it("is never longer than asked, and divides no character", () => {
+  it("is never longer than `length`, and divides no character", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 20 }), (text, length) => {
         const line = excerpt(text, length);
@@ -27,7 +27,7 @@ describe("excerpt", () => {
 });
 
 describe("toLine", () => {
-  it("takes the power over the terminal from foreign text", () => {
+  it("replaces control characters", () => {
     expect(toLine("a\u001b[31mred\u0007\r\u202eb")).toBe("a [31mred b");
   });
 });

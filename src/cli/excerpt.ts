@@ -5,14 +5,14 @@ const INVISIBLE = /[\s\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]+
 const READ_AHEAD = 8;
 
 /**
- * A text on one line. What comes from a store or a server is foreign text: control characters become spaces, so
- * that it cannot play tricks on the terminal.
+ * A text on one line. Text from a server is untrusted: control characters become spaces, so that it cannot control the
+ * terminal.
  */
 export function toLine(text: string): string {
   return text.replaceAll(INVISIBLE, " ").trim();
 }
 
-/** A text with its own lines; whatever else moves a cursor becomes a space. */
+/** A text with its line breaks; other control characters become spaces. */
 export function toSafeText(text: string): string {
   return text.replaceAll(INVISIBLE, (found) => found.replaceAll(/[^\s]|[\r\v\f\u{2028}\u{2029}]/gu, " "));
 }

@@ -1,6 +1,6 @@
 const NAME_WIDTH = 15;
 
-/** Names and values in two columns, a line each; what has no value is left out. */
+/** Names and values in two columns, a line each; undefined values are omitted. */
 export function formatFields(rows: readonly (readonly [name: string, value: string])[]): string[] {
   return rows
     .filter(([, value]) => value !== "")

@@ -4,14 +4,14 @@ import { excerpt, toLine, toSafeText } from "./excerpt.ts";
 
 const EXCERPT_LENGTH = 120;
 
-/** A memory of a list in one line: id, time and how its text begins. */
+/** One line of a list: id, time and the beginning of the text. */
 export function formatRow(memory: Memory): string {
   return [toLine(memory.id), timeOf(memory), excerpt(memory.text, EXCERPT_LENGTH)].join("  ");
 }
 
-/** A whole memory for people: what is known of it, and then its text. */
+/** A complete memory: its fields, then its text. */
 export function formatMemory(memory: Memory): string[] {
-  const facts: readonly (readonly [string, string])[] = [
+  const fields: readonly (readonly [string, string])[] = [
     ["user", memory.userId],
     ["session", memory.sessionId === "" ? "" : `${memory.sessionId} (${memory.sessionPosition})`],
     ["author", memory.author],
@@ -20,7 +20,7 @@ export function formatMemory(memory: Memory): string[] {
   ];
   return [
     [toLine(memory.id), timeOf(memory), Memory_Kind[memory.kind], Memory_State[memory.state]].join("  "),
-    ...facts.flatMap(([name, value]) => (value === "" ? [] : [`${name}: ${toLine(value)}`])),
+    ...fields.flatMap(([name, value]) => (value === "" ? [] : [`${name}: ${toLine(value)}`])),
     ...toSafeText(memory.text).split("\n"),
   ];
 }

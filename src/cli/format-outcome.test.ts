@@ -11,7 +11,7 @@ import {
 import { formatHit, formatMiss } from "./format-outcome.ts";
 
 describe("formatHit", () => {
-  it("says how old an exact match is", () => {
+  it("shows the age of an exact match", () => {
     const hit = create(LookupCacheResponse_HitSchema, {
       match: Match.EXACT,
       similarity: 1,
@@ -20,7 +20,7 @@ describe("formatHit", () => {
     expect(formatHit(hit)).toBe("hit: EXACT, age 1 min 1 s");
   });
 
-  it("says how near a match by meaning is, and its bound when calibrated", () => {
+  it("shows the similarity of a semantic match, and its threshold when calibrated", () => {
     const hit = create(LookupCacheResponse_HitSchema, {
       match: Match.SEMANTIC,
       similarity: 0.92,
@@ -35,7 +35,7 @@ describe("formatHit", () => {
 });
 
 describe("formatMiss", () => {
-  it("says what the guard found", () => {
+  it("shows the reasons of the guard", () => {
     const miss = create(LookupCacheResponse_MissSchema, {
       reason: Reason.GUARD,
       nearestSimilarity: 0.93,
@@ -45,7 +45,7 @@ describe("formatMiss", () => {
     expect(formatMiss(miss)).toBe("miss: GUARD (NUMBER+UNIT), nearest similarity 0.930, threshold 0.85");
   });
 
-  it("says no similarity when nothing was near", () => {
+  it("shows no similarity without a candidate", () => {
     expect(formatMiss(create(LookupCacheResponse_MissSchema, { reason: Reason.NOT_FOUND }))).toBe(
       "miss: NOT_FOUND",
     );

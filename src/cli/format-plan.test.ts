@@ -11,7 +11,7 @@ const format = (plan: MessageInitShape<typeof SearchPlanSchema>): string =>
   formatPlan(create(SearchPlanSchema, plan));
 
 describe("formatPlan", () => {
-  it("names policy, candidates, size and terms of a search", () => {
+  it("shows policy, candidates, size and terms of a search", () => {
     const vectorRetriever = {
       policy: VectorPolicy.BATCHES,
       candidates: 400,
@@ -29,7 +29,7 @@ describe("formatPlan", () => {
     );
   });
 
-  it("names a retriever that was not used, and a full scan", () => {
+  it("shows an unused retriever, and a full scan", () => {
     expect(format({ fullScan: true, rounds: 1 })).toBe("vector: none; terms: none; full scan; rounds: 1");
     expect(
       format({

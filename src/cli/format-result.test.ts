@@ -7,7 +7,7 @@ const format = (result: MessageInitShape<typeof SearchMemoriesResponse_ResultSch
   formatResult(create(SearchMemoriesResponse_ResultSchema, result), 1);
 
 describe("formatResult", () => {
-  it("names the document and heading of a passage", () => {
+  it("shows the document and heading of a passage", () => {
     const memory = {
       id: "m1",
       text: "A\ntext",
@@ -20,13 +20,13 @@ describe("formatResult", () => {
     ]);
   });
 
-  it("names who said it, and says when there is no similarity", () => {
+  it("shows the speaker, and a missing similarity", () => {
     expect(format({ memory: { id: "m1", text: "hello", author: "Ana" }, score: 0.5 })[0]).toBe(
       " 1.  score 0.500  no similarity  Ana",
     );
   });
 
-  it("takes metadata of another shape for what it is: not ours", () => {
+  it("ignores metadata of another shape", () => {
     expect(format({ memory: { id: "m1", text: "x", metadata: { source: 7 } }, score: 1 })[0]).toBe(
       " 1.  score 1.000  no similarity",
     );

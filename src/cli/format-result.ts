@@ -8,24 +8,24 @@ import { excerpt, toLine } from "./excerpt.ts";
 const EXCERPT_LENGTH = 160;
 const INDENT = "    ";
 
-/** A found memory for people: rank, score, similarity and where it comes from, then how its text begins. */
+/** A search result: rank, score, similarity and source, then the beginning of the text. */
 export function formatResult(result: SearchMemoriesResponse_Result, rank: number): string[] {
   const { memory, score, similarity, explanation } = result;
-  const facts = [
+  const fields = [
     `${String(rank).padStart(2)}.`,
     `score ${score.toFixed(3)}`,
     similarity === undefined ? "no similarity" : `similarity ${similarity.toFixed(3)}`,
     originOf(result),
   ];
   return [
-    facts.filter((fact) => fact !== "").join("  "),
+    fields.filter((part) => part !== "").join("  "),
     `${INDENT}${excerpt(memory?.text ?? "", EXCERPT_LENGTH)}`,
     ...(explanation === undefined ? [] : formatExplanation(explanation)),
     `${INDENT}id ${memory?.id ?? ""}`,
   ];
 }
 
-/** The document and heading that a passage was cut from, else who said it, else nothing. */
+/** Document and heading of a passage, else the speaker, else empty. */
 function originOf({ memory }: SearchMemoriesResponse_Result): string {
   const source = textOf(memory?.metadata?.["source"]);
   const heading = textOf(memory?.metadata?.["heading"]);
@@ -38,11 +38,11 @@ function textOf(value: JsonValue | undefined): string {
 }
 
 function formatExplanation(parts: SearchMemoriesResponse_Explanation): string[] {
-  const arm = (rank: number, score: number): string =>
+  const contribution = (rank: number, score: number): string =>
     rank === 0 ? "not a candidate" : `rank ${rank}, score ${score.toFixed(3)}`;
   return [
-    `by vector: ${arm(parts.vectorRank, parts.vectorScore)}, weight ${parts.vectorWeight.toFixed(2)}`,
-    `by keyword: ${arm(parts.keywordRank, parts.keywordScore)}, BM25 ${parts.bm25.toFixed(3)}, ` +
+    `by vector: ${contribution(parts.vectorRank, parts.vectorScore)}, weight ${parts.vectorWeight.toFixed(2)}`,
+    `by keyword: ${contribution(parts.keywordRank, parts.keywordScore)}, BM25 ${parts.bm25.toFixed(3)}, ` +
       `terms: ${toLine(parts.matchedTerms.join(", ")) || "none"}`,
     `fused ${parts.fusedScore.toFixed(3)}, recency boost ${parts.recencyBoost.toFixed(3)}, ` +
       `importance boost ${parts.importanceBoost.toFixed(3)}`,

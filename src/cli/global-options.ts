@@ -1,10 +1,10 @@
 /** Options that every client command takes. */
 export interface GlobalOptions {
-  /** The server's gRPC endpoint, `host:port`, or `https://host:port` when it speaks TLS. */
+  /** The server's gRPC endpoint, `host:port`, or `https://host:port` with TLS. */
   readonly address: string;
-  /** The key that calls are made with; undefined: that of RECOLLECT_API_KEY, if any. */
+  /** The API key; undefined: that of RECOLLECT_API_KEY, if any. */
   readonly apiKey?: string;
-  /** Files in PEM: who must have signed the server's certificate (undefined: whom Node trusts); the client's own. */
+  /** PEM files: authorities of the server certificate (undefined: those that Node trusts); client certificate and key. */
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -12,6 +12,6 @@ export interface GlobalOptions {
   readonly namespace: string;
   /** Print JSON, one object a line, instead of text for people. */
   readonly json?: boolean;
-  /** Say nothing but results and failures. */
+  /** Print only results and errors. */
   readonly quiet?: boolean;
 }

@@ -6,7 +6,7 @@ import { formatFields } from "./format-fields.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print } from "./output.ts";
 
-/** Prints how the search indexes are, one after the other. */
+/** Prints the state of each search index. */
 export async function indexInfo(options: GlobalOptions): Promise<ExitCode> {
   const { indexes } = await connect(options).operations.getIndexInfo({});
   for (const index of indexes) {

@@ -8,7 +8,7 @@ import { catchInterrupt } from "./interrupt.ts";
 import { print, printError } from "./output.ts";
 import { openProgress } from "./progress.ts";
 
-/** Has all search indexes made anew, and says on the way how far that is. */
+/** Rebuilds all search indexes, and prints the progress. */
 export async function indexRebuild(options: GlobalOptions): Promise<ExitCode> {
   using interrupt = catchInterrupt();
   using progress = openProgress({
@@ -19,7 +19,7 @@ export async function indexRebuild(options: GlobalOptions): Promise<ExitCode> {
   });
   let latest: RebuildIndexResponse | undefined;
   try {
-    // It takes as long as it takes.
+    // No deadline: the duration depends on the amount of data.
     const stream = connect(options).operations.rebuildIndex({}, { signal: interrupt.signal, timeoutMs: 0 });
     for await (latest of stream) {
       progress.advance(latest.indexedCount, latest.totalCount);
@@ -30,7 +30,7 @@ export async function indexRebuild(options: GlobalOptions): Promise<ExitCode> {
   } catch (error) {
     progress.clear();
     if (!interrupt.signal.aborted) throw error;
-    printError("recollect: interrupted; the indexes that were there go on serving");
+    printError("recollect: interrupted; the previous indexes stay in use");
     return interrupt.exitCode();
   }
   progress.clear();

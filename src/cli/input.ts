@@ -6,9 +6,9 @@ import { UsageError } from "./usage-error.ts";
 /** Stands for standard input where a path is expected. */
 export const STDIN = "-";
 
-/** No line that the API could take is longer: 64 KiB of text and 16 KiB of metadata, escaped sixfold. */
+/** Maximum of a valid line: 64 KiB of text and 16 KiB of metadata, escaped sixfold. */
 const MAX_LINE_LENGTH = 1024 * 1024;
-/** Larger than any document worth splitting; it stops a misnamed disk image from filling the memory. */
+/** Maximum file size, against exhausting the memory with a file that is no document. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -24,8 +24,8 @@ export async function readText(path: string): Promise<string> {
 }
 
 /**
- * Reads the text that is piped into the command, without the line end that `echo` and here-documents add.
- * `instead` tells somebody at a keyboard what to do.
+ * Reads the text that is piped into the command, without the line end that `echo` and here-documents add. On a terminal
+ * it fails with the hint `instead`.
  */
 export async function readPipedText(instead: string): Promise<string> {
   if (process.stdin.isTTY) throw new UsageError(instead);
@@ -40,15 +40,14 @@ export interface NumberedLine {
 
 /**
  * Streams the lines of a file, or of standard input for `-`. Only line feeds end a line: node:readline would also
- * cut at U+2028, which JSON allows inside strings. When the signal aborts, what has been read is the end, without
- * the line that was under way.
+ * split at U+2028, which JSON allows inside strings. When the signal aborts, the lines end, without the incomplete line.
  *
  * @throws UsageError when the file cannot be read, is not UTF-8, or has a line longer than a million characters.
  */
-export async function* readLines(path: string, ended?: AbortSignal): AsyncGenerator<NumberedLine> {
+export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<NumberedLine> {
   let number = 0;
   let rest = "";
-  for await (const part of readChunks(path, Number.POSITIVE_INFINITY, ended)) {
+  for await (const part of readChunks(path, Number.POSITIVE_INFINITY, signal)) {
     const lines = (rest + part).split("\n");
     rest = lines.pop() ?? "";
     for (const text of lines) yield { number: ++number, text };
@@ -56,10 +55,10 @@ export async function* readLines(path: string, ended?: AbortSignal): AsyncGenera
       throw new UsageError(`${nameOf(path)}, line ${number + 1}: longer than ${MAX_LINE_LENGTH} characters`);
     }
   }
-  if (rest !== "" && ended?.aborted !== true) yield { number: ++number, text: rest };
+  if (rest !== "" && signal?.aborted !== true) yield { number: ++number, text: rest };
 }
 
-/** How many lines a file has; undefined for what can be read only once. */
+/** Number of lines of a file; undefined for input that can be read only once. */
 export async function countLines(path: string): Promise<number | undefined> {
   if (path === STDIN || !(await stat(path)).isFile()) return undefined;
   let count = 0;
@@ -72,8 +71,7 @@ export async function countLines(path: string): Promise<number | undefined> {
 const LINE_FEED = 10;
 
 /**
- * Checks files before the first of them is used, so that a misspelt name stops a command before it has written
- * anything.
+ * Checks files before the first one is used, so that a misspelt name fails the command before it writes anything.
  *
  * @throws UsageError naming the first that is not a readable file.
  */
@@ -87,16 +85,16 @@ export async function requireFiles(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** What to call an input in a message. */
+/** The name of an input in messages. */
 export function nameOf(path: string): string {
   return path === STDIN ? "standard input" : path;
 }
 
-async function* readChunks(path: string, maxBytes: number, ended?: AbortSignal): AsyncGenerator<string> {
+async function* readChunks(path: string, maxBytes: number, signal?: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const stream = path === STDIN ? process.stdin : createReadStream(path);
   // Standard input that stays open would keep the process alive.
-  ended?.addEventListener("abort", () => stream.destroy(), { once: true });
+  signal?.addEventListener("abort", () => stream.destroy(), { once: true });
   let bytes = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
@@ -106,7 +104,7 @@ async function* readChunks(path: string, maxBytes: number, ended?: AbortSignal):
     }
     yield decoder.decode();
   } catch (error) {
-    if (ended?.aborted === true) return;
+    if (signal?.aborted === true) return;
     throw unreadable(path, error);
   }
 }

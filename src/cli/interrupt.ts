@@ -1,17 +1,17 @@
 import process from "node:process";
 import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 
-/** Ctrl-C and SIGTERM while something is under way that should end tidily. The second one ends it at once. */
+/** Handles Ctrl-C and SIGTERM for a graceful end of the command. A second signal ends the process immediately. */
 export interface Interrupt extends Disposable {
   /** Aborts at the first signal. */
   readonly signal: AbortSignal;
-  /** How the command ends then. */
+  /** The exit code after a signal. */
   readonly exitCode: () => ExitCode;
 }
 
 const CODES = { SIGINT: EXIT_CODE.interrupted, SIGTERM: EXIT_CODE.terminated } as const;
 
-/** Takes the signals until it is disposed; whoever asks must heed `signal`. */
+/** Handles the signals until it is disposed; the caller must react to `signal`. */
 export function catchInterrupt(): Interrupt {
   const controller = new AbortController();
   let exitCode: ExitCode = EXIT_CODE.interrupted;

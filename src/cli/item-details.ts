@@ -6,7 +6,7 @@ import {
   RetryInfoSchema,
 } from "#gen/google/rpc/error_details_pb.js";
 
-/** What the status of an item may carry, so that it can be printed as JSON. */
+/** Types of the details in the status of an item, to print it as JSON. */
 export const ITEM_DETAILS = createRegistry(
   ErrorInfoSchema,
   BadRequestSchema,

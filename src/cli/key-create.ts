@@ -16,11 +16,11 @@ export interface KeyCreateOptions extends GlobalOptions {
   readonly file?: string;
 }
 
-/** Says what it is where it is found, to people and to scanners for secrets. */
+/** Prefix of keys, which identifies them for secret scanners. */
 const PREFIX = "recollect_";
 const RANDOM_BYTES = 32;
 
-/** Makes a key and prints it, once; its row goes to the file, or is printed beside it. */
+/** Creates a key and prints it; its row is added to the file, or printed too. */
 export function keyCreate(options: KeyCreateOptions): ExitCode {
   const { tenant, principal, role, debug = false, file } = options;
   const key = `${PREFIX}${randomBytes(RANDOM_BYTES).toString("base64url")}`;
@@ -64,7 +64,7 @@ function rowOf(key: {
   return `${lines.join("\n")}\n`;
 }
 
-/** Replaces the file as a whole, so that a server which reads it meanwhile sees it without the row, or with it. */
+/** Replaces the file atomically, for servers that reload it. */
 function addRow(file: string, row: string): void {
   const { path, text, mode } = existing(file);
   const whole = text === "" || text.endsWith("\n") ? text + row : `${text}\n${row}`;
@@ -85,7 +85,7 @@ function existing(file: string): { readonly path: string; readonly text: string;
     const path = realpathSync(file);
     return { path, text: readFileSync(path, "utf8"), mode: statSync(path).mode & 0o777 };
   } catch (error) {
-    // For its owner alone: it opens nothing, but says who has what.
+    // Readable by its owner only: it holds no keys, but names principals and their roles.
     if (codeOf(error) === "ENOENT") return { path: file, text: "", mode: 0o600 };
     throw new UsageError(`${file} cannot be read (${codeOf(error)})`);
   }

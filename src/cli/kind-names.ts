@@ -1,6 +1,6 @@
 import { Memory_Kind } from "#gen/recollect/v1/memory_pb.js";
 
-/** Kinds of memory as they are typed: `semantic` is KIND_SEMANTIC. */
+/** Memory kinds on the command line: `semantic` is KIND_SEMANTIC. */
 export type KindName = "episodic" | "semantic" | "procedural" | "message" | "summary";
 
 const KINDS: Readonly<Record<KindName, Memory_Kind>> = {
@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<KindName, Memory_Kind>> = {
   summary: Memory_Kind.SUMMARY,
 };
 
-/** The API's value for a kind as it was typed. */
+/** The API value of a kind on the command line. */
 export function toKind(name: KindName): Memory_Kind {
   return KINDS[name];
 }

@@ -38,12 +38,12 @@ const ON_DUPLICATE = {
   refuse: OnDuplicate.REFUSE,
 } as const;
 
-/** A file of garbage must not fill the screen. */
+/** Limit of printed errors for a file. */
 const MAX_REPORTED = 20;
 
 /**
- * Stores text, documents or lines of JSON as memories. Prints the id of a single text, a count line otherwise;
- * with `json` every item's result. Items that the server refuses are reported and do not stop the others.
+ * Stores text, documents or JSON lines as memories. Prints the id of a single text, otherwise a summary line; with
+ * `json` the result of every item. Refused items are reported and do not stop the others.
  */
 export async function memoryAdd(words: readonly string[], options: MemoryAddOptions): Promise<ExitCode> {
   const drafts = await openDrafts(words, options);
@@ -52,7 +52,7 @@ export async function memoryAdd(words: readonly string[], options: MemoryAddOpti
   try {
     for await (const batch of inBatches(drafts, sizeOf)) await store(clients, batch, options, report);
   } catch (error) {
-    report.breakOff();
+    report.reportInterruption();
     throw error;
   }
   report.finish();
@@ -111,14 +111,14 @@ async function store(
   const { results } = await client.batchCreateMemories({
     namespace: options.namespace,
     memories: drafts.map(({ memory }) => memory),
-    // Results are printed as JSON, whole where that is possible.
+    // Results are printed as JSON, if possible complete.
     ...(options.json ? { maxAnswerBytes: MAX_MESSAGE_BYTES } : {}),
     ...(options.onDuplicate === undefined ? {} : { onDuplicate: ON_DUPLICATE[options.onDuplicate] }),
   });
   for (const [index, result] of results.entries()) report.result(result, drafts[index]?.origin ?? "");
 }
 
-/** Counts what became of the items, and says it. */
+/** Counts and reports the results of the items. */
 class AddReport {
   failed = 0;
   readonly #json: boolean;
@@ -159,8 +159,8 @@ class AddReport {
     print(`${this.#stored} stored, ${this.#duplicates} already there, ${this.failed} failed`);
   }
 
-  /** An error ended the command half-way: what was stored stays stored, and repeating is harmless. */
-  breakOff(): void {
+  /** Reports an error during the command: stored memories stay stored, and a repetition is harmless. */
+  reportInterruption(): void {
     this.#countUnreported();
     if (this.#stored > 0) printError(`recollect: ${this.#stored} were stored before this error:`);
   }
@@ -172,7 +172,7 @@ class AddReport {
   }
 }
 
-/** The fields of a duplicate that are other ones in what is stored. */
+/** The fields of a duplicate that differ from the stored memory. */
 function differing(fields: readonly string[]): string {
-  return fields.length === 0 ? "" : `; the one that is there has another ${fields.join(", ")}`;
+  return fields.length === 0 ? "" : `; the existing one has another ${fields.join(", ")}`;
 }

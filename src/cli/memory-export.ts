@@ -7,7 +7,7 @@ import type { GlobalOptions } from "./global-options.ts";
 import { STDIN } from "./input.ts";
 import { catchInterrupt, type Interrupt } from "./interrupt.ts";
 import { type FilterOptions, toFilter } from "./memory-filter.ts";
-import { print, printError, printPaced, readerGone } from "./output.ts";
+import { outputClosed, print, printError, printPaced } from "./output.ts";
 import { PartialFile, partOf } from "./partial-file.ts";
 import { openProgress, type Progress } from "./progress.ts";
 
@@ -16,11 +16,11 @@ export interface MemoryExportOptions extends GlobalOptions, FilterOptions {}
 /** Stands for standard output where a path is expected. */
 const STDOUT = STDIN;
 
-/** Writes all memories, oldest first, as lines of JSON that `memory import` takes. */
+/** Writes all memories, oldest first, as JSON lines for `memory import`. */
 export async function memoryExport(path: string, options: MemoryExportOptions): Promise<ExitCode> {
   using interrupt = catchInterrupt();
   const clients = connect(options);
-  // Awaited here, or the signals would be let go of at once.
+  // Awaited here, so that the signal handlers stay until the end.
   return await (path === STDOUT
     ? exportToStdout(clients, options, interrupt)
     : exportToFile(clients, path, options, interrupt));
@@ -38,17 +38,17 @@ async function exportToStdout(
       clients,
       options,
       "",
-      AbortSignal.any([interrupt.signal, readerGone]),
+      AbortSignal.any([interrupt.signal, outputClosed]),
     )) {
       await printPaced(line);
       count += 1;
       progress.advance(count);
     }
   } catch (error) {
-    if (readerGone.aborted) return EXIT_CODE.ok;
+    if (outputClosed.aborted) return EXIT_CODE.ok;
     if (!interrupt.signal.aborted) throw error;
     progress.clear();
-    printError(`recollect: interrupted after ${count} memories; an export to a FILE can be continued`);
+    printError(`recollect: interrupted after ${count} memories; an export to a FILE can be resumed`);
     return interrupt.exitCode();
   }
   return EXIT_CODE.ok;
@@ -62,7 +62,7 @@ async function exportToFile(
 ): Promise<ExitCode> {
   await using file = await PartialFile.open(path, sourceOf(options));
   if (file.count > 0 && !isSilent(options)) {
-    printError(`recollect: going on with ${partOf(path)}, which has ${file.count} memories`);
+    printError(`recollect: resuming ${partOf(path)}, which has ${file.count} memories`);
   }
   using progress = await openExportProgress(clients, options, file.count);
   try {
@@ -73,9 +73,9 @@ async function exportToFile(
   } catch (error) {
     progress.clear();
     if (file.count > 0) {
-      const why = interrupt.signal.aborted ? "interrupted" : "broken off";
+      const why = interrupt.signal.aborted ? "interrupted" : "failed";
       printError(
-        `recollect: ${why}; ${partOf(path)} has ${file.count} memories, and the same command goes on with it`,
+        `recollect: ${why}; ${partOf(path)} has ${file.count} memories, and the same command resumes it`,
       );
     }
     if (!interrupt.signal.aborted) throw error;
@@ -97,7 +97,7 @@ async function* linesOf(
   const filter = toFilter(options);
   const stream = clients.memory.exportMemories(
     { namespace: options.namespace, ...(filter === undefined ? {} : { filter }), resumeToken },
-    // It takes as long as it takes.
+    // No deadline: the duration depends on the amount of data.
     { signal, timeoutMs: 0 },
   );
   for await (const { memory, resumeToken: token } of stream) {
@@ -105,7 +105,7 @@ async function* linesOf(
   }
 }
 
-/** The total is known of a whole namespace only. */
+/** The total is known for a complete namespace only. */
 async function openExportProgress(
   clients: Clients,
   options: MemoryExportOptions,
@@ -131,7 +131,7 @@ function isSilent({ json, quiet }: GlobalOptions): boolean {
   return json === true || quiet === true;
 }
 
-/** What an export is of, as its checkpoint says it. */
+/** Identifies the source of an export in its checkpoint. */
 function sourceOf(options: MemoryExportOptions): string {
   const { address, namespace, user, session, kind, tag } = options;
   return JSON.stringify({ address, namespace, user, session, kind, tag });

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MemoryFilterSchema } from "#gen/recollect/v1/memory_pb.js";
 import { type KindName, toKind } from "./kind-names.ts";
 
-/** The options that say which memories; see addFilterOptions of program.ts. */
+/** Filter options; see addFilterOptions of program.ts. */
 export interface FilterOptions {
   readonly user?: string;
   readonly session?: string;
@@ -10,7 +10,7 @@ export interface FilterOptions {
   readonly tag: readonly string[];
 }
 
-/** The API's filter; undefined when no option was given, which asks for what is usual. */
+/** The filter of the API; undefined without options: the default filter. */
 export function toFilter(options: FilterOptions): MessageInitShape<typeof MemoryFilterSchema> | undefined {
   const { user = "", session = "", kind, tag } = options;
   if (user === "" && session === "" && kind.length === 0 && tag.length === 0) return undefined;

@@ -6,10 +6,10 @@ import { formatMemory } from "./format-memory.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print, printError } from "./output.ts";
 
-/** What one call may ask for. */
+/** Maximum number of ids in one call. */
 const MAX_IDS = 200;
 
-/** Prints memories by id, in the order of the ids. Ends with 1 when one of them is not there. */
+/** Prints memories by id, in the order of the ids. Exits with 1 when an id is unknown. */
 export async function memoryGet(ids: readonly string[], options: GlobalOptions): Promise<ExitCode> {
   const clients = connect(options);
   let missing = 0;
@@ -19,13 +19,13 @@ export async function memoryGet(ids: readonly string[], options: GlobalOptions):
       namespace: options.namespace,
       ids: left.slice(0, MAX_IDS),
     });
-    // Those that had no room in this answer come first in the next; one at least had.
+    // Omitted ids come first in the next call; each response has at least one memory.
     left = [...omittedIds, ...left.slice(MAX_IDS)];
     for (const memory of memories) {
       if (options.json) print(JSON.stringify(toJson(MemorySchema, memory)));
       else for (const line of formatMemory(memory)) print(line);
     }
-    for (const id of notFoundIds) printError(`recollect: there is no memory ${id}`);
+    for (const id of notFoundIds) printError(`recollect: no such memory: ${id}`);
     missing += notFoundIds.length;
   }
   return missing === 0 ? EXIT_CODE.ok : EXIT_CODE.no;

@@ -21,14 +21,14 @@ import { openProgress, type Progress } from "./progress.ts";
 
 type ImportRequest = MessageInitShape<typeof ImportMemoriesRequestSchema>;
 
-/** Messages on the way at once: enough that the server never waits for the next one. */
+/** Unacknowledged messages: enough that the server never waits for the next one. */
 const WINDOW = 4;
-/** A file of garbage must not fill the screen. */
+/** Limit of printed errors for a file. */
 const MAX_REPORTED = 20;
 
 /**
- * Stores lines that `memory export` wrote. What is there is skipped, so that an import that broke off is continued by
- * the same command. Lines that are refused are reported and do not stop the others.
+ * Stores lines that `memory export` wrote. Existing ids are skipped, so that an interrupted import is resumed by the
+ * same command. Refused lines are reported and do not stop the others.
  */
 export async function memoryImport(path: string, options: GlobalOptions): Promise<ExitCode> {
   await requireFiles([path]);
@@ -43,42 +43,42 @@ export async function memoryImport(path: string, options: GlobalOptions): Promis
     ...(total === undefined ? {} : { total }),
   });
   const report = new ImportReport(options, progress);
-  // Ends the reading when the server ends the stream, and the other way round.
-  const ended = new AbortController();
-  const reading = AbortSignal.any([interrupt.signal, ended.signal]);
+  // Ends reading when the server ends the stream, and vice versa.
+  const streamEnd = new AbortController();
+  const reading = AbortSignal.any([interrupt.signal, streamEnd.signal]);
   const sender = new Sender(draftsOfJsonLines(path, {}, reading), options.namespace, report, reading);
   try {
     const client = connect(options).memory;
-    // It takes as long as it takes.
+    // No deadline: the duration depends on the amount of data.
     for await (const response of client.importMemories(sender.requests(), { timeoutMs: 0 })) {
       report.acknowledged(response, sender.release(response.sequence));
     }
-    // What was read before stays sent and is answered; then it is time to say why no more could be read.
+    // Lines read before are sent and acknowledged; then the read error is reported.
     if (sender.failure !== undefined) throw sender.failure;
   } catch (error) {
-    report.breakOff("broken off");
+    report.reportInterruption("failed");
     throw error;
   } finally {
-    ended.abort();
+    streamEnd.abort();
   }
   if (interrupt.signal.aborted) {
-    report.breakOff("interrupted");
+    report.reportInterruption("interrupted");
     return interrupt.exitCode();
   }
   report.finish();
   return report.failed === 0 ? EXIT_CODE.ok : EXIT_CODE.no;
 }
 
-/** Sends lines in messages, each under the number of its last line, and not more at once than the window holds. */
+/** Sends lines in messages, with the number of the last line as sequence, and no more than the window at a time. */
 class Sender {
   readonly #drafts: AsyncIterable<Draft>;
   readonly #namespace: string;
   readonly #report: ImportReport;
   readonly #reading: AbortSignal;
-  /** Where the memories of each message come from, by its sequence. */
+  /** Origins of the memories of each message, by its sequence. */
   readonly #underway = new Map<number, readonly string[]>();
   #released: () => void = () => undefined;
-  /** Why the lines could not be read to their end. */
+  /** The read error of the input. */
   failure: unknown;
 
   constructor(drafts: AsyncIterable<Draft>, namespace: string, report: ImportReport, reading: AbortSignal) {
@@ -120,7 +120,7 @@ class Sender {
     }
   }
 
-  /** A message has been answered; returns where its memories came from. */
+  /** Acknowledges a message; returns the origins of its memories. */
   release(sequence: number): readonly string[] {
     const origins = this.#underway.get(sequence) ?? [];
     this.#underway.delete(sequence);
@@ -133,7 +133,7 @@ function sizeOf(draft: Draft): number {
   return "memory" in draft ? toBinary(MemorySchema, draft.memory).byteLength : 0;
 }
 
-/** Counts what became of the lines, and says it. */
+/** Counts and reports the results of the lines. */
 class ImportReport {
   failed = 0;
   readonly #options: GlobalOptions;
@@ -169,18 +169,18 @@ class ImportReport {
     if (this.#options.json || this.#options.quiet) return;
     const { importedCount = 0, skippedCount = 0, expiredCount = 0 } = this.#last ?? {};
     print(
-      `${importedCount} imported, ${skippedCount} already there, ${expiredCount} ended, ${this.failed} failed`,
+      `${importedCount} imported, ${skippedCount} already there, ${expiredCount} expired, ${this.failed} failed`,
     );
   }
 
-  /** What was acknowledged stays, and repeating is harmless. */
-  breakOff(why: string): void {
+  /** Reports an interruption: acknowledged memories stay stored, and a repetition is harmless. */
+  reportInterruption(why: string): void {
     this.#countUnreported();
     if (this.#last === undefined) return;
     const { importedCount, skippedCount, sequence } = this.#last;
     printError(
       `recollect: ${why} after line ${sequence}: ${importedCount} imported, ${skippedCount} already there; ` +
-        "the same command goes on, and stores nothing twice",
+        "the same command resumes it, and stores nothing twice",
     );
   }
 

@@ -5,7 +5,7 @@ import { EXIT_CODE, type ExitCode } from "./exit-code.ts";
 import { formatRow } from "./format-memory.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { type FilterOptions, toFilter } from "./memory-filter.ts";
-import { printPaced, readerGone } from "./output.ts";
+import { outputClosed, printPaced } from "./output.ts";
 
 export interface MemoryListOptions extends GlobalOptions, FilterOptions {
   /** Absent: all. */
@@ -14,7 +14,7 @@ export interface MemoryListOptions extends GlobalOptions, FilterOptions {
 
 const PAGE_SIZE = 200;
 
-/** Prints memories, newest first, page by page: as many as are asked for, or as the reader takes. */
+/** Prints memories, newest first, page by page, up to the limit or until the reader closes the pipe. */
 export async function memoryList(options: MemoryListOptions): Promise<ExitCode> {
   const clients = connect(options);
   const filter = toFilter(options);
@@ -29,7 +29,7 @@ export async function memoryList(options: MemoryListOptions): Promise<ExitCode> 
       pageToken,
     });
     for (const memory of page.memories) {
-      if (readerGone.aborted) return EXIT_CODE.ok;
+      if (outputClosed.aborted) return EXIT_CODE.ok;
       await printPaced(options.json ? JSON.stringify(toJson(MemorySchema, memory)) : formatRow(memory));
     }
     left -= page.memories.length;

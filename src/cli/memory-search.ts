@@ -25,7 +25,7 @@ const MODES = {
   keyword: SearchMemoriesRequest_Mode.KEYWORD,
 } as const;
 
-/** Prints the memories that answer a query, best first. Finding none is an answer too, and ends with 0. */
+/** Prints the search results, best first. Exits with 0, also without results. */
 export async function memorySearch(
   words: readonly string[],
   options: MemorySearchOptions,
@@ -42,14 +42,14 @@ export async function memorySearch(
     ...(options.mode === undefined ? {} : { mode: MODES[options.mode] }),
     ...(options.minSimilarity === undefined ? {} : { minSimilarity: options.minSimilarity }),
   });
-  for (const arm of degraded) {
-    printError(`the search was incomplete: ${SearchMemoriesResponse_Degradation[arm]}`);
+  for (const degradation of degraded) {
+    printError(`the search was incomplete: ${SearchMemoriesResponse_Degradation[degradation]}`);
   }
   for (const [index, result] of results.entries()) {
     if (options.json) print(JSON.stringify(toJson(SearchMemoriesResponse_ResultSchema, result)));
     else for (const line of formatResult(result, index + 1)) print(line);
   }
-  if (truncated) printError("more was found than one answer can hold: the last results are left out");
+  if (truncated) printError("the results exceed the response limit: the last ones are omitted");
   if (plan !== undefined) printError(formatPlan(plan));
   if (results.length === 0) printError("nothing found");
   return EXIT_CODE.ok;

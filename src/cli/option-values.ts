@@ -3,7 +3,7 @@ import { parseDuration } from "./duration.ts";
 
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** Adds a value to those an option was given before. */
+/** Collects the values of a repeated option. */
 export function collect(value: string, earlier: readonly string[]): string[] {
   return [...earlier, value];
 }
@@ -19,21 +19,21 @@ export function collectChoice<T extends string>(
   };
 }
 
-/** Reads a whole number that fits the API's int32; whether it is allowed is for the server to say. */
+/** Parses an int32; the server checks the range. */
 export function toInteger(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value <= MAX_INT32)) throw new InvalidArgumentError("Give a whole number.");
   return value;
 }
 
-/** Reads a number such as 0.85; whether it is allowed is for the server to say. */
+/** Parses a number such as 0.85; the server checks the range. */
 export function toNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (!Number.isFinite(value)) throw new InvalidArgumentError("Give a number.");
   return value;
 }
 
-/** Reads a span of time as milliseconds. */
+/** Parses a duration to milliseconds. */
 export function toMilliseconds(text: string): number {
   const value = parseDuration(text);
   if (value === undefined)
@@ -41,7 +41,7 @@ export function toMilliseconds(text: string): number {
   return value;
 }
 
-/** Adds `NAME=value` to the settings an option was given before; of the same name, the last counts. */
+/** Collects `NAME=value` of a repeated option; the last value of a name wins. */
 export function collectSetting(
   text: string,
   earlier: Readonly<Record<string, string>>,

@@ -3,32 +3,32 @@ import process from "node:process";
 
 const closed = new AbortController();
 
-/** Aborts when the reader of standard output has gone: `| head` has seen enough. */
-export const readerGone: AbortSignal = closed.signal;
+/** Aborts when the reader of standard output closes the pipe, such as `| head`. */
+export const outputClosed: AbortSignal = closed.signal;
 
-/** Writes one line for the reader or the next program in a pipe. */
+/** Writes one line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** The same at the reader's pace, for output of any length. */
+/** The same with backpressure, for output of any length. */
 export async function printPaced(line: string): Promise<void> {
-  if (process.stdout.write(`${line}\n`) || readerGone.aborted) return;
+  if (process.stdout.write(`${line}\n`) || outputClosed.aborted) return;
   try {
-    await once(process.stdout, "drain", { signal: readerGone });
+    await once(process.stdout, "drain", { signal: outputClosed });
   } catch (error) {
-    if (!readerGone.aborted) throw error;
+    if (!outputClosed.aborted) throw error;
   }
 }
 
-/** Writes one line that must not mix with results. */
+/** Writes one line to standard error. */
 export function printError(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
 /**
- * Makes `recollect memory search … | head -1` end quietly when the reader has seen enough, and lets a server stop in
- * order when its terminal was closed (EIO).
+ * Handles a closed pipe (`recollect memory search … | head -1`) without an error, and lets a server stop gracefully
+ * when its terminal was closed (EIO).
  */
 export function tolerateClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,11 +1,11 @@
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { UsageError } from "./usage-error.ts";
 
-/** Where an export that broke off goes on. */
+/** Checkpoint of an interrupted export. */
 export interface Checkpoint {
-  /** What is exported from where; another one is not continued. */
+  /** Identifies the exported data; a checkpoint of another source is not resumed. */
   readonly source: string;
-  /** How much of the part is whole lines whose token is this one. */
+  /** Bytes of the partial file up to the line of this token. */
   readonly bytes: number;
   readonly count: number;
   readonly resumeToken: string;
@@ -15,8 +15,8 @@ const BUFFER_CHARACTERS = 1024 * 1024;
 const CHECKPOINT_BYTES = 32 * 1024 * 1024;
 
 /**
- * A file that has its name only when it is whole. Until then it is `FILE.part`, with `FILE.part.resume` beside it,
- * which says how far it is: written after what it speaks of is on disk, so that it is true whatever happens.
+ * A file that gets its name only when it is complete. Until then it is `FILE.part`, with the checkpoint
+ * `FILE.part.resume`, which is written after the lines that it covers are on disk.
  */
 export class PartialFile implements AsyncDisposable {
   readonly #path: string;
@@ -34,7 +34,7 @@ export class PartialFile implements AsyncDisposable {
   }
 
   /**
-   * Begins the part, or goes on with the one that is there.
+   * Creates the partial file, or resumes an existing one.
    *
    * @throws UsageError when FILE cannot be written, or its part is of another source.
    */
@@ -63,7 +63,7 @@ export class PartialFile implements AsyncDisposable {
     return this.#state.count;
   }
 
-  /** Of the last line; empty before the first. */
+  /** Token of the last line; empty before the first. */
   get resumeToken(): string {
     return this.#state.resumeToken;
   }
@@ -88,7 +88,7 @@ export class PartialFile implements AsyncDisposable {
     await rm(checkpointOf(this.#path), { force: true });
   }
 
-  /** Without `complete` it leaves what is there, ready to be continued; nothing at all when that is nothing. */
+  /** Without `complete` the partial file stays for a later resumption, unless it is empty. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -142,7 +142,7 @@ function checkpointOf(path: string): string {
   return `${partOf(path)}.resume`;
 }
 
-/** What was said last; undefined when there is none, or none that fits the part: then it begins anew. */
+/** The last checkpoint; undefined without one that matches the partial file, which then starts from the beginning. */
 async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
   const [text, part] = await Promise.all([
     readFile(checkpointOf(path), "utf8").catch(() => undefined),
@@ -163,7 +163,7 @@ function parse(text: string): Checkpoint | undefined {
       ? { source, bytes, count, resumeToken }
       : undefined;
   } catch {
-    // Torn or not ours: then there is nothing to go on from.
+    // An invalid checkpoint is ignored.
     return undefined;
   }
 }

@@ -38,8 +38,8 @@ Example:
   recollect serve --set GRPC_PORT=6000 --set cache.aligned_threshold=0.6`;
 
 /**
- * The grammar of the command line: every command with its arguments and options. What a command does is loaded
- * when it runs, so that help and client commands start fast. Errors are thrown; see run.ts.
+ * Declares every command with its arguments and options. The implementation of a command is loaded when it runs, so
+ * that help and client commands start fast. Errors are thrown; see run.ts.
  */
 export function createProgram(): Command {
   const program = new Command("recollect")
@@ -54,13 +54,13 @@ export function createProgram(): Command {
     .option(
       "--address <host:port>",
       "gRPC endpoint that client commands call; https://host:port for TLS (RECOLLECT_ADDRESS)",
-      // An empty variable means unset, as for the server's own.
+      // An empty variable counts as unset, as in the server configuration.
       process.env["RECOLLECT_ADDRESS"] || DEFAULT_ADDRESS,
     )
     .addOption(
       new Option(
         "--api-key <key>",
-        // Not the default of the option, which help would print.
+        // Not declared as the default of the option, because help would print it.
         "key that client commands call with; rather set RECOLLECT_API_KEY, which other users cannot see",
       ),
     )
@@ -83,9 +83,9 @@ export function createProgram(): Command {
     });
   program
     .command("config")
-    .description("look at the configuration of the server")
+    .description("check the configuration of the server")
     .command("check")
-    .description("print every setting that serve would start with here, and where it comes from")
+    .description("print every setting that serve would start with, and its source")
     .addOption(setOption())
     .option("--config <path>", "the YAML file; the same as --set RECOLLECT_CONFIG=<path>")
     .addHelpText("after", `${SETTINGS_HELP}\n\nSecrets are masked. Ends with 2 when serve would not start.`)
@@ -96,7 +96,7 @@ export function createProgram(): Command {
   addKeyCommands(program.command("key").description("make API keys"));
   addMemoryCommands(program.command("memory").description("store memories and find them again"));
   addCacheCommands(program.command("cache").description("store answers and look them up"));
-  addIndexCommands(program.command("index").description("look at the search indexes, and make them again"));
+  addIndexCommands(program.command("index").description("show and rebuild the search indexes"));
   addServerCommands(program.command("server").description("look at the server"));
   addRedisCommands(program.command("redis").description("prepare the Redis that a server uses"));
   return program;
@@ -106,8 +106,8 @@ function addKeyCommands(key: Command): void {
   key
     .command("create")
     .description("make a new API key and the row of AUTH_API_KEYS_FILE for it; calls no server")
-    .requiredOption("--tenant <name>", "the tenant whose data it opens")
-    .requiredOption("--principal <name>", "who will hold it: a service or a person")
+    .requiredOption("--tenant <name>", "the tenant that it gives access to")
+    .requiredOption("--principal <name>", "its owner: a service or a person")
     .addOption(
       new Option("--role <role>", "what it may do; repeat for several, none includes another")
         .choices(ROLES)
@@ -115,12 +115,12 @@ function addKeyCommands(key: Command): void {
         .default([], "none"),
     )
     .option("--debug", "may also see and change cache entries of all cache scopes")
-    .option("--file <path>", "add the row to this file, which is made when it is not there")
+    .option("--file <path>", "add the row to this file, which is created if missing")
     .addHelpText(
       "after",
       `
-The key is printed once, on standard output, and is stored nowhere: only its SHA-256 is. Without --file the row goes
-to standard error. A running server takes up a changed file within seconds.
+The key is printed once, on standard output; only its SHA-256 is stored. Without --file the row is printed to standard
+error. A running server reloads a changed file within seconds.
 
 Example:
   recollect key create --tenant acme --principal shop --role reader --role writer --file keys.yaml`,
@@ -136,8 +136,8 @@ function addMemoryCommands(memory: Command): void {
   memory
     .command("add")
     .description("store a text, documents or lines of JSON as memories; prints the id, or a count")
-    .argument("[text...]", "what to remember; - reads standard input")
-    .option("--file <path...>", "Markdown or plain text to cut into passages, one memory each")
+    .argument("[text...]", "the text to store; - reads standard input")
+    .option("--file <path...>", "Markdown or plain text to split into passages, one memory each")
     .option("--jsonl <path>", "lines of JSON, each a Memory of the API; - reads standard input")
     .option("--user <id>", "user_id: whom it is about")
     .option("--session <id>", "session_id: the conversation it belongs to")
@@ -147,7 +147,7 @@ function addMemoryCommands(memory: Command): void {
     .option("--importance <number>", "importance, 0 to 1", toNumber)
     .option("--ttl <duration>", "how long it lasts, such as 90s, 12h or 7d", toMilliseconds)
     .addOption(
-      new Option("--on-duplicate <action>", "what to do when a duplicate is there").choices([
+      new Option("--on-duplicate <action>", "what to do with a duplicate").choices([
         "return-existing",
         "allow",
         "refuse",
@@ -156,8 +156,8 @@ function addMemoryCommands(memory: Command): void {
     .addHelpText(
       "after",
       `
-With --jsonl the options fill in what a line leaves out. By default a text that is already there is not stored
-again, so an interrupted command can simply be repeated.
+With --jsonl the options are defaults for missing fields. By default a duplicate text is not stored again, so an
+interrupted command can simply be repeated.
 ${EXIT_CODES}
 
 Examples:
@@ -174,11 +174,11 @@ Examples:
     .argument("<query...>", "a question or a few words")
     .option("--limit <number>", "how many at most, up to 100 (default: 10)", toInteger)
     .addOption(
-      new Option("--mode <mode>", "how to look (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
+      new Option("--mode <mode>", "search mode (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
     )
-    .option("--min-similarity <number>", "leave out what is less similar, -1 to 1", toNumber)
-    .option("--explain", "show how each score came about, and how the search was carried out")
-    .addHelpText("after", `${EXIT_CODES}\n\nFinding nothing is not an error and ends with 0.`)
+    .option("--min-similarity <number>", "omit results below this similarity, -1 to 1", toNumber)
+    .option("--explain", "show the parts of each score, and the search plan")
+    .addHelpText("after", `${EXIT_CODES}\n\nA search without results exits with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
       const { memorySearch } = await import("./memory-search.ts");
       process.exitCode = await memorySearch(words, command.optsWithGlobals<MemorySearchOptions>());
@@ -202,12 +202,12 @@ Examples:
     });
   addFilterOptions(memory.command("export"))
     .description("write memories in any state as lines of JSON, oldest first")
-    .argument("[file]", "where to write; - is standard output", "-")
+    .argument("[file]", "output file; - is standard output", "-")
     .addHelpText(
       "after",
       `
-A file has its name when it is whole. Until then it is FILE.part; an export that broke off goes on there when the
-command is repeated.
+Until the export is complete the file is FILE.part; an interrupted export is resumed there when the command is
+repeated.
 ${EXIT_CODES}`,
     )
     .action(async (file: string, _options: unknown, command: Command) => {
@@ -217,11 +217,11 @@ ${EXIT_CODES}`,
   memory
     .command("import")
     .description("store lines that an export wrote, with their ids and times")
-    .argument("<file>", "what to read; - is standard input")
+    .argument("<file>", "input file; - is standard input")
     .addHelpText(
       "after",
       `
-A memory whose id is there is skipped: an import that broke off is continued by repeating the command.
+Existing ids are skipped: an interrupted import is resumed by repeating the command.
 ${EXIT_CODES}
 
 Example:
@@ -233,7 +233,7 @@ Example:
     });
 }
 
-/** Which memories: see toFilter. */
+/** Adds the filter options; see toFilter. */
 function addFilterOptions(command: Command): Command {
   return command
     .option("--user <id>", "user_id: exactly this user")
@@ -245,7 +245,7 @@ function addFilterOptions(command: Command): Command {
         .argParser(collectChoice(KINDS))
         .default([], "all"),
     )
-    .addOption(tagOption("with this tag; repeat to ask for all of several"));
+    .addOption(tagOption("with this tag; repeat to require several"));
 }
 
 function addCacheCommands(cache: Command): void {
@@ -271,7 +271,7 @@ function addCacheCommands(cache: Command): void {
     .argument("<prompt...>", "the question")
     .requiredOption("--model <name>", "the model that would answer")
     .option("--system <text>", "the system prompt it would be given")
-    .option("--threshold <number>", "serve by meaning only from this similarity on, 0 to 1", toNumber)
+    .option("--threshold <number>", "minimum similarity of semantic matches, 0 to 1", toNumber)
     .addOption(
       new Option("--strategy <strategy>", "how to match (default: the server's)").choices([
         "hybrid",
@@ -283,7 +283,7 @@ function addCacheCommands(cache: Command): void {
     .addHelpText(
       "after",
       `
-The answer goes to standard output; whether and why it hit or missed goes to standard error.
+The response is written to standard output, the decision to standard error.
 ${EXIT_CODES}
 
 Example:
@@ -300,7 +300,7 @@ Example:
 function addStatsCommand(cache: Command): void {
   cache
     .command("stats")
-    .description("print what the cache holds and what it has done")
+    .description("print entries, bytes and lookup counts of the cache")
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
       const { cacheStats } = await import("./cache-stats.ts");
@@ -311,7 +311,7 @@ function addStatsCommand(cache: Command): void {
 function addIndexCommands(index: Command): void {
   index
     .command("info")
-    .description("print what the search indexes hold, over all tenants, and how they are")
+    .description("print size and state of the search indexes, over all tenants")
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
       const { indexInfo } = await import("./index-info.ts");
@@ -319,12 +319,11 @@ function addIndexCommands(index: Command): void {
     });
   index
     .command("rebuild")
-    .description("make all search indexes anew from what is stored, while the server goes on serving")
+    .description("rebuild all search indexes from the stored data, while the server keeps serving")
     .addHelpText(
       "after",
       `
-Nothing that is stored changes. Until the new indexes are whole the old ones serve; ended before, by Ctrl-C too, it
-leaves them as they were.
+Stored data does not change. The old indexes stay in use until the new ones are complete, also after Ctrl-C.
 ${EXIT_CODES}`,
     )
     .action(async (_options: unknown, command: Command) => {
@@ -336,7 +335,7 @@ ${EXIT_CODES}`,
 function addServerCommands(server: Command): void {
   server
     .command("info")
-    .description("print version and backend of the server, and since when it serves")
+    .description("print version, backend and start time of the server")
     .addHelpText("after", EXIT_CODES)
     .action(async (_options: unknown, command: Command) => {
       const { serverInfo } = await import("./server-info.ts");
@@ -347,14 +346,14 @@ function addServerCommands(server: Command): void {
 function addRedisCommands(redis: Command): void {
   redis
     .command("setup")
-    .description("make the search indexes, as a user of Redis who may, for a server whose user may not")
+    .description("create the search indexes as a Redis user with the rights that the server's user lacks")
     .addOption(setOption())
     .option("--config <path>", "the YAML file; the same as --set RECOLLECT_CONFIG=<path>")
     .addHelpText(
       "after",
       `
-It reads the configuration of the server, so that it makes what that one looks for; only user and password are others.
-What is there stays as it is, and running it again does no harm.
+It reads the configuration of the server, except for user and password. Existing indexes stay unchanged, so that it
+can be run again.
 
 Example:
   REDIS_PASSWORD=... recollect redis setup --set REDIS_USERNAME=recollect-setup`,

@@ -4,17 +4,17 @@ import { formatBar, formatProgress, openProgress } from "./progress.ts";
 describe("formatProgress", () => {
   const state = { what: "memories", done: 1200, before: 0, elapsedMs: 5000 };
 
-  it("says what is done, of how many, how fast, and how long it will take", () => {
+  it("shows count, total, rate and remaining time", () => {
     expect(formatProgress({ ...state, total: 5000 })).toBe("1,200 of 5,000 memories, 240/s, 16 s left");
   });
 
-  it("leaves out what is not known", () => {
+  it("omits unknown parts", () => {
     expect(formatProgress(state)).toBe("1,200 memories, 240/s");
     expect(formatProgress({ ...state, elapsedMs: 0, total: 5000 })).toBe("1,200 of 5,000 memories");
     expect(formatProgress({ ...state, total: 1000 })).toBe("1,200 memories, 240/s");
   });
 
-  it("counts only what this run has done as its speed", () => {
+  it("computes the rate from this run only", () => {
     expect(formatProgress({ ...state, before: 1000, total: 2000 })).toBe(
       "1,200 of 2,000 memories, 40/s, 20 s left",
     );
@@ -22,7 +22,7 @@ describe("formatProgress", () => {
 });
 
 describe("formatBar", () => {
-  it("is empty at the beginning, full at the end, and not there without a total", () => {
+  it("is empty at the beginning, full at the end, and absent without a total", () => {
     expect(formatBar({ done: 0, total: 4 })).toBe("[>                   ] ");
     expect(formatBar({ done: 2, total: 4 })).toBe("[==========>         ] ");
     expect(formatBar({ done: 4, total: 4 })).toBe("[====================] ");
@@ -44,21 +44,21 @@ describe("openProgress", () => {
     return written;
   }
 
-  it("draws a bar on a terminal, no wider than that, and takes it away", () => {
+  it("draws a bar no wider than the terminal, and erases it", () => {
     const written = run({ isTTY: true, columns: 20 });
     expect(written).toHaveLength(41);
     expect(written[19]).toBe("\r\u{1b}[2K[==========>       ");
     expect(written.at(-1)).toBe("\r\u{1b}[2K");
   });
 
-  it("writes a line now and then elsewhere", () => {
+  it("writes a line at intervals when it is no terminal", () => {
     expect(run({})).toEqual([
       "recollect: 20 of 40 lines, 2/s, 10 s left\n",
       "recollect: 40 of 40 lines, 2/s, 0 ms left\n",
     ]);
   });
 
-  it("takes a total that is known on the way, or changes", () => {
+  it("accepts a total that arrives later or changes", () => {
     const written: string[] = [];
     let time = 0;
     const stream = { write: (text: string): boolean => written.push(text) > 0 };
@@ -74,7 +74,7 @@ describe("openProgress", () => {
     ]);
   });
 
-  it("writes nothing when it is to be silent", () => {
+  it("writes nothing when silent", () => {
     expect([run({ isTTY: true }, true), run({}, true)]).toEqual([[], []]);
   });
 });

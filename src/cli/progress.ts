@@ -1,14 +1,14 @@
 import type { Writable } from "node:stream";
 import { formatDuration } from "./duration.ts";
 
-/** How far something is. */
+/** Progress of an operation. */
 export interface ProgressState {
-  /** What is counted, in the plural. */
+  /** The counted unit, in the plural. */
   readonly what: string;
   readonly done: number;
-  /** Absent: not known. */
+  /** Undefined: unknown. */
   readonly total?: number;
-  /** What was done before this run. */
+  /** Count of earlier runs. */
   readonly before: number;
   readonly elapsedMs: number;
 }
@@ -19,36 +19,36 @@ const LINE_MS = 10_000;
 const ERASE_LINE = "\r\u{1b}[2K";
 const number = new Intl.NumberFormat("en");
 
-/** `1,200 of 5,000 memories, 240/s, 16 s left`: what is known of it. */
+/** `1,200 of 5,000 memories, 240/s, 16 s left`; unknown parts are omitted. */
 export function formatProgress({ what, done, total, before, elapsedMs }: ProgressState): string {
   const perSecond = elapsedMs > 0 ? ((done - before) * 1000) / elapsedMs : 0;
-  const known = total !== undefined && total >= done;
+  const hasTotal = total !== undefined && total >= done;
   return [
-    `${number.format(done)}${known ? ` of ${number.format(total)}` : ""} ${what}`,
+    `${number.format(done)}${hasTotal ? ` of ${number.format(total)}` : ""} ${what}`,
     ...(perSecond > 0 ? [`${number.format(Math.round(perSecond))}/s`] : []),
-    ...(known && perSecond > 0 ? [`${formatDuration(((total - done) / perSecond) * 1000)} left`] : []),
+    ...(hasTotal && perSecond > 0 ? [`${formatDuration(((total - done) / perSecond) * 1000)} left`] : []),
   ].join(", ");
 }
 
-/** The share that is done as `[=====>    ]`; empty when the total is not known. */
+/** A progress bar `[=====>    ]`; empty without a total. */
 export function formatBar({ done, total }: Pick<ProgressState, "done" | "total">): string {
   if (total === undefined || total < done || total === 0) return "";
   const full = Math.floor((done / total) * BAR_WIDTH);
   return `[${`${"=".repeat(full)}${full < BAR_WIDTH ? ">" : ""}`.padEnd(BAR_WIDTH)}] `;
 }
 
-/** Says on the way how far it is. Disposing takes the bar away. */
+/** Prints progress. Disposing erases the bar. */
 export interface Progress extends Disposable {
-  /** `total`, where it is known only now or has changed, stays. */
+  /** `total` sets a total that was unknown or has changed. */
   advance(done: number, total?: number): void;
-  /** Takes the bar away, so that a line can be written; it comes back with the next step. */
+  /** Erases the bar before a line is written; it is drawn again with the next step. */
   clear(): void;
 }
 
 /**
- * Progress on standard error: a bar on a terminal, now and then a line elsewhere, nothing when `silent`. It looks at
- * the time when something is done and has no timer. (Libraries for this draw only on terminals, or by timers that go
- * on when the work has failed.)
+ * Prints progress to standard error: a bar on a terminal, otherwise lines at intervals, nothing when `silent`. It reads
+ * the clock with each step and has no timer. (Libraries for this draw only on terminals, or by timers that continue
+ * when the work has failed.)
  */
 export function openProgress(options: {
   readonly what: string;
@@ -56,7 +56,7 @@ export function openProgress(options: {
   readonly before?: number;
   readonly silent: boolean;
   readonly stream: Pick<Writable, "write"> & { readonly isTTY?: boolean; readonly columns?: number };
-  /** Milliseconds that only rise. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }): Progress {
   const { stream, silent, now, before = 0 } = options;
@@ -70,8 +70,8 @@ export function openProgress(options: {
     isDrawn = false;
   };
   return {
-    advance: (done, known) => {
-      total = known ?? total;
+    advance: (done, newTotal) => {
+      total = newTotal ?? total;
       if (silent || now() - said < (isTerminal ? REDRAW_MS : LINE_MS)) return;
       said = now();
       const state = {

@@ -10,7 +10,7 @@ export interface SetupOptions extends SourceOptions {
   readonly json?: boolean;
 }
 
-/** Makes the search indexes in the Redis that `serve` would use here, and prints what is there. */
+/** Creates the search indexes in the Redis of the server configuration, and prints them. */
 export async function redisSetup(options: SetupOptions): Promise<ExitCode> {
   const { config } = load(configSources(options));
   if (config.backend !== "redis")

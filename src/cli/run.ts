@@ -5,8 +5,8 @@ import { printError, tolerateClosedPipes } from "./output.ts";
 import { createProgram } from "./program.ts";
 
 /**
- * Runs one command line and leaves its exit code in `process.exitCode`, so that output is flushed and open work
- * ends by itself. Never rejects: whatever goes wrong is said on standard error and ends with 2.
+ * Runs one command line and sets `process.exitCode`, so that output is flushed and open work completes. Never rejects:
+ * errors are printed to standard error, with exit code 2.
  */
 export async function run(argv: readonly string[] = process.argv): Promise<void> {
   tolerateClosedPipes();
@@ -15,7 +15,7 @@ export async function run(argv: readonly string[] = process.argv): Promise<void>
     await program.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has written its message, or the help that was asked for.
+      // Commander has already written its message or the help.
       process.exitCode = error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.error;
       return;
     }

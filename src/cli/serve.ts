@@ -11,7 +11,7 @@ import { UsageError } from "./usage-error.ts";
 export async function serve(given: SourceOptions): Promise<void> {
   const options = configSources(given);
   let running = load(options);
-  // Before it serves, a SIGHUP would end the process: what it asks for is done after the start.
+  // Without a handler a SIGHUP would end the process; one during the start is handled after it.
   let early = false;
   let hangUp = (): void => {
     early = true;
@@ -22,7 +22,7 @@ export async function serve(given: SourceOptions): Promise<void> {
   try {
     await app.start();
   } catch (error) {
-    // What the operator can mend is one line; anything else keeps its stack.
+    // Errors that an operator can fix are one line; others keep their stack.
     const mendable =
       error instanceof RecollectError || (error instanceof Error && error.name === "BindError");
     throw mendable ? new UsageError(error.message) : error;
@@ -40,7 +40,7 @@ export async function serve(given: SourceOptions): Promise<void> {
   await stop.promise;
 }
 
-/** Closing a terminal sends SIGHUP too, and nobody is left to see or stop what was started in it. */
+/** A closed terminal sends SIGHUP too; the server then stops, because it can no longer be stopped by Ctrl-C. */
 function terminalIsGone(): boolean {
   if (!process.stdout.isTTY) return false;
   try {

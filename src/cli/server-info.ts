@@ -7,7 +7,7 @@ import { formatFields } from "./format-fields.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { print } from "./output.ts";
 
-/** Prints what the server is, and what stands behind it. */
+/** Prints version, backend and start time of the server. */
 export async function serverInfo(options: GlobalOptions): Promise<ExitCode> {
   const info = await connect(options).operations.getServerInfo({});
   if (options.json) {

@@ -1,4 +1,4 @@
-/** What was typed, or a file that was named, cannot be used. Its message is shown as it is, without a trace. */
+/** An invalid argument or file. Its message is printed without a stack. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -5,9 +5,15 @@ const MIB = 1024 * 1024;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
-/** Gives every value its place in the Config, in the program's own units. */
+/** Assembles the Config from the values of the settings, converting units. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares an object
-export function assemble(values: Settled, about: Pick<Config, "backendReason" | "warnings">): Config {
+export function assemble(
+  values: Settled,
+  {
+    embedderByDefault,
+    ...about
+  }: Pick<Config, "backendReason" | "warnings"> & { readonly embedderByDefault: boolean },
+): Config {
   return freeze({
     environment: values.environment,
     log: { level: values.logLevel, format: values.logFormat, file: values.logFile },
@@ -37,6 +43,7 @@ export function assemble(values: Settled, about: Pick<Config, "backendReason" | 
     },
     embedding: {
       provider: values.embeddingProvider,
+      byDefault: embedderByDefault,
       model: values.embeddingModel,
       apiKey: values.embeddingApiKey,
       apiBase: values.embeddingApiBase,

@@ -9,18 +9,14 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** As if every part were there: what is wrong with a combination does not depend on the version. */
+/** As if every feature were supported: errors of combinations do not depend on the version. */
 const ALL_BUILT = { notYet: [] };
 const REDIS = { MEMORY_BACKEND: "redis" };
 
-describe("impossible combinations", () => {
+describe("invalid combinations", () => {
   it.each<[name: string, sources: TestSources, named: readonly string[]]>([
     ["one port for two servers", { env: { GRPC_PORT: "9", HTTP_PORT: "9" } }, ["GRPC_PORT", "HTTP_PORT"]],
-    [
-      "keys that are not asked for",
-      { env: { AUTH_API_KEYS_FILE: "keys" } },
-      ["AUTH_API_KEYS_FILE", "AUTH_MODE"],
-    ],
+    ["unused keys", { env: { AUTH_API_KEYS_FILE: "keys" } }, ["AUTH_API_KEYS_FILE", "AUTH_MODE"]],
     ["keys that are missing", { env: { AUTH_MODE: "api_keys" } }, ["AUTH_MODE", "AUTH_API_KEYS_FILE"]],
     ["a certificate without its key", { env: { TLS_CERT_FILE: "c" } }, ["TLS_CERT_FILE", "TLS_KEY_FILE"]],
     ["a key without its certificate", { env: { TLS_KEY_FILE: "k" } }, ["TLS_KEY_FILE", "TLS_CERT_FILE"]],
@@ -30,6 +26,11 @@ describe("impossible combinations", () => {
       ["CACHE_STRATEGY", "ENABLE_VECTOR_SEARCH"],
     ],
     ["openai without key and base", { env: { EMBEDDING_PROVIDER: "openai" } }, ["EMBEDDING_API_KEY"]],
+    [
+      "another dimension of the model that has one alone",
+      { env: { VECTOR_DIM: "384" } },
+      ["VECTOR_DIM", "EMBEDDING_PROVIDER", "256"],
+    ],
     [
       "an aligned threshold above the other",
       { yaml: "cache: { aligned_threshold: 0.9 }" },
@@ -69,13 +70,13 @@ describe("impossible combinations", () => {
       { yaml: "memory: { enable_vector_search: yes }\nvector_search: { enabled: off }" },
       ["memory.enable_vector_search", "vector_search.enabled"],
     ],
-  ])("refuses %s, naming what is involved", async (_, sources, named) => {
+  ])("refuses %s, naming the settings", async (_, sources, named) => {
     const problems = await folder.problemsOf({ ...sources, ...ALL_BUILT });
     expect(problems).toHaveLength(1);
     for (const name of named) expect(problems[0]).toContain(name);
   });
 
-  it("takes vector search written twice and alike for one", async () => {
+  it("accepts two equal values of the vector search setting", async () => {
     const yaml = "memory: { enable_vector_search: off }\nvector_search: { enabled: false }";
     expect((await folder.load({ yaml })).config.vectorSearch.enabled).toBe(false);
     expect(
@@ -83,7 +84,7 @@ describe("impossible combinations", () => {
     ).toBe(false);
   });
 
-  it("asks nothing of Redis' settings while the backend is another", async () => {
+  it("does not check Redis settings with another backend", async () => {
     const env = { MEMORY_BACKEND: "embedded", REDIS_DB: "3", REDIS_HOST: "host" };
     expect((await folder.load({ env })).config.redis.db).toBe(3);
   });
@@ -100,13 +101,13 @@ describe("impossible combinations", () => {
   });
 });
 
-describe("defaults that follow from others", () => {
+describe("derived defaults", () => {
   const backendOf = async (sources: TestSources): Promise<readonly string[]> => {
     const { config } = await folder.load({ ...sources, ...ALL_BUILT });
     return [config.backend, config.backendReason];
   };
 
-  it("chooses the backend and says why", async () => {
+  it("chooses the backend, with the reason", async () => {
     const yaml = "memory: { backend: embedded }";
     const env = { REDIS_HOST: "host" };
     expect(await backendOf({ env: { ...env, MEMORY_BACKEND: "embedded" } })).toEqual([
@@ -125,7 +126,8 @@ describe("defaults that follow from others", () => {
   });
 
   it.each([
-    [{}, "hashing", 384],
+    [{}, "local", 256],
+    [{ EMBEDDING_PROVIDER: "hashing" }, "hashing", 384],
     [{ EMBEDDING_API_KEY: "k" }, "openai", 1536],
     [{ EMBEDDING_API_BASE: "http://localhost:11434/v1" }, "openai", 1536],
     [{ EMBEDDING_API_KEY: "k", EMBEDDING_PROVIDER: "hashing" }, "hashing", 384],
@@ -135,14 +137,14 @@ describe("defaults that follow from others", () => {
     expect([config.embedding.provider, config.vectorSearch.dimension]).toEqual([provider, dimension]);
   });
 
-  it("keeps the default TTL within the greatest age", async () => {
+  it("keeps the default TTL within the maximum age", async () => {
     expect((await folder.load({ yaml: "cache: { max_age: 60 }" })).config.cache).toMatchObject({
       defaultTtlMs: 60_000,
       maxAgeMs: 60_000,
     });
   });
 
-  it("takes REDIS_URL apart, and lets it win", async () => {
+  it("splits REDIS_URL, which has precedence", async () => {
     const env = {
       REDIS_URL: "rediss://ana:p%40ss@[::1]:7000/0",
       REDIS_HOST: "other",

@@ -1,21 +1,21 @@
 import { isIP } from "node:net";
-import type { Settled } from "./derive.ts";
+import { DEFAULT_DIMENSIONS, LOWEST_DEFAULT_THRESHOLD, type Settled } from "./derive.ts";
 import type { Findings } from "./findings.ts";
 import type { ResolvedSettings } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
-/** Looks at settings together. */
+/** Checks one combination of settings. */
 interface View extends Settled {
   /** `CACHE_STRATEGY is "semantic" (environment)`. */
   readonly say: (key: SettingKey) => string;
   readonly chosen: (key: SettingKey) => boolean;
 }
 
-/** What is wrong with settings that are right one by one, and what would be right; undefined when nothing is. */
+/** The error and the remedy for individually valid settings; undefined when the combination is valid. */
 type Rule = (view: View) => string | undefined;
 
-/** Combinations that cannot be meant, or cannot work. */
+/** Invalid combinations. */
 export function checkCombinations(settings: ResolvedSettings, values: Settled, findings: Findings): void {
   const view: View = {
     ...values,
@@ -29,7 +29,7 @@ export function checkCombinations(settings: ResolvedSettings, values: Settled, f
   findings.warnings.push(...found(DOUBTFUL));
 }
 
-/** `NAME is "value" (source)`, as every message about a setting begins. */
+/** `NAME is "value" (source)`, the beginning of messages about a setting. */
 export function describe(key: SettingKey, settings: ResolvedSettings): string {
   const { shown = "", source = "" } = settings.get(key) ?? {};
   return `${nameOf(SETTINGS[key])} is ${JSON.stringify(shown)} (${source})`;
@@ -66,8 +66,12 @@ const IMPOSSIBLE: readonly Rule[] = [
     !chosen("embeddingApiBase")
       ? `${say("embeddingProvider")}, but there is no key: set EMBEDDING_API_KEY, or EMBEDDING_API_BASE of a server that needs none`
       : undefined,
+  ({ vectorSearch, embeddingProvider, vectorDimension, say }) =>
+    vectorSearch && embeddingProvider === "local" && vectorDimension !== DEFAULT_DIMENSIONS.local
+      ? `${say("vectorDimension")}, but ${say("embeddingProvider")}, whose vectors have ${DEFAULT_DIMENSIONS.local} numbers: remove VECTOR_DIM, or set EMBEDDING_PROVIDER=hashing to keep that number`
+      : undefined,
   ({ cacheAlignedThreshold, cacheSimilarityThreshold, say }) =>
-    cacheAlignedThreshold > cacheSimilarityThreshold
+    cacheAlignedThreshold > (cacheSimilarityThreshold ?? LOWEST_DEFAULT_THRESHOLD)
       ? `${say("cacheAlignedThreshold")}, but ${say("cacheSimilarityThreshold")}: the aligned one must not be higher`
       : undefined,
   ({ cacheDefaultTtl, cacheMaxAge, say }) =>
@@ -124,7 +128,7 @@ const DOUBTFUL: readonly Rule[] = [
       : undefined,
 ];
 
-/** An address that other machines reach while everyone is let in, without a setting that says so. */
+/** A public address without authentication and without ALLOW_UNAUTHENTICATED. */
 function exposed(key: "grpcHost" | "httpHost"): Rule {
   return ({ authMode, allowUnauthenticated, [key]: host, say }) =>
     authMode !== "none" || allowUnauthenticated || isLoopback(host)
@@ -137,7 +141,7 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** One file that is nothing without another. */
+/** A file setting that requires another one. */
 function pair(given: SettingKey, needed: SettingKey): Rule {
   return (view) =>
     view[given] !== undefined && view[needed] === undefined

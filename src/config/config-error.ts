@@ -1,4 +1,4 @@
-/** Everything that is wrong with the configuration, at once; each line names key, value, source and remedy. */
+/** All errors of the configuration; each line names key, value, source and remedy. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];

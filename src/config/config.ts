@@ -3,14 +3,14 @@ import type { Values } from "./settings.ts";
 
 type Chosen<K extends keyof Values> = NonNullable<Values[K]>;
 
-/** Where a server listens. */
+/** The address that a server listens on. */
 export interface Listen {
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
-/** How the server is configured: frozen, typed, complete. Made by load.ts; every default is in settings.ts. */
+/** The server configuration: frozen, typed, complete. Made by load.ts; every default is in settings.ts. */
 export interface Config {
   readonly environment: string;
   readonly log: {
@@ -25,14 +25,14 @@ export interface Config {
     readonly allowUnauthenticated: boolean;
     readonly apiKeysFile: string | undefined;
   };
-  /** Of both servers. */
+  /** TLS of both servers. */
   readonly tls: {
     readonly certFile: string | undefined;
     readonly keyFile: string | undefined;
     readonly clientCaFile: string | undefined;
   };
   readonly backend: Chosen<"backend">;
-  /** Where the choice of the backend came from, in words. */
+  /** The reason for the chosen backend, for logs. */
   readonly backendReason: string;
   readonly dataDir: string;
   readonly redis: RedisConfig;
@@ -47,13 +47,15 @@ export interface Config {
   };
   readonly embedding: {
     readonly provider: Chosen<"embeddingProvider">;
+    /** No setting selects a provider. */
+    readonly byDefault: boolean;
     readonly model: string;
     readonly apiKey: string | undefined;
     readonly apiBase: string;
     readonly apiVersion: string | undefined;
     readonly encodingFormat: Chosen<"embeddingEncodingFormat">;
     readonly dimensions: Chosen<"embeddingDimensions">;
-    /** 0 keeps none. */
+    /** 0: none. */
     readonly cacheTtlMs: number;
     readonly batchSize: number;
     readonly maxRetries: number;
@@ -62,7 +64,8 @@ export interface Config {
   readonly cache: {
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["cacheStrategy"]>;
-    readonly similarityThreshold: number;
+    /** Undefined: the default of the model (src/domain/cache/default-thresholds.ts). */
+    readonly similarityThreshold: number | undefined;
     readonly alignedThreshold: number;
     readonly defaultTtlMs: number;
     readonly maxAgeMs: number;
@@ -72,7 +75,7 @@ export interface Config {
     readonly lookupDeadlineMs: number;
   };
   readonly compaction: {
-    /** Of the scheduler alone. */
+    /** Settings of the scheduler only. */
     readonly enabled: boolean;
     readonly strategy: Uppercase<Values["compactionStrategy"]>;
     readonly level: Uppercase<Values["compactionLevel"]>;
@@ -84,18 +87,18 @@ export interface Config {
     readonly maxAffectedFraction: number;
   };
   readonly limits: Limits;
-  /** What an operator should know although nothing is wrong. */
+  /** Warnings of a valid configuration. */
   readonly warnings: readonly string[];
 }
 
-/** How Redis is reached, as an operator sets it; REDIS_URL has been taken apart. */
+/** The connection to Redis; REDIS_URL is already split into its parts. */
 export interface RedisConnectionConfig extends Node {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly topology: Values["redisTopology"];
-  /** Of a cluster, or the Sentinels; empty: `host` and `port`. */
+  /** Nodes of a cluster, or the Sentinels; empty: `host` and `port`. */
   readonly nodes: readonly Node[];
-  /** What Sentinels call the primary. */
+  /** Name of the primary in Sentinel. */
   readonly sentinelName: string | undefined;
   readonly sentinelUsername: string | undefined;
   readonly sentinelPassword: string | undefined;
@@ -111,7 +114,7 @@ export interface RedisConnectionConfig extends Node {
   readonly waitReplicas: number;
 }
 
-/** How Redis is reached, and what it holds. */
+/** Connection, keys and indexes of Redis. */
 export interface RedisConfig extends RedisConnectionConfig {
   readonly db: number;
   readonly prefix: string;
@@ -120,7 +123,7 @@ export interface RedisConfig extends RedisConnectionConfig {
   readonly partitions: number;
 }
 
-/** What callers may make the server do and hold. */
+/** Resource limits. */
 export interface Limits {
   /** A request or response message, in bytes; design: room for a batch of 8 MiB and its framing. */
   readonly maxMessageBytes: number;
@@ -128,28 +131,28 @@ export interface Limits {
   readonly maxConcurrentStreams: number;
   /** Calls in flight in the whole process, on both servers; the next one is refused. */
   readonly maxConcurrentCalls: number;
-  /** Calls that stream in either direction, likewise. */
+  /** Limit of calls that stream in either direction. */
   readonly maxOpenStreams: number;
-  /** Bytes of all requests that have not arrived whole, and of those of one connection. */
+  /** Bytes of all incomplete requests, and of those of one connection. */
   readonly maxUnfinishedBytes: number;
   readonly maxUnfinishedBytesPerConnection: number;
-  /** A request that does not stream must have arrived within this. */
+  /** Maximum receive time of a unary request. */
   readonly requestReceiveMs: number;
-  /** So must the next message of one that does. */
+  /** Maximum wait for the next message of a request stream. */
   readonly streamIdleMs: number;
-  /** Pieces of heavy work, such as searches, that wait in the queue; the call of the next one is refused. */
+  /** Queued units of heavy work, such as searches; the call of the next one is refused. */
   readonly maxWaitingWork: number;
-  /** A gRPC connection without calls is closed after this. */
+  /** Idle timeout of a gRPC connection without calls. */
   readonly connectionIdleMs: number;
-  /** An HTTP request must have sent its headers within this. */
+  /** Maximum receive time of the headers of an HTTP request. */
   readonly httpHeadersMs: number;
-  /** How long a stop waits for probes to notice before it drains. */
+  /** Delay between NOT_SERVING and the drain, for probes. */
   readonly probePeriodMs: number;
-  /** How long calls in flight may take after that. */
+  /** Maximum time of calls in flight during the drain. */
   readonly drainMs: number;
 }
 
-/** The defaults; settings/limits.ts says which of them an operator may change. */
+/** The defaults; settings/limits.ts declares those that can be set. */
 export const LIMITS: Limits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 1000,
@@ -166,5 +169,5 @@ export const LIMITS: Limits = {
   drainMs: 10_000,
 };
 
-/** A cache lookup takes no longer; then it is a miss. */
+/** Deadline of a cache lookup, after which it is a miss. */
 export const LOOKUP_DEADLINE_MS = 800;

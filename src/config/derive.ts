@@ -2,7 +2,7 @@ import type { Resolved } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
 import { SETTINGS, type SettingKey, type Values } from "./settings.ts";
 
-/** Settings whose default follows from others. */
+/** Settings whose default is derived from others. */
 type DerivedKey =
   | "logFormat"
   | "grpcHost"
@@ -16,22 +16,26 @@ type DerivedKey =
   | "cacheDefaultTtl"
   | "cacheIndexName";
 
-/** The value of every setting, with what follows from others. */
+/** The value of every setting, including derived defaults. */
 export type Settled = Omit<Values, DerivedKey> & {
   readonly [K in DerivedKey]: NonNullable<Values[K]>;
 };
 
-/** A default and what it follows from. `chosen`: somebody said something that asks for it. */
+/** A derived default and its origin. `chosen`: another setting implies it explicitly. */
 interface Derived<T> {
   readonly value: T;
   readonly because: string;
   readonly chosen?: boolean;
 }
 
+/** Default dimension; for `local` the only one. */
+export const DEFAULT_DIMENSIONS = { openai: 1536, local: 256, hashing: 384 } as const;
+/** Minimum of the default similarity threshold over all models (src/domain/cache/default-thresholds.ts). */
+export const LOWEST_DEFAULT_THRESHOLD = 0.85;
 export const ALIGNED_THRESHOLD = 0.5;
 export const DEFAULT_TTL_SECONDS = 3600;
 
-/** Fills in the defaults that follow from other settings. */
+/** Sets the defaults that are derived from other settings. */
 export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): void {
   const get = <K extends SettingKey>(key: K): Values[K] => settings.get(key)?.value as Values[K];
   const chosen = (key: SettingKey): boolean => settings.get(key)?.chosen === true;
@@ -43,7 +47,7 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
     const source = because === "" ? "default" : `default, because ${because}`;
     settings.set(key, { value, shown: String(value), source, chosen: asked && before?.wrong !== true });
   };
-  /** The first of the settings that somebody has set. */
+  /** The first of the settings that is set. */
   const firstSet = (...keys: SettingKey[]): string | undefined => {
     const key = keys.find(chosen);
     return key === undefined ? undefined : `${nameOf(SETTINGS[key])} is set`;
@@ -70,17 +74,17 @@ export function derive(settings: Map<SettingKey, Resolved>, terminal: boolean): 
   fill("embeddingProvider", () => {
     const because = firstSet("embeddingApiKey", "embeddingApiBase");
     return because === undefined
-      ? { value: "hashing", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
+      ? { value: "local", because: "neither EMBEDDING_API_KEY nor EMBEDDING_API_BASE is set" }
       : { value: "openai", because, chosen: true };
   });
   fill("embeddingApiBase", () => ({ value: "https://api.openai.com/v1", because: "" }));
   fill("vectorDimension", () => ({
-    value: get("embeddingProvider") === "openai" ? 1536 : 384,
+    value: DEFAULT_DIMENSIONS[get("embeddingProvider") ?? "local"],
     because: said("embeddingProvider"),
   }));
   fill("cacheAlignedThreshold", () => {
     const threshold = get("cacheSimilarityThreshold");
-    return threshold < ALIGNED_THRESHOLD
+    return threshold !== undefined && threshold < ALIGNED_THRESHOLD
       ? { value: threshold, because: said("cacheSimilarityThreshold") }
       : { value: ALIGNED_THRESHOLD, because: "" };
   });

@@ -1,4 +1,4 @@
-/** What is wrong, and what an operator should know although nothing is; collected while the sources are read. */
+/** Errors and warnings, collected while the sources are read. */
 export interface Findings {
   readonly problems: string[];
   readonly warnings: string[];

@@ -9,7 +9,7 @@ import { ALL_SETTINGS } from "./settings.ts";
 const GUIDE = join(import.meta.dirname, "..", "..", "test", "support", "guide");
 const guide = (name: string): Promise<string> => readFile(join(GUIDE, name), "utf8");
 
-/** As if the embedders of the guide were there, in this version or a later one. */
+/** As if the embedders of the guide were supported. */
 const withOpenai = NOT_YET.filter(({ settings }) => !settings.includes("embeddingProvider"));
 
 let folder: SourcesFolder;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-describe("the deployment guide's files, as they stand", () => {
+describe("the unmodified files of the deployment guide", () => {
   it("configure the embedded backend when MEMORY_BACKEND says so", async () => {
     const { config, settings } = await folder.load({
       ...files,
@@ -82,12 +82,12 @@ describe("the deployment guide's files, as they stand", () => {
     expect(settings.get("cacheEvictionPolicy")?.source).toContain(".env");
   });
 
-  it("name nothing that is no setting", async () => {
+  it("contain no unknown name", async () => {
     const names = new Set(ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) => [env, yaml, yamlToo]));
     const variables = [
       ...Object.keys(parseEnv(files.dotenv)),
       ...[...files.yaml.matchAll(/\$\{([^}]+)\}/g)].map(([, name = ""]) => name),
-      // The guide sets these in its text alone.
+      // The guide sets these only in its text.
       ...["REDIS_POOL_SIZE", "REDIS_COMPRESSION"],
     ].filter((name) => name !== "CACHE_EV POLICY");
     expect(variables.length).toBeGreaterThan(40);
@@ -101,7 +101,7 @@ describe("the deployment guide's files, as they stand", () => {
     expect(config.warnings.filter((warning) => warning.includes("is not a setting"))).toEqual([]);
   });
 
-  it("have their typos named with the right spelling, in both files", async () => {
+  it("cause warnings with the correct spelling of each typo, in both files", async () => {
     const { config } = await folder.load({
       ...files,
       env: { MEMORY_BACKEND: "embedded" },
@@ -115,15 +115,19 @@ describe("the deployment guide's files, as they stand", () => {
     expect(naming("EMBEDDING_API_KEY")).toHaveLength(1);
   });
 
-  it("mean redis without that, and are refused while it is not there", async () => {
+  it("select redis without MEMORY_BACKEND, and are refused by a version without the redis backend", async () => {
     const problems = await folder.problemsOf({ ...files, notYet: [REDIS] });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("MEMORY_BACKEND");
   });
 
-  it("understand the ConfigMap, whose prefix is no YAML", async () => {
+  it("load the ConfigMap, although its prefix is invalid YAML", async () => {
     const yaml = await guide("configmap.yaml");
-    const { config } = await folder.load({ yaml, env: { MEMORY_BACKEND: "embedded" } });
+    const { config } = await folder.load({
+      yaml,
+      // From the Secret beside it.
+      env: { MEMORY_BACKEND: "embedded", EMBEDDING_API_KEY: "k" },
+    });
     expect(config.redis).toMatchObject({ host: "redis-service", prefix: "memory:" });
     expect(config.vectorSearch.dimension).toBe(1536);
     expect(config.warnings.filter((warning) => warning.includes('prefix: "memory:"'))).toHaveLength(1);
@@ -136,7 +140,7 @@ describe("typos", () => {
   const policyOf = async (sources: TestSources): Promise<string> =>
     (await folder.load(sources)).config.cache.evictionPolicy;
 
-  it("yield to the right spelling, and to a stronger source", async () => {
+  it("have lower precedence than the correct spelling and than a stronger source", async () => {
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu" })).toBe("LFU");
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu\nCACHE_EVICTION_POLICY=fifo" })).toBe("FIFO");
     expect(await policyOf({ dotenv: "CACHE_EV POLICY=lfu", env: { CACHE_EVICTION_POLICY: "ttl" } })).toBe(
@@ -147,19 +151,19 @@ describe("typos", () => {
   it.each([
     ["$" + "{COMPACTION_CHECK_INTERVAL_HOURS}", 12],
     ["$" + "{COMPACTION_CHECK_INTERVAL_HOURS:-6}", 12],
-  ])("takes check_interval_seconds: %s for hours", async (written, hours) => {
+  ])("reads check_interval_seconds: %s as hours", async (written, hours) => {
     const yaml = `compactor: { check_interval_seconds: "${written}" }`;
     const { config } = await folder.load({ yaml, dotenv: `COMPACTION_CHECK_INTERVAL_HOURS=${hours}` });
     expect(config.compaction.checkIntervalMs).toBe(hours * 3_600_000);
     expect(config.warnings.some((warning) => warning.includes("check_interval_hours"))).toBe(true);
   });
 
-  it("takes the default in it for hours too", async () => {
+  it("reads the default in it as hours too", async () => {
     const yaml = 'compactor: { check_interval_seconds: "$' + '{COMPACTION_CHECK_INTERVAL_HOURS:-6}" }';
     expect((await folder.load({ yaml })).config.compaction.checkIntervalMs).toBe(6 * 3_600_000);
   });
 
-  it("refuses seconds that are meant, and says how many hours they are", async () => {
+  it("refuses a value in seconds, and names the value in hours", async () => {
     const problems = await folder.problemsOf({ yaml: "compactor: { check_interval_seconds: 5400 }" });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("check_interval_hours: 1.5");

@@ -1,14 +1,14 @@
 import { isIP } from "node:net";
 
-/** What a setting may be: reads its text, and says in words what would be right. */
+/** The type of a setting: parses its text, and describes valid values. */
 export interface Kind<T> {
   /** Ends the sentence "must be ...". */
   readonly expects: string;
-  /** The value; undefined when the text is none. */
+  /** The value; undefined for an invalid text. */
   readonly read: (text: string) => T | undefined;
-  /** Says more about a text that is no value, where there is more to say. */
+  /** A hint for certain invalid texts. */
   readonly hint?: (text: string) => string | undefined;
-  /** A YAML sequence may stand for it; else a list is a wrong type. */
+  /** Accepts a YAML sequence; for other kinds a list is a type error. */
   readonly list?: boolean;
 }
 
@@ -43,7 +43,7 @@ function within(given: string, form: RegExp, min: number, max: number): number |
   return value >= min && value <= max ? value : undefined;
 }
 
-/** A port to listen on, where 0 takes a free one, or one to connect to. */
+/** A port to listen on, where 0 means any free port, or a port to connect to. */
 export function port(min: 0 | 1): Kind<number> {
   return {
     ...integer(min, 65_535),
@@ -54,7 +54,7 @@ export function port(min: 0 | 1): Kind<number> {
   };
 }
 
-/** One of the given words, in any case. */
+/** An enum of words, case-insensitive. */
 export function word<const T extends string>(...words: readonly T[]): Kind<T> {
   return {
     expects: words.join(" or "),
@@ -62,7 +62,7 @@ export function word<const T extends string>(...words: readonly T[]): Kind<T> {
   };
 }
 
-/** Several of a kind, separated by commas. */
+/** A list of values of a kind, separated by commas. */
 export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {
   return {
     expects: `a list, separated by commas, each ${kind.expects}`,
@@ -97,13 +97,13 @@ function isBare({ username, password, search, hash }: URL): boolean {
   return username + password + search + hash === "";
 }
 
-/** What browsers send as Origin, or `*`. */
+/** A value of the Origin header, or `*`. */
 export const origin: Kind<string> = {
   expects: "an origin such as https://app.example (no path, no slash at its end), or *",
   read: (given) => (given === "*" || URL.parse(given)?.origin === given ? given : undefined),
 };
 
-/** A machine and a port. */
+/** `host:port`. */
 export interface Node {
   readonly host: string;
   readonly port: number;
@@ -121,7 +121,7 @@ export const node: Kind<Node> = {
   },
 };
 
-/** What a URL says of a Redis server. */
+/** The parts of a Redis URL. */
 export interface RedisUrl extends Node {
   readonly tls: boolean;
   readonly username: string | undefined;
@@ -152,7 +152,7 @@ export const redisUrl: Kind<RedisUrl> = {
         db: db === "" ? undefined : Number(db),
       };
     } catch {
-      // A stray % in the user or password: nothing that could be sent.
+      // A malformed percent-encoding in the user or password.
       return undefined;
     }
   },

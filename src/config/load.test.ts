@@ -22,25 +22,25 @@ const problemsOf = (sources: TestSources): Promise<readonly string[]> => folder.
 const ttl = async (sources: TestSources): Promise<number> => (await load(sources)).cache.defaultTtlMs / 1000;
 
 describe("loadConfig", () => {
-  it("has a default for everything", async () => {
+  it("has a default for every setting", async () => {
     expect(await load()).toMatchObject({
       environment: "development",
       log: { level: "info", format: "json", file: undefined },
       grpc: { host: "127.0.0.1", port: 50_051 },
       http: { host: "127.0.0.1", port: 8000, corsOrigins: [] },
       auth: { mode: "none", allowUnauthenticated: false },
-      vectorSearch: { enabled: true, dimension: 384 },
+      vectorSearch: { enabled: true, dimension: 256 },
       cache: {
         enabled: true,
         strategy: "HYBRID",
-        similarityThreshold: 0.85,
+        similarityThreshold: undefined,
         alignedThreshold: 0.5,
         defaultTtlMs: 3_600_000,
       },
     });
   });
 
-  it("takes flags over environment over .env over YAML over the default", async () => {
+  it("prefers flags over environment over .env over YAML over the default", async () => {
     const name = "CACHE_DEFAULT_TTL";
     const yaml = "cache: { default_ttl: 4 }";
     const dotenv = `${name}=3`;
@@ -53,7 +53,7 @@ describe("loadConfig", () => {
     expect(await ttl({})).toBe(3600);
   });
 
-  it("takes what is empty for unset, in each source", async () => {
+  it("treats empty values as unset, in each source", async () => {
     const name = "CACHE_DEFAULT_TTL";
     const empty = { [name]: "" };
     expect(await ttl({ flags: empty, env: { [name]: "2" } })).toBe(2);
@@ -63,7 +63,7 @@ describe("loadConfig", () => {
     expect(await ttl({ yaml: 'cache: { default_ttl: "" }' })).toBe(3600);
   });
 
-  it("takes an empty RECOLLECT_CONFIG for unset, in .env too", async () => {
+  it("treats an empty RECOLLECT_CONFIG as unset, also in .env", async () => {
     await mkdir(join(folder.path, "config"));
     await writeFile(join(folder.path, "config", "memory_config.yaml"), "cache: { default_ttl: 9 }");
     await writeFile(join(folder.path, ".env"), "RECOLLECT_CONFIG=\n");
@@ -80,12 +80,12 @@ describe("loadConfig", () => {
     expect(stdout).toBe("9000\n9000\n");
   });
 
-  it("does without the files", async () => {
+  it("works without the files", async () => {
     const missing = join(folder.path, "missing");
     expect(loadConfig({ env: { RECOLLECT_CONFIG: missing }, envFile: missing }).grpc.port).toBe(50_051);
   });
 
-  it("reports every wrong value at once, with its name and value", async () => {
+  it("reports all invalid values at once, with name and value", async () => {
     const problems = await problemsOf({
       env: { GRPC_PORT: "65536", CACHE_ENABLED: "maybe", LOG_LEVEL: "loud" },
       dotenv: "VECTOR_DIM=1.5",
@@ -113,7 +113,7 @@ describe("loadConfig", () => {
     ["ENABLE_VECTOR_SEARCH", ["2", "enabled"]],
     ["MEMORY_BACKEND", ["memory"]],
     ["LOG_LEVEL", ["constructor", "0"]],
-  ])("refuses wrong values of %s", async (name, values) => {
+  ])("refuses invalid values of %s", async (name, values) => {
     for (const value of values) {
       const problems = await problemsOf({ env: { [name]: value } });
       expect(problems.map((problem) => problem.includes(name) && problem.includes(value))).toEqual([true]);
@@ -127,13 +127,13 @@ describe("loadConfig", () => {
     expect(problems[1]).toContain("extra");
   });
 
-  it("refuses YAML that is broken, naming the file", async () => {
+  it("refuses malformed YAML, naming the file", async () => {
     const problems = await problemsOf({ yaml: "cache: { default_ttl: 5" });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(".yaml");
   });
 
-  it("refuses a file that cannot be read, naming it", async () => {
+  it("refuses an unreadable file, naming it", async () => {
     const problems = await problemsOf({ env: { RECOLLECT_CONFIG: folder.path } });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(folder.path);
@@ -155,8 +155,9 @@ describe("loadConfig", () => {
     expect(given.cache).toMatchObject({ defaultTtlMs: 8000, strategy: "EXACT", enabled: false });
   });
 
-  it("means the same by YAML scalars as by texts", async () => {
-    const yaml = "cache: { enabled: false, similarity_threshold: 0.9 }\nvector_search: { dimension: 8 }";
+  it("reads YAML scalars and strings alike", async () => {
+    const yaml =
+      "cache: { enabled: false, similarity_threshold: 0.9 }\nembedding: { provider: hashing }\nvector_search: { dimension: 8 }";
     expect(await load({ yaml })).toMatchObject({
       cache: { enabled: false, similarityThreshold: 0.9 },
       vectorSearch: { dimension: 8 },
@@ -169,7 +170,7 @@ describe("loadConfig", () => {
     ["NOTSET", "trace"],
     ["Error", "error"],
     [" debug ", "debug"],
-  ])("knows the level %s", async (level, meant) => {
+  ])("accepts the level %s", async (level, meant) => {
     expect((await load({ env: { LOG_LEVEL: level } })).log.level).toBe(meant);
   });
 
@@ -187,12 +188,12 @@ describe("loadConfig", () => {
     expect((await load({ env })).http.corsOrigins).toEqual(["https://a.example", "https://b.example"]);
   });
 
-  it("never lets the aligned threshold exceed the other", async () => {
+  it("caps the aligned threshold at the other one", async () => {
     const env = { CACHE_SIMILARITY_THRESHOLD: "0.3" };
     expect((await load({ env })).cache).toMatchObject({ similarityThreshold: 0.3, alignedThreshold: 0.3 });
   });
 
-  it("says where each value came from", async () => {
+  it("reports the source of each value", async () => {
     const { settings } = await folder.load({
       flags: { "cache.aligned_threshold": "0.4" },
       env: { CACHE_ENABLED: "true" },
@@ -208,7 +209,7 @@ describe("loadConfig", () => {
     expect(from("vectorDimension")).toContain("EMBEDDING_PROVIDER");
   });
 
-  it("takes YAML scalars as they are written, and sequences for lists alone", async () => {
+  it("reads YAML scalars as written, and sequences for list settings only", async () => {
     const yaml = "redis: { password: 00123, nodes: [a:1, b:2], prefix: null }";
     expect((await load({ yaml })).redis).toMatchObject({
       password: "00123",
@@ -223,12 +224,12 @@ describe("loadConfig", () => {
     ]);
   });
 
-  it("takes an empty section for an unset one, and a value for a wrong one", async () => {
+  it("treats an empty section as unset, and refuses a value in its place", async () => {
     expect(await problemsOf({ yaml: "cache:\nredis: {}" })).toEqual([]);
     expect(await problemsOf({ yaml: "cache: 5" })).toEqual([expect.stringContaining("section")]);
   });
 
-  it("refuses what looks like a variable in the YAML file and is none", async () => {
+  it("refuses malformed variables in the YAML file", async () => {
     const problems = await problemsOf({ yaml: "redis: { prefix: 'a$" + "{B C}' }" });
     expect(problems).toEqual([expect.stringContaining("redis.prefix")]);
   });
@@ -237,11 +238,11 @@ describe("loadConfig", () => {
     ["a flag", { flags: { CACHE_DEFAULT_TLL: "5" } }, "CACHE_DEFAULT_TTL"],
     ["the YAML file", { yaml: "cache: { default_tll: 5 }" }, "cache.default_ttl"],
     [".env", { dotenv: "CACHE_DEFAULT_TLL=5" }, "CACHE_DEFAULT_TTL"],
-  ])("refuses a misspelled name in %s, and says which was meant", async (_, sources, meant) => {
+  ])("refuses a misspelled name in %s, and suggests the correct one", async (_, sources, meant) => {
     expect(await problemsOf(sources)).toEqual([expect.stringContaining(`did you mean ${meant}?`)]);
   });
 
-  it("leaves the variables of others alone, and warns of those that look like ours", async () => {
+  it("ignores foreign variables, and warns about names with our prefixes", async () => {
     const config = await load({
       env: { HTTP_PROXY: "x", REDIS_SERVICE_HOST: "x", CACHE_DEFAULT_TLL: "5", RECOLLECT_ADDRESS: "x" },
       dotenv: "POSTGRES_HOST=x\nREDIS_MAX_MEMORY=4gb",
@@ -252,7 +253,7 @@ describe("loadConfig", () => {
     ]);
   });
 
-  it("explains the variables that Kubernetes makes of a Service", async () => {
+  it("explains the variables that Kubernetes sets for a Service", async () => {
     const problems = await problemsOf({ env: { REDIS_PORT: "tcp://10.0.0.1:6379" } });
     expect(problems).toEqual([expect.stringContaining("enableServiceLinks")]);
   });
@@ -271,7 +272,7 @@ describe("loadConfig", () => {
       expect((await load({ env })).redis.password).toBe("from a file ");
     });
 
-    it("lets the file of a stronger source win over the value of a weaker one, and the other way", async () => {
+    it("applies the precedence of sources to secret files and values alike", async () => {
       const file = await secretFile("file");
       const dotenv = "REDIS_PASSWORD=value";
       expect((await load({ env: { REDIS_PASSWORD_FILE: file }, dotenv })).redis.password).toBe("file");
@@ -279,7 +280,7 @@ describe("loadConfig", () => {
       expect((await load(reversed)).redis.password).toBe("value");
     });
 
-    it("refuses a file that is missing or empty, and both in one source", async () => {
+    it("refuses a missing or empty secret file, and file and value in one source", async () => {
       const path = join(folder.path, "no-such-secret");
       const [empty, full] = [await secretFile("\n"), await secretFile("x")];
       for (const file of [path, empty]) {
@@ -290,7 +291,7 @@ describe("loadConfig", () => {
       expect(await problemsOf({ env: both })).toEqual([expect.stringContaining("REDIS_PASSWORD_FILE")]);
     });
 
-    it("shows none, not in what is resolved and not in what is wrong", async () => {
+    it("shows none in resolved values or errors", async () => {
       const env = {
         REDIS_PASSWORD: "hidden",
         EMBEDDING_API_KEY: "hidden",
@@ -323,23 +324,20 @@ describe("loadConfig", () => {
       ],
       ["a query of EMBEDDING_API_BASE", { env: { EMBEDDING_API_BASE: "https://h/v1?key=xyzzy" } }, "?"],
       ["a node that is a URL", { env: { REDIS_NODES: "redis://:xyzzy@h:1,b:2" } }, "REDIS_NODES"],
-    ])("says what is wrong with %s and not what it is", async (_, sources, named) => {
+    ])("reports the error of %s without its value", async (_, sources, named) => {
       const problems = await problemsOf({ ...sources, notYet: [] });
       expect(problems).toEqual([expect.stringContaining(named)]);
       expect(problems[0]).not.toContain("xyzzy");
     });
   });
 
-  it.each(["jwt", "mtls", "api-keys"])(
-    "refuses AUTH_MODE=%s, and names the modes there are",
-    async (mode) => {
-      const problems = await problemsOf({ env: { AUTH_MODE: mode } });
-      expect(problems).toHaveLength(1);
-      for (const part of ["AUTH_MODE", JSON.stringify(mode), "environment", "none", "api_keys"]) {
-        expect(problems[0]).toContain(part);
-      }
-    },
-  );
+  it.each(["jwt", "mtls", "api-keys"])("refuses AUTH_MODE=%s, and lists the valid modes", async (mode) => {
+    const problems = await problemsOf({ env: { AUTH_MODE: mode } });
+    expect(problems).toHaveLength(1);
+    for (const part of ["AUTH_MODE", JSON.stringify(mode), "environment", "none", "api_keys"]) {
+      expect(problems[0]).toContain(part);
+    }
+  });
 
   describe("with AUTH_MODE=none", () => {
     it.each(["0.0.0.0", "::", "10.0.0.5", "example.org", "127.evil.example", "::ffff:10.0.0.1"])(
@@ -357,14 +355,14 @@ describe("loadConfig", () => {
       expect([config.grpc.host, config.http.host]).toEqual([host, host]);
     });
 
-    it("binds any address when ALLOW_UNAUTHENTICATED=true says that it is meant", async () => {
+    it("binds any address with ALLOW_UNAUTHENTICATED=true", async () => {
       const env = { GRPC_HOST: "0.0.0.0", ALLOW_UNAUTHENTICATED: "true" };
       expect((await load({ env })).grpc.host).toBe("0.0.0.0");
       expect(await problemsOf({ env: { ...env, ALLOW_UNAUTHENTICATED: "false" } })).toHaveLength(1);
     });
   });
 
-  it("freezes all of the result", async () => {
+  it("freezes the result deeply", async () => {
     const frozen = (value: unknown): boolean =>
       value === null ||
       typeof value !== "object" ||
@@ -374,7 +372,7 @@ describe("loadConfig", () => {
   });
 });
 
-/** Defaults as `config check` shows them where nothing is set. */
+/** Defaults in the format of `config check`. */
 const RELIED_UPON: Readonly<Record<string, string>> = {
   DATA_DIR: "./data",
   ENVIRONMENT: "development",
@@ -397,8 +395,8 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   ENABLE_VECTOR_SEARCH: "true",
   "memory.enable_vector_search": "true",
   "vector_search.enabled": "true",
-  VECTOR_DIM: "384",
-  "vector_search.dimension": "384",
+  VECTOR_DIM: "256",
+  "vector_search.dimension": "256",
   VECTOR_INDEX_NAME: "idx:memory",
   "vector_search.distance_metric": "COSINE",
   "vector_search.algorithm": "HNSW",
@@ -422,7 +420,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   "redis.socket_timeout": "5",
   "redis.socket_connect_timeout": "5",
   "redis.retry_on_timeout": "true",
-  EMBEDDING_PROVIDER: "hashing",
+  EMBEDDING_PROVIDER: "local",
   EMBEDDING_MODEL: "text-embedding-ada-002",
   EMBEDDING_API_KEY: "none",
   EMBEDDING_API_BASE: "https://api.openai.com/v1",
@@ -432,7 +430,7 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
   "embedding.timeout": "30",
   CACHE_ENABLED: "true",
   CACHE_STRATEGY: "hybrid",
-  CACHE_SIMILARITY_THRESHOLD: "0.85",
+  CACHE_SIMILARITY_THRESHOLD: "by the model of the vectors: see docs/embedding.md",
   "cache.aligned_threshold": "0.5",
   CACHE_DEFAULT_TTL: "3600",
   "cache.max_age": "86400",
@@ -453,15 +451,12 @@ const RELIED_UPON: Readonly<Record<string, string>> = {
 };
 
 describe("SETTINGS", () => {
-  it.each(ALL_SETTINGS)(
-    "%s says where it is read from and what it means",
-    (_, { env, yaml, description }) => {
-      expect(env ?? yaml).toBeDefined();
-      expect(description).toMatch(/\.$/);
-    },
-  );
+  it.each(ALL_SETTINGS)("%s has a source and a description", (_, { env, yaml, description }) => {
+    expect(env ?? yaml).toBeDefined();
+    expect(description).toMatch(/\.$/);
+  });
 
-  it("have each name once", () => {
+  it("have unique names", () => {
     const names = ALL_SETTINGS.flatMap(([, { env, yaml, yamlToo }]) =>
       [env, yaml, yamlToo].filter((name) => name !== undefined),
     );
@@ -469,7 +464,7 @@ describe("SETTINGS", () => {
     expect(names.length).toBeGreaterThan(ALL_SETTINGS.length);
   });
 
-  it("keep the names and defaults that files, guides and programs of others rely on", async () => {
+  it("keep published names and defaults", async () => {
     const { settings } = await folder.load({ yaml: "" });
     const shown = new Map<string | undefined, string | undefined>(
       ALL_SETTINGS.flatMap(([key, { env, yaml, yamlToo }]) =>
@@ -480,7 +475,7 @@ describe("SETTINGS", () => {
       expect([name, shown.get(name)]).toEqual([name, value]);
   });
 
-  it("are all in the documentation and in the files to copy", async () => {
+  it("are all in the documentation and the sample files", async () => {
     const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
     const [page, dotenv, shipped] = await Promise.all(
       ["docs/configuration.md", ".env.example", "config/memory_config.yaml"].map(read),
@@ -493,7 +488,7 @@ describe("SETTINGS", () => {
     }
   });
 
-  it("read their own defaults", () => {
+  it("accept their own defaults", () => {
     for (const [, { kind, fallback }] of ALL_SETTINGS) {
       if (fallback !== undefined && String(fallback) !== "")
         expect(kind.read(String(fallback))).toBe(fallback);

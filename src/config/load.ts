@@ -15,17 +15,17 @@ import { readYamlFile } from "./yaml-file.ts";
 export interface LoadOptions {
   /** Usually process.env. */
   readonly env: Environment;
-  /** An .env file beside it; real variables win. Undefined: none is read. */
+  /** Path of an .env file; environment variables take precedence. Undefined: none is read. */
   readonly envFile?: string;
-  /** Values that win over everything, by variable, or by YAML path where there is none: the command line's. */
+  /** Values of the command line, which take precedence over all sources; by variable, or by YAML path without one. */
   readonly flags?: Environment;
   /** Whether the log goes to a terminal. */
   readonly terminal?: boolean;
-  /** What this version cannot do; a test may say otherwise. */
+  /** Unsupported choices; for tests. */
   readonly notYet?: readonly NotYet[];
 }
 
-/** The configuration, and where each of its values came from. */
+/** The configuration, and the source of each value. */
 export interface Loaded {
   readonly config: Config;
   readonly settings: ResolvedSettings;
@@ -38,7 +38,7 @@ export function loadConfig(options: LoadOptions): Config {
 
 /**
  * The configuration: flags over environment over .env over YAML over defaults. An empty value counts as unset, a
- * missing file is no error. Throws ConfigError with everything that is wrong, at once.
+ * missing file is no error. Throws ConfigError with all errors.
  */
 export function load(options: LoadOptions): Loaded {
   const findings: Findings = { problems: [], warnings: [] };
@@ -66,7 +66,7 @@ export function load(options: LoadOptions): Loaded {
   return finish(settings, findings, notYet);
 }
 
-/** Checks settings together and makes the Config of them. Throws ConfigError with everything that is wrong. */
+/** Checks combinations and assembles the Config. Throws ConfigError with all errors. */
 export function finish(
   settings: ResolvedSettings,
   findings: Findings,
@@ -79,6 +79,7 @@ export function finish(
   const config = assemble(values, {
     backendReason: describe("backend", settings),
     warnings: findings.warnings,
+    embedderByDefault: settings.get("embeddingProvider")?.chosen !== true,
   });
   return { config, settings };
 }

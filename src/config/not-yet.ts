@@ -5,22 +5,22 @@ import type { ResolvedSettings } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
-/** A choice that is understood and checked, but that this version cannot follow. */
+/** A valid choice that this version does not support. */
 export interface NotYet {
   readonly settings: readonly SettingKey[];
-  /** The choices in question; undefined: any. */
+  /** The unsupported values; undefined: any. */
   readonly values?: readonly unknown[];
   /** Only with this backend; undefined: with any. */
   readonly backend?: "embedded" | "redis";
-  /** Refused where going on would be unsafe or another service than was asked for; else warned about. */
+  /** Refused when ignoring it would be unsafe or change the service; otherwise a warning. */
   readonly refused: boolean;
-  /** What to do, or what happens instead. */
+  /** The remedy, or the actual behaviour. */
   readonly instead: string;
 }
 
 /**
- * What is not in this version, so that no choice is ever silently ignored. The feature that brings a line to life
- * deletes it. Defaults are no choice: nothing is said about them.
+ * Unsupported choices, so that none is silently ignored. Delete a row with the feature that implements it. Defaults
+ * cause no message.
  */
 export const NOT_YET: readonly NotYet[] = [
   {
@@ -65,7 +65,7 @@ export const NOT_YET: readonly NotYet[] = [
   { settings: ["compactionEnabled"], values: [true], refused: false, instead: "nothing is compacted" },
 ];
 
-/** Reports every choice of the table that was made. */
+/** Reports every unsupported choice. */
 export function checkNotYet(
   table: readonly NotYet[],
   settings: ResolvedSettings,
@@ -93,7 +93,7 @@ export function checkNotYet(
   }
 }
 
-/** What the documentation of a setting says of this version; nothing when it does all that the setting asks for. */
+/** A note for the documentation of a setting; empty when this version supports it completely. */
 export function notYetNote(key: SettingKey): string[] {
   return NOT_YET.filter(({ settings }) => settings.includes(key)).map(
     ({ values, backend, refused, instead }) => {
@@ -104,7 +104,7 @@ export function notYetNote(key: SettingKey): string[] {
   );
 }
 
-/** Whether this version does something else than the value says, a default too. */
+/** Whether this version does not support the value, also when it is the default. */
 export function notYet(key: SettingKey, value: unknown): boolean {
   return NOT_YET.some(({ settings, values }) => settings.includes(key) && values?.includes(value) === true);
 }

@@ -5,15 +5,15 @@ import type { Resolved } from "./resolve.ts";
 import { nameOf } from "./setting.ts";
 import { ALL_SETTINGS, type SettingKey } from "./settings.ts";
 
-/** What reading the configuration again has led to. */
+/** The result of a reload. */
 export type Reload =
   | {
       readonly kind: "applied";
-      /** What runs from now on. */
+      /** The new configuration. */
       readonly running: Loaded;
-      /** What is different from now on: `CACHE_DEFAULT_TTL: 3600 -> 60`; secrets are not shown. */
+      /** Applied changes: `CACHE_DEFAULT_TTL: 3600 -> 60`; without secrets. */
       readonly changed: readonly string[];
-      /** What is different in the sources, but only a restart takes up. */
+      /** Changes that need a restart. */
       readonly needRestart: readonly string[];
     }
   | {
@@ -23,8 +23,8 @@ export type Reload =
     };
 
 /**
- * Reads all sources again. What can change while the server runs is taken over, the rest stays as it runs; that mix
- * is checked as a whole. Anything wrong, anywhere, changes nothing.
+ * Reads all sources again. Reloadable settings are applied, others stay; the resulting combination is checked as a
+ * whole. Any error in any source leaves the configuration unchanged.
  */
 export function reload(running: Loaded, options: LoadOptions): Reload {
   try {
@@ -42,7 +42,7 @@ export function reload(running: Loaded, options: LoadOptions): Reload {
     }
     const findings = { problems: [], warnings: [] };
     const mixed = finish(settings, findings, options.notYet);
-    // The warnings of the sources as they are now, typos among them, not those of the mix alone.
+    // The warnings of the current sources, including typos, not only those of the resulting combination.
     const config = Object.freeze({ ...mixed.config, warnings: next.config.warnings });
     return { kind: "applied", running: { config, settings }, changed, needRestart };
   } catch (error) {

@@ -4,22 +4,22 @@ import { ALL_SETTINGS, type SettingKey } from "./settings.ts";
 import { type Layer, readSecret } from "./sources.ts";
 import type { YamlValue } from "./yaml-file.ts";
 
-/** What a setting is, and why. */
+/** The value of a setting, and its source. */
 export interface Resolved {
   readonly value: unknown;
-  /** The value as it may be shown: as it was written, secrets masked. */
+  /** The value for display: as written, secrets masked. */
   readonly shown: string;
-  /** `environment`, `.env`, the YAML file …, `default`, or what the default follows from. */
+  /** `environment`, `.env`, the YAML file …, `default`, or the origin of a derived default. */
   readonly source: string;
-  /** Somebody said so; false for a default. */
+  /** Set by a source; false for a default. */
   readonly chosen: boolean;
-  /** Somebody said something that is no value: it has been reported, and the default stands for it. */
+  /** A source has an invalid value, which has been reported; the default is used. */
   readonly wrong?: true;
 }
 
 export type ResolvedSettings = ReadonlyMap<SettingKey, Resolved>;
 
-/** Where values come from, the strongest first, and the YAML file below them. */
+/** Sources by descending precedence; the YAML file is the last one. */
 export interface Sources {
   readonly layers: readonly Layer[];
   readonly yamlPath: string;
@@ -33,7 +33,7 @@ interface Found {
   readonly isList: boolean;
 }
 
-/** The value of every setting; what has a wrong one is reported and gets its default, so that the rest is checked. */
+/** The value of every setting; an invalid one is reported and replaced by its default, so that the rest is checked. */
 export function resolve(sources: Sources, findings: Findings): Map<SettingKey, Resolved> {
   return new Map(ALL_SETTINGS.map(([key, setting]) => [key, resolveOne(setting, sources, findings)]));
 }

@@ -1,8 +1,8 @@
 import type { Kind } from "./kinds.ts";
 
 /**
- * One setting: where it is read from, what it may be, and what it is by default. The kind reads the text of an
- * environment variable; a YAML scalar is taken as the text it is written as, so that both mean the same.
+ * One setting: its sources, its kind and its default. The kind parses the text of an environment variable; a YAML scalar
+ * is parsed as its source text, so that both mean the same.
  */
 export interface Setting<T = unknown, D extends T | undefined = T | undefined> {
   readonly env?: string;
@@ -11,23 +11,23 @@ export interface Setting<T = unknown, D extends T | undefined = T | undefined> {
   /** A second path of the same setting. */
   readonly yamlToo?: string;
   readonly kind: Kind<T>;
-  /** Undefined: none, or one that follows from others (derive.ts); `unset` then says which. */
+  /** Undefined: none, or a derived one (derive.ts); `unset` then describes it. */
   readonly fallback: D;
   readonly unset?: string;
-  /** Never shown, and read from a file too: the variable `<env>_FILE` names it. In a URL only its credentials are. */
+  /** Never shown, and also read from the file in `<env>_FILE`. In a URL only the credentials are secret. */
   readonly secret?: "all" | "credentials";
-  /** SIGHUP changes it while the server runs. */
+  /** Reloadable by SIGHUP. */
   readonly reloadable?: true;
-  /** One sentence or two, with the unit. */
+  /** Description in one or two sentences, with the unit. */
   readonly description: string;
 }
 
-/** Writes a setting down with its types. */
+/** Declares a setting with its types. */
 export function setting<T, const D extends T | undefined>(one: Setting<T, D>): Setting<T, D> {
   return one;
 }
 
-/** What a message calls it: its variable, or its YAML path when it has none. */
+/** The name in messages: its variable, or its YAML path when it has none. */
 export function nameOf({ env, yaml }: Setting): string {
   return env ?? yaml ?? "";
 }
@@ -35,8 +35,8 @@ export function nameOf({ env, yaml }: Setting): string {
 const MASK = "********";
 
 /**
- * The text of a value as it may be shown. In a URL neither what stands before its @ nor its query is, whatever the
- * setting; of one that is secret, only one that is understood is shown at all.
+ * The text of a value for display. User information and query of a URL are masked in every setting; a secret URL is
+ * shown only when it can be parsed.
  */
 export function masked({ secret, kind }: Setting, text: string): string {
   if (secret === "all") return MASK;

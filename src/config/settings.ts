@@ -8,7 +8,7 @@ import { PROCESS } from "./settings/process.ts";
 import { REDIS } from "./settings/redis.ts";
 import { STORAGE } from "./settings/storage.ts";
 
-/** Every setting there is, by the headings of docs/configuration.md. */
+/** All settings, by the headings of docs/configuration.md. */
 export const SECTIONS = {
   Process: PROCESS,
   "Endpoints and access": ENDPOINTS,
@@ -20,7 +20,7 @@ export const SECTIONS = {
   Compaction: COMPACTION,
 } as const;
 
-/** The same in one; assemble.ts makes the Config of their values. */
+/** The same in one object; assemble.ts makes the Config of their values. */
 export const SETTINGS = {
   ...PROCESS,
   ...ENDPOINTS,
@@ -39,7 +39,7 @@ type ValueOf<S> = S extends Setting<infer T, infer D> ? ([D] extends [undefined]
 /** The value of every setting. */
 export type Values = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> };
 
-/** All of them with their keys, for code that treats them alike. */
+/** All settings with their keys, for generic code. */
 export const ALL_SETTINGS = Object.entries(SETTINGS) as unknown as readonly (readonly [
   SettingKey,
   Setting,

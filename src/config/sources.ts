@@ -4,9 +4,9 @@ import type { Findings } from "./findings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables of one origin. Empty values are left out: they count as unset. */
+/** Variables of one source, without empty values, which count as unset. */
 export interface Layer {
-  /** For messages: `environment`. */
+  /** Name in messages: `environment`. */
   readonly name: string;
   readonly values: Environment;
 }
@@ -15,13 +15,13 @@ export function layerOf(name: string, values: Environment): Layer {
   return { name, values: Object.fromEntries(Object.entries(values).filter(([, value]) => value)) };
 }
 
-/** The variables of an .env file; none when there is no such file. */
+/** The variables of an .env file; none without the file. */
 export function readEnvFile(path: string, findings: Findings): Environment {
   const content = readIfThere(path, findings);
   return content === undefined ? {} : parseEnv(content);
 }
 
-/** The content of a file; undefined when it is not there, or cannot be read, which is a problem. */
+/** The content of a file; undefined when it is missing, or unreadable, which is reported as a problem. */
 export function readIfThere(path: string, findings: Findings): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -34,7 +34,7 @@ export function readIfThere(path: string, findings: Findings): string | undefine
   }
 }
 
-/** The secret in a file, without the line end that editors put there. Undefined, and a problem, when there is none. */
+/** The secret in a file, without a trailing line end. Undefined, and reported as a problem, when missing or empty. */
 export function readSecret(variable: string, path: string, findings: Findings): string | undefined {
   const before = findings.problems.length;
   const secret = readIfThere(path, findings)?.replace(/[\r\n]+$/, "");

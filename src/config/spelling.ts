@@ -1,4 +1,4 @@
-/** The known name that a wrong one was probably meant to be: at most two letters away. */
+/** The most similar known name of an unknown one: at an edit distance of at most two. */
 export function nearest(wrong: string, known: readonly string[]): string | undefined {
   if (wrong.length < 6) return undefined;
   let best: string | undefined;
@@ -14,7 +14,7 @@ export function nearest(wrong: string, known: readonly string[]): string | undef
   return best;
 }
 
-/** Levenshtein's: letters to add, drop or change. */
+/** Levenshtein distance. */
 function distance(one: string, other: string): number {
   let above = Array.from({ length: other.length + 1 }, (_, column) => column);
   for (let row = 1; row <= one.length; row += 1) {

@@ -2,14 +2,14 @@ import type { Findings } from "./findings.ts";
 import type { Layer } from "./sources.ts";
 import type { YamlValue } from "./yaml-file.ts";
 
-/** Typos of the deployment guide that its readers have in their files, and the right names: taken, with a warning. */
+/** Typos in the deployment guide, and the correct names: accepted with a warning, because users copied them. */
 const TYPOS: Readonly<Record<string, string>> = { "CACHE_EV POLICY": "CACHE_EVICTION_POLICY" };
 
 const HOURS = "compactor.check_interval_hours";
 const SECONDS = "compactor.check_interval_seconds";
 const HOURS_VARIABLE = "COMPACTION_CHECK_INTERVAL_HOURS";
 
-/** The variables under their right names; where both are there, the right one is taken. */
+/** The variables with corrected names; the correct name takes precedence over its typo. */
 export function correctNames(layer: Layer, warnings: string[]): Layer {
   const values = { ...layer.values };
   for (const [wrong, right] of Object.entries(TYPOS)) {
@@ -22,7 +22,7 @@ export function correctNames(layer: Layer, warnings: string[]): Layer {
   return { ...layer, values };
 }
 
-/** The same in the text of the YAML file, and `prefix: memory:`, which is no YAML without quotes. */
+/** The same in the text of the YAML file, and `prefix: memory:`, which is invalid YAML without quotes. */
 export function correctYaml(content: string, path: string, warnings: string[]): string {
   let corrected = content;
   for (const [wrong, right] of Object.entries(TYPOS)) {
@@ -41,8 +41,8 @@ export function correctYaml(content: string, path: string, warnings: string[]): 
 }
 
 /**
- * The guide fills seconds from a variable of hours: a run every 24 seconds. What is filled so means hours; seconds
- * that are meant are refused, because there is one unit.
+ * The guide fills a setting in seconds from a variable in hours, which would mean a run every 24 seconds. A value from
+ * that variable is read as hours; a value in seconds is refused, because the setting has one unit.
  */
 export function correctHours(values: Map<string, YamlValue>, path: string, findings: Findings): void {
   const seconds = values.get(SECONDS);

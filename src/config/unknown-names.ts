@@ -5,7 +5,7 @@ import type { Environment, Layer } from "./sources.ts";
 import { nearest } from "./spelling.ts";
 import type { YamlValue } from "./yaml-file.ts";
 
-/** Variables that the program reads elsewhere: the address that client commands call. */
+/** Variables that are read elsewhere, such as by client commands. */
 const ELSEWHERE = ["RECOLLECT_ADDRESS"];
 
 const VARIABLES = [
@@ -17,10 +17,10 @@ const VARIABLES = [
 const YAML_KEYS = ALL_SETTINGS.flatMap(([, { yaml, yamlToo }]) =>
   [yaml, yamlToo].filter((key) => key !== undefined),
 );
-/** What --set takes: a variable, or the path of what has none. */
+/** Names that --set accepts: variables, or YAML paths of settings without one. */
 const FLAGS = [...VARIABLES, ...ALL_SETTINGS.map(([, setting]) => nameOf(setting))];
 
-/** How the names of an .env file begin that can only be meant for this program. */
+/** Prefixes of names in an .env file that only this program uses. */
 const OURS =
   /^(ALLOW_|AUTH_|CACHE_|COMPACTION_|EMBEDDING_|GRPC_(HOST|PORT)|MEMORY_|RECOLLECT_|REDIS_|VECTOR_)/;
 
@@ -38,8 +38,8 @@ export function checkYaml(values: ReadonlyMap<string, YamlValue>, path: string, 
 }
 
 /**
- * An .env file and, still more, the environment are shared with other programs: only what is nearly one of our names
- * can be called wrong. In the file that stops the start; what merely begins like ours is warned about.
+ * An .env file and the environment are shared with other programs: only names similar to a setting are reported. In the
+ * file they are errors; names that only share a prefix are warnings.
  */
 export function checkEnvFile(layer: Layer, findings: Findings): void {
   for (const name of strangers(layer.values)) {

@@ -1,19 +1,19 @@
 import { type Document, LineCounter, parseDocument } from "yaml";
 
 export interface YamlText {
-  /** To be used only when there are no problems. */
+  /** Valid only without problems. */
   readonly document: Document;
   readonly problems: readonly string[];
-  /** The line of a position, both as the parser counts them. */
+  /** The line of a position, in the numbering of the parser. */
   readonly lineAt: (position: number | undefined) => number;
 }
 
-/** What following its aliases can show, when the content is asked for. */
+/** Errors of aliases, which are found when the content is read. */
 export const BROKEN_ALIAS = "has an alias that leads nowhere, or to too much";
 
 /**
- * Parses a file that may hold secrets: what is wrong is said by line and kind alone, where the parser's own words quote
- * the file. Scalars are taken as they are written.
+ * Parses a file that may contain secrets: problems have line and kind only, because the messages of the parser quote the
+ * file. Scalars keep their source text.
  */
 export function parseYaml(text: string): YamlText {
   const lines = new LineCounter();

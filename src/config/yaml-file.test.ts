@@ -17,9 +17,12 @@ describe("substitute", () => {
     expect(broken).toEqual([]);
   });
 
-  it.each(["$" + "{1A}", "$" + "{A", "$" + "{A B}", "$" + "{A-2}"])("reports %s and leaves it", (text) => {
-    const broken: string[] = [];
-    expect(substitute(text, environment, (one) => broken.push(one))).toBe(text);
-    expect(broken).toEqual([text]);
-  });
+  it.each(["$" + "{1A}", "$" + "{A", "$" + "{A B}", "$" + "{A-2}"])(
+    "reports %s and keeps it unchanged",
+    (text) => {
+      const broken: string[] = [];
+      expect(substitute(text, environment, (one) => broken.push(one))).toBe(text);
+      expect(broken).toEqual([text]);
+    },
+  );
 });

@@ -8,16 +8,16 @@ import { BROKEN_ALIAS, parseYaml } from "./yaml-document.ts";
 
 /** One scalar of the YAML file, or a sequence of them. */
 export interface YamlValue {
-  /** With its variables replaced. Empty: unset. The items of a sequence are separated by commas. */
+  /** With substituted variables. Empty: unset. The items of a sequence are separated by commas. */
   readonly text: string;
-  /** As it is written. */
+  /** The source text. */
   readonly template: string;
   readonly isList: boolean;
 }
 
 /**
- * The values of a YAML file by their path (`cache.default_ttl`); none when there is no such file. Scalars are taken
- * as they are written: a password of digits keeps its leading zero.
+ * The values of a YAML file by their path (`cache.default_ttl`); none without the file. Scalars keep their source text:
+ * a password of digits keeps its leading zero.
  */
 export function readYamlFile(
   path: string,
@@ -61,26 +61,26 @@ export function readYamlFile(
   return values;
 }
 
-/** The text of a key as it may be shown. */
+/** The text of a key for messages. */
 function shown(key: string, text: string): string {
   const [, setting] = ALL_SETTINGS.find(([, { yaml }]) => yaml === key) ?? [];
   return setting === undefined ? text : masked(setting, text);
 }
 
-/** Aliases can be wrong, or blow up; the parser only notices when they are followed. */
+/** Resolves aliases, which may be undefined or expand exponentially; the parser detects that only here. */
 function contentOf(document: Document, path: string, findings: Findings): unknown {
   try {
     return document.toJS();
   } catch {
-    // The parser's own words quote the file.
+    // The messages of the parser quote the file.
     findings.problems.push(`${path}: ${BROKEN_ALIAS}`);
     return undefined;
   }
 }
 
 /**
- * Replaces ${VAR} and ${VAR:-default}; an unset or empty variable gives the default, or nothing. What begins like
- * one and is none stays as it is, and is reported.
+ * Replaces ${VAR} and ${VAR:-default}; an unset or empty variable gives the default, or an empty text. A malformed
+ * variable stays unchanged, and is reported.
  */
 export function substitute(
   text: string,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readYamlRows } from "./yaml-rows.ts";
 
 describe("readYamlRows", () => {
-  it("gives each row with its line, and scalars as they are written", () => {
+  it("returns each row with its line, and scalars as written", () => {
     const text = "# keys\n- a: 0012\n  b: [x, true]\n\n- a: 1e3\n";
     expect(readYamlRows(text)).toEqual({
       rows: [
@@ -24,14 +24,14 @@ describe("readYamlRows", () => {
     ["a text", "xyzzy\n"],
     ["an alias without anchor", "- *xyzzy\n"],
     ["a tab for spaces", "- a: 1\n\tb: xyzzy\n"],
-  ])("refuses %s, and never says what it holds", (_name, text) => {
+  ])("refuses %s without quoting the content", (_name, text) => {
     const { rows, problems } = readYamlRows(text);
     expect(rows).toEqual([]);
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.join("\n")).not.toContain("xyzzy");
   });
 
-  it("refuses aliases that blow up", () => {
+  it("refuses exponential aliases", () => {
     const levels = Array.from({ length: 12 }, (_, level) => {
       const above = `*l${level - 1}`;
       return `- &l${level} [${level === 0 ? "x, x" : Array.from({ length: 9 }, () => above).join(", ")}]`;

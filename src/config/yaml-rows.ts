@@ -1,15 +1,15 @@
 import { isSeq } from "yaml";
 import { BROKEN_ALIAS, parseYaml } from "./yaml-document.ts";
 
-/** One row of a list, and the line it begins at. */
+/** One row of a list, and its first line. */
 export interface YamlRow {
   readonly line: number;
-  /** Made of texts, lists and maps: scalars are taken as they are written. */
+  /** Texts, lists and maps: scalars keep their source text. */
   readonly value: unknown;
 }
 
 /**
- * The rows of a YAML file that is a list, for files whose content must not be repeated. An empty file has no rows.
+ * The rows of a YAML file that is a list, for files with secret content. An empty file has no rows.
  */
 export function readYamlRows(text: string): {
   readonly rows: readonly YamlRow[];
@@ -21,7 +21,7 @@ export function readYamlRows(text: string): {
   if (contents === null || text.trim() === "") return { rows: [], problems: [] };
   if (!isSeq(contents)) return { rows: [], problems: ["must be a list: each row begins with `- `"] };
   try {
-    // All at once, so that an alias finds its anchor, and one that blows up is noticed.
+    // The whole document at a time, so that aliases are resolved and exponential ones are detected.
     const values = document.toJS() as readonly unknown[];
     const rows = contents.items.map((item, index) => ({
       line: lineAt((item as { readonly range?: readonly number[] | null }).range?.[0]),

@@ -1,29 +1,29 @@
 /**
- * The disk space that an embedded store reserves, so that deletions work on a full disk. A deletion needs space before it
- * frees any: SQLite appends changed pages to its log, and moves them into the file later.
+ * The disk space that an embedded store reserves, so that deletions succeed on a full disk. A deletion needs space before
+ * it frees any: SQLite appends changed pages to its WAL, and moves them into the file only later.
  */
 
 const MIB = 1024 * 1024;
 
 /**
- * Reserved for deletions, in bytes. Before a deletion runs, the log is moved into the file (checkpoint), which may grow by
- * its size: some 4 MiB (the 1,000 pages after which SQLite moves it), and 8 MiB at most with the write that filled the
+ * Reserved for deletions, in bytes. Before a deletion, a checkpoint moves the WAL into the file, which may grow by all of
+ * it: some 4 MiB (the 1,000 pages after which SQLite runs a checkpoint), and 8 MiB at most with the write that filled the
  * disk. The other 8 MiB are for the deletion itself: one step of a purge changes 1 to 4 MiB of pages, the keyword index
  * included.
  */
 export const RESERVED_BYTES = 16 * MIB;
 
 /**
- * The size of the log while the disk is full, in bytes: twice its usual size. Left free for writes that reuse pages which
- * deletions have freed, because they go through the log too; a longer log is moved into the file at once.
+ * Maximum size of the WAL while the disk is full, in bytes: twice its usual size. Left free for writes that reuse pages
+ * freed by deletions, which go through the WAL too; a longer WAL is checkpointed at once.
  */
 export const LOG_BYTES = 8 * MIB;
 
-/** The warning bound on small disks, in free bytes: more than a hundred times what one large import request needs. */
+/** Free bytes below which a warning is shown: more than a hundred times what one large import request needs. */
 const LOW_BYTES = 256 * MIB;
-/** The warning bound on larger disks, as a share of the disk: a usual value of disk monitoring. */
+/** On a larger disk, the share below which a warning is shown; usual for disk monitoring. */
 const LOW_SHARE = 0.05;
-/** The highest warning bound, in free bytes: a twentieth of a 10 TB disk would last for years. */
+/** Upper bound on the warning level: a twentieth of a disk of 10 TB would last for years. */
 const LOW_AT_MOST = 16 * 1024 * MIB;
 
 export interface ReservedSizes {
@@ -33,33 +33,33 @@ export interface ReservedSizes {
 
 export const RESERVED_SIZES: ReservedSizes = { reservedBytes: RESERVED_BYTES, logBytes: LOG_BYTES };
 
-/** The space of a disk, in bytes. */
+/** Free and total space of a disk, in bytes. */
 export interface DiskSpace {
-  /** Available to this user. */
+  /** Bytes that this user may still write. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
 /** How much to reserve now. */
-export interface ReservationPlan {
+export interface ReservedSpacePlan {
   readonly bytes: number;
-  /** Whether the store's file may grow; otherwise new data goes only into pages that deletions have freed. */
+  /** Whether the store's file may grow; otherwise new data only goes into pages that deletions have freed. */
   readonly mayGrow: boolean;
 }
 
 /**
- * Plans the reservation. With room for all of it, all is reserved. With less room, an existing reservation becomes as
- * large as the room beside the log allows, and the file may not grow into that room, or each deletion would leave less for
- * the next. Without an existing reservation, as on a disk that is too small for one, nothing is reserved and writes go on.
+ * Plans the reserved space. With enough free space, all of it is reserved. With less, an existing reserve is as large as
+ * the space beside the WAL allows, and the file may not grow into it, or each deletion would leave less for the next. A
+ * reserve that never existed, as on a too small disk, is not created and blocks no writes.
  */
-export function planReservation(
-  now: { readonly freeBytes: number; readonly allocatedBytes: number; readonly logFileBytes: number },
+export function planReservedSpace(
+  now: { readonly freeBytes: number; readonly presentBytes: number; readonly logFileBytes: number },
   { reservedBytes, logBytes }: ReservedSizes,
-): ReservationPlan {
-  const room = now.freeBytes + now.allocatedBytes + now.logFileBytes;
+): ReservedSpacePlan {
+  const room = now.freeBytes + now.presentBytes + now.logFileBytes;
   if (room >= reservedBytes + logBytes) return { bytes: reservedBytes, mayGrow: true };
-  if (now.allocatedBytes === 0) return { bytes: 0, mayGrow: true };
-  // The half that deletions need comes first: other processes may have used the space left free for the log.
+  if (now.presentBytes === 0) return { bytes: 0, mayGrow: true };
+  // The half that deletions need comes first: others may have used the space left free for the WAL.
   return { bytes: Math.max(Math.min(room, reservedBytes / 2), room - logBytes), mayGrow: false };
 }
 
@@ -68,10 +68,10 @@ export function lowSpaceBound(totalBytes: number): number {
   return Math.min(LOW_AT_MOST, Math.max(LOW_BYTES, LOW_SHARE * totalBytes));
 }
 
-/** Warnings for operators, one line each. */
+/** Warnings about disk space for operators; one line each. */
 export function spaceWarnings(
   space: DiskSpace | undefined,
-  reserve: { readonly bytes: number; readonly wantedBytes: number; readonly mayGrow: boolean },
+  reserved: { readonly bytes: number; readonly wantedBytes: number; readonly mayGrow: boolean },
 ): string[] {
   const warnings: string[] = [];
   if (space !== undefined && space.freeBytes < lowSpaceBound(space.totalBytes)) {
@@ -80,13 +80,13 @@ export function spaceWarnings(
         "when it is full, everything but reads and deletions is refused (STORE_FULL)",
     );
   }
-  if (!reserve.mayGrow) {
-    warnings.push("the disk of DATA_DIR is full: new data goes only into space that deletions have freed");
+  if (!reserved.mayGrow) {
+    warnings.push("the disk of DATA_DIR is full: new data only takes the place of what was deleted");
   }
-  if (reserve.bytes < reserve.wantedBytes) {
+  if (reserved.bytes < reserved.wantedBytes) {
     warnings.push(
-      `DATA_DIR reserves ${mebibytes(reserve.bytes)} of the ${mebibytes(reserve.wantedBytes)} for deletions on a full ` +
-        "disk: it has no room for the rest",
+      `of the ${mebibytes(reserved.wantedBytes)} that are kept back in DATA_DIR for deletions on a full disk there are ` +
+        `${mebibytes(reserved.bytes)}: it has no room for the rest`,
     );
   }
   return warnings;

@@ -1,21 +1,21 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { AuthenticationMetrics, TlsMetrics } from "../ports/metrics.ts";
 
-/** The metrics of who may call, and of the certificate that they are shown. */
+/** Metrics of API keys, anonymous access, and the server certificate. */
 export function createAuthenticationInstruments(meter: Meter): AuthenticationMetrics & TlsMetrics {
   const gauge = (name: string, description: string): ((value: number) => void) => {
     const instrument = meter.createGauge(name, { description, valueType: ValueType.INT });
     instrument.record(0);
     return (value) => instrument.record(value);
   };
-  const keys = gauge("recollect_api_keys", "API keys that hold now; 0 unless AUTH_MODE=api_keys.");
+  const keys = gauge("recollect_api_keys", "Valid API keys; 0 unless AUTH_MODE=api_keys.");
   const refused = gauge(
     "recollect_api_keys_refused",
-    "1 while the file of API keys is wrong and the keys that were read before hold; else 0.",
+    "1 while the API key file is invalid and the previous keys stay valid; else 0.",
   );
   const open = gauge(
     "recollect_open_to_everyone",
-    "1 while AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true let everyone call who reaches the server; else 0.",
+    "1 while AUTH_MODE=none and ALLOW_UNAUTHENTICATED=true allow unauthenticated calls from other machines; else 0.",
   );
   const expires = gauge(
     "recollect_tls_certificate_expires_seconds",

@@ -13,11 +13,11 @@ async function seriesOf(calls: CallDurations): Promise<HistogramMetricData["data
 }
 
 describe("CallDurations", () => {
-  it("tells nothing before the first call", async () => {
+  it("exports nothing before the first call", async () => {
     expect(await seriesOf(new CallDurations())).toEqual([]);
   });
 
-  it("keeps apart methods, codes and transports, and adds up across collections", async () => {
+  it("separates methods, codes and transports, and is cumulative across collections", async () => {
     const calls = new CallDurations();
     calls.add(METHOD, "OK", "grpc", 1);
     calls.add(METHOD, "OK", "http", 1);

@@ -19,16 +19,16 @@ export const DURATION_BUCKETS = [
 /** Calls of one kind: one line of the histogram. */
 interface Series {
   readonly attributes: Attributes;
-  /** By bucket; the last one is for all that takes longer. */
+  /** By bucket; the last one is +Inf. */
   readonly counts: number[];
   sum: number;
   count: number;
 }
 
 /**
- * The histogram of all calls. It counts by itself and tells OpenTelemetry when somebody asks
+ * The histogram of all calls. A MetricProducer that is read on collection
  * (https://opentelemetry.io/docs/specs/otel/metrics/sdk/#metricproducer): an instrument hashes its attributes for each
- * duration that is recorded, a tenth of what this service adds to an exact cache hit (measured).
+ * recorded duration, a tenth of what this service adds to an exact cache hit (measured).
  */
 export class CallDurations implements MetricProducer {
   readonly #start: HrTime = now();
@@ -72,7 +72,7 @@ export class CallDurations implements MetricProducer {
   }
 
   #seriesOf(method: string, code: string, transport: string): Series {
-    // By method first, whose text is always the same one: nothing is put together for each call.
+    // By method first, whose string object is constant: no key is concatenated for each call.
     let ofMethod = this.#series.get(method);
     if (ofMethod === undefined) {
       ofMethod = new Map();

@@ -2,15 +2,15 @@ import { type Meter, ValueType } from "@opentelemetry/api";
 import type { PendingState } from "../ports/embedding/pending-memory-queue.ts";
 import type { EmbeddingMetrics, PendingMemoryMetrics } from "../ports/metrics.ts";
 
-/** Seconds; from a local model to the longest that a write waits. */
+/** Seconds; from a local model to the maximum wait of a write. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 const BREAKER_VALUE = { CLOSED: 0, HALF_OPEN: 1, OPEN: 2 } as const;
 
-/** The metrics of embedding through a provider; those that are counted show from their first value on. */
+/** Metrics of the embedding provider and the embedding queue; counters appear with their first value. */
 export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & PendingMemoryMetrics {
   const requests = meter.createHistogram("recollect_embedding_request_duration_seconds", {
-    description: "Duration of requests to the embedding provider, by outcome (ok, or how it failed).",
+    description: "Duration of requests to the embedding provider, by outcome (ok, or the failure).",
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
@@ -19,29 +19,30 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & Pen
     valueType: ValueType.INT,
   });
   const tokens = meter.createCounter("recollect_embedding_tokens", {
-    description: "Tokens that the embedding provider counted: what embedding costs.",
+    description: "Tokens counted by the embedding provider.",
     valueType: ValueType.INT,
   });
   const retries = meter.createCounter("recollect_embedding_retries", {
-    description: "Requests to the embedding provider made again, by what made the one before fail.",
+    description: "Retries of requests to the embedding provider, by the cause of the failure.",
     valueType: ValueType.INT,
   });
   const lookups = meter.createCounter("recollect_embedding_cache_lookups", {
-    description: "Texts whose vector was kept in memory, in the store, or not at all (memory, store, miss).",
+    description: "Lookups in the embedding cache, by where the vector was found (memory, store, miss).",
     valueType: ValueType.INT,
   });
 
   const counted = { hits: 0, total: 0 };
   meter
     .createObservableGauge("recollect_embedding_cache_hit_rate", {
-      description: "Share of texts since the start whose vector was kept, 0 to 1; 0 before the first.",
+      description: "Hit rate of the embedding cache since the start, 0 to 1; 0 before the first lookup.",
     })
     .addCallback((result) => result.observe(counted.total === 0 ? 0 : counted.hits / counted.total));
 
   const breakers = new Map<string, number>();
   meter
     .createObservableGauge("recollect_embedding_breaker_state", {
-      description: "Whether the embedding provider is asked, by urgency: 0 yes, 1 one request probes, 2 no.",
+      description:
+        "State of the circuit breaker of the embedding provider, by urgency: 0 closed, 1 half-open, 2 open.",
       valueType: ValueType.INT,
     })
     .addCallback((result) => {
@@ -65,13 +66,13 @@ export function createEmbeddingInstruments(meter: Meter): EmbeddingMetrics & Pen
   };
 }
 
-/** What several servers in one process have waiting counts together. */
+/** Pending memories of several servers in one process are added up. */
 function pendingMemoriesObserver(meter: Meter): PendingMemoryMetrics["observePendingMemories"] {
   const sources = new Set<{ readonly read: () => Promise<PendingState>; readonly now: () => number }>();
   const states = (): Promise<readonly { readonly count: number; readonly ageMs: number }[]> =>
     Promise.all(
       [...sources].map(async ({ read, now }) => {
-        // What cannot be read now is not shown; whoever needs it is told why.
+        // An unreadable value is omitted from the scrape; calls report the error.
         const state = await read().catch((): PendingState => ({ count: 0 }));
         return {
           count: state.count,
@@ -81,7 +82,7 @@ function pendingMemoriesObserver(meter: Meter): PendingMemoryMetrics["observePen
     );
   meter
     .createObservableGauge("recollect_embedding_backlog", {
-      description: "Memories that wait for their vector.",
+      description: "Pending memories, which have no vector yet.",
       valueType: ValueType.INT,
     })
     .addCallback(async (result) => {
@@ -89,8 +90,7 @@ function pendingMemoriesObserver(meter: Meter): PendingMemoryMetrics["observePen
     });
   meter
     .createObservableGauge("recollect_embedding_backlog_oldest_seconds", {
-      description:
-        "How long the memory has waited that has waited longest for its vector; 0 when none waits.",
+      description: "Age of the oldest pending memory; 0 without pending memories.",
       unit: "s",
     })
     .addCallback(async (result) => {

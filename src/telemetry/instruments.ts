@@ -20,9 +20,9 @@ import { createStoreInstruments } from "./store-instruments.ts";
 /** Calls of the API, for the telemetry middleware. */
 export interface RpcInstruments {
   callEnded(method: string, code: string, transport: string, durationMs: number): void;
-  /** A call ended with an error of this reason. */
+  /** Counts a call that ended with an error of this reason. */
   callFailed(reason: string, transport: string): void;
-  /** Calls have come (a positive number) or gone. */
+  /** Calls have started (a positive number) or ended. */
   callsInFlight(change: number): void;
 }
 
@@ -41,8 +41,8 @@ export interface Instruments
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
 /**
- * Every metric, declared once. The three without a prefix keep the names that existing dashboards ask for, and
- * are there from the first scrape on; units stay out of their descriptors because the exporter would append them.
+ * Every metric, declared once. The three without a prefix keep the names that existing dashboards use, and are present
+ * from the first scrape on; their descriptors have no unit because the exporter would append it to the name.
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: declares metrics
 export function createInstruments(
@@ -53,8 +53,7 @@ export function createInstruments(
     description: "Calls that ended with an error, by reason and transport.",
     valueType: ValueType.INT,
   });
-  // What every call counts is counted here and told when somebody asks: adding to an instrument hashes its attributes
-  // each time.
+  // Counted here and read on collection: adding to an instrument hashes its attributes each time.
   let inFlight = 0;
   meter
     .createObservableUpDownCounter("recollect_calls_in_flight", {
@@ -73,13 +72,13 @@ export function createInstruments(
       for (const { attributes, count } of lookups.values()) result.observe(count, attributes);
     });
   const evictions = meter.createCounter("recollect_cache_evictions", {
-    description: "Answers taken away because their namespace was full; those that had ended do not count.",
+    description: "Unexpired entries evicted because their namespace was full.",
     valueType: ValueType.INT,
   });
-  // A counter shows from its first value on.
+  // A counter appears with its first value.
   evictions.add(0);
   const searches = meter.createHistogram("recollect_vector_search_duration_seconds", {
-    description: "Duration of the store's part of searches with a vector.",
+    description: "Duration of vector searches in the store.",
     unit: "s",
     advice: { explicitBucketBoundaries: DURATION_BUCKETS },
   });
@@ -96,7 +95,7 @@ export function createInstruments(
   const latencies = new SlidingQuantiles();
   meter
     .createObservableGauge("vector_search_latency_ms", {
-      description: "Milliseconds of the latest searches with a vector, by quantile; 0 before the first.",
+      description: "Milliseconds of the latest vector searches, by quantile; 0 before the first.",
     })
     .addCallback((result) => {
       for (const quantile of QUANTILES)
@@ -116,8 +115,8 @@ export function createInstruments(
     cacheLookup: (outcome, detail) => {
       counted.total += 1;
       if (outcome !== "miss") counted.hits += 1;
-      const known = lookups.get(`${outcome} ${detail}`);
-      if (known !== undefined) known.count += 1;
+      const counter = lookups.get(`${outcome} ${detail}`);
+      if (counter !== undefined) counter.count += 1;
       else lookups.set(`${outcome} ${detail}`, { attributes: { outcome, detail }, count: 1 });
     },
     cacheEvicted: (count) => evictions.add(count),

@@ -1,25 +1,24 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { Load, LoadMetrics } from "../ports/metrics.ts";
 
-/** What shows of a server that has more work than it can do. */
+/** Metrics of the work queue and of overload. */
 export function createLoadInstruments(meter: Meter): LoadMetrics {
   const readers = new Set<() => Load>();
   const dropped = meter.createCounter("recollect_work_dropped", {
-    description:
-      "Work dropped before it was started, because its call had ended or its deadline had passed, by kind.",
+    description: "Queued work dropped because its call had ended or its deadline had passed, by kind.",
     valueType: ValueType.INT,
   });
   const sum = (value: (load: Load) => number): number =>
     [...readers].reduce((total, read) => total + value(read()), 0);
   meter
     .createObservableGauge("recollect_work_waiting", {
-      description: "Pieces of heavy work, such as searches, that wait in the queue.",
+      description: "Queued units of heavy work, such as searches.",
       valueType: ValueType.INT,
     })
     .addCallback((result) => result.observe(sum(({ queuedWork }) => queuedWork)));
   meter
     .createObservableGauge("recollect_event_loop_delay_seconds", {
-      description: "How long the event loop keeps work waiting now.",
+      description: "Current delay of the event loop.",
     })
     .addCallback((result) => result.observe(sum(({ eventLoopDelayMs }) => eventLoopDelayMs) / 1000));
   return {

@@ -14,7 +14,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What a process of its own writes to standard output, where the log goes. */
+/** The standard output of a separate process that logs there. */
 async function written(options: Partial<LogOptions>, statements: string): Promise<string> {
   const logger = new URL("./logger.ts", import.meta.url).href;
   const all = { level: "info", format: "json", ...options };
@@ -34,7 +34,7 @@ function jsonLines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** In the order of the alphabet: closing the log flushes past a line that is still being written. */
+/** Sorted, because closing the log flushes past a line that is still being written. */
 function levelsOf(lines: readonly Record<string, unknown>[]): unknown[] {
   return lines.map(({ level }) => level).sort();
 }
@@ -54,7 +54,7 @@ describe("openLog", () => {
     }
   });
 
-  it("leaves out what is less severe than asked", async () => {
+  it("omits lines below the level", async () => {
     const lines = jsonLines(
       await written({ level: "warn" }, 'log.info("no"); log.warn("yes"); log.error("yes");'),
     );
@@ -70,7 +70,7 @@ describe("openLog", () => {
     });
   });
 
-  it("writes text for people to standard output, and JSON to the file even when it closes at once", async () => {
+  it("writes text to standard output, and JSON to the file, also when closed immediately", async () => {
     const file = join(folder, "new", "app.log");
     const text = await written(
       { format: "text", file },
@@ -85,20 +85,20 @@ describe("openLog", () => {
     expect(lines[0]).toMatchObject({ level: "WARN", msg: "hello", port: 1, err: { message: "oops" } });
   });
 
-  it("appends to a file that is there", async () => {
+  it("appends to an existing file", async () => {
     const file = join(folder, "twice.log");
     await written({ file }, 'log.info("one");');
     await written({ file }, 'log.info("two");');
     expect(jsonLines(await readFile(file, "utf8")).map(({ msg }) => msg)).toEqual(["one", "two"]);
   });
 
-  it("refuses a file that it cannot write, before anything is logged", () => {
+  it("refuses an unwritable file before the first line", () => {
     const options: LogOptions = { level: "info", format: "json", file: folder };
     expect(() => openLog(options, "test")).toThrow(expect.objectContaining({ code: "EISDIR" }));
   });
 
-  it.runIf(process.platform === "linux")("does not hold up the end of a process that fails", async () => {
-    // What is said of the log that cannot be written is where it is known to have failed.
+  it.runIf(process.platform === "linux")("does not delay the exit of a failing process", async () => {
+    // The write to stderr marks the moment at which the log is known to have failed.
     const statements = `
       process.stderr.write = () => {
         log.info("never written");

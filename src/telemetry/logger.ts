@@ -5,7 +5,7 @@ import { destination, type Logger, multistream, pino } from "pino";
 export interface LogOptions {
   readonly level: string;
   readonly format: "json" | "text";
-  /** Also write here. */
+  /** Additional log file. */
   readonly file: string | undefined;
 }
 
@@ -16,14 +16,14 @@ export interface LogOutput extends AsyncDisposable {
 /**
  * Lines are written together, when there are 256 KiB or after a tenth of a second: a write of its own for each line of
  * a busy server costs more than what most calls do (measured: a fifth of an exact cache hit). A process that is killed
- * loses what it said in that time; one that fails by itself does not.
+ * loses the lines of that time; one that exits with an error does not.
  */
 const WRITING = {
   sync: false,
   minLength: 262_144,
   maxWrite: 1_048_576,
   periodicFlush: 100,
-  // As text, it would copy all that waits for each line that comes.
+  // In text mode, sonic-boom would copy the whole buffer for each line.
   contentMode: "buffer",
 } as const;
 
@@ -74,7 +74,7 @@ let lastTime = { now: 0, text: "" };
 
 type Stream = ReturnType<typeof destination>;
 
-/** What pino writes its lines to: the stream, which takes bytes although it is typed for text. */
+/** The destination of pino: the stream, which accepts bytes although it is typed for text. */
 function linesTo(
   stream: Stream,
   spelled: (line: string) => string = (line) => line,
@@ -84,20 +84,20 @@ function linesTo(
 
 /**
  * A log that cannot be written must not stop the service: without a listener the first error, a full disk say, would
- * end the process. It is said once, where there is still room to say it.
+ * end the process. The error is reported once, on stderr.
  */
 function survived(stream: Stream, name: string): Stream {
   stream.on("error", (error: Error) => {
     if (unwritable.has(stream)) return;
     unwritable.add(stream);
-    // sonic-boom's own tries until it can: an end of the process would wait for ever (pino asks for it then).
+    // The flushSync of sonic-boom retries without end, and pino calls it at exit: the process would never end.
     stream.flushSync = () => undefined;
     process.stderr.write(`recollect: the log cannot be written to ${name}: ${error.message}\n`);
   });
   return stream;
 }
 
-/** Streams that have failed: what they still hold will never be written, and is not waited for. */
+/** Failed streams: their buffered lines will never be written, and are not waited for. */
 const unwritable = new WeakSet<Stream>();
 
 /** Ends a stream and waits until everything is written, or cannot be; standard output itself stays open. */
@@ -119,7 +119,7 @@ function openFile(path: string): Stream {
   return survived(destination({ dest: openSync(path, "a"), ...WRITING }), path);
 }
 
-/** A line for people: time, level, message, then the fields. The stack of an error gets lines of its own. */
+/** A text line: time, level, message, then the fields. The stack of an error follows on separate lines. */
 function asText(line: string): string {
   const {
     time,

@@ -15,7 +15,7 @@ describe("SlidingQuantiles", () => {
     expect(new SlidingQuantiles().quantile(0.5)).toBe(0);
   });
 
-  it("gives the nearest rank", () => {
+  it("returns the nearest rank", () => {
     const hundred = of(Array.from({ length: 100 }, (_, index) => 100 - index));
     expect([0, 0.5, 0.95, 0.99, 1].map((share) => hundred.quantile(share))).toEqual([1, 50, 95, 99, 100]);
   });
@@ -24,24 +24,19 @@ describe("SlidingQuantiles", () => {
     expect(of([10, 9, 100]).quantile(0.5)).toBe(10);
   });
 
-  it.each([0.5, 0.95, 0.99])(
-    "gives a value that a share of %d does not exceed, and no larger one than needed",
-    (share) => {
-      fc.assert(
-        fc.property(values, (some) => {
-          const quantile = of(some).quantile(share);
-          expect(some).toContain(quantile);
-          expect(some.filter((value) => value <= quantile).length).toBeGreaterThanOrEqual(
-            share * some.length,
-          );
-          expect(some.filter((value) => value < quantile).length).toBeLessThan(share * some.length);
-        }),
-        { seed: 1, numRuns: 200 },
-      );
-    },
-  );
+  it.each([0.5, 0.95, 0.99])("returns the smallest value that a share of %d does not exceed", (share) => {
+    fc.assert(
+      fc.property(values, (some) => {
+        const quantile = of(some).quantile(share);
+        expect(some).toContain(quantile);
+        expect(some.filter((value) => value <= quantile).length).toBeGreaterThanOrEqual(share * some.length);
+        expect(some.filter((value) => value < quantile).length).toBeLessThan(share * some.length);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
 
-  it("knows the latest values alone", () => {
+  it("covers only the latest values", () => {
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 10 }), (some, size) => {
         for (const share of [0, 0.5, 1]) {
@@ -52,7 +47,7 @@ describe("SlidingQuantiles", () => {
     );
   });
 
-  it("does not change by being asked", () => {
+  it("does not change by a read", () => {
     const quantiles = of([3, 1, 2], 3);
     quantiles.quantile(0.5);
     quantiles.add(9);

@@ -1,31 +1,31 @@
 import { type Meter, ValueType } from "@opentelemetry/api";
 import type { RedisMetrics, StoreDisk, StoreMetrics } from "../ports/metrics.ts";
 
-/** What a backend shows of itself. */
+/** Metrics of the storage backend. */
 export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetrics {
   const damaged = meter.createGauge("recollect_store_damaged_parts", {
-    description: "Parts of the stored data that are known to be damaged; 0 when nothing is.",
+    description: "Detected damaged parts of the stored data.",
     valueType: ValueType.INT,
   });
-  // A gauge or counter shows from its first value on.
+  // A gauge or counter appears with its first value.
   damaged.record(0);
   const repairs = meter.createCounter("recollect_store_repairs", {
-    description: "Damaged indexes that were made again from tables that are whole.",
+    description: "Damaged indexes that were rebuilt from intact tables.",
     valueType: ValueType.INT,
   });
   repairs.add(0);
   const risks = meter.createGauge("recollect_store_risks", {
     description:
-      "Ways in which Redis is set up to lose what was acknowledged: eviction of any key, no persistence; 0 when none.",
+      "Redis settings that can lose acknowledged writes: eviction of any key, no persistence; 0: none.",
     valueType: ValueType.INT,
   });
   risks.record(0);
   const plain = meter.createCounter("recollect_redis_compression_plain_bytes", {
-    description: "Bytes of the records that REDIS_COMPRESSION looked at, before.",
+    description: "Bytes of the records before REDIS_COMPRESSION.",
     valueType: ValueType.INT,
   });
   const stored = meter.createCounter("recollect_redis_compression_stored_bytes", {
-    description: "Bytes of the same records as they are stored: over those before, the ratio of compression.",
+    description: "Bytes of the same records after REDIS_COMPRESSION.",
     valueType: ValueType.INT,
   });
   plain.add(0);
@@ -39,7 +39,7 @@ export function createStoreInstruments(meter: Meter): StoreMetrics & RedisMetric
       valueType: ValueType.INT,
     })
     .addCallback(async (result) => {
-      // What cannot be read now is not shown; whoever needs it is told why.
+      // An unreadable value is omitted from the scrape; calls report the error.
       const read = await Promise.all([...readers].map((reader) => reader().catch(() => 0)));
       result.observe(read.reduce((sum, bytes) => sum + bytes, 0));
     });
@@ -71,7 +71,7 @@ function createDiskInstruments(meter: Meter): StoreMetrics["observeStoreDisk"] {
     });
   observe(
     "recollect_store_free_bytes",
-    "Bytes that may still be written to the disk of the embedded store.",
+    "Free bytes on the disk of the embedded store.",
     ({ freeBytes }) => freeBytes,
   );
   observe(

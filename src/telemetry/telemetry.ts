@@ -23,8 +23,8 @@ let running: Running | undefined;
 
 /**
  * Starts OpenTelemetry with a Prometheus exporter that has no server of its own: /metrics is a path of our HTTP
- * server. OpenTelemetry's providers belong to the whole process, so a second server in it shares the first one's;
- * the last to leave shuts them down.
+ * server. OpenTelemetry's providers are process-wide, so a second server in the process shares those of the first;
+ * the last one to stop shuts them down.
  */
 export function openTelemetry(): Telemetry {
   running ??= start();
@@ -54,7 +54,7 @@ function start(): Running {
     serviceName: "recollect",
     autoDetectResources: false,
     metricReaders: [exporter],
-    // Nothing leaves the process unless somebody scrapes it: no traces and no logs to a collector.
+    // Metrics are pulled by scrapes only; no traces or logs are sent to a collector.
     spanProcessors: [],
     logRecordProcessors: [],
   });

@@ -20,7 +20,7 @@ import { memoryHandlers } from "./handlers/memory/index.ts";
 import { operationsHandlers } from "./handlers/operations/index.ts";
 
 const MIB = 1024 * 1024;
-/** A text of so many characters, of the longest that there are. */
+/** A text of characters with the maximum UTF-8 length. */
 const characters = (count: number): string => "🎉".repeat(count);
 const bytes = (count: number): string => "x".repeat(count);
 const many = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
@@ -28,7 +28,7 @@ const TIME = { seconds: 253_402_300_799n, nanos: 999_000_000 };
 /** 16 KiB of JSON that take most bytes as a Struct: two bytes a number become eleven. */
 const METADATA = { a: many(8186, 1) };
 
-/** Every field as long as its rule, or what the server fills it with, allows. */
+/** Every field at its maximum length, by its rule or by the server. */
 const MEMORY = create(MemorySchema, {
   id: bytes(128),
   namespace: bytes(63),
@@ -73,7 +73,7 @@ const ENTRY = create(CacheEntrySchema, {
   etag: bytes(64),
 });
 
-/** Two for each of the most partitions that Redis may have (REDIS_PARTITIONS). */
+/** Two for each partition, at the maximum of REDIS_PARTITIONS. */
 const INDEXES = 2 * 1024;
 const REEMBEDDING = { id: bytes(128), provider: bytes(64), model: characters(256), failure: bytes(4096) };
 
@@ -139,8 +139,8 @@ const SERVED = [
 );
 const nameOf = (method: (typeof SERVED)[number]): string => `${method.parent.name}.${method.name}`;
 
-describe("the answers of unary RPCs", () => {
-  it("are all looked at here", () => {
+describe("the responses of unary RPCs", () => {
+  it("are all covered here", () => {
     expect(SERVED.map(nameOf).toSorted()).toEqual(Object.keys(LARGEST).toSorted());
   });
 
@@ -154,7 +154,7 @@ describe("the answers of unary RPCs", () => {
     },
   );
 
-  it("hold one memory or one entry in any page", () => {
+  it("fit at least one memory or one entry into any page", () => {
     expect(Math.max(oneMemory, oneEntry)).toBeLessThan(2 * MIB);
   });
 });

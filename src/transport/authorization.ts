@@ -5,7 +5,7 @@ import { MemoryService } from "#gen/recollect/v1/memory_pb.js";
 import { OperationsService } from "#gen/recollect/v1/operations_pb.js";
 import type { Access } from "../domain/access/access.ts";
 
-/** A row for each RPC of a service: one that is missing, or too many, does not compile. */
+/** A row for each RPC of a service; a missing or superfluous row does not compile. */
 type Table<S extends DescService> = { readonly [K in keyof S["method"]]: Access };
 
 const READER: Access = { roles: ["reader"] };

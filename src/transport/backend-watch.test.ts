@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { manualSleep } from "../../test/support/manual-sleep.ts";
 import { watchBackend } from "./backend-watch.ts";
 
-/** A watch whose backend and time are the test's; `step` is one look. */
+/** A watch with a fake backend and clock; `step` runs one check. */
 function watched() {
   const sleeping = manualSleep();
   const changes: boolean[] = [];
@@ -24,7 +24,7 @@ function watched() {
   return { watch, changes, step, sleeping };
 }
 
-it("tells of a backend that is away for ten seconds, once, and of its return", async () => {
+it("reports a backend that is unavailable for ten seconds once, and its return", async () => {
   const { watch, changes, step } = watched();
   await using _ = watch;
   await step(1000, true);
@@ -39,16 +39,16 @@ it("tells of a backend that is away for ten seconds, once, and of its return", a
   expect(changes).toEqual([false, true]);
 });
 
-it("says nothing of a backend that comes back in time", async () => {
+it("reports nothing when the backend returns earlier", async () => {
   const { watch, changes, step } = watched();
   await using _ = watch;
   for (let second = 1; second < 60; second += 1) await step(second * 1000, second % 9 === 0);
   expect(changes).toEqual([]);
 });
 
-it("ends when it is disposed of, also in a pause", async () => {
+it("ends when disposed, also during a pause", async () => {
   const { watch, sleeping } = watched();
   await sleeping.begun(1);
   await watch[Symbol.asyncDispose]();
-  expect(sleeping.asked).toEqual([1000]);
+  expect(sleeping.durations).toEqual([1000]);
 });

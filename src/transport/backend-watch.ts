@@ -1,8 +1,8 @@
 import type { Sleep } from "../ports/sleep.ts";
 
-/** Between two checks. */
+/** Interval of the checks. */
 const PAUSE_MS = 1000;
-/** Longer than a failover: a backend that has not answered for so long is reported as away. */
+/** Longer than a failover: a backend that has not answered for so long is reported as unavailable. */
 const TOLERATED_MS = 10_000;
 
 export interface BackendWatchPorts {
@@ -11,7 +11,7 @@ export interface BackendWatchPorts {
   readonly sleep: Sleep;
   /** Milliseconds of a monotonic clock. */
   readonly elapsed: () => number;
-  /** Called with `false` when the backend has been away for ten seconds, and with `true` when it is back. */
+  /** Called with `false` when the backend has been unavailable for ten seconds, and with `true` when it answers again. */
   readonly onChange: (there: boolean) => void;
 }
 
@@ -35,13 +35,13 @@ export function watchBackend({ check, sleep, elapsed, onChange }: BackendWatchPo
     }
   };
   // Rejects only when the last pause is aborted.
-  const ended = watch().catch((error: unknown) => {
+  const finished = watch().catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;
   });
   return {
     [Symbol.asyncDispose]: () => {
       stopping.abort();
-      return ended;
+      return finished;
     },
   };
 }

@@ -7,7 +7,7 @@ export class BindError extends Error {
   constructor(transport: "gRPC" | "HTTP", listen: Listen, cause: Error) {
     const variables = `${transport.toUpperCase()}_HOST, ${transport.toUpperCase()}_PORT`;
     const why = /EADDRINUSE|No address added/.test(cause.message)
-      ? "the address is in use or not this machine's"
+      ? "the address is in use or not local"
       : cause.message;
     super(`cannot listen for ${transport} on ${listen.host}:${listen.port} (${variables}): ${why}`, {
       cause,

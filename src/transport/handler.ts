@@ -18,7 +18,7 @@ export class Encoded {
   }
 }
 
-/** What serves one RPC, over both transports. */
+/** The handler of one RPC, for both transports. */
 export type Handler<M extends DescMethod> = {
   unary: (request: Request<M>, context: CallContext) => Promise<Response<M> | Encoded>;
   server_streaming: (request: Request<M>, context: CallContext) => AsyncIterable<Response<M>>;
@@ -27,12 +27,12 @@ export type Handler<M extends DescMethod> = {
 }[M["methodKind"]];
 
 /**
- * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be kept for the next time
+ * A unary handler in two steps. What `prepare` returns depends on its arguments alone, so it may be cached for the next time
  * that the same caller sends the same request: the gRPC server does so for methods that are NO_SIDE_EFFECTS (see
  * docs/design/prepared-lookup.md). Roles, settings and the time of the call are for `handle`.
  */
 export interface PreparingHandler<M extends DescMethod, Prepared extends object> {
-  /** Throws what is wrong with the request, beyond the rules in the proto. */
+  /** Throws for an invalid request, beyond the rules in the proto. */
   prepare(request: Request<M>, caller: CallerName): Prepared;
   handle(prepared: Prepared, context: CallContext): Promise<Response<M> | Encoded>;
 }
@@ -53,8 +53,8 @@ export type AnyHandler =
   | ((request: never, context: CallContext) => unknown)
   | PreparingHandler<DescMethod, object>;
 
-/** A handler of a unary method as two steps. One that is a function has its request as what is prepared. */
-export function inTwoSteps(handler: AnyHandler): PreparingHandler<DescMethod, object> {
+/** A unary handler as two steps. For a handler that is a function, the prepared value is the request. */
+export function preparingHandler(handler: AnyHandler): PreparingHandler<DescMethod, object> {
   if (typeof handler !== "function") return handler;
   return { prepare: (request) => request, handle: handler as PreparingHandler<DescMethod, object>["handle"] };
 }
@@ -73,7 +73,7 @@ export function methodPath(method: DescMethod): string {
   return path;
 }
 
-/** Each call needs the path several times, and as a key: one string object is hashed once. */
+/** Each call uses the path several times as a key: one string object is hashed once. */
 const paths = new WeakMap<DescMethod, string>();
 
 /** The error of an RPC without a handler, over both transports. */

@@ -28,7 +28,7 @@ export interface Call extends Omit<IncomingCall, "signal"> {
   readonly id: string;
   /** Set by authentication. */
   caller: Caller | undefined;
-  /** Its place in the limit of calls; set by admission. */
+  /** Its slot in the limit of calls; set by admission. */
   place: Allocation | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface Outcome {
 /** One concern of all calls. Their order, outermost first, is in server.ts. */
 export interface Middleware {
   readonly name: string;
-  /** Runs when the headers have arrived, before anything of the body is kept; throws to refuse the call. */
+  /** Runs when the headers have arrived, before the body is buffered; throws to refuse the call. */
   readonly arrive?: (call: Call) => void;
   /** Runs when the request has arrived, before it is decoded; throws to refuse the call. */
   readonly begin?: (call: Call) => void;

@@ -11,7 +11,7 @@ export interface Readiness {
   readonly ready: boolean;
   /** Results by check: `server` has its state, `backend <name>` has `ok` or the error. */
   readonly checks: Readonly<Record<string, string>>;
-  /** What an operator should know although the server is ready. */
+  /** Problems that do not prevent readiness. */
   readonly warnings: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export interface ReadinessSources {
   readonly embedderStatus: () => ReturnType<ObservedEmbedder["status"]> | undefined;
 }
 
-/** Ready while the server serves and its backend answers. The embedding provider makes warnings only. */
+/** Ready while the server serves and its backend answers. Problems of the embedding provider are warnings only. */
 export async function readinessOf(state: ServerState, sources: ReadinessSources): Promise<Readiness> {
   const { config, backend, apiKeys, tls, embedderStatus } = sources;
   const warnings = [
@@ -54,10 +54,10 @@ export async function readinessOf(state: ServerState, sources: ReadinessSources)
 export function configWarnings(config: Config): string[] {
   const warnings: string[] = [...config.warnings];
   if (isOpenToEveryone(config)) {
-    warnings.push("AUTH_MODE=none: everyone who reaches this server may read and write everything in it");
+    warnings.push("AUTH_MODE=none: every client that reaches this server can read and write all data");
   }
   if (config.vectorSearch.enabled && config.embedding.provider === "hashing") {
-    warnings.push("the embedder is `hashing`: it finds the same wording, not the same meaning");
+    warnings.push("the embedder is `hashing`: it compares words, not meanings");
   }
   return warnings;
 }
@@ -72,7 +72,7 @@ function embedderWarnings(status: ReturnType<ObservedEmbedder["status"]> | undef
     state === "CLOSED"
       ? []
       : [
-          `the embedding provider is not asked for each ${urgency.toLowerCase()}: ${state} since ` +
+          `the circuit breaker of the embedding provider is not closed for each ${urgency.toLowerCase()}: ${state} since ` +
             `${new Date(since).toISOString()}, last failure ${lastFailure?.toLowerCase() ?? "unknown"}`,
         ],
   );

@@ -22,7 +22,12 @@ import { type OperationsPorts, operationsHandlers } from "./handlers/operations/
 import { createConnectHandlers } from "./http/connect.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { admission } from "./middleware/admission.ts";
-import { type Authenticator, authentication, byApiKey, everyone } from "./middleware/authentication.ts";
+import {
+  type Authenticator,
+  anonymousAuthenticator,
+  apiKeyAuthenticator,
+  authentication,
+} from "./middleware/authentication.ts";
 import { authorization } from "./middleware/authorization.ts";
 import { overload, refuseOverload } from "./middleware/overload.ts";
 import { recordRefused, telemetry } from "./middleware/telemetry.ts";
@@ -32,7 +37,7 @@ import { configWarnings, isOpenToEveryone, readinessOf, type ServerState } from 
 import { UnfinishedRequests } from "./unfinished-requests.ts";
 import { warmUpLookups, warmUpRequests } from "./warm-up.ts";
 
-/** Where the gRPC server and the HTTP server listen. */
+/** Addresses of the gRPC server and the HTTP server. */
 export interface Addresses {
   readonly grpc: Listen;
   readonly http: Listen;
@@ -49,7 +54,7 @@ export interface ServerOptions {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly backend: Backend;
-  /** Waits between two checks of the backend. */
+  /** Interval between two checks of the backend. */
   readonly sleep: Sleep;
   /** Undefined: AUTH_MODE=none, every caller is anonymous and may do everything. */
   readonly apiKeys: ApiKeys | undefined;
@@ -64,11 +69,11 @@ export interface ServerOptions {
   readonly memory: MemoryPorts;
   readonly cache: CachePorts;
   readonly operations: OperationsPorts;
-  /** Services of the API without any handler yet. */
+  /** Services of the API without handlers. */
   readonly unserved: readonly DescService[];
 }
 
-/** What the gRPC server and the HTTP server have in common. */
+/** Dependencies of both the gRPC server and the HTTP server. */
 interface Shared {
   readonly services: readonly ServedService[];
   readonly authenticate: Authenticator;
@@ -103,7 +108,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       state = "stopping";
       await watching[Symbol.asyncDispose]();
       health.set(["", ...names], "NOT_SERVING");
-      log.info("stopping: not serving any more, waiting for probes to notice");
+      log.info("stopping: reporting NOT_SERVING before draining");
       await setTimeout(config.limits.probePeriodMs);
       const deadline = AbortSignal.timeout(config.limits.drainMs);
       await Promise.all([grpc.stop(deadline), http.stop(deadline)]);
@@ -116,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function createShared(options: ServerOptions): Shared {
   const { config, log, telemetry: opened, apiKeys } = options;
-  const authenticate = apiKeys === undefined ? everyone : byApiKey(apiKeys);
+  const authenticate = apiKeys === undefined ? anonymousAuthenticator : apiKeyAuthenticator(apiKeys);
   return {
     services: [
       memoryHandlers(options.memory),
@@ -181,7 +186,7 @@ function httpServer(
   });
 }
 
-/** At DEBUG: everybody who reaches the port can cause failed handshakes, at any rate. */
+/** At DEBUG, because any client of the port can cause failed handshakes at any rate. */
 function logFailedHandshake(log: Logger, transport: "grpc" | "http"): (error: Error) => void {
   return (error) =>
     log.debug({ transport, code: "code" in error ? error.code : undefined }, "TLS handshake failed");
@@ -208,14 +213,14 @@ async function listen(
   }
 }
 
-/** Reports all services but the cache as NOT_SERVING while the backend is away, until it is disposed of. */
+/** Reports all services but the cache as NOT_SERVING while the backend is unavailable; until disposed. */
 function reportBackend(
   { backend, log, sleep }: ServerOptions,
   names: readonly string[],
   health: Health,
   isServing: () => boolean,
 ): AsyncDisposable {
-  // CacheService stays SERVING: its lookups miss without the backend, and the caller goes on.
+  // CacheService stays SERVING: its lookups miss without the backend, and callers continue.
   const needing = ["", ...names.filter((name) => name !== CacheService.typeName)];
   return watchBackend({
     check: () => backend.check(),
@@ -224,8 +229,11 @@ function reportBackend(
     onChange: (there) => {
       if (!isServing()) return;
       health.set(needing, there ? "SERVING" : "NOT_SERVING");
-      if (there) log.warn("the backend is there again");
-      else log.error("the backend has been away for ten seconds: memories are reported as not serving");
+      if (there) log.warn("the backend is available again");
+      else
+        log.error(
+          "the backend has been unavailable for ten seconds: all services but the cache report NOT_SERVING",
+        );
     },
   });
 }

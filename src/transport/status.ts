@@ -121,12 +121,12 @@ export function statusOf(error: unknown, callId: string): Status {
 /** By error: one error object may refuse many calls (see refusals.ts), and its status is made once. */
 const statuses = new WeakMap<RecollectError, Status>();
 
-function makeStatus(known: RecollectError): Status {
-  const { reason, detail } = known;
+function makeStatus(error: RecollectError): Status {
+  const { reason, detail } = error;
   return {
     code: CODE_OF_REASON[reason],
     reason,
-    message: sendable(known.message),
+    message: sendable(error.message),
     details: fitting([
       detailOf(ErrorInfoSchema, {
         reason,

@@ -131,7 +131,7 @@ export class UnfinishedRequest implements Allocation {
   /** Its neighbours in the list of open requests. */
   previous: UnfinishedRequest | undefined = undefined;
   next: UnfinishedRequest | undefined = undefined;
-  #ended = false;
+  #finished = false;
 
   constructor(
     all: UnfinishedRequests,
@@ -149,7 +149,7 @@ export class UnfinishedRequest implements Allocation {
 
   /** Counts bytes that have arrived. False when the request is refused, for these bytes or before. */
   add(bytes: number): boolean {
-    if (this.#ended) return false;
+    if (this.#finished) return false;
     const { limits, share } = this.#all;
     const connection = this.#connection;
     if (connection.bytes + bytes > limits.maxUnfinishedBytesPerConnection) {
@@ -164,7 +164,7 @@ export class UnfinishedRequest implements Allocation {
     return true;
   }
 
-  /** Called when a message goes to the handler: its bytes do not count any longer. */
+  /** Called when a message is passed to the handler: its bytes no longer count. */
   handedOver(): void {
     if (this.amount === 0) return;
     this.#connection.bytes -= this.amount;
@@ -173,8 +173,8 @@ export class UnfinishedRequest implements Allocation {
 
   /** Called when the request is complete or has failed. */
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#finished) return;
+    this.#finished = true;
     this.#all.remove(this);
     this.handedOver();
   }
@@ -184,7 +184,7 @@ export class UnfinishedRequest implements Allocation {
   }
 
   refuse(error: RecollectError): void {
-    if (this.#ended) return;
+    if (this.#finished) return;
     this.end();
     this.#sink.refuse(error);
   }
@@ -193,7 +193,7 @@ export class UnfinishedRequest implements Allocation {
 function tooMuchUnfinished(scope: "server" | "connection", limit: number): RecollectError {
   return new RecollectError(
     "TOO_MANY_UNFINISHED_REQUESTS",
-    `requests that have not arrived whole take ${limit} bytes of this ${scope}, which is the limit`,
+    `incomplete requests take ${limit} bytes of this ${scope}, which is the limit`,
     { metadata: { scope, max_bytes: String(limit) }, retryAfterMs: RETRY_AFTER_MS },
   );
 }

@@ -3,8 +3,8 @@ import { isFieldSet } from "@bufbuild/protobuf";
 import { RecollectError } from "../domain/errors.ts";
 
 /**
- * Fields of the API that this version does not serve, by message. A request that sets one is refused, because its effect
- * would silently be missing. Remove a field here when it is implemented.
+ * Fields of the API that this version does not serve, by message. A request that sets one is refused instead of silently
+ * ignoring the field. Remove a field here when it is implemented.
  */
 const UNSERVED: Readonly<Record<string, readonly string[]>> = {
   "recollect.v1.Memory": ["supersedes"],

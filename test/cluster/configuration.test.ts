@@ -19,7 +19,7 @@ import { startApp } from "../support/start-app.ts";
 
 const CLUSTER = { REDIS_TOPOLOGY: "cluster", REDIS_PARTITIONS: "4", REDIS_PREFIX: "set:" };
 
-await describeRedisPrograms("the settings of a Redis", () => {
+await describeRedisPrograms("Redis settings", () => {
   let folder: string;
   let cluster: RedisCluster;
   let single: RedisServer;
@@ -45,7 +45,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     });
   };
 
-  it("lead to a cluster by any of its servers, and its number of partitions is fixed by the first start", async () => {
+  it("discover a cluster from any of its nodes; the first start fixes the number of partitions", async () => {
     const REDIS_NODES = nodes();
     await using backend = await open({ ...CLUSTER, REDIS_NODES, REDIS_TOPOLOGY: "auto" });
     expect((await backend.describe()).topology).toBe("cluster");
@@ -62,7 +62,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     );
   });
 
-  it("serve what callers ask on a cluster, and leave no connection when the server stops", async () => {
+  it("serve calls on a cluster, and leave no connection open after the server has stopped", async () => {
     const names = { REDIS_PREFIX: "app:", VECTOR_INDEX_NAME: "app:idx" };
     await using app = await startApp({ env: { ...CLUSTER, ...names, REDIS_NODES: nodes() } });
     const texts = ["Ana is allergic to nuts", "Bo drinks his tea without milk", "Cy has moved to Lisbon"];
@@ -84,7 +84,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     }
   });
 
-  it("are refused when Redis is of another topology, or a name would say where it lies", async () => {
+  it("are rejected when Redis has another topology, or the key prefix contains a brace", async () => {
     const REDIS_NODES = nodes();
     const { host, port } = single;
     const refusals = [
@@ -99,7 +99,7 @@ await describeRedisPrograms("the settings of a Redis", () => {
     for (const [env, message] of refusals) await expect(open(env)).rejects.toThrow(message);
   });
 
-  it("of a user who may make indexes are enough to set up a Redis for one who may not", async () => {
+  it("of a user with index rights are enough to set up Redis for a user without them", async () => {
     const names = { REDIS_PREFIX: "set:", VECTOR_INDEX_NAME: "set:idx", REDIS_URL: single.url };
     const asUser = ({ username, password }: (typeof USERS)["server"] | (typeof USERS)["setUp"]) => ({
       ...names,

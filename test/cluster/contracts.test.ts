@@ -5,7 +5,7 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
-import { pendingMemoryQueueContract } from "../contract/embedding/pending-memory-queue.ts";
+import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
 import { memoriesContract } from "../contract/memory/memories.ts";
@@ -20,7 +20,7 @@ import { describeRedisPrograms } from "../support/redis/run.ts";
 
 const MAX_EMBEDDINGS = 20;
 const CONTRACT: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
-/** On all three primaries. */
+/** Covers all three primaries. */
 const PARTITIONS = 4;
 
 await describeRedisPrograms("on a Redis Cluster", () => {
@@ -33,15 +33,15 @@ await describeRedisPrograms("on a Redis Cluster", () => {
   memoriesContract("cluster", () => open((backend) => backend.memories));
   cacheStoreContract("cluster", () => open((backend) => backend.cache));
   namespaceStoreContract("cluster", () => open((backend) => backend));
-  // Each partition bounds its own share: which went first is so precise only in one.
+  // Each partition bounds its own share, so the eviction order is exact only within one partition.
   embeddingCacheContract("cluster", MAX_EMBEDDINGS, () =>
     open((backend) => backend.embeddings, { partitions: 1 }),
   );
-  // What the operations embed with; vectors of another model would have to wait for their own.
+  // The model of the operations; memories with vectors of another model would be pending.
   randomOperationsContract("cluster", () =>
     open((backend) => backend, { embedder: createHashingEmbedder(VECTOR_DIMENSION).identity }),
   );
-  pendingMemoryQueueContract("cluster", () => open((backend) => backend));
+  embeddingQueueContract("cluster", () => open((backend) => backend));
   reembeddingStoreContract("cluster", CONTRACT, () => open((backend) => backend));
   indexStoreContract("cluster", () => open((backend) => backend));
   sharedNamesContract("cluster", () => open((backend) => backend));

@@ -13,8 +13,8 @@ const COUNT = 300;
 const scope = { tenant: "t", namespace: "n" };
 const filter = { states: ["ACTIVE" as const], userId: "ana" };
 
-await describeSharedRedis("an index that somebody drops", ({ url }) => {
-  it("is made again when it is missed, and memories are found all the time", async () => {
+await describeSharedRedis("a search index dropped by another client", ({ url }) => {
+  it("is recreated on the next search, and memories are found all the time", async () => {
     await using redis = await openTestRedis(url, { embedder: EMBEDDER });
     const { memories, indexes } = redis.backend;
     const items = Array.from({ length: COUNT }, (_, at) =>
@@ -52,7 +52,7 @@ await describeSharedRedis("an index that somebody drops", ({ url }) => {
     expect(await read()).toEqual(before);
   });
 
-  it("of the cache makes lookups come again until it is whole", async () => {
+  it("of the cache makes semantic lookups fail as retryable until it is rebuilt", async () => {
     await using redis = await openTestRedis(url, { embedder: EMBEDDER });
     const { cache } = redis.backend;
     await cache.put(scope, cacheEntry({ id: "e1" }), { now: NOW, maxEntries: 10, vector: vectorOf(1) });

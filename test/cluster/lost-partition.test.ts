@@ -16,7 +16,7 @@ const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimensio
 const READY = { state: "READY", ...EMBEDDER, truncated: false } as const;
 const PARTITIONS = 6;
 
-await describeRedisPrograms("a server of a cluster that loses its data", () => {
+await describeRedisPrograms("a cluster node that loses its data", () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster();
@@ -26,7 +26,7 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
   it.each([
     { name: "that of the first partition", ofFirst: true },
     { name: "another one", ofFirst: false },
-  ])("$name: its partitions begin anew, and the others keep what they hold", async ({ ofFirst }) => {
+  ])("$name: its partitions restart empty, and the others keep their data", async ({ ofFirst }) => {
     const errors: { readonly fields: object; readonly message: string }[] = [];
     const log = {
       ...quiet.log,
@@ -79,7 +79,7 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
         message: expect.stringContaining(`partitions ${lost.join(", ")} was replaced by an empty one`),
       },
     ]);
-    // A start finds nothing wrong, and the same.
+    // A restart reports no error, and the same data.
     await redis.reopen();
     for (const [number, scope] of scopes.entries()) {
       expect(await search(scope, 2)).toEqual(lost.includes(number) ? ["after"] : ["after", "before"]);
@@ -87,7 +87,7 @@ await describeRedisPrograms("a server of a cluster that loses its data", () => {
   });
 });
 
-/** A namespace that lies in a partition. */
+/** A namespace in a partition. */
 function scopeIn(keys: Keys, partition: number): NamespaceKey {
   const names = Array.from({ length: 1000 }, () => ({ tenant: "t", namespace: randomUUID() }));
   const scope = names.find((one) => keys.partitionOf(one) === partition);
@@ -95,7 +95,7 @@ function scopeIn(keys: Keys, partition: number): NamespaceKey {
   return scope;
 }
 
-/** Which primary has a key, by its place in the list. */
+/** Index of the primary that has a key. */
 async function ownerOf({ primaries }: RedisCluster, key: string): Promise<number> {
   using node = connectTo(primaries[0]?.url ?? "");
   const slot = Number(await node.call("CLUSTER", "KEYSLOT", key));

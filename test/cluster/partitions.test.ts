@@ -16,15 +16,15 @@ import { eventually } from "../support/redis/wait.ts";
 import { scale } from "../support/scale.ts";
 
 const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
-/** Finds what it is asked for, so that nothing but a loss is missing. */
+/** Exhaustive search settings, so that a missing result is a lost write. */
 const EXACT: VectorIndexOptions = { algorithm: "FLAT", hnsw: { m: 16, efConstruction: 200, efRuntime: 10 } };
 const PARTITIONS = 4;
 const MEMORIES = scale(100, 2000);
-/** The third brings it back to where it was, and where its old index is. */
+/** The third move returns the partition to its first node, which has its old index. */
 const MOVES = scale(3, 10);
 
-await describeRedisPrograms("a partition of a cluster", () => {
-  it("that moves keeps what was acknowledged, and its index is made again under load", async () => {
+await describeRedisPrograms("a cluster partition", () => {
+  it("that moves to another node keeps all acknowledged writes, and its index is recreated under load", async () => {
     await using cluster = await startCluster();
     await using redis = await openTestRedis(clusterSettings(cluster.primaries), {
       embedder: EMBEDDER,
@@ -50,7 +50,7 @@ await describeRedisPrograms("a partition of a cluster", () => {
         from,
         to,
         others: [other],
-        // Nothing is served from both sides, and nobody is left waiting.
+        // No result is served by both nodes, and no call stays pending.
         between: () => eventually("a refused call", async () => load.refused() > refusedBefore),
       });
       const after = load.acknowledged.length;
@@ -73,7 +73,7 @@ await describeRedisPrograms("a partition of a cluster", () => {
     expect(inIndexes.map(({ documentCount }) => documentCount)).toContain(load.acknowledged.length);
   });
 
-  it("whose server is killed is served by the replica, with all that was acknowledged, without a restart", async () => {
+  it("whose primary is killed is served by its replica with all acknowledged writes, without a restart", async () => {
     await using cluster = await startCluster();
     await using redis = await openTestRedis(clusterSettings(cluster.primaries), {
       embedder: EMBEDDER,
@@ -82,12 +82,12 @@ await describeRedisPrograms("a partition of a cluster", () => {
     });
     const keys = new Keys(`${redis.name}:`, PARTITIONS);
     const { memories } = redis.backend;
-    // Else all servers refuse while one is missing.
+    // Otherwise all servers refuse commands while one is down.
     for (const { url } of cluster.servers) {
       using node = connectTo(url);
       await node.config("SET", "cluster-require-full-coverage", "no");
     }
-    // One namespace on each of two servers: the other one is not to notice.
+    // One namespace on each of two servers: the other one must not be affected.
     const owners = await Promise.all(keys.all().map(({ meta }) => ownerOf(cluster, meta)));
     const [first] = owners;
     const [scope, other] = [0, owners.findIndex((owner) => owner !== first)].map((at) =>
@@ -107,13 +107,13 @@ await describeRedisPrograms("a partition of a cluster", () => {
     expect(elsewhere.refused()).toBe(0);
     expect(await missingOf(memories, scope, load)).toEqual([]);
     expect(await missingOf(memories, other, elsewhere)).toEqual([]);
-    // It comes back as a replica, and is in step before everything is removed.
+    // It returns as a replica, and is synchronised before the cleanup.
     await first?.restart();
     await redis.backend.check();
   });
 });
 
-/** A namespace that lies in a partition. */
+/** A namespace in a partition. */
 function scopeIn(keys: Keys, partition: number): NamespaceKey {
   for (;;) {
     const scope = { tenant: "t", namespace: randomUUID() };

@@ -11,16 +11,16 @@ import { eventually } from "../support/redis/wait.ts";
 
 const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimension: VECTOR_DIMENSION };
 
-await describeRedisPrograms("a change that replicas have to hold", () => {
+await describeRedisPrograms("a write with REDIS_WAIT_REPLICAS", () => {
   const waiting = ({ url }: RedisServer) => ({ ...settingsOf(url), waitReplicas: 1 });
 
-  it("is acknowledged when one holds it, and not before", async () => {
+  it("is acknowledged once a replica has it, and not before", async () => {
     await using primary = await startRedis();
     await using replica = await startRedis({ config: { replicaof: `${primary.host} ${primary.port}` } });
     using client = connectTo(primary.url);
     const isOnline = async () => (await client.info("replication")).includes("state=online");
     await eventually("a replica online", isOnline);
-    // What is made at the start has to be there too.
+    // The writes of the start need the replica too.
     await using redis = await openTestRedis(waiting(primary), { embedder: EMBEDDER });
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: randomUUID() };
@@ -30,9 +30,9 @@ await describeRedisPrograms("a change that replicas have to hold", () => {
 
     replica.pause();
     expect(await create("m2")).toBe("STORE_UNAVAILABLE");
-    // It is made all the same, and reads do not wait for replicas.
+    // The write is applied nevertheless, and reads do not wait for replicas.
     expect(await memories.reader.exist(scope, ["m1", "m2"], NOW)).toEqual([true, true]);
-    // A repeat is no shorter way to an acknowledgement, on no connection.
+    // A replay waits for the replica too, also on another connection.
     const again = () =>
       reasonOf(memories.writer.create(scope, [newMemory({ id: "m3" })], { now: NOW, request }));
     expect(await again()).toBe("STORE_UNAVAILABLE");

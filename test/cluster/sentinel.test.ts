@@ -8,11 +8,11 @@ import { NOW, newMemory } from "../support/builders.ts";
 import { openTestRedis, settingsOf } from "../support/redis/backend.ts";
 import { createCertificates } from "../support/redis/certificates.ts";
 import { connectTo } from "../support/redis/client.ts";
+import { startFakeSentinel } from "../support/redis/fake-sentinel.ts";
 import { missingOf, startMemoryLoad } from "../support/redis/memory-load.ts";
 import { describeRedisPrograms } from "../support/redis/run.ts";
 import { type RedisSentinel, startSentinel } from "../support/redis/sentinel.ts";
 import { type RedisServer, startRedis } from "../support/redis/server.ts";
-import { startToldSentinel } from "../support/redis/told-sentinel.ts";
 import { eventually } from "../support/redis/wait.ts";
 import { scale } from "../support/scale.ts";
 
@@ -20,16 +20,16 @@ const EMBEDDER: EmbedderIdentity = { provider: "test", model: "random", dimensio
 const FAILOVERS = scale(1, 10);
 const SOME = 100;
 
-await describeRedisPrograms("a failover by Sentinels", () => {
+await describeRedisPrograms("a Sentinel failover", () => {
   const settings = ({ name, sentinels }: RedisSentinel) => ({
     ...settingsOf("redis://127.0.0.1:1"),
     nodes: sentinels.map(({ host, port }) => ({ host, port })),
     sentinelName: name,
   });
 
-  it("loses nothing that was acknowledged under load, and is over without a restart", async () => {
+  it("loses no acknowledged write under load, and needs no restart", async () => {
     await using sentinel = await startSentinel();
-    // Replicas that have to share their processors are behind, and what they do not have yet is lost.
+    // Replicas that share processors lag, and writes that have not been replicated are lost.
     const safe = { ...settings(sentinel), waitReplicas: 1 };
     await using redis = await openTestRedis(safe, { embedder: EMBEDDER });
     const { memories } = redis.backend;
@@ -60,9 +60,9 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     expect(await missingOf(memories, scope, load)).toEqual([]);
   });
 
-  // Half a minute, of which the old primary takes most.
+  // Takes half a minute, most of it in the old primary.
   it.runIf(scale(0, 1) === 1)(
-    "that an operator asks for leaves nobody on a server that takes no writes",
+    "forced by an operator moves every connection away from the read-only server",
     async () => {
       await using sentinel = await startSentinel();
       await using redis = await openTestRedis(settings(sentinel), { embedder: EMBEDDER });
@@ -78,29 +78,29 @@ await describeRedisPrograms("a failover by Sentinels", () => {
       await eventually("the old one as a replica", async () => (await replicasOf(sentinel)) === 2);
       const then = load.acknowledged.length;
       await eventually("writes to the new primary", async () => load.acknowledged.length > then + SOME);
-      // Until it hears of it the old primary acknowledges what no replica gets: docs/operations/redis-topologies.md.
+      // Until its demotion the old primary acknowledges writes that no replica gets: docs/operations/redis-topologies.md.
       expect((await load.stop()).errors).toEqual([]);
     },
   );
 
-  it("that is told of while the primary is being asked for keeps nobody away", async () => {
+  it("announced while the primary is being resolved does not prevent the connection", async () => {
     await using server = await startRedis();
-    await using sentinel = await startToldSentinel(server);
+    await using sentinel = await startFakeSentinel(server);
     const told = { ...settingsOf("redis://127.0.0.1:1"), nodes: [sentinel], sentinelName: "primary" };
     await using redis = await openTestRedis(told, { embedder: EMBEDDER });
     const { memories } = redis.backend;
     const scope = { tenant: "t", namespace: "n" };
-    const asked = sentinel.holdAnswers();
+    const firstQuery = sentinel.pauseReplies();
     using client = connectTo(server.url);
     await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-    await asked;
-    await sentinel.tellFailover();
-    sentinel.giveAnswers();
+    await firstQuery;
+    await sentinel.publishFailover();
+    sentinel.resumeReplies();
     await createdAtLast(memories, scope, "m1");
     expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
   });
 
-  it("is found behind Sentinels that ask for a password and a certificate, as the servers do", async () => {
+  it("works with Sentinels and servers that require a password and a certificate", async () => {
     await using certificates = await createCertificates();
     const password = "a-secret";
     await using sentinel = await startSentinel({ password, certificates });
@@ -122,14 +122,14 @@ await describeRedisPrograms("a failover by Sentinels", () => {
     expect(await reasonOf(openTestRedis(wrong, { embedder: EMBEDDER }))).toBe("STORE_UNAVAILABLE");
   });
 
-  it("cannot be waited for where no Sentinel answers", async () => {
+  it("is reported as an error when no Sentinel answers", async () => {
     const nobody = { ...settingsOf("redis://127.0.0.1:1"), sentinelName: "primary" };
     const opened = openTestRedis(nobody, { embedder: EMBEDDER });
     expect(await reasonOf(opened)).toBe("STORE_UNAVAILABLE");
   });
 });
 
-/** Resolves when a memory could be written; until then it may be refused, but for one reason alone. */
+/** Resolves when a memory has been written; before, only STORE_UNAVAILABLE is allowed. */
 function createdAtLast(memories: Memories, scope: NamespaceKey, id: string): Promise<void> {
   return eventually(`the memory ${id} on the primary`, async () => {
     const refusal = await reasonOf(memories.writer.create(scope, [newMemory({ id })], { now: NOW }));
@@ -138,18 +138,18 @@ function createdAtLast(memories: Memories, scope: NamespaceKey, id: string): Pro
   });
 }
 
-/** What a server says of its part. */
+/** The replication role of a server. */
 async function replicationOf({ url }: RedisServer): Promise<string> {
   using client = connectTo(url);
   return await client.info("replication");
 }
 
-/** Replicas that are in step with the primary. */
+/** Number of replicas that are synchronised with the primary. */
 async function replicasOf(sentinel: RedisSentinel): Promise<number> {
   return ((await replicationOf(await sentinel.primary())).match(/state=online/g) ?? []).length;
 }
 
-/** Who Sentinels hold for the primary, and what each server says of its part. */
+/** The primary according to the Sentinels, and the role of each server. */
 async function described({ sentinels, servers, name }: RedisSentinel): Promise<string> {
   const named = sentinels.map(async ({ host, port }) => {
     using client = connectTo(`redis://${host}:${port}`, { enableReadyCheck: false });

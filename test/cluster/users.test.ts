@@ -6,7 +6,7 @@ import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { cacheStoreContract } from "../contract/cache/cache-store.ts";
 import { embeddingCacheContract } from "../contract/embedding/cache.ts";
-import { pendingMemoryQueueContract } from "../contract/embedding/pending-memory-queue.ts";
+import { embeddingQueueContract } from "../contract/embedding/queue.ts";
 import { reembeddingStoreContract } from "../contract/embedding/reembedding-store.ts";
 import { indexStoreContract } from "../contract/index-store.ts";
 import { memoriesContract } from "../contract/memory/memories.ts";
@@ -25,7 +25,7 @@ const MAX_EMBEDDINGS = 20;
 const EMBEDDER: EmbedderIdentity = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const scope = { tenant: "t", namespace: "n" };
 
-await describeRedisPrograms("a Redis whose users may not do everything", () => {
+await describeRedisPrograms("Redis with restricted users", () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await startRedis({ acl: documentedAcl("test-"), config: { appendonly: "no" } });
@@ -36,7 +36,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     ...user,
   });
 
-  it("is not served by a user who may make no index, until another one has made it", async () => {
+  it("a server whose user may not create indexes starts only after another user has created them", async () => {
     const names = { memories: "test-a:idx", cache: "test-a:idx:cache" };
     const options = { prefix: "test-a:", indexes: names, embedder: EMBEDDER };
     const opened = openTestRedis(as(USERS.server), options);
@@ -66,7 +66,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     await expect(other.get("another:key")).rejects.toThrow(/NOPERM/);
   });
 
-  it("is emptied: a user who may make no index serves again when another one has made it, without a restart", async () => {
+  it("after a flush, that server serves again without a restart once another user has recreated the indexes", async () => {
     const name = "test-b:idx";
     const names = { memories: name, cache: `${name}:cache` };
     const options = { prefix: "test-b:", indexes: names, embedder: EMBEDDER };
@@ -92,8 +92,8 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     expect(await write("m3")).toBeUndefined();
   });
 
-  // With both lists together, as documented for who wants no separate set-up.
-  describe("with the rights of both users", () => {
+  // With both lists of rights, as documented for a deployment without a separate setup user.
+  describe("with the combined rights of both users", () => {
     beforeAll(async () => {
       using admin = connectTo(server.url);
       const rules = documentedAcl("test-").flatMap((line) =>
@@ -117,7 +117,7 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
     };
     namespaceStoreContract("rights", () => open((backend) => backend));
     embeddingCacheContract("rights", MAX_EMBEDDINGS, () => open((backend) => backend.embeddings));
-    pendingMemoryQueueContract("rights", () => open((backend) => backend));
+    embeddingQueueContract("rights", () => open((backend) => backend));
     reembeddingStoreContract("rights", EMBEDDER, () => open((backend) => backend));
     indexStoreContract("rights", () => open((backend) => backend));
     if (scale(0, 1) === 1) {
@@ -127,8 +127,8 @@ await describeRedisPrograms("a Redis whose users may not do everything", () => {
   });
 });
 
-await describeRedisPrograms("a Redis that speaks TLS and asks for a certificate", () => {
-  it("is served with one of its authority, and not without", async () => {
+await describeRedisPrograms("Redis with TLS and client certificates", () => {
+  it("is reachable with a certificate of its authority, and not without one", async () => {
     await using certificates = await createCertificates();
     await using server = await startRedis({ tls: certificates });
     const { certFile, keyFile } = certificates.client;

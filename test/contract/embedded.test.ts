@@ -6,10 +6,10 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import type { Backend } from "../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../src/ports/embedding/embedder.ts";
 import { quiet } from "../support/quiet.ts";
-import { SMALL_RESERVE } from "../support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../support/small-reserved-space.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
-import { pendingMemoryQueueContract } from "./embedding/pending-memory-queue.ts";
+import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
 import { indexStoreContract } from "./index-store.ts";
 import { memoriesContract } from "./memory/memories.ts";
@@ -33,7 +33,7 @@ randomOperationsContract("embedded", () =>
   openInTemporaryDirectory((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
 );
 indexStoreContract("embedded", () => openInTemporaryDirectory((backend) => backend));
-pendingMemoryQueueContract("embedded", () => openInTemporaryDirectory((backend) => backend));
+embeddingQueueContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 reembeddingStoreContract("embedded", EMBEDDER, () => openInTemporaryDirectory((backend) => backend));
 sharedNamesContract("embedded", () => openInTemporaryDirectory((backend) => backend));
 serverSecretContract("embedded", () => openInTemporaryDirectory((backend) => backend.secret));
@@ -48,7 +48,7 @@ async function openInTemporaryDirectory<Store>(
       directory,
       embedder,
       ...quiet,
-      reserve: SMALL_RESERVE,
+      reserved: SMALL_RESERVED_SPACE,
       maxEmbeddings: MAX_EMBEDDINGS,
     });
   let backend = await open();

@@ -11,7 +11,7 @@ const COUNT = 240;
 
 /**
  * What every IndexStore promises, beside the stores whose documents it indexes. Unlike other stores under test it is
- * nobody else's: indexes are of all tenants.
+ * used by no other test: indexes span all tenants.
  */
 export function indexStoreContract(
   name: string,
@@ -20,7 +20,7 @@ export function indexStoreContract(
   describe(`IndexStore, ${name}`, () => {
     const subject = useStore(open);
 
-    const remember = async (first: number, count = 1): Promise<void> => {
+    const createMemory = async (first: number, count = 1): Promise<void> => {
       const items = Array.from({ length: count }, (_, index) => memoryAt(first + index));
       const outcomes = await subject.store.memories.writer.create(subject.scope, items, { now: NOW });
       expect(outcomes.map(({ kind }) => kind)).toEqual(items.map(() => "created"));
@@ -31,7 +31,7 @@ export function indexStoreContract(
         maxEntries: 1000,
         vector: vectorOf(index),
       });
-    const forget = (index: number): Promise<void> =>
+    const deleteMemory = (index: number): Promise<void> =>
       subject.store.memories.writer.delete(subject.scope, idAt(index), { now: NOW });
 
     /** Whether each of these is found by its vector, its word and its id, and how many documents hold its word. */
@@ -54,7 +54,7 @@ export function indexStoreContract(
       );
     const expectFound = async (indexes: readonly number[]): Promise<void> =>
       expect(await found(indexes)).toEqual(indexes.map(() => [true, true, true, 1]));
-    const expectGone = async (indexes: readonly number[]): Promise<void> =>
+    const expectMissing = async (indexes: readonly number[]): Promise<void> =>
       expect(await found(indexes)).toEqual(indexes.map(() => [false, false, false, 0]));
     const expectAnswered = async (indexes: readonly number[]): Promise<void> => {
       for (const index of indexes) {
@@ -75,13 +75,13 @@ export function indexStoreContract(
     const documents = async (content: IndexInfo["content"]): Promise<number> =>
       (await infoOf(content)).reduce((sum, { documentCount }) => sum + documentCount, 0);
 
-    it("says of each index what is in it", async () => {
-      await remember(0, 30);
+    it("describes the content of each index", async () => {
+      await createMemory(0, 30);
       await answer(0);
       await answer(1);
       await expectFound([0, 29]);
       await expectAnswered([0, 1]);
-      // A store may index what was written a moment later.
+      // A store may index writes with a delay.
       await expect.poll(() => documents("MEMORIES")).toBe(30);
       await expect.poll(() => documents("CACHE_ENTRIES")).toBe(2);
       const indexes = await subject.store.indexes.info();
@@ -94,13 +94,13 @@ export function indexStoreContract(
         expect(["HNSW", "FLAT"]).toContain(index.algorithm);
         if (index.documentCount > 0) expect(index.memoryBytes).toBeGreaterThan(0);
       }
-      await forget(3);
+      await deleteMemory(3);
       await expect.poll(() => documents("MEMORIES")).toBe(29);
     });
 
     it("counts a memory that waits for its vector, and one whose text is refused", async () => {
       const embedding = { provider: "", model: "", dimension: 0, truncated: false };
-      await remember(0, 2);
+      await createMemory(0, 2);
       const late = [
         newMemory({ id: "late", embedding: { ...embedding, state: "PENDING" } }),
         newMemory({ id: "refused", embedding: { ...embedding, state: "REFUSED" } }),
@@ -116,13 +116,13 @@ export function indexStoreContract(
       expect(whole).toBeCloseTo(3);
     });
 
-    it("rebuilds nothing when nothing is there", async () => {
+    it("rebuilds nothing in an empty store", async () => {
       const all = await Array.fromAsync(rebuild());
       expect(all.at(-1)).toEqual({ indexedCount: 0, totalCount: 0 });
     });
 
-    it("says on the way how far it is, and finds everything afterwards, after a restart too", async () => {
-      await remember(0, COUNT);
+    it("reports its progress, and finds everything afterwards, after a restart too", async () => {
+      await createMemory(0, COUNT);
       await answer(0);
       const all = await Array.fromAsync(rebuild());
       expect(all[0]).toMatchObject({ indexedCount: 0 });
@@ -139,45 +139,45 @@ export function indexStoreContract(
       await expectAnswered([0]);
     });
 
-    it("finds at every step what is there, written before or meanwhile, and nothing that is gone", async () => {
-      await remember(0, COUNT);
+    it("finds existing memories at every step, written before or meanwhile, and no deleted ones", async () => {
+      await createMemory(0, COUNT);
       await answer(0);
       const there = new Set(Array(COUNT).keys());
-      const gone = new Set<number>();
+      const deletedIndexes = new Set<number>();
       let fresh = COUNT;
       let oldest = 0;
       for await (const _ of rebuild()) {
-        // One that was there from the beginning goes, and one that was written on the way goes again.
+        // Deletes one of the first memories, and one that was written during the rebuild.
         for (const index of [oldest, ...(fresh > COUNT ? [fresh - 1] : [])]) {
-          await forget(index);
+          await deleteMemory(index);
           there.delete(index);
-          gone.add(index);
+          deletedIndexes.add(index);
         }
         oldest += 7;
-        await remember(fresh, 3);
+        await createMemory(fresh, 3);
         for (const index of [fresh, fresh + 1, fresh + 2]) there.add(index);
         fresh += 3;
         await answer(fresh);
         await expectFound([...there]);
-        await expectGone([...gone]);
+        await expectMissing([...deletedIndexes]);
         await expectAnswered([0, fresh]);
       }
-      expect(gone.size).toBeGreaterThan(2);
+      expect(deletedIndexes.size).toBeGreaterThan(2);
       await expectFound([...there]);
-      await expectGone([...gone]);
+      await expectMissing([...deletedIndexes]);
       await subject.reopen();
       await expectFound([...there]);
-      await expectGone([...gone]);
+      await expectMissing([...deletedIndexes]);
       await expect.poll(() => documents("MEMORIES")).toBe(there.size);
     });
 
-    it("goes on under writes and reads that never stop", async () => {
-      await remember(0, COUNT);
+    it("completes under continuous writes and reads", async () => {
+      await createMemory(0, COUNT);
       let isOver = false;
       let fresh = COUNT;
       const busy = (async () => {
         while (!isOver) {
-          await remember(fresh);
+          await createMemory(fresh);
           await expectFound([fresh, fresh % COUNT]);
           fresh += 1;
         }
@@ -198,7 +198,7 @@ export function indexStoreContract(
         filter: { states: ["ACTIVE" as const] },
         limit: 100,
       };
-      await remember(0, 10);
+      await createMemory(0, 10);
       await subject.store.memories.writer.create(other, [memoryAt(20), memoryAt(21)], { now: NOW });
       const ids = async (scope: typeof other): Promise<string[][]> => {
         const { byVector: nearest, byKeyword: containing } = await subject.store.memories.search.search(
@@ -219,21 +219,21 @@ export function indexStoreContract(
       expect(await ids(subject.scope)).toEqual(before[0]);
     });
 
-    it("does not bring back what was in a namespace that is deleted meanwhile", async () => {
-      await remember(0, COUNT);
+    it("does not restore data of a namespace that is deleted meanwhile", async () => {
+      await createMemory(0, COUNT);
       let steps = 0;
       for await (const _ of rebuild()) {
         steps += 1;
         if (steps === 2) await subject.store.namespaces.delete(subject.scope, { now: NOW });
-        if (steps === 3) await remember(5);
+        if (steps === 3) await createMemory(5);
       }
       expect(steps).toBeGreaterThanOrEqual(3);
       await expectFound([5]);
-      await expectGone([0, 4, 6, COUNT - 1]);
+      await expectMissing([0, 4, 6, COUNT - 1]);
     });
 
     it("is refused while another one is under way, and not afterwards", async () => {
-      await remember(0, COUNT);
+      await createMemory(0, COUNT);
       const running = rebuild()[Symbol.asyncIterator]();
       await running.next();
       expect(await reasonOf(Array.fromAsync(rebuild()))).toBe("INDEX_REBUILD_RUNNING");
@@ -244,50 +244,50 @@ export function indexStoreContract(
     });
 
     it.each([1, 2, 4])("leaves everything as it was when it is called off at step %i", async (step) => {
-      await remember(0, COUNT);
+      await createMemory(0, COUNT);
       const controller = new AbortController();
       const reason = new Error("called off");
       const run = async (): Promise<void> => {
         let steps = 0;
         for await (const _ of subject.store.indexes.rebuild(controller.signal)) {
           steps += 1;
-          await remember(COUNT + steps);
+          await createMemory(COUNT + steps);
           if (steps === step) controller.abort(reason);
         }
       };
       await expect(run()).rejects.toBe(reason);
-      await remember(2 * COUNT);
-      await forget(7);
+      await createMemory(2 * COUNT);
+      await deleteMemory(7);
       await expectFound([0, 1, 6, 8, COUNT - 1, COUNT + 1, COUNT + step, 2 * COUNT]);
-      await expectGone([7]);
+      await expectMissing([7]);
       const all = await Array.fromAsync(rebuild());
       expect(all.at(-1)?.indexedCount).toBe(all.at(-1)?.totalCount);
       await expectFound([0, 1, 6, 8, COUNT - 1, COUNT + 1, COUNT + step, 2 * COUNT]);
-      await expectGone([7]);
+      await expectMissing([7]);
     });
 
     it("leaves nothing at the signal that could have called it off", async () => {
       const { signal } = new AbortController();
-      await remember(0, COUNT);
+      await createMemory(0, COUNT);
       for await (const _ of subject.store.indexes.rebuild(signal));
       expect(getEventListeners(signal, "abort")).toEqual([]);
     });
 
     it("is not begun when it is called off before", async () => {
-      await remember(0);
+      await createMemory(0);
       const reason = new Error("called off");
       const signal = AbortSignal.abort(reason);
       await expect(Array.fromAsync(subject.store.indexes.rebuild(signal))).rejects.toBe(reason);
       await expectFound([0]);
     });
 
-    it("that a restart broke off leaves everything as it was, and can be made again", async () => {
-      await remember(0, COUNT);
+    it("that a restart interrupts changes nothing, and can be repeated", async () => {
+      await createMemory(0, COUNT);
       const running = rebuild()[Symbol.asyncIterator]();
       for (let step = 0; step < 3; step += 1) await running.next();
-      await remember(COUNT);
+      await createMemory(COUNT);
       await subject.reopen();
-      await remember(COUNT + 1);
+      await createMemory(COUNT + 1);
       await expectFound([0, COUNT - 1, COUNT, COUNT + 1]);
       const all = await Array.fromAsync(rebuild());
       expect(all.at(-1)?.indexedCount).toBe(all.at(-1)?.totalCount);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisCacheStore } from "../../src/adapters/redis/cache/store.ts";
 import type { RedisClient, Reply } from "../../src/adapters/redis/connection/client.ts";
 import type { Script } from "../../src/adapters/redis/connection/script.ts";
-import { RedisPendingMemoryQueue } from "../../src/adapters/redis/embedding/queue.ts";
+import { RedisEmbeddingQueue } from "../../src/adapters/redis/embedding/queue.ts";
 import { Namespaces } from "../../src/adapters/redis/namespaces/namespace-ids.ts";
 import { ModelChanged } from "../../src/domain/embedding/identity.ts";
 import { ACTIVE_ONLY } from "../../src/domain/memory/filter.ts";
@@ -13,7 +13,7 @@ import { findEntry, findNearest } from "../support/cache-lookups.ts";
 import { quiet } from "../support/quiet.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW } from "../support/redis-cache.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../support/redis-memories.ts";
+import { type RedisSandbox, type RedisStores, redisSandbox } from "../support/redis-memories.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
 const url = await sharedRedisUrl();
@@ -22,23 +22,23 @@ const READY = { state: "READY", ...MODEL, truncated: false } as const;
 const NAMES = { memories: "none", cache: "none" };
 
 describe.skipIf(url === "")("a partition whose model is another one for ever", () => {
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   /** In the second partition. */
   let scope = { tenant: "t", namespace: "" };
   beforeEach(async () => {
-    place = redisPlace(url, MODEL, { partitions: 2 });
-    stores = await place.open();
+    sandbox = redisSandbox(url, MODEL, { partitions: 2 });
+    stores = await sandbox.open();
     const names = Array.from({ length: 64 }, (_, at) => ({ tenant: "t", namespace: `n${at}` }));
-    scope = names.find((one) => place.keys.partitionOf(one) === 1) ?? scope;
-    const waiting = newMemory({ id: "waiting", embedding: { ...READY, state: "PENDING" } });
-    const items = [newMemory({ id: "m1", embedding: READY }, { vector: vectorOf(1) }), waiting];
+    scope = names.find((one) => sandbox.keys.partitionOf(one) === 1) ?? scope;
+    const pendingItem = newMemory({ id: "pending", embedding: { ...READY, state: "PENDING" } });
+    const items = [newMemory({ id: "m1", embedding: READY }, { vector: vectorOf(1) }), pendingItem];
     await stores.memories.writer.create(scope, items, { now: NOW });
-    await stores.client.command("HINCRBY", place.keys.partition(1).meta, "generation", 1);
+    await stores.client.command("HINCRBY", sandbox.keys.partition(1).meta, "generation", 1);
   });
   afterEach(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
   const fresh = newMemory({ id: "m2", embedding: READY }, { vector: vectorOf(2) });
@@ -59,7 +59,7 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
     expect(await reasonOf(call(stores.memories))).toBe("STORE_UNAVAILABLE");
   });
 
-  it("ends a search by meaning and a read of vectors: whoever asks embeds anew", async () => {
+  it("ends a vector search and a read of vectors with ModelChanged", async () => {
     const search = stores.memories.search.search(scope, { ...byMeaning, filter: ACTIVE_ONLY }, NOW);
     await expect(search).rejects.toThrow(ModelChanged);
     await expect(stores.memories.search.vectors(scope, ["m1"], MODEL)).rejects.toThrow(ModelChanged);
@@ -67,13 +67,13 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
 
   it("ends a batch of the queue of embeddings, which then pauses", async () => {
     const { client, model } = stores;
-    const namespaces = new Namespaces(client, place.keys);
+    const namespaces = new Namespaces(client, sandbox.keys);
     const parts = { model, pendingAdded: new Listeners(), log: quiet.log };
-    const pendingMemories = new RedisPendingMemoryQueue(client, namespaces, parts);
+    const pendingMemories = new RedisEmbeddingQueue(client, namespaces, parts);
     const [pending] = await pendingMemories.pending({ limit: 1, maxBytes: 1000, skip: 0, now: NOW });
-    expect(pending?.id).toBe("waiting");
+    expect(pending?.id).toBe("pending");
     const outcome = { vector: vectorOf(3), truncated: false, identity: MODEL };
-    const settled = [{ scope, id: "waiting", etag: pending?.etag ?? "", outcome }];
+    const settled = [{ scope, id: "pending", etag: pending?.etag ?? "", outcome }];
     expect(await reasonOf(pendingMemories.settle(settled, { identity: MODEL, now: NOW }))).toBe(
       "STORE_UNAVAILABLE",
     );
@@ -89,21 +89,21 @@ describe.skipIf(url === "")("a partition whose model is another one for ever", (
 });
 
 describe.skipIf(url === "")("a Redis that never answers with an end", () => {
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   const scope = { tenant: "t", namespace: "n" };
   beforeEach(async () => {
-    place = redisPlace(url, MODEL);
-    stores = await place.open();
+    sandbox = redisSandbox(url, MODEL);
+    stores = await sandbox.open();
   });
   afterEach(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
-  /** A client whose scripts all answer so; what else is asked finds another namespace each time. */
+  /** A client whose scripts all reply with `answer`; other commands find a new namespaceId each time. */
   const answering = (answer: () => Reply) => {
-    const asked = { scripts: 0 };
+    const calls = { scripts: 0 };
     let numbers = 0;
     const number = (): Buffer => {
       numbers += 1;
@@ -111,16 +111,16 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
     };
     const client = {
       run: async (script: Script<never, unknown>) => {
-        asked.scripts += 1;
+        calls.scripts += 1;
         return script.decode(answer());
       },
       command: async () => number(),
       pipeline: async (commands: readonly unknown[]) => commands.map(number),
     } as unknown as RedisClient;
-    return { client, asked, number };
+    return { client, calls, number };
   };
   const cacheOn = (client: RedisClient): RedisCacheStore =>
-    new RedisCacheStore(client, new Namespaces(client, place.keys), {
+    new RedisCacheStore(client, new Namespaces(client, sandbox.keys), {
       model: stores.model,
       indexes: NAMES,
       vectors: HNSW,
@@ -131,12 +131,12 @@ describe.skipIf(url === "")("a Redis that never answers with an end", () => {
     cache.put(scope, cacheEntry({ id: "e1" }), { now: NOW, maxEntries: 1 });
 
   it("ends where the namespace is another one each time", async () => {
-    const { client, number, asked } = answering(() => [Buffer.from("STALE"), number()]);
-    const namespaces = new Namespaces(client, place.keys);
+    const { client, number, calls } = answering(() => [Buffer.from("STALE"), number()]);
+    const namespaces = new Namespaces(client, sandbox.keys);
     expect(await reasonOf(put(cacheOn(client)))).toBe("STORE_UNAVAILABLE");
-    expect(asked.scripts).toBe(10);
+    expect(calls.scripts).toBe(10);
     expect(await reasonOf(namespaces.pipeline(scope, () => [["PING"]]))).toBe("STORE_UNAVAILABLE");
-    // A read of an entry says in its place which number the namespace has.
+    // A read of an entry replies with the namespaceId instead.
     const reads = answering(() => [Buffer.from("1"), [reads.number()]]);
     const cache = cacheOn(reads.client);
     expect(await reasonOf(findEntry(cache, scope, "e1", NOW))).toBe("STORE_UNAVAILABLE");

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
-import { newTally, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
+import { newRunCounts, type RunOptions, runOperations, testedPorts } from "../support/model/run.ts";
 import { runRandomly } from "../support/model/shorten.ts";
 import type { Stores } from "../support/reference/backend.ts";
 import { COUNTS } from "../support/scale.ts";
 import { freshNamespaceKey, type StoreUnderTest, useStore, VECTOR_DIMENSION } from "./store-under-test.ts";
 
 /**
- * What all stores of a backend promise together: whatever two tenants ask of them in whatever order, over restarts,
+ * The contract of all stores of a backend together: for any requests of two tenants in any order, over restarts,
  * they answer as the reference does. A failure prints the seed and the shortest list of operations that shows it.
  */
 export function randomOperationsContract(name: string, open: () => Promise<StoreUnderTest<Stores>>): void {
@@ -16,7 +16,7 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
     const runs = COUNTS.portRuns;
 
     it(`answers ${runs} random runs as the reference does`, async () => {
-      const tally = newTally();
+      const counts = newRunCounts();
       const opened = { stores: () => subject.store, restart: () => subject.reopen() };
       await runRandomly({ level: { ports: true }, runs, seed: 20260101 }, async (operations) => {
         const { tenant } = freshNamespaceKey();
@@ -30,17 +30,17 @@ export function randomOperationsContract(name: string, open: () => Promise<Store
           },
           tenantOf: (one) => `${tenant}-${one}`,
         };
-        await runOperations(operations, testedPorts(opened, options), options, tally);
+        await runOperations(operations, testedPorts(opened, options), options, counts);
       });
       // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
-      expect(tally.operations).toBeGreaterThan(runs * 25);
-      expect(tally.refused).toBeLessThan(tally.operations / 3);
-      expect(tally.repeated).toBeGreaterThan(runs);
-      expect(tally.duplicates).toBeGreaterThan(runs);
-      expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
-      expect(tally.rankings).toBeGreaterThan(runs);
-      expect(tally.imported).toBeGreaterThan(runs * 5);
-      expect(tally.exported).toBeGreaterThan(runs * 5);
+      expect(counts.operations).toBeGreaterThan(runs * 25);
+      expect(counts.refused).toBeLessThan(counts.operations / 3);
+      expect(counts.replayed).toBeGreaterThan(runs);
+      expect(counts.duplicates).toBeGreaterThan(runs);
+      expect(counts.comparableRankings).toBeGreaterThan(counts.rankings / 2);
+      expect(counts.rankings).toBeGreaterThan(runs);
+      expect(counts.imported).toBeGreaterThan(runs * 5);
+      expect(counts.exported).toBeGreaterThan(runs * 5);
     });
   });
 }

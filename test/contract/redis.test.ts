@@ -5,7 +5,7 @@ import { openTestRedis } from "../support/redis/backend.ts";
 import { describeSharedRedis } from "../support/redis/run.ts";
 import { cacheStoreContract } from "./cache/cache-store.ts";
 import { embeddingCacheContract } from "./embedding/cache.ts";
-import { pendingMemoryQueueContract } from "./embedding/pending-memory-queue.ts";
+import { embeddingQueueContract } from "./embedding/queue.ts";
 import { reembeddingStoreContract } from "./embedding/reembedding-store.ts";
 import { indexStoreContract } from "./index-store.ts";
 import { memoriesContract } from "./memory/memories.ts";
@@ -27,7 +27,7 @@ await describeSharedRedis("on Redis", ({ url }) => {
   randomOperationsContract("redis", () =>
     open((backend) => backend, createHashingEmbedder(VECTOR_DIMENSION).identity),
   );
-  pendingMemoryQueueContract("redis", () => open((backend) => backend));
+  embeddingQueueContract("redis", () => open((backend) => backend));
   reembeddingStoreContract("redis", CONTRACT, () => open((backend) => backend));
   indexStoreContract("redis", () => open((backend) => backend));
   sharedNamesContract("redis", () => open((backend) => backend));

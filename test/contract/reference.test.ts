@@ -10,7 +10,7 @@ memoriesContract("reference", () => openInMemory(({ memories }) => memories));
 cacheStoreContract("reference", () => openInMemory(({ cache }) => cache));
 namespaceStoreContract("reference", () => openInMemory((stores) => stores));
 
-/** Nothing to open or to close: a restart finds what was there, for it never went. */
+/** Nothing to open or to close: a restart keeps the data in memory. */
 async function openInMemory<Store>(
   storeOf: (stores: Pick<Backend, keyof Stores>) => Store,
 ): Promise<StoreUnderTest<Store>> {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { ServerSecret } from "../../src/ports/server-secret.ts";
 import { type StoreUnderTest, useStore } from "./store-under-test.ts";
 
-/** What every ServerSecret promises. */
+/** The contract of ServerSecret. */
 export function serverSecretContract(name: string, open: () => Promise<StoreUnderTest<ServerSecret>>): void {
   describe(`ServerSecret, ${name}`, () => {
     const subject = useStore(open);

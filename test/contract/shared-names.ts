@@ -8,7 +8,7 @@ import { type StoreUnderTest, useStore, vectorOf } from "./store-under-test.ts";
 
 const ACTIVE: MemoryFilter = { states: ["ACTIVE"] };
 
-/** What all stores of a backend promise of two tenants that give everything the same names. */
+/** The contract of all stores of a backend for two tenants that use the same names for everything. */
 export function sharedNamesContract(
   name: string,
   open: () => Promise<StoreUnderTest<Pick<Backend, "namespaces" | "memories" | "cache">>>,
@@ -16,12 +16,12 @@ export function sharedNamesContract(
   describe(`two tenants with the same names, ${name}`, () => {
     const subject = useStore(open);
     const shared = { namespace: "n", tenants: randomUUID() };
-    /** Its rows come first, wherever a store would look without asking whose they are. */
+    /** Its rows come first in any lookup that ignores the tenant. */
     const first = { tenant: `${shared.tenants}-a`, namespace: shared.namespace };
     const second = { tenant: `${shared.tenants}-b`, namespace: shared.namespace };
     const bound = { maxEntries: 100 };
 
-    const remember = (scope: typeof first, id: string, given: Parameters<typeof newMemory>[0] = {}) =>
+    const createMemory = (scope: typeof first, id: string, given: Parameters<typeof newMemory>[0] = {}) =>
       subject.store.memories.writer.create(
         scope,
         [newMemory({ id, text: `tea ${id}`, ...given }, { vector: vectorOf(1) })],
@@ -31,9 +31,9 @@ export function sharedNamesContract(
       subject.store.cache.put(scope, cacheEntry({ id, ...given }), { ...bound, now });
 
     beforeEach(async () => {
-      await remember(first, "m1", { sessionId: "s" });
+      await createMemory(first, "m1", { sessionId: "s" });
       await keep(first, "e1");
-      await remember(second, "m2");
+      await createMemory(second, "m2");
     });
 
     it("counts what each of them has", async () => {
@@ -47,7 +47,7 @@ export function sharedNamesContract(
       expect(ofFirst.byteCount).toBe(2 * ofSecond.byteCount);
     });
 
-    it("knows the ids of each alone, and the places in its sessions", async () => {
+    it("separates their ids, and the positions in their sessions", async () => {
       expect(await subject.store.memories.reader.exist(second, ["m1", "m2"], NOW)).toEqual([false, true]);
       const { onDuplicate, ...imported } = newMemory({ id: "m1", sessionId: "s", sessionPosition: 1 });
       expect(onDuplicate).toBeDefined();
@@ -59,7 +59,7 @@ export function sharedNamesContract(
     });
 
     it("counts accesses to each alone", async () => {
-      await remember(second, "m1");
+      await createMemory(second, "m1");
       subject.store.memories.accessCounts.add(second, ["m1"], NOW + 5);
       await subject.reopen();
       const [ofFirst] = await subject.store.memories.reader.get(first, ["m1"], NOW);

@@ -13,7 +13,7 @@ import { openTestRedis, removeAll, settingsOf, type TestRedis } from "../support
 import { connectTo } from "../support/redis/client.ts";
 import { sharedRedisUrl } from "../support/redis/run.ts";
 import { HNSW } from "../support/redis-cache.ts";
-import { redisPlace } from "../support/redis-memories.ts";
+import { redisSandbox } from "../support/redis-memories.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "./store-under-test.ts";
 
 const url = await sharedRedisUrl();
@@ -22,7 +22,7 @@ const OTHER: EmbedderIdentity = { ...MODEL, model: "another" };
 const READY = { state: "READY", ...MODEL, truncated: false } as const;
 const scope = { tenant: "t", namespace: "n" };
 
-/** A log that keeps what is said at ERROR. */
+/** A log that records messages at ERROR. */
 function operatorLog() {
   const errors: string[] = [];
   const error = (_fields: object, message: string): void => void errors.push(message);
@@ -44,7 +44,7 @@ async function beside({ name }: TestRedis, log: ReturnType<typeof operatorLog>["
 }
 
 describe.skipIf(url === "")("the identity of a store", () => {
-  it("counts each change that a caller is told of", async () => {
+  it("counts each acknowledged change", async () => {
     await using redis = await openTestRedis(url, { embedder: MODEL });
     const { memories, cache, namespaces } = redis.backend;
     using client = connectTo(url);
@@ -90,7 +90,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     expect(errors).toEqual([]);
   });
 
-  it("tells of an older state also who looks when as many changes were made since", async () => {
+  it("detects an older state also when as many changes were made since", async () => {
     const [one, other] = [operatorLog(), operatorLog()];
     await using redis = await openTestRedis(url, { embedder: MODEL, log: one.log });
     await using second = await beside(redis, other.log);
@@ -147,7 +147,7 @@ describe.skipIf(url === "")("the identity of a store", () => {
     expect(errors).toEqual([]);
   });
 
-  it("is not made up beside data that has lost it", async () => {
+  it("is not created for existing data without one", async () => {
     await using redis = await openTestRedis(url, { embedder: MODEL });
     await redis.backend.memories.writer.create(scope, [newMemory({ id: "m1" })], { now: NOW });
     await redis.backend[Symbol.asyncDispose]();
@@ -167,13 +167,13 @@ describe.skipIf(url === "")("the identity of a store", () => {
 
 describe.skipIf(url === "")("partitions of different stores", () => {
   it("are not served together, unless a change of the model is on its way from one to the other", async () => {
-    await using place = redisPlace(url, MODEL, { partitions: 3 });
-    await using stores = await place.open();
+    await using sandbox = redisSandbox(url, MODEL, { partitions: 3 });
+    await using stores = await sandbox.open();
     const { client, model } = stores;
-    const claim = () => claimModel(client, place.keys, { configured: MODEL, log: quiet.log });
-    await client.command("HINCRBY", place.keys.partition(2).meta, "generation", 1);
+    const claim = () => claimModel(client, sandbox.keys, { configured: MODEL, log: quiet.log });
+    await client.command("HINCRBY", sandbox.keys.partition(2).meta, "generation", 1);
     await expect(claim()).rejects.toThrow("partition 2");
-    const records = new ReembeddingRecords(client, place.keys);
+    const records = new ReembeddingRecords(client, sandbox.keys);
     const running = {
       id: "r1",
       source: MODEL,
@@ -186,17 +186,17 @@ describe.skipIf(url === "")("partitions of different stores", () => {
     expect(await claim()).toEqual({ identity: MODEL, generation: model.generation });
   });
 
-  it("take the model and the generation of those that are left, and no field of an earlier attempt", async () => {
-    await using place = redisPlace(url, MODEL, { partitions: 3 });
-    await using stores = await place.open();
+  it("take the model and the generation of the other partitions, and no field of an earlier re-embedding", async () => {
+    await using sandbox = redisSandbox(url, MODEL, { partitions: 3 });
+    await using stores = await sandbox.open();
     const { client, model } = stores;
-    const [first, second] = place.keys.all();
+    const [first, second] = sandbox.keys.all();
     await client.command("HINCRBY", first.meta, "attempts", 7);
     await client.command("HSET", second?.meta ?? "", "next", "{}");
     await client.command("DEL", first.meta);
-    await claimPartitions(client, place.keys);
+    await claimPartitions(client, sandbox.keys);
     await model.claimAgain(quiet.log);
-    await repairReembedding(client, place.keys);
+    await repairReembedding(client, sandbox.keys);
     const fields = await client.command("HMGET", first.meta, "generation", "attempts");
     const [generation, attempts] = (fields as Buffer[]).map(Number);
     expect(generation).toBe(model.generation);
@@ -205,10 +205,10 @@ describe.skipIf(url === "")("partitions of different stores", () => {
   });
 
   it("are prepared again for a re-embedding that is under way", async () => {
-    await using place = redisPlace(url, MODEL, { partitions: 2 });
-    await using stores = await place.open();
+    await using sandbox = redisSandbox(url, MODEL, { partitions: 2 });
+    await using stores = await sandbox.open();
     const { client } = stores;
-    const records = new ReembeddingRecords(client, place.keys);
+    const records = new ReembeddingRecords(client, sandbox.keys);
     const running = {
       id: "r1",
       source: MODEL,
@@ -218,9 +218,9 @@ describe.skipIf(url === "")("partitions of different stores", () => {
       startTime: NOW,
     } as const;
     await records.replace(undefined, { ...running, generation: 2, listed: true });
-    await repairReembedding(client, place.keys);
+    await repairReembedding(client, sandbox.keys);
     expect((await records.read())?.listed).toBe(false);
-    await repairReembedding(client, place.keys);
+    await repairReembedding(client, sandbox.keys);
     expect((await records.read())?.listed).toBe(false);
   });
 });

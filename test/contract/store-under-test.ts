@@ -6,7 +6,7 @@ import { unitVector } from "../support/builders.ts";
 
 /** A store of any adapter, as a contract needs it. Other tests may use the same server at the same time. */
 export interface StoreUnderTest<Store> extends AsyncDisposable {
-  /** The open store; after `reopen` another object. */
+  /** The open store; another object after `reopen`. */
   readonly store: Store;
   /** Closes the store and opens it on the same data, as a restart of the program does. */
   reopen(): Promise<void>;
@@ -20,7 +20,7 @@ export function vectorOf(seed: number): Float32Array {
   return unitVector(seed, VECTOR_DIMENSION);
 }
 
-/** What one test works on: a store, and a scope that nobody else has. */
+/** The subject of a test: a store, and a scope of its own. */
 export interface Subject<Store> {
   readonly store: Store;
   readonly scope: NamespaceKey;
@@ -76,7 +76,7 @@ export function lookAlikeNamespaceKeys(): readonly [NamespaceKey, ...NamespaceKe
   ];
 }
 
-/** The reason of a rejection; undefined when the promise resolves. Any other failure is thrown on. */
+/** The reason of a rejection; undefined when the promise resolves. Rethrows any other failure. */
 export async function reasonOf(promise: Promise<unknown>): Promise<Reason | undefined> {
   try {
     await promise;
@@ -87,7 +87,7 @@ export async function reasonOf(promise: Promise<unknown>): Promise<Reason | unde
   }
 }
 
-/** What an exact scan answers: the similarity of the `limit` nearest vectors, nearest first. */
+/** The result of an exact scan: the similarities of the `limit` nearest vectors, nearest first. */
 export function nearestByScan(
   query: Float32Array,
   vectors: ReadonlyMap<string, Float32Array>,

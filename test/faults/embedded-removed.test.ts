@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { refusalOf } from "../support/errors.ts";
 import { startApp } from "../support/start-app.ts";
 
-it("a file that is removed or replaced under the server takes no more writes, until it is back", async () => {
+it("a database file that is removed or replaced under a running server rejects writes until it is back", async () => {
   const directory = await mkdtemp(join(tmpdir(), "recollect-removed-"));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rm(directory, { recursive: true }));
@@ -25,7 +25,7 @@ it("a file that is removed or replaced under the server takes no more writes, un
   await copyFile(aside, file);
   expect(await refusalOf(remember("lost"))).toMatchObject(refused);
   expect(await ready()).toBe(503);
-  // What was acknowledged is read all the same.
+  // Acknowledged memories are still readable.
   expect((await app.memory.getMemory({ id: "before" })).memory?.text).toBe("what before is");
 
   await rename(aside, file);

@@ -14,13 +14,13 @@ import { startProcess } from "../support/start-process.ts";
 
 const BATCH = 20;
 
-/** Texts that have nothing to do with each other, so that each is nearest to itself. */
+/** Unrelated texts, so that each is the nearest to itself. */
 function textOf(run: number, index: number): string {
   return `run${run} number${index} ${(run * 7919 + index * 104_729).toString(36)} ${(index * 15_485_863 + run).toString(36)}`;
 }
 
 describe("the embedded store, killed in the middle of a bulk import", () => {
-  it("has every acknowledged memory once, and finds it by meaning and by words", async () => {
+  it("has every acknowledged memory once, and finds it by vector and by keyword", async () => {
     const next = seededInteger(2026);
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-kill-"));
     const acknowledged = new Map<string, string>();
@@ -42,13 +42,13 @@ describe("the embedded store, killed in the middle of a bulk import", () => {
         batches += 1;
         if (batches === killAfter) server.process.kill("SIGKILL");
       };
-      // Four writers at once, until the server is gone.
+      // Four concurrent writers, until the server is killed.
       const writers = Array.from({ length: 4 }, async (_, writer) => {
         for (let step = 0; step < 100; step += 1) await importBatch((step * 4 + writer) * BATCH);
       });
       const ends = await Promise.allSettled(writers);
       expect(ends.every(({ status }) => status === "rejected")).toBe(true);
-      await server.ended;
+      await server.exited;
     }
 
     await using app = await startApp({ dataDir });
@@ -62,7 +62,7 @@ describe("the embedded store, killed in the middle of a bulk import", () => {
       pageToken = page.nextPageToken;
     }
     for (const [id, text] of acknowledged) expect(stored.get(id)).toBe(text);
-    // A batch is there whole or not at all, acknowledged or not.
+    // A batch is stored completely or not at all, acknowledged or not.
     expect(stored.size % BATCH).toBe(0);
     for (const mode of [Mode.VECTOR, Mode.KEYWORD]) {
       for (const [id, text] of [...acknowledged].filter((_, index) => index % 37 === 0)) {
@@ -101,10 +101,10 @@ describe("the embedded store, damaged on disk", () => {
     }
   }
 
-  it("says that a memory is damaged when a bit of it has flipped, and reads and deletes as asked", async () => {
+  it("reports a memory with a flipped bit as damaged, still deletes it, and reads other memories", async () => {
     await fill(100);
     const content = readFileSync(file());
-    // Every copy of the text: the record, and what the full-text index keeps.
+    // Every copy of the text: the record and the full-text index.
     const marks = [...content.toString("latin1").matchAll(/"text":"marker42 /g)];
     expect(marks).toHaveLength(1);
     const place = (marks[0]?.index ?? 0) + '"text":"marker'.length;
@@ -122,11 +122,11 @@ describe("the embedded store, damaged on disk", () => {
     expect((await app.memory.listMemories({ pageSize: 1000 })).memories).toHaveLength(99);
   });
 
-  describe("in a page that was torn", () => {
+  describe("in a torn page", () => {
     const COUNT = 300;
     const PAGE = 4096;
 
-    /** What the first half of a torn page holds: nothing, noise, or what belongs elsewhere. */
+    /** Content of the first half of a torn page: zeros, noise, or another page. */
     function tear(content: Buffer, page: number, next: (limit: number) => number): void {
       const start = PAGE * page;
       const half = PAGE / 2;
@@ -144,7 +144,7 @@ describe("the embedded store, damaged on disk", () => {
       return warnings.filter((warning) => warning.includes("damaged on disk"));
     }
 
-    /** Nothing is reported: then nothing may be missing anywhere. */
+    /** Without a reported error all data must be complete. */
     async function expectWhole(app: TestApp): Promise<void> {
       const { memories } = await app.memory.listMemories({ pageSize: 1000 });
       expect(memories).toHaveLength(COUNT);
@@ -187,7 +187,7 @@ describe("the embedded store, damaged on disk", () => {
         try {
           app = await startApp({ dataDir });
         } catch (error) {
-          // Damage to what everything hangs on: the start is refused, with the reason.
+          // Damage to essential data: the start is refused, with the reason.
           expect(error).toMatchObject({ reason: "STORE_CORRUPT" });
           seen.refused += 1;
           continue;
@@ -224,7 +224,7 @@ describe("the embedded store, damaged on disk", () => {
     await expect(startApp({ dataDir })).rejects.toMatchObject({ reason: "STORE_CORRUPT" });
   });
 
-  it("starts on what a cut through the file has left, or says why not", async () => {
+  it("starts on a truncated file, or reports why it cannot", async () => {
     await fill(100);
     truncateSync(file(), Math.floor(statSync(file()).size / 2 / 4096) * 4096);
     await expect(
@@ -236,7 +236,7 @@ describe("the embedded store, damaged on disk", () => {
   });
 });
 
-/** A small disk needs rights that not everyone has; without them this test cannot be made to fail honestly. */
+/** A small disk needs mount rights; without them this test is skipped. */
 const canMount = process.getuid?.() === 0 && process.platform === "linux" && smallDiskWorks();
 
 function smallDiskWorks(): boolean {
@@ -247,8 +247,8 @@ function smallDiskWorks(): boolean {
   return works;
 }
 
-describe.runIf(canMount)("the embedded store on a disk that is full", () => {
-  it("refuses writes with STORE_FULL, loses nothing, reads on, and writes again when there is room", async () => {
+describe.runIf(canMount)("the embedded store on a full disk", () => {
+  it("rejects writes with STORE_FULL, loses nothing, still reads, and writes again once space is free", async () => {
     const disk = await mkdtemp(join(tmpdir(), "recollect-full-"));
     expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status).toBe(0);
     try {

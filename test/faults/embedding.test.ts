@@ -44,12 +44,12 @@ async function startChange(app: Clients): Promise<string> {
   return startChangeTo(app, model === MODELS[0] ? MODELS[1] : MODELS[0]);
 }
 
-/** 0 to 1; 1 when it has ended. */
+/** 0 to 1; 1 when it has finished. */
 function progressOf(reembedding: Reembedding | undefined): number {
   return reembedding?.state === State.RUNNING ? reembedding.embeddedFraction : 1;
 }
 
-/** The openai embedder, asked at this provider. */
+/** Settings of the openai embedder with this provider. */
 const envOf = ({ apiBase }: OpenAiServer) => ({
   EMBEDDING_PROVIDER: "openai",
   EMBEDDING_API_BASE: apiBase,
@@ -57,8 +57,8 @@ const envOf = ({ apiBase }: OpenAiServer) => ({
   VECTOR_DIM: "64",
 });
 
-describe("a server that is killed while memories wait for their vectors", () => {
-  it("embeds all that was acknowledged when the provider answers again", async () => {
+describe("a server killed while memories are pending", () => {
+  it("embeds every acknowledged memory once the provider answers again", async () => {
     const next = seededInteger(504);
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-pending-kill-"));
     await using provider = await startOpenAiServer({ dimension: 64 });
@@ -77,7 +77,7 @@ describe("a server that is killed while memories wait for their vectors", () => 
       }
       expect((await app.operations.getEmbeddingInfo({})).pendingCount).toBeGreaterThan(0);
       server.process.kill("SIGKILL");
-      await server.ended;
+      await server.exited;
     }
     provider.always({ kind: "answer" });
     await using app = await startApp({ dataDir, env });
@@ -87,8 +87,8 @@ describe("a server that is killed while memories wait for their vectors", () => 
   });
 });
 
-describe("a server that is killed while it embeds everything again", () => {
-  it("goes on where it was, answers no read wrongly, and loses nothing that was acknowledged", async () => {
+describe("a server killed during a re-embedding", () => {
+  it("resumes it, answers no read wrongly, and loses no acknowledged write", async () => {
     const next = seededInteger(505);
     const size = scale(200, 1000);
     const writes = startOfWrites(size);
@@ -96,18 +96,18 @@ describe("a server that is killed while it embeds everything again", () => {
     await using provider = await startOpenAiServer({ dimension: 64, apart: MODELS });
     const env = envOf(provider);
     let resumed = 0;
-    /** The one that was under way when the server was killed. */
+    /** The re-embedding that was running when the server was killed. */
     let id: string | undefined;
     for (let run = 0; run < scale(5, 40); run += 1) {
       await using server = await startProcess({ DATA_DIR: dataDir, ...env });
       const app = await clientsOf(server);
       if (run === 0) await fill(app, size);
       const left = id === undefined ? undefined : (await app.operations.getReembedding({ id })).reembedding;
-      // Before anybody asks for a change: the one that the last run did not end.
+      // Before a new request: the unfinished re-embedding of the last run.
       if (server.stdout().includes("being embedded again")) resumed += 1;
       if (left?.state !== State.RUNNING) id = await startChange(app);
 
-      // From its beginning to a little after its end, when the vectors of the old model are being removed.
+      // From its beginning to a little after its end, while the vectors of the old model are deleted.
       const killAt = next(24) / 20;
       let after = 0;
       let killed = false;
@@ -120,9 +120,9 @@ describe("a server that is killed while it embeds everything again", () => {
         return false;
       };
       const failure: unknown = await load(app, size, writes, kill).catch((error: unknown) => error);
-      // Nothing fails before, and afterwards only because nobody is there.
+      // No call fails before the kill, and afterwards only because the server is down.
       if (!killed || !(failure instanceof ConnectError)) throw failure;
-      await server.ended;
+      await server.exited;
     }
 
     await using app = await startApp({ dataDir, env });

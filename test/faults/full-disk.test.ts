@@ -14,12 +14,12 @@ import { startProcess } from "../support/start-process.ts";
 const MIB = 1024 * 1024;
 const FULL = { code: "ResourceExhausted", reason: "STORE_FULL" };
 
-/** Long enough for overflow pages, and with words of its own. */
+/** Long enough for overflow pages, and with unique words. */
 const textOf = (name: string): string => `${name} ${`${name}x `.repeat(300)}`;
 
-/** With the reservation of production. */
+/** With the disk reserve of production. */
 function startOn(disk: { readonly directory: string }): Promise<TestApp> {
-  return startApp({ dataDir: disk.directory, overrides: { reserve: RESERVED_SIZES } });
+  return startApp({ dataDir: disk.directory, overrides: { reserved: RESERVED_SIZES } });
 }
 
 async function readiness(app: TestApp): Promise<{ readonly ready: boolean; readonly warnings: string }> {
@@ -58,7 +58,7 @@ async function storeAnswer(app: TestApp, prompt: string): Promise<string> {
   return entry?.id ?? "";
 }
 
-/** Writes until it is refused, and says how often it was not. */
+/** Writes until a refusal, and returns the number of successful writes. */
 async function writeUntilFull(app: TestApp, namespace: string): Promise<number> {
   for (let written = 0; written < 10_000; written += 1) {
     try {
@@ -74,8 +74,8 @@ async function writeUntilFull(app: TestApp, namespace: string): Promise<number> 
   throw new Error("the disk never was full");
 }
 
-describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", () => {
-  it("deletes memories, answers and namespaces, purges, and writes into what they leave", async () => {
+describe.runIf(canMount("tmpfs"))("the embedded store on a full disk", () => {
+  it("deletes memories, cache entries and namespaces, purges, and writes into the freed space", async () => {
     await using disk = await smallDisk("tmpfs", 96);
     const kept = join(disk.directory, "space-for-deletions");
     await using app = await startOn(disk);
@@ -109,11 +109,11 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     expect(await countOf(app, "few")).toBe(249);
     const { ready, warnings } = await readiness(app);
     expect(ready).toBe(true);
-    expect(warnings).toContain("new data goes only into space that deletions have freed");
-    // Others have given back some of what they took; not enough for the file to grow.
+    expect(warnings).toContain("new data only takes the place of what was deleted");
+    // Other writers have freed some space; not enough for the file to grow.
     disk.empty();
     disk.fill(10 * MIB);
-    // What was freed is used again, time after time, and what is kept back does not get less by it.
+    // Freed space is reused repeatedly, and the reserve does not shrink.
     const least = statSync(kept).size;
     expect(least).toBeGreaterThanOrEqual(RESERVED_BYTES / 2);
     for (let round = 0; round < 10; round += 1) {
@@ -137,7 +137,7 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     );
   });
 
-  it("starts, reads and deletes on it, and has what was acknowledged", async () => {
+  it("starts, reads and deletes, and has every acknowledged write", async () => {
     await using disk = await smallDisk("tmpfs", 64);
     await (async () => {
       await using app = await startOn(disk);
@@ -160,14 +160,14 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
     ).toBe(100);
   });
 
-  it("removes a namespace that is larger than what is kept back, at once for everyone", async () => {
+  it("deletes a namespace larger than the disk reserve, immediately for all callers", async () => {
     await using disk = await smallDisk("tmpfs", 80);
     const open = () =>
       openEmbeddedBackend({
         directory: disk.directory,
         embedder: { provider: "test", model: "random", dimension: 384 },
         ...quiet,
-        reserve: { reservedBytes: 8 * MIB, logBytes: 4 * MIB },
+        reserved: { reservedBytes: 8 * MIB, logBytes: 4 * MIB },
       });
     const scope = { tenant: "t", namespace: "large" };
     await using backend = await open();
@@ -196,12 +196,12 @@ describe.runIf(canMount("tmpfs"))("the embedded store on a disk that is full", (
   });
 });
 
-describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read-only", () => {
-  it("says why it writes nothing, and reads on", async () => {
+describe.runIf(canMount("ext4"))("the embedded store on a disk that turns read-only", () => {
+  it("rejects writes with the cause, and still reads", async () => {
     await using disk = await smallDisk("ext4", 64);
     await using app = await startOn(disk);
     await createBatch(app, "n", 0, 100);
-    // What the kernel does by itself when the disk fails.
+    // The kernel does this on a disk failure.
     disk.remount("abort");
     const error = await app.memory
       .createMemory({ memory: { text: "too late" } })
@@ -220,20 +220,20 @@ describe.runIf(canMount("ext4"))("the embedded store on a disk that becomes read
   });
 });
 
-describe("a data directory that cannot be used", () => {
-  it("ends the start with one line that names it, when it is a file", async () => {
+describe("an unusable data directory", () => {
+  it("that is a file fails the start with one line that names it", async () => {
     await using server = await startProcess({ DATA_DIR: "data" }, { files: { data: "" } });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr()).toMatch(
       /^recollect: the data directory \(DATA_DIR\) data cannot be used: it is not a directory \(EEXIST\)\n$/,
     );
   });
 
-  it.runIf(canMount("tmpfs"))("does so on a read-only and on a full disk", async () => {
+  it.runIf(canMount("tmpfs"))("on a read-only or full disk fails the start likewise", async () => {
     await using disk = await smallDisk("tmpfs", 1);
     const start = async (): Promise<{ readonly code: number | null; readonly stderr: string }> => {
       await using server = await startProcess({ DATA_DIR: disk.directory });
-      return { code: await server.ended, stderr: server.stderr() };
+      return { code: await server.exited, stderr: server.stderr() };
     };
     disk.fill(0);
     expect(await start()).toEqual({

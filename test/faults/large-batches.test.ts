@@ -17,16 +17,16 @@ import { startProcess, type TestProcess } from "../support/start-process.ts";
 const COUNT = 200;
 const TEXT_BYTES = 40 * 1024;
 const MIB = 1024 * 1024;
-/** A filter has to say something: every memory has an importance. */
+/** A non-empty filter that matches all memories: every memory has an importance. */
 const EVERY_MEMORY = { importance: { min: 0 } };
-/** What a legal batch may hold the event loop, or Redis, at a time. */
-const MAX_HELD_MS = 100;
-/** A machine that others use holds everything now and then; what the service does, it does each time. */
+/** Maximum time for which a valid batch may block the event loop, or Redis. */
+const MAX_BLOCKED_MS = 100;
+/** Other processes delay single runs; delays by the service occur in each run. */
 const RUNS = 3;
 
 const next = seededInteger(7);
 
-/** A text in which next to no word comes twice: the most that indexes can be given to do. */
+/** A text with hardly any repeated word: the maximum work for indexes. */
 function manyWords(bytes = TEXT_BYTES): string {
   const words: string[] = [];
   for (let length = 0; length < bytes; length += 5)
@@ -44,7 +44,7 @@ function largeBatch(name: string, count = COUNT) {
 
 interface Backend extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
-  /** Of Redis, where there is one. */
+  /** URL of Redis, if used. */
   readonly url?: string;
 }
 
@@ -58,12 +58,12 @@ async function serve(
   return { server, memory: createClient(MemoryService, transport) };
 }
 
-/** What is promised of large batches on any backend. */
+/** Cases of large batches for all backends. */
 function largeBatchCases(open: () => Promise<Backend>): void {
-  it("is carried on behind its last step by a repeat, when the server was killed in the middle of it", async () => {
+  it("is resumed after its last committed step by a retry, when the server was killed during it", async () => {
     await using backend = await open();
     const count = scale(40, COUNT);
-    // The texts of all are more than an answer holds by default.
+    // All texts together exceed the default response limit.
     const request = { memories: largeBatch("m", count), requestId: "large", maxAnswerBytes: 16 * MIB };
     const first = await serve(backend.env);
     const ended = first.memory.batchCreateMemories(request).then(
@@ -87,69 +87,74 @@ function largeBatchCases(open: () => Promise<Backend>): void {
     expect(answered.map((one) => one?.id)).toEqual(request.memories.map(({ id }) => id));
     expect(answered.map((one) => one?.text)).toEqual(request.memories.map(({ text }) => text));
     expect(await stored(again.memory)).toBe(count);
-    // And once more: the same, from the record.
+    // Another retry: the same response, from the idempotency record.
     const repeat = await again.memory.batchCreateMemories(request);
     expect(repeat.results).toEqual(results);
     expect(await stored(again.memory)).toBe(count);
   });
 
-  it.runIf(LONG_RUN)("holds neither the event loop nor Redis, whatever becomes of it", async () => {
-    await using backend = await open();
-    const probe = new URL("../support/report-loop-delay.ts", import.meta.url);
-    const { server, memory } = await serve(backend.env, { NODE_OPTIONS: `--import ${probe.href}` });
-    await using _ = server;
-    const pings =
-      backend.url === undefined
-        ? undefined
-        : new Worker(new URL("../support/redis/ping-probe.ts", import.meta.url), { workerData: backend.url });
-    let reports = 0;
-    /** How long each was held since this was asked before. */
-    const held = async (): Promise<{ readonly loop: number; readonly redis: number }> => {
-      reports += 1;
-      const line = server.lineWith(`"loopDelay":${reports},`);
-      server.process.kill("SIGUSR2");
-      const { maxMs } = JSON.parse(await line) as { maxMs: number };
-      if (pings === undefined) return { loop: maxMs, redis: 0 };
-      pings.postMessage("");
-      const [redis] = (await once(pings, "message")) as [number];
-      return { loop: maxMs, redis };
-    };
-    const all: Record<string, { loop: number; redis: number }[]> = {};
-    const measured = async (name: string, work: Promise<unknown>): Promise<void> => {
-      await held();
-      await work;
-      const runs = all[name] ?? [];
-      all[name] = [...runs, await held()];
-    };
-    const importAll = async (memories: ReturnType<typeof largeBatch>): Promise<void> => {
-      for await (const { importedCount } of memory.importMemories(single({ memories, sequence: 1 }))) {
-        expect(importedCount).toBe(memories.length);
+  it.runIf(LONG_RUN)(
+    "blocks neither the event loop nor Redis: creation, replay, import and purge",
+    async () => {
+      await using backend = await open();
+      const probe = new URL("../support/report-loop-delay.ts", import.meta.url);
+      const { server, memory } = await serve(backend.env, { NODE_OPTIONS: `--import ${probe.href}` });
+      await using _ = server;
+      const pings =
+        backend.url === undefined
+          ? undefined
+          : new Worker(new URL("../support/redis/ping-probe.ts", import.meta.url), {
+              workerData: backend.url,
+            });
+      let reports = 0;
+      /** Maximum blocking time of both since the last call. */
+      const blocking = async (): Promise<{ readonly loop: number; readonly redis: number }> => {
+        reports += 1;
+        const line = server.lineWith(`"loopDelay":${reports},`);
+        server.process.kill("SIGUSR2");
+        const { maxMs } = JSON.parse(await line) as { maxMs: number };
+        if (pings === undefined) return { loop: maxMs, redis: 0 };
+        pings.postMessage("");
+        const [redis] = (await once(pings, "message")) as [number];
+        return { loop: maxMs, redis };
+      };
+      const all: Record<string, { loop: number; redis: number }[]> = {};
+      const measured = async (name: string, work: Promise<unknown>): Promise<void> => {
+        await blocking();
+        await work;
+        const runs = all[name] ?? [];
+        all[name] = [...runs, await blocking()];
+      };
+      const importAll = async (memories: ReturnType<typeof largeBatch>): Promise<void> => {
+        for await (const { importedCount } of memory.importMemories(single({ memories, sequence: 1 }))) {
+          expect(importedCount).toBe(memories.length);
+        }
+      };
+      // Warm-up: code that is compiled at the first call.
+      await memory.batchCreateMemories({ memories: largeBatch("warm", 5) });
+      await importAll(largeBatch("warm import", 5).map((one) => ({ ...one, id: one.id.replace(" ", "-") })));
+      for (let run = 0; run < RUNS; run += 1) {
+        const memories = largeBatch(`b${run}`);
+        const request = { memories, requestId: `r${run}` };
+        await measured("batch", memory.batchCreateMemories(request));
+        await measured("repeat", memory.batchCreateMemories(request));
+        await measured("import", importAll(largeBatch(`i${run}`)));
+        const short = Array.from({ length: COUNT }, (_, index) => ({
+          id: `s${run}-${index}`,
+          text: manyWords(100),
+        }));
+        await measured("short", memory.batchCreateMemories({ memories: short }));
+        await measured("purge", memory.purgeMemories({ filter: EVERY_MEMORY, force: true }));
       }
-    };
-    // What is compiled at the first call of its kind is no part of a batch.
-    await memory.batchCreateMemories({ memories: largeBatch("warm", 5) });
-    await importAll(largeBatch("warm import", 5).map((one) => ({ ...one, id: one.id.replace(" ", "-") })));
-    for (let run = 0; run < RUNS; run += 1) {
-      const memories = largeBatch(`b${run}`);
-      const request = { memories, requestId: `r${run}` };
-      await measured("batch", memory.batchCreateMemories(request));
-      await measured("repeat", memory.batchCreateMemories(request));
-      await measured("import", importAll(largeBatch(`i${run}`)));
-      const short = Array.from({ length: COUNT }, (_, index) => ({
-        id: `s${run}-${index}`,
-        text: manyWords(100),
-      }));
-      await measured("short", memory.batchCreateMemories({ memories: short }));
-      await measured("purge", memory.purgeMemories({ filter: EVERY_MEMORY, force: true }));
-    }
-    await pings?.terminate();
-    // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
-    console.log(JSON.stringify(all));
-    for (const [name, runs] of Object.entries(all)) {
-      expect(Math.min(...runs.map(({ loop }) => loop)), `event loop, ${name}`).toBeLessThan(MAX_HELD_MS);
-      expect(Math.min(...runs.map(({ redis }) => redis)), `Redis, ${name}`).toBeLessThan(MAX_HELD_MS);
-    }
-  });
+      await pings?.terminate();
+      // biome-ignore lint/suspicious/noConsole: these are the figures that the test is run for
+      console.log(JSON.stringify(all));
+      for (const [name, runs] of Object.entries(all)) {
+        expect(Math.min(...runs.map(({ loop }) => loop)), `event loop, ${name}`).toBeLessThan(MAX_BLOCKED_MS);
+        expect(Math.min(...runs.map(({ redis }) => redis)), `Redis, ${name}`).toBeLessThan(MAX_BLOCKED_MS);
+      }
+    },
+  );
 }
 
 async function* single<T>(message: T): AsyncGenerator<T> {

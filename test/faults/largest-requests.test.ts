@@ -20,16 +20,16 @@ import { type MeasuredServer, startMeasured } from "../support/server-cost.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** What a legal request may hold the event loop for at a time, and how much memory it may take for each byte of it. */
+/** Maximum time for which a valid request may block the event loop, and maximum memory per byte of it. */
 const MAX_HOLD_MS = 100;
 const MAX_TIMES = 8;
-/** Of a small request: what else happens in the process takes as much. */
+/** Tolerance for other activity in the process. */
 const MIN_BYTES = 16 * MIB;
-/** A machine that others use too holds everything up now and then: the best of so many counts. */
+/** Other processes delay single runs: the best of so many counts. */
 const TRIES = 5;
 
 let count = 0;
-/** Never the same request twice: one that was seen before costs less. */
+/** Each request is different, because a cached one costs less. */
 function fresh(): string {
   count += 1;
   return `n${count}`;
@@ -39,7 +39,7 @@ function text(bytes: number): string {
   return `${fresh()} ${"what does the warranty cover ".repeat(bytes / 29 + 1)}`.slice(0, bytes);
 }
 
-/** JSON of so many bytes in values of so many: a request has 50,000 at most. */
+/** JSON of a total size with values of a given size: a request has 50,000 values at most. */
 function json(bytes: number, valueBytes = 22): JsonObject {
   const values: string[] = [];
   const name = fresh();
@@ -118,7 +118,7 @@ const REQUESTS: Readonly<
   },
 };
 
-describe.runIf(LONG_RUN)("the largest requests that are served", () => {
+describe.runIf(LONG_RUN)("the largest valid requests", () => {
   let server: MeasuredServer;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -131,7 +131,7 @@ describe.runIf(LONG_RUN)("the largest requests that are served", () => {
   });
 
   it.each(Object.entries(REQUESTS))(
-    "%s holds the event loop for a tenth of a second at most, and takes eight times its size",
+    "%s blocks the event loop for a tenth of a second at most, and takes at most eight times its size in memory",
     async (_, { schema, path, make }) => {
       const sendings = {
         grpc: async (): Promise<number> => {

@@ -10,14 +10,14 @@ import { RawGrpc } from "../support/raw-grpc.ts";
 import { LONG_RUN } from "../support/scale.ts";
 import { startProcess } from "../support/start-process.ts";
 
-/** The deadline of a lookup, and what it may be late. */
+/** The deadline of a lookup, and the tolerance. */
 const MAX_MS = 800 + 50;
-/** Fresh servers, whose first lookups these are; at the first one this client is new, too, and it is not counted. */
+/** Number of new servers for the first lookups; the first server is not counted, because the client is also new. */
 const SERVERS = 4;
 const LOOKUPS = 52;
 
 describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
-  it("miss within their deadline, the first of a fresh server included", async () => {
+  it("miss within their deadline, including the first lookup of a new server", async () => {
     await using provider = await startOpenAiServer();
     provider.always({ kind: "hang" });
     const slowest: number[] = [];
@@ -31,7 +31,7 @@ describe.runIf(LONG_RUN)("lookups whose provider never answers", () => {
       });
       const { grpc } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string };
       using raw = new RawGrpc(grpc);
-      // Connects: the clock of a lookup starts when it arrives.
+      // Connects first, because the deadline of a lookup starts at its arrival.
       await raw.unary("/recollect.v1.OperationsService/GetServerInfo", Buffer.of());
       const durations = await Promise.all(
         Array.from({ length: LOOKUPS }, async (_, index) => {

@@ -26,7 +26,7 @@ const A = testKey({ tenant: "a" });
 const B = testKey({ tenant: "b" });
 const by = ({ key }: { readonly key: string }) => ({ authorization: `Bearer ${key}` });
 
-/** As many connections as it takes to open so many streams. */
+/** Number of connections needed for that number of streams. */
 async function connect(server: MeasuredServer, count: number): Promise<RawHttp2[]> {
   const connections = Array.from(
     { length: count },
@@ -56,7 +56,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  /** Calls of the other tenant, of each kind that matters: all of them work. */
+  /** Checks that calls of each kind of the other tenant succeed. */
   async function otherIsServed(): Promise<void> {
     for (let call = 0; call < 20; call += 1) {
       expect((await other.call(LIST, listRequest(), by(B))).code).toBe(0);
@@ -68,7 +68,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
   it.each([
     ["without a key", {}],
     ["with a key", by(A)],
-  ])("%s that sends 400 requests of 15.9 MiB and ends none takes 320 MiB at most", async (_, headers) => {
+  ])("%s with 400 unfinished requests of 15.9 MiB takes 320 MiB at most", async (_, headers) => {
     await server.peakMemory();
     const before = await server.memory();
     const [raw] = await connect(server, 1);
@@ -92,7 +92,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await Promise.all(outcomes);
   });
 
-  it("with 1,000 idle imports keeps nobody out, nor itself from other calls", async () => {
+  it("with 1,000 idle imports blocks neither other callers nor its own other calls", async () => {
     const connections = await connect(server, 2);
     const message = frame(
       toBinary(
@@ -112,7 +112,7 @@ describe.runIf(LONG_RUN)("one caller", () => {
     await Promise.all(outcomes);
   });
 
-  it("with 1,000 exports that it does not read takes 400 MiB at most, and holds nobody up", async () => {
+  it("with 1,000 exports that it does not read takes 400 MiB at most, and delays no other caller", async () => {
     const texts = Array.from({ length: 100 }, (_, index) => `${index} `.padEnd(40_000, `word${index} `));
     const batch = toBinary(
       BatchCreateMemoriesRequestSchema,

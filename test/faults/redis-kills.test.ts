@@ -25,7 +25,7 @@ interface Clients {
   readonly cache: Client<typeof CacheService>;
 }
 
-/** The real program, which is started again when it was killed; clients follow it. */
+/** The service in its own process, which can be killed and restarted; clients reconnect. */
 class Service implements AsyncDisposable {
   readonly #redis: RedisServer;
   #process: TestProcess | undefined;
@@ -69,7 +69,7 @@ class Service implements AsyncDisposable {
   }
 }
 
-/** What must be there: everything that was acknowledged, for whatever was refused is repeated until it is. */
+/** The expected data: all acknowledged writes; refused ones are retried until acknowledged. */
 interface Expected {
   /** Text of each memory by its id. */
   readonly memories: Map<string, string>;
@@ -79,7 +79,7 @@ interface Expected {
 
 type Step = (service: Service) => Promise<void>;
 
-/** One writer's next change; it may be done any number of times, and counts once. */
+/** The next change of a writer; may be retried any number of times, and is applied once. */
 function nextStep(
   writer: number,
   serial: number,
@@ -117,7 +117,7 @@ function nextStep(
       expected.prompts.add(text);
     };
   }
-  // Ids are given by the server and messages may come twice, so that a repeat that was carried out twice shows.
+  // Ids come from the server and messages are never duplicates, so that a retry that was applied twice is detected.
   const memories = Array.from({ length: 1 + next(10) }, (_, index) => ({
     text: `${text} part${index}`,
     kind: Kind.MESSAGE,
@@ -134,7 +134,7 @@ function nextStep(
   };
 }
 
-/** Whether a call failed because somebody was killed; whatever else fails, fails. */
+/** Whether a call failed because of a kill; rethrows other errors. */
 function isOfKill(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return false;
   const { reason } = toRefusal(error);
@@ -145,7 +145,7 @@ function isOfKill(error: unknown): boolean {
   );
 }
 
-/** Resolves when Redis has read the last word of a service that was killed. */
+/** Resolves when Redis has processed the last command of a killed service. */
 async function untilAlone({ url }: RedisServer): Promise<void> {
   using admin = connectTo(url);
   await eventually("an end of the service's connections", async () => {
@@ -153,8 +153,8 @@ async function untilAlone({ url }: RedisServer): Promise<void> {
   });
 }
 
-await describeRedisPrograms("Redis and the service, killed under writes", () => {
-  it("loses nothing that was acknowledged, leaves nothing half done, and does repeats once", async () => {
+await describeRedisPrograms("Redis and the service, killed under write load", () => {
+  it("loses no acknowledged write, leaves no partial write, and applies retries once", async () => {
     const next = seededInteger(2026);
     await using redis = await startRedis();
     await using service = new Service(redis);
@@ -164,7 +164,7 @@ await describeRedisPrograms("Redis and the service, killed under writes", () => 
     const own: string[][] = Array.from({ length: WRITERS }, () => []);
     let serial = 0;
 
-    /** All writers write until so many changes were acknowledged; then somebody is killed, and all of them fail. */
+    /** All writers write until so many changes were acknowledged; then a process is killed, and all writers fail. */
     const writeUntilKilled = async (changes: number, kill: () => Promise<void>): Promise<void> => {
       let left = changes;
       let killing: Promise<void> | undefined;
@@ -190,12 +190,13 @@ await describeRedisPrograms("Redis and the service, killed under writes", () => 
 
     const kills = { redis: 0, service: 0 };
     for (let run = 0; run < scale(6, 50); run += 1) {
-      const who = next(2) === 0 ? "redis" : "service";
+      // Each at least once: the writers share the random numbers, in a nondeterministic order.
+      const who = (run < 2 ? run : next(2)) === 0 ? "redis" : "service";
       kills[who] += 1;
       await writeUntilKilled(5 + next(40), () => (who === "redis" ? redis.kill() : service.kill()));
       if (who === "redis") await redis.restart();
       else await untilAlone(redis);
-      // Before anybody repeats anything: whatever was under way was done whole or not at all.
+      // Before any retry: each change in flight was applied completely or not at all.
       expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
       if (who === "service") await service.start();
       await eventually("a service that serves again", () =>
@@ -208,10 +209,9 @@ await describeRedisPrograms("Redis and the service, killed under writes", () => 
         ),
       );
     }
-    // What was not acknowledged is repeated, once more also by those that were acknowledged late.
+    // Retries unacknowledged changes, including those that were acknowledged late.
     for (const step of pending) await step?.(service);
-    expect(kills.redis).toBeGreaterThan(0);
-    expect(kills.service).toBeGreaterThan(0);
+    expect(Math.min(kills.redis, kills.service)).toBeGreaterThan(0);
 
     const { memory, cache } = service.clients;
     const stored = new Map<string, string>();

@@ -10,9 +10,9 @@ import { describeRedisPrograms } from "../support/redis/run.ts";
 import { eventually } from "../support/redis/wait.ts";
 import type { TestApp } from "../support/start-app.ts";
 
-/** What these take is measured, so they are part of `make test-long` alone. */
+/** These tests measure time, so they run in `make test-long` only. */
 const isLong = process.env["TEST_LONG"] === "true";
-/** What a machine that others use too may add. */
+/** Tolerance for other processes on the machine. */
 const SLACK_MS = 300;
 
 const lookUp = async (app: TestApp, text: string): Promise<string | undefined> => {
@@ -37,9 +37,9 @@ async function measured(work: Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-await describeRedisPrograms("a Redis that is away for long", () => {
+await describeRedisPrograms("a long outage of Redis", () => {
   it.skipIf(!isLong)(
-    "is not serving after ten seconds, but for the cache, and serves again when it is back",
+    "turns all services but the cache to NOT_SERVING after ten seconds, and back after the outage",
     async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
@@ -56,7 +56,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
         const took = await measured(
           eventually("NOT_SERVING", async () => (await healthOf(app.grpcAddress, memory)) === "NOT_SERVING"),
         );
-        // Since it was last seen, which is a look or an unanswered one before.
+        // Since the last successful check, which is up to one interval and one unanswered check earlier.
         expect(took).toBeGreaterThan(8000);
         expect(took).toBeLessThan(18_000);
         expect(await states()).toEqual(["NOT_SERVING", "NOT_SERVING", "SERVING"]);
@@ -67,7 +67,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
   );
 
   it.skipIf(!isLong)(
-    "costs a read its deadline, a lookup its own, and nothing once it is known",
+    "delays reads and lookups up to their deadlines until it is detected, and not afterwards",
     async () => {
       await using faulty = await startFaulty();
       const { app, redis } = faulty;
@@ -77,7 +77,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
         refusalOf(app.memory.getMemory({ id: "a" }, timeoutMs === undefined ? {} : { timeoutMs }));
       expect(await measured(read(1000))).toBeLessThan(1000 + SLACK_MS);
       expect(await measured(lookUp(app, "a question"))).toBeLessThan(800 + SLACK_MS);
-      // As long as Redis is waited for; then the connection is closed, and one attempt to make it again takes as long.
+      // The command timeout, after which the connection is closed, plus one connection attempt of the same length.
       expect(await measured(read())).toBeLessThan(10_000 + SLACK_MS);
       expect(await measured(read())).toBeLessThan(SLACK_MS);
       expect(await measured(lookUp(app, "a question"))).toBeLessThan(SLACK_MS);
@@ -91,8 +91,8 @@ await describeRedisPrograms("a Redis that is away for long", () => {
     },
   );
 
-  it.skipIf(!isLong)("costs no memory, however long it is asked", async () => {
-    // So that nothing ends what waits but the bounds.
+  it.skipIf(!isLong)("does not grow memory, however many calls arrive", async () => {
+    // So that only the bounds end pending calls.
     await using faulty = await startFaulty({ timeouts: { socketTimeoutMs: 300_000 } });
     const { app, redis } = faulty;
     await lookUp(app, "a question");
@@ -109,7 +109,7 @@ await describeRedisPrograms("a Redis that is away for long", () => {
     await Promise.all(Array.from({ length: 500 }, ask));
     const grown = heapUsed() - before;
     redis.resume();
-    // Beyond the bound, which keeps some 160 MB, they are refused at once.
+    // Beyond the bound, with some 160 MB in memory, calls are refused immediately.
     expect(lookups).toBeGreaterThan(1000);
     expect(grown).toBeLessThan(256 * 1024 * 1024);
     await eventually("a service that serves again", () =>

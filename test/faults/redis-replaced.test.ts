@@ -18,7 +18,7 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 const PREFIX = "replaced:";
 const SNAPSHOTS = { appendonly: "no", save: '""' };
 
-/** A server of Recollect, and what it says to its operator. */
+/** A server and its log. */
 interface Served extends AsyncDisposable {
   readonly app: TestApp;
   /** The lines of its log at ERROR. */
@@ -59,7 +59,7 @@ async function serve(
   };
 }
 
-/** True when it succeeds; false where Redis or the service says to come again. Whatever else fails, fails. */
+/** True when it succeeds; false for a retryable refusal of Redis or the service. Rethrows other errors. */
 async function works(call: () => Promise<unknown>): Promise<boolean> {
   try {
     await call();
@@ -92,7 +92,7 @@ async function fill(app: TestApp): Promise<void> {
   expect(await found(app, "Ana is allergic to nuts", Mode.HYBRID)).toEqual(["nuts"]);
 }
 
-/** Every kind of call works, in all ways of searching, as on a store that was always like this. */
+/** Checks that every kind of call and every search mode work as on a normal store. */
 async function expectServed(app: TestApp, id: string): Promise<void> {
   const text = `${id} moved to Lisbon`;
   await eventually("a write", () => works(() => remember(app, id, text)));
@@ -117,13 +117,13 @@ async function readiness({ httpUrl }: TestApp): Promise<{ status: number; said: 
   return { status: reply.status, said: checks["backend redis"] ?? "" };
 }
 
-/** One line, and no other one later. */
+/** Expects exactly one matching line in the error log. */
 async function expectOneError({ errors }: Served, said: RegExp): Promise<void> {
   await eventually("an error in the log", async () => (await errors()).length > 0);
   expect(await errors()).toEqual([expect.stringMatching(said)]);
 }
 
-/** Writes a dump, and keeps a copy of it. */
+/** Writes a dump, and copies it. */
 async function dump({ url, directory }: RedisServer, name: string): Promise<string> {
   using admin = connectTo(url);
   await admin.save();
@@ -132,7 +132,7 @@ async function dump({ url, directory }: RedisServer, name: string): Promise<stri
   return copy;
 }
 
-/** Starts it on this dump, as an operator does who restores one. */
+/** Restarts Redis with this dump, as in a restore by an operator. */
 async function restore(redis: RedisServer, from: string | undefined): Promise<void> {
   await redis.kill();
   const file = join(redis.directory, "dump.rdb");
@@ -141,8 +141,8 @@ async function restore(redis: RedisServer, from: string | undefined): Promise<vo
   await redis.restart();
 }
 
-await describeRedisPrograms("a store that is replaced behind the service", () => {
-  it("is emptied: all servers go on with the empty one together, and say once what was lost", async () => {
+await describeRedisPrograms("Redis data replaced under a running service", () => {
+  it("flushed: all servers continue on the empty store, and log the loss once", async () => {
     await using redis = await startRedis();
     await using one = await serve(redis);
     await using other = await serve(redis);
@@ -150,18 +150,18 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     await remember(other.app, "tea", "Bo drinks his tea without milk");
     const before = await lookUp(one.app, "Where is my parcel?");
     using admin = connectTo(redis.url);
-    // Both have seen what was written.
+    // Both servers have read the data.
     for (const { app } of [one, other]) await readiness(app);
     await admin.flushall();
 
     await expectServed(one.app, "ana");
     await expectServed(other.app, "bo");
-    // The second one meets what the first one has made of it.
+    // The second server finds the store as initialised by the first one.
     const emptied =
       /replaced by (an empty one|another one, of \d changes): at least 3 changes.*knew 1 namespaces/;
     for (const served of [one, other]) await expectOneError(served, emptied);
     expect((await one.app.memory.listMemories({})).memories.map(({ id }) => id)).toEqual(["bo", "ana"]);
-    // What one decides the other knows, also what was decided before.
+    // Decision tokens of one server are valid on the other, also those from before.
     const after = await lookUp(one.app, "How do I return a parcel?");
     for (const [{ decisionId }, text] of [
       [after, "How do I return a parcel?"],
@@ -177,7 +177,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is emptied under writes and lookups: each call ends, and the store is whole", async () => {
+  it("flushed under writes and lookups: each call ends, and the store is consistent", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     const { app } = served;
@@ -212,7 +212,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(errors.length).toBeLessThanOrEqual(3);
   });
 
-  it("restarts without its data: the same", async () => {
+  it("restarted without its data: the same", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using served = await serve(redis);
     await fill(served.app);
@@ -223,7 +223,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("goes back to an older dump: what that holds is served, and the log says that changes are lost", async () => {
+  it("restored from an older dump: its content is served, and the log reports the lost changes", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using one = await serve(redis);
     await using other = await serve(redis);
@@ -250,7 +250,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is replaced by vectors of another model: refused with the reason, until the right data is back", async () => {
+  it("replaced by data of another embedding model: calls are refused with the reason until the right data is back", async () => {
     await using redis = await startRedis({ config: SNAPSHOTS });
     await using served = await serve(redis);
     await fill(served.app);
@@ -290,7 +290,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await served.errors()).toHaveLength(1);
   });
 
-  it("loses the key that says what it is: it is written again, and the data is served as before", async () => {
+  it("without its meta key: it is written again, and the data is served as before", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     await fill(served.app);
@@ -301,7 +301,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     await expectOneError(served, /has lost the key that says what it is/);
   });
 
-  it("is taken from another server, which this one was made a replica of: refused, then served as it is", async () => {
+  it("replicated from an empty server: calls are refused, and served on the empty store after the promotion", async () => {
     await using redis = await startRedis();
     await using empty = await startRedis();
     await using served = await serve(redis);
@@ -318,7 +318,7 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is looked at before anything else is sent on a new connection", async () => {
+  it("a new connection checks the meta key before it sends any other command", async () => {
     await using redis = await startRedis();
     const errors: string[] = [];
     const error = (_fields: object, message: string): void => void errors.push(message);
@@ -335,13 +335,13 @@ await describeRedisPrograms("a store that is replaced behind the service", () =>
         .hset(`${stores.name}:{p00}:meta`, "store", id)
         .call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         .exec();
-      // Nothing in its answer contradicts what is known.
+      // The reply is consistent with the known store identity.
       expect(await memories.reader.exist(scope, ["m1"], NOW)).toEqual([true]);
       expect(errors.pop()).toContain("was replaced by another one");
     }
   });
 
-  it("is the same after a connection was cut or Redis was restarted: nothing is said", async () => {
+  it("unchanged after a lost connection or a restart of Redis: nothing is logged", async () => {
     await using redis = await startRedis();
     await using served = await serve(redis);
     await fill(served.app);

@@ -34,7 +34,7 @@ const store = (app: TestApp, text: string) =>
     origin: { case: "scope", value: { model: "m" } },
     response: `the answer to ${text}`,
   });
-/** `hit`, or why it is a miss. */
+/** `hit`, or the reason of the miss. */
 const lookUp = async (app: TestApp, text: string): Promise<string | undefined> =>
   outcomeOf(
     await app.cache.lookupCache({
@@ -45,7 +45,7 @@ const lookUp = async (app: TestApp, text: string): Promise<string | undefined> =
 const outcomeOf = ({ outcome }: LookupCacheResponse): string | undefined =>
   outcome.case === "miss" ? MissReason[outcome.value.reason] : outcome.case;
 
-/** The call is refused as one that is worth repeating, and says when. */
+/** Expects a retryable refusal with RetryInfo. */
 async function expectUnavailable(call: Promise<unknown>): Promise<void> {
   const error = await call.then(
     () => undefined,
@@ -57,7 +57,7 @@ async function expectUnavailable(call: Promise<unknown>): Promise<void> {
   expect(retry?.retryDelay === undefined ? 0 : durationMs(retry.retryDelay)).toBeGreaterThan(0);
 }
 
-/** Every kind of call works, by the way of the one memory and the one answer that `fill` has stored. */
+/** Checks that every kind of call works, with the memory and the entry of `fill`. */
 async function fill(app: TestApp): Promise<void> {
   await remember(app, "nuts", "Ana is allergic to nuts");
   await store(app, "How do I cancel my order?");
@@ -84,14 +84,14 @@ async function expectWrites(app: TestApp): Promise<void> {
   await store(app, "How do I cancel my order?");
 }
 
-/** It serves again, all of it, without a restart. */
+/** Waits until all calls are served again, without a restart. */
 async function expectRecovery({ app }: Faulty): Promise<void> {
   await eventually("reads", () => works(expectReads(app)));
   await eventually("writes", () => works(expectWrites(app)));
   expect((await readiness(app)).status).toBe(200);
 }
 
-/** False while the backend is away, or the calls that waited for it take all places; whatever else fails, fails. */
+/** False while the backend is unavailable, or pending calls reach the limit; rethrows other errors. */
 async function works(work: Promise<void>): Promise<boolean> {
   try {
     await work;
@@ -111,13 +111,13 @@ async function readiness(
   return { status: reply.status, checks };
 }
 
-/** What callers see while Redis does not answer, once the server has noticed. */
+/** Checks the responses while Redis does not answer, after detection. */
 async function expectAway({ app }: Faulty): Promise<void> {
   await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
   await expectUnavailable(search(app, "Ana"));
   await expectUnavailable(remember(app, "other", "something else"));
   await expectUnavailable(app.cache.getCacheStats({}));
-  // A cache that is down costs its callers nothing but the answer.
+  // An unavailable cache only causes misses.
   expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
   const { status, checks } = await readiness(app);
   expect(status).toBe(503);
@@ -125,8 +125,8 @@ async function expectAway({ app }: Faulty): Promise<void> {
   expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
 }
 
-await describeRedisPrograms("a Redis that fails", () => {
-  it("is killed and restarted: refused with the time to come again, then as before", async () => {
+await describeRedisPrograms("failures of Redis", () => {
+  it("killed and restarted: calls are refused with RetryInfo, then served as before", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.redis.kill();
@@ -137,7 +137,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
   });
 
-  it("stops answering: calls end at their deadlines, lookups miss, then all are refused at once", async () => {
+  it("unresponsive: calls end at their deadlines, lookups miss, then all calls are refused immediately", async () => {
     await using faulty = await startFaulty({
       timeouts: { socketTimeoutMs: 3000, connectTimeoutMs: 200 },
       lookupDeadlineMs: 200,
@@ -148,7 +148,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     const late = app.memory.getMemory({ id: "nuts" }, { timeoutMs: 300 });
     expect((await refusalOf(late)).code).toBe("DeadlineExceeded");
     expect(await lookUp(app, "How do I cancel my order?")).toBe("STORE_UNAVAILABLE");
-    // Without a deadline: as long as the connection is waited for.
+    // Without a deadline: up to the connection timeout.
     await expectUnavailable(app.memory.getMemory({ id: "nuts" }));
     await expectAway(faulty);
     redis.resume();
@@ -156,7 +156,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(redis.url, PREFIX)).toEqual([]);
   });
 
-  it("stops answering under load: what waits is bounded by admission", async () => {
+  it("unresponsive under load: admission bounds the pending calls", async () => {
     const limit = 100;
     await using faulty = await startFaulty({ maxConcurrentCalls: limit });
     const { app, redis } = faulty;
@@ -171,7 +171,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("is slow: calls are slow, and a lookup that would be too slow is a miss", async () => {
+  it("slow: calls are slow, and a lookup past its deadline is a miss", async () => {
     await using faulty = await startFaulty();
     const { app, proxy } = faulty;
     await fill(app);
@@ -184,7 +184,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("resets connections in the middle of replies: never half an answer", async () => {
+  it("connections reset in the middle of replies: no partial response", async () => {
     await using faulty = await startFaulty();
     const { app, proxy } = faulty;
     await fill(app);
@@ -206,7 +206,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     }
   });
 
-  it("forgets its scripts: they are sent again", async () => {
+  it("scripts flushed: they are loaded again", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.admin.script("FLUSH");
@@ -215,7 +215,7 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectWrites(faulty.app);
   });
 
-  it("is full: writes are refused as STORE_FULL, while reads, searches and deletions go on", async () => {
+  it("out of memory: writes are refused with STORE_FULL, while reads, searches and deletions work", async () => {
     await using faulty = await startFaulty();
     const { app, admin } = faulty;
     await fill(app);
@@ -244,11 +244,11 @@ await describeRedisPrograms("a Redis that fails", () => {
     expect(await brokenInvariants(faulty.redis.url, PREFIX)).toEqual([]);
   });
 
-  it("is a replica that takes no writes: they are refused, and reads go on", async () => {
+  it("a read-only replica: writes are refused, and reads work", async () => {
     await using faulty = await startFaulty();
     const { app, admin } = faulty;
     await fill(app);
-    // Of a primary that is away, so that it keeps its data.
+    // A replica of an unreachable primary, so that it keeps its data.
     await admin.replicaof("127.0.0.1", 1);
     await expectUnavailable(remember(app, "other", "something else"));
     await expectUnavailable(app.memory.deleteMemory({ id: "nuts" }));
@@ -258,10 +258,10 @@ await describeRedisPrograms("a Redis that fails", () => {
     await expectRecovery(faulty);
   });
 
-  it("loads its data after a restart: refused until it has", async () => {
+  it("loading its data after a restart: calls are refused until it is loaded", async () => {
     await using faulty = await startFaulty({
       timeouts: { connectTimeoutMs: 200 },
-      // So that the little data of a test takes a while: microseconds a key, and a look at clients in between.
+      // Slows down the loading of little test data: microseconds per key, with client handling in between.
       redis: { config: { "key-load-delay": "50000", "loading-process-events-interval-bytes": "1024" } },
     });
     const { app, admin, redis } = faulty;
@@ -290,8 +290,8 @@ await describeRedisPrograms("a Redis that fails", () => {
   });
 });
 
-await describeRedisPrograms("a connection that breaks before the answer", () => {
-  /** Redis closes it while the proxy holds back what it says; then the proxy lets through what comes next. */
+await describeRedisPrograms("a connection lost before the reply", () => {
+  /** Redis closes the connection while the proxy holds back its replies; then the proxy passes data again. */
   async function breakConnection({ admin, proxy }: Faulty): Promise<void> {
     const { accepted } = proxy;
     await admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
@@ -299,7 +299,7 @@ await describeRedisPrograms("a connection that breaks before the answer", () => 
     await proxy.set({ kind: "pass" });
   }
 
-  it("a read is asked again", async () => {
+  it("a read is retried", async () => {
     await using faulty = await startFaulty();
     await fill(faulty.app);
     await faulty.proxy.set({ kind: "stall" });
@@ -310,7 +310,7 @@ await describeRedisPrograms("a connection that breaks before the answer", () => 
     expect(await found).toEqual(["nuts"]);
   });
 
-  it("a write with a request_id that was carried out is sent again and done once; another is refused", async () => {
+  it("a write with a request_id is retried and applied once; a write without one is refused", async () => {
     await using faulty = await startFaulty();
     const { app, admin, proxy, redis } = faulty;
     await fill(app);

@@ -8,31 +8,31 @@ const FOLDER = "src/adapters/embedded";
 const SUITE = "test/contract/embedded.test.ts";
 
 /**
- * What looks at the file as a whole and answers nobody: checks of its structure, the making of it, and the removal of
- * namespaces that are deleted already, which contracts do not come to (hidden-namespaces.test.ts keeps one beside it).
+ * Statements on the whole file without results for callers: structure checks, creation, and the cleanup of deleted
+ * namespaces, which contracts do not reach (hidden-namespaces.test.ts keeps another namespace next to one).
  */
 const WHOLE_FILE = /\/(schema|migrations|file-check|row-check|self-check|repair|hidden-namespaces)/;
 
-/** The clause that keeps a statement inside one namespace, or one tenant. */
+/** The clause that restricts a statement to one namespace, or one tenant. */
 const CLAUSE = /\b(?:[a-z]\.)?(?:namespace_id = (?:\?\d?|[a-z]\.namespace_id)|tenant = \?)/g;
 
-/** Namespaces kept apart outside SQL: the source text, and the text without the check. */
+/** Isolation checks outside SQL: the source text, and the text without the check. */
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is source text
 const OUTSIDE_SQL: readonly (readonly [file: string, from: string, to: string])[] = [
   [
     "cache/entry-cache.ts",
-    "if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;",
-    "if (kept === undefined) return undefined;",
+    "if (cached?.namespace.namespace !== namespace || cached.namespace.tenant !== tenant) return undefined;",
+    "if (cached === undefined) return undefined;",
   ],
-  ["cache/entry-cache.ts", " || kept.namespace.tenant !== tenant", ""],
+  ["cache/entry-cache.ts", " || cached.namespace.tenant !== tenant", ""],
   ["keywords/terms.ts", "${namespaceId}x${term}", "1x${term}"],
   ["vectors/scope-vectors.ts", "${namespaceId}:${fingerprint}", "${fingerprint}"],
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is source text
 
 /**
- * Counts the namespaces of a tenant for its bound: only 100,000 of another would show, which the contract does not
- * make. It tells and changes nothing of anybody.
+ * Counts the namespaces of a tenant for its bound: only 100,000 namespaces of another tenant would have an effect, which
+ * the contract does not create. It neither returns nor changes data.
  */
 const NOT_SHOWN = "SELECT count(*) AS n FROM namespace WHERE ";
 
@@ -49,7 +49,7 @@ function mutantOf(file: string, source: string, start: number, from: string, rep
   return { name, file: `${FOLDER}/${file}`, start, end: start + from.length, replacement };
 }
 
-/** Each clause of each statement, always true instead. */
+/** Each clause of each statement, replaced by an always true one. */
 function withoutClause(): Mutant[] {
   const files = readdirSync(join(import.meta.dirname, "..", "..", FOLDER), {
     encoding: "utf8",
@@ -73,7 +73,7 @@ function outsideSql(): Mutant[] {
   });
 }
 
-/** The two that most statements go through come first: the tenant of a scope, and the filter of memories. */
+/** The two most used ones come first: the tenant of a scope, and the filter of memories. */
 const isCentral = ({ file }: Mutant): boolean => /namespace-ids|row-filter/.test(file);
 const MUTANTS = [...withoutClause(), ...outsideSql()].sort(
   (one, other) => Number(isCentral(other)) - Number(isCentral(one)),
@@ -85,8 +85,8 @@ describe("the contract of the embedded store", () => {
     expect(MUTANTS.slice(0, 2).every(isCentral)).toBe(true);
   });
 
-  it("passes over a source that is not changed, so that a failure comes from the change", async () => {
-    // After a mutant, whose change must not be left anywhere.
+  it("passes on unchanged source, so that a failure comes from the mutation", async () => {
+    // After a mutant, whose change must not persist.
     const [mutant] = MUTANTS;
     if (mutant === undefined) throw new Error("there are no mutants");
     expect((await runMutant(mutant, SUITE)).failed).not.toEqual([]);
@@ -99,7 +99,7 @@ describe("the contract of the embedded store", () => {
     "fails without %s",
     async (_name, mutant) => {
       const { passed, failed } = await runMutant(mutant, SUITE);
-      // A suite that does not run at all proves nothing.
+      // A suite without executed tests proves nothing.
       expect(passed).toBeGreaterThan(0);
       expect(failed).not.toEqual([]);
     },

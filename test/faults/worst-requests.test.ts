@@ -9,25 +9,25 @@ import { type MeasuredServer, startMeasured } from "../support/server-cost.ts";
 import { type WorstMessage, worstMessages } from "../support/worst-messages.ts";
 
 const MIB = 1024 * 1024;
-/** Just below the largest message that is taken. */
+/** Just below the maximum message size. */
 const SIZE = 15.5 * MIB;
-/** What a request may hold the event loop for, and how much memory it may take for each byte of it. */
+/** Maximum time for which a request may block the event loop, and maximum memory per byte of it. */
 const MAX_HOLD_MS = 100;
 const MAX_TIMES = 4;
-/** A machine that others use too holds everything up now and then: the best of so many counts. */
+/** Other processes delay single runs: the best of so many counts. */
 const TRIES = 4;
 
 const METHODS: readonly DescMethod[] = [MemoryService, CacheService, OperationsService].flatMap(
   ({ methods }) => methods as readonly DescMethod[],
 );
 
-/** What a request cost the server. */
+/** The cost of a request for the server. */
 interface Cost {
   readonly holdMs: number;
   readonly bytes: number;
 }
 
-describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
+describe.runIf(LONG_RUN)("the most expensive requests of the maximum size", () => {
   let server: MeasuredServer;
   let raw: RawGrpc;
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe.runIf(LONG_RUN)("the worst requests, as large as they can be", () => {
   }
 
   it.each(METHODS.map((method) => [method.name, method] as const))(
-    "of %s hold the event loop for a tenth of a second at most, and take four times their size",
+    "of %s block the event loop for a tenth of a second at most, and take at most four times their size in memory",
     async (_, method) => {
       const costly: object[] = [];
       for (const message of worstMessages(method.input, SIZE)) {

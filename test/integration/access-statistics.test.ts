@@ -18,7 +18,7 @@ describe("access statistics", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** Looks without touching: a list is no access. */
+  /** Reads by a list, which is no access. */
   async function statistics(): Promise<Record<string, readonly [count: number, time: unknown]>> {
     const { memories } = await app.memory.listMemories({});
     return Object.fromEntries(
@@ -29,7 +29,7 @@ describe("access statistics", () => {
   const times = (count: number, time: number) => [count, timestampFromMs(time)];
   const shown = (memory: Memory | undefined) => [Number(memory?.accessCount), memory?.lastAccessTime];
 
-  it("count what is read by id and what is on the returned page of a search, and nothing else", async () => {
+  it("count reads by id and the results of a returned search page, and nothing else", async () => {
     expect(await statistics()).toEqual({ a: never, b: never, c: never });
     now += 1000;
     const { memory } = await app.memory.getMemory({ id: "a" });
@@ -50,7 +50,7 @@ describe("access statistics", () => {
     expect((await statistics())["a"]).toEqual(expected.a);
   });
 
-  it("stay when a memory is corrected, whose etag they do not change", async () => {
+  it("survive an update of the memory, and do not change its etag", async () => {
     const before = (await app.memory.getMemory({ id: "a" })).memory;
     const read = (await app.memory.getMemory({ id: "a" })).memory;
     expect(read?.etag).toBe(before?.etag);
@@ -63,7 +63,7 @@ describe("access statistics", () => {
     expect([again.duplicate, shown(again.memory)]).toEqual([true, times(2, NOW)]);
   });
 
-  it("filter by the time of the last access, and outlive a restart", async () => {
+  it("can be filtered by last access time, and survive a restart", async () => {
     for (const id of ["a", "b"]) {
       now += 1000;
       await app.memory.getMemory({ id });
@@ -85,7 +85,7 @@ describe("access statistics", () => {
     expect(await listed(restarted, NOW + 2000)).toEqual(["b", "c"]);
   });
 
-  it("are not taken from a caller", async () => {
+  it("cannot be set by a caller", async () => {
     await app.memory.createMemory({
       memory: { id: "d", text: "boasting", accessCount: 99n, lastAccessTime: timestampFromMs(NOW) },
     });

@@ -27,7 +27,7 @@ const SEARCH = {
   limit: 100,
 };
 
-describe("answers larger than gRPC clients take", () => {
+describe("responses larger than the gRPC client limit", () => {
   let app: TestApp;
   let created: BatchCreateMemoriesResponse;
   beforeAll(async () => {
@@ -43,7 +43,7 @@ describe("answers larger than gRPC clients take", () => {
       (memory) => memory.id === id,
     )?.accessCount;
 
-  it("of a batch come without texts, and say so", async () => {
+  it("of a batch omit the texts, and name the omitted fields", async () => {
     expect(toBinary(BatchCreateMemoriesResponseSchema, created).length).toBeLessThanOrEqual(4 * MIB);
     expect(created.omittedFields).toEqual(["text"]);
     expect(created.results.map(({ outcome }) => outcome)).toMatchObject(
@@ -60,7 +60,7 @@ describe("answers larger than gRPC clients take", () => {
     );
   });
 
-  it("of a search end before the last results, which count as no accesses", async () => {
+  it("of a search are truncated, and omitted results are not counted as accesses", async () => {
     const cut = await app.memory.searchMemories(SEARCH);
     expect(cut.truncated).toBe(true);
     const bytes = toBinary(SearchMemoriesResponseSchema, cut).length;
@@ -82,7 +82,7 @@ describe("answers larger than gRPC clients take", () => {
     expect([least.truncated, least.results.length]).toEqual([true, 1]);
   });
 
-  it("are taken by a client that takes what gRPC clients take", async () => {
+  it("are accepted by a client with the default limit", async () => {
     using client = Object.assign(new grpc.Client(app.grpcAddress, grpc.credentials.createInsecure()), {
       [Symbol.dispose]: () => client.close(),
     });
@@ -100,7 +100,7 @@ describe("answers larger than gRPC clients take", () => {
     expect(fromBinary(SearchMemoriesResponseSchema, reply).truncated).toBe(true);
   });
 
-  it("of several memories name the ids that have no room, to be asked for again", async () => {
+  it("of BatchGetMemories name the omitted ids, which can be requested again", async () => {
     const asked = [...IDS.slice(0, 3), "never", ...IDS.slice(3)];
     const first = await app.memory.batchGetMemories({ namespace, ids: asked });
     expect(toBinary(BatchGetMemoriesResponseSchema, first).length).toBeLessThanOrEqual(4 * MIB);
@@ -113,7 +113,7 @@ describe("answers larger than gRPC clients take", () => {
     expect([whole.memories.length, whole.omittedIds]).toEqual([COUNT, []]);
   });
 
-  it("of lists end their page, at 2 MiB unless another bound is asked for", async () => {
+  it("of lists end the page at 2 MiB by default, or at the requested bound", async () => {
     const walk = async (maxAnswerBytes: number): Promise<number[]> => {
       const pages: number[] = [];
       const seen: string[] = [];
@@ -138,7 +138,7 @@ describe("answers larger than gRPC clients take", () => {
     expect((await walk(1)).length).toBe(COUNT);
   });
 
-  it("of a list of cache entries likewise", async () => {
+  it("of cache entry lists likewise", async () => {
     for (const text of ["one", "two", "three", "four", "five"]) {
       await app.cache.storeCacheEntry({
         namespace,
@@ -168,7 +168,7 @@ describe("answers larger than gRPC clients take", () => {
       return (await response.json()) as Record<string, unknown>;
     };
 
-    it("are bounded as over gRPC", async () => {
+    it("have the same bounds as over gRPC", async () => {
       const { results } = await app.memory.searchMemories(SEARCH);
       const answer = await post("SearchMemories", {
         namespace,
@@ -180,7 +180,7 @@ describe("answers larger than gRPC clients take", () => {
       expect(answer["results"]).toHaveLength(results.length);
     });
 
-    it("are sent also where their JSON takes several times their bound", async () => {
+    it("are sent even when their JSON takes several times the bound", async () => {
       // Each takes one byte as protobuf, and six as JSON.
       const text = "\u0001".repeat(60_000);
       const odd = Array.from({ length: 60 }, (_, index) => ({ text: `${index}${text}` }));

@@ -15,7 +15,7 @@ function text(value: string): { prompt: { case: "text"; value: string } } {
   return { prompt: { case: "text", value } };
 }
 
-describe("entries of the cache", () => {
+describe("cache entries", () => {
   let app: TestApp;
   let now = NOW;
   beforeAll(async () => {
@@ -25,7 +25,7 @@ describe("entries of the cache", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** Stores an answer a millisecond after the one before. */
+  /** Stores an entry a millisecond after the previous one. */
   async function store(namespace: string, prompt: string, change: object = {}): Promise<CacheEntry> {
     now += 1;
     const { entry } = await app.cache.storeCacheEntry({
@@ -143,7 +143,7 @@ describe("entries of the cache", () => {
       expect(await walk({ namespace: "never" })).toEqual([]);
     });
 
-    it("ends a page early rather than sending more than a message holds", async () => {
+    it("ends a page early to stay within the message limit", async () => {
       const prompts = Array.from({ length: 20 }, (_, index) => `large ${index}`);
       for (const prompt of prompts) await store("large", prompt, { response: "x".repeat(1024 * 1024) });
       const first = await app.cache.listCacheEntries({ namespace: "large", pageSize: 1000 });
@@ -151,7 +151,7 @@ describe("entries of the cache", () => {
       expect(await walk({ namespace: "large", pageSize: 1000 })).toEqual([...prompts].reverse());
     });
 
-    it("takes a token for the same request alone, whatever its page size and order of tags", async () => {
+    it("accepts a page token only for the same request, with any page size and order of tags", async () => {
       for (const prompt of ["a", "b", "c"]) await store("token", prompt, { tags: ["x", "y"] });
       const request = { namespace: "token", tagsAny: ["x", "y"], pageSize: 1 };
       const { nextPageToken: pageToken } = await app.cache.listCacheEntries(request);
@@ -173,7 +173,7 @@ describe("entries of the cache", () => {
         const refusal = await refusalOf(app.cache.listCacheEntries({ ...request, pageToken, ...change }));
         expect(refusal).toMatchObject({ code: "InvalidArgument", reason: "PAGE_TOKEN_INVALID" });
       }
-      // A list of another kind, though nothing else differs.
+      // A token of another list method for an otherwise equal request.
       const foreign = app.memory.listMemories({ namespace: "token", pageToken });
       expect(await refusalOf(foreign)).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
     });
@@ -199,7 +199,7 @@ describe("entries of the cache", () => {
     const look = async (prompt: string): Promise<string | undefined> =>
       (await app.cache.lookupCache({ namespace: "delete", prompt: text(prompt), scope })).outcome.case;
 
-    it("takes an entry for good", async () => {
+    it("deletes an entry permanently", async () => {
       const { id } = await store("delete", "Who goes?");
       expect(await look("Who goes?")).toBe("hit");
       await app.cache.deleteCacheEntry({ namespace: "delete", id });
@@ -211,7 +211,7 @@ describe("entries of the cache", () => {
       });
     });
 
-    it("leaves an entry that was replaced since its etag was read", async () => {
+    it("keeps an entry that was replaced since its etag was read", async () => {
       const { id, etag } = await store("delete", "Which one?");
       const replaced = await store("delete", "Which one?", { response: "another" });
       expect(await refusalOf(app.cache.deleteCacheEntry({ namespace: "delete", id, etag }))).toMatchObject({
@@ -223,7 +223,7 @@ describe("entries of the cache", () => {
       expect(await look("Which one?")).toBe("miss");
     });
 
-    it("changes nothing when its request comes again", async () => {
+    it("changes nothing when the request is replayed", async () => {
       const { id } = await store("delete", "Again?");
       const request = { namespace: "delete", id, requestId: "r1" };
       await Promise.all(Array.from({ length: 10 }, () => app.cache.deleteCacheEntry(request)));
@@ -285,7 +285,7 @@ describe("entries of the cache", () => {
     });
   });
 
-  it("make room in a full namespace by what was used longest ago", async () => {
+  it("of a full namespace are evicted by least recent use", async () => {
     const prompts = Array.from({ length: 60 }, (_, index) => `What is number ${index}?`);
     for (const prompt of prompts) await store("full", prompt);
     const look = async (prompt: string): Promise<string | undefined> => {
@@ -312,7 +312,7 @@ describe("entries of the cache", () => {
 });
 
 describe("a restarted cache", () => {
-  it("keeps entries, counts and uses, and comes down to a lower bound", async () => {
+  it("keeps entries, counts and last uses, and evicts down to a lower bound", async () => {
     let now = NOW;
     const overrides = { clock: { now: () => now } };
     await using first = await startApp({ overrides });
@@ -339,7 +339,7 @@ describe("a restarted cache", () => {
     expect(await second.cache.getCacheStats({})).toMatchObject({ entryCount: 2, evictions: 2n });
   });
 
-  it("that is switched off still shows, counts and deletes what is there, and counts no lookup", async () => {
+  it("that is disabled still returns, counts and deletes entries, and counts no lookup", async () => {
     await using first = await startApp();
     const { dataDir } = first;
     const origin = { case: "scope" as const, value: scope };

@@ -8,7 +8,7 @@ function text(value: string): { prompt: { case: "text"; value: string } } {
   return { prompt: { case: "text", value } };
 }
 
-describe("the cache and prompts that differ in notation", () => {
+describe("cache lookups of prompts that differ in notation", () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await startApp();
@@ -60,7 +60,7 @@ describe("the cache and prompts that differ in notation", () => {
     ["marks", "What does os.Exit do?", "what does os.Exit do"],
     ["quotes", "Who sang “Yesterday”?", 'Who sang "Yesterday"?'],
     ["lines", "My card is lost.\nWhat now?", "My card is lost. What now?"],
-  ])("serves one for another that differs in writing alone: %s", async (namespace, stored, asked) => {
+  ])("serves one for another that differs only in writing: %s", async (namespace, stored, asked) => {
     const { outcome } = await lookUpAfterStoring(`same-${namespace}`, stored, asked);
     expect(outcome.case).toBe("hit");
   });

@@ -51,7 +51,7 @@ describe("CacheService", () => {
     });
   });
 
-  it("serves a reworded prompt by meaning", async () => {
+  it("serves a reworded prompt by similarity", async () => {
     const answer = await app.cache.lookupCache({
       prompt: text("please, how do I cancel my order of three books"),
       scope,
@@ -78,7 +78,7 @@ describe("CacheService", () => {
     ["knowledge version", { ...scope, knowledgeVersion: "2" }],
     ["principal", { ...scope, principal: "ana" }],
     ["sharing", { ...scope, shared: true }],
-  ])("never serves an answer to another %s", async (_, other) => {
+  ])("never serves an entry of another %s", async (_, other) => {
     const answer = await app.cache.lookupCache({
       prompt: text("How do I cancel my order of 3 books?"),
       scope: other,
@@ -103,7 +103,7 @@ describe("CacheService", () => {
     expect(outcome(answer)).toEqual({ miss: "NOT_FOUND" });
   });
 
-  it("compares the history of a chat exactly and its last message by meaning", async () => {
+  it("compares a chat history exactly and the last message by similarity", async () => {
     const chat = (...contents: string[]): { prompt: { case: "chat"; value: { messages: object[] } } } => ({
       prompt: {
         case: "chat",
@@ -131,7 +131,7 @@ describe("CacheService", () => {
     });
   });
 
-  it("stores under the decision of the lookup that missed", async () => {
+  it("stores with the decision token of the lookup that missed", async () => {
     const prompt = text("Which plan includes exports?");
     const { decisionId } = await app.cache.lookupCache({ namespace: "decided", prompt, scope });
     expect(decisionId.length).toBeLessThanOrEqual(512);
@@ -163,7 +163,7 @@ describe("CacheService", () => {
     now = NOW;
   });
 
-  it("replaces the answer to the same question, and ends it in time", async () => {
+  it("replaces the entry of the same prompt, and expires it", async () => {
     const put = (response: string): ReturnType<typeof app.cache.storeCacheEntry> =>
       app.cache.storeCacheEntry({
         namespace: "ends",
@@ -187,7 +187,7 @@ describe("CacheService", () => {
     now = NOW;
   });
 
-  it("matches only as the call asks", async () => {
+  it("uses only the requested match modes", async () => {
     const ask = async (prompt: string, strategy: CacheStrategy): Promise<object> =>
       outcome(await app.cache.lookupCache({ prompt: text(prompt), scope, options: { strategy } }));
     const reworded = "how do I cancel my order of three books";
@@ -200,7 +200,7 @@ describe("CacheService", () => {
   });
 });
 
-describe("a cache that is switched off", () => {
+describe("a disabled cache", () => {
   it("misses, and refuses to store", async () => {
     await using app = await startApp({ env: { CACHE_ENABLED: "false" } });
     const missed = await app.cache.lookupCache({ prompt: text("q"), scope });

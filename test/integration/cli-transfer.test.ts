@@ -61,16 +61,16 @@ describe("recollect memory get", { timeout: TIMEOUT_MS }, () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ id: "m0001", userId: "bob", namespace: "get" });
   });
 
-  it("prints those that are there, names the others, and ends with 1", async () => {
+  it("prints the memories that exist, names the missing ids, and exits with 1", async () => {
     await fill("get-some", 1);
     const some = await recollect(["--namespace", "get-some", "--json", "memory", "get", "none", "m0000"]);
-    expect(some).toMatchObject({ code: 1, stderr: "recollect: there is no memory none\n" });
+    expect(some).toMatchObject({ code: 1, stderr: "recollect: no such memory: none\n" });
     expect(JSON.parse(some.stdout)).toMatchObject({ id: "m0000" });
   });
 });
 
 describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
-  it("pages through all of them, newest first, or as many as are asked for", async () => {
+  it("pages through all memories, newest first, or up to the limit", async () => {
     await fill("list", 450);
     const ids = async (...args: readonly string[]): Promise<string[]> => {
       const { code, stdout, stderr } = await recollect(["--namespace", "list", "memory", "list", ...args]);
@@ -84,7 +84,7 @@ describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
     expect(await ids("--user", "bob", "--limit", "2")).toEqual(["m0449", "m0447"]);
   });
 
-  it("ends quietly when its reader has seen enough", async () => {
+  it("exits without an error when the reader closes the pipe", async () => {
     await fill("head", 1500, "x".repeat(200));
     for (const command of ["list", "export"]) {
       const child = spawnCli(["--namespace", "head", "--json", "memory", command], {
@@ -102,7 +102,7 @@ describe("recollect memory list", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
-  it("carry a namespace to another, line for line, and store nothing twice", async () => {
+  it("copy a namespace line for line, and store nothing twice", async () => {
     await fill("from", 450);
     expect(await recollect(["--namespace", "from", "memory", "export", "whole.jsonl"])).toEqual({
       code: 0,
@@ -112,23 +112,23 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     const load = ["--namespace", "to", "memory", "import"];
     expect(await recollect([...load, "whole.jsonl"])).toEqual({
       code: 0,
-      stdout: "450 imported, 0 already there, 0 ended, 0 failed\n",
+      stdout: "450 imported, 0 already there, 0 expired, 0 failed\n",
       stderr: "",
     });
     const again = await recollect([...load, "-"], await read("whole.jsonl"));
-    expect(again.stdout).toBe("0 imported, 450 already there, 0 ended, 0 failed\n");
+    expect(again.stdout).toBe("0 imported, 450 already there, 0 expired, 0 failed\n");
     const piped = await recollect(["--namespace", "to", "memory", "export"]);
     expect(piped).toEqual({ code: 0, stdout: await read("whole.jsonl"), stderr: "" });
     expect(await readdir(folder)).not.toContain("whole.jsonl.part");
   });
 
-  it("export what the options say", async () => {
+  it("export the memories that the options select", async () => {
     await fill("some", 4);
     const ended = await recollect(["--namespace", "some", "memory", "export", "--user", "bob"]);
     expect(ended.stdout.match(/"id":"m\d+"/g)).toEqual(['"id":"m0001"', '"id":"m0003"']);
   });
 
-  it("say nothing but results with --quiet, and JSON with --json", async () => {
+  it("print only results with --quiet, and JSON with --json", async () => {
     await fill("quiet", 2);
     const scope = ["--namespace", "quiet"];
     const silent = { code: 0, stdout: "", stderr: "" };
@@ -140,7 +140,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(JSON.parse(imported.stdout)).toEqual({ sequence: 2, skippedCount: 2 });
   });
 
-  it("store the good lines, name the bad ones, and end with 1", async () => {
+  it("store valid lines, name invalid ones, and exit with 1", async () => {
     const lines = [
       '{"id": "a", "text": "a"}',
       '{"text": "without id"}',
@@ -151,12 +151,12 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     ];
     const ended = await recollect(["--namespace", "bad", "memory", "import", "-"], lines.join("\n"));
     expect(ended.code).toBe(1);
-    expect(ended.stdout).toBe("2 imported, 0 already there, 1 ended, 2 failed\n");
+    expect(ended.stdout).toBe("2 imported, 0 already there, 1 expired, 2 failed\n");
     expect(ended.stderr).toMatch(/standard input, line 3: not JSON/);
     expect(ended.stderr).toMatch(/standard input, line 2: id: .*\(REQUEST_INVALID\)/);
   });
 
-  it("end with 2 where a file cannot be read to its end, after what could be", async () => {
+  it("import the readable part of a broken file, and exit with 2", async () => {
     const line = Buffer.from('{"id": "a", "text": "a"}\n');
     await writeFile(
       inFolder("torn.jsonl"),
@@ -165,7 +165,7 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     const ended = await recollect(["--namespace", "torn", "memory", "import", "torn.jsonl"]);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(ended.stderr).toMatch(
-      /the same command goes on.*\nrecollect: torn\.jsonl: it is not UTF-8 text\n$/,
+      /the same command resumes.*\nrecollect: torn\.jsonl: it is not UTF-8 text\n$/,
     );
   });
 
@@ -176,16 +176,16 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     [["memory", "export", "--address", "localhost:1"], "no server at localhost:1"],
     [["memory", "import", "-", "--address", "localhost:1"], "no server at localhost:1"],
     [["memory", "get"], "missing required argument"],
-  ])("end with 2 when they cannot begin: %j", async (args, message) => {
+  ])("exit with 2 when they cannot start: %j", async (args, message) => {
     const ended = await recollect(args, '{"id": "a", "text": "a"}\n');
     expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
   });
 
-  it("leave what was acknowledged when Ctrl-C ends an import, and say how to go on", async () => {
+  it("keep acknowledged memories when Ctrl-C ends an import, and print how to resume", async () => {
     const lines = Array.from({ length: 150 }, (_, index) => `{"id": "m${index}", "text": "text ${index}"}\n`);
     const args = ["--namespace", "stopped", "memory", "import", "-"];
     const child = spawnCli(["--json", ...args], { address: app.grpcAddress, cwd: folder });
-    // Standard input stays open: nothing but the signal ends this.
+    // Standard input stays open: only the signal ends the command.
     child.stdin.write(lines.join(""));
     const ending = endOf(child);
     await once(child.stdout, "data");
@@ -193,15 +193,15 @@ describe("recollect memory export and import", { timeout: TIMEOUT_MS }, () => {
     expect(await ending).toEqual({
       code: 130,
       stdout: expect.stringContaining('"sequence":100'),
-      stderr: expect.stringMatching(/interrupted after line 100: 100 imported, .* the same command goes on/),
+      stderr: expect.stringMatching(/interrupted after line 100: 100 imported, .* the same command resumes/),
     });
     const again = await recollect(args, lines.join(""));
-    expect(again.stdout).toBe("50 imported, 100 already there, 0 ended, 0 failed\n");
+    expect(again.stdout).toBe("50 imported, 100 already there, 0 expired, 0 failed\n");
   });
 });
 
-describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () => {
-  it("says why and how to go on, however much is still to be sent", async () => {
+describe("an interrupted recollect memory import", { timeout: TIMEOUT_MS }, () => {
+  it("prints the cause and how to resume, however much is still to be sent", async () => {
     const service = serve(MemoryService, {
       importMemories: async function* (requests) {
         for await (const { sequence, memories } of requests) {
@@ -217,11 +217,9 @@ describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () 
     const options = { address: server.address, cwd: folder };
     const ended = await runCli(["memory", "import", "large.jsonl"], options);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
-    expect(ended.stderr).toMatch(
-      /^recollect: broken off after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/,
-    );
+    expect(ended.stderr).toMatch(/^recollect: failed after line \d+: \d+ imported.*\n.*\(STORE_FULL\)\n$/);
 
-    // Standard input that stays open keeps nothing alive.
+    // Open standard input does not keep the process alive.
     const child = spawnCli(["memory", "import", "-"], options);
     const ending = endOf(child);
     child.stdin.on("error", () => undefined);
@@ -230,11 +228,11 @@ describe("recollect memory import that breaks off", { timeout: TIMEOUT_MS }, () 
   });
 });
 
-describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () => {
+describe("an interrupted recollect memory export", { timeout: TIMEOUT_MS }, () => {
   const WHOLE = Array.from({ length: 10 }, (_, index) => ({ id: `m${index}`, text: `text ${index}` }));
   const WHOLE_LINES = WHOLE.map((memory) => `${JSON.stringify(memory)}\n`).join("");
 
-  /** A server whose first export ends as `end` says, after three memories; the others go to their end. */
+  /** A server whose first export ends with `end` after three memories; later ones complete. */
   async function startBreaking(end: (signal: AbortSignal) => Promise<void>) {
     const tokens: string[] = [];
     const begun = Promise.withResolvers<void>();
@@ -255,7 +253,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     return { server, tokens, begun: begun.promise };
   }
 
-  it("goes on where it was, and writes the file whole", async () => {
+  it("resumes where it stopped, and completes the file", async () => {
     const { server, tokens } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
     });
@@ -263,13 +261,13 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     const options = { address: server.address, cwd: folder };
     const broken = await runCli(["memory", "export", "broken.jsonl"], options);
     expect(broken).toMatchObject({ code: 2, stdout: "" });
-    expect(broken.stderr).toMatch(/broken off; broken\.jsonl\.part has 3 memories.*\n.*STORE_UNAVAILABLE/);
+    expect(broken.stderr).toMatch(/failed; broken\.jsonl\.part has 3 memories.*\n.*STORE_UNAVAILABLE/);
     expect(await readdir(folder)).not.toContain("broken.jsonl");
 
     const other = await runCli(["memory", "export", "broken.jsonl", "--user", "ana"], options);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("is of another export") });
 
-    // What a crash left behind the last checkpoint is not counted on.
+    // Data after the last checkpoint of a crash is discarded.
     await writeFile(inFolder("broken.jsonl.part"), '{"id": "half', { flag: "a" });
     const resumed = await runCli(["memory", "export", "broken.jsonl"], options);
     expect(resumed).toMatchObject({ code: 0, stdout: "10 exported to broken.jsonl\n" });
@@ -278,7 +276,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     expect((await readdir(folder)).filter((name) => name.startsWith("broken"))).toEqual(["broken.jsonl"]);
   });
 
-  it("replaces an earlier file only by a whole one", async () => {
+  it("replaces an earlier file only by a complete one", async () => {
     await writeFile(inFolder("kept.jsonl"), "earlier\n");
     const { server } = await startBreaking(async () => {
       throw new RecollectError("STORE_UNAVAILABLE", "the store does not answer");
@@ -294,7 +292,7 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ] as const)("ends tidily on %s", async (signal, code) => {
+  ] as const)("ends gracefully on %s", async (signal, code) => {
     const { server, tokens, begun } = await startBreaking(async (ended) => {
       await abortion(ended);
       ended.throwIfAborted();
@@ -308,14 +306,14 @@ describe("recollect memory export that breaks off", { timeout: TIMEOUT_MS }, () 
     expect(await ending).toMatchObject({ code, stdout: "" });
     expect(await readdir(folder)).not.toContain(`${signal}.jsonl`);
     expect(await runCli(["memory", "export", `${signal}.jsonl`], options)).toMatchObject({ code: 0 });
-    // Whatever had arrived when the signal did: nothing is missing and nothing is there twice.
+    // Wherever the signal arrived: no memory is missing or duplicated.
     expect(tokens).toHaveLength(2);
     expect(await read(`${signal}.jsonl`)).toBe(WHOLE_LINES);
   });
 });
 
 describe("recollect cache stats", { timeout: TIMEOUT_MS }, () => {
-  it("says what the cache holds and has done", async () => {
+  it("prints the entries and the lookup counts of the cache", async () => {
     const scope = ["--namespace", "stats", "cache"];
     await recollect([...scope, "store", "--model", "m", "--response", "yes", "Is it so?"]);
     await recollect([...scope, "lookup", "--model", "m", "Is it so?"]);

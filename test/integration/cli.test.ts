@@ -31,12 +31,12 @@ const parseLines = (stdout: string): unknown[] =>
     .map((line) => JSON.parse(line) as unknown);
 
 describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
-  it("gets memories that no single answer holds, in the order of their ids", async () => {
+  it("gets memories that exceed one response, in the order of the ids", async () => {
     const ids = Array.from({ length: 80 }, (_, index) => `large${index}`);
     const memories = ids.map((id) => ({ id, text: `${id} ${"x".repeat(60_000)}` }));
     await app.memory.batchCreateMemories({ namespace: "cli-large", memories });
     const got = await recollect(["--namespace", "cli-large", "--json", "memory", "get", ...ids, "never"]);
-    expect(got).toMatchObject({ code: 1, stderr: "recollect: there is no memory never\n" });
+    expect(got).toMatchObject({ code: 1, stderr: "recollect: no such memory: never\n" });
     expect(parseLines(got.stdout)).toMatchObject(memories);
   });
 
@@ -71,7 +71,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     );
   });
 
-  it("returns the memory that is there instead of storing a text twice, or refuses when asked to", async () => {
+  it("returns the existing memory for a duplicate text, or refuses it with --on-duplicate", async () => {
     const add = ["--namespace", "cli-twice", "memory", "add", "-"];
     const first = await recollect(add, "the same text\n");
     const second = await recollect(add, "the same text");
@@ -79,14 +79,14 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     const other = await recollect([...add, "--importance", "0.9"], "The same text");
     expect(other).toEqual({
       ...first,
-      stderr: "already there: no new memory was stored; the one that is there has another text, importance\n",
+      stderr: "already there: no new memory was stored; the existing one has another text, importance\n",
     });
     const refused = await recollect([...add, "--on-duplicate", "refuse"], "the same text\n");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain("(MEMORY_DUPLICATE)");
   });
 
-  it("cuts documents into passages that say where they stand", async () => {
+  it("splits documents into passages with their source, heading and position", async () => {
     await writeFile(
       join(folder, "guide.md"),
       "# Guide\n\nHow to grow roses.\n\n# Pests\n\nAphids eat roses.\n",
@@ -109,7 +109,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
     );
   });
 
-  it("stores the good lines of a JSONL file, names the bad ones, and ends with 1", async () => {
+  it("stores the valid lines of a JSONL file, names the invalid ones, and exits with 1", async () => {
     const lines = [
       '{"text": "one", "userId": "u"}',
       '{"text": ""}',
@@ -139,7 +139,7 @@ describe("recollect memory", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
-  it("misses with 1, stores under the decision, and hits with 0 and the answer alone on standard output", async () => {
+  it("exits with 1 on a miss, stores with the decision token, and exits with 0 on a hit with only the response on stdout", async () => {
     const scope = ["--namespace", "cli-cache"];
     const question = "What is the capital of France?";
     const lookup = [...scope, "cache", "lookup", "--model", "m"];
@@ -161,7 +161,7 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect", { timeout: TIMEOUT_MS }, () => {
-  it("says the reason of a refusal and ends with 2", async () => {
+  it("prints the reason of a refusal and exits with 2", async () => {
     expect(await recollect(["memory", "search", "x", "--limit", "1000"])).toEqual({
       code: 2,
       stdout: "",
@@ -169,7 +169,7 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("says what is wrong when the server speaks another protocol", async () => {
+  it("reports a server that speaks another protocol", async () => {
     const httpAddress = new URL(app.httpUrl).host;
     const ended = await recollect(["memory", "search", "x", "--address", httpAddress]);
     expect(ended).toEqual({
@@ -179,7 +179,7 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("says how to start a server when there is none", async () => {
+  it("prints how to start a server when none answers", async () => {
     expect(await recollect(["memory", "search", "x", "--address", "localhost:1"])).toEqual({
       code: 2,
       stdout: "",
@@ -194,13 +194,13 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
     [["cache", "lookup", "x"], "required option '--model <name>' not specified"],
     [["frobnicate"], "unknown command 'frobnicate'"],
     [["memory", "search", "x", "--address", "here"], "the address must be host:port"],
-  ])("ends with 2 when it is used wrongly: %j", async (args, message) => {
+  ])("exits with 2 on a usage error: %j", async (args, message) => {
     const ended = await recollect(args);
     expect(ended).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
     expect(ended.stderr).toMatch(/^recollect: /);
   });
 
-  it("explains itself", async () => {
+  it("prints help", async () => {
     const helped = await recollect(["memory", "add", "--help"]);
     expect(helped).toEqual({ code: 0, stdout: expect.stringContaining("Exit codes:"), stderr: "" });
   });

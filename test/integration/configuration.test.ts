@@ -9,7 +9,7 @@ import { startProcess, type TestProcess } from "../support/start-process.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
-/** The files of the deployment guide where it says to save them. */
+/** The files of the deployment guide, at the documented paths. */
 async function guideFiles(): Promise<Record<string, string>> {
   return {
     ".env": await readFile(join(GUIDE, "guide.env"), "utf8"),
@@ -32,7 +32,7 @@ async function call(http: string, method: string, request: object): Promise<Reco
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** Seconds that a stored answer lives, asked for or by default. */
+/** TTL of a stored entry in seconds, requested or by default. */
 async function ttlOf(http: string, ttl?: string): Promise<number> {
   const request = { prompt: { text: "q" }, scope: { model: "m" }, response: "a", ttl };
   const { entry } = (await call(http, "CacheService/StoreCacheEntry", request)) as {
@@ -42,7 +42,7 @@ async function ttlOf(http: string, ttl?: string): Promise<number> {
 }
 
 describe("recollect serve", () => {
-  it("starts with the deployment guide's files as they stand", async () => {
+  it("starts with the unmodified files of the deployment guide", async () => {
     await using server = await startProcess({ MEMORY_BACKEND: "embedded" }, { files: await guideFiles() });
     const line = JSON.parse(await server.lineWith('"serving"')) as Record<string, unknown>;
     expect(line).toMatchObject({
@@ -53,12 +53,12 @@ describe("recollect serve", () => {
     const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
     expect(chosen["because"]).toContain("MEMORY_BACKEND");
     expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
-    // Nobody is asked for a vector by that, so the provider that the guide names is not met here.
+    // This needs no vector, so the provider of the guide is not called.
     expect((await fetch(`http://${String(line["http"])}/ready`)).status).toBe(200);
     expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
   });
 
-  it("serves with the guide's placeholder for a key: what is written is kept, and waits for its vector", async () => {
+  it("serves with the guide's placeholder API key: written memories are stored as pending", async () => {
     await using provider = await startOpenAiServer();
     provider.always({ kind: "status", status: 401 });
     const env = { MEMORY_BACKEND: "embedded", EMBEDDING_API_BASE: provider.apiBase };
@@ -73,7 +73,7 @@ describe("recollect serve", () => {
     expect(provider.received[0]?.authorization).toBe("Bearer your-openai-api-key");
   });
 
-  it("lets flags win over everything", async () => {
+  it("gives flags precedence over all other sources", async () => {
     const args = ["serve", "--set", "LOG_LEVEL=info", "--set", "CACHE_DEFAULT_TTL=7"];
     await using server = await startProcess({ LOG_LEVEL: "fatal", CACHE_DEFAULT_TTL: "8" }, { args });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
@@ -81,7 +81,7 @@ describe("recollect serve", () => {
     expect(await ttlOf(http, "60s")).toBe(60);
   });
 
-  it("serves no answer for longer than cache.max_age, whatever the call asks for", async () => {
+  it("serves no entry older than cache.max_age, whatever TTL the call sets", async () => {
     await using server = await startProcess({}, { args: ["serve", "--set", "cache.max_age=5"] });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
     expect([await ttlOf(http), await ttlOf(http, "60s")]).toEqual([5, 5]);
@@ -93,7 +93,7 @@ describe("recollect serve", () => {
     ["--config", "."],
   ])("refuses %s %s", async (...flags) => {
     await using server = await startProcess({}, { args: ["serve", ...flags] });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stdout()).toBe("");
   });
 
@@ -117,11 +117,11 @@ describe("recollect serve", () => {
     expect(await ttlOf(http)).toBe(30);
 
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
     expect(server.stdout()).not.toContain("hidden");
   });
 
-  it("takes up thresholds, strategy and bounds of the cache on SIGHUP, from the YAML file too", async () => {
+  it("applies thresholds, strategy and bounds of the cache on SIGHUP, also from the YAML file", async () => {
     const files = {
       ".env": "CACHE_SIMILARITY_THRESHOLD=0.99\nALIGNED=0.98",
       "config/memory_config.yaml": "cache:\n  aligned_threshold: $" + "{ALIGNED:-}",
@@ -150,7 +150,7 @@ describe("recollect serve", () => {
     expect(await lookUp()).toBe("REASON_DISABLED");
   });
 
-  it("applies a new log level, and still says that it went quiet", async () => {
+  it("applies a new log level, and logs the change even to a higher level", async () => {
     await using server = await startProcess({}, { files: { ".env": "LOG_LEVEL=info" } });
     const { http } = JSON.parse(await server.lineWith('"serving"')) as { http: string };
     await ttlOf(http);
@@ -160,14 +160,14 @@ describe("recollect serve", () => {
     await hangUp(server, "LOG_LEVEL=info", "LOG_LEVEL: error -> info");
     await ttlOf(http);
     server.process.kill("SIGTERM");
-    await server.ended;
-    // The calls before and after, and not the one in between.
+    await server.exited;
+    // The calls before and after, but not the one in between.
     expect(server.stdout().match(/"[^"]*StoreCacheEntry"/g)).toHaveLength(2);
   });
 });
 
 describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", () => {
-  it("reloads on a SIGHUP that was sent, and stops on that of a terminal that closes", async () => {
+  it("reloads on a sent SIGHUP, and stops on the SIGHUP of a closed terminal", async () => {
     const env = { LOG_FILE: "app.log", LOG_FORMAT: "json" };
     await using terminal = await startProcess(env, { terminal: true });
     const { http } = JSON.parse(await terminal.lineWith('"serving"')) as { http: string };
@@ -181,7 +181,7 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
     const connection = connect(Number(port), host);
     await once(connection, "connect");
     terminal.process.kill("SIGKILL");
-    // The last thing that a server closes when it stops.
+    // The last resource that a stopping server closes.
     await once(connection.resume(), "close");
     const log = await readFile(join(terminal.directory, "app.log"), "utf8");
     expect(log).toContain("stopping");
@@ -200,7 +200,7 @@ describe("recollect config check", () => {
       args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
       files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
     });
-    expect(await check.ended).toBe(0);
+    expect(await check.exited).toBe(0);
     const lines = check
       .stdout()
       .trim()
@@ -218,18 +218,18 @@ describe("recollect config check", () => {
     expect(check.stdout()).not.toContain("hidden");
   });
 
-  it("prints a table for people, and warnings beside it", async () => {
+  it("prints a table, and warnings on stderr", async () => {
     const files = { ".env": "CACHE_EV POLICY=lru" };
     await using check = await startProcess({}, { args: ["config", "check"], files });
-    expect(await check.ended).toBe(0);
+    expect(await check.exited).toBe(0);
     expect(check.stdout()).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
     expect(check.stderr()).toContain("CACHE_EV POLICY");
   });
 
-  it("ends with 2 and every fault when serve would not start", async () => {
+  it("exits with 2 and every error when serve would not start", async () => {
     const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
     await using check = await startProcess(env, { args: ["config", "check"] });
-    expect(await check.ended).toBe(2);
+    expect(await check.exited).toBe(2);
     expect(check.stderr().trim().split("\n")).toHaveLength(2);
     expect(check.stdout()).toBe("");
   });

@@ -11,9 +11,9 @@ const roomy: Disk = {
   tryWriting: () => undefined,
 };
 
-/** With all that is kept back in production. */
+/** With the disk reserve of production. */
 function startOn(disk: Disk): Promise<TestApp> {
-  return startApp({ overrides: { disk, reserve: RESERVED_SIZES } });
+  return startApp({ overrides: { disk, reserved: RESERVED_SIZES } });
 }
 
 async function readiness(
@@ -29,7 +29,7 @@ async function metrics(app: TestApp): Promise<string> {
 }
 
 describe("the disk of the embedded store", () => {
-  it("is no cause for a warning while it has room, and shows in the metrics", async () => {
+  it("causes no warning while it has free space, and is shown in the metrics", async () => {
     await using app = await startOn(roomy);
     expect(await readiness(app)).toEqual({ status: 200, warnings: [] });
     const page = await metrics(app);
@@ -37,19 +37,19 @@ describe("the disk of the embedded store", () => {
     expect(page).toMatch(new RegExp(`^recollect_store_kept_bytes(\\{\\})? ${RESERVED_BYTES}$`, "m"));
   });
 
-  it("warns before it is full, and when nothing can be reserved", async () => {
+  it("causes a warning before it is full, and when no reserve can be allocated", async () => {
     const disk: Disk = { ...roomy, space: () => ({ freeBytes: 20 * 1024 * 1024, totalBytes: 100 * GIB }) };
     await using app = await startOn(disk);
     const { status, warnings } = await readiness(app);
     expect(status).toBe(200);
     expect(warnings).toEqual([
       expect.stringContaining("the disk of DATA_DIR has 20 MiB free of 102400 MiB"),
-      expect.stringMatching(/DATA_DIR reserves \d+ MiB of the 16 MiB for deletions/),
+      expect.stringContaining("of the 16 MiB that are kept back in DATA_DIR for deletions"),
     ]);
     await app.memory.createMemory({ memory: { text: "writes go on" } });
   });
 
-  it("warns when it has become read-only, and goes on serving", async () => {
+  it("causes a warning when it turns read-only, and the server still serves", async () => {
     let code: string | undefined;
     await using app = await startOn({ ...roomy, obstacle: () => code });
     code = "EROFS";

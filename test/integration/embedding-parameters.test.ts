@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-/** A server whose embeddings come from there; failures are not repeated, for their waits would be real. */
+/** A server with that provider; without retries, because their delays would be real. */
 function start(apiBase: string, env: TestAppOptions["env"] = {}): Promise<TestApp> {
   return startApp({
     dataDir,
@@ -36,7 +36,7 @@ const remember = (app: TestApp, text: string) => app.memory.createMemory({ memor
 const stateOf = ({ memory }: { readonly memory?: Memory | undefined }) =>
   EmbeddingState[memory?.embedding?.state ?? 0];
 
-describe("a provider that does not take what it is asked with", () => {
+describe("a provider that rejects request parameters", () => {
   it.each<[string, OpenAiServerOptions, NonNullable<TestAppOptions["env"]>, readonly unknown[]]>([
     ["base64", { refusesEncoding: ["base64"] }, {}, ["base64", "float", "float"]],
     ["base64, silently", { answersIn: "float" }, {}, ["base64", "float"]],
@@ -58,7 +58,7 @@ describe("a provider that does not take what it is asked with", () => {
       { EMBEDDING_ENCODING_FORMAT: "FLOAT" },
       ["float", "float"],
     ],
-  ])("gives every memory its vector all the same: %s", async (_, options, env, formats) => {
+  ])("still embeds every memory: %s", async (_, options, env, formats) => {
     await using provider = await startOpenAiServer(options);
     await using app = await start(provider.apiBase, env);
     expect(stateOf(await remember(app, "Ann is allergic to peanuts"))).toBe("READY");
@@ -67,14 +67,14 @@ describe("a provider that does not take what it is asked with", () => {
     expect(provider.received.at(-1)?.body["dimensions"]).toBeUndefined();
   });
 
-  it("is sent dimensions for any model where that is set", async () => {
+  it("gets `dimensions` for any model when the setting says so", async () => {
     await using provider = await startOpenAiServer();
     await using app = await start(provider.apiBase, { EMBEDDING_DIMENSIONS: "send" });
     await remember(app, "Ann is allergic to peanuts");
     expect(provider.received[0]?.body["dimensions"]).toBe(384);
   });
 
-  it("is asked in the version that is set, with the key as Azure expects it", async () => {
+  it("gets the configured api-version, and the key in the header of Azure", async () => {
     await using provider = await startOpenAiServer({ apiVersion: "2024-10-21" });
     await using app = await start(provider.apiBase, { EMBEDDING_API_VERSION: "2024-10-21" });
     expect(stateOf(await remember(app, "Ann is allergic to peanuts"))).toBe("READY");
@@ -87,7 +87,7 @@ describe("a provider that does not take what it is asked with", () => {
   it.each([
     ["EMBEDDING_ENCODING_FORMAT", "binary"],
     ["EMBEDDING_DIMENSIONS", "yes"],
-  ])("%s=%s is no value", async (name, value) => {
+  ])("%s=%s is an invalid value", async (name, value) => {
     await expect(start("http://127.0.0.1:1/v1", { [name]: value })).rejects.toThrow(name);
   });
 });

@@ -34,8 +34,8 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 
 /**
- * A server whose embeddings come from the one above; with no retries, for their waits would be real, and a queue that
- * asks again only when it has reason to.
+ * A server with the provider above; without retries, because their delays would be real, and with a queue that retries
+ * only after an event.
  */
 function start(
   options: TestAppOptions & {
@@ -84,7 +84,7 @@ const readiness = async (app: TestApp) => {
 };
 const metrics = async (app: TestApp) => (await fetch(`${app.httpUrl}/metrics`)).text();
 
-/** Everything a provider has been seen to do, and what a caller who needs a vector is told. */
+/** Observed failures of providers, and the status of calls that need a vector. */
 const FAILURES: readonly (readonly [string, Behaviour, { code: string; reason: string; cause: string }])[] = [
   ["401", { kind: "status", status: 401 }, misconfigured("key_refused")],
   ["403", { kind: "status", status: 403 }, misconfigured("key_refused")],
@@ -115,7 +115,7 @@ function misconfigured(cause: string) {
 }
 
 describe("an embedding provider that answers", () => {
-  it("serves the whole API, and asks once for a batch and never again for the same text", async () => {
+  it("serves the whole API, with one request for a batch and none for a cached text", async () => {
     await using app = await start();
     const texts = ["Ann is allergic to peanuts", "The meeting is on Monday"];
     const { results } = await app.memory.batchCreateMemories({ memories: texts.map((text) => ({ text })) });
@@ -145,7 +145,7 @@ describe("an embedding provider that answers", () => {
     }
   });
 
-  it("is not paid again after a restart", async () => {
+  it("gets no second request for the same text after a restart", async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "recollect-embeddings-"));
     try {
       {
@@ -163,7 +163,7 @@ describe("an embedding provider that answers", () => {
     }
   });
 
-  it("embeds a text that is too long by its beginning, marks it, and leaves its batch alone", async () => {
+  it("embeds the beginning of a text that is too long, marks it, and does not affect its batch", async () => {
     await using picky = await startOpenAiServer({ maxCharacters: 2000 });
     await using app = await start({ apiBase: picky.apiBase });
     const { results } = await app.memory.batchCreateMemories({
@@ -175,7 +175,7 @@ describe("an embedding provider that answers", () => {
     expect(truncated).toEqual([false, true, false]);
   });
 
-  it("stores a text that the provider refuses without a vector, and leaves its batch and other callers alone", async () => {
+  it("stores a refused text without a vector, and does not affect its batch or other callers", async () => {
     await using picky = await startOpenAiServer({ refuses: "unspeakable" });
     await using app = await start({ apiBase: picky.apiBase });
     const [good, bad, batch] = await Promise.all([
@@ -200,7 +200,7 @@ describe("an embedding provider that answers", () => {
 
 describe("an embedding provider that fails", () => {
   it.each(FAILURES)(
-    "with %s: a write lands, a search answers by words, a lookup misses; who needs a vector gets a clear status",
+    "with %s: writes succeed, searches fall back to keywords, lookups miss; calls that need a vector get a precise status",
     async (_, behaviour, expected) => {
       server.always(behaviour);
       await using app = await start();
@@ -221,7 +221,7 @@ describe("an embedding provider that fails", () => {
     },
   );
 
-  it.each<Behaviour["kind"]>(["hang", "hang in the body"])("in that it does not answer: %s", async (kind) => {
+  it.each<Behaviour["kind"]>(["hang", "hang in the body"])("without a response: %s", async (kind) => {
     server.always({ kind } as Behaviour);
     await using app = await start({ timeouts: { write: 20, lookup: 10 } });
     expect((await readiness(app)).status).toBe(200);
@@ -236,7 +236,7 @@ describe("an embedding provider that fails", () => {
     expect((await readiness(app)).status).toBe(200);
   });
 
-  it("is asked no more once the breaker is open; it shows, and it is asked again when its time has come", async () => {
+  it("gets no requests while the circuit breaker is open, which is reported, and a probe after the open time", async () => {
     await using app = await start();
     await remember(app, "Ann is allergic to peanuts");
     server.always({ kind: "status", status: 500 });
@@ -282,21 +282,20 @@ describe("an embedding provider that fails", () => {
     expect(await metrics(app)).toMatch(/^recollect_embedding_breaker_state\{urgency="write"\} 0$/m);
   });
 
-  it("and is asked for too much at once makes writes land without it, and who needs a vector come back", async () => {
+  it("and has a full queue: writes succeed as pending, calls that need a vector are refused as retryable", async () => {
     server.always({ kind: "hang" });
     await using app = await start();
     const leaving = new AbortController();
     const writes: Promise<unknown>[] = [];
     const write = (texts: number): void => {
       const memories = Array.from({ length: texts }, () => ({ text: "the same, over and over" }));
-      // How each of them ends is not what this is about.
+      // Their outcomes are irrelevant here.
       writes.push(
         Promise.allSettled([app.memory.batchCreateMemories({ memories }, { signal: leaving.signal })]),
       );
     };
-    // As many texts as may wait. A search that finds room waits itself until its deadline; so single ones follow, for the
-    // room that it leaves and that a batch is too large for. While the server prepares so many texts, a search may be
-    // refused before that.
+    // Fills the queue. A search that is queued waits until its deadline; so single texts follow, for slots that are too few
+    // for a batch. While the server prepares so many texts, a search may be refused earlier.
     for (let batch = 0; batch < 50; batch += 1) write(200);
     const query = { by: { case: "text", value: "anything" } } as const;
     let error: ConnectError;
@@ -328,7 +327,7 @@ describe("an embedding provider that fails", () => {
     expect(answer).toEqual([]);
   });
 
-  it("for it does not know the guide's key is asked once a minute, and nothing else stops", async () => {
+  it("because of the guide's placeholder key gets one request a minute, and other calls work", async () => {
     server.always({ kind: "status", status: 401 });
     await using app = await start();
     expect((await readiness(app)).status).toBe(200);
@@ -345,13 +344,13 @@ describe("an embedding provider that fails", () => {
     expect(stateOf(await remember(app, "four"))).toBe("READY");
   });
 
-  it("does not prevent start or readiness when it is unreachable", async () => {
+  it("and is unreachable does not prevent start or readiness", async () => {
     await using app = await start({ apiBase: "http://127.0.0.1:1/v1" });
     expect((await readiness(app)).status).toBe(200);
     expect(missOf(await lookUp(app, "anyone?"))).toBe("EMBEDDER_UNAVAILABLE");
   });
 
-  it("leaves nothing open when the server stops, not even a request that hangs", async () => {
+  it("leaves nothing open when the server stops, not even a hanging request", async () => {
     await expectNoLeaks(async () => {
       await using own = await startOpenAiServer();
       own.next({ kind: "answer" }, { kind: "hang" });

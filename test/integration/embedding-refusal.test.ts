@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-/** A server whose embeddings come from there; failures are not repeated, for their waits would be real. */
+/** A server with that provider; without retries, because their delays would be real. */
 function start(apiBase: string): Promise<TestApp> {
   return startApp({
     dataDir,
@@ -38,9 +38,9 @@ const stateOf = ({ memory }: { readonly memory?: Memory | undefined }) =>
   EmbeddingState[memory?.embedding?.state ?? 0];
 
 describe("a text that the provider refuses", () => {
-  it("says why, in the memory and in GetEmbeddingInfo, and is asked for once a start", async () => {
+  it("has the cause in the memory and in GetEmbeddingInfo, and is sent once for each start of the server", async () => {
     await using provider = await startOpenAiServer({ refuses: "unspeakable" });
-    // Until base64 is accepted, a refusal may be about that: the same request comes once more, without it.
+    // Until base64 is accepted, a refusal may be caused by it: the request is retried once without it.
     const asked = () =>
       provider.received.filter(
         ({ texts, body }) => texts.includes("unspeakable") && body["encoding_format"] === "base64",
@@ -56,7 +56,7 @@ describe("a text that the provider refuses", () => {
         refusal: "400 (some_code)",
       });
       const before = asked();
-      // Changed, but not in its text.
+      // Updated without a new text.
       const { memory } = await app.memory.updateMemory({
         memory: { id, importance: 0.9 },
         updateMask: { paths: ["importance"] },
@@ -74,7 +74,7 @@ describe("a text that the provider refuses", () => {
     }
     const before = asked();
     await using again = await start(provider.apiBase);
-    // Nothing else wakes the queue, so that what comes is the start's.
+    // No other event wakes the queue, so the request comes from the start.
     await expect.poll(asked).toBe(before + 1);
     await expect
       .poll(async () => (await again.operations.getEmbeddingInfo({})).latestRefusals)
@@ -83,7 +83,7 @@ describe("a text that the provider refuses", () => {
     expect(asked()).toBe(before + 1);
     expect(stateOf(await again.memory.getMemory({ id }))).toBe("REFUSED");
 
-    // Another text is another question.
+    // A new text is sent again.
     const { memory } = await again.memory.updateMemory({
       memory: { id, text: "fine" },
       updateMask: { paths: ["text"] },

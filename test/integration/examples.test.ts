@@ -9,9 +9,9 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 const EXAMPLE = join(import.meta.dirname, "..", "..", "examples", "typescript");
 const MODULES = join(EXAMPLE, "node_modules");
 
-describe("the example in TypeScript", () => {
+describe("the TypeScript example", () => {
   let app: TestApp;
-  /** What an installation in the example's folder would make; its other dependencies are found further up. */
+  /** Links an installed package into the example's directory; other dependencies are resolved in parent directories. */
   let isLinked = false;
   beforeAll(async () => {
     await mkdir(MODULES, { recursive: true });
@@ -38,7 +38,7 @@ describe("the example in TypeScript", () => {
     return endOf(child);
   }
 
-  it("does what the README describes, also when it is run again", async () => {
+  it("does what the README describes, also when run twice", async () => {
     for (const beginning of ["remembered: ", "remembered before: "]) {
       const { code, stdout, stderr } = await run();
       expect([code, stderr]).toEqual([0, ""]);

@@ -60,7 +60,7 @@ describe("the gRPC server", () => {
     expect((await seen.promise).reason).toMatchObject({ reason: "CALL_CANCELLED" });
   });
 
-  it("lets a call in flight end when it stops", async () => {
+  it("completes a call in flight when it stops", async () => {
     const entered = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     const gated: Embedder = {

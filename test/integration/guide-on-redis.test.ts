@@ -10,7 +10,7 @@ import { startProcess } from "../support/start-process.ts";
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
 await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => {
-  it("start the service, which keeps and finds a memory and an answer, also after a crash", async () => {
+  it("start the service, which stores and finds a memory and a cache entry, also after a crash", async () => {
     const name = `test-${randomBytes(8).toString("hex")}`;
     await using provider = await startOpenAiServer({ dimension: 1536 });
     await using cleanup = new AsyncDisposableStack();
@@ -20,7 +20,7 @@ await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => 
       ".env": await readFile(join(GUIDE, "guide.env"), "utf8"),
       "config/memory_config.yaml": await readFile(join(GUIDE, "memory_config.yaml"), "utf8"),
     };
-    // What is the test's own: its place on a server that others use too, and no account with the provider.
+    // Overrides of the test: a key prefix on the shared server, and a fake embedding provider.
     const env = {
       REDIS_HOST: hostname === "127.0.0.1" ? "localhost" : hostname,
       REDIS_PORT: port,
@@ -43,7 +43,7 @@ await describeSharedRedis("the deployment guide's files on Redis", ({ url }) => 
       await call(line["http"], "CacheService/StoreCacheEntry", stored);
       expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
       server.process.kill("SIGKILL");
-      await server.ended;
+      await server.exited;
     }
     await using again = await startProcess(env, { files });
     const { http } = JSON.parse(await again.lineWith('"serving"')) as Record<string, string>;

@@ -49,7 +49,7 @@ describe("the HTTP server", () => {
       "REQUEST_MALFORMED",
     ],
     [
-      "a wrong type",
+      "a value of a wrong type",
       "/recollect.v1.MemoryService/GetMemory",
       '{"id": 5}',
       400,
@@ -57,7 +57,7 @@ describe("the HTTP server", () => {
       "REQUEST_MALFORMED",
     ],
     [
-      "a broken rule",
+      "a rule violation",
       "/recollect.v1.MemoryService/GetMemory",
       "{}",
       400,
@@ -65,7 +65,7 @@ describe("the HTTP server", () => {
       "REQUEST_INVALID",
     ],
     [
-      "what is not served",
+      "an unserved method",
       "/recollect.v1.CacheService/SimulateCache",
       "{}",
       501,
@@ -80,7 +80,7 @@ describe("the HTTP server", () => {
       "not_found",
       "MEMORY_NOT_FOUND",
     ],
-  ])("says why it refuses %s", async (_, path, body, status, code, reason) => {
+  ])("refuses %s with the reason", async (_, path, body, status, code, reason) => {
     const response = await post(path, body);
     expect(response.status).toBe(status);
     const error = (await response.json()) as { code: string; details: { type: string; value: string }[] };
@@ -103,7 +103,7 @@ describe("the HTTP server", () => {
     expect(await ready.json()).toMatchObject({ status: "ready", checks: { "backend embedded": "ok" } });
   });
 
-  it("has the metrics that dashboards ask for, by name, from the first scrape on", async () => {
+  it("has the metrics of existing dashboards from the first scrape on", async () => {
     const text = await (await fetch(`${app.httpUrl}/metrics`)).text();
     for (const name of ["cache_hit_rate", "vector_search_latency_ms", "redis_memory_used_bytes"]) {
       expect(text).toMatch(new RegExp(`^${name}(\\{quantile="0.5"\\})? \\d`, "m"));
@@ -113,7 +113,7 @@ describe("the HTTP server", () => {
     );
   });
 
-  it("lets only the named origins in", async () => {
+  it("allows only configured origins", async () => {
     const preflight = (origin: string): Promise<Response> =>
       fetch(`${app.httpUrl}/recollect.v1.MemoryService/GetMemory`, {
         method: "OPTIONS",
@@ -134,7 +134,7 @@ describe("the HTTP server", () => {
     expect(Buffer.from(error.details[0]?.value ?? "", "base64").toString()).toContain("METHOD_UNKNOWN");
   });
 
-  it("says of a stream too that it is not served", async () => {
+  it("answers METHOD_NOT_SERVED for a stream too", async () => {
     const client = createClient(
       MemoryService,
       createGrpcWebTransport({ baseUrl: app.httpUrl, httpVersion: "1.1" }),
@@ -153,7 +153,7 @@ describe("the HTTP server", () => {
     expect(Buffer.from(error.details[0]?.value ?? "", "base64").toString()).toContain("REQUEST_MALFORMED");
   });
 
-  it("reads back the last moment that a timestamp can hold", async () => {
+  it("reads back the largest timestamp", async () => {
     const memory = { text: "for ever", expireTime: "9999-12-31T23:59:59.999999999Z" };
     const stored = await post(
       "/recollect.v1.MemoryService/CreateMemory",

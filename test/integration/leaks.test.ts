@@ -8,7 +8,7 @@ import { expectNoLeaks, expectNoOpenFiles, watchLeaks } from "../support/leaks.t
 import { startApp } from "../support/start-app.ts";
 
 describe("leak detection", () => {
-  it("finds nothing after the start and stop of a server: no timer, handle, connection, stream or file", async () => {
+  it("finds no timer, handle, connection, stream or file after the start and stop of a server", async () => {
     const entries = await expectNoLeaks(async () => {
       await using app = await startApp();
       await app.memory.createMemory({ memory: { text: "here and gone" } });
@@ -27,7 +27,7 @@ describe("leak detection", () => {
     expect(entries).toBe(1);
   });
 
-  it("finds a handle that is left when the last server has stopped, and not before", async () => {
+  it("reports a leaked handle after the last server has stopped, and not before", async () => {
     const [first, second] = [watchLeaks(), watchLeaks()];
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -37,7 +37,7 @@ describe("leak detection", () => {
     await once(server, "close");
   });
 
-  it("finds a timer", async () => {
+  it("reports a leaked timer", async () => {
     let timer: NodeJS.Timeout | undefined;
     const leave = async (): Promise<void> => {
       timer = setTimeout(() => undefined, 3_600_000);
@@ -46,7 +46,7 @@ describe("leak detection", () => {
     clearTimeout(timer);
   });
 
-  it.runIf(process.platform === "linux")("finds a file", () => {
+  it.runIf(process.platform === "linux")("reports a leaked file", () => {
     const directory = mkdtempSync(join(tmpdir(), "recollect-leaks-"));
     const file = openSync(join(directory, "left"), "w");
     expect(() => expectNoOpenFiles(directory)).toThrow(/files open: .*left/);

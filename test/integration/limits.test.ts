@@ -98,17 +98,17 @@ const OPTIONS: LimitsOptions = {
   },
 };
 
-/** Fields of a memory that no correction may name; the rules on them have nothing to refuse. */
+/** Fields that an update mask may not contain; their rules do not apply to updates. */
 const NOT_CORRECTED: readonly string[] = ["session_id", "supersedes"];
 
-/** Limits that the encoded request shows. */
+/** Limits that are checked on the encoded request. */
 const BEFORE_DECODING = /string\.max_bytes$|repeated\.max_items$/;
 
-/** Limits that another one keeps from being reached, and the field that the other one names. */
+/** Limits that another limit precedes, and the field that the other one reports. */
 const OVERLAPS: Readonly<Record<string, string>> = {
-  // All contents together are held to the same size; see unruled-limits.test.ts.
+  // All contents together have the same limit; see limits-without-rule.test.ts.
   "prompt.chat.messages[0].content string.max_bytes": "prompt.chat.messages",
-  // Of StartReembedding: the embedder of this server has one model only.
+  // StartReembedding: the embedder of this server has only one model.
   "model string.max_len": "model",
 };
 
@@ -126,11 +126,11 @@ describe("every limit in the proto", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** As the one message of a stream, where the method takes or gives streams. */
+  /** Calls the method; for request streams with one message. */
   const call = (method: DescMethod, request: object): Promise<RawStreamOutcome> =>
     raw.stream(pathOf(method), [encoded(method.input, request)]);
 
-  it("of a request that is served lets through what is just inside, and names the field of what is just outside", async () => {
+  it("of a served request accepts a value at the limit, and names the field of one beyond it", async () => {
     const wrong: object[] = [];
     let tested = 0;
     for (const method of served) {
@@ -149,13 +149,13 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
     expect(served).toContain(MemoryService.method.importMemories);
     expect(served).toContain(MemoryService.method.exportMemories);
-    // As many as stood in the proto when this was written: a walk that misses some would be a silent one.
+    // Minimum number of rules, so that a walk that misses some fails.
     expect(tested).toBeGreaterThanOrEqual(200);
   });
 
   const memoryLimits: readonly Limit[] = limitsOf(MemorySchema, OPTIONS);
 
-  it("of a memory holds for each item of a batch, as an answer of its own", async () => {
+  it("of a memory applies to each item of a batch, with a result of its own", async () => {
     const method = MemoryService.method.batchCreateMemories;
     const wrong: object[] = [];
     for (const { name, path, inside, outside } of memoryLimits) {
@@ -178,7 +178,7 @@ describe("every limit in the proto", () => {
           : [],
       );
       const field = `memories[2].${path}`;
-      // The one inside may ask for what is not served yet.
+      // The valid request may use a field that is not served yet.
       const taken = second?.every((one) => one === "memories[1].supersedes") ?? false;
       if (first?.length !== 0 || !taken || !third?.includes(field))
         wrong.push({ name, first, second, third });
@@ -186,7 +186,7 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("of a memory holds for each memory of an import, as a refusal of its own", async () => {
+  it("of a memory applies to each memory of an import, with an error of its own", async () => {
     const method = MemoryService.method.importMemories;
     const wrong: object[] = [];
     for (const { name, path, inside, outside } of memoryLimits) {
@@ -208,7 +208,7 @@ describe("every limit in the proto", () => {
           .flatMap(({ error }) => error?.details ?? [])
           .flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? [])
           .map(({ field }) => field);
-      // A span has no beginning in an import, however long it is.
+      // An import has no reference time for a TTL, of any length.
       const taken = fieldsOf(1).every((field) => field === "memories[1].ttl" && path === "ttl");
       if (fieldsOf(0).length > 0 || !taken || !fieldsOf(2).includes(`memories[2].${path}`)) {
         wrong.push({ name, first: fieldsOf(0), second: fieldsOf(1), third: fieldsOf(2) });
@@ -217,7 +217,7 @@ describe("every limit in the proto", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("of a memory holds for the fields that a correction names, and for no others", async () => {
+  it("of a memory applies to the fields in an update mask, and to no others", async () => {
     const method = MemoryService.method.updateMemory;
     const wrong: object[] = [];
     const named = memoryLimits.filter(({ path }) => !NOT_CORRECTED.includes(path.split("[")[0] ?? ""));
@@ -234,7 +234,7 @@ describe("every limit in the proto", () => {
         wrong.push({ name, outside: refused });
       }
       const passedOver = await ask(outside, [field === "pinned" ? "role" : "pinned"]);
-      // What is too large is refused before anybody looks which fields are named.
+      // Size limits are checked before the update mask.
       const expected = BEFORE_DECODING.test(name) ? "REQUEST_INVALID" : "MEMORY_NOT_FOUND";
       if (field !== "id" && passedOver.reason !== expected) wrong.push({ name, passedOver });
     }

@@ -30,7 +30,7 @@ describe("changing memories", () => {
   describe("UpdateMemory", () => {
     const namespace = "update";
 
-    it("takes the fields that are set, keeps the others, and is found by its new words alone", async () => {
+    it("updates the fields that are set, keeps the others, and matches keyword searches by its new text only", async () => {
       const { id, etag } = await created(namespace, "Ana lives in Lisbon", {
         tags: ["city"],
         sessionId: "s",
@@ -54,7 +54,7 @@ describe("changing memories", () => {
       expect(await find("Lisbon")).toEqual([]);
     });
 
-    it("clears what the mask names and the request leaves out, and touches nothing else", async () => {
+    it("clears fields that are in the mask but not in the request, and no others", async () => {
       const { id } = await created(namespace, "masked", {
         tags: ["a"],
         author: "Ana",
@@ -85,14 +85,14 @@ describe("changing memories", () => {
       expect(memory).toMatchObject({ text: "after", tags: [], userId: "", kind: Kind.SEMANTIC });
     });
 
-    it("changes only the state that the caller has seen", async () => {
+    it("updates only the version with the given etag", async () => {
       const { id, etag } = await created(namespace, "versioned");
       await app.memory.updateMemory({ namespace, memory: { id, importance: 1, etag } });
       const stale = app.memory.updateMemory({ namespace, memory: { id, importance: 0, etag } });
       expect(await refusalOf(stale)).toMatchObject({ code: "Aborted", reason: "ETAG_MISMATCH" });
     });
 
-    it("loses no correction when many come at once", async () => {
+    it("loses no concurrent update", async () => {
       const { id } = await created(namespace, "contended");
       const paths = ["tags", "author", "role", "user_id"];
       const patch = { id, tags: ["t"], author: "Ana", role: "user", userId: "u" };
@@ -111,7 +111,7 @@ describe("changing memories", () => {
       });
     });
 
-    it("answers a repeat as before, though what it asked for has passed", async () => {
+    it("replays the response, although the requested expire time has passed", async () => {
       let now = NOW;
       await using own = await startApp({ overrides: { clock: { now: () => now } } });
       const endsAt = (ms: number) => ({ case: "expireTime" as const, value: timestampFromMs(ms) });
@@ -128,7 +128,7 @@ describe("changing memories", () => {
       expect(await refusalOf(first)).toMatchObject({ reason: "REQUEST_INVALID" });
     });
 
-    it("answers 0 for -0, as a read does", async () => {
+    it("returns 0 for -0, as a read does", async () => {
       const given = { id: "zero", text: "zero", importance: -0, metadata: { a: [-0], b: { c: -0 } } };
       const { memory: made } = await app.memory.createMemory({ namespace, memory: given });
       const { memory: changed } = await app.memory.updateMemory({ namespace, memory: given });
@@ -138,7 +138,7 @@ describe("changing memories", () => {
       }
     });
 
-    it("carries a request out once, however often it comes", async () => {
+    it("applies a request once, however often it is sent", async () => {
       const { id } = await created(namespace, "repeated");
       const request = { namespace, memory: { id, importance: 0.75 }, requestId: "u-1" };
       const answers = await Promise.all(Array.from({ length: 10 }, () => app.memory.updateMemory(request)));
@@ -160,7 +160,7 @@ describe("changing memories", () => {
       expect(refusal.fields).toContain(field);
     });
 
-    it("finds nothing to correct where there is nothing", async () => {
+    it("refuses the update of an unknown memory", async () => {
       const missing = app.memory.updateMemory({ namespace, memory: { id: "missing", text: "x" } });
       expect(await refusalOf(missing)).toMatchObject({ code: "NotFound", reason: "MEMORY_NOT_FOUND" });
     });

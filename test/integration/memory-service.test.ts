@@ -44,7 +44,7 @@ describe("MemoryService", () => {
     expect(read).toEqual(memory);
   });
 
-  it("keeps every field that a caller gives", async () => {
+  it("stores every field that a caller sets", async () => {
     const given = {
       id: "given:1",
       text: "  verbatim, spaces and\ttabs kept \u{1f95c}",
@@ -71,7 +71,7 @@ describe("MemoryService", () => {
     expect(memory?.expiration).toMatchObject({ case: "expireTime", value: timestampFromMs(NOW + 60_000) });
   });
 
-  it("returns the memory that is there instead of storing the same text twice", async () => {
+  it("returns the existing memory for a duplicate text", async () => {
     const text = "The office is in Lisbon";
     const first = await app.memory.createMemory({ namespace: "twice", memory: { text } });
     const again = await app.memory.createMemory({
@@ -163,7 +163,7 @@ describe("MemoryService", () => {
     { eventTime: timestampFromMs(NOW) },
     { validFrom: timestampFromMs(NOW) },
     { validUntil: timestampFromMs(NOW) },
-  ])("stores a text again for another one of %o, whose filter finds it", async (other) => {
+  ])("stores a text again with a different %o, and finds it by that filter", async (other) => {
     const namespace = "origins";
     const text = `The door code is 1234, in ${Object.keys(other).join()}`;
     const first = await app.memory.createMemory({ namespace, memory: { text } });
@@ -201,7 +201,7 @@ describe("MemoryService", () => {
     expect(memories.map(({ text }) => text).sort()).toEqual(["one", "two"]);
   });
 
-  it("repeats a request with the same request_id without storing again", async () => {
+  it("replays a request with the same request_id without storing again", async () => {
     const request = { namespace: "repeat", memory: { text: "ok", kind: Kind.MESSAGE }, requestId: "r-1" };
     const answers = await Promise.all(Array.from({ length: 10 }, () => app.memory.createMemory(request)));
     expect(new Set(answers.map(({ memory }) => memory?.id)).size).toBe(1);
@@ -235,7 +235,7 @@ describe("MemoryService", () => {
     now = NOW;
   });
 
-  it("deletes for good, and only what the caller has seen", async () => {
+  it("deletes permanently, and only the version with the given etag", async () => {
     const { memory } = await app.memory.createMemory({ namespace: "gone", memory: { text: "soon gone" } });
     const id = memory?.id ?? "";
     const stale = app.memory.deleteMemory({ namespace: "gone", id, etag: "not-this" });
@@ -300,7 +300,7 @@ describe("MemoryService", () => {
       expect((await find("who is allergic to nuts?", { mode }))[0]).toBe("nuts");
     });
 
-    it("finds by keyword only what holds a word of the query, whatever its form", async () => {
+    it("finds by keyword only memories with a word of the query, in any inflection", async () => {
       expect(await find("deployment", { mode: Mode.KEYWORD })).toEqual(["deploy"]);
       expect(await find("unheard of", { mode: Mode.KEYWORD })).toEqual([]);
     });
@@ -315,7 +315,7 @@ describe("MemoryService", () => {
       expect((await find(any, { filter: { tagsNone: ["health"] } })).sort()).toEqual(["coffee", "lisbon"]);
     });
 
-    it("finds the neighbours of a memory without the memory itself", async () => {
+    it("finds memories similar to a memory, without the memory itself", async () => {
       const { results } = await app.memory.searchMemories({
         namespace,
         query: { by: { case: "memoryId", value: "nuts" } },
@@ -324,7 +324,7 @@ describe("MemoryService", () => {
       expect(results.length).toBe(3);
     });
 
-    it("takes a vector as bytes and answers its nearest memories", async () => {
+    it("accepts a vector as bytes and returns the nearest memories", async () => {
       const vector = Float32Array.from({ length: 384 }, (_, index) => Math.sin(index));
       const { results } = await app.memory.searchMemories({
         namespace,
@@ -335,7 +335,7 @@ describe("MemoryService", () => {
       expect(results[0]?.similarity).toBeGreaterThanOrEqual(results[1]?.similarity ?? 1);
     });
 
-    it("leaves out what is less similar than asked for", async () => {
+    it("omits results below min_similarity", async () => {
       const all = await app.memory.searchMemories({
         namespace,
         query: { by: { case: "text", value: "Ana nuts" } },
@@ -400,7 +400,7 @@ describe("MemoryService", () => {
       });
     });
 
-    it("never finds anything of another namespace", async () => {
+    it("finds nothing of another namespace", async () => {
       const { results } = await app.memory.searchMemories({
         namespace: "empty",
         query: { by: { case: "text", value: "Ana is allergic to nuts" } },
@@ -410,8 +410,8 @@ describe("MemoryService", () => {
   });
 });
 
-describe("MemoryService with vector search switched off", () => {
-  it("searches by words, reports the degradation, and refuses a search by meaning alone", async () => {
+describe("MemoryService with vector search disabled", () => {
+  it("searches by keyword, reports the degradation, and refuses mode VECTOR", async () => {
     await using app = await startApp({ env: { ENABLE_VECTOR_SEARCH: "false" } });
     await app.memory.createMemory({ memory: { text: "Ana is allergic to nuts" } });
     const query = { by: { case: "text" as const, value: "nuts" } };
@@ -426,7 +426,7 @@ describe("MemoryService with vector search switched off", () => {
 });
 
 describe("the store", () => {
-  it("has everything again after a restart", async () => {
+  it("has all data after a restart", async () => {
     await using first = await startApp();
     const dataDir = first.dataDir;
     const { memory } = await first.memory.createMemory({ memory: { text: "survives", sessionId: "s" } });
@@ -441,7 +441,7 @@ describe("the store", () => {
     expect(found.results[0]).toMatchObject({ memory: { id: memory?.id } });
     const next = await second.memory.createMemory({ memory: { text: "follows", sessionId: "s" } });
     expect(next.memory?.sessionPosition).toBe(2);
-    // The secret that signed the decision is kept with the data.
+    // The signing secret of decision tokens is stored with the data.
     const stored = await second.cache.storeCacheEntry({
       prompt: { prompt: { case: "text", value: "q" } },
       origin: { case: "decisionId", value: decisionId },
@@ -450,7 +450,7 @@ describe("the store", () => {
     expect(stored.replaced).toBe(false);
   });
 
-  it("refuses another embedding", async () => {
+  it("refuses another embedding model", async () => {
     await using app = await startApp();
     const { dataDir } = app;
     await app.stop();
@@ -461,7 +461,7 @@ describe("the store", () => {
     expect((await same.memory.listMemories({})).memories).toEqual([]);
   });
 
-  // Redis may have several.
+  // Redis allows several processes.
   it.skipIf(onRedis())("refuses a second process", async () => {
     await using app = await startApp();
     await expect(startApp({ dataDir: app.dataDir })).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });

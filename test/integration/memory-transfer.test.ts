@@ -29,7 +29,7 @@ type ImportRequest = MessageInitShape<typeof ImportMemoriesRequestSchema>;
 type Fields<T> = Exclude<T, Message>;
 type MemoryInit = MessageInitShape<typeof MemorySchema>;
 
-/** Everything that an export gives. */
+/** All memories of an export. */
 async function exportAll(
   app: Pick<TestApp, "memory">,
   request: MessageInitShape<typeof ExportMemoriesRequestSchema>,
@@ -58,7 +58,7 @@ async function* streamOf<T>(items: readonly T[]): AsyncIterable<T> {
 const bytesOf = (memories: readonly Memory[]): string[] =>
   memories.map((memory) => Buffer.from(toBinary(MemorySchema, memory)).toString("hex"));
 
-/** Memories as an import takes them, with every field that an export has. */
+/** Valid memories for an import, with every exported field. */
 const importable = (): fc.Arbitrary<MemoryInit> => {
   const time = fc.integer({ min: NOW - 10_000, max: NOW + 10_000 });
   const name = fc.oneof(fc.constant(""), fc.string({ unit: "grapheme", maxLength: 20 }));
@@ -108,13 +108,13 @@ const importable = (): fc.Arbitrary<MemoryInit> => {
     }));
 };
 
-/** Whether all numbers of a JSON value may stand in metadata. */
+/** Whether all numbers of a JSON value are valid in metadata. */
 function isExact(value: unknown): boolean {
   if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
   return value === null || typeof value !== "object" || Object.values(value).every(isExact);
 }
 
-describe("the transfer of memories", () => {
+describe("export and import of memories", () => {
   let app: TestApp;
   let names = 0;
   const fresh = (): string => {
@@ -163,7 +163,7 @@ describe("the transfer of memories", () => {
     );
   });
 
-  it("carries what was written, corrected and said in a session, and leaves out where it is kept", async () => {
+  it("contains created, updated and session memories, without namespace and embedding", async () => {
     const [first, second] = [fresh(), fresh()];
     const said = ["hello", "ok", "ok"].map((text) => ({ text, kind: Memory_Kind.MESSAGE, sessionId: "s" }));
     await app.memory.batchCreateMemories({ namespace: first, memories: said });
@@ -202,7 +202,7 @@ describe("the transfer of memories", () => {
     expect(next.memory?.sessionPosition).toBe(4);
   });
 
-  it("exports every state unless told otherwise, and what a filter says", async () => {
+  it("exports every state by default, and applies filters", async () => {
     const namespace = fresh();
     const memories = [
       { id: "a", text: "a", userId: "u" },
@@ -221,7 +221,7 @@ describe("the transfer of memories", () => {
     expect(await ids({ states: [Memory_State.SUPERSEDED] })).toEqual(["c"]);
   });
 
-  it("goes on behind any memory, whatever was written since", async () => {
+  it("resumes after any memory, whatever was written since", async () => {
     const namespace = fresh();
     const names = ["a", "b", "c", "d", "e"];
     await write(namespace, ...names);
@@ -272,7 +272,7 @@ describe("the transfer of memories", () => {
     expect((await exportAll(app, { namespace })).memories).toHaveLength(300);
   });
 
-  it("skips ids that are there, and embeds nothing for them", async () => {
+  it("skips existing ids, and embeds nothing for them", async () => {
     const texts: string[] = [];
     const counting: Embedder = {
       identity: { provider: "counting", model: "m", dimension: 2 },
@@ -337,7 +337,7 @@ describe("the transfer of memories", () => {
   const kept = [{ id: "kept", text: "kept" }];
   it.each<[string, readonly Fields<ImportRequest>[], string, number]>([
     [
-      "a sequence that does not rise",
+      "a sequence that does not increase",
       [
         { sequence: 2, memories: kept },
         { sequence: 2, memories: kept },
@@ -361,14 +361,14 @@ describe("the transfer of memories", () => {
       "memories",
       0,
     ],
-  ])("ends an import with %s, and keeps what it acknowledged", async (_, [first, ...rest], field, count) => {
+  ])("ends an import with %s, and keeps acknowledged memories", async (_, [first, ...rest], field, count) => {
     const namespace = fresh();
     const refused = await refusalOf(importAll(app, [{ ...first, namespace }, ...rest]));
     expect(refused).toMatchObject({ code: "InvalidArgument", reason: "REQUEST_INVALID", fields: [field] });
     expect((await exportAll(app, { namespace })).memories).toHaveLength(count);
   });
 
-  it("makes no namespace of an import that stores nothing", async () => {
+  it("creates no namespace for an import that stores nothing", async () => {
     const namespace = fresh();
     await importAll(app, [{ namespace, sequence: 1, memories: [{ text: "without id" }] }]);
     const { namespaces } = await app.memory.listNamespaces({ pageSize: 1000 });
@@ -427,9 +427,9 @@ describe("an interrupted import", () => {
     };
   }
 
-  // It takes the ten seconds of a drain, in which no backend has a part.
+  // Takes the ten seconds of a drain, which is independent of the backend.
   it.skipIf(onRedis())(
-    "by a stop says SERVER_STOPPING, although it waits for its caller, and keeps what it acknowledged",
+    "by a server stop ends with SERVER_STOPPING while idle, and keeps acknowledged memories",
     async () => {
       await expectNoLeaks(async () => {
         await using app = await startApp();
@@ -445,7 +445,7 @@ describe("an interrupted import", () => {
     },
   );
 
-  it("by its caller ends the work", async () => {
+  it("by its caller is stopped", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -463,7 +463,7 @@ describe("an interrupted import", () => {
     });
   });
 
-  it("by its deadline has that status, although it waits for its caller", async () => {
+  it("by its deadline ends with DEADLINE_EXCEEDED while idle", async () => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const stream = raw.open("/recollect.v1.MemoryService/ImportMemories", { "grpc-timeout": "50m" });
@@ -474,7 +474,7 @@ describe("an interrupted import", () => {
     expect((await exportAll(app, {})).memories).toEqual([]);
   });
 
-  it("by a crash has everything that was acknowledged, and stores nothing twice when it begins again", async () => {
+  it("by a crash has every acknowledged memory, and stores nothing twice when it is repeated", async () => {
     const grpcOf = async (server: TestProcess): Promise<string> =>
       (JSON.parse(await server.lineWith('"serving"')) as { grpc: string }).grpc;
     const clientOf = (address: string): TestApp["memory"] =>
@@ -491,7 +491,7 @@ describe("an interrupted import", () => {
       }
     };
     await broken().catch((error: unknown) => expect(error).toBeInstanceOf(ConnectError));
-    await killed.ended;
+    await killed.exited;
     expect(acknowledged).toBeGreaterThanOrEqual(10);
 
     await using next = await startProcess({ ...data, DATA_DIR: join(killed.directory, "data") });
@@ -503,7 +503,7 @@ describe("an interrupted import", () => {
     expect((await exportAll({ memory }, {})).memories).toHaveLength(40);
   });
 
-  it("takes no second message before the first is on disk", async () => {
+  it("reads no second message before the first is on disk", async () => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     const stream = openImport(app);

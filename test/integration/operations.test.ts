@@ -63,7 +63,7 @@ const recollect = (...args: readonly string[]): Promise<EndedCommand> =>
   runCli(args, { address: app.grpcAddress, cwd: folder });
 
 describe("GetServerInfo", { timeout: TIMEOUT_MS }, () => {
-  it("says what the server is", async () => {
+  it("returns version, backend and start time", async () => {
     const info = await app.operations.getServerInfo({});
     expect(info).toMatchObject({ version: VERSION, backend: "embedded", topology: "", modules: [] });
     expect(info.startTime === undefined ? undefined : timestampDate(info.startTime)).toEqual(new Date(NOW));
@@ -91,7 +91,7 @@ describe("GetServerInfo", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("GetIndexInfo", { timeout: TIMEOUT_MS }, () => {
-  it("says of memories and of cache entries what is indexed", async () => {
+  it("returns the index state of memories and of cache entries", async () => {
     await expectFound(7);
     const { indexes } = await app.operations.getIndexInfo({});
     const common = { failureCount: 0, indexedFraction: 1, algorithm: "FLAT", dimension: DIMENSION };
@@ -115,7 +115,7 @@ describe("GetIndexInfo", { timeout: TIMEOUT_MS }, () => {
     ]);
   });
 
-  it("has neither dimension nor algorithm where vector search is switched off", async () => {
+  it("has neither dimension nor algorithm while vector search is disabled", async () => {
     await using without = await startApp({ env: { ENABLE_VECTOR_SEARCH: "false" } });
     await without.memory.createMemory({ memory: { text: "by words alone" } });
     for await (const _ of without.operations.rebuildIndex({}));
@@ -133,7 +133,7 @@ describe("GetIndexInfo", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("RebuildIndex", { timeout: TIMEOUT_MS }, () => {
-  it("goes on to its end while calls read and write, and nothing is missing at any time", async () => {
+  it("completes while calls read and write, and no result is missing meanwhile", async () => {
     let fresh = COUNT;
     let steps = 0;
     let last = { indexedCount: -1, totalCount: 0, indexedFraction: 0 };
@@ -153,7 +153,7 @@ describe("RebuildIndex", { timeout: TIMEOUT_MS }, () => {
     expect((await app.operations.getIndexInfo({})).indexes[0]).toMatchObject({ documentCount: COUNT });
   });
 
-  it("is made by one call at a time", async () => {
+  it("runs once at a time", async () => {
     const outcomes = await Promise.all(
       [1, 2].map(async () => {
         try {
@@ -171,7 +171,7 @@ describe("RebuildIndex", { timeout: TIMEOUT_MS }, () => {
     );
   });
 
-  it("stops when its caller leaves, and everything is found then, and when it is made again", async () => {
+  it("stops when its caller cancels, and searches are complete then and after another rebuild", async () => {
     const controller = new AbortController();
     const run = async (): Promise<void> => {
       for await (const _ of app.operations.rebuildIndex({}, { signal: controller.signal }))
@@ -194,7 +194,7 @@ describe("RebuildIndex", { timeout: TIMEOUT_MS }, () => {
 });
 
 describe("recollect index rebuild", { timeout: TIMEOUT_MS }, () => {
-  it("says what was made, or how far it is as JSON, or nothing", async () => {
+  it("prints the rebuilt indexes, its progress as JSON, or nothing with --quiet", async () => {
     expect(await recollect("index", "rebuild")).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^[12],000 index entries made again\n$/),
@@ -207,7 +207,7 @@ describe("recollect index rebuild", { timeout: TIMEOUT_MS }, () => {
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ indexedFraction: 1 });
   });
 
-  it("says what is in its way, and what Ctrl-C leaves behind", async () => {
+  it("prints why it was refused, and the state after Ctrl-C", async () => {
     let calls = 0;
     const service = serve(OperationsService, {
       rebuildIndex: async function* (_request, { signal }) {
@@ -232,7 +232,7 @@ describe("recollect index rebuild", { timeout: TIMEOUT_MS }, () => {
     expect(await ending).toEqual({
       code: 130,
       stdout: '{"indexedCount":1,"totalCount":2,"indexedFraction":0.5}\n',
-      stderr: "recollect: interrupted; the indexes that were there go on serving\n",
+      stderr: "recollect: interrupted; the previous indexes stay in use\n",
     });
   });
 });

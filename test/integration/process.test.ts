@@ -19,13 +19,13 @@ function post(http: string, method: string, body: object): Promise<Response> {
 }
 
 describe("recollect serve", () => {
-  it("serves, ends with 0 on SIGTERM, and has everything again at the next start", async () => {
+  it("serves, exits with 0 on SIGTERM, and has all data at the next start", async () => {
     await using first = await startProcess();
     const { http } = JSON.parse(await first.lineWith('"serving"')) as ServingLine;
     const stored = await post(http, "MemoryService/CreateMemory", { memory: { id: "m1", text: "kept" } });
     expect(stored.status).toBe(200);
     first.process.kill("SIGTERM");
-    expect(await first.ended).toBe(0);
+    expect(await first.exited).toBe(0);
 
     await using second = await startProcess({ DATA_DIR: join(first.directory, "data") });
     const again = JSON.parse(await second.lineWith('"serving"')) as ServingLine;
@@ -33,7 +33,7 @@ describe("recollect serve", () => {
     expect(await found.json()).toMatchObject({ memory: { text: "kept" } });
   });
 
-  it("keeps what it acknowledged when it is killed", async () => {
+  it("keeps acknowledged writes when it is killed", async () => {
     await using killed = await startProcess();
     const { http } = JSON.parse(await killed.lineWith('"serving"')) as ServingLine;
     const acknowledged: string[] = [];
@@ -44,7 +44,7 @@ describe("recollect serve", () => {
       if (acknowledged.length === 20) killed.process.kill("SIGKILL");
     });
     await Promise.allSettled(writes);
-    await killed.ended;
+    await killed.exited;
     expect(acknowledged.length).toBeGreaterThanOrEqual(20);
 
     await using next = await startProcess({ DATA_DIR: join(killed.directory, "data") });
@@ -54,11 +54,11 @@ describe("recollect serve", () => {
     }
   });
 
-  it("logs calls with their latency, in upper-case levels, to a file too, and never a text", async () => {
+  it("logs calls with their latency and upper-case levels, also to a file, and no text of a memory", async () => {
     await using server = await startProcess({ LOG_FILE: "logs/app.log", LOG_LEVEL: "Warning" });
     await server.lineWith('"WARN"');
     server.process.kill("SIGTERM");
-    await server.ended;
+    await server.exited;
 
     await using chatty = await startProcess({ LOG_FILE: "logs/app.log", LOG_LEVEL: "INFO" });
     const { http } = JSON.parse(await chatty.lineWith('"serving"')) as ServingLine;
@@ -76,7 +76,7 @@ describe("recollect serve", () => {
     expect(line.level).toBe("INFO");
     expect(line.msg).toMatch(/Latency: \d+\.\d+ ms/);
     chatty.process.kill("SIGTERM");
-    expect(await chatty.ended).toBe(0);
+    expect(await chatty.exited).toBe(0);
     const file = await readFile(join(chatty.directory, "logs", "app.log"), "utf8");
     expect(file).toBe(chatty.stdout());
     expect(file.match(/Latency: /g)).toHaveLength(5);
@@ -92,49 +92,49 @@ describe("recollect serve", () => {
         expect((await post(http, "MemoryService/ListMemories", {})).status).toBe(200);
       }
       server.process.kill("SIGTERM");
-      expect(await server.ended).toBe(0);
+      expect(await server.exited).toBe(0);
       expect(server.stderr().trim().split("\n")).toEqual([expect.stringContaining("/dev/full")]);
     },
   );
 
-  it("refuses a wrong configuration with all of its faults at once", async () => {
+  it("refuses an invalid configuration with all errors at once", async () => {
     await using server = await startProcess({
       GRPC_PORT: "many",
       CACHE_SIMILARITY_THRESHOLD: "1.5",
       AUTH_MODE: "maybe",
     });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     for (const name of ["GRPC_PORT", "CACHE_SIMILARITY_THRESHOLD", "AUTH_MODE"]) {
       expect(server.stderr()).toContain(name);
     }
     expect(server.stdout()).toBe("");
   });
 
-  it("refuses to open itself to other machines while everyone is let in", async () => {
+  it("refuses to bind public addresses without authentication", async () => {
     await using server = await startProcess({ GRPC_HOST: "0.0.0.0" });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr()).toContain("ALLOW_UNAUTHENTICATED");
     await using meant = await startProcess({ GRPC_HOST: "0.0.0.0", ALLOW_UNAUTHENTICATED: "true" });
     expect(await meant.lineWith("AUTH_MODE=none")).toContain('"WARN"');
   });
 
-  it("says in one line that a port or its data is taken", async () => {
+  it("reports in one line that a port or the data directory is in use", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => holder.once("listening", resolve));
     const address = holder.address();
     const port = typeof address === "object" && address !== null ? String(address.port) : "";
     await using blocked = await startProcess({ GRPC_PORT: port });
-    expect(await blocked.ended).toBe(2);
+    expect(await blocked.exited).toBe(2);
     expect(blocked.stderr().trim().split("\n")).toEqual([expect.stringContaining("GRPC_PORT")]);
     await using blockedToo = await startProcess({ HTTP_PORT: port });
-    expect(await blockedToo.ended).toBe(2);
+    expect(await blockedToo.exited).toBe(2);
     expect(blockedToo.stderr().trim().split("\n")).toEqual([expect.stringContaining("HTTP_PORT")]);
     holder.close();
 
     await using server = await startProcess();
     await server.lineWith('"serving"');
     await using second = await startProcess({ DATA_DIR: join(server.directory, "data") });
-    expect(await second.ended).toBe(2);
+    expect(await second.exited).toBe(2);
     expect(second.stderr().trim().split("\n")).toEqual([
       expect.stringContaining("in use by another process"),
     ]);

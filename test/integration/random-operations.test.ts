@@ -6,7 +6,7 @@ import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { onRedis } from "../support/backend-of-run.ts";
 import { NOW } from "../support/builders.ts";
 import { currentEtag, GRPC_TENANT, grpcAnswer } from "../support/model/grpc-service.ts";
-import { newTally, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
+import { newRunCounts, type RunOptions, runOperations, type Tested } from "../support/model/run.ts";
 import { runRandomly } from "../support/model/shorten.ts";
 import { COUNTS } from "../support/scale.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
@@ -21,24 +21,24 @@ describe("random operations through the gRPC server", () => {
   const runs = onRedis() ? COUNTS.grpcRunsOnRedis : COUNTS.grpcRuns;
 
   it(`are answered as the reference answers them, in ${runs} runs with restarts`, async () => {
-    const tally = newTally();
+    const counts = newRunCounts();
     await runRandomly({ level: { ports: false }, runs, seed: 20260101 }, async (operations) => {
       await using tested = await startTested();
-      await runOperations(operations, tested, OPTIONS, tally);
+      await runOperations(operations, tested, OPTIONS, counts);
     });
     // Operations that are all refused, or rankings that cannot be compared, would prove nothing.
-    expect(tally.operations).toBeGreaterThan(runs * 25);
-    expect(tally.refused).toBeLessThan(tally.operations / 3);
-    expect(tally.repeated).toBeGreaterThan(runs);
-    expect(tally.duplicates).toBeGreaterThan(runs);
-    expect(tally.comparableRankings).toBeGreaterThan(tally.rankings / 2);
-    expect(tally.rankings).toBeGreaterThan(runs);
-    expect(tally.imported).toBeGreaterThan(runs * 5);
-    expect(tally.exported).toBeGreaterThan(runs * 5);
+    expect(counts.operations).toBeGreaterThan(runs * 25);
+    expect(counts.refused).toBeLessThan(counts.operations / 3);
+    expect(counts.replayed).toBeGreaterThan(runs);
+    expect(counts.duplicates).toBeGreaterThan(runs);
+    expect(counts.comparableRankings).toBeGreaterThan(counts.rankings / 2);
+    expect(counts.rankings).toBeGreaterThan(runs);
+    expect(counts.imported).toBeGreaterThan(runs * 5);
+    expect(counts.exported).toBeGreaterThan(runs * 5);
   });
 });
 
-/** A server on data of its own whose clock the run sets. */
+/** A server with its own data and a clock that is set by the run. */
 async function startTested(): Promise<Tested & AsyncDisposable> {
   const dataDir = await mkdtemp(join(tmpdir(), "recollect-random-"));
   let present = NOW;
@@ -47,7 +47,7 @@ async function startTested(): Promise<Tested & AsyncDisposable> {
       dataDir,
       env: { CACHE_MAX_ENTRIES: String(OPTIONS.cache.maxEntries) },
       overrides: { clock: { now: () => present }, embedder: OPTIONS.embedder },
-      // A slow machine makes no lookup a miss.
+      // Long enough that a slow machine causes no miss.
       configure: (config) => ({ ...config, cache: { ...config.cache, lookupDeadlineMs: 60_000 } }),
     });
   let app = await start();

@@ -41,7 +41,7 @@ const openAi = (model = "model-x"): Environment => ({
 const stateOf = async (app: TestApp, id: string) =>
   (await app.operations.getReembedding({ id })).reembedding?.state ?? State.UNSPECIFIED;
 
-async function ended(app: TestApp, id: string): Promise<State> {
+async function finalState(app: TestApp, id: string): Promise<State> {
   for (;;) {
     const state = await stateOf(app, id);
     if (state !== State.RUNNING) return state;
@@ -97,7 +97,7 @@ describe("re-embedding under load, with a restart in the middle", () => {
       expect(info).toMatchObject(one.identity);
       expect(info.reembedding).toBeUndefined();
     }
-    // The old settings are understood, and the new ones are right too.
+    // The server starts with the old settings and with the new ones.
     for (const env of [one.before(), one.after()]) {
       await using app = await start(env);
       expect(await app.operations.getEmbeddingInfo({})).toMatchObject(one.identity);
@@ -133,7 +133,7 @@ describe("a re-embedding", () => {
     });
   });
 
-  it("is refused to what is there already, to another model of hashing, and without vector search", async () => {
+  it("is refused to the current model, to another model of `hashing`, and without vector search", async () => {
     {
       await using app = await start();
       expect(await refusalOf(app.operations.startReembedding({ dimension: 64 }))).toMatchObject({
@@ -151,34 +151,34 @@ describe("a re-embedding", () => {
     });
   });
 
-  it("fails when the provider does not know the model, and leaves everything as it was", async () => {
+  it("fails for an unknown model, and changes nothing", async () => {
     await using app = await start(openAi());
     await fill(app, 3);
     provider.always({ kind: "status", status: 404 });
     const { reembedding } = await app.operations.startReembedding({ model: "model-y" });
     const id = reembedding?.id ?? "";
-    expect(await ended(app, id)).toBe(State.FAILED);
+    expect(await finalState(app, id)).toBe(State.FAILED);
     provider.always({ kind: "answer" });
     expect((await app.operations.getReembedding({ id })).reembedding?.failure).not.toBe("");
     expect(await nearest(app, 1)).toEqual([idOf(1), 1]);
     expect((await app.operations.getEmbeddingInfo({})).model).toBe("model-x");
   });
 
-  it("goes there and back again, and takes along a memory that had no vector", async () => {
+  it("changes the model and back, and embeds a memory that had no vector", async () => {
     await using picky = await startOpenAiServer({ dimension: 64, refuses: "unspeakable" });
     const env = { ...openAi(), EMBEDDING_API_BASE: picky.apiBase };
     await using app = await start(env);
     await fill(app, 3);
     await app.memory.createMemory({ memory: { id: "refused", text: "unspeakable" } });
     for (const model of ["model-y", "model-x"]) {
-      expect(await ended(app, await startChange(app, model))).toBe(State.DONE);
+      expect(await finalState(app, await startChange(app, model))).toBe(State.DONE);
       await drained(app);
       expect((await app.operations.getEmbeddingInfo({})).model).toBe(model);
       expect(await nearest(app, 2)).toEqual([idOf(2), 1]);
     }
   });
 
-  it("makes a start refuse a third model, and says what to set", async () => {
+  it("makes a start with a third model fail, with the setting to change", async () => {
     {
       await using app = await start();
       await fill(app, 1);
@@ -188,7 +188,7 @@ describe("a re-embedding", () => {
     );
   });
 
-  it("lets the settings of the last start go on, after several changes and in the middle of one", async () => {
+  it("allows a start with the previous settings, after several changes and during one", async () => {
     const settings = openAi("model-x");
     const modelOf = async (app: TestApp) => (await app.operations.getEmbeddingInfo({})).model;
     let id = "";
@@ -197,7 +197,7 @@ describe("a re-embedding", () => {
       await fill(app, 40);
       for (const model of ["model-y", "model-z"]) {
         id = await startChange(app, model);
-        expect(await ended(app, id)).toBe(State.DONE);
+        expect(await finalState(app, id)).toBe(State.DONE);
       }
     }
     {
@@ -213,11 +213,11 @@ describe("a re-embedding", () => {
     await expect(start(openAi("model-y"))).rejects.toThrow(/StartReembedding/);
     provider.always({ kind: "answer" });
     await using app = await start(openAi("model-z"));
-    expect(await ended(app, id)).toBe(State.DONE);
+    expect(await finalState(app, id)).toBe(State.DONE);
     expect(await modelOf(app)).toBe("model-w");
   });
 
-  it("drops answers from searches by meaning, and not from exact ones, until they are stored anew", async () => {
+  it("removes cache entries from semantic lookups, not from exact ones, until they are stored again", async () => {
     await using app = await start();
     const store = () =>
       app.cache.storeCacheEntry({
@@ -236,7 +236,7 @@ describe("a re-embedding", () => {
     await store();
     expect(await lookUp("How can I cancel my order?")).toBe("hit");
     const { reembedding } = await app.operations.startReembedding({ dimension: 96 });
-    expect(await ended(app, reembedding?.id ?? "")).toBe(State.DONE);
+    expect(await finalState(app, reembedding?.id ?? "")).toBe(State.DONE);
     expect(await lookUp("How can I cancel my order?")).toBe("miss");
     expect(await lookUp("How do I cancel my order?")).toBe("hit");
     await store();

@@ -35,7 +35,7 @@ type Answer = {
   readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
 };
 
-/** Asks one question of the reflection service of this version, as any client does. */
+/** Sends one request to the reflection service of this version. */
 async function ask(address: string, version: string, question: object): Promise<Answer> {
   const folder = dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json"));
   const path = join(folder, "build/proto/grpc/reflection", version, "reflection.proto");
@@ -60,7 +60,7 @@ async function ask(address: string, version: string, question: object): Promise<
   }
 }
 
-/** The file with this symbol and all files that it imports, each asked for by name where the answer leaves it out. */
+/** The file with this symbol and all its imports; requests those that the response omits. */
 async function filesWith(address: string, version: string, symbol: string): Promise<FileDescriptorProto[]> {
   const files = new Map<string, FileDescriptorProto>();
   const keep = ({ fileDescriptorResponse }: Answer): void => {
@@ -78,7 +78,7 @@ async function filesWith(address: string, version: string, symbol: string): Prom
   return [...files.values()];
 }
 
-/** Throws when a type that the files name is in none of them. */
+/** Throws when a referenced type is in none of the files. */
 function registryOf(files: readonly FileDescriptorProto[]): FileRegistry {
   const ordered = new Set<FileDescriptorProto>();
   // The library wants imports before the files that import them.
@@ -116,12 +116,12 @@ describe.each(VERSIONS)("reflection %s", (version) => {
     expect(listServicesResponse?.service.map(({ name }) => name).sort()).toEqual(SERVICES);
   });
 
-  it.each(SERVICES)("describes %s with every type that it names", async (service) => {
+  it.each(SERVICES)("describes %s with all referenced types", async (service) => {
     const registry = registryOf(await describeSymbol(service));
     expect(registry.getService(service)?.methods.length).toBeGreaterThan(0);
   });
 
-  it("names the entries of maps as protobuf does", async () => {
+  it("names map entry types as protobuf does", async () => {
     expect(mapEntries(await describeSymbol("grpc.health.v1.Health"))).toEqual([
       "HealthListResponse.StatusesEntry",
     ]);
@@ -130,7 +130,7 @@ describe.each(VERSIONS)("reflection %s", (version) => {
   it.each<[string, DescMessage]>([
     ["grpc.health.v1.Health", HealthListResponseSchema],
     ["recollect.v1.OperationsService", GetServerInfoResponseSchema],
-  ])("describes the messages of %s as they are", async (service, schema) => {
+  ])("describes the messages of %s completely", async (service, schema) => {
     const described = registryOf(await describeSymbol(service)).getMessage(schema.typeName);
     expect(described?.fields.map(String)).toEqual(schema.fields.map(String));
     expect(described?.fields.some(({ fieldKind }) => fieldKind === "map")).toBe(true);
@@ -138,7 +138,7 @@ describe.each(VERSIONS)("reflection %s", (version) => {
 });
 
 describe("the descriptor of the health service", () => {
-  it("is made of the same file as the service itself", async () => {
+  it("comes from the same file as the service", async () => {
     const words = async (path: string): Promise<string[]> => (await readFile(path, "utf8")).split(/\s+/);
     expect(await words("proto/vendor/grpc/health/v1/health.proto")).toEqual(await words(protoPath));
   });

@@ -22,18 +22,18 @@ import { refusalOf } from "../support/errors.ts";
 import { pathOf, servedMethods } from "../support/served.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
-/** How one mutation is asked for, and how its doing is seen. Each row works in a namespace of its own. */
+/** A mutation and the observation of its effect. Each row uses a namespace of its own. */
 interface Row {
-  /** What has to be there before. */
+  /** Creates the required data. */
   readonly prepare?: (app: TestApp, namespace: string) => Promise<unknown>;
-  /** The mutation; answers the whole response as JSON. */
+  /** The mutation; returns the whole response as JSON. */
   readonly call: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
   /** The same request_id with another body; it is refused. */
   readonly other: (app: TestApp, namespace: string, requestId: string) => Promise<unknown>;
-  /** The other body is of another namespace, where Redis, which may keep it elsewhere, does not know the request_id. */
+  /** The other body is of another namespace, which Redis may store in another partition, without the request_id. */
   readonly otherIsElsewhere?: boolean;
-  /** Something that doing it twice would change or take away; runs before the last repeats. */
-  readonly tempt?: (app: TestApp, namespace: string) => Promise<unknown>;
+  /** Creates data that a second execution would change or delete; runs before the last replays. */
+  readonly recreate?: (app: TestApp, namespace: string) => Promise<unknown>;
 }
 
 const text = (value: string) => ({ prompt: { case: "text" as const, value } });
@@ -54,10 +54,10 @@ const remember = (id: string) => (app: TestApp, namespace: string) =>
 const answer = (app: TestApp, namespace: string) =>
   app.cache.storeCacheEntry({ namespace, prompt: text("kept"), origin, response: "kept" });
 
-/** The id that `answer` gives its entry in the namespace, known to the deletion of it after it is gone. */
+/** The id of the entry of `answer` in the namespace, for its deletion after it has been deleted. */
 const entryIds = new Map<string, string>();
 
-/** Changes no namespace; it has a test of its own below. */
+/** It changes no namespace, and has a test of its own below. */
 const REEMBEDDING = "/recollect.v1.OperationsService/StartReembedding";
 
 const ROWS: Readonly<Record<string, Row>> = {
@@ -82,7 +82,7 @@ const ROWS: Readonly<Record<string, Row>> = {
         app.memory.batchCreateMemories({
           namespace,
           requestId,
-          // One is stored, one a duplicate of it, one refused by a rule, one by the store.
+          // One is stored, one is its duplicate, one is refused by a rule, one by the store.
           memories: [
             { id: "a", text: "once" },
             { id: "b", text: "ONCE", tags: ["x"], pinned: true },
@@ -109,7 +109,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     call: (app, namespace, requestId) =>
       json(DeleteMemoryResponseSchema, app.memory.deleteMemory({ namespace, requestId, id: "m" })),
     other: (app, namespace, requestId) => app.memory.deleteMemory({ namespace, requestId, id: "n" }),
-    tempt: remember("m"),
+    recreate: remember("m"),
   },
   "/recollect.v1.MemoryService/PurgeMemories": {
     prepare: async (app, namespace) => {
@@ -127,7 +127,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       ),
     other: (app, namespace, requestId) =>
       app.memory.purgeMemories({ namespace, requestId, filter: { userId: "u" }, force: true }),
-    tempt: remember("a"),
+    recreate: remember("a"),
   },
   "/recollect.v1.MemoryService/DeleteNamespace": {
     prepare: remember("m"),
@@ -135,7 +135,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       json(DeleteNamespaceResponseSchema, app.memory.deleteNamespace({ namespace, requestId, force: true })),
     other: (app, _, requestId) => app.memory.deleteNamespace({ namespace: "other", requestId, force: true }),
     otherIsElsewhere: true,
-    tempt: remember("m"),
+    recreate: remember("m"),
   },
   "/recollect.v1.CacheService/StoreCacheEntry": {
     call: (app, namespace, requestId) =>
@@ -157,19 +157,19 @@ const ROWS: Readonly<Record<string, Row>> = {
         app.cache.deleteCacheEntry({ namespace, requestId, id: entryIds.get(namespace) ?? "" }),
       ),
     other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
-    tempt: answer,
+    recreate: answer,
   },
 };
 
-/** Served methods that are no reads and take no request_id, each with the reason. */
+/** Served mutations without a request_id, each with the reason. */
 const WITHOUT_REQUEST_ID: Readonly<Record<string, string>> = {
   "/recollect.v1.MemoryService/ImportMemories":
-    "ids tell what is there already: a repeat skips it, as the test below and those of transfers show",
+    "a repetition skips existing ids; see the test below and memory-transfer.test.ts",
   "/recollect.v1.OperationsService/RebuildIndex":
-    "it changes nothing that is stored: a repeat makes the same indexes once more",
+    "it changes no stored data: a repetition rebuilds the same indexes",
 };
 
-/** Everything of a namespace that a mutation may change. */
+/** All data of a namespace that a mutation may change. */
 async function stateOf(app: TestApp, namespace: string): Promise<unknown> {
   const { memories } = await app.memory.listMemories({ namespace });
   const { entries } = await app.cache.listCacheEntries({ namespace });
@@ -203,7 +203,7 @@ describe("a mutation that is repeated with its request_id", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it("stands in the table above when it is served: as one of those with a request_id, or with the reason for none", async () => {
+  it("is in the table above when it is served: with a request_id, or with the reason for none", async () => {
     const served = await servedMethods(app.grpcAddress);
     const takes = ({ input }: DescMethod): boolean => input.fields.some(({ name }) => name === "request_id");
     expect(served.filter(takes).map(pathOf).sort()).toEqual([...Object.keys(ROWS), REEMBEDDING].sort());
@@ -213,7 +213,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(changing.map(pathOf).sort()).toEqual(Object.keys(WITHOUT_REQUEST_ID).sort());
   });
 
-  it.each(Object.entries(ROWS))("%s changes things once and answers alike", async (path, row) => {
+  it.each(Object.entries(ROWS))("%s is applied once and returns the same response", async (path, row) => {
     const namespace = path.split("/").at(-1)?.toLowerCase() ?? "";
     await row.prepare?.(app, namespace);
     const before = await stateOf(app, namespace);
@@ -226,7 +226,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await call()).toEqual(first);
     expect(await stateOf(app, namespace)).toEqual(done);
 
-    await row.tempt?.(app, namespace);
+    await row.recreate?.(app, namespace);
     const tempted = await stateOf(app, namespace);
     await app[Symbol.asyncDispose]();
     app = await start();
@@ -237,7 +237,7 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(tempted);
   });
 
-  it("as an import, without one, stores each memory once", async () => {
+  it("as an import, which has no request_id, stores each memory once", async () => {
     const namespace = "imported";
     const memories = ["a", "b", "c"].map((id) => ({ id, text: `fact ${id}`, sessionId: "s" }));
     const repeat = async (): Promise<readonly [number, number]> => {
@@ -257,8 +257,8 @@ describe("a mutation that is repeated with its request_id", () => {
     expect(await stateOf(app, namespace)).toEqual(done);
   });
 
-  // The last one: what it changes goes on behind.
-  it("starts one re-embedding of the server, whose progress each repeat answers", async () => {
+  // The last test, because its change continues in the background.
+  it("starts one re-embedding, whose progress each replay returns", async () => {
     const requestId = "r-1";
     const start10 = Array.from({ length: 10 }, () =>
       app.operations.startReembedding({ dimension: 48, requestId }),

@@ -16,14 +16,14 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 import { tlsFolder } from "../support/tls-files.ts";
 import { leavesOf, trackedConfig } from "../support/tracked-config.ts";
 
-/** What no part of the server reads, and why that is right. */
+/** Settings that the server does not read, each with the reason. */
 const READ_BY_NOTHING: Readonly<Partial<Record<SettingKey, string>>> = {
   configFile: "names the file that a Config is made of",
   redisDb: "anything but 0 is refused (combinations.ts)",
   vectorMetric: "anything but COSINE is refused (settings/storage.ts)",
 };
 
-/** Nothing but their note in the documentation and a warning comes of them in this version, with any backend. */
+/** Settings without an effect in this version, except for a warning and a note in the documentation. */
 const ANNOUNCED: ReadonlySet<SettingKey> = new Set(
   NOT_YET.filter(({ backend }) => backend === undefined).flatMap(({ settings }) => settings),
 );
@@ -34,7 +34,7 @@ await describeSharedRedis("each setting", ({ url }) => {
     read = new Set([...(await readOnEmbedded()), ...(await readOnRedis(url)), ...(await readForSentinels())]);
   });
 
-  it.each(ALL_SETTINGS)("%s is read by the server, or it is said why not", (key) => {
+  it.each(ALL_SETTINGS)("%s is read by the server, or listed with a reason", (key) => {
     const leaves = leavesMadeOf(key);
     const isRead = leaves.some((path) => read.has(path));
     if (READ_BY_NOTHING[key] !== undefined) expect({ leaves, isRead }).toMatchObject({ isRead: false });
@@ -45,7 +45,7 @@ await describeSharedRedis("each setting", ({ url }) => {
 describe("trackedConfig", () => {
   const original = loadConfig({ env: { RECOLLECT_CONFIG: "none.yaml" } });
 
-  it("records what is read by its name, in groups too", () => {
+  it("records properties read by name, also in groups", () => {
     const read = new Set<string>();
     const config = trackedConfig(original, read);
     const { redis, backend } = config;
@@ -53,7 +53,7 @@ describe("trackedConfig", () => {
     expect([...read].sort()).toEqual(["backend", "redis.tls.caFile"]);
   });
 
-  it("does not take a copy for a reading", () => {
+  it("does not count a copy as a read", () => {
     const read = new Set<string>();
     const config = trackedConfig(original, read);
     const copies = [{ ...config.redis }, Object.values(config.cache), Object.entries(config.log)];
@@ -66,14 +66,15 @@ describe("trackedConfig", () => {
 /** The paths in a Config that depend on a setting. */
 function leavesMadeOf(key: SettingKey): string[] {
   const values = valuesOf(load({ env: { RECOLLECT_CONFIG: "none.yaml" } }).settings);
-  const of = (all: Settled) => leavesOf(assemble(all, { backendReason: "", warnings: [] }));
+  const of = (all: Settled) =>
+    leavesOf(assemble(all, { backendReason: "", warnings: [], embedderByDefault: true }));
   const [before, after] = [of(values), of({ ...values, [key]: another(key, values[key]) })];
   return [...after]
     .filter(([path, value]) => !isDeepStrictEqual(value, before.get(path)))
     .map(([path]) => path);
 }
 
-/** A value of the same type that is another one. */
+/** Another value of the same type. */
 function another(key: SettingKey, value: unknown): unknown {
   if (key === "redisUrl") return { host: "h", port: 1, tls: true, username: "u", password: "p", db: 1 };
   if (typeof value === "number") return value + 1;
@@ -81,7 +82,7 @@ function another(key: SettingKey, value: unknown): unknown {
   return Array.isArray(value) ? [...value, "another"] : `${value ?? ""}-another`;
 }
 
-/** What a server reads that embeds through a provider, speaks TLS and asks for keys, until it has served some calls. */
+/** Settings that are read by a server with an embedding provider, TLS and API keys, during its start and some calls. */
 async function readOnEmbedded(): Promise<ReadonlySet<string>> {
   const authority = testAuthority();
   const clients = testAuthority();
@@ -106,7 +107,7 @@ async function readOnEmbedded(): Promise<ReadonlySet<string>> {
   return read;
 }
 
-/** The same of a server without vectors of a provider, on this Redis. */
+/** The same for a server on this Redis without an embedding provider. */
 async function readOnRedis(url: string): Promise<ReadonlySet<string>> {
   const name = `test-${randomBytes(8).toString("hex")}`;
   await using cleanup = new AsyncDisposableStack();
@@ -126,7 +127,7 @@ async function readOnRedis(url: string): Promise<ReadonlySet<string>> {
   return read;
 }
 
-/** What a connection to a Redis behind Sentinels reads, with TLS. It ends at the first file, which is not there. */
+/** Settings that are read by a connection through Sentinels with TLS. It fails at the first file, which is missing. */
 async function readForSentinels(): Promise<ReadonlySet<string>> {
   const read = new Set<string>();
   const config = loadConfig({
@@ -142,7 +143,7 @@ async function readForSentinels(): Promise<ReadonlySet<string>> {
   return read;
 }
 
-/** Calls that go by settings which a start does not look at. */
+/** Calls that use settings which are not read at the start. */
 async function useAll(app: TestApp, headers: Readonly<Record<string, string>> = {}): Promise<void> {
   const scope = { model: "m" };
   const ask = (value: string) => ({ prompt: { case: "text" as const, value } });

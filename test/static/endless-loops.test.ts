@@ -1,6 +1,6 @@
-// What depends on others (Redis, another process, a model that changes) must end by itself: a loop that only ends when
-// they behave well holds its caller for ever. So each loop in src says in its head when it ends; the exceptions are listed
-// here, each with what ends it.
+// Loops that depend on external state (Redis, another process, a changing model) must be bounded: otherwise they can
+// block their caller forever. So each loop in src has a condition in its head; the exceptions are listed here, each with
+// its end.
 
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const SRC = join(import.meta.dirname, "..", "..", "src");
 /** `for (;;)`, `for (let at = 0; ; at += 1)`, `while (true)`: loops without a condition. */
 const ENDLESS = /\bfor \([^;()]*(?:\([^()]*\)[^;()]*)*;\s*;|\bwhile \((?:true|1)\)/;
 
-/** By file: what ends its loop. */
+/** The end of the loop, by file. */
 const ENDED_BY: Readonly<Record<string, string>> = {
   "adapters/decorators/retrying-embedder.ts":
     "retryDelay, which knows no delay after the last retry, and the signal",
@@ -44,7 +44,7 @@ it("finds loops without a condition", () => {
   for (const loop of others) expect(loop).not.toMatch(ENDLESS);
 });
 
-it("each loop in src says when it ends", async () => {
+it("each loop in src has a condition or a documented end", async () => {
   const found: string[] = [];
   for await (const file of glob("**/*.ts", { cwd: SRC })) {
     if (file.endsWith(".test.ts")) continue;

@@ -1,4 +1,4 @@
-// Scripts of Redis name their keys and arguments: connection/script-preamble.ts alone knows where these stand.
+// Redis scripts use named keys and arguments: only connection/script-preamble.ts depends on their positions.
 
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ it("finds positions", () => {
   expect(preamble(["meta"], ["now"])).toMatch(POSITION);
 });
 
-it("no script or library goes by the position of a key or an argument", async () => {
+it("no script or library uses the position of a key or an argument", async () => {
   const scripts: string[] = [];
   const found: string[] = [];
   for await (const file of glob("**/*.lua", { cwd: SRC })) {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hashOfKey } from "../../src/domain/access/api-keys.ts";
 import type { Role } from "../../src/domain/access/tenancy.ts";
 
-/** A key with all that its row says. */
+/** A key with the fields of its row. */
 export interface TestKey {
   readonly key: string;
   readonly tenant: string;
@@ -11,7 +11,7 @@ export interface TestKey {
   readonly debug: boolean;
 }
 
-/** A new key; a reader and writer `app` of tenant `acme` unless it is said otherwise. */
+/** A new key; by default a reader and writer `app` of tenant `acme`. */
 export function testKey(given: Partial<Omit<TestKey, "key">> = {}): TestKey {
   return {
     key: `test-${randomUUID()}`,
@@ -23,7 +23,7 @@ export function testKey(given: Partial<Omit<TestKey, "key">> = {}): TestKey {
   };
 }
 
-/** The file that these keys stand in. */
+/** The content of a key file with these keys. */
 export function keysFile(keys: readonly TestKey[]): string {
   return keys
     .map(

@@ -4,7 +4,7 @@ import { type Memory, type StoredMemory, withAccess } from "../../src/domain/mem
 import type { JsonObject } from "../../src/lib/json.ts";
 import { cacheEntry, memory } from "./builders.ts";
 
-/** Texts of one to three bytes a UTF-16 unit, and of every length of a length. */
+/** Texts of one to three bytes a UTF-16 unit, with length prefixes of every size. */
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc
@@ -16,7 +16,7 @@ const texts = fc.array(text, { maxLength: 4 });
 const time = fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 });
 const metadata = fc.dictionary(text, fc.jsonValue({ maxDepth: 3 })) as fc.Arbitrary<JsonObject>;
 
-/** Memories with all fields at once, whose sizes differ in every way. */
+/** Memories with all fields, of varying sizes. */
 export const storedMemories: fc.Arbitrary<StoredMemory> = fc
   .tuple(
     fc.record(
@@ -57,7 +57,7 @@ export const storedMemories: fc.Arbitrary<StoredMemory> = fc
   )
   .map(([fields, access]) => withAccess(memory(fields as Partial<Memory>), access));
 
-/** Entries of the cache, likewise. */
+/** Cache entries with all fields, of varying sizes. */
 export const cacheEntries: fc.Arbitrary<CacheEntry> = fc
   .record(
     {

@@ -1,10 +1,10 @@
-/** Where the servers of this test file keep their data; undefined: in their data directories. */
+/** The Redis of the servers in this test file; undefined: the embedded backend. */
 let redis: { readonly url: string; readonly name: string } | undefined;
 
-/** The number of each data directory: a server that is started again with it has the same data. */
+/** Number of each data directory: a server that is restarted with it has the same data. */
 const places = new Map<string, number>();
 
-/** From now on servers keep their data in this Redis, under names that begin so. */
+/** From now on servers use this Redis, with this key prefix. */
 export function serveFrom(url: string, name: string): void {
   redis = { url, name };
 }
@@ -14,7 +14,7 @@ export function onRedis(): boolean {
   return redis !== undefined;
 }
 
-/** What tells a server where its data is. */
+/** The storage settings of a server. */
 export function backendSettings(dataDir: string): Readonly<Record<string, string>> {
   if (redis === undefined) return { DATA_DIR: dataDir };
   const place = places.get(dataDir) ?? places.size;

@@ -14,13 +14,13 @@ import { digest } from "../../src/lib/digest.ts";
 import type { IdempotentRequest } from "../../src/ports/idempotency.ts";
 import type { NewMemory } from "../../src/ports/memory/writer.ts";
 
-/** The present of all tests: 2026-01-01, in milliseconds since the epoch. */
+/** Current time of all tests: 2026-01-01, in milliseconds since the epoch. */
 export const NOW = Date.UTC(2026, 0, 1);
 
 /** A day, in milliseconds. */
 export const DAY = 24 * 3600 * 1000;
 
-/** An active fact without vector; another id makes another text, so that two are no duplicates by accident. */
+/** An active fact without vector; another id gives another text, so that memories are no accidental duplicates. */
 export function memory(given: Partial<Memory> = {}): Memory {
   const id = given.id ?? "m1";
   const content = {
@@ -48,7 +48,7 @@ export function memory(given: Partial<Memory> = {}): Memory {
   return { ...content, etag: given.etag ?? etagOf(content) };
 }
 
-/** A memory to be written, with the terms and the duplicate key that its text has. */
+/** A memory to be written, with the terms and the duplicate key of its text. */
 export function newMemory(
   given: Partial<Memory> = {},
   write: Partial<Omit<NewMemory, "memory">> = {},
@@ -63,7 +63,7 @@ export function newMemory(
   };
 }
 
-/** An answer that lives for a day; another id makes another prompt. */
+/** A cache entry with a TTL of a day; another id gives another prompt. */
 export function cacheEntry(given: Partial<CacheEntry> = {}): CacheEntry {
   const id = given.id ?? "e1";
   const prompt = given.prompt ?? `What is ${id}?`;
@@ -83,12 +83,12 @@ export function cacheEntry(given: Partial<CacheEntry> = {}): CacheEntry {
   };
 }
 
-/** A request that may come again, kept for a day. */
+/** An idempotent request whose record expires after a day. */
 export function idempotentRequest(given: Partial<IdempotentRequest> = {}): IdempotentRequest {
   return { key: digest("request"), bodyHash: digest("body"), expireTime: NOW + DAY, ...given };
 }
 
-/** Numbers from 0 to below 1 that only the seed decides (mulberry32). */
+/** Numbers in [0, 1), determined by the seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -99,7 +99,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** A vector of unit length that only the seed decides; those of two seeds point in different directions. */
+/** A vector of unit length, determined by the seed; two seeds give different directions. */
 export function unitVector(seed: number, dimension: number): Float32Array {
   const random = seededRandom(seed);
   const unit = toUnit(Float32Array.from({ length: dimension }, () => 2 * random() - 1));

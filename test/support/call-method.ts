@@ -31,7 +31,7 @@ export function transportsOf(app: Pick<TestApp, "grpcAddress" | "httpUrl">): Tra
 
 /**
  * Calls any method by its descriptor, with messages as JSON; one that streams no requests takes the first alone.
- * Resolves with all that was answered.
+ * Resolves with all response messages.
  */
 export async function callMethod(
   transport: Transport,

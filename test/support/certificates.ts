@@ -12,7 +12,7 @@ export interface TestAuthority extends TestCertificate {
   issue(lifetime?: Lifetime, curve?: string): TestCertificate;
 }
 
-/** Days from now; a whole year, begun yesterday, unless it is said otherwise. */
+/** Validity in days from now; by default a year that began yesterday. */
 export interface Lifetime {
   readonly fromDays?: number;
   readonly toDays?: number;

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 
-/** What a client can act on in an error. */
+/** The machine-readable parts of an error. */
 export interface Refusal {
   readonly code: string;
   readonly reason: string | undefined;
@@ -9,7 +9,7 @@ export interface Refusal {
   readonly fields: readonly string[];
 }
 
-/** The refusal that a call ends with. Fails when the call succeeds, or rejects with anything else. */
+/** Resolves with the refusal of a call. Fails when the call succeeds, or rejects with another error. */
 export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;

@@ -1,20 +1,20 @@
 import type { EmbeddedText, Embedder } from "../../src/ports/embedding/embedder.ts";
 
-/** An embedder that a test holds shut: each call of it waits to be released, or for its signal. */
+/** An embedder that is blocked by a test: each call waits for its release or its signal. */
 export interface GatedEmbedder extends Embedder {
-  /** Resolves when so many calls have come in, counted from the start. */
+  /** Resolves when the total number of calls reaches this number. */
   entered(calls: number): Promise<void>;
   /** The signals of all calls so far, in order. */
   readonly signals: readonly AbortSignal[];
-  /** Lets all calls through, those to come too. */
+  /** Releases all calls, also later ones. */
   release(): void;
 }
 
-/** With `deaf`, calls do not look at their signal: what hangs stays hanging until it is released. */
+/** With `deaf`, calls ignore their signal and hang until they are released. */
 export function gatedEmbedder(options: { readonly deaf?: boolean } = {}): GatedEmbedder {
   const gate = Promise.withResolvers<void>();
   const signals: AbortSignal[] = [];
-  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly calls: number; readonly resolve: () => void }[] = [];
   return {
     identity: { provider: "hashing", model: "gated", dimension: 2 },
     signals,
@@ -22,11 +22,11 @@ export function gatedEmbedder(options: { readonly deaf?: boolean } = {}): GatedE
     entered: (calls) =>
       new Promise((resolve) => {
         if (signals.length >= calls) resolve();
-        else waiting.push({ calls, resolve });
+        else waiters.push({ calls, resolve });
       }),
     embed: async (texts, signal) => {
       signals.push(signal);
-      for (const { calls, resolve } of waiting) if (signals.length >= calls) resolve();
+      for (const { calls, resolve } of waiters) if (signals.length >= calls) resolve();
       await (options.deaf === true ? gate.promise : Promise.race([gate.promise, aborted(signal)]));
       return texts.map((): EmbeddedText => ({ vector: Float32Array.of(1, 0), truncated: false }));
     },

@@ -1,27 +1,27 @@
 import type { Backend } from "../../src/ports/backend.ts";
 import type { CandidateSearch } from "../../src/ports/memory/search.ts";
 
-/** Holds searches of a backend's memories up: each waits to be released before it goes to the store. */
+/** Blocks memory searches of a backend: each waits for its release before it reaches the store. */
 export interface GatedSearches {
   /** For `overrides` of startApp. */
   readonly backend: (opened: Backend) => Backend;
-  /** The tenants of the searches that have come to the store, in order. */
+  /** The tenants of the searches that have arrived, in order. */
   readonly tenants: readonly string[];
-  /** Resolves when so many have come, counted from the start. */
+  /** Resolves when the total number of searches reaches this number. */
   entered(searches: number): Promise<void>;
-  /** Lets all searches through, those to come too. */
+  /** Releases all searches, also later ones. */
   release(): void;
 }
 
 export function gatedSearches(): GatedSearches {
   const gate = Promise.withResolvers<void>();
   const tenants: string[] = [];
-  const waiting: { readonly searches: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly searches: number; readonly resolve: () => void }[] = [];
   const gated = (search: CandidateSearch): CandidateSearch =>
     replacing(search, {
       search: async (scope, ...rest) => {
         tenants.push(scope.tenant);
-        for (const { searches, resolve } of waiting) if (tenants.length >= searches) resolve();
+        for (const { searches, resolve } of waiters) if (tenants.length >= searches) resolve();
         await gate.promise;
         return search.search(scope, ...rest);
       },
@@ -32,14 +32,14 @@ export function gatedSearches(): GatedSearches {
     entered: (searches) =>
       new Promise((resolve) => {
         if (tenants.length >= searches) resolve();
-        else waiting.push({ searches, resolve });
+        else waiters.push({ searches, resolve });
       }),
     backend: (opened) =>
       replacing(opened, { memories: replacing(opened.memories, { search: gated(opened.memories.search) }) }),
   };
 }
 
-/** The same object but for some of its properties. */
+/** The same object with some properties replaced. */
 function replacing<T extends object>(target: T, replaced: Partial<T>): T {
   return new Proxy(target, {
     get: (of, name) => {

@@ -9,7 +9,7 @@ interface HealthClient extends grpc.Client {
   ): void;
 }
 
-/** What grpc.health.v1 says of a service to a probe: `SERVING`, `NOT_SERVING`. */
+/** The grpc.health.v1 status of a service: `SERVING`, `NOT_SERVING`. */
 export async function healthOf(address: string, service: string): Promise<string | undefined> {
   const loaded = grpc.loadPackageDefinition(loadSync(protoPath, { enums: String })) as unknown as {
     grpc: {

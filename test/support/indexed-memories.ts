@@ -24,7 +24,7 @@ export interface IndexedMemory {
   readonly vector?: Float32Array | undefined;
 }
 
-/** A part of a Redis that nobody else has, with memories as the index holds them: for tests of the index alone. */
+/** A private key space in Redis with indexed memories, for tests of the index without the stores. */
 export interface IndexedMemories extends AsyncDisposable {
   readonly client: RedisClient;
   readonly keys: Keys;
@@ -32,10 +32,10 @@ export interface IndexedMemories extends AsyncDisposable {
   readonly model: VectorModel;
   readonly indexes: { readonly memories: string; readonly cache: string };
   readonly vectors: VectorIndexOptions;
-  /** What the index was asked in each round trip since this was called last. */
+  /** The commands of each round trip since the last call. */
   asked(): readonly (readonly Command[])[];
   numberOf(scope: NamespaceKey): string;
-  /** Writes memories and what is counted of them; one that is there is written again, and counted once more. */
+  /** Writes memories and their counters; an existing one is overwritten, and counted again. */
   put(scope: NamespaceKey, memories: readonly IndexedMemory[]): Promise<void>;
   remove(scope: NamespaceKey, memories: readonly IndexedMemory[]): Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function openIndexedMemories(
   const numbers = new Map<string, string>();
 
   let asked: Command[][] = [];
-  // A search sends its commands, and behind them the script that reads the counters.
+  // A search sends its commands, followed by the script that reads the counters.
   let sent: Command[] = [];
   const [command, run, pipeline] = [
     client.command.bind(client),

@@ -3,7 +3,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 
-/** What is open on the servers of this process, by port: connections that they accepted, and HTTP/2 streams on them. */
+/** Open resources of the servers of this process, by port: accepted connections, and HTTP/2 streams on them. */
 const sockets = new Map<Socket, number | undefined>();
 const streams = new Map<ServerHttp2Stream, number | undefined>();
 
@@ -20,7 +20,7 @@ subscribe("http2.server.stream.close", (message) => {
   streams.delete((message as { stream: ServerHttp2Stream }).stream);
 });
 
-/** Connections and streams that the servers of this process have open now; on these ports alone if any are named. */
+/** Open connections and streams of the servers of this process; only of these ports, if given. */
 export function openOnServers(...ports: number[]): {
   readonly connections: number;
   readonly streams: number;
@@ -31,7 +31,7 @@ export function openOnServers(...ports: number[]): {
   return { connections: count(sockets), streams: count(streams) };
 }
 
-/** Fails when a server that has stopped still has connections or streams on these ports. */
+/** Fails when a stopped server still has connections or streams on these ports. */
 export async function expectClosed(...ports: number[]): Promise<void> {
   const closed = (): boolean => Object.values(openOnServers(...ports)).every((count) => count === 0);
   if (await until(closed)) return;
@@ -42,7 +42,7 @@ export async function expectClosed(...ports: number[]): Promise<void> {
 /**
  * Runs this, which disposes what it opens, and fails when more is open afterwards than before: timers that keep
  * the process alive, sockets, servers, file handles, and connections and streams on servers of this process.
- * What is closed takes a few turns of the event loop to go; what is still there after a thousand of them stays.
+ * Closing takes a few ticks of the event loop; a resource that is open after a thousand ticks is a leak.
  */
 export async function expectNoLeaks<T>(run: () => Promise<T>): Promise<T> {
   const opened = openNow();
@@ -53,21 +53,21 @@ export async function expectNoLeaks<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** Servers that are watched now, and what was open before the first of them. */
+/** Number of watched servers, and the open resources before the first of them. */
 let watched = 0;
 let before: ReadonlyMap<string, number> = new Map();
 
 /**
- * Watches a server from before its start. What it returns is to be run when the server has stopped, and fails when the
- * process has more open then than before: with several servers at once, when the last of them has stopped. Timers are
- * left to expectNoLeaks: over several tests the runner has timers of its own.
+ * Watches a server from before its start. The returned function is called when the server has stopped, and fails when
+ * the process has more open resources than before: with several servers at once, when the last of them has stopped.
+ * Timers are only checked by expectNoLeaks: across tests the runner has timers of its own.
  */
 export function watchLeaks(): () => Promise<void> {
   if (watched === 0) before = openNow();
   watched += 1;
   return async () => {
     watched -= 1;
-    // Another server that starts meanwhile goes on with the watch.
+    // Another server that starts meanwhile continues the watch.
     const leaks = (): string[] => leaksSince(before).filter((leak) => !leak.endsWith(" Timeout"));
     await until(() => watched > 0 || leaks().length === 0);
     if (watched > 0) return;
@@ -75,7 +75,7 @@ export function watchLeaks(): () => Promise<void> {
   };
 }
 
-/** Fails when this process has a file below the directory open. Looks where Linux tells; elsewhere sees none. */
+/** Fails when this process has an open file below the directory. On Linux only; elsewhere finds none. */
 export function expectNoOpenFiles(directory: string): void {
   const open = openFiles().filter((path) => path.startsWith(`${directory}/`));
   if (open.length > 0) throw new Error(`the server has stopped, with files open: ${open.join(", ")}`);
@@ -88,21 +88,21 @@ function openFiles(): string[] {
     try {
       return [readlinkSync(`${folder}/${number}`)];
     } catch {
-      // Closed since: the folder's own is always among these.
+      // Already closed: the descriptor of the listing itself is always one of these.
       return [];
     }
   });
 }
 
-/** Resolves with whether this came true within a thousand turns of the event loop. */
+/** Resolves with whether the condition became true within a thousand ticks of the event loop. */
 export async function until(condition: () => boolean): Promise<boolean> {
-  for (let turn = 0; turn < 1000 && !condition(); turn += 1) {
+  for (let tick = 0; tick < 1000 && !condition(); tick += 1) {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return condition();
 }
 
-/** Work that ends by itself, of the test runner among others. */
+/** Resources that close by themselves, such as those of the test runner. */
 const PASSING: ReadonlySet<string> = new Set(["Immediate", "TickObject", "FSReqPromise", "FSReqCallback"]);
 
 function openNow(): Map<string, number> {

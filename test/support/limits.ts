@@ -17,31 +17,31 @@ import {
   oneof as oneofOption,
 } from "#gen/buf/validate/validate_pb.js";
 
-/** One rule of one field of a request, with a request just inside it and one just outside. */
+/** One rule of one field of a request, with a request at the limit and one beyond it. */
 export interface Limit {
   /** `memory.tags[0] string.max_len`: names the rule in a test and in the tables of hand-made cases. */
   readonly name: string;
-  /** The path that a violation names. */
+  /** The path in a violation. */
   readonly path: string;
   readonly inside: object;
   readonly outside: object;
 }
 
 export interface LimitsOptions {
-  /** A valid value of each message that has to say something; others are empty. */
+  /** A valid value of each message that must not be empty. */
   readonly valid: Readonly<Record<string, object>>;
-  /** Values that fit and do not fit a pattern, by the pattern. */
+  /** Matching and non-matching values, by pattern. */
   readonly patterns: Readonly<Record<string, { readonly fits: string; readonly unfit: string }>>;
   /**
-   * Cases of rules that no machine can read, by `<message> <rule>`: changes of a valid message, and the field below it
-   * that the violation names.
+   * Hand-written cases of CEL rules, by `<message> <rule>`: changes of a valid message, and the field below it in the
+   * violation.
    */
   readonly byHand: Readonly<
     Record<string, { readonly field: string; readonly inside: object; readonly outside: object }>
   >;
 }
 
-/** A message that is made by putting one value into a valid one. */
+/** Makes a message by setting one value in a valid one. */
 type Put = (value: unknown) => object;
 
 /**
@@ -95,7 +95,7 @@ function messageLimits(
     if (field.fieldKind === "message") {
       limits.push(...messageLimits(field.message, options, below, putField, known));
     } else if (field.fieldKind === "list" && field.listKind === "message") {
-      // Before a valid one, because of a conversation the last message has more to keep to.
+      // Before a valid one, because the last message of a conversation has additional rules.
       const putItem: Put = (value) => putField([value, options.valid[field.message.typeName] ?? {}]);
       limits.push(...messageLimits(field.message, options, `${below}[0]`, putItem, known));
     }
@@ -133,7 +133,7 @@ function fieldLimits(
   return limits;
 }
 
-/** Names in the schema of the rules that are set. */
+/** Schema names of the rules that are set. */
 function ruleNames(rules: Exclude<FieldRules["type"]["value"], undefined>): string[] {
   const desc = file_buf_validate_validate.messages.find(({ typeName }) => typeName === rules.$typeName);
   if (desc === undefined) throw new Error(`no rules are called ${rules.$typeName}`);
@@ -233,7 +233,7 @@ function valuesOf(
 type StringRules = Extract<FieldRules["type"], { readonly case: "string" }>["value"];
 
 function stringValues(rules: StringRules, name: string, { patterns }: LimitsOptions): Values | undefined {
-  // Of two bytes where any letter will do, so that characters are not mistaken for bytes.
+  // With letters of two bytes where possible, to distinguish characters from bytes.
   const letters = (count: bigint): string => (rules.pattern === "" ? "é" : "a").repeat(Number(count));
   switch (name) {
     case "string.min_len":
@@ -253,7 +253,7 @@ function stringValues(rules: StringRules, name: string, { patterns }: LimitsOpti
   }
 }
 
-/** So many valid items, no two of them equal while there are others. */
+/** A number of valid items, distinct if possible. */
 function items(field: DescField, count: bigint, options: LimitsOptions): unknown[] {
   return Array.from({ length: Number(count) }, (_, index): unknown => {
     if (field.message !== undefined) return options.valid[field.message.typeName] ?? {};

@@ -1,4 +1,4 @@
-// Runs inside the server that a test starts (NODE_OPTIONS=--import): says by request how long the event loop was held.
+// Runs inside the server that a test starts (NODE_OPTIONS=--import): reports on request the longest blocking of the event loop.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 const RESOLUTION_MS = 1;

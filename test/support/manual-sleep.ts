@@ -1,26 +1,26 @@
 import type { Sleep } from "../../src/ports/sleep.ts";
 
-/** Time that passes only when a test says so. */
+/** A sleep function that is controlled by a test. */
 export interface ManualSleep {
   readonly sleep: Sleep;
-  /** How long each sleeper so far wanted to sleep, in order. */
-  readonly asked: readonly number[];
-  /** Resolves when so many sleeps have begun, counted from the start. */
+  /** Requested durations of all sleeps so far, in order. */
+  readonly durations: readonly number[];
+  /** Resolves when the total number of sleeps reaches this number. */
   begun(count: number): Promise<void>;
-  /** Wakes all who sleep, as if their time were over. */
+  /** Ends all current sleeps. */
   wake(): void;
 }
 
 export function manualSleep(): ManualSleep {
-  const asked: number[] = [];
+  const durations: number[] = [];
   const sleepers = new Set<() => void>();
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   return {
-    asked,
+    durations,
     sleep: (milliseconds, signal) =>
       new Promise<void>((resolve, reject) => {
         signal.throwIfAborted();
-        asked.push(milliseconds);
+        durations.push(milliseconds);
         const end = (): void => {
           sleepers.delete(end);
           resolve();
@@ -34,12 +34,12 @@ export function manualSleep(): ManualSleep {
           },
           { once: true },
         );
-        for (const { count, resolve: tell } of waiting) if (asked.length >= count) tell();
+        for (const { count, resolve: tell } of waiters) if (durations.length >= count) tell();
       }),
     begun: (count) =>
       new Promise((resolve) => {
-        if (asked.length >= count) resolve();
-        else waiting.push({ count, resolve });
+        if (durations.length >= count) resolve();
+        else waiters.push({ count, resolve });
       }),
     wake: () => {
       for (const end of sleepers) end();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Two prompts, and what they differ in. */
+/** Two prompts, and their difference. */
 export interface NotationPair {
   readonly kind: string;
   readonly one: string;
@@ -10,7 +10,7 @@ export interface NotationPair {
 
 const FIXTURES = join(import.meta.dirname, "../fixtures");
 
-/** Reads `notation-different.txt` or `notation-same.txt`; the format stands at the head of the former. */
+/** Reads `notation-different.txt` or `notation-same.txt`; the head of the former describes the format. */
 export function readNotationPairs(name: "different" | "same"): readonly NotationPair[] {
   const pairs: NotationPair[] = [];
   let kind = "";

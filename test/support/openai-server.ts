@@ -4,19 +4,19 @@ import type { AddressInfo } from "node:net";
 import { createHashingEmbedder } from "../../src/adapters/hashing/embedder.ts";
 import { vectorToBytes } from "../../src/domain/embedding/vector.ts";
 
-/** How the server is to treat one request. */
+/** The behaviour of the server for one request. */
 export type Behaviour =
   | { readonly kind: "answer" }
-  /** An error as OpenAI words it. */
+  /** An error in the format of OpenAI. */
   | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** The request is read and never answered. */
   | { readonly kind: "hang" }
-  /** Headers and half of the body come, and then nothing. */
+  /** Sends headers and half of the body, then hangs. */
   | { readonly kind: "hang in the body" }
   | { readonly kind: "close the socket" }
-  /** The body ends in the middle of it, as if that were all. */
+  /** Sends a truncated body with a regular end. */
   | { readonly kind: "truncated JSON" }
-  /** A page of a proxy, with status 200. */
+  /** An HTML page of a proxy, with status 200. */
   | { readonly kind: "HTML" }
   | { readonly kind: "NaN" }
   | { readonly kind: "zeros" }
@@ -27,7 +27,7 @@ export type Behaviour =
   | { readonly kind: "ignore base64" }
   | { readonly kind: "backwards" };
 
-/** One request as it came. */
+/** One received request. */
 export interface Received {
   readonly texts: readonly string[];
   readonly authorization: string | undefined;
@@ -38,40 +38,40 @@ export interface Received {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A server with OpenAI's API of embeddings, whose vectors are those of the hashing embedder. */
+/** A fake of OpenAI's embeddings API, with the vectors of the hashing embedder. */
 export interface OpenAiServer extends AsyncDisposable {
-  /** What EMBEDDING_API_BASE is set to. */
+  /** Value of EMBEDDING_API_BASE. */
   readonly apiBase: string;
   readonly port: number;
   /** All requests so far, in order. */
   readonly received: readonly Received[];
-  /** The next requests are treated like this, one after the other; those after them are answered. */
+  /** Behaviours of the next requests, in order; later requests are answered. */
   next(...behaviours: Behaviour[]): void;
-  /** All requests from now on for which there is no `next` are treated like this. */
+  /** Behaviour of all requests from now on without a `next`. */
   always(behaviour: Behaviour): void;
-  /** Resolves when so many requests have come in, counted from the start. */
+  /** Resolves when the total number of requests reaches this number. */
   requests(count: number): Promise<void>;
 }
 
 export interface OpenAiServerOptions {
-  /** Numbers in its vectors; 384 unless said. */
+  /** Dimension of the vectors; default 384. */
   readonly dimension?: number;
-  /** A text longer than this makes the whole request a 400, as too many tokens do. */
+  /** A longer text fails the whole request with 400, like too many tokens. */
   readonly maxCharacters?: number;
-  /** A request with more texts is a 413. */
+  /** A request with more texts fails with 413. */
   readonly maxTexts?: number;
-  /** Models whose vectors have nothing in common: a similarity between them is exactly 0. */
+  /** Models with orthogonal vectors: the similarity between two models is exactly 0. */
   readonly apart?: readonly [string, string];
-  /** A text that holds this is refused with a 400, whatever its length. */
+  /** A text that contains this fails with 400. */
   readonly refuses?: string;
-  /** Values of encoding_format that make a request an error; `any`: the parameter itself. */
+  /** Refused values of encoding_format; `any`: the parameter itself. */
   readonly refusesEncoding?: readonly ("base64" | "float" | "any")[];
   readonly refusesDimensions?: boolean;
-  /** How parameters are refused: the status, and whether the message says which one. 400 without unless said. */
+  /** The refusal of parameters: the status, and whether the message names the parameter. Default: 400, unnamed. */
   readonly refusal?: { readonly status: number; readonly says?: string };
-  /** The format of answers, whatever is asked for. */
+  /** The format of responses, independent of the request. */
   readonly answersIn?: "base64" | "float";
-  /** Without this `api-version` and an `api-key` a request is a 404 or a 401, as at Azure. */
+  /** Required `api-version`; a request without it or without `api-key` fails with 404 or 401, as at Azure. */
   readonly apiVersion?: string;
 }
 
@@ -79,7 +79,7 @@ export interface OpenAiServerOptions {
 export async function startOpenAiServer(options: OpenAiServerOptions = {}): Promise<OpenAiServer> {
   const dimension = options.dimension ?? 384;
   const received: Received[] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   const planned: Behaviour[] = [];
   let usual: Behaviour = { kind: "answer" };
 
@@ -101,7 +101,7 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
       const format = options.answersIn ?? body["encoding_format"];
       await answer(response, behaviour, texts, format === "base64", made);
     }
-    for (const { count, resolve } of waiting) if (received.length >= count) resolve();
+    for (const { count, resolve } of waiters) if (received.length >= count) resolve();
   };
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -120,7 +120,7 @@ export async function startOpenAiServer(options: OpenAiServerOptions = {}): Prom
     requests: (count) =>
       new Promise((resolve) => {
         if (received.length >= count) resolve();
-        else waiting.push({ count, resolve });
+        else waiters.push({ count, resolve });
       }),
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, "close");
@@ -172,7 +172,7 @@ function sendError(
   response.end(JSON.stringify({ error: { message, type: "some_error", param: null, code: "some_code" } }));
 }
 
-/** Not of unit length, for nobody promises that. */
+/** Not of unit length, because providers do not guarantee that. */
 async function vectorsFor(
   texts: readonly string[],
   model: string,

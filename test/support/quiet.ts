@@ -1,7 +1,7 @@
 import type { OperatorLog } from "../../src/ports/log.ts";
 import type { RedisMetrics, StoreMetrics } from "../../src/ports/metrics.ts";
 
-/** A log and a metrics for stores whose words and numbers the test does not look at. */
+/** A log and metrics that discard everything. */
 export const quiet: { readonly log: OperatorLog; readonly metrics: StoreMetrics & RedisMetrics } = {
   log: { warn: () => undefined, error: () => undefined, info: () => undefined, debug: () => undefined },
   metrics: {

@@ -13,7 +13,7 @@ import {
   WORDS,
 } from "./random-memories.ts";
 
-/** What a filter may say of one field, made so that the model memory mostly passes. */
+/** A random condition on one field that the model memory mostly passes. */
 type Condition<Field extends keyof MemoryFilter> = (
   random: Random,
   model: StoredMemory,
@@ -50,7 +50,7 @@ const CONDITIONS: { readonly [Field in Exclude<keyof MemoryFilter, "states">]-?:
   pinned: (random, { pinned }) => mostly(random, pinned, [true, false]),
 };
 
-/** A filter of some fields, of any number of them; few pass all memories, and few none. */
+/** A filter of some fields; few filters pass all memories, and few pass none. */
 export function randomFilter(random: Random, model: StoredMemory): MemoryFilter {
   const fields = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
   const wanted = pick(random, [1, 1, 2, 2, 3, 4, fields.length]);
@@ -65,7 +65,7 @@ export function randomFilter(random: Random, model: StoredMemory): MemoryFilter 
   return { states: [...new Set(states)], ...Object.fromEntries(conditions) };
 }
 
-/** How often each field stands in these filters, so that a test can see that its generator reaches all of them. */
+/** Number of filters with each field, so that a test can check the coverage of its generator. */
 export function fieldsOf(filters: readonly MemoryFilter[]): ReadonlyMap<string, number> {
   return new Map(
     Object.keys(CONDITIONS).map((field) => [field, filters.filter((filter) => field in filter).length]),
@@ -76,12 +76,12 @@ function mostly<T>(random: Random, likely: T, others: readonly T[]): T {
   return random() < 0.8 ? likely : pick(random, others);
 }
 
-/** An empty list is no mistake: it says that nothing is wanted. */
+/** An empty list is valid: it matches nothing. */
 function maybeEmpty<T>(random: Random, list: readonly T[]): readonly T[] {
   return random() < 0.03 ? [] : list;
 }
 
-/** Bounds on, just below and just above the time. */
+/** Bounds at, just below and just above the time. */
 function rangeAround(random: Random, time: number): TimeRange {
   return pick(random, [
     { start: time },

@@ -2,7 +2,7 @@ import type { AccessStatistics, Memory, MemoryKind, MemoryState } from "../../sr
 import type { Json, JsonObject } from "../../src/lib/json.ts";
 import { DAY, memory, NOW } from "./builders.ts";
 
-/** Numbers from 0 to below 1. */
+/** Numbers in [0, 1). */
 export type Random = () => number;
 
 export function pick<T>(random: Random, values: readonly T[]): T {
@@ -18,7 +18,7 @@ export function some<T>(random: Random, values: readonly T[], share: number): T[
 export const KINDS: readonly MemoryKind[] = ["EPISODIC", "SEMANTIC", "PROCEDURAL", "MESSAGE", "SUMMARY"];
 export const STATES: readonly MemoryState[] = ["ACTIVE", "SUPERSEDED", "ARCHIVED", "QUARANTINED"];
 
-/** Names and tags that stores mix up: cases, borders, query syntax, forms of one letter. */
+/** Names and tags that stores may confuse: cases, borders, query syntax, Unicode forms of one letter. */
 export const WORDS: readonly string[] = [
   "a",
   "A",
@@ -37,7 +37,7 @@ export const WORDS: readonly string[] = [
   "ключ",
 ];
 
-/** Values that are easily taken for one another. */
+/** Values that are easily confused. */
 export const SCALARS: readonly Json[] = [
   0,
   -0,
@@ -82,7 +82,7 @@ export function randomMetadata(random: Random): JsonObject {
   return pick(random, METADATA)(pick(random, SCALARS), pick(random, SCALARS));
 }
 
-/** Importances with both borders, both zeros, and what float32 makes of a decimal. */
+/** Importances with both borders, both zeros, and a decimal rounded to float32. */
 export const IMPORTANCES: readonly number[] = [0, -0, 0.25, 0.5, Math.fround(0.7), 0.7, 1];
 
 /** A memory whose fields are taken from short lists, so that many share each value. Written a day before NOW. */

@@ -4,7 +4,7 @@ import * as grpc from "@grpc/grpc-js";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 
-/** How a call with hand-made bytes ended. */
+/** The outcome of a call with raw bytes. */
 export interface RawOutcome {
   readonly code: number;
   readonly reason: string | undefined;
@@ -13,12 +13,12 @@ export interface RawOutcome {
   readonly reply: Buffer | undefined;
 }
 
-/** How a call of any kind ended, with all that came back. */
+/** The outcome of a call of any kind, with all response messages. */
 export interface RawStreamOutcome extends Omit<RawOutcome, "reply"> {
   readonly replies: readonly Buffer[];
 }
 
-/** A gRPC client that sends bytes as they are, for requests that no generated client would make. */
+/** A gRPC client for raw bytes, for requests that no generated client would make. */
 export class RawGrpc implements Disposable {
   readonly #client: grpc.Client;
 
@@ -53,14 +53,14 @@ export class RawGrpc implements Disposable {
     });
   }
 
-  /** Sends these messages, and takes whatever comes back: right for every kind of method. */
+  /** Sends these messages, and collects all responses; for every kind of method. */
   stream(path: string, messages: readonly Uint8Array[]): Promise<RawStreamOutcome> {
     const same = (buffer: Buffer): Buffer => buffer;
     return new Promise((resolve) => {
       const call = this.#client.makeBidiStreamRequest(path, same, same, new grpc.Metadata(), {});
       const replies: Buffer[] = [];
       call.on("data", (reply: Buffer) => replies.push(reply));
-      // The status says the same.
+      // The status contains the error.
       call.on("error", () => undefined);
       call.on("status", (status: grpc.StatusObject) => resolve({ ...detailsOf(status), replies }));
       for (const message of messages) call.write(Buffer.from(message));

@@ -7,7 +7,7 @@ import { ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { CreateMemoryRequestSchema, ListMemoriesRequestSchema } from "#gen/recollect/v1/memory_pb.js";
 
-/** How a stream of hand-made frames ended. */
+/** The outcome of a stream of raw frames. */
 export interface StreamOutcome {
   /** `:status`; undefined when the stream ended without an answer. */
   readonly httpStatus: number | undefined;
@@ -17,20 +17,20 @@ export interface StreamOutcome {
   readonly reason: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryAfter: boolean;
-  /** Names and values of the headers and trailers with the status, as clients count them: 32 more for each. */
+  /** Size of names and values of the headers and trailers with the status, plus 32 bytes for each, as in RFC 9113. */
   readonly headerBytes: number;
   readonly body: Buffer;
   /** The code of the reset that ended the stream; 0 when there was none. */
   readonly reset: number;
 }
 
-/** One HTTP/2 connection that sends what it is told to. */
+/** One HTTP/2 connection for raw frames. */
 export class RawHttp2 implements AsyncDisposable {
   readonly session: http2.ClientHttp2Session;
   readonly #closed: Promise<unknown>;
 
   constructor(address: string, options: http2.ClientSessionOptions = {}) {
-    // Node's own limit for what waits to be sent would reset streams before an answer to a large request is read.
+    // The default limit of Node for unsent data would reset streams before the response to a large request is read.
     this.session = http2.connect(`http://${address}`, { maxSessionMemory: 100, ...options });
     this.session.on("error", () => undefined);
     this.#closed = new Promise((resolve) => this.session.once("close", resolve));
@@ -63,7 +63,7 @@ export class RawHttp2 implements AsyncDisposable {
   }
 }
 
-/** Resolves when the stream has ended, however it does. */
+/** Resolves when the stream has ended, with or without an error. */
 export async function outcomeOf(stream: http2.ClientHttp2Stream): Promise<StreamOutcome> {
   let headers: http2.IncomingHttpHeaders = {};
   const chunks: Buffer[] = [];
@@ -74,7 +74,7 @@ export async function outcomeOf(stream: http2.ClientHttp2Stream): Promise<Stream
     headers = { ...headers, ...received };
   });
   stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-  // A status is the end of a call, whatever the caller still had to say.
+  // A status ends the call, also with unsent data.
   stream.once("end", () => stream.end());
   await new Promise<void>((resolve) => stream.once("close", resolve));
   const encoded = headers["grpc-status-details-bin"];
@@ -106,7 +106,7 @@ export function frame(message: Uint8Array, flag = 0): Buffer {
   return Buffer.concat([head, message]);
 }
 
-/** A frame of HTTP/2, for what no client would send. */
+/** A raw HTTP/2 frame, for data that no client would send. */
 export function http2Frame(type: number, streamId: number, payload: Uint8Array, flags = 0): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.byteLength, 0, 3);
@@ -119,7 +119,7 @@ export function http2Frame(type: number, streamId: number, payload: Uint8Array, 
 export const LIST = "/recollect.v1.MemoryService/ListMemories";
 export const CREATE = "/recollect.v1.MemoryService/CreateMemory";
 
-/** A framed ListMemories request: the normal call that works whatever came before. */
+/** A framed ListMemories request, to check that normal calls work. */
 export function listRequest(): Buffer {
   return frame(toBinary(ListMemoriesRequestSchema, create(ListMemoriesRequestSchema, {})));
 }
@@ -129,7 +129,7 @@ export function createRequest(text = "x"): Buffer {
   return frame(toBinary(CreateMemoryRequestSchema, create(CreateMemoryRequestSchema, { memory: { text } })));
 }
 
-/** Connects to `host:port` by TCP alone. Whatever breaks the connection shows as its end. */
+/** Connects to `host:port` by TCP. Connection errors appear as its end. */
 export async function connectTcp(address: string): Promise<net.Socket> {
   const { hostname, port } = new URL(`http://${address}`);
   const socket = net.connect({ host: hostname, port: Number(port) });

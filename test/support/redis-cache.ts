@@ -15,7 +15,7 @@ import type { EmbeddingCache } from "../../src/ports/embedding/embedding-cache.t
 import { quiet } from "./quiet.ts";
 import { removeAll, settingsOf } from "./redis/backend.ts";
 
-/** The cache of a Redis that nobody else uses the keys of, with what stands under it. */
+/** A cache under a private key prefix, with the layers below it. */
 export interface RedisCache extends AsyncDisposable {
   readonly cache: CacheStore;
   readonly embeddings: EmbeddingCache;
@@ -23,7 +23,7 @@ export interface RedisCache extends AsyncDisposable {
   readonly keys: Keys;
   readonly client: RedisClient;
   readonly model: VectorModel;
-  /** Of the index. */
+  /** Name of the index. */
   readonly indexName: string;
   /** Closes it and opens it on the same data. */
   reopen(): Promise<void>;
@@ -41,7 +41,7 @@ export const HNSW: VectorIndexOptions = {
   hnsw: { m: 16, efConstruction: 200, efRuntime: 10 },
 };
 
-/** Opens a cache under a prefix of its own, and removes everything that is there in the end. */
+/** Opens a cache under a prefix of its own, and deletes its keys at the end. */
 export async function openRedisCache(
   url: string,
   { identity, partitions = 1, maxEmbeddings = 1000, vectors = HNSW }: RedisCacheOptions,

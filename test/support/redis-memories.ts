@@ -26,22 +26,22 @@ export interface RedisStores extends AsyncDisposable {
   readonly cache: CacheStore;
   readonly namespaces: NamespaceStore;
   readonly sweeper: Sweeper;
-  /** How often a write added a pending memory. */
+  /** Number of writes that added a pending memory. */
   readonly announced: () => number;
 }
 
 /** Keys of a Redis that nobody else uses. Disposing of it removes them. */
-export interface RedisPlace extends AsyncDisposable {
+export interface RedisSandbox extends AsyncDisposable {
   readonly keys: Keys;
-  /** Starts one more process on them; the caller ends it. */
+  /** Opens the stores of another process on the keys; the caller closes them. */
   open(options?: { readonly log?: Log }): Promise<RedisStores>;
 }
 
-export function redisPlace(
+export function redisSandbox(
   url: string,
   identity: EmbedderIdentity,
   { partitions = 1 }: { readonly partitions?: number } = {},
-): RedisPlace {
+): RedisSandbox {
   const name = `test-${randomBytes(8).toString("hex")}`;
   const names = { memories: `${name}:memories`, cache: `${name}:cache` };
   const keys = new Keys(`${name}:`, partitions);

@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A way to Redis that counts round trips. */
+/** A proxy to Redis that counts round trips. */
 export interface CountedWay extends AsyncDisposable {
   readonly url: string;
-  /** What a call costs: round trips, and commands. */
+  /** The cost of a call: round trips, and commands. */
   readonly cost: (
     call: () => Promise<unknown>,
   ) => Promise<{ readonly trips: number; readonly commands: number }>;
 }
 
-/** Opens a port that leads to the Redis of this address. */
+/** Opens a proxy port for the Redis of this address. */
 export async function openCountedWay(url: string): Promise<CountedWay> {
   const { hostname, port } = new URL(url);
   const sockets = new Set<Socket>();
@@ -25,10 +25,10 @@ export async function openCountedWay(url: string): Promise<CountedWay> {
       socket.on("close", () => pairs.forEach((one) => void one.destroy()));
     }
     near.on("data", (bytes) => {
-      // Something is sent after the last answer: once a call when calls follow each other.
+      // A send after the last reply begins a new round trip.
       if (answered) trips += 1;
       answered = false;
-      // An array of a command begins a line with its length; arguments of tests do not.
+      // Each command begins with a line of its array length; no argument of the tests contains such a line.
       commands += bytes.toString("latin1").match(/(^|\r\n)\*\d+\r\n/g)?.length ?? 0;
       far.write(bytes);
     });

@@ -6,7 +6,7 @@ import type { TestApp } from "./start-app.ts";
 /** Clients of one server. */
 export type Clients = Pick<TestApp, "memory" | "cache" | "operations">;
 
-/** Texts that have nothing to do with each other, so that each is nearest to itself. */
+/** Unrelated texts, so that each is the nearest to itself. */
 export const textOf = (index: number): string =>
   `${(index * 104_729 + 7).toString(36)} ${(index * 15_485_863 + 3).toString(36)} number${index}`;
 export const idOf = (index: number): string => `m${index}`;
@@ -14,7 +14,7 @@ export const idOf = (index: number): string => `m${index}`;
 const QUESTION = { prompt: { case: "text", value: "How do I cancel my order?" } } as const;
 const SCOPE = { model: "m" };
 
-/** So many memories, and one cached answer. */
+/** Stores a number of memories, and one cache entry. */
 export async function fill({ memory, cache }: Clients, count: number): Promise<void> {
   for (let first = 0; first < count; first += 100) {
     const memories = Array.from({ length: Math.min(100, count - first) }, (_, index) => ({
@@ -30,7 +30,7 @@ export async function fill({ memory, cache }: Clients, count: number): Promise<v
   });
 }
 
-/** The nearest by meaning alone. Vectors of one model find the very text; those of two would not. */
+/** The nearest memory by vector search. Vectors of one model find the text itself; those of two models would not. */
 export async function nearest(
   { memory }: Clients,
   index: number,
@@ -43,13 +43,13 @@ export async function nearest(
   return [results[0]?.memory?.id, Number((results[0]?.similarity ?? 0).toFixed(4))];
 }
 
-/** What a writer has done, in the order of its numbers. */
+/** The progress of a writer, by memory number. */
 export interface Writes {
-  /** The first memory that has not been written yet. */
+  /** Number of the next memory to write. */
   next: number;
-  /** Written and acknowledged. */
+  /** Acknowledged memories. */
   readonly written: Set<number>;
-  /** Corrected, and that acknowledged. */
+  /** Memories with an acknowledged update. */
   readonly corrected: Set<number>;
 }
 
@@ -113,12 +113,12 @@ export async function load(
   return reads;
 }
 
-/** Until no memory waits for its vector. */
+/** Resolves when no memory is pending. */
 export async function drained({ operations }: Clients): Promise<void> {
   while ((await operations.getEmbeddingInfo({})).pendingCount > 0);
 }
 
-/** Starts a change to this model, when what the one before has left is removed; resolves with its id. */
+/** Starts a change to this model, after the cleanup of the previous change; resolves with its id. */
 export async function startChange({ operations }: Clients, model: string): Promise<string> {
   for (;;) {
     const answer = operations.startReembedding({ model });

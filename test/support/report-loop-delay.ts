@@ -1,5 +1,5 @@
-// Loaded into a server's process (--import): on SIGUSR2 it writes one line, `{"loopDelay":<how manieth>,"maxMs":<longest>}`,
-// with how long the event loop was held at most since the line before.
+// Loaded into a server's process (--import): on SIGUSR2 it writes one line, `{"loopDelay":<count>,"maxMs":<longest>}`,
+// with the longest blocking of the event loop since the previous line.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 

@@ -12,14 +12,14 @@ export interface EndedCommand {
 }
 
 export interface CliOptions {
-  /** The server that it calls. */
+  /** Address of the server. */
   readonly address: string;
   readonly cwd: string;
-  /** Variables beside PATH and the address. */
+  /** Environment variables in addition to PATH and the address. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts the command as a user does, in a process of its own; its streams are the caller's. */
+/** Starts the command in a process of its own; the caller uses its streams. */
 export function spawnCli(args: readonly string[], options: CliOptions): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd,
@@ -27,7 +27,7 @@ export function spawnCli(args: readonly string[], options: CliOptions): ChildPro
   });
 }
 
-/** Resolves with what a command wrote, and how it ended. */
+/** Resolves with the output and the exit code of a command. */
 export async function endOf(child: ChildProcessWithoutNullStreams): Promise<EndedCommand> {
   const [stdout, stderr, code] = await Promise.all([
     text(child.stdout),
@@ -37,7 +37,7 @@ export async function endOf(child: ChildProcessWithoutNullStreams): Promise<Ende
   return { code, stdout, stderr };
 }
 
-/** Runs a command to its end with this standard input. */
+/** Runs a command with this standard input. */
 export function runCli(args: readonly string[], options: CliOptions, input = ""): Promise<EndedCommand> {
   const child = spawnCli(args, options);
   child.stdin.end(input);

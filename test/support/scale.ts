@@ -2,13 +2,14 @@
 export const LONG_RUN = process.env["TEST_LONG"] === "true";
 
 /**
- * How often a test does what it does: the small number in `make test`, the large one in `make test-long`. Seeds are the same in both, so the short run is the beginning of the long one.
+ * Number of repetitions: the small number in `make test`, the large one in `make test-long`. Seeds are the same in both,
+ * so the short run is the beginning of the long one.
  */
 export function scale(short: number, long: number): number {
   return LONG_RUN ? long : short;
 }
 
-/** How much of the random tests is done. */
+/** Sizes of the random tests. */
 export const COUNTS = {
   /** Filters compared with matchesFilter, for each store. */
   filters: scale(150, 1000),

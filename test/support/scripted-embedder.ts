@@ -3,21 +3,21 @@ import type { EmbeddedText, Embedder, Urgency } from "../../src/ports/embedding/
 import type { EmbeddingMetrics } from "../../src/ports/metrics.ts";
 import { unitVector } from "./builders.ts";
 
-/** How one request ends: answered, never (until its signal aborts), or as this failure. */
+/** The outcome of one request: a response, none (until its signal aborts), or this failure. */
 export type Step = "ok" | "hang" | EmbeddingFailureKind | EmbeddingFailure;
 
 export interface ScriptedCall {
   readonly texts: readonly string[];
   readonly urgency: Urgency | undefined;
   readonly signal: AbortSignal;
-  /** Lets a request that hangs be answered. */
+  /** Answers a hanging request. */
   readonly release: () => void;
 }
 
-/** A provider that does what it is told, and remembers what it was asked. */
+/** A provider with scripted outcomes that records its requests. */
 export interface ScriptedEmbedder extends Embedder {
   readonly calls: readonly ScriptedCall[];
-  /** What the next requests do, one after the other; those after them do what `always` says, or are answered. */
+  /** Outcomes of the next requests, in order; later requests have the outcome of `always`, or are answered. */
   next(...steps: Step[]): void;
   always(step: Step): void;
 }
@@ -51,7 +51,7 @@ export function scriptedEmbedder(): ScriptedEmbedder {
   };
 }
 
-/** What the scripted embedder makes of a text. */
+/** The vector of the scripted embedder for a text. */
 export function vectorOfText(text: string): EmbeddedText {
   let seed = text.length;
   for (const character of text) seed = (Math.imul(seed, 31) + (character.codePointAt(0) ?? 0)) | 0;
@@ -65,7 +65,7 @@ export function failure(kind: EmbeddingFailureKind, retryAfterMs?: number): Embe
   });
 }
 
-/** Metrics that write down what they are told. */
+/** Metrics that record all calls. */
 export function recordedMetrics(): EmbeddingMetrics & { readonly record: unknown[][] } {
   const record: unknown[][] = [];
   return {
@@ -83,7 +83,7 @@ export function never(): AbortSignal {
   return new AbortController().signal;
 }
 
-/** The kind of failure that this ends with; undefined when it succeeds. Any other error is thrown on. */
+/** The kind of the failure; undefined on success. Rethrows other errors. */
 export async function kindOf(promise: Promise<unknown>): Promise<EmbeddingFailureKind | undefined> {
   try {
     await promise;

@@ -9,7 +9,7 @@ export function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** The methods that a server serves, as it says itself. */
+/** The methods that a server serves, according to its reflection. */
 export async function servedMethods(grpcAddress: string): Promise<DescMethod[]> {
   using raw = new RawGrpc(grpcAddress);
   const methods = [MemoryService, CacheService, CompactionService, OperationsService].flatMap(

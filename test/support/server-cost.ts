@@ -2,15 +2,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startProcess, type TestProcess } from "./start-process.ts";
 
-/** The real program, with what it costs seen from outside (Linux). */
+/** The server process, with externally measured cost (Linux). */
 export interface MeasuredServer extends AsyncDisposable {
   readonly grpc: string;
   readonly http: string;
-  /** Milliseconds for which the event loop was held at most since the last time. */
+  /** Longest blocking of the event loop since the last call, in milliseconds. */
   longestHold(): Promise<number>;
   /** Bytes of resident memory. */
   memory(): Promise<number>;
-  /** The largest of it since the last time. */
+  /** Its maximum since the last call. */
   peakMemory(): Promise<number>;
 }
 

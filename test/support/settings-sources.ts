@@ -6,7 +6,7 @@ import { type Loaded, type LoadOptions, load } from "../../src/config/load.ts";
 import type { NotYet } from "../../src/config/not-yet.ts";
 import type { Environment } from "../../src/config/sources.ts";
 
-/** What the configuration is read from; the files by their content. */
+/** Sources of a configuration; files by their content. */
 export interface TestSources {
   readonly env?: Environment;
   readonly flags?: Environment;
@@ -16,13 +16,13 @@ export interface TestSources {
   readonly notYet?: readonly NotYet[];
 }
 
-/** A folder of its own for the files of one test. */
+/** A directory for the files of one test. */
 export interface SourcesFolder extends AsyncDisposable {
   readonly path: string;
-  /** Writes the files, and says how to load them. Without `dotenv` or `yaml` there is no such file. */
+  /** Writes the files, and returns the options to load them. Without `dotenv` or `yaml` there is no such file. */
   options(sources: TestSources): Promise<LoadOptions>;
   load(sources?: TestSources): Promise<Loaded>;
-  /** What ConfigError says of them; nothing when they are right. */
+  /** The problems of the ConfigError; empty for a valid configuration. */
   problemsOf(sources: TestSources): Promise<readonly string[]>;
 }
 

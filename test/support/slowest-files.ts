@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from "vitest/node";
 
 const COUNT = 10;
 
-/** Ends a run with the files that took longest: of the tests themselves, without their imports. */
+/** Prints the slowest test files at the end of a run: time of the tests, without their imports. */
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default class SlowestFiles implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

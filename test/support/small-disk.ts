@@ -6,19 +6,19 @@ import { join } from "node:path";
 
 const MIB = 1024 * 1024;
 
-/** A file system of its own, which goes when it is disposed of. */
+/** A file system that is unmounted when disposed. */
 export interface SmallDisk extends AsyncDisposable {
   /** An empty directory on it. */
   readonly directory: string;
-  /** Fills it by a file beside that directory, until so many bytes are free. */
+  /** Fills it with a file outside that directory, until this number of bytes is free. */
   fill(leave: number): void;
-  /** Removes what `fill` has written. */
+  /** Deletes the file of `fill`. */
   empty(): void;
-  /** With the options of mount(8), such as `size=20m` or `ro`. */
+  /** Remounts it with options of mount(8), such as `size=20m` or `ro`. */
   remount(options: string): void;
 }
 
-/** Whether this process may mount a file system of this kind: not everyone may. */
+/** Whether this process may mount a file system of this type. */
 export function canMount(kind: "tmpfs" | "ext4"): boolean {
   if (process.getuid?.() !== 0 || process.platform !== "linux") return false;
   const place = join(tmpdir(), `recollect-mount-${kind}-${process.pid}`);
@@ -73,7 +73,7 @@ function run(command: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
 }
 
-/** A disk that is full before it is expected to be is as good. */
+/** Ignores a disk that is full earlier than expected. */
 function append(path: string, bytes: number): void {
   const file = openSync(path, "a");
   try {

@@ -13,8 +13,9 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Environment } from "../../src/config/sources.ts";
 import { keysFile, type TestKey } from "./api-keys.ts";
 import { backendSettings } from "./backend-of-run.ts";
+import { embedderSettings } from "./embedder-of-tests.ts";
 import { expectClosed, expectNoOpenFiles, watchLeaks } from "./leaks.ts";
-import { SMALL_RESERVE } from "./small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "./small-reserved-space.ts";
 
 /** The real server, composed as in production, on free ports and its own data (see backend-of-run.ts), with typed clients. */
 export interface TestApp extends AsyncDisposable {
@@ -26,28 +27,28 @@ export interface TestApp extends AsyncDisposable {
   /** `http://127.0.0.1:8000`, without a slash; https:// with TLS. */
   readonly httpUrl: string;
   readonly dataDir: string;
-  /** Resolves when the stored data has been checked. */
+  /** Resolves when the self-check of the stored data has finished. */
   readonly checked: Promise<void>;
-  /** Stops the server as a signal does; its data stays until the app is disposed. */
+  /** Stops the server like a signal; its data stays until the app is disposed. */
   stop(): Promise<void>;
 }
 
 export interface TestAppOptions {
-  /** Variables beside those that make it private: ports, data directory, a quiet log. */
+  /** Settings in addition to the isolating ones: ports, data directory, a quiet log. */
   readonly env?: Environment;
   /** Without one of its own, an embedded store keeps back 1 MiB for deletions. */
   readonly overrides?: Overrides;
-  /** Changes the loaded configuration where no variable reaches. */
+  /** Changes parts of the loaded configuration that have no variable. */
   readonly configure?: (config: Config) => Config;
-  /** Asks for one of these keys: AUTH_MODE=api_keys. */
+  /** Requires one of these keys: AUTH_MODE=api_keys. */
   readonly apiKeys?: readonly TestKey[];
-  /** What the typed clients speak TLS with; the files of the server are variables. */
+  /** TLS options of the typed clients; the files of the server are set by variables. */
   readonly tls?: SecureContextOptions;
-  /** Keeps the data here instead of in a directory that goes with the app. */
+  /** Data directory that outlives the app. */
   readonly dataDir?: string;
 }
 
-/** Starts a server; disposing it stops the server, removes its data, and fails when anything is left open. */
+/** Starts a server; disposing it stops the server, deletes its data, and fails on leaked resources. */
 export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
   await using cleanup = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await temporaryDirectory(cleanup));
@@ -59,20 +60,24 @@ export async function startApp(options: TestAppOptions = {}): Promise<TestApp> {
       GRPC_PORT: "0",
       HTTP_PORT: "0",
       LOG_LEVEL: "fatal",
+      ...embedderSettings(options.env ?? {}),
       ...auth,
       ...options.env,
     },
   });
-  // Nobody probes a test's server, so nothing has to be waited for when it stops.
+  // The server of a test has no probes, so a stop needs no delay.
   const config = { ...loaded, limits: { ...loaded.limits, probePeriodMs: 0 } };
-  // Disposed of in reverse: these look when everything else is closed.
+  // Disposed in reverse order: these checks run when everything else is closed.
   cleanup.defer(watchLeaks());
   let ports: readonly number[] = [];
-  // A server that could not start may have found the files open at another one.
+  // The start may have failed because another server has the files open.
   cleanup.defer(() => (ports.length === 0 ? undefined : expectNoOpenFiles(dataDir)));
   cleanup.defer(() => (ports.length === 0 ? undefined : expectClosed(...ports)));
   const app = cleanup.use(
-    createApp(options.configure?.(config) ?? config, { reserve: SMALL_RESERVE, ...options.overrides }),
+    createApp(options.configure?.(config) ?? config, {
+      reserved: SMALL_RESERVED_SPACE,
+      ...options.overrides,
+    }),
   );
   await app.start();
 

@@ -4,7 +4,7 @@ import { createRequestReaders } from "../../src/transport/bounds/request-reader.
 import { createHealth } from "../../src/transport/grpc/health.ts";
 import { createGrpcServer, type GrpcServer } from "../../src/transport/grpc/server.ts";
 import type { ServedService } from "../../src/transport/handler.ts";
-import { authentication, everyone } from "../../src/transport/middleware/authentication.ts";
+import { anonymousAuthenticator, authentication } from "../../src/transport/middleware/authentication.ts";
 import { createPipeline, type Middleware, type Outcome } from "../../src/transport/pipeline.ts";
 import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 
@@ -12,10 +12,10 @@ import { UnfinishedRequests } from "../../src/transport/unfinished-requests.ts";
 export interface TestGrpcServer extends AsyncDisposable {
   readonly address: string;
   readonly grpc: GrpcServer;
-  /** How each call ended, in order. */
+  /** Outcomes of all calls, in order. */
   readonly outcomes: readonly Outcome[];
-  /** Resolves when so many calls have ended. */
-  ended(calls: number): Promise<void>;
+  /** Resolves when this number of calls has ended. */
+  finished(calls: number): Promise<void>;
 }
 
 export async function startGrpcServer(
@@ -23,12 +23,12 @@ export async function startGrpcServer(
   limits: Partial<Limits> = {},
 ): Promise<TestGrpcServer> {
   const outcomes: Outcome[] = [];
-  const waiting: { readonly calls: number; readonly resolve: () => void }[] = [];
+  const waiters: { readonly calls: number; readonly resolve: () => void }[] = [];
   const recording: Middleware = {
     name: "recording",
     end: (_call, outcome) => {
       outcomes.push(outcome);
-      for (const { calls, resolve } of waiting) if (outcomes.length >= calls) resolve();
+      for (const { calls, resolve } of waiters) if (outcomes.length >= calls) resolve();
     },
   };
   const unfinished = new UnfinishedRequests({ ...LIMITS, ...limits });
@@ -38,7 +38,7 @@ export async function startGrpcServer(
     limits: { ...LIMITS, ...limits },
     tls: undefined,
     services,
-    pipeline: createPipeline([recording, authentication(everyone)]),
+    pipeline: createPipeline([recording, authentication(anonymousAuthenticator)]),
     readerOf: createRequestReaders(),
     unfinished,
     health: createHealth([]),
@@ -51,10 +51,10 @@ export async function startGrpcServer(
     address: `127.0.0.1:${port}`,
     grpc,
     outcomes,
-    ended: (calls) =>
+    finished: (calls) =>
       new Promise((resolve) => {
         if (outcomes.length >= calls) resolve();
-        else waiting.push({ calls, resolve });
+        else waiters.push({ calls, resolve });
       }),
     [Symbol.asyncDispose]: async () => {
       await grpc.stop(AbortSignal.abort());

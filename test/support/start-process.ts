@@ -4,20 +4,21 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { embedderSettings } from "./embedder-of-tests.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** The real program in a process of its own, in an empty directory. */
+/** The program in a process of its own, in an empty directory. */
 export interface TestProcess extends AsyncDisposable {
   readonly directory: string;
   readonly process: ChildProcess;
-  /** Everything that it has written so far. */
+  /** Its complete output so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Resolves with the first line of standard output that holds the text; rejects when the process ends before. */
+  /** Resolves with the first line of standard output that contains the text; rejects when the process ends before. */
   lineWith(text: string): Promise<string>;
   /** Resolves with the exit code when the process has ended. */
-  readonly ended: Promise<number | null>;
+  readonly exited: Promise<number | null>;
 }
 
 export interface TestProcessOptions {
@@ -25,11 +26,11 @@ export interface TestProcessOptions {
   readonly args?: readonly string[];
   /** Files in its directory before it starts, by path. */
   readonly files?: Readonly<Record<string, string>>;
-  /** In a terminal of its own (Linux), which closes when the process that is returned ends. */
+  /** In a terminal of its own (Linux), which is closed when the returned process ends. */
   readonly terminal?: boolean;
 }
 
-/** Starts `recollect` with these variables alone (and PATH), on free ports unless they say otherwise. */
+/** Starts `recollect` with only these variables (and PATH), by default on free ports and with `hashing`. */
 export async function startProcess(
   env: Readonly<Record<string, string>> = {},
   { args = ["serve"], files = {}, terminal = false }: TestProcessOptions = {},
@@ -43,45 +44,47 @@ export async function startProcess(
   const [command = "", ...rest] = terminal
     ? ["script", "--quiet", "--command", `exec ${program.map((word) => `'${word}'`).join(" ")}`, "/dev/null"]
     : program;
+  const isInFiles = Object.values(files).some((content) => /embedding/i.test(content));
+  const embedder = isInFiles ? {} : embedderSettings(env);
   const child = spawn(command, rest, {
     cwd: directory,
-    env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...env },
+    env: { PATH: process.env["PATH"], GRPC_PORT: "0", HTTP_PORT: "0", ...embedder, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
   let stderr = "";
   const lines: string[] = [];
-  const waiting = new Set<() => void>();
+  const waiters = new Set<() => void>();
   createInterface({ input: child.stdout }).on("line", (line) => {
     stdout += `${line}\n`;
     lines.push(line);
-    for (const look of waiting) look();
+    for (const look of waiters) look();
   });
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const ended = once(child, "close").then(([code]) => code as number | null);
+  const exited = once(child, "close").then(([code]) => code as number | null);
   return {
     directory,
     process: child,
     stdout: () => stdout,
     stderr: () => stderr,
-    ended,
+    exited,
     lineWith: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
           const line = lines.find((one) => one.includes(text));
           if (line === undefined) return;
-          waiting.delete(look);
+          waiters.delete(look);
           resolve(line);
         };
-        waiting.add(look);
+        waiters.add(look);
         look();
-        void ended.then(() => reject(new Error(`ended without a line with ${text}:\n${stdout}${stderr}`)));
+        void exited.then(() => reject(new Error(`ended without a line with ${text}:\n${stdout}${stderr}`)));
       }),
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
-      await ended;
+      await exited;
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestCertificate } from "./certificates.ts";
 
-/** What the files of TLS hold; no authorities: clients are asked for no certificate. */
+/** Contents of the TLS files; without authorities no client certificate is requested. */
 export interface TlsContent extends TestCertificate {
   readonly clientCa?: string;
 }
 
-/** Files of TLS, and the variables that name them. */
+/** TLS files, and the variables that name them. */
 export interface TlsFolder extends AsyncDisposable {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export async function tlsFolder(content: TlsContent): Promise<TlsFolder> {
   };
 }
 
-/** Puts new files in the place of old ones. */
+/** Replaces the files. */
 export async function replaceTls(
   folder: string,
   { cert, key, clientCa }: Partial<TlsContent>,

@@ -1,16 +1,16 @@
 import type { Config } from "../../src/config/config.ts";
 
 /**
- * A copy of a configuration that adds to `read` the path of each value that is read by its name, such as
- * `redis.tls.caFile`; a list is one value. To be copied (`{ ...config.log }`, `Object.values`) is no reading: who copies
- * everything may use nothing. What is read from such a copy is not seen.
+ * A copy of a configuration that adds to `read` the path of each value that is read by name, such as
+ * `redis.tls.caFile`; a list is one value. Copying (`{ ...config.log }`, `Object.values`) does not count as a read,
+ * because the copy may be unused. Reads of such a copy are not recorded.
  */
 export function trackedConfig(config: Config, read: Set<string>): Config {
   return tracked(config, "", (path) => read.add(path));
 }
 
 function tracked<T extends object>(value: T, path: string, onRead: (path: string) => void): T {
-  // Not frozen: a proxy of a frozen object must give what that holds, and so no proxies.
+  // Not frozen: a proxy of a frozen object must return its exact property values, not nested proxies.
   const copy = Object.fromEntries(
     Object.entries(value).map(([key, child]) => [
       key,
@@ -19,7 +19,7 @@ function tracked<T extends object>(value: T, path: string, onRead: (path: string
   ) as T;
   let copying: string | symbol | undefined;
   return new Proxy(copy, {
-    // What copies asks for the descriptor of a property right before its value, and nothing else does.
+    // Only copying requests the descriptor of a property directly before its value.
     getOwnPropertyDescriptor: (target, key) => {
       copying = key;
       return Reflect.getOwnPropertyDescriptor(target, key);

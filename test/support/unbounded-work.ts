@@ -1,6 +1,6 @@
 import type { WorkQueue } from "../../src/ports/work-queue.ts";
 
-/** Starts all work at once, whatever else goes on: for use cases on their own. */
+/** A work queue without limits, for unit tests of use cases. */
 export const unboundedWork: WorkQueue = {
   hasQueuedWork: false,
   refusal: () => undefined,

@@ -1,20 +1,20 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-/** A request that is as costly to decode for its size as can be made of one field. */
+/** The most expensive request to decode for its size, made of one field. */
 export interface WorstMessage {
-  /** The way to the field, and what is done with it. */
+  /** The path of the field, and its content. */
   readonly name: string;
   readonly wire: Uint8Array;
   readonly json: Uint8Array;
 }
 
-/** A message of one field, around a value that is encoded already. */
+/** A message of one field with an encoded value. */
 type Around = (wire: Uint8Array, json: string) => { readonly wire: Uint8Array; readonly json: string };
 
 /**
- * The worst messages of every field below a message, each of about so many bytes: elements that take as little room as
- * possible, as many as fit; texts without end; JSON of many values, of many levels, of one long text.
+ * The most expensive messages for every field below a message, each of about this size: as many minimal elements as fit;
+ * one long text; JSON of many values, of many levels, of one long text.
  */
 export function worstMessages(desc: DescMessage, bytes: number): WorstMessage[] {
   return worstOf(desc, bytes, "", (wire, json) => ({ wire, json }), new Set());
@@ -126,7 +126,7 @@ function worstStructs(field: DescField, bytes: number): Worst[] {
   const nullValue = Buffer.from([0x08, 0]);
   const listOf = (value: Uint8Array): Uint8Array => delimited(6, repeat(delimited(1, value), bytes));
   let deep: Uint8Array = nullValue;
-  // The lengths grow with the depth; a few thousand levels are enough to break a recursion.
+  // Lengths grow with the depth; a few thousand levels overflow a recursion.
   const levels = Math.min(bytes / 8, 3000);
   for (let level = 0; level < levels; level += 1) deep = delimited(6, delimited(1, deep));
   return [
@@ -142,7 +142,7 @@ function worstStructs(field: DescField, bytes: number): Worst[] {
   ];
 }
 
-/** The encoding of a field with the value that takes least, and that value in JSON. */
+/** The encoding of a field with its smallest value, and that value in JSON. */
 function smallestOf(field: DescField): { readonly wire: Uint8Array; readonly json: string } {
   if (field.message !== undefined) {
     const { typeName } = field.message;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../test/support/builders.ts";
 import { quiet } from "../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "./backend.ts";
 import { EXACT_LIMIT } from "./vectors/vector-plan.ts";
 
@@ -30,7 +30,7 @@ describe("the embedded backend", () => {
       directory,
       embedder: { provider: "test", model: "random", dimension: DIMENSION },
       ...quiet,
-      reserve: SMALL_RESERVE,
+      reserved: SMALL_RESERVED_SPACE,
       log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
     });
   const near = async (backend: Awaited<ReturnType<typeof open>>, seed: number) => {
@@ -38,7 +38,7 @@ describe("the embedded backend", () => {
     return (await backend.memories.search.search(SCOPE, query, NOW)).byVector[0]?.id;
   };
 
-  it("keeps a vector graph for the next start, which takes it as it is", async () => {
+  it("saves a vector graph, which the next start loads without a rebuild", async () => {
     const graph = join(directory, "vectors", "1.usearch");
     await (async () => {
       await using backend = await open();
@@ -50,7 +50,7 @@ describe("the embedded backend", () => {
       }
       expect(await near(backend, 7)).toBe("m7");
     })();
-    // One vector enters the graph in each turn of the event loop that has nothing else to do.
+    // One vector is added to the graph in each idle tick of the event loop.
     const count = () =>
       existsSync(graph)
         ? (JSON.parse(readFileSync(`${graph}.seal.json`, "utf8")) as { count: number }).count
@@ -58,7 +58,7 @@ describe("the embedded backend", () => {
     for (let opened = 0; opened < 100 && count() < COUNT; opened += 1) {
       await using backend = await open();
       expect(await near(backend, 7)).toBe("m7");
-      for (let turn = 0; turn < 2 * COUNT; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let tick = 0; tick < 2 * COUNT; tick += 1) await new Promise((resolve) => setImmediate(resolve));
     }
     expect(count()).toBe(COUNT);
     const saved = statSync(graph);
@@ -69,7 +69,7 @@ describe("the embedded backend", () => {
       expect(await near(backend, 8)).toBe("m8");
     })();
     expect(warnings).toEqual([]);
-    // A graph that was built anew would have been saved again.
+    // A rebuilt graph would have been saved again.
     expect(statSync(graph).mtimeMs).toBe(saved.mtimeMs);
   });
 });

@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ReservedSizes, spaceWarnings } from "../../domain/disk-space.ts";
+import type { ConfiguredModel } from "../../domain/embedding/configured-model.ts";
 import type { Backend, BackendDescription } from "../../ports/backend.ts";
 import type { Disk } from "../../ports/disk.ts";
-import type { EmbedderIdentity } from "../../ports/embedding/embedder.ts";
 import type { OperatorLog } from "../../ports/log.ts";
 import type { StoreMetrics } from "../../ports/metrics.ts";
 import { systemDisk } from "../system/disk.ts";
@@ -17,7 +17,7 @@ import { ReservedSpace } from "./database/reserved-space.ts";
 import { openServerSecret } from "./database/server-secret.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
 import { claimEmbedder } from "./embedding/embedder-identity.ts";
-import { EmbeddedPendingMemoryQueue } from "./embedding/queue.ts";
+import { EmbeddedEmbeddingQueue } from "./embedding/queue.ts";
 import { EmbeddedReembeddingStore } from "./embedding/reembedding-store.ts";
 import { KeywordIndex } from "./keywords/keyword-index.ts";
 import { EmbeddedIndexStore } from "./maintenance/index-store.ts";
@@ -30,7 +30,7 @@ import { removeOldGraphs } from "./vectors/graph-files.ts";
 import { MemoryVectors } from "./vectors/memory-vectors.ts";
 import type { VectorModel } from "./vectors/vector-model.ts";
 
-/** Embeddings that are kept: of 1,536 numbers, some 300 MB on disk. */
+/** Default size of the embedding cache: with 1,536 numbers, some 300 MB on disk. */
 const MAX_EMBEDDINGS = 50_000;
 
 const NO_SERVER: BackendDescription = {
@@ -45,15 +45,15 @@ const NO_SERVER: BackendDescription = {
 export interface EmbeddedBackendOptions {
   readonly directory: string;
   /** Undefined: vector search is switched off. */
-  readonly embedder: EmbedderIdentity | undefined;
+  readonly embedder: ConfiguredModel | undefined;
   readonly log: OperatorLog;
   readonly metrics: StoreMetrics;
-  /** Vectors in the cache of embeddings, at most. */
+  /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
-  /** Where the directory lies; the operating system's, if it is not given. */
+  /** The disk of the directory. Default: that of the operating system. */
   readonly disk?: Disk | undefined;
-  /** Disk space reserved for deletions; default RESERVED_SIZES. */
-  readonly reserve?: ReservedSizes | undefined;
+  /** Disk space reserved for deletions. Default: RESERVED_SIZES. */
+  readonly reserved?: ReservedSizes | undefined;
 }
 
 /**
@@ -76,7 +76,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
   const { log, metrics } = options;
   await using opening = new AsyncDisposableStack();
   const damage = new Damage(({ parts }) => metrics.storeDamaged(parts.length));
-  const reserved = new ReservedSpace(directory, options.reserve);
+  const reserved = new ReservedSpace(directory, options.reserved);
   const database = opening.use(openDatabase(directory, { damage, reserved, log }));
   const stores = await openStores(database, { directory, damage, options }, opening);
   opening.defer(
@@ -98,7 +98,7 @@ async function openIn(directory: DataDirectory, options: EmbeddedBackendOptions)
     },
     damage: () => [
       ...damage.parts.map((part) => `damaged on disk: ${part}`),
-      ...damage.repaired.map((part) => `was damaged on disk and has been made again: ${part}`),
+      ...damage.repaired.map((part) => `was damaged on disk and has been rebuilt: ${part}`),
     ],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -112,10 +112,9 @@ function openDatabase(
   const file = join(directory.path, DATABASE_FILE);
   return new Database(file, {
     directory,
-    kept: reserved,
+    reserved,
     onCorrupt: () => {
-      if (damage.met())
-        log.error({}, "a read came upon damaged data; memories that are not found may be lost");
+      if (damage.met()) log.error({}, "a read met damaged data; memories that are not found may be lost");
     },
     onLost: () => log.error({ file }, "the file of the store was removed or replaced: no write is accepted"),
   });
@@ -144,11 +143,11 @@ async function openStores(
   const cache = owner.use(new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, { model, log }));
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = selfCheck?.ended ?? Promise.resolve();
+  const checked = selfCheck?.finished ?? Promise.resolve();
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
-    vectors.forget(namespaceId);
-    cache.forgetEntries();
+    vectors.drop(namespaceId);
+    cache.clearEntryCache();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {
     keywords,
@@ -167,12 +166,7 @@ async function openStores(
     checked,
     indexes,
     namespaces,
-    pendingMemories: new EmbeddedPendingMemoryQueue(database, namespaceIds, {
-      pendingRows,
-      holder: vectors,
-      model,
-      log,
-    }),
+    pendingMemories: new EmbeddedEmbeddingQueue(database, namespaceIds, { pendingRows, vectors, model, log }),
     reembedding: new EmbeddedReembeddingStore(database, namespaceIds, { model, pendingRows, log }),
     embeddings: createEmbeddingCache(database, { maxEntries: options.maxEmbeddings ?? MAX_EMBEDDINGS, log }),
   };

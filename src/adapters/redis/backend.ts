@@ -6,9 +6,9 @@ import type { RedisMetrics } from "../../ports/metrics.ts";
 import { RedisCacheStore } from "./cache/store.ts";
 import type { RedisClient } from "./connection/client.ts";
 import { Gate } from "./connection/gate.ts";
-import { riskOf, type ServerFacts } from "./connection/server-info.ts";
+import { type RedisServerInfo, riskOf } from "./connection/server-info.ts";
 import { createEmbeddingCache } from "./embedding/cache.ts";
-import { RedisPendingMemoryQueue } from "./embedding/queue.ts";
+import { RedisEmbeddingQueue } from "./embedding/queue.ts";
 import { repairReembedding } from "./embedding/reembedding-repair.ts";
 import { RedisReembeddingStore } from "./embedding/reembedding-store.ts";
 import { type FoundationOptions, openFoundation } from "./indexes/foundation.ts";
@@ -24,37 +24,37 @@ import { RedisNamespaceStore } from "./namespaces/namespace-store.ts";
 import { compressingPacker, packRecord } from "./namespaces/records.ts";
 import { StoreIdentity } from "./namespaces/store-identity.ts";
 
-/** Embeddings that are kept: of 1,536 numbers, some 300 MB of memory. */
+/** Default size of the embedding cache: with 1,536 numbers, some 300 MB of memory. */
 const MAX_EMBEDDINGS = 50_000;
 
 export interface RedisBackendOptions extends FoundationOptions {
   readonly log: OperatorLog;
   readonly metrics: RedisMetrics;
-  /** Bytes from which on a record is compressed; undefined: never. */
+  /** Size in bytes from which records are compressed; undefined: never. */
   readonly compressFrom?: number | undefined;
-  /** Vectors in the cache of embeddings, at most. */
+  /** Maximum number of vectors in the embedding cache. */
   readonly maxEmbeddings?: number;
 }
 
 /**
  * Opens the Redis backend. Several servers may share it. Rejects with STORE_UNAVAILABLE when Redis cannot be reached or
- * lacks what is needed, when its data is of another format, or when its vectors are of another model.
+ * lacks a required feature, when its data is of another format, or when its vectors are of another model.
  */
 export async function openRedisBackend(options: RedisBackendOptions): Promise<Backend> {
   const { log, metrics, vectors, indexes: names } = options;
   await using opening = new AsyncDisposableStack();
   const foundation = opening.use(await openFoundation(options));
-  const { client: direct, facts, keys, model } = foundation;
+  const { client: direct, serverInfo, keys, model } = foundation;
   const keeper = opening.use(new IndexKeeper({ client: direct, keys, names, vectors, model, log }));
   await keeper.open();
-  const risks = riskOf(facts);
-  announce(options, facts, risks);
+  const risks = riskOf(serverInfo);
+  announce(options, serverInfo, risks);
   opening.defer(metrics.observeStoreMemory(() => usedMemory(direct)));
   const secret = await RedisServerSecret.open(direct, keys);
 
   const gate = new Gate();
   const client = direct.behind(gate);
-  // It is opened last, and by then nobody has asked.
+  // StoreIdentity is opened last; no store calls `verify` before.
   const verify = (): Promise<void> => identity.verify();
   const stores = openStores(options, { client, keys, model, keeper, verify }, opening);
   const { memories, cache, reembedding, namespaces, pendingAdded, sweeper } = stores;
@@ -66,7 +66,7 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     log,
     namespaces: () => namespaces.mostCached,
     claim: async () => {
-      for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.forgetAll();
+      for (const cached of [namespaces, memories, cache, reembedding, keeper]) cached.clearCache();
       await claimPartitions(direct, keys);
       await model.claimAgain(log);
       await secret.claimAgain();
@@ -87,12 +87,12 @@ export async function openRedisBackend(options: RedisBackendOptions): Promise<Ba
     memories,
     cache,
     embeddings: createEmbeddingCache(client, keys, { maxEntries }),
-    pendingMemories: new RedisPendingMemoryQueue(client, namespaces, { model, pendingAdded, log }),
+    pendingMemories: new RedisEmbeddingQueue(client, namespaces, { model, pendingAdded, log }),
     reembedding,
     indexes: stores.indexes,
     namespaces: new RedisNamespaceStore(client, namespaces, () => sweeper.afterDeletion()),
     secret,
-    describe: async () => describe(facts),
+    describe: async () => describe(serverInfo),
     check: () => identity.check(),
     onReplaced: (listener) => void replacedListeners.push(listener),
     checked: Promise.resolve(),
@@ -121,7 +121,7 @@ function openStores(
   const namespaces = new Namespaces(client, keys, verify);
   const pendingAdded = new Listeners();
   const sweeper = owner.use(new Sweeper(client, keys, log));
-  // What a process left that ended before it had removed it.
+  // Removes deleted namespaces that an earlier process left.
   sweeper.afterDeletion();
   const pack = compressFrom === undefined ? packRecord : compressingPacker(compressFrom, metrics);
   const missing = (scope: NamespaceKey): void => keeper.missing(namespaces.partition(scope));
@@ -143,21 +143,21 @@ function openStores(
   return { namespaces, pendingAdded, sweeper, memories, cache, indexes: indexStore, reembedding };
 }
 
-function describe(facts: ServerFacts): BackendDescription {
+function describe(serverInfo: RedisServerInfo): BackendDescription {
   return {
-    serverVersion: facts.version,
-    topology: facts.topology,
-    modules: facts.modules,
-    maxmemoryPolicy: facts.maxmemoryPolicy,
-    persistence: [facts.persistence],
+    serverVersion: serverInfo.version,
+    topology: serverInfo.topology,
+    modules: serverInfo.modules,
+    maxmemoryPolicy: serverInfo.maxmemoryPolicy,
+    persistence: [serverInfo.persistence],
     capabilities: {},
   };
 }
 
-/** One line of what was found, and one for each risk. */
+/** Logs one line about the server, and one for each risk. */
 function announce(
   { log, metrics, indexes, vectors }: RedisBackendOptions,
-  { version, topology, modules, maxmemoryPolicy, persistence }: ServerFacts,
+  { version, topology, modules, maxmemoryPolicy, persistence }: RedisServerInfo,
   risks: readonly string[],
 ): void {
   log.info(

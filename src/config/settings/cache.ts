@@ -1,7 +1,7 @@
 import { boolean, integer, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** Which answers are kept, and which are served. */
+/** The semantic cache. */
 export const CACHE = {
   cacheEnabled: setting({
     env: "CACHE_ENABLED",
@@ -23,7 +23,8 @@ export const CACHE = {
     env: "CACHE_SIMILARITY_THRESHOLD",
     yaml: "cache.similarity_threshold",
     kind: number(0, 1),
-    fallback: 0.85,
+    fallback: undefined,
+    unset: "by the model of the vectors: see docs/embedding.md",
     reloadable: true,
     description: "Cosine similarity from which on an answer is served by meaning.",
   }),

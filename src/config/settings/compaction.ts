@@ -1,7 +1,7 @@
 import { boolean, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** How memory is kept small. */
+/** Compaction of memories. */
 export const COMPACTION = {
   compactionEnabled: setting({
     env: "COMPACTION_ENABLED",

@@ -1,16 +1,16 @@
 import { httpUrl, integer, number, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** What makes the vectors. */
+/** The embedding provider. */
 export const EMBEDDING = {
   embeddingProvider: setting({
     env: "EMBEDDING_PROVIDER",
     yaml: "embedding.provider",
-    kind: word("openai", "hashing"),
+    kind: word("openai", "local", "hashing"),
     fallback: undefined,
-    unset: "openai if EMBEDDING_API_KEY or EMBEDDING_API_BASE is set, else hashing",
+    unset: "openai if EMBEDDING_API_KEY or EMBEDDING_API_BASE is set, else local",
     description:
-      "What makes the vectors: any server that speaks OpenAI's API, or hashing, which is offline and finds wording.",
+      "What makes the vectors: any server that speaks OpenAI's API (openai), or what comes with the service: local, which finds meaning, or hashing, which finds wording. A store made with hashing keeps it while nothing is said here.",
   }),
   embeddingModel: setting({
     env: "EMBEDDING_MODEL",

@@ -3,7 +3,7 @@ import { setting } from "../setting.ts";
 
 const HOST = "127.0.0.1 with AUTH_MODE=none, else 0.0.0.0";
 
-/** Where the gRPC server and the HTTP server listen, and who may call them. */
+/** Endpoints, TLS and authentication of the gRPC server and the HTTP server. */
 export const ENDPOINTS = {
   grpcHost: setting({
     env: "GRPC_HOST",

@@ -1,7 +1,7 @@
 import { integer, number } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** What callers may make the server hold at once. */
+/** Resource limits. */
 export const LIMIT_SETTINGS = {
   maxConcurrentCalls: setting({
     env: "MAX_CONCURRENT_CALLS",

@@ -1,7 +1,7 @@
 import { boolean, integer, listOf, node, number, port, redisUrl, text, word } from "../kinds.ts";
 import { setting } from "../setting.ts";
 
-/** How Redis is reached, and what it holds. */
+/** Connection, keys and indexes of Redis. */
 export const REDIS = {
   redisUrl: setting({
     env: "REDIS_URL",

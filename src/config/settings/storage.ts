@@ -11,7 +11,7 @@ const metric: Kind<"COSINE"> = {
       : undefined,
 };
 
-/** Where data lies, and its vectors. */
+/** Backend, data directory and vector search. */
 export const STORAGE = {
   backend: setting({
     env: "MEMORY_BACKEND",
@@ -35,8 +35,8 @@ export const STORAGE = {
     yaml: "vector_search.dimension",
     kind: integer(1, 4096),
     fallback: undefined,
-    unset: "1536 with EMBEDDING_PROVIDER=openai, 384 with hashing",
-    description: "Numbers in a vector.",
+    unset: "1536 with EMBEDDING_PROVIDER=openai, 256 with local, 384 with hashing",
+    description: "Numbers in a vector; those of local have 256.",
   }),
   vectorIndexName: setting({
     env: "VECTOR_INDEX_NAME",

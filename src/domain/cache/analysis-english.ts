@@ -30,7 +30,7 @@ import {
 
 const SYNONYM_STEMS = new Map([...SYNONYMS].map(([word, target]) => [stemWord(word), stemWord(target)]));
 
-/** What the words of an English prompt say. */
+/** The result of reading the words of an English prompt. */
 export type EnglishAnalysis = Pick<
   PromptAnalysis,
   "items" | "particles" | "negations" | "quantifiers" | "modality" | "question"
@@ -40,7 +40,7 @@ export function analyzeEnglish(raw: readonly Token[]): EnglishAnalysis {
   return new EnglishReader(raw).read();
 }
 
-/** A word, and what stands around it. */
+/** A word and its context. */
 interface Word {
   readonly at: number;
   readonly token: Token;
@@ -52,7 +52,7 @@ interface Word {
   readonly isName: boolean;
 }
 
-/** Reads tokens from left to right; what it needs to know of the words before is its state. */
+/** Reads tokens from left to right; its state is the context of the previous words. */
 class EnglishReader {
   readonly #tokens: readonly Token[];
   readonly #capitalsTell: boolean;
@@ -62,18 +62,18 @@ class EnglishReader {
   readonly #quantifiers: string[] = [];
   readonly #modality = new Set<string>();
   #question = "";
-  /** What governs the next item, and the clause that this phrase stands in. */
+  /** The governing word of the next item, and of the enclosing clause. */
   #after = "";
   #clause = "";
   #joint: Draft["joint"] = "";
-  /** The negation that has not met what it denies; -1: none. */
+  /** The open negation, whose denied item has not been read; -1: none. */
   #openNegation = -1;
   #deniesVerb = false;
-  /** Where a passive may stand, as numbers of items; -1: not met yet. */
+  /** Item indexes of the parts of a possible passive; -1: not found yet. */
   #passive = { start: 0, be: -1, verb: -1, agent: -1 };
   #isOrdered = true;
 
-  /** In this order: each takes a word, or leaves it to the next. */
+  /** The readers, in this order: each consumes a word, or leaves it to the next. */
   readonly #takers: readonly ((word: Word) => boolean)[] = [
     (word) => this.#takePronoun(word),
     (word) => this.#takeJoint(word),

@@ -109,7 +109,7 @@ function readWrittenDate(text: string, at: number): Reading {
     return date(`${slashed[3]}-${second}-${first}`, at + 1);
   if (second > 12 && second <= 31 && first >= 1 && first <= 12)
     return date(`${slashed[3]}-${first}-${second}`, at + 1);
-  // Day and month cannot be told apart: as written.
+  // Day and month are ambiguous: as written.
   return date(text, at + 1);
 }
 
@@ -232,7 +232,7 @@ function readNumberWords(tokens: readonly Token[], at: number): { value: number;
   return { value: total + current, next };
 }
 
-/** Multiplies a decimal in writing by a power of ten, exactly. */
+/** Multiplies a decimal string by a power of ten, exactly. */
 function shift(value: string, power: number): string {
   const [whole = "", fraction = ""] = value.split(".");
   if (fraction.length > power) return `${value}e${power}`;

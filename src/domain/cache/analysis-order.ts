@@ -1,12 +1,12 @@
 import type { PromptItem } from "./analysis.ts";
 
-/** An item while the prompt is read, with the place of its token, and what joins it to the item before. */
+/** An item during reading, with the index of its token, and its connection to the previous item. */
 export type Draft = { -readonly [Key in keyof PromptItem]: PromptItem[Key] } & {
   at: number;
   joint: "" | "pause" | "and";
 };
 
-/** "France's capital": the owner stands where "of France" would. */
+/** "France's capital": treats the owner like "of France". */
 export function markOwner(items: readonly Draft[], at: number): void {
   let position = at - 1;
   for (let index = items.length - 1; index >= 0; index--, position--) {

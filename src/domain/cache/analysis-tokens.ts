@@ -1,7 +1,7 @@
 import { SPELLINGS } from "./analysis-words.ts";
 import { withoutInfo } from "./notation-lines.ts";
 
-/** What a piece of text is before any of it is understood. `pause` is a comma, `stop` the end of a sentence. */
+/** The lexical class of a piece of text. `pause` is a comma, `stop` the end of a sentence. */
 export type TokenKind = "word" | "number" | "date" | "code" | "foreign" | "pause" | "stop";
 
 /** A piece of a prompt. `text` is compared, `unit` belongs to numbers, `capital` only counts within a sentence. */
@@ -87,7 +87,7 @@ function pushChunk(chunk: string, tokens: Token[]): void {
   const before = chunk.slice(0, start);
   const after = chunk.slice(end);
   let core = chunk.slice(start, end);
-  // "C++", "f()", "[]" lose nothing that matters except brackets behind a call, which do not change what it names.
+  // "C++", "f()", "[]" lose only the brackets of a call, which do not change the named function.
   if (core === "" && /[<>{}[\]*_]/.test(chunk)) core = chunk;
   if (before.includes(",") || before.includes(";") || before.includes(":")) tokens.push(PAUSE);
   if (core !== "") pushCore(core, tokens);
@@ -97,7 +97,7 @@ function pushChunk(chunk: string, tokens: Token[]): void {
 
 function pushCore(core: string, tokens: Token[]): void {
   const lower = core.toLowerCase();
-  // An emoji says how something is meant; where it is asked about it is read as notation.
+  // An emoji expresses a mood; a prompt about the emoji reads it as notation.
   if (/^\p{Emoji_Presentation}+$/u.test(core)) return;
   const number = NUMBER.exec(lower);
   const slash = core.indexOf("/");
@@ -173,5 +173,5 @@ function pushWord(raw: string, tokens: Token[]): void {
   else tokens.push(plain("word", tail.slice(1)));
 }
 
-/** The mark of the end of a sentence, put behind every prompt so that readers need no end test. */
+/** A sentence end, appended to every prompt so that readers need no end test. */
 export const END_OF_TEXT: Token = STOP;

@@ -39,7 +39,7 @@ export function nameAt(tokens: readonly Token[], at: number, capitalsTell: boole
   if (token === undefined || token.kind !== "word") return false;
   if (KNOWN_NAMES.has(token.text)) return true;
   if (!token.capital || !capitalsTell) return false;
-  // At the start of a sentence everybody has a capital: only "Marie Curie …" is clearly a name there.
+  // Every word at the start of a sentence is capitalised: only "Marie Curie …" is clearly a name there.
   const next = tokens[at + 1];
   return (
     !opens || (next?.kind === "word" && next.capital && !PRONOUNS.has(next.text) && !REQUESTS.has(token.text))

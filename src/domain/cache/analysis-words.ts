@@ -145,7 +145,7 @@ transmit: send
 modify: alter
 `);
 
-/** Wrong turns for "one letter off" and for "same stem": pairs of real words that mean different things. */
+/** Exceptions of "one letter off" and of "same stem": pairs of real words that mean different things. */
 export const CONFUSABLES = new Set(
   `adapt/adopt affect/effect message/massage contact/contract desert/dessert moral/morale stationary/stationery
   public/pubic discreet/discrete angel/angle trial/trail causal/casual united/untied calvary/cavalry
@@ -190,7 +190,7 @@ export const CONFUSABLES = new Set(
     .split(/\s+/),
 );
 
-/** Pairs that turn a question round. People in opposite parts (buyer, seller) count, as do paired verbs. */
+/** Opposites. Pairs of roles (buyer, seller) and of verbs count too. */
 export const ANTONYMS: readonly (readonly [string, string])[] =
   `increase/decrease increase/reduce raise/lower raise/cut grow/shrink open/close open/lock lock/unlock
   start/stop begin/end start/finish begin/finish start/end enable/disable activate/deactivate allow/forbid allow/deny allow/block
@@ -401,11 +401,11 @@ noon: noon midday
 midnight: midnight
 `);
 
-/** Said for courtesy or hesitation; removed wherever they stand. */
+/** Words of courtesy or hesitation; removed everywhere. */
 export const FILLERS = list(
   "please kindly thanks hi hello hey dear actually basically just really very quite so well um uh okay simply maybe perhaps also too",
 );
-/** Openings that ask nicely; removed at the start of a sentence, longest first. */
+/** Polite openings; removed at the start of a sentence, longest first. */
 export const POLITE_OPENINGS = phrases(
   `can you please, could you please, would you please, will you please, can you tell me, could you tell me, would you tell me,
   can you help me, could you help me, can you help me to, could you help me to, please tell me, tell me, help me, let me know,
@@ -413,7 +413,7 @@ export const POLITE_OPENINGS = phrases(
   do you know, can you let me know, may i ask, can i ask, would you mind telling me, good morning, good afternoon, good evening,
   is there a way to, is it possible to, i need to, can i please, could i please, thank you, let us`,
 );
-/** Thanks at the end, and phrases that carry nothing anywhere. */
+/** Thanks at the end, and phrases without meaning for the answer. */
 export const EMPTY_PHRASES = phrases(
   "thank you, thank you very much, thanks a lot, in advance, if you can, if possible, if you do not mind, by the way, for me",
 );
@@ -429,7 +429,7 @@ export const REQUESTS = list(
   change add delete cancel book play turn open close look search read remind sort implement build design what how why when where who`,
 );
 
-/** Function words that carry nothing once word order has been read. */
+/** Function words that are dropped after the word order has been read. */
 export const EMPTY_WORDS = list(
   `the a an this that these those there here it its they them their theirs some any do does be being is are am as been
   which itself themselves myself yourself would like's such 's one ones so`,
@@ -448,11 +448,11 @@ he: he him
 he's: his
 she: she her hers
 `);
-/** Words that deny. "without" and the like count once each; two denials cancel. */
+/** Negations. "without" and the like count once each; two negations cancel. */
 export const NEGATIONS = list(
   "not no never none nobody nothing neither nor without nowhere unable lack lacks lacking except",
 );
-/** How much or how often; compared as a set. */
+/** Quantifiers and adverbs of frequency; compared as a set. */
 export const QUANTIFIERS = variants(`
 all: all every each everyone everybody everything entire whole
 only: only solely exclusively
@@ -475,7 +475,7 @@ enough: enough
 minimum: minimum
 maximum: maximum
 `);
-/** Modal verbs by what they ask: what may, should or must be done. */
+/** Modal verbs by their meaning: what may, should or must be done. */
 export const MODALS = variants(`
 can: can could may might able possible
 should: should ought supposed
@@ -483,7 +483,7 @@ must: must shall
 `);
 /** Words that open a condition. */
 export const CONDITIONS = list("if unless whether");
-/** Words that govern what follows; a phrase may move as long as it keeps its governing word. */
+/** Prepositions and other governing words; a phrase may move as long as it keeps its governing word. */
 export const CONNECTORS = list(
   `of in on at by for from to into onto with about as than between among through during before after until till since via
   over under above below inside outside against toward towards upon within across along near per despite regarding`,
@@ -498,12 +498,12 @@ export const OPPOSED_CONNECTORS = list(
 );
 /** Governing words that give a direction; a swap of what they govern is reported as such. */
 export const DIRECTIONS = list("from to into onto before after since until than toward towards");
-/** Small words with an opposite; left over alone they mean little, against their opposite everything. */
+/** Particles with an opposite; unmatched they are ignored, except against their opposite. */
 export const PARTICLES = list("up down on off in out over under above below inside outside");
-/** Question words. "what" and "which" ask for whatever the rest names. */
+/** Question words. "what" and "which" ask for the thing that the rest of the prompt names. */
 export const QUESTION_WORDS = list("what which how why when where who whom whose");
 
-/** Past forms that no suffix rule finds, with what they are a form of. */
+/** Irregular past forms, with their base forms. */
 export const IRREGULAR_PASTS = variants(`
 go: went gone
 lose: lost
@@ -591,7 +591,7 @@ export const FOREIGN_WORDS = list(
   um uma não meu minha eu posso como onde é em da ao het een niet hoe mijn ik van kan wat waar
   jag inte hur och det att är som på nie jak jest mój moja się czy gdzie bir ve için nasıl ne`,
 );
-/** Small words that are English and none of the above. */
+/** Other English function words. */
 export const ENGLISH_WORDS = list(
   `the is are and of to i my you your what how why when where who which can could should would will does did for with from
   it this that not an be have has at if by please or there was were about between than up out`,

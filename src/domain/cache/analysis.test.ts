@@ -38,11 +38,11 @@ describe("analyzePrompt", () => {
     ["explain `a  + b` now", "a + b"],
     ["open src/main.ts now", "src/main.ts"],
     ["learn C++ now", "C++"],
-  ])("keeps code as it is written: %s", (prompt, code) => {
+  ])("keeps code unchanged: %s", (prompt, code) => {
     expect(analyzePrompt(prompt).items).toContainEqual(expect.objectContaining({ kind: "code", text: code }));
   });
 
-  it("takes a capital for a name only inside a sentence that is not all capitals", () => {
+  it("treats a capitalised word as a name only inside a sentence that is not all capitals", () => {
     const names = (prompt: string): string[] =>
       analyzePrompt(prompt).items.flatMap((item) => (item.kind === "name" ? [item.text] : []));
     expect(names("Where does Hannah live?")).toEqual(["hannah"]);
@@ -51,7 +51,7 @@ describe("analyzePrompt", () => {
     expect(names("Marie Curie won")).toEqual(["marie", "curie"]);
   });
 
-  it("collects the closed classes", () => {
+  it("collects the words of the closed classes", () => {
     expect(analyzePrompt("Should all members not leave if the bell rang?")).toMatchObject({
       quantifiers: ["all"],
       negations: ["leav"],
@@ -65,7 +65,7 @@ describe("analyzePrompt", () => {
     expect(texts("Was Alice hired by Bob?")).toEqual(texts("Bob hired Alice"));
   });
 
-  it("keeps words of other languages untouched", () => {
+  it("does not change words of other languages", () => {
     const analysis = analyzePrompt("Wie kann ich mein Konto löschen?");
     expect(analysis.language).toBe("other");
     expect(analysis.items.map((item) => item.text)).toEqual([
@@ -78,19 +78,19 @@ describe("analyzePrompt", () => {
     ]);
   });
 
-  it("keeps only the hash of a prompt over the cap", () => {
+  it("stores only the hash of a prompt over the cap", () => {
     const analysis = analyzePrompt("word ".repeat(MAX_TOKENS + 1));
     expect(analysis.items).toEqual([]);
     expect(analysis.digest).not.toBe("");
     expect(analyzePrompt("word ".repeat(MAX_TOKENS)).digest).toBe("");
   });
 
-  it("levels spellings before it stems", () => {
+  it("normalises spellings before stemming", () => {
     expect(stemWord("organising")).toBe(stemWord("organizes"));
     expect(stemWord("wrote")).toBe(stemWord("writes"));
   });
 
-  it("gives plain JSON for any string, lone surrogates included", () => {
+  it("returns plain JSON for any string, including lone surrogates", () => {
     const codeUnits = fc
       .array(fc.integer({ min: 0, max: 0xffff }))
       .map((units) => String.fromCharCode(...units));

@@ -6,56 +6,56 @@ import { type Notation, readWritten, type Written } from "./notation.ts";
 import { spaceCalculations } from "./notation-fold.ts";
 import type { Writing } from "./notation-writing.ts";
 
-/** Raised with every change of what an analysis holds: analyses of two versions cannot be compared. */
+/** Increment with every change of the content of an analysis: analyses of two versions cannot be compared. */
 export const ANALYSIS_VERSION = 4;
 
 /** Tokens analysed; a longer prompt is compared as a whole, so that hostile texts cost bounded work. */
 export const MAX_TOKENS = 512;
 
-/** What an item is. `foreign` is a word no English rule may touch: it is equal, or it is another word. */
+/** The class of an item. `foreign` is a word that is exempt from English rules: it is compared literally. */
 export type ItemKind = "word" | "name" | "number" | "date" | "code" | "pronoun" | "foreign";
 
-/** One thing a prompt speaks of, in the order of an active sentence. */
+/** One content word of a prompt, in the order of an active sentence. */
 export interface PromptItem {
   readonly kind: ItemKind;
   /** Canonical spelling: "5 km" of "five kilometres", "2024-3-5", the person of a pronoun. */
   readonly text: string;
-  /** What related forms share: the stem of a word, the value of a number without its unit. */
+  /** The common part of related forms: the stem of a word, the value of a number without its unit. */
   readonly stem: string;
   /** The word that governs it ("from", "if", "of"), empty in the main clause. */
   readonly after: string;
-  /** Position; members of one "A, B and C" share it, because their order says nothing. */
+  /** Position; members of one "A, B and C" share it, because their order is irrelevant. */
   readonly slot: number;
-  /** Whether "and", "or" or the like stands right before it. */
+  /** Whether "and", "or" or a similar word is directly before it. */
   readonly joined: boolean;
 }
 
-/** What the guard compares: plain data, stored with a cache entry. Compare only with the same `version`. */
+/** The input of the guard: plain data, stored with a cache entry. Compare only with the same `version`. */
 export interface PromptAnalysis {
   readonly version: number;
-  /** Empty, or the hash of a prompt too long to be analysed, which then matches nothing but itself. */
+  /** Empty, or the hash of a prompt too long to be analysed, which then matches only an equal prompt. */
   readonly digest: string;
   /** `other` switches every language-specific rule off: items are compared as written and in order. */
   readonly language: "en" | "other";
   readonly items: readonly PromptItem[];
   /** Up, down, on, off …: only their opposites count. */
   readonly particles: readonly string[];
-  /** One entry a denial: the stem it denies, or empty where that is not certain. */
+  /** One entry for each negation: the denied stem, or empty when that is not certain. */
   readonly negations: readonly string[];
   readonly quantifiers: readonly string[];
   /** "can", "should", "must", "if", "past", "perfect", "present", "future"; sorted, each once. */
   readonly modality: readonly string[];
-  /** The word that says what is asked ("when", "how much"), or empty. */
+  /** The question word ("when", "how much"), or empty. */
   readonly question: string;
-  /** What is written in notation, in reading order: its spelling counts. See {@link readNotation}. */
+  /** Pieces of notation, in reading order, which are compared by spelling. See {@link readNotation}. */
   readonly notation: readonly Notation[];
-  /** The letters and the signs of the whole. See {@link Writing}. */
+  /** Hashes of the letters and the signs of the whole prompt. See {@link Writing}. */
   readonly writing: Writing;
 }
 
 /**
- * Extracts from a prompt all that decides whether a stored answer may serve it. Pure and total: any string gives
- * an analysis, and equal strings give equal ones. Beyond {@link MAX_TOKENS} only the hash is kept.
+ * Extracts the features of a prompt that decide whether a stored answer may serve it. Pure and total: any string gives
+ * an analysis, and equal strings give equal ones. Beyond {@link MAX_TOKENS} it contains only the hash.
  */
 export function analyzePrompt(prompt: string): PromptAnalysis {
   if (prompt.length > MAX_CHARACTERS) return unanalyzed(prompt);

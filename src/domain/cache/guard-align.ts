@@ -2,23 +2,23 @@ import type { PromptItem } from "./analysis.ts";
 import { stemWord } from "./analysis-stems.ts";
 import { ANTONYMS, CONFUSABLES, NEGATING_PREFIXES, OPPOSED_PREFIXES } from "./analysis-words.ts";
 
-/** Two items, by their positions in the two prompts, that say the same. */
+/** Two equivalent items, by their positions in the two prompts. */
 export interface AlignedPair {
   readonly left: number;
   readonly right: number;
 }
 
-/** Which items of two prompts say the same, and which are left over on either side. */
+/** The equivalent items of two prompts, and the unmatched ones on either side. */
 export interface Alignment {
   readonly pairs: readonly AlignedPair[];
   readonly left: readonly PromptItem[];
   readonly right: readonly PromptItem[];
 }
 
-// Loose matching is quadratic in what exact matching leaves; beyond this the prompts differ anyway.
+// Loose matching is quadratic in the unmatched items; beyond this number the prompts differ anyway.
 const MAX_LOOSE = 16;
 
-// What inflection adds to a common beginning. Derivations that change the meaning (-er, -ity, -al) are not here.
+// Inflectional endings. Derivations that change the meaning (-er, -ity, -al) are excluded.
 const INFLECTIONS = new Set(" s es ed d ing ment ments ion ions ation ations ly 's".split(" "));
 const STEM_FINALS = new Set(
   "e es ed ing ion ions ation ations er".split(" ").filter((ending) => ending !== "er"),
@@ -27,7 +27,7 @@ const Y_FORMS = new Set("y ies ied ying ication".split(" "));
 
 /**
  * Aligns each item of one prompt with at most one of the other: same word first, then related forms, then
- * compounds, acronyms and slips of the pen. The k-th of equal items goes with the k-th.
+ * compounds, acronyms and typos. The k-th of equal items is aligned with the k-th.
  */
 export function alignItems(left: readonly PromptItem[], right: readonly PromptItem[]): Alignment {
   const pairs: AlignedPair[] = [];
@@ -169,7 +169,9 @@ function runFor(
       joined += item.text;
       initials += item.text.charAt(0);
       const spellsOut = run.length > 2 || (run.length === 2 && single.kind === "name");
-      if (run.length > 1 && (joined === single.text || (spellsOut && initials === single.text))) return run;
+      // "div p" is no compound: only the first part of one may be a letter, as in "e mail".
+      const compound = joined === single.text && !(single.kind === "word" && item.text.length === 1);
+      if (run.length > 1 && (compound || (spellsOut && initials === single.text))) return run;
     }
   }
   return [];

@@ -13,7 +13,7 @@ const REASONS = {
 /** Why two prompts differ in notation. */
 export type NotationReason = (typeof REASONS)[NotationKind];
 
-/** What stands in the notation of one prompt only. Each piece counts as often as it stands there. */
+/** The pieces of notation of one prompt only, as a multiset difference. */
 export function compareNotation(
   left: readonly Notation[],
   right: readonly Notation[],
@@ -30,10 +30,11 @@ export function compareNotation(
   return reasons;
 }
 
-/** What a piece counts against, empty where it counts by itself. */
+/** The group within which a piece is compared; empty for a piece that is compared on its own. */
 function counterpart({ kind, text }: Notation): string {
   if (kind === "mood" || kind === "language") return kind;
-  return kind === "variant" ? `variant ${text.toLowerCase()}` : "";
+  // "set up" and "setup" in quotes are two texts as well.
+  return kind === "variant" ? `variant ${text.toLowerCase().replace(/\s+/g, "")}` : "";
 }
 
 function without(pieces: readonly Notation[], removed: readonly Notation[]): Notation[] {
@@ -46,7 +47,7 @@ function without(pieces: readonly Notation[], removed: readonly Notation[]): Not
   });
 }
 
-/** Whether two prompts of the same letters and digits are set with other signs. */
+/** Whether two prompts of the same letters and digits have different signs. */
 export function differInWriting(left: Writing, right: Writing): boolean {
   return left.letters === right.letters && left.marks !== right.marks;
 }

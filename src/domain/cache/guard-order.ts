@@ -2,7 +2,7 @@ import type { PromptItem } from "./analysis.ts";
 import { DIRECTIONS, OPPOSED_CONNECTORS } from "./analysis-words.ts";
 import type { AlignedPair } from "./guard-align.ts";
 
-/** What the order of aligned items says; undefined when it says the same. */
+/** The reason of a different order of aligned items; undefined when the order is equivalent. */
 export type OrderConflict = "ORDER" | "DIRECTION" | "ROLE" | undefined;
 
 interface Placed {
@@ -11,9 +11,9 @@ interface Placed {
 }
 
 /**
- * Whether the aligned items stand in the same order. A phrase or clause may move when it keeps the word that
- * governs it ("in Paris, where …", "where … in Paris"), and so may the halves of "A and B". Passives were put
- * into active order by the analysis. Unless the prompts are near each other only opposite directions count.
+ * Whether the aligned items have the same order. A phrase or clause may move when it keeps the word that
+ * governs it ("in Paris, where …", "where … in Paris"), and so may the halves of "A and B". The analysis has put
+ * passives into active order. Unless the prompts are near each other only opposite directions count.
  */
 export function compareOrder(
   left: readonly PromptItem[],

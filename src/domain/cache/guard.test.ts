@@ -241,7 +241,7 @@ describe("guardPrompts", () => {
     expect(guard(asked, stored)).toEqual({ reasons: [], aligned: true });
   });
 
-  it.each(PARAPHRASES)("leaves a rewording to the threshold: %s | %s", (asked, stored) => {
+  it.each(PARAPHRASES)("leaves a paraphrase to the threshold: %s | %s", (asked, stored) => {
     expect(guard(asked, stored)).toEqual({ reasons: [], aligned: false });
   });
 
@@ -261,7 +261,7 @@ describe("guardPrompts", () => {
     expect(guardPrompts(now, { ...now, version: now.version + 1 }).reasons).toEqual(["INCOMPARABLE"]);
   });
 
-  it("serves a prompt over the cap to its equal only", () => {
+  it("accepts a prompt over the cap only for an equal prompt", () => {
     const long = "a long prompt ".repeat(20_000);
     expect(guard(long, long)).toEqual({ reasons: [], aligned: true });
     expect(guard(long, `${long}!`, false).reasons).toEqual(["INCOMPARABLE"]);
@@ -301,7 +301,7 @@ describe("properties of the guard", () => {
     );
   });
 
-  it("says the same of an analysis that went through JSON", () => {
+  it("returns the same verdict for an analysis parsed from JSON", () => {
     fc.assert(
       fc.property(anyText, anyText, (one, other) => {
         const stored = JSON.parse(JSON.stringify(analyzePrompt(other)));
@@ -311,7 +311,7 @@ describe("properties of the guard", () => {
     );
   });
 
-  it("refuses whenever one digit is another", () => {
+  it("refuses whenever one digit differs", () => {
     const withDigit = fc
       .tuple(
         anyText,

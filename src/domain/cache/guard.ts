@@ -5,23 +5,23 @@ import { compareOrder } from "./guard-order.ts";
 
 /** Why an answer stored for one prompt must not serve another. Reasons are part of the API. */
 export type GuardReason =
-  /** A number (or version) differs or stands on one side only. */
+  /** A number (or version) differs or is on one side only. */
   | "NUMBER"
   /** The same number in another unit or currency. */
   | "UNIT"
-  /** A date, day or time of day differs or stands on one side only. */
+  /** A date, day or time of day differs or is on one side only. */
   | "DATE"
-  /** One prompt denies what the other does not, or denies another part of it. */
+  /** A negation is in one prompt only, or denies another part. */
   | "NEGATION"
-  /** A word stands against its opposite. */
+  /** A word is aligned with its opposite. */
   | "ANTONYM"
-  /** From and to, before and after, what is compared with what: exchanged. */
+  /** The operands of from and to, before and after, or of a comparison are exchanged. */
   | "DIRECTION"
-  /** A name differs or stands on one side only. */
+  /** A name differs or is on one side only. */
   | "ENTITY"
-  /** A piece of code, identifier, flag, sign or quoted text differs, be it in case or white space alone. */
+  /** A piece of code, identifier, flag, sign or quoted text differs, even if only in case or white space. */
   | "CODE"
-  /** All, only, most, always … differ. */
+  /** Quantifiers such as all, only, most, always differ. */
   | "QUANTIFIER"
   /** Should, must, past, future or a condition on one side only. */
   | "MODALITY"
@@ -29,18 +29,18 @@ export type GuardReason =
   | "ORDER"
   /** I, you, he and she differ or are exchanged. */
   | "ROLE"
-  /** Another thing is asked of the same matter: when, where, who, why, how much. */
+  /** The question words differ: when, where, who, why, how much. */
   | "QUESTION"
-  /** Policy: one prompt says more than the other. */
+  /** Policy: one prompt has more content words than the other. */
   | "SPECIFICITY"
   /** Policy: one or two words replaced in an otherwise equal prompt. */
   | "SUBSTITUTION"
-  /** Words differ in a language or script the rules do not know, or the languages differ. */
+  /** Words differ in a language or script without rules, or the languages differ. */
   | "LANGUAGE"
   /** A prompt was too long to be analysed, or the analyses are of two versions; only equal ones pass. */
   | "INCOMPARABLE";
 
-/** No reasons: the answer may be served. Aligned: each content word has its like on the other side. */
+/** No reasons: the answer may be served. `aligned`: each content word has an equivalent on the other side. */
 export interface GuardVerdict {
   readonly reasons: readonly GuardReason[];
   readonly aligned: boolean;
@@ -61,16 +61,16 @@ const LEFTOVER_REASONS = {
   foreign: "LANGUAGE",
 } as const satisfies Partial<Record<PromptItem["kind"], GuardReason>>;
 
-// With no more left-over words a side prompts are near: then order, tense and mood are evidence. In a free
-// rewording they vary without a change of meaning, and refusing would cost most paraphrases.
+// With at most so many unmatched words a side prompts are near: then order, tense and mood are evidence. In a free
+// paraphrase they vary without a change of meaning, and refusing would lose most paraphrases.
 const MAX_NEAR = 1;
-// Left-over words on both sides that still make a substitution rather than a rewording.
+// Maximum of unmatched words on both sides for a substitution rather than a paraphrase.
 const MAX_SUBSTITUTED = 2;
 
 /**
- * Compares what was asked with what an answer was stored for. Symmetric; equal analyses are accepted. It refuses
- * where it is unsure, and knows nothing of meaning: a reworded question with one changed fact in words it cannot
- * align gets no reason but is not `aligned`, and the similarity threshold decides.
+ * Compares the prompt of a lookup with that of a stored answer. Symmetric; equal analyses are accepted. It refuses in
+ * doubt, and has no semantic knowledge: a paraphrase with one changed fact in words that it cannot align gets no reason
+ * but is not `aligned`, and the similarity threshold decides.
  */
 export function guardPrompts(
   asked: PromptAnalysis,
@@ -160,7 +160,7 @@ function addLeftoverReasons(
   }
 }
 
-/** "My limit" against "your limit"; a person named on one side only says nothing. */
+/** "My limit" against "your limit"; a person on one side only is no evidence. */
 function addRoleReason(
   left: readonly PromptItem[],
   right: readonly PromptItem[],
@@ -171,13 +171,13 @@ function addRoleReason(
     items.filter((item) => item.kind === "pronoun" && item.text.endsWith("'s") === owners);
   const differ = (owners: boolean): boolean =>
     persons(left, owners).length > 0 && persons(right, owners).length > 0;
-  // Who asks whom varies freely in a rewording; whose it is does not.
+  // Subject and object pronouns vary freely in a paraphrase; possessives do not.
   if (differ(true) || (near && differ(false))) reasons.add("ROLE");
 }
 
 /**
- * Denials and opposites. "Not allowed" is "forbidden": one pair of opposites turns one denial back. Returns the
- * words so accounted for.
+ * Negations and opposites. "Not allowed" is "forbidden": one pair of opposites cancels one negation. Returns the words
+ * that this explains.
  */
 function addDenialReasons(
   left: PromptAnalysis,
@@ -202,7 +202,7 @@ function deniesSame(left: PromptAnalysis, right: PromptAnalysis): boolean {
   if (left.negations.length !== right.negations.length) return true;
   const [one, other] = [new Set(left.negations), new Set(right.negations)];
   if (one.has("") || other.has("")) return true;
-  // Only words that both prompts have tell that another one is denied.
+  // Only words in both prompts show that another one is denied.
   const moved = (stem: string, denied: ReadonlySet<string>, items: readonly PromptItem[]): boolean =>
     !denied.has(stem) && items.some((item) => item.stem === stem);
   return (
@@ -269,7 +269,7 @@ function orderedPairs<Pair extends { left: number; right: number }>(
   return count ? [...pairs] : pairs.filter((pair) => left.items[pair.left]?.kind !== "pronoun");
 }
 
-/** What, which and how ask openly; when, where, who, why and how much each ask for one thing. */
+/** What, which and how are unspecific; when, where, who, why and how much each ask for one thing. */
 function compareQuestions(one: string, other: string, complete: boolean): "same" | "open" | "refuse" {
   const level = (question: string): string => (question === "what" ? "" : question);
   if (level(one) === level(other)) return "same";

@@ -1,23 +1,24 @@
+import { KNOWN_NAMES } from "./analysis-words.ts";
 import type { Notation, WritingContext } from "./notation.ts";
 import { hasTellingCase } from "./notation-case.ts";
 import { TAKEN } from "./notation-lines.ts";
 import { isLoneNotation, isMood, operandOf } from "./notation-signs.ts";
 import { wordNotation } from "./notation-spelling.ts";
-import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS } from "./notation-words.ts";
+import { ADDRESSED, FACTORIAL_WORDS, MARK_NOUNS, SENTENCE_OPENERS, TECHNICAL } from "./notation-words.ts";
 
-/** A piece of text between white space, with what stands around it. */
+/** A piece of text between white space, with its context. */
 export interface Chunk {
   readonly text: string;
   /** The chunk before it, and the one before that; empty at the beginning. */
   readonly previous: string;
   readonly earlier: string;
   readonly next: string;
-  /** It begins a sentence, so that its capital says nothing. */
+  /** It begins a sentence, so that its capital is no evidence. */
   readonly opens: boolean;
-  /** A sentence may end behind it. */
+  /** A sentence may end after it. */
   readonly closes: boolean;
   readonly context: WritingContext;
-  /** Capitals within sentences are meant: not every word has one. */
+  /** Capitals within sentences are significant: not every word has one. */
   readonly capitalsTell: boolean;
 }
 
@@ -45,10 +46,14 @@ export function readChunks(text: string, context: WritingContext, found: Notatio
       continue;
     }
     const next = chunks[at + 1] ?? "";
-    // A call that goes on is no end: `f(x?: T)`.
+    // Inside a call there is no sentence end: `f(x?: T)`.
     const unclosed = written.lastIndexOf("(") > Math.max(0, written.lastIndexOf(")"));
     const closes = next === "" || next === "\n" || (!unclosed && /^[("'[]?\p{Lu}/u.test(next));
-    if (!PLAIN.test(written) || /^[0-9]/.test(previous) || hasTellingCase(written, previous, next)) {
+    if (
+      !PLAIN.test(written) ||
+      /^[0-9]/.test(previous) ||
+      hasTellingCase(written, { previous, earlier, next })
+    ) {
       const chunk = { text: written, previous, earlier, next, opens, closes, context, capitalsTell };
       readChunk(chunk, operators, found);
     }
@@ -75,9 +80,15 @@ function tellCapitals(chunks: readonly string[]): boolean {
   for (const [at, chunk] of chunks.entries()) {
     if (at === 0) continue;
     if (/^\p{Ll}/u.test(chunk)) small++;
-    else if (/^\p{Lu}/u.test(chunk)) capitals++;
+    else if (/^\p{Lu}/u.test(chunk) && !isName(chunk)) capitals++;
   }
-  return small >= capitals;
+  return small >= capitals || capitals === 1;
+}
+
+/** What has its capital in careful writing too. */
+function isName(chunk: string): boolean {
+  const lower = chunk.toLowerCase().replace(/[^a-z]+$/, "");
+  return TECHNICAL.has(lower) || KNOWN_NAMES.has(lower);
 }
 
 function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
@@ -103,13 +114,18 @@ function readChunk(chunk: Chunk, operators: string[], found: Notation[]): void {
   found.push(...wordNotation(core, chunk));
 }
 
+/** "Rock n' roll", "five o' clock", "O' Neil"; but O' and d' are primed symbols. */
+function isElided(written: string, next: string): boolean {
+  return /^[no]'$/.test(written) || (/^[od]'$/i.test(written) && /^\p{Lu}/u.test(next));
+}
+
 /** A chunk without the punctuation of prose around it. What is left of the marks is notation. */
 function withoutProse(chunk: Chunk): string {
   const written = chunk.text.replace(/^[¿¡]+/, "").replace(/^\.(?=\p{Lu}\p{Ll})/u, "");
-  const marked = withoutEndMarks(/^[ond]'$/i.test(written) ? "" : written, chunk);
+  const marked = withoutEndMarks(isElided(written, chunk.next) ? "" : written, chunk);
   let core = withoutBrackets(marked);
   if (core !== marked) core = withoutEndMarks(core, chunk);
-  // A quote that is left is one whose other half is in another chunk, unless it is a prime.
+  // A remaining quote has its other half in another chunk, unless it is a prime.
   if (isPrimed(core, chunk)) return core;
   if (/^["']/.test(core)) core = core.slice(1);
   return /\p{L}{2}'$|[^\p{N}']"$|\p{L}{2}'s$/u.test(core) && !/''$/.test(core)
@@ -117,7 +133,7 @@ function withoutProse(chunk: Chunk): string {
     : core;
 }
 
-// Of a number or a letter, which may stand at the end of a calculation.
+// A number or a letter, which may end a calculation.
 const FACTORIAL =
   /(?:^|[-+*/^=(|])(?:\d{1,9}|[b-hj-z])[²³⁰-⁹ⁿ]?\)?!{1,2}$|[\p{N}\p{L}]\)!{1,2}$|\uE000!{1,2}$/u;
 const CHESS = /^(?:[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](?:=[QRBN])?[+#]?|O-O(?:-O)?)[!?]{1,2}$/;
@@ -163,7 +179,7 @@ function isPrimed(core: string, { context }: Chunk): boolean {
   return context.technical && /^[\p{L}\p{N}_.]*\p{L}{2}'$/u.test(core) && !/(?:[sxz]|in)'$/i.test(core);
 }
 
-/** A closing quote that opened in another chunk or never: no prime, which follows a digit or a single letter. */
+/** A closing quote without an opening one in the chunk; not a prime, which follows a digit or a single letter. */
 function isLooseQuote(core: string, written: string): boolean {
   return (
     /(?:\p{L}{2}|[^\p{L}\p{N}"'])["']$/u.test(core) && written.indexOf(core.at(-1) ?? "") === core.length - 1
@@ -179,7 +195,7 @@ function isFactorial(core: string, { text, closes, previous, context }: Chunk): 
   return !closes || spoken || context.technical || /[+*^=(]/.test(core);
 }
 
-/** `sort!`, `empty?` and `:q!`: the mark belongs to the name, because the sentence goes on or it is a command. */
+/** `sort!`, `empty?` and `:q!`: the mark belongs to the name, because the sentence continues or it is a command. */
 function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   if (/^:\p{L}+!$/u.test(core)) return true;
   if (closes) return false;
@@ -189,7 +205,7 @@ function isPartOfName(core: string, { closes, next, context }: Chunk): boolean {
   return /[^\p{L}'"!?.,-]/u.test(core.slice(0, -1).replace(/^["'(]/, ""));
 }
 
-/** `(\d+)?` at the end of what is no question. */
+/** `(\d+)?` at the end of a sentence that is no question. */
 function isQuantified(core: string, { closes, context }: Chunk): boolean {
   if (!closes || context.asking || !/(?:[)\]}*+]|.\uE000)\?$/.test(core)) return false;
   return context.technical || /[\\{\uE000]/.test(core);
@@ -213,14 +229,14 @@ function withoutBrackets(written: string): string {
 // Words between the two cases of one word; farther apart they are carelessness.
 const CONTRAST_REACH = 4;
 
-/** "The difference between Foo and foo": who writes a word in two cases side by side means both. */
+/** "The difference between Foo and foo": a word in two cases side by side is significant in both. */
 function readContrast(chunks: readonly string[], found: Notation[]): void {
   for (let at = 2; at < chunks.length; at++) {
     const word = (chunks[at] ?? "").replace(/[,.?!]{1,3}$/, "");
     if (word === "I" || word === "i") continue;
     for (let back = at - 1; back >= Math.max(1, at - CONTRAST_REACH); back--) {
       const before = chunks[back] ?? "";
-      // Where a sentence or a line ends, the capital is that of the beginning.
+      // After the end of a sentence or line, a capital only marks the beginning.
       if (before === "\n" || /[.?!:]["')]?$/.test(before)) break;
       const other = before.replace(/,$/, "");
       if (other.length !== word.length || other === word) continue;
@@ -229,7 +245,7 @@ function readContrast(chunks: readonly string[], found: Notation[]): void {
   }
 }
 
-/** "Let's eat, grandma": the comma before the last word says that somebody is spoken to. */
+/** "Let's eat, grandma": the comma before the last word marks a form of address. */
 function readAddress(chunks: readonly string[], found: Notation[]): void {
   const last = (chunks.at(-1) ?? "").toLowerCase().replace(/[.!?]{1,3}$/, "");
   if (

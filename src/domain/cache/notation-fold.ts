@@ -2,15 +2,15 @@ const FULL_WIDTH = /[\uFF01-\uFF5E]/g;
 const VULGAR_FRACTION = /(\d?)([\u00BC-\u00BE\u2150-\u215E\u2189])/g;
 const PLAIN_SUBSCRIPT = /(?<=\p{L})([\u2080-\u2089]+)(?![\p{N}(])/gu;
 const ORDINAL_LETTERS = /(?<=\d)(?:ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)/g;
-// Marks touch the first and the last letter of what they emphasise, and nothing on their other side.
+// Marks are adjacent to the first and last emphasised letter, with no letter or digit on their other side.
 const STARS =
   /(?<![\p{L}\p{N}*_/])(\*{1,3})(?=[\p{L}\p{N}"'(])([^*\n]*[\p{L}\p{N}.,!?"')])\1(?![\p{L}\p{N}*_/])/gu;
 const UNDERSCORE =
   /(?<![\p{L}\p{N}*_/])_(?=[\p{L}\p{N}"'(])([^_\n]*[\p{L}\p{N}.,!?"')])_(?![\p{L}\p{N}*_/])/gu;
 
 /**
- * Folds what is only a way of writing: full width, typographic quotes and dashes, invisible characters, fractions
- * in one character, and subscripts that do not stand by digits (H₂O is H2O, but 10₂ is not 102). Superscripts stay.
+ * Folds typographic variants: full width, typographic quotes and dashes, invisible characters, fractions in one
+ * character, and subscripts that do not follow digits (H₂O is H2O, but 10₂ is not 102). Superscripts stay.
  */
 export function foldWriting(raw: string): string {
   const text = raw.normalize("NFC").replace(/\r\n?/g, "\n");

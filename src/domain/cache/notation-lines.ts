@@ -1,13 +1,13 @@
 import type { Notation } from "./notation.ts";
 
-/** Stands in a text for what has been taken out of it as notation. */
+/** Placeholder for notation that has been removed from a text. */
 export const TAKEN = "\uE000";
 
 const STATEMENT =
   /[;{}]$|^(?:import|from|def|class|function|let|const|var|return|print|echo|if|for|while|elif|else|try|except|public|private|static|int|void)\b.*(?:[:;{})=]$|\(|\b(?:import|=)\b)|^(?:return|break|continue|pass|else:|try:|\/\/.*|#include.*|<\/?[a-z].*>|@[a-z].*|\$ .*)$|^[\w.[\]]+ [-+*/|&]?= |^[\w.]+\(.*\)[;,]?$|^\(.*\)$|^(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|GROUP BY|ORDER BY|--)(?: |$)/;
 const INDENTED = /^(?:\t| {2,}|[ \t]+(?=- ))\S/;
 
-/** Takes out code in back-ticks. It counts as it is written, white space and case included. */
+/** Extracts code in back-ticks, which is compared literally, including white space and case. */
 export function takeCodeSpans(text: string, found: Notation[]): string {
   if (!text.includes("`")) return text;
   let rest = "";
@@ -63,9 +63,9 @@ function withoutPadding(code: string): string {
 }
 
 /**
- * Takes out the lines of a text that are code: indented ones, which is where Python, YAML, Markdown and make put
- * meaning into white space, and those with the look of a statement. They count as written, together and in order.
- * A text of one line has none: white space around it says nothing.
+ * Extracts the lines of a text that are code: indented lines, because white space is significant in Python, YAML,
+ * Markdown and make, and lines that look like statements. They are compared literally, together and in order. A text of
+ * one line has none.
  */
 export function takeCodeLines(text: string, found: Notation[]): string {
   const body = text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();

@@ -8,13 +8,13 @@ const QUOTED =
   /('''|""")([\s\S]*?)\1|(?<![0-9])"([^"\n]*)"|(?<![\p{L}\p{N}])'((?:[^'\n]|(?<=\p{L})'(?=\p{L}))*)'(?!\p{L})|(?<=(?:^|[\s([,=])[rbfuRBFU])'([^'\n(\s][^'\n]*)'/gu;
 const SIGNS_ONLY = /^[^\p{L}\p{N}]*$/u;
 const QUOTING_MATTERS = /\$[\p{L}{(@*?#!]|[*\\~<>|&;=]/u;
-// Two spaces behind the end of a sentence are a habit of typing.
+// Two spaces after a sentence are a typing habit.
 const ODD_SPACES = /^\s|\s$|(?<![.,;:!?])\s\s|\t/;
 
 /**
- * Takes out quoted texts that count as written, with their quotes: beside code, where a text is worked on letter
- * by letter, and where they hold signs or odd white space. Elsewhere quotes are punctuation; then only the case
- * of what they hold may count, against another case in a prompt that is written as carefully.
+ * Extracts quoted texts that are compared literally, with their quotes: next to code, in tasks that process a text
+ * letter by letter, and with signs or unusual white space inside. Elsewhere quotes are punctuation; then only the case
+ * of the quoted text may count, against another case in an equally carefully written prompt.
  */
 export function takeQuotes(text: string, context: WritingContext, found: Notation[]): string {
   if (!/["']/.test(text)) return text;
@@ -24,7 +24,7 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
     const at = match.find((part): part is number => typeof part === "number") ?? 0;
     const content = tripled ?? double ?? single ?? prefixed ?? "";
     const quote = triple ?? (double === undefined ? "'" : '"');
-    // Around the whole prompt they are nobody's words but the asker's.
+    // Quotes around the whole prompt are no quotation.
     const whole = at === 0 && content.length + 2 === text.length;
     if (whole && triple === undefined) return content;
     if (
@@ -35,12 +35,17 @@ export function takeQuotes(text: string, context: WritingContext, found: Notatio
       exact.push(quote + content + quote);
       return TAKEN;
     }
-    if (at > 0) found.push(caseOf(content, context));
+    if (at > 0) found.push(caseOf(content.replace(/\s+/g, " "), context));
     return content;
   });
   // Together, because their order counts: replace 'a' with 'b'.
   if (exact.length > 0) found.push({ kind: "code", text: exact.join(" ") });
   return rest;
+}
+
+/** Spaces behind a backslash: only the first one is escaped. */
+export function readEscapedSpaces(text: string, found: Notation[]): void {
+  for (const [spaces] of text.matchAll(/\\ {2,}(?=\S)/g)) found.push({ kind: "code", text: spaces });
 }
 
 /** Counts against the same letters in another case, in a prompt that is as careful or careless with capitals. */
@@ -72,7 +77,7 @@ const HEAD = /^([^:\n]{3,80}):\s+(\S[\s\S]*)$/;
 const SINGLE_OBJECT =
   /^(?:please\s+)?(capitali[sz]e|upper-?case|lower-?case|title-?case|swap-?case|spell|reverse|encode|decode|hash)\s+(?:(?:the|this)\s+)?(?:(?:word|name|string|letter|text)\s+)?(\S{1,80}?)[.?!]{0,4}$/i;
 
-/** Takes out the text that a task is given: "capitalize: hello", "reverse Abc". It counts as it is written. */
+/** Extracts the operand of a text task: "capitalize: hello", "reverse Abc". It is compared literally. */
 export function takePayload(text: string, context: WritingContext, found: Notation[]): string {
   const head = HEAD.exec(text);
   if (head !== null) {
@@ -100,7 +105,7 @@ export function takePayload(text: string, context: WritingContext, found: Notati
   return text.slice(0, text.lastIndexOf(object));
 }
 
-/** A text by its words: one space between them, no mark at its end, and no capital for being its beginning. */
+/** A normalised text: single spaces, no final mark, no capital at the beginning. */
 function wording(payload: string): string {
   let text = payload.trim().replace(/\s+/g, " ");
   while (/[.!?]$/.test(text)) text = text.slice(0, -1);

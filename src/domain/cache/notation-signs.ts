@@ -1,14 +1,14 @@
 import type { Chunk } from "./notation-chunks.ts";
 import { COMMANDS, MARK_NOUNS } from "./notation-words.ts";
 
-// What stands by itself in prose too: dashes, bullets, marks with a space before them.
+// Signs that occur by themselves in prose: dashes, bullets, marks after a space.
 const PROSE_MARKS = /^(?:-{1,3}|[?!]{1,3}|\.{1,6}|[,:;&"'*•·()/#]|\?\.|''|"")$/;
-/** No sentence ends behind these: a mark there is spoken of. */
+/** No sentence ends after these words: a mark after them is part of the question. */
 export const OPEN_WORDS =
   /^(?:does|do|did|the|a|an|of|is|are|with|and|or|between|in|use|uses|using|what|what's|by|to|mean|both|called|explain|describe|define|vs|versus|than|as|for|from|about|type|put|write|shows?|see|enter|insert|displays?|prints?|prefix|suffix|escape|escaping|escaped|replace|remove|strip|delete|find|match)$/i;
 const MOOD = /^(?:[:;=][-']?[)D(\]PpOo/|*]|<3|\^\^|[\p{Emoji_Presentation}\u263A]){1,9}[.!?]*$/u;
 
-/** Whether a chunk is an emoticon or emoji that says how something is meant; nobody asks about it. */
+/** Whether a chunk is an emoticon or emoji that expresses a mood and is not the subject of the question. */
 export function isMood({ text, previous }: Chunk): boolean {
   return MOOD.test(text) && !OPEN_WORDS.test(previous) && !MARK_NOUNS.has(previous.toLowerCase());
 }
@@ -46,7 +46,7 @@ export function isLoneNotation(chunk: Chunk): boolean {
 
 const OPERAND = /^[-+]?(?:[0-9][0-9.,]*[a-z%]{0,2}|[a-z]|\p{Script=Greek}|\uE000)$/u;
 
-/** What an operator would work on: a number or a single letter, without brackets and marks; empty for a word. */
+/** A possible operand: a number or a single letter, without brackets and marks; empty for a word. */
 export function operandOf(chunk: string): string {
   const core = chunk.replace(/^[([{|]{1,3}/, "").replace(/[)\]}|]{0,3}[.,?!:;]{0,2}$/, "");
   if (OPERAND.test(core.toLowerCase())) return core.toLowerCase().replaceAll(",", "");

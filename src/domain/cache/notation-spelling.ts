@@ -1,6 +1,6 @@
 import { LANGUAGE_WITH_SIGN } from "./analysis-tokens.ts";
 import type { Notation } from "./notation.ts";
-import { caseNotation } from "./notation-case.ts";
+import { caseNotation, isKnownWord } from "./notation-case.ts";
 import type { Chunk } from "./notation-chunks.ts";
 import { caseOf } from "./notation-quotes.ts";
 import {
@@ -27,9 +27,10 @@ const AREA = /^[0-9.,]*(?:m|cm|mm|km|dm|ft|in|yd|mi)[²³]$/;
 const HUMPS = /\p{Ll}\p{Lu}/u;
 const MILLI = /^[0-9.,]*m(?:Hz|W|V|A|J|Pa|Ω)$/;
 const BITS_OR_BYTES = /^[0-9.,]*(?:[KMGT]b|[KMGT]Bps)$/;
+const UNIT_ASKED = /^(?:many|much|in|into|to|per)$/i;
 const MEGAGRAM = /^[0-9.,]*Mg$/;
 
-/** What the spelling of a chunk says that its words do not. The punctuation of prose has been taken off. */
+/** The notation in the spelling of a chunk, without surrounding prose punctuation. */
 export function wordNotation(core: string, chunk: Chunk): Notation[] {
   const unit = unitNotation(core, chunk);
   if (unit !== undefined) return [unit];
@@ -57,6 +58,8 @@ export function wordNotation(core: string, chunk: Chunk): Notation[] {
 
 /** Prefixes and suffixes that differ from another unit in case alone. */
 function unitNotation(core: string, { previous, context }: Chunk): Notation | undefined {
+  // Who does not care writes "mb" or "MB".
+  if (/^[KMGT]b$/.test(core) && UNIT_ASKED.test(previous)) return { kind: "unit", text: core };
   const counted = /^[0-9]/.test(core) || /^[-+$€£]?[0-9][0-9.,]*$/.test(previous);
   if (!counted) return undefined;
   const letters = core.replace(/^[0-9.,]+/, "");
@@ -75,9 +78,12 @@ function plainWord(
   if (context.capitals && next === "" && /^(?:of|in|for|word|string|letter|encode)$/.test(previous)) {
     return [{ kind: "code", text: core }];
   }
-  if (HUMPS.test(core)) return humps(core, lower);
-  if (opens || !capitalsTell) return [];
   const before = previous.toLowerCase();
+  if (HUMPS.test(core)) {
+    const named = context.technical && (IDENTIFIER_NOUNS.has(before) || NAMED_NOUNS.has(before));
+    return named && !isKnownWord(lower) ? [{ kind: "code", text: core }] : humps(core, lower);
+  }
+  if (opens || !capitalsTell) return [];
   if (LITERALS.has(core) && context.technical) return [{ kind: "code", text: core }];
   if (isIdentifier(before, earlier.toLowerCase())) return [{ kind: "code", text: core }];
   if (core.length <= 2 && context.technical && core !== "I" && isKeystroke(before))

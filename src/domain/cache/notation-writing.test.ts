@@ -5,7 +5,7 @@ import { readWritten } from "./notation.ts";
 const differ = (one: string, other: string): boolean =>
   differInWriting(readWritten(one).writing, readWritten(other).writing);
 
-describe("prompts of the same letters and digits", () => {
+describe("prompts with the same letters and digits", () => {
   it.each([
     ["an operator", "Solve 3x - 5 = 2", "Solve 3x + 5 = 2"],
     ["a sign", "How cold is -5 degrees?", "How cold is 5 degrees?"],
@@ -15,6 +15,9 @@ describe("prompts of the same letters and digits", () => {
     ["a comma between symbols", "Does a, b = b, a work?", "Does a b = b a work?"],
     ["a mark at the end of a job", "What does sleep 5 & do?", "What does sleep 5 do?"],
     ["a mark behind a type", "Does int? x compile?", "Does int x compile?"],
+    ["what brackets hold around types", "Is (A -> B) -> C one?", "Is A -> (B -> C) one?"],
+    ["what brackets apply", "In Haskell, is it map f (g x)?", "In Haskell, is it map (f g) x?"],
+    ["a prime behind a capital", "Is O' on the circle?", "Is O on the circle?"],
     ["what brackets hold", "Is (a OR b) AND c slow?", "Is a OR (b AND c) slow?"],
     ["signs in a citation", 'Is it "Hello, World" or so?', 'Is it "Hello World" or so?'],
   ])("differ by %s", (_, one, other) => {
@@ -39,11 +42,11 @@ describe("prompts of the same letters and digits", () => {
     ],
     ["marks around a question", "\u00bfD\u00f3nde est\u00e1 mi tarjeta?", "D\u00f3nde est\u00e1 mi tarjeta"],
     ["groups of digits", "Is 1,000 enough?", "Is 1000 enough?"],
-  ])("are the same but for %s", (_, one, other) => {
+  ])("are equal except for %s", (_, one, other) => {
     expect(differ(one, other)).toBe(false);
   });
 
-  it("are no others: what differs in letters is for the words to decide", () => {
+  it("exclude prompts that differ in letters, which the word comparison decides", () => {
     expect(differ("Is it red!", "Is it blue?")).toBe(false);
   });
 });

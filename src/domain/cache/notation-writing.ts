@@ -4,8 +4,8 @@ import { OPEN_WORDS } from "./notation-signs.ts";
 import { DOTTED_ABBREVIATIONS, SENTENCE_OPENERS, TELLING_VERBS } from "./notation-words.ts";
 
 /**
- * A prompt without its signs, and with those that prose does not set freely; hashes of 64 bits. Prompts of the same
- * letters and digits differ in writing alone, and then any difference in `marks` is one of notation.
+ * Hashes (64 bits) of a prompt without its signs, and with the signs that are not free in prose. Prompts of the same
+ * letters and digits differ only in writing, and then any difference in `marks` is one of notation.
  */
 export interface Writing {
   readonly letters: string;
@@ -29,7 +29,9 @@ const OTHER_SCRIPT = /[\p{L}--\p{Script=Latin}--\p{Script=Greek}]/v;
 const ABBREVIATION = /^["'(]*((?:\p{L}{1,2}\.)+\p{L}?)["'),;:!?]*$/u;
 const SIGNS = /^[^\p{L}\p{N}]+$/u;
 const MOOD = /\p{Emoji_Presentation}\p{Emoji_Modifier}*|(?<=^|\s)(?:[:;][-']?[)D(Pp]|\^\^)(?=$|[\s.])/gu;
-const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨]{1,2}|&&)\s|\bnot \(/;
+const CALCULATED = /(?:^|\s)(?:AND|OR|NOT|XOR|[+*^=<>|%×÷∧∨∪∩→⇒]{1,3}|<?[-=]>|<-|&&)\s|\bnot \(/;
+// Functions that are applied: `f (g x)`.
+const APPLIED = /(?:^|\s)\p{L}\s\(|\(\p{L}\s\p{L}(?!\p{L})/u;
 const DOES = /^(?:do|does|would|will|did)$/i;
 // Chunks between "does" and its verb.
 const MAX_ASKED = 12;
@@ -53,7 +55,8 @@ export function readWriting(folded: string, technical: boolean): Writing {
     previous = chunk;
   }
   // What brackets hold together is what is calculated first.
-  if (text.includes("(") && CALCULATED.test(text)) marks += text.replace(/[^\p{L}\p{N}()]+/gu, "");
+  const grouped = text.includes("(") && (CALCULATED.test(text) || (technical && APPLIED.test(text)));
+  if (grouped) marks += text.replace(/[^\p{L}\p{N}()]+/gu, "");
   marks += quotedMarks(text) + askedMarks(chunks);
   const letters = folded.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "");
   return { letters: shortHash(letters.toLowerCase()), marks: shortHash(marks.toLowerCase()) };
@@ -63,7 +66,7 @@ function shortHash(text: string): string {
   return hash("sha256", text, "base64url").slice(0, 11);
 }
 
-/** What is cited is cited with its signs, but for the one at the end of a sentence. */
+/** Signs in quoted texts count, except one at the end of a sentence. */
 function quotedMarks(text: string): string {
   if (!/["']/.test(text)) return "";
   const commas = text.match(LIST_OF_QUOTES) ?? [];
@@ -77,7 +80,7 @@ function quotedMarks(text: string): string {
   return marks;
 }
 
-/** In "what does … mean" all signs are those of what is asked about, but for quotes and brackets around words. */
+/** In "what does … mean" all signs belong to the subject, except quotes and brackets around words. */
 function askedMarks(chunks: readonly string[]): string {
   const from = chunks.findIndex((chunk) => DOES.test(chunk)) + 1;
   if (from < 2 || !/^what$/i.test(chunks[from - 2] ?? "")) return "";
@@ -94,11 +97,11 @@ interface Place {
   readonly previous: string;
   readonly next: string;
   readonly technical: boolean;
-  /** The text has blocks of code, in which semicolons count. */
+  /** Whether the text has blocks of code, in which semicolons count. */
   readonly block: boolean;
 }
 
-/** What of a chunk counts. */
+/** The significant part of a chunk. */
 function marksOf(written: string, place: Place): string {
   if (SIGNS.test(written)) return signs(written, place);
   if (endsSentence(place)) written = written.replace(MOOD, "");
@@ -140,7 +143,7 @@ function endsPart(place: Place): boolean {
   return endsSentence(place) || SENTENCE_OPENERS.has(place.next.toLowerCase().replace(/[^a-z']/g, ""));
 }
 
-/** Punctuation behind a word is prose, unless what stands before a verb of the question is spoken of: "does x! do". */
+/** Punctuation after a word is prose, unless the word is the subject of the question: "does x! do". */
 function keptBehind(marks: string, place: Place): string {
   if (marks === "") return "";
   if (tells(place.next)) return marks.replace(/["')]/g, "");
@@ -196,6 +199,8 @@ function isPlainWord(chunk: string): boolean {
 /** A chunk of notation without the punctuation of the sentence around it. */
 function withoutSentence(written: string, place: Place): string {
   let core = written.replace(/^[¿¡]+/, "");
+  // A primed symbol.
+  if (/^[A-Zd]'+$/.test(core) && !endsPart(place)) return core;
   if (endsSentence(place)) core = core.replace(/[.?!,;:]+$/, "");
   else if (endsPart(place)) core = core.replace(/[.,;:]+$/, "");
   for (const [open, close] of [

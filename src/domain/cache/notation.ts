@@ -1,11 +1,12 @@
 import { readChunks } from "./notation-chunks.ts";
 import { foldWriting, withoutEmphasis } from "./notation-fold.ts";
 import { takeCodeLines, takeCodeSpans } from "./notation-lines.ts";
-import { takePayload, takeQuotes } from "./notation-quotes.ts";
+import { readEscapedSpaces, takePayload, takeQuotes } from "./notation-quotes.ts";
 import {
   ASKING,
   CASE_TASKS,
   EXACT_TASKS,
+  NAMED_NOUNS,
   SYMBOL_FIELDS,
   TECHNICAL,
   TECHNICAL_AFTER_IN,
@@ -13,34 +14,34 @@ import {
 import { readWriting, type Writing } from "./notation-writing.ts";
 
 /**
- * `variant` only counts against another spelling of the same letters, `mood` and the `language` of a code block only
- * against another one; the rest counts by itself.
+ * `variant` is compared only with another spelling of the same letters, `mood` and the `language` of a code block only
+ * with another one; the other kinds are compared on their own.
  */
 export type NotationKind = "code" | "number" | "unit" | "variant" | "mood" | "language";
 
-/** Something written in a prompt that is no prose: its exact spelling decides what is asked. */
+/** A non-prose part of a prompt, whose exact spelling changes the meaning. */
 export interface Notation {
   readonly kind: NotationKind;
   readonly text: string;
 }
 
-/** What the words of a prompt say about its writing. */
+/** Context from the words of a prompt. */
 export interface WritingContext {
-  /** It speaks of code, markup or a shell: marks are code. */
+  /** The prompt is about code, markup or a shell: marks are code. */
   readonly technical: boolean;
-  /** It speaks of a field in which letters are symbols. */
+  /** The prompt is about a field in which letters are symbols. */
   readonly symbols: boolean;
-  /** Something is done to a text letter by letter: quoted texts are exact. */
+  /** The task processes a text letter by letter: quoted texts are literal. */
   readonly exact: boolean;
-  /** Something is asked about capitals, or what they change. */
+  /** The question is about capitals or their effect. */
   readonly capitals: boolean;
-  /** The first word has its capital: small letters elsewhere are meant. */
+  /** The first word is capitalised: lower case elsewhere is significant. */
   readonly proper: boolean;
-  /** The first word is that of a question. */
+  /** The first word is a question word. */
   readonly asking: boolean;
 }
 
-/** What is written in a prompt beside its words. */
+/** The notation and the writing of a prompt. */
 export interface Written {
   readonly notation: readonly Notation[];
   readonly writing: Writing;
@@ -54,9 +55,8 @@ export function readWritten(raw: string): Written {
 }
 
 /**
- * Reads what is written in notation rather than in prose: operators, signs, exponents, brackets, identifiers,
- * quoted texts that are worked on, lines of code with their indentation. In reading order; prose gives nothing,
- * however it is punctuated or capitalised.
+ * Reads the notation in a prompt: operators, signs, exponents, brackets, identifiers, quoted operands, lines of code
+ * with their indentation. In reading order; prose gives none, however it is punctuated or capitalised.
  */
 export function readNotation(raw: string): readonly Notation[] {
   return readWritten(raw).notation;
@@ -68,27 +68,31 @@ function notationOf(folded: string, context: WritingContext): Notation[] {
   text = takeCodeLines(text, found);
   if (!context.technical) text = withoutEmphasis(text);
   text = takeQuotes(text, context, found);
+  readEscapedSpaces(text, found);
   text = takePayload(text, context, found);
   readChunks(text, context, found);
   return found;
 }
 
 const SQL = new Set("SELECT FROM WHERE INSERT UPDATE DELETE JOIN LIKE".split(" "));
+const USING = /^(?:in|c|does|with|using)$/;
 const WORDS = /[\p{L}\p{N}]+(?:-[\p{L}\p{N}]+)*/gu;
 
 function readContext(text: string): WritingContext {
   let [technical, symbols, exact, capitals] = [false, false, false, false];
-  let previous = "";
+  let [previous, capital] = ["", false];
   let first = "";
   for (const word of text.match(WORDS) ?? []) {
     if (first === "") first = word;
     const lower = word.toLowerCase();
     technical ||= TECHNICAL.has(lower) || SQL.has(word);
-    technical ||= TECHNICAL_AFTER_IN.has(lower) && (previous === "in" || previous === "c");
+    technical ||= TECHNICAL_AFTER_IN.has(lower) && (word.length > 3 ? USING : /^(?:in|c)$/).test(previous);
+    // "The C type FILE", "a Rust trait"; "go group" is none.
+    technical ||= NAMED_NOUNS.has(lower) && TECHNICAL_AFTER_IN.has(previous) && capital;
     symbols ||= SYMBOL_FIELDS.has(lower);
     exact ||= EXACT_TASKS.has(lower);
     capitals ||= CASE_TASKS.has(lower);
-    previous = lower;
+    [previous, capital] = [lower, lower !== word];
   }
   return {
     technical,

@@ -15,7 +15,7 @@ const SCOPE: CacheScope = {
   sharing: "tenant",
 };
 
-/** Any code unit, lone surrogates included. */
+/** Any code point, half characters included. */
 const anyCharacter = fc.nat({ max: 0x10ffff }).map((code) => String.fromCodePoint(code));
 
 const DIFFERENT: readonly (readonly [string, Partial<CacheScope>])[] = [
@@ -47,7 +47,7 @@ describe("scopeFingerprint", () => {
     expect(scopeFingerprint({ ...SCOPE, ...change })).not.toBe(scopeFingerprint(SCOPE));
   });
 
-  it("is different for each of these changes", () => {
+  it("differs for each of these changes", () => {
     const fingerprints = DIFFERENT.map(([, change]) => scopeFingerprint({ ...SCOPE, ...change }));
     expect(new Set(fingerprints).size).toBe(DIFFERENT.length);
   });
@@ -81,12 +81,12 @@ describe("sharingOf", () => {
     expect(sharingOf("key-1", choice)).toBe(sharingOf("key-2", choice));
   });
 
-  it.each(["", "ann"])("differs between credentials for the principal %j", (principal) => {
+  it.each(["", "ann"])("separates credentials for the principal %j", (principal) => {
     const choice = { shared: false, principal };
     expect(sharingOf("key-1", choice)).not.toBe(sharingOf("key-2", choice));
   });
 
-  it("is always different for the three kinds", () => {
+  it("never returns equal values for the three kinds", () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ minLength: 1 }), (credential, principal) => {
         const all = [
@@ -123,7 +123,7 @@ describe("normalizePrompt", () => {
     expect(normalizePrompt(prompt)).toBe(normalised);
   });
 
-  it("is idempotent", () => {
+  it("changes nothing the second time", () => {
     const odd = fc.string({
       unit: fc.constantFrom("\r", "\n", " ", "\u0301", "e", "A", "\u212b", "\ud800", "\u00a0"),
     });
@@ -160,7 +160,7 @@ describe("cacheEntryId", () => {
     ["fingerprint", cacheEntryId(key, "g", "p")],
     ["prompt", cacheEntryId(key, "f", "P")],
     ["border between tenant and namespace", cacheEntryId({ tenant: "tn", namespace: "" }, "f", "p")],
-  ])("is another with another %s", (_, id) => {
+  ])("differs with another %s", (_, id) => {
     expect(id).not.toBe(cacheEntryId(key, "f", "p"));
   });
 });

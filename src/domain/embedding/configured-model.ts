@@ -1,4 +1,11 @@
+import { HASHING_MODEL, isBuiltIn, LOCAL_MODEL } from "./built-in-models.ts";
 import { type Identity, sameModel } from "./identity.ts";
+
+/** The model that the settings ask for. */
+export interface ConfiguredModel extends Identity {
+  /** Nobody chose it: it is what comes without a choice. */
+  readonly byDefault?: boolean;
+}
 
 /** The latest change of the model, as far as it says why another one is stored than is configured. */
 interface Change {
@@ -25,6 +32,31 @@ export function isExplained(models: {
   return sameModel(latest.source, configured) && sameModel(latest.target, stored);
 }
 
+/**
+ * Whether a store that was made when the default was `hashing` keeps that: nobody asked for the model that is configured.
+ */
+export function isKept({
+  configured,
+  stored,
+}: {
+  readonly configured: ConfiguredModel;
+  readonly stored: Identity;
+}): boolean {
+  return (
+    configured.byDefault === true &&
+    stored.provider === HASHING_MODEL.provider &&
+    !sameModel(configured, stored)
+  );
+}
+
+/** What the log says of a kept one. */
+export function keptInstead(stored: Identity): string {
+  return (
+    `the vectors are of ${inSettings(stored)}, which finds wording only, and are kept; OperationsService.StartReembedding ` +
+    `with model ${LOCAL_MODEL.model} changes them to the default, which finds meaning`
+  );
+}
+
 /** What the log says of an explained one. */
 export function usedInstead(stored: Identity): string {
   return `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(stored)} to say so`;
@@ -44,7 +76,7 @@ export function otherModel(
 }
 
 function inSettings({ provider, model, dimension }: Identity): string {
-  return provider === "hashing"
-    ? `EMBEDDING_PROVIDER=hashing (${model}), VECTOR_DIM=${dimension}`
+  return isBuiltIn(provider)
+    ? `EMBEDDING_PROVIDER=${provider} (${model}), VECTOR_DIM=${dimension}`
     : `EMBEDDING_PROVIDER=${provider}, EMBEDDING_MODEL=${model}, VECTOR_DIM=${dimension}`;
 }

@@ -1,3 +1,4 @@
+import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -34,7 +35,8 @@ import {
 export interface CacheSettings {
   readonly enabled: boolean;
   readonly strategy: CacheStrategy;
-  readonly similarityThreshold: number;
+  /** Undefined: the default of the model. */
+  readonly similarityThreshold: number | undefined;
   readonly alignedThreshold: number;
   readonly defaultTtlMs: number;
   /** The upper bound of TTLs and of the age of served answers. */
@@ -259,10 +261,10 @@ function decide(call: LookupCall, nearest: readonly Neighbour[]): CacheOutcome {
   return decision.kind === "miss" ? decision : hit(call, "SEMANTIC", decision);
 }
 
-function policyOf({ lookup, settings }: LookupCall): MatchingPolicy {
+function policyOf({ ports, lookup, settings }: LookupCall): MatchingPolicy {
   const { threshold, maxAgeMs = settings.maxAgeMs } = lookup.input;
   return {
-    threshold: settings.similarityThreshold,
+    threshold: settings.similarityThreshold ?? defaultThreshold(ports.embedder?.identity),
     alignedThreshold: settings.alignedThreshold,
     ...(threshold === undefined ? {} : { floor: threshold }),
     maxAgeMs: Math.min(maxAgeMs, settings.maxAgeMs),

@@ -12,7 +12,7 @@ import {
   scriptedEmbedder,
   vectorOfText,
 } from "../../../test/support/scripted-embedder.ts";
-import { SMALL_RESERVE } from "../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../../adapters/embedded/backend.ts";
 import type { Backend } from "../../ports/backend.ts";
 import type { EmbeddingWorker } from "./embedding-worker.ts";
@@ -32,7 +32,7 @@ beforeEach(async () => {
     directory,
     embedder: embedder.identity,
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
   });
   sleeper = manualSleep();
   now = NOW;
@@ -102,7 +102,7 @@ describe("the worker of pending memories", () => {
       sleeper.wake();
     }
     await sleeper.begun(5);
-    expect(sleeper.asked).toEqual([500, 1000, 2000, 4000, 8000]);
+    expect(sleeper.durations).toEqual([500, 1000, 2000, 4000, 8000]);
     expect(embedder.calls.map(({ texts }) => texts.length)).toEqual([2, 1, 1, 1, 1]);
     embedder.always("ok");
     sleeper.wake();
@@ -114,7 +114,7 @@ describe("the worker of pending memories", () => {
     await write("a");
     await using _worker = start();
     await sleeper.begun(1);
-    expect(sleeper.asked).toEqual([20_000]);
+    expect(sleeper.durations).toEqual([20_000]);
     sleeper.wake();
     await drained();
   });
@@ -155,7 +155,7 @@ describe("the worker of pending memories", () => {
     }
     await sleeper.begun(5);
     expect(await states(poison, "a", "b", "c")).toEqual(["PENDING", "READY", "READY", "READY"]);
-    expect(sleeper.asked).toEqual([500, 1000, 500, 1000, 2500]);
+    expect(sleeper.durations).toEqual([500, 1000, 500, 1000, 2500]);
     healthy = true;
     now += 2500;
     sleeper.wake();

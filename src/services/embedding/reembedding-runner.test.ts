@@ -43,7 +43,7 @@ it("retries with backoff while the store is unavailable, and logs it once", asyn
   }
   await vi.waitFor(() => expect(cleanUp).toHaveBeenCalled());
   expect(latest).toHaveBeenCalledTimes(4);
-  expect(sleeping.asked).toEqual([500, 1000, 2000]);
+  expect(sleeping.durations).toEqual([500, 1000, 2000]);
   expect(log.warn).toHaveBeenCalledTimes(1);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { told } from "../../../test/contract/memory/support.ts";
+import { outcomeText } from "../../../test/contract/memory/support.ts";
 import { referenceStores } from "../../../test/support/reference/backend.ts";
 import { unboundedWork } from "../../../test/support/unbounded-work.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -18,7 +18,7 @@ describe("createMemories", () => {
     expect(small).toEqual([20]);
     const world1 = world();
     const { outcomes, calls } = await world1.run({ drafts: drafts(20, LONG) });
-    expect(outcomes.map(told)).toEqual(drafts(20, LONG).map(({ id }) => `created ${id}`));
+    expect(outcomes.map(outcomeText)).toEqual(drafts(20, LONG).map(({ id }) => `created ${id}`));
     expect(calls.map(({ items }) => items).every((items) => items === 2)).toBe(true);
     expect(calls.map(({ isLast }) => isLast)).toEqual([...Array.from({ length: 9 }, () => false), true]);
   });
@@ -30,7 +30,7 @@ describe("createMemories", () => {
     const { outcomes } = await world().run({
       drafts: [one as MemoryDraft, wrong, two as MemoryDraft, twice, wrong],
     });
-    expect(outcomes.map(told)).toEqual([
+    expect(outcomes.map(outcomeText)).toEqual([
       "created m0",
       "refused REQUEST_INVALID",
       "created m1",
@@ -72,7 +72,9 @@ describe("createMemories", () => {
     });
     await expect(run).rejects.toThrow("expired");
     expect(await made.stored()).toEqual(["m0", "m1"]);
-    expect((await made.run(input)).outcomes.map(told)).toEqual(input.drafts.map(({ id }) => `created ${id}`));
+    expect((await made.run(input)).outcomes.map(outcomeText)).toEqual(
+      input.drafts.map(({ id }) => `created ${id}`),
+    );
   });
 
   it("identifies a retry by the digest of its whole body", async () => {

@@ -15,7 +15,7 @@ export class RequestBudgetExceeded extends RecollectError {
 }
 
 /** The used part of a budget. */
-export interface Spent {
+export interface BudgetUsage {
   readonly values: number;
   readonly bytes: number;
 }
@@ -74,12 +74,12 @@ export class JsonBudget {
     if (this.#field !== undefined && this.#bytes > this.#fieldEnd) throw tooLong(path, this.#field);
   }
 
-  spent(): Spent {
+  spent(): BudgetUsage {
     return { values: this.#values, bytes: this.#bytes };
   }
 
   /** Releases what was used since, when the item that used it is refused. */
-  goBackTo({ values, bytes }: Spent): void {
+  goBackTo({ values, bytes }: BudgetUsage): void {
     this.#values = values;
     this.#bytes = bytes;
   }

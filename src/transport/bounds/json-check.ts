@@ -7,8 +7,8 @@ import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import { isTime } from "./time-text.ts";
 import {
+  duplicateField,
   emptyValue,
-  givenTwice,
   malformed,
   tooDeep,
   tooLong,
@@ -63,7 +63,7 @@ class JsonCheck {
   #message(bounds: MessageBounds): void {
     const text = this.#text;
     if (!text.takes("{")) throw this.#wrongShape("an object");
-    let seen = 0;
+    let present = 0;
     let oneofs = 0;
     for (let more = !text.takes("}"); more; more = text.goesOn("}")) {
       const name = this.#name();
@@ -74,8 +74,8 @@ class JsonCheck {
       // null is a field that is not set.
       const isNull = text.takesNull();
       const oneof = field.oneof < 0 || isNull ? 0 : 1 << field.oneof;
-      if ((seen & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
-      seen |= 1 << field.index;
+      if ((present & (1 << field.index)) !== 0 || (oneofs & oneof) !== 0) throw duplicateField(this.#path);
+      present |= 1 << field.index;
       oneofs |= oneof;
       if (!isNull) {
         if (field.repeated) this.#items(field);
@@ -141,7 +141,7 @@ class JsonCheck {
         this.#textWithin(field, field.maxBytes);
         const written = this.#text.lastString();
         if (field.message?.desc.typeName === "google.protobuf.Timestamp" && !isTime(written))
-          throw this.#wrongShape("a time that there is, such as 2025-02-28T12:00:00Z");
+          throw this.#wrongShape("a valid time, such as 2025-02-28T12:00:00Z");
         return;
       }
       case "enum":
@@ -214,7 +214,7 @@ class JsonCheck {
       this.#budget.spendBytes(text.skipString() + 3, this.#path);
       text.expectUnicode(this.#path);
       const name = text.lastString();
-      if (names.has(name)) throw givenTwice([...this.#path, name.slice(0, 64)]);
+      if (names.has(name)) throw duplicateField([...this.#path, name.slice(0, 64)]);
       names.add(name);
       text.expect(":");
       this.#json(depth + 1);

@@ -101,7 +101,7 @@ export class JsonCursor {
   expectUnicode(path: Path): void {
     if (!this.#hasUnicodeEscapes || this.lastString().isWellFormed()) return;
     throw pathText(path) === ""
-      ? malformed("a name holds half a surrogate pair")
+      ? malformed("a name contains a lone surrogate")
       : wrongShape(path, "Unicode text, without halves of surrogate pairs");
   }
 
@@ -183,6 +183,6 @@ export class JsonCursor {
   }
 
   #notJson(): RecollectError {
-    return malformed(`the JSON is broken at byte ${this.#at}`);
+    return malformed(`the JSON is malformed at byte ${this.#at}`);
   }
 }

@@ -29,10 +29,10 @@ export const MAX_JSON_VALUES = 50_000;
 /** Objects and lists inside one another. */
 export const MAX_JSON_DEPTH = 32;
 
-/** A string or bytes field for which the schema has no limit, such as a field that only answers fill; in bytes. */
-export const MAX_UNRULED_BYTES = 64 * KIB;
+/** A string or bytes field for which the schema has no limit, such as an output-only field; in bytes. */
+export const MAX_BYTES_WITHOUT_RULE = 64 * KIB;
 
-/** Repeated fields of messages that are not ours. */
+/** Repeated fields of imported messages (google.protobuf). */
 export const MAX_ITEMS: Readonly<Record<string, number>> = {
   "google.protobuf.FieldMask.paths": 64,
 };

@@ -7,9 +7,9 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { type FieldRules, field as fieldOption, Ignore } from "#gen/buf/validate/validate_pb.js";
-import { MAX_ITEMS, MAX_JSON_BYTES, MAX_UNRULED_BYTES } from "./limits.ts";
+import { MAX_BYTES_WITHOUT_RULE, MAX_ITEMS, MAX_JSON_BYTES } from "./limits.ts";
 
-/** The kind of a value; `text` is a well-known message that JSON writes as a string. */
+/** The kind of a value; `text` is a well-cache message that JSON writes as a string. */
 export type ValueKind = "scalar" | "string" | "bytes" | "enum" | "json" | "text" | "message";
 
 /** The limits of a field of a request, from the schema and limits.ts. */
@@ -20,7 +20,7 @@ export interface FieldBounds {
   readonly name: string;
   readonly localName: string;
   readonly kind: ValueKind;
-  /** Of one value. https://protobuf.dev/programming-guides/encoding/#structure */
+  /** Wire type of one value. https://protobuf.dev/programming-guides/encoding/#structure */
   readonly wireType: 0 | 1 | 2 | 5;
   readonly repeated: boolean;
   /** Maximum number of values of a repeated field. */
@@ -31,9 +31,9 @@ export interface FieldBounds {
   readonly judgedAlone: boolean;
   /** An empty value is refused, because it would silently be no condition. */
   readonly refusesEmpty: boolean;
-  /** Fields of which a message may set one have the same number here; -1 for all others. */
+  /** Index of the oneof of the field; -1 outside of oneofs. */
   readonly oneof: number;
-  /** Of kinds `message` and `text`. */
+  /** The message of kinds `message` and `text`. */
   readonly message: MessageBounds | undefined;
   /** The names of an enum's values. */
   readonly enumeration: DescEnum | undefined;
@@ -53,18 +53,18 @@ export interface MessageBounds {
  * could not be bounded by it, and for a message of more than 31 fields.
  */
 export function createBoundsReader(): (desc: DescMessage) => MessageBounds {
-  const known = new Map<DescMessage, MessageBounds>();
+  const cache = new Map<DescMessage, MessageBounds>();
   const boundsOf = (desc: DescMessage): MessageBounds => {
-    const made = known.get(desc);
+    const made = cache.get(desc);
     if (made !== undefined) return made;
-    // The checks keep a bit for each field of a message that was seen.
+    // The checks store one bit for each field of a message.
     if (desc.fields.length > 31) throw new TypeError(`${desc.typeName} has more than 31 fields`);
     const fields: FieldBounds[] = [];
     const byNumber = new Map<number, FieldBounds>();
     const byName = new Map<string, FieldBounds>();
     const bounds = { desc, fields, byNumber, byName };
-    // Before its fields: a message may hold itself.
-    known.set(desc, bounds);
+    // Registered before its fields are read: a message may be recursive.
+    cache.set(desc, bounds);
     for (const [index, field] of desc.fields.entries()) {
       const one = fieldBounds(field, index, boundsOf);
       fields.push(one);
@@ -117,10 +117,10 @@ const TEXTS: ReadonlySet<string> = new Set([
 function kindOf(field: DescField, path: string): ValueKind {
   if (field.message !== undefined) {
     const { typeName } = field.message;
-    if (field.fieldKind === "map") throw new TypeError(`nothing bounds the map ${path}`);
+    if (field.fieldKind === "map") throw new TypeError(`no limit for the map ${path}`);
     if (typeName === "google.protobuf.Struct") return "json";
     if (TEXTS.has(typeName)) return "text";
-    if (typeName.startsWith("google.protobuf.")) throw new TypeError(`nothing bounds ${path}, a ${typeName}`);
+    if (typeName.startsWith("google.protobuf.")) throw new TypeError(`no limit for ${path}, a ${typeName}`);
     return "message";
   }
   if (field.enum !== undefined) return "enum";
@@ -149,20 +149,20 @@ function wireTypeOf(field: DescField): 0 | 1 | 2 | 5 {
 
 function maxItemsOf(path: string, ruled: number): number {
   const max = ruled > 0 ? ruled : MAX_ITEMS[path];
-  if (max === undefined) throw new TypeError(`nothing bounds the number of ${path}`);
+  if (max === undefined) throw new TypeError(`no limit for the number of ${path}`);
   return max;
 }
 
 function maxJsonBytesOf(path: string): number {
   const max = (MAX_JSON_BYTES as Readonly<Record<string, number>>)[path];
-  if (max === undefined) throw new TypeError(`nothing bounds the JSON of ${path}`);
+  if (max === undefined) throw new TypeError(`no limit for the JSON of ${path}`);
   return max;
 }
 
 /** A character takes at most four bytes of UTF-8. */
 function maxBytesOf(rules: FieldRules | undefined): number {
-  if (rules?.type.case === "bytes") return Number(rules.type.value.maxLen) || MAX_UNRULED_BYTES;
-  if (rules?.type.case !== "string") return MAX_UNRULED_BYTES;
+  if (rules?.type.case === "bytes") return Number(rules.type.value.maxLen) || MAX_BYTES_WITHOUT_RULE;
+  if (rules?.type.case !== "string") return MAX_BYTES_WITHOUT_RULE;
   const { maxBytes, maxLen } = rules.type.value;
-  return Number(maxBytes) || 4 * Number(maxLen) || MAX_UNRULED_BYTES;
+  return Number(maxBytes) || 4 * Number(maxLen) || MAX_BYTES_WITHOUT_RULE;
 }

@@ -3,7 +3,7 @@ import type { RecollectError } from "../../domain/errors.ts";
 /** The property of an item with its error. */
 const REFUSAL = Symbol("refusal");
 
-/** An item that was refused before it was decoded, of a list whose items are checked on their own. */
+/** An item of a list whose items are checked on their own, refused before it was decoded. */
 export interface RefusedItem {
   /** The local name of the list. */
   readonly field: string;

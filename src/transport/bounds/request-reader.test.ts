@@ -26,7 +26,7 @@ const { createMemory, batchCreateMemories, searchMemories, listMemories, purgeMe
   MemoryService.method;
 const { lookupCache } = CacheService.method;
 
-/** RPCs that no version has served yet, and whose requests have lists without a limit. */
+/** RPCs that are not served yet, and whose requests have lists without a limit. */
 const UNBOUNDED: readonly DescMethod[] = [
   CacheService.method.calibrateCache,
   CacheService.method.simulateCache,
@@ -36,7 +36,7 @@ const METHODS: readonly DescMethod[] = [MemoryService, CacheService, OperationsS
   .flatMap(({ methods }) => methods as readonly DescMethod[])
   .filter((method) => !UNBOUNDED.includes(method));
 
-/** What a check throws. */
+/** The error of a check. */
 function refusal(check: () => unknown): RecollectError {
   try {
     check();
@@ -52,11 +52,11 @@ function json(method: DescMethod, text: unknown): RecollectError {
   return refusal(() => readerOf(method).check(bytes, "json"));
 }
 
-/** Larger than any text of the API but two. */
+/** Larger than all but two text limits of the API. */
 const SIZE = 300_000;
 const LARGER = /(^|\.)(response|chunk) one/;
 
-describe("the worst messages", () => {
+describe("the most expensive messages", () => {
   it.each(METHODS.map((method) => [method.name, method] as const))(
     "of every field of %s are refused, or the item that they are in",
     (_, method) => {
@@ -67,7 +67,7 @@ describe("the worst messages", () => {
           ["binary", wire],
           ["json", text],
         ] as const) {
-          // A text of escapes may stand for one that is six times as short.
+          // An escaped text may be six times as long as its value.
           if (LARGER.test(name) || (form === "json" && name.endsWith("of escapes"))) continue;
           try {
             const checked = reader.check(bytes, form);
@@ -82,8 +82,8 @@ describe("the worst messages", () => {
     },
   );
 
-  it("of a method whose lists nobody has bounded cannot be read at all", () => {
-    for (const method of UNBOUNDED) expect(() => readerOf(method)).toThrow(/nothing bounds/);
+  it("of a method with unbounded lists cannot be read at all", () => {
+    for (const method of UNBOUNDED) expect(() => readerOf(method)).toThrow(/no limit for/);
   });
 });
 
@@ -151,11 +151,11 @@ describe("a message within its bounds", () => {
   });
 });
 
-describe("an item that is judged alone", () => {
+describe("an item that is checked on its own", () => {
   const good = (text: string) => ({ text, tags: ["a"], metadata: { k: [1, "two"] } });
   const bad = { text: "bad", tags: Array.from({ length: 33 }, String) };
 
-  it("is refused alone, in the place where it stands, and the others are read as they are", () => {
+  it("is refused at its index, and the others are read unchanged", () => {
     const message = create(BatchCreateMemoriesRequestSchema, {
       memories: [good("first"), bad, good("third"), bad],
     });
@@ -191,14 +191,14 @@ describe("an item that is judged alone", () => {
     expect(decoded.memories.map((one) => refusalOf(one)?.reason)).toEqual([undefined, "REQUEST_INVALID"]);
   });
 
-  it("does not count for what all may hold together", () => {
+  it("does not count towards the budget of the request when refused", () => {
     const large = { text: "x", metadata: { k: Array.from({ length: 17_000 }, () => 1) } };
     const text = JSON.stringify({ memories: [large, large, large, large, good("last")] });
     const { refused } = readerOf(batchCreateMemories).check(Buffer.from(text), "json");
     expect(refused.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  it("is refused with all others when all hold too much together", () => {
+  it("is refused with all others when they exceed the budget of the request together", () => {
     const large = { text: "x", metadata: { k: Array.from({ length: 8100 }, () => 1) } };
     const request = { memories: Array.from({ length: 7 }, () => large) };
     expect(json(batchCreateMemories, request).detail.violations?.[0]?.field).toBe("memories[6].metadata");
@@ -210,7 +210,7 @@ describe("an item that is judged alone", () => {
   });
 });
 
-describe("what would silently mean something else", () => {
+describe("ambiguous input", () => {
   it.each([
     [purgeMemories, { filter: { userID: "ana" } }, "filter.userID", "userId"],
     [purgeMemories, { filter: { session: "s" } }, "filter.session", "sessionId"],
@@ -241,7 +241,7 @@ describe("what would silently mean something else", () => {
     expect([error.reason, error.detail.metadata]).toEqual(["FIELD_UNKNOWN", { field: "memory.99" }]);
   });
 
-  it("is refused: a name that no enum has, with the nearest one", () => {
+  it("is refused: an unknown enum name, with the most similar one", () => {
     const error = json(purgeMemories, { filter: { kinds: ["message"] } });
     expect(error.detail.violations).toEqual([
       {
@@ -255,14 +255,14 @@ describe("what would silently mean something else", () => {
     ["a field twice", '{"memory": {"text": "a", "text": "b"}}', "memory.text"],
     ["a field by both of its names", '{"memory": {"userId": "a", "user_id": "b"}}', "memory.user_id"],
     [
-      "two fields of which one may be given",
+      "two fields of a oneof",
       '{"memory": {"ttl": "1s", "expireTime": "2030-01-01T00:00:00Z"}}',
       "memory.expire_time",
     ],
     ["a key of metadata twice", '{"memory": {"metadata": {"a": 1, "a": 2}}}', "memory.metadata.a"],
-    ["half a surrogate pair", '{"memory": {"text": "\\ud800"}}', "memory.text"],
-    ["half a surrogate pair in metadata", '{"memory": {"metadata": {"a": "\\udc00"}}}', "memory.metadata"],
-    ["a day that there is not", '{"memory": {"eventTime": "2025-02-30T00:00:00Z"}}', "memory.event_time"],
+    ["a lone surrogate", '{"memory": {"text": "\\ud800"}}', "memory.text"],
+    ["a lone surrogate in metadata", '{"memory": {"metadata": {"a": "\\udc00"}}}', "memory.metadata"],
+    ["an invalid date", '{"memory": {"eventTime": "2025-02-30T00:00:00Z"}}', "memory.event_time"],
     ["a list for a text", '{"memory": {"text": ["a"]}}', "memory.text"],
     ["a text for a list", '{"memory": {"tags": "a"}}', "memory.tags"],
   ])("is refused: %s", (_, text, field) => {
@@ -272,11 +272,11 @@ describe("what would silently mean something else", () => {
 
   it.each([
     ["a byte that is not UTF-8", Buffer.from('{"memory": {"userId": "Jos\xe9"}}', "latin1")],
-    ["an end that is missing", Buffer.from('{"memory": {"text": "a"}')],
+    ["a missing end", Buffer.from('{"memory": {"text": "a"}')],
     ["more than one message", Buffer.from("{}{}")],
     ["no message", Buffer.from("")],
     ["a list", Buffer.from("[]")],
-    ["white space without end", Buffer.alloc(5 * 1024 * 1024, " ")],
+    ["too much white space", Buffer.alloc(5 * 1024 * 1024, " ")],
   ])("is refused: %s", (_, bytes) => {
     expect(refusal(() => readerOf(createMemory).check(bytes, "json"))).toMatchObject({
       reason: "REQUEST_MALFORMED",
@@ -284,7 +284,7 @@ describe("what would silently mean something else", () => {
     });
   });
 
-  it("takes what only answers fill, null for what is not set, and both names of a field", () => {
+  it("accepts output-only fields, null for unset fields, and both names of a field", () => {
     const text =
       '{"memory": {"text": "a", "etag": "x", "createTime": "2024-02-29T00:00:00Z", "agent_id": null}}';
     expect(readerOf(createMemory).check(Buffer.from(text), "json").refused).toEqual([]);

@@ -44,7 +44,8 @@ export function unknownField(path: Path, name: string | number, { desc }: Messag
 export function unknownValue(path: Path, name: string, { enumeration }: FieldBounds): RecollectError {
   const names = enumeration?.values.map((value) => value.name) ?? [];
   const prefix = enumeration?.sharedPrefix?.toUpperCase() ?? "";
-  const meant = names.find((known) => known === `${prefix}${name.toUpperCase()}`) ?? closest(name, names);
+  const meant =
+    names.find((candidate) => candidate === `${prefix}${name.toUpperCase()}`) ?? closest(name, names);
   return invalidField(
     pathText(path),
     `${JSON.stringify(name.slice(0, 64))} is no value of ${enumeration?.typeName}` +
@@ -53,10 +54,10 @@ export function unknownValue(path: Path, name: string, { enumeration }: FieldBou
 }
 
 export function emptyValue(path: Path): RecollectError {
-  return invalidField(pathText(path), "is empty: it asks for nothing");
+  return invalidField(pathText(path), "is empty");
 }
 
-export function givenTwice(path: Path): RecollectError {
+export function duplicateField(path: Path): RecollectError {
   const field = pathText(path);
   return new RecollectError("REQUEST_MALFORMED", `${field} is given more than once`, {
     metadata: { field },
@@ -91,19 +92,19 @@ function closestField(name: string, { fields }: DescMessage): string | undefined
   return undefined;
 }
 
-/** By spelling, or else by how it begins: `sessionId` for `session`. */
+/** Most similar by edit distance, or else by a common prefix: `sessionId` for `session`. */
 function closest(name: string, names: readonly string[]): string | undefined {
   const folded = fold(name);
-  const same = names.find((known) => fold(known) === folded) ?? nearest(name, names);
+  const same = names.find((candidate) => fold(candidate) === folded) ?? nearest(name, names);
   if (same !== undefined) return same;
   const [best] = names
-    .map((known) => ({ known, shared: sharedStart(folded, fold(known)) }))
+    .map((candidate) => ({ candidate, shared: sharedStart(folded, fold(candidate)) }))
     .filter(({ shared }) => shared >= MIN_SHARED)
     .sort((one, other) => other.shared - one.shared);
-  return best?.known;
+  return best?.candidate;
 }
 
-/** Letters at the beginning that two names must share to be similar. */
+/** Length of the common prefix from which on two names are similar. */
 const MIN_SHARED = 4;
 
 function sharedStart(one: string, other: string): number {

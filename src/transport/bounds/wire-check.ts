@@ -5,8 +5,8 @@ import { MAX_JSON_DEPTH } from "./limits.ts";
 import type { FieldBounds, MessageBounds } from "./message-bounds.ts";
 import type { RefusedItem } from "./refused-item.ts";
 import {
+  duplicateField,
   emptyValue,
-  givenTwice,
   malformed,
   tooDeep,
   tooLong,
@@ -79,10 +79,10 @@ class WireCheck {
         counts ??= new Array<number>(bounds.fields.length).fill(0);
         counts[field.index] = this.#items(field, tag & 7, counts[field.index] ?? 0, end);
       } else {
-        // A message has fewer fields than a number has bits; message-bounds.ts sees to that.
+        // message-bounds.ts ensures that a message has fewer fields than a number has bits.
         const bit = 1 << field.index;
         const oneof = field.oneof < 0 ? 0 : 1 << field.oneof;
-        if ((single & bit) !== 0 || (oneofs & oneof) !== 0) throw givenTwice(this.#path);
+        if ((single & bit) !== 0 || (oneofs & oneof) !== 0) throw duplicateField(this.#path);
         single |= bit;
         oneofs |= oneof;
         this.#value(field, tag & 7, end);
@@ -91,7 +91,7 @@ class WireCheck {
     }
   }
 
-  /** One more value of a repeated field, or a packed run of them. Returns how many there are now. */
+  /** Counts one more value of a repeated field, or a packed run of them. Returns the new count. */
   #items(field: FieldBounds, wireType: number, before: number, end: number): number {
     if (wireType === 2 && field.wireType !== 2) return this.#packed(field, before, end);
     if (before >= field.maxItems) throw tooManyItems(this.#path, field);
@@ -191,7 +191,7 @@ class WireCheck {
           this.#list(this.#length(stop), depth + 1);
           break;
         default:
-          throw malformed("a JSON value is of no kind that there is");
+          throw malformed("a JSON value has an unknown kind");
       }
     }
   }

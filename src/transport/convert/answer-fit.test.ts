@@ -17,42 +17,42 @@ import { searchDetails, searchResult } from "./search-result.ts";
 
 const namespace = "n";
 const RUNS = { seed: 3, numRuns: 50 };
-/** Which share of the whole answer the bound is; above 1 all of it fits. */
+/** The bound as a share of the whole response; above 1 everything fits. */
 const share = fc.double({ min: 0, max: 1.2, noNaN: true });
 
-/** The answer is within its bound, or holds one item alone, and has no room for another. */
+/** Expects a response within its bound, or with one item, without room for another. */
 function expectFitted<Desc extends DescMessage>(
   schema: Desc,
-  answerOf: (kept: number) => MessageInitShape<Desc>,
+  answerOf: (fitted: number) => MessageInitShape<Desc>,
   count: number,
   maxShare: number,
   fitting: (maxBytes: number) => number,
 ): void {
-  const bytesOf = (kept: number): number => toBinary(schema, create(schema, answerOf(kept))).length;
+  const bytesOf = (fitted: number): number => toBinary(schema, create(schema, answerOf(fitted))).length;
   const maxBytes = Math.floor(bytesOf(count) * maxShare);
-  // What is exactly at its bound, and one byte above it, too.
+  // Also a response exactly at its bound, and one byte above it.
   for (const bound of [maxBytes, bytesOf(count), bytesOf(count) - 1, bytesOf(Math.ceil(count / 2))]) {
-    const kept = fitting(bound);
-    expect(kept).toBeGreaterThanOrEqual(Math.min(1, count));
-    if (kept > 1) expect(bytesOf(kept)).toBeLessThanOrEqual(bound);
-    for (let more = kept + 1; more <= count; more += 1) expect(bytesOf(more)).toBeGreaterThan(bound);
+    const fitted = fitting(bound);
+    expect(fitted).toBeGreaterThanOrEqual(Math.min(1, count));
+    if (fitted > 1) expect(bytesOf(fitted)).toBeLessThanOrEqual(bound);
+    for (let more = fitted + 1; more <= count; more += 1) expect(bytesOf(more)).toBeGreaterThan(bound);
   }
 }
 
-describe("what fits into an answer", () => {
+describe("the number of items that fit into a response", () => {
   it("of ListMemories, with its page token", () => {
     const property = fc.property(
       fc.array(storedMemories, { maxLength: 8 }),
       fc.boolean(),
       share,
       (memories, more, maxShare) => {
-        const tokenAfter = (kept: number): string =>
-          kept < memories.length || more ? "t".repeat(120 + kept) : "";
+        const tokenAfter = (fitted: number): string =>
+          fitted < memories.length || more ? "t".repeat(120 + fitted) : "";
         expectFitted(
           ListMemoriesResponseSchema,
-          (kept) => ({
-            memories: memories.slice(0, kept).map((one) => fromStoredMemory(one, namespace)),
-            nextPageToken: tokenAfter(kept),
+          (fitted) => ({
+            memories: memories.slice(0, fitted).map((one) => fromStoredMemory(one, namespace)),
+            nextPageToken: tokenAfter(fitted),
           }),
           memories.length,
           maxShare,
@@ -60,7 +60,7 @@ describe("what fits into an answer", () => {
             fittingMemories(memories, {
               namespace,
               maxBytes,
-              beside: (kept) => textBytes(tokenAfter(kept)),
+              beside: (fitted) => textBytes(tokenAfter(fitted)),
             }),
         );
       },
@@ -74,13 +74,13 @@ describe("what fits into an answer", () => {
       fc.array(fc.string(), { maxLength: 3 }),
       share,
       (memories, notFoundIds, maxShare) => {
-        const omittedIds = (kept: number): string[] => memories.slice(kept).map(({ id }) => id);
+        const omittedIds = (fitted: number): string[] => memories.slice(fitted).map(({ id }) => id);
         expectFitted(
           BatchGetMemoriesResponseSchema,
-          (kept) => ({
-            memories: memories.slice(0, kept).map((one) => fromStoredMemory(one, namespace)),
+          (fitted) => ({
+            memories: memories.slice(0, fitted).map((one) => fromStoredMemory(one, namespace)),
             notFoundIds,
-            omittedIds: omittedIds(kept),
+            omittedIds: omittedIds(fitted),
           }),
           memories.length,
           maxShare,
@@ -88,7 +88,7 @@ describe("what fits into an answer", () => {
             fittingMemories(memories, {
               namespace,
               maxBytes,
-              beside: (kept) => textsBytes(notFoundIds) + textsBytes(omittedIds(kept)),
+              beside: (fitted) => textsBytes(notFoundIds) + textsBytes(omittedIds(fitted)),
             }),
         );
       },
@@ -100,7 +100,7 @@ describe("what fits into an answer", () => {
     const property = fc.property(fc.array(cacheEntries, { maxLength: 8 }), share, (entries, maxShare) => {
       expectFitted(
         ListCacheEntriesResponseSchema,
-        (kept) => ({ entries: entries.slice(0, kept).map((one) => fromEntry(one, namespace)) }),
+        (fitted) => ({ entries: entries.slice(0, fitted).map((one) => fromEntry(one, namespace)) }),
         entries.length,
         maxShare,
         (maxBytes) => fittingEntries(entries, { namespace, maxBytes, beside: () => 0 }),
@@ -129,10 +129,10 @@ describe("what fits into an answer", () => {
         const plan = { terms: ["a".repeat(500)], commonTerms: [], walked: true, rounds: 1 };
         expectFitted(
           SearchMemoriesResponseSchema,
-          (kept) => ({
-            results: found.slice(0, kept).map((one) => searchResult(one, namespace, explain)),
+          (fitted) => ({
+            results: found.slice(0, fitted).map((one) => searchResult(one, namespace, explain)),
             ...searchDetails({ degraded, plan }, explain),
-            truncated: kept < found.length,
+            truncated: fitted < found.length,
           }),
           found.length,
           maxShare,

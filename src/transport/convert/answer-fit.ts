@@ -10,16 +10,16 @@ import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { FoundMemory, SearchMemoriesOutput } from "../../services/memory/search-memories.ts";
 import { fromEntry } from "./cache.ts";
+import { maxEntryBytes, maxMemoryBytes, maxTextsBytes } from "./max-bytes.ts";
 import { fromStoredMemory } from "./memory.ts";
-import { entryMostBytes, memoryMostBytes, textsMostBytes } from "./most-bytes.ts";
 import { searchDetails, searchResult } from "./search-result.ts";
 
-/** A result without its memory and its matched terms: heads and numbers. */
+/** Bytes of a result without its memory and its matched terms: tags, lengths and numbers. */
 const RESULT_BYTES = 128;
-/** `truncated`. */
+/** Bytes of the field `truncated`. */
 const FLAG_BYTES = 2;
 
-/** Bytes of a message as a field of another, with the tag (of the first fifteen fields) and the length. */
+/** Bytes of a message as a field of another, with the tag (field number below 16) and the length. */
 export function fieldBytes<Desc extends DescMessage>(schema: Desc, message: MessageInitShape<Desc>): number {
   return withHead(bytesOf(schema, message));
 }
@@ -28,7 +28,7 @@ function bytesOf<Desc extends DescMessage>(schema: Desc, message: MessageInitSha
   return toBinary(schema, create(schema, message)).length;
 }
 
-/** Bytes of a memory as such a field. Its text, by far the largest part, is counted and not encoded. */
+/** Bytes of a memory as a field of another message. Its text, by far the largest part, is counted and not encoded. */
 export function memoryFieldBytes(memory: StoredMemory, namespace: string): number {
   const { text } = memory;
   const bytes = bytesOf(MemorySchema, { ...fromStoredMemory(memory, namespace), text: "" });
@@ -46,17 +46,17 @@ function resultFieldBytes(one: FoundMemory, namespace: string, explain: boolean)
   return withHead(bytesOf(ResultSchema, rest) + memoryFieldBytes(one.memory, namespace));
 }
 
-/** Bytes of a repeated string field, of the first fifteen. */
+/** Bytes of a repeated string field with a field number below 16. */
 export function textsBytes(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + withHead(Buffer.byteLength(text)), 0);
 }
 
-/** Bytes of a string field, of the first fifteen; one that is empty is not written. */
+/** Bytes of a string field with a field number below 16; an empty one is not written. */
 export function textBytes(text: string): number {
   return text === "" ? 0 : textsBytes([text]);
 }
 
-/** Bytes of a field of this length, with its tag (of the first fifteen fields) and its length prefix. */
+/** Bytes of a field of this length, with its tag (field number below 16) and its length prefix. */
 export function withHead(length: number): number {
   let bytes = length + 2;
   for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
@@ -71,12 +71,12 @@ interface Room {
 /** How many of the first memories fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingMemories(
   memories: readonly StoredMemory[],
-  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+  { namespace, maxBytes, beside }: Room & { readonly beside: (fitted: number) => number },
 ): number {
   return countFitting(
     {
       items: memories,
-      atMost: (memory) => memoryMostBytes(memory, namespace),
+      atMost: (memory) => maxMemoryBytes(memory, namespace),
       bytesOf: (memory) => memoryFieldBytes(memory, namespace),
       beside,
     },
@@ -87,12 +87,12 @@ export function fittingMemories(
 /** How many of the first entries fit; `beside` is the size of the rest of the response, by that number. */
 export function fittingEntries(
   entries: readonly CacheEntry[],
-  { namespace, maxBytes, beside }: Room & { readonly beside: (kept: number) => number },
+  { namespace, maxBytes, beside }: Room & { readonly beside: (fitted: number) => number },
 ): number {
   return countFitting(
     {
       items: entries,
-      atMost: (entry) => entryMostBytes(entry, namespace),
+      atMost: (entry) => maxEntryBytes(entry, namespace),
       bytesOf: (entry) => entryFieldBytes(entry, namespace),
       beside,
     },
@@ -111,14 +111,15 @@ export function fittingResults(
     output.degraded.length === 0 && details.plan === undefined
       ? 0
       : bytesOf(SearchMemoriesResponseSchema, details);
-  const termsMost = (matchedTerms: readonly string[]): number => (explain ? textsMostBytes(matchedTerms) : 0);
+  const maxTermsBytes = (matchedTerms: readonly string[]): number =>
+    explain ? maxTextsBytes(matchedTerms) : 0;
   return countFitting<FoundMemory>(
     {
       items: found,
       atMost: ({ memory, matchedTerms }) =>
-        RESULT_BYTES + memoryMostBytes(memory, namespace) + termsMost(matchedTerms),
+        RESULT_BYTES + maxMemoryBytes(memory, namespace) + maxTermsBytes(matchedTerms),
       bytesOf: (one) => resultFieldBytes(one, namespace, explain),
-      beside: (kept) => detailsBytes + (kept < found.length ? FLAG_BYTES : 0),
+      beside: (fitted) => detailsBytes + (fitted < found.length ? FLAG_BYTES : 0),
     },
     maxBytes,
   );

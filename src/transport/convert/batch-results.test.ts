@@ -57,9 +57,9 @@ describe("fromOutcomes", () => {
   });
 
   it("keeps everything else of each result", () => {
-    const kept = { id: "a", userId: "u", author: "w", role: "r", sessionId: "s", sessionPosition: 3 };
+    const shared = { id: "a", userId: "u", author: "w", role: "r", sessionId: "s", sessionPosition: 3 };
     const stored = memory({
-      ...kept,
+      ...shared,
       text: "t".repeat(100),
       tags: ["x"],
       metadata: { a: 1 },
@@ -75,14 +75,14 @@ describe("fromOutcomes", () => {
       {
         duplicate: true,
         differs: ["pinned"],
-        outcome: { case: "memory", value: { ...kept, etag: stored.etag, namespace: "n" } },
+        outcome: { case: "memory", value: { ...shared, etag: stored.etag, namespace: "n" } },
       },
     ]);
     expect(results[0]?.outcome.value).toMatchObject({ text: "", tags: [], sourceIds: [], supersedes: [] });
     expect(results[0]?.outcome.value).not.toHaveProperty("metadata");
   });
 
-  it("needs less than 2 MiB at last, for the largest memories of a batch", () => {
+  it("needs less than 2 MiB with all omissions, for the largest memories of a batch", () => {
     const wide = "🎉".repeat(256);
     const largest = memory({
       id: "i".repeat(128),

@@ -8,16 +8,16 @@ import type { StoredMemory } from "../../domain/memory/memory.ts";
 import type { CreateOutcome } from "../../ports/memory/writer.ts";
 import { statusOf, toRpcStatus } from "../status.ts";
 import { fieldBytes, memoryFieldBytes, textsBytes, withHead } from "./answer-fit.ts";
+import { maxMemoryBytes } from "./max-bytes.ts";
 import { fromStoredMemory } from "./memory.ts";
-import { memoryMostBytes } from "./most-bytes.ts";
 
-/** A status takes less than 8 KiB (see status.ts), with a flag and the heads of fields. */
+/** A status takes less than 8 KiB (see status.ts); the rest is a flag, tags and lengths. */
 const REFUSED_BYTES = 8 * 1024;
-/** The heads of fields around a memory, a flag, and the names of all fields in which a duplicate may differ. */
+/** Tags and lengths around a memory, a flag, and the names of all fields in which a duplicate may differ. */
 const RESULT_BYTES = 128;
 
 interface Omission {
-  /** As Memory names them. */
+  /** Field names of Memory. */
   readonly fields: readonly string[];
   readonly from: (memory: StoredMemory) => StoredMemory;
 }
@@ -70,9 +70,7 @@ function hasRoom(
     {
       items: outcomes,
       atMost: (outcome) =>
-        outcome.kind === "refused"
-          ? REFUSED_BYTES
-          : RESULT_BYTES + memoryMostBytes(outcome.memory, namespace),
+        outcome.kind === "refused" ? REFUSED_BYTES : RESULT_BYTES + maxMemoryBytes(outcome.memory, namespace),
       bytesOf: (outcome) => resultBytes(outcome, namespace),
       beside: () => textsBytes(fields),
     },

@@ -17,9 +17,9 @@ import type { CacheStats } from "../../ports/cache/cache-store.ts";
 import type { CacheOutcome } from "../../services/cache/lookup-cache.ts";
 import type { CacheStrategy } from "../../services/cache/prepared-lookup.ts";
 import { MAX_JSON_BYTES, MAX_SCOPE_BYTES } from "../bounds/limits.ts";
-import { boundedJson, defined, fromDurationMs, fromMs, givenObject, toDurationMs } from "./common.ts";
+import { boundedJson, defined, fromDurationMs, fromMs, nonEmptyObject, toDurationMs } from "./common.ts";
 
-/** What is asked, and the conversation before it. */
+/** The prompt, and the conversation before it. */
 export interface Prompt {
   readonly text: string;
   readonly history: readonly ChatTurn[];
@@ -31,8 +31,8 @@ const MAX_CHAT_BYTES = 256 * 1024;
 export function toPrompt(prompt: CachePrompt): Prompt {
   const { case: kind, value } = prompt.prompt;
   if (kind === "text") return { text: value, history: [] };
-  if (kind === undefined) throw new TypeError("a required oneof is missing behind validation");
-  const turns = value.messages.map(
+  if (kind === undefined) throw new TypeError("a required oneof is missing after validation");
+  const messages = value.messages.map(
     ({ role, content, name, extra }, index): ChatTurn => ({
       role,
       content,
@@ -44,20 +44,20 @@ export function toPrompt(prompt: CachePrompt): Prompt {
       ),
     }),
   );
-  const bytes = turns.reduce((sum, turn) => sum + Buffer.byteLength(turn.content), 0);
+  const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message.content), 0);
   if (bytes > MAX_CHAT_BYTES) {
     throw invalidField(
       "prompt.chat.messages",
       `contents take ${bytes} bytes; at most ${MAX_CHAT_BYTES} are allowed`,
     );
   }
-  const last = turns.at(-1);
-  if (last === undefined) throw new TypeError("a chat without messages is behind validation");
-  // Name and extras of the last message (an image, say) change the answer as the history does.
-  return { text: last.content, history: [...turns.slice(0, -1), { ...last, content: "" }] };
+  const last = messages.at(-1);
+  if (last === undefined) throw new TypeError("a chat has no messages after validation");
+  // Name and extras of the last message (such as an image) change the answer like the history does.
+  return { text: last.content, history: [...messages.slice(0, -1), { ...last, content: "" }] };
 }
 
-/** Throws REQUEST_INVALID when a part of the scope, or all of it together, is too large. `principal`: that of the caller. */
+/** `principal`: that of the caller. Throws REQUEST_INVALID when a part of the scope, or the whole scope, is too large. */
 export function toCacheScope(
   scope: ProtoCacheScope,
   history: readonly ChatTurn[],
@@ -138,7 +138,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     tags: [...entry.tags],
     etag: entry.etag,
     ...defined({
-      metadata: givenObject(entry.metadata),
+      metadata: nonEmptyObject(entry.metadata),
       usage: usage && {
         promptTokens: usage.promptTokens,
         completionTokens: usage.completionTokens,

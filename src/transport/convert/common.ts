@@ -10,26 +10,26 @@ import { invalidField } from "../../domain/errors.ts";
 import type { JsonObject } from "../../lib/json.ts";
 
 /** An empty proto string as undefined. */
-export function given(text: string): string | undefined {
+export function nonEmptyText(text: string): string | undefined {
   return text === "" ? undefined : text;
 }
 
 /** An empty list as undefined. */
-export function givenList<T>(list: readonly T[]): readonly T[] | undefined {
+export function nonEmptyList<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
 /** An empty object as undefined. */
-export function givenObject(object: JsonObject): ProtoJsonObject | undefined {
+export function nonEmptyObject(object: JsonObject): ProtoJsonObject | undefined {
   return Object.keys(object).length === 0 ? undefined : (object as ProtoJsonObject);
 }
 
 /** The object without its undefined properties, as exactOptionalPropertyTypes demands of optional ones. */
 export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const kept: Partial<T> = {};
+  const result: Partial<T> = {};
   // A loop, because this runs for every memory and entry of a response.
-  for (const key in value) if (value[key] !== undefined) kept[key] = value[key];
-  return kept as { [K in keyof T]: Exclude<T[K], undefined> };
+  for (const key in value) if (value[key] !== undefined) result[key] = value[key];
+  return result as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
 /**

@@ -6,7 +6,7 @@ import { fromEntry } from "./cache.ts";
 import { EncodedEntries } from "./encoded-entries.ts";
 
 describe("EncodedEntries", () => {
-  it("encodes an entry once, by its etag and whatever object holds it", () => {
+  it("encodes an entry once by its etag, whichever object holds it", () => {
     const entries = new EncodedEntries();
     const entry = cacheEntry({ etag: "e1" });
     const bytes = entries.of(entry, "n");
@@ -14,7 +14,7 @@ describe("EncodedEntries", () => {
     expect(entries.of({ ...entry }, "n")).toBe(bytes);
   });
 
-  it("encodes anew what has another etag", () => {
+  it("encodes an entry again when its etag changes", () => {
     const entries = new EncodedEntries();
     const changed = cacheEntry({ etag: "e2", response: "another" });
     entries.of(cacheEntry({ etag: "e1" }), "n");
@@ -23,7 +23,7 @@ describe("EncodedEntries", () => {
     );
   });
 
-  it("is bounded in bytes: what was asked for longest ago goes first", () => {
+  it("is bounded in bytes: evicts the least recently used entry first", () => {
     const entries = new EncodedEntries();
     const large = (etag: string) => cacheEntry({ etag, response: "x".repeat(1024 * 1024) });
     const first = entries.of(large("0"), "n");

@@ -12,7 +12,7 @@ import { fromEntry } from "./cache.ts";
 import { fromDurationMs } from "./common.ts";
 import { HitEncoder } from "./hit-bytes.ts";
 
-/** Numbers as a float of the wire holds them. */
+/** Numbers that are exact as float32. */
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map(Math.fround);
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const text = fc.string({ unit: "grapheme", maxLength: 300 });
@@ -37,7 +37,7 @@ const entry: fc.Arbitrary<CacheEntry> = fc
   }));
 
 describe("a HitEncoder", () => {
-  it("writes what the library would write of the whole message, with an entry encoded now or before", () => {
+  it("writes the same bytes as the library, with an entry encoded now or earlier", () => {
     fc.assert(
       fc.property(
         entry,
@@ -74,7 +74,7 @@ describe("a HitEncoder", () => {
     );
   });
 
-  it("writes whole messages after one that failed, and after a large one", () => {
+  it("writes complete messages after a failed one and after a large one", () => {
     const encoder = new HitEncoder();
     const one = fc.sample(entry, { seed: 12, numRuns: 1 })[0];
     if (one === undefined) throw new TypeError("no sample");
@@ -89,7 +89,7 @@ describe("a HitEncoder", () => {
     expect(encoder.encode("d", hit, "n")).toEqual(first);
   });
 
-  it("knows every field that a hit has", () => {
+  it("covers every field of a hit", () => {
     expect(HitSchema.fields.map(({ name }) => name)).toEqual([
       "entry",
       "match",

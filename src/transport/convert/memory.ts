@@ -27,9 +27,9 @@ import {
   boundedJson,
   defined,
   fromMs,
-  given,
-  givenList,
-  givenObject,
+  nonEmptyList,
+  nonEmptyObject,
+  nonEmptyText,
   toDurationMs,
   toMetadata,
   toMs,
@@ -70,7 +70,7 @@ export function toDraft(memory: ProtoMemory, path: string): MemoryDraft {
 /** The draft of an exported memory, with its output-only fields. Throws REQUEST_INVALID as toDraft does. */
 export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraft {
   const state = memory.state === Memory_State.UNSPECIFIED ? "ACTIVE" : toState(memory.state);
-  if (state === undefined) throw invalidField(`${path}.state`, "is not a state that is known here");
+  if (state === undefined) throw invalidField(`${path}.state`, "is an unknown state");
   return {
     ...toDraft(memory, path),
     state,
@@ -79,7 +79,7 @@ export function toImportedDraft(memory: ProtoMemory, path: string): ImportedDraf
     ...defined({
       createTime: toMs(memory.createTime, `${path}.create_time`),
       updateTime: toMs(memory.updateTime, `${path}.update_time`),
-      supersedes: givenList(memory.supersedes),
+      supersedes: nonEmptyList(memory.supersedes),
     }),
   };
 }
@@ -121,7 +121,7 @@ export function exportedMemory(memory: Memory): MemoryFields {
     etag: memory.etag,
     supersedes: [...(memory.supersedes ?? [])],
     ...defined({
-      metadata: givenObject(memory.metadata),
+      metadata: nonEmptyObject(memory.metadata),
       eventTime: fromMs(memory.eventTime),
       validFrom: fromMs(memory.validFrom),
       validUntil: fromMs(memory.validUntil),
@@ -167,14 +167,14 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
   return {
     states: states.length === 0 ? defaultStates : states,
     ...defined({
-      userId: given(filter.userId),
-      agentId: given(filter.agentId),
-      sessionId: given(filter.sessionId),
-      author: given(filter.author),
-      kinds: givenList(filter.kinds.flatMap((kind) => toKind(kind) ?? [])),
-      tagsAny: givenList(filter.tagsAny),
-      tagsAll: givenList(filter.tagsAll),
-      tagsNone: givenList(filter.tagsNone),
+      userId: nonEmptyText(filter.userId),
+      agentId: nonEmptyText(filter.agentId),
+      sessionId: nonEmptyText(filter.sessionId),
+      author: nonEmptyText(filter.author),
+      kinds: nonEmptyList(filter.kinds.flatMap((kind) => toKind(kind) ?? [])),
+      tagsAny: nonEmptyList(filter.tagsAny),
+      tagsAll: nonEmptyList(filter.tagsAll),
+      tagsNone: nonEmptyList(filter.tagsNone),
       metadata: toMetadataTokens(filter.metadata),
       createTime: range(filter.createTime, "create_time"),
       eventTime: range(filter.eventTime, "event_time"),
@@ -193,7 +193,7 @@ export function toFilter(filter: ProtoFilter | undefined, defaultStates = ACTIVE
 
 /** Throws REQUEST_INVALID for an empty condition. */
 function conditionOf<T extends object>(condition: T, path: string): T {
-  if (Object.keys(condition).length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  if (Object.keys(condition).length === 0) throw invalidField(path, "is empty");
   return condition;
 }
 
@@ -203,10 +203,7 @@ function conditionOf<T extends object>(condition: T, path: string): T {
  */
 export function toFilterOfPurge(filter: ProtoFilter | undefined): MemoryFilter {
   if (filter === undefined || !MemoryFilterSchema.fields.some((field) => isFieldSet(filter, field))) {
-    throw invalidField(
-      "filter",
-      "says nothing: set at least one condition; DeleteNamespace empties a namespace",
-    );
+    throw invalidField("filter", "has no condition: set at least one; DeleteNamespace empties a namespace");
   }
   return toFilter(filter);
 }
@@ -223,16 +220,16 @@ function toMetadataTokens(metadata: ProtoFilter["metadata"]): readonly string[] 
   if (tokens.length > MAX_METADATA_SCALARS) {
     throw invalidField(
       "filter.metadata",
-      `asks for ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
+      `has ${tokens.length} scalars; at most ${MAX_METADATA_SCALARS} are allowed`,
     );
   }
-  return givenList(tokens);
+  return nonEmptyList(tokens);
 }
 
 /** Throws REQUEST_INVALID for lists, which cannot be compared, and for empty objects. */
 function refuseEmpty(value: JsonObject, path: string): void {
   const entries = Object.entries(value);
-  if (entries.length === 0) throw invalidField(path, "is empty: it asks for nothing");
+  if (entries.length === 0) throw invalidField(path, "is empty");
   for (const [key, child] of entries) {
     if (Array.isArray(child)) throw invalidField(`${path}.${key}`, "lists cannot be compared");
     if (child !== null && typeof child === "object") refuseEmpty(child as JsonObject, `${path}.${key}`);

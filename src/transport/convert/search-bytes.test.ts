@@ -15,7 +15,7 @@ import { defined } from "./common.ts";
 import { fromStoredMemory } from "./memory.ts";
 import { encodeSearch } from "./search-bytes.ts";
 
-/** Numbers as a float of the wire holds them; none is -0. */
+/** Numbers that are exact as float32, without -0. */
 const share = fc.double({ min: -1, max: 1.44, noNaN: true }).map((value) => Math.fround(value) + 0);
 const access = fc.option(
   fc.record({
@@ -26,7 +26,7 @@ const access = fc.option(
 );
 
 describe("encodeSearch", () => {
-  it("writes what the library would write of the whole message, the first time and from the bytes that are cached", () => {
+  it("writes the same bytes as the library, the first time and from cached bytes", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -75,12 +75,12 @@ describe("encodeSearch", () => {
     );
   });
 
-  it("knows every field that a result has, and those of a memory that are no part of its record", () => {
+  it("covers every field of a result, and the fields of a memory outside its record", () => {
     expect(ResultSchema.fields.map(({ name }) => name)).toEqual([
       "memory",
       "score",
       "similarity",
-      // Asked for, and then written by the library.
+      // Only on request, and then encoded by the library.
       "explanation",
     ]);
     expect(SearchMemoriesResponseSchema.fields.map(({ name }) => name)).toEqual([

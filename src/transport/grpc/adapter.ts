@@ -14,10 +14,10 @@ import type { RequestReader } from "../bounds/request-reader.ts";
 import {
   type AnyHandler,
   Encoded,
-  inTwoSteps,
   methodPath,
   notServed,
   type PreparingHandler,
+  preparingHandler,
   type ServedService,
 } from "../handler.ts";
 import type { RunningCall } from "../pipeline.ts";
@@ -34,7 +34,7 @@ type Response = MessageInitShape<DescMethod["output"]>;
 /** For grpc-js, messages are bytes: they are decoded inside the pipeline, so that a malformed one is an error of the API. */
 const raw = (bytes: Buffer): Buffer => bytes;
 
-/** What the methods of all services have in common. */
+/** Dependencies shared by the methods of all services. */
 export interface ServingOptions {
   readonly readerOf: (method: DescMethod) => RequestReader;
   /** The next message of a request stream must arrive within this. */
@@ -71,7 +71,7 @@ export function unknownMethod(
   };
 }
 
-/** As grpc-js names the kinds of handlers. */
+/** Handler kinds in the spelling of grpc-js. */
 function typeOf(method: DescMethod): string {
   const types = {
     unary: "unary",
@@ -136,7 +136,7 @@ function beginnerOf(
   }
   const reader = readerOf(method);
   if (method.methodKind === "unary")
-    return unaryBeginnerOf(reader, inTwoSteps(handler), requestCacheOf(method));
+    return unaryBeginnerOf(reader, preparingHandler(handler), requestCacheOf(method));
   const handle = handler as (request: unknown, context: CallContext) => unknown;
   return (call, running) => {
     running.admit();
@@ -167,7 +167,7 @@ function unaryBeginnerOf(
   };
 }
 
-/** After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws. */
+/** A cancellation or passed deadline takes precedence over the error of the handler. */
 function failureOf(call: ServerCall, running: RunningCall, error: unknown): grpc.ServiceError {
   return toServiceError(running.fail(call.cancelled ? endReason(call) : error));
 }
@@ -188,10 +188,10 @@ function encode(method: DescMethod, response: Response | Encoded): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes of a response stream that may be buffered before the handler is asked for more; the last message may exceed it. */
+/** Bytes of a response stream that may be buffered before the handler is paused; the last message may exceed it. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
-/** Sends as fast as the caller reads: asks the handler for the next message when few bytes are buffered. */
+/** Sends as fast as the caller reads: requests the next message from the handler when few bytes are buffered. */
 async function sendAll(
   call: ServerCall,
   method: DescMethod,

@@ -18,6 +18,6 @@ export function setArrival(metadata: grpc.Metadata, arrival: Arrival): void {
 
 export function arrivalOf(metadata: grpc.Metadata): Arrival {
   const arrival = attached<Arrival>(metadata, ARRIVAL);
-  if (arrival === undefined) throw new TypeError("a handler runs for a call that has not arrived");
+  if (arrival === undefined) throw new TypeError("a handler runs before its call has arrived");
   return arrival;
 }

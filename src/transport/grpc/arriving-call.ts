@@ -18,7 +18,7 @@ import {
 } from "./internals.ts";
 import { toServiceError } from "./service-error.ts";
 
-/** Codes that grpc-js ends calls with by itself, before a handler runs, and the reason of each. */
+/** Status codes with which grpc-js ends calls before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.DEADLINE_EXCEEDED]: "DEADLINE_EXCEEDED",
   [grpc.status.RESOURCE_EXHAUSTED]: "REQUEST_TOO_LARGE",
@@ -26,13 +26,13 @@ const REASONS: Readonly<Record<number, Reason>> = {
   [grpc.status.UNIMPLEMENTED]: "REQUEST_MALFORMED",
 };
 
-/** The default frame size of HTTP/2; grpc-js gets each frame by itself. */
+/** The default frame size of HTTP/2; grpc-js receives frames one by one. */
 const MAX_FRAME_BYTES = 16_384;
 
 export interface ArrivingCallOptions {
   readonly maxMessageBytes: number;
   readonly unfinished: UnfinishedRequests;
-  /** Begins the call of these headers; undefined for a path that is not of our services. */
+  /** Begins the call of these headers; undefined for a path of no registered service. */
   readonly arrivalOf: (path: string, call: BottomCall, metadata: grpc.Metadata) => Arrival | undefined;
   /** Called for each call that grpc-js ends by itself and that is not in the pipeline. */
   readonly onRefused: (path: string, reason: Reason) => void;
@@ -41,7 +41,7 @@ export interface ArrivingCallOptions {
 /**
  * The first interceptor, below everything else that grpc-js does with a call. It does three things:
  *
- * - It authenticates the caller when the headers have arrived, so that no body of an unknown caller is kept.
+ * - It authenticates the caller when the headers have arrived, so that no body of an unknown caller is buffered.
  * - It counts and bounds the bytes of requests that are not complete (see UnfinishedRequests).
  * - It adds ErrorInfo to the statuses that grpc-js sends by itself: for a deadline that has passed, a message over the
  *   limit, one that cannot be decompressed, and none or two where one belongs.
@@ -82,7 +82,7 @@ class ArrivingCall {
   #messages = 0;
   /** A handler runs, and ends the call. */
   #handled: boolean;
-  #ended = false;
+  #finished = false;
   #tooLarge: string | undefined;
   #framesDropped = 0;
 
@@ -128,17 +128,17 @@ class ArrivingCall {
 
   handleDataFrame(data: Buffer): void {
     // After a status, the rest of the body is dropped.
-    if (this.#ended) return;
+    if (this.#finished) return;
     if (this.#unfinished?.add(data.length) ?? true) this.#takeFrame.call(this.#call, data);
   }
 
   onReceiveMessage(message: Buffer): void {
-    // After a status, no message goes to a handler.
-    if (this.#ended) return;
+    // After a status, no message is passed to a handler.
+    if (this.#finished) return;
     this.#messages += 1;
     if (this.#unfinished !== undefined) {
       this.#unfinished.handedOver();
-      // A unary request is kept until its end arrives, and may be larger than the bytes that were counted if those were
+      // A unary request is buffered until its end arrives, and may be larger than the bytes that were counted if those were
       // compressed.
       if (!this.#method.requestStream && !this.#unfinished.add(message.length)) return;
     }
@@ -146,7 +146,7 @@ class ArrivingCall {
   }
 
   onReceiveHalfClose(): void {
-    if (this.#ended) return;
+    if (this.#finished) return;
     if (this.#tooLarge !== undefined) {
       this.#refuse(this.#tooLargeError(this.#tooLarge));
       return;
@@ -158,8 +158,8 @@ class ArrivingCall {
 
   onCancel(): void {
     this.#unfinished?.end();
-    if (!this.#handled && !this.#ended) {
-      this.#ended = true;
+    if (!this.#handled && !this.#finished) {
+      this.#finished = true;
       this.#arrival?.running.fail(new RecollectError("CALL_CANCELLED", "the call was cancelled"));
     }
     this.#listener?.onCancel();
@@ -214,16 +214,16 @@ class ArrivingCall {
 
   /** Ends the call in the pipeline, which counts and logs it, unless its handler will do so. */
   #statusOf(error: unknown): Status {
-    if (this.#arrival !== undefined && !this.#handled && !this.#ended)
+    if (this.#arrival !== undefined && !this.#handled && !this.#finished)
       return this.#arrival.running.fail(error);
     const status = statusOf(error, "");
-    if (this.#arrival === undefined && !this.#ended)
+    if (this.#arrival === undefined && !this.#finished)
       this.#options.onRefused(this.#method.path, status.reason);
     return status;
   }
 
   #endWith(status: PartialStatus): void {
-    this.#ended = true;
+    this.#finished = true;
     this.#unfinished?.end();
     this.#send.call(this.#call, status);
   }

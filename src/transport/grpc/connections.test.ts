@@ -53,20 +53,20 @@ async function closed(stream: ServerHttp2Stream | undefined): Promise<void> {
   await turnOver();
 }
 
-it("holds nothing of a call by its stream once that is closed", async () => {
+it("retains nothing of a call through its closed stream", async () => {
   const { server, streams, client } = await serve((one, reply) => reply(null, one.request));
   expect(await call(client, Buffer.from("a"))).toEqual(Buffer.from("a"));
   const [stream] = streams;
   await closed(stream);
   expect(stream?.eventNames()).toEqual([]);
-  // grpc-js has been told that the call is over: nothing is waited for.
+  // grpc-js has been notified of the end of the call, so nothing is pending.
   client.close();
   await new Promise<void>((resolve, reject) => {
     server.tryShutdown((error) => (error === undefined ? resolve() : reject(error)));
   });
 });
 
-it("lets a handler know before that its call was cut off", async () => {
+it("notifies the handler of a cut call before that", async () => {
   const started = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
   const { streams, client } = await serve((one) => {

@@ -13,12 +13,12 @@ const LINGER_MS = 1000;
 export interface Connections {
   /** Destroys all connections. */
   cut(): void;
-  /** Destroys those whose TLS handshake is not complete: grpc-js does not know them, and a stop would wait for them. */
+  /** Destroys connections with an incomplete TLS handshake: grpc-js does not track them, and a stop would wait for them. */
   cutBeginning(): void;
 }
 
 /**
- * Mends three things on the HTTP/2 servers below grpc-js, and lets `refuseEarly` answer calls in its place.
+ * Works around three problems of the HTTP/2 servers below grpc-js, and lets `refuseEarly` answer calls in its place.
  *
  * - A closed connection waits for its peer to close it too, and a peer that never reads never does: the connection
  *   would stay after an idle timeout, and a stop would not end, forced or not.

@@ -55,12 +55,12 @@ function call(client: grpc.Client, path = PATH, request = Buffer.from("a")): Pro
   });
 }
 
-it("onHttp2Server: each HTTP/2 server before it gets a connection, and whether it has TLS", async () => {
+it("onHttp2Server: called with each HTTP/2 server before its first connection, and whether it uses TLS", async () => {
   const server = new grpc.Server();
-  const seen: [boolean, boolean][] = [];
+  const servers: [boolean, boolean][] = [];
   let streams = 0;
   onHttp2Server(server, (http2Server, isSecure) => {
-    seen.push([http2Server.listening, isSecure]);
+    servers.push([http2Server.listening, isSecure]);
     http2Server.on("stream", () => {
       streams += 1;
     });
@@ -70,7 +70,7 @@ it("onHttp2Server: each HTTP/2 server before it gets a connection, and whether i
   const { key, cert } = testAuthority().issue();
   await bind(server, new ReloadableCredentials({}, { key, cert }));
   expect(await call(clientOf(address))).toEqual(Buffer.from("a"));
-  expect(seen).toEqual([
+  expect(servers).toEqual([
     [false, false],
     [false, true],
   ]);
@@ -89,9 +89,9 @@ it("setHttp2Options: the options reach node:http2", async () => {
 it("handleUnknownPaths: only paths that are not registered", async () => {
   const server = new grpc.Server();
   server.register(PATH, echo, raw, raw, "unary");
-  const asked: string[] = [];
+  const paths: string[] = [];
   handleUnknownPaths(server, (path) => {
-    asked.push(path);
+    paths.push(path);
     return {
       path: "/unknown",
       func: (stream) => {
@@ -108,7 +108,7 @@ it("handleUnknownPaths: only paths that are not registered", async () => {
     code: grpc.status.UNIMPLEMENTED,
     details: "/no.Such/Method",
   });
-  expect(asked).toEqual(["/no.Such/Method"]);
+  expect(paths).toEqual(["/no.Such/Method"]);
 });
 
 it("readOneAhead: a handler that reads nothing gets one message of many", async () => {

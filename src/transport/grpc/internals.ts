@@ -2,7 +2,7 @@ import type { Http2Server, ServerHttp2Stream, ServerOptions } from "node:http2";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 
-// Every use of what grpc-js keeps private or does not document. Each export says what it relies on;
+// Every use of private or undocumented parts of grpc-js. Each export says what it relies on;
 // internals.test.ts has a test for each, by its name, that fails when an upgrade of grpc-js changes it. The compiler
 // checks the names of private members of grpc.Server too, because grpc-js declares them.
 
@@ -158,7 +158,7 @@ export function attach<T>(metadata: grpc.Metadata, key: symbol, value: T): void 
   (metadata as unknown as Record<symbol, T>)[key] = value;
 }
 
-/** What was attached; undefined when nothing was. */
+/** The attached value; undefined without one. */
 export function attached<T>(metadata: grpc.Metadata, key: symbol): T | undefined {
   return (metadata as unknown as Readonly<Record<symbol, T | undefined>>)[key];
 }

@@ -12,7 +12,7 @@ export function addReflection(server: Server, services: readonly DescService[]):
   // No service names them, but grpcurl shows the details of errors with them.
   collect(file_google_rpc_error_details, files);
   // grpc-health-check has a descriptor of its service that no client can read: protobufjs, which makes it, gives the
-  // entries of a map another name than protobuf asks for (`Statuses` instead of `StatusesEntry`).
+  // entries of a map another name than protobuf requires (`Statuses` instead of `StatusesEntry`).
   collect(file_grpc_health_v1_health, files);
   const fileDescriptorProtos = [...files.values()].map((file) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),

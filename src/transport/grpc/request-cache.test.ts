@@ -14,15 +14,15 @@ function requestBytes(text: string): Buffer {
   return Buffer.from(toBinary(LookupCacheRequestSchema, message));
 }
 
-/** Whether the cache has what was prepared of a request; asking keeps it from then on. */
-function isKept(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
+/** Whether a request is cached; the call itself caches it. */
+function isCached(cache: RequestCache, bytes: Buffer, caller = CALLER): boolean {
   const prepare = vi.fn(() => ({}));
   cache.get(caller, bytes, prepare);
   return prepare.mock.calls.length === 0;
 }
 
 describe("a RequestCache", () => {
-  it("gives what was prepared of the same bytes, and of no others", () => {
+  it("returns the prepared value of equal bytes only", () => {
     const bytes = requestBytes("a é \u0000 question");
     const cache = new RequestCache();
     const prepared = {};
@@ -31,13 +31,13 @@ describe("a RequestCache", () => {
     for (let place = 0; place < bytes.length; place += 1) {
       const other = Buffer.from(bytes);
       other[place] = (other[place] ?? 0) ^ 0x80;
-      expect(isKept(cache, other)).toBe(false);
+      expect(isCached(cache, other)).toBe(false);
     }
-    expect(isKept(cache, bytes.subarray(1))).toBe(false);
+    expect(isCached(cache, bytes.subarray(1))).toBe(false);
     expect(cache.get(CALLER, bytes, () => ({}))).toBe(prepared);
   });
 
-  it("keeps callers apart by tenant and principal, whatever object names them", () => {
+  it("separates callers by tenant and principal, not by object identity", () => {
     const bytes = requestBytes("a question");
     const cache = new RequestCache();
     const prepared = {};
@@ -49,10 +49,10 @@ describe("a RequestCache", () => {
       { tenant: "p", principal: "t" },
       { tenant: "", principal: "tp" },
     ];
-    for (const other of others) expect(isKept(cache, bytes, other)).toBe(false);
+    for (const other of others) expect(isCached(cache, bytes, other)).toBe(false);
   });
 
-  it("keeps nothing of a request that is refused", () => {
+  it("caches nothing for a refused request", () => {
     const bytes = requestBytes("a question");
     const cache = new RequestCache();
     const refusal = new Error("refused");
@@ -61,30 +61,30 @@ describe("a RequestCache", () => {
     };
     expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
     expect(() => cache.get(CALLER, bytes, refuse)).toThrow(refusal);
-    expect(isKept(cache, bytes)).toBe(false);
+    expect(isCached(cache, bytes)).toBe(false);
   });
 
-  it("does not keep large requests", () => {
+  it("does not cache large requests", () => {
     const bytes = requestBytes("x".repeat(5000));
     const cache = new RequestCache();
-    expect([isKept(cache, bytes), isKept(cache, bytes)]).toEqual([false, false]);
+    expect([isCached(cache, bytes), isCached(cache, bytes)]).toEqual([false, false]);
   });
 
   it.each([
     ["in bytes", 1000, "x".repeat(2000)],
     ["in requests", 10_000, ""],
-  ])("is bounded %s: the one that was asked for longest ago goes first", (_, count, filling) => {
+  ])("is bounded %s: evicts the least recently used one first", (_, count, filling) => {
     const cache = new RequestCache();
     const first = requestBytes("first");
-    isKept(cache, first);
-    for (let index = 0; index < count; index += 1) isKept(cache, requestBytes(`${index} ${filling}`));
-    expect(isKept(cache, requestBytes(`${count - 1} ${filling}`))).toBe(true);
-    expect(isKept(cache, first)).toBe(false);
+    isCached(cache, first);
+    for (let index = 0; index < count; index += 1) isCached(cache, requestBytes(`${index} ${filling}`));
+    expect(isCached(cache, requestBytes(`${count - 1} ${filling}`))).toBe(true);
+    expect(isCached(cache, first)).toBe(false);
   });
 });
 
 describe("requestCacheOf", () => {
-  it("is for reads alone: nothing that changes anything, and no streams", () => {
+  it("is defined only for unary methods without side effects", () => {
     expect(requestCacheOf(MemoryService.method.getMemory)).toBeDefined();
     expect(requestCacheOf(MemoryService.method.createMemory)).toBeUndefined();
     expect(requestCacheOf(CacheService.method.storeCacheEntry)).toBeUndefined();

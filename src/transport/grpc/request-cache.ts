@@ -3,16 +3,16 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { LRUCache } from "lru-cache";
 import type { CallerName } from "../../domain/access/tenancy.ts";
 
-/** A larger request is less likely to come again, and costs more to look for. */
+/** Larger requests are not cached: they rarely recur, and their lookup costs more. */
 const MAX_REQUEST_BYTES = 4096;
-/** Bytes of all requests of one method; what was prepared of them takes some ten times as much. */
+/** Bytes of all cached requests of one method; their prepared results take some ten times as much. */
 const MAX_BYTES = 1024 * 1024;
 const MAX_REQUESTS = 8192;
 
 /**
- * What handlers prepared of the requests of one method, by the caller's tenant and principal and by the bytes of the
- * request (see handler.ts). Reading, checking and preparing a request is a function of these alone. Saves 8.5 us for
- * decoding and validation of a small request, and what the handler's `prepare` takes.
+ * Results of `prepare` (see handler.ts) for the requests of one method, by the caller's tenant and principal and by the
+ * bytes of the request. Decoding, validating and preparing a request depends on these alone. Saves 8.5 us for decoding
+ * and validation of a small request, and the time of the handler's `prepare`.
  */
 export class RequestCache {
   readonly #prepared = new LRUCache<string, object>({
@@ -21,7 +21,7 @@ export class RequestCache {
     sizeCalculation: (_, key) => key.length,
   });
 
-  /** What was prepared before, or else what `prepare` returns. When that throws, nothing is kept. */
+  /** The cached result, or else that of `prepare`, which is cached unless it throws. */
   get(caller: CallerName, bytes: Buffer, prepare: () => object): object {
     if (bytes.length > MAX_REQUEST_BYTES) return prepare();
     // Neither name holds a space.

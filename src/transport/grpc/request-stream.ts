@@ -4,7 +4,7 @@ import type { ServerCall } from "./grpc-call.ts";
 import { readOneAhead } from "./internals.ts";
 
 /**
- * The messages of a request stream, read one ahead of the handler: flow control then holds the caller up. Node's own
+ * The messages of a request stream, read one ahead of the handler, so that flow control limits the caller. Node's own
  * iterator of a stream is not used, because it destroys the stream when the handler returns early, and with it the status
  * that is still to be sent, and because it ignores the signal of the call.
  *
@@ -18,25 +18,25 @@ export async function* decodeStream<Message>(
 ): AsyncIterable<Message> {
   const { signal } = running.context;
   readOneAhead(call);
-  let ended = false;
+  let finished = false;
   let wake = (): void => undefined;
   call.on("readable", () => wake());
   call.once("end", () => {
-    ended = true;
+    finished = true;
     wake();
   });
   signal.addEventListener("abort", () => wake(), { once: true });
-  let waitingSince = performance.now();
+  let idleSince = performance.now();
   for (;;) {
     signal.throwIfAborted();
     const bytes = call.read() as Buffer | null;
     if (bytes !== null) {
       yield decode(bytes);
-      waitingSince = performance.now();
+      idleSince = performance.now();
       continue;
     }
-    if (ended) return;
-    const left = waitingSince + idleMs - performance.now();
+    if (finished) return;
+    const left = idleSince + idleMs - performance.now();
     if (left <= 0) throw receiveTimeout("the next message of the stream was", idleMs);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.ceil(left));

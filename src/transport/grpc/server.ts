@@ -48,7 +48,7 @@ export interface GrpcServerOptions {
   readonly onHandshakeFailed: (error: Error) => void;
 }
 
-/** The path in metrics and logs of a call to a path that no service has: callers make those up. */
+/** The path in metrics and logs for calls of unknown paths, whose number is unbounded. */
 const UNKNOWN = "/unknown";
 
 /** RetryInfo of streams that a stop ends: time enough for a client to find another server. */
@@ -164,7 +164,7 @@ function stop(
  * Node ends a connection whose peer resets more than 1,000 streams and then 33 a second, against floods of resets
  * (CVE-2023-44487). A client resets each call that passes its deadline, too: 400 expiring calls a second ended the
  * connection and everything on it. A call costs this server about a tenth of a millisecond, so that one connection may
- * waste a fifth of a core before it is ended.
+ * waste a fifth of a core before it is closed.
  *
  * Node also ends a connection on which it has rejected 100 streams because the most that may be open were open. A client
  * reaches that when it opens the next call as soon as it has reset one, while the server is still clearing that away;

@@ -1,4 +1,4 @@
-/** What a timer can hold: 2^31 - 1 milliseconds, 24.8 days. */
+/** Maximum of a timer: 2^31 - 1 milliseconds, 24.8 days. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -10,7 +10,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
-/** Milliseconds of a `grpc-timeout` header (at most eight digits and a unit); Infinity where there is none, or none that can be read. */
+/** Milliseconds of a `grpc-timeout` header (at most eight digits and a unit); Infinity without a valid one. */
 export function timeoutMs(header: string | readonly string[] | undefined): number {
   if (typeof header !== "string") return Number.POSITIVE_INFINITY;
   const unitMs = UNIT_MS[header.at(-1) ?? ""];
@@ -19,7 +19,7 @@ export function timeoutMs(header: string | readonly string[] | undefined): numbe
     : Number.POSITIVE_INFINITY;
 }
 
-/** Whether a `grpc-timeout` header is longer than a timer can hold: such a call gets no deadline. */
+/** Whether a `grpc-timeout` header exceeds the maximum of a timer: such a call gets no deadline. */
 export function isEndless(header: string): boolean {
   const milliseconds = timeoutMs(header);
   return Number.isFinite(milliseconds) && milliseconds > MAX_TIMEOUT_MS;

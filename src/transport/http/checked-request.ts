@@ -8,7 +8,7 @@ import { decompress, type ReceivingOptions, receive, receiveAll, tooLarge } from
 /** How a request carries its messages. https://connectrpc.com/docs/protocol, and gRPC-web */
 interface Packing {
   readonly form: "json" | "binary";
-  /** Each message has a flag and its length in front; otherwise the body is the message. */
+  /** Each message has a prefix of flag and length; otherwise the body is the message. */
   readonly enveloped: boolean;
 }
 

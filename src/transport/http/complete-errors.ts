@@ -4,12 +4,12 @@ import { type Reason, RecollectError } from "../../domain/errors.ts";
 import { methodPath, notServed } from "../handler.ts";
 import { type Status, statusOf } from "../status.ts";
 
-/** Codes that the library answers by itself, before a handler runs, and the reason of each. */
+/** Codes that the library answers before a handler runs, and the reason of each. */
 const REASONS: Readonly<Record<string, Reason>> = {
   invalid_argument: "REQUEST_MALFORMED",
   resource_exhausted: "REQUEST_TOO_LARGE",
   deadline_exceeded: "DEADLINE_EXCEEDED",
-  // Of an encoding: the pipeline refuses methods without a handler.
+  // For unsupported encodings; the pipeline refuses methods without a handler.
   unimplemented: "REQUEST_MALFORMED",
   canceled: "CALL_CANCELLED",
   internal: "INTERNAL",

@@ -28,7 +28,7 @@ import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { markRefused } from "../bounds/refused-item.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import { isEndless, MAX_TIMEOUT_MS } from "../grpc/timeout.ts";
-import { type AnyHandler, Encoded, inTwoSteps, notServed, type ServedService } from "../handler.ts";
+import { type AnyHandler, Encoded, notServed, preparingHandler, type ServedService } from "../handler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { UnfinishedRequests } from "../unfinished-requests.ts";
 import { checkedRequest } from "./checked-request.ts";
@@ -120,7 +120,7 @@ function arriving(
   return Object.assign(arrive, handler);
 }
 
-/** Removes timeouts that are longer than a timer can hold: the library would start a timer that fires at once. */
+/** Removes timeouts beyond the maximum of a timer: the library would start a timer that fires immediately. */
 function forgetEndlessTimeouts(handler: UniversalHandler): UniversalHandler {
   const timed = (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
     const { header } = request;
@@ -150,7 +150,7 @@ function adapt(
   const received = (request: unknown, call: HttpCall): unknown =>
     isStream(request) ? receiveEach(request, call) : receiveOne(request as object, call);
   if (!streaming) {
-    const steps = handler && inTwoSteps(handler);
+    const steps = handler && preparingHandler(handler);
     return async (request, context) => {
       const call = callIn(context.values);
       const { running } = call;
@@ -176,20 +176,20 @@ function adapt(
     const call = callIn(context.values);
     const { running } = call;
     call.handle(context);
-    let ended = false;
+    let finished = false;
     try {
       running.admit();
       if (handle === undefined) throw notServed(method);
       yield* handle(received(request, call), running.context) as AsyncIterable<Response>;
       call.signal().throwIfAborted();
-      ended = true;
+      finished = true;
       running.succeed();
     } catch (error) {
-      ended = true;
+      finished = true;
       throw call.fail(error);
     } finally {
       // When the caller disconnects, the library returns from the generator, and only this runs.
-      if (!ended) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
+      if (!finished) call.fail(new RecollectError("CALL_CANCELLED", GIVEN_UP));
     }
   };
 }

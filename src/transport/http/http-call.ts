@@ -26,14 +26,14 @@ export class HttpCall implements IncomingCall {
   /** The refused items of each message that is checked and not decoded yet, in their order. */
   readonly refusedItems: (readonly RefusedItem[])[] = [];
   readonly #headers: Headers;
-  readonly #ended = new AbortController();
-  /** Of the library; undefined until the handler runs. */
+  readonly #abort = new AbortController();
+  /** Signal of the library; undefined until the handler runs. */
   #context: HandlerContext | undefined;
 
   constructor(method: DescMethod, headers: Headers, pipeline: Pipeline) {
     this.method = method;
     this.#headers = headers;
-    this.cut = method.methodKind === "unary" ? undefined : (reason) => this.#ended.abort(reason);
+    this.cut = method.methodKind === "unary" ? undefined : (reason) => this.#abort.abort(reason);
     this.running = pipeline(this);
   }
 
@@ -46,7 +46,7 @@ export class HttpCall implements IncomingCall {
   }
 
   signal(): AbortSignal {
-    return this.#ended.signal;
+    return this.#abort.signal;
   }
 
   remainingMs(): number {
@@ -57,15 +57,15 @@ export class HttpCall implements IncomingCall {
   handle(context: HandlerContext): void {
     this.#context = context;
     const { signal } = context;
-    const abort = (): void => this.#ended.abort(endReason(signal.reason));
+    const abort = (): void => this.#abort.abort(endReason(signal.reason));
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
   }
 
   /** Ends the call with this error, and returns the error to throw to the library. */
   fail(error: unknown): ConnectError {
-    // After the call was cancelled or its deadline passed, that is its failure, whatever the handler throws.
-    return toConnectError(this.running.fail(this.#ended.signal.reason ?? error));
+    // A cancellation or passed deadline takes precedence over the error of the handler.
+    return toConnectError(this.running.fail(this.#abort.signal.reason ?? error));
   }
 }
 
@@ -77,7 +77,7 @@ export function setCall(values: ContextValues, call: HttpCall): void {
 
 export function callIn(values: ContextValues): HttpCall {
   const call = values.get(CALL);
-  if (call === undefined) throw new TypeError("a handler runs for a call that has not arrived");
+  if (call === undefined) throw new TypeError("a handler runs before its call has arrived");
   return call;
 }
 

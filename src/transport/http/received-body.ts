@@ -24,7 +24,7 @@ export async function* receive(
   { unfinished }: ReceivingOptions,
 ): AsyncGenerator<Uint8Array> {
   const refused = Promise.withResolvers<never>();
-  // It may be rejected while nothing awaits it; the next chunk awaits it then.
+  // May reject while nothing awaits it; the next chunk awaits it.
   refused.promise.catch(() => undefined);
   // HTTP/1.1 has one request at a time on a connection.
   const sender = { caller: call.running.context.caller, connection: {} };
@@ -42,7 +42,7 @@ export async function* receive(
   }
 }
 
-/** A body that breaks off means that the caller has disconnected. */
+/** A truncated body means that the caller has disconnected. */
 function givenUp(cause: unknown): never {
   throw new RecollectError("CALL_CANCELLED", GIVEN_UP, { cause });
 }

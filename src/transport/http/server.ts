@@ -164,7 +164,7 @@ async function route(
       options.scrape(request, response);
       return;
     default:
-      sendJson(response, 404, connectErrorBody("unimplemented", nothingAt(path)));
+      sendJson(response, 404, connectErrorBody("unimplemented", unknownPath(path)));
   }
 }
 
@@ -180,13 +180,15 @@ function dropRest(request: IncomingMessage): void {
 function answerFailure(options: HttpServerOptions, error: unknown, response: ServerResponse): void {
   const malformed = error instanceof TypeError && "code" in error && error.code === "ERR_INVALID_URL";
   if (!malformed) options.onError(error);
-  const known = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", { cause: error });
+  const malformedHost = new RecollectError("REQUEST_MALFORMED", "the Host header is malformed", {
+    cause: error,
+  });
   const [code, status] = malformed ? (["invalid_argument", 400] as const) : (["internal", 500] as const);
-  sendJson(response, status, connectErrorBody(code, statusOf(malformed ? known : error, "")));
+  sendJson(response, status, connectErrorBody(code, statusOf(malformed ? malformedHost : error, "")));
 }
 
-function nothingAt(path: string): Status {
-  const error = new RecollectError("METHOD_UNKNOWN", "there is nothing at this path", {
+function unknownPath(path: string): Status {
+  const error = new RecollectError("METHOD_UNKNOWN", "unknown path", {
     metadata: { method: path },
   });
   return statusOf(error, "");

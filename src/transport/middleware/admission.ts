@@ -6,7 +6,7 @@ import type { Call, Middleware } from "../pipeline.ts";
 /** RetryInfo: many calls end within a second. */
 const RETRY_AFTER_MS = 1000;
 
-/** How many calls may run in the whole process, on both servers together. */
+/** Maximum number of running calls in the whole process, on both servers together. */
 export interface AdmissionLimits {
   readonly maxConcurrentCalls: number;
   /** Calls that stream in either direction. They have a limit of their own because they may stay open without end. */

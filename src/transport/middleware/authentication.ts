@@ -14,23 +14,23 @@ const ANONYMOUS: Caller = {
 };
 
 /** AUTH_MODE=none: every caller is `anonymous` of tenant `default` and may do everything. */
-export const everyone: Authenticator = () => ANONYMOUS;
+export const anonymousAuthenticator: Authenticator = () => ANONYMOUS;
 
 /** RFC 6750; the name of a scheme is case-insensitive (RFC 9110, 11.1). */
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** AUTH_MODE=api_keys: the owner of the key in `authorization: Bearer <key>`. */
-export function byApiKey(keys: Pick<ApiKeys, "callerOf">): Authenticator {
+export function apiKeyAuthenticator(keys: Pick<ApiKeys, "callerOf">): Authenticator {
   return (call) => {
     const [, key] = BEARER.exec(call.header("authorization") ?? "") ?? [];
     if (key === undefined) throw invalid("no API key: send the header `authorization: Bearer <API key>`");
     const caller = keys.callerOf(key);
-    if (caller === undefined) throw invalid("the API key is not known, or not any more");
+    if (caller === undefined) throw invalid("the API key is unknown or was removed");
     return caller;
   };
 }
 
-/** Tenant, principal and roles come from the credential alone, before the request is read. */
+/** Sets tenant, principal and roles from the credential alone, before the request is read. */
 export function authentication(authenticate: Authenticator): Middleware {
   return {
     name: "authentication",

@@ -8,7 +8,7 @@ import type { Middleware } from "../pipeline.ts";
 /** Throws ROLE_MISSING unless the caller may call the method, and TypeError for a method without a row in the table. */
 export function authorize(caller: Caller, method: DescMethod): void {
   const access = ACCESS_OF_METHOD.get(method);
-  if (access === undefined) throw new TypeError(`nothing says who may call ${methodPath(method)}`);
+  if (access === undefined) throw new TypeError(`no access rule for ${methodPath(method)}`);
   checkAccess(caller, access, { method: methodPath(method) });
 }
 

@@ -28,7 +28,7 @@ const METHOD_OF_PATH: ReadonlyMap<string, DescMethod> = new Map(
 
 /**
  * Refuses a call whose work would begin too late, with SERVER_OVERLOADED, before its message is decoded. Comes after
- * authentication, because each tenant waits behind its own work first.
+ * authentication, because the queue is fair by tenant.
  */
 export function overload(queue: Pick<WorkQueue, "refusal">): Middleware {
   return {

@@ -42,7 +42,7 @@ export function telemetry(log: Logger, instruments: RpcInstruments): Middleware 
         const level = status.reason === "SERVER_OVERLOADED" ? "debug" : "info";
         log[level](line, `call refused ${latency}`);
         // The cause may quote the request, so it is not sent to the caller and logged at DEBUG alone.
-        log.debug({ call_id: call.id, err: error }, "why the call was refused");
+        log.debug({ call_id: call.id, err: error }, "cause of the refusal");
       }
     },
   };
@@ -90,7 +90,7 @@ function logOfFinished(log: Logger): (method: string, call: Call) => Logger {
       child = log.child({ method, code: "OK", transport: call.transport, ...callerOf(call) });
       loggers.set(method, child);
     }
-    // A child keeps the level it was made with; an operator may have changed it since.
+    // A child logger keeps the level of its creation; an operator may have changed the level since.
     if (child.level !== log.level) child.level = log.level;
     return child;
   };

@@ -30,7 +30,7 @@ export const validation: Middleware = {
   },
 };
 
-/** All broken rules at once, each with its field. */
+/** All violations, each with its field. */
 export function invalidRequest(error: Pick<ValidationError, "violations">, prefix = ""): RecollectError {
   const violations = error.violations.map((violation) => ({
     field: join(prefix, pathToString(violation.field)),

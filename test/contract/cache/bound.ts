@@ -15,7 +15,7 @@ import {
   stats,
 } from "./support.ts";
 
-/** What CacheStore promises of the bound of a scope. */
+/** The contract of CacheStore for the bound of a namespace. */
 export function boundCases(subject: CacheSubject): void {
   /** Puts entries a millisecond apart, from NOW on. */
   const fill = async (ids: readonly string[], maxEntries = ALL): Promise<void> => {
@@ -25,7 +25,7 @@ export function boundCases(subject: CacheSubject): void {
   const ids = async (): Promise<string[]> => (await listedIds(subject)).sort();
 
   describe("a full scope", () => {
-    it("makes room by what was put longest ago", async () => {
+    it("evicts the entry that was put first", async () => {
       await fill(["a", "b", "c"]);
       const full = { maxEntries: 3, vector: vectorOf(1) };
       expect(await put(subject, cacheEntry({ id: "d" }), { ...full, now: NOW + 10 })).toEqual({
@@ -38,14 +38,14 @@ export function boundCases(subject: CacheSubject): void {
       expect(await ids()).toEqual(["c", "d", "e"]);
     });
 
-    it("takes the vector of what goes with it", async () => {
+    it("removes the vector of an evicted entry", async () => {
       for (const [index, id] of ["a", "b", "c"].entries()) {
         await put(subject, cacheEntry({ id }), { vector: vectorOf(1), maxEntries: 2, now: NOW + index });
       }
       expect((await nearestIds(subject)).sort()).toEqual(["b", "c"]);
     });
 
-    it("keeps what was replaced or served lately", async () => {
+    it("does not evict recently replaced or served entries", async () => {
       await fill(["a", "b", "c", "d"]);
       expect(await put(subject, cacheEntry({ id: "a" }), { maxEntries: 4, now: NOW + 10 })).toEqual(REPLACED);
       count(subject, { kind: "EXACT", id: "b" }, NOW + 11);
@@ -79,10 +79,10 @@ export function boundCases(subject: CacheSubject): void {
 
     it("lets any number of expired entries go before one that can be served", async () => {
       await put(subject, cacheEntry({ id: "oldest" }), { now: NOW - 1 });
-      const ended = Array.from({ length: 100 }, (_, index) =>
+      const expired = Array.from({ length: 100 }, (_, index) =>
         cacheEntry({ id: `e${index}`, expireTime: NOW + 5 }),
       );
-      await Promise.all(ended.map((entry) => put(subject, entry)));
+      await Promise.all(expired.map((entry) => put(subject, entry)));
       expect(await put(subject, cacheEntry({ id: "a" }), { maxEntries: 2, now: NOW + 5 })).toEqual(NEW);
       const later = { maxEntries: 2, now: NOW + 6 };
       expect(await put(subject, cacheEntry({ id: "b" }), later)).toMatchObject({
@@ -99,7 +99,7 @@ export function boundCases(subject: CacheSubject): void {
       expect(await ids()).toEqual(["a", "b"]);
     });
 
-    it("never lets go of what is being put", async () => {
+    it("never evicts the entry that is being put", async () => {
       await fill(["a", "b"]);
       expect(await put(subject, cacheEntry({ id: "old" }), { maxEntries: 1, now: NOW - 1000 })).toEqual({
         replaced: false,
@@ -108,7 +108,7 @@ export function boundCases(subject: CacheSubject): void {
       expect(await ids()).toEqual(["old"]);
     });
 
-    it("comes down to a lower bound at the next put", async () => {
+    it("evicts down to a lower bound at the next put", async () => {
       await fill(Array.from({ length: 100 }, (_, index) => `e${index}`));
       const outcome = await put(subject, cacheEntry({ id: "last" }), { maxEntries: 10, now: NOW + 200 });
       expect(outcome.evicted).toBe(91);
@@ -128,7 +128,7 @@ export function boundCases(subject: CacheSubject): void {
       expect(await stats(subject)).toMatchObject({ entryCount: 7, stores: 50, evictions: 43 });
     });
 
-    it("stays as it is when a request comes again or is refused", async () => {
+    it("does not change when a request is retried or refused", async () => {
       const request = idempotentRequest();
       await put(subject, cacheEntry({ id: "a" }));
       const second = { maxEntries: 1, now: NOW + 1, request };
@@ -156,7 +156,7 @@ export function boundCases(subject: CacheSubject): void {
       expect(await subject.store.stats(other, NOW)).toMatchObject({ entryCount: 1, evictions: 0 });
     });
 
-    it("remembers uses over a restart", async () => {
+    it("keeps uses over a restart", async () => {
       await fill(["a", "b"]);
       count(subject, { kind: "EXACT", id: "a" }, NOW + 10);
       await subject.reopen();
@@ -168,32 +168,32 @@ export function boundCases(subject: CacheSubject): void {
       const random = seededRandom(7);
       const maxEntries = 5;
       /** Ids in order of their last use, the latest last. */
-      let kept: string[] = [];
+      let remaining: string[] = [];
       let evictions = 0;
       for (let step = 0; step < 300; step += 1) {
         const id = `e${Math.floor(random() * 12)}`;
         const now = NOW + step;
-        const others = kept.filter((one) => one !== id);
+        const others = remaining.filter((one) => one !== id);
         if (random() < 0.5) {
           // A hit on an entry that went meanwhile uses nothing.
           count(subject, { kind: "EXACT", id }, now);
-          if (kept.includes(id)) kept = [...others, id];
+          if (remaining.includes(id)) remaining = [...others, id];
         } else if (random() < 0.15) {
           const deleted = await reasonOf(subject.store.delete(subject.scope, id, { now }));
-          expect(deleted === undefined).toBe(kept.includes(id));
-          kept = others;
+          expect(deleted === undefined).toBe(remaining.includes(id));
+          remaining = others;
         } else {
           const outcome = await put(subject, cacheEntry({ id }), { maxEntries, now });
           const all = [...others, id];
           const evicted = Math.max(0, all.length - maxEntries);
-          expect(outcome).toMatchObject({ replaced: kept.includes(id), evicted });
-          kept = all.slice(evicted);
+          expect(outcome).toMatchObject({ replaced: remaining.includes(id), evicted });
+          remaining = all.slice(evicted);
           evictions += evicted;
         }
       }
-      expect(await ids()).toEqual([...kept].sort());
+      expect(await ids()).toEqual([...remaining].sort());
       expect(evictions).toBeGreaterThan(20);
-      expect(await stats(subject)).toMatchObject({ entryCount: kept.length, evictions });
+      expect(await stats(subject)).toMatchObject({ entryCount: remaining.length, evictions });
     });
   });
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { scopeToken } from "../../../src/adapters/redis/cache/entry-fields.ts";
 import { vectorSchema } from "../../../src/adapters/redis/indexes/schema.ts";
-import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
 import { ModelChanged } from "../../../src/domain/embedding/identity.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntry, DAY, NOW, seededRandom, unitVector } from "../../support/builders.ts";
@@ -44,11 +44,11 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         ...query,
       })
     ).entries.map(({ id }) => id);
-  const keysOf = async (): Promise<NamespaceKeys> => {
+  const keysOf = async (): Promise<NamespaceRedisKeys> => {
     const partition = opened.keys.partition(0);
     return partition.namespace(String(await opened.client.command("HGET", partition.namespaces, "t:n")));
   };
-  /** What is kept of entries beside them. */
+  /** The keys of the entries' indexes and fields. */
   const sizesBeside = async () => {
     const { cacheOrder, cacheUses, cacheExpiry, cacheFields } = await keysOf();
     return Promise.all([
@@ -78,7 +78,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect(await opened.client.command("HLEN", (await keysOf()).cacheSizes)).toBe(0);
     });
 
-    it("takes no room, and is found by nobody", async () => {
+    it("does not count toward the bound, and is not found", async () => {
       await endSome();
       expect(await nearest(1, END)).toEqual([]);
       expect(await listed({ now: END })).toEqual(["stays"]);
@@ -92,7 +92,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect((await findEntry(opened.cache, SCOPE, "e1", END))?.id).toBe("e1");
     });
 
-    it("goes a minute after its expire time, however far off the time of the call is", async () => {
+    it("is expired by Redis a minute after its expire time, whatever the time of the call", async () => {
       await put("e1", { now: NOW }, { expireTime: NOW + DAY });
       const left = Number(await opened.client.command("PTTL", (await keysOf()).cacheEntry("e1")));
       expect(left).toBeGreaterThan(DAY);
@@ -110,7 +110,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
         ),
       );
 
-    it("goes before the bound is held, expired ones first", async () => {
+    it("is evicted down to the bound, expired entries first", async () => {
       await fill({ expireTime: NOW + 1000 });
       await put("stays", { now: NOW - 1 });
       const outcome = await put("new", { now: NOW + 1000, maxEntries: 2 });
@@ -132,26 +132,26 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect(await opened.cache.stats(SCOPE, NOW + 1000)).toMatchObject({ entryCount: 0, byteCount: 0 });
     });
 
-    it("is listed whole though it was made in one moment, page by page and by tag", async () => {
+    it("is listed completely, page by page and by tag, with one create time", async () => {
       await fill();
       await put("tagged", {}, { tags: ["rare"], createTime: NOW - 1 });
-      const seen: string[] = [];
+      const listedIds: string[] = [];
       for (let more = true; more; ) {
-        const last = seen.at(-1);
+        const last = listedIds.at(-1);
         const page = await opened.cache.list(SCOPE, {
           limit: 170,
           maxBytes: Number.MAX_SAFE_INTEGER,
           now: NOW,
           ...(last === undefined ? {} : { after: { createTime: NOW, id: last } }),
         });
-        seen.push(...page.entries.map(({ id }) => id));
+        listedIds.push(...page.entries.map(({ id }) => id));
         ({ more } = page);
       }
       const whole = Array.from(
         { length: MANY },
         (_, index) => `e${String(MANY - 1 - index).padStart(3, "0")}`,
       );
-      expect(seen).toEqual([...whole, "tagged"]);
+      expect(listedIds).toEqual([...whole, "tagged"]);
       expect(await listed({ tagsAny: ["rare"], limit: 1 })).toEqual(["tagged"]);
     });
   });
@@ -171,7 +171,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
     expect(await findEntry(opened.cache, SCOPE, "e1", NOW)).toBe(first);
     expect((await nearest(1))[0]?.entry).toBe(first);
     expect((await opened.cache.list(SCOPE, { limit: 1, maxBytes: 1, now: NOW })).entries[0]).toBe(first);
-    // The same etag: it is no part of what is asked.
+    // The same etag, which is not part of the read.
     await put("e1", {}, { response: "another" });
     expect((await findEntry(opened.cache, SCOPE, "e1", NOW))?.response).toBe("another");
   });
@@ -188,7 +188,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       }
     });
 
-    it("are each what they would be alone, whether they are known, new, absent or elsewhere", async () => {
+    it("have the same results as single reads: cached, new, absent or in another namespace", async () => {
       const [known] = await findAll(["e1"]);
       const found = await findAll(["e1", "absent", "e2", "e1"]);
       expect(found.map((entry) => entry?.response)).toEqual([
@@ -199,7 +199,7 @@ describe.skipIf(url === "")("the cache on Redis", () => {
       expect(found[0]).toBe(known);
     });
 
-    it("are those of the namespace as it is by now, though another process has made it anew or deleted it", async () => {
+    it("are of the current namespace after another process has created it again or deleted it", async () => {
       await findAll(["e1"]);
       const partition = opened.keys.partition(0);
       const send = (...command: Parameters<typeof opened.client.command>) =>
@@ -281,8 +281,8 @@ describe.skipIf(url === "")("the cache on Redis", () => {
   });
 });
 
-describe.skipIf(url === "")("a change of the model that has not come to all partitions", () => {
-  it("makes misses, and what is put meanwhile is found exactly", async () => {
+describe.skipIf(url === "")("a change of the model that has not reached all partitions", () => {
+  it("causes misses, and entries that are put meanwhile are found by exact match", async () => {
     await using opened = await openRedisCache(url, { identity: IDENTITY, partitions: 4 });
     const scopes = ["n1", "n2", "n3", "n4", "n5", "n6"].map((namespace) => ({ tenant: "t", namespace }));
     const scope = scopes.find((one) => opened.keys.partitionOf(one) !== 0) ?? SCOPE;
@@ -386,7 +386,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
       trips: 0,
       commands: 0,
     });
-    // What was counted goes before it.
+    // The pending counts are flushed first.
     expect(await cost(() => put("e1"))).toEqual({ trips: 2, commands: 2 });
     expect(await cost(() => cache.delete(SCOPE, "e1", { now: NOW }))).toMatchObject({ trips: 1 });
     expect(await cost(keep)).toEqual({ trips: 1, commands: 1 });
@@ -397,7 +397,7 @@ describe.skipIf(url === "")("round trips of the cache on Redis", () => {
   });
 });
 
-describe.skipIf(url === "")("kept embeddings in several partitions", () => {
+describe.skipIf(url === "")("cached embeddings in several partitions", () => {
   it("are found in whichever they lie, within the bound of all", async () => {
     await using opened = await openRedisCache(url, {
       identity: IDENTITY,
@@ -423,8 +423,8 @@ describe.skipIf(url === "")("kept embeddings in several partitions", () => {
       entries.map(({ key }) => key),
       NOW,
     );
-    const kept = found.filter((one) => one !== undefined).length;
-    expect(kept).toBeGreaterThan(30);
-    expect(kept).toBeLessThanOrEqual(40);
+    const cached = found.filter((one) => one !== undefined).length;
+    expect(cached).toBeGreaterThan(30);
+    expect(cached).toBeLessThanOrEqual(40);
   });
 });

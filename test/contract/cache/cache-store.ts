@@ -30,7 +30,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     describe("an entry", () => entryCases(subject));
     describe("the nearest", () => nearestCases(subject));
     describe("an expired entry", () => expiryCases(subject));
-    describe("repeated requests", () => requestCases(subject));
+    describe("retried requests", () => requestCases(subject));
     describe("a scope", () => isolationCases(subject));
     describe("a restart", () => durabilityCases(subject));
     listCases(subject);
@@ -157,7 +157,7 @@ function nearestCases(subject: CacheSubject): void {
     }
   });
 
-  it("come whole", async () => {
+  it("are complete", async () => {
     const entry = cacheEntry({ tags: ["a"], metadata: { a: [1] } });
     await put(subject, entry, { vector: vectorOf(1) });
     expect((await nearest(subject)).map((neighbour) => neighbour.entry)).toStrictEqual([entry]);
@@ -266,7 +266,7 @@ function requestCases(subject: CacheSubject): void {
     expect((await find(subject, "e1"))?.response).toBe("first");
   });
 
-  it("answer with the entry as it now is, and with none when it is gone", async () => {
+  it("return the entry as it is now, and none when it was deleted", async () => {
     const again = (response: string): ReturnType<typeof subject.store.put> =>
       subject.store.put(subject.scope, cacheEntry({ response }), { ...BOUND, now: NOW, request });
     expect((await again("first")).entry.response).toBe("first");
@@ -276,7 +276,7 @@ function requestCases(subject: CacheSubject): void {
     expect(await reasonOf(again("first"))).toBe("CACHE_ENTRY_NOT_FOUND");
   });
 
-  it("leave what was put in between", async () => {
+  it("do not overwrite entries that were put in between", async () => {
     await put(subject, cacheEntry({ response: "first" }), { request, vector: vectorOf(1) });
     await put(subject, cacheEntry({ response: "between" }));
     await put(subject, cacheEntry({ response: "first" }), { request, vector: vectorOf(1) });
@@ -303,10 +303,10 @@ function requestCases(subject: CacheSubject): void {
     expect((await find(subject, "e1"))?.response).toBe("first");
   });
 
-  it("are known until their expire time, and new from then on", async () => {
-    const kept = { ...request, expireTime: NOW + 10 };
-    await put(subject, cacheEntry({ response: "first" }), { request: kept });
-    await put(subject, cacheEntry({ response: "second" }), { request: kept, now: NOW + 9 });
+  it("are recorded until their expire time, and new from then on", async () => {
+    const shortLived = { ...request, expireTime: NOW + 10 };
+    await put(subject, cacheEntry({ response: "first" }), { request: shortLived });
+    await put(subject, cacheEntry({ response: "second" }), { request: shortLived, now: NOW + 9 });
     expect((await find(subject, "e1"))?.response).toBe("first");
     const later = { ...request, bodyHash: "another", expireTime: NOW + 20 };
     expect(await put(subject, cacheEntry({ response: "third" }), { request: later, now: NOW + 10 })).toEqual(
@@ -315,7 +315,7 @@ function requestCases(subject: CacheSubject): void {
     expect((await find(subject, "e1"))?.response).toBe("third");
   });
 
-  it("are told apart by key, and none without one", async () => {
+  it("differ by key, and are not recorded without one", async () => {
     await put(subject, cacheEntry({ response: "first" }), { request });
     await put(subject, cacheEntry({ response: "second" }), { request: { ...request, key: "another" } });
     expect((await find(subject, "e1"))?.response).toBe("second");
@@ -323,7 +323,7 @@ function requestCases(subject: CacheSubject): void {
     expect((await find(subject, "e1"))?.response).toBe("third");
   });
 
-  it("are told apart by namespace and tenant", async () => {
+  it("differ by namespace and tenant", async () => {
     const { store } = subject;
     for (const scope of lookAlikeNamespaceKeys()) {
       const entry = cacheEntry({ response: scope.namespace });
@@ -416,7 +416,7 @@ function durabilityCases(subject: CacheSubject): void {
     expect(await put(subject, cacheEntry())).toEqual(REPLACED);
   });
 
-  it("knows requests", async () => {
+  it("keeps idempotency records", async () => {
     const request = idempotentRequest();
     await put(subject, cacheEntry({ response: "first" }), { request });
     await subject.reopen();

@@ -4,7 +4,7 @@ import { findEntry } from "../../support/cache-lookups.ts";
 import { lookAlikeNamespaceKeys, reasonOf, vectorOf } from "../store-under-test.ts";
 import { BOUND, type CacheSubject, find, listedIds, NEW, nearestIds, put, stats } from "./support.ts";
 
-/** What CacheStore promises of deletions. */
+/** The contract of CacheStore.delete. */
 export function deleteCases(subject: CacheSubject): void {
   const remove = (
     id: string,
@@ -24,7 +24,7 @@ export function deleteCases(subject: CacheSubject): void {
       expect(await put(subject, cacheEntry({ id: "b" }))).toEqual(NEW);
     });
 
-    it("rejects with CACHE_ENTRY_NOT_FOUND what is not there, and what is there no more", async () => {
+    it("rejects with CACHE_ENTRY_NOT_FOUND for a missing entry, and for a deleted one", async () => {
       expect(await reasonOf(remove("a"))).toBe("CACHE_ENTRY_NOT_FOUND");
       await put(subject, cacheEntry({ id: "a" }));
       expect(await reasonOf(remove("b"))).toBe("CACHE_ENTRY_NOT_FOUND");
@@ -32,7 +32,7 @@ export function deleteCases(subject: CacheSubject): void {
       expect(await reasonOf(remove("a", { etag: "any" }))).toBe("CACHE_ENTRY_NOT_FOUND");
     });
 
-    it("rejects with CACHE_ENTRY_NOT_FOUND what has expired", async () => {
+    it("rejects with CACHE_ENTRY_NOT_FOUND for an expired entry", async () => {
       await put(subject, cacheEntry({ expireTime: NOW + 10 }));
       expect(await reasonOf(remove("e1", { now: NOW + 10 }))).toBe("CACHE_ENTRY_NOT_FOUND");
       expect(await reasonOf(remove("e1", { now: NOW + 9 }))).toBeUndefined();
@@ -57,7 +57,7 @@ export function deleteCases(subject: CacheSubject): void {
       expect(reasons.filter((reason) => reason === "CACHE_ENTRY_NOT_FOUND")).toHaveLength(9);
     });
 
-    it("that comes again with its request changes nothing, after a restart too", async () => {
+    it("that is retried with its request_id changes nothing, after a restart too", async () => {
       const request = idempotentRequest();
       await put(subject, cacheEntry());
       const outcomes = await Promise.all(
@@ -72,7 +72,7 @@ export function deleteCases(subject: CacheSubject): void {
       expect(await reasonOf(reused)).toBe("REQUEST_ID_REUSED");
     });
 
-    it("that was refused does not remember its request", async () => {
+    it("that was refused does not record its request", async () => {
       const request = idempotentRequest();
       await put(subject, cacheEntry({ id: "other" }));
       expect(await reasonOf(remove("e1", { request }))).toBe("CACHE_ENTRY_NOT_FOUND");

@@ -4,14 +4,14 @@ import { cacheEntry, NOW, seededRandom } from "../../support/builders.ts";
 import { lookAlikeNamespaceKeys, ODD_TEXTS, vectorOf } from "../store-under-test.ts";
 import { ALL, BOUND, type CacheSubject, list, listedIds, put } from "./support.ts";
 
-/** What CacheStore promises of lists. */
+/** The contract of CacheStore.list. */
 export function listCases(subject: CacheSubject): void {
   describe("a list", () => {
     it("is empty where nothing was written", async () => {
       expect(await list(subject)).toEqual({ entries: [], more: false });
     });
 
-    it("gives entries whole, with and without vector", async () => {
+    it("returns complete entries, with and without vector", async () => {
       const entry = cacheEntry({ tags: ["a"], metadata: { a: [1] } });
       const plain = cacheEntry({ id: "e2", createTime: NOW - 1 });
       await put(subject, entry, { vector: vectorOf(1) });
@@ -19,7 +19,7 @@ export function listCases(subject: CacheSubject): void {
       expect(await list(subject)).toStrictEqual({ entries: [entry, plain], more: false });
     });
 
-    it("goes by create time, then by id, newest first", async () => {
+    it("is ordered by create time, then by id, newest first", async () => {
       for (const [id, createTime] of [
         ["b", NOW],
         ["z", NOW - 2],
@@ -44,7 +44,7 @@ export function listCases(subject: CacheSubject): void {
       expect(await walk(subject, limit)).toEqual(whole);
     });
 
-    it("says whether others come behind the page", async () => {
+    it("reports whether there are entries after the page", async () => {
       await Promise.all(["a", "b", "c"].map((id) => put(subject, cacheEntry({ id }))));
       expect(await list(subject, { limit: 2 })).toMatchObject({ more: true });
       expect(await list(subject, { limit: 3 })).toMatchObject({ more: false });
@@ -99,7 +99,7 @@ export function listCases(subject: CacheSubject): void {
       expect(await listedIds(subject, { model: text, tagsAny: [text] })).toEqual(["odd"]);
     });
 
-    it("knows an entry by the model and tags that replaced the old ones", async () => {
+    it("finds an entry by its new model and tags after a replacement", async () => {
       await put(subject, cacheEntry({ model: "old", tags: ["old", "both"] }));
       await put(subject, cacheEntry({ model: "new", tags: ["new", "both"] }));
       expect(await listedIds(subject, { model: "old" })).toEqual([]);
@@ -108,16 +108,16 @@ export function listCases(subject: CacheSubject): void {
       expect(await listedIds(subject, { tagsAny: ["both"] })).toEqual(["e1"]);
     });
 
-    it("does not repeat an entry that is replaced between pages, and goes on behind one that is gone", async () => {
+    it("does not repeat an entry that is replaced between pages, and continues after a deleted one", async () => {
       const ids = ["f", "e", "d", "c", "b", "a"];
       await Promise.all(ids.map((id) => put(subject, cacheEntry({ id }))));
-      const seen = await walk(subject, 2, {}, async (page) => {
+      const foundIds = await walk(subject, 2, {}, async (page) => {
         if (page === 0) await put(subject, cacheEntry({ id: "f", createTime: NOW + 1 }));
         if (page === 0) await put(subject, cacheEntry({ id: "new", createTime: NOW + 1 }));
         if (page === 0) await subject.store.delete(subject.scope, "e", { now: NOW });
         if (page === 1) await put(subject, cacheEntry({ id: "b", createTime: NOW + 2 }));
       });
-      expect(seen).toEqual(["f", "e", "d", "c", "a"]);
+      expect(foundIds).toEqual(["f", "e", "d", "c", "a"]);
       expect(await listedIds(subject)).toEqual(["b", "new", "f", "d", "c", "a"]);
     });
 
@@ -156,9 +156,9 @@ async function walk(
   query: Parameters<typeof list>[1] = {},
   between?: (page: number) => Promise<unknown>,
 ): Promise<string[]> {
-  const seen: string[] = [];
+  const foundIds: string[] = [];
   let after: { readonly createTime: number; readonly id: string } | undefined;
-  // Bounded: a list that repeats itself must fail here, not run on.
+  // Bounded, so that a list without end fails here.
   for (let page = 0; page < ALL; page += 1) {
     const { entries, more } = await list(subject, {
       ...query,
@@ -166,9 +166,9 @@ async function walk(
       ...(after === undefined ? {} : { after }),
     });
     expect(entries.length).toBeLessThanOrEqual(limit);
-    seen.push(...entries.map(({ id }) => id));
+    foundIds.push(...entries.map(({ id }) => id));
     const last = entries.at(-1);
-    if (!more) return seen;
+    if (!more) return foundIds;
     if (last === undefined) throw new Error("an empty page that is not the last");
     after = { createTime: last.createTime, id: last.id };
     await between?.(page);

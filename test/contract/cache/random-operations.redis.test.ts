@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createHashingEmbedder } from "../../../src/adapters/hashing/embedder.ts";
 import type { Operation } from "../../support/model/operations.ts";
-import { newTally, type RunOptions, runOperations, testedPorts } from "../../support/model/run.ts";
+import { newRunCounts, type RunOptions, runOperations, testedPorts } from "../../support/model/run.ts";
 import { runRandomly } from "../../support/model/shorten.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
 import { openRedisCache, type RedisCache, type RedisCacheOptions } from "../../support/redis-cache.ts";
@@ -14,7 +14,7 @@ import { cacheStoreContract } from "./cache-store.ts";
 const url = await sharedRedisUrl();
 const MAX_EMBEDDINGS = 20;
 
-/** What the cache and the namespaces answer without a memory. */
+/** Operations of the cache and the namespaces, without memories. */
 const OF_THE_CACHE: ReadonlySet<Operation["op"]> = new Set<Operation["op"]>([
   ...(["storeEntry", "deleteEntry", "lookup", "getEntry", "listEntries", "cacheStats"] as const),
   ...(["deleteNamespace", "namespaces", "namespaceStats", "again", "wait", "restart"] as const),
@@ -27,7 +27,7 @@ describe.skipIf(url === "")("on Redis", () => {
     it("are answered as the reference does", async () => {
       const { identity } = createHashingEmbedder(VECTOR_DIMENSION);
       await using opened = await openRedisCache(url, { identity });
-      const tally = newTally();
+      const counts = newRunCounts();
       const { memories } = referenceStores();
       const stores = () => ({ cache: opened.cache, namespaces: opened.namespaces, memories });
       const restart = () => opened.reopen();
@@ -44,10 +44,10 @@ describe.skipIf(url === "")("on Redis", () => {
           tenantOf: (one) => `${tenant}-${one}`,
         };
         const operations = all.filter(({ op }) => OF_THE_CACHE.has(op));
-        await runOperations(operations, testedPorts({ stores, restart }, options), options, tally);
+        await runOperations(operations, testedPorts({ stores, restart }, options), options, counts);
       });
-      expect(tally.operations).toBeGreaterThan(COUNTS.portRuns * 15);
-      expect(tally.repeated).toBeGreaterThan(COUNTS.portRuns / 4);
+      expect(counts.operations).toBeGreaterThan(COUNTS.portRuns * 15);
+      expect(counts.replayed).toBeGreaterThan(COUNTS.portRuns / 4);
     });
   });
 

@@ -4,7 +4,7 @@ import { findEntry } from "../../support/cache-lookups.ts";
 import { lookAlikeNamespaceKeys, vectorOf } from "../store-under-test.ts";
 import { type CacheSubject, find, nearest, put } from "./support.ts";
 
-/** What CacheStore promises of entries that were read before, which a store may keep at hand. */
+/** The contract of CacheStore for entries that were read before, which a store may cache. */
 export function rereadCases(subject: CacheSubject): void {
   describe("an entry that was read before", () => {
     const entry = cacheEntry({ expireTime: NOW + 10 });
@@ -27,19 +27,19 @@ export function rereadCases(subject: CacheSubject): void {
       ]);
     });
 
-    it("is gone when it was deleted", async () => {
+    it("is not found after a deletion", async () => {
       await subject.store.delete(subject.scope, "e1", { now: NOW });
       expect(await find(subject, "e1")).toBeUndefined();
       expect(await nearest(subject, { vector: vectorOf(1) })).toEqual([]);
     });
 
-    it("is gone when it made room for another", async () => {
+    it("is not found after an eviction", async () => {
       await put(subject, cacheEntry({ id: "e2" }), { maxEntries: 1, now: NOW + 1 });
       expect(await find(subject, "e1")).toBeUndefined();
       expect(await nearest(subject, { vector: vectorOf(1) })).toEqual([]);
     });
 
-    it("is gone when it was written and deleted at once", async () => {
+    it("is not found after a concurrent replacement and deletion", async () => {
       const replaced = put(subject, cacheEntry({ response: "another" }));
       await Promise.all([replaced, subject.store.delete(subject.scope, "e1", { now: NOW })]);
       expect(await find(subject, "e1")).toBeUndefined();

@@ -14,7 +14,7 @@ const NOTHING = {
   evictions: 0,
 };
 
-/** What CacheStore promises of its counts. */
+/** The contract of CacheStore.stats. */
 export function statsCases(subject: CacheSubject): void {
   describe("the stats", () => {
     it("know no lookup from before the namespace was there", async () => {

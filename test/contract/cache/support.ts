@@ -16,11 +16,11 @@ export const ALL = 1000;
 /** A bound that no test reaches. */
 export const BOUND = { maxEntries: ALL };
 
-/** What a put answers that wrote a new entry, and one that replaced one; nothing had to go. */
+/** The outcomes of puts of a new entry and of a replacement, without evictions. */
 export const NEW = { replaced: false, evicted: 0 };
 export const REPLACED = { replaced: true, evicted: 0 };
 
-/** Puts an entry into the scope of the test, at NOW and without reaching the bound unless told. */
+/** Puts an entry into the scope of the test; default: at NOW and below the bound. */
 export async function put(
   subject: CacheSubject,
   entry: CacheEntry,
@@ -47,8 +47,8 @@ export async function find(subject: CacheSubject, id: string, now = NOW): Promis
 }
 
 /**
- * The nearest of fingerprint f1 in the scope of the test, unless told, without end. Whoever asks for an entry too gets both
- * as if each were asked for alone.
+ * The nearest entries of fingerprint f1 in the scope of the test, by default without limit. A combined lookup with an id
+ * must return the same as two separate ones.
  */
 export async function nearest(
   subject: CacheSubject,
@@ -56,13 +56,13 @@ export async function nearest(
   now = NOW,
 ): Promise<readonly Neighbour[]> {
   const { store, scope } = subject;
-  const asked = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
-  const found = await findNearest(store, scope, asked, now);
+  const full = { fingerprint: "f1", vector: vectorOf(1), limit: ALL, ...query };
+  const found = await findNearest(store, scope, full, now);
   expect(await store.lookup(scope, {}, now)).toEqual({ exact: undefined, nearest: [] });
-  expect((await store.lookup(scope, { nearest: asked }, now)).exact).toBeUndefined();
+  expect((await store.lookup(scope, { nearest: full }, now)).exact).toBeUndefined();
   for (const id of ["e1", "absent"]) {
     const exact = await find(subject, id, now);
-    expect(await store.lookup(scope, { id: id, nearest: asked }, now)).toEqual({ exact, nearest: found });
+    expect(await store.lookup(scope, { id: id, nearest: full }, now)).toEqual({ exact, nearest: found });
   }
   return found;
 }
@@ -71,7 +71,7 @@ export async function nearestIds(...query: Parameters<typeof nearest>): Promise<
   return (await nearest(...query)).map(({ entry }) => entry.id);
 }
 
-/** A page of the scope of the test, at NOW and without end unless told. */
+/** A page of the scope of the test; default: at NOW and without limit. */
 export function list(
   subject: CacheSubject,
   query: Partial<CacheListQuery> = {},

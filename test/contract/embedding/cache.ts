@@ -11,7 +11,7 @@ function entry(seed: number, truncated = false): CachedEmbedding {
   return { key: digest(`text ${seed}`), embedded: { vector: unitVector(seed, DIMENSION), truncated } };
 }
 
-/** What every EmbeddingCache promises. `maxEntries` is what the opened one may hold, 100 at most. */
+/** The contract of EmbeddingCache. `maxEntries` is the bound of the opened one, 100 at most. */
 export function embeddingCacheContract(
   name: string,
   maxEntries: number,
@@ -21,12 +21,12 @@ export function embeddingCacheContract(
     const subject = useStore(open);
     const get = (keys: readonly string[], now = NOW) => subject.store.get(keys, now);
 
-    it("gives nothing for what was never put, and no list for no key", async () => {
+    it("returns nothing for unknown keys, and an empty list for no keys", async () => {
       expect(await get([digest("a"), digest("b")])).toEqual([undefined, undefined]);
       expect(await get([])).toEqual([]);
     });
 
-    it("gives back the very numbers, in the order of the keys, each as often as it is asked for", async () => {
+    it("returns the exact numbers, in the order of the keys, also for repeated keys", async () => {
       const [one, two] = [entry(1), entry(2, true)];
       await subject.store.put([one, two], LIFE);
       expect(await get([two.key, digest("none"), one.key, two.key])).toEqual([
@@ -42,7 +42,7 @@ export function embeddingCacheContract(
       expect(await get([entry(1).key])).toEqual([undefined]);
     });
 
-    it("replaces what has the same key, and its expire time", async () => {
+    it("replaces an entry with the same key, and its expire time", async () => {
       const { key } = entry(1);
       await subject.store.put([entry(1)], { now: NOW, expireTime: NOW + 1 });
       await subject.store.put([{ key, embedded: entry(2, true).embedded }], LIFE);
@@ -55,20 +55,20 @@ export function embeddingCacheContract(
       expect(await get([entry(1).key], LIFE.expireTime)).toEqual([undefined]);
     });
 
-    it("is found by whoever opens it next", async () => {
+    it("is found after it is opened again", async () => {
       await subject.store.put([entry(1, true)], LIFE);
       await subject.reopen();
       expect(await get([entry(1).key])).toEqual([entry(1, true).embedded]);
     });
 
-    it("holds no more than it may, and what was written longest ago goes first", async () => {
+    it("holds at most its bound, and evicts the oldest first", async () => {
       const entries = Array.from({ length: 3 * maxEntries }, (_, seed) => entry(seed));
       for (const one of entries) await subject.store.put([one], LIFE);
       const found = await get(entries.map(({ key }) => key));
-      const kept = found.flatMap((one, index) => (one === undefined ? [] : [index]));
-      expect(kept.length).toBeLessThanOrEqual(maxEntries);
-      expect(kept).toEqual([...entries.keys()].slice(-kept.length));
-      expect(kept).toContain(entries.length - 1);
+      const cached = found.flatMap((one, index) => (one === undefined ? [] : [index]));
+      expect(cached.length).toBeLessThanOrEqual(maxEntries);
+      expect(cached).toEqual([...entries.keys()].slice(-cached.length));
+      expect(cached).toContain(entries.length - 1);
     });
 
     it("stays within its bound when more is put at once than it may hold", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { dot } from "../../../src/domain/embedding/vector.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 
-/** Texts that say nearly the same, and a third that has to do with neither. */
+/** Two texts of nearly the same meaning, and an unrelated third. */
 const TRIPLES: readonly (readonly [text: string, near: string, unrelated: string])[] = [
   ["The cat is sleeping on the sofa", "A cat sleeps on the sofa", "Quarterly revenue grew by nine percent"],
   ["How do I reset my password?", "How can I reset the password?", "The weather in Lisbon is sunny today"],
@@ -23,13 +23,13 @@ const ODD_TEXTS: readonly string[] = [
   "word ".repeat(13_000),
 ];
 
-/** What every Embedder promises. `open` gives one that answers; two of them are of the same model. */
+/** The contract of Embedder. `open` returns a working one; two of them have the same model. */
 export function embedderContract(name: string, open: () => Embedder): void {
   describe(`Embedder, ${name}`, () => {
     const vectorsOf = async (texts: readonly string[], embedder = open()): Promise<Float32Array[]> =>
       (await embedder.embed(texts, new AbortController().signal)).map(({ vector }) => vector);
 
-    it("says which model it is, and always the same", () => {
+    it("reports the same model each time", () => {
       const { identity } = open();
       expect(identity).toEqual({
         provider: expect.stringMatching(/./),
@@ -56,13 +56,13 @@ export function embedderContract(name: string, open: () => Embedder): void {
       }
     });
 
-    it("says of each text whether it was longer than the model reads", async () => {
+    it("reports for each text whether it was truncated", async () => {
       const embedded = await open().embed(["short", "word ".repeat(13_000)], new AbortController().signal);
       expect(embedded.map(({ truncated }) => typeof truncated)).toEqual(["boolean", "boolean"]);
       expect(embedded[0]?.truncated).toBe(false);
     });
 
-    it("keeps the order of the texts, whatever else is asked with them", async () => {
+    it("keeps the order of the texts in a batch", async () => {
       const texts = TRIPLES.flat();
       const together = await vectorsOf(texts);
       const backwards = (await vectorsOf(texts.toReversed())).toReversed();

@@ -97,7 +97,7 @@ describe("The openai embedder", () => {
     expect(server.received.at(-1)?.body["dimensions"]).toBe(dimensions);
   });
 
-  it("is not told about by variables that are meant for others", async () => {
+  it("ignores environment variables of other programs", async () => {
     const names = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"] as const;
     for (const name of names) process.env[name] = "http://not-this.invalid";
     try {
@@ -143,7 +143,7 @@ describe("The openai embedder", () => {
     ["half a batch", { kind: "half a batch" }, "MALFORMED", "EMBEDDER_UNAVAILABLE"],
     ["an index twice", { kind: "same index twice" }, "MALFORMED", "EMBEDDER_UNAVAILABLE"],
   ])(
-    "takes %s for what it is, asks once, and says nothing of the text or the key",
+    "maps %s to its error, sends one request, and leaves out the text and the key",
     async (_, behaviour, kind, reason) => {
       const embedder = open({ apiKey: "sk-secret" });
       // Base64 is accepted, so that nothing but the texts can be at fault.
@@ -183,7 +183,7 @@ describe("The openai embedder", () => {
     },
   );
 
-  it("says that nobody is there", async () => {
+  it("reports an unreachable server", async () => {
     expect((await failureOf(embed(["a"], open({ apiBase: "http://127.0.0.1:1/v1" })))).kind).toBe(
       "CONNECTION",
     );
@@ -204,8 +204,8 @@ describe("The openai embedder", () => {
   });
 });
 
-/** What each request so far asked for. */
-function askedFor(own: OpenAiServer): (readonly [unknown, unknown])[] {
+/** The encoding and dimensions of each request so far. */
+function requestedFormats(own: OpenAiServer): (readonly [unknown, unknown])[] {
   return own.received.map(({ body }) => [body["encoding_format"], body["dimensions"]]);
 }
 
@@ -221,13 +221,13 @@ describe("What a provider does not take", () => {
     ["base64, with a 400", { refusesEncoding: ["base64"] }, [BASE64, FLOAT, FLOAT]],
     ["base64, with a 422", { refusesEncoding: ["base64"], refusal: { status: 422 } }, [BASE64, FLOAT, FLOAT]],
     [
-      "base64, with a 500 that says so",
+      "base64, with a 500 that names it",
       { refusesEncoding: ["base64"], refusal: { status: 500, says: "base64 is not supported" } },
       [BASE64, FLOAT, FLOAT],
     ],
     ["base64, by answering with numbers", { answersIn: "float" }, [BASE64, FLOAT]],
     [
-      "encoding_format, whatever it says",
+      "encoding_format, whatever the message",
       { refusesEncoding: ["any"], refusal: { status: 400, says: NAMED } },
       [BASE64, FLOAT, NEITHER, NEITHER],
     ],
@@ -237,7 +237,7 @@ describe("What a provider does not take", () => {
     const [first] = await embed(["a text"], embedder);
     const [second] = await embed(["a text"], embedder);
     expect(dot(first?.vector ?? new Float32Array(), second?.vector ?? new Float32Array())).toBeCloseTo(1, 5);
-    expect(askedFor(own)).toEqual(expected);
+    expect(requestedFormats(own)).toEqual(expected);
   });
 
   it.each<[string, OpenAiServerOptions, readonly (readonly [unknown, unknown])[]]>([
@@ -265,10 +265,10 @@ describe("What a provider does not take", () => {
     const embedder = open({ apiBase: own.apiBase, model: MODEL });
     await embed(["a text"], embedder);
     await embed(["a text"], embedder);
-    expect(askedFor(own)).toEqual(expected);
+    expect(requestedFormats(own)).toEqual(expected);
   });
 
-  it("stays in where the vectors without dimensions have another dimension, and the call says so", async () => {
+  it("is kept when the vectors without it have another dimension, and the call fails with that", async () => {
     await using own = await startOpenAiServer({ refusesDimensions: true, dimension: 2 * DIMENSION });
     const embedder = open({ apiBase: own.apiBase, model: MODEL });
     const failure = await failureOf(embed(["a text"], embedder));
@@ -277,7 +277,7 @@ describe("What a provider does not take", () => {
       expect.stringMatching(/768 numbers.*384/),
     ]);
     await failureOf(embed(["a text"], embedder));
-    expect(askedFor(own)[3]).toEqual(["base64", DIMENSION]);
+    expect(requestedFormats(own)[3]).toEqual(["base64", DIMENSION]);
   });
 
   it("is not concluded from a text that is refused", async () => {
@@ -288,8 +288,8 @@ describe("What a provider does not take", () => {
       expect([failure.kind, failure.status, failure.code]).toEqual(["INPUT_REFUSED", 400, "some_code"]);
     }
     await embed(["a text"], embedder);
-    expect(askedFor(own).at(-1)).toEqual(["base64", DIMENSION]);
-    // Both are accepted by now.
+    expect(requestedFormats(own).at(-1)).toEqual(["base64", DIMENSION]);
+    // Both are accepted from here on.
     const before = own.received.length;
     await failureOf(embed(["unspeakable"], embedder));
     expect(own.received).toHaveLength(before + 1);
@@ -321,7 +321,7 @@ describe("What a provider does not take", () => {
       await embed(["a text"], embedder);
       // With dimensions alone set, the format still adapts itself.
       const adapts = parameters.encodingFormat === undefined && answersIn === "float";
-      expect(askedFor(own)).toEqual([expected, adapts ? ["float", expected[1]] : expected]);
+      expect(requestedFormats(own)).toEqual([expected, adapts ? ["float", expected[1]] : expected]);
     }
   });
 
@@ -332,7 +332,7 @@ describe("What a provider does not take", () => {
       { dimensions: "send" },
       { refusesDimensions: true, refusal: { status: 400, says: "dimensions are not known" } },
     ],
-  ])("is asked for all the same when that is set, and the call fails: %o", async (parameters, options) => {
+  ])("is sent when it is configured, and the call fails: %o", async (parameters, options) => {
     await using own = await startOpenAiServer(options);
     expect((await failureOf(embed(["a text"], open({ apiBase: own.apiBase, parameters })))).kind).toBe(
       "INPUT_REFUSED",
@@ -342,7 +342,7 @@ describe("What a provider does not take", () => {
 });
 
 describe("Azure's api-version", () => {
-  it("goes along with every request, and the key as api-key beside the bearer token", async () => {
+  it("is sent with every request, and the key as api-key and as bearer token", async () => {
     await using own = await startOpenAiServer({ apiVersion: "2024-10-21" });
     await embed(["a text"], open({ apiBase: own.apiBase, apiVersion: "2024-10-21" }));
     expect(own.received).toMatchObject([

@@ -10,7 +10,7 @@ import { NOW, newMemory } from "../../support/builders.ts";
 import { quiet } from "../../support/quiet.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
 import { HNSW } from "../../support/redis-cache.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../support/redis-memories.ts";
+import { type RedisSandbox, type RedisStores, redisSandbox } from "../../support/redis-memories.ts";
 import { VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 
 const url = await sharedRedisUrl();
@@ -18,17 +18,17 @@ const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSI
 const TARGET = { ...MODEL, model: "another" };
 const READY = { state: "READY", ...MODEL, truncated: false } as const;
 
-describe.skipIf(url === "")("a change of the model that has come to the first partition alone", () => {
-  let place: RedisPlace;
+describe.skipIf(url === "")("a change of the model that has reached only the first partition", () => {
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   let reembedding: RedisReembeddingStore;
   /** One in each partition, with one memory. */
   let scopes: readonly [NamespaceKey, NamespaceKey];
   beforeEach(async () => {
-    place = redisPlace(url, MODEL, { partitions: 2 });
-    stores = await place.open();
+    sandbox = redisSandbox(url, MODEL, { partitions: 2 });
+    stores = await sandbox.open();
     const { client, model, memories } = stores;
-    const { keys } = place;
+    const { keys } = sandbox;
     const { root } = keys.partition(0);
     const name = root.slice(0, root.indexOf(":{"));
     reembedding = new RedisReembeddingStore({
@@ -56,7 +56,7 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
   });
   afterEach(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
   const pending = () => reembedding.work.pending({ limit: 10, maxBytes: 1e9, skip: 0, now: NOW });
@@ -86,13 +86,13 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
     }
   };
   const generationOf = async (number: number) =>
-    numberOf(await stores.client.command("HGET", place.keys.partition(number).meta, "generation"));
+    numberOf(await stores.client.command("HGET", sandbox.keys.partition(number).meta, "generation"));
 
-  it("goes on where it ended, and removes the old vectors alone", async () => {
+  it("continues where it stopped, and removes only the old vectors", async () => {
     const { client, model } = stores;
     await settleAll();
     // As a process leaves it that ends in between, and as the next one finds it.
-    const { meta } = place.keys.partition(0);
+    const { meta } = sandbox.keys.partition(0);
     const next = model.generation + 1;
     await client.command("HSET", meta, "model", jsonOf(TARGET), "generation", next);
     await client.command("HDEL", meta, "next");
@@ -103,21 +103,21 @@ describe.skipIf(url === "")("a change of the model that has come to the first pa
     await expectAllNew();
   });
 
-  it("is carried out again where a partition has gone back to a state before it", async () => {
+  it("is repeated when a partition has gone back to a state before it", async () => {
     const { client, model } = stores;
     const old = model.generation;
     await settleAll();
     expect(await cutOver()).toBe(true);
     await expectAllNew();
 
-    const partition = place.keys.partition(1);
+    const partition = sandbox.keys.partition(1);
     await client.command("HSET", partition.meta, "model", jsonOf(MODEL), "generation", old);
     const number = String(Object.values(await namesOf(partition.namespaces))[0]);
     const key = partition.namespace(number).memory("m1");
     await client.command("HDEL", key, `v${model.generation}`);
     await client.command("HSET", key, `v${old}`, Buffer.from(vectorToBytes(vectorOf(1))));
 
-    await claimModel(client, place.keys, { configured: TARGET, log: quiet.log });
+    await claimModel(client, sandbox.keys, { configured: TARGET, log: quiet.log });
     expect((await reembedding.latest())?.state).toBe("RUNNING");
     expect(await settleAll()).toEqual(["m1"]);
     expect(await cutOver()).toBe(true);

@@ -30,7 +30,7 @@ const ALL = { limit: 100, maxBytes: 1e9, skip: 0, now: NOW };
 /** Vectors of the new model are those of seeds from here on. */
 const NEW = 100;
 
-/** What every ReembeddingStore promises. `open` gives stores that nobody else works on, whose vectors are of `source`. */
+/** The contract of ReembeddingStore. `open` returns stores of their own, whose vectors are of `source`. */
 export function reembeddingStoreContract(
   name: string,
   source: EmbedderIdentity,
@@ -88,7 +88,7 @@ export function reembeddingStoreContract(
       while (await subject.store.reembedding.cleanUp());
     };
 
-    it("knows the model of the vectors, and of no re-embedding, and does nothing, before there is one", async () => {
+    it("has the model of the vectors and no re-embedding at first, and does nothing", async () => {
       const { reembedding } = subject.store;
       expect(reembedding.identity()).toEqual(source);
       expect(await reembedding.latest()).toBeUndefined();
@@ -177,7 +177,7 @@ export function reembeddingStoreContract(
       expect(await vectors(["same"], other)).toEqual([vectorOf(NEW + 2)]);
     });
 
-    it("forgets nobody who is written, corrected or embedded meanwhile, and nothing of who is deleted", async () => {
+    it("includes memories that are written, corrected or embedded meanwhile, and drops deleted ones", async () => {
       for (const [index, id] of ["corrected", "deleted", "kept"].entries()) await write(id, 1 + index);
       await write("waiting", undefined);
       await start();
@@ -194,12 +194,12 @@ export function reembeddingStoreContract(
       await memories.writer.delete(subject.scope, "deleted", { now: NOW });
       await write("written", 6);
       const [waiting] = await pendingMemories.pending(ALL);
-      if (waiting === undefined) throw new Error("one should wait for its first vector");
+      if (waiting === undefined) throw new Error("one memory should be pending");
       await pendingMemories.settle([{ ...waiting, outcome: { vector: vectorOf(7), truncated: false } }], {
         identity: source,
         now: NOW,
       });
-      // What was read before the correction is of the text that was.
+      // A vector that was requested before the correction is of the old text.
       for (const one of [corrected, deleted]) {
         expect(await settle(one, { vector: vectorOf(NEW + 9), truncated: false })).toBe(0);
       }
@@ -246,18 +246,18 @@ export function reembeddingStoreContract(
       ]);
       expect(states.map((embedding) => embedding?.refusal)).toEqual([undefined, undefined, "400 (bad)"]);
       expect(await vectors(["late", "left", "refused"])).toEqual([undefined, undefined, undefined]);
-      const waiting = await subject.store.pendingMemories.pending({ ...ALL, now: NOW + 1 });
-      expect(waiting.map(({ id }) => id).sort()).toEqual(["late", "left"]);
+      const stillPending = await subject.store.pendingMemories.pending({ ...ALL, now: NOW + 1 });
+      expect(stillPending.map(({ id }) => id).sort()).toEqual(["late", "left"]);
     });
 
-    it("leaves everything as it was when it is given up, and says why", async () => {
+    it("changes nothing when it fails, and reports the reason", async () => {
       await write("a", 1);
       await start();
       await settleAll();
-      await subject.store.reembedding.fail("nobody knows it", NOW + 2);
+      await subject.store.reembedding.fail("unknown model", NOW + 2);
       expect(await subject.store.reembedding.latest()).toMatchObject({
         state: "FAILED",
-        failure: "nobody knows it",
+        failure: "unknown model",
         endTime: NOW + 2,
         remainingCount: 0,
       });

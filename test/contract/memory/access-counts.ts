@@ -6,7 +6,7 @@ import { NOW, newMemory } from "../../support/builders.ts";
 import { freshNamespaceKey, vectorOf } from "../store-under-test.ts";
 import { ALL, idsOf, listAll, type MemorySubject, memoryOf, search, write } from "./support.ts";
 
-/** What is counted of the use of memories, and who sees it. */
+/** The contract of access counts. */
 export function accessCases(subject: MemorySubject): void {
   const count = (ids: readonly string[], now: number): void =>
     subject.store.accessCounts.add(subject.scope, ids, now);
@@ -16,7 +16,7 @@ export function accessCases(subject: MemorySubject): void {
     accessCount,
     lastAccessTime,
   });
-  /** Past what was counted: a filter by access sees all of it on any store, so this one makes it durable. */
+  /** Flushes the pending counts: a filter by access includes all of them in any store. */
   const listedBy = async (lastAccessTime: TimeRange): Promise<string[]> => {
     const filter = { ...ACTIVE_ONLY, lastAccessTime };
     return idsOf(await subject.store.reader.list(subject.scope, { filter, limit: ALL, now: NOW })).sort();
@@ -44,7 +44,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(memoryOf(duplicate)).toMatchObject({ id: "a", access: times(4, NOW + 9) });
   });
 
-  it("adds up over what is on disk and what is not yet", async () => {
+  it("is the sum of stored and pending counts", async () => {
     await write(subject, newMemory({ id: "a" }));
     for (const round of [1, 2, 3]) {
       count(["a"], NOW + round);
@@ -85,7 +85,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(await accessOf("a")).toEqual(times(3, NOW + 3));
   });
 
-  it("goes with the memory: one that takes its id has not been accessed", async () => {
+  it("is deleted with the memory: a new one with its id has not been accessed", async () => {
     await write(subject, newMemory({ id: "deleted" }), newMemory({ id: "purged", tags: ["x"] }));
     await write(subject, newMemory({ id: "expired", expireTime: NOW + 1 }));
     count(["deleted", "purged", "expired"], NOW);
@@ -99,7 +99,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(await listedBy({ start: 0 })).toEqual([]);
   });
 
-  it("is dropped for what is not there, and makes no namespace", async () => {
+  it("is dropped for a missing memory, and creates no namespace", async () => {
     count(["a"], NOW);
     await write(subject, newMemory({ id: "a" }));
     expect(await accessOf("a")).toBeUndefined();
@@ -107,7 +107,7 @@ export function accessCases(subject: MemorySubject): void {
     expect(await listedBy({ start: 0 })).toEqual([]);
     await write(subject, newMemory({ id: "b" }));
     expect(await accessOf("b")).toBeUndefined();
-    // The namespace is there now, and nothing in between writes down what was counted.
+    // The namespace exists now, and nothing in between flushes the counts.
     count(["c", "d"], NOW);
     await write(subject, newMemory({ id: "c" }));
     const { onDuplicate: _, ...imported } = newMemory({ id: "d" });

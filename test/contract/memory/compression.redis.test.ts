@@ -56,7 +56,7 @@ await describeSharedRedis("on Redis with REDIS_COMPRESSION", ({ url }) => {
       await using redis = await openTestRedis(url, { embedder: CONTRACT, compressFrom: 1024 });
       await write(redis.backend, "whole");
       await write(redis.backend, "cut");
-      // What this process has read of them is not asked for again.
+      // Cached memories would not be read again.
       await redis.reopen();
       await cutRecords(redis, "cut");
       const { memories, cache } = redis.backend;
@@ -97,7 +97,7 @@ function nearest({ cache }: Backend, fingerprint: string): ReturnType<typeof fin
   return findNearest(cache, SCOPE, { fingerprint, vector: vectorOf(1), model: CONTRACT, limit: 3 }, NOW);
 }
 
-/** The keys of what is stored, by what it is. */
+/** The stored keys, by type. */
 async function recordsOf(client: Redis, { name }: TestRedis): Promise<Map<string, string>> {
   const keys = new Map<string, string>();
   for (const key of await client.keys(`${name}:*`)) {

@@ -2,9 +2,18 @@ import { expect, it } from "vitest";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { idempotentRequest, NOW, newMemory } from "../../support/builders.ts";
 import { nearestByScan, reasonOf, vectorOf } from "../store-under-test.ts";
-import { idsOf, listAll, type MemorySubject, memoryOf, search, storedIds, told, write } from "./support.ts";
+import {
+  idsOf,
+  listAll,
+  type MemorySubject,
+  memoryOf,
+  outcomeText,
+  search,
+  storedIds,
+  write,
+} from "./support.ts";
 
-/** What has resolved is there after a restart. */
+/** Acknowledged writes survive a restart. */
 export function durabilityCases(subject: MemorySubject): void {
   const vectors = new Map(Array.from({ length: 20 }, (_, index) => [`m${index}`, vectorOf(index)] as const));
 
@@ -59,7 +68,7 @@ export function durabilityCases(subject: MemorySubject): void {
     expect(found.corpus.documentCount).toBe(17);
   });
 
-  it("goes on with session positions", async () => {
+  it("continues session positions", async () => {
     await write(subject, newMemory({ id: "a", sessionId: "s" }), newMemory({ id: "b", sessionId: "s" }));
     await subject.store.writer.delete(subject.scope, "b", { now: NOW });
     await subject.reopen();
@@ -67,7 +76,7 @@ export function durabilityCases(subject: MemorySubject): void {
     expect(memoryOf(next).sessionPosition).toBe(3);
   });
 
-  it("knows ids and duplicates", async () => {
+  it("keeps ids and duplicates", async () => {
     await write(subject, newMemory({ id: "a", text: "the same" }));
     await subject.reopen();
     const outcomes = await write(
@@ -75,10 +84,10 @@ export function durabilityCases(subject: MemorySubject): void {
       newMemory({ id: "a", text: "another" }),
       newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
     );
-    expect(outcomes.map(told)).toEqual(["refused MEMORY_ALREADY_EXISTS", "refused MEMORY_DUPLICATE"]);
+    expect(outcomes.map(outcomeText)).toEqual(["refused MEMORY_ALREADY_EXISTS", "refused MEMORY_DUPLICATE"]);
   });
 
-  it("knows requests", async () => {
+  it("keeps idempotency records", async () => {
     const { scope } = subject;
     const [creation, deletion] = [idempotentRequest(), idempotentRequest({ key: "deletion" })];
     const create = (id: string) =>

@@ -2,13 +2,13 @@ import { expect, it } from "vitest";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { memory, NOW, newMemory } from "../../support/builders.ts";
 import { reasonOf, vectorOf } from "../store-under-test.ts";
-import { idsOf, type MemorySubject, search, storedIds, told, write } from "./support.ts";
+import { idsOf, type MemorySubject, outcomeText, search, storedIds, write } from "./support.ts";
 
 /** A memory is expired from the moment of its expire time on: no read sees it, and its id and text are free. */
 export function expiryCases(subject: MemorySubject): void {
   const END = NOW + 1000;
   const vector = vectorOf(1);
-  /** What each read sees of the memory `ends` at a moment. */
+  /** What each read method returns of the memory `ends` at a time. */
   const seenAt = async (now: number): Promise<Record<string, string[]>> => {
     const byDefault = await search(subject, { vector, terms: ["fact"], filter: ACTIVE_ONLY }, now);
     const filtered = await search(
@@ -90,11 +90,11 @@ export function expiryCases(subject: MemorySubject): void {
         ],
         { now },
       );
-    expect((await again(END - 1)).map(told)).toEqual([
+    expect((await again(END - 1)).map(outcomeText)).toEqual([
       "refused MEMORY_ALREADY_EXISTS",
       "refused MEMORY_DUPLICATE",
     ]);
-    expect((await again(END)).map(told)).toEqual(["created a", "created b"]);
+    expect((await again(END)).map(outcomeText)).toEqual(["created a", "created b"]);
     expect(await storedIds(subject, END)).toEqual(["a", "b"]);
   });
 
@@ -105,7 +105,7 @@ export function expiryCases(subject: MemorySubject): void {
       [newMemory({ id: "a", text: "the same" }, { onDuplicate: "RETURN_EXISTING" })],
       { now: END },
     );
-    expect(outcomes.map(told)).toEqual(["created a"]);
+    expect(outcomes.map(outcomeText)).toEqual(["created a"]);
   });
 
   it("frees its text, however many expire at once", async () => {
@@ -169,7 +169,7 @@ export function expiryCases(subject: MemorySubject): void {
       newMemory({ text: "old", sessionId: "s", expireTime: NOW }, { vector }),
       newMemory({ text: "new", sessionId: "s" }),
     );
-    expect(outcomes.map(told)).toEqual(["created m1", "created m1"]);
+    expect(outcomes.map(outcomeText)).toEqual(["created m1", "created m1"]);
     for (const filter of [ACTIVE_ONLY, { ...ACTIVE_ONLY, pinned: false }]) {
       const found = await search(subject, { vector, terms: ["old", "new"], filter });
       expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], ["m1"]]);
@@ -177,9 +177,9 @@ export function expiryCases(subject: MemorySubject): void {
     }
   });
 
-  it("may lie in the past when it comes in", async () => {
+  it("may be in the past at the import", async () => {
     const outcomes = await write(subject, newMemory({ expireTime: NOW - 1 }, { vector }));
-    expect(outcomes.map(told)).toEqual(["created m1"]);
+    expect(outcomes.map(outcomeText)).toEqual(["created m1"]);
     expect(await storedIds(subject)).toEqual([]);
     expect(idsOf((await search(subject, { vector })).byVector)).toEqual([]);
   });

@@ -17,7 +17,7 @@ import { ALL, ANY_STATE, idsOf, type MemorySubject, search, write } from "./supp
 /** A word that every memory of these cases contains. */
 const SHARED_TERM = "shared";
 
-/** What each field of a filter means: by examples, and by comparison with the pure matchesFilter. */
+/** The contract of each field of a filter: by examples, and by comparison with the pure matchesFilter. */
 export function filterCases(subject: MemorySubject): void {
   /** The ids that a filter lets through, after a check that list and both retrievers of a search agree. */
   const passing = async (filter: MemoryFilter, now = NOW): Promise<string[]> => {
@@ -34,7 +34,7 @@ export function filterCases(subject: MemorySubject): void {
     write(subject, ...memories.map((given, index) => findable(memory({ id: `m${index}`, ...given }), index)));
 
   describe("by examples", () => {
-    it("takes the states that are asked for", async () => {
+    it("matches the given states", async () => {
       await store(...ANY_STATE.states.map((state) => ({ id: state, state })));
       expect(await passing(ACTIVE_ONLY)).toEqual(["ACTIVE"]);
       expect(await passing({ states: ["SUPERSEDED"] })).toEqual(["SUPERSEDED"]);
@@ -146,7 +146,7 @@ export function filterCases(subject: MemorySubject): void {
       expect(await passing({ states: ["ACTIVE"], metadata: metadataTokens({ v: 2 }) })).toEqual([]);
     });
 
-    it("wants every scalar of the metadata that is asked for, and lets others be there", async () => {
+    it("requires every given scalar of the metadata, and allows others", async () => {
       await store(
         { id: "both", metadata: { a: 1, b: { c: "x" }, d: 3 } },
         { id: "a", metadata: { a: 1 } },
@@ -192,7 +192,7 @@ export function filterCases(subject: MemorySubject): void {
       expect(await passing({ states: ["ACTIVE"], importance: {} })).toHaveLength(4);
     });
 
-    it("tells pinned from not pinned", async () => {
+    it("distinguishes pinned from not pinned", async () => {
       await store({ id: "pinned", pinned: true }, { id: "loose" });
       expect(await passing({ states: ["ACTIVE"], pinned: true })).toEqual(["pinned"]);
       expect(await passing({ states: ["ACTIVE"], pinned: false })).toEqual(["loose"]);

@@ -3,7 +3,7 @@ import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { NOW, newMemory } from "../../support/builders.ts";
 import { freshNamespaceKey, lookAlikeNamespaceKeys, reasonOf, vectorOf } from "../store-under-test.ts";
-import { ALL, idsOf, listAll, type MemorySubject, told } from "./support.ts";
+import { ALL, idsOf, listAll, type MemorySubject, outcomeText } from "./support.ts";
 
 /** Two scopes share nothing, though ids, texts, terms, vectors, users and sessions be the same. */
 export function isolationCases(subject: MemorySubject): void {
@@ -19,11 +19,11 @@ export function isolationCases(subject: MemorySubject): void {
       },
       { vector: vectorOf(1), onDuplicate: "REFUSE" },
     );
-  /** Writes the memory m1, which tells where it belongs, to every scope. */
+  /** Writes a memory m1, whose text names its scope, to every scope. */
   const fill = async (scopes: readonly NamespaceKey[]) => {
     for (const scope of scopes) {
       const outcomes = await subject.store.writer.create(scope, [own(scope)], { now: NOW });
-      expect(outcomes.map(told)).toEqual(["created m1"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created m1"]);
     }
   };
   const isOf = (scope: NamespaceKey) =>

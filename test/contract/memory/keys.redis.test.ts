@@ -1,33 +1,33 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isCounted } from "../../../src/adapters/redis/memory/tokens.ts";
-import type { NamespaceKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { ACTIVE_ONLY, EVERY_STATE } from "../../../src/domain/memory/filter.ts";
 import type { Memory, MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { cacheEntry, idempotentRequest, memory, NOW, newMemory } from "../../support/builders.ts";
 import { pick, type Random, STATES } from "../../support/random-memories.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../support/redis-memories.ts";
+import { type RedisSandbox, type RedisStores, redisSandbox } from "../../support/redis-memories.ts";
 import { reasonOf, VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
-import { idsOf, memoryOf, told } from "./support.ts";
+import { idsOf, memoryOf, outcomeText } from "./support.ts";
 
 const url = await sharedRedisUrl();
 const MODEL = { provider: "contract", model: "random", dimension: VECTOR_DIMENSION };
 const OTHER = { ...MODEL, model: "another" };
 const READY: MemoryEmbedding = { state: "READY", ...MODEL, truncated: false };
 
-/** What the contract cannot see: what lies in Redis, and what several processes do to it. */
+/** Tests beyond the contract: the keys in Redis, and several processes. */
 describe.skipIf(url === "")("memories in Redis", () => {
   const scope: NamespaceKey = { tenant: "t", namespace: "n" };
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   beforeEach(async () => {
-    place = redisPlace(url, MODEL);
-    stores = await place.open();
+    sandbox = redisSandbox(url, MODEL);
+    stores = await sandbox.open();
   });
   afterEach(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
   const create = (...items: Parameters<typeof newMemory>[]) =>
@@ -38,20 +38,20 @@ describe.skipIf(url === "")("memories in Redis", () => {
     );
   const ask = async (...command: Parameters<RedisStores["client"]["command"]>) =>
     plain(await stores.client.command(...command));
-  const namespaceOf = async (of = scope): Promise<NamespaceKeys> => {
-    const partition = place.keys.partition(0);
+  const namespaceOf = async (of = scope): Promise<NamespaceRedisKeys> => {
+    const partition = sandbox.keys.partition(0);
     return partition.namespace(
       String(await ask("HGET", partition.namespaces, `${of.tenant}:${of.namespace}`)),
     );
   };
   const keysLeft = async (part: string): Promise<string[]> =>
     ((await ask("KEYS", `*${part}*`)) as string[])
-      .filter((key) => key.startsWith(place.keys.partition(0).root))
+      .filter((key) => key.startsWith(sandbox.keys.partition(0).root))
       .toSorted();
 
-  describe("what is counted and ordered", () => {
+  describe("counters and sorted sets", () => {
     /** From the memories themselves. */
-    const recount = async ({ partition, namespaceId }: NamespaceKeys) => {
+    const recount = async ({ partition, namespaceId }: NamespaceRedisKeys) => {
       const counters = { memories: 0, terms: 0 };
       const frequencies: Record<string, number> = {};
       const sizes: Record<string, number> = {};
@@ -78,7 +78,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       }
       return { counters, frequencies, sizes, duplicates: duplicates.sort(), ending: ending.sort() };
     };
-    const kept = async (namespace: NamespaceKeys) => {
+    const kept = async (namespace: NamespaceRedisKeys) => {
       const numbers = async (key: string) => {
         const fields = (await ask("HGETALL", key)) as string[];
         return Object.fromEntries(
@@ -95,7 +95,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       };
     };
 
-    it("follows from what is there, whatever was done", async () => {
+    it("match the stored memories after any operations", async () => {
       const random = seeded(1);
       const ids = Array.from({ length: 12 }, (_, index) => `m${index}`);
       const given = (id: string, now: number) => ({
@@ -128,13 +128,13 @@ describe.skipIf(url === "")("memories in Redis", () => {
         } else if (dice < 0.95) await reasonOf(stores.memories.writer.delete(scope, id, { now }));
         else await stores.memories.purge.run(scope, { ...EVERY_STATE, sessionId: "s" }, { now });
         if (now % 10 === 0) {
-          await stores.sweeper.sweepExpired(place.keys.partition(0), now);
+          await stores.sweeper.sweepExpired(sandbox.keys.partition(0), now);
           const namespace = await namespaceOf();
           expect(await kept(namespace)).toEqual(await recount(namespace));
         }
       }
       await stores.memories.purge.run(scope, EVERY_STATE, { now: NOW });
-      await stores.sweeper.sweepExpired(place.keys.partition(0), NOW + 1000);
+      await stores.sweeper.sweepExpired(sandbox.keys.partition(0), NOW + 1000);
       const namespace = await namespaceOf();
       expect(await keysLeft(`n:${namespace.namespaceId}`)).toEqual([namespace.lastPositions]);
       expect(await keysLeft("waiting")).toEqual([]);
@@ -152,8 +152,8 @@ describe.skipIf(url === "")("memories in Redis", () => {
     });
   });
 
-  describe("what nobody finds any more", () => {
-    it("goes with the expired memories, after a write", async () => {
+  describe("unreachable data", () => {
+    it("of expired memories is removed after a write", async () => {
       await create([{ id: "a", sessionId: "s", expireTime: NOW + 5 }], [{ id: "b" }]);
       await stores.memories.writer.create(scope, [newMemory({ id: "c" })], { now: NOW + 5 });
       const { counters, partition } = await namespaceOf();
@@ -163,7 +163,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await ask("EXISTS", partition.memoryExpiry)).toBe(0);
     });
 
-    it("goes with the namespace, and leaves its neighbours", async () => {
+    it("of a deleted namespace is removed, and that of no other", async () => {
       const neighbour = { ...scope, namespace: "neighbour" };
       for (const one of [scope, neighbour]) {
         const items = Array.from({ length: 250 }, (_, index) =>
@@ -179,7 +179,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
         await stores.memories.writer.create(one, items.slice(200), { now: NOW });
         await stores.cache.put(one, cacheEntry(), { now: NOW, maxEntries: 10 });
         // Written down when that process ends.
-        await using counting = await place.open();
+        await using counting = await sandbox.open();
         counting.memories.accessCounts.add(one, ["m1"], NOW);
       }
       const gone = await namespaceOf();
@@ -201,19 +201,19 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await ask("HGETALL", gone.partition.names)).toEqual([stays.namespaceId, "t:neighbour"]);
     });
 
-    it("is removed by the next process, when one has ended before", async () => {
+    it("is removed by the next process after an exit", async () => {
       await create([{ id: "a" }]);
       const { partition, namespaceId } = await namespaceOf();
       await ask("HDEL", partition.namespaces, "t:n");
       await ask("SADD", partition.deleted, namespaceId);
-      await using next = await place.open();
+      await using next = await sandbox.open();
       next.sweeper.afterDeletion();
       await vi.waitFor(async () => expect(await keysLeft(namespaceId)).toEqual([]), { timeout: 10_000 });
     });
 
-    it("stays, and the log says so, while Redis cannot be reached", async () => {
+    it("stays, with a log message, while Redis cannot be reached", async () => {
       const warn = vi.fn();
-      const lonely = await place.open({ log: { warn } });
+      const lonely = await sandbox.open({ log: { warn } });
       await lonely.client[Symbol.asyncDispose]();
       lonely.sweeper.afterDeletion();
       await vi.waitFor(() => expect(warn).toHaveBeenCalledOnce());
@@ -242,7 +242,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(stores.announced()).toBe(1);
     });
 
-    it("waits no more when it is deleted, and anew or not when it is replaced", async () => {
+    it("is no longer pending when it is deleted, and is pending again or not when it is replaced", async () => {
       const [a, b] = await create([{ id: "a" }], [{ id: "b" }], [{ id: "c" }]);
       const { partition, namespaceId } = await namespaceOf();
       for (const id of ["a", "b", "c"])
@@ -264,9 +264,9 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("a change of the model by another process", () => {
     beforeEach(async () => {
-      // The namespace is there before.
+      // The namespace exists before.
       await create([{ id: "before" }]);
-      await ask("HSET", place.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 2);
+      await ask("HSET", sandbox.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 2);
     });
 
     it("keeps the vectors of the old one outside, in every kind of write", async () => {
@@ -274,7 +274,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       const { onDuplicate: _, ...imported } = old("imported");
       const [created] = await stores.memories.writer.create(scope, [old("created")], { now: NOW });
       expect(memoryOf(created).embedding.state).toBe("PENDING");
-      await ask("HSET", place.keys.partition(0).meta, "model", JSON.stringify(MODEL), "generation", 3);
+      await ask("HSET", sandbox.keys.partition(0).meta, "model", JSON.stringify(MODEL), "generation", 3);
       const { onDuplicate: __, ...other } = newMemory(
         { id: "imported", embedding: { ...READY, ...OTHER } },
         { vector: vectorOf(1) },
@@ -282,7 +282,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await stores.memories.importer.import(scope, [other], { now: NOW })).toEqual(["imported"]);
       const [there] = await stores.memories.reader.get(scope, ["imported"], NOW);
       expect(there?.embedding.state).toBe("PENDING");
-      await ask("HSET", place.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 4);
+      await ask("HSET", sandbox.keys.partition(0).meta, "model", JSON.stringify(OTHER), "generation", 4);
       const replaced = await stores.memories.writer.replace(
         scope,
         other.memory.etag,
@@ -311,7 +311,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
 
   describe("two processes", () => {
     it("give no session position twice, and store a text once", async () => {
-      await using other = await place.open();
+      await using other = await sandbox.open();
       const both = [stores, other];
       const writes = Array.from({ length: 60 }, (_, index) => {
         const { memories } = both[index % 2] ?? stores;
@@ -330,12 +330,12 @@ describe.skipIf(url === "")("memories in Redis", () => {
     });
 
     it("know at once what the other did to a namespace", async () => {
-      await using other = await place.open();
+      await using other = await sandbox.open();
       await create([{ id: "a" }]);
       expect(await other.memories.reader.exist(scope, ["a"], NOW)).toEqual([true]);
       await other.namespaces.delete(scope, { now: NOW });
       expect(await stores.memories.reader.get(scope, ["a"], NOW)).toEqual([undefined]);
-      expect((await create([{ id: "a" }])).map(told)).toEqual(["created a"]);
+      expect((await create([{ id: "a" }])).map(outcomeText)).toEqual(["created a"]);
       expect(
         await other.memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW }),
       ).toHaveLength(1);
@@ -354,7 +354,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       newMemory({ id: "again", text: "the same", ...given }, { onDuplicate: "RETURN_EXISTING" });
 
     it("loses no tag that another process adds at the same time", async () => {
-      await using other = await place.open();
+      await using other = await sandbox.open();
       await create([first]);
       const tags = Array.from({ length: 24 }, (_, index) => `t${index}`);
       const outcomes = await Promise.all(
@@ -366,7 +366,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
           ),
         ),
       );
-      expect(outcomes.map((both) => both.map(told))).toEqual(
+      expect(outcomes.map((both) => both.map(outcomeText))).toEqual(
         tags.map((_, index) => ["duplicate first", `created n${index}`]),
       );
       const [found] = await stores.memories.reader.get(scope, ["first"], NOW);
@@ -387,7 +387,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
     });
 
     it("that another process changes each time is given up, and nothing of the batch is stored", async () => {
-      await using other = await place.open();
+      await using other = await sandbox.open();
       await create([first]);
       let end = NOW + 100;
       const { client } = stores;
@@ -408,7 +408,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(found.map((one) => one && [one.tags, one.expireTime])).toEqual([[[], end], undefined]);
     });
 
-    it("keeps its vector of the model, and one that waits goes on waiting", async () => {
+    it("keeps its vector of the model, and a pending one stays pending", async () => {
       await stores.memories.writer.create(
         scope,
         [
@@ -437,7 +437,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
       expect(await ask("ZRANGE", namespace.partition.pending, 0, -1, "WITHSCORES")).toEqual(before);
     });
 
-    it("that an older version has recorded answers a repeat, without what differs", async () => {
+    it("recorded by an older version is replayed, without the differences", async () => {
       await create([first]);
       const request = idempotentRequest();
       const { expireTime, bodyHash, key } = request;
@@ -452,7 +452,7 @@ describe.skipIf(url === "")("memories in Redis", () => {
         now: NOW,
         request,
       });
-      expect(outcomes.map(told)).toEqual([
+      expect(outcomes.map(outcomeText)).toEqual([
         "duplicate first",
         "refused MEMORY_DUPLICATE",
         "refused MEMORY_ALREADY_EXISTS",
@@ -507,14 +507,14 @@ describe.skipIf(url === "")("memories in Redis", () => {
       () => memories.writer.replace(scope, items[0]?.memory.etag ?? "", next(), { now: NOW }),
       () => memories.writer.delete(scope, "m1", { now: NOW }),
     ];
-    // That of the sweeper after the first write is over, and the next one comes in a second.
+    // The sweep after the first write is over, and the next one starts in a second.
     await stores.sweeper[Symbol.asyncDispose]();
     for (const call of calls) {
       const spies = (["run", "command", "pipeline"] as const).map((name) => vi.spyOn(client, name));
       await call();
       const trips = spies.map((spy) => spy.mock.calls.length);
       for (const spy of spies) spy.mockRestore();
-      // A text that Redis does not know yet goes by `command` inside `run`.
+      // A script that Redis does not have yet is sent by `command` inside `run`.
       expect((trips[0] ?? 0) + (trips[2] ?? 0)).toBe(1);
     }
   });
@@ -529,14 +529,14 @@ describe.skipIf(url === "")("memories in Redis", () => {
     await ask("HDEL", namespace.memory("a"), "rec");
     await expect(stores.memories.reader.get(scope, ["a"], NOW)).rejects.toThrow("memory a is damaged");
     expect(await stores.memories.reader.exist(scope, ["a"], NOW)).toEqual([true]);
-    expect((await create([{ id: "a" }])).map(told)).toEqual(["refused MEMORY_ALREADY_EXISTS"]);
+    expect((await create([{ id: "a" }])).map(outcomeText)).toEqual(["refused MEMORY_ALREADY_EXISTS"]);
     await stores.memories.writer.delete(scope, "a", { now: NOW });
     expect(
       idsOf(await stores.memories.reader.list(scope, { filter: ACTIVE_ONLY, limit: 5, now: NOW })),
     ).toEqual(["b"]);
   });
 
-  it("are gone through in the order of bytes, page by page, from behind what is gone too", async () => {
+  it("are scanned in byte order, page by page, also from a deleted position", async () => {
     const random = seeded(2);
     const made = Array.from({ length: 450 }, (_, index) =>
       memory({
@@ -562,11 +562,11 @@ describe.skipIf(url === "")("memories in Redis", () => {
     }
     const left = await list(true, -1, 1000);
     for (const at of [0, 1, 2, 57, 198, 199, 200, 201, 202, 398, 399, 400, 447, 448, 449]) {
-      const place = inOrder[at] ?? memory();
+      const sandbox = inOrder[at] ?? memory();
       const isBehind = (one: { readonly id: string; readonly createTime: number }): boolean =>
-        one.createTime > place.createTime || (one.createTime === place.createTime && one.id > place.id);
+        one.createTime > sandbox.createTime || (one.createTime === sandbox.createTime && one.id > sandbox.id);
       const behind = left.filter(isBehind);
-      const before = left.filter((one) => !isBehind(one) && one.id !== place.id).toReversed();
+      const before = left.filter((one) => !isBehind(one) && one.id !== sandbox.id).toReversed();
       expect(idsOf(await list(true, at, 7))).toEqual(idsOf(behind).slice(0, 7));
       expect(idsOf(await list(false, at, 7))).toEqual(idsOf(before).slice(0, 7));
     }

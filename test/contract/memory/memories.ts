@@ -19,7 +19,7 @@ import { replaceCases } from "./writer/replace.ts";
 import { sessionCases } from "./writer/sessions.ts";
 
 /**
- * What the memories of every store promise, in the words of the ports. `open` gives a store for vectors of
+ * The contract of the memory ports. `open` returns a store for vectors of
  * VECTOR_DIMENSION; it may hold data of others, for each test works in a scope of its own.
  */
 export function memoriesContract(name: string, open: () => Promise<StoreUnderTest<Memories>>): void {
@@ -32,7 +32,7 @@ export function memoriesContract(name: string, open: () => Promise<StoreUnderTes
     describe("the session position", () => sessionCases(subject));
     describe("a replacement", () => replaceCases(subject));
     describe("a deletion", () => deleteCases(subject));
-    describe("a repeated request", () => idempotencyCases(subject));
+    describe("a retried request", () => idempotencyCases(subject));
     describe("a purge", () => purgeCases(subject));
     describe("a transfer", () => transferCases(subject));
     describe("a search", () => searchCases(subject));

@@ -24,7 +24,7 @@ export function purgeCases(subject: MemorySubject): void {
     expect([corpus.documentCount, corpus.documentFrequencies.get("word1")]).toEqual([300, 100]);
   });
 
-  it("answers what it did when its request comes again, whatever came since", async () => {
+  it("replays its response when it is retried, whatever was written since", async () => {
     await fill(20);
     const request = idempotentRequest();
     const purge = (): Promise<number> =>
@@ -35,7 +35,7 @@ export function purgeCases(subject: MemorySubject): void {
     expect(await subject.store.reader.count(subject.scope, filter, NOW)).toBe(1);
   });
 
-  it("deletes nothing that came after it, though it found no namespace or that one is gone", async () => {
+  it("deletes no later memories on a retry, although the namespace was missing or deleted", async () => {
     const purge = (key: string): Promise<number> =>
       subject.store.purge.run(subject.scope, filter, { now: NOW, request: idempotentRequest({ key }) });
     expect(await purge("early")).toBe(0);

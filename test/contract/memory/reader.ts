@@ -8,7 +8,7 @@ import { ALL, ANY_STATE, idsOf, type MemorySubject, search, storedIds, write } f
 /** get, exist and list; count goes with what it counts. */
 export function readerCases(subject: MemorySubject): void {
   describe("get", () => {
-    it("answers in the order of the ids, undefined where there is none, twice what is asked twice", async () => {
+    it("returns memories in the order of the ids, undefined for missing ones, and repeated ids twice", async () => {
       const [a, b] = [memory({ id: "a" }), memory({ id: "b" })];
       await write(subject, newMemory(a), newMemory(b));
       const found = await subject.store.reader.get(subject.scope, ["b", "none", "a", "b"], NOW);
@@ -24,7 +24,7 @@ export function readerCases(subject: MemorySubject): void {
   });
 
   describe("exist", () => {
-    it("says in order which ids are taken, by memories in any state that have not expired", async () => {
+    it("returns in order which ids exist, in any state, unless expired", async () => {
       await write(
         subject,
         newMemory({ id: "a", state: "ARCHIVED" }),
@@ -105,17 +105,17 @@ export function readerCases(subject: MemorySubject): void {
       expect(pinned).toEqual(["m18", "m15", "m12", "m09", "m06", "m03", "m00"]);
     });
 
-    it("neither repeats nor hides an older memory when newer ones come between pages", async () => {
+    it("neither repeats nor skips an older memory when newer ones are written between pages", async () => {
       const old = ["e", "d", "c", "b", "a"];
       await write(subject, ...old.map((id) => newMemory({ id })));
-      const seen = await walk(subject, 2, {
+      const foundIds = await walk(subject, 2, {
         between: (page) => write(subject, newMemory({ id: `new${page}`, createTime: NOW + 1 + page })),
       });
-      expect(seen).toEqual(old);
+      expect(foundIds).toEqual(old);
       expect(await storedIds(subject)).toHaveLength(8);
     });
 
-    it("takes those in that come behind the page, at the same time as its last one too", async () => {
+    it("includes memories written after the page, also with the create time of its last one", async () => {
       await write(subject, ...["e", "d", "c"].map((id) => newMemory({ id })));
       const first = await subject.store.reader.list(subject.scope, { filter: ANY_STATE, limit: 2, now: NOW });
       expect(idsOf(first)).toEqual(["e", "d"]);
@@ -135,15 +135,15 @@ export function readerCases(subject: MemorySubject): void {
       expect(idsOf(rest)).toEqual(["ca", "c", "z"]);
     });
 
-    it("goes on behind a memory that is gone", async () => {
+    it("continues after a deleted memory", async () => {
       await write(subject, ...["e", "d", "c", "b", "a"].map((id) => newMemory({ id })));
-      const seen = await walk(subject, 2, {
+      const foundIds = await walk(subject, 2, {
         between: async (page) => {
           if (page === 0) await subject.store.writer.delete(subject.scope, "d", { now: NOW });
           if (page === 1) await subject.store.writer.delete(subject.scope, "e", { now: NOW });
         },
       });
-      expect(seen).toEqual(["e", "d", "c", "b", "a"]);
+      expect(foundIds).toEqual(["e", "d", "c", "b", "a"]);
     });
 
     it("is empty behind the last one", async () => {
@@ -165,9 +165,9 @@ async function walk(
     readonly between?: (page: number) => Promise<unknown>;
   } = {},
 ): Promise<string[]> {
-  const seen: string[] = [];
+  const foundIds: string[] = [];
   let after: ListPosition | undefined;
-  // Bounded: a list that repeats itself must fail here, not run on.
+  // Bounded, so that a list without end fails here.
   for (let page = 0; page < ALL; page += 1) {
     const found = await subject.store.reader.list(subject.scope, {
       filter: options.filter ?? ANY_STATE,
@@ -176,9 +176,9 @@ async function walk(
       now: NOW,
     });
     expect(found.length).toBeLessThanOrEqual(limit);
-    seen.push(...idsOf(found));
+    foundIds.push(...idsOf(found));
     const last = found.at(-1);
-    if (last === undefined) return seen;
+    if (last === undefined) return foundIds;
     after = { createTime: last.createTime, id: last.id };
     await options.between?.(page);
   }

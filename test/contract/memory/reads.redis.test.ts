@@ -3,7 +3,7 @@ import { ACTIVE_ONLY } from "../../../src/domain/memory/filter.ts";
 import { type Memory, recordOf, type StoredMemory } from "../../../src/domain/memory/memory.ts";
 import { memory, NOW, newMemory } from "../../support/builders.ts";
 import { sharedRedisUrl } from "../../support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../support/redis-memories.ts";
+import { type RedisSandbox, type RedisStores, redisSandbox } from "../../support/redis-memories.ts";
 import { openCountedWay } from "../../support/redis-trips.ts";
 import { VECTOR_DIMENSION, vectorOf } from "../store-under-test.ts";
 
@@ -19,19 +19,19 @@ const create = ({ memories }: RedisStores, given: Partial<Memory>) =>
   });
 
 describe.skipIf(url === "")("a memory in Redis that was read before", () => {
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   /** Another process. */
   let other: RedisStores;
   beforeEach(async () => {
-    place = redisPlace(url, MODEL);
-    stores = await place.open();
-    other = await place.open();
+    sandbox = redisSandbox(url, MODEL);
+    stores = await sandbox.open();
+    other = await sandbox.open();
   });
   afterEach(async () => {
     await other[Symbol.asyncDispose]();
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
   const read = async (id = "m1"): Promise<StoredMemory> => {
@@ -40,7 +40,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     return found;
   };
   const field = async (name: string, value: string) => {
-    const partition = place.keys.partition(0);
+    const partition = sandbox.keys.partition(0);
     const number = String(await other.client.command("HGET", partition.namespaces, "t:n"));
     await other.client.command("HSET", partition.namespace(number).memory("m1"), name, value);
   };
@@ -57,7 +57,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     expect(counted.metadata).toBe(first.metadata);
   });
 
-  it("is what another process has made of it", async () => {
+  it("has the changes of another process", async () => {
     await create(stores, { id: "m1", text: "before" });
     const { etag } = await read();
     const changed = memory({ id: "m1", text: "after", embedding: READY });
@@ -67,7 +67,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     expect(await read()).toEqual(changed);
   });
 
-  it("is another one when it was deleted and made again, and gone when it was deleted", async () => {
+  it("is the new one when it was deleted and created again, and missing when it was deleted", async () => {
     await create(stores, { id: "m1", text: "before" });
     const { etag } = await read();
     await other.memories.writer.delete(SCOPE, "m1", { etag, now: NOW });
@@ -76,7 +76,7 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
     expect((await read()).text).toBe("after");
   });
 
-  it("shows the embedding and the position that it has by now, though its etag is the same", async () => {
+  it("has its current embedding and position, although its etag is the same", async () => {
     await create(stores, { id: "m1" });
     const first = await read();
     await field("emb", JSON.stringify({ ...READY, truncated: true }));
@@ -89,8 +89,8 @@ describe.skipIf(url === "")("a memory in Redis that was read before", () => {
 describe.skipIf(url === "")("round trips of memories in Redis", () => {
   it("are one to read or write, and two for a search", async () => {
     await using way = await openCountedWay(url);
-    await using place = redisPlace(way.url, MODEL);
-    await using stores = await place.open();
+    await using sandbox = redisSandbox(way.url, MODEL);
+    await using stores = await sandbox.open();
     const { memories } = stores;
     for (const [at, id] of IDS.entries()) {
       await memories.writer.create(
@@ -122,9 +122,9 @@ describe.skipIf(url === "")("round trips of memories in Redis", () => {
     const { cost } = way;
     for (const call of [search, page, batch(1000)]) await call();
 
-    // Both arms, and what shows that they were asked for in the right way.
+    // Both retrievers, and the counters that verify the plan.
     expect(await cost(search)).toEqual({ trips: 1, commands: 3 });
-    // Bodies of the page, and vectors of what was found by words alone.
+    // Records of the page, and vectors of matches of the keyword retriever only.
     expect(await cost(page)).toEqual({ trips: 1, commands: 2 });
     expect(await cost(get)).toEqual({ trips: 1, commands: 1 });
     expect(await cost(batch(0))).toEqual({ trips: 1, commands: 1 });

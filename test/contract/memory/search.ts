@@ -12,9 +12,9 @@ import {
   SIMILARITY_PLACES,
   vectorOf,
 } from "../store-under-test.ts";
-import { idsOf, type MemorySubject, search, storedIds, told, write } from "./support.ts";
+import { idsOf, type MemorySubject, outcomeText, search, storedIds, write } from "./support.ts";
 
-/** What both retrievers find, and what they say about it. */
+/** The candidates of both retrievers, and their fields. */
 export function searchCases(subject: MemorySubject): void {
   const texts = (...given: readonly (readonly [id: string, text: string])[]) =>
     write(subject, ...given.map(([id, text]) => newMemory({ id, text }, { onDuplicate: "ALLOW" })));
@@ -31,13 +31,13 @@ export function searchCases(subject: MemorySubject): void {
       expect(await containing("plum", "pear")).toEqual(["c"]);
     });
 
-    it("takes terms whole: not their beginnings or parts", async () => {
+    it("matches whole terms, not prefixes or parts", async () => {
       await texts(["a", "category"], ["b", "cat"], ["c", "concat"], ["d", "big cat house"]);
       expect(await containing("cat")).toEqual(["b", "d"]);
       expect(await containing("hous", "big")).toEqual(["d"]);
     });
 
-    it("tells of each memory how often each term of the query stands there, and how many terms there are", async () => {
+    it("returns the frequency of each query term in each memory, and the number of its terms", async () => {
       await write(
         subject,
         newMemory({ id: "a" }, { terms: ["tea", "milk", "tea", "tea"] }),
@@ -49,7 +49,7 @@ export function searchCases(subject: MemorySubject): void {
       expect(documents.get("b")).toEqual({ counts: [0, 1], length: 1 });
     });
 
-    it("tells length and frequencies of a very long text", async () => {
+    it("returns length and frequencies of a very long text", async () => {
       const words = Array.from({ length: 8000 }, (_, index) => `w${index % 4000}`);
       await write(subject, newMemory({ text: words.join(" ") }));
       const { byKeyword: found, corpus } = await search(subject, { terms: ["w0", "w3999", "w4000"] });
@@ -87,7 +87,7 @@ export function searchCases(subject: MemorySubject): void {
       expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([[], ["a"]]);
     });
 
-    it("is not asked when there are no terms", async () => {
+    it("is not queried without terms", async () => {
       await write(subject, newMemory({}, { vector: vectorOf(1) }));
       const found = await search(subject, { vector: vectorOf(1) });
       expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["m1"], []]);
@@ -107,7 +107,7 @@ export function searchCases(subject: MemorySubject): void {
       }
     });
 
-    it("knows the words that engines take for operators", async () => {
+    it("finds words that are operators of search engines", async () => {
       const words = [
         "and",
         "or",
@@ -203,7 +203,7 @@ export function searchCases(subject: MemorySubject): void {
         newMemory({ id: "a", text: "milk" }),
         newMemory({ id: "c", text: "tea" }, { onDuplicate: "REFUSE" }),
       );
-      expect(outcomes.map(told)).toEqual([
+      expect(outcomes.map(outcomeText)).toEqual([
         "created a",
         "duplicate a",
         "refused MEMORY_ALREADY_EXISTS",
@@ -212,7 +212,7 @@ export function searchCases(subject: MemorySubject): void {
       expect(await corpusOf(["tea", "milk"])).toEqual({ documents: 1, terms: 1, frequencies: [1, 0] });
     });
 
-    it("counts no longer what was deleted", async () => {
+    it("does not count deleted memories", async () => {
       await write(subject, ...documents.map((terms, index) => newMemory({ id: `m${index}` }, { terms })));
       await subject.store.writer.delete(subject.scope, "m0", { now: NOW });
       await subject.store.writer.delete(subject.scope, "m3", { now: NOW });
@@ -369,7 +369,7 @@ export function searchCases(subject: MemorySubject): void {
       expect(await nearestIds({ ...ACTIVE_ONLY, pinned: false })).toEqual(["a", "c"]);
     });
 
-    it("knows state and expire time of what was written after a first search", async () => {
+    it("respects state and expire time of memories written after a first search", async () => {
       const vector = vectorOf(1);
       const nearestIds = async (now: number, filter = ACTIVE_ONLY) =>
         idsOf((await search(subject, { vector, filter }, now)).byVector).sort();
@@ -408,7 +408,7 @@ export function searchCases(subject: MemorySubject): void {
   describe("the plan", () => {
     const EXACT = ["EXACT", "ADHOC_BF", "FLAT"];
 
-    it("compares a small set whole, and knows how large it is", async () => {
+    it("compares a small set completely, and reports its size", async () => {
       const users = ["ana", "ben", "ben", "ben"];
       await write(
         subject,
@@ -436,7 +436,7 @@ export function searchCases(subject: MemorySubject): void {
       }
     });
 
-    it("asks for the rare terms, leaves out the common ones, and forgets those that stand nowhere", async () => {
+    it("queries the rare terms, leaves out the common ones, and drops those in no memory", async () => {
       const common = Array.from({ length: 1001 }, (_, at) =>
         newMemory({ id: `c${at}` }, { terms: ["common"], onDuplicate: "ALLOW" }),
       );
@@ -451,7 +451,7 @@ export function searchCases(subject: MemorySubject): void {
       expect([alone.plan.terms, alone.plan.commonTerms]).toEqual([["common"], []]);
     });
 
-    it("says what was not asked", async () => {
+    it("reports retrievers that were not queried", async () => {
       await write(subject, newMemory({ text: "tea" }, { vector: vectorOf(1) }));
       const byWords = (await search(subject, { terms: ["tea"] })).plan;
       expect([byWords.vector, byWords.terms]).toEqual([undefined, ["tea"]]);
@@ -474,7 +474,7 @@ export function searchCases(subject: MemorySubject): void {
   });
 
   describe("by both", () => {
-    it("tells of each candidate the id, the time of the event or else of the writing, and the importance", async () => {
+    it("returns the id, the event time or else the create time, and the importance of each candidate", async () => {
       const vector = vectorOf(1);
       await write(
         subject,
@@ -489,8 +489,8 @@ export function searchCases(subject: MemorySubject): void {
         { id: "plain", time: NOW - 2, importance: 1 },
       ];
       const factsOf = ({ byVector: nearest, byKeyword: byWords }: Candidates) =>
-        [nearest, byWords].map((arm) =>
-          arm
+        [nearest, byWords].map((matches) =>
+          matches
             .map(({ id, time, importance }) => ({ id, time, importance }))
             .sort((a, b) => (a.id < b.id ? -1 : 1)),
         );
@@ -512,7 +512,7 @@ export function searchCases(subject: MemorySubject): void {
       expect([idsOf(all.byVector).sort(), idsOf(all.byKeyword).sort()]).toEqual([pinned, pinned]);
     });
 
-    it("loses what was deleted by both retrievers", async () => {
+    it("removes deleted memories from both retrievers", async () => {
       const vector = vectorOf(1);
       await write(subject, newMemory({ id: "a" }, { vector }), newMemory({ id: "b" }, { vector }));
       await subject.store.writer.delete(subject.scope, "a", { now: NOW });
@@ -520,7 +520,7 @@ export function searchCases(subject: MemorySubject): void {
       expect([idsOf(found.byVector), idsOf(found.byKeyword)]).toEqual([["b"], ["b"]]);
     });
 
-    it("finds what an id now holds, and not what it held", async () => {
+    it("finds the current text of an id, and not the previous one", async () => {
       await write(subject, newMemory({ text: "tea" }, { vector: vectorOf(1) }));
       await search(subject, { vector: vectorOf(1), terms: ["tea"] });
       await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
@@ -537,7 +537,7 @@ function withVector(vector: Float32Array | undefined): { readonly vector?: Float
   return vector === undefined ? {} : { vector };
 }
 
-/** The same memories in the same order, as similar as an exact scan says. */
+/** Expects the same memories in the same order, with the similarities of an exact scan. */
 function expectScan(
   nearest: Candidates["byVector"],
   expected: readonly { readonly id: string; readonly similarity: number }[],

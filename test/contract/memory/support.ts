@@ -7,7 +7,7 @@ import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../src/ports
 import { NOW, newMemory } from "../../support/builders.ts";
 import { type Subject, vectorOf } from "../store-under-test.ts";
 
-/** What the cases of this folder work on. */
+/** The subject of the cases in this folder. */
 export type MemorySubject = Subject<Memories>;
 
 /** Passes every memory that has not expired. */
@@ -47,7 +47,7 @@ export async function storedIds(subject: MemorySubject, now = NOW): Promise<stri
   return idsOf(await listAll(subject.store, subject.scope, now)).sort();
 }
 
-/** Searches the scope of the test for whatever is asked, in any state and without end. */
+/** Searches the scope of the test, in any state and without limit. */
 export function search(
   subject: MemorySubject,
   query: Partial<CandidateQuery>,
@@ -61,7 +61,7 @@ export function idsOf(found: readonly { readonly id: string }[]): string[] {
 }
 
 /** An outcome in one line: `created m1`, `duplicate m1`, `refused MEMORY_DUPLICATE`. */
-export function told(outcome: CreateOutcome): string {
+export function outcomeText(outcome: CreateOutcome): string {
   return outcome.kind === "refused"
     ? `refused ${outcome.error.reason}`
     : `${outcome.kind} ${outcome.memory.id}`;

@@ -58,13 +58,13 @@ export function transferCases(subject: MemorySubject): void {
       expect(await subject.store.search.vectors(subject.scope, ["a"])).toEqual([vectorOf(1)]);
     });
 
-    it("is there after a restart", async () => {
+    it("is kept after a restart", async () => {
       await importAll(item({ id: "a" }, 1));
       await subject.reopen();
       expect(await storedIds(subject)).toEqual(["a"]);
     });
 
-    it("skips an id that is taken, before it or in it, and leaves what is there", async () => {
+    it("skips an id that exists, before the batch or in it, and does not change it", async () => {
       await write(subject, newMemory({ id: "a", text: "first" }));
       const outcomes = await importAll(
         item({ id: "a", text: "second" }),
@@ -109,14 +109,14 @@ export function transferCases(subject: MemorySubject): void {
       expect(await subject.store.reader.exist(freshNamespaceKey(), ["a"], NOW)).toEqual([false]);
     });
 
-    it("keeps session positions in whatever order they come, and gives later ones behind them", async () => {
+    it("keeps session positions in any order, and assigns later ones after them", async () => {
       await importAll(message("c", 9), message("a", 2), message("b", 4));
       expect(await positions()).toEqual({ a: 2, b: 4, c: 9 });
       const [next] = await write(subject, newMemory({ id: "d", sessionId: "s" }));
       expect(memoryOf(next).sessionPosition).toBe(10);
     });
 
-    it("gives the next position where one is held, or none was had", async () => {
+    it("assigns the next position when one is taken or missing", async () => {
       await write(subject, newMemory({ id: "a", sessionId: "s" }), newMemory({ id: "b", sessionId: "s" }));
       await importAll(message("c", 1), message("d", 2), message("e", 0), message("f", 7));
       expect(await positions()).toEqual({ a: 1, b: 2, c: 3, d: 4, e: 5, f: 7 });
@@ -135,7 +135,7 @@ export function transferCases(subject: MemorySubject): void {
       expect(found.map((one) => one?.sessionPosition)).toEqual(ids.map((_, index) => index + 1));
     });
 
-    it("brings a deleted memory back to its place", async () => {
+    it("restores a deleted memory at its position", async () => {
       await importAll(message("a", 1), message("b", 2), message("c", 3));
       await subject.store.writer.delete(subject.scope, "b", { now: NOW });
       await importAll(message("b", 2));
@@ -157,9 +157,9 @@ export function transferCases(subject: MemorySubject): void {
         readonly between?: (page: number) => Promise<unknown>;
       } = {},
     ): Promise<string[]> => {
-      const seen: string[] = [];
+      const ids: string[] = [];
       let after: ListPosition | undefined;
-      // Bounded: a list that repeats itself must fail here, not run on.
+      // Bounded, so that a list without end fails here.
       for (let page = 0; page < ALL; page += 1) {
         const found = await subject.store.exporter.listOldest(subject.scope, {
           filter: options.filter ?? ANY_STATE,
@@ -169,9 +169,9 @@ export function transferCases(subject: MemorySubject): void {
           now: NOW,
         });
         expect(found.length).toBeLessThanOrEqual(limit);
-        seen.push(...idsOf(found));
+        ids.push(...idsOf(found));
         after = found.at(-1);
-        if (after === undefined) return seen;
+        if (after === undefined) return ids;
         await options.between?.(page);
       }
       throw new Error("a list without end");
@@ -230,16 +230,16 @@ export function transferCases(subject: MemorySubject): void {
       expect(await walk(2, UNBOUNDED, { filter: { ...ACTIVE_ONLY, userId: "u" } })).toEqual(["a", "e"]);
     });
 
-    it("neither repeats nor hides an older memory whatever is written and deleted meanwhile", async () => {
+    it("neither repeats nor skips an older memory during writes and deletions", async () => {
       const old = ["b", "d", "f", "h"];
       await write(subject, ...old.map((id) => newMemory({ id })));
-      const seen = await walk(1, UNBOUNDED, {
+      const ids = await walk(1, UNBOUNDED, {
         between: async (page) => {
           await write(subject, newMemory({ id: `new${page}`, createTime: NOW - 1 - page }));
           if (page === 1) await subject.store.writer.delete(subject.scope, "d", { now: NOW });
         },
       });
-      expect(seen).toEqual(old);
+      expect(ids).toEqual(old);
     });
 
     it("is empty for an unknown namespace", async () => {

@@ -9,10 +9,10 @@ import { startApp, type TestApp } from "../../support/start-app.ts";
 
 const LIST = "/recollect.v1.MemoryService/ListMemories";
 const EXPORT = "/recollect.v1.MemoryService/ExportMemories";
-/** Bytes that are no message. */
+/** Bytes that are no valid message. */
 const BROKEN = Buffer.from([0xff, 0xff, 0xff]);
 
-/** What a refused call says over HTTP, in the Connect protocol. */
+/** The error body of a refused call over HTTP, in the Connect protocol. */
 interface HttpRefusal {
   readonly status: number;
   readonly code: string | undefined;
@@ -105,13 +105,13 @@ describe("AUTH_MODE=api_keys", () => {
         request.destroy();
       });
       request.once("error", reject);
-      // Only the headers: the body never comes.
+      // Only the headers: the body is never sent.
       request.flushHeaders();
     });
     expect(answered).toBe(401);
   });
 
-  it("refuses in the shape of each protocol, and a body that claims to be compressed too", async () => {
+  it("refuses in the error format of each protocol, also a body that claims to be compressed", async () => {
     const enveloped = (flags: number, text: string): Buffer =>
       Buffer.concat([Buffer.from([flags, 0, 0, 0, text.length]), Buffer.from(text)]);
     const answer = async (path: string, headers: Readonly<Record<string, string>>, body: Buffer) =>
@@ -126,7 +126,7 @@ describe("AUTH_MODE=api_keys", () => {
     expect([get.status, await get.text()]).toEqual([401, expect.stringContaining('"unauthenticated"')]);
   });
 
-  it("leaves probes, metrics and what the API is like open", async () => {
+  it("leaves probes and metrics open", async () => {
     for (const path of ["/health", "/ready", "/metrics"]) {
       expect([path, (await fetch(`${app.httpUrl}${path}`)).status]).toEqual([path, 200]);
     }
@@ -138,7 +138,7 @@ describe("AUTH_MODE=api_keys", () => {
     expect(metrics).not.toContain("acme");
   });
 
-  it("binds all addresses by default, because every caller needs a key", () => {
+  it("binds all addresses by default", () => {
     const hosts = (env: Readonly<Record<string, string>>) => {
       const { grpc: one, http: two } = loadConfig({ env });
       return [one.host, two.host];
@@ -147,7 +147,7 @@ describe("AUTH_MODE=api_keys", () => {
     expect(hosts({ AUTH_MODE: "none" })).toEqual(["127.0.0.1", "127.0.0.1"]);
   });
 
-  it("leaves nothing open when it stops", async () => {
+  it("leaves no connection open when it stops", async () => {
     await expectNoLeaks(async () => {
       await using another = await startApp({ apiKeys: [key] });
       expect((await fetch(`${another.httpUrl}/ready`)).status).toBe(200);
@@ -156,7 +156,7 @@ describe("AUTH_MODE=api_keys", () => {
 });
 
 describe("AUTH_MODE=none", () => {
-  it("asks for nothing, and says in a metric when other machines may come", async () => {
+  it("requires no credential, and shows in a metric when other machines have access", async () => {
     await using app = await startApp({ env: { ALLOW_UNAUTHENTICATED: "true" } });
     expect((await app.memory.listMemories({})).memories).toEqual([]);
     const metrics = await (await fetch(`${app.httpUrl}/metrics`)).text();

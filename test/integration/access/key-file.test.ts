@@ -17,7 +17,7 @@ interface Served {
   readonly grpc: string;
   /** HTTP status of a call with this key. */
   call(key: TestKey): Promise<number>;
-  /** Puts a new file in the place of the old one. */
+  /** Replaces the file. */
   replace(content: string): Promise<void>;
   warnings(): Promise<readonly string[]>;
 }
@@ -45,11 +45,11 @@ async function serve(server: TestProcess): Promise<Served> {
   };
 }
 
-describe("the file of API keys", () => {
+describe("the API key file", () => {
   const [old, kept, added] = [testKey(), testKey({ principal: "kept" }), testKey({ principal: "added" })];
   const files = { "keys.yaml": keysFile([old, kept]) };
 
-  it("is read again when it changes: removed keys are refused, new ones accepted", async () => {
+  it("is reloaded when it changes: removed keys are refused, new ones accepted", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace } = await serve(server);
     expect([await call(old), await call(kept), await call(added)]).toEqual([200, 200, 401]);
@@ -84,7 +84,7 @@ describe("the file of API keys", () => {
     expect(server.stdout()).not.toContain("xyzzy");
   });
 
-  it("is read again at SIGHUP", async () => {
+  it("is reloaded on SIGHUP", async () => {
     await using server = await startProcess(ENV, { files });
     const { call, replace } = await serve(server);
     await replace(keysFile([added]));
@@ -93,31 +93,34 @@ describe("the file of API keys", () => {
     await server.lineWith('"added":1,"removed":2');
     expect([await call(old), await call(added)]).toEqual([401, 200]);
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
   });
 
   it.each([
-    ["is not there", {}],
+    ["is missing", {}],
     ["is empty", { "keys.yaml": "" }],
     [
-      "has two faults",
+      "has two errors",
       { "keys.yaml": `${keysFile([old])}- sha256: xyzzy\n  principal: app\n  roles: [reader]\n` },
     ],
-  ])("stops the start when it %s, a line for each fault", async (_name, wrong: Record<string, string>) => {
-    await using server = await startProcess(ENV, { files: wrong });
-    expect(await server.ended).toBe(2);
-    const faults = server.stderr().trim().split("\n");
-    expect(faults).toHaveLength(wrong["keys.yaml"]?.includes("xyzzy") ? 2 : 1);
-    for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
-    expect(server.stderr()).not.toContain("xyzzy");
-    expect(server.stdout()).not.toContain('"serving"');
-    await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
-    expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
-  });
+  ])(
+    "fails the start when it %s, with a line for each error",
+    async (_name, wrong: Record<string, string>) => {
+      await using server = await startProcess(ENV, { files: wrong });
+      expect(await server.exited).toBe(2);
+      const faults = server.stderr().trim().split("\n");
+      expect(faults).toHaveLength(wrong["keys.yaml"]?.includes("xyzzy") ? 2 : 1);
+      for (const fault of faults) expect(fault).toContain("AUTH_API_KEYS_FILE");
+      expect(server.stderr()).not.toContain("xyzzy");
+      expect(server.stdout()).not.toContain('"serving"');
+      await using check = await startProcess(ENV, { args: ["config", "check"], files: wrong });
+      expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+    },
+  );
 });
 
 describe("recollect key create", () => {
-  /** Runs the command in the server's folder. */
+  /** Runs the command in the server's directory. */
   const recollect = async (
     directory: string,
     args: readonly string[],
@@ -128,7 +131,7 @@ describe("recollect key create", () => {
     return endOf(child);
   };
 
-  it("makes a key and its row, which a running server takes up, and clients call with it", async () => {
+  it("creates a key and its row, which a running server reloads and accepts", async () => {
     const files = { "keys.yaml": keysFile([testKey()]).trimEnd() };
     await using server = await startProcess(ENV, { files });
     const { grpc } = await serve(server);
@@ -161,9 +164,9 @@ describe("recollect key create", () => {
     expect(broken.stderr).not.toContain("xyzzy");
   });
 
-  it("prints the row beside the key when no file is named, or both as JSON", async () => {
+  it("prints the row with the key when no file is given, or both as JSON", async () => {
     await using server = await startProcess({}, { args: ["--version"] });
-    await server.ended;
+    await server.exited;
     const create = ["key", "create", "--tenant", "acme", "--principal", "app:", "--role", "operator"];
     const made = await recollect(server.directory, create);
     expect(made.stderr).toContain("roles: [operator]");
@@ -175,15 +178,15 @@ describe("recollect key create", () => {
 
   it.each([
     ["without a role", ["--tenant", "acme", "--principal", "app"], {}],
-    ["for a tenant that cannot be", ["--tenant", "Acme", "--principal", "app", "--role", "reader"], {}],
+    ["for an invalid tenant name", ["--tenant", "Acme", "--principal", "app", "--role", "reader"], {}],
     [
-      "into a file that is wrong",
+      "into an invalid file",
       ["--tenant", "acme", "--principal", "app", "--role", "reader", "--file", "keys.yaml"],
       { "keys.yaml": "a: map\n" },
     ],
-  ])("makes nothing %s", async (_name, args, files: Record<string, string>) => {
+  ])("creates no key %s", async (_name, args, files: Record<string, string>) => {
     await using command = await startProcess({}, { args: ["key", "create", ...args], files });
-    expect(await command.ended).toBe(2);
+    expect(await command.exited).toBe(2);
     expect([command.stdout(), command.stderr().trim().split("\n").length]).toEqual(["", 1]);
     if (files["keys.yaml"] !== undefined) {
       expect(await readFile(join(command.directory, "keys.yaml"), "utf8")).toBe(files["keys.yaml"]);

@@ -22,7 +22,7 @@ const METHODS: readonly DescMethod[] = [
   OperationsService,
 ].flatMap(({ methods }) => [...methods]);
 
-/** What docs/security.md says that each method needs: what people were told, apart from what the code says. */
+/** The roles of each method according to docs/security.md, independent of the code. */
 async function documentedAccess(): Promise<Map<string, Access>> {
   const page = await readFile(join(import.meta.dirname, "..", "..", "..", "docs", "security.md"), "utf8");
   const documented = new Map<string, Access>();
@@ -45,7 +45,7 @@ function toAccess(text: string): Access {
   };
 }
 
-describe("who may call what", () => {
+describe("authorization by role", () => {
   const keys = ["acme", "other"].flatMap((tenant) =>
     ROLES.flatMap((role) =>
       [false, true].map((debug) => testKey({ tenant, principal: `${role}-${debug}`, roles: [role], debug })),
@@ -66,7 +66,7 @@ describe("who may call what", () => {
     await app[Symbol.asyncDispose]();
   });
 
-  /** How a call without any content ends: most are refused for that, which is behind the question who may call. */
+  /** The result of an empty request: most are refused as invalid, which is checked after authorization. */
   async function endOf(
     transport: "grpc" | "http",
     method: DescMethod,
@@ -85,7 +85,7 @@ describe("who may call what", () => {
     }
   }
 
-  it("has the same table in docs/security.md, for every method", async () => {
+  it("matches the table in docs/security.md, for every method", async () => {
     const documented = await documentedAccess();
     const coded = [...ACCESS_OF_METHOD].map(([method, access]) => [methodPath(method), access] as const);
     expect(documented).toEqual(new Map(coded));
@@ -130,14 +130,14 @@ describe("who may call what", () => {
     },
   );
 
-  it("lets writers alone share cache answers with the whole tenant", async () => {
+  it("allows only writers to share cache entries with the whole tenant", async () => {
     const question = { prompt: { text: "q" }, scope: { model: "m", shared: true } };
     const lookup = (transport: "grpc" | "http", key: string) =>
       callMethod(transports[transport], CacheService.method.lookupCache, [question], key);
     for (const transport of ["grpc", "http"] as const) {
-      // gRPC keeps what was prepared of a request of a principal; which roles its key has is asked each time.
+      // The gRPC server caches prepared requests of a principal; the roles of its key are checked each time.
       await lookup(transport, both.key);
-      for (let turn = 0; turn < 2; turn += 1) {
+      for (let attempt = 0; attempt < 2; attempt += 1) {
         for (const { key } of [reader, bothReading]) {
           expect(await refusalOf(lookup(transport, key))).toEqual({
             code: "PermissionDenied",
@@ -153,7 +153,7 @@ describe("who may call what", () => {
     const store = CacheService.method.storeCacheEntry;
     await callMethod(transports.grpc, store, [{ ...question, response: "for all" }], both.key);
     expect(JSON.stringify(await lookup("grpc", both.key))).toContain("for all");
-    // Its own scope is another one.
+    // The caller's own scope is a different one.
     const missed = await callMethod(transports.grpc, CacheService.method.lookupCache, [own], reader.key);
     expect(missed).toMatchObject([{ miss: { reason: "REASON_NOT_FOUND" } }]);
   });

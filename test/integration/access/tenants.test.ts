@@ -24,7 +24,7 @@ type Tenant = (typeof TENANTS)[number];
 const keyOf = (tenant: Tenant) => testKey({ tenant, principal: "app", roles: ROLES, debug: true });
 const KEYS = { crimson: keyOf("crimson"), turquoise: keyOf("turquoise") };
 
-/** What a sample may name. */
+/** Names for samples. */
 interface Place {
   readonly tenant: Tenant;
   readonly namespace: string;
@@ -34,7 +34,7 @@ interface Place {
 
 interface Sample {
   readonly requests: (place: Place) => readonly JsonObject[];
-  /** What shows that the call did something: it answers the tenant's own texts, counts, or changes what is there. */
+  /** The evidence that the call had an effect: it returns the tenant's own texts, counts, or changes data. */
   readonly does: "shows" | "counts" | "changes";
 }
 
@@ -45,7 +45,7 @@ const shows = (requests: Sample["requests"]): Sample => ({ requests, does: "show
 const counts = (requests: Sample["requests"]): Sample => ({ requests, does: "counts" });
 const changes = (requests: Sample["requests"]): Sample => ({ requests, does: "changes" });
 
-/** A call of each method that is served, which both tenants make in the same words. */
+/** A call of each served method, which both tenants make with equal requests. */
 const SAMPLES: Readonly<Record<string, Sample>> = {
   CreateMemory: changes(({ tenant, namespace }) => [
     { namespace, requestId: "same", memory: { id: "new", text: `new of ${tenant}`, sessionId: "s" } },
@@ -83,7 +83,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   GetCacheStats: counts(({ namespace }) => [{ namespace }]),
 };
 
-/** What is asked of the server as a whole, for operators: numbers and states, no names or texts of anybody. */
+/** Server-wide methods for operators: numbers and states, without names or texts of tenants. */
 const OF_THE_SERVER: readonly string[] = [
   "GetServerInfo",
   "GetIndexInfo",
@@ -120,7 +120,7 @@ describe("two tenants with the same names", () => {
     return true;
   }
 
-  /** Memories and answers of a tenant under names that both use; `turquoise` has more of them. */
+  /** Stores memories and cache entries of a tenant under names that both use; `turquoise` has more of them. */
   async function fill(tenant: Tenant, namespace: string): Promise<Place> {
     const { createMemory } = MemoryService.method;
     const memory = { sessionId: "s", userId: "u", tags: ["t"], metadata: { of: tenant } };
@@ -131,7 +131,7 @@ describe("two tenants with the same names", () => {
         memory: { ...memory, id, text: `tea ${id} of ${tenant}` },
       });
     }
-    // A namespace whose name alone tells whose it is.
+    // A namespace whose name identifies the tenant.
     await call(tenant, createMemory, { namespace: `${tenant}-own`, memory: { text: namespace } });
     const store = CacheService.method.storeCacheEntry;
     const prompts = [PROMPT, ...(tenant === "turquoise" ? [{ text: "what does only turquoise ask?" }] : [])];
@@ -148,7 +148,7 @@ describe("two tenants with the same names", () => {
     return { tenant, namespace, entryId: own?.id ?? "" };
   }
 
-  /** Everything that a tenant can see of a namespace, by calls that count as nothing. */
+  /** All data of a namespace that a tenant can read, by calls without side effects. */
   async function everythingOf(tenant: Tenant, namespace: string): Promise<JsonValue[]> {
     const { listMemories, exportMemories, listNamespaces, getNamespaceStats } = MemoryService.method;
     const states = ["STATE_ACTIVE", "STATE_SUPERSEDED", "STATE_ARCHIVED", "STATE_QUARANTINED"];
@@ -163,26 +163,26 @@ describe("two tenants with the same names", () => {
   }
 
   it.each(["GetServerInfo", "GetIndexInfo", "RebuildIndex", "GetEmbeddingInfo"])(
-    "are told the same by %s, and nothing of anybody",
+    "get the same response from %s, without data of any tenant",
     async (name) => {
       const method = METHODS.find((one) => one.name === name);
       if (method === undefined) throw new TypeError(`no method ${name}`);
       const ofCrimson = await call("crimson", method, {});
       const ofTurquoise = await call("turquoise", method, {});
       expect(ofCrimson.length).toBeGreaterThan(0);
-      // How often a stream says how far it is depends on how long it takes.
+      // The number of progress messages depends on the duration.
       expect(ofCrimson.at(-1)).toEqual(ofTurquoise.at(-1));
       for (const tenant of TENANTS) expect(JSON.stringify(ofCrimson)).not.toContain(tenant);
     },
   );
 
-  it("have a sample for every method that is served, and for no other", async () => {
+  it("have a sample for every served method, and for no other", async () => {
     const served: string[] = [];
     for (const method of METHODS) if (await isServed(method)) served.push(method.name);
     expect(served.sort()).toEqual([...Object.keys(SAMPLES), ...OF_THE_SERVER].sort());
   });
 
-  it.each(Object.entries(SAMPLES))("neither see nor change each other's by %s", async (name, sample) => {
+  it.each(Object.entries(SAMPLES))("neither see nor change each other's data by %s", async (name, sample) => {
     const method = METHODS.find((one) => one.name === name);
     if (method === undefined) throw new Error(`there is no method ${name}`);
     const namespace = `by-${name.toLowerCase()}`;
@@ -190,7 +190,7 @@ describe("two tenants with the same names", () => {
       crimson: await fill("crimson", namespace),
       turquoise: await fill("turquoise", namespace),
     };
-    // The same request again under the same id is of another tenant: it is no repeat. Each is once the later one.
+    // The same request with the same id is of another tenant, so it is no replay. Each tenant is the later one once.
     for (const [tenant, other] of [TENANTS, TENANTS.toReversed() as ["turquoise", "crimson"]]) {
       const before = {
         own: await everythingOf(tenant, namespace),
@@ -202,7 +202,7 @@ describe("two tenants with the same names", () => {
         other: await everythingOf(other, namespace),
       };
       expect(after.other).toEqual(before.other);
-      // Ids and words that were asked for come back; texts, answers and names of the other must not.
+      // Requested ids and words are returned; texts, responses and names of the other tenant must not be.
       expect(answers.replaceAll("turquoise-only", "")).not.toContain(other);
       if (sample.does === "changes") expect(after.own).not.toEqual(before.own);
       if (sample.does === "shows") expect(answers).toContain(tenant);
@@ -215,7 +215,7 @@ describe("two tenants with the same names", () => {
     }
   });
 
-  it("find nothing under an id that only the other has", async () => {
+  it("get NOT_FOUND for an id of the other tenant", async () => {
     const namespace = "foreign-ids";
     await fill("crimson", namespace);
     const { entryId } = await fill("turquoise", namespace);
@@ -238,7 +238,7 @@ describe("two tenants with the same names", () => {
     expect(await everythingOf("turquoise", namespace)).toEqual(before);
   });
 
-  it("take neither decisions nor page tokens of each other", async () => {
+  it("cannot use decision tokens or page tokens of each other", async () => {
     const namespace = "tokens";
     await fill("crimson", namespace);
     await fill("turquoise", namespace);

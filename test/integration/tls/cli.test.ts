@@ -10,7 +10,7 @@ const TIMEOUT_MS = 60_000;
 
 const [authority, clientAuthority] = [testAuthority(), testAuthority()];
 let server: TlsFolder;
-/** `client-ca.pem` that signed the server's certificate; `cert.pem` and `key.pem` that it lets in. */
+/** `client-ca.pem`: the authority of the server certificate; `cert.pem` and `key.pem`: an accepted client certificate. */
 let client: TlsFolder;
 let app: TestApp;
 
@@ -39,10 +39,10 @@ function recollect(
 }
 
 describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
-  it("takes its files from options, or from variables", async () => {
+  it("reads its files from options or environment variables", async () => {
     const known = { code: 0, stdout: expect.stringMatching(/^\{/), stderr: "" };
     expect(await recollect([...CA, ...OWN, ...STATS])).toEqual(known);
-    // The files alone say that TLS is meant.
+    // The files alone select TLS.
     expect(await recollect([...CA, ...OWN, ...STATS], {}, app.grpcAddress)).toEqual(known);
     const env = {
       RECOLLECT_TLS_CA_FILE: "client-ca.pem",
@@ -53,16 +53,16 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
   });
 
   it.each([
-    ["an authority that it does not know", OWN, /--tls-ca/],
-    ["no certificate", CA, /asks for a certificate.*--tls-cert/],
+    ["an unknown authority", OWN, /--tls-ca/],
+    ["no certificate", CA, /requires a certificate.*--tls-cert/],
     ["a certificate without its key", [...CA, "--tls-cert", "cert.pem"], /both/],
-    ["a file that is not there", ["--tls-ca", "none.pem"], /none\.pem.*ENOENT/],
+    ["a missing file", ["--tls-ca", "none.pem"], /none\.pem.*ENOENT/],
     [
-      "a key that does not fit",
+      "a key that does not match",
       [...CA, "--tls-cert", "client-ca.pem", "--tls-key", "key.pem"],
       /cannot be used/,
     ],
-  ])("says what is wrong with %s", async (_name, args, says) => {
+  ])("reports %s", async (_name, args, says) => {
     expect(await recollect([...args, ...STATS])).toEqual({
       code: 2,
       stdout: "",
@@ -70,7 +70,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
     });
   });
 
-  it("says what is wrong with the other server, and with no TLS", async () => {
+  it("reports an untrusted server, and a server without TLS", async () => {
     const http = `https://${new URL(app.httpUrl).host}`;
     expect((await recollect([...CA, ...OWN, ...STATS], {}, http)).stderr).toMatch(/HTTP port/);
     const clear = await recollect(STATS, {}, app.grpcAddress);
@@ -79,7 +79,7 @@ describe("recollect as a client with TLS", { timeout: TIMEOUT_MS }, () => {
     expect((await recollect(STATS, {}, `https://${plain.grpcAddress}`)).stderr).toMatch(/does not speak TLS/);
   });
 
-  it("says when its certificate is not taken", async () => {
+  it("reports that its certificate is rejected", async () => {
     await using stranger = await tlsFolder({ ...testAuthority().issue(), clientCa: authority.cert });
     const args = ["--tls-cert", join(stranger.path, "cert.pem"), "--tls-key", join(stranger.path, "key.pem")];
     const refused = await recollect([...CA, ...args, ...STATS]);

@@ -22,7 +22,7 @@ interface Served {
   readonly http: string;
 }
 
-/** The program with these files in its own folder. */
+/** Starts the server process with these files in its own directory. */
 async function serve(server: TestProcess): Promise<Served> {
   const { grpc, http } = JSON.parse(await server.lineWith('"serving"')) as { grpc: string; http: string };
   return { server, grpc, http };
@@ -47,7 +47,7 @@ function filesOf({ cert, key, clientCa }: TlsContent): Record<string, string> {
   };
 }
 
-/** Resolves with the certificate that a new connection is shown. */
+/** Resolves with the server certificate of a new connection. */
 async function shownAt(address: string, options: ConnectionOptions = {}): Promise<string> {
   const [host = "", port] = address.split(":");
   const socket = connect({
@@ -75,8 +75,8 @@ async function get(
   return text(response);
 }
 
-describe("the files of TLS", () => {
-  it("are read again when they change; connections that are open go on", async () => {
+describe("TLS files", () => {
+  it("are reloaded when they change; open connections stay", async () => {
     await using server = await start(first);
     const { grpc, http } = await serve(server);
     expect([await shownAt(grpc), await shownAt(http)]).toEqual([spell(first.cert), spell(first.cert)]);
@@ -87,7 +87,7 @@ describe("the files of TLS", () => {
     const [kept] = Object.values(agent.freeSockets).flat();
 
     await replaceTls(server.directory, second);
-    // Between the two a reading may find them not to fit; the next does.
+    // A reload between the two writes may find that they do not match; the next reload succeeds.
     await expect
       .poll(async () => [await shownAt(grpc), await shownAt(http)], { timeout: 30_000 })
       .toEqual([spell(second.cert), spell(second.cert)]);
@@ -108,7 +108,7 @@ describe("the files of TLS", () => {
     agent.destroy();
   });
 
-  it("are read again at SIGHUP", async () => {
+  it("are reloaded on SIGHUP", async () => {
     await using server = await start(first);
     const { grpc } = await serve(server);
     await replaceTls(server.directory, second);
@@ -116,10 +116,10 @@ describe("the files of TLS", () => {
     await server.lineWith('"reloaded"');
     await expect.poll(() => shownAt(grpc), { timeout: 30_000 }).toBe(spell(second.cert));
     server.process.kill("SIGTERM");
-    expect(await server.ended).toBe(0);
+    expect(await server.exited).toBe(0);
   });
 
-  it("take back the authorities of clients, from sessions that could be resumed too", async () => {
+  it("revoke removed client authorities, also for resumable sessions", async () => {
     await using server = await start({ ...first, clientCa: clientAuthority.cert });
     const { http } = await serve(server);
     const client = { ...clientAuthority.issue(), ca: authority.cert };
@@ -184,7 +184,7 @@ describe("the files of TLS", () => {
   const files = filesOf({ ...first, clientCa: clientAuthority.cert });
   it.each<[string, Record<string, string>, readonly RegExp[]]>([
     [
-      "are not there",
+      "are missing",
       {},
       [
         /TLS_CERT_FILE, cert.pem.*ENOENT/,
@@ -198,14 +198,14 @@ describe("the files of TLS", () => {
       { "cert.pem": "", "key.pem": "", "client-ca.pem": "" },
       [/TLS_CERT_FILE/, /TLS_KEY_FILE/, /TLS_CLIENT_CA_FILE/],
     ],
-  ])("stop the start when they %s, a line for each fault", async (_name, wrong, faults) => {
+  ])("fail the start when they %s, with a line for each error", async (_name, wrong, faults) => {
     const env = { TLS_CERT_FILE: "cert.pem", TLS_KEY_FILE: "key.pem", TLS_CLIENT_CA_FILE: "client-ca.pem" };
     await using server = await startProcess(env, { files: wrong });
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr().trim().split("\n")).toEqual(faults.map((fault) => expect.stringMatching(fault)));
     expect(server.stdout()).not.toContain('"serving"');
     await using check = await startProcess(env, { args: ["config", "check"], files: wrong });
-    expect([await check.ended, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
+    expect([await check.exited, check.stderr(), check.stdout()]).toEqual([2, server.stderr(), ""]);
   });
 
   it("do not replace authentication", async () => {
@@ -218,12 +218,12 @@ describe("the files of TLS", () => {
       },
       { files },
     );
-    expect(await server.ended).toBe(2);
+    expect(await server.exited).toBe(2);
     expect(server.stderr()).toContain("GRPC_HOST");
   });
 });
 
-describe("the end of a certificate", () => {
+describe("the expiry of a certificate", () => {
   it.each([
     ["is near", { toDays: 13 }, /TLS_CERT_FILE: its certificate expires at/],
     ["has passed", { toDays: -0.5 }, /TLS_CERT_FILE: its certificate expired at/],
@@ -235,7 +235,7 @@ describe("the end of a certificate", () => {
     expect(await get(http, "/ready", { agent: false, rejectUnauthorized: false })).toMatch(says);
   });
 
-  it("is seen when it comes, and shown as a metric", async () => {
+  it("is logged when it happens, and shown as a metric", async () => {
     await using folder = await tlsFolder(authority.issue({ toDays: 100 }));
     let now = Date.now();
     await using app = await startApp({

@@ -18,7 +18,7 @@ const CLOSED = "closed without an alert";
 const TRANSPORTS = ["grpc", "http"] as const;
 type Transport = (typeof TRANSPORTS)[number];
 
-/** A server with these files, and what its clients trust and show. */
+/** A server with these files, and the TLS options of its clients. */
 async function serve(
   content: TlsContent,
   tls: SecureContextOptions,
@@ -48,7 +48,7 @@ function addressOf({ app }: Served, transport: Transport): { readonly host: stri
   return { host, port: Number(port) };
 }
 
-/** Resolves with a connection that the server has answered on; rejects with what stands in the way. */
+/** Resolves with a connection after a response of the server; rejects with the handshake error. */
 async function handshake(
   served: Served,
   transport: Transport,
@@ -60,7 +60,7 @@ async function handshake(
     ...options,
   });
   await once(socket, "secureConnect");
-  // In TLS 1.3 a client is through before the server has looked at its certificate.
+  // In TLS 1.3 the handshake ends for a client before the server has checked its certificate.
   socket.write(
     transport === "grpc" ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
   );
@@ -71,14 +71,14 @@ async function handshake(
   return socket;
 }
 
-/** Resolves with the code that a handshake fails with. */
+/** Resolves with the error code of a failed handshake. */
 async function refusal(served: Served, transport: Transport, options: ConnectionOptions): Promise<unknown> {
   const error: unknown = await handshake(served, transport, options).then(
     (socket) => socket.destroy(),
     (reason: unknown) => reason,
   );
-  const code = error instanceof Error && "code" in error ? error.code : "let in";
-  // The end of a connection that still had something to read.
+  const code = error instanceof Error && "code" in error ? error.code : "accepted";
+  // A connection that was closed with unread data.
   return code === "ECONNRESET" || code === "EPIPE" ? CLOSED : code;
 }
 
@@ -116,7 +116,7 @@ describe("servers with a certificate", () => {
     }
   });
 
-  it("serve grpc-js's own client", async () => {
+  it("serve the client of grpc-js", async () => {
     const grpc = new Client(served.app.grpcAddress, credentials.createSsl(Buffer.from(authority.cert)));
     const answer = await new Promise<Buffer>((resolve, reject) => {
       const same = (bytes: Buffer): Buffer => bytes;
@@ -138,7 +138,7 @@ describe("servers with a certificate", () => {
       expect([socket.getProtocol(), socket.authorized]).toEqual([version, true]);
       socket.destroy();
     }
-    // Else the client itself would refuse to speak it.
+    // Otherwise the client itself would refuse the version.
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     expect(await refusal(served, transport, { ...trusting, ...old })).toBe(
       "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
@@ -149,7 +149,7 @@ describe("servers with a certificate", () => {
     expect(await refusal(served, transport, { ca: stranger.cert })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
   });
 
-  it("answer nothing in the clear", async () => {
+  it("answer no plaintext request", async () => {
     await expect(fetch(served.app.httpUrl.replace("https", "http"))).rejects.toThrow();
     const grpc = new Client(served.app.grpcAddress, credentials.createInsecure());
     const error = await new Promise<Error | null>((resolve) => {
@@ -161,7 +161,7 @@ describe("servers with a certificate", () => {
     grpc.close();
   });
 
-  it("say nothing of a certificate that holds for long", async () => {
+  it("log nothing about a certificate with a distant expiry", async () => {
     expect((await get(served, "/ready", trusting))[1]).not.toContain("TLS_");
   });
 });
@@ -178,7 +178,7 @@ describe("servers that require client certificates", () => {
     await served[Symbol.asyncDispose]();
   });
 
-  it("accept a client with one, which does not authenticate it", async () => {
+  it("accept a client with a certificate, which does not authenticate it", async () => {
     await served.app.memory.createMemory({ memory: { text: "Ana is allergic to nuts" } });
     expect((await served.app.memory.listMemories({})).memories).toHaveLength(1);
     expect((await get(served, "/ready", known))[0]).toBe(200);
@@ -193,14 +193,14 @@ describe("servers that require client certificates", () => {
       expect(await refusal(served, transport, { ...trusting, ...shown })).toBe(code);
     });
 
-    it("refuse a client without one in TLS 1.2", async () => {
+    it("refuse a client without a certificate in TLS 1.2", async () => {
       expect(await refusal(served, transport, { ...trusting, maxVersion: "TLSv1.2" })).toMatch(
         new RegExp(`^ERR_SSL_|^${CLOSED}$`),
       );
     });
   });
 
-  it("refuse requests without one: of /health, /ready and /metrics too", async () => {
+  it("refuse requests without a certificate, also to /health, /ready and /metrics", async () => {
     for (const path of ["/health", "/ready", "/metrics"]) {
       await expect(get(served, path, trusting)).rejects.toMatchObject({
         code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
@@ -211,7 +211,7 @@ describe("servers that require client certificates", () => {
 
 describe("a peer that stalls", () => {
   const trusting = { ca: authority.cert };
-  /** Resolves when the servers of this process have no connection any more. */
+  /** Resolves when the servers of this process have no connections. */
   const allGone = async (): Promise<void> => {
     while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
   };
@@ -223,7 +223,7 @@ describe("a peer that stalls", () => {
     await allGone();
   });
 
-  it("after it, and reads nothing, is disconnected too; so is one that has closed", async () => {
+  it("after the handshake, reading nothing, is disconnected too; so is one that has closed", async () => {
     await using served = await serve(server, trusting, { connectionIdleMs: 300 });
     for (const transport of TRANSPORTS) (await handshake(served, transport, trusting)).destroy();
     await allGone();
@@ -244,7 +244,7 @@ describe("a stop", () => {
     await closed;
   });
 
-  it("ends connections that are kept alive, and lets an answer go out", async () => {
+  it("closes kept-alive connections after the current response", async () => {
     const served = await serve(server, { ca: authority.cert });
     const socket = await handshake(served, "http", { ca: authority.cert });
     const ended = once(socket, "close");

@@ -20,7 +20,7 @@ describe("admission", () => {
     return (await fetch(`${app.httpUrl}/metrics`, { headers: { connection: "close" } })).text();
   }
 
-  it("runs so many calls at once, over both transports together, and refuses the next one", async () => {
+  it("runs up to the limit of calls over both transports together, and refuses the next one", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -49,7 +49,7 @@ describe("admission", () => {
       const refused = await createOverHttp(app);
       expect([refused.status, await refused.json()]).toMatchObject([429, { code: "resource_exhausted" }]);
 
-      // Probes and scrapes are not calls.
+      // Probes and scrapes do not count as calls.
       const headers = { connection: "close" };
       expect((await fetch(`${app.httpUrl}/health`, { headers })).status).toBe(200);
       expect((await fetch(`${app.httpUrl}/ready`, { headers })).status).toBe(200);
@@ -65,7 +65,7 @@ describe("admission", () => {
     });
   });
 
-  it.each(["refused", "cancelled", "failed"])("frees the place of a call that was %s", async (how) => {
+  it.each(["refused", "cancelled", "failed"])("releases the slot of a call that was %s", async (how) => {
     const gate = gatedEmbedder();
     let fail = false;
     await using app = await startApp({
@@ -92,7 +92,7 @@ describe("admission", () => {
       if (signal !== undefined && !signal.aborted) {
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       }
-      // The place is free when the handler has ended, some turns after its signal.
+      // The slot is released when the handler has ended, some ticks of the event loop after its signal.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     expect((await app.memory.listMemories({})).memories).toEqual([]);

@@ -35,27 +35,27 @@ function limited(limits: Partial<Limits>): TestAppOptions {
 
 const by = ({ key }: { readonly key: string }) => ({ authorization: `Bearer ${key}` });
 
-/** The head of a message of 15 MiB, and a first part of it. */
+/** The prefix of a message of 15 MiB, and a first part of it. */
 function beginning(bytes: number): Buffer {
   const head = Buffer.alloc(5 + bytes);
   head.writeUInt32BE(15 * MIB, 1);
   return head;
 }
 
-/** Writes, and resolves when the bytes are on their way. */
+/** Writes, and resolves when the bytes have been sent. */
 function write(stream: ClientHttp2Stream, bytes: Buffer): Promise<void> {
   return new Promise((resolve) => {
     stream.write(bytes, () => resolve());
   });
 }
 
-/** Resolves when the server has answered another call of this connection, and so seen what came before it. */
+/** Resolves when the server has answered another call of this connection, and so has processed all data before it. */
 async function seen(raw: RawHttp2, key = A): Promise<void> {
   expect((await raw.call(LIST, listRequest(), by(key))).code).toBe(0);
 }
 
 describe("an unknown caller", () => {
-  it("is refused by its headers, whatever follows", async () => {
+  it("is refused by its headers", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({}));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -63,7 +63,7 @@ describe("an unknown caller", () => {
         const stream = raw.open(path);
         const outcome = outcomeOf(stream);
         await write(stream, beginning(0));
-        // Nothing more is sent, and nothing is ended: the answer does not wait for either.
+        // No more data and no end is sent: the response waits for neither.
         expect(await outcome).toMatchObject({ code: 16, reason: "CREDENTIAL_INVALID" });
       }
       await seen(raw);
@@ -82,8 +82,8 @@ describe("an unknown caller", () => {
   });
 });
 
-describe("requests that do not arrive whole", () => {
-  it("are bounded for each connection; other connections are not affected", async () => {
+describe("incomplete requests", () => {
+  it("are bounded per connection; other connections are not affected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytesPerConnection: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -101,7 +101,7 @@ describe("requests that do not arrive whole", () => {
       });
       await using other = new RawHttp2(app.grpcAddress);
       expect((await other.call(CREATE, createRequest("x".repeat(60_000)), by(A))).code).toBe(0);
-      // What is held is given back when it is ended.
+      // The bytes are released when the request ends.
       const closed = outcomeOf(held);
       held.close();
       await closed;
@@ -109,7 +109,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("of one credential are ended for those of another that has less than its share", async () => {
+  it("of one credential are ended in favour of another below its share", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxUnfinishedBytes: 100_000 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -123,7 +123,7 @@ describe("requests that do not arrive whole", () => {
       const ownOutcome = outcomeOf(own);
       await write(own, beginning(40_000));
       expect(await ownOutcome).toMatchObject({ reason: "TOO_MANY_UNFINISHED_REQUESTS" });
-      // Another one behind the same connection is served, and the largest of the first is ended for it.
+      // Another credential on the same connection is served, and the largest request of the first one is ended for it.
       expect((await raw.call(CREATE, createRequest("b".repeat(40_000)), by(B))).code).toBe(0);
       expect(await outcomes[1]).toMatchObject({
         reason: "TOO_MANY_UNFINISHED_REQUESTS",
@@ -135,7 +135,7 @@ describe("requests that do not arrive whole", () => {
     });
   });
 
-  it("are ended when they take too long, also without the end of the body", async () => {
+  it("are ended after the receive timeout, also without the end of the body", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ requestReceiveMs: 50 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -161,7 +161,7 @@ describe("requests that do not arrive whole", () => {
       expect(bomb.length).toBeLessThan(20_000);
       const stream = raw.open(CREATE, { ...by(A), "grpc-encoding": "gzip" });
       const outcome = outcomeOf(stream);
-      // Without an end, so that it would have to be kept.
+      // Without an end, so that it would have to be buffered.
       stream.write(bomb);
       expect(await outcome).toMatchObject({ reason: "TOO_MANY_UNFINISHED_REQUESTS" });
       const request = frame(gzipSync(createRequest("compressed").subarray(5)), 1);
@@ -200,15 +200,15 @@ describe("requests that do not arrive whole", () => {
   });
 });
 
-describe("a caller that disconnects in the middle of a request", () => {
-  it("over HTTP has cancelled its call, which is no INTERNAL error", async () => {
+describe("a caller that disconnects during a request", () => {
+  it("over HTTP cancels its call, which is no INTERNAL error", async () => {
     await using app = await startApp(limited({}));
     const socket = await connectTcp(app.httpUrl.replace("http://", ""));
     socket.write(
       `POST ${CREATE} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${A.key}\r\n` +
         'content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"memory"',
     );
-    // The server has begun to read when it answers another one.
+    // The server has begun to read the body when it answers another request.
     expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
     socket.destroy();
     const counted = async (): Promise<string[]> =>
@@ -230,7 +230,7 @@ describe("streams", () => {
       ),
     );
 
-  /** An import that has been acknowledged once, and waits. */
+  /** An import that has been acknowledged once, and is idle. */
   async function idleImport(raw: RawHttp2, key = A) {
     const stream = raw.open(IMPORT, by(key));
     const outcome = outcomeOf(stream);
@@ -239,7 +239,7 @@ describe("streams", () => {
     return { stream, outcome };
   }
 
-  it("share their places fairly, and leave those of calls alone", async () => {
+  it("share their limit fairly, and do not use the limit of unary calls", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ maxOpenStreams: 4 }));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -256,7 +256,7 @@ describe("streams", () => {
         { reason: "TOO_MANY_CALLS" },
         { reason: "TOO_MANY_CALLS" },
       ]);
-      // Both have their share now.
+      // Both credentials have their share now.
       expect(await raw.call(IMPORT, message(1), by(B))).toMatchObject({ reason: "TOO_MANY_CALLS" });
       for (const { stream } of [...own.slice(2), ...others]) stream.end();
       const ended = await Promise.all([...own.slice(2), ...others].map(({ outcome }) => outcome));
@@ -264,7 +264,7 @@ describe("streams", () => {
     });
   });
 
-  it("of requests end when no message comes, and keep what was acknowledged", async () => {
+  it("of requests end when no message arrives, and keep acknowledged data", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp(limited({ streamIdleMs: 50 }));
       await using raw = new RawHttp2(app.grpcAddress);

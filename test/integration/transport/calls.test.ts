@@ -27,7 +27,7 @@ function post(app: TestApp, headers: Record<string, string>, signal?: AbortSigna
 }
 
 describe("a deadline", () => {
-  it("is answered with its reason, and ends the work", async () => {
+  it("is reported with its reason, and ends the work", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -50,7 +50,7 @@ describe("a deadline", () => {
     gate.release();
     const counted = /^recollect_call_errors_total\{reason="DEADLINE_EXCEEDED",transport="grpc"\} 1$/m;
     let metrics = "";
-    // The handler goes on a while after its caller has the answer.
+    // The handler runs for a while after its caller has the response.
     for (let scrape = 0; scrape < 100 && !counted.test(metrics); scrape += 1) {
       metrics = await (await fetch(`${app.httpUrl}/metrics`)).text();
     }
@@ -58,7 +58,7 @@ describe("a deadline", () => {
     expect(metrics).not.toMatch(/CreateMemory",rpc_response_status_code="OK"/);
   });
 
-  it("of zero ends a waiting call", async () => {
+  it("of zero ends a pending call", async () => {
     await using app = await startApp({ overrides: { embedder: gatedEmbedder() } });
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(CREATE, createRequest(), { "grpc-timeout": "0n" });
@@ -71,27 +71,27 @@ describe("a deadline", () => {
     await using raw = new RawHttp2(app.grpcAddress);
     const outcome = await raw.call(LIST, listRequest(), { "grpc-timeout": timeout });
     expect(outcome).toMatchObject({ code: 3, reason: "REQUEST_MALFORMED" });
-    // What a caller makes up names no metric.
+    // An unknown path does not become a metric label.
     await raw.call("/made/Up", listRequest(), { "grpc-timeout": timeout });
     expect(await (await fetch(`${app.httpUrl}/metrics`)).text()).not.toContain("made/Up");
   });
 
   it.each(["99999999H", "2147484S", "4294967S", "4294968S", "1194H", "35792M", "99999999S"])(
-    "beyond what a timer can hold is none: %s",
+    "beyond the range of a timer is ignored: %s",
     async (timeout) => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
       await using raw = new RawHttp2(app.grpcAddress);
       const call = raw.call(CREATE, createRequest(), { "grpc-timeout": timeout });
       await gate.entered(1);
-      // A timer that has wrapped would have run by the time that this call has come back.
+      // An overflowed timer would have fired before the response of this call.
       expect((await raw.call(LIST, listRequest())).code).toBe(0);
       gate.release();
       expect((await call).code).toBe(0);
     },
   );
 
-  it("over HTTP is answered with its reason, and ends the work", async () => {
+  it("over HTTP is reported with its reason, and ends the work", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -101,15 +101,18 @@ describe("a deadline", () => {
     });
   });
 
-  it.each(["2147483648", "9999999999"])("over HTTP beyond what a timer can hold is none: %s", async (ms) => {
-    const gate = gatedEmbedder();
-    await using app = await startApp({ overrides: { embedder: gate } });
-    const call = post(app, { "connect-timeout-ms": ms });
-    await gate.entered(1);
-    expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
-    gate.release();
-    expect((await call).status).toBe(200);
-  });
+  it.each(["2147483648", "9999999999"])(
+    "over HTTP beyond the range of a timer is ignored: %s",
+    async (ms) => {
+      const gate = gatedEmbedder();
+      await using app = await startApp({ overrides: { embedder: gate } });
+      const call = post(app, { "connect-timeout-ms": ms });
+      await gate.entered(1);
+      expect((await fetch(`${app.httpUrl}/health`)).status).toBe(200);
+      gate.release();
+      expect((await call).status).toBe(200);
+    },
+  );
 });
 
 describe("a caller that disconnects or cancels", () => {
@@ -132,7 +135,7 @@ describe("a caller that disconnects or cancels", () => {
     });
   });
 
-  it("ends the work of all calls of a connection that it breaks", async () => {
+  it("ends the work of all calls of a closed connection", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
@@ -165,7 +168,7 @@ describe("a caller that disconnects or cancels", () => {
     });
   });
 
-  it("is no error of the server", async () => {
+  it("is not counted as a server error", async () => {
     const gate = gatedEmbedder();
     await using app = await startApp({ overrides: { embedder: gate } });
     using client = new RawGrpc(app.grpcAddress);

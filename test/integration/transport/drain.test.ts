@@ -29,8 +29,8 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
-describe("a stop", () => {
-  it("reports NOT_SERVING first, lets calls in flight end, and accepts no new ones", async () => {
+describe("a server stop", () => {
+  it("reports NOT_SERVING first, completes calls in flight, and accepts no new ones", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({
@@ -56,7 +56,7 @@ describe("a stop", () => {
       const goaway = new Promise((resolve) => raw.session.once("goaway", resolve));
       const stopped = app.stop();
 
-      // SERVING, then NOT_SERVING; then the watch itself is told to go elsewhere.
+      // SERVING, then NOT_SERVING; then the watch ends with SERVER_STOPPING.
       expect(await watched).toMatchObject({ code: UNAVAILABLE, reason: "SERVER_STOPPING", retryAfter: true });
       expect(states).toEqual([1, 2]);
       await goaway;
@@ -99,7 +99,7 @@ describe("a stop", () => {
   });
 
   it.each([0, 50])(
-    "does not wait for peers that have only connected, nor long for silent ones: %i ms",
+    "does not wait for peers that have only connected, and only briefly for silent ones: %i ms",
     async (drainMs) => {
       await expectNoLeaks(async () => {
         await using app = await startApp({ configure: withLimits({ drainMs }) });
@@ -109,7 +109,7 @@ describe("a stop", () => {
         await using raw = new RawHttp2(app.grpcAddress);
         const stream = raw.open(CREATE);
         stream.write(createRequest().subarray(0, 3));
-        // Answered after the half request has come in, on the same connection.
+        // Answered after the incomplete request has arrived, on the same connection.
         expect((await raw.call(LIST, listRequest())).code).toBe(0);
         const ends = [end(mute), end(preface), end(stream)];
         await app.stop();
@@ -170,7 +170,7 @@ describe("a stop", () => {
       await using raw = new RawHttp2(app.grpcAddress);
       const stream = raw.open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
       const outcome = outcomeOf(stream);
-      // As clients do when they have the status.
+      // As clients do after the status.
       stream.once("end", () => stream.end());
       // list_services: field 7, a string.
       stream.write(frame(Buffer.from([(7 << 3) | 2, 0])));

@@ -11,7 +11,7 @@ const INTERNAL = 13;
 const UNAVAILABLE = 14;
 const EXPORT = "/recollect.v1.MemoryService/ExportMemories";
 
-/** Nothing that a handler does may end the process, which is what Node does with these. */
+/** Errors that end a Node process by default; a handler must not. */
 const escaped: unknown[] = [];
 const note = (error: unknown): void => {
   escaped.push(error);
@@ -37,9 +37,9 @@ describe("an error that a handler throws", () => {
       await new Promise((resolve) => setImmediate(resolve));
       throw new Error("secret");
     },
-    "no error at all": () => Promise.reject("secret"),
+    "a value that is no Error": () => Promise.reject("secret"),
     "nothing whatever": () => Promise.reject(undefined),
-    "an error that cannot be read": () =>
+    "an error with throwing properties": () =>
       Promise.reject(
         new Proxy(new Error("secret"), {
           get: () => {
@@ -47,7 +47,7 @@ describe("an error that a handler throws", () => {
           },
         }),
       ),
-    "an answer that cannot be encoded": () => Promise.resolve({ memory: { importance: "high" } }),
+    "a response that cannot be encoded": () => Promise.resolve({ memory: { importance: "high" } }),
   };
 
   it.each(Object.keys(throws))("is INTERNAL with a call id: %s", async (what) => {
@@ -62,7 +62,7 @@ describe("an error that a handler throws", () => {
     expect((await raw.call(CREATE, createRequest())).code).toBe(INTERNAL);
   });
 
-  it("is INTERNAL in a stream too, at once or after the first message", async () => {
+  it("is INTERNAL in a stream too, before or after the first message", async () => {
     let messages = 0;
     const services = [
       serve(MemoryService, {
@@ -120,7 +120,7 @@ describe("the text of an error", () => {
     raw = new RawHttp2(app.grpcAddress);
   });
   afterEach(async () => {
-    // The connection has survived, and the next call on it works.
+    // The connection is still open, and the next call on it succeeds.
     expect((await raw.call(LIST, listRequest())).code).toBe(0);
     await raw[Symbol.asyncDispose]();
     await app[Symbol.asyncDispose]();
@@ -134,7 +134,7 @@ describe("the text of an error", () => {
     ["100 KB of pairs, off by one", `x${"\u{1f600}".repeat(25_000)}`],
     ["100 KB of lone surrogates", "\ud800".repeat(100_000)],
     ["line breaks and zeros", "a\r\nb\0c%"],
-  ])("is bounded and well formed: %s", async (_, text) => {
+  ])("is bounded and well-formed: %s", async (_, text) => {
     error = new RecollectError("STORE_UNAVAILABLE", text, {
       metadata: { provider: text, model: text },
       violations: Array.from({ length: 300 }, () => ({ field: text, description: text })),
@@ -145,13 +145,13 @@ describe("the text of an error", () => {
     expect(outcome).toMatchObject({ code: UNAVAILABLE, reason: "STORE_UNAVAILABLE" });
     expect(outcome.message.isWellFormed()).toBe(true);
     expect(outcome.message.length).toBeLessThanOrEqual(1024);
-    // What grpc-java accepts unless told otherwise.
+    // The default limit of grpc-java.
     expect(outcome.headerBytes).toBeLessThanOrEqual(8192);
     const generated = app.memory.createMemory({ memory: { text: "x" } });
     await expect(generated).rejects.toMatchObject({ code: UNAVAILABLE });
   });
 
-  it("reaches a JSON client as well formed", async () => {
+  it("reaches a JSON client as well-formed Unicode", async () => {
     error = new RecollectError("STORE_UNAVAILABLE", `\ud800${"x".repeat(100_000)}`);
     const response = await fetch(`${app.httpUrl}${CREATE}`, {
       method: "POST",
@@ -168,7 +168,7 @@ describe("the text of an error", () => {
 });
 
 describe("the gRPC server alone", () => {
-  it("closes everything", async () => {
+  it("closes its connections and streams", async () => {
     await expectNoLeaks(async () => {
       let server: TestGrpcServer | undefined;
       {

@@ -30,7 +30,7 @@ describe("invalid frames", () => {
     await raw[Symbol.asyncDispose]();
     await app[Symbol.asyncDispose]();
   });
-  // Whatever was sent: a connection that was open before works, and so does a new one.
+  // After every frame: an existing connection works, and so does a new one.
   afterEach(async () => {
     expect((await raw.call(LIST, listRequest())).code).toBe(0);
     await using other = new RawHttp2(app.grpcAddress);
@@ -39,24 +39,24 @@ describe("invalid frames", () => {
 
   it.each([
     ["no message", Buffer.alloc(0)],
-    ["a frame without its end", frame(Buffer.alloc(10)).subarray(0, 8)],
-    ["half a frame's head", Buffer.from([0, 0, 0])],
+    ["a truncated frame", frame(Buffer.alloc(10)).subarray(0, 8)],
+    ["a truncated frame header", Buffer.from([0, 0, 0])],
     ["two messages", Buffer.concat([listRequest(), listRequest()])],
     ["three messages", Buffer.concat([listRequest(), listRequest(), listRequest()])],
     ["a message and half of another", Buffer.concat([createRequest(), Buffer.from([0, 0, 0, 0, 9, 1])])],
   ])("in the body: %s", async (_, body) => {
     const outcome = await raw.call(CREATE, body);
-    // The last of them is complete as far as anybody can tell before its end.
+    // The last one looks complete until its end.
     if (body.byteLength > createRequest().byteLength && body[body.byteLength - 1] === 1) {
       expect([0, INVALID_ARGUMENT]).toContain(outcome.code);
     } else expect(outcome).toMatchObject({ code: INVALID_ARGUMENT, reason: "REQUEST_MALFORMED" });
   });
 
   it.each([
-    ["gzip that is none", frame(Buffer.from("garbage"), 1), "gzip"],
-    ["gzip that ends early", frame(gzipSync(listRequest()).subarray(0, 12), 1), "gzip"],
-    ["deflate that is none", frame(Buffer.from("garbage"), 1), "deflate"],
-    ["an encoding that nobody knows", frame(Buffer.from("garbage"), 1), "zstd"],
+    ["invalid gzip", frame(Buffer.from("garbage"), 1), "gzip"],
+    ["truncated gzip", frame(gzipSync(listRequest()).subarray(0, 12), 1), "gzip"],
+    ["invalid deflate", frame(Buffer.from("garbage"), 1), "deflate"],
+    ["an unknown encoding", frame(Buffer.from("garbage"), 1), "zstd"],
   ])("compressed: %s", async (_, body, encoding) => {
     expect(await raw.call(LIST, body, { "grpc-encoding": encoding })).toMatchObject({
       code: INVALID_ARGUMENT,
@@ -65,7 +65,7 @@ describe("invalid frames", () => {
     });
   });
 
-  it("compressed: a bomb, of which no more is inflated than the limit", async () => {
+  it("a compression bomb is inflated up to the limit only", async () => {
     const bomb = frame(gzipSync(Buffer.alloc(50 * MIB)), 1);
     expect(await raw.call(LIST, bomb, { "grpc-encoding": "gzip" })).toMatchObject({
       code: RESOURCE_EXHAUSTED,
@@ -80,13 +80,13 @@ describe("invalid frames", () => {
     expect([response.status, await response.json()]).toMatchObject([429, { code: "resource_exhausted" }]);
   });
 
-  it("compressed well, it is read", async () => {
+  it("a valid compressed message is read", async () => {
     const body = frame(gzipSync(listRequest().subarray(5)), 1);
     expect((await raw.call(LIST, body, { "grpc-encoding": "gzip" })).code).toBe(0);
   });
 
-  // grpc-js knows flag 1 alone and reads all others as plain; the message decides then.
-  it.each([7, 255])("a frame with flag %i is read as plain", async (flag) => {
+  // grpc-js treats only flag 1 as compressed and reads all others as uncompressed; the message is then decoded.
+  it.each([7, 255])("a frame with flag %i is read as uncompressed", async (flag) => {
     expect((await raw.call(LIST, frame(Buffer.alloc(0), flag))).code).toBe(0);
     expect(await raw.call(LIST, frame(Buffer.from([0xff]), flag))).toMatchObject({
       reason: "REQUEST_MALFORMED",
@@ -110,7 +110,7 @@ describe("invalid frames", () => {
     expect(outcome.code).toBeUndefined();
   });
 
-  it("an unknown path, however long", async () => {
+  it("an unknown path of any length is answered METHOD_UNKNOWN", async () => {
     const path = `/${"x".repeat(20_000)}`;
     expect(await raw.call(path, listRequest())).toMatchObject({ code: 12, reason: "METHOD_UNKNOWN" });
   });
@@ -120,7 +120,7 @@ describe("invalid frames", () => {
     ["HTTP/1.1", Buffer.from("GET / HTTP/1.1\r\nhost: x\r\n\r\n")],
     ["TLS", Buffer.from("16030100a5010000a10303", "hex")],
     [
-      "a frame larger than agreed",
+      "a frame over SETTINGS_MAX_FRAME_SIZE",
       Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(0, 1, Buffer.alloc(20_000))]),
     ],
     [
@@ -129,15 +129,15 @@ describe("invalid frames", () => {
     ],
     ["headers on stream 0", Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(1, 0, Buffer.from([0x83]), 4)])],
     [
-      "headers that are no HPACK",
+      "headers that are invalid HPACK",
       Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(1, 1, Buffer.alloc(9, 0xff), 4)]),
     ],
-    ["settings of a broken length", Buffer.concat([PREFACE, http2Frame(4, 0, Buffer.alloc(5))])],
+    ["settings of an invalid length", Buffer.concat([PREFACE, http2Frame(4, 0, Buffer.alloc(5))])],
     [
-      "a continuation of nothing",
+      "a continuation without headers",
       Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(9, 1, Buffer.alloc(5), 4)]),
     ],
-    ["a window update of nothing", Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(8, 0, Buffer.alloc(4))])],
+    ["a window update of 0", Buffer.concat([PREFACE, NO_SETTINGS, http2Frame(8, 0, Buffer.alloc(4))])],
   ])("closes the connection at %s", async (_, bytes) => {
     const socket = await connectTcp(app.grpcAddress);
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -164,7 +164,7 @@ describe("invalid frames", () => {
     socket.destroy();
   });
 
-  it("ends a call that is refused while its body is still coming", async () => {
+  it("a call that is refused while its body is still arriving ends", async () => {
     const stream = raw.open("/no.Such/Method");
     const outcome = outcomeOf(stream);
     stream.write(Buffer.alloc(1000));
@@ -217,10 +217,10 @@ describe("invalid HTTP", () => {
   });
 
   it.each([
-    ["gzip that is none", { "content-encoding": "gzip" }, "garbage", 400],
-    ["an encoding that nobody knows", { "content-encoding": "zstd" }, "garbage", 501],
-    ["a content-type that nobody knows", { "content-type": "text/plain" }, "{}", 415],
-    ["a timeout that is none", { "connect-timeout-ms": "soon" }, "{}", 400],
+    ["invalid gzip", { "content-encoding": "gzip" }, "garbage", 400],
+    ["an unknown encoding", { "content-encoding": "zstd" }, "garbage", 501],
+    ["an unknown content-type", { "content-type": "text/plain" }, "{}", 415],
+    ["an invalid timeout", { "connect-timeout-ms": "soon" }, "{}", 400],
   ])("is refused: %s", async (_, headers, body, status) => {
     const response = await fetch(`${app.httpUrl}${LIST}`, {
       method: "POST",

@@ -11,9 +11,9 @@ import { type GatedSearches, gatedSearches } from "../../support/gated-searches.
 import { frame, RawHttp2 } from "../../support/raw-http2.ts";
 import { startApp, type TestApp, type TestAppOptions } from "../../support/start-app.ts";
 
-/** Searches that are under way at most; see work-queue.ts. */
+/** Maximum of running searches; see work-queue.ts. */
 const AT_ONCE = 8;
-/** Searches that wait behind them at most, here. */
+/** Maximum of queued searches in this test. */
 const WAITING = 2;
 
 const QUERY = { query: { by: { case: "text", value: "tea" } } } as const;
@@ -28,7 +28,7 @@ function startGated(searches: GatedSearches, options: TestAppOptions = {}): Prom
   });
 }
 
-/** Searches one after the other, until as many are under way as can be. */
+/** Starts searches one after the other, until the maximum is running. */
 async function fill(
   app: TestApp,
   searches: GatedSearches,
@@ -53,18 +53,18 @@ async function metric(app: TestApp, name: string): Promise<number> {
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1] ?? 0);
 }
 
-/** Asks until the metric has this value. */
+/** Polls until the metric has this value. */
 async function until(app: TestApp, name: string, value: number): Promise<void> {
   while ((await metric(app, name)) !== value);
 }
 
 describe("overload", () => {
-  it("refuses a call whose work would wait too long, by its reason and with RetryInfo", async () => {
+  it("refuses a call whose queueing time would be too long, with its reason and RetryInfo", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const running = await fill(app, searches);
     const later = Array.from({ length: WAITING + 1 }, () => app.memory.searchMemories(QUERY));
-    // None of the others can end.
+    // The other searches stay blocked.
     const refusal = await refusalOf(Promise.race(later));
     expect(refusal).toMatchObject({ code: "ResourceExhausted", reason: "SERVER_OVERLOADED" });
     expect(Number(refusal.metadata["estimated_wait_ms"])).toBeGreaterThanOrEqual(0);
@@ -87,7 +87,7 @@ describe("overload", () => {
     expect(overHttp.status).toBe(429);
     expect(details.map(({ type }) => type)).toEqual(["google.rpc.ErrorInfo", "google.rpc.RetryInfo"]);
 
-    // What is cheap is served.
+    // Cheap calls are served.
     expect((await refusalOf(app.memory.getMemory({ id: "none" }))).reason).toBe("MEMORY_NOT_FOUND");
     expect((await fetch(`${app.httpUrl}/health`, { headers: { connection: "close" } })).status).toBe(200);
 
@@ -98,7 +98,7 @@ describe("overload", () => {
     expect((await app.memory.searchMemories(QUERY)).results).toEqual([]);
   });
 
-  it("drops the queued work of a call that has ended, and counts it", async () => {
+  it("drops the queued work of a finished call, and counts it", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const running = await fill(app, searches);
@@ -112,13 +112,13 @@ describe("overload", () => {
     searches.release();
     await Promise.all(running);
     expect(searches.tenants).toHaveLength(AT_ONCE);
-    // By the reason, not as a fault of the server.
+    // Counted by the reason, not as a server error.
     expect(
       await metric(app, 'recollect_call_errors_total\\{reason="CALL_CANCELLED",transport="grpc"\\}'),
     ).toBe(1);
   });
 
-  it("answers lookups: exact hits, and a miss with that reason in place of a search by meaning", async () => {
+  it("serves lookups with exact hits, and with a SERVER_OVERLOADED miss instead of a semantic search", async () => {
     const searches = gatedSearches();
     await using app = await startGated(searches);
     const origin = { case: "scope", value: SCOPE } as const;
@@ -143,7 +143,7 @@ describe("overload", () => {
     });
   });
 
-  it("serves another tenant while one floods", async () => {
+  it("serves a tenant while another one floods the server", async () => {
     const searches = gatedSearches();
     const [flood, quiet] = [testKey({ tenant: "flood" }), testKey({ tenant: "quiet" })];
     await using app = await startApp({ overrides: { backend: searches.backend }, apiKeys: [flood, quiet] });
@@ -153,7 +153,7 @@ describe("overload", () => {
     await until(app, "recollect_work_waiting", 30);
     const other = app.memory.searchMemories(QUERY, { headers: { authorization: `Bearer ${quiet.key}` } });
     await until(app, "recollect_work_waiting", 31);
-    // Who may not call learns that, and nothing of the load.
+    // An unauthorized caller gets that error, not the overload.
     expect((await refusalOf(app.memory.searchMemories(QUERY))).reason).toBe("CREDENTIAL_INVALID");
     searches.release();
     await Promise.all([...running, ...later, other]);

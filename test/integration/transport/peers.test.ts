@@ -44,13 +44,13 @@ function end(socket: NodeJS.EventEmitter): Promise<void> {
 }
 
 describe("a stalled peer", () => {
-  it("that never sends HTTP/2's preface, or nothing after it, is disconnected", async () => {
+  it("that never sends the HTTP/2 preface, or nothing after it, is disconnected", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ connectionIdleMs: 500 }) });
       const mute = await connectTcp(app.grpcAddress);
       const preface = await connectTcp(app.grpcAddress);
       preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-      // Reading nothing either, they do not see the end: the server does not wait for theirs.
+      // Peers that do not read never see the close: the server does not wait for theirs.
       expect(await until(() => openOnServers().connections === 2)).toBe(true);
       while (openOnServers().connections > 0) await new Promise((resolve) => setImmediate(resolve));
       await using raw = new RawHttp2(app.grpcAddress);
@@ -61,7 +61,7 @@ describe("a stalled peer", () => {
     });
   });
 
-  it("that opens streams and sends no message does not use up the limit of calls", async () => {
+  it("that opens streams and sends no message does not exhaust the limit of calls", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp({ configure: withLimits({ maxConcurrentCalls: 1 }) });
       await using raw = new RawHttp2(app.grpcAddress);
@@ -122,7 +122,7 @@ describe("a stalled peer", () => {
 });
 
 describe("resets", () => {
-  it("in a flood end that connection and no other, and leave nothing behind", async () => {
+  it("in a flood close that connection and no other, and leak nothing", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp();
       await using honest = new RawHttp2(app.grpcAddress);
@@ -136,7 +136,7 @@ describe("resets", () => {
           http2Frame(SETTINGS, 0, Buffer.alloc(0)),
         ]),
       );
-      // Headers and a reset at once, as in CVE-2023-44487, until the server has had enough.
+      // Headers and a reset at once, as in CVE-2023-44487, until the server closes the connection.
       let id = -1;
       const send = (): void => {
         const frames: Buffer[] = [];
@@ -157,14 +157,14 @@ describe("resets", () => {
     });
   });
 
-  it("of calls past their deadline do not end an honest client's connection", async () => {
+  it("of calls past their deadline do not close the connection of an honest client", async () => {
     await expectNoLeaks(async () => {
       const gate = gatedEmbedder();
       await using app = await startApp({ overrides: { embedder: gate } });
       await using raw = new RawHttp2(app.grpcAddress);
       const long = raw.call(CREATE, createRequest("outlives them all"));
       await gate.entered(1);
-      // More than Node's own 1,000; the client resets each when it has waited long enough.
+      // More than Node's default of 1,000; the client resets each call at its deadline.
       for (let round = 0; round < 30; round += 1) {
         const calls = Array.from({ length: 100 }, () => {
           const stream = raw.open(CREATE);
@@ -186,7 +186,7 @@ describe("resets", () => {
 describe("a request over the limit", () => {
   it("is refused with its reason to a Node client that still has more than 10 MB to send", async () => {
     await using app = await startApp();
-    // Its sessions may hold 10 MB, as Node has it.
+    // A client with the default session memory of Node, 10 MB.
     const client = createClient(MemoryService, createGrpcTransport({ baseUrl: `http://${app.grpcAddress}` }));
     const refusal = await refusalOf(client.createMemory({ memory: { text: "x".repeat(17 * MIB) } }));
     expect(refusal).toMatchObject({
@@ -197,7 +197,7 @@ describe("a request over the limit", () => {
     expect((await app.memory.listMemories({})).memories).toEqual([]);
   });
 
-  it("is refused before its end when it does not end", async () => {
+  it("that never ends is refused before its end", async () => {
     await expectNoLeaks(async () => {
       await using app = await startApp();
       await using raw = new RawHttp2(app.grpcAddress);
@@ -223,7 +223,7 @@ describe("a request over the limit", () => {
     });
   });
 
-  it("is refused at its deadline when nothing more comes", async () => {
+  it("is refused at its deadline when no more data arrives", async () => {
     await using app = await startApp();
     await using raw = new RawHttp2(app.grpcAddress);
     const stream = raw.open(CREATE, { "grpc-timeout": "50m" });
@@ -240,7 +240,7 @@ describe("a request over the limit", () => {
 describe("a fast writer to a stream", () => {
   const IMPORT = "/recollect.v1.MemoryService/ImportMemories";
 
-  it("is held up while the handler is busy, and gets the status when the handler returns early", async () => {
+  it("gets backpressure while the handler is busy, and the status when the handler returns early", async () => {
     await expectNoLeaks(async () => {
       const gate = Promise.withResolvers<void>();
       const service = serve(MemoryService, {
@@ -266,7 +266,7 @@ describe("a fast writer to a stream", () => {
         ),
       );
       let taken = 0;
-      // One by one, for what is written together is taken together.
+      // One by one, because messages that are written together are read together.
       const write = (): void => {
         stream.write(message, () => {
           taken += 1;
@@ -281,7 +281,7 @@ describe("a fast writer to a stream", () => {
       }
       expect(taken).toBeLessThan(10);
       gate.resolve();
-      // As clients do when they have the status and more to send.
+      // As clients do when they get the status with unsent data.
       stream.once("end", () => stream.close(http2.constants.NGHTTP2_CANCEL));
       expect(await outcome).toMatchObject({ reason: "STORE_FULL", body: frame(Buffer.from([0x08, 1])) });
     });
@@ -309,7 +309,7 @@ describe("a slow reader of a stream", () => {
     return { made, service };
   }
 
-  it("holds the generator up, and ends it when it disconnects", async () => {
+  it("pauses the generator, and ends it by disconnecting", async () => {
     await expectNoLeaks(async () => {
       const finished = Promise.withResolvers<void>();
       const { made, service } = endless(finished.resolve);
@@ -319,7 +319,7 @@ describe("a slow reader of a stream", () => {
       stream.end(frame(Buffer.alloc(0)));
       await new Promise((resolve) => stream.once("response", resolve));
       stream.pause();
-      // Other streams of the connection go on, and the generator makes no more than the buffers between hold.
+      // Other streams of the connection work, and the generator produces no more than the buffers in between can store.
       let before = -1;
       let calls = 1;
       while (before !== made.count) {
@@ -332,12 +332,12 @@ describe("a slow reader of a stream", () => {
       stream.close(http2.constants.NGHTTP2_CANCEL);
       await closed;
       await finished.promise;
-      await server.ended(calls);
+      await server.finished(calls);
       expect(server.outcomes.map(({ status }) => status?.reason)).toContain("CALL_CANCELLED");
     });
   });
 
-  it("gets everything in order when it reads again", async () => {
+  it("gets all messages in order when it resumes reading", async () => {
     const service = serve(MemoryService, {
       exportMemories: async function* () {
         for (let part = 0; part < 50; part += 1) yield { memory: { text: KIB_64 } };
@@ -365,7 +365,7 @@ describe("a slow reader of a stream", () => {
     const stream = raw.open(EXPORT, { "grpc-timeout": "50m" });
     stream.end(frame(Buffer.alloc(0)));
     await finished.promise;
-    await server.ended(1);
+    await server.finished(1);
     expect(server.outcomes[0]?.status?.reason).toBe("DEADLINE_EXCEEDED");
   });
 });

@@ -19,7 +19,7 @@ function lookupBytes(text: string): Uint8Array {
   return toBinary(LookupCacheRequestSchema, request);
 }
 
-describe("a handler that prepares, on the gRPC server", () => {
+describe("a handler with a prepare step, on the gRPC server", () => {
   const prepare = vi.fn((request: object, caller: object) => ({ request, caller }));
   const handle = vi.fn(async (_prepared: object) => ({}));
   const services = [
@@ -33,7 +33,7 @@ describe("a handler that prepares, on the gRPC server", () => {
     handle.mockClear();
   });
 
-  /** Sends these requests, and says how often was prepared and handled. */
+  /** Sends these requests, and returns the numbers of `prepare` and `handle` calls. */
   const counted = async (method: DescMethod, requests: readonly Uint8Array[]) => {
     await using server = await startGrpcServer(services);
     using raw = new RawGrpc(server.address);
@@ -42,7 +42,7 @@ describe("a handler that prepares, on the gRPC server", () => {
     return { codes, prepared: prepare.mock.calls.length, handled: handle.mock.calls.length };
   };
 
-  it("prepares once what comes again, and handles each call with it", async () => {
+  it("prepares equal requests once, and handles each call", async () => {
     const [one, other] = [lookupBytes("one"), lookupBytes("other")];
     expect(await counted(lookupCache, [one, one, other, one])).toEqual({
       codes: [0, 0, 0, 0],
@@ -56,7 +56,7 @@ describe("a handler that prepares, on the gRPC server", () => {
     expect(first).toMatchObject({ caller: { tenant: "default", principal: "anonymous" } });
   });
 
-  it("prepares each request that is large, or changes something", async () => {
+  it("prepares every large request and every request of a mutation", async () => {
     const large = lookupBytes("x".repeat(5000));
     expect(await counted(lookupCache, [large, large])).toMatchObject({ prepared: 2, handled: 2 });
     prepare.mockClear();
@@ -65,7 +65,7 @@ describe("a handler that prepares, on the gRPC server", () => {
     expect(await counted(storeCacheEntry, [store, store])).toMatchObject({ prepared: 2, handled: 2 });
   });
 
-  it("keeps nothing of a request that prepare refuses", async () => {
+  it("caches nothing for a request that prepare refuses", async () => {
     prepare.mockImplementationOnce(() => {
       throw new RecollectError("REQUEST_INVALID", "not this one");
     });
@@ -77,7 +77,7 @@ describe("a handler that prepares, on the gRPC server", () => {
     });
   });
 
-  it("is handled each time as the call asks", async () => {
+  it("calls `handle` for each call", async () => {
     handle.mockImplementationOnce(async () => ({ decisionId: "first" }));
     await using server = await startGrpcServer(services);
     using raw = new RawGrpc(server.address);

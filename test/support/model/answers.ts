@@ -9,7 +9,7 @@ import { exportedMemory, fromStoredMemory } from "../../../src/transport/convert
 /** A memory or an entry as a caller reads it. */
 export type Shown = JsonValue;
 
-/** A memory that a search may answer, with what the ranking says of it. */
+/** A memory that a search may return, with its scores. */
 export interface Scored {
   readonly memory: Shown;
   readonly id: string;
@@ -18,7 +18,7 @@ export interface Scored {
   readonly bm25?: number;
 }
 
-/** What an operation answers, the same at every level. */
+/** The answer of an operation, the same at every level. */
 export type Answer =
   | { readonly kind: "refused"; readonly reason: string | undefined }
   | { readonly kind: "plain"; readonly value: unknown }
@@ -30,10 +30,10 @@ export type Answer =
       readonly ranked?: readonly Pick<Scored, "similarity" | "bm25">[];
     };
 
-/** What the reference says that an answer must be. */
+/** The expected answer, by the reference. */
 export type Expected =
   | Exclude<Answer, { readonly kind: "counts" } | { readonly kind: "search" }>
-  /** What has ended counts until it is swept, whenever that is. */
+  /** Expired memories count until they are swept. */
   | {
       readonly kind: "counts";
       readonly least: { readonly memories: number; readonly cacheEntries: number };
@@ -57,8 +57,8 @@ export function shownExport(memory: Memory): Shown {
   return toJson(MemorySchema, create(MemorySchema, exportedMemory(memory)));
 }
 
-/** What became of one message of an import, and of all before it. */
-export interface ImportTold {
+/** The progress of an import after one message. */
+export interface ImportStep {
   readonly imported: number;
   readonly skipped: number;
   readonly expired: number;

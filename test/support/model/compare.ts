@@ -4,13 +4,13 @@ import type { Answer, Expected, Scored } from "./answers.ts";
 /** Scores are sums of float32 products in an order of the engine's own, and cross the wire as float32. */
 const SCORE_TOLERANCE = 1e-4;
 
-/** An arm whose scores lie closer together than this turns rounding into rank; see comparableRanking. */
+/** With score differences below this, rounding decides the rank; see comparableRanking. */
 const LEAST_SPREAD = 0.01;
 
 /**
- * Whether the scores of a ranking say more than rounding does. Each arm is scaled by the distance between its best and
+ * Whether the ranking does not depend on rounding. The scores of each retriever are scaled by the distance of its best and
  * its worst score: where that is next to nothing, the last bit of a similarity decides between 0.05 and 1. The scores
- * of words rest on counts of the whole namespace, in which ended memories count until they are swept.
+ * of words rest on counts of the whole namespace, in which expired memories count until they are swept.
  */
 export function comparableRanking(
   ranked: readonly Pick<Scored, "similarity" | "bm25">[],
@@ -24,7 +24,7 @@ export function comparableRanking(
 }
 
 /**
- * Fails when an answer is not what the reference says. Everything is equal to the letter, but for a search: the
+ * Fails when an answer differs from the reference. Everything must be equal, except for a search: the
  * namespaces of these tests are so small that both retrievers see every memory, so that who may be found is exact; the
  * order is that of the reference wherever two scores differ by more than rounding.
  */

@@ -30,9 +30,9 @@ import type { MemoryFilter } from "../../../src/domain/memory/filter.ts";
 import type { Json, JsonObject } from "../../../src/lib/json.ts";
 import { toRefusal } from "../errors.ts";
 import type { TestApp } from "../start-app.ts";
-import type { Answer, ImportTold, Shown } from "./answers.ts";
+import type { Answer, ImportStep, Shown } from "./answers.ts";
 import { type Call, cacheScopeOf } from "./naive-service.ts";
-import type { Asked, CacheScopeChoice, Draft, DraftField, ImportedDraft } from "./operations.ts";
+import type { CacheScopeChoice, Draft, DraftField, ImportedDraft, OperationInput } from "./operations.ts";
 
 type Clients = Pick<TestApp, "memory" | "cache">;
 
@@ -45,20 +45,20 @@ export async function grpcAnswer(clients: Clients, call: Call): Promise<Answer> 
   }
 }
 
-async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call): Promise<Answer> {
-  const { namespace } = asked.at;
+async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call): Promise<Answer> {
+  const { namespace } = input.at;
   const request = requestId === undefined ? {} : { requestId };
   const plain = (value: unknown): Answer => ({ kind: "plain", value });
 
-  switch (asked.op) {
+  switch (input.op) {
     case "create": {
       const onDuplicate =
-        asked.onDuplicate === undefined ? {} : { onDuplicate: OnDuplicate[asked.onDuplicate] };
-      const memories = asked.drafts.map(memoryInit);
+        input.onDuplicate === undefined ? {} : { onDuplicate: OnDuplicate[input.onDuplicate] };
+      const memories = input.drafts.map(memoryInit);
       const [only] = memories;
-      if (asked.single && only !== undefined) {
+      if (input.single && only !== undefined) {
         const made = await memory.createMemory({ namespace, memory: only, ...onDuplicate, ...request });
-        return plain(told(made.memory, made));
+        return plain(steps(made.memory, made));
       }
       const { results } = await memory.batchCreateMemories({
         namespace,
@@ -68,7 +68,7 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
       });
       return plain(
         results.map(({ outcome, ...answer }) => {
-          if (outcome.case === "memory") return told(outcome.value, answer);
+          if (outcome.case === "memory") return steps(outcome.value, answer);
           const infos = outcome.value?.details.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
           return { refused: infos?.[0]?.reason };
         }),
@@ -77,42 +77,42 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
     case "update": {
       const made = await memory.updateMemory({
         namespace,
-        memory: { ...memoryInit(asked.patch), etag },
-        updateMask: { paths: asked.fields.map(pathOf) },
+        memory: { ...memoryInit(input.patch), etag },
+        updateMask: { paths: input.fields.map(pathOf) },
         ...request,
       });
       return plain(shown(made.memory));
     }
     case "delete":
-      await memory.deleteMemory({ namespace, id: asked.id, etag, ...request });
+      await memory.deleteMemory({ namespace, id: input.id, etag, ...request });
       return plain("deleted");
     case "purge": {
-      const filter = filterInit(asked.filter);
-      return plain((await memory.purgeMemories({ namespace, filter, force: asked.force, ...request })).count);
+      const filter = filterInit(input.filter);
+      return plain((await memory.purgeMemories({ namespace, filter, force: input.force, ...request })).count);
     }
     case "import":
-      return plain(await importAll(memory, namespace, asked.messages));
+      return plain(await importAll(memory, namespace, input.messages));
     case "access":
       throw new Error("no RPC counts accesses by themselves");
     case "export":
-      return plain(await exportAll(memory, namespace, asked));
+      return plain(await exportAll(memory, namespace, input));
     case "get": {
-      const [id = ""] = asked.ids;
-      if (asked.single) return plain(shown((await memory.getMemory({ namespace, id })).memory));
-      const { memories, notFoundIds } = await memory.batchGetMemories({ namespace, ids: [...asked.ids] });
+      const [id = ""] = input.ids;
+      if (input.single) return plain(shown((await memory.getMemory({ namespace, id })).memory));
+      const { memories, notFoundIds } = await memory.batchGetMemories({ namespace, ids: [...input.ids] });
       return plain({ memories: memories.map(shown), notFoundIds });
     }
     case "list": {
-      const filter = filterInit(asked.filter);
+      const filter = filterInit(input.filter);
       return plain(
         await pagesOf(async (pageToken) => {
-          const page = await memory.listMemories({ namespace, filter, pageSize: asked.pageSize, pageToken });
+          const page = await memory.listMemories({ namespace, filter, pageSize: input.pageSize, pageToken });
           return [page.memories.map(shown), page.nextPageToken];
         }),
       );
     }
     case "search": {
-      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = asked;
+      const { query, filter, mode, limit, minSimilarity, recencyWeight, importanceWeight } = input;
       const { results } = await memory.searchMemories({
         namespace,
         query: {
@@ -140,33 +140,33 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
     case "namespaces":
       return plain(
         await pagesOf(async (pageToken) => {
-          const page = await memory.listNamespaces({ pageSize: asked.pageSize, pageToken });
+          const page = await memory.listNamespaces({ pageSize: input.pageSize, pageToken });
           return [page.namespaces, page.nextPageToken];
         }),
       );
     case "namespaceStats":
       return countsOf(await memory.getNamespaceStats({ namespace }));
     case "deleteNamespace":
-      return countsOf(await memory.deleteNamespace({ namespace, force: asked.force, ...request }));
+      return countsOf(await memory.deleteNamespace({ namespace, force: input.force, ...request }));
     case "storeEntry": {
       const { entry, replaced } = await cache.storeCacheEntry({
         namespace,
-        prompt: promptInit(asked.prompt),
-        origin: { case: "scope", value: scopeInit(asked.scope) },
-        response: asked.response,
-        tags: [...asked.tags],
-        metadata: asked.metadata as ProtoJsonObject,
-        ...(asked.ttlMs === undefined ? {} : { ttl: durationFromMs(asked.ttlMs) }),
+        prompt: promptInit(input.prompt),
+        origin: { case: "scope", value: scopeInit(input.scope) },
+        response: input.response,
+        tags: [...input.tags],
+        metadata: input.metadata as ProtoJsonObject,
+        ...(input.ttlMs === undefined ? {} : { ttl: durationFromMs(input.ttlMs) }),
         ...request,
       });
       return plain({ entry: shownEntry(entry), replaced });
     }
     case "getEntry": {
-      const id = entryId(asked);
+      const id = entryId(input);
       return plain(shownEntry((await cache.getCacheEntry({ namespace, id })).entry));
     }
     case "deleteEntry": {
-      const id = entryId(asked);
+      const id = entryId(input);
       await cache.deleteCacheEntry({ namespace, id, etag, ...request });
       return plain("deleted");
     }
@@ -175,10 +175,10 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
         await pagesOf(async (pageToken) => {
           const page = await cache.listCacheEntries({
             namespace,
-            pageSize: asked.pageSize,
+            pageSize: input.pageSize,
             pageToken,
-            model: asked.model ?? "",
-            tagsAny: [...(asked.tagsAny ?? [])],
+            model: input.model ?? "",
+            tagsAny: [...(input.tagsAny ?? [])],
           });
           return [page.entries.map(shownEntry), page.nextPageToken];
         }),
@@ -188,11 +188,11 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
       return plain(Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, Number(value)])));
     }
     case "lookup": {
-      const { strategy, threshold, maxAgeMs, shadow } = asked.options;
+      const { strategy, threshold, maxAgeMs, shadow } = input.options;
       const { outcome } = await cache.lookupCache({
         namespace,
-        prompt: promptInit(asked.prompt),
-        scope: scopeInit(asked.scope),
+        prompt: promptInit(input.prompt),
+        scope: scopeInit(input.scope),
         options: {
           shadow,
           ...(strategy === undefined ? {} : { strategy: Strategy[strategy] }),
@@ -208,14 +208,14 @@ async function ask({ memory, cache }: Clients, { asked, etag, requestId }: Call)
   }
 }
 
-/** The tenant of everybody while nobody has to say who calls. */
+/** The tenant of all callers without authentication. */
 export const GRPC_TENANT = "default";
 
 async function importAll(
   memory: Clients["memory"],
   namespace: string,
   messages: readonly (readonly ImportedDraft[])[],
-): Promise<readonly ImportTold[]> {
+): Promise<readonly ImportStep[]> {
   const requests = async function* () {
     for (const [index, drafts] of messages.entries()) {
       yield {
@@ -225,10 +225,10 @@ async function importAll(
       };
     }
   };
-  const told: ImportTold[] = [];
+  const steps: ImportStep[] = [];
   for await (const progress of memory.importMemories(requests())) {
-    expect(progress.sequence).toBe(told.length + 1);
-    told.push({
+    expect(progress.sequence).toBe(steps.length + 1);
+    steps.push({
       imported: progress.importedCount,
       skipped: progress.skippedCount,
       expired: progress.expiredCount,
@@ -236,14 +236,14 @@ async function importAll(
       refusedHere: progress.refusals.map(({ index }) => index),
     });
   }
-  return told;
+  return steps;
 }
 
-/** Broken off once behind a page and gone on with behind the last memory that arrived. */
+/** Exports with one interruption after a page, and resumes after the last received memory. */
 async function exportAll(
   memory: Clients["memory"],
   namespace: string,
-  { filter, pageSize }: Asked & { readonly op: "export" },
+  { filter, pageSize }: OperationInput & { readonly op: "export" },
 ): Promise<readonly Shown[]> {
   const request = { namespace, ...(filter === undefined ? {} : { filter: filterInit(filter) }) };
   const arrived: Shown[] = [];
@@ -259,13 +259,13 @@ async function exportAll(
 }
 
 /** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
-export async function currentEtag(clients: Clients, asked: Asked): Promise<string> {
-  const { namespace } = asked.at;
+export async function currentEtag(clients: Clients, input: OperationInput): Promise<string> {
+  const { namespace } = input.at;
   try {
-    if (asked.op === "deleteEntry") {
-      return (await clients.cache.getCacheEntry({ namespace, id: entryId(asked) })).entry?.etag ?? "";
+    if (input.op === "deleteEntry") {
+      return (await clients.cache.getCacheEntry({ namespace, id: entryId(input) })).entry?.etag ?? "";
     }
-    const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
+    const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
     return (await clients.memory.getMemory({ namespace, id })).memory?.etag ?? "";
   } catch (error) {
     toRefusal(error);
@@ -273,8 +273,8 @@ export async function currentEtag(clients: Clients, asked: Asked): Promise<strin
   }
 }
 
-/** What became of a memory that was to be stored. */
-function told(
+/** The answer for a stored memory, or for its duplicate. */
+function steps(
   memory: Memory | undefined,
   { duplicate, differs }: { readonly duplicate: boolean; readonly differs: readonly string[] },
 ): object {
@@ -305,7 +305,7 @@ async function pagesOf<Row>(
   }
 }
 
-function entryId({ at, prompt, scope }: Extract<Asked, { readonly prompt: string }>): string {
+function entryId({ at, prompt, scope }: Extract<OperationInput, { readonly prompt: string }>): string {
   const place = { tenant: GRPC_TENANT, namespace: at.namespace };
   return cacheEntryId(place, scopeFingerprint(cacheScopeOf(scope)), prompt);
 }
@@ -419,7 +419,7 @@ function readToken(token: string): readonly [string[], Json] {
         JSON.parse(token.slice(border + 2)) as Json,
       ];
     } catch {
-      // Not this one: the key goes on.
+      // No match: the key continues.
     }
   }
   throw new Error(`no token: ${token}`);

@@ -34,21 +34,21 @@ import { STATES } from "../random-memories.ts";
 import type { Stores } from "../reference/backend.ts";
 import {
   type Answer,
-  type ImportTold,
+  type ImportStep,
   type Scored,
   type Shown,
   shownEntry,
   shownExport,
   shownMemory,
 } from "./answers.ts";
-import type { Asked, CacheScopeChoice, Draft, ImportedDraft, LookupOptions } from "./operations.ts";
+import type { CacheScopeChoice, Draft, ImportedDraft, LookupOptions, OperationInput } from "./operations.ts";
 
-/** What the naive service works on. */
+/** The dependencies of the naive service. */
 export interface NaiveContext {
   readonly stores: Stores;
   readonly embedder: Embedder;
   readonly now: number;
-  /** Of the tenant `t1` and `t2`: what the store under test knows nobody else by. */
+  /** Maps `t1` and `t2` to tenants that are unique in the store under test. */
   readonly tenantOf: (tenant: "t1" | "t2") => string;
   readonly cache: {
     readonly maxEntries: number;
@@ -60,34 +60,34 @@ export interface NaiveContext {
 
 /** An operation, with the etag and the request_id that it is handed in with. */
 export interface Call {
-  readonly asked: Asked;
+  readonly input: OperationInput;
   /** Empty: whatever it is. */
   readonly etag: string;
   readonly requestId?: string;
 }
 
-/** Answers of a search by the naive service are whole: its limit is the comparison's business. */
+/** The naive service returns all matches of a search; the comparison applies the limit. */
 export const WHOLE = 100_000;
 
 /**
- * The use cases done in the plainest way over any stores: over the reference it says what the API has to answer, over
+ * The use cases over any stores, as simple as possible: over the reference it computes the expected answers, over
  * a store under test what that store makes of the same calls of its ports. A search counts no accesses yet: which
  * memories are on its page is for the comparison to say; see countFound.
  */
 export async function naiveAnswer(context: NaiveContext, call: Call): Promise<Answer> {
   const { stores, now } = context;
-  const { asked } = call;
-  const scope: NamespaceKey = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  const { input } = call;
+  const scope: NamespaceKey = { tenant: context.tenantOf(input.at.tenant), namespace: input.at.namespace };
   const { namespace } = scope;
   const request = requestOf(scope, call, now);
   const options = { now, ...(request === undefined ? {} : { request }) };
   const etag = call.etag === "" ? {} : { etag: call.etag };
   const plain = (value: unknown): Answer => ({ kind: "plain", value });
 
-  switch (asked.op) {
+  switch (input.op) {
     case "create": {
       const items = await Promise.all(
-        asked.drafts.map((draft) => newMemory(context, draft, asked.onDuplicate)),
+        input.drafts.map((draft) => newMemory(context, draft, input.onDuplicate)),
       );
       const outcomes = await stores.memories.writer.create(scope, items, options);
       const shown = outcomes.map((outcome) => {
@@ -101,11 +101,11 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         };
       });
       const [first] = outcomes;
-      if (asked.single && first?.kind === "refused") throw first.error;
-      return plain(asked.single ? shown[0] : shown);
+      if (input.single && first?.kind === "refused") throw first.error;
+      return plain(input.single ? shown[0] : shown);
     }
     case "update": {
-      const { id } = asked.patch;
+      const { id } = input.patch;
       const [current] = await stores.memories.reader.get(scope, [id], now);
       if (current === undefined) throw memoryNotFound(namespace, id);
       if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
@@ -113,42 +113,42 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         if (done !== undefined) return plain(shownMemory(done, namespace));
         throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
       }
-      const { onDuplicate: _, ...replacement } = await prepared(context, corrected(current, asked, now));
+      const { onDuplicate: _, ...replacement } = await prepared(context, corrected(current, input, now));
       const expected = call.etag === "" ? current.etag : call.etag;
       return plain(
         shownMemory(await stores.memories.writer.replace(scope, expected, replacement, options), namespace),
       );
     }
     case "delete":
-      await stores.memories.writer.delete(scope, asked.id, { ...options, ...etag });
+      await stores.memories.writer.delete(scope, input.id, { ...options, ...etag });
       return plain("deleted");
     case "purge":
       return plain(
-        asked.force
-          ? await stores.memories.purge.run(scope, asked.filter, options)
-          : await stores.memories.reader.count(scope, asked.filter, now),
+        input.force
+          ? await stores.memories.purge.run(scope, input.filter, options)
+          : await stores.memories.reader.count(scope, input.filter, now),
       );
     case "import":
-      return plain(await importAll(context, scope, asked.messages));
+      return plain(await importAll(context, scope, input.messages));
     case "access":
-      stores.memories.accessCounts.add(scope, asked.ids, now);
+      stores.memories.accessCounts.add(scope, input.ids, now);
       return plain("counted");
     case "export":
-      return plain(await exportAll(context, scope, asked));
+      return plain(await exportAll(context, scope, input));
     case "get": {
-      const found = await getAccessed(context, scope, asked.ids);
+      const found = await getAccessed(context, scope, input.ids);
       const [first] = found;
-      if (asked.single) {
-        if (first === undefined) throw memoryNotFound(namespace, asked.ids[0] ?? "");
+      if (input.single) {
+        if (first === undefined) throw memoryNotFound(namespace, input.ids[0] ?? "");
         return plain(shownMemory(first, namespace));
       }
       return plain({
         memories: found.flatMap((memory) => (memory === undefined ? [] : [shownMemory(memory, namespace)])),
-        notFoundIds: asked.ids.filter((_, index) => found[index] === undefined),
+        notFoundIds: input.ids.filter((_, index) => found[index] === undefined),
       });
     }
     case "list": {
-      const { filter, pageSize } = asked;
+      const { filter, pageSize } = input;
       return plain(
         await pagesOf(pageSize, async (last: Memory | undefined, limit) =>
           stores.memories.reader.list(scope, {
@@ -161,10 +161,10 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       );
     }
     case "search":
-      return { kind: "search", ...(await search(context, scope, asked)) };
+      return { kind: "search", ...(await search(context, scope, input)) };
     case "namespaces":
       return plain(
-        await pagesOf(asked.pageSize, (last: string | undefined, limit) =>
+        await pagesOf(input.pageSize, (last: string | undefined, limit) =>
           stores.namespaces.list(scope.tenant, { after: last ?? "", limit }),
         ),
       );
@@ -173,17 +173,17 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
     case "deleteNamespace":
       return {
         kind: "counts",
-        ...(asked.force
+        ...(input.force
           ? await stores.namespaces.delete(scope, options)
           : await stores.namespaces.counts(scope)),
       };
     case "storeEntry": {
-      const { prompt, response, tags, metadata, ttlMs } = asked;
-      const fingerprint = scopeFingerprint(cacheScopeOf(asked.scope));
+      const { prompt, response, tags, metadata, ttlMs } = input;
+      const fingerprint = scopeFingerprint(cacheScopeOf(input.scope));
       const content = {
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
-        model: asked.scope.model,
+        model: input.scope.model,
         prompt,
         response,
         tags,
@@ -205,18 +205,18 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       });
     }
     case "getEntry": {
-      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
+      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       const entry = await findEntry(stores.cache, scope, id, now);
       if (entry === undefined) throw cacheEntryNotFound(namespace, id);
       return plain(shownEntry(entry, namespace));
     }
     case "deleteEntry": {
-      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
+      const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
     }
     case "listEntries": {
-      const { model, tagsAny, pageSize } = asked;
+      const { model, tagsAny, pageSize } = input;
       const pages = await pagesOf(pageSize, async (last: CacheEntry | undefined, limit) => {
         const page = await stores.cache.list(scope, {
           limit,
@@ -236,14 +236,14 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         maxEntries: context.cache.maxEntries,
       });
     case "lookup":
-      return plain(await lookup(context, scope, asked.prompt, asked.scope, asked.options));
+      return plain(await lookup(context, scope, input.prompt, input.scope, input.options));
   }
 }
 
-/** What the store holds of a namespace that has not ended: the least that its counts may say. */
+/** Number of unexpired memories and entries of a namespace: the minimum of its counts. */
 export async function liveCounts(
   { stores, now, tenantOf }: NaiveContext,
-  at: Asked["at"],
+  at: OperationInput["at"],
 ): Promise<{ readonly memories: number; readonly cacheEntries: number }> {
   const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
   return {
@@ -255,7 +255,7 @@ export async function liveCounts(
 /** Counts what a caller does who has found these memories on the page of a search. */
 export function countFound(
   { stores, now, tenantOf }: NaiveContext,
-  { at }: Asked,
+  { at }: OperationInput,
   found: readonly Scored[],
 ): void {
   const scope = { tenant: tenantOf(at.tenant), namespace: at.namespace };
@@ -267,14 +267,14 @@ export function countFound(
 }
 
 /** The etag that an update or a deletion is about, read a moment before; empty when there is nothing. */
-export async function currentEtag(context: NaiveContext, asked: Asked): Promise<string> {
+export async function currentEtag(context: NaiveContext, input: OperationInput): Promise<string> {
   const { stores, now, tenantOf } = context;
-  const scope = { tenant: tenantOf(asked.at.tenant), namespace: asked.at.namespace };
-  if (asked.op === "deleteEntry") {
-    const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(asked.scope)), asked.prompt);
+  const scope = { tenant: tenantOf(input.at.tenant), namespace: input.at.namespace };
+  if (input.op === "deleteEntry") {
+    const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
     return (await findEntry(stores.cache, scope, id, now))?.etag ?? "";
   }
-  const id = asked.op === "update" ? asked.patch.id : asked.op === "delete" ? asked.id : "";
+  const id = input.op === "update" ? input.patch.id : input.op === "delete" ? input.id : "";
   const [memory] = await getAccessed(context, scope, [id]);
   return memory?.etag ?? "";
 }
@@ -293,14 +293,14 @@ async function getAccessed(
   return found;
 }
 
-/** Message by message; what the ids say must be what the store then does. */
+/** Imports message by message, and checks that the store imports exactly the ids that do not exist. */
 async function importAll(
   context: NaiveContext,
   scope: NamespaceKey,
   messages: readonly (readonly ImportedDraft[])[],
-): Promise<readonly ImportTold[]> {
+): Promise<readonly ImportStep[]> {
   const { stores, now } = context;
-  const told: ImportTold[] = [];
+  const steps: ImportStep[] = [];
   for (const drafts of messages) {
     const refusedHere = drafts.flatMap((draft, index) => (isRefusedImport(draft, now) ? [index] : []));
     const accepted = drafts.filter((draft) => !isRefusedImport(draft, now));
@@ -316,8 +316,8 @@ async function importAll(
       if (there[index] === true && outcome !== "skipped") throw new Error(`import ${index} was there`);
     }
     const imported = outcomes.filter((outcome) => outcome === "imported").length;
-    const before = told.at(-1);
-    told.push({
+    const before = steps.at(-1);
+    steps.push({
       imported: (before?.imported ?? 0) + imported,
       skipped: (before?.skipped ?? 0) + current.length - imported,
       expired: (before?.expired ?? 0) + accepted.length - current.length,
@@ -325,10 +325,10 @@ async function importAll(
       refusedHere,
     });
   }
-  return told;
+  return steps;
 }
 
-/** A span has no beginning there, and nothing changes before it is made. */
+/** An import takes no ttl, because it has no start time for it, and no update time before the create time. */
 function isRefusedImport({ ttlMs, createTime, updateTime }: ImportedDraft, now: number): boolean {
   return ttlMs !== undefined || (updateTime !== undefined && updateTime < (createTime ?? now));
 }
@@ -348,7 +348,7 @@ async function importedMemory(context: NaiveContext, draft: ImportedDraft): Prom
 async function exportAll(
   { stores, now }: NaiveContext,
   scope: NamespaceKey,
-  { filter = EVERY_STATE, pageSize, maxBytes }: Asked & { readonly op: "export" },
+  { filter = EVERY_STATE, pageSize, maxBytes }: OperationInput & { readonly op: "export" },
 ): Promise<readonly Shown[]> {
   const walked: Memory[] = [];
   for (;;) {
@@ -382,14 +382,14 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
 
 function requestOf(
   scope: NamespaceKey,
-  { asked, etag, requestId }: Call,
+  { input, etag, requestId }: Call,
   now: number,
 ): IdempotentRequest | undefined {
   if (requestId === undefined) return undefined;
-  const rpc = asked.op === "create" ? `create ${asked.single}` : asked.op;
+  const rpc = input.op === "create" ? `create ${input.single}` : input.op;
   return {
     key: digest(scope.tenant, rpc, requestId),
-    bodyHash: digest(JSON.stringify([asked, etag])),
+    bodyHash: digest(JSON.stringify([input, etag])),
     expireTime: now + DAY,
   };
 }
@@ -438,7 +438,7 @@ function corrected(
     access: _access,
     ...current
   }: StoredMemory,
-  { patch, fields }: Asked & { readonly op: "update" },
+  { patch, fields }: OperationInput & { readonly op: "update" },
   now: number,
 ): Content {
   const updateTime = Math.max(now, current.updateTime + 1);
@@ -483,14 +483,14 @@ async function pagesOf<Row>(
   }
 }
 
-/** Every memory that the store comes up with, scored and ordered. */
+/** All candidates of the store, scored and ordered. */
 async function search(
   context: NaiveContext,
   scope: NamespaceKey,
-  asked: Asked & { readonly op: "search" },
+  input: OperationInput & { readonly op: "search" },
 ): Promise<{ readonly found: readonly Scored[]; readonly ranked: readonly Scored[] }> {
   const { stores, now } = context;
-  const { query, filter, mode } = asked;
+  const { query, filter, mode } = input;
   let text: string;
   let vector: Float32Array | undefined;
   if ("text" in query) {
@@ -520,15 +520,15 @@ async function search(
     now,
   );
   const candidates = new Map<string, Candidate>(nearest.map((one) => [one.id, one]));
-  for (const { document, ...facts } of containing) {
-    candidates.set(facts.id, {
-      ...facts,
-      ...candidates.get(facts.id),
+  for (const { document, ...fields } of containing) {
+    candidates.set(fields.id, {
+      ...fields,
+      ...candidates.get(fields.id),
       bm25: bm25(terms, corpus)(document),
     });
   }
   if ("like" in query) candidates.delete(query.like);
-  const ranked = rank([...candidates.values()], { ...asked, now });
+  const ranked = rank([...candidates.values()], { ...input, now });
   const ids = ranked.map(({ candidate }) => candidate.id);
   const memories = await stores.memories.reader.get(scope, ids, now);
   const vectors = await stores.memories.search.vectors(scope, ids);
@@ -543,7 +543,7 @@ async function search(
       ...(candidate.bm25 === undefined ? {} : { bm25: candidate.bm25 }),
     };
   });
-  const { minSimilarity } = asked;
+  const { minSimilarity } = input;
   const found = scored.filter(
     ({ similarity }) =>
       minSimilarity === undefined || (similarity !== undefined && similarity >= minSimilarity),
@@ -551,7 +551,7 @@ async function search(
   return { found, ranked: scored };
 }
 
-/** What a lookup says: the answer with how it matched, or why there is none. */
+/** The outcome of a lookup: the response and how it matched, or the reason of a miss. */
 async function lookup(
   context: NaiveContext,
   scope: NamespaceKey,

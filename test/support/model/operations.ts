@@ -7,8 +7,8 @@ import { DAY, NOW, seededRandom } from "../builders.ts";
 import { randomFilter } from "../random-filters.ts";
 import { IMPORTANCES, KINDS, pick, randomMemory, randomMetadata, STATES, WORDS } from "../random-memories.ts";
 
-/** Where an operation takes place. */
-export interface Place {
+/** The tenant and namespace of an operation. */
+export interface OperationTarget {
   readonly tenant: "t1" | "t2";
   readonly namespace: string;
 }
@@ -64,7 +64,7 @@ export type DraftField =
   | "role"
   | "agentId";
 
-/** An etag to hand in: none, that of the moment, or one that was never there. */
+/** The etag to send: none, the current one, or one that never existed. */
 export type Etag = "none" | "current" | "stale";
 
 export interface CacheScopeChoice {
@@ -79,8 +79,8 @@ export interface LookupOptions {
   readonly shadow: boolean;
 }
 
-/** What a caller may ask. `request` gives it a request_id of its own, with which `again` can repeat it. */
-export type Asked = { readonly at: Place } & (
+/** A request of a caller. `request` gives it a request_id, with which `again` can replay it. */
+export type OperationInput = { readonly at: OperationTarget } & (
   | {
       readonly op: "create";
       readonly drafts: readonly Draft[];
@@ -132,15 +132,15 @@ export type Asked = { readonly at: Place } & (
       /** One id, by the call for one. */
       readonly single: boolean;
     }
-  /** Ports only: counts an access to each, whether it is there or not. */
+  /** Ports only: counts an access to each, whether it exists or not. */
   | { readonly op: "access"; readonly ids: readonly string[] }
   | {
       readonly op: "export";
       /** Absent: everything. */
       readonly filter?: MemoryFilter;
-      /** Read at once through the ports; over gRPC, what arrives before the stream breaks off and goes on. */
+      /** Number of items read at once through the ports; over gRPC, before the stream is interrupted and resumed. */
       readonly pageSize: number;
-      /** Of a page through the ports. */
+      /** Bytes of a page through the ports. */
       readonly maxBytes: number;
     }
   | { readonly op: "list"; readonly filter: MemoryFilter; readonly pageSize: number }
@@ -173,15 +173,15 @@ export type Asked = { readonly at: Place } & (
 );
 
 export type Operation =
-  | Asked
-  /** Repeats one of the earlier requests that have a request_id; `altered`: with another body under that id. */
+  | OperationInput
+  /** Replays an earlier request with a request_id; `altered`: with another body. */
   | { readonly op: "again"; readonly back: number; readonly altered: boolean }
-  /** The clock goes on. */
+  /** Advances the clock. */
   | { readonly op: "wait"; readonly ms: number }
   /** The store is closed and opened again. */
   | { readonly op: "restart" };
 
-/** What a level lets a caller do. */
+/** The operations that a level supports. */
 export interface Level {
   /** At the ports there are two tenants, every state and memories without vector; over gRPC there is one caller. */
   readonly ports: boolean;
@@ -216,7 +216,7 @@ const text = fc
   .tuple(fc.constantFrom(...SUBJECTS), fc.constantFrom(...VERBS), fc.constantFrom(...OBJECTS))
   .map((words) => words.join(" "));
 
-/** From pools too small for shrinking to matter: the seed says it all. */
+/** Drawn from small pools, where shrinking does not help; the seed reproduces a run. */
 const seeded = <T>(make: (random: () => number) => T): fc.Arbitrary<T> =>
   fc.nat().map((seed) => make(seededRandom(seed)));
 
@@ -224,8 +224,8 @@ const metadata = seeded(randomMetadata);
 const tags = fc.subarray([...WORDS], { maxLength: 3 });
 const spans = fc.constantFrom(1000, 2500, 60_000, 2 * DAY);
 
-/** Mostly one place, so that much meets there. */
-function place(level: Level): fc.Arbitrary<Place> {
+/** Mostly one namespace, so that many operations interact. */
+function target(level: Level): fc.Arbitrary<OperationTarget> {
   return fc.record({
     tenant: level.ports
       ? fc.constantFrom("t1" as const, "t1" as const, "t1" as const, "t2" as const)
@@ -283,7 +283,7 @@ function likelyDuplicate(made: Draft): fc.Arbitrary<Draft> {
   return fc.constantFrom(...FOLDED_TEXTS).map((folded) => ({ ...given, ...plain, text: folded }));
 }
 
-/** Moments that no operation falls on, and no two ids share: which of two memories is the older is never in doubt. */
+/** Times that no operation has and no two ids share, so that the order of memories is always defined. */
 function createTime(id: string): fc.Arbitrary<number> {
   const own = IDS.indexOf(id) * 10;
   return fc.constantFrom(NOW - 2 * DAY, NOW - DAY, NOW + 30 * DAY).map((time) => time + own);
@@ -340,7 +340,7 @@ const DRAFT_FIELDS: readonly DraftField[] = [
   "sourceIds",
 ];
 
-/** When operations take place: among the first of them, behind a short wait, or behind a long one. */
+/** Times of operations: at the beginning, after a short wait, or after a long one. */
 function operationTime(random: () => number): number {
   return NOW + Math.floor(pick(random, [100, 5000, 2 * DAY]) * random());
 }
@@ -387,7 +387,7 @@ function foldedText({ text }: Draft): string {
 
 /** Everything that may happen, the frequent things more often. */
 export function operation(level: Level): fc.Arbitrary<Operation> {
-  const at = place(level);
+  const at = target(level);
   const request = fc.boolean();
   const oneInThree = fc.constantFrom(false, false, true);
   const etag = fc.constantFrom<Etag>("none", "none", "current", "stale");
@@ -424,7 +424,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         at,
         single: fc.constant(false),
         request,
-        // Of two equal texts that are written in one batch, which is the older is nobody's promise.
+        // The order of two equal texts in one batch is undefined.
         drafts: fc.uniqueArray(draft(level), {
           minLength: 1,
           maxLength: 10,

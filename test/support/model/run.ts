@@ -2,7 +2,7 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { Embedder } from "../../../src/ports/embedding/embedder.ts";
 import { NOW } from "../builders.ts";
 import { referenceStores, type Stores } from "../reference/backend.ts";
-import type { Answer, Expected, ImportTold } from "./answers.ts";
+import type { Answer, Expected, ImportStep } from "./answers.ts";
 import { comparableRanking, expectSame } from "./compare.ts";
 import {
   type Call,
@@ -12,13 +12,13 @@ import {
   type NaiveContext,
   naiveAnswer,
 } from "./naive-service.ts";
-import type { Asked, Operation } from "./operations.ts";
+import type { Operation, OperationInput } from "./operations.ts";
 
-/** What is held against the reference: a store through its ports, or a server over gRPC. */
+/** The tested implementation: a store through its ports, or a server over gRPC. */
 export interface Tested {
   answer(call: Call, now: number): Promise<Answer>;
   /** The etag of what this is about, read a moment before; empty when there is nothing. */
-  etagOf(asked: Asked, now: number): Promise<string>;
+  etagOf(input: OperationInput, now: number): Promise<string>;
   restart(): Promise<void>;
 }
 
@@ -28,11 +28,11 @@ export interface RunOptions {
   readonly tenantOf: NaiveContext["tenantOf"];
 }
 
-/** How much a run has compared, so that a test can see that it compared something. */
-export interface RunTally {
+/** Counts of compared operations, so that a test can assert that it compared something. */
+export interface RunCounts {
   operations: number;
   refused: number;
-  repeated: number;
+  replayed: number;
   /** Memories that were there already, and came back for another. */
   duplicates: number;
   rankings: number;
@@ -43,11 +43,11 @@ export interface RunTally {
   exported: number;
 }
 
-export function newTally(): RunTally {
+export function newRunCounts(): RunCounts {
   return {
     operations: 0,
     refused: 0,
-    repeated: 0,
+    replayed: 0,
     duplicates: 0,
     rankings: 0,
     comparableRankings: 0,
@@ -57,7 +57,7 @@ export function newTally(): RunTally {
 }
 
 interface Past {
-  readonly asked: Asked;
+  readonly input: OperationInput;
   readonly reference: Call;
   readonly tested: Call;
   readonly answer: Answer;
@@ -68,15 +68,15 @@ export async function runOperations(
   operations: readonly Operation[],
   tested: Tested,
   options: RunOptions,
-  tally: RunTally,
+  counts: RunCounts,
 ): Promise<void> {
   const stores = referenceStores();
   const past: Past[] = [];
   let now = NOW;
   for (const [index, operation] of operations.entries()) {
-    // No two operations at the same moment: what is older, or was used longer ago, is then never in doubt.
+    // Each operation has its own time, so that the order of creation and use is always defined.
     now += 1;
-    tally.operations += 1;
+    counts.operations += 1;
     if (operation.op === "wait") {
       now += operation.ms;
       continue;
@@ -91,101 +91,101 @@ export async function runOperations(
         ? repeat(past, operation)
         : await firstCalls(operation, index, context, tested);
     if (calls === undefined) continue;
-    const { asked, reference } = calls;
+    const { input, reference } = calls;
     const expected = await expectation(context, reference);
     const answer = await tested.answer(calls.tested, now);
     try {
       if (!(calls.before !== undefined && isSameDeletion(calls.before, answer))) expectSame(answer, expected);
     } catch (error) {
-      const told = JSON.stringify({ index, asked, answer, expected }, null, 2);
-      throw new Error(`operation ${index} (${asked.op}) answers otherwise than the reference:\n${told}`, {
+      const detail = JSON.stringify({ index, input, answer, expected }, null, 2);
+      throw new Error(`operation ${index} (${input.op}) differs from the reference:\n${detail}`, {
         cause: error,
       });
     }
-    if (answer.kind === "search") countFound(context, asked, answer.found);
-    count(tally, operation, expected);
+    if (answer.kind === "search") countFound(context, input, answer.found);
+    count(counts, operation, expected);
     if (operation.op !== "again" && reference.requestId !== undefined) {
-      past.push({ asked, reference, tested: calls.tested, answer });
+      past.push({ input, reference, tested: calls.tested, answer });
     }
   }
 }
 
 interface Calls {
-  readonly asked: Asked;
+  readonly input: OperationInput;
   readonly reference: Call;
   readonly tested: Call;
-  /** What a repeat was answered the first time. */
+  /** The first answer of a replayed request. */
   readonly before?: Answer;
 }
 
 async function firstCalls(
-  asked: Asked,
+  input: OperationInput,
   index: number,
   context: NaiveContext,
   tested: Tested,
 ): Promise<Calls> {
-  const requestId = "request" in asked && asked.request ? { requestId: `r${index}` } : {};
-  const wanted = "etag" in asked ? asked.etag : "none";
+  const requestId = "request" in input && input.request ? { requestId: `r${index}` } : {};
+  const wanted = "etag" in input ? input.etag : "none";
   const etags =
     wanted === "current"
-      ? [await currentEtag(context, asked), await tested.etagOf(asked, context.now)]
+      ? [await currentEtag(context, input), await tested.etagOf(input, context.now)]
       : wanted === "stale"
         ? ["stale", "stale"]
         : ["", ""];
   return {
-    asked,
-    reference: { asked, etag: etags[0] ?? "", ...requestId },
-    tested: { asked, etag: etags[1] ?? "", ...requestId },
+    input,
+    reference: { input, etag: etags[0] ?? "", ...requestId },
+    tested: { input, etag: etags[1] ?? "", ...requestId },
   };
 }
 
 function repeat(past: readonly Past[], again: Operation & { readonly op: "again" }): Calls | undefined {
   const one = past.at(-1 - again.back);
   if (one === undefined) return undefined;
-  const { asked, reference, tested, answer } = one;
-  const other = again.altered ? altered(asked) : undefined;
-  if (other === undefined) return { asked, reference, tested, before: answer };
+  const { input, reference, tested, answer } = one;
+  const other = again.altered ? altered(input) : undefined;
+  if (other === undefined) return { input, reference, tested, before: answer };
   return {
-    asked: other,
-    reference: { ...reference, asked: other },
-    tested: { ...tested, asked: other },
+    input: other,
+    reference: { ...reference, input: other },
+    tested: { ...tested, input: other },
   };
 }
 
-/** Another body for the same request_id; undefined where there is none, as the namespace is all there is to say. */
-function altered(asked: Asked): Asked | undefined {
-  switch (asked.op) {
+/** Another body for the same request_id; undefined for requests whose only field is the namespace. */
+function altered(input: OperationInput): OperationInput | undefined {
+  switch (input.op) {
     case "create":
       return {
-        ...asked,
-        drafts: asked.drafts.map((draft) => ({ ...draft, text: `${draft.text}, altered` })),
+        ...input,
+        drafts: input.drafts.map((draft) => ({ ...draft, text: `${draft.text}, altered` })),
       };
     case "update":
-      return { ...asked, patch: { ...asked.patch, text: "altered" }, fields: ["text"] };
+      return { ...input, patch: { ...input.patch, text: "altered" }, fields: ["text"] };
     case "delete":
-      return { ...asked, id: asked.id === "m0" ? "m1" : "m0" };
+      return { ...input, id: input.id === "m0" ? "m1" : "m0" };
     case "purge":
-      return { ...asked, filter: { ...asked.filter, userId: "altered" } };
+      return { ...input, filter: { ...input.filter, userId: "altered" } };
     case "storeEntry":
-      return { ...asked, response: "altered" };
+      return { ...input, response: "altered" };
     case "deleteEntry":
-      return { ...asked, scope: { ...asked.scope, model: "altered" } };
+      return { ...input, scope: { ...input.scope, model: "altered" } };
     default:
       return undefined;
   }
 }
 
 async function expectation(context: NaiveContext, call: Call): Promise<Expected> {
-  const { asked } = call;
-  const least = await liveCounts(context, asked.at);
-  const scope = { tenant: context.tenantOf(asked.at.tenant), namespace: asked.at.namespace };
+  const { input } = call;
+  const least = await liveCounts(context, input.at);
+  const scope = { tenant: context.tenantOf(input.at.tenant), namespace: input.at.namespace };
   const held = await context.stores.namespaces.counts(scope);
   try {
     const answer = await naiveAnswer(context, call);
     if (answer.kind === "counts") return { kind: "counts", least, most: held };
     if (answer.kind !== "search") return answer;
     const comparable = comparableRanking(answer.ranked ?? [], held.memories > least.memories);
-    const limit = asked.op === "search" ? asked.limit : 0;
+    const limit = input.op === "search" ? input.limit : 0;
     return { kind: "search", ranked: answer.found, limit, comparable };
   } catch (error) {
     if (!(error instanceof RecollectError)) throw error;
@@ -203,21 +203,21 @@ function isSameDeletion(before: Answer, answer: Answer): boolean {
   );
 }
 
-function count(tally: RunTally, operation: Operation, expected: Expected): void {
-  if (expected.kind === "refused") tally.refused += 1;
-  if (operation.op === "again") tally.repeated += 1;
+function count(counts: RunCounts, operation: Operation, expected: Expected): void {
+  if (expected.kind === "refused") counts.refused += 1;
+  if (operation.op === "again") counts.replayed += 1;
   if (operation.op === "create" && expected.kind === "plain") {
-    const told = [expected.value].flat() as readonly object[];
-    tally.duplicates += told.filter((one) => "duplicate" in one).length;
+    const detail = [expected.value].flat() as readonly object[];
+    counts.duplicates += detail.filter((one) => "duplicate" in one).length;
   }
   if (expected.kind === "plain" && Array.isArray(expected.value)) {
     if (operation.op === "import")
-      tally.imported += (expected.value as readonly ImportTold[]).at(-1)?.imported ?? 0;
-    if (operation.op === "export") tally.exported += expected.value.length;
+      counts.imported += (expected.value as readonly ImportStep[]).at(-1)?.imported ?? 0;
+    if (operation.op === "export") counts.exported += expected.value.length;
   }
   if (expected.kind !== "search" || expected.ranked.length < 2) return;
-  tally.rankings += 1;
-  if (expected.comparable) tally.comparableRankings += 1;
+  counts.rankings += 1;
+  if (expected.comparable) counts.comparableRankings += 1;
 }
 
 /** The same calls of the ports of any stores. */
@@ -230,16 +230,16 @@ export function testedPorts(
     answer: async (call, now) => {
       try {
         const answer = await naiveAnswer(context(now), call);
-        if (answer.kind !== "search" || call.asked.op !== "search") return answer;
-        const found = answer.found.slice(0, call.asked.limit);
-        countFound(context(now), call.asked, found);
+        if (answer.kind !== "search" || call.input.op !== "search") return answer;
+        const found = answer.found.slice(0, call.input.limit);
+        countFound(context(now), call.input, found);
         return { kind: "search", found };
       } catch (error) {
         if (!(error instanceof RecollectError)) throw error;
         return { kind: "refused", reason: error.reason };
       }
     },
-    etagOf: (asked, now) => currentEtag(context(now), asked),
+    etagOf: (input, now) => currentEtag(context(now), input),
     restart: opened.restart,
   };
 }

@@ -25,7 +25,7 @@ describe("shorten", () => {
 });
 
 describe("runRandomly", () => {
-  it("tells the seed, the run and a list to repeat", async () => {
+  it("reports the seed, the run and a list of operations to repeat", async () => {
     const hasRestart = async (operations: readonly Operation[]): Promise<void> => {
       if (operations.some(({ op }) => op === "restart")) throw new Error("restarted");
     };

@@ -4,12 +4,12 @@ import { type Level, type Operation, operation } from "./operations.ts";
 /** Operations in one run, at most. */
 const MAX_OPERATIONS = 200;
 
-/** Runs that a failure may cost until it is told. */
-const ATTEMPTS = 400;
+/** Maximum number of runs to shorten a failure. */
+const MAX_RUNS = 400;
 
 /**
- * Does runs of random operations that the seed alone decides. The first that fails is made shorter for as long as it
- * still fails, and told with the seed and the operations that are left.
+ * Runs random operations that depend on the seed only. The first failing run is shortened as long as it still fails, and
+ * reported with the seed and the remaining operations.
  */
 export async function runRandomly(
   { level, runs, seed }: { readonly level: Level; readonly runs: number; readonly seed: number },
@@ -32,24 +32,20 @@ export async function runRandomly(
   }
 }
 
-/** Leaves out stretches of operations, long ones first, as long as what is left still fails. */
+/** Removes stretches of operations, long ones first, as long as the rest still fails. */
 export async function shorten(
   failing: readonly Operation[],
   failure: unknown,
   run: (operations: readonly Operation[]) => Promise<void>,
 ): Promise<{ readonly operations: readonly Operation[]; readonly error: unknown }> {
   let shortest = { operations: failing, error: failure };
-  let attempts = ATTEMPTS;
+  let runs = MAX_RUNS;
   for (let stretch = Math.ceil(failing.length / 2); stretch >= 1; stretch = Math.floor(stretch / 2)) {
-    // From the end on: what comes behind the failure goes at once.
-    for (
-      let start = shortest.operations.length - stretch;
-      start > -stretch && attempts > 0;
-      start -= stretch
-    ) {
+    // From the end, so that operations after the failure are removed first.
+    for (let start = shortest.operations.length - stretch; start > -stretch && runs > 0; start -= stretch) {
       const { operations } = shortest;
       const rest = [...operations.slice(0, Math.max(0, start)), ...operations.slice(start + stretch)];
-      attempts -= 1;
+      runs -= 1;
       try {
         await run(rest);
       } catch (error) {

@@ -8,11 +8,11 @@ import type { Backend } from "../../../src/ports/backend.ts";
 import type { EmbedderIdentity } from "../../../src/ports/embedding/embedder.ts";
 import { quiet } from "../quiet.ts";
 
-/** The stores of a Redis, under keys and indexes that nobody else has. */
+/** The stores of a Redis, under keys and indexes of their own. */
 export interface TestRedis extends AsyncDisposable {
-  /** Open; after `reopen` another object. */
+  /** The open backend; another object after `reopen`. */
   readonly backend: Backend;
-  /** What all its keys and indexes begin with. */
+  /** The prefix of all its keys and indexes. */
   readonly name: string;
   readonly url: string;
   /** Closes the stores and opens them on the same data, as a restart of the program does, with these other settings. */
@@ -52,7 +52,7 @@ export async function openTestRedis(
     },
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      // As the default user, who may do everything, whoever the test is about.
+      // As the default user, who has all permissions.
       const { username, password } = settings;
       const whole = username === undefined ? { password } : { username: undefined, password: undefined };
       await removeAll({ ...settings, ...whole }, name);

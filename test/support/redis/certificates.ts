@@ -12,7 +12,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority made for one test, and what it has signed: 127.0.0.1 and localhost, and a client. Good for a day. */
+/** A CA for one test, with certificates for 127.0.0.1 and localhost and for a client. Valid for a day. */
 export interface Certificates extends AsyncDisposable {
   readonly caFile: string;
   readonly ca: string;

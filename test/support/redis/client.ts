@@ -6,7 +6,7 @@ export function connectTo(
   options: Pick<RedisOptions, "username" | "password" | "tls" | "enableReadyCheck"> = {},
 ): Redis & Disposable {
   const redis = new Redis(url, { ...options, protocol: 2, retryStrategy: () => null });
-  // The command that fails says so.
+  // The failed command rejects too.
   redis.on("error", () => undefined);
   return Object.assign(redis, { [Symbol.dispose]: () => redis.disconnect() });
 }

@@ -7,7 +7,7 @@ import { eventually } from "./wait.ts";
 export interface RedisCluster extends AsyncDisposable {
   /** A third of the slots each at the start, in order. */
   readonly primaries: readonly RedisServer[];
-  /** Each follows the primary of the same place in the list. */
+  /** Each replicates the primary with the same index. */
   readonly replicas: readonly RedisServer[];
   readonly servers: readonly RedisServer[];
 }

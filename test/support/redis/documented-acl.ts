@@ -4,7 +4,7 @@ const DOCUMENT = new URL("../../../docs/operations/redis-topologies.md", import.
 
 /**
  * The rules of users as the documentation gives them, for keys and indexes that begin with `name` instead of those of the
- * defaults. A user who may do everything is there too.
+ * defaults. A user with all permissions exists too.
  */
 export function documentedAcl(name: string): readonly string[] {
   const lines = readFileSync(DOCUMENT, "utf8").split("\n");

@@ -1,18 +1,21 @@
-// What must be true of all keys of a deployment, whatever has been killed in the middle of what: everything that counts
-// or finds a memory or an answer agrees with the memories and answers that are there, and nothing lies about that belongs
-// to nobody.
+// Invariants of all keys of a deployment, also after processes were killed at any point: every counter and index agrees
+// with the stored memories and cache entries, and no key is without an owner.
 //
 //   expect(await brokenInvariants(redis.url, "recollect:")).toEqual([]);
 
 import { isCounted, tokenOf } from "../../../src/adapters/redis/memory/tokens.ts";
-import { Keys, type NamespaceKeys, type PartitionKeys } from "../../../src/adapters/redis/namespaces/keys.ts";
+import {
+  Keys,
+  type NamespaceRedisKeys,
+  type PartitionKeys,
+} from "../../../src/adapters/redis/namespaces/keys.ts";
 import { unpackRecord } from "../../../src/adapters/redis/namespaces/records.ts";
 import type { MemoryEmbedding } from "../../../src/domain/memory/memory.ts";
 import { connectTo } from "./client.ts";
 
 type Connection = ReturnType<typeof connectTo>;
 
-/** What is wrong, a line each; empty: nothing. Nobody may write meanwhile. On one partition. */
+/** Returns the violated invariants, one line each. For one partition without concurrent writes. */
 export async function brokenInvariants(url: string, prefix: string): Promise<string[]> {
   using redis = connectTo(url);
   const partition = new Keys(prefix, 1).partition(0);
@@ -43,32 +46,32 @@ export async function brokenInvariants(url: string, prefix: string): Promise<str
     expectEqual(`namespaces of ${tenant}`, new Set(listed), new Set(own.map(([, name]) => name)));
   }
 
-  const seen: Seen = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
+  const expected: ExpectedIndexes = { expiry: new Map(), pending: new Set(), pendingSince: new Set() };
   for (const [name, namespaceId] of namespaces) {
     const namespace = partition.namespace(namespaceId);
     const expectHere: Expect = (what, ...values) => expectEqual(`${name}: ${what}`, ...values);
-    await checkMemories(redis, namespace, all, seen, expectHere);
+    await checkMemories(redis, namespace, all, expected, expectHere);
     await checkCache(redis, namespace, all, expectHere);
   }
   const ofLiving = (member: string): boolean => !deleted.has(member.split("/")[0] ?? "");
   const expiry = await scoresOf(redis, partition.memoryExpiry);
-  expectEqual("memory expiry", new Map([...expiry].filter(([member]) => ofLiving(member))), seen.expiry);
+  expectEqual("memory expiry", new Map([...expiry].filter(([member]) => ofLiving(member))), expected.expiry);
   const pending = [...(await scoresOf(redis, partition.pending)).keys()].filter(ofLiving);
-  expectEqual("pending", new Set(pending), seen.pending);
+  expectEqual("pending", new Set(pending), expected.pending);
   const since = [...(await scoresOf(redis, partition.pendingSince)).keys()].filter(ofLiving);
-  expectEqual("pending since", new Set(since), seen.pendingSince);
+  expectEqual("pending since", new Set(since), expected.pendingSince);
   const attempts = Object.keys(await redis.hgetall(partition.pendingAttempts)).filter(ofLiving);
   for (const member of attempts)
-    if (!seen.pending.has(member)) broken.push(`attempts of ${member}, which is not pending`);
+    if (!expected.pending.has(member)) broken.push(`attempts of ${member}, which is not pending`);
 
-  for (const key of all) if (!isOwned(partition, key, names)) broken.push(`${key} belongs to nobody`);
+  for (const key of all) if (!isOwned(partition, key, names)) broken.push(`${key} has no owner`);
   return broken;
 }
 
 type Expect = (what: string, found: unknown, wanted: unknown) => void;
 
-/** What the keys of the partition should say of all namespaces. */
-interface Seen {
+/** The expected content of the partition's indexes, over all namespaces. */
+interface ExpectedIndexes {
   readonly expiry: Map<string, number>;
   readonly pending: Set<string>;
   readonly pendingSince: Set<string>;
@@ -76,9 +79,9 @@ interface Seen {
 
 async function checkMemories(
   redis: Connection,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   all: ReadonlySet<string>,
-  seen: Seen,
+  expected: ExpectedIndexes,
   expectEqual: Expect,
 ): Promise<void> {
   const { namespaceId, partition } = namespace;
@@ -105,9 +108,9 @@ async function checkMemories(
     expectEqual(`${what}: id and etag`, [record.id, record.etag], [id, text("etag")]);
     const member = `${namespaceId}/${id}`;
     order.set(id, Number(text("created")));
-    const facts = ["created", "event", "importance", "expire"].map(text).join(" ");
-    expectEqual(`${what}: facts`, text("facts"), facts);
-    if (fields.has("expire")) seen.expiry.set(member, Number(text("expire")));
+    const packedFields = ["created", "event", "importance", "expire"].map(text).join(" ");
+    expectEqual(`${what}: packedFields`, text("facts"), packedFields);
+    if (fields.has("expire")) expected.expiry.set(member, Number(text("expire")));
     if (fields.has("dup")) duplicates.add(text("dup"));
     if (record.sessionId !== "") {
       const token = tokenOf(namespaceId, "session", record.sessionId);
@@ -116,8 +119,8 @@ async function checkMemories(
     }
     const hasVector = fields.has(`v${generation}`);
     expectEqual(`${what}: state of its vector`, hasVector, embedding.state === "READY");
-    if (!hasVector) seen.pending.add(member);
-    if (!hasVector && embedding.state !== "REFUSED") seen.pendingSince.add(member);
+    if (!hasVector) expected.pending.add(member);
+    if (!hasVector && embedding.state !== "REFUSED") expected.pendingSince.add(member);
     const words = text("terms")
       .split(" ")
       .filter((word) => word !== "");
@@ -153,7 +156,7 @@ async function checkMemories(
   const counted = [...(await countsOf(redis, namespace.accessCounts)).keys()];
   const accessed = [...(await scoresOf(redis, namespace.lastAccesses)).keys()];
   expectEqual(
-    "accesses of what is not there",
+    "accesses of missing memories",
     [...counted, ...accessed].filter((id) => !known.has(id)),
     [],
   );
@@ -162,7 +165,7 @@ async function checkMemories(
 
 async function checkCache(
   redis: Connection,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   all: ReadonlySet<string>,
   expectEqual: Expect,
 ): Promise<void> {
@@ -171,16 +174,16 @@ async function checkCache(
     .map((key) => key.slice(namespace.cacheEntries.length));
   const sizes = new Map<string, number>();
   let bytes = 0;
-  const facts = await redis.hgetall(namespace.cacheFields);
-  for (const packed of Object.values(facts)) {
+  const packedFields = await redis.hgetall(namespace.cacheFields);
+  for (const packed of Object.values(packedFields)) {
     const [size = "", scope = ""] = packed.split(" ", 2);
     bytes += Number(size);
     sizes.set(scope, (sizes.get(scope) ?? 0) + 1);
   }
-  // Redis itself may have removed an entry that has ended; its name goes later.
-  const named = new Set(Object.keys(facts));
+  // Redis itself may have expired an entry; its name is removed later.
+  const named = new Set(Object.keys(packedFields));
   expectEqual(
-    "cache entries that nobody knows",
+    "unlisted cache entries",
     ids.filter((id) => !named.has(id)),
     [],
   );
@@ -192,7 +195,7 @@ async function checkCache(
   expectEqual("cache bytes", counters.get("cache_bytes") ?? 0, bytes);
 }
 
-/** Whether a key is of those that keys.ts spells, of a namespace that is there or was deleted and is being removed. */
+/** Whether a key is of those that keys.ts spells, of a namespace that exists or is being removed. */
 function isOwned(partition: PartitionKeys, key: string, names: ReadonlyMap<string, string>): boolean {
   const { root } = partition;
   if (!key.startsWith(root)) return false;

@@ -9,13 +9,13 @@ import { NOW, newMemory } from "../builders.ts";
 export interface MemoryLoad {
   /** Ids whose writing was acknowledged, so far. */
   readonly acknowledged: readonly string[];
-  /** Calls that were told to come again (STORE_UNAVAILABLE), so far. */
+  /** Number of calls that were refused with a retry delay (STORE_UNAVAILABLE) so far. */
   readonly refused: () => number;
   /** Why the last of them was; empty: none was. */
   readonly lastRefusal: () => string;
   /** Searches that answered, so far. */
   readonly answered: () => number;
-  /** Resolves with what was wrong: errors of another kind, and ids that were acknowledged and that a search did not find. */
+  /** Resolves with the failures: other errors, and acknowledged ids that a search did not find. */
   stop(): Promise<{ readonly errors: readonly string[]; readonly notFound: readonly string[] }>;
 }
 
@@ -87,7 +87,7 @@ export async function finds(store: Memories, scope: NamespaceKey, number: number
     { vector: vectorOf(number), terms: [`word${number}`], filter: { states: ["ACTIVE"] }, limit: 1 },
     NOW,
   );
-  return [nearest, containing].every((arm) => arm[0]?.id === `m${number}`);
+  return [nearest, containing].every((matches) => matches[0]?.id === `m${number}`);
 }
 
 /** The acknowledged memories that cannot be read, or not be found by a search. */

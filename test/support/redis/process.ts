@@ -11,11 +11,11 @@ export interface RedisProcess {
   /** Stops it in the middle of what it does, without closing its connections (SIGSTOP). */
   pause(): void;
   resume(): void;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
 }
 
-/** What the log of a server says that could not listen. */
+/** The log message of a server that could not listen. */
 const PORT_TAKEN = /Address already in use|Failed listening/;
 
 /** Thrown when the port was taken. */
@@ -60,7 +60,7 @@ export async function startProcess(
   }
   child.once("close", () => {
     const log = lines.join("\n");
-    reject(PORT_TAKEN.test(log) ? new PortTakenError(log) : new Error(`redis-server has ended:\n${log}`));
+    reject(PORT_TAKEN.test(log) ? new PortTakenError(log) : new Error(`redis-server has exited:\n${log}`));
   });
   try {
     await ready;
@@ -76,7 +76,7 @@ interface Guard {
 }
 
 /**
- * Kills the server and removes its directory when this process is gone, however it went: the guard reads from a pipe
+ * Kills the server and removes its directory when this process exits, however it exits: the guard reads from a pipe
  * that the system closes then. It stands in a group of its own, where Ctrl-C does not reach it.
  */
 function startGuard(server: ChildProcess, directory: string): Guard {

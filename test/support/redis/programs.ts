@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 export interface RedisPrograms {
   /** redis-server; with `--sentinel` a sentinel. */
   readonly server: string;
-  /** What `loadmodule` takes for each module: its file, then its arguments. */
+  /** The arguments of `loadmodule` for each module: its file, then its arguments. */
   readonly modules: readonly (readonly string[])[];
   /** Variables that the programs are started with. */
   readonly env: Readonly<Record<string, string>>;

@@ -1,9 +1,9 @@
-// What a suite says that needs Redis; both are awaited at the top of a test file:
+// For suites that need Redis; both are awaited at the top of a test file:
 //
 //   await describeSharedRedis("memory store on Redis", ({ url }) => memoriesContract("redis", () => open(url)));
 //   await describeRedisPrograms("Redis that is killed", () => { it(…, async () => { await using redis = await startRedis() … }) });
 //
-// Without Redis Stack their place is taken by one test that is skipped, or fails under CI=true, and says what to install.
+// Without Redis Stack, one test replaces them; it is skipped, or fails under CI=true, and names what to install.
 
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";

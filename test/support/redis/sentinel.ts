@@ -11,7 +11,7 @@ import { eventually } from "./wait.ts";
 
 /** A primary, two replicas, and three sentinels that watch them; two have to agree that the primary is down. */
 export interface RedisSentinel extends AsyncDisposable {
-  /** What sentinels call the primary. */
+  /** The name of the primary in the Sentinels. */
   readonly name: string;
   readonly sentinels: readonly { readonly host: string; readonly port: number }[];
   /** The primary of the start, then its replicas; a failover changes the roles and not this list. */
@@ -22,7 +22,7 @@ export interface RedisSentinel extends AsyncDisposable {
 
 const NAME = "recollect";
 
-/** What everybody has to show: servers and Sentinels have the same password, and all speak TLS alone. */
+/** Authentication: servers and Sentinels have the same password, and accept only TLS. */
 export interface Secured {
   readonly password: string;
   readonly certificates: Certificates;

@@ -57,27 +57,29 @@ await describeRedisPrograms("a Redis of its own", () => {
     await expect(startRedis({ config: { "no-such-setting": "1" } })).rejects.toThrow("no-such-setting");
   });
 
-  it("lets users do what its ACL says", async () => {
+  it("enforces its ACL", async () => {
     await using server = await startRedis({
       acl: ["user default off", "user app on >secret ~app:* +get +set"],
     });
     using app = connectTo(server.url, { username: "app", password: "secret", enableReadyCheck: false });
     expect(await app.set("app:key", "value")).toBe("OK");
     await expect(app.get("other:key")).rejects.toThrow("NOPERM");
-    using nobody = connectTo(server.url, { enableReadyCheck: false });
-    await expect(nobody.get("app:key")).rejects.toThrow("NOAUTH");
+    using unauthenticated = connectTo(server.url, { enableReadyCheck: false });
+    await expect(unauthenticated.get("app:key")).rejects.toThrow("NOAUTH");
   });
 
-  it("asks clients for a certificate of its authority", async () => {
+  it("requires client certificates of its authority", async () => {
     await using tls = await createCertificates();
     await using server = await startRedis({ tls });
-    using known = connectTo(server.url, { tls: { ca: tls.ca, cert: tls.client.cert, key: tls.client.key } });
-    expect(await known.ping()).toBe("PONG");
+    using authenticated = connectTo(server.url, {
+      tls: { ca: tls.ca, cert: tls.client.cert, key: tls.client.key },
+    });
+    expect(await authenticated.ping()).toBe("PONG");
     using stranger = connectTo(server.url, { tls: { ca: tls.ca } });
     await expect(stranger.ping()).rejects.toThrow();
   });
 
-  it("dies with the process that started it, paused or not, and its directory goes too", async () => {
+  it("exits with the process that started it, paused or not, and its directory is removed", async () => {
     const start = `
       import { startRedis } from ${JSON.stringify(new URL("./server.ts", import.meta.url))};
       const server = await startRedis({ programs: JSON.parse(process.argv[1]) });
@@ -104,7 +106,7 @@ await describeRedisPrograms("a Redis of its own", () => {
   });
 });
 
-/** Whether this process runs; one that has ended and that nobody has asked about yet does not. */
+/** Whether this process runs; a zombie does not. */
 function isAlive(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
   return stdout.trim() !== "" && !stdout.startsWith("Z");

@@ -19,13 +19,13 @@ import { programsOfThisRun } from "./run.ts";
 
 export interface RedisOptions {
   /**
-   * Lines of redis.conf: `{ maxmemory: "60mb", save: '""' }`. What is not said: AOF with fsync at each write, no
+   * Lines of redis.conf: `{ maxmemory: "60mb", save: '""' }`. Default: AOF with fsync at each write, no
    * snapshots, noeviction.
    */
   readonly config?: Readonly<Record<string, string>>;
   /** Lines of an ACL file: `user app on >secret ~app:* +ping`. Without one for `default` it may do everything. */
   readonly acl?: readonly string[];
-  /** TLS alone, with a certificate asked of clients. */
+  /** Only TLS, with client certificates. */
   readonly tls?: Certificates;
   /** Default: those of this run. */
   readonly programs?: RedisPrograms;
@@ -36,16 +36,16 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** Where the other nodes of a cluster reach it; undefined when it is of none. */
+  /** The cluster bus port; undefined when the server is not in a cluster. */
   readonly busPort: number | undefined;
-  /** Where its configuration and data are. */
+  /** The directory of its configuration and data. */
   readonly directory: string;
-  /** Of the process that runs now. */
+  /** The id of the current process. */
   readonly pid: number;
   /** It keeps its connections and answers nothing (SIGSTOP), until `resume`. */
   pause(): void;
   resume(): void;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
   /** Starts it on the same port and data, resolves when these are loaded; kills it first when it runs. */
   restart(): Promise<void>;
@@ -69,7 +69,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 async function startOn(port: number, programs: RedisPrograms, options: RedisOptions): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), "recollect-redis-"));
   const { config = {}, acl, tls } = options;
-  // Its usual place is the server's port plus 10,000, which may be anybody's.
+  // The default is the server's port plus 10,000, which may be in use.
   const busPort = config["cluster-enabled"] === "yes" ? await freePort() : undefined;
   const settings = {
     bind: HOST,

@@ -4,10 +4,10 @@ import { connectTo } from "./client.ts";
 import { fetchPrograms, findInstalled, type RedisPrograms } from "./programs.ts";
 import { startRedis } from "./server.ts";
 
-/** What there is, or why it is not there. */
+/** The available Redis, or the reason why there is none. */
 export type Found<T> = T | { readonly missing: string };
 
-/** What a run of the tests has of Redis. */
+/** The Redis of a test run. */
 export interface RedisOfRun {
   /** One standalone server for all; tests keep apart by REDIS_PREFIX, and no one stops or flushes it. */
   readonly shared: Found<{ readonly url: string }>;

@@ -18,7 +18,7 @@ await describeRedisPrograms("a proxy before Redis", () => {
     expect((await client.get("key")) === value).toBe(true);
   });
 
-  it("holds everything back while it stalls, and hands it on afterwards", async () => {
+  it("holds all bytes back while it stalls, and forwards them afterwards", async () => {
     await using server = await startRedis();
     await using proxy = await startTcpProxy(server);
     using client = connectTo(urlOf(proxy));

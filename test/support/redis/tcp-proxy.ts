@@ -3,21 +3,21 @@ import { connect, createServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { freePort } from "./process.ts";
 
-/** What the proxy does with bytes and connections; what is open when the mode changes goes on under the new one. */
+/** How the proxy treats bytes and connections; open connections follow a change of the mode. */
 export type ProxyMode =
   | { readonly kind: "pass" }
-  /** Each reply comes so much later, or when the mode changes. */
+  /** Delays each reply by so much, or until the mode changes. */
   | { readonly kind: "delay"; readonly ms: number }
   /** A connection is reset when so many bytes of replies went through it in this mode. */
   | { readonly kind: "cut"; readonly afterBytes: number }
-  /** Nothing listens, and what was open is reset. */
+  /** Refuses connections, and resets open ones. */
   | { readonly kind: "refuse" }
-  /** Connections are taken, and no byte goes either way; they come in order when the mode changes. */
+  /** Accepts connections and holds all bytes back; they are forwarded in order when the mode changes. */
   | { readonly kind: "stall" };
 
 /** Stands between a client and a server on this machine: `await proxy.set({ kind: "stall" })`. */
 export interface TcpProxy extends AsyncDisposable {
-  /** Where the client connects to, in every mode. */
+  /** The address of the proxy, the same in every mode. */
   readonly host: string;
   readonly port: number;
   /** Connections that are open now. */
@@ -75,7 +75,7 @@ export async function startTcpProxy(target: {
     );
   });
 
-  /** Hands on what comes, in order, so much later and when the mode lets it. */
+  /** Forwards bytes in order, with the delay of the mode. */
   const relay = (from: Socket, handOn: (bytes: Buffer) => void, delayMs: () => number): void => {
     let before = Promise.resolve();
     from.on("data", (bytes) => {

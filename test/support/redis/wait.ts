@@ -3,8 +3,7 @@ import { setTimeout } from "node:timers/promises";
 const TRIES = 1200;
 
 /**
- * Resolves when this has come true: it is asked again and again, for a minute or so, then it throws with the name, and with
- * what `explain` says of how things are then.
+ * Polls until the condition is true, for a minute or so; then throws with the name and the result of `explain`.
  */
 export async function eventually(
   name: string,
@@ -15,5 +14,5 @@ export async function eventually(
     if (await condition()) return;
     await setTimeout(50);
   }
-  throw new Error([`waited in vain for ${name}`, await explain()].join("\n").trim());
+  throw new Error([`timed out waiting for ${name}`, await explain()].join("\n").trim());
 }

@@ -3,13 +3,13 @@ import type { Backend } from "../../../src/ports/backend.ts";
 import type { NamespaceCounts, NamespaceStore } from "../../../src/ports/namespace-store.ts";
 import { referenceCacheStore } from "./cache-store.ts";
 import { referenceMemories } from "./memories.ts";
-import { emptyUniverse, idempotently, placeOf, scopeAt, type Universe } from "./world.ts";
+import { emptyUniverse, idempotently, namespaceAt, type Universe, worldKeyOf } from "./world.ts";
 
 /** The stores that hold data; the reference has them too. */
 export type Stores = Pick<Backend, "memories" | "cache" | "namespaces">;
 
 /**
- * The reference that every store is held against: slow, in memory, and plain enough to be seen to be right. It passes
+ * The reference that every store is compared with: slow, in memory, and simple enough to be verified by reading. It passes
  * the same contracts. Expired ones are never swept from it, so its counts of what a namespace holds are the most
  * that a store may answer.
  */
@@ -23,13 +23,13 @@ export function referenceStores(universe: Universe = emptyUniverse()): Stores {
 
 function referenceNamespaceStore(universe: Universe): NamespaceStore {
   const counts = (scope: NamespaceKey): NamespaceCounts => {
-    const world = universe.worlds.get(placeOf(scope));
+    const world = universe.worlds.get(worldKeyOf(scope));
     return { memories: world?.memories.length ?? 0, cacheEntries: world?.entries.size ?? 0 };
   };
   return {
     list: async (tenant, { after, limit }) =>
       [...universe.worlds.keys()]
-        .map(scopeAt)
+        .map(namespaceAt)
         .filter((scope) => scope.tenant === tenant && scope.namespace > after)
         .map(({ namespace }) => namespace)
         .sort()
@@ -41,15 +41,15 @@ function referenceNamespaceStore(universe: Universe): NamespaceStore {
       idempotently<NamespaceCounts, NamespaceCounts>(
         universe,
         // No namespace has this name: these records outlive the namespaces that they are about.
-        placeOf({ ...scope, namespace: "" }),
+        worldKeyOf({ ...scope, namespace: "" }),
         options,
         () => {
-          const held = counts(scope);
-          universe.worlds.delete(placeOf(scope));
-          universe.requests.delete(placeOf(scope));
-          return { result: held, outcome: held };
+          const current = counts(scope);
+          universe.worlds.delete(worldKeyOf(scope));
+          universe.requests.delete(worldKeyOf(scope));
+          return { result: current, outcome: current };
         },
-        (held) => held,
+        (current) => current,
       ),
   };
 }

@@ -7,10 +7,10 @@ import { withinBytes } from "../../../src/domain/page-token.ts";
 import type { CacheStore, NearestQuery } from "../../../src/ports/cache/cache-store.ts";
 import {
   byTime,
-  type HeldEntry,
   idempotently,
-  placeOf,
+  type ReferenceEntry,
   type Universe,
+  worldKeyOf,
   worldOf,
   writtenDown,
 } from "./world.ts";
@@ -21,10 +21,10 @@ interface Stored {
   readonly evicted: number;
 }
 
-/** What CacheStore promises, done in the plainest way; what goes first is the one that was used longest ago. */
+/** The reference implementation of CacheStore, as simple as possible; evicts the least recently used entry first. */
 export function referenceCacheStore(universe: Universe): CacheStore {
-  const live = (scope: NamespaceKey, now: number): HeldEntry[] =>
-    [...(universe.worlds.get(placeOf(scope))?.entries.values() ?? [])].filter(
+  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] =>
+    [...(universe.worlds.get(worldKeyOf(scope))?.entries.values() ?? [])].filter(
       ({ entry }) => entry.expireTime > now,
     );
   const find = (scope: NamespaceKey, id: string, now: number): CacheEntry | undefined =>
@@ -38,12 +38,12 @@ export function referenceCacheStore(universe: Universe): CacheStore {
   const makeRoom = (scope: NamespaceKey, keptId: string, maxEntries: number, now: number): number => {
     const { entries } = worldOf(universe, scope);
     const others = [...entries.values()].filter(({ entry }) => entry.id !== keptId);
-    const ended = others.filter(({ entry }) => entry.expireTime <= now);
+    const expired = others.filter(({ entry }) => entry.expireTime <= now);
     const servable = others
       .filter(({ entry }) => entry.expireTime > now)
       .sort((a, b) => a.lastUseTime - b.lastUseTime);
     const evicted = servable.slice(0, Math.max(0, servable.length + 1 - maxEntries));
-    const swept = ended.slice(0, Math.max(0, entries.size - maxEntries));
+    const swept = expired.slice(0, Math.max(0, entries.size - maxEntries));
     for (const { entry } of [...swept, ...evicted]) entries.delete(entry.id);
     return evicted.length;
   };
@@ -87,7 +87,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       const { entries, counters } = worldOf(universe, scope);
       return idempotently<Stored, { readonly id: string; readonly replaced: boolean }>(
         universe,
-        placeOf(scope),
+        worldKeyOf(scope),
         options,
         () => {
           const replaced = find(scope, entry.id, now) !== undefined;
@@ -105,7 +105,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     delete: async (scope, id, options) =>
       idempotently(
         universe,
-        placeOf(scope),
+        worldKeyOf(scope),
         options,
         () => {
           const { etag } = existing(scope, id, options.now);
@@ -119,19 +119,19 @@ export function referenceCacheStore(universe: Universe): CacheStore {
       ),
 
     countLookup: (scope, lookup, now) => {
-      const world = universe.worlds.get(placeOf(scope));
+      const world = universe.worlds.get(worldKeyOf(scope));
       if (world === undefined) return;
       if (lookup.kind === "MISS") world.counters.misses += 1;
       else {
         world.counters[lookup.kind === "EXACT" ? "exactHits" : "semanticHits"] += 1;
-        const held = world.entries.get(lookup.id);
-        if (held !== undefined) held.lastUseTime = Math.max(now, held.lastUseTime);
+        const current = world.entries.get(lookup.id);
+        if (current !== undefined) current.lastUseTime = Math.max(now, current.lastUseTime);
       }
     },
 
     stats: async (scope, now) => {
       const entries = live(scope, now);
-      const counters = universe.worlds.get(placeOf(scope))?.counters;
+      const counters = universe.worlds.get(worldKeyOf(scope))?.counters;
       return {
         entryCount: entries.length,
         byteCount: entries.reduce(

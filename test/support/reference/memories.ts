@@ -24,13 +24,13 @@ import type {
 } from "../../../src/ports/memory/writer.ts";
 import {
   byTime,
-  type HeldMemory,
   idempotently,
-  keepRecord,
-  placeOf,
+  type ReferenceMemory,
   recordsBeside,
   replay,
+  storeRecord,
   type Universe,
+  worldKeyOf,
   worldOf,
   writtenDown,
 } from "./world.ts";
@@ -40,20 +40,20 @@ type Recorded =
   | { readonly kind: "duplicate"; readonly id: string; readonly differs: readonly DifferingField[] }
   | CreateOutcome;
 
-/** How far a request to create has come. */
+/** The progress of a request to create. */
 interface RecordedBatch {
   readonly items: readonly Recorded[];
   readonly isWhole: boolean;
 }
 
-/** What Memories promises, done in the plainest way: lists that are gone through from end to end. */
+/** The reference implementation of Memories, as simple as possible: full scans of lists. */
 export function referenceMemories(universe: Universe): Memories {
-  const held = (scope: NamespaceKey): readonly HeldMemory[] =>
-    universe.worlds.get(placeOf(scope))?.memories ?? [];
-  const live = (scope: NamespaceKey, now: number): readonly HeldMemory[] =>
-    held(scope).filter(({ memory }) => !isExpired(memory, now));
-  const passing = (scope: NamespaceKey, filter: MemoryFilter, now: number): readonly HeldMemory[] =>
-    held(scope).filter((one) => matchesFilter(stored(one), filter, now));
+  const memoriesIn = (scope: NamespaceKey): readonly ReferenceMemory[] =>
+    universe.worlds.get(worldKeyOf(scope))?.memories ?? [];
+  const live = (scope: NamespaceKey, now: number): readonly ReferenceMemory[] =>
+    memoriesIn(scope).filter(({ memory }) => !isExpired(memory, now));
+  const passing = (scope: NamespaceKey, filter: MemoryFilter, now: number): readonly ReferenceMemory[] =>
+    memoriesIn(scope).filter((one) => matchesFilter(stored(one), filter, now));
   const find = (scope: NamespaceKey, id: string, now: number): StoredMemory | undefined =>
     live(scope, now)
       .filter(({ memory }) => memory.id === id)
@@ -76,7 +76,7 @@ export function referenceMemories(universe: Universe): Memories {
     }
     const duplicate = live(scope, now)
       .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
-      .reduce<HeldMemory | undefined>(
+      .reduce<ReferenceMemory | undefined>(
         (oldest, one) =>
           oldest === undefined || one.memory.createTime < oldest.memory.createTime ? one : oldest,
         undefined,
@@ -104,10 +104,10 @@ export function referenceMemories(universe: Universe): Memories {
     if (find(scope, id, now) !== undefined) return "skipped";
     const { sessions } = worldOf(universe, scope);
     const last = sessions.get(sessionId) ?? 0;
-    const isHeld = live(scope, now).some(
+    const isStored = live(scope, now).some(
       ({ memory }) => memory.sessionId === sessionId && memory.sessionPosition === sessionPosition,
     );
-    const given = sessionPosition > 0 && !isHeld ? sessionPosition : last + 1;
+    const given = sessionPosition > 0 && !isStored ? sessionPosition : last + 1;
     const position = sessionId === "" ? 0 : given;
     if (position > 0) sessions.set(sessionId, Math.max(last, position));
     removeIds(scope, new Set([id]));
@@ -123,7 +123,7 @@ export function referenceMemories(universe: Universe): Memories {
   ): StoredMemory => {
     const memory = writtenDown({ ...item.memory, sessionPosition });
     const { duplicateKey, terms, vector } = item;
-    const one: HeldMemory = { memory, duplicateKey, terms, vector, access };
+    const one: ReferenceMemory = { memory, duplicateKey, terms, vector, access };
     worldOf(universe, scope).memories.push(one);
     return stored(one);
   };
@@ -151,8 +151,8 @@ export function referenceMemories(universe: Universe): Memories {
       create: async (scope, items, { now, request, step = { before: [], isLast: true } }) => {
         const writes = request !== undefined || items.some((item) => !("refusal" in item));
         if (writes) worldOf(universe, scope);
-        const place = placeOf(scope);
-        const record = request === undefined ? undefined : replay(universe, place, { now, request });
+        const worldKey = worldKeyOf(scope);
+        const record = request === undefined ? undefined : replay(universe, worldKey, { now, request });
         const batch = record?.outcome as RecordedBatch | undefined;
         if (batch !== undefined && (batch.isWhole || batch.items.length !== step.before.length)) {
           return batch.items.map((one): CreateOutcome => {
@@ -170,7 +170,7 @@ export function referenceMemories(universe: Universe): Memories {
           const { memory, ...rest } = one;
           return { ...rest, id: memory.id };
         });
-        keepRecord(universe, place, request, { items: recorded, isWhole: step.isLast });
+        storeRecord(universe, worldKey, request, { items: recorded, isWhole: step.isLast });
         return outcomes;
       },
 
@@ -179,7 +179,7 @@ export function referenceMemories(universe: Universe): Memories {
         const current = existing(scope, id, options.now);
         return idempotently(
           universe,
-          placeOf(scope),
+          worldKeyOf(scope),
           options,
           () => {
             if (current.etag !== expectedEtag) throw changed(id);
@@ -193,13 +193,13 @@ export function referenceMemories(universe: Universe): Memories {
 
       replayReplace: async (scope, id, options) => {
         const current = existing(scope, id, options.now);
-        return replay(universe, placeOf(scope), options) === undefined ? undefined : current;
+        return replay(universe, worldKeyOf(scope), options) === undefined ? undefined : current;
       },
 
       delete: async (scope, id, options) =>
         idempotently(
           universe,
-          placeOf(scope),
+          worldKeyOf(scope),
           options,
           () => {
             const { etag } = existing(scope, id, options.now);
@@ -228,7 +228,7 @@ export function referenceMemories(universe: Universe): Memories {
       search: async (scope, query, now) => {
         const eligible = passing(scope, query.filter, now);
         const { vector, terms = [] } = query;
-        const corpus = corpusOf(held(scope), terms);
+        const corpus = corpusOf(memoriesIn(scope), terms);
         const chosen = chooseTerms(terms, corpus);
         const count = countTerms(terms);
         return {
@@ -263,11 +263,11 @@ export function referenceMemories(universe: Universe): Memories {
       },
 
       vectors: async (scope, ids) =>
-        ids.map((id) => held(scope).find(({ memory }) => memory.id === id)?.vector),
+        ids.map((id) => memoriesIn(scope).find(({ memory }) => memory.id === id)?.vector),
     },
     accessCounts: {
       add: (scope, ids, now) => {
-        for (const one of ids.flatMap((id) => held(scope).filter(({ memory }) => memory.id === id))) {
+        for (const one of ids.flatMap((id) => memoriesIn(scope).filter(({ memory }) => memory.id === id))) {
           const { accessCount = 0, lastAccessTime = now } = one.access ?? {};
           one.access = { accessCount: accessCount + 1, lastAccessTime: Math.max(now, lastAccessTime) };
         }
@@ -294,7 +294,7 @@ export function referenceMemories(universe: Universe): Memories {
   };
 }
 
-function stored({ memory, access }: HeldMemory): StoredMemory {
+function stored({ memory, access }: ReferenceMemory): StoredMemory {
   return access === undefined ? memory : { ...memory, access };
 }
 
@@ -306,7 +306,7 @@ function rankingFieldsOf(memory: Memory): RankingFields {
   return { id: memory.id, time: memory.eventTime ?? memory.createTime, importance: memory.importance };
 }
 
-function corpusOf(documents: readonly HeldMemory[], terms: readonly string[]): CorpusStatistics {
+function corpusOf(documents: readonly ReferenceMemory[], terms: readonly string[]): CorpusStatistics {
   if (terms.length === 0) return { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
   const words = documents.reduce((sum, one) => sum + one.terms.length, 0);
   return {

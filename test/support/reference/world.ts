@@ -4,8 +4,8 @@ import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
 
-/** A memory as the reference keeps it: with what a search needs, worked out anew each time. */
-export interface HeldMemory {
+/** A stored memory of the reference, with the fields of a search. */
+export interface ReferenceMemory {
   memory: Memory;
   readonly duplicateKey: string;
   readonly terms: readonly string[];
@@ -13,18 +13,18 @@ export interface HeldMemory {
   access: AccessStatistics | undefined;
 }
 
-export interface HeldEntry {
+export interface ReferenceEntry {
   readonly entry: CacheEntry;
   readonly vector: Float32Array | undefined;
   lastUseTime: number;
 }
 
-/** One namespace. Nothing is swept: what has ended is passed over by every read. */
+/** One namespace. Nothing is swept: every read skips expired data. */
 export interface World {
   /** In order of writing. */
-  memories: HeldMemory[];
+  memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
-  readonly entries: Map<string, HeldEntry>;
+  readonly entries: Map<string, ReferenceEntry>;
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -43,7 +43,7 @@ export interface RequestRecord {
 /** Everything that the reference knows: plain maps, by tenant and name. */
 export interface Universe {
   readonly worlds: Map<string, World>;
-  /** By place, then by key. A namespace's go with it. */
+  /** By world key, then by request key. Deleted with their namespace. */
   readonly requests: Map<string, Map<string, RequestRecord>>;
 }
 
@@ -52,72 +52,72 @@ export function emptyUniverse(): Universe {
 }
 
 /** The one key of a scope; neither name can be mistaken for a part of the other. */
-export function placeOf({ tenant, namespace }: NamespaceKey): string {
+export function worldKeyOf({ tenant, namespace }: NamespaceKey): string {
   return JSON.stringify([tenant, namespace]);
 }
 
-/** The place of records that outlive the namespace they are about, of which no namespace has the name. */
+/** The world key of records that outlive their namespace; no namespace has this name. */
 export function recordsBeside({ tenant, namespace }: NamespaceKey): string {
   return JSON.stringify([tenant, namespace, "records"]);
 }
 
-export function scopeAt(place: string): NamespaceKey {
-  const [tenant = "", namespace = ""] = JSON.parse(place) as string[];
+export function namespaceAt(worldKey: string): NamespaceKey {
+  const [tenant = "", namespace = ""] = JSON.parse(worldKey) as string[];
   return { tenant, namespace };
 }
 
 export function worldOf(universe: Universe, scope: NamespaceKey): World {
-  const place = placeOf(scope);
-  const known = universe.worlds.get(place);
-  if (known !== undefined) return known;
+  const worldKey = worldKeyOf(scope);
+  const existing = universe.worlds.get(worldKey);
+  if (existing !== undefined) return existing;
   const world: World = {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
-  universe.worlds.set(place, world);
+  universe.worlds.set(worldKey, world);
   return world;
 }
 
 /**
- * Carries a request out once: a repeat gets what `again` makes of the recorded outcome. What `once` throws is not
+ * Executes a request once: a retry gets the result of `again` for the recorded outcome. What `once` throws is not
  * recorded.
  */
 export function idempotently<T, Outcome>(
   universe: Universe,
-  place: string,
+  worldKey: string,
   { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
   once: () => { readonly result: T; readonly outcome: Outcome },
   again: (outcome: Outcome) => T,
 ): T {
-  const record = request === undefined ? undefined : replay(universe, place, { now, request });
+  const record = request === undefined ? undefined : replay(universe, worldKey, { now, request });
   if (record !== undefined) return again(record.outcome as Outcome);
   const { result, outcome } = once();
-  keepRecord(universe, place, request, outcome);
+  storeRecord(universe, worldKey, request, outcome);
   return result;
 }
 
-/** Keeps what became of a request, if it may come again. */
-export function keepRecord(
+/** Records the outcome of a request with a request_id. */
+export function storeRecord(
   universe: Universe,
-  place: string,
+  worldKey: string,
   request: IdempotentRequest | undefined,
   outcome: unknown,
 ): void {
   if (request === undefined) return;
   const { key, bodyHash, expireTime } = request;
-  const records = universe.requests.get(place) ?? new Map<string, RequestRecord>();
-  universe.requests.set(place, records.set(key, { bodyHash, expireTime, outcome }));
+  const records = universe.requests.get(worldKey) ?? new Map<string, RequestRecord>();
+  universe.requests.set(worldKey, records.set(key, { bodyHash, expireTime, outcome }));
 }
 
 /** The record of a request that was carried out before. */
 export function replay(
   universe: Universe,
-  place: string,
+  worldKey: string,
   { now, request }: { readonly now: number; readonly request: IdempotentRequest },
 ): RequestRecord | undefined {
-  const record = universe.requests.get(place)?.get(request.key);
+  const record = universe.requests.get(worldKey)?.get(request.key);
   if (record === undefined || record.expireTime <= now) return undefined;
   if (record.bodyHash !== request.bodyHash) {
     throw new RecollectError("REQUEST_ID_REUSED", "this request_id was used for another request");
@@ -125,7 +125,7 @@ export function replay(
   return record;
 }
 
-/** What comes back of a value that was written down: -0 is 0, absent fields are gone, nothing is shared. */
+/** A value after a JSON round trip: -0 is 0, undefined fields are missing, nothing is shared. */
 export function writtenDown<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
 }

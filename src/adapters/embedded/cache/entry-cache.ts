@@ -2,33 +2,33 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 
-/** What entries may take here, by entryBytes; some 20,000 answers of ordinary length. */
+/** Bound on the cached entries, in bytes as entryBytes counts them; some 20,000 answers of ordinary length. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-interface KeptEntry {
+interface CachedEntry {
   readonly row: number;
   readonly namespace: NamespaceKey;
   readonly entry: CacheEntry;
 }
 
 /**
- * Recently read entries, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by
- * reads alone, never by a write, and every row that is changed or deleted is forgotten while that happens (see
- * Database.onChange): so what is here is what is on disk.
+ * Recently read entries, as objects: a hit then reads no row, checks no checksum and parses no JSON. Filled by reads
+ * only, never by writes; every row that is changed or deleted is removed from it at that moment (see Database.onChange),
+ * so it equals the data on disk.
  */
 export class EntryCache {
   readonly #rows = new Map<number, string>();
-  readonly #entries = new LRUCache<string, KeptEntry>({
+  readonly #entries = new LRUCache<string, CachedEntry>({
     maxSize: MAX_BYTES,
     sizeCalculation: ({ entry }) => entryBytes(entry, 0) + 1,
     dispose: ({ row }) => void this.#rows.delete(row),
   });
 
-  /** Ids are digests over their namespace too, but a caller can name any: only entries of its own namespace are found. */
+  /** Ids are digests that include the namespace, but a caller can pass any id: the namespace is compared too. */
   find({ tenant, namespace }: NamespaceKey, id: string): CacheEntry | undefined {
-    const kept = this.#entries.get(id);
-    if (kept?.namespace.namespace !== namespace || kept.namespace.tenant !== tenant) return undefined;
-    return kept.entry;
+    const cached = this.#entries.get(id);
+    if (cached?.namespace.namespace !== namespace || cached.namespace.tenant !== tenant) return undefined;
+    return cached.entry;
   }
 
   at(row: number): CacheEntry | undefined {
@@ -36,13 +36,13 @@ export class EntryCache {
     return id === undefined ? undefined : this.#entries.get(id)?.entry;
   }
 
-  keep(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
+  set(namespace: NamespaceKey, row: number, entry: CacheEntry): void {
     this.#entries.set(entry.id, { row, namespace, entry });
-    // An entry that is larger than all the room is not kept.
+    // An entry larger than MAX_BYTES is not cached.
     if (this.#entries.has(entry.id)) this.#rows.set(row, entry.id);
   }
 
-  forget(row: number): void {
+  delete(row: number): void {
     const id = this.#rows.get(row);
     if (id !== undefined) this.#entries.delete(id);
   }

@@ -35,7 +35,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Misses that stand in the database when all writes that were asked for are done. */
+/** Misses in the database after all queued writes. */
 async function writtenMisses(): Promise<number> {
   await database.write(() => ({ result: undefined }));
   return Number(database.first("SELECT misses FROM cache_counter")?.["misses"] ?? 0);
@@ -59,7 +59,7 @@ describe("counted lookups", () => {
     expect(await writtenMisses()).toBe(3);
   });
 
-  it("are written at once when there are 1,024, and no timer stays", async () => {
+  it("are written at once when there are 1,024, and leave no timer", async () => {
     miss(1023);
     expect(await writtenMisses()).toBe(0);
     miss();
@@ -74,7 +74,7 @@ describe("counted lookups", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("that cannot be written are lost with a word in the log, and nothing fails", async () => {
+  it("that cannot be written are lost with a log message, and nothing fails", async () => {
     miss();
     database[Symbol.dispose]();
     await vi.advanceTimersByTimeAsync(1000);

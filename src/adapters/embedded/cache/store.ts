@@ -31,7 +31,7 @@ import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
 
-/** Expired entries are removed a few at each write, so that no write pays for all of them. */
+/** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
 
 /** Cached answers in SQLite; the prompts of one cache scope are compared exactly, in memory. */
@@ -57,7 +57,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#lookups = new BatchedWrites({
       database,
       log,
-      lost: "cache lookups could not be counted",
+      failureMessage: "cache lookups could not be counted",
       take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
       write: (counts) => {
         for (const lookups of counts) this.#writeCounts(lookups);
@@ -65,8 +65,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     });
     this.#model = model;
     this.#vectors = new ScopeVectors(database, model, log);
-    database.onChange("cache_entry", (row) => this.#entries.forget(row));
-    // They were asked of a namespace that was not there, or of the one that was deleted.
+    database.onChange("cache_entry", (row) => this.#entries.delete(row));
+    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
@@ -84,9 +84,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return { entries: [], more: false };
     const { model, tagsAny, after, limit, maxBytes, now } = query;
-    // Keys and sizes first: a page of large answers is never read beyond its end.
+    // Reads keys and sizes first, so that large answers beyond the page are not read.
     const rows = this.#database.all(
-      // Named, because the planner would rather sort the whole namespace than pass over a few expired rows.
+      // INDEXED BY, because the planner would otherwise sort the whole namespace rather than skip a few expired rows.
       `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
        WHERE e.namespace_id = ? AND e.expire_time > ?
        ${model === undefined ? "" : "AND e.model = ?"}
@@ -119,7 +119,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     },
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
     const { maxEntries, now, request } = options;
-    // Before it in the same transaction, so that what was served lately is not taken for unused.
+    // Before the put in the same transaction, so that recently served entries do not count as unused.
     void this.#lookups.flush();
     return this.#database.write(() => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
@@ -205,8 +205,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   }
 
   #find(namespace: NamespaceKey, id: string, now: number): CacheEntry | undefined {
-    const kept = this.#entries.find(namespace, id);
-    if (kept !== undefined) return kept.expireTime > now ? kept : undefined;
+    const cached = this.#entries.find(namespace, id);
+    if (cached !== undefined) return cached.expireTime > now ? cached : undefined;
     const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
     return row === undefined ? undefined : this.#entryOf(namespace, row);
@@ -231,45 +231,45 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         entry: this.#entryOf(namespace, row),
         similarity: clampSimilarity(similarity),
       }));
-      // Rows are deleted in many ways (swept, evicted, with their namespace); their vectors are removed here.
+      // Rows are deleted in many places (swept, evicted, with their namespace); their vectors are removed here.
       stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
       for (const { row } of stale) table.remove(row);
     } while (stale.length > 0);
     return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
   }
 
-  /** The entry of a row of this namespace, which is in the EntryCache from now on. Never inside a write. */
+  /** Reads the entry of a row of this namespace through the EntryCache. Never inside a write. */
   #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
-    const kept = this.#entries.at(row);
-    if (kept !== undefined) return kept;
+    const cached = this.#entries.at(row);
+    if (cached !== undefined) return cached;
     const entry = this.#entryAt(row);
-    if (entry !== undefined) this.#entries.keep(namespace, row, entry);
+    if (entry !== undefined) this.#entries.set(namespace, row, entry);
     return entry;
   }
 
-  /** Main memory that the prompts' vectors take. */
+  /** Main memory of the prompts' vectors, in bytes. */
   get vectorBytes(): number {
     return this.#vectors.memoryBytes;
   }
 
-  /** Empties the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
-  forgetEntries(): void {
+  /** Clears the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
+  clearEntryCache(): void {
     this.#entries.clear();
   }
 
-  /** The next lookup of each scope reads its vectors from the disk again. */
+  /** Drops the cached vectors: the next lookup of each scope reads them from disk. */
   dropVectors(): void {
     this.#vectors.clear();
   }
 
-  /** Leaves what was counted to the database, which writes it when it is closed, and stops the clock. */
+  /** Queues the counts so far in the database, which writes them when it is closed, and stops the timer. */
   [Symbol.dispose](): void {
     this.#lookups[Symbol.dispose]();
   }
 
   #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): void {
     const namespaceId = this.#namespaces.find(scope);
-    // Lookups bring no namespace into being, and one that was deleted does not come back by them.
+    // Lookups create no namespace, and do not create a deleted one again.
     if (namespaceId === undefined) return;
     this.#database.run(
       `INSERT INTO cache_counter (namespace_id, exact_hits, semantic_hits, misses) VALUES (?, ?, ?, ?)
@@ -327,8 +327,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return row;
   }
 
-  /** Brings a namespace down to its bound, and says how many entries went that could have been served. */
-  #makeRoom(namespaceId: number, keptRow: number, maxEntries: number, now: number): number {
+  /** Evicts entries down to the bound of the namespace; returns how many unexpired entries were evicted. */
+  #makeRoom(namespaceId: number, newRow: number, maxEntries: number, now: number): number {
     const excess = (): number => {
       const counter = this.#database.first(
         "SELECT entry_count FROM cache_counter WHERE namespace_id = ?",
@@ -342,7 +342,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
          (SELECT row FROM cache_entry WHERE namespace_id = ? AND expire_time <= ? AND row <> ? LIMIT ?)`,
       namespaceId,
       now,
-      keptRow,
+      newRow,
       excess(),
     );
     const evicted = excess();
@@ -350,13 +350,13 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       `DELETE FROM cache_entry WHERE row IN
          (SELECT row FROM cache_entry_use WHERE namespace_id = ? AND row <> ? ORDER BY keep_score, row LIMIT ?)`,
       namespaceId,
-      keptRow,
+      newRow,
       evicted,
     );
     return evicted;
   }
 
-  /** What a put did before, with the entry as it now is. */
+  /** The recorded outcome of a put, with the entry as it is now. */
   #replay(
     scope: NamespaceKey,
     namespaceId: number,

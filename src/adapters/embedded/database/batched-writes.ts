@@ -3,45 +3,45 @@ import type { Log } from "../../../ports/log.ts";
 import type { Database, Written } from "./database.ts";
 
 /**
- * What is counted is written when there is so much of it, or after so long: a hit or a read then costs no write of its
- * own. The time is what a crash may lose; the number only bounds the memory, and is high because a commit stops the
- * event loop for as long as many exact hits take, though it does not wait for the disk.
+ * Counts are flushed when there are so many, or after so long: a hit or a read then costs no write of its own. A crash
+ * may lose the counts of this time; the number only bounds the memory, and is high because a commit blocks the event
+ * loop for as long as many exact hits take, though it does not wait for an fsync.
  */
 const LIMITS = { size: 1024, milliseconds: 1000 };
 
 export interface BatchedWritesOptions<Batch> {
   readonly database: Database;
   readonly log: Log;
-  /** What the log says when a batch is lost. */
-  readonly lost: string;
-  /** Hands over everything that was counted so far; undefined when there is nothing. */
+  /** The log message when a batch could not be written. */
+  readonly failureMessage: string;
+  /** Takes everything that was counted so far; undefined when there is nothing. */
   readonly take: () => Batch | undefined;
   /** Inside the transaction. */
   readonly write: (batch: Batch) => void;
-  /** The batch is written, or lost. */
+  /** Called when the batch was written, or lost. */
   readonly settle?: (batch: Batch) => void;
 }
 
-/** Writes what is counted in memory, now and then. Disposing it leaves a last batch to the database. */
+/** Writes counts from memory in batches. Disposing it queues a last batch in the database. */
 export class BatchedWrites<Batch> implements Disposable {
   readonly #options: BatchedWritesOptions<Batch>;
   readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
-  /** Batches are written in their order, so this one is the last to end. */
+  /** The latest batch. Batches are written in order, so it finishes last. */
   #latest = Promise.resolve();
 
   constructor(options: BatchedWritesOptions<Batch>) {
     this.#options = options;
   }
 
-  /** Something was counted, and so much is to be written now. */
+  /** Call after counting something; `size` counts are not written yet. */
   counted(size: number): void {
     this.#timer.added(size);
   }
 
-  /** Resolves when what was counted so far is written. Never rejects: what cannot be counted is no reason to fail. */
+  /** Resolves when the counts so far are written. Never rejects: a count that cannot be written is logged. */
   flush(): Promise<void> {
     this.#timer.reset();
-    const { database, log, lost, take, write, settle } = this.#options;
+    const { database, log, failureMessage, take, write, settle } = this.#options;
     const batch = take();
     if (batch === undefined) return this.#latest;
     this.#latest = database
@@ -54,7 +54,7 @@ export class BatchedWrites<Batch> implements Disposable {
       )
       .catch((error: unknown) => {
         settle?.(batch);
-        log.warn({ err: error }, lost);
+        log.warn({ err: error }, failureMessage);
       });
     return this.#latest;
   }

@@ -13,8 +13,8 @@ function reasonOf(work: () => unknown): string {
   return "none";
 }
 
-describe("what is stored", () => {
-  it("comes back as it was", () => {
+describe("stored data", () => {
+  it("is decoded unchanged", () => {
     fc.assert(
       fc.property(fc.object(), fc.float32Array({ noNaN: true }), (value, vector) => {
         const json = JSON.parse(JSON.stringify(value)) as object;

@@ -3,20 +3,20 @@ import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 
 /**
- * SQLite has no checksums of its own: a bit that flips on the disk would be read as what somebody wrote. So every
- * record and vector carries a CRC-32, and one that does not match is damage that is said, never an answer.
+ * SQLite has no checksums of its own: a flipped bit on the disk would be read as valid data. So every record and vector
+ * carries a CRC-32; one that does not match is reported as STORE_CORRUPT and never returned.
  */
 
 const CRC_CHARACTERS = 8;
 const CRC_BYTES = 4;
 
-/** A value as JSON behind its checksum (8 hexadecimal digits). */
+/** A value as JSON after its checksum (8 hexadecimal digits). */
 export function encodeRecord(value: object): string {
   const json = JSON.stringify(value);
   return `${crc32(json).toString(16).padStart(CRC_CHARACTERS, "0")}${json}`;
 }
 
-/** The value again. Throws STORE_CORRUPT, naming `what`, when it is not what was written. */
+/** Decodes a record. Throws STORE_CORRUPT, naming `what`, when the checksum does not match. */
 export function decodeRecord<T>(stored: unknown, what: string): T {
   const text = String(stored);
   const json = text.slice(CRC_CHARACTERS);
@@ -24,7 +24,7 @@ export function decodeRecord<T>(stored: unknown, what: string): T {
   return JSON.parse(json) as T;
 }
 
-/** The bytes of a vector (little-endian float32) with their checksum behind them. */
+/** The bytes of a vector (little-endian float32), followed by their checksum. */
 export function encodeVector(vector: Float32Array): Uint8Array {
   const bytes = new Uint8Array(vector.byteLength + CRC_BYTES);
   bytes.set(vectorToBytes(vector));
@@ -32,9 +32,9 @@ export function encodeVector(vector: Float32Array): Uint8Array {
   return bytes;
 }
 
-/** The vector again. Throws STORE_CORRUPT, naming `what`, when it is not what was written. */
+/** Decodes a vector. Throws STORE_CORRUPT, naming `what`, when the checksum does not match. */
 export function decodeVector(stored: unknown, what: string): Float32Array {
-  // A copy of its own: what SQLite gives may not be aligned.
+  // A copy: the buffer of SQLite may not be aligned.
   const bytes = new Uint8Array(stored as Uint8Array);
   const length = bytes.length - CRC_BYTES;
   const whole = length >= 0 && length % Float32Array.BYTES_PER_ELEMENT === 0;

@@ -1,19 +1,19 @@
 /** Tables without which a memory cannot be found by its id. */
 const NEEDED_BY_ID: ReadonlySet<string> = new Set(["memory", "namespace"]);
 
-/** Damage of a table that nothing else in the file makes good. */
+/** Damage of a table that cannot be repaired from the rest of the file. */
 export interface TableDamage {
   readonly table: string;
   readonly what: string;
 }
 
-/** Called when what is known has changed. */
+/** Called when the known damage has changed. */
 export type DamageListener = (damage: Damage) => void;
 
-/** What is known to be damaged in a file: by a check of all of it, or because a read came upon it. */
+/** The known damage of a file, found by the full check or by a read. */
 export class Damage {
   readonly #onChange: DamageListener;
-  /** Undefined until the check has ended. */
+  /** Undefined until the check has finished. */
   #checked: readonly TableDamage[] | undefined;
   #met = false;
   readonly #repaired: string[] = [];
@@ -22,7 +22,7 @@ export class Damage {
     this.#onChange = onChange;
   }
 
-  /** A statement came upon damage. Of which table, SQLite does not say. Returns whether that is news. */
+  /** Records that a statement met damage; SQLite does not name the table. Returns whether it is the first time. */
   met(): boolean {
     if (this.#met) return false;
     this.#met = true;
@@ -30,7 +30,7 @@ export class Damage {
     return this.#unexplained;
   }
 
-  /** A check has ended; what it found explains what was met before. */
+  /** Records the findings of a finished check; they explain damage that statements met before. */
   found({ damage }: { readonly damage: readonly TableDamage[] }, repaired: readonly string[]): void {
     this.#checked = damage;
     this.#repaired.push(...repaired);
@@ -38,7 +38,7 @@ export class Damage {
     if (damage.length > 0 || repaired.length > 0) this.#onChange(this);
   }
 
-  /** Whether a memory that is not found may be one that was lost. */
+  /** Whether a memory that is not found may have been lost. */
   get hidesMemories(): boolean {
     const checked = this.#checked ?? [];
     return checked.some(({ table }) => NEEDED_BY_ID.has(table)) || this.#unexplained;
@@ -47,7 +47,7 @@ export class Damage {
   /** Parts that are damaged now. */
   get parts(): readonly string[] {
     const found = (this.#checked ?? []).map(({ table, what }) => `${table}: ${what}`);
-    return this.#unexplained ? [...found, "a read came upon a damaged page"] : found;
+    return this.#unexplained ? [...found, "a read met a damaged page"] : found;
   }
 
   /** Parts that were damaged and have been rebuilt. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import type { Disk } from "../../../ports/disk.ts";
 import { systemDisk } from "../../system/disk.ts";
 import { openEmbeddedBackend } from "../backend.ts";
@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const failing = (code: string): Disk => ({ ...systemDisk, obstacle: () => code });
 const open = (directory: string, disk: Disk = systemDisk) =>
-  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, reserve: SMALL_RESERVE });
+  openEmbeddedBackend({ directory, disk, embedder: undefined, ...quiet, reserved: SMALL_RESERVED_SPACE });
 
 describe("a data directory that cannot be written to", () => {
   it.each([
@@ -34,7 +34,7 @@ describe("a data directory that cannot be written to", () => {
     });
   });
 
-  it("is found by writing, where nothing else tells", async () => {
+  it("is detected by a test write, where access checks succeed", async () => {
     await expect(open(path, { ...systemDisk, tryWriting: () => "EIO" })).rejects.toMatchObject({
       message: `the data directory (DATA_DIR) ${path} cannot be used: EIO`,
     });
@@ -60,7 +60,7 @@ describe("a data directory that cannot be written to", () => {
     });
   });
 
-  it("does not stand for what the database says of its file: that it was removed with it", async () => {
+  it("does not hide the error of the database that its file was removed", async () => {
     const data = join(path, "data");
     await mkdir(data);
     const directory = new DataDirectory(data, systemDisk);
@@ -73,7 +73,7 @@ describe("a data directory that cannot be written to", () => {
     expect(directory.obstacle).toBe("cannot be written to: it is not there (ENOENT)");
   });
 
-  it("explains why the file cannot be reached", async () => {
+  it("reports why the file cannot be reached", async () => {
     const data = join(path, "data");
     await mkdir(data);
     const directory = new DataDirectory(data, systemDisk);
@@ -90,7 +90,7 @@ describe("a data directory that cannot be written to", () => {
     await database.write(() => ({ result: undefined }));
   });
 
-  it("explains writes that fail while it lasts, and no longer", async () => {
+  it("explains failing writes while the obstacle lasts, and no longer", async () => {
     let code: string | undefined;
     const directory = new DataDirectory(path, { ...systemDisk, tryWriting: () => code });
     using database = new Database(join(path, DATABASE_FILE), { directory });

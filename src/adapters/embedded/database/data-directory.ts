@@ -4,7 +4,7 @@ import { RecollectError } from "../../../domain/errors.ts";
 import type { Disk } from "../../../ports/disk.ts";
 import { codeOf } from "../../system/disk.ts";
 
-/** What the codes of the operating system mean for a directory that is to be written to. */
+/** Error codes of the operating system, explained for a directory that must be writable. */
 const MEANINGS: Readonly<Record<string, string>> = {
   EROFS: "its file system is read-only",
   EACCES: "this user may not read and write it",
@@ -20,7 +20,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 export class DataDirectory {
   readonly path: string;
   readonly disk: Disk;
-  /** A write has failed for it, and none was tried since. */
+  /** A write has failed, and none was tried since. */
   #isSuspect = false;
 
   constructor(path: string, disk: Disk) {
@@ -28,7 +28,7 @@ export class DataDirectory {
     this.disk = disk;
   }
 
-  /** Makes it, if it is not there. Throws STORE_UNAVAILABLE, saying what is wrong, when it cannot be written to. */
+  /** Creates the directory if it is missing. Throws STORE_UNAVAILABLE with the reason when it cannot be written to. */
   prepare(): void {
     try {
       mkdirSync(this.path, { recursive: true });
@@ -36,25 +36,25 @@ export class DataDirectory {
       throw this.unusable(codeOf(cause), cause);
     }
     const obstacle = this.disk.obstacle(this.path) ?? this.disk.tryWriting(this.path);
-    // What is there on a full disk can still be read and deleted.
+    // On a full disk, stored data can still be read and deleted.
     if (obstacle !== undefined && obstacle !== "ENOSPC") throw this.unusable(obstacle);
     const file = join(this.path, DATABASE_FILE);
     const ofFile = existsSync(file) ? this.disk.obstacle(file) : undefined;
     if (ofFile !== undefined) throw this.unusable(ofFile, undefined, `${DATABASE_FILE} in it: `);
   }
 
-  /** What stands in the way of writing now, for an operator; undefined: nothing that is known. */
+  /** Why the directory cannot be written to now, for operators; undefined: no known reason. */
   get obstacle(): string | undefined {
     const code =
       this.disk.obstacle(this.path) ?? (this.#isSuspect ? this.disk.tryWriting(this.path) : undefined);
     this.#isSuspect = code !== undefined;
-    // That the disk is full is said apart, and does not stand in the way of everything.
+    // A full disk is reported separately, and does not prevent deletions.
     return code === undefined || code === "ENOSPC" ? undefined : `cannot be written to: ${meaningOf(code)}`;
   }
 
   /**
-   * `error` with what stands in the way of writing, where that explains it. Without a cause it is no failure of the disk,
-   * and says itself what is wrong.
+   * Replaces `error` by the reason why the directory cannot be written to, where that explains it. An error without a
+   * cause is no failure of the disk, and is returned unchanged.
    */
   explain(error: unknown): unknown {
     if (!(error instanceof RecollectError) || error.reason !== "STORE_UNAVAILABLE") return error;
@@ -65,7 +65,7 @@ export class DataDirectory {
     return new RecollectError("STORE_UNAVAILABLE", `the data directory (DATA_DIR) ${obstacle}`, error.detail);
   }
 
-  /** A start is refused. */
+  /** The error of a refused start. */
   unusable(code: string, cause?: unknown, where = ""): RecollectError {
     return new RecollectError(
       code === "ENOSPC" ? "STORE_FULL" : "STORE_UNAVAILABLE",

@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 const FULL = { reason: "STORE_FULL" };
 
 let path: string;
-/** What is free beside what is kept back. */
+/** Free bytes beside the reserved space. */
 let freeBytes: number;
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), "recollect-database-"));
@@ -23,21 +23,21 @@ afterEach(async () => {
 });
 
 const file = (): string => join(path, "recollect.db");
-const kept = (): string => join(path, "space-for-deletions");
+const reserved = (): string => join(path, "space-for-deletions");
 
-/** A database whose disk says that it has no more room than `freeBytes` and what is kept back. */
+/** A database whose disk reports `freeBytes` beside the reserved space. */
 function openOnDisk(): Database {
   const disk: Disk = {
     space: () => {
-      const held = statSync(kept(), { throwIfNoEntry: false })?.size ?? 0;
-      return { freeBytes: freeBytes + 4 * MIB - held, totalBytes: 1000 * MIB };
+      const present = statSync(reserved(), { throwIfNoEntry: false })?.size ?? 0;
+      return { freeBytes: freeBytes + 4 * MIB - present, totalBytes: 1000 * MIB };
     },
     obstacle: () => undefined,
     tryWriting: () => undefined,
   };
   const directory = new DataDirectory(path, disk);
   const space = new ReservedSpace(directory, { reservedBytes: 4 * MIB, logBytes: 2 * MIB });
-  return new Database(file(), { directory, kept: space });
+  return new Database(file(), { directory, reserved: space });
 }
 
 function put(database: Database, key: string, bytes: number, deletes = false): Promise<void> {
@@ -64,7 +64,7 @@ const keys = (database: Database): unknown[] =>
   database.all("SELECT key FROM meta ORDER BY key").map((row) => row["key"]);
 
 describe("writes of one transaction when the file cannot grow", () => {
-  it("are refused each alone, and undone: those that find room are written", async () => {
+  it("are refused and rolled back one by one; writes that fit succeed", async () => {
     using database = new Database(file());
     await put(database, "a", 10);
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
@@ -90,7 +90,7 @@ describe("writes of one transaction when the file cannot grow", () => {
 });
 
 describe("writes that are too much for one transaction, when the file cannot grow", () => {
-  it("are refused each alone, whatever transaction they are in", async () => {
+  it("are refused one by one, whatever transaction they are in", async () => {
     using database = new Database(file());
     await put(database, "a", 10);
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
@@ -121,27 +121,27 @@ describe("writes that are too much for one transaction, when the file cannot gro
 });
 
 describe("a database on a full disk", () => {
-  /** Makes it use what is kept back: the disk cannot be filled here, so the file is held where it is. */
-  async function useKept(database: Database): Promise<void> {
+  /** Makes the database use the reserved space: a test cannot fill the disk, so it stops the file from growing. */
+  async function useReserved(database: Database): Promise<void> {
     database.maintain((sqlite) => sqlite.exec("PRAGMA max_page_count = 1"));
     freeBytes = MIB;
     await put(database, "deletion that needs pages", 200_000, true);
   }
 
-  it("takes deletions that need space themselves, and refuses what only grows", async () => {
+  it("accepts deletions that need space themselves, and refuses writes that only grow the file", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
-    // Is lifted with what is kept back, as a full disk is.
-    await useKept(database);
+    // The limit is lifted when the reserved space is released.
+    await useReserved(database);
     expect(keys(database)).toContain("deletion that needs pages");
-    expect(statSync(kept()).size).toBe(3 * MIB);
+    expect(statSync(reserved()).size).toBe(3 * MIB);
     await expect(put(database, "b", 2_000_000)).rejects.toMatchObject(FULL);
   });
 
-  it("takes nothing while its file is away, and says so rather than that it is full", async () => {
+  it("refuses all writes while its file is missing, with that error rather than STORE_FULL", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
-    await useKept(database);
+    await useReserved(database);
     await rename(file(), `${file()}.away`);
     const lost = { reason: "STORE_UNAVAILABLE", message: expect.stringContaining("removed or replaced") };
     await expect(remove(database, "a")).rejects.toMatchObject(lost);
@@ -151,10 +151,10 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toEqual(["deletion that needs pages"]);
   });
 
-  it("goes on refusing when its log is too long for the disk and its file is away", async () => {
+  it("keeps refusing when its WAL is too long for the disk and its file is missing", async () => {
     using database = openOnDisk();
     await put(database, "a", 10);
-    const release = database.holdStill(100 * MIB, () => undefined);
+    const release = database.pauseCheckpoints(100 * MIB, () => undefined);
     await put(database, "b", 3_000_000);
     freeBytes = 0;
     release?.();
@@ -169,10 +169,10 @@ describe("a database on a full disk", () => {
     expect(keys(database)).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("uses again what deletions have freed, and grows when there is room", async () => {
+  it("reuses pages that deletions have freed, and grows when the disk has space", async () => {
     using database = openOnDisk();
     await put(database, "a", 500_000);
-    await useKept(database);
+    await useReserved(database);
     await remove(database, "a");
     const size = Number(database.first("PRAGMA page_count")?.["page_count"]);
     await put(database, "b", 450_000);
@@ -181,6 +181,6 @@ describe("a database on a full disk", () => {
     freeBytes = 100 * MIB;
     await put(database, "c", 1_000_000);
     expect(keys(database)).toEqual(["b", "c", "deletion that needs pages"]);
-    expect(statSync(kept()).size).toBe(4 * MIB);
+    expect(statSync(reserved()).size).toBe(4 * MIB);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database } from "./database.ts";
 
-describe("writes that are asked for in one turn", () => {
+describe("writes of one tick of the event loop", () => {
   let directory = "";
   let database: Database;
   beforeEach(() => {
@@ -16,33 +16,33 @@ describe("writes that are asked for in one turn", () => {
     rmSync(directory, { recursive: true });
   });
 
-  /** Asks for writes of so many bytes at once; what happened, in order. */
+  /** Starts writes of so many bytes in one tick; returns the events, in order. */
   async function order(...bytes: readonly number[]): Promise<string> {
-    const seen: string[] = [];
+    const events: string[] = [];
     const writes = bytes.map((size, index) =>
       database.write(
         () => {
-          seen.push(`write ${index}`);
-          return { result: undefined, afterCommit: () => seen.push(`done ${index}`) };
+          events.push(`write ${index}`);
+          return { result: undefined, afterCommit: () => events.push(`done ${index}`) };
         },
         { bytes: size },
       ),
     );
     await Promise.all(writes);
-    return seen.join(", ");
+    return events.join(", ");
   }
 
   it("share a transaction", async () => {
     expect(await order(0, 100, 0)).toBe("write 0, write 1, write 2, done 0, done 1, done 2");
   });
 
-  it("do not when they are much together, and keep their order", async () => {
+  it("do not share one when they are large together, and keep their order", async () => {
     expect(await order(40_000, 40_000, 0, 20_000, 900_000, 0, 1)).toBe(
       "write 0, done 0, write 1, write 2, write 3, done 1, done 2, done 3, write 4, write 5, done 4, done 5, write 6, done 6",
     );
   });
 
-  it("are all carried out when it is closed at once", async () => {
+  it("are all committed when the database is closed at once", async () => {
     const writes = Promise.all(
       [60_000, 60_000, 60_000].map((bytes, index) =>
         database.write(

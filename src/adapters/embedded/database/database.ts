@@ -10,7 +10,7 @@ import type { ReservedSpace } from "./reserved-space.ts";
 /** A value read from, or bound to, a statement. */
 export type Row = Record<string, SQLInputValue>;
 
-/** What a write leaves to be done once it is on disk, such as updating what is kept in memory. */
+/** The result of a write. `afterCommit` runs once it is on disk, such as to update a cache in memory. */
 export interface Written<T> {
   readonly result: T;
   readonly afterCommit?: () => void;
@@ -19,46 +19,46 @@ export interface Written<T> {
 export interface DatabaseOptions {
   /** Called each time a statement meets damaged data. */
   readonly onCorrupt?: () => void;
-  /** Is called when the file was removed or replaced. */
+  /** Called when the file was removed or replaced. */
   readonly onLost?: () => void;
-  /** Where the file lies, which can say why it cannot be written. */
+  /** The directory of the file, used to explain failed writes. */
   readonly directory?: DataDirectory;
-  /** What is kept back for deletions; undefined: nothing, and a full disk refuses them too. */
-  readonly kept?: ReservedSpace;
+  /** The reserved disk space for deletions; undefined: none, and a full disk refuses deletions too. */
+  readonly reserved?: ReservedSpace;
 }
 
 export interface WriteOptions {
-  /** False: it does not wait for the disk, unless others of its transaction do. */
+  /** False: the write does not wait for an fsync, unless another write of its transaction does. */
   readonly durable?: boolean;
-  /** What it writes, where that may be much: writes that are much together do not share a transaction. */
+  /** Size of a large write: writes that exceed MAX_TRANSACTION_BYTES together do not share a transaction. */
   readonly bytes?: number;
-  /** It removes more than it adds, and so succeeds on a full disk. */
+  /** The write removes more than it adds, so it may use the reserved space of a full disk. */
   readonly deletes?: boolean;
-  /** Undoes what `work` has changed in memory, if it has run, when its transaction is undone. */
+  /** Called when the transaction is rolled back, to undo what `work` has changed in memory. */
   readonly onUndone?: () => void;
 }
 
 /**
- * One SQLite file in WAL mode. Reads run at once. Writes that are asked for in the same turn of the event loop
- * share one transaction, and so one fsync, unless they are much; each is a savepoint of its own, so that a refused one
- * undoes itself alone. A write resolves when the transaction is on disk (synchronous = FULL). On a full disk, writes run
- * again one by one: deletions in the space that is kept back for them, others as far as there is room.
+ * One SQLite file in WAL mode. Reads run at once. Writes of the same tick of the event loop are batched into one
+ * transaction, and so one fsync, up to a size; each has its own savepoint, so that a refused one is rolled back alone. A
+ * write resolves when the transaction is on disk (synchronous = FULL). On a full disk, writes run again one by one:
+ * deletions in the reserved space, others as far as there is space.
  */
 export class Database implements Disposable {
   readonly file: string;
-  /** The file was there before, with data in it. */
+  /** Whether the file already existed with data. */
   readonly existed: boolean;
   readonly #sqlite: DatabaseSync;
   readonly #options: DatabaseOptions;
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: QueuedWrite[] = [];
-  /** Whether a commit waits for the disk; as openSqlite leaves it. */
+  /** Whether a commit waits for an fsync; initially as openSqlite sets it. */
   #synchronous = true;
-  #stillness: Stillness | undefined;
+  #checkpointPause: CheckpointPause | undefined;
   readonly #opened: OpenedFile;
-  /** As SQLite opens a file. */
+  /** Whether max_page_count lets the file grow; initially as SQLite opens a file. */
   #mayGrow = true;
-  /** The log is too long, and the disk too full to move it into the file: it must not grow any further. */
+  /** The WAL is too long and the disk too full for a checkpoint: the WAL must not grow any further. */
   #stuck = false;
   #closed = false;
 
@@ -69,7 +69,7 @@ export class Database implements Disposable {
     this.#sqlite = sqlite;
     this.#options = options;
     this.#opened = new OpenedFile(file, () => options.onLost?.());
-    this.#keepSpace();
+    this.#restoreReservedSpace();
   }
 
   /** Throws STORE_UNAVAILABLE when the file was removed or replaced. */
@@ -92,7 +92,7 @@ export class Database implements Disposable {
     return Number(this.#guarded(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
-  /** The same for tables that FTS5 keeps for itself, which are read-only otherwise; only inside `write`. */
+  /** The same for FTS5's shadow tables, which are otherwise read-only; only inside `write`. */
   runOnShadow(sql: string, ...values: SQLInputValue[]): void {
     this.#sqlite.enableDefensive(false);
     try {
@@ -103,8 +103,8 @@ export class Database implements Disposable {
   }
 
   /**
-   * Calls `changed` with the number of each row of a table (its column `row`) that is updated or deleted, whoever
-   * does it and by whatever way, while it happens: the write may still be undone.
+   * Calls `changed` with the number of each row of a table (its column `row`) that any statement updates or deletes,
+   * inside the write: it may still be rolled back.
    */
   onChange(table: string, changed: (row: number) => void): void {
     const name = `${table}_changed`;
@@ -146,26 +146,26 @@ export class Database implements Disposable {
   }
 
   /**
-   * Moves all that was written into the file, which then stays as it is: what is written from now on collects in the
-   * log beside it, until the returned function is called. `onTooMuch` is called once, when that log has grown beyond
-   * `maxLogBytes`. Undefined, and nothing changes, when the file cannot be brought up to date.
+   * Runs a checkpoint and then pauses checkpoints, so that the file does not change: later writes collect in the WAL
+   * until the returned function is called. `onOverflow` is called once, when the WAL exceeds `maxLogBytes`. Undefined,
+   * and nothing changes, when the first checkpoint fails.
    */
-  holdStill(maxLogBytes: number, onTooMuch: () => void): (() => void) | undefined {
+  pauseCheckpoints(maxLogBytes: number, onOverflow: () => void): (() => void) | undefined {
     try {
-      if (!this.#moveLog()) return undefined;
+      if (!this.#checkpoint()) return undefined;
       this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
     } catch {
-      // Says the caller, who knows what the stillness was for. The next commit meets the same obstacle, if it stays.
+      // The caller logs the failure. The next commit fails with the same error, if it persists.
       return undefined;
     }
-    this.#stillness = { maxLogBytes, onTooMuch };
+    this.#checkpointPause = { maxLogBytes, onOverflow };
     return () => {
-      this.#stillness = undefined;
+      this.#checkpointPause = undefined;
       if (!this.#closed) this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     };
   }
 
-  /** Work on the file itself, between two transactions. It leaves none open. */
+  /** Runs `work` on the SQLite connection, outside any transaction. `work` leaves none open. */
   maintain<T>(work: (sqlite: DatabaseSync) => T): T {
     if (this.#closed) throw closed();
     return guarded(() => work(this.#sqlite));
@@ -181,12 +181,12 @@ export class Database implements Disposable {
   #commitQueue(): void {
     const queue = this.#takeQueue();
     if (queue.length === 0) return;
-    const hasRoom = !this.#stuck || this.#moveLog();
+    const hasRoom = !this.#stuck || this.#checkpoint();
     if (!hasRoom || !this.#commit(queue)) this.#commitOnFullDisk(queue);
-    this.#watchLog();
+    this.#checkLogSize();
   }
 
-  /** The writes of the next transaction, in order. What is too much for one comes in the next turn of the event loop. */
+  /** The writes of the next transaction, in order. Writes beyond its size follow in the next tick of the event loop. */
   #takeQueue(): QueuedWrite[] {
     let bytes = 0;
     const end = this.#queue.findIndex(({ options }, at) => {
@@ -199,7 +199,7 @@ export class Database implements Disposable {
     return this.#queue.splice(0, end);
   }
 
-  /** One transaction; its writes are then settled. False, with nothing done or settled, when there is no room for it. */
+  /** Commits one transaction and settles its writes. False, with nothing done or settled, when the disk is full. */
   #commit(queue: readonly QueuedWrite[]): boolean {
     if (queue.length === 0) return true;
     const done: (() => void)[] = [];
@@ -221,72 +221,72 @@ export class Database implements Disposable {
     return true;
   }
 
-  /** Deletions come first, and make room for the others; of these one at a time, so that each is refused alone. */
+  /** Deletions come first, as they free space. Other writes run one at a time, so that each is refused alone. */
   #commitOnFullDisk(queue: readonly QueuedWrite[]): void {
     const deletions = queue.filter(({ options }) => options.deletes === true);
     const others = queue.filter(({ options }) => options.deletes !== true);
-    this.#endStillness();
-    this.#moveLog();
-    this.#keepSpace();
-    if (!this.#commit(deletions)) this.#deleteInKeptSpace(deletions);
+    this.#endCheckpointPause();
+    this.#checkpoint();
+    this.#restoreReservedSpace();
+    if (!this.#commit(deletions)) this.#deleteInReservedSpace(deletions);
     for (const write of others) if (this.#stuck || !this.#commit([write])) write.fail(full());
   }
 
-  #deleteInKeptSpace(deletions: readonly QueuedWrite[]): void {
-    this.#options.kept?.release();
+  #deleteInReservedSpace(deletions: readonly QueuedWrite[]): void {
+    this.#options.reserved?.release();
     this.#boundPages();
-    // Not by itself, where it may fail and take the room.
+    // No automatic checkpoint, which could fail and use up the space.
     this.#sqlite.exec("PRAGMA wal_autocheckpoint = 0");
-    this.#moveLog();
+    this.#checkpoint();
     if (!this.#commit(deletions)) {
       for (const write of deletions) {
-        // With the log moved into the file, all of the space is there for the next.
-        this.#moveLog();
+        // After a checkpoint, all of the space is free for the next deletion.
+        this.#checkpoint();
         if (!this.#commit([write])) write.fail(full());
       }
     }
-    this.#moveLog();
+    this.#checkpoint();
     this.#sqlite.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    this.#keepSpace();
+    this.#restoreReservedSpace();
   }
 
-  /** Moves the log into the file, which gives back its space, unless the file stands still. False when that fails. */
-  #moveLog(): boolean {
-    if (this.#stillness !== undefined) return false;
+  /** Checkpoints and truncates the WAL, unless checkpoints are paused. False when that fails. */
+  #checkpoint(): boolean {
+    if (this.#checkpointPause !== undefined) return false;
     if (!this.#hasRoomForLog()) {
-      this.#stuck = this.#logBytes > (this.#options.kept?.maxLogBytes ?? Number.POSITIVE_INFINITY);
+      this.#stuck = this.#logBytes > (this.#options.reserved?.maxLogBytes ?? Number.POSITIVE_INFINITY);
       return false;
     }
     try {
-      const moved = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      const checkpointed = this.#sqlite.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
       this.#stuck = false;
-      return moved?.["busy"] === 0;
+      return checkpointed?.["busy"] === 0;
     } catch {
-      // Nothing is lost, and the next commit says what is wrong.
+      // Nothing is lost, and the next commit fails with the reason.
       return false;
     }
   }
 
-  /** Whether the file can grow by what it will hold: an attempt that fails would take the room, and move nothing. */
+  /** Whether the file can grow by the pages of the WAL: a failed checkpoint would use up the space and move nothing. */
   #hasRoomForLog(): boolean {
-    const free = this.#options.kept?.freeBytes;
+    const free = this.#options.reserved?.freeBytes;
     if (free === undefined) return true;
     const pages = Number(this.#sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
     const size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
     return pages * PAGE_BYTES - size <= free;
   }
 
-  /** Makes again what is kept back for deletions, as far as there is room, and lets the file grow or not. */
-  #keepSpace(): void {
-    this.#options.kept?.restore(this.#logBytes);
+  /** Restores the reserved space as far as the disk has room, and sets whether the file may grow. */
+  #restoreReservedSpace(): void {
+    this.#options.reserved?.restore(this.#logBytes);
     this.#boundPages();
   }
 
   #boundPages(): void {
-    const { kept } = this.#options;
-    if (kept === undefined || kept.mayGrow === this.#mayGrow) return;
-    this.#mayGrow = kept.mayGrow;
-    // A bound below the number of pages that there are becomes that number.
+    const { reserved } = this.#options;
+    if (reserved === undefined || reserved.mayGrow === this.#mayGrow) return;
+    this.#mayGrow = reserved.mayGrow;
+    // SQLite raises a bound below the current number of pages to that number.
     this.#sqlite.exec(`PRAGMA max_page_count = ${this.#mayGrow ? MAX_PAGES : 1}`);
   }
 
@@ -294,20 +294,20 @@ export class Database implements Disposable {
     return statSync(`${this.file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  #watchLog(): void {
-    const { kept } = this.#options;
-    if (this.#stillness !== undefined) {
-      // Later, all of the log has to find room in the file.
-      const free = kept?.freeBytes ?? Number.POSITIVE_INFINITY;
-      if (this.#logBytes > Math.min(this.#stillness.maxLogBytes, free)) this.#endStillness();
-    } else if (kept !== undefined && this.#logBytes > kept.maxLogBytes) this.#moveLog();
-    if (kept?.isShort === true) this.#keepSpace();
+  #checkLogSize(): void {
+    const { reserved } = this.#options;
+    if (this.#checkpointPause !== undefined) {
+      // The file must have space for the whole WAL at the next checkpoint.
+      const free = reserved?.freeBytes ?? Number.POSITIVE_INFINITY;
+      if (this.#logBytes > Math.min(this.#checkpointPause.maxLogBytes, free)) this.#endCheckpointPause();
+    } else if (reserved !== undefined && this.#logBytes > reserved.maxLogBytes) this.#checkpoint();
+    if (reserved?.isShort === true) this.#restoreReservedSpace();
   }
 
-  #endStillness(): void {
-    const stillness = this.#stillness;
-    this.#stillness = undefined;
-    stillness?.onTooMuch();
+  #endCheckpointPause(): void {
+    const pause = this.#checkpointPause;
+    this.#checkpointPause = undefined;
+    pause?.onOverflow();
   }
 
   #guarded<T>(work: () => T): T {
@@ -319,7 +319,7 @@ export class Database implements Disposable {
     }
   }
 
-  /** What to do when the transaction has been committed: succeed, or fail alone. */
+  /** Returns what to do after the commit: succeed, or fail alone. */
   #runSavepoint(write: QueuedWrite): () => void {
     this.#sqlite.exec("SAVEPOINT one");
     try {
@@ -327,14 +327,14 @@ export class Database implements Disposable {
       this.#sqlite.exec("RELEASE one");
       return () => write.succeed(written);
     } catch (error) {
-      // SQLite has already ended the whole transaction on some errors. On a full disk, all run again.
+      // On some errors SQLite has already rolled back the whole transaction. On a full disk, all writes run again.
       if (!this.#sqlite.isTransaction || isFull(error)) throw error;
       this.#sqlite.exec("ROLLBACK TO one; RELEASE one");
       return () => write.fail(translate(error));
     }
   }
 
-  /** In WAL mode NORMAL commits without an fsync; the next commit with one takes what came before along. */
+  /** In WAL mode NORMAL commits without an fsync; the next fsync covers earlier commits. */
   #synchronize(durable: boolean): void {
     if (this.#synchronous === durable) return;
     this.#sqlite.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
@@ -356,21 +356,21 @@ export class Database implements Disposable {
   }
 }
 
-/** SQLite's own default, which no file here has changed. */
+/** SQLite's default; no file here changes it. */
 const PAGE_BYTES = 4096;
 
-/** SQLite's own default: the log is moved into the file when it is so many pages long. */
+/** SQLite's default: an automatic checkpoint runs when the WAL has this many pages. */
 const CHECKPOINT_PAGES = 1000;
 
 /** Some 10 ms of the event loop, and 50 when the full-text index merges what it has written. */
 const MAX_TRANSACTION_BYTES = 64 * 1024;
 
-/** SQLite's own default. */
+/** SQLite's default. */
 const MAX_PAGES = 4_294_967_294;
 
-interface Stillness {
+interface CheckpointPause {
   readonly maxLogBytes: number;
-  readonly onTooMuch: () => void;
+  readonly onOverflow: () => void;
 }
 
 interface QueuedWrite {

@@ -2,25 +2,25 @@ import { describe, expect, it } from "vitest";
 import { RecollectError } from "../../../domain/errors.ts";
 import { DELETE_STEP, type DeleteStep, inSteps } from "./delete-steps.ts";
 
-/** Steps that succeed with so many rows at most; what each was told, until so many have succeeded. */
+/** The step sizes that `inSteps` asks for, when steps of up to `rows` rows succeed, until `count` have succeeded. */
 async function stepsWithRoomFor(rows: number, count: number): Promise<DeleteStep[]> {
-  const told: DeleteStep[] = [];
+  const steps: DeleteStep[] = [];
   let left = count;
   await inSteps(async (most) => {
-    told.push(most);
+    steps.push(most);
     if (most.rows > rows) throw new RecollectError("STORE_FULL", "the disk is full");
     left -= 1;
     return left === 0;
   });
-  return told;
+  return steps;
 }
 
 describe("a deletion in steps", () => {
-  it("takes as much each time while there is room", async () => {
+  it("uses the full step size while the disk has space", async () => {
     expect(await stepsWithRoomFor(1000, 3)).toEqual([DELETE_STEP, DELETE_STEP, DELETE_STEP]);
   });
 
-  it("takes less rows and bytes when it finds no room, and goes on with these", async () => {
+  it("uses smaller steps when the disk is full, and continues with these", async () => {
     expect(await stepsWithRoomFor(20, 2)).toEqual([
       { rows: 250, bytes: 65_536 },
       { rows: 63, bytes: 16_384 },
@@ -29,7 +29,7 @@ describe("a deletion in steps", () => {
     ]);
   });
 
-  it("ends when there is no room for one row, and on anything else at once", async () => {
+  it("rejects when one row does not fit, and on any other error at once", async () => {
     await expect(stepsWithRoomFor(0, 1)).rejects.toMatchObject({ reason: "STORE_FULL" });
     let calls = 0;
     const failing = inSteps(async () => {

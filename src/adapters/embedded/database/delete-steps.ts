@@ -1,9 +1,9 @@
 import { isFull } from "./errors.ts";
 
-/** What one transaction deletes at most. */
+/** The most that one transaction deletes. */
 export interface DeleteStep {
   readonly rows: number;
-  /** Bytes of what goes with them from the indexes: less rows of long ones, which are as much work as to write them. */
+  /** Bytes of index entries deleted with the rows: long memories are deleted in smaller steps. */
   readonly bytes: number;
 }
 
@@ -11,8 +11,8 @@ export interface DeleteStep {
 export const DELETE_STEP: DeleteStep = { rows: 250, bytes: 64 * 1024 };
 
 /**
- * Calls `step` until it resolves with true, and tells it how much to take. On a full disk what is kept back for
- * deletions may be too little for so much at once: then less is taken. Rejects when there is no room for a single row.
+ * Calls `step` with the size of the step until it resolves with true. On a full disk the reserved space may be too small
+ * for a step: then the step is made smaller. Rejects when there is no space to delete a single row.
  */
 export async function inSteps(step: (most: DeleteStep) => Promise<boolean>): Promise<void> {
   let most = DELETE_STEP;

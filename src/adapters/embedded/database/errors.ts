@@ -18,7 +18,7 @@ export function isCorrupt(error: unknown): boolean {
   return primaryCode(error) === SQLITE_CORRUPT;
 }
 
-/** Whether there was no room for it, also after `translate`. */
+/** Whether the disk was full; also true for the error after `translate`. */
 export function isFull(error: unknown): boolean {
   if (error instanceof RecollectError) return error.reason === "STORE_FULL";
   return primaryCode(error) === SQLITE_FULL;
@@ -28,7 +28,7 @@ function primaryCode(error: unknown): number | undefined {
   return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
 }
 
-/** SQLite's failures as errors of the port; anything else is a bug and stays what it is. */
+/** Translates SQLite's failures to errors of the port; other errors are bugs and are returned unchanged. */
 export function translate(error: unknown): unknown {
   const metadata = { backend: "embedded" };
   switch (primaryCode(error)) {
@@ -52,7 +52,7 @@ export function translate(error: unknown): unknown {
   }
 }
 
-/** `work`, whose failures are errors of the port. */
+/** Runs `work` and translates its errors. */
 export function guarded<T>(work: () => T): T {
   try {
     return work();

@@ -13,7 +13,7 @@ import {
   unitVector,
 } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { FORMAT, MIGRATIONS, migrate } from "./migrations.ts";
 
@@ -40,10 +40,10 @@ const open = () =>
     directory,
     embedder: { provider: "fixture", model: "random", dimension: 4 },
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
   });
 
-/** What SQLite knows of each table, index and trigger, in the words that made it. */
+/** The statements that created each table, index and trigger. */
 function schemaOf(sqlite: DatabaseSync): unknown[] {
   return sqlite.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").all();
 }
@@ -53,13 +53,13 @@ function formatOf(sqlite: DatabaseSync): unknown {
 }
 
 describe("the steps", () => {
-  it("follow each other from an empty file to the format of this program", () => {
+  it("lead from an empty file to the format of this program", () => {
     expect(MIGRATIONS.map(({ from }) => from)).toEqual(MIGRATIONS.map((_, index) => index));
     expect(MIGRATIONS.map(({ to }) => to)).toEqual(MIGRATIONS.map((_, index) => index + 1));
     expect(MIGRATIONS.at(-1)?.to).toBe(FORMAT);
   });
 
-  it("make the same of an old file and of a new one", () => {
+  it("give an old file and a new one the same schema", () => {
     writeFixture();
     using old = new DatabaseSync(file());
     using fresh = new DatabaseSync(":memory:");
@@ -69,13 +69,13 @@ describe("the steps", () => {
     expect(formatOf(old)).toBe(FORMAT);
   });
 
-  it("are taken once", () => {
+  it("run once", () => {
     using sqlite = new DatabaseSync(":memory:");
     migrate(sqlite);
     expect(migrate(sqlite)).toBe(FORMAT);
   });
 
-  it("refuse what a newer program wrote, and leave it as it is", async () => {
+  it("refuse a file of a newer program, and leave it unchanged", async () => {
     await (async () => {
       await using _ = await open();
     })();
@@ -135,7 +135,7 @@ describe("a file of format 1", () => {
     expect(found.byVector.map(({ id }) => id)).toEqual(["plain"]);
     expect(found.byKeyword.map(({ id }) => id)).toEqual(["rich"]);
     expect(found.corpus.documentCount).toBe(3);
-    // Its analysis stays as it was made, so that it is found exactly only.
+    // Its analysis is not migrated, so it is found by exact match only.
     const { analysis, ...entry } = cacheEntry({ tags: ["faq"] });
     const { notation, writing: _, ...older } = analysis;
     expect(notation).toEqual([]);
@@ -144,11 +144,11 @@ describe("a file of format 1", () => {
     expect(await cache.stats(SCOPE, NOW)).toMatchObject({ entryCount: 1, exactHits: 1, stores: 1 });
     expect(await namespaces.counts(SCOPE)).toEqual({ memories: 3, cacheEntries: 1 });
     expect(secret.read().export()).toEqual(Buffer.alloc(32, 7));
-    const waiting = await pendingMemories.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
-    expect(waiting.map(({ id }) => id)).toEqual(["put-aside"]);
+    const pending = await pendingMemories.pending({ limit: 10, maxBytes: 1e6, skip: 0, now: NOW });
+    expect(pending.map(({ id }) => id)).toEqual(["put-aside"]);
   });
 
-  it("goes on with its sessions and its requests, and takes new memories", async () => {
+  it("continues its sessions, replays its requests, and accepts new memories", async () => {
     writeFixture();
     await using backend = await open();
     const [next] = await backend.memories.writer.create(SCOPE, [newMemory({ id: "next", sessionId: "s1" })], {
@@ -166,7 +166,7 @@ describe("a file of format 1", () => {
     ]);
   });
 
-  it("holds no duplicates of what is new, and one that is corrected can be one", async () => {
+  it("has no duplicates of new memories until its own are replaced", async () => {
     writeFixture();
     await using backend = await open();
     const text = "Ana is allergic to nuts";

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { RecollectError } from "../../../domain/errors.ts";
 import { SCHEMA } from "./schema.ts";
 
-/** What format 2 adds. A released step is never changed; what comes after it is a step of its own. */
+/** The additions of format 2. A released step is never changed; later additions are steps of their own. */
 const FORMAT_2 = `
 -- Apart from the memory, because each read changes it: neither its record nor its indexes are written again.
 CREATE TABLE memory_access (
@@ -54,18 +54,18 @@ interface Migration {
   readonly sql: string;
 }
 
-/** In order, from an empty file on. */
+/** In order, starting from an empty file. */
 export const MIGRATIONS: readonly Migration[] = [
   { from: 0, to: 1, sql: SCHEMA },
   { from: 1, to: 2, sql: FORMAT_2 },
 ];
 
-/** The format of this program, kept as SQLite's user_version. */
+/** The format of this program, stored as SQLite's user_version. */
 export const FORMAT = 2;
 
 /**
- * Brings a file forward, each step in a transaction of its own: after a crash the next start goes on where this one
- * ended. Returns the format that it had, 0 for a new file. Throws STORE_UNAVAILABLE for a file of a newer program.
+ * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns
+ * the format that the file had, 0 for a new file. Throws STORE_UNAVAILABLE for a file of a newer program.
  */
 export function migrate(sqlite: DatabaseSync): number {
   const found = Number(sqlite.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);

@@ -3,14 +3,14 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { guarded, isBusy } from "./errors.ts";
 import { migrate } from "./migrations.ts";
 
-/** Opens the file for this process alone, in the newest format; `format` is the one it had, 0 for a new file. */
+/** Opens the file exclusively and migrates it to the newest format; `format` is the one it had, 0 for a new file. */
 export function openSqlite(file: string): { readonly sqlite: DatabaseSync; readonly format: number } {
   return guarded(() => {
     const sqlite = new DatabaseSync(file, { enableForeignKeyConstraints: true });
     try {
-      // One process: the file stays locked until this one ends, however it ends.
+      // The file stays locked until this process exits, however it exits.
       sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      // In KiB: 64 MiB of pages, so that a search of a large namespace does not read them from the file each time.
+      // In KiB: 64 MiB of page cache, so that searches of a large namespace do not read the file each time.
       sqlite.exec("PRAGMA cache_size = -65536");
       return { sqlite, format: migrate(sqlite) };
     } catch (error) {

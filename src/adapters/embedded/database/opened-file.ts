@@ -3,8 +3,8 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { codeOf } from "../../system/disk.ts";
 
 /**
- * A file as it was opened. When it is removed or replaced later, the system keeps it for those who have it open: all works
- * until this process ends, and then all data is lost.
+ * Detects that an open file was removed or replaced. The operating system keeps such a file for the processes that have
+ * it open: reads and writes still succeed, and all data is lost when this process exits.
  */
 export class OpenedFile {
   readonly #path: string;
@@ -13,7 +13,7 @@ export class OpenedFile {
   readonly #inode: number;
   #isLost = false;
 
-  /** `onLost` is called when the file is found missing, and again each time that it was there in between. */
+  /** `onLost` is called when the file is first found missing, and again after each time that it reappeared. */
   constructor(path: string, onLost: () => void) {
     const { dev, ino } = statSync(path);
     this.#path = path;
@@ -22,7 +22,7 @@ export class OpenedFile {
     this.#inode = ino;
   }
 
-  /** Throws STORE_UNAVAILABLE when the path does not lead to it any more. Takes some microseconds. */
+  /** Throws STORE_UNAVAILABLE when the path no longer leads to the open file. Takes some microseconds. */
   verify(): void {
     const now = this.#look();
     const isLost = now?.dev !== this.#device || now.ino !== this.#inode;
@@ -37,7 +37,7 @@ export class OpenedFile {
     );
   }
 
-  /** Undefined: there is no file. */
+  /** Undefined: the file does not exist. */
   #look(): Stats | undefined {
     try {
       return statSync(this.#path, { throwIfNoEntry: false });

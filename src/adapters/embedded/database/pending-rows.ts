@@ -3,11 +3,11 @@ import { Listeners } from "../../../lib/listeners.ts";
 import type { Database } from "./database.ts";
 
 /**
- * The rows of memories without a vector. They are deleted with their memories. Apart from EmbeddedPendingMemoryQueue, because
- * writes of memories add to them too.
+ * The rows of memories without a vector. They are deleted with their memories. Separate from EmbeddedEmbeddingQueue,
+ * because writes of memories add rows too.
  */
 export class PendingRows {
-  /** To be notified when rows that were added are on disk. */
+  /** Call after added rows are on disk. */
   readonly added = new Listeners();
   readonly #database: Database;
 

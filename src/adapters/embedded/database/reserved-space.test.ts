@@ -12,7 +12,7 @@ const SIZES = { reservedBytes: 4 * MIB, logBytes: 2 * MIB };
 
 let path: string;
 beforeEach(async () => {
-  path = await mkdtemp(join(tmpdir(), "recollect-kept-"));
+  path = await mkdtemp(join(tmpdir(), "recollect-reserved-"));
 });
 afterEach(async () => {
   await rm(path, { recursive: true });
@@ -20,12 +20,12 @@ afterEach(async () => {
 
 const file = (): string => join(path, "space-for-deletions");
 
-/** Says that so much would be free without what is kept back. */
-const keptOn = (roomBytes: () => number): ReservedSpace => {
+/** A disk that would have so much free space without the reserved file. */
+const reservedOn = (roomBytes: () => number): ReservedSpace => {
   const disk: Disk = {
     space: () => {
-      const held = statSync(file(), { throwIfNoEntry: false })?.size ?? 0;
-      return { freeBytes: roomBytes() - held, totalBytes: 100 * MIB };
+      const present = statSync(file(), { throwIfNoEntry: false })?.size ?? 0;
+      return { freeBytes: roomBytes() - present, totalBytes: 100 * MIB };
     },
     obstacle: () => undefined,
     tryWriting: () => undefined,
@@ -33,59 +33,59 @@ const keptOn = (roomBytes: () => number): ReservedSpace => {
   return new ReservedSpace(new DataDirectory(path, disk), SIZES);
 };
 
-describe("the space that is kept back", () => {
-  it("is a file of real blocks, given up and made again as a whole while there is room", () => {
-    const kept = keptOn(() => 50 * MIB);
-    expect(kept.isShort).toBe(true);
-    kept.restore(0);
-    expect(kept.bytes).toBe(4 * MIB);
+describe("the reserved space", () => {
+  it("is a file of real blocks, released and restored completely while the disk has space", () => {
+    const reserved = reservedOn(() => 50 * MIB);
+    expect(reserved.isShort).toBe(true);
+    reserved.restore(0);
+    expect(reserved.bytes).toBe(4 * MIB);
     expect(statSync(file()).blocks * 512).toBeGreaterThanOrEqual(4 * MIB);
-    expect(kept.isShort).toBe(false);
-    kept.release();
-    expect(kept.bytes).toBe(0);
-    kept.restore(0);
-    expect(kept.bytes).toBe(4 * MIB);
-    expect(kept.mayGrow).toBe(true);
+    expect(reserved.isShort).toBe(false);
+    reserved.release();
+    expect(reserved.bytes).toBe(0);
+    reserved.restore(0);
+    expect(reserved.bytes).toBe(4 * MIB);
+    expect(reserved.mayGrow).toBe(true);
   });
 
-  it("is as large as there is room for beside the log, and grows with the room", () => {
+  it("is as large as the disk allows beside the WAL, and grows with the free space", () => {
     let room = 50 * MIB;
-    const kept = keptOn(() => room);
-    kept.restore(0);
+    const reserved = reservedOn(() => room);
+    reserved.restore(0);
     room = 5 * MIB;
-    kept.release();
-    kept.restore(0);
-    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
-    // The log has taken what was left for it, which changes nothing.
+    reserved.release();
+    reserved.restore(0);
+    expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
+    // The WAL has taken the space that was left for it, which changes nothing.
     room = 4 * MIB;
-    kept.restore(MIB);
-    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
+    reserved.restore(MIB);
+    expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 3 * MIB, mayGrow: false });
     room = 6 * MIB;
-    kept.restore(MIB);
-    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: true });
+    reserved.restore(MIB);
+    expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: true });
   });
 
-  it("goes on where the start before has left it", () => {
+  it("continues with the size that the previous start left", () => {
     let room = 50 * MIB;
-    keptOn(() => room).restore(0);
+    reservedOn(() => room).restore(0);
     room = 5 * MIB;
-    const next = keptOn(() => room);
+    const next = reservedOn(() => room);
     next.restore(0);
     expect({ bytes: next.bytes, mayGrow: next.mayGrow }).toEqual({ bytes: 4 * MIB, mayGrow: false });
   });
 
-  it("is not made on a disk that is too small for it, where writes go on", () => {
-    const kept = keptOn(() => 5 * MIB);
-    kept.restore(0);
-    expect({ bytes: kept.bytes, mayGrow: kept.mayGrow }).toEqual({ bytes: 0, mayGrow: true });
+  it("is not created on a disk that is too small for it, where writes continue", () => {
+    const reserved = reservedOn(() => 5 * MIB);
+    reserved.restore(0);
+    expect({ bytes: reserved.bytes, mayGrow: reserved.mayGrow }).toEqual({ bytes: 0, mayGrow: true });
   });
 
-  it("does not take a file with holes for space", async () => {
+  it("does not count a sparse file as space", async () => {
     await writeFile(file(), "");
     truncateSync(file(), 4 * MIB);
-    const kept = keptOn(() => 50 * MIB);
-    expect(kept.bytes).toBe(0);
-    kept.restore(0);
-    expect(kept.bytes).toBe(4 * MIB);
+    const reserved = reservedOn(() => 50 * MIB);
+    expect(reserved.bytes).toBe(0);
+    reserved.restore(0);
+    expect(reserved.bytes).toBe(4 * MIB);
   });
 });

@@ -1,36 +1,37 @@
 import { randomFillSync } from "node:crypto";
 import { appendFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { planReservation, RESERVED_SIZES, type ReservedSizes } from "../../../domain/disk-space.ts";
+import { planReservedSpace, RESERVED_SIZES, type ReservedSizes } from "../../../domain/disk-space.ts";
 import type { DataDirectory } from "./data-directory.ts";
 
-/** Written at once. */
+/** Bytes of one write. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Less than this is not worth a look at the file. */
+/** A missing part smaller than this is not restored by itself. */
 const WORTHWHILE_BYTES = CHUNK_BYTES;
 
 /**
- * A file beside the database that holds nothing but space, which is given up for a deletion on a full disk. It is filled
- * with noise: of zeros, a file system that compresses would keep nothing back. How much, `planReservation` says.
+ * A file beside the database that reserves disk space; it is deleted to make space for a deletion on a full disk. It is
+ * filled with random bytes: a compressing file system would reserve nothing for zeros. `planReservedSpace` computes the
+ * size.
  */
 export class ReservedSpace {
   readonly #directory: DataDirectory;
   readonly #sizes: ReservedSizes;
   readonly #path: string;
-  /** What it had, or has, when it is not given up. */
-  #allocatedBytes: number;
+  /** Size of the file in bytes; while it is released, the size that it had. */
+  #storedBytes: number;
   #mayGrow = true;
 
-  /** Looks at what is there; `restore` makes it. */
+  /** Reads the size of an existing file; `restore` creates it. */
   constructor(directory: DataDirectory, sizes: ReservedSizes = RESERVED_SIZES) {
     this.#directory = directory;
     this.#sizes = sizes;
     this.#path = join(directory.path, "space-for-deletions");
-    this.#allocatedBytes = this.bytes;
+    this.#storedBytes = this.bytes;
   }
 
-  /** What is kept back now. A file with holes, as a careless copy leaves it, keeps nothing back. */
+  /** Bytes that are reserved now. A sparse file, as some copies create it, reserves nothing. */
   get bytes(): number {
     const found = statSync(this.#path, { throwIfNoEntry: false });
     return found === undefined || found.blocks * BLOCK_BYTES < found.size ? 0 : found.size;
@@ -40,48 +41,48 @@ export class ReservedSpace {
     return this.#sizes.reservedBytes;
   }
 
-  /** Bytes of the log beyond which it is to be moved into the file at once. */
+  /** Size of the WAL in bytes beyond which a checkpoint runs at once. */
   get maxLogBytes(): number {
     return this.#sizes.logBytes;
   }
 
-  /** Whether the database may take more of the disk. */
+  /** Whether the database file may grow. */
   get mayGrow(): boolean {
     return this.#mayGrow;
   }
 
   get isShort(): boolean {
-    return !this.#mayGrow || this.#allocatedBytes < this.#sizes.reservedBytes;
+    return !this.#mayGrow || this.#storedBytes < this.#sizes.reservedBytes;
   }
 
-  /** Undefined when the disk does not say. */
+  /** Undefined when the file system does not report it. */
   get freeBytes(): number | undefined {
     return this.#directory.disk.space(this.#directory.path)?.freeBytes;
   }
 
-  /** Gives it up, for a deletion; `restore` follows. */
+  /** Deletes the file, to make space for a deletion; call `restore` afterwards. */
   release(): void {
-    this.#allocatedBytes = this.bytes;
+    this.#storedBytes = this.bytes;
     this.#mayGrow = true;
     rmSync(this.#path, { force: true });
   }
 
-  /** Makes it again, as large as there is room for beside a log of this size. */
+  /** Creates the file again, as large as the disk allows beside a WAL of this size. */
   restore(logFileBytes: number): void {
     const { freeBytes } = this;
     if (freeBytes === undefined) return;
     const { bytes } = this;
-    // One that was given up counts as there, so that it is made again as large as can be.
+    // A released file counts as present, so that it is restored as large as possible.
     const room = {
-      freeBytes: freeBytes + bytes - this.#allocatedBytes,
-      allocatedBytes: this.#allocatedBytes,
+      freeBytes: freeBytes + bytes - this.#storedBytes,
+      presentBytes: this.#storedBytes,
       logFileBytes,
     };
-    const plan = planReservation(room, this.#sizes);
+    const plan = planReservedSpace(room, this.#sizes);
     this.#mayGrow = plan.mayGrow;
     const wanted = Math.max(bytes, plan.bytes);
     if (wanted === this.#sizes.reservedBytes || wanted - bytes >= WORTHWHILE_BYTES) this.#fill(bytes, wanted);
-    this.#allocatedBytes = this.bytes;
+    this.#storedBytes = this.bytes;
   }
 
   #fill(from: number, to: number): void {
@@ -92,10 +93,10 @@ export class ReservedSpace {
       }
       if (this.bytes > this.#sizes.reservedBytes) truncateSync(this.#path, this.#sizes.reservedBytes);
     } catch {
-      // Others took the room, or nothing can be written here any more: what there is of it is what /ready says.
+      // Another process took the space, or the disk cannot be written to: /ready reports the actual size.
     }
   }
 }
 
-/** In which stat counts, whatever the file system has. */
+/** The unit of `stat.blocks`, whatever the block size of the file system. */
 const BLOCK_BYTES = 512;

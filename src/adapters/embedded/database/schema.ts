@@ -1,10 +1,9 @@
 /**
- * The tables of the embedded store, as format 1 had them. Never changed: what came later is in migrations.ts, and a
- * new file takes the same steps as an old one.
+ * The tables of the embedded store in format 1. Never changed: later changes are in migrations.ts, and a new file runs
+ * the same steps as an old one.
  *
- * A memory is one row of `memory`, whose `record` is its whole JSON; the columns beside it are what filters and
- * orders need. Everything else that belongs to it (tags, metadata tokens, vector, terms) hangs on its row number
- * and goes with it.
+ * A memory is one row of `memory`, whose `record` is its complete JSON; the other columns serve filters and orders.
+ * Its tags, metadata tokens, vector and terms reference its row number and are deleted with it.
  */
 export const SCHEMA = `
 CREATE TABLE meta (

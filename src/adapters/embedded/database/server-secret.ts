@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 const KEY = "server_secret";
 const BYTES = 32;
 
-/** The secret in the `meta` table, made at the first start. */
+/** The secret in the `meta` table, created at the first start. */
 export async function openServerSecret(database: Database): Promise<ServerSecret> {
   const secret = await database.write(() => {
     database.run("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", KEY, randomBytes(BYTES));

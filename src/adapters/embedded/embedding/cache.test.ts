@@ -38,7 +38,7 @@ describe("a damaged row", () => {
     ["a flipped bit", "UPDATE embedding_cache SET vector = CAST(X'00000000' || substr(vector, 5) AS BLOB)"],
     ["a vector cut short", "UPDATE embedding_cache SET vector = substr(vector, 1, 3)"],
     ["nothing left", "UPDATE embedding_cache SET vector = X''"],
-  ])("is a miss that the log tells of, until it is written again: %s", async (_, damage) => {
+  ])("is a miss with a log message, until it is written again: %s", async (_, damage) => {
     await put(KEY);
     await database.write(() => ({ result: database.run(damage) }));
     expect(await cache.get([KEY], NOW)).toEqual([undefined]);
@@ -63,7 +63,7 @@ describe("expired rows", () => {
   });
 });
 
-it("opens on a file that has the table already", async () => {
+it("opens on a file that already has the table", async () => {
   await put(KEY);
   const again = createEmbeddingCache(database, { maxEntries: 10, log: { warn: () => undefined } });
   expect(await again.get([KEY], NOW)).toEqual([{ vector: VECTOR, truncated: false }]);

@@ -6,21 +6,21 @@ import { decodeVector, encodeVector } from "../database/checksums.ts";
 import type { Database } from "../database/database.ts";
 
 export interface EmbeddingCacheOptions {
-  /** Vectors that are kept at most. */
+  /** Maximum number of cached vectors. */
   readonly maxEntries: number;
   readonly log: Log;
 }
 
-/** Rows beyond the bound, and expired rows, are removed a few at each write, so that no write pays for all of them. */
+/** Each write removes a few rows beyond the bound and a few expired ones, so that no write has to remove all. */
 const SWEEP_LIMIT = 32;
 
-/** Embeddings in SQLite, each behind a checksum; the oldest make room. */
+/** The embedding cache in SQLite. Each row has a checksum; the oldest rows are evicted. */
 export function createEmbeddingCache(database: Database, options: EmbeddingCacheOptions): EmbeddingCache {
   return {
     get: async (keys, now) => keys.map((key) => read(database, options.log, key, now)),
     put: async (entries, { now, expireTime }) => {
       if (entries.length === 0) return;
-      // What is lost when the machine fails can be had again.
+      // Not durable: a lost embedding can be computed again.
       await database.write(
         () => {
           for (const entry of entries) write(database, entry, expireTime);
@@ -41,11 +41,11 @@ function read(database: Database, log: Log, key: string, now: number): EmbeddedT
   );
   if (row === undefined) return undefined;
   try {
-    return { vector: decodeVector(row["vector"], "a kept embedding"), truncated: row["truncated"] !== 0 };
+    return { vector: decodeVector(row["vector"], "a cached embedding"), truncated: row["truncated"] !== 0 };
   } catch (error) {
     if (!(error instanceof RecollectError)) throw error;
-    // It can be had again, which the next write of it does.
-    log.warn({ err: error }, "a kept embedding is damaged, and is asked for again");
+    // The caller computes the embedding again, and its next write replaces the row.
+    log.warn({ err: error }, "a cached embedding is damaged, and is computed again");
     return undefined;
   }
 }
@@ -60,7 +60,7 @@ function write(database: Database, { key, embedded }: CachedEmbedding, expireTim
   );
 }
 
-/** The bound is on row numbers: at most so many rows have the highest so many of them, and nothing has to be counted. */
+/** The bound is on row numbers: the highest N row numbers are at most N rows, so nothing has to be counted. */
 function sweep(database: Database, maxEntries: number, limit: number, now: number): void {
   database.run(
     "DELETE FROM embedding_cache WHERE row IN (SELECT row FROM embedding_cache " +

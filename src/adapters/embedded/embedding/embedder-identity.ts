@@ -1,4 +1,11 @@
-import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import {
+  type ConfiguredModel,
+  isExplained,
+  isKept,
+  keptInstead,
+  otherModel,
+  usedInstead,
+} from "../../../domain/embedding/configured-model.ts";
 import { sameModel } from "../../../domain/embedding/identity.ts";
 import { RecollectError } from "../../../domain/errors.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
@@ -12,14 +19,15 @@ const ACCEPTED_KEY = "embedder_configured";
 const GENERATION_KEY = "vector_generation";
 
 /**
- * Which model made the vectors of this file: the configured one, if there were none. Another one is refused, for vectors
- * of two models are never compared; except that re-embeddings change the model behind the back of the settings. The file
- * is right then, and the log says what to set: an unplanned restart must not be an outage, in the middle of a
- * change or after several. Without an embedder nothing is checked, for then no vector is read or written.
+ * Claims the file for the model of its vectors: the configured one, if it has none. Rejects another model, because
+ * vectors of two models are never compared; except when re-embeddings have changed the model since it was configured.
+ * Then the model of the file is used, and the log names the settings to change: an unplanned restart during or after a
+ * change must not be an outage. Vectors of `hashing` stay in use where no model is configured. Without an embedder
+ * nothing is checked, because no vector is read or written.
  */
 export async function claimEmbedder(
   database: Database,
-  configured: EmbedderIdentity | undefined,
+  configured: ConfiguredModel | undefined,
   log: Log,
 ): Promise<VectorModel> {
   const generation = Number(readMeta(database, GENERATION_KEY)?.toString() ?? 1);
@@ -34,12 +42,14 @@ export async function claimEmbedder(
     );
     return { result: JSON.parse(String(readMeta(database, KEY))) as EmbedderIdentity };
   });
-  const different = !sameModel(ours, stored);
-  if (different && !isChanged(database, ours, stored)) throw refusal(ours, stored);
-  if (different) {
-    log.warn({ configured: ours, stored }, usedInstead(stored));
+  const isOther = !sameModel(ours, stored);
+  const isUnexplained = isOther && !isChanged(database, ours, stored);
+  if (isUnexplained && !isKept({ configured, stored })) throw refusal(ours, stored);
+  if (isOther) {
+    log.warn({ configured: ours, stored }, isUnexplained ? keptInstead(stored) : usedInstead(stored));
   }
-  const accepted = JSON.stringify(ours);
+  // A default is no choice: it explains nothing at the next start.
+  const accepted = JSON.stringify(isUnexplained ? stored : ours);
   if (readMeta(database, ACCEPTED_KEY)?.toString() !== accepted) {
     await database.write(() => {
       writeMeta(database, ACCEPTED_KEY, accepted);
@@ -49,7 +59,7 @@ export async function claimEmbedder(
   return new VectorModel(stored, generation);
 }
 
-/** Whether the change to the stored model was made, or is being made, behind the back of the settings. */
+/** Whether re-embeddings explain that the stored model differs from the configured one. */
 function isChanged(database: Database, configured: EmbedderIdentity, stored: EmbedderIdentity): boolean {
   const accepted = readMeta(database, ACCEPTED_KEY);
   const before = accepted === undefined ? undefined : (JSON.parse(String(accepted)) as EmbedderIdentity);
@@ -64,7 +74,7 @@ function refusal(configured: EmbedderIdentity, stored: EmbedderIdentity): Recoll
   return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "embedded" } });
 }
 
-/** Puts another model in the place of the one that was. Only inside a write; returns the new generation. */
+/** Replaces the stored model. Only inside a write; returns the new generation. */
 export function changeEmbedder(database: Database, target: EmbedderIdentity): number {
   const { provider, model, dimension } = target;
   const generation = Number(readMeta(database, GENERATION_KEY)?.toString() ?? 1) + 1;

@@ -5,7 +5,7 @@ import type { Log } from "../../../ports/log.ts";
 import { decodeRecord, encodeRecord } from "../database/checksums.ts";
 import type { Database, Row } from "../database/database.ts";
 
-/** The memory of a row as one that is to be embedded; undefined when it has expired, is not there or cannot be read. */
+/** Reads a pending memory; undefined when it has expired, was deleted or cannot be read. */
 export function readPending(
   { database, log }: { readonly database: Database; readonly log: Log },
   row: number,
@@ -45,7 +45,7 @@ export function isDamage(error: unknown): boolean {
   return error instanceof RecollectError && error.reason === "STORE_CORRUPT";
 }
 
-/** Writes how a memory is embedded into its record. Only inside a write. */
+/** Writes the embedding of a memory into its record. Only inside a write. */
 export function writeEmbedding(
   database: Database,
   row: number,

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -13,7 +13,7 @@ const ALL = { limit: 100, maxBytes: 1e9, skip: 0, now: NOW };
 
 let directory: string;
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "recollect-pending-"));
+  directory = await mkdtemp(join(tmpdir(), "recollect-backlog-"));
 });
 afterEach(async () => {
   await rm(directory, { recursive: true });
@@ -24,11 +24,11 @@ const open = () =>
     directory,
     embedder: { provider: "contract", model: "random", dimension: 4 },
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
   });
 
-describe("the pending memories of the embedded store", () => {
-  it("passes over damaged memories, however many stand in front, and lets them go", async () => {
+describe("the embedding queue of the embedded store", () => {
+  it("skips damaged memories, however many come first, and removes them", async () => {
     {
       await using backend = await open();
       const ids = Array.from({ length: 150 }, (_, index) => `m${String(index).padStart(3, "0")}`);
@@ -48,13 +48,13 @@ describe("the pending memories of the embedded store", () => {
     expect(await backend.pendingMemories.state()).toMatchObject({ count: 30 });
   });
 
-  it("holds what was written while vector search was switched off", async () => {
+  it("contains memories that were written while vector search was switched off", async () => {
     {
       await using backend = await openEmbeddedBackend({
         directory,
         embedder: undefined,
         ...quiet,
-        reserve: SMALL_RESERVE,
+        reserved: SMALL_RESERVED_SPACE,
       });
       const embedding = {
         state: "DISABLED" as const,

@@ -18,20 +18,20 @@ import type { VectorModel } from "../vectors/vector-model.ts";
 import { isDamage, readPending, recordOf, writeEmbedding } from "./pending-memory.ts";
 
 /** The vector indexes of memories, as far as settling needs them. */
-export interface VectorHolder {
-  /** A memory that was there without a vector has one now. */
-  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
+export interface VectorIndexWriter {
+  /** Call after a stored memory got a vector. */
+  put(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void;
 }
 
-/** Keys read at once; the memories behind them are read one by one, so that a damaged one spoils no other. */
+/** Rows read at once; their memories are read one by one, so that a damaged one does not affect the others. */
 const KEYS_A_READ = 100;
 
 /** Pending memories in SQLite. */
-export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
+export class EmbeddedEmbeddingQueue implements PendingMemoryQueue {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
   readonly #pendingRows: PendingRows;
-  readonly #holder: VectorHolder;
+  readonly #vectors: VectorIndexWriter;
   readonly #model: VectorModel;
   readonly #parts: { readonly database: Database; readonly log: Log };
 
@@ -40,7 +40,7 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
     namespaces: NamespaceIds,
     options: {
       readonly pendingRows: PendingRows;
-      readonly holder: VectorHolder;
+      readonly vectors: VectorIndexWriter;
       readonly model: VectorModel;
       readonly log: Log;
     },
@@ -48,7 +48,7 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
     this.#database = database;
     this.#namespaces = namespaces;
     this.#pendingRows = options.pendingRows;
-    this.#holder = options.holder;
+    this.#vectors = options.vectors;
     this.#model = options.model;
     this.#parts = { database, log: options.log };
   }
@@ -99,7 +99,7 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
       const afterCommit: (() => void)[] = [];
       let settled = 0;
       for (const item of items) {
-        // Of another model by now: the memory stays pending.
+        // The vector is of another model: the memory stays pending.
         const made = (isRefusal(item.outcome) ? undefined : item.outcome.identity) ?? identity;
         if (!this.#model.takes(made)) continue;
         const there = this.#unchanged(item);
@@ -174,7 +174,7 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
     });
   }
 
-  /** The memory, if it still is what it was and is still pending. */
+  /** The memory, if it is unchanged and still pending. */
   #unchanged({ scope, id, etag }: MemoryVersion): PendingRow | undefined {
     const namespaceId = this.#namespaces.find(scope);
     if (namespaceId === undefined) return undefined;
@@ -189,7 +189,7 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
       const memory = recordOf(row);
       return memory.etag === etag ? { namespaceId, row: Number(row["row"]), memory } : undefined;
     } catch (error) {
-      // Damaged since it was read; it leaves the queue when it is read again.
+      // Damaged since it was read; the next read removes it from the queue.
       if (isDamage(error)) return undefined;
       throw error;
     }
@@ -221,11 +221,11 @@ export class EmbeddedPendingMemoryQueue implements PendingMemoryQueue {
       row,
       encodeVector(outcome.vector),
     );
-    return () => this.#holder.hold(namespaceId, row, settled, outcome.vector);
+    return () => this.#vectors.put(namespaceId, row, settled, outcome.vector);
   }
 }
 
-/** A damaged memory has no reason any more. */
+/** Empty for a damaged memory. */
 function refusedText(row: Row): RefusedText[] {
   try {
     const { refusal = "" } = recordOf(row).embedding;

@@ -3,7 +3,7 @@ import type { Database } from "../database/database.ts";
 
 const KEY = "reembedding";
 
-/** The latest re-embedding as it is kept: what is left is counted, and the request that started it is known. */
+/** The record of the latest re-embedding, with the request that started it; the remaining memories are counted. */
 export interface ReembeddingRecord extends Omit<Reembedding, "remainingCount"> {
   readonly request?: { readonly key: string; readonly bodyHash: string };
 }

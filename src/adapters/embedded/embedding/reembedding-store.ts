@@ -16,8 +16,8 @@ import { type Note, ReembeddingWork } from "./reembedding-work.ts";
 const CLEAN_STEP = 200;
 
 /**
- * A second table of vectors beside the one that is searched. The change swaps the names of the two in one transaction,
- * which costs the same for any number of vectors; those of the old model are removed afterwards, a few at a time.
+ * Fills a second table of vectors beside the one that is searched. The cut-over swaps the names of the two in one
+ * transaction, at the same cost for any number of vectors; the old vectors are removed afterwards, in small steps.
  */
 export class EmbeddedReembeddingStore implements ReembeddingStore {
   readonly work: ReembeddingWork;
@@ -163,7 +163,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
       `CREATE TRIGGER memory_vector_to_reembed AFTER INSERT ON memory_vector BEGIN
          INSERT OR IGNORE INTO reembedding_todo (row) VALUES (NEW.row);
        END`,
-      // Every memory has a vector or is pending; the vectors themselves need not be read for it.
+      // Every memory has a vector or is pending, so the vectors themselves need not be read.
       `INSERT INTO reembedding_todo (row)
          SELECT row FROM memory WHERE row NOT IN (SELECT row FROM memory_waiting)`,
     ]) {
@@ -176,7 +176,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
     this.#database.run("DROP TABLE reembedding_note");
   }
 
-  /** What a memory needs at the change beside its vector. A damaged one needs nothing any more. */
+  /** Applies the note of a memory at the cut-over. Does nothing for a damaged memory. */
   #finish(row: number, what: Note, target: EmbedderIdentity, now: number): void {
     try {
       const found = this.#database.first("SELECT id, record FROM memory WHERE row = ?", row);

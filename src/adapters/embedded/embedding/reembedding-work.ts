@@ -14,12 +14,12 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { isDamage, readPending, recordOf } from "./pending-memory.ts";
 import { readRecord } from "./reembedding-record.ts";
 
-/** What the change does with a memory beside its new vector; the reason of a refusal follows REFUSED and a space. */
+/** What the cut-over does with a memory beside its new vector; the reason of a refusal follows REFUSED and a space. */
 export type Note = `REFUSED${string}` | "LATE" | "TRUNCATED" | "WHOLE";
 
 /**
- * The memories that have no vector of the new model yet (`reembedding_todo`), from the first to the last row. A trigger
- * adds every one that gets a vector of the old model meanwhile, so that none is forgotten, by whatever way it comes.
+ * The memories that have no vector of the new model yet (`reembedding_todo`), in order of their rows. A trigger adds
+ * every memory that gets a vector of the old model meanwhile, so that none is missed.
  */
 export class ReembeddingWork implements EmbeddingQueue {
   readonly #database: Database;
@@ -98,7 +98,7 @@ export class ReembeddingWork implements EmbeddingQueue {
     });
   }
 
-  /** Left out: it is pending after the change. */
+  /** Leaves memories out of the re-embedding: they are pending after the cut-over. */
   postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
     return this.#database.write((): Written<void> => {
       if (readRecord(this.#database)?.state !== "RUNNING") return { result: undefined };

@@ -4,20 +4,20 @@ import type { Database, Row } from "../database/database.ts";
 import { isDefaultFilter, memoryCondition } from "./row-filter.ts";
 import { KEYWORDS, matchAny, spellTerms } from "./terms.ts";
 
-/** What a candidate's row holds: the facts for the ranking, and its terms. */
-const FACTS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
+/** The ranking fields of a candidate, as columns. */
+const RANKING_COLUMNS = "m.id, m.importance, coalesce(m.event_time, m.create_time) AS time";
 
 /** CROSS JOIN fixes the order: left to itself the planner walks all memories of the namespace, at three times the cost. */
 const BEST_FIRST =
   "best CROSS JOIN memory m ON m.row = best.row CROSS JOIN memory_terms t ON t.rowid = best.row";
 
 /**
- * Which memories hold which terms, in FTS5. It supplies candidates, best first by FTS5's own bm25, which counts the
- * documents of all tenants: good enough to choose them, not to score them.
+ * The keyword index in FTS5. It supplies candidates, best first by FTS5's bm25, which counts the documents of all
+ * tenants: good enough to choose candidates, not to score them.
  */
 export class KeywordIndex {
   readonly #database: Database;
-  /** Where writes go: the table that is searched, and the one that is being made to take its place. */
+  /** The tables that get writes: the one that is searched, and its replacement during a rebuild. */
   #written: readonly string[] = [KEYWORDS];
 
   constructor(database: Database) {
@@ -37,7 +37,7 @@ export class KeywordIndex {
     for (const table of this.#written) this.#database.run(`DELETE FROM ${table} WHERE rowid = ?`, row);
   }
 
-  /** Takes all of a namespace, whose memories are still there. Only inside a write. */
+  /** Removes the terms of a namespace, before its memories are deleted. Only inside a write. */
   removeNamespace(namespaceId: number): void {
     for (const table of this.#written) {
       this.#database.run(
@@ -47,12 +47,12 @@ export class KeywordIndex {
     }
   }
 
-  /** From now on every write goes to this table too; undefined: to none but the one that is searched. */
+  /** Sets a second table that gets every write from now on; undefined: none. */
   alsoWriteTo(table: string | undefined): void {
     this.#written = table === undefined ? [KEYWORDS] : [KEYWORDS, table];
   }
 
-  /** What BM25 needs to know of a namespace. */
+  /** The BM25 statistics of a namespace. */
   corpus(namespaceId: number, terms: readonly string[]): CorpusStatistics {
     const counts = this.#database.first(
       "SELECT memory_count, term_count FROM namespace WHERE namespace_id = ?",
@@ -76,8 +76,8 @@ export class KeywordIndex {
   }
 
   /**
-   * Rows that hold any of the terms and pass the filter. Nearly all rows pass the default filter, so the best are
-   * taken first and looked at then; with any other, or when too few of them pass, every match is looked at.
+   * Rows that hold any of the terms and pass the filter. Nearly all rows pass the default filter, so it is tested on the
+   * best matches only; any other filter is tested on every match, and so is the default one when too few pass.
    */
   candidates(
     namespaceId: number,
@@ -94,7 +94,7 @@ export class KeywordIndex {
       const rows = this.#database.all(
         `WITH best AS MATERIALIZED (
            SELECT rowid AS row, rank FROM memory_terms WHERE memory_terms MATCH ? ORDER BY rank LIMIT ?)
-         SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+         SELECT ${RANKING_COLUMNS}, t.terms FROM ${BEST_FIRST}
          WHERE ${condition.sql} ORDER BY best.rank, m.row LIMIT ?`,
         match,
         best,
@@ -107,7 +107,7 @@ export class KeywordIndex {
       `WITH best AS MATERIALIZED (
          SELECT f.rowid AS row, f.rank FROM memory_terms f CROSS JOIN memory m ON m.row = f.rowid
          WHERE f.memory_terms MATCH ? AND ${condition.sql} ORDER BY f.rank, m.row LIMIT ?)
-       SELECT ${FACTS}, t.terms FROM ${BEST_FIRST}
+       SELECT ${RANKING_COLUMNS}, t.terms FROM ${BEST_FIRST}
        ORDER BY best.rank, m.row`,
       match,
       ...condition.values,
@@ -116,7 +116,7 @@ export class KeywordIndex {
   }
 }
 
-/** A bound on the number of documents that hold any of the terms. */
+/** An upper bound on the number of documents that hold any of the terms. */
 function matchesAtMost(terms: readonly string[], corpus: CorpusStatistics): number {
   return terms.reduce((sum, term) => sum + (corpus.documentFrequencies.get(term) ?? 0), 0);
 }

@@ -8,7 +8,7 @@ export interface Condition {
 }
 
 /**
- * What matchesFilter means, as SQL. There is none without a namespace: the first condition is always the scope.
+ * The filter of matchesFilter as SQL. The first condition is always the namespace.
  */
 export function memoryCondition(namespaceId: number, filter: MemoryFilter, now: number): Condition {
   const parts: string[] = ["m.namespace_id = ?", "(m.expire_time IS NULL OR m.expire_time > ?)"];
@@ -24,12 +24,12 @@ export function memoryCondition(namespaceId: number, filter: MemoryFilter, now: 
     if (value !== undefined) add(`m.${column} >= ?`, value);
   };
 
-  add(`m.state IN (${places(filter.states)})`, ...filter.states);
+  add(`m.state IN (${placeholders(filter.states)})`, ...filter.states);
   equal("user_id", filter.userId);
   equal("agent_id", filter.agentId);
   equal("session_id", filter.sessionId);
   equal("author", filter.author);
-  if (filter.kinds !== undefined) add(`m.kind IN (${places(filter.kinds)})`, ...filter.kinds);
+  if (filter.kinds !== undefined) add(`m.kind IN (${placeholders(filter.kinds)})`, ...filter.kinds);
   if (filter.tagsAny !== undefined) add(`EXISTS (${tagIn(filter.tagsAny)})`, ...filter.tagsAny);
   for (const tag of filter.tagsAll ?? []) add(`EXISTS (${tagIn([tag])})`, tag);
   if (filter.tagsNone !== undefined) add(`NOT EXISTS (${tagIn(filter.tagsNone)})`, ...filter.tagsNone);
@@ -48,7 +48,7 @@ export function memoryCondition(namespaceId: number, filter: MemoryFilter, now: 
   return { sql: parts.join(" AND "), values };
 }
 
-/** Whether the filter asks for nothing but what every default read asks for. */
+/** Whether the filter has only the conditions of a default read. */
 export function isDefaultFilter(filter: MemoryFilter): boolean {
   const { states, ...others } = filter;
   return (
@@ -56,7 +56,7 @@ export function isDefaultFilter(filter: MemoryFilter): boolean {
   );
 }
 
-/** Memories that never were accessed have no row there. Undefined: the range is open. */
+/** Memories that were never accessed have no row in the table. Undefined: the range is open. */
 function accessIn(range: TimeRange | undefined): Condition | undefined {
   const { start, end } = range ?? {};
   if (start === undefined && end === undefined) return undefined;
@@ -71,9 +71,9 @@ function accessIn(range: TimeRange | undefined): Condition | undefined {
 }
 
 function tagIn(tags: readonly string[]): string {
-  return `SELECT 1 FROM memory_tag t WHERE t.row = m.row AND t.tag IN (${places(tags)})`;
+  return `SELECT 1 FROM memory_tag t WHERE t.row = m.row AND t.tag IN (${placeholders(tags)})`;
 }
 
-function places(values: readonly unknown[]): string {
+function placeholders(values: readonly unknown[]): string {
   return values.map(() => "?").join(", ");
 }

@@ -1,8 +1,8 @@
 import type { Row } from "../database/database.ts";
 
 /**
- * How terms are spelled in the full-text table: the number of the namespace, an x, the term. Documents of other
- * namespaces then share no term with a query, and neither slow it down nor count in its statistics.
+ * How terms are spelled in the full-text table: the namespaceId, an x, the term. Documents of other namespaces then
+ * share no term with a query, and neither slow it down nor count in its statistics.
  */
 
 /** The full-text table that is searched. */
@@ -13,14 +13,14 @@ export function spellTerms(namespaceId: number, terms: readonly string[]): strin
   return terms.map((term) => spell(namespaceId, term)).join(" ");
 }
 
-/** The terms of a document again. */
+/** The terms of a document, decoded. */
 export function readTerms(namespaceId: number, spelled: string): string[] {
   if (spelled === "") return [];
   const start = spell(namespaceId, "").length;
   return spelled.split(" ").map((term) => term.slice(start));
 }
 
-/** What the terms of a memory take in the full-text table, about: those of a word of five letters or so each. */
+/** Approximate bytes of the terms of a memory in the full-text table, for words of about five letters. */
 export function termBytes(row: Row): number {
   return Number(row["term_count"]) * BYTES_A_TERM;
 }

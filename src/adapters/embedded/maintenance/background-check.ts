@@ -4,26 +4,26 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { FileFindings } from "./file-check.ts";
 
-/** A check of a file that runs in a process of its own. */
+/** A check of a file in a process of its own. */
 export interface BackgroundCheck {
-  /** Rejects when the check could not be made, or was stopped. */
+  /** Rejects when the check failed or was stopped. */
   readonly findings: Promise<FileFindings>;
   /** Resolves when the process has exited. */
   stop(): Promise<void>;
 }
 
-/** More findings than this are of no use to anyone. */
+/** Bound on the output of the check; longer lists of findings are of no use. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** As it stands in src, or as it was compiled. */
+/** The program in src, or its compiled form. */
 const PROGRAM = fileURLToPath(
   new URL(`./file-check-program${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
 );
 
 /**
- * Checks a file that does not change meanwhile. In a process and not a thread: SQLite cannot be interrupted from
- * outside, so a thread would hold up the end of the server for as long as the check takes; and a process can give way
- * to everything else, and takes its memory with it.
+ * Checks a file that does not change meanwhile. Runs in a process, not a thread: SQLite cannot be interrupted from
+ * outside, so a thread would delay the shutdown of the server for as long as the check takes; a process can also run at
+ * low priority, and its memory is freed at its exit.
  */
 export function checkInBackground(file: string): BackgroundCheck {
   const running = promisify(execFile)(
@@ -32,7 +32,7 @@ export function checkInBackground(file: string): BackgroundCheck {
     { env: { SystemRoot: process.env["SystemRoot"] }, maxBuffer: MAX_OUTPUT_BYTES },
   );
   const findings = running.then(({ stdout }) => JSON.parse(stdout) as FileFindings);
-  const ended = findings.then(
+  const exited = findings.then(
     () => undefined,
     () => undefined,
   );
@@ -42,7 +42,7 @@ export function checkInBackground(file: string): BackgroundCheck {
     findings,
     stop: async () => {
       child.kill("SIGKILL");
-      await ended;
+      await exited;
     },
   };
 }
@@ -52,6 +52,6 @@ function giveWay(pid: number | undefined): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);
   } catch {
-    // Not allowed here, or the process has ended already: the check is the same at any priority.
+    // Not permitted, or the process has exited already: the check is correct at any priority.
   }
 }

@@ -3,8 +3,8 @@ import { pathToFileURL } from "node:url";
 import { checkFile } from "./file-check.ts";
 
 /**
- * A program of its own: prints the findings about the file that is its argument. `immutable` lets it read a file that
- * another process has locked; that process does not write to the file meanwhile, only to the log beside it.
+ * A program that prints the findings about the file in its argument. `immutable` lets it read a file that another
+ * process has locked; that process writes only to the WAL meanwhile.
  */
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new TypeError("which file?");

@@ -8,18 +8,18 @@ import { type RowFaults, verifyRows } from "./row-check.ts";
 
 /** The damage of a file. Empty lists: none. */
 export interface FileFindings {
-  /** Damage that nothing else in the file makes good. */
+  /** Damage that cannot be repaired from the rest of the file. */
   readonly damage: readonly TableDamage[];
-  /** Damaged indexes whose tables are whole: they can be rebuilt. */
+  /** Damaged indexes of intact tables: they can be rebuilt. */
   readonly indexes: readonly string[];
-  /** The keyword index is damaged, and the terms that it is made of are whole. */
+  /** The keyword index is damaged, and its terms are intact. */
   readonly keywords: boolean;
 }
 
-/** No file has so many messages that the last ones, which are of rows and indexes, would be cut off. */
+/** High enough that the last messages, those about rows and indexes, are never cut off. */
 const MAX_MESSAGES = 1_000_000;
 
-/** What FTS5 keeps of its own making; the terms themselves are in memory_terms_content. */
+/** Shadow tables that FTS5 derives from the terms; the terms themselves are in memory_terms_content. */
 export const KEYWORD_TREES: readonly string[] = [
   "memory_terms_data",
   "memory_terms_idx",
@@ -28,8 +28,8 @@ export const KEYWORD_TREES: readonly string[] = [
 const KEYWORD_CONTENT = "memory_terms_content";
 
 /**
- * Checks all of a file: its trees page by page, its indexes and its keyword index against their tables, and its
- * counters against its rows. Only reads. Takes seconds for a large file.
+ * Checks a whole file: its B-trees page by page, its indexes and its keyword index against their tables, and its
+ * counters against its rows. Read-only. Takes seconds for a large file.
  */
 export function checkFile(sqlite: DatabaseSync): FileFindings {
   const messages = integrityMessages(sqlite, String(MAX_MESSAGES));
@@ -40,20 +40,20 @@ export function checkFile(sqlite: DatabaseSync): FileFindings {
 
 function wrongRows({ records, columns, vectors }: RowFaults): TableDamage[] {
   return [
-    // By its id such a memory is still found, and says that it is damaged.
+    // A read of such a memory by id rejects with STORE_CORRUPT.
     ...(records > 0 ? [{ table: "memory.record", what: `${records} records are not what was written` }] : []),
     ...(columns > 0 ? [{ table: "memory", what: `${columns} rows are not what their records say` }] : []),
     ...(vectors > 0 ? [{ table: "memory_vector", what: `${vectors} vectors are not what was written` }] : []),
   ];
 }
 
-/** Which tables are damaged, and which indexes are. One damaged page hides others from a check of the whole. */
+/** Finds damaged tables and indexes. Each is checked by itself, because one damaged page hides others. */
 function examine(sqlite: DatabaseSync, messages: readonly string[], rows: RowFaults): FileFindings {
   const trees = treesOf(sqlite);
   const damage: TableDamage[] = [];
   const indexes: string[] = [];
   const free = messages.filter((message) => message.startsWith("Freelist:")).length;
-  if (free > 0) damage.push({ table: "free pages", what: `their list is damaged in ${places(free)}` });
+  if (free > 0) damage.push({ table: "free pages", what: `their list is damaged in ${spots(free)}` });
   const broken = brokenTrees(sqlite, messages, trees);
   for (const table of trees.filter((tree) => tree.type === "table" && !isKeywordTree(tree.name))) {
     const found = examineTable(sqlite, table.name, trees);
@@ -61,7 +61,7 @@ function examine(sqlite: DatabaseSync, messages: readonly string[], rows: RowFau
     if (found.damage.length === 0) indexes.push(...found.indexes);
   }
   damage.push(...wrongRows(rows), ...lostRows(sqlite, broken));
-  // When a row and an index differ and the row has no whole record, which of the two is right cannot be known.
+  // When a row without an intact record differs from an index, it is unknown which of the two is right.
   if (
     rows.records > 0 &&
     indexes.some((name) => trees.some((tree) => tree.name === name && tree.table === "memory"))
@@ -70,10 +70,10 @@ function examine(sqlite: DatabaseSync, messages: readonly string[], rows: RowFau
   }
   const keywords = keywordState(sqlite, broken, damage);
   if (keywords === "damaged") damage.push({ table: KEYWORDS, what: "the terms of memories are damaged" });
-  // An index may be all that is left of a row: it stays as it is.
-  const touched = new Set(damage.map(({ table }) => table));
+  // An index may hold the only trace of a lost row: indexes of damaged tables are not rebuilt.
+  const damagedTables = new Set(damage.map(({ table }) => table));
   const repairable = indexes.filter(
-    (name) => !touched.has(trees.find((tree) => tree.name === name)?.table ?? ""),
+    (name) => !damagedTables.has(trees.find((tree) => tree.name === name)?.table ?? ""),
   );
   return { damage, indexes: repairable, keywords: keywords === "index" };
 }
@@ -101,7 +101,7 @@ function isKeywordTree(name: string): boolean {
   return name.startsWith(`${KEYWORDS}_`);
 }
 
-/** What SQLite says. It may give up at a damaged page; what it found before counts, and so does that. */
+/** The messages of SQLite's check. A damaged page may end the check; its messages before that count. */
 function integrityMessages(sqlite: DatabaseSync, subject: string): string[] {
   const messages: string[] = [];
   try {
@@ -114,7 +114,7 @@ function integrityMessages(sqlite: DatabaseSync, subject: string): string[] {
   return messages.filter((message) => message !== "ok" && !message.startsWith("***"));
 }
 
-/** Space that nothing uses: what an index that was made again leaves behind. It harms nothing. */
+/** A message about unused pages, which a rebuilt index leaves in the file; they are harmless. */
 function isSpare(message: string): boolean {
   return /^Page \d+: never used$/.test(message);
 }
@@ -132,7 +132,7 @@ function ownerOf(sqlite: DatabaseSync, page: number): string | undefined {
     const row = sqlite.prepare("SELECT name FROM dbstat WHERE pageno = ?").get(page);
     return row === undefined ? undefined : String(row["name"]);
   } catch {
-    // Another damaged page stood in the way. Damage without an owner is taken for that of the table.
+    // Another damaged page prevented the lookup. Damage without an owner counts as damage of the table.
     return undefined;
   }
 }
@@ -141,7 +141,7 @@ function brokenTrees(sqlite: DatabaseSync, messages: readonly string[], trees: r
   return new Set(messages.flatMap((message) => treeOf(sqlite, message, trees) ?? []));
 }
 
-/** https://www.sqlite.org/pragma.html#pragma_integrity_check: what it says of an index names it at the end. */
+/** https://www.sqlite.org/pragma.html#pragma_integrity_check: messages about an index end with its name. */
 const OF_INDEX =
   /^(?:row \d+ missing from|wrong # of entries in|non-unique entry in|.* (?:of|from)) index (\S+)$/;
 
@@ -157,21 +157,21 @@ function examineTable(
   for (const name of broken) if (name !== table) suspected.add(name);
   const ofTable = messages.filter((message) => {
     if (OF_INDEX.test(message)) return false;
-    // It stops where it meets a damaged page, which it has named before.
+    // The check stops at a damaged page, which an earlier message has named.
     if (message.startsWith("stopped:")) return broken.size === 0;
     const tree = treeOf(sqlite, message, trees);
     return tree === undefined || tree === table;
   });
   if (ofTable.length > 0) {
-    return { damage: [{ table, what: `damaged in ${places(ofTable.length)}` }], indexes: [] };
+    return { damage: [{ table, what: `damaged in ${spots(ofTable.length)}` }], indexes: [] };
   }
   const lost = lostByIndex(sqlite, table, broken);
   if (lost > 0)
-    return { damage: [{ table, what: `${lost} rows are gone that an index names` }], indexes: [] };
+    return { damage: [{ table, what: `${lost} rows that an index names are missing` }], indexes: [] };
   return { damage: [], indexes: [...suspected] };
 }
 
-/** Rows that a whole index of the table names and the table does not have. */
+/** Number of rows that an intact index of the table names and the table does not have. */
 function lostByIndex(sqlite: DatabaseSync, table: string, broken: ReadonlySet<string>): number {
   const indexes = sqlite
     .prepare(`PRAGMA index_list("${table}")`)
@@ -184,7 +184,7 @@ function lostByIndex(sqlite: DatabaseSync, table: string, broken: ReadonlySet<st
   return Math.max(0, ...counts);
 }
 
-/** Rows of one table that rows of another say must be there. A table that is damaged itself is no witness. */
+/** Rows of one table that rows of another require. A damaged table is not used as evidence. */
 function lostRows(sqlite: DatabaseSync, broken: ReadonlySet<string>): TableDamage[] {
   const rules: readonly (readonly [table: string, witness: string, query: string, what: string])[] = [
     [
@@ -238,14 +238,14 @@ function countOf(sqlite: DatabaseSync, query: string): number {
   try {
     return Number(Object.values(sqlite.prepare(query).get() ?? {})[0] ?? 0);
   } catch {
-    // A damaged page stood in the way, which the check of the pages has reported.
+    // A damaged page prevented the count; the page check has reported it.
     return 0;
   }
 }
 
 /**
- * `index`: what FTS5 made of the terms is damaged, and every list of terms is that of its memory. The check of the
- * index says only that the two differ, and an index made again from damaged terms would agree with them.
+ * `index`: the derived tables of FTS5 are damaged, and all stored terms match their memories. FTS5's check only reports
+ * that the two differ, and an index rebuilt from damaged terms would agree with them.
  */
 function keywordState(
   sqlite: DatabaseSync,
@@ -254,8 +254,8 @@ function keywordState(
 ): "whole" | "index" | "damaged" {
   const suspect = [...broken].some(isKeywordTree) || integrityMessages(sqlite, `"${KEYWORDS}"`).length > 0;
   if (!suspect) return "whole";
-  const known = damage.some(({ table }) => table === "memory" || table === KEYWORDS);
-  if (known || broken.has(KEYWORD_CONTENT) || broken.has("memory_terms_config")) return "damaged";
+  const isDamaged = damage.some(({ table }) => table === "memory" || table === KEYWORDS);
+  if (isDamaged || broken.has(KEYWORD_CONTENT) || broken.has("memory_terms_config")) return "damaged";
   return termsAreWhole(sqlite) ? "index" : "damaged";
 }
 
@@ -270,11 +270,11 @@ function termsAreWhole(sqlite: DatabaseSync): boolean {
     }
     return true;
   } catch {
-    // A page or a record is damaged: then what its terms were cannot be known.
+    // A page or a record is damaged, so its terms are unknown.
     return false;
   }
 }
 
-function places(count: number): string {
+function spots(count: number): string {
   return count === 1 ? "one place" : `${count} places`;
 }

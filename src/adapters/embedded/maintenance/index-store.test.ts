@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import type { Backend } from "../../../ports/backend.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { EXACT_LIMIT } from "../vectors/vector-plan.ts";
@@ -32,7 +32,7 @@ const open = (at = directory): Promise<Backend> =>
     directory: at,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
     log: { ...quiet.log, warn: (_, message) => void warnings.push(message) },
   });
 const fileAt = (at = directory): string => join(at, "recollect.db");
@@ -48,7 +48,7 @@ async function fill(backend: Backend, count: number, first = 0): Promise<void> {
   }
 }
 
-/** The ids that are found by the vector and by the word of this number. */
+/** The ids of the best vector match and the best keyword match of this number. */
 async function found(backend: Backend, index: number): Promise<(string | undefined)[]> {
   const query = {
     vector: unitVector(index, DIMENSION),
@@ -67,14 +67,14 @@ const both = (index: number): string[] => [`m${index}`, `m${index}`];
 
 const rebuild = (backend: Backend) => backend.indexes.rebuild(new AbortController().signal);
 
-/** Starts the store until nothing is left of rebuilds before. */
+/** Opens the store until the tables of earlier rebuilds are removed. */
 async function untilCleared(): Promise<void> {
   await using backend = await open();
-  // The first word of a rebuild comes when that is so, and it has no table of its own yet.
+  // A rebuild yields first after that, before it has created its own table.
   await rebuild(backend)[Symbol.asyncIterator]().next();
 }
 
-/** What the file's own check says, and the tables that a rebuild works with. */
+/** The findings of the file check, and the tables of a rebuild. */
 function look(at = directory): { readonly findings: object; readonly tables: readonly string[] } {
   using sqlite = new DatabaseSync(fileAt(at));
   const tables = sqlite
@@ -104,7 +104,7 @@ function tear(tree: string): void {
 }
 
 describe("a rebuild of the embedded indexes", () => {
-  it("leaves a file that its check finds whole, whoever writes meanwhile, and takes its rubbish away", async () => {
+  it("leaves an intact file despite concurrent writes, and removes its old tables", async () => {
     await (async () => {
       await using backend = await open();
       await fill(backend, 300);
@@ -126,7 +126,7 @@ describe("a rebuild of the embedded indexes", () => {
     expect(warnings).toEqual([]);
   });
 
-  it.each([1, 2, 5])("that a crash ends at step %i leaves a store that misses nothing", async (step) => {
+  it.each([1, 2, 5])("that crashes at step %i leaves a store that finds everything", async (step) => {
     const crashed = join(directory, "crashed");
     await (async () => {
       await using backend = await open();
@@ -134,7 +134,7 @@ describe("a rebuild of the embedded indexes", () => {
       const running = rebuild(backend)[Symbol.asyncIterator]();
       for (let at = 0; at < step; at += 1) await running.next();
       await fill(backend, 1, 1000);
-      // The files as they are in this moment are what a crash would leave.
+      // A copy of the files at this moment equals those after a crash.
       cpSync(fileAt(), fileAt(crashed));
       cpSync(`${fileAt()}-wal`, `${fileAt(crashed)}-wal`);
     })();
@@ -149,7 +149,7 @@ describe("a rebuild of the embedded indexes", () => {
     expect(look(crashed).findings).toEqual(WHOLE);
   });
 
-  it("removes behind a start what a crash left", async () => {
+  it("removes the tables of a crashed rebuild after a start", async () => {
     await (async () => {
       await using backend = await open();
       await fill(backend, 300);
@@ -162,7 +162,7 @@ describe("a rebuild of the embedded indexes", () => {
     expect(look()).toEqual({ findings: WHOLE, tables: [] });
   });
 
-  it("makes good an index that is damaged, and the terms that a memory has lost", async () => {
+  it("repairs a damaged index, and restores the lost terms of a memory", async () => {
     await (async () => {
       await using backend = await open();
       await fill(backend, 300);
@@ -174,7 +174,7 @@ describe("a rebuild of the embedded indexes", () => {
       for await (const _ of rebuild(backend));
       for (const index of [0, 6, 150, 299]) expect(await found(backend, index)).toEqual(both(index));
     })();
-    // The damaged table, which cannot be dropped, is gone too.
+    // The damaged table, which cannot be dropped, is removed too.
     await untilCleared();
     expect(look()).toEqual({ findings: WHOLE, tables: [] });
   });
@@ -186,7 +186,7 @@ describe("a rebuild of a vector graph", () => {
   const sealed = (): number =>
     (JSON.parse(readFileSync(`${graph()}.seal.json`, "utf8")) as { readonly count: number }).count;
 
-  it("serves from the old one until the new one has everything, and from that afterwards", async () => {
+  it("serves from the old one until the new one is complete, then from the new one", async () => {
     await (async () => {
       await using backend = await open();
       await fill(backend, COUNT);
@@ -210,7 +210,7 @@ describe("a rebuild of a vector graph", () => {
     expect(sealed()).toBeGreaterThan(EXACT_LIMIT);
   });
 
-  it("that no search has opened is kept on disk, and does not stay in memory", async () => {
+  it("that no search has opened is saved to disk, and does not stay in memory", async () => {
     await (async () => {
       await using backend = await open();
       await fill(backend, COUNT);
@@ -229,7 +229,7 @@ describe("a rebuild of a vector graph", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("ends with the namespace that it is of, and leaves nothing of it", async () => {
+  it("stops when its namespace is deleted, and leaves nothing of it", async () => {
     await using backend = await open();
     await fill(backend, COUNT);
     expect(await found(backend, 7)).toEqual(both(7));

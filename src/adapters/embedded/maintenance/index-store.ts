@@ -8,28 +8,28 @@ import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EXACT_LIMIT } from "../vectors/vector-plan.ts";
-import { clearKeywordRubbish, rebuildKeywordIndex } from "./keyword-rebuild.ts";
+import { rebuildKeywordIndex, removeRebuildTables } from "./keyword-rebuild.ts";
 
 export interface EmbeddedIndexStoreOptions {
   readonly keywords: KeywordIndex;
   readonly vectors: MemoryVectors;
   readonly cache: Pick<EmbeddedCacheStore, "vectorBytes" | "dropVectors">;
   readonly model: VectorModel;
-  /** Resolves when the check of the file has ended, during which the file should stand still. */
+  /** Resolves when the check of the file has finished; the file should not change before. */
   readonly checked: Promise<void>;
   readonly log: Log;
 }
 
 /**
- * Memories have a keyword index in the file and vector indexes in memory, whose graphs are kept beside it; cache entries
- * have their vectors in memory alone.
+ * The indexes of the embedded store. Memories have a keyword index in the file, and vector indexes in memory whose
+ * graphs are saved beside it; cache entries have their vectors in memory only.
  */
 export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
   readonly #database: Database;
   readonly #options: EmbeddedIndexStoreOptions;
   #isRunning = false;
   #isClosed = false;
-  /** Resolves when the rests of the rebuild before are removed, which a crash may have ended. */
+  /** Resolves when the tables that an interrupted rebuild left are removed. */
   #cleared: Promise<void>;
 
   constructor(database: Database, options: EmbeddedIndexStoreOptions) {
@@ -70,7 +70,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
         documentCount: count("entries"),
         failureCount: 0,
         memoryBytes: cache.vectorBytes,
-        // Those of another model are found exactly alone, until they are stored anew.
+        // Entries with a vector of another model are found by exact match only, until they are stored again.
         indexedFraction: isSearched ? shareWithout(count("outdated"), count("entries")) : 1,
         algorithm: algorithm("FLAT"),
         dimension,
@@ -92,7 +92,7 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     }
   }
 
-  /** Stops clearing up; the next start continues it. */
+  /** Stops the removal; the next start continues it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#cleared;
@@ -111,18 +111,18 @@ export class EmbeddedIndexStore implements IndexStore, AsyncDisposable {
     for await (placed of vectors.rebuild(signal)) {
       yield progress(words + placed, words + Math.max(placed, toPlace));
     }
-    // Read again from the file by the next lookup of each scope.
+    // The next lookup of each scope reads its vectors from the file.
     cache.dropVectors();
     yield progress(words + placed, words + placed);
   }
 
   async #clear(): Promise<void> {
     try {
-      await clearKeywordRubbish(this.#database, () => this.#isClosed);
+      await removeRebuildTables(this.#database, () => this.#isClosed);
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        "what a rebuild of the indexes left behind could not be removed; the next start tries again",
+        "the tables of an interrupted index rebuild could not be removed; the next start tries again",
       );
     }
   }

@@ -5,25 +5,25 @@ import type { Database, Row, Written } from "../database/database.ts";
 import { isDamage, recordOf } from "../embedding/pending-memory.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { KEYWORDS, spellTerms } from "../keywords/terms.ts";
-import { forgetKeywords } from "./repair.ts";
+import { removeKeywordTable } from "./repair.ts";
 
 /**
- * The rebuild of the keyword index. FTS5's own `rebuild` is one statement that stops everything until it ends; here a second
- * table is filled beside the first in short transactions, and the two change names in one. Whatever ends the work before
- * that leaves the first table as it was, and the second as rubbish that `clearKeywordRubbish` removes.
+ * The rebuild of the keyword index. FTS5's own `rebuild` is one statement that blocks the process until it ends; here a
+ * second table is filled beside the first in short transactions, and one transaction swaps their names. An interrupted
+ * rebuild leaves the first table unchanged; `removeRebuildTables` removes the second.
  */
 
-/** The table that is being made, and the one that has had its day. */
+/** The new table during a rebuild, and the replaced one after it. */
 const NEXT = "memory_terms_next";
 const OLD = "memory_terms_old";
 const CREATE = `CREATE VIRTUAL TABLE ${NEXT} USING fts5 (terms, tokenize = 'ascii')`;
 
-/** Memories indexed in one transaction, and the terms that they have together at most: some milliseconds. */
+/** Memories indexed in one transaction, and the most terms that they have together: some milliseconds. */
 const STEP = 50;
 const STEP_CHARACTERS = 64 * 1024;
 /** Rows of FTS5's own tables removed in one transaction. */
 const CLEAR_STEP = 200;
-/** FTS5's own tables that grow with what is indexed. */
+/** FTS5's shadow tables that grow with the index. */
 const SHADOWS = ["content", "docsize", "data", "idx"];
 
 interface Copied {
@@ -33,8 +33,8 @@ interface Copied {
 }
 
 /**
- * Rebuilds the index from the stored terms, or where a memory has lost its own from its text, and yields how many
- * memories are in it. No rubbish may be there.
+ * Rebuilds the index from the stored terms, or from the text of a memory that has lost them, and yields how many
+ * memories are indexed. Call `removeRebuildTables` first.
  */
 export async function* rebuildKeywordIndex(
   database: Database,
@@ -55,7 +55,7 @@ export async function* rebuildKeywordIndex(
       (): Written<void> => {
         database.run(`ALTER TABLE ${KEYWORDS} RENAME TO ${OLD}`);
         database.run(`ALTER TABLE ${NEXT} RENAME TO ${KEYWORDS}`);
-        // At once, for the writes behind it in the same transaction: they go to one table again.
+        // At once: later writes of the same transaction go to one table again.
         keywords.alsoWriteTo(undefined);
         return { result: undefined };
       },
@@ -66,13 +66,13 @@ export async function* rebuildKeywordIndex(
   }
 }
 
-/** Makes the empty table. Rows behind the one it resolves with are written to both tables by whoever writes them. */
+/** Creates the empty table and resolves with the last row; later rows are written to both tables. */
 function begin(database: Database, keywords: KeywordIndex): Promise<number> {
   return database.write(
     (): Written<number> => {
       database.run(CREATE);
       const end = Number(database.first("SELECT max(row) AS row FROM memory")?.["row"] ?? 0);
-      // Last, when nothing of this write can fail any more; writes behind it in the transaction go to both.
+      // Last, when nothing in this write can fail any more; later writes of the transaction go to both tables.
       keywords.alsoWriteTo(NEXT);
       return { result: end };
     },
@@ -92,7 +92,7 @@ function copyStep(database: Database, after: number, end: number): Promise<Copie
       );
       const rows = withinBytes(found, (row) => String(row["terms"]).length, STEP_CHARACTERS);
       for (const row of rows) {
-        const terms = row["terms"] ?? termsAnew(database, row);
+        const terms = row["terms"] ?? recomputeTerms(database, row);
         if (terms !== undefined) {
           database.run(`INSERT INTO ${NEXT} (rowid, terms) VALUES (?, ?)`, row["row"] ?? null, terms);
         }
@@ -104,7 +104,7 @@ function copyStep(database: Database, after: number, end: number): Promise<Copie
 }
 
 /** The terms of a memory that has lost them; undefined when its text is damaged too. */
-function termsAnew(database: Database, row: Row): string | undefined {
+function recomputeTerms(database: Database, row: Row): string | undefined {
   try {
     const found = database.first("SELECT id, record FROM memory WHERE row = ?", row["row"] ?? null);
     if (found === undefined) return undefined;
@@ -116,36 +116,36 @@ function termsAnew(database: Database, row: Row): string | undefined {
 }
 
 /**
- * Removes what a rebuild leaves behind, whether it has ended well or not, in short transactions, until `isStopped`.
- * Rejects when that fails; what is left then harms nothing.
+ * Removes the tables that a finished or interrupted rebuild leaves, in short transactions, until `isStopped`. Rejects
+ * when that fails; the remaining tables are harmless.
  */
-export async function clearKeywordRubbish(database: Database, isStopped: () => boolean): Promise<void> {
+export async function removeRebuildTables(database: Database, isStopped: () => boolean): Promise<void> {
   for (const table of [NEXT, OLD]) {
     try {
-      await clear(database, table, isStopped);
+      await removeTable(database, table, isStopped);
     } catch (error) {
       if (!isDamage(error)) throw error;
       // A damaged page cannot be freed.
-      database.maintain((sqlite) => forgetKeywords(sqlite, table));
+      database.maintain((sqlite) => removeKeywordTable(sqlite, table));
     }
   }
 }
 
-async function clear(database: Database, table: string, isStopped: () => boolean): Promise<void> {
+async function removeTable(database: Database, table: string, isStopped: () => boolean): Promise<void> {
   if (isStopped()) return;
   if (database.first("SELECT 1 FROM sqlite_schema WHERE name = ?", table) === undefined) return;
   for (const name of SHADOWS) {
     let isLeft = true;
     while (isLeft) {
-      isLeft = await clearStep(database, `${table}_${name}`);
+      isLeft = await removeRows(database, `${table}_${name}`);
       if (isStopped()) return;
     }
   }
   await database.write(() => ({ result: database.run(`DROP TABLE ${table}`) }), { deletes: true });
 }
 
-/** False when nothing was left. */
-function clearStep(database: Database, shadow: string): Promise<boolean> {
+/** False when no row was left. */
+function removeRows(database: Database, shadow: string): Promise<boolean> {
   const key = shadow.endsWith("_idx") ? "segid, term" : "id";
   return database.write(
     (): Written<boolean> => {

@@ -2,12 +2,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { KEYWORD_TREES } from "./file-check.ts";
 
 /**
- * Making damaged indexes again. REINDEX and DROP INDEX read the old pages to free them and fail at a damaged one, so
- * the new index is built beside the old one and takes its place in the schema; the old pages stay in the file, unused
+ * Rebuilding damaged indexes. REINDEX and DROP INDEX read the old pages to free them and fail at a damaged one, so the
+ * new index is built beside the old one and replaces it in the schema; the old pages stay in the file, unused
  * (https://www.sqlite.org/pragma.html#pragma_writable_schema).
  */
 
-/** Rebuilds an index from its table. Throws, with nothing changed, when that cannot be done. */
+/** Rebuilds an index from its table. Throws, with nothing changed, when that fails. */
 export function replaceIndex(sqlite: DatabaseSync, name: string): void {
   const row = sqlite
     .prepare("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND name = ?")
@@ -17,12 +17,12 @@ export function replaceIndex(sqlite: DatabaseSync, name: string): void {
   const make =
     typeof sql === "string"
       ? sql.replace(name, replacementOf(name))
-      : // That of a UNIQUE constraint has no words of its own.
+      : // The index of a UNIQUE constraint has no CREATE statement.
         `CREATE UNIQUE INDEX ${replacementOf(name)} ON "${String(row["tbl_name"])}" (${columnsOf(sqlite, name)})`;
   changeSchema(sqlite, () => replaceTree(sqlite, name, make));
 }
 
-/** Rebuilds what FTS5 keeps beside the terms from the terms. Throws, with nothing changed, when that fails. */
+/** Rebuilds the derived tables of FTS5 from the terms. Throws, with nothing changed, when that fails. */
 export function rebuildKeywords(sqlite: DatabaseSync): void {
   changeSchema(
     sqlite,
@@ -38,8 +38,8 @@ export function rebuildKeywords(sqlite: DatabaseSync): void {
   );
 }
 
-/** Takes an FTS5 table out of the schema when it is too damaged to be dropped. Its pages stay in the file, unused. */
-export function forgetKeywords(sqlite: DatabaseSync, name: string): void {
+/** Removes an FTS5 table from the schema when it is too damaged to be dropped. Its pages stay in the file, unused. */
+export function removeKeywordTable(sqlite: DatabaseSync, name: string): void {
   changeSchema(sqlite, () => {
     sqlite.prepare("DELETE FROM sqlite_schema WHERE name = ? OR name GLOB ?").run(name, `${name}_*`);
   });
@@ -54,7 +54,7 @@ function columnsOf(sqlite: DatabaseSync, index: string): string {
   return columns.map((row) => `"${String(row["name"])}"`).join(", ");
 }
 
-/** The new tree gets the old one's name, and the old tree is in no table. */
+/** Gives the new B-tree the name of the old one, which no table references any more. */
 function replaceTree(sqlite: DatabaseSync, name: string, make: string): void {
   sqlite.exec(make);
   sqlite
@@ -65,7 +65,7 @@ function replaceTree(sqlite: DatabaseSync, name: string, make: string): void {
   sqlite.prepare("DELETE FROM sqlite_schema WHERE name = ?").run(replacementOf(name));
 }
 
-/** `afterwards` is work of the same transaction that needs the schema as it then is. */
+/** `afterwards` runs in the same transaction with the changed schema. */
 function changeSchema(
   sqlite: DatabaseSync,
   work: () => void,
@@ -75,7 +75,7 @@ function changeSchema(
   try {
     sqlite.exec("PRAGMA writable_schema = ON; BEGIN IMMEDIATE");
     work();
-    // Writes no more to the schema, and reads it again.
+    // Makes the schema read-only again and reloads it.
     sqlite.exec("PRAGMA writable_schema = RESET");
     afterwards();
     sqlite.exec("COMMIT");

@@ -2,16 +2,16 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Memory } from "../../../domain/memory/memory.ts";
 import { decodeRecord, decodeVector } from "../database/checksums.ts";
 
-/** How many rows are not what was written. */
+/** Numbers of damaged rows. */
 export interface RowFaults {
-  /** Records that do not fit their checksum. */
+  /** Records that do not match their checksum. */
   readonly records: number;
-  /** Rows whose columns say something else than their whole record. */
+  /** Rows whose columns differ from their intact record. */
   readonly columns: number;
   readonly vectors: number;
 }
 
-/** Reads every memory and every vector. Where a damaged page ends the reading, what was found before counts. */
+/** Reads every memory and every vector. A damaged page ends the scan of its table; the findings before it count. */
 export function verifyRows(sqlite: DatabaseSync): RowFaults {
   let records = 0;
   let columns = 0;
@@ -31,7 +31,7 @@ export function verifyRows(sqlite: DatabaseSync): RowFaults {
   return { records, columns, vectors };
 }
 
-/** Columns that repeat what the record holds, as `#insert` of the memory store writes them. */
+/** Columns that duplicate fields of the record, as `#insert` of the memory store writes them. */
 const COLUMNS: readonly (readonly [name: string, valueIn: (memory: Memory) => unknown])[] = [
   ["id", ({ id }) => id],
   ["kind", ({ kind }) => kind],
@@ -52,7 +52,7 @@ function readAll(sqlite: DatabaseSync, sql: string, look: (row: Record<string, u
   try {
     for (const row of sqlite.prepare(sql).iterate()) look(row);
   } catch (error) {
-    // A damaged page, which the check of the pages has reported; anything else is a mistake in this program.
+    // A damaged page, which the page check has reported; any other error is a bug.
     if (!(error instanceof Error && "errcode" in error)) throw error;
   }
 }
@@ -61,7 +61,7 @@ function whole<T>(open: () => T): T | undefined {
   try {
     return open();
   } catch {
-    // Not what was written, which is what the caller wants to know.
+    // Undefined tells the caller that the value is damaged.
     return undefined;
   }
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, DAY, memory, NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { expectNoLeaks } from "../../../../test/support/leaks.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { ACTIVE_ONLY } from "../../../domain/memory/filter.ts";
 import type { Backend } from "../../../ports/backend.ts";
 import { openEmbeddedBackend } from "../backend.ts";
@@ -36,7 +36,7 @@ const file = (): string => join(directory, "recollect.db");
 
 const open = (): Promise<Backend> =>
   openEmbeddedBackend({
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
     directory,
     embedder: { provider: "test", model: "random", dimension: DIMENSION },
     log: {
@@ -71,7 +71,7 @@ async function fill(): Promise<void> {
   await backend.memories.writer.create(SCOPE, items, { now: NOW });
 }
 
-/** Changes the file behind the back of the store, as nothing but damage can. */
+/** Changes the file without the store, as damage does. */
 function tamper(sql: string): void {
   using sqlite = new DatabaseSync(file(), { defensive: false, enableForeignKeyConstraints: false });
   sqlite.exec(sql);
@@ -110,7 +110,7 @@ async function containing(backend: Backend, word: string): Promise<string[]> {
 }
 
 describe("the check after a start", () => {
-  it("finds nothing in a file that has seen every kind of change", async () => {
+  it("finds nothing in a file with every kind of change", async () => {
     await (async () => {
       await using backend = await open();
       const { memories, cache, namespaces } = backend;
@@ -143,7 +143,7 @@ describe("the check after a start", () => {
     });
   });
 
-  it("makes a torn index again, and the next check finds nothing", async () => {
+  it("rebuilds a torn index, and the next check finds nothing", async () => {
     await fill();
     for (const index of ["sqlite_autoindex_memory_1", "memory_by_user", "memory_by_time"]) tear(index);
     await (async () => {
@@ -168,7 +168,7 @@ describe("the check after a start", () => {
   });
 
   it.each(["memory_terms_data", "memory_terms_docsize"])(
-    "makes a torn keyword index again (%s)",
+    "rebuilds a torn keyword index (%s)",
     async (tree) => {
       await fill();
       tear(tree);
@@ -183,7 +183,7 @@ describe("the check after a start", () => {
     },
   );
 
-  it("does not make a keyword index of terms that are not those of the memories", async () => {
+  it("does not rebuild the keyword index from terms that differ from the memories", async () => {
     await fill();
     tamper(
       "UPDATE memory_terms_content SET c0 = replace(c0, 'marker7 ', 'marker8 ') WHERE c0 LIKE '%marker7 %'",
@@ -195,16 +195,16 @@ describe("the check after a start", () => {
   });
 
   it.each([
-    ["rows are gone", "DELETE FROM memory WHERE id = 'm5'"],
+    ["rows are missing", "DELETE FROM memory WHERE id = 'm5'"],
     [
-      "rows are gone, from their indexes too",
+      "rows are missing, in their indexes too",
       "DELETE FROM memory WHERE id = 'm5'; DELETE FROM memory_vector",
     ],
     ["a counter is too high", "UPDATE namespace SET memory_count = memory_count + 1"],
     ["an id has changed", "UPDATE memory SET id = 'm5b' WHERE id = 'm5'"],
     ["a state has changed", "UPDATE memory SET state = 'ARCHIVED' WHERE id = 'm5'"],
-    ["a namespace is gone", "DELETE FROM namespace"],
-  ])("takes a memory that is not there for lost when %s, and serves the rest", async (_, damage) => {
+    ["a namespace is missing", "DELETE FROM namespace"],
+  ])("reports STORE_CORRUPT for a missing memory when %s, and serves the rest", async (_, damage) => {
     await fill();
     tamper(damage);
     await using backend = await open();
@@ -223,7 +223,7 @@ describe("the check after a start", () => {
     expect(await backend.memories.reader.get(SCOPE, ["later"], NOW)).toMatchObject([memory({ id: "later" })]);
   });
 
-  it("says which memories have lost their vector, and finds no others lost", async () => {
+  it("reports memories that have lost their vector, and no others", async () => {
     await (async () => {
       await using backend = await open();
       const item = newMemory({ id: "a", embedding: READY }, { vector: unitVector(1, DIMENSION) });
@@ -236,7 +236,7 @@ describe("the check after a start", () => {
     expect(await backend.memories.reader.get(SCOPE, ["never"], NOW)).toEqual([undefined]);
   });
 
-  it("is of what the last run wrote, whatever is written meanwhile", async () => {
+  it("checks the data of the last run, whatever is written meanwhile", async () => {
     await fill();
     await using backend = await open();
     const items = Array.from({ length: COUNT }, (_, index) => newMemory({ id: `more${index}` }));
@@ -254,7 +254,7 @@ describe("the check after a start", () => {
     await expect(open()).rejects.toMatchObject({ reason: "STORE_UNAVAILABLE" });
   });
 
-  it("ends with the store, and leaves nothing open", async () => {
+  it("stops with the store, and leaves nothing open", async () => {
     await fill();
     await expectNoLeaks(async () => {
       const backend = await open();
@@ -265,8 +265,8 @@ describe("the check after a start", () => {
   });
 });
 
-describe("a read that comes upon damage before the check has ended", () => {
-  it("takes memories that are not there for lost", async () => {
+describe("a read that meets damage before the check has finished", () => {
+  it("makes missing memories STORE_CORRUPT", async () => {
     await fill();
     tear("sqlite_autoindex_memory_1");
     await using backend = await open();
@@ -284,18 +284,18 @@ describe("a read that comes upon damage before the check has ended", () => {
   });
 });
 
-describe("a file that is held still", () => {
-  it("does not change while it is written to, and takes everything in afterwards", async () => {
+describe("a file with paused checkpoints", () => {
+  it("does not change during writes, and holds them afterwards", async () => {
     using database = new Database(file());
-    let tooMuch = 0;
-    const settle = database.holdStill(1, () => {
-      tooMuch += 1;
+    let overflows = 0;
+    const resume = database.pauseCheckpoints(1, () => {
+      overflows += 1;
     });
     const before = readFileSync(file());
     for (const key of ["a", "b"]) await put(database, key);
     expect(readFileSync(file()).equals(before)).toBe(true);
-    expect(tooMuch).toBe(1);
-    settle?.();
+    expect(overflows).toBe(1);
+    resume?.();
     expect(database.first("SELECT count(*) AS n FROM meta")).toEqual({ n: 2 });
   });
 });

@@ -7,19 +7,20 @@ import { type BackgroundCheck, checkInBackground } from "./background-check.ts";
 import type { FileFindings } from "./file-check.ts";
 import { rebuildKeywords, replaceIndex } from "./repair.ts";
 
-/** While the file is checked, what is written collects in the log beside it: to this size, or the check is given up. */
+/** Checkpoints are paused during the check; the check is cancelled when the WAL exceeds this size. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
-const GIVEN_UP = "the check of the stored data was given up: too much is being written, or the disk is full";
+const CANCELLED =
+  "the check of the stored data was cancelled: too much is being written, or the disk is full";
 
 export interface SelfCheck extends AsyncDisposable {
-  /** Resolves when the check has ended, whatever came of it. */
-  readonly ended: Promise<void>;
+  /** Resolves when the check has finished or failed. */
+  readonly finished: Promise<void>;
 }
 
 /**
- * Checks the whole file in the background: says what is damaged, and makes damaged indexes again where their tables
- * are whole. Reads and writes go on meanwhile.
+ * Checks the whole file in the background: reports damage, and rebuilds damaged indexes of intact tables. Reads and
+ * writes continue meanwhile.
  */
 export function startSelfCheck(options: {
   readonly database: Database;
@@ -32,29 +33,29 @@ export function startSelfCheck(options: {
   let stopped = false;
 
   const check = async (): Promise<FileFindings | undefined> => {
-    let tooMuch = false;
-    const settled = database.holdStill(MAX_LOG_BYTES, () => {
-      tooMuch = true;
+    let overflowed = false;
+    const resumeCheckpoints = database.pauseCheckpoints(MAX_LOG_BYTES, () => {
+      overflowed = true;
       void running?.stop();
     });
-    if (settled === undefined) {
-      log.warn({}, "the stored data is not checked: what was written last cannot be moved into the file");
+    if (resumeCheckpoints === undefined) {
+      log.warn({}, "the stored data is not checked: the checkpoint of the WAL failed");
       return undefined;
     }
     try {
       running = checkInBackground(database.file);
       const findings = await running.findings;
       // The file may have changed before the process exited.
-      if (!tooMuch) return findings;
-      log.warn({}, GIVEN_UP);
+      if (!overflowed) return findings;
+      log.warn({}, CANCELLED);
       return undefined;
     } catch (error) {
-      if (tooMuch) log.warn({}, GIVEN_UP);
+      if (overflowed) log.warn({}, CANCELLED);
       else if (!stopped) log.warn({ err: error }, "the stored data could not be checked");
       return undefined;
     } finally {
       running = undefined;
-      if (!stopped) settled();
+      if (!stopped) resumeCheckpoints();
     }
   };
 
@@ -64,13 +65,13 @@ export function startSelfCheck(options: {
     if (findings === undefined || stopped) return;
     const repaired = await repair(findings, options, () => stopped);
     if (stopped) return;
-    // Whether it is whole now is not for the repair to say.
+    // A second check verifies the repair.
     const after = isClean(findings) || repaired.length === 0 ? findings : await check();
     if (after === undefined || stopped) return;
     const remaining = [...after.damage, ...unrepaired(after)];
     damage.found({ damage: remaining }, repaired);
     metrics.storeRepaired(repaired.length);
-    if (repaired.length > 0) log.error({ repaired }, "stored indexes were damaged and have been made again");
+    if (repaired.length > 0) log.error({ repaired }, "stored indexes were damaged and have been rebuilt");
     if (remaining.length > 0)
       log.error({ damage: damage.parts }, "stored data is damaged; the rest is served");
     log.debug(
@@ -79,13 +80,13 @@ export function startSelfCheck(options: {
     );
   };
 
-  const ended = checkAndRepair();
+  const finished = checkAndRepair();
   return {
-    ended,
+    finished,
     [Symbol.asyncDispose]: async () => {
       stopped = true;
       await running?.stop();
-      await ended;
+      await finished;
     },
   };
 }
@@ -94,7 +95,7 @@ function isClean({ damage, indexes, keywords }: FileFindings): boolean {
   return damage.length === 0 && indexes.length === 0 && !keywords;
 }
 
-/** What the file's own check still finds in indexes is damage like any other. */
+/** Index damage that the check still finds counts like damage of a table. */
 function unrepaired({ indexes, keywords }: FileFindings): FileFindings["damage"] {
   return [
     ...indexes.map((table) => ({ table, what: "this index is damaged" })),
@@ -102,7 +103,7 @@ function unrepaired({ indexes, keywords }: FileFindings): FileFindings["damage"]
   ];
 }
 
-/** One index at a time, with the event loop in between. Resolves with the names of the rebuilt ones. */
+/** Rebuilds one index at a time and yields to the event loop in between. Resolves with the names of the rebuilt ones. */
 async function repair(
   { indexes, keywords }: FileFindings,
   { database, log }: { readonly database: Database; readonly log: OperatorLog },
@@ -120,7 +121,7 @@ async function repair(
       database.maintain((sqlite) => work(sqlite, name));
       repaired.push(name);
     } catch (error) {
-      log.error({ err: error, index: name }, "a damaged index could not be made again");
+      log.error({ err: error, index: name }, "a damaged index could not be rebuilt");
     }
   }
   return repaired;

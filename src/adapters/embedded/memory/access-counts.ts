@@ -8,7 +8,7 @@ import { BatchedWrites } from "../database/batched-writes.ts";
 import type { Database } from "../database/database.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 
-/** Counts accesses to memories: in memory at first, and in batches in the database. */
+/** Counts accesses to memories, first in memory, and writes them to the database in batches. */
 export class EmbeddedAccessCounts implements AccessCounts, Disposable {
   readonly #database: Database;
   readonly #namespaces: NamespaceIds;
@@ -23,14 +23,14 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     this.#writes = new BatchedWrites({
       database,
       log,
-      lost: "accesses to memories could not be counted",
+      failureMessage: "accesses to memories could not be counted",
       take: () => this.#counts.take(),
       write: (batch) => this.#writeBatch(batch),
       settle: (batch) => this.#counts.settle(batch),
     });
   }
 
-  /** Leaves the accesses that were counted to the database, which is closed by its owner. */
+  /** Queues the pending counts in the database, which its owner closes. */
   [Symbol.dispose](): void {
     this.#writes[Symbol.dispose]();
   }
@@ -43,22 +43,22 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     this.#writes.counted(this.#counts.size);
   }
 
-  /** What was counted of a memory and is not on disk yet; undefined when nothing was. */
+  /** The pending counts of a memory; undefined: none. */
   pending(namespaceId: number, id: string): AccessStatistics | undefined {
     return this.#counts.buffered(String(namespaceId), id);
   }
 
-  /** What is counted of this id from now on is of another memory. */
-  forget(namespaceId: number, id: string): void {
+  /** Discards the pending counts of an id; later counts belong to another memory. */
+  discard(namespaceId: number, id: string): void {
     this.#counts.forget(String(namespaceId), id);
   }
 
-  /** A filter by access sees what is on disk; this puts there what was counted. */
+  /** Flushes pending counts before a filter by access, which reads the stored ones. */
   async flushFor(filter: MemoryFilter): Promise<void> {
     if (filter.lastAccessTime !== undefined) await this.#writes.flush();
   }
 
-  /** Adds to the stored statistics of a memory, if it is there. Only inside a write. */
+  /** Adds to the stored statistics of a memory, if it exists. Only inside a write. */
   write(namespaceId: number, id: string, { accessCount, lastAccessTime }: AccessStatistics): void {
     this.#database.run(
       `INSERT INTO memory_access (row, access_count, last_access_time)
@@ -72,7 +72,7 @@ export class EmbeddedAccessCounts implements AccessCounts, Disposable {
     );
   }
 
-  /** Undefined when it is not there, or cannot be read. */
+  /** The namespaceId; undefined when the namespace does not exist or cannot be read. */
   #namespaceOf(scope: NamespaceKey): number | undefined {
     try {
       return this.#namespaces.find(scope);

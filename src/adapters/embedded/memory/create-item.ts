@@ -15,16 +15,16 @@ export interface CreateItemParts {
   readonly positions: SessionPositions;
 }
 
-/** What the items of one batch have in common. */
+/** The parameters that all items of a batch share. */
 export interface CreateContext {
   readonly scope: NamespaceKey;
   readonly namespaceId: number;
   readonly now: number;
-  /** Collects what is to be done when the batch is on disk. */
+  /** Collects callbacks to run when the batch is on disk. */
   readonly afterCommit: AfterCommit[];
 }
 
-/** Carries out one item of a batch, with ids that are taken and duplicates. Only inside a write. */
+/** Creates one item of a batch; handles existing ids and duplicates. Only inside a write. */
 export function createItem(
   parts: CreateItemParts,
   item: NewMemory | RefusedMemory,
@@ -40,7 +40,7 @@ export function createItem(
   return { kind: "created", memory };
 }
 
-/** The outcome when the id of an item is taken or its text is there; undefined: neither. */
+/** The outcome when the id of an item exists or its text is a duplicate; undefined: neither. */
 function existingOf(
   parts: CreateItemParts,
   item: NewMemory,
@@ -67,7 +67,7 @@ function existingOf(
 /** The oldest ACTIVE memory with the same duplicate key. */
 function duplicateOf(database: Database, namespaceId: number, item: NewMemory, now: number): Row | undefined {
   return database.first(
-    // Named, because the planner would rather walk the whole namespace in order of time than sort a few rows.
+    // INDEXED BY, because the planner would otherwise scan the whole namespace in order of time rather than sort a few rows.
     `SELECT m.row, ${STORED} FROM memory m INDEXED BY memory_by_duplicate ${WITH_ACCESS}
      WHERE m.namespace_id = ? AND m.duplicate_key = ? AND m.state = 'ACTIVE'
      AND (m.expire_time IS NULL OR m.expire_time > ?) ORDER BY m.create_time, m.row LIMIT 1`,
@@ -77,16 +77,16 @@ function duplicateOf(database: Database, namespaceId: number, item: NewMemory, n
   );
 }
 
-/** Makes of a memory that was there what a duplicate of it makes; see mergeDuplicate. */
+/** Merges a duplicate into the existing memory; see mergeDuplicate. */
 function merge(
   { rows, rowWriter }: CreateItemParts,
   row: Row,
-  asked: Memory,
+  duplicate: Memory,
   { now, afterCommit }: CreateContext,
 ): CreateOutcome {
   const existing = rows.memoryOf(row);
   const stored = recordOf(existing);
-  const { memory, differs } = mergeDuplicate(stored, asked, now);
+  const { memory, differs } = mergeDuplicate(stored, duplicate, now);
   if (memory !== stored) {
     afterCommit.push(rowWriter.update(row, memory, memory.tags.slice(stored.tags.length)));
   }

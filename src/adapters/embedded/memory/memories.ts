@@ -21,7 +21,7 @@ export interface EmbeddedMemoriesOptions {
   readonly database: Database;
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;
@@ -32,8 +32,8 @@ export interface EmbeddedMemoriesOptions {
 }
 
 /**
- * Memories in SQLite, with FTS5 for keyword candidates and indexes of vectors in memory. Disposing of them leaves a last
- * write to the database, which is closed by its owner.
+ * Memories in SQLite, with FTS5 for keyword candidates and vector indexes in memory. Disposing of them queues a last
+ * write in the database, which its owner closes.
  */
 export function openMemories(options: EmbeddedMemoriesOptions): Memories & Disposable {
   const { database, namespaces, log } = options;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { NOW, newMemory } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 
 const SCOPE = { tenant: "t", namespace: "n" };
@@ -13,7 +13,7 @@ it.each([
   // Of 2,001 terms of 6 bytes each: 64 KiB are five.
   ["long memories", 2000, 23, [18, 13, 8, 3, 0]],
   ["short ones", 2, 600, [350, 100, 0]],
-])("a purge of %s lets others in between, after so much at most", async (_, length, count, expected) => {
+])("a purge of %s lets other writes run between its bounded steps", async (_, length, count, expected) => {
   await using cleanup = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "recollect-purge-"));
   cleanup.defer(() => rm(directory, { recursive: true }));
@@ -21,7 +21,7 @@ it.each([
     directory,
     embedder: undefined,
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
   });
   const words = Array.from({ length }, (_, index) => `w${index}`).join(" ");
   const items = Array.from({ length: count }, (_, index) =>

@@ -25,7 +25,7 @@ export interface MemoryPurgeParts {
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
-/** Deletes by filter, in transactions that each take so many rows and bytes at most. */
+/** Deletes by filter, in transactions of bounded size. */
 export class EmbeddedMemoryPurge implements MemoryPurge {
   readonly #parts: MemoryPurgeParts;
 

@@ -8,7 +8,7 @@ import type { Database } from "../database/database.ts";
 import { memoryCondition } from "../keywords/row-filter.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
-import { isHeld, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
+import { isStored, type MemoryRows, recordIn, STORED, WITH_ACCESS } from "./rows.ts";
 
 export interface MemoryReaderParts {
   readonly database: Database;
@@ -40,7 +40,7 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
         namespaceId,
         id,
       );
-      return isHeld(row, now);
+      return isStored(row, now);
     });
   }
 
@@ -97,9 +97,9 @@ export class EmbeddedMemoryReader implements MemoryReader, MemoryExport {
     const { filter, after, limit, maxBytes, now } = options;
     await this.#accessCounts.flushFor(filter);
     const condition = memoryCondition(namespaceId, filter, now);
-    // Keys and sizes first: a page of long texts is never read beyond its end.
+    // Reads keys and sizes first, so that long texts beyond the page are not read.
     const rows = this.#database.all(
-      // Named, because the planner would rather sort everything of one user anew for each page.
+      // INDEXED BY, because the planner would otherwise sort all memories of a user for each page.
       `SELECT m.row, octet_length(m.record) AS bytes FROM memory m INDEXED BY memory_by_time
        WHERE ${condition.sql}
        ${after === undefined ? "" : "AND (m.create_time, m.id) > (?, ?)"}

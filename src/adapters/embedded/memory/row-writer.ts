@@ -11,13 +11,13 @@ import type { MemoryVectors } from "../vectors/memory-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 
-/** Expired memories are removed a few at each write, of long ones one, so that no write pays for all of them. */
+/** Each write removes a few expired memories, or one long one, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
 const SWEEP_BYTES = 16 * 1024;
 
 export interface MemoryRowWriterParts {
   readonly database: Database;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;
@@ -26,12 +26,12 @@ export interface MemoryRowWriterParts {
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
-/** To be called when the write that returned it is on disk. */
+/** Call after the write that returned it is on disk. */
 export type AfterCommit = () => void;
 
 /**
- * Writes and removes memories with everything that belongs to their rows: tags, metadata, terms, vectors, counters. All
- * methods only inside a write.
+ * Writes and removes memories with all their rows: tags, metadata, terms, vectors, counters. All methods only inside a
+ * write.
  */
 export class MemoryRowWriter {
   readonly #parts: MemoryRowWriterParts;
@@ -42,13 +42,13 @@ export class MemoryRowWriter {
     this.#database = parts.database;
   }
 
-  /** Writes a memory that was not there: what was counted of its id before is not of it. */
+  /** Writes a new memory, and discards the pending access counts of an earlier one with its id. */
   insertNew(namespaceId: number, item: Replacement, sessionPosition: number, now: number) {
-    this.#parts.accessCounts.forget(namespaceId, item.memory.id);
+    this.#parts.accessCounts.discard(namespaceId, item.memory.id);
     return this.insert(namespaceId, item, sessionPosition, now);
   }
 
-  /** Writes all rows of a memory, which keeps what was counted of its id. */
+  /** Writes all rows of a memory, which keeps the pending access counts of its id. */
   insert(
     namespaceId: number,
     item: Replacement,
@@ -70,12 +70,12 @@ export class MemoryRowWriter {
       memory,
       afterCommit: () => {
         if (vector === undefined) pendingRows.added.notify();
-        else vectors.hold(namespaceId, row, memory, vector);
+        else vectors.put(namespaceId, row, memory, vector);
       },
     };
   }
 
-  /** Writes another state of a memory with the same text, and so with the same terms and vector, and with more tags. */
+  /** Writes a new state of a memory with the same text, and so the same terms and vector, and with more tags. */
   update(row: Row, memory: Memory, addedTags: readonly string[]): AfterCommit {
     const number = Number(row["row"]);
     const namespaceId = Number(row["namespace_id"]);
@@ -89,19 +89,19 @@ export class MemoryRowWriter {
     const { vectors, pendingRows } = this.#parts;
     return () => {
       vectors.expireAt(namespaceId, number, memory.expireTime);
-      // A vector that was under way is of the etag before.
+      // A vector that is being computed belongs to the previous etag.
       if (memory.embedding.state === "PENDING") pendingRows.added.notify();
     };
   }
 
-  /** Removes a memory for good, with its access counts. */
+  /** Deletes a memory with its access counts. */
   remove(row: Row): AfterCommit {
-    // At once: what is counted of its id from now on is of another memory.
-    this.#parts.accessCounts.forget(Number(row["namespace_id"]), String(row["id"]));
+    // At once: later counts of this id belong to another memory.
+    this.#parts.accessCounts.discard(Number(row["namespace_id"]), String(row["id"]));
     return this.removeRow(row);
   }
 
-  /** Removes a row and all that belongs to it. Tags, metadata and vector are deleted by foreign key. */
+  /** Deletes a row, its terms and its counters. Tags, metadata and vector are deleted by foreign key. */
   removeRow(row: Row): AfterCommit {
     const { keywords, vectors } = this.#parts;
     const number = Number(row["row"]);
@@ -156,7 +156,7 @@ export class MemoryRowWriter {
     for (const tag of tags) this.#database.run("INSERT INTO memory_tag (row, tag) VALUES (?, ?)", row, tag);
   }
 
-  /** What is written of a new state: a vector of another model is not kept, and the memory is pending. */
+  /** The state to store: without a vector of another model, in which case the memory is pending. */
   #ofThisModel(
     item: Replacement,
     sessionPosition: number,

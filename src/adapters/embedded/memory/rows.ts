@@ -15,12 +15,12 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 
-/** What `MemoryRows.memoryOf` reads, of `memory m` and its access statistics. */
+/** The columns that `MemoryRows.memoryOf` reads, of `memory m` and its access statistics. */
 export const STORED = "m.id, m.namespace_id, m.record, a.access_count, a.last_access_time";
 export const WITH_ACCESS = "LEFT JOIN memory_access a ON a.row = m.row";
 
 export interface MemoryRowsOptions {
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly damage: Damage;
   readonly accessCounts: EmbeddedAccessCounts;
@@ -38,12 +38,12 @@ export class MemoryRows {
     this.#options = options;
   }
 
-  /** Whether rows may have been lost, so that one that is not found may be one of them. */
+  /** Whether rows may have been lost, so that a memory that is not found may have existed. */
   get mayHaveLost(): boolean {
     return this.#options.damage.hidesMemories;
   }
 
-  /** Undefined: there is none, expired ones included. */
+  /** The row of a memory, expired or not; undefined: there is none. */
   find(namespaceId: number, id: string): Row | undefined {
     return this.#database.first(
       `SELECT m.row, m.term_count, m.expire_time, ${STORED} FROM memory m ${WITH_ACCESS} WHERE m.namespace_id = ? AND m.id = ?`,
@@ -52,7 +52,7 @@ export class MemoryRows {
     );
   }
 
-  /** A memory that is to be changed. Throws MEMORY_NOT_FOUND. */
+  /** Reads a memory that a write changes. Throws MEMORY_NOT_FOUND. */
   current(
     scope: NamespaceKey,
     id: string,
@@ -67,7 +67,7 @@ export class MemoryRows {
     return { namespaceId, row, current };
   }
 
-  /** With what was counted and is not on disk yet. Throws STORE_CORRUPT. */
+  /** The memory with its access statistics, including pending counts. Throws STORE_CORRUPT. */
   memoryOf(row: Row): StoredMemory {
     const pending = this.#options.accessCounts.pending(Number(row["namespace_id"]), String(row["id"]));
     const stored = accessOf(row);
@@ -75,7 +75,7 @@ export class MemoryRows {
     return withAccess(memory, pending === undefined ? stored : sum(stored, pending));
   }
 
-  /** A memory that is not there: it never was, or was deleted; in a damaged file it may have been lost. */
+  /** The error for a missing memory: MEMORY_NOT_FOUND, or STORE_CORRUPT when rows may have been lost. */
   missing(scope: NamespaceKey, id: string): RecollectError {
     if (!this.mayHaveLost) return memoryNotFound(scope.namespace, id);
     const message = `memory ${id} is not in namespace ${scope.namespace}, or is among what is damaged on disk`;
@@ -85,7 +85,7 @@ export class MemoryRows {
     });
   }
 
-  /** Every stored vector is of the one model, whatever was so when the record was written. */
+  /** Every stored vector is of the current model, also where the record was written with an earlier one. */
   #withModel(memory: Memory): Memory {
     const { identity } = this.#options.model;
     if (identity === undefined || memory.embedding.state !== "READY") return memory;
@@ -94,17 +94,17 @@ export class MemoryRows {
   }
 }
 
-/** Whether a row is there and has not expired; without a look at its record, which may be damaged. */
-export function isHeld(row: Row | undefined, now: number): row is Row {
+/** Whether a row exists and has not expired. Does not read its record, which may be damaged. */
+export function isStored(row: Row | undefined, now: number): row is Row {
   return row !== undefined && (row["expire_time"] === null || Number(row["expire_time"]) > now);
 }
 
-/** The record of a row, as it was written. Throws STORE_CORRUPT. */
+/** Decodes the record of a row. Throws STORE_CORRUPT. */
 export function recordIn(row: Row): Memory {
   return decodeRecord<Memory>(row["record"], `memory ${String(row["id"])}`);
 }
 
-/** The access statistics of a row, as far as they are on disk. */
+/** The access statistics of a row on disk, without pending counts. */
 export function accessOf(row: Row): AccessStatistics | undefined {
   const count = row["access_count"];
   if (count === null || count === undefined) return undefined;

@@ -20,14 +20,14 @@ const EMPTY_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, docume
 export interface CandidateSearchParts {
   readonly database: Database;
   readonly namespaces: NamespaceIds;
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
   readonly vectors: MemoryVectors;
   readonly keywords: KeywordIndex;
   readonly accessCounts: EmbeddedAccessCounts;
 }
 
-/** Candidates from the indexes of vectors in memory and from FTS5. */
+/** Candidates from the vector indexes in memory and from FTS5. */
 export class EmbeddedCandidateSearch implements CandidateSearch {
   readonly #parts: CandidateSearchParts;
 

@@ -1,7 +1,7 @@
 import type { Memory } from "../../../domain/memory/memory.ts";
 import type { Database } from "../database/database.ts";
 
-/** Gives memories their positions in their sessions, from 1 on; 0 without a session. All methods only inside a write. */
+/** Assigns the positions of memories in their sessions, from 1 on; 0 without a session. All methods only inside a write. */
 export class SessionPositions {
   readonly #database: Database;
 
@@ -20,7 +20,7 @@ export class SessionPositions {
     return Number(row?.["last_position"]);
   }
 
-  /** The position that an imported memory had, if no other that has not expired holds it; else the next one. */
+  /** The position that an imported memory had, if no other unexpired memory has it; else the next one. */
   imported(namespaceId: number, { sessionId, sessionPosition }: Memory, now: number): number {
     if (sessionId === "") return 0;
     const isFree =

@@ -15,23 +15,23 @@ import type {
   Replacement,
 } from "../../../ports/memory/writer.ts";
 import type { Written } from "../database/database.ts";
-import { keepBatch, type RecordedItem, readBatch, recordedRefusal } from "../namespaces/batch-record.ts";
+import { decodeBatch, encodeBatch, type RecordedItem, recordedRefusal } from "../namespaces/batch-record.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import type { EmbeddedAccessCounts } from "./access-counts.ts";
 import { type CreateItemParts, createItem } from "./create-item.ts";
 import type { AfterCommit } from "./row-writer.ts";
-import { accessOf, isHeld, recordIn } from "./rows.ts";
+import { accessOf, isStored, recordIn } from "./rows.ts";
 
 const WHOLE_BATCH: BatchStep = { before: [], isLast: true };
 
 /**
- * What one transaction takes: some 10 ms, and 50 when the full-text index merges what it has written (measured with
- * texts in which all words differ).
+ * Size of one transaction: some 10 ms, and 50 when the full-text index merges its segments (measured with texts in
+ * which all words differ).
  */
 const STEP_LIMITS: StepLimits = { bytes: 64 * 1024, bytesAMemory: 128 };
 
-/** What the record says of a request that came before, as far as it was carried out. */
+/** The recorded progress of a request that is retried. */
 interface CarriedOut {
   readonly namespaceId: number;
   readonly items: readonly RecordedItem[];
@@ -59,7 +59,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   ): Promise<CreateOutcome[]> {
     const { database, namespaces, idempotencyRecords, rowWriter } = this.#parts;
     const { before, isLast } = step;
-    // Nothing to write brings no namespace into being.
+    // A batch without anything to write creates no namespace.
     if (request === undefined && items.every((item) => "refusal" in item)) {
       return [...before, ...items.map((item): CreateOutcome => ({ kind: "refused", error: item.refusal }))];
     }
@@ -67,7 +67,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
       (): Written<CreateOutcome[] | CarriedOut> => {
         const namespaceId = namespaces.findOrCreate(scope);
         const recorded = idempotencyRecords.replay(namespaceId, request, now);
-        const batch = recorded === undefined ? undefined : readBatch(recorded);
+        const batch = recorded === undefined ? undefined : decodeBatch(recorded);
         if (batch !== undefined && (batch.isWhole || batch.items.length !== before.length)) {
           return { result: { namespaceId, items: batch.items } };
         }
@@ -75,7 +75,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         const context = { scope, namespaceId, now, afterCommit };
         const outcomes = items.map((item) => createItem(this.#parts, item, context));
         const sofar = [...before, ...outcomes];
-        idempotencyRecords.record(namespaceId, request, keepBatch(sofar, isLast), now);
+        idempotencyRecords.record(namespaceId, request, encodeBatch(sofar, isLast), now);
         return { result: sofar, afterCommit: () => runAll(afterCommit) };
       },
       { bytes: stepBytes(items) },
@@ -116,8 +116,8 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     const { database, rows, idempotencyRecords } = this.#parts;
     return database.write((): Written<StoredMemory | undefined> => {
       const { namespaceId, current } = rows.current(scope, id, now);
-      const isRepeat = idempotencyRecords.replay(namespaceId, request, now) !== undefined;
-      return { result: isRepeat ? current : undefined };
+      const isReplay = idempotencyRecords.replay(namespaceId, request, now) !== undefined;
+      return { result: isReplay ? current : undefined };
     });
   }
 
@@ -134,8 +134,8 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         if (namespaceId === undefined) throw rows.missing(scope, id);
         if (idempotencyRecords.replay(namespaceId, request, now) !== undefined) return { result: undefined };
         const row = rows.find(namespaceId, id);
-        if (!isHeld(row, now)) throw rows.missing(scope, id);
-        // Without an etag the record is not read: so a damaged one can be deleted.
+        if (!isStored(row, now)) throw rows.missing(scope, id);
+        // Without an etag the record is not read, so a damaged memory can be deleted.
         if (etag !== undefined) {
           const memory = recordIn(row);
           if (etag !== memory.etag) throw memoryChanged(memory.id, memory.etag);
@@ -160,7 +160,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
         const afterCommit = rowWriter.sweep(now);
         const outcomes = items.map((item): ImportOutcome => {
           const there = rows.find(namespaceId, item.memory.id);
-          if (isHeld(there, now)) return "skipped";
+          if (isStored(there, now)) return "skipped";
           // Expired, but not swept yet: the id is free.
           if (there !== undefined) afterCommit.push(rowWriter.remove(there));
           const position = positions.imported(namespaceId, item.memory, now);
@@ -173,7 +173,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
     );
   }
 
-  /** What a request has done so far, with its memories as they now are. */
+  /** The outcomes of a request so far, with its memories as they are now. */
   async #replay(
     scope: NamespaceKey,
     { namespaceId, items }: CarriedOut,
@@ -205,7 +205,7 @@ export class EmbeddedMemoryWriter implements MemoryWriter, MemoryImport {
   }
 }
 
-/** What the rows of a step take, as the database bounds its transactions. */
+/** Bytes of the rows of a step, for the bound on transactions. */
 function stepBytes(items: readonly (Pick<Replacement, "memory"> | RefusedMemory)[]): number {
   return items.reduce(
     (sum, item) => ("refusal" in item ? sum : sum + contentBytes(item.memory) + STEP_LIMITS.bytesAMemory),

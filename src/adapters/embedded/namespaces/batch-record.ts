@@ -3,7 +3,7 @@ import type { DifferingField } from "../../../domain/memory/duplicate.ts";
 import type { Json } from "../../../lib/json.ts";
 import type { CreateOutcome } from "../../../ports/memory/writer.ts";
 
-/** The outcome of one item, as the idempotency record holds it: ids and codes, no texts. */
+/** The outcome of one item in the idempotency record: ids and codes, no texts. */
 export interface RecordedItem {
   readonly kind: CreateOutcome["kind"];
   readonly id?: string;
@@ -20,17 +20,17 @@ export interface RecordedBatch {
 }
 
 /** A whole batch is stored as the list of its items, an unfinished one as that list under `sofar`. */
-type Kept = readonly RecordedItem[] | { readonly sofar: readonly RecordedItem[] };
+type StoredBatch = readonly RecordedItem[] | { readonly sofar: readonly RecordedItem[] };
 
-export function keepBatch(outcomes: readonly CreateOutcome[], isWhole: boolean): Json {
+export function encodeBatch(outcomes: readonly CreateOutcome[], isWhole: boolean): Json {
   const items = outcomes.map(recordItem);
-  const kept: Kept = isWhole ? items : { sofar: items };
-  return kept as unknown as Json;
+  const stored: StoredBatch = isWhole ? items : { sofar: items };
+  return stored as unknown as Json;
 }
 
-export function readBatch(recorded: Json): RecordedBatch {
-  const kept = recorded as unknown as Kept;
-  return "sofar" in kept ? { items: kept.sofar, isWhole: false } : { items: kept, isWhole: true };
+export function decodeBatch(recorded: Json): RecordedBatch {
+  const stored = recorded as unknown as StoredBatch;
+  return "sofar" in stored ? { items: stored.sofar, isWhole: false } : { items: stored, isWhole: true };
 }
 
 /** The refusal of an item; undefined for one that was not refused. */
@@ -46,6 +46,6 @@ function recordItem(outcome: CreateOutcome): RecordedItem {
     return { kind: "duplicate", id: outcome.memory.id, differs: outcome.differs };
   }
   const { reason, message, detail } = outcome.error;
-  const { cause: _cause, ...kept } = detail;
-  return { kind: "refused", error: { reason, message, detail: kept as unknown as Json } };
+  const { cause: _cause, ...stored } = detail;
+  return { kind: "refused", error: { reason, message, detail: stored as unknown as Json } };
 }

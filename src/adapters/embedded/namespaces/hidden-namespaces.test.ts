@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { NOW, newMemory, unitVector } from "../../../../test/support/builders.ts";
 import { quiet } from "../../../../test/support/quiet.ts";
-import { SMALL_RESERVE } from "../../../../test/support/small-reserve.ts";
+import { SMALL_RESERVED_SPACE } from "../../../../test/support/small-reserved-space.ts";
 import { openEmbeddedBackend } from "../backend.ts";
 import { DATABASE_FILE } from "../database/data-directory.ts";
 import { Database } from "../database/database.ts";
@@ -27,10 +27,10 @@ const open = () =>
     directory,
     embedder: { provider: "test", model: "random", dimension: 8 },
     ...quiet,
-    reserve: SMALL_RESERVE,
+    reserved: SMALL_RESERVED_SPACE,
   });
 
-it("a namespace that was hidden before a crash is gone, and the next start removes its rows", async () => {
+it("a namespace that was hidden before a crash is not found, and the next start removes its rows", async () => {
   const write = async (backend: Awaited<ReturnType<typeof open>>, text: string) => {
     const items = Array.from({ length: COUNT }, (_, index) =>
       newMemory(
@@ -54,10 +54,10 @@ it("a namespace that was hidden before a crash is gone, and the next start remov
     await using backend = await open();
     expect(await backend.namespaces.list("t", { after: "", limit: 10 })).toEqual([]);
     expect(await backend.namespaces.counts(SCOPE)).toEqual({ memories: 0, cacheEntries: 0 });
-    // Of the same name, and with the same request id.
+    // The same name and the same request id.
     await write(backend, "new");
     await backend.checked;
-    for (let turn = 0; turn < 1000; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    for (let tick = 0; tick < 1000; tick += 1) await new Promise((resolve) => setImmediate(resolve));
     expect((await backend.memories.reader.get(SCOPE, ["m0"], NOW))[0]?.text).toBe("new 0");
     expect(backend.damage()).toEqual([]);
   })();
@@ -73,7 +73,7 @@ it("a namespace that was hidden before a crash is gone, and the next start remov
   expect(database.all("SELECT tenant, name FROM namespace")).toEqual([{ tenant: "t", name: "n" }]);
 });
 
-it("is removed in steps, of long memories fewer at once", async () => {
+it("is removed in steps, with fewer long memories per step", async () => {
   const words = Array.from({ length: 2000 }, (_, index) => `w${index}`).join(" ");
   await (async () => {
     await using backend = await open();

@@ -4,10 +4,10 @@ import { type DeleteStep, inSteps } from "../database/delete-steps.ts";
 import type { KeywordIndex } from "../keywords/keyword-index.ts";
 import { termBytes } from "../keywords/terms.ts";
 
-/** No caller has this tenant. */
-const NOBODY = "";
+/** The tenant of hidden namespaces; no caller has it. */
+const HIDDEN_TENANT = "";
 
-/** Tables that are emptied by key alone, with that key; memories have terms, which are removed with them. */
+/** Tables whose rows are deleted by key, with that key. Memories are not among them: their terms are removed too. */
 const OTHERS = [
   { table: "cache_entry", key: "row" },
   { table: "session", key: "namespace_id, session_id" },
@@ -15,9 +15,9 @@ const OTHERS = [
 ] as const;
 
 /**
- * Namespaces that are deleted, but too large to be removed in one transaction on a full disk. They are hidden in one
- * small transaction: from then on they are not found. Their rows are then removed in steps, and by the next start when
- * this one ends before that.
+ * Deleted namespaces that are too large to be removed in one transaction on a full disk. They are hidden in one small
+ * transaction: from then on they are not found. Their rows are then removed in steps; after a crash, the next start
+ * continues.
  */
 export class HiddenNamespaces {
   readonly #database: Database;
@@ -32,18 +32,18 @@ export class HiddenNamespaces {
   hide(namespaceId: number): void {
     this.#database.run(
       "UPDATE namespace SET tenant = ?, name = ? WHERE namespace_id = ?",
-      NOBODY,
+      HIDDEN_TENANT,
       String(namespaceId),
       namespaceId,
     );
   }
 
-  /** Removes all that is hidden, until `isStopped`. Rejects when that fails; what is left is not found. */
+  /** Removes all hidden namespaces, until `isStopped`. Rejects when that fails; the rest stays hidden. */
   async clear(isStopped: () => boolean): Promise<void> {
     const hidden = this.#database.all(
-      // By both, so that a damaged row is not mistaken for one.
+      // By tenant and name, so that a damaged row is not taken for a hidden namespace.
       "SELECT namespace_id FROM namespace WHERE tenant = ? AND name = CAST(namespace_id AS TEXT)",
-      NOBODY,
+      HIDDEN_TENANT,
     );
     for (const row of hidden) {
       const namespaceId = Number(row["namespace_id"]);

@@ -25,7 +25,7 @@ describe("a tenant with as many namespaces as there may be", () => {
     rmSync(directory, { recursive: true });
   });
 
-  it("gets no more of them, uses those that it has, and can still have its deletions remembered", async () => {
+  it("gets no more of them, uses its existing ones, and still gets idempotency records of its deletions", async () => {
     const namespaces = new NamespaceIds(database);
     const take = (tenant: string, namespace: string): Promise<number> =>
       database.write(() => ({ result: namespaces.findOrCreate({ tenant, namespace }) }));

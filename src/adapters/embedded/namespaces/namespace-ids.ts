@@ -5,7 +5,7 @@ import type { Database } from "../database/database.ts";
 /** No namespace has this name; its id holds the idempotency records that outlive their namespace. */
 const TENANT_RECORDS = "";
 
-/** The ids of namespaces inside the file. Every statement about data takes one, and so works in one namespace. */
+/** The ids of namespaces in this file. Every statement about data takes one, so it is limited to that namespace. */
 export class NamespaceIds {
   readonly #database: Database;
   #onCreated: (scope: NamespaceKey) => void = () => undefined;
@@ -14,7 +14,7 @@ export class NamespaceIds {
     this.#database = database;
   }
 
-  /** Calls this inside the write that creates a namespace, for the first time or again. */
+  /** `listener` is called inside the write that creates a namespace, for the first time or again. */
   onCreated(listener: (scope: NamespaceKey) => void): void {
     this.#onCreated = listener;
   }
@@ -29,7 +29,7 @@ export class NamespaceIds {
     return row === undefined ? undefined : Number(row["namespace_id"]);
   }
 
-  /** The id of a namespace, which is created if there is none. Only inside a write. */
+  /** The id of a namespace, which is created if it does not exist. Only inside a write. */
   findOrCreate(scope: NamespaceKey): number {
     const found = this.find(scope);
     if (found !== undefined) return found;

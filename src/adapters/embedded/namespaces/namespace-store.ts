@@ -15,9 +15,9 @@ const TABLES = ["memory", "session", "request", "cache_entry"] as const;
 
 export interface EmbeddedNamespaceStoreOptions {
   readonly keywords: KeywordIndex;
-  /** Nothing of it can be found any more. */
+  /** Called after a namespace was deleted or hidden. */
   readonly onDeleted: (namespaceId: number) => void;
-  /** Resolves when the check of the file has ended, during which the file should stand still. */
+  /** Resolves when the check of the file has finished; the file should not change before. */
   readonly checked: Promise<void>;
   readonly log: Log;
 }
@@ -29,7 +29,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #options: EmbeddedNamespaceStoreOptions;
   readonly #hidden: HiddenNamespaces;
-  /** One after the other; resolves when no namespace is hidden any more, or when that failed. */
+  /** Serializes the removal of hidden namespaces; resolves when none is left, or when that failed. */
   #cleared: Promise<void>;
   #isClosed = false;
 
@@ -71,14 +71,14 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     } catch (error) {
       if (!isFull(error)) throw error;
     }
-    // More than what is kept back for deletions on a full disk.
+    // The deletion does not fit into the reserved space of a full disk.
     const counts = await this.#delete(scope, options, (namespaceId) => this.#hidden.hide(namespaceId));
     this.#cleared = this.#cleared.then(() => this.#clear());
     await this.#cleared;
     return counts;
   }
 
-  /** Stops clearing up; the next start goes on with it. */
+  /** Stops the removal of hidden namespaces; the next start continues it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#cleared;
@@ -119,7 +119,7 @@ export class EmbeddedNamespaceStore implements NamespaceStore, AsyncDisposable {
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        "what a deleted namespace left behind could not be removed; the next start tries again",
+        "the rows of a deleted namespace could not be removed; the next start tries again",
       );
     }
   }

@@ -2,8 +2,8 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The file of a namespace's vector graph. A graph of another generation is of another model, and has another name: it
- * cannot be taken for one of this.
+ * The file name of a namespace's vector graph. The name holds the generation, so a graph of an earlier model is never
+ * loaded for the current one.
  */
 export function graphName(namespaceId: number, generation: number): string {
   return generation === 1 ? `${namespaceId}.usearch` : `${namespaceId}-${generation}.usearch`;

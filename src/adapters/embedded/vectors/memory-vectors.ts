@@ -13,40 +13,40 @@ import type { VectorModel } from "./vector-model.ts";
 import { EXACT_LIMIT } from "./vector-plan.ts";
 import type { Slot } from "./vector-table.ts";
 
-/** Vectors read from disk in one turn of the event loop by a rebuild: some milliseconds. */
+/** Vectors that a rebuild reads from disk in one tick of the event loop: some milliseconds. */
 const LOAD_STEP = 200;
-/** How often a rebuild looks how far the graph is. */
-const LOOK_MS = 50;
-/** Vectors that may be missing in a graph when it begins to serve; with none, writes could delay it without end. */
-const MAX_LATE = 64;
+/** How often a rebuild polls the progress of the graph. */
+const POLL_MS = 50;
+/** Vectors that a graph may lack when it starts to serve; with 0, writes could delay the swap without end. */
+const MAX_PENDING_AT_SWAP = 64;
 
-/** What an index holds of a memory; the tables are `memory m` and `memory_vector v`. */
-const HELD = `m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
+/** The columns that an index needs of a memory, from `memory m` and `memory_vector v`. */
+const INDEXED_COLUMNS = `m.row, m.id, m.importance, coalesce(m.event_time, m.create_time) AS time, m.state, m.expire_time, v.vector
   FROM memory m JOIN memory_vector v ON v.row = m.row`;
 
 export interface MemoryVectorsOptions {
-  /** Of which model the vectors are. */
+  /** The model of the stored vectors. */
   readonly model: VectorModel;
-  /** Where vector graphs are kept. */
+  /** The directory of the saved vector graphs. */
   readonly directory: string;
   readonly log: Log;
 }
 
-/** The vector indexes of memories, one a namespace, read from disk when they are first needed. */
+/** The vector indexes of memories, one per namespace, each read from disk at its first use. */
 export class MemoryVectors implements Disposable {
   readonly #database: Database;
   readonly #options: MemoryVectorsOptions;
   /** By namespaceId. */
   readonly #indexes = new Map<number, VectorIndex>();
-  /** The replacement of one of them, or of a graph on disk: writes reach it, searches do not. */
+  /** The replacement of one index, or of a graph on disk: it gets all writes and serves no searches. */
   #next: { readonly namespaceId: number; readonly index: VectorIndex } | undefined;
 
   constructor(database: Database, options: MemoryVectorsOptions) {
     this.#database = database;
     this.#options = options;
-    // They are of another model now: read when they are first needed.
+    // The vectors are of another model now: each index is read again at its next use.
     options.model.onChange(() => {
-      for (const namespaceId of this.#held()) this.forget(namespaceId);
+      for (const namespaceId of this.#openNamespaces()) this.drop(namespaceId);
     });
   }
 
@@ -56,7 +56,7 @@ export class MemoryVectors implements Disposable {
     return indexes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
   }
 
-  /** Keeps what is worth keeping of the graphs. */
+  /** Saves the graphs that have changed. */
   [Symbol.dispose](): void {
     this.#next?.index.discard();
     this.#next = undefined;
@@ -65,22 +65,22 @@ export class MemoryVectors implements Disposable {
   }
 
   open(namespaceId: number): VectorIndex {
-    const known = this.#indexes.get(namespaceId);
-    if (known !== undefined) return known;
+    const open = this.#indexes.get(namespaceId);
+    if (open !== undefined) return open;
     const index = this.#create(namespaceId);
-    const rows = this.#database.all(`SELECT ${HELD} WHERE m.namespace_id = ?`, namespaceId);
+    const rows = this.#database.all(`SELECT ${INDEXED_COLUMNS} WHERE m.namespace_id = ?`, namespaceId);
     this.#fill(rows, (row, vector, slot) => index.load(row, vector, slot));
     index.finishLoading();
     this.#indexes.set(namespaceId, index);
     return index;
   }
 
-  /** Puts a vector that is on disk where searches look, if its namespace was searched before. */
-  hold(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void {
+  /** Adds a vector that is on disk to the index of its namespace, if that index is open. */
+  put(namespaceId: number, row: number, memory: Memory, vector: Float32Array): void {
     for (const index of this.#of(namespaceId)) index.put(row, vector, slotOf(memory));
   }
 
-  /** The memory of a row expires at another time; undefined: never. */
+  /** Changes the expire time of a row; undefined: never. */
   expireAt(namespaceId: number, row: number, expireTime = Number.POSITIVE_INFINITY): void {
     for (const index of this.#of(namespaceId)) index.expireAt(row, expireTime);
   }
@@ -89,31 +89,31 @@ export class MemoryVectors implements Disposable {
     for (const index of this.#of(namespaceId)) index.remove(row);
   }
 
-  /** Drops all that is kept of a namespace, in memory and as a graph. */
-  forget(namespaceId: number): void {
+  /** Drops the index of a namespace from memory, and its graph from disk. */
+  drop(namespaceId: number): void {
     for (const index of this.#of(namespaceId)) index.destroy();
     removeGraph(this.#path(namespaceId));
     this.#indexes.delete(namespaceId);
     if (this.#next?.namespaceId === namespaceId) this.#next = undefined;
   }
 
-  /** How many vectors, at most, a rebuild now would place. */
+  /** An upper bound on the number of vectors that a rebuild would index now. */
   rebuildCount(): number {
     return this.#toRebuild().reduce((sum, { count }) => sum + count, 0);
   }
 
   /**
    * Rebuilds every index that is in memory or has a graph, one namespace after the other, and yields how many vectors
-   * have their place. The old index serves until the new one takes its place in one step; one that was not in memory is
-   * saved and dropped again.
+   * are indexed. The old index serves until the new one replaces it in one step. An index that was not in memory is
+   * saved and dropped from memory again.
    */
   async *rebuild(signal: AbortSignal): AsyncGenerator<number> {
     let done = 0;
     for (const { namespaceId } of this.#toRebuild()) {
       let most = 0;
-      for await (const placed of this.#rebuildOne(namespaceId, signal)) {
-        // Deletions lower it.
-        most = Math.max(most, placed);
+      for await (const indexed of this.#rebuildOne(namespaceId, signal)) {
+        // Deletions lower the number.
+        most = Math.max(most, indexed);
         yield done + most;
       }
       done += most;
@@ -123,36 +123,36 @@ export class MemoryVectors implements Disposable {
   async *#rebuildOne(namespaceId: number, signal: AbortSignal): AsyncGenerator<number> {
     const index = this.#create(namespaceId);
     this.#next = { namespaceId, index };
-    // The namespace may be deleted meanwhile, the model changed, the store closed: then there is nothing left to do.
-    const isOver = (): boolean => this.#next?.index !== index;
+    // True once the namespace was deleted, the model changed, or the store closed.
+    const isObsolete = (): boolean => this.#next?.index !== index;
     try {
       for (let after: string | undefined = ""; after !== undefined; ) {
         after = this.#readPage(namespaceId, after, index);
         await yieldToEventLoop();
         signal.throwIfAborted();
-        if (isOver()) return;
+        if (isObsolete()) return;
       }
-      while (index.waiting > MAX_LATE) {
-        await sleep(LOOK_MS, signal);
-        if (isOver()) return;
-        yield index.size - index.waiting;
+      while (index.pendingCount > MAX_PENDING_AT_SWAP) {
+        await sleep(POLL_MS, signal);
+        if (isObsolete()) return;
+        yield index.size - index.pendingCount;
       }
-      if (isOver()) return;
+      if (isObsolete()) return;
       this.#next = undefined;
-      this.#takePlace(namespaceId, index);
+      this.#swap(namespaceId, index);
       yield index.size;
     } finally {
-      if (!isOver()) {
+      if (!isObsolete()) {
         this.#next = undefined;
         index.discard();
       }
     }
   }
 
-  /** Puts a page of vectors into an index that writes reach as well; the last id, or undefined when none is left. */
+  /** Adds a page of vectors to an index that gets writes as well; returns the last id, or undefined at the end. */
   #readPage(namespaceId: number, after: string, index: VectorIndex): string | undefined {
     const rows = this.#database.all(
-      `SELECT ${HELD} WHERE m.namespace_id = ? AND m.id > ? ORDER BY m.id LIMIT ?`,
+      `SELECT ${INDEXED_COLUMNS} WHERE m.namespace_id = ? AND m.id > ? ORDER BY m.id LIMIT ?`,
       namespaceId,
       after,
       LOAD_STEP,
@@ -161,7 +161,7 @@ export class MemoryVectors implements Disposable {
     return rows.length < LOAD_STEP ? undefined : String(rows.at(-1)?.["id"]);
   }
 
-  #takePlace(namespaceId: number, index: VectorIndex): void {
+  #swap(namespaceId: number, index: VectorIndex): void {
     const old = this.#indexes.get(namespaceId);
     if (old === undefined) {
       index.close();
@@ -182,7 +182,7 @@ export class MemoryVectors implements Disposable {
     return [...counts].map(([namespaceId, count]) => ({ namespaceId, count }));
   }
 
-  #held(): Set<number> {
+  #openNamespaces(): Set<number> {
     return new Set([...this.#indexes.keys(), ...(this.#next === undefined ? [] : [this.#next.namespaceId])]);
   }
 
@@ -215,7 +215,7 @@ export class MemoryVectors implements Disposable {
           fields: rankingFieldsOf(row),
         });
       } catch (error) {
-        // Its memory is still found by keyword, and the others by both.
+        // The keyword index still finds this memory; the other memories are found by both.
         damaged += 1;
         if (damaged === 1)
           log.warn({ err: error }, "a stored vector is damaged; its memory is not found by meaning");
@@ -226,7 +226,7 @@ export class MemoryVectors implements Disposable {
   }
 }
 
-/** What a candidate's row says of it. */
+/** The ranking fields of a candidate's row. */
 export function rankingFieldsOf(row: Row): RankingFields {
   return { id: String(row["id"]), time: Number(row["time"]), importance: Number(row["importance"]) };
 }

@@ -4,24 +4,24 @@ import type { Database } from "../database/database.ts";
 import type { VectorModel } from "./vector-model.ts";
 import { VectorTable } from "./vector-table.ts";
 
-/** Vectors kept in memory, all cache scopes together; beyond it the least recently used scope is dropped. */
+/** Vectors cached in memory over all cache scopes; beyond that, the least recently used scope is evicted. */
 const MAX_VECTORS = 200_000;
 
 /**
- * The prompts' vectors of cache scopes, side by side in memory, read from disk when a scope is first asked for. A row
- * that is gone from the disk may still be here; who reads the entry notices and removes it.
+ * The prompts' vectors of each cache scope as a table in memory, read from disk at the first lookup of the scope. A
+ * table may still hold rows that were deleted on disk; the reader of the entry removes those.
  */
 export class ScopeVectors {
   readonly #database: Database;
   readonly #model: VectorModel;
   readonly #log: Log;
-  /** In the order of their last use, the latest last. */
+  /** In order of last use, the most recent last. */
   readonly #tables = new Map<string, VectorTable<undefined>>();
 
   constructor(database: Database, model: VectorModel, log: Log) {
     this.#database = database;
     this.#model = model;
-    // Entries keep their vectors of the old model, which are read no more: those entries are found exactly.
+    // Stored vectors of the old model are not read any more: their entries are found by exact match only.
     model.onChange(() => this.clear());
     this.#log = log;
   }
@@ -32,7 +32,7 @@ export class ScopeVectors {
     return bytes;
   }
 
-  /** What is needed again is read from the disk again. */
+  /** Drops all tables; the next lookup of each scope reads its table from disk. */
   clear(): void {
     this.#tables.clear();
   }
@@ -47,8 +47,8 @@ export class ScopeVectors {
   }
 
   /**
-   * After the entry is on disk; undefined: it has no vector any more. A scope that is not in memory is read when it
-   * is asked for.
+   * Call after the entry is on disk. `vector` undefined: the entry has no vector any more. Does nothing for a scope
+   * that is not in memory.
    */
   put(
     namespaceId: number,
@@ -80,7 +80,7 @@ export class ScopeVectors {
           fields: undefined,
         });
       } catch (error) {
-        // Its entry is not found by meaning any more, and nothing else happens to it.
+        // The entry is still found by exact match.
         this.#log.warn({ err: error, row: row["row"] }, "a cached prompt's vector is damaged");
       }
     }

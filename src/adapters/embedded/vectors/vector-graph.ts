@@ -2,17 +2,17 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { Index, MetricKind, ScalarKind } from "usearch";
 
-/** Edges a vector; the usual middle between recall and memory. */
+/** Edges per vector; the usual trade-off between recall and memory. */
 const CONNECTIVITY = 16;
-/** Breadth of the walk that finds a new vector its neighbours. */
+/** Candidate list size when a vector is added (efConstruction). */
 const EXPANSION_ADD = 128;
-/** Breadth of the walk of a search; at least as many as are asked for come back. */
+/** Candidate list size of a search (ef); a search with a larger limit uses the limit. */
 const EXPANSION_SEARCH = 192;
 
-/** What a vector takes in a graph beside its numbers: key, level and edges, mostly. */
+/** Memory of a graph node in bytes, without its vector: key, level and edges, mostly. */
 const NODE_BYTES = 200;
 
-/** The file beside a saved graph, which tells a damaged graph from a whole one. */
+/** The file beside a saved graph that holds its checksum. */
 interface Seal {
   readonly format: 1;
   readonly dimension: number;
@@ -23,7 +23,7 @@ interface Seal {
 
 /**
  * An HNSW graph (Malkov and Yashunin, 2016; by usearch) of vectors in half precision, by row number. It proposes
- * near rows; exact similarities are the caller's, from the vectors themselves. It can be thrown away at any time and
+ * near rows; the caller computes exact similarities from the vectors themselves. It can be deleted at any time and
  * rebuilt from the rows.
  */
 export class VectorGraph {
@@ -47,7 +47,7 @@ export class VectorGraph {
     return this.#index.size();
   }
 
-  /** Estimated, for usearch does not say. */
+  /** Estimated: usearch does not report it. */
   get memoryBytes(): number {
     return this.size * (2 * this.#dimension + NODE_BYTES);
   }
@@ -75,7 +75,7 @@ export class VectorGraph {
     try {
       this.#save(path);
     } catch (error) {
-      // Half a graph on a full disk would keep its space from what needs it.
+      // A partial graph on a full disk would take space that other files need.
       for (const file of [path, sealPath(path)]) rmSync(`${file}.new`, { force: true });
       throw error;
     }

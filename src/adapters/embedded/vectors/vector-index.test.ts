@@ -98,16 +98,16 @@ describe("a vector index", () => {
     for (const query of queries) {
       const { found } = index.nearestDefault(query, 10, NOW);
       expect(found).toHaveLength(10);
-      for (const [place, { row, similarity }] of found.entries()) {
+      for (const [rank, { row, similarity }] of found.entries()) {
         expect(similarity).toBeCloseTo(dot(query, vectorAt(row)), 5);
-        expect(similarity).toBeLessThanOrEqual(found[place - 1]?.similarity ?? 1.001);
+        expect(similarity).toBeLessThanOrEqual(found[rank - 1]?.similarity ?? 1.001);
       }
       total += recall(found, nearestByBruteForce(query, allRows, 10));
     }
     expect(total / queries.length).toBeGreaterThan(0.98);
   });
 
-  it("finds a vector at once, before it has its place in the graph", async () => {
+  it("finds a vector at once, before it is in the graph", async () => {
     const index = open(allRows.slice(0, COUNT - 1));
     await index.built();
     const row = COUNT - 1;
@@ -122,10 +122,10 @@ describe("a vector index", () => {
     expect(found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, allRows, 20));
   });
 
-  it("says how it found them", async () => {
+  it("reports its plan", async () => {
     const index = open(allRows);
     const eligible = { count: COUNT, basis: "UPPER_BOUND" };
-    // While more wait for the graph than it may leave out, all are compared.
+    // With more pending vectors than MAX_PENDING, all vectors are compared.
     expect(index.nearestDefault(vectorAt(1), 10, NOW)).toMatchObject({
       plan: { policy: "EXACT", candidates: 0, eligible },
       rounds: 1,
@@ -141,7 +141,7 @@ describe("a vector index", () => {
       candidates: 0,
       eligible: { count: few.length, basis: "COUNTED" },
     });
-    // What the graph proposes ends before the limit is reached: everything is compared after all.
+    // Too few proposals of the graph pass: all vectors are compared.
     for (const row of nearestByBruteForce(vectorAt(1), allRows, 15)) {
       index.remove(row);
       index.put(row, vectorAt(row), slot(row, { isDefault: false }));
@@ -151,7 +151,7 @@ describe("a vector index", () => {
     expect([hidden.plan.policy, hidden.rounds, hidden.found.length]).toEqual(["EXACT", 2, 10]);
   });
 
-  it("compares a small filtered set whole", async () => {
+  it("compares a small filtered set completely", async () => {
     const index = open(allRows);
     await index.built();
     const rows = allRows.filter((row) => row % 97 === 0);
@@ -160,7 +160,7 @@ describe("a vector index", () => {
     expect(found.map(({ row }) => row)).toEqual(nearestByBruteForce(query, rows, 10));
   });
 
-  it("keeps to a large filtered set", async () => {
+  it("returns only rows of a large filtered set", async () => {
     const index = open(allRows);
     await index.built();
     const rows = allRows.filter((row) => row % 10 !== 0);
@@ -183,7 +183,7 @@ describe("a vector index", () => {
     for (const hidden of [5, 6, COUNT + 1]) expect(rows).not.toContain(hidden);
   });
 
-  it("is there again after it was closed, without building anew", async () => {
+  it("is loaded from its file after it was closed, without a rebuild", async () => {
     const first = open(allRows);
     await first.built();
     first.close();
@@ -196,7 +196,7 @@ describe("a vector index", () => {
     );
   });
 
-  it("catches up with rows that came and went while the graph was not there", async () => {
+  it("follows rows that were added and deleted while the graph was closed", async () => {
     const first = open(allRows.slice(0, COUNT - 10));
     await first.built();
     first.close();
@@ -214,14 +214,14 @@ describe("a vector index", () => {
       "changed by a bit",
       () => {
         const content = readFileSync(path());
-        const place = Math.floor(content.length / 2);
-        content[place] = (content[place] ?? 0) ^ 1;
+        const middle = Math.floor(content.length / 2);
+        content[middle] = (content[middle] ?? 0) ^ 1;
         writeFileSync(path(), content);
       },
     ],
     ["without its seal", () => writeFileSync(`${path()}.seal.json`, "")],
     ["sealed with nonsense", () => writeFileSync(`${path()}.seal.json`, '{"format": 1}')],
-  ])("says so when the saved graph is %s, and rebuilds it", async (_, damage) => {
+  ])("logs that the saved graph is %s, and rebuilds it", async (_, damage) => {
     const first = open(allRows);
     await first.built();
     first.close();

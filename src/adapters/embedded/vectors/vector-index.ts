@@ -7,24 +7,24 @@ import { removeGraph, VectorGraph } from "./vector-graph.ts";
 import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
 import { type NearRow, type Slot, VectorTable } from "./vector-table.ts";
 
-/** Vectors put into the graph in one turn of the event loop: half a millisecond that others wait. */
+/** Vectors added to the graph in one tick of the event loop: each blocks it for half a millisecond. */
 const BUILD_STEP = 1;
 
-/** A turn that comes later than this had other work in it: then building waits, for it is in no hurry. */
-const BUSY_TURN_MS = 1;
+/** The event loop counts as busy when a step starts this late; the next step is then delayed by PAUSE_MS. */
+const BUSY_DELAY_MS = 1;
 const PAUSE_MS = 10;
 
-/** Vectors that are not in the graph yet are compared one by one; with more of them than this, all are. */
+/** Vectors that are not in the graph yet are compared one by one; with more of them than this, all vectors are. */
 const MAX_PENDING = EXACT_LIMIT;
 
 export interface VectorIndexOptions {
   readonly dimension: number;
-  /** Where the graph is kept between two runs. */
+  /** The file of the saved graph. */
   readonly path: string;
   readonly log: Log;
 }
 
-/** What a search in the vectors found, nearest first, and how. */
+/** The rows that a vector search found, nearest first, and the plan that found them. */
 export interface Nearest extends Pick<SearchPlan, "rounds"> {
   readonly found: readonly NearRow<RankingFields>[];
   readonly plan: VectorRetrieverPlan;
@@ -33,16 +33,16 @@ export interface Nearest extends Pick<SearchPlan, "rounds"> {
 /** The rows that a search may find. */
 interface Eligible {
   readonly size: FilteredSize;
-  /** Makes the test of a row; asked for only where rows are tested. */
+  /** Makes the test of a row; scheduled for only where rows are tested. */
   readonly passing: () => (row: number) => boolean;
-  /** Compares all of them. */
+  /** Compares all eligible rows. */
   readonly scan: () => NearRow<RankingFields>[];
 }
 
 /**
- * The vectors of one namespace: all of them side by side for exact comparison, and above EXACT_LIMIT a graph beside
- * them. A new vector is found at once, because those that wait for their place in the graph are compared one by one;
- * they enter it a few at a time, in between other work. Similarities are always exact.
+ * The vectors of one namespace: a table for exact comparison, and above EXACT_LIMIT an HNSW graph as well. A new vector
+ * is found at once: vectors pending for the graph are compared one by one, and added to it in small steps between other
+ * work. Similarities are always exact.
  */
 export class VectorIndex {
   readonly #options: VectorIndexOptions;
@@ -50,7 +50,7 @@ export class VectorIndex {
   #graph: VectorGraph | undefined;
   /** Rows that are not in the graph yet. */
   readonly #pending = new Set<number>();
-  /** Calls off the next step of building; undefined when there is none. */
+  /** Cancels the scheduled build step; undefined when none is scheduled. */
   #building: (() => void) | undefined;
   #unsaved = false;
 
@@ -62,22 +62,22 @@ export class VectorIndex {
     return this.#table.size;
   }
 
-  /** Vectors that still wait for their place in the graph. */
-  get waiting(): number {
+  /** Vectors that are not in the graph yet. */
+  get pendingCount(): number {
     return this.#pending.size;
   }
 
-  /** Main memory it takes; that of the graph is estimated. */
+  /** Main memory in bytes; the share of the graph is estimated. */
   get memoryBytes(): number {
     return this.#table.memoryBytes + (this.#graph?.memoryBytes ?? 0);
   }
 
-  /** Fills the index when it is opened. `finishLoading` follows the last row. */
+  /** Adds a row while the index is being opened. Call `finishLoading` after the last row. */
   load(row: number, vector: Float32Array, slot: Slot<RankingFields>): void {
     this.#table.put(row, vector, slot);
   }
 
-  /** Loads the saved graph, if it is there and whole; otherwise it is rebuilt from the rows. */
+  /** Loads the saved graph if it exists and is intact; otherwise rebuilds it from the rows. */
   finishLoading(): void {
     if (this.#table.size <= EXACT_LIMIT) return;
     this.#graph = this.#openGraph();
@@ -99,7 +99,7 @@ export class VectorIndex {
     this.#scheduleBuilding();
   }
 
-  /** Of a vector that stays as it is. */
+  /** Changes the expire time of a row without changing its vector. */
   expireAt(row: number, expireTime: number): void {
     this.#table.expireAt(row, expireTime);
   }
@@ -120,7 +120,7 @@ export class VectorIndex {
     });
   }
 
-  /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
+  /** The nearest of the given rows, nearest first; rows without a vector are skipped. */
   nearestOf(rows: readonly number[], query: Float32Array, limit: number): Nearest {
     return this.#nearest(query, limit, {
       size: { count: rows.length, basis: "COUNTED" },
@@ -132,12 +132,12 @@ export class VectorIndex {
     });
   }
 
-  /** Resolves when every vector has its place in the graph; for tests and benches. */
+  /** Resolves when every vector is in the graph; for tests and benchmarks. */
   async built(): Promise<void> {
     while (this.#building !== undefined) await yieldToEventLoop();
   }
 
-  /** Stops building and keeps the graph for the next run. */
+  /** Stops building and saves the graph for the next run. */
   close(): void {
     this.#stopBuilding();
     if (this.#graph === undefined || !this.#unsaved) return;
@@ -149,19 +149,19 @@ export class VectorIndex {
     }
   }
 
-  /** Stops building and saves nothing: another index has replaced it, or it never served. */
+  /** Stops building without saving: another index has replaced this one, or it never served. */
   discard(): void {
     this.#stopBuilding();
     this.#graph = undefined;
   }
 
-  /** Deletes everything, on disk too: the namespace was deleted. */
+  /** Deletes the index in memory and on disk: the namespace was deleted. */
   destroy(): void {
     this.discard();
     removeGraph(this.#options.path);
   }
 
-  /** By the graph if that is the plan and enough of what it proposes pass; else by `scan`. */
+  /** Searches the graph if the plan says so and enough of its proposals pass; otherwise uses `scan`. */
   #nearest(query: Float32Array, limit: number, { size, passing, scan }: Eligible): Nearest {
     const exact: VectorRetrieverPlan = { policy: "EXACT", candidates: 0, eligible: size };
     const plan = planVectorSearch({ stored: this.#table.size, eligible: size.count, limit });
@@ -195,13 +195,13 @@ export class VectorIndex {
 
   #scheduleBuilding(): void {
     if (this.#pending.size === 0) return;
-    this.#building ??= this.#nextTurn();
+    this.#building ??= this.#scheduleStep();
   }
 
-  #nextTurn(): () => void {
-    const asked = performance.now();
-    const turn = setImmediate(() => this.#buildStep(performance.now() - asked > BUSY_TURN_MS));
-    return () => clearImmediate(turn);
+  #scheduleStep(): () => void {
+    const scheduled = performance.now();
+    const immediate = setImmediate(() => this.#buildStep(performance.now() - scheduled > BUSY_DELAY_MS));
+    return () => clearImmediate(immediate);
   }
 
   #buildStep(busy: boolean): void {
@@ -218,7 +218,7 @@ export class VectorIndex {
     if (!busy) this.#scheduleBuilding();
     else if (this.#pending.size > 0) {
       const pause = setTimeout(() => {
-        this.#building = this.#nextTurn();
+        this.#building = this.#scheduleStep();
       }, PAUSE_MS);
       this.#building = () => clearTimeout(pause);
     }

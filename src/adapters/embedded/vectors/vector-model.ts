@@ -1,18 +1,18 @@
 import { ModelChanged, sameModel } from "../../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 
-/** A model, and how often it was changed before. */
+/** A model and its generation. */
 export interface ModelGeneration {
   /** Undefined: vector search is switched off. */
   readonly identity: EmbedderIdentity | undefined;
-  /** Rises with each change of the model. */
+  /** Increases with each change of the model. */
   readonly generation: number;
 }
 
 /**
- * Of which model the vectors of this file are. Everything that compares or keeps vectors asks here first, so that
- * vectors of two models never meet. A change holds for the writes behind it in the same transaction at once, and for
- * reads, all of them in one moment, when it is on disk.
+ * The model of the vectors in this file. Code that compares or stores vectors checks it first, so that vectors of two
+ * models are never compared. Later writes of the same transaction see a change at once; reads see it, all at the same
+ * moment, when it is on disk.
  */
 export class VectorModel {
   #read: ModelGeneration;
@@ -38,12 +38,12 @@ export class VectorModel {
     return this.#read.identity?.dimension ?? 0;
   }
 
-  /** What a write belongs to; only inside a write. */
+  /** The generation that a write belongs to; only inside a write. */
   get written(): ModelGeneration {
     return this.#written;
   }
 
-  /** Whether a vector of this model may be kept; only inside a write. Undefined: nobody says whose it is. */
+  /** Whether a vector of this model may be stored; only inside a write. Undefined: its model is not known. */
   takes(identity: EmbedderIdentity | undefined): boolean {
     return isOf(identity, this.#written);
   }
@@ -58,7 +58,7 @@ export class VectorModel {
     this.#written = next;
   }
 
-  /** All who keep vectors hear of it before anything else can run. */
+  /** Listeners run synchronously, before any other read or write. */
   change(): void {
     this.#read = this.#written;
     for (const listener of this.#listeners) listener();

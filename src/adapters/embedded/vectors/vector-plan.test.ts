@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { EXACT_LIMIT, planVectorSearch } from "./vector-plan.ts";
 
 describe("planVectorSearch", () => {
-  it("compares a small filtered set whole, however large the namespace", () => {
+  it("compares a small filtered set completely, however large the namespace", () => {
     expect(planVectorSearch({ stored: 1_000_000, eligible: EXACT_LIMIT, limit: 100 })).toEqual({
       kind: "exact",
     });
   });
 
-  it("asks a graph for more, the fewer of its proposals are eligible", () => {
+  it("asks the graph for more proposals, the fewer of them are eligible", () => {
     const all = planVectorSearch({ stored: 100_000, eligible: 100_000, limit: 100 });
     const half = planVectorSearch({ stored: 100_000, eligible: 50_000, limit: 100 });
     expect(all).toEqual({ kind: "graph", candidates: 150 });

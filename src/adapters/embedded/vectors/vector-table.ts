@@ -7,11 +7,11 @@ export interface NearRow<Fields> {
   readonly fields: Fields;
 }
 
-/** What is kept of a row beside its vector. */
+/** The fields of a row, without its vector. */
 export interface Slot<Fields> {
   /** A row that default reads leave out (a memory in another state than ACTIVE) is skipped by `nearestDefault`. */
   readonly isDefault: boolean;
-  /** Infinity when it never ends. */
+  /** Infinity: never. */
   readonly expireTime: number;
   readonly fields: Fields;
 }
@@ -19,11 +19,11 @@ export interface Slot<Fields> {
 const FIRST_CAPACITY = 64;
 
 /**
- * The vectors of one namespace or scope, all of one length, side by side in memory, searched exactly. It mirrors the rows on disk and is
- * changed only after they are.
+ * The vectors of one namespace or cache scope, all of one dimension, in one array, searched exactly. It mirrors the rows
+ * on disk and is changed after them.
  */
 export class VectorTable<Fields> {
-  /** Known from the first vector on. */
+  /** 0 until the first vector is added. */
   #dimension = 0;
   #data = new Float32Array(0);
   /** Row numbers by slot; slots are filled from 0 without gaps. */
@@ -41,7 +41,7 @@ export class VectorTable<Fields> {
     return this.#data.byteLength;
   }
 
-  /** All rows, in no order that means anything. */
+  /** All rows, in no particular order. */
   rows(): readonly number[] {
     return this.#rows;
   }
@@ -69,14 +69,14 @@ export class VectorTable<Fields> {
     this.#data.set(vector, index * this.#dimension);
   }
 
-  /** Gives a row another expire time; one that is not there is passed over. */
+  /** Changes the expire time of a row; does nothing for a row that is not in the table. */
   expireAt(row: number, expireTime: number): void {
     const index = this.#slotOfRow.get(row) ?? -1;
     const slot = this.#slots[index];
     if (slot !== undefined) this.#slots[index] = { ...slot, expireTime };
   }
 
-  /** The last slot takes the place of the removed one. */
+  /** Moves the last slot into the one of the removed row. */
   remove(row: number): void {
     const index = this.#slotOfRow.get(row);
     if (index === undefined) return;
@@ -94,7 +94,7 @@ export class VectorTable<Fields> {
 
   /** The rows nearest to a unit vector, nearest first, among those that default reads see at `now`. */
   nearestDefault(query: Float32Array, limit: number, now: number): NearRow<Fields>[] {
-    // Ended rows are not counted, so they may crowd out others: then more are asked for.
+    // The number of expired rows is not known: when they crowd out others, the next round asks for twice as many.
     for (let count = limit + this.#hidden; ; count *= 2) {
       const visible = this.nearest(query, count).filter((row) => this.isDefault(row, now));
       if (visible.length >= limit || count >= this.#rows.length) return this.nearestOf(visible, query, limit);
@@ -114,7 +114,7 @@ export class VectorTable<Fields> {
     return Array.from(keys, (index) => this.#rows[Number(index)] ?? 0);
   }
 
-  /** The nearest of the given rows, nearest first; rows without a vector are passed over. */
+  /** The nearest of the given rows, nearest first; rows without a vector are skipped. */
   nearestOf(rows: Iterable<number>, query: Float32Array, limit: number): NearRow<Fields>[] {
     const best = new NearestRows<Fields>(limit);
     for (const row of rows) {
@@ -138,7 +138,7 @@ export class VectorTable<Fields> {
     }
   }
 
-  /** Four sums at a time: the processor need not wait for one addition to begin the next. */
+  /** Four partial sums, so that the additions do not depend on each other. */
   #similarity(index: number, query: Float32Array): number {
     const data = this.#data;
     const dimension = this.#dimension;
@@ -166,7 +166,7 @@ export class VectorTable<Fields> {
   }
 }
 
-/** Keeps the `limit` most similar rows of those offered, in order; equal ones by row, the older first. */
+/** The `limit` most similar of the offered rows, in order; ties by row, the older first. */
 class NearestRows<Fields> {
   readonly #limit: number;
   readonly #rows: NearRow<Fields>[] = [];
@@ -175,7 +175,7 @@ class NearestRows<Fields> {
     this.#limit = limit;
   }
 
-  /** Most rows of a scan end here. */
+  /** False for most rows of a scan. */
   admits(similarity: number): boolean {
     if (this.#rows.length < this.#limit) return true;
     const last = this.#rows[this.#rows.length - 1];

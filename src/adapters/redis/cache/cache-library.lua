@@ -1,10 +1,10 @@
 -- The cache entries of a namespace. cache_entry_prefix: of their keys.
 
--- Entries that one call removes at most; a caller that needs more calls again. A vector leaves its graph in 60 to 600 us,
--- for which all of Redis waits.
+-- Entries that one call removes at most; a caller that needs more calls again. Removing a vector from its graph blocks
+-- Redis for 60 to 600 us.
 local STEP = 64
 
--- Removes an entry with all that is known of it, also where Redis has removed the entry itself before.
+-- Removes an entry and its fields from all keys, also when Redis has already expired the entry itself.
 local function remove_entry(id)
   redis.call('UNLINK', cache_entry_prefix .. id)
   redis.call('ZREM', cache_order, id)
@@ -18,7 +18,7 @@ local function remove_entry(id)
   if redis.call('HINCRBY', cache_sizes, scope, -1) <= 0 then redis.call('HDEL', cache_sizes, scope) end
 end
 
--- Removes expired entries, so many at most; answers how many.
+-- Removes up to `limit` expired entries; answers how many.
 local function sweep(limit)
   local expired = redis.call('ZRANGE', cache_expiry, '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
   for _, id in ipairs(expired) do remove_entry(id) end

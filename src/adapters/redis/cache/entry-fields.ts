@@ -2,8 +2,8 @@ import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import { digest } from "../../../lib/digest.ts";
 
 /**
- * What has to be known of a cache entry without reading it, also after Redis itself has removed it: that is what keeps
- * counts right. Written as `<bytes> <scope> <JSON>`, of which scripts read the first two (cache-library.lua).
+ * The fields of a cache entry that are readable without the entry, also after Redis has expired it: they keep the
+ * counts correct. Stored as `<bytes> <scope> <JSON>`; scripts read the first two (cache-library.lua).
  */
 export interface CacheEntryFields {
   /** See entryBytes. */
@@ -17,7 +17,7 @@ export interface CacheEntryFields {
 
 const DIGITS = 20;
 
-/** The cache scope of an entry as it is indexed: of one namespace alone, and nothing that a caller wrote. */
+/** The indexed token of a cache scope: unique to its namespace, and free of text from callers. */
 export function scopeToken(namespaceId: string, fingerprint: string): string {
   return digest(namespaceId, fingerprint).slice(0, DIGITS);
 }

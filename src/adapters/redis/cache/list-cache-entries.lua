@@ -1,6 +1,6 @@
 -- A step through the entries of a namespace, newest first by create time and id, expired ones included.
 -- after_time, after_id: of the entry before the first ('': from the newest on).
--- Answers PAGE and, for each entry, id, create time and fields ('': it is gone); STALE.
+-- Answers PAGE and, for each entry, id, create time and fields ('': it was deleted); STALE.
 local wrong = stale()
 if wrong then return wrong end
 -- By bytes, as Redis orders them; Lua compares strings by the rules of a language.
@@ -14,7 +14,7 @@ end
 
 local rank = 0
 if after_time ~= '' then
-  -- The entry itself may be gone: its rank among those of its time is searched for.
+  -- The entry itself may be deleted: a binary search finds its rank among those of its time.
   rank = redis.call('ZCOUNT', cache_order, '(' .. after_time, '+inf')
   local ties = redis.call('ZCOUNT', cache_order, after_time, after_time)
   local from, to = rank, rank + ties

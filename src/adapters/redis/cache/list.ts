@@ -28,7 +28,7 @@ const LIST = defineNamespaceScript({
   },
 });
 
-/** Entries that one step goes through. */
+/** Entries that one step scans. */
 const STEP = 256;
 
 /** Position of an entry in the list. */
@@ -37,7 +37,7 @@ interface Position {
   readonly id: string;
 }
 
-/** Without fields: it is deleted. */
+/** An entry without fields was deleted. */
 interface Passed extends Position {
   readonly fields: CacheEntryFields | undefined;
 }
@@ -46,7 +46,7 @@ interface Listed extends Position {
   readonly fields: CacheEntryFields;
 }
 
-/** Entries in order of time. The list is gone through by what is short of each entry; the page alone is read whole. */
+/** Lists entries, newest first. The scan reads the short fields of each entry; only the page is read completely. */
 export class CacheList {
   readonly #namespaces: Namespaces;
   readonly #entries: EntryCache;
@@ -69,12 +69,12 @@ export class CacheList {
       entries = await this.#read(scope, page);
       more = found.length > page.length;
       after = page.at(-1);
-      // All of them may be deleted by now; an empty page would be taken for the last.
+      // When the whole page was deleted meanwhile, read the next: an empty page would end the list.
     } while (entries.length === 0 && more);
     return { entries, more };
   }
 
-  /** What a query asks for behind a position, one more than a page has. */
+  /** The entries after a position that match a query, up to one more than the page. */
   async #behind(scope: NamespaceKey, after: Position | undefined, query: CacheListQuery): Promise<Listed[]> {
     const found: Listed[] = [];
     let last = after;
@@ -116,12 +116,12 @@ export class CacheList {
       const [version, record] = listOf(replies?.[index] ?? []);
       const bytes = bytesOf(record);
       if (bytes === undefined) return [];
-      const kept = this.#entries.get(keys[index] ?? "");
+      const cached = this.#entries.get(keys[index] ?? "");
       const entry =
-        kept !== undefined && kept.version === textOf(version)
-          ? kept.entry
+        cached !== undefined && cached.version === textOf(version)
+          ? cached.entry
           : unpackRecord<CacheEntry>(bytes, `cache entry ${id}`);
-      // One that was replaced in between stands elsewhere now.
+      // An entry that was replaced meanwhile has another position now.
       return entry.createTime === createTime ? [entry] : [];
     });
   }

@@ -1,19 +1,19 @@
--- Writes an entry, after the namespace is brought down to its bound.
+-- Writes an entry, after evicting entries beyond the bound of the namespace.
 -- generation: of the model that the vector is of ('': there is no vector). fields: see entry-fields.ts.
--- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when more has to go than one call
--- removes; REPLAY and the outcome; REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
+-- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when one call did not remove
+-- enough; REPLAY and the outcome; REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
 local wrong = cannot_create()
 if wrong then return wrong end
 local before = replay()
 if before then return before end
 local current = redis.call('HGET', meta, 'generation')
--- None: this store was emptied a moment ago, and is not claimed yet.
+-- No generation: this store was emptied, and is not claimed yet.
 if not current or (generation ~= '' and generation ~= current) then return { 'MODEL' } end
 
 local replaced = is_live(id)
 sweep(STEP / 8)
 
--- An entry of this id, expired or not, takes no room of another one.
+-- An entry with this id, expired or not, is replaced and does not count.
 local function excess()
   local others = redis.call('ZCARD', cache_uses)
   if redis.call('ZSCORE', cache_uses, id) then others = others - 1 end
@@ -60,7 +60,7 @@ end
 create_namespace()
 local used = redis.call('ZSCORE', cache_uses, id)
 if used and tonumber(used) > tonumber(keep_score) then keep_score = used end
--- Nothing of the old one may stay; its vector leaves the index once either way.
+-- All fields of the old entry are removed; its vector leaves the index once either way.
 remove_entry(id)
 local written = { 'scope', scope, 'version', version, 'etag', etag, 'rec', rec }
 if generation ~= '' then
@@ -68,7 +68,7 @@ if generation ~= '' then
   written[10] = vector
 end
 redis.call('HSET', entry, unpack(written))
--- Redis removes it a minute after its expire time, whatever its own clock says.
+-- Redis expires it a minute after its expire time, to allow for its own clock.
 local milliseconds = math.max(0, math.ceil(tonumber(expire_time) - tonumber(now))) + 60000
 redis.call('PEXPIRE', entry, string.format('%d', milliseconds))
 redis.call('ZADD', cache_order, create_time, id)

@@ -1,8 +1,8 @@
 -- Reads cache entries of one or several namespaces, in the order of entries.
 -- scopes: name (tenant:namespace), namespace_id as the caller knows it, and how many of the entries are in it.
--- versions: of each entry, the version that the caller has ('': none), or '-' where no entry is asked for.
+-- versions: of each entry, the version that the caller has ('': none), or '-' where no entry is requested.
 -- Answers the generation of the vectors, and for each entry 1 when the caller has it, 0 when there is none, {version,
--- record}, or {namespace_id} where the namespace has another one (false: it is not there).
+-- record}, or {namespace_id} where the namespace has another one (false: it does not exist).
 local answers = { redis.call('HGET', meta, 'generation') }
 
 local function answer(entry, version)

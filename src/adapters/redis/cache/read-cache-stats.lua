@@ -1,6 +1,6 @@
 -- Counts entries that have not expired; removes those that have, as their bytes are part of the sum.
--- Answers STATS, entries, bytes, exact hits, semantic hits, misses, stores and evictions; AGAIN when more has to go than
--- one call removes; STALE.
+-- Answers STATS, entries, bytes, exact hits, semantic hits, misses, stores and evictions; AGAIN when one call did not
+-- remove enough; STALE.
 local wrong = stale()
 if wrong then return wrong end
 sweep(STEP)

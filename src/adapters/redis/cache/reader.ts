@@ -4,12 +4,12 @@ import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineScript, list, rows } from "../connection/script.ts";
-import { type NamespaceKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { type NamespaceRedisKeys, type PartitionKeys, scopeName } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { unpackRecord } from "../namespaces/records.ts";
-import type { EntryCache, KeptEntry } from "./entry-cache.ts";
+import type { CachedEntry, EntryCache } from "./entry-cache.ts";
 
-/** What Redis says of an entry: it is as the caller has it, there is none, what it is now, or another id of its namespace. */
+/** The reply for one entry: the cached version is current, it is absent, its new version, or the current namespaceId. */
 type EntryReply =
   | "unchanged"
   | "absent"
@@ -35,43 +35,43 @@ function entryReply(reply: Reply): EntryReply {
   return { version: textOf(first) ?? "", record: bytesOf(record) ?? Buffer.alloc(0) };
 }
 
-/** Entries that one command reads: it holds Redis up for some 50 us. */
+/** Entries that one command reads: it blocks Redis for some 50 us. */
 const MAX_TOGETHER = 64;
 
-/** In the place of a version: no entry is asked for. */
+/** Sent instead of a version when no entry is requested. */
 const NO_ENTRY = "-";
 
-/** What Redis answers about an entry and its partition. */
+/** An entry, and the generation of its partition. */
 export interface CacheRead {
-  /** Expired or not. Undefined: there is none, or none was asked for. */
+  /** Expired or not. Undefined: there is none, or none was requested. */
   readonly entry: CacheEntry | undefined;
-  /** Of the vectors of the partition. */
+  /** The generation of the vectors in the partition. */
   readonly generation: number;
 }
 
-/** A read of one entry that waits for its command or for the reply. */
+/** A read of one entry that is queued, or has been sent. */
 interface PendingRead {
   readonly scope: NamespaceKey;
-  /** As this process knows it; Redis says whether it is still the same. */
-  readonly namespace: NamespaceKeys;
-  /** Undefined: no entry is asked for. */
+  /** By its cached namespaceId; the script checks it. */
+  readonly namespace: NamespaceRedisKeys;
+  /** Undefined: no entry is requested. */
   readonly id: string | undefined;
   readonly key: string;
-  /** The entry as this process has it. */
-  readonly kept: KeptEntry | undefined;
+  /** The cached entry and its version. */
+  readonly cached: CachedEntry | undefined;
   readonly resolve: (read: CacheRead | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Reads entries: those that are asked for in one turn of the event loop by one command. A command costs both sides most of
- * what such a read costs, and the more callers there are, the more of them ask in one turn.
+ * Reads entries. The reads of one tick of the event loop are batched into one command: most of the cost of a read is
+ * that of its command, on both sides, and with more callers more reads share a tick.
  */
 export class CacheReader {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #entries: EntryCache;
-  /** What was asked for in this turn. */
+  /** The reads queued in this tick, by partition. */
   #pending = new Map<PartitionKeys, PendingRead[]>();
 
   constructor(client: RedisClient, namespaces: Namespaces, entries: EntryCache) {
@@ -80,14 +80,14 @@ export class CacheReader {
     this.#entries = entries;
   }
 
-  /** Forgets what was read before. */
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  /** Clears the cached entries. */
+  clearCache(): void {
+    this.#entries.clear();
   }
 
   /** The entry, unless it has expired. */
   async find(scope: NamespaceKey, id: string, now: number): Promise<CacheEntry | undefined> {
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
       if (namespace === undefined) return undefined;
       const read = await this.read(scope, namespace, id);
@@ -97,17 +97,17 @@ export class CacheReader {
   }
 
   /**
-   * The same inside a namespace as the caller knows it. Undefined when that is not there any more; what is there instead
-   * is known then. Without an id, it says whether the namespace is there.
+   * Reads an entry, expired or not, in a namespace whose id the caller has from a cache. Undefined when that id is wrong;
+   * the cached id is then corrected. Without an id of an entry, it only checks the namespace.
    */
-  read(scope: NamespaceKey, namespace: NamespaceKeys, id?: string): Promise<CacheRead | undefined> {
+  read(scope: NamespaceKey, namespace: NamespaceRedisKeys, id?: string): Promise<CacheRead | undefined> {
     const { partition } = namespace;
     const key = id === undefined ? partition.meta : namespace.cacheEntry(id);
-    const kept = id === undefined ? undefined : this.#entries.get(key);
+    const cached = id === undefined ? undefined : this.#entries.get(key);
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) beforeFlush(() => this.#sendAll());
       const reads = this.#pending.get(partition) ?? [];
-      reads.push({ scope, namespace, id, key, kept, resolve, reject });
+      reads.push({ scope, namespace, id, key, cached, resolve, reject });
       this.#pending.set(partition, reads);
     });
   }
@@ -128,7 +128,7 @@ export class CacheReader {
       namespaces,
       entries: reads.map(({ key }) => key),
       scopes: scopesOf(reads),
-      versions: reads.map(({ id, kept }) => (id === undefined ? NO_ENTRY : (kept?.version ?? ""))),
+      versions: reads.map(({ id, cached }) => (id === undefined ? NO_ENTRY : (cached?.version ?? ""))),
     };
     this.#client.run(READ, input, { weight: reads.length }).then(
       ({ generation, entries }) => {
@@ -141,13 +141,13 @@ export class CacheReader {
   }
 
   #settle(
-    { scope, id, key, kept, resolve, reject }: PendingRead,
+    { scope, id, key, cached, resolve, reject }: PendingRead,
     reply: EntryReply,
     generation: number,
   ): void {
-    if (reply === "unchanged") resolve({ entry: kept?.entry, generation });
+    if (reply === "unchanged") resolve({ entry: cached?.entry, generation });
     else if (reply === "absent") {
-      if (kept !== undefined) this.#entries.forget(key);
+      if (cached !== undefined) this.#entries.delete(key);
       resolve({ entry: undefined, generation });
     } else if ("namespaceId" in reply) {
       this.#namespaces.correct(scope, reply.namespaceId);
@@ -155,17 +155,17 @@ export class CacheReader {
     } else {
       try {
         const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
-        this.#entries.keep(key, { version: reply.version, entry });
+        this.#entries.set(key, { version: reply.version, entry });
         resolve({ entry, generation });
       } catch (error) {
-        // A record that cannot be read concerns this read alone.
+        // A damaged record only fails this read.
         reject(error);
       }
     }
   }
 }
 
-/** Entries in a row that are in one namespace, whose id Redis then looks up once. */
+/** Groups consecutive reads of one namespace, whose id the script then looks up once. */
 function scopesOf(reads: readonly PendingRead[]): { name: string; namespaceId: string; count: number }[] {
   const scopes: { name: string; namespaceId: string; count: number }[] = [];
   for (const { scope, namespace } of reads) {

@@ -1,6 +1,6 @@
 import type { Argument } from "../connection/client.ts";
 import { defineLibrary } from "../connection/script.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 
 export const CACHE = defineLibrary({
   file: new URL("./cache-library.lua", import.meta.url),
@@ -8,8 +8,8 @@ export const CACHE = defineLibrary({
   arguments: ["cacheEntryPrefix", "now"],
 });
 
-/** What the library takes. */
-export function cacheInput(namespace: NamespaceKeys, now: number) {
+/** The input of the library. */
+export function cacheInput(namespace: NamespaceRedisKeys, now: number) {
   return {
     counters: namespace.counters,
     cacheOrder: namespace.cacheOrder,

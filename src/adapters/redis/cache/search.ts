@@ -17,30 +17,30 @@ import {
   vectorField,
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import { scopeToken } from "./entry-fields.ts";
 import { type CacheRead, type CacheReader, liveAt } from "./reader.ts";
 
-/** A graph that keeps less in sight misses near entries: of the nearest three of 3,000, one in seven with 3. */
+/** A smaller ef misses near entries: with 3, one in seven of the nearest three of 3,000. */
 const MIN_EF = 64;
 
-/** What an index answers at most (MAXSEARCHRESULTS of RediSearch). */
+/** The most results of one search (MAXSEARCHRESULTS of RediSearch). */
 const MAX_RESULTS = 10_000;
 
-/** Cache scopes whose size is kept, and for how long it is good enough for a plan. */
+/** Cache scopes whose size is cached, and for how long it is used for plans. */
 const MAX_SCOPES = 10_000;
 const SIZE_MS = 10_000;
 
-/** A cache scope as the last search in it found it. */
+/** The cached size of a cache scope. */
 interface ScopeSize {
   readonly token: string;
-  /** How many entries it has; undefined: not known yet. */
+  /** Number of entries; undefined: not read yet. */
   readonly entries: number | undefined;
-  readonly seen: number;
+  readonly readTime: number;
 }
 
 export interface CacheSearchOptions {
@@ -51,26 +51,26 @@ export interface CacheSearchOptions {
   readonly vectors: VectorIndexOptions;
   /** Removes expired entries, a bounded number. */
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
-  /** An index was asked and is not there. */
+  /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
 }
 
-interface Asking {
+interface SearchRound {
   readonly count: number;
   readonly now: number;
-  /** Of the entry that is read beside. */
+  /** The id of the entry to read in the same round trip; undefined: none. */
   readonly id: string | undefined;
 }
 
-interface Answer {
+interface RoundResult {
   readonly read: CacheRead | undefined;
-  /** Undefined for an entry that was deleted while the index answered. */
+  /** Undefined for an entry that was deleted during the search. */
   readonly found: readonly (Neighbour | undefined)[] | typeof MODEL_CHANGED;
 }
 
-const NOTHING: Answer = { read: undefined, found: [] };
+const NO_NAMESPACE: RoundResult = { read: undefined, found: [] };
 
-/** Finds the nearest entries of a cache scope, and the one with an id beside them, in one round trip. */
+/** Finds the nearest entries of a cache scope, and the entry with an id, in one round trip. */
 export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
@@ -83,8 +83,8 @@ export class CacheSearch {
     this.#options = options;
   }
 
-  /** Forgets what was found before. */
-  forgetAll(): void {
+  /** Clears the cached sizes. */
+  clearCache(): void {
     this.#scopes.clear();
   }
 
@@ -95,13 +95,13 @@ export class CacheSearch {
     let exact: CacheEntry | undefined;
     const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
-      const { read, found } = await this.#ask(scope, query, { count, now, id });
+      const { read, found } = await this.#searchRound(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
       if (found === MODEL_CHANGED) return MODEL_CHANGED;
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
       if (enough) return { exact, nearest: live.slice(0, query.limit) };
-      // Expired entries took the place of others. The next attempt asks for twice as many, up to MAX_RESULTS.
+      // Expired entries crowded out others. The next round asks for twice as many, up to MAX_RESULTS.
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
       return attempt();
@@ -110,29 +110,36 @@ export class CacheSearch {
   }
 
   /**
-   * One round trip, as long as the namespace is known as it is: the search, and behind it what shows that it went by the
-   * right number and the right generation.
+   * One round trip while the cached namespaceId is right: the search, followed by a read that verifies the namespaceId
+   * and the generation.
    */
-  async #ask(scope: NamespaceKey, query: NearestQuery, { count, now, id }: Asking): Promise<Answer> {
+  async #searchRound(
+    scope: NamespaceKey,
+    query: NearestQuery,
+    { count, now, id }: SearchRound,
+  ): Promise<RoundResult> {
     const { model, reader } = this.#options;
     const { identity, generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
-      if (namespace === undefined) return NOTHING;
+      if (namespace === undefined) return NO_NAMESPACE;
       const name = namespace.namespaceId + query.fingerprint;
-      const known = this.#scopes.get(name) ?? {
+      const scopeSize = this.#scopes.get(name) ?? {
         token: scopeToken(namespace.namespaceId, query.fingerprint),
         entries: undefined,
-        seen: 0,
+        readTime: 0,
       };
-      const { token } = known;
+      const { token } = scopeSize;
       const replies = await unlessModelChanged(model, () =>
         Promise.all([
           identity === undefined
             ? undefined
-            : this.#searchIndex(scope, this.#search(namespace, known, query.vector, { count, generation })),
-          // A command costs this process about what a tenth of the search does.
-          known.entries !== undefined && Math.abs(now - known.seen) <= SIZE_MS
+            : this.#searchIndex(
+                scope,
+                this.#search(namespace, scopeSize, query.vector, { count, generation }),
+              ),
+          // The command costs this process about a tenth of the search.
+          scopeSize.entries !== undefined && Math.abs(now - scopeSize.readTime) <= SIZE_MS
             ? undefined
             : this.#client.command("HGET", namespace.cacheSizes, token),
           reader.read(scope, namespace, id),
@@ -140,11 +147,11 @@ export class CacheSearch {
       );
       if (replies === MODEL_CHANGED) return { read: undefined, found: MODEL_CHANGED };
       const [results, size, read] = replies;
-      // The namespace is another one by now, or none.
+      // The namespace was deleted, or created again with another id.
       if (read === undefined) continue;
       if (results === undefined) return { read, found: [] };
       if (read.generation !== generation) return { read, found: MODEL_CHANGED };
-      if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), seen: now });
+      if (size !== undefined) this.#scopes.set(name, { token, entries: numberOf(size), readTime: now });
       return { read, found: this.#read(namespace, listOf(results)) };
     }
     throw namespaceIsChanging();
@@ -161,7 +168,7 @@ export class CacheSearch {
   }
 
   #search(
-    { partition }: NamespaceKeys,
+    { partition }: NamespaceRedisKeys,
     { token, entries }: ScopeSize,
     vector: Float32Array,
     { count, generation }: { readonly count: number; readonly generation: number },
@@ -180,8 +187,8 @@ export class CacheSearch {
   }
 
   /**
-   * Left to itself, RediSearch compares all entries of a large scope one by one. A scope whose size this process does
-   * not know yet is left to it nevertheless: mostly it is small.
+   * By default, RediSearch compares all entries of a large scope one by one. The default is used for a scope of unknown
+   * size, which is mostly small.
    */
   #plan(eligible: number | undefined, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
@@ -192,8 +199,8 @@ export class CacheSearch {
       : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;
   }
 
-  /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that went while the index answered. */
-  #read(namespace: NamespaceKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
+  /** `{total, key, {field, value, ...}, ...}`; undefined for an entry that was deleted during the search. */
+  #read(namespace: NamespaceRedisKeys, results: readonly Reply[]): (Neighbour | undefined)[] {
     const found: (Neighbour | undefined)[] = [];
     for (let at = 1; at + 1 < results.length; at += 2) {
       found.push(this.#neighbour(namespace, textOf(results[at]) ?? "", results[at + 1]));
@@ -201,7 +208,7 @@ export class CacheSearch {
     return found;
   }
 
-  #neighbour(namespace: NamespaceKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
+  #neighbour(namespace: NamespaceRedisKeys, key: string, fields: Reply | undefined): Neighbour | undefined {
     const [record, version] = [bytesOf(fieldOf(fields, "rec")), asciiOf(fieldOf(fields, "version"))];
     if (record === undefined || version === undefined) return undefined;
     return {
@@ -211,16 +218,16 @@ export class CacheSearch {
   }
 
   #entry(
-    namespace: NamespaceKeys,
+    namespace: NamespaceRedisKeys,
     key: string,
     { record, version }: { readonly record: Buffer; readonly version: string },
   ): CacheEntry {
     const { entries } = this.#options;
-    const kept = entries.get(key);
-    if (kept?.version === version) return kept.entry;
+    const cached = entries.get(key);
+    if (cached?.version === version) return cached.entry;
     const id = key.slice(namespace.cacheEntries.length);
     const entry = unpackRecord<CacheEntry>(record, `cache entry ${id}`);
-    entries.keep(key, { version, entry });
+    entries.set(key, { version, entry });
     return entry;
   }
 }

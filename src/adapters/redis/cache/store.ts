@@ -27,7 +27,7 @@ import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { IDEMPOTENCY, replayedOutcome, requestInput } from "../namespaces/idempotency.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-script.ts";
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
@@ -40,7 +40,7 @@ import { CacheSearch } from "./search.ts";
 
 type PutReply =
   | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
-  /** More has to be removed than one call does. */
+  /** One call did not remove enough. */
   | { readonly kind: "again"; readonly evicted: number }
   | { readonly kind: "replayed"; readonly outcome: PutOutcome };
 
@@ -106,12 +106,12 @@ const COUNT = defineNamespaceScript({
 
 const VERSION_BYTES = 9;
 
-/** Steps of one call: each makes room for a bounded number of entries, and what is left is for the next call. */
+/** Steps of one call. Each evicts a bounded number of entries. */
 const MAX_STEPS = 1000;
 
 type PutOptions = Parameters<CacheStore["put"]>[2];
 
-/** Cached answers in Redis. An entry that Redis removed at its end stays in the sorted sets until the next put, stats or nearest. */
+/** Cached answers in Redis. An entry that Redis has expired stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -131,7 +131,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       readonly pack?: PackRecord;
       readonly indexes: IndexNames;
       readonly vectors: VectorIndexOptions;
-      /** An index was asked and is not there. */
+      /** Called when a search found no index. */
       readonly missing: (scope: NamespaceKey) => void;
       readonly log: Log;
     },
@@ -155,7 +155,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       take: () => (this.#counts.size === 0 ? undefined : this.#counts.take()),
       write: (counts) => Promise.all(counts.map((lookups) => this.#writeCounts(lookups))),
     });
-    // They were asked of a namespace that was not there, or of the one that was deleted.
+    // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
   }
 
@@ -180,7 +180,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     entry: CacheEntry,
     options: PutOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
-    // Before it, so that what was served lately is not taken for unused.
+    // Before the put, so that recently served entries do not count as unused.
     const counting = this.#lookups.flush();
     if (counting !== undefined) await counting;
     let call = this.#putting(entry, options);
@@ -213,7 +213,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     const { etag, now, request } = options;
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
-      mayRepeat: request !== undefined,
+      mayRetry: request !== undefined,
       input: (namespace) => ({
         ...cacheInput(namespace, now),
         ...requestInput(request),
@@ -246,15 +246,15 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     throw tooMuchToRemove();
   }
 
-  /** Drops all that was kept of what Redis holds: it was replaced. */
-  forgetAll(): void {
-    this.#reader.forgetAll();
-    this.#search.forgetAll();
-    // Lookups in the store that was replaced.
+  /** Clears all caches: the store in Redis was replaced. */
+  clearCache(): void {
+    this.#reader.clearCache();
+    this.#search.clearCache();
+    // Pending counts belong to the replaced store.
     this.#counts.take();
   }
 
-  /** Writes what was counted. */
+  /** Flushes the pending counts. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lookups[Symbol.asyncDispose]();
   }
@@ -267,9 +267,9 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     return {
       script: PUT,
       whenAbsent: "create" as const,
-      mayRepeat: request !== undefined,
-      input: (namespace: NamespaceKeys) => {
-        // Asked anew each time that it is sent: the model may have changed in between.
+      mayRetry: request !== undefined,
+      input: (namespace: NamespaceRedisKeys) => {
+        // Evaluated at each retry: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.namespaceId, fingerprint);
         const bytes = entryBytes(entry, vector?.length ?? 0);
@@ -297,7 +297,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     });
   }
 
-  /** Lookups create no namespace, and one that was deleted does not come back by them. */
+  /** Lookups create no namespace, and do not create a deleted one again. */
   async #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): Promise<void> {
     await this.#namespaces.run(scope, {
       script: COUNT,
@@ -310,7 +310,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
 }
 
 function tooMuchToRemove(): RecollectError {
-  return unavailable("more cache entries have to be removed than one call does");
+  return unavailable("too many cache entries have to be removed for one call");
 }
 
 function withoutVector({ vector: _, ...others }: PutOptions): PutOptions {

@@ -20,20 +20,20 @@ export interface BatchedWritesOptions<Batch> {
 export class BatchedWrites<Batch> implements AsyncDisposable {
   readonly #options: BatchedWritesOptions<Batch>;
   readonly #timer = new FlushTimer(() => void this.flush(), LIMITS);
-  /** What is being written; undefined when nothing is. */
+  /** The writes in progress; undefined: none. */
   #writing: Promise<void> | undefined;
 
   constructor(options: BatchedWritesOptions<Batch>) {
     this.#options = options;
   }
 
-  /** Something was counted; `size` counts are not written yet. */
+  /** Call after counting something; `size` counts are not written yet. */
   counted(size: number): void {
     this.#timer.added(size);
   }
 
   /**
-   * Resolves when what was counted so far is written; undefined when it is already. Never rejects: a count that cannot be
+   * Resolves when the counts so far are written; undefined when they already are. Never rejects: a count that cannot be
    * written is logged.
    */
   flush(): Promise<void> | undefined {

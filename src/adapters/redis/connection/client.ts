@@ -3,8 +3,8 @@ import type { ConnectionOptions } from "./connection-options.ts";
 import { storeError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { openServers } from "./open-servers.ts";
-import { areReads, onlyReads } from "./repeatable.ts";
 import { CommandRetry } from "./retry.ts";
+import { areReads, onlyReads } from "./retryable.ts";
 import type { Script } from "./script.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
@@ -16,9 +16,9 @@ const KEYLESS: ReadonlySet<string> = new Set(["PING", "INFO", "CONFIG", "SCAN", 
 /**
  * Sends commands to Redis, wherever the keys lie: pipelined, over one connection a server (a second one is slower: see
  * docs/operations/redis.md). Rejects with STORE_UNAVAILABLE or STORE_FULL where the state of the server is the reason;
- * other errors are those of Redis. While there is no connection, commands fail at once with a retry delay: nothing
- * queues up. Right after a connection broke, commands wait for the reconnect (reconnect-wait.ts), and those that may be
- * repeated are sent once more (retry.ts).
+ * other errors are those of Redis. Without a connection, commands fail at once with a retry delay: nothing is queued.
+ * Right after a connection broke, commands wait for the reconnect (reconnect-wait.ts), and retryable ones are sent once
+ * more (retry.ts).
  */
 export class RedisClient implements AsyncDisposable {
   readonly #servers: Servers;
@@ -31,7 +31,7 @@ export class RedisClient implements AsyncDisposable {
     this.#gate = gate;
   }
 
-  /** Resolves when Redis has answered; rejects with STORE_UNAVAILABLE when it does not. */
+  /** Resolves when Redis is connected; rejects with STORE_UNAVAILABLE when it does not answer. */
   static async open(options: ConnectionOptions, log: Log): Promise<RedisClient> {
     try {
       const servers = await openServers(options, log);
@@ -42,8 +42,8 @@ export class RedisClient implements AsyncDisposable {
   }
 
   /**
-   * The same connections, for commands that wait while this gate is closed. They are closed with the client that opened
-   * them.
+   * A client on the same connections, whose commands wait while the gate is closed. The original client closes the
+   * connections.
    */
   behind(gate: Gate): RedisClient {
     return new RedisClient(this.#servers, this.#retry, gate);
@@ -53,22 +53,22 @@ export class RedisClient implements AsyncDisposable {
     return this.#servers.topology;
   }
 
-  /** Calls this when keys are found on another server than before; several times for one move. */
+  /** `listener` is called when keys are found on another server than before; several times for one move. */
   onMoved(listener: () => void): void {
     this.#servers.onMoved(listener);
   }
 
-  /** Calls this when a connection was made again, with which keys lie behind it; before any command is sent on it. */
+  /** `listener` is called after a reconnect, with a test for its keys; before any command is sent on it. */
   onReconnected(listener: (holds: (key: string) => boolean) => void): void {
     this.#servers.onReconnected(listener);
   }
 
-  /** For a command whose first argument is a key, or the name of an index: it goes to the server that holds it. */
+  /** Sends a command whose first argument is a key, or the name of an index, to the server that holds it. */
   command(...command: Command): Promise<Reply> {
     return this.#send(command, keyOf(command));
   }
 
-  /** For a command that names no key: it goes to the server that holds this one. */
+  /** Sends a command without a key to the server that holds this key. */
   commandAt(key: string, ...command: Command): Promise<Reply> {
     return this.#send(command, key);
   }
@@ -82,7 +82,7 @@ export class RedisClient implements AsyncDisposable {
     }
   }
 
-  /** Sends all of them in one round trip; rejects when one of them fails, though the others are carried out. */
+  /** Sends all in one round trip; rejects when one fails, although the others are executed. */
   pipeline(commands: readonly Command[]): Promise<Reply[]> {
     return this.#retry.send(areReads(commands), commands.length, async () => {
       if (this.#gate?.isOpen === false) {
@@ -99,20 +99,19 @@ export class RedisClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a script by its digest, and sends its text when Redis does not know it (a restart, SCRIPT FLUSH). `mayRepeat`:
-   * it changes something, and may be sent again nevertheless. `weight`: as how many commands it counts while it is
-   * pending.
+   * Runs a script by its digest, and sends its text when Redis does not have it (a restart, SCRIPT FLUSH). `mayRetry`:
+   * the script writes, and may still be retried. `weight`: the number of commands that it counts as while pending.
    */
   run<Input extends object, Output>(
     script: Script<Input, Output>,
     input: Input,
-    { mayRepeat = false, weight = 1 }: { readonly mayRepeat?: boolean; readonly weight?: number } = {},
+    { mayRetry = false, weight = 1 }: { readonly mayRetry?: boolean; readonly weight?: number } = {},
   ): Promise<Output> {
     const encoded = script.encode(input);
     const isChange = !onlyReads(script);
     const key = String(encoded[1]);
     return this.#retry
-      .send(mayRepeat || !isChange, weight, () =>
+      .send(mayRetry || !isChange, weight, () =>
         this.#pass({ command: ["EVALSHA", script.digest, ...encoded], key, isChange }).catch(
           (error: unknown) => {
             if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;

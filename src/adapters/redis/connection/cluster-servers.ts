@@ -7,22 +7,22 @@ import { pipelined } from "./pipeline.ts";
 import { replicated } from "./replication.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
-/** How often the map of slots is read again when nothing says that it is wrong. */
+/** How often the slot map is refreshed without an error. */
 const REFRESH_MS = 5000;
 
-/** Between two readings of the map, however many commands find it wrong. */
+/** Shortest time between two refreshes of the slot map. */
 const REFRESH_PAUSE_MS = 100;
 
-/** A map that is read right after a move may be that of a server which has not heard of it. */
+/** Right after a move, the slot map may come from a server that does not know of it yet. */
 const MAX_REDIRECTIONS = 10;
 
 /**
- * The primaries of an open-source cluster. The library keeps the map of slots and the connections; commands are sent from
- * here, because it knows the keys of neither FT.* nor of what is keyless for Redis but asks about the keys of one server,
- * and because it would repeat writes that may have been carried out.
+ * The primaries of an open-source cluster. The library manages the slot map and the connections; commands are routed
+ * here, because the library does not know the keys of FT.* and of keyless commands about one server, and because it would
+ * retry writes that may have been executed.
  *
- * A slot that is being moved (ASK, TRYAGAIN) is not served from both sides: documents that are on their way are in no
- * index. Callers get STORE_UNAVAILABLE with a retry delay.
+ * A slot that is being moved (ASK, TRYAGAIN) is not served by either side: its documents are in no index meanwhile.
+ * Callers get STORE_UNAVAILABLE with a retry delay.
  */
 export class ClusterServers implements Servers {
   readonly topology = "cluster";
@@ -53,7 +53,7 @@ export class ClusterServers implements Servers {
       redisOptions: commonOptions(options),
       lazyConnect: true,
       enableOfflineQueue: false,
-      // A cluster that is down says so to each command.
+      // A cluster that is down replies with an error to each command.
       enableReadyCheck: false,
       clusterRetryStrategy: backOffMs,
       slotsRefreshInterval: REFRESH_MS,
@@ -112,7 +112,7 @@ export class ClusterServers implements Servers {
       );
       const failed = left.filter(({ at }) => results[at] instanceof Error);
       left = [];
-      // They share a cause: one look at the map is enough.
+      // They share a cause: one refresh of the slot map is enough.
       const [first] = failed.filter(({ at }) => isMoved(results[at])).concat(failed);
       if (first !== undefined && (await this.#isElsewhere(results[first.at])) && attempt < MAX_REDIRECTIONS) {
         left = failed.filter(({ at }) => isMoved(results[at]));
@@ -160,24 +160,24 @@ export class ClusterServers implements Servers {
     if (cached !== undefined) return cached;
     const slot = new LibraryCommand("GET", [tag]).getSlot();
     if (slot === null) throw new TypeError("a key has no slot");
-    // Keys without a tag are used by operators and tests, once each.
+    // Keys without a hash tag come from operators and tests, once each.
     if (tag !== key) this.#slots.set(tag, slot);
     return slot;
   }
 
-  /** Whether a command was not carried out because its slot is with another server; then the map is right by now. */
+  /** Whether a command was refused because its slot is on another server; refreshes the slot map then. */
   async #isElsewhere(error: unknown): Promise<boolean> {
     if (isMoved(error)) {
       await this.#refresh();
       for (const listener of this.#onMoved) listener();
       return true;
     }
-    // A connection that broke may mean that the slots have another primary soon.
+    // After a broken connection the slots may soon have another primary.
     if (error instanceof Error && error.name !== "ReplyError") void this.#refresh();
     return false;
   }
 
-  /** Reads the map of slots again; what comes of it is seen by the commands that go by it. */
+  /** Refreshes the slot map; commands fail if that was unsuccessful. */
   #refresh(): Promise<void> {
     this.#refreshing ??= this.#readMap().finally(() => {
       this.#refreshing = undefined;
@@ -188,7 +188,7 @@ export class ClusterServers implements Servers {
   async #readMap(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#cluster.refreshSlotsCache((error) => {
-        // No server that was known answers: those of the settings may lead to others.
+        // No cached server answers: the configured addresses may lead to others.
         if (error != null && this.#cluster.status === "ready") this.#cluster.disconnect(true);
         resolve();
       });
@@ -206,5 +206,5 @@ function isMoved(error: unknown): boolean {
 }
 
 function noConnection(): Error {
-  return new Error("there is no connection to the server of Redis that has it");
+  return new Error("there is no connection to the Redis server of this key");
 }

@@ -13,13 +13,13 @@ export interface TlsOptions {
 }
 
 export interface ConnectionOptions {
-  /** `auto` asks the first server that answers, and takes Sentinels for given when there is a `sentinel`. */
+  /** `auto` asks the first reachable server, and means Sentinel when `sentinel` is set. */
   readonly topology: "auto" | Servers["topology"];
-  /** Of standalone the server, of a cluster some of its servers, of Sentinel the Sentinels. */
+  /** Standalone: the server. Cluster: some of its servers. Sentinel: the Sentinels. */
   readonly addresses: readonly [ServerAddress, ...ServerAddress[]];
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** What Sentinels call the primary, and how they know who asks. Undefined: there are none. */
+  /** The name of the primary, and the credentials for the Sentinels. Undefined: no Sentinels. */
   readonly sentinel?: {
     readonly name: string;
     readonly username: string | undefined;
@@ -27,25 +27,25 @@ export interface ConnectionOptions {
   };
   /** Absent: without TLS. */
   readonly tls?: TlsOptions;
-  /** A connection on which nothing comes for so long is taken for broken, while commands wait for an answer. */
+  /** A connection with pending commands that receives nothing for so long counts as broken. */
   readonly socketTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** See repeatable.ts. */
+  /** See retryable.ts. */
   readonly retryOnTimeout: boolean;
-  /** Replicas that have to hold a change before it is acknowledged: see replication.ts. */
+  /** Replicas that must have a write before it is acknowledged: see replication.ts. */
   readonly waitReplicas: number;
 }
 
 /**
- * Reconnecting waits for so long at most, and at first for so long; half of it by chance, so that not all come at once.
+ * Longest and first backoff of a reconnect; half of it is random, so that not all clients reconnect at once.
  */
 const MAX_BACK_OFF_MS = 2000;
 const FIRST_BACK_OFF_MS = 50;
 
-/** A connection goes before the commands on it time out: these then say that Redis lives and is slow. */
+/** A broken connection is detected before its commands time out, so a command timeout means that Redis is slow. */
 const SILENCE_SHARE = 0.9;
 
-/** Longer than most idle connections are left alone by what stands between. */
+/** TCP keep-alive interval, so that firewalls and load balancers do not drop idle connections. */
 const KEEP_ALIVE_MS = 30_000;
 
 export function backOffMs(times: number): number {
@@ -53,7 +53,7 @@ export function backOffMs(times: number): number {
   return most / 2 + (Math.random() * most) / 2;
 }
 
-/** What every connection has in common; decided on purpose, one by one: see docs/operations/redis.md. */
+/** Options of every connection; see docs/operations/redis.md for their reasons. */
 export function commonOptions(options: ConnectionOptions) {
   const { username, password, tls, socketTimeoutMs, connectTimeoutMs } = options;
   return {

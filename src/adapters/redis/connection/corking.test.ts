@@ -64,7 +64,7 @@ it("flushes before the end of a tick that takes long", async () => {
   expect(writes).toEqual([["a", "b"], ["c"]]);
 });
 
-it("makes one write of what is left at the end of a long tick", async () => {
+it("sends the remaining commands of a long tick in one write", async () => {
   const { writes, send } = opened();
   send("first");
   beforeFlush(() => send("last"));

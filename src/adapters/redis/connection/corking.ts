@@ -1,24 +1,23 @@
 import type { Duplex } from "node:stream";
 import type { Redis } from "ioredis";
 
-/** The current tick of the event loop, from the first write in it on; undefined: there was none. */
+/** Start of the current tick of the event loop, at its first write; undefined: no write yet. */
 let tick: { readonly listeners: (() => void)[]; readonly corked: Map<Duplex, number> } | undefined;
 
 /**
- * Milliseconds after which the next command flushes what is corked, though the tick goes on. A tick in which the
- * answers of several searches are read takes ten and more, and Redis had nothing to do meanwhile (measured: a fifth to
- * a third more searches a second, as many lookups).
+ * Milliseconds after which the next command flushes the corked writes before the tick ends. A tick that parses the
+ * replies of several searches takes ten and more, and Redis would be idle meanwhile (measured: a fifth to a third more
+ * searches a second, as many lookups).
  */
 const LONG_MS = 1;
 
 /**
- * To be called before a command is sent: the commands of one tick of the event loop leave in one write, unless it takes
- * long, for a write to the network takes longer than all else that is done for a small command. No command waits for an
- * answer, so a single one loses nothing (ioredis' own auto-pipelining sends the next batch when the last one is
- * answered).
+ * Call before a command is sent: the commands of one tick of the event loop are sent in one write, unless the tick takes
+ * long, because a network write costs more than the rest of a small command. No command waits for the reply to another,
+ * so a single command is not delayed (ioredis' own auto-pipelining sends the next batch after the last reply).
  */
 export function corkWrites({ stream }: Redis): void {
-  // There is none before the first connection.
+  // There is no stream before the first connection.
   if (stream === undefined) return;
   const { corked } = currentTick();
   const since = corked.get(stream);

@@ -1,6 +1,6 @@
 import { RecollectError } from "../../../domain/errors.ts";
 
-/** The first words of errors of a Redis that cannot serve now and may do so soon. */
+/** Error codes of a Redis that temporarily cannot serve. */
 const UNAVAILABLE = [
   "LOADING",
   "BUSY",
@@ -8,7 +8,7 @@ const UNAVAILABLE = [
   "READONLY",
   "CLUSTERDOWN",
   "TRYAGAIN",
-  // A slot of a cluster is on its way to another server, or has been all the time that was given.
+  // A slot of a cluster is being moved, or was still being moved when the time ran out.
   "ASK",
   "MOVED",
   "NOREPLICAS",
@@ -18,13 +18,13 @@ const UNAVAILABLE = [
   "NOPERM",
 ] as const;
 
-/** A script met a key of its slot that is on its way to another server. */
+/** A script met a key of its slot that is being moved. */
 const NOT_LOCAL = "attempted to access a non local key";
 
 /** The retry delay; a failover takes some seconds. */
 const RETRY_AFTER_MS = 1000;
 
-/** For callers that may retry soon. */
+/** STORE_UNAVAILABLE with a retry delay. */
 export function unavailable(message: string, cause?: Error): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", message, {
     metadata: { backend: "redis" },
@@ -33,11 +33,11 @@ export function unavailable(message: string, cause?: Error): RecollectError {
   });
 }
 
-/** The error of a failed command for callers. Errors that are not about the state of the server stay as they are. */
+/** Translates the error of a failed command. Errors that are not about the state of the server stay unchanged. */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof RecollectError) return error;
   const word = error.message.split(" ", 1)[0] ?? "";
-  // A command that runs in a script says it in the middle.
+  // The error of a command inside a script has the code in the middle.
   if (word === "OOM" || error.message.includes("OOM command not allowed")) {
     return new RecollectError("STORE_FULL", "Redis has no memory left", {
       metadata: { backend: "redis" },
@@ -51,7 +51,7 @@ export function storeError(error: unknown): unknown {
   return error;
 }
 
-/** For a start that is refused: what is wrong with a Redis, or with how it is configured. */
+/** The error of a refused start: a problem of Redis, or of its configuration. */
 export function refused(message: string): RecollectError {
   return new RecollectError("STORE_UNAVAILABLE", message, { metadata: { backend: "redis" } });
 }

@@ -6,7 +6,7 @@ import { Gate } from "./gate.ts";
 const NAMES = { memories: "idx", cache: "idx:cache" };
 
 describe("a gate", () => {
-  it("is open to begin with, and again", async () => {
+  it("is open at first, and can be reopened", async () => {
     const gate = new Gate();
     expect(gate.closedFor("a:{p00}:meta")).toBeUndefined();
     gate.close([0], Promise.resolve());
@@ -28,14 +28,14 @@ describe("a gate", () => {
     }
   });
 
-  it("is that of the one partition for an index whose name has no partition", () => {
+  it("applies to the one partition for an index whose name has no partition", () => {
     const keys = new Keys("a:", 1);
     const gate = new Gate();
     gate.close([0], Promise.resolve());
     expect(gate.closedFor(indexNames(NAMES, keys, keys.partition(0)).cache)).toBeDefined();
   });
 
-  it("says why a command is refused, and leaves no rejection unhandled", async () => {
+  it("rejects with the reason of the refusal, and leaves no rejection unhandled", async () => {
     const gate = new Gate();
     gate.close([0], Promise.reject(new Error("of another model")));
     await expect(gate.closedFor("{p00}")).rejects.toThrow("of another model");

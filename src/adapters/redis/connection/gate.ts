@@ -1,26 +1,26 @@
-/** In which partition a key, or the name of an index, lies. Names of indexes say so on a cluster alone. */
+/** Finds the partition of a key, or of an index name. Names of indexes hold it on a cluster only. */
 const PARTITION = /\{p(\d+)\}/;
 
-/** Holds the commands of the stores back while StoreIdentity finds out whether a partition is still the same. */
+/** Blocks the commands of the stores while StoreIdentity verifies a partition. */
 export class Gate {
-  /** By partition: what its commands wait for; absent: it is open. */
+  /** By partition: the promise that its commands wait for; absent: open. */
   readonly #closed = new Map<number, Promise<void>>();
 
-  /** For all partitions. */
+  /** Whether it is open for all partitions. */
   get isOpen(): boolean {
     return this.#closed.size === 0;
   }
 
-  /** Undefined: open. The promise rejects with why a command is refused. */
+  /** Undefined: open. The promise rejects with the reason of a refusal. */
   closedFor(key: string | undefined): Promise<void> | undefined {
     if (this.#closed.size === 0) return undefined;
     const [, number = "0"] = PARTITION.exec(key ?? "") ?? [];
     return this.#closed.get(Number(number));
   }
 
-  /** Lets commands about these partitions wait for this. */
+  /** Makes the commands of these partitions wait for `until`. */
   close(partitions: Iterable<number>, until: Promise<void>): void {
-    // A command that waits rejects with it; without one it is no unhandled rejection.
+    // Waiting commands reject with it; without any, it must not be an unhandled rejection.
     until.catch(() => undefined);
     for (const partition of partitions) this.#closed.set(partition, until);
   }

@@ -5,7 +5,7 @@ import { refused } from "./errors.ts";
 import type { Servers } from "./servers.ts";
 import { SingleServer } from "./single-server.ts";
 
-/** Opens the connections. Rejects as the client library does when there is no Redis, or with what is wrong with it. */
+/** Opens the connections. Rejects with the error of the client library, or with the reason why this Redis is refused. */
 export async function openServers(options: ConnectionOptions, log: Log): Promise<Servers> {
   const { topology, sentinel } = options;
   if (topology === "cluster") return ClusterServers.open(options, log);

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { ReconnectWait } from "./reconnect-wait.ts";
 
-/** The part of a connection that is used: its events, and its status, which they follow. */
+/** The used part of a connection: its events and its status. */
 function connection() {
   const events = new EventEmitter();
   const redis = Object.assign(events, { status: "wait", stream: { writable: false } });
@@ -12,7 +12,7 @@ function connection() {
     redis.stream.writable = status === "ready";
     events.emit(status);
   };
-  /** It still counts as ready then. */
+  /** Half-closed by the other side; the status is still ready. */
   const isEnded = (): void => {
     redis.stream.writable = false;
   };
@@ -22,7 +22,7 @@ function connection() {
 const LONG = 100_000_000;
 
 describe("a connection that breaks", () => {
-  it("is waited for until it is there again", async () => {
+  it("makes commands wait until it is reopened", async () => {
     const { redis, becomes } = connection();
     const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
@@ -34,7 +34,7 @@ describe("a connection that breaks", () => {
     expect(wait.reconnecting).toBeUndefined();
   });
 
-  it("is waited for from when the other side has ended it, before it is closed", async () => {
+  it("makes commands wait from the half-close by the other side on", async () => {
     const { redis, becomes, isEnded } = connection();
     const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
@@ -48,7 +48,7 @@ describe("a connection that breaks", () => {
     expect(wait.reconnecting).toBeUndefined();
   });
 
-  it("is waited for once: when the attempt fails, commands do not wait until it is back", async () => {
+  it("makes commands wait for one attempt: when it fails, they do not wait", async () => {
     const { redis, becomes } = connection();
     const wait = new ReconnectWait(redis, LONG);
     becomes("ready");
@@ -65,19 +65,19 @@ describe("a connection that breaks", () => {
     expect(await wait.isConnected()).toBe(true);
   });
 
-  it("is waited for no longer than the limit", async () => {
+  it("makes commands wait no longer than the limit", async () => {
     const { redis, becomes } = connection();
     const wait = new ReconnectWait(redis, 1);
     becomes("ready");
     becomes("close");
-    // The limit keeps no process alive.
+    // The timer of the limit does not keep the process alive.
     const alive = setInterval(() => undefined, 1000);
     expect(await wait.reconnecting).toBe(false);
     clearInterval(alive);
     expect(wait.reconnecting).toBeUndefined();
   });
 
-  it("is waited for no more when it is closed for good, or was never there", async () => {
+  it("makes no command wait when it is closed for good, or was never open", async () => {
     const { redis, becomes } = connection();
     const wait = new ReconnectWait(redis, LONG);
     becomes("close");

@@ -1,9 +1,9 @@
 import type { Redis } from "ioredis";
 
 /**
- * The reconnect that follows at once when a connection breaks. Commands that come meanwhile, and those that may be sent
- * again, wait for its first attempt, so that a connection that was merely cut costs no caller an error. When that attempt
- * fails or takes longer than `limitMs` (Redis loads its data, or hangs), commands fail at once until Redis is back.
+ * The immediate reconnect after a connection breaks. New commands, and those that may be retried, wait for its first
+ * attempt, so that a briefly interrupted connection causes no errors. When that attempt fails or takes longer than
+ * `limitMs` (Redis loads its data, or hangs), commands fail at once until Redis is back.
  */
 export class ReconnectWait {
   readonly #redis: Pick<Redis, "status" | "stream">;
@@ -24,18 +24,18 @@ export class ReconnectWait {
       else if (this.#attempt === undefined) this.#begin();
       this.#wasReady = false;
     });
-    // Given up by the library: Reconnect begins later, and commands do not wait for that.
+    // The library has given up: Reconnect starts later, and commands do not wait for it.
     redis.on("end", () => this.#end(false));
   }
 
-  /** Whether the first attempt succeeds; undefined when none is under way. */
+  /** Resolves with whether the reconnect succeeds; undefined when none is in progress. */
   get reconnecting(): Promise<boolean> | undefined {
-    // Redis has ended the connection, and it is about to be closed: a command was not sent yet, so it may wait.
+    // Redis has half-closed the connection: the command was not sent yet, so it may wait.
     if (this.#attempt === undefined && this.#wasReady && !this.#redis.stream.writable) this.#begin();
     return this.#attempt?.promise;
   }
 
-  /** Whether there is a connection, after the attempt that is under way. */
+  /** Whether there is a connection, after the reconnect in progress. */
   async isConnected(): Promise<boolean> {
     return (await this.#attempt?.promise) ?? this.#redis.status === "ready";
   }

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Reconnect } from "./reconnect.ts";
 
-/** The part of a connection that is used: its events, and how often it was to connect. */
+/** The used part of a connection: its events, and the number of connects. */
 function connection() {
   const connect = vi.fn(() => Promise.resolve());
   const events = Object.assign(new EventEmitter(), { connect });
@@ -11,7 +11,7 @@ function connection() {
   return { redis: events as unknown as Redis, connect, becomes };
 }
 
-/** Longer than any back-off. */
+/** Longer than any backoff. */
 const LATER_MS = 3000;
 /** As long as the first may be, and shorter than the fourth. */
 const SOON_MS = 51;
@@ -20,7 +20,7 @@ describe("a connection that the library has given up", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("is made again, and again when that fails, with longer pauses", async () => {
+  it("is reopened, and retried with longer pauses when that fails", async () => {
     const { redis, connect, becomes } = connection();
     using _reconnect = new Reconnect(redis);
     connect.mockRejectedValue(new Error("still not"));
@@ -38,7 +38,7 @@ describe("a connection that the library has given up", () => {
     expect(connect).toHaveBeenCalledTimes(3);
   });
 
-  it("is made again soon when it was there in between", async () => {
+  it("is reopened soon after a successful connect", async () => {
     const { redis, connect, becomes } = connection();
     using _reconnect = new Reconnect(redis);
     for (const times of [1, 2, 3, 4]) {
@@ -49,7 +49,7 @@ describe("a connection that the library has given up", () => {
     }
   });
 
-  it("is left alone when it was closed on purpose, before or meanwhile", async () => {
+  it("is not reopened when it was closed on purpose, before or meanwhile", async () => {
     for (const order of ["before", "meanwhile"]) {
       const { redis, connect, becomes } = connection();
       const reconnect = new Reconnect(redis);

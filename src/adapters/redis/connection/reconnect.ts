@@ -2,10 +2,9 @@ import type { Redis } from "ioredis";
 import { backOffMs } from "./connection-options.ts";
 
 /**
- * Connects again when the library has given a connection up for good (`end`), until this is disposed of. ioredis tries
- * again by itself where a connection fails, but not where something throws on the way to one: when Sentinels report a
- * failover while they are being asked for the primary, it calls off the attempt and never makes another
- * (https://github.com/redis/ioredis/issues/1683 shows what that looks like from outside).
+ * Reconnects when the library has given up a connection (`end`), until this is disposed of. ioredis retries a failed
+ * connection itself, but not when connecting throws: when Sentinels report a failover while it asks them for the primary,
+ * it cancels the attempt and never starts another (https://github.com/redis/ioredis/issues/1683 shows the symptom).
  */
 export class Reconnect implements Disposable {
   readonly #redis: Pick<Redis, "on" | "off" | "connect">;
@@ -17,7 +16,7 @@ export class Reconnect implements Disposable {
   readonly #onEnd = (): void => {
     this.#attempts += 1;
     clearTimeout(this.#next);
-    // What it fails with is emitted as an error too, and followed by `end` or a retry.
+    // The failure is emitted as an error event too, followed by `end` or a retry.
     this.#next = setTimeout(
       () => void this.#redis.connect().catch(() => undefined),
       backOffMs(this.#attempts),

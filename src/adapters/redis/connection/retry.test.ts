@@ -3,14 +3,14 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { CommandRetry } from "./retry.ts";
 
 /** How ioredis rejects commands whose connection broke. */
-const LOST = Object.assign(new Error("the connection is gone"), { name: "MaxRetriesPerRequestError" });
+const LOST = Object.assign(new Error("the connection was lost"), { name: "MaxRetriesPerRequestError" });
 const TOO_LATE = new Error("Command timed out");
 const UNAVAILABLE = expect.objectContaining({ reason: "STORE_UNAVAILABLE" });
 
 const connected = { reconnecting: undefined, isConnected: async () => true };
 const disconnected = { reconnecting: undefined, isConnected: async () => false };
 
-/** Fails with these errors, one a call, then answers how often it was called. */
+/** Fails with these errors, one per call, then resolves with the number of calls. */
 function failing(...errors: readonly Error[]): () => Promise<number> {
   let calls = 0;
   return async () => {
@@ -22,13 +22,13 @@ function failing(...errors: readonly Error[]): () => Promise<number> {
 }
 
 describe("a command whose connection breaks", () => {
-  it("is sent once more when it may be, and no more often", async () => {
+  it("is retried once when that is allowed", async () => {
     const retry = new CommandRetry(connected, true);
     expect(await retry.send(true, 1, failing(LOST))).toBe(2);
     await expect(retry.send(true, 1, failing(LOST, LOST))).rejects.toEqual(UNAVAILABLE);
   });
 
-  it("is not sent again when it may not be, when it is switched off, or when Redis is away", async () => {
+  it("is not retried when that is not allowed, switched off, or Redis is unavailable", async () => {
     await expect(new CommandRetry(connected, true).send(false, 1, failing(LOST))).rejects.toEqual(
       UNAVAILABLE,
     );
@@ -40,13 +40,13 @@ describe("a command whose connection breaks", () => {
     );
   });
 
-  it("is not sent again when it waited too long on a connection that lives", async () => {
+  it("is not retried after a timeout on a live connection", async () => {
     await expect(new CommandRetry(connected, true).send(true, 1, failing(TOO_LATE))).rejects.toEqual(
       UNAVAILABLE,
     );
   });
 
-  it("waits for the reconnect that is under way", async () => {
+  it("waits for the reconnect in progress", async () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const retry = new CommandRetry({ reconnecting: promise, isConnected: () => promise }, true);
     const order: string[] = [];
@@ -59,8 +59,8 @@ describe("a command whose connection breaks", () => {
   });
 });
 
-describe("commands that wait for an answer", () => {
-  it("are bounded: the next is refused until some have ended", async () => {
+describe("pending commands", () => {
+  it("are bounded: the next is refused until some have finished", async () => {
     const retry = new CommandRetry(connected, true);
     const { promise, resolve } = Promise.withResolvers<void>();
     const pending = [retry.send(true, 9999, () => promise), retry.send(true, 1, () => promise)];

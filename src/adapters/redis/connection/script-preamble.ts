@@ -1,6 +1,6 @@
 import { type ArgumentName, type KeyName, nameOf } from "./script-names.ts";
 
-/** Reads the next list of arguments: its length stands in front. */
+/** Reads the next list of arguments, which begins with its length. */
 const NEXT_LIST = `local function next_list()
   local items = {}
   for at = 1, tonumber(ARGV[next_argument]) do items[at] = ARGV[next_argument + at] end
@@ -8,7 +8,7 @@ const NEXT_LIST = `local function next_list()
   return items
 end`;
 
-/** The same of rows: how many there are, and the fields of each in turn. */
+/** The same for rows: their number, then the fields of each. */
 const NEXT_ROWS = `local function next_rows(...)
   local fields, items, at = { ... }, {}, next_argument + 1
   for row = 1, tonumber(ARGV[next_argument]) do
@@ -24,8 +24,8 @@ const NEXT_ROWS = `local function next_rows(...)
 end`;
 
 /**
- * Lua that gives each key and argument a local name: the only place that knows where they stand in KEYS and ARGV. Throws
- * RangeError for a declaration that it cannot name.
+ * Lua that gives each key and argument a local name: the only code with their positions in KEYS and ARGV. Throws
+ * RangeError for an invalid declaration.
  */
 export function preamble(keys: readonly KeyName[], args: readonly ArgumentName[]): string {
   const names = [...keys, ...args].map(nameOf);

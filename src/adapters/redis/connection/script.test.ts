@@ -55,7 +55,7 @@ const INPUT = {
 };
 
 describe("a script", () => {
-  it("is sent its keys and arguments in one order, whatever that of the object is", () => {
+  it("is sent its keys and arguments in a fixed order, whatever that of the object", () => {
     const { meta, ...others } = INPUT;
     expect(SCRIPT.encode(INPUT)).toEqual([
       ...[4, "{a}meta", "{a}first", "{a}1", "{a}2"],
@@ -68,7 +68,7 @@ describe("a script", () => {
     expect(SCRIPT.text.split("\n", 1)).toEqual(["#!lua flags=no-writes"]);
   });
 
-  it("names no two things alike, and a list of keys comes last", () => {
+  it("refuses duplicate names, and a list of keys that is not last", () => {
     expect(() => preamble(["meta"], ["meta"])).toThrow(RangeError);
     expect(() => preamble([list("all"), "meta"], [])).toThrow(RangeError);
     expect(() => preamble([list("some"), list("others")], [])).toThrow(RangeError);

@@ -6,7 +6,7 @@ import type { Argument, Reply } from "./servers.ts";
 
 export { list, rows } from "./script-names.ts";
 
-/** What a script may do. Scripts that only read or free memory run where Redis has no memory left, too. */
+/** The effect of a script. Scripts that only read or free memory also run when Redis has no memory left. */
 export type Effect = "reads" | "writes" | "frees";
 
 const FLAGS: Readonly<Record<Effect, string>> = {
@@ -15,7 +15,7 @@ const FLAGS: Readonly<Record<Effect, string>> = {
   frees: "#!lua flags=allow-oom",
 };
 
-/** Lua functions that several scripts share, with the names that they read; a script that uses them takes these too. */
+/** Lua functions that several scripts share, with the keys and arguments that they read. */
 export interface Library<Key extends KeyName = KeyName, Arg extends ArgumentName = ArgumentName> {
   readonly file: URL;
   readonly keys: readonly Key[];
@@ -34,13 +34,13 @@ export function defineLibrary<const Key extends KeyName = never, const Arg exten
   return { file, keys, arguments: args };
 }
 
-/** A Lua script as Redis gets it, with the names of what it takes and the type of what it answers. */
+/** A Lua script as sent to Redis, with its keys and arguments and the type of its reply. */
 export interface Script<Input extends object, Output> {
   readonly text: string;
-  /** SHA-1, by which Redis knows it. */
+  /** SHA-1 of the text, for EVALSHA. */
   readonly digest: string;
   readonly effect: Effect;
-  /** What EVAL takes behind the script: the number of keys, the keys, the arguments. */
+  /** The arguments of EVAL after the script: the number of keys, the keys, the arguments. */
   readonly encode: (input: Input) => readonly Argument[];
   readonly decode: (reply: Reply) => Output;
 }
@@ -60,7 +60,7 @@ type ArgumentsOf<Arg> = { readonly [Name in Extract<Arg, string>]: Argument } & 
 type KeyOf<Lib> = Lib extends Library<infer Key, ArgumentName> ? Key : never;
 type ArgumentOf<Lib> = Lib extends Library<KeyName, infer Arg> ? Arg : never;
 
-/** The object that a caller passes: a value for each name. */
+/** The input of a script: a value for each name. */
 export type InputOf<Key, Arg, Lib = never> = KeysOf<Key | KeyOf<Lib>> & ArgumentsOf<Arg | ArgumentOf<Lib>>;
 
 export interface ScriptDeclaration<
@@ -72,13 +72,13 @@ export interface ScriptDeclaration<
   readonly file: URL;
   readonly libraries?: readonly Lib[];
   readonly effect: Effect;
-  /** All keys that the script uses, or what these begin with: a cluster finds the server by them. A list comes last. */
+  /** All keys of the script, or their prefixes; a cluster routes by them. A list comes last. */
   readonly keys?: readonly Key[];
   readonly arguments?: readonly Arg[];
   readonly reply: (reply: Reply) => Output;
 }
 
-/** Reads a script and its libraries, with a preamble in front that gives each key and argument its name. */
+/** Reads a script and its libraries, and prepends a preamble that names each key and argument. */
 export function defineScript<
   const Key extends KeyName = never,
   const Arg extends ArgumentName = never,
@@ -110,7 +110,7 @@ function distinct<Name extends KeyName | ArgumentName>(names: readonly Name[]): 
   return [...new Map(names.map((one) => [nameOf(one), one])).values()];
 }
 
-/** In the order that the preamble reads: single keys, the list of keys, single arguments, lists with their lengths. */
+/** In the order of the preamble: single keys, the list of keys, single arguments, lists with their lengths. */
 function encoder<Input extends object>(
   keys: readonly KeyName[],
   args: readonly ArgumentName[],

@@ -3,11 +3,11 @@ import type { RedisClient } from "./client.ts";
 import { isForbidden, refused } from "./errors.ts";
 import { listOf, textOf } from "./replies.ts";
 
-/** What a start finds out about the Redis that it is given. */
-export interface ServerFacts {
+/** Properties of a Redis, read at the start. */
+export interface RedisServerInfo {
   readonly version: string;
   readonly topology: RedisClient["topology"];
-  /** Name and version of each module, such as `search 2.8.12`; of several servers, of each. */
+  /** Name and version of each module, such as `search 2.8.12`, on every server. */
   readonly modules: readonly string[];
   readonly maxmemoryPolicy: string;
   /** `aof (everysec)`, `rdb`, `none`, or `unknown` where Redis does not say. */
@@ -17,14 +17,14 @@ export interface ServerFacts {
 /** The first with `#!lua` scripts and their flags. */
 const OLDEST_MAJOR = 7;
 
-/** Policies that delete what was never said to end. */
+/** Policies that evict keys without an expire time. */
 const EVICTING = "allkeys-";
 
 /**
- * Asks each server of Redis what it is, and answers the oldest and the riskiest of what they say. Rejects with
- * STORE_UNAVAILABLE, and what is missing, when Recollect cannot work on it.
+ * Reads the info of each server, and returns the oldest version and the riskiest settings. Rejects with
+ * STORE_UNAVAILABLE, naming what is missing, when Recollect cannot run on it.
  */
-export async function probe(client: RedisClient): Promise<ServerFacts> {
+export async function probe(client: RedisClient): Promise<RedisServerInfo> {
   const sections = await Promise.all(
     ["server", "memory", "persistence", "modules"].map((section) => client.commandToEach("INFO", section)),
   );
@@ -39,7 +39,7 @@ export async function probe(client: RedisClient): Promise<ServerFacts> {
   const modules = servers.map((info) =>
     [...info.keys()].filter((key) => key.startsWith("module:name=")).map(moduleOf),
   );
-  // Named so by Redis Stack; Redis Enterprise and Redis 8 may say it otherwise, so the last word has the command.
+  // The module name of Redis Stack; Redis Enterprise and Redis 8 may use another, so a command decides.
   const isNamed = modules.every((names) => names.some((name) => name.startsWith("search")));
   if (!isNamed && !(await hasSearch(client))) {
     throw refused(
@@ -56,8 +56,8 @@ export async function probe(client: RedisClient): Promise<ServerFacts> {
   };
 }
 
-/** What an operator should know: data may be lost that was acknowledged. One line each. */
-export function riskOf({ maxmemoryPolicy, persistence }: ServerFacts): string[] {
+/** Risks that acknowledged data is lost, for operators; one line each. */
+export function riskOf({ maxmemoryPolicy, persistence }: RedisServerInfo): string[] {
   const risks: string[] = [];
   if (maxmemoryPolicy.startsWith(EVICTING)) {
     risks.push(
@@ -100,7 +100,7 @@ async function hasSearch(client: RedisClient): Promise<boolean> {
   }
 }
 
-/** The weakest of all servers. */
+/** The weakest persistence of all servers. */
 async function persistenceOf(
   client: RedisClient,
   servers: readonly ReadonlyMap<string, string>[],
@@ -118,13 +118,13 @@ function inBrackets(text: string | undefined): string {
   return text === undefined ? "" : ` (${text})`;
 }
 
-/** Of each server. Undefined where the user may not ask, or the service has no such command. */
+/** A setting of each server. Undefined when the user lacks the permission, or the service lacks the command. */
 async function configOf(client: RedisClient, name: string): Promise<(string | undefined)[] | undefined> {
   try {
     const replies = await client.commandToEach("CONFIG", "GET", name);
     return replies.map((reply) => textOf(listOf(reply)[1]));
   } catch (error) {
-    // Both mean the same here: nobody can say.
+    // In both cases the setting is unknown.
     if (error instanceof RecollectError && !isForbidden(error)) throw error;
     return undefined;
   }

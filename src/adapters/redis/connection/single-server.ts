@@ -8,7 +8,7 @@ import { ReconnectWait } from "./reconnect-wait.ts";
 import { replicated } from "./replication.ts";
 import type { Command, Reply, Routed, Servers } from "./servers.ts";
 
-/** One server: the one that is named, or the primary that Sentinels name, whichever that is at the time. */
+/** One server: the configured one, or the current primary according to the Sentinels. */
 export class SingleServer implements Servers {
   readonly topology: "standalone" | "sentinel";
   readonly reconnectWait: ReconnectWait;
@@ -37,11 +37,11 @@ export class SingleServer implements Servers {
       ...(sentinel === undefined ? standalone(options) : behindSentinels(options, sentinel, () => isOpening)),
       enableOfflineQueue: false,
       retryStrategy: backOffMs,
-      // The server is no primary any more: its name, or the Sentinels, lead to the new one by now. An IP address does
+      // The server is no longer the primary: its host name or the Sentinels resolve to the new one. An IP address does
       // not.
       reconnectOnError: (error: Error) => mayHaveMoved(options) && error.message.startsWith("READONLY"),
     });
-    // Without a listener an error event ends the process. It says why, which the failed commands do not.
+    // Without a listener an error event exits the process. It has the reason, which failed commands lack.
     let reported = "";
     redis.on("error", (error: Error) => {
       if (reported !== error.message) log.warn({ err: error }, "no connection to Redis");
@@ -92,7 +92,7 @@ export class SingleServer implements Servers {
     if (isOpen) this.#redis.once("end", closed.resolve);
     else closed.resolve();
     this.#redis.disconnect();
-    // disconnect() waits for the other side, which may never answer.
+    // disconnect() waits for the other side, which may never close.
     this.#redis.stream?.destroy();
     await closed.promise;
   }
@@ -103,7 +103,7 @@ function mayHaveMoved({ sentinel, addresses: [{ host }] }: ConnectionOptions): b
 }
 
 function standalone({ addresses: [{ host, port }], tls }: ConnectionOptions) {
-  // TLS knows no server name that is an IP address.
+  // An IP address is not a valid TLS server name.
   return {
     host,
     port,
@@ -124,7 +124,7 @@ function behindSentinels(
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     sentinelCommandTimeout: socketTimeoutMs,
-    // Sentinels report a failover, so that no command waits for a primary that has gone without closing its connections.
+    // Sentinels report a failover, so that no command waits for a primary that failed without closing its connections.
     failoverDetector: true,
     // While opening, fail at once when no Sentinel answers; later ask them until one does.
     sentinelRetryStrategy: (times: number) => (isOpening() ? null : backOffMs(times)),

@@ -7,7 +7,7 @@ import { defineScript, list, rows } from "../connection/script.ts";
 import type { Keys } from "../namespaces/keys.ts";
 
 export interface EmbeddingCacheOptions {
-  /** Vectors that are kept at most; each partition keeps its share. */
+  /** Maximum number of cached vectors, divided over the partitions. */
   readonly maxEntries: number;
 }
 
@@ -19,15 +19,15 @@ const PUT = defineScript({
   reply: () => undefined,
 });
 
-/** What the bytes mean; another version counts as not there. */
+/** The version of the format; an embedding of another version counts as absent. */
 const VERSION = 1;
 const TRUNCATED = 1;
-/** Version, flags, two unused, and the expire time as a double; the vector begins behind it. */
+/** Version, flags, two unused bytes, and the expire time as a double; the vector follows. */
 const HEADER_BYTES = 12;
 
 /**
- * Embeddings in Redis, spread over the partitions by their keys. Those of one partition are written all or none. They
- * say nothing of their model: the key is a digest over that too.
+ * The embedding cache in Redis, distributed over the partitions by key. Those of one partition are written atomically.
+ * They do not hold their model: the key is a digest that includes it.
  */
 export function createEmbeddingCache(
   client: RedisClient,
@@ -36,10 +36,10 @@ export function createEmbeddingCache(
 ): EmbeddingCache {
   const share = Math.max(1, Math.floor(maxEntries / keys.partitions));
   return {
-    get: async (asked, now) => {
+    get: async (requestedKeys, now) => {
       const found = new Map<string, EmbeddedText>();
       await Promise.all(
-        [...byPartition(keys, asked, (key) => key)].map(async ([number, own]) => {
+        [...byPartition(keys, requestedKeys, (key) => key)].map(async ([number, own]) => {
           const partition = keys.partition(number);
           const values = listOf(await client.command("MGET", ...own.map((key) => partition.embedding(key))));
           for (const [index, key] of own.entries()) {
@@ -48,7 +48,7 @@ export function createEmbeddingCache(
           }
         }),
       );
-      return asked.map((key) => found.get(key));
+      return requestedKeys.map((key) => found.get(key));
     },
 
     put: async (entries, { now, expireTime }) => {

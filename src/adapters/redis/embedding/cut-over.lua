@@ -1,9 +1,9 @@
--- The change to the new model, in one partition: from now on its searches compare the new vectors, and its writes
--- belong to the new model.
+-- Cuts over to the new model in one partition: later searches compare the new vectors, and later writes belong to the
+-- new model.
 -- model: the new one as JSON. memory_keys, memories: the memories that are left to embed, or have a note.
--- left_count, noted_count: how many are left, how many have a note, as the caller has read them. stale_field: of the old
+-- left_count, noted_count: how many are left and how many have a note, as the caller has read. stale_field: of the old
 -- vectors. refused_due_time: the due time of a memory whose text is refused now.
--- Answers DONE; AGAIN when other memories are left by now, or have a note; OVER when there is nothing to change.
+-- Answers DONE; AGAIN when other memories are left or have a note by now; OVER when there is no re-embedding.
 if redis.call('HGET', meta, 'next') ~= model then return { 'OVER' } end
 local left = redis.call('ZCARD', reembedding_todo)
 if left ~= tonumber(left_count) or redis.call('HLEN', reembedding_notes) ~= tonumber(noted_count) then

@@ -1,5 +1,5 @@
--- Lists memories that have a vector in current_field and none in next_field as still to be embedded; none of them when
--- the re-embedding is over.
+-- Adds memories with a vector in current_field and none in next_field to the re-embedding; does nothing when the
+-- re-embedding is over.
 if redis.call('HEXISTS', meta, 'next') == 0 then return end
 for index, key in ipairs(memory_keys) do
   local etag = redis.call('HGET', key, 'etag')

@@ -8,7 +8,7 @@ import { namespaceKeyOf, type PartitionKeys, scopeName } from "../namespaces/key
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { plainRecord, unpackRecord } from "../namespaces/records.ts";
 
-/** A memory as Redis holds it; undefined where it is gone, or its namespace. */
+/** A stored memory; undefined when it or its namespace was deleted. */
 type PendingReply =
   | {
       readonly name: string;
@@ -41,21 +41,21 @@ function pendingReply(reply: Reply): PendingReply {
 
 export interface ReadPending {
   readonly memory: PendingMemory;
-  /** Of its record when it is not compressed. */
+  /** Size of its uncompressed record. */
   readonly bytes: number;
 }
 
-/** Where a memory lies, with what was asked of it. */
+/** The keys of a memory, with the item that named it. */
 export interface Located<Item> {
   readonly item: Item;
-  /** Of its namespace. */
+  /** The name of its namespace. */
   readonly name: string;
   /** `<namespaceId>/<id>`. */
   readonly member: string;
   readonly key: string;
 }
 
-/** Where memories lie; those of namespaces that are gone are left out. */
+/** Finds the keys of memories; leaves out those of deleted namespaces. */
 export async function locate<Item>(
   namespaces: Namespaces,
   items: readonly Item[],
@@ -74,13 +74,13 @@ export async function locate<Item>(
   return located.flat();
 }
 
-/** The key of the memory that a member `<namespaceId>/<id>` of a partition's lists means. */
+/** The key of the memory of a member `<namespaceId>/<id>`. */
 export function keyOfMember(partition: PartitionKeys, member: string): string {
   const slash = member.indexOf("/");
   return partition.namespace(member.slice(0, slash)).memory(member.slice(slash + 1));
 }
 
-/** Reads memories for their embedding; undefined where there is nothing to embed any more, or it cannot be read. */
+/** Reads pending memories; undefined for one that no longer has to be embedded, or cannot be read. */
 export async function readPending(
   { client, log }: { readonly client: RedisClient; readonly log: Log },
   partition: PartitionKeys,

@@ -1,4 +1,4 @@
--- Postpones pending memories that are still as the caller knows them. Of each: namespace_name, member, etag, due_time.
+-- Postpones pending memories that still have the given etag. Of each: namespace_name, member, etag, due_time.
 for index, memory in ipairs(memories) do
   local key, member = memory_keys[index], memory.member
   local is_current = redis.call('HGET', namespaces, memory.namespace_name) == member:match('^[^/]+')

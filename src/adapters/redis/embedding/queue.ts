@@ -71,10 +71,10 @@ interface PendingMember {
 }
 
 /**
- * Pending memories. Several processes may embed the same one; the first to settle it wins, and the others find that it is
- * not pending any more.
+ * The embedding queue in Redis. Several processes may embed the same memory; the first to settle it wins, and the others
+ * find that it is no longer pending.
  */
-export class RedisPendingMemoryQueue implements PendingMemoryQueue {
+export class RedisEmbeddingQueue implements PendingMemoryQueue {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -200,7 +200,7 @@ export class RedisPendingMemoryQueue implements PendingMemoryQueue {
     let left: PendingMember[] = [];
     const offsets = new Map(this.#namespaces.keys.all().map((partition) => [partition, 0]));
     while (left.length > 0 || offsets.size > 0) {
-      // A partition of which members are left is not read: its next ones come after those.
+      // A partition with unprocessed members is not read: its next members come after those.
       const asked = [...offsets].filter(([partition]) => !left.some((one) => one.partition === partition));
       for (const [partition, offset] of asked) {
         const page = await this.#page(partition, offset, now);
@@ -210,7 +210,7 @@ export class RedisPendingMemoryQueue implements PendingMemoryQueue {
       }
       if (left.length === 0) return;
       left.sort((a, b) => a.dueTime - b.dueTime || (a.member < b.member ? -1 : 1));
-      // Beyond the last one of a partition that has more, others of it may come first.
+      // Stops at the last member of a partition with more pages: the next page may hold members that come first.
       const open = [...offsets.keys()].map((partition) =>
         left.findLastIndex((one) => one.partition === partition),
       );
@@ -241,7 +241,7 @@ export class RedisPendingMemoryQueue implements PendingMemoryQueue {
     }));
   }
 
-  /** In the order of the members; undefined where there is nothing to embed any more. */
+  /** In the order of the members; undefined for a memory that no longer has to be embedded. */
   async #readAll(members: readonly PendingMember[], now: number): Promise<(ReadPending | undefined)[]> {
     const read = new Map<PendingMember, ReadPending | undefined>();
     for (const partition of new Set(members.map((one) => one.partition))) {
@@ -268,7 +268,7 @@ export class RedisPendingMemoryQueue implements PendingMemoryQueue {
     const there = await locate(this.#namespaces, items, (item) => item);
     return withCurrentModel(this.#model, async () => {
       const { generation } = this.#model;
-      // Of another model by now: the memory stays pending.
+      // The vector is of another model: the memory stays pending.
       const taken = there.filter(({ item }) => this.#model.takes(madeBy(item, identity)));
       if (taken.length === 0) return 0;
       const { meta, namespaces, pending, pendingSince, pendingAttempts, reembeddingTodo } = partition;
@@ -293,7 +293,7 @@ function madeBy({ outcome }: SettledMemory, identity: EmbedderIdentity): Embedde
   return (isRefusal(outcome) ? undefined : outcome.identity) ?? identity;
 }
 
-/** Embedding, field and vector, as the script takes them. */
+/** Embedding, field and vector: the input of the script. */
 function settlement(
   item: SettledMemory,
   identity: EmbedderIdentity,

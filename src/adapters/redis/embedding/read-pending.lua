@@ -1,5 +1,5 @@
 -- Reads memories for their embedding: members '<namespace id>/<id>', and the key of each.
--- Answers for each member false when its memory or its namespace is gone, else {name of the namespace, rec, etag,
+-- Answers for each member false when its memory or its namespace was deleted, else {name of the namespace, rec, etag,
 -- expire, attempts}.
 local found = {}
 for index, member in ipairs(members) do

@@ -3,14 +3,14 @@ import { ReembeddingRecords } from "../indexes/reembedding-record.ts";
 import type { Keys } from "../namespaces/keys.ts";
 
 /**
- * What a re-embedding needs after partitions were replaced. One that is under way is prepared again, for those partitions
- * know nothing of it. Without its record, which is in the first partition, the others still list what is to be embedded.
+ * Repairs a re-embedding after partitions were replaced. One in progress is prepared again, because those partitions have
+ * no data of it. Without its record, which is in the first partition, the lists in the other partitions are deleted.
  */
 export async function repairReembedding(client: RedisClient, keys: Keys): Promise<void> {
   const records = new ReembeddingRecords(client, keys);
   const latest = await records.read();
   if (latest?.state === "RUNNING") {
-    // Another process that does the same has done it when this one cannot.
+    // When the replace fails, another process has done the same.
     if (latest.listed) await records.replace(latest, { ...latest, listed: false });
     return;
   }

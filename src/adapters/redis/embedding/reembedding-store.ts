@@ -47,11 +47,11 @@ const FAIL = defineScript({
   reply: () => undefined,
 });
 
-/** How often a change is tried again that another process was faster with. */
+/** How often a change is retried after a conflicting change of another process. */
 const MAX_TRIES = 10;
 /** Memories listed in one step. */
 const LIST_STEP = 500;
-/** Keys looked at in one step of a clean-up; each vector that goes costs Redis a new entry in its index. */
+/** Keys scanned in one step of a clean-up; each removed vector makes Redis index its memory again. */
 const CLEAN_STEP = 50;
 
 export interface RedisReembeddingStoreParts {
@@ -59,7 +59,7 @@ export interface RedisReembeddingStoreParts {
   readonly keys: Keys;
   readonly namespaces: Namespaces;
   readonly model: VectorModel;
-  /** To be notified when memories have become pending. */
+  /** Notified when memories have become pending. */
   readonly pendingAdded: Listeners;
   readonly names: IndexNames;
   readonly vectors: VectorIndexOptions;
@@ -67,14 +67,14 @@ export interface RedisReembeddingStoreParts {
 }
 
 /**
- * A second field of vectors beside the one that is searched. The change raises the generation, which names the field,
- * in one step a partition. Several processes may work on one re-embedding.
+ * Fills a second field of vectors beside the one that is searched. The cut-over increases the generation, which names
+ * the field, in one step per partition. Several processes may work on one re-embedding.
  */
 export class RedisReembeddingStore implements ReembeddingStore {
   readonly work: ReembeddingWork;
   readonly #parts: RedisReembeddingStoreParts;
   readonly #records: ReembeddingRecords;
-  /** The cursor of the clean-up of each partition; after a restart it starts again. */
+  /** The cursor of the clean-up of each partition; after a restart it begins at 0. */
   readonly #cursors = new Map<number, string>();
 
   constructor(parts: RedisReembeddingStoreParts) {
@@ -89,8 +89,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
     });
   }
 
-  /** Starts clean-ups again: the store was replaced. */
-  forgetAll(): void {
+  /** Resets the cursors of clean-ups: the store was replaced. */
+  clearCache(): void {
     this.#cursors.clear();
   }
 
@@ -126,26 +126,26 @@ export class RedisReembeddingStore implements ReembeddingStore {
         state: "RUNNING",
         memoryCount: 0,
         startTime: now,
-        // The first generation was there before any attempt.
+        // Generation 1 exists before any re-embedding.
         generation: last + 1,
         listed: false,
         ...(request === undefined ? {} : { request: { key: request.key, bodyHash: request.bodyHash } }),
       };
       if (await this.#records.replace(latest, record)) return this.#shown(await this.#prepare(record));
     }
-    throw unavailable("other servers change the re-embedding all the time");
+    throw unavailable("other servers keep changing the re-embedding");
   }
 
   async cutOver({ maxLeft, now }: { readonly maxLeft: number; readonly now: number }): Promise<boolean> {
     const { keys, model, pendingAdded } = this.#parts;
     const record = await this.#records.read();
     if (record?.state !== "RUNNING") {
-      // Another process may have made the change.
+      // Another process may have completed the cut-over.
       await model.refresh();
       return false;
     }
     if (!record.listed || (await this.work.remaining()) > maxLeft) return false;
-    // The model of the first partition holds for all; the others follow at once.
+    // The model of the first partition is authoritative; the others follow at once.
     for (const partition of keys.all()) {
       if (!(await this.#cutOverIn(partition, record, { maxLeft, now }))) return false;
     }
@@ -202,8 +202,8 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }
 
   /**
-   * Tells all scripts of the new model, and lists what had a vector before they knew. A process that ends in between
-   * leaves this to the next, which does it once more. A partition that has changed already has nothing to do.
+   * Sets the next model in all partitions, and lists the memories that had a vector before. After a crash, another
+   * process repeats it. A partition that has already cut over is skipped.
    */
   async #prepare(record: ReembeddingRecord): Promise<ReembeddingRecord> {
     if (record.listed) return record;
@@ -241,7 +241,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       const [next, found] = listOf(
         await client.command("ZSCAN", namespace.order, cursor, "COUNT", LIST_STEP),
       );
-      // Ids and scores in turn.
+      // Alternating ids and scores.
       const ids = listOf(found).flatMap((id, at) => (at % 2 === 0 ? [textOf(id) ?? ""] : []));
       await client.run(LIST, {
         meta: partition.meta,
@@ -265,7 +265,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       const [todo, notes, current] = await client.pipeline([
         ["ZRANGE", reembeddingTodo, 0, maxLeft],
         ["HGETALL", reembeddingNotes],
-        // Of this partition: others may have changed already, and then this process goes by theirs.
+        // The generation of this partition: others may have cut over already.
         ["HGET", meta, "generation"],
       ]);
       if (numberOf(current) === generation) return true;
@@ -286,7 +286,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
       });
       if (answer === "done") return true;
     }
-    // Writes were faster each time; the caller tries again, until it is stopped.
+    // Concurrent writes conflicted each time; the caller retries until it is stopped.
     return false;
   }
 
@@ -296,7 +296,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
   }
 }
 
-/** What becomes of the embedding of a memory with this note, as JSON, and its state. */
+/** The embedding of a memory after the cut-over, as JSON, and its state. */
 function embeddingAfter(
   note: string,
   { provider, model, dimension }: EmbedderIdentity,

@@ -31,14 +31,14 @@ export interface ReembeddingWorkParts {
   readonly client: RedisClient;
   readonly namespaces: Namespaces;
   readonly records: ReembeddingRecords;
-  /** Lists what had a vector at the start, if a process that began to has not come to the end. */
+  /** Lists all memories that had a vector at the start, if no process has completed that yet. */
   readonly prepare: (record: ReembeddingRecord) => Promise<void>;
   readonly log: Log;
 }
 
 /**
- * The memories that have no vector of the new model yet. Scripts that give one a vector of the old model meanwhile add
- * it, so that none is forgotten.
+ * The memories that have no vector of the new model yet. Scripts that write a vector of the old model meanwhile add the
+ * memory, so that none is missed.
  */
 export class ReembeddingWork implements EmbeddingQueue {
   readonly #parts: ReembeddingWorkParts;
@@ -103,7 +103,7 @@ export class ReembeddingWork implements EmbeddingQueue {
     );
   }
 
-  /** Left out of the re-embedding: it is pending after the change. */
+  /** Leaves memories out of the re-embedding: they are pending after the cut-over. */
   async postpone(items: readonly (MemoryVersion & { readonly dueTime: number })[]): Promise<void> {
     const record = await this.#running();
     if (record === undefined) return;

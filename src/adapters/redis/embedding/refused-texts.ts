@@ -10,7 +10,7 @@ import type { PartitionKeys } from "../namespaces/keys.ts";
 import { unpackRecord } from "../namespaces/records.ts";
 import { keyOfMember } from "./pending-memory.ts";
 
-/** What is refused in one partition, the latest first. */
+/** The refused texts of one partition, the latest first. */
 export async function refusedIn(
   { client, log }: { readonly client: RedisClient; readonly log: Log },
   partition: PartitionKeys,
@@ -27,7 +27,7 @@ export async function refusedIn(
     members.map(([member]) => ["HGET", keyOfMember(partition, member), "emb"]),
   );
   return {
-    // What is refused has no time since which it is pending; between the two reads one may have changed.
+    // Refused memories are not in pendingSince; the difference of the two counts may change between the reads.
     count: Math.max(0, numberOf(all) - numberOf(unrefused)),
     latest: members.flatMap(([member, score], index) => {
       const stored = textOf(embeddings[index]);
@@ -46,12 +46,12 @@ function refusedText(
     return [{ refusal, ...(refuseTime === undefined ? {} : { refuseTime }) }];
   } catch (error) {
     if (!(error instanceof RecollectError) || error.reason !== "STORE_CORRUPT") throw error;
-    log.warn({ err: error }, "how a memory is embedded is damaged; its refusal cannot be told");
+    log.warn({ err: error }, "the embedding of a memory is damaged; its refusal is left out");
     return [];
   }
 }
 
-/** Members and their scores. */
+/** Parses members and their scores. */
 function pairsOf(reply: readonly Reply[]): [string, number][] {
   return Array.from({ length: reply.length / 2 }, (_, index) => [
     textOf(reply[2 * index]) ?? "",

@@ -1,4 +1,4 @@
--- Gives pending memories their vectors, or the refusal of their texts.
+-- Writes the vectors of pending memories, or the refusals of their texts.
 -- refused_due_time: the due time of a memory whose text is refused now. Of each memory: namespace_name, member, etag,
 -- embedding as JSON, field of the vector ('': refused), vector.
 -- Answers DONE and how many; or MODEL.

@@ -1,4 +1,4 @@
--- Gives memories the vectors of the new model, which no search sees yet.
+-- Writes the vectors of the new model, which are not searched yet.
 -- model: the new one as JSON. field: of its vectors. Of each memory: namespace_name, member, etag, note (TRUNCATED or WHOLE
 -- with a vector; REFUSED and why, or LATE, without), vector.
 -- Answers how many; 0 when the re-embedding is over or to another model.

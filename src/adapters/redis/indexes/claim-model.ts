@@ -1,5 +1,12 @@
 import { randomInt } from "node:crypto";
-import { isExplained, otherModel, usedInstead } from "../../../domain/embedding/configured-model.ts";
+import {
+  type ConfiguredModel,
+  isExplained,
+  isKept,
+  keptInstead,
+  otherModel,
+  usedInstead,
+} from "../../../domain/embedding/configured-model.ts";
 import { sameModel } from "../../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -23,12 +30,12 @@ const CLAIM = defineScript({
 });
 
 /**
- * The first generation of a store is chosen at random, below this. So what was made for a store that was replaced (see
- * store-identity.ts) is refused by the one in its place, by the check of the generation that every write makes anyway.
+ * The first generation of a store is chosen at random, below this. So a write that was prepared for a replaced store (see
+ * store-identity.ts) is refused by the new one, by the check of the generation that every write makes anyway.
  */
 const MAX_FIRST_GENERATION = 2 ** 24;
 
-/** Of which model the vectors of a store are. */
+/** The model of the vectors of a store. */
 export interface ClaimedModel {
   /** Undefined: no vectors were stored so far. */
   readonly identity: EmbedderIdentity | undefined;
@@ -37,16 +44,16 @@ export interface ClaimedModel {
 
 export interface ClaimModelOptions {
   /** Undefined: vector search is switched off. */
-  readonly configured: EmbedderIdentity | undefined;
-  /** What this process knew of the store before a part of it was replaced. Undefined: it starts. */
+  readonly configured: ConfiguredModel | undefined;
+  /** The model before a part of the store was replaced. Undefined: this process starts. */
   readonly known?: ClaimedModel;
   readonly log: Log;
 }
 
 /**
- * Claims this Redis for the vectors of a model, if it had none. Rejects with STORE_UNAVAILABLE when the vectors are of
- * another; except that re-embeddings change the model behind the back of the settings: then Redis is right, and the log
- * names the settings to change.
+ * Claims this Redis for the vectors of a model, if it has none. Rejects with STORE_UNAVAILABLE when the vectors are of
+ * another; except when re-embeddings have changed the model since it was configured: then that of Redis is used, and the
+ * log names the settings to change. Vectors of `hashing` stay in use where no model is configured.
  */
 export async function claimModel(
   client: RedisClient,
@@ -62,7 +69,7 @@ export async function claimModel(
     generation,
     configured: last,
   } = await client.run(CLAIM, { meta: first.meta, ...proposal });
-  // The model of the first partition holds for all, also where two servers start at the same time.
+  // The model of the first partition is authoritative, also when two servers start at the same time.
   await Promise.all(
     others.map(({ meta }) =>
       client.run(CLAIM, { meta, model: json ?? "", generation, attempts: generation - 1 }),
@@ -78,15 +85,19 @@ export async function claimModel(
   const { identity } = claimed;
   const isKnown =
     identity !== undefined && known?.identity !== undefined && sameModel(identity, known.identity);
-  if (configured !== undefined && identity !== undefined && !sameModel(identity, configured) && !isKnown) {
+  let accepted = ours;
+  if (configured !== undefined && identity !== undefined && !sameModel(identity, configured)) {
     const models = { configured, stored: identity };
-    if (!isExplained({ ...models, before: identityOf(last), latest })) {
+    const isUnexplained = !isExplained({ ...models, before: identityOf(last), latest });
+    if (isUnexplained && !isKnown && !isKept(models)) {
       const elsewhere = "REDIS_PREFIX and VECTOR_INDEX_NAME";
       throw refused(otherModel(models, { vectors: "the vectors in this Redis", elsewhere }));
     }
-    log.warn(models, usedInstead(identity));
+    if (!isKnown) log.warn(models, isUnexplained ? keptInstead(identity) : usedInstead(identity));
+    // A default is no choice: it explains nothing at the next start.
+    if (isUnexplained && isKept(models)) accepted = jsonOf(identity);
   }
-  if (ours !== "") await client.command("HSET", first.meta, "configured", ours);
+  if (accepted !== "") await client.command("HSET", first.meta, "configured", accepted);
   return claimed;
 }
 
@@ -99,7 +110,7 @@ async function read(
   return generation === null ? undefined : { model: textOf(model) ?? "", generation: numberOf(generation) };
 }
 
-/** What the first partition is claimed for, if it is not claimed yet. */
+/** The model and generation for the first partition, if it is not claimed yet. */
 async function proposalFor(
   client: RedisClient,
   first: PartitionKeys,
@@ -113,7 +124,7 @@ async function proposalFor(
     readonly known: ClaimedModel | undefined;
   },
 ): Promise<{ readonly model: string; readonly generation: number; readonly attempts: number }> {
-  // No field of an attempt that is known no more may be used again, for an index cannot lose it.
+  // The field of an unrecorded re-embedding must not be reused, because an index cannot drop it.
   const after = (generation: number): number => generation - 1 + randomInt(MAX_FIRST_GENERATION);
   const other = stored.find((one) => one !== undefined);
   if (other !== undefined) {
@@ -141,15 +152,15 @@ async function holdsData(client: RedisClient, { namespaces }: PartitionKeys): Pr
   try {
     return (await client.command("EXISTS", namespaces)) === 1;
   } catch (error) {
-    // A user who sets Redis up need not be allowed to look.
+    // A user for `redis setup` may lack the permission to read.
     if (isForbidden(error)) return false;
     throw error;
   }
 }
 
 /**
- * The latest change of the model. It comes to one partition after the other, and nothing else makes them differ; except
- * that one may go back to a state before it (a replica that lagged): then the change is under way again.
+ * The latest re-embedding. Its cut-over reaches one partition after the other, and nothing else makes them differ; except
+ * that a partition may go back to an earlier state (a replica that lagged): then the re-embedding is resumed.
  */
 async function latestChange(
   records: ReembeddingRecords,
@@ -167,7 +178,7 @@ async function latestChange(
   }
   const { endTime: _, ...rest } = latest;
   const again: ReembeddingRecord = { ...rest, state: "RUNNING", listed: false };
-  // Another process that does the same has done it when this one cannot.
+  // When the replace fails, another process has done the same.
   await records.replace(latest, again);
   return again;
 }

@@ -41,7 +41,7 @@ const UNLOCK = defineScript({
 /** A rebuild renews its lock within this; the lock of a process that is killed expires after it. */
 const LOCK_MS = 30_000;
 
-/** Between two looks at an index that is being made: each takes Redis' one thread up to 65 ms at 100,000 vectors. */
+/** Pause between polls of a new index: each poll blocks Redis' one thread for up to 65 ms at 100,000 vectors. */
 const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 1000;
 
@@ -54,21 +54,21 @@ export interface RedisIndexStoreParts {
 }
 
 /**
- * The search indexes of RediSearch. A new one is made beside the old one, which serves until the new one is whole; then
- * the alias is pointed to it. Documents are never touched: DROPINDEX goes without DD.
+ * The search indexes of RediSearch. A rebuild creates a new index beside the old one, which serves until the new one is
+ * complete; then the alias is pointed to it. Documents are never changed: DROPINDEX runs without DD.
  */
 export class RedisIndexStore implements IndexStore, AsyncDisposable {
   readonly #parts: RedisIndexStoreParts;
-  /** Of the rebuild that is under way, or was abandoned. */
-  #lockHeld: AsyncDisposable | undefined;
+  /** The lock of the rebuild in progress, or of an abandoned one. */
+  #heldLock: AsyncDisposable | undefined;
 
   constructor(parts: RedisIndexStoreParts) {
     this.#parts = parts;
   }
 
-  /** Gives the lock back, so that another process may rebuild at once. An index that is being made stays. */
+  /** Releases the lock, so that another process may rebuild at once. An incomplete index stays. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lockHeld?.[Symbol.asyncDispose]();
+    await this.#heldLock?.[Symbol.asyncDispose]();
   }
 
   async info(): Promise<readonly IndexInfo[]> {
@@ -103,12 +103,12 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     for (const wanted of all) {
       const name = await createIndex(client, wanted);
       try {
-        let seen = 0;
-        for await (const index of this.#made(name, signal)) {
+        let progress = 0;
+        for await (const index of this.#polled(name, signal)) {
           await lock.renew();
-          counts.set(wanted, Math.max(index.documents, seen));
-          seen = Math.max(seen, Math.floor(index.documents * index.indexedFraction));
-          yield { indexedCount: done + Math.min(seen, index.documents), totalCount: total() };
+          counts.set(wanted, Math.max(index.documents, progress));
+          progress = Math.max(progress, Math.floor(index.documents * index.indexedFraction));
+          yield { indexedCount: done + Math.min(progress, index.documents), totalCount: total() };
           signal.throwIfAborted();
         }
         const old = (await readIndex(client, wanted.alias))?.name;
@@ -147,27 +147,27 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     };
   }
 
-  /** The index at each look, until it is whole. */
-  async *#made(name: string, signal: AbortSignal): AsyncGenerator<Index> {
+  /** Polls the index until it is complete, and yields each state. */
+  async *#polled(name: string, signal: AbortSignal): AsyncGenerator<Index> {
     let pause = FIRST_PAUSE_MS;
-    let index = await this.#being(name);
+    let index = await this.#readIndex(name);
     yield index;
     while (index.isIndexing) {
       await sleep(pause, signal);
       pause = Math.min(pause * 2, MAX_PAUSE_MS);
-      index = await this.#being(name);
+      index = await this.#readIndex(name);
       yield index;
     }
   }
 
   /** Rejects with STORE_UNAVAILABLE when it was dropped, or the whole store was replaced. */
-  async #being(name: string): Promise<Index> {
+  async #readIndex(name: string): Promise<Index> {
     const index = await readIndex(this.#parts.client, name);
-    if (index === undefined) throw unavailable(`the index ${name}, which was being made, is gone`);
+    if (index === undefined) throw unavailable(`the index ${name} was dropped during the rebuild`);
     return index;
   }
 
-  /** Drops the indexes of abandoned rebuilds, beside the one that serves. */
+  /** Drops the indexes of abandoned rebuilds. */
   async #dropUnfinished({ alias }: Wanted): Promise<void> {
     const { client } = this.#parts;
     const serving = (await readIndex(client, alias))?.name;
@@ -189,11 +189,11 @@ export class RedisIndexStore implements IndexStore, AsyncDisposable {
     const lock = {
       renew: take,
       [Symbol.asyncDispose]: async () => {
-        this.#lockHeld = undefined;
+        this.#heldLock = undefined;
         await client.run(UNLOCK, { lock: rebuildLock, token });
       },
     };
-    this.#lockHeld = lock;
+    this.#heldLock = lock;
     return lock;
   }
 }

@@ -11,10 +11,10 @@ import {
 } from "./schema.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-/** A start waits for its indexes no longer: one over many documents fills while searches do without it. */
+/** How long a start waits for its indexes; after that, large ones fill while searches scan the documents. */
 const OPENING_MS = 2000;
 
-/** After a failure a partition is left alone for so long, at first and at most. */
+/** First and longest pause after a failure in a partition. */
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
 
@@ -28,31 +28,31 @@ export interface IndexKeeperParts {
 }
 
 /**
- * Sees to it that each partition has its indexes. One can go at any time: a slot that moves to another server of a
- * cluster takes its documents along and not their index, and an operator may drop it. A search that finds none reports
- * it; it is made again in the background, and gets its name only when it is whole, so that no search reads a part of
- * it.
+ * Creates missing indexes of each partition. An index can disappear at any time: a slot that moves to another server of a
+ * cluster moves its documents without their index, and an operator may drop it. A search that finds no index reports it;
+ * it is rebuilt in the background, and gets its alias only when it is complete, so that no search uses an incomplete
+ * index.
  */
 export class IndexKeeper implements AsyncDisposable {
   readonly #parts: IndexKeeperParts;
   readonly #closing = new AbortController();
-  readonly #making = new Map<number, Promise<void>>();
+  readonly #creating = new Map<number, Promise<void>>();
   readonly #failures = new Map<number, number>();
 
   constructor(parts: IndexKeeperParts) {
     this.#parts = parts;
-    // An old index may be there that lacks the vectors of the current model; searches would not fail.
+    // The other server may have an old index without the vectors of the current model; searches would not fail.
     parts.client.onMoved(() => {
       for (const partition of parts.keys.all()) this.#check(partition);
     });
   }
 
   /**
-   * Makes the indexes that are not there, and verifies those that are. Rejects with STORE_UNAVAILABLE when one is another
-   * than is wanted, and says what differs. Another process may do the same at the same time.
+   * Creates missing indexes, and verifies existing ones. Rejects with STORE_UNAVAILABLE and the difference when an index
+   * is not as configured. Other processes may do the same concurrently.
    */
   async open(): Promise<void> {
-    const opening = Promise.all(this.#parts.keys.all().map((partition) => this.#make(partition)));
+    const opening = Promise.all(this.#parts.keys.all().map((partition) => this.#createIndexes(partition)));
     const timer = new AbortController();
     const isOpen = await Promise.race([
       opening.then(() => true),
@@ -62,44 +62,45 @@ export class IndexKeeper implements AsyncDisposable {
     if (isOpen) return;
     this.#parts.log.info(
       {},
-      "indexes are being made; searches go through the documents until they are whole",
+      "indexes are being created; searches scan the documents until they are complete",
     );
     opening.catch((error: unknown) => this.#report(error));
   }
 
-  /** Drops the failures so far: the store was replaced. */
-  forgetAll(): void {
+  /** Resets the failure counts: the store was replaced. */
+  clearCache(): void {
     this.#failures.clear();
   }
 
-  /** To be called when a search found no index in this partition. */
+  /** Call when a search found no index in this partition. */
   missing(partition: PartitionKeys): void {
     if (this.#check(partition)) {
-      this.#parts.log.warn({ partition: partition.number }, "an index was not there: it is made again");
+      this.#parts.log.warn({ partition: partition.number }, "an index is missing and is rebuilt");
     }
   }
 
-  /** Leaves an index that is being made; another process goes on with it. */
+  /** Stops waiting for an incomplete index, which Redis completes; another process gives it its alias. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    await Promise.all(this.#making.values());
+    await Promise.all(this.#creating.values());
   }
 
   /**
-   * Makes and verifies the indexes of a partition in the background; false while that is under way, or has just failed.
+   * Creates and verifies the indexes of a partition in the background; false while that is in progress, or has just
+   * failed.
    */
   #check(partition: PartitionKeys): boolean {
     const { number } = partition;
-    if (this.#making.has(number) || this.#closing.signal.aborted) return false;
-    this.#making.set(number, this.#makeInBackground(partition));
+    if (this.#creating.has(number) || this.#closing.signal.aborted) return false;
+    this.#creating.set(number, this.#createInBackground(partition));
     return true;
   }
 
-  async #makeInBackground(partition: PartitionKeys): Promise<void> {
+  async #createInBackground(partition: PartitionKeys): Promise<void> {
     const { number } = partition;
     const { signal } = this.#closing;
     try {
-      await this.#make(partition);
+      await this.#createIndexes(partition);
       this.#failures.delete(number);
     } catch (error) {
       this.#report(error);
@@ -107,11 +108,11 @@ export class IndexKeeper implements AsyncDisposable {
       this.#failures.set(number, failures + 1);
       await paused(Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS), signal);
     } finally {
-      this.#making.delete(number);
+      this.#creating.delete(number);
     }
   }
 
-  async #make(partition: PartitionKeys): Promise<void> {
+  async #createIndexes(partition: PartitionKeys): Promise<void> {
     const { client, keys, names, vectors, model } = this.#parts;
     const vector = wantedVector(model, vectors);
     const wanted = wantedIndexes(names, keys, partition, vector);
@@ -119,11 +120,11 @@ export class IndexKeeper implements AsyncDisposable {
   }
 
   #report(error: unknown): void {
-    if (!this.#closing.signal.aborted) this.#parts.log.warn({ err: error }, "an index could not be made");
+    if (!this.#closing.signal.aborted) this.#parts.log.warn({ err: error }, "an index could not be created");
   }
 }
 
-/** Ends early when the signal aborts. */
+/** Resolves early when the signal aborts. */
 async function paused(milliseconds: number, signal: AbortSignal): Promise<void> {
   await setTimeout(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
 }

@@ -15,13 +15,13 @@ describe("the plan of a search by vector", () => {
     expect(planKnn({ ...HNSW, eligible, limit }).policy).toBe(policy);
   });
 
-  it("is exact where there is no graph", () => {
+  it("is exact without a graph", () => {
     expect(planKnn({ algorithm: "FLAT", efRuntime: 64, eligible: 1e6, limit: 10 })).toEqual({
       policy: "ADHOC_BF",
     });
   });
 
-  it("keeps more in sight than is wanted, and no less than is configured", () => {
+  it("has an ef above the limit, and no less than the configured one", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1000 }),

@@ -4,7 +4,7 @@ import { RecollectError } from "../../../domain/errors.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import { unlessModelChanged, withCurrentModel } from "./model-retry.ts";
 
-/** A model whose generation is the next one each time that it is read again; or always the same. */
+/** A model whose generation increases each time that it is refreshed; or always stays the same. */
 function modelOf({ changes }: { readonly changes: boolean }) {
   let generation = 1;
   return {
@@ -29,21 +29,21 @@ function attempting(model: { readonly generation: number }, failures: number) {
 }
 
 describe("an attempt that depends on the model", () => {
-  it("is made once where the model is the same", async () => {
+  it("runs once when the model is the same", async () => {
     const model = modelOf({ changes: true });
     const { attempt, attempts } = attempting(model, 0);
     expect(await withCurrentModel(model, attempt)).toBe(1);
     expect(attempts).toEqual([1]);
   });
 
-  it("is made anew with the generation that the store has by now", async () => {
+  it("is retried with the current generation of the store", async () => {
     const model = modelOf({ changes: true });
     const { attempt, attempts } = attempting(model, 2);
     expect(await withCurrentModel(model, attempt)).toBe(3);
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  it("ends after five attempts", async () => {
+  it("rejects after five attempts", async () => {
     for (const changes of [true, false]) {
       const model = modelOf({ changes });
       const { attempt, attempts } = attempting(model, Number.POSITIVE_INFINITY);
@@ -52,14 +52,14 @@ describe("an attempt that depends on the model", () => {
     }
   });
 
-  it("ends with the error of the caller, where that has one", async () => {
+  it("rejects with the error of the caller, if it has one", async () => {
     const model = modelOf({ changes: true });
     const { attempt } = attempting(model, Number.POSITIVE_INFINITY);
     const failure = () => new ModelChanged();
     await expect(withCurrentModel(model, attempt, { failure })).rejects.toThrow(ModelChanged);
   });
 
-  it("is given up for something else where a partition is behind", async () => {
+  it("uses the alternative where a partition is behind", async () => {
     const model = modelOf({ changes: false });
     const { attempt, attempts } = attempting(model, 1);
     expect(await withCurrentModel(model, attempt, { behind: () => -1 })).toBe(-1);
@@ -67,17 +67,17 @@ describe("an attempt that depends on the model", () => {
   });
 });
 
-describe("a question to an index", () => {
+describe("a query to an index", () => {
   const unknownField = async (): Promise<never> => {
     throw new Error("Unknown field v1");
   };
 
-  it("that fails because of a change of the model says so", async () => {
+  it("resolves with MODEL_CHANGED when it fails because the model has changed", async () => {
     expect(await unlessModelChanged(modelOf({ changes: true }), unknownField)).toBe(MODEL_CHANGED);
     await expect(unlessModelChanged(modelOf({ changes: false }), unknownField)).rejects.toThrow("v1");
   });
 
-  it("that fails because the store is away fails with that", async () => {
+  it("rejects with the error of an unavailable store", async () => {
     const away = new RecollectError("STORE_UNAVAILABLE", "away");
     const ask = () => Promise.reject(away);
     await expect(unlessModelChanged(modelOf({ changes: true }), ask)).rejects.toBe(away);

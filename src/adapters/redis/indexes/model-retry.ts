@@ -3,7 +3,7 @@ import { unavailable } from "../connection/errors.ts";
 import { MODEL_CHANGED } from "../namespaces/namespace-script.ts";
 import type { VectorModel } from "./vector-model.ts";
 
-/** Several changes may follow each other, and one comes to one partition after the other. */
+/** Several changes may follow each other, and each reaches one partition after the other. */
 const MAX_ATTEMPTS = 5;
 
 type Model = Pick<VectorModel, "generation" | "hasChangedSince">;
@@ -12,17 +12,17 @@ type Unchanged<Output> = Exclude<Output, typeof MODEL_CHANGED>;
 
 export interface ModelRetryOptions<Output> {
   /**
-   * What to do where the store says that the model has changed, and the first partition says that it has not: a change
-   * has not come to all partitions yet. Default: the next attempt.
+   * Called when a partition reports another model and the first partition does not: a change has not reached all
+   * partitions yet. Default: retry.
    */
   readonly behind?: () => Unchanged<Output> | Promise<Unchanged<Output>>;
-  /** After the last attempt. Default: STORE_UNAVAILABLE. */
+  /** The error after the last retry. Default: STORE_UNAVAILABLE. */
   readonly failure?: () => Error;
 }
 
 /**
- * Makes an attempt that depends on the generation of the model, and makes it anew with the generation that the store
- * has by now when it resolves with MODEL_CHANGED: five times at most.
+ * Runs `attempt`, which depends on the generation of the model. When it resolves with MODEL_CHANGED, it is retried with
+ * the current generation of the store, up to five times in all.
  */
 export async function withCurrentModel<Output>(
   model: Model,
@@ -40,16 +40,16 @@ export async function withCurrentModel<Output>(
 }
 
 /**
- * Asks an index, and resolves with MODEL_CHANGED when it fails because of a change of the model: an index says that it
- * does not know a field, where that is of a generation that it has no longer or not yet.
+ * Queries an index, and resolves with MODEL_CHANGED when the query fails because the model has changed: an index reports
+ * an unknown field for a generation that it no longer has or does not have yet.
  */
 export async function unlessModelChanged<Output>(
   model: Model,
-  ask: () => Promise<Output>,
+  query: () => Promise<Output>,
 ): Promise<Output | typeof MODEL_CHANGED> {
   const { generation } = model;
   try {
-    return await ask();
+    return await query();
   } catch (error) {
     if (error instanceof RecollectError || !(await model.hasChangedSince(generation))) throw error;
     return MODEL_CHANGED;

@@ -12,16 +12,16 @@ const REPLACE = defineScript({
   reply: (reply) => isText(listOf(reply)[0], "DONE"),
 });
 
-/** The latest re-embedding as it is kept: what is left is counted, and the request that started it is known. */
+/** The record of the latest re-embedding, with the request that started it; the remaining memories are counted. */
 export interface ReembeddingRecord extends Omit<Reembedding, "remainingCount"> {
-  /** Of the new vectors; never that of an earlier attempt, whose field an index cannot lose. */
+  /** The generation of the new vectors; never reused, because an index cannot drop the field of an earlier one. */
   readonly generation: number;
   /** Whether all memories that had a vector at the start have been listed. */
   readonly listed: boolean;
   readonly request?: { readonly key: string; readonly bodyHash: string };
 }
 
-/** The record in the first partition, which several processes may want to change. */
+/** The record in the first partition, which several processes may change. */
 export class ReembeddingRecords {
   readonly #client: RedisClient;
   readonly #meta: string;
@@ -36,7 +36,7 @@ export class ReembeddingRecords {
     return json === undefined ? undefined : (JSON.parse(json) as ReembeddingRecord);
   }
 
-  /** False, and nothing is changed, when it is not the one that was read any more. */
+  /** Compare-and-set: false, and nothing is changed, when the stored record is no longer the one that was read. */
   replace(read: ReembeddingRecord | undefined, next: ReembeddingRecord): Promise<boolean> {
     const before = read === undefined ? "" : JSON.stringify(read);
     const input = { meta: this.#meta, readRecord: before, nextRecord: JSON.stringify(next) };

@@ -6,7 +6,7 @@ import { isForbidden, refused, unavailable } from "../connection/errors.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import type { Keys, PartitionKeys } from "../namespaces/keys.ts";
 
-/** How vectors are indexed. */
+/** The options of the vector index. */
 export interface VectorIndexOptions {
   readonly algorithm: "HNSW" | "FLAT";
   readonly hnsw: { readonly m: number; readonly efConstruction: number; readonly efRuntime: number };
@@ -32,31 +32,31 @@ export function vectorField(generation: number): string {
   return `v${generation}`;
 }
 
-/** Between two looks at an index that fills: each takes Redis' one thread up to 65 ms at 100,000 vectors. */
+/** Pause between polls of a filling index: each poll blocks Redis' one thread for up to 65 ms at 100,000 vectors. */
 const FIRST_LOOK_MS = 5;
 const MAX_LOOK_MS = 1000;
 
-/** What is indexed of a memory, beside its vector. */
+/** The indexed fields of a memory, without its vector. */
 const MEMORY_FIELDS: readonly Argument[] = [
-  // Everything that filters by equality, as tokens of this namespace alone (see tokens.ts).
+  // All fields that are filtered by equality, as tokens of one namespace (see tokens.ts).
   ...["tok", "TAG", "SEPARATOR", ",", "CASESENSITIVE"],
-  // Terms as termsOf makes them, spelled so that no tokenizer takes them apart (see terms.ts).
+  // The terms of termsOf, spelled so that no tokenizer splits them (see terms.ts).
   ...["terms", "TEXT", "NOSTEM"],
   ...["created", "NUMERIC"],
   ...["event", "NUMERIC"],
   ...["importance", "NUMERIC"],
 ];
 
-/** The same of a cache entry. */
+/** The indexed fields of a cache entry, without its vector. */
 const CACHE_FIELDS: readonly Argument[] = [...["scope", "TAG", "SEPARATOR", ",", "CASESENSITIVE"]];
 
-/** An index as it should be. */
+/** The definition of an index. */
 export interface Wanted {
   readonly content: "MEMORIES" | "CACHE_ENTRIES";
   readonly alias: string;
   readonly prefix: string;
   readonly fields: readonly Argument[];
-  /** Of its vectors; empty when vector search is switched off. */
+  /** The schema of its vectors; empty when vector search is switched off. */
   readonly vector: readonly Argument[];
 }
 
@@ -74,7 +74,7 @@ export function wantedIndexes(
   ];
 }
 
-/** What indexes need to know of the vectors; nothing when vector search is switched off. */
+/** The schema of the vectors; empty when vector search is switched off. */
 export function wantedVector(
   { identity, generation }: { readonly identity: EmbedderIdentity | undefined; readonly generation: number },
   vectors: VectorIndexOptions,
@@ -82,7 +82,7 @@ export function wantedVector(
   return identity === undefined ? [] : vectorSchema(vectorField(generation), identity.dimension, vectors);
 }
 
-/** Opens the indexes of all partitions (see openIndex), and waits until they are whole. */
+/** Opens the indexes of all partitions (see openIndex), and waits until they are complete. */
 export async function openIndexes(
   client: RedisClient,
   keys: Keys,
@@ -114,9 +114,9 @@ export function vectorSchema(
 }
 
 /**
- * Makes an index that is not there, waits until it is whole (or `signal` aborts), and then gives it its name; verifies
- * one that is there. Rejects with STORE_UNAVAILABLE when it is another than is wanted, and says what differs. Another
- * process may do the same at the same time.
+ * Creates a missing index, waits until it is complete (or `signal` aborts), and then gives it its alias; verifies an
+ * existing one. Rejects with STORE_UNAVAILABLE and the difference when it is not as configured. Other processes may do
+ * the same concurrently.
  */
 export async function openIndex(client: RedisClient, wanted: Wanted, signal?: AbortSignal): Promise<void> {
   const { alias } = wanted;
@@ -135,7 +135,7 @@ export async function openIndex(client: RedisClient, wanted: Wanted, signal?: Ab
   }
 }
 
-/** A user who may make indexes may read every key by them, so the one who serves need not be allowed to. */
+/** A user who may create indexes can read every key through them, so the user of the server need not have that right. */
 async function ifAllowed<T>(alias: string, change: () => Promise<T>): Promise<T> {
   try {
     return await change();
@@ -148,7 +148,7 @@ async function ifAllowed<T>(alias: string, change: () => Promise<T>): Promise<T>
   }
 }
 
-/** Lets the indexes of a partition take vectors of another field, beside those that they have. */
+/** Adds another vector field to the indexes of a partition. */
 export async function addVectorField(
   client: RedisClient,
   keys: Keys,
@@ -167,7 +167,7 @@ export async function addVectorField(
   }
 }
 
-/** Waits until a new index holds all that was there before it. False: the signal has aborted, or it was dropped. */
+/** Waits until a new index holds all existing documents. False: the signal has aborted, or the index was dropped. */
 async function isFilled(client: RedisClient, name: string, signal?: AbortSignal): Promise<boolean> {
   for (let pause = FIRST_LOOK_MS; signal?.aborted !== true; pause = Math.min(2 * pause, MAX_LOOK_MS)) {
     const index = await readIndex(client, name);
@@ -177,7 +177,7 @@ async function isFilled(client: RedisClient, name: string, signal?: AbortSignal)
   return false;
 }
 
-/** Of several processes that do so at the same time, one makes it. Resolves with its name. */
+/** Creates an index, unless another process has done so concurrently. Resolves with its name. */
 async function makeFirst(client: RedisClient, wanted: Wanted): Promise<string> {
   const [existing] = await listIndexes(client, wanted.alias);
   if (existing !== undefined) return existing;
@@ -191,7 +191,7 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
     "FT.CREATE",
     name,
     ...["ON", "HASH", "PREFIX", 1, prefix],
-    // Offsets serve phrases and highlighting, which are not used; every word counts.
+    // Offsets are only for phrases and highlighting, which are not used; no stop words.
     ...["NOOFFSETS", "NOHL", "STOPWORDS", 0],
     "SCHEMA",
     ...fields,
@@ -199,10 +199,10 @@ function definition(name: string, { prefix, fields, vector }: Wanted): Command {
   ];
 }
 
-/** One serves, and one is being made; others were left behind. */
+/** One index serves, and one is being created; others were abandoned. */
 const MAX_INDEX_NUMBER = 100;
 
-/** Makes an index that is not in use yet, and resolves with its name; Redis fills it in the background. */
+/** Creates an unused index, and resolves with its name; Redis fills it in the background. */
 export async function createIndex(client: RedisClient, wanted: Wanted): Promise<string> {
   for (let number = 1; number <= MAX_INDEX_NUMBER; number += 1) {
     const name = `${wanted.alias}:${number}`;
@@ -221,7 +221,7 @@ export async function pointAlias(client: RedisClient, alias: string, name: strin
   await client.command("FT.ALIASUPDATE", alias, name);
 }
 
-/** Drops an index and no document. */
+/** Drops an index without its documents. */
 export async function dropIndex(client: RedisClient, name: string): Promise<void> {
   try {
     await client.command("FT.DROPINDEX", name);
@@ -230,7 +230,7 @@ export async function dropIndex(client: RedisClient, name: string): Promise<void
   }
 }
 
-/** The names of all indexes that were made for an alias. */
+/** The names of all indexes of an alias. */
 export async function listIndexes(client: RedisClient, alias: string): Promise<string[]> {
   const all = listOf(await client.commandAt(alias, "FT._LIST")).map(String);
   return all.filter((name) => name.startsWith(`${alias}:`) && /^\d+$/.test(name.slice(alias.length + 1)));
@@ -248,23 +248,23 @@ function says(error: unknown, words: string): boolean {
   return error instanceof Error && !(error instanceof RecollectError) && error.message.includes(words);
 }
 
-/** Whether a command has failed because there is no index of the name. */
+/** Whether a command failed because the index does not exist. */
 export function isMissingIndex(error: unknown): boolean {
   return says(error, "nknown index name") || says(error, "no such index");
 }
 
-/** For a call that needs an index that is being made. */
+/** For a call that needs an index that is being created. */
 export function indexIsMade(): RecollectError {
-  return unavailable("a search index of Redis is being made again");
+  return unavailable("a search index of Redis is being rebuilt");
 }
 
-/** An index as it is. */
+/** The state of an index. */
 export interface Index {
   readonly name: string;
   readonly prefixes: readonly string[];
   readonly fields: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly documents: number;
-  /** Documents of which something could not be indexed. */
+  /** Documents that could not be indexed completely. */
   readonly failures: number;
   readonly memoryBytes: number;
   /** Share of the documents that are indexed, 0 to 1. */
@@ -282,7 +282,7 @@ const SIZES = [
   "key_table_size_mb",
 ] as const;
 
-/** FT.INFO takes tens of milliseconds of Redis' one thread on a large index: at a start, and for operators. */
+/** FT.INFO blocks Redis' one thread for tens of milliseconds on a large index: only for starts and operators. */
 export async function readIndex(client: RedisClient, alias: string): Promise<Index | undefined> {
   let reply: Reply;
   try {
@@ -314,7 +314,7 @@ export async function readIndex(client: RedisClient, alias: string): Promise<Ind
   };
 }
 
-/** Names and values in turn; what stands alone (SORTABLE, NOSTEM) comes last and is passed over. */
+/** Alternating names and values; single flags (SORTABLE, NOSTEM) come last and are skipped. */
 function pairs(reply: Reply | undefined): Map<string, Reply> {
   const list = listOf(reply);
   const found = new Map<string, Reply>();
@@ -336,13 +336,13 @@ function verify({ alias, prefix, fields, vector }: Wanted, index: Index): void {
   const [name, , algorithm, , ...parameters] = vector;
   const stored = index.fields.get(String(name));
   if (stored === undefined) return;
-  const asked = new Map(
+  const expected = new Map(
     Array.from({ length: parameters.length / 2 }, (_, at) => [
       String(parameters[2 * at]).toLowerCase(),
       String(parameters[2 * at + 1]),
     ]),
   );
-  for (const [parameter, value] of [["algorithm", String(algorithm)], ...asked] as const) {
+  for (const [parameter, value] of [["algorithm", String(algorithm)], ...expected] as const) {
     const is = stored.get(parameter);
     if (is === undefined || parameter === "type" || is === value) continue;
     throw refused(`the index ${alias} has ${parameter} ${is}, and this server is set to ${value}`);

@@ -1,15 +1,15 @@
 import { type FoundationOptions, openFoundation } from "./foundation.ts";
 import { openIndexes, readIndex, wantedIndexes, wantedVector } from "./schema.ts";
 
-/** An index that is there, verified and whole. */
+/** An existing index, verified and complete. */
 export interface SetUpIndex {
   readonly name: string;
   readonly documents: number;
 }
 
 /**
- * Makes and verifies all that a server needs of a Redis which its own user may not make, and waits until it is whole.
- * What is there stays as it is. Rejects as a start of the server does.
+ * Creates and verifies what the user of a server may not create in Redis, and waits until the indexes are complete.
+ * Existing indexes stay unchanged. Rejects as a start of the server does.
  */
 export async function setUp(options: FoundationOptions): Promise<readonly SetUpIndex[]> {
   await using foundation = await openFoundation(options);

@@ -1,2 +1,2 @@
--- Gives a lock back, if this token has it.
+-- Releases a lock, if this token holds it.
 if redis.call('GET', lock) == token then redis.call('DEL', lock) end

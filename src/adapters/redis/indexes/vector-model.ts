@@ -1,3 +1,4 @@
+import type { ConfiguredModel } from "../../../domain/embedding/configured-model.ts";
 import { ModelChanged, sameModel } from "../../../domain/embedding/identity.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -7,25 +8,25 @@ import type { Keys } from "../namespaces/keys.ts";
 import { type ClaimedModel, claimModel, identityOf } from "./claim-model.ts";
 
 /**
- * Of which model the vectors of this Redis are, and the generation, another number with each change, which names the
- * field that holds the vectors. Another process may change it; scripts and searches therefore carry the generation they
- * were made for, and it is read again when it was not that of Redis.
+ * The model of the vectors in this Redis, and its generation: a number that changes with the model and names the field
+ * of the vectors. Other processes may change it; scripts and searches therefore carry the generation that they were
+ * made for, and it is read again when Redis has another one.
  */
 export class VectorModel {
   readonly #client: RedisClient;
   readonly #keys: Keys;
-  readonly #configured: EmbedderIdentity | undefined;
+  readonly #configured: ConfiguredModel | undefined;
   #identity: EmbedderIdentity | undefined;
   #generation: number;
   readonly #listeners: ((identity: EmbedderIdentity) => void | Promise<void>)[] = [];
   #refreshing: Promise<void> | undefined;
-  /** Whether it is the same store still. Rejects when that cannot be served. */
+  /** Verifies that the store is still the same. Rejects when it cannot be served. */
   #verify: () => Promise<void> = async () => undefined;
 
   private constructor(
     client: RedisClient,
     keys: Keys,
-    configured: EmbedderIdentity | undefined,
+    configured: ConfiguredModel | undefined,
     { identity, generation }: ClaimedModel,
   ) {
     this.#client = client;
@@ -39,20 +40,20 @@ export class VectorModel {
   static async claim(
     client: RedisClient,
     keys: Keys,
-    configured: EmbedderIdentity | undefined,
+    configured: ConfiguredModel | undefined,
     log: Log,
   ): Promise<VectorModel> {
     return new VectorModel(client, keys, configured, await claimModel(client, keys, { configured, log }));
   }
 
-  /** Claims a store that was replaced, as a start does, and goes by what it holds from then on. */
+  /** Claims a replaced store, as a start does, and uses its model from then on. */
   async claimAgain(log: Log): Promise<void> {
     const known = { identity: this.#identity, generation: this.#generation };
     const options = { configured: this.#configured, known, log };
     await this.#become(await claimModel(this.#client, this.#keys, options));
   }
 
-  /** Calls this before Redis is asked which generation it has by now: a store that was replaced has another one, too. */
+  /** `verify` is called before the generation is read again, because a replaced store has another one, too. */
   verifyBy(verify: () => Promise<void>): void {
     this.#verify = verify;
   }
@@ -77,8 +78,8 @@ export class VectorModel {
   }
 
   /**
-   * To be called when Redis answered that the generation is another one. The change is visible here after the listeners
-   * are done, and calls meanwhile wait for them.
+   * Call when Redis reports another generation. The change is visible here after the listeners are done; concurrent calls
+   * wait for them.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#read().finally(() => {
@@ -88,8 +89,8 @@ export class VectorModel {
   }
 
   /**
-   * The same, for a command that was sent with this generation and answered that it is another one. False: the first
-   * partition still has it, for a change has not come to all partitions yet.
+   * The same, for a command that was sent with this generation and refused. False: the first partition still has this
+   * generation, because a change has not reached all partitions yet.
    */
   async hasChangedSince(generation: number): Promise<boolean> {
     if (this.#generation === generation) await this.refresh();

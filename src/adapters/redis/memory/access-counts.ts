@@ -9,7 +9,7 @@ import { namespaceKeyOf, scopeName } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript } from "../namespaces/namespace-script.ts";
 
-/** Memories whose accesses one script writes. */
+/** Memories per script that writes access counts. */
 const STEP = 500;
 
 const COUNT = defineNamespaceScript({
@@ -20,7 +20,7 @@ const COUNT = defineNamespaceScript({
   reply: () => undefined,
 });
 
-/** Counts accesses to memories: in memory at first, and in batches in Redis. */
+/** Counts accesses to memories, first in memory, and writes them to Redis in batches. */
 export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   readonly #namespaces: Namespaces;
   readonly #counts = new AccessCountBuffer();
@@ -43,7 +43,7 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
   }
 
   /**
-   * The counts that a read that is sent now has to add to the stored ones. No batch may be on its way to Redis then: see
+   * The pending counts, which a read that is sent now must add to the stored ones. No batch may be in flight then: see
    * `written`.
    */
   current(scope: NamespaceKey): ReadonlyMap<string, AccessStatistics> | undefined {
@@ -55,24 +55,24 @@ export class MemoryAccesses implements AccessCounts, AsyncDisposable {
     while (this.#batchesUnderWay > 0) await this.#writes.flush();
   }
 
-  /** To be called before new memories get these ids: the counts so far are those of the memories that have them now. */
+  /** Call before new memories get these ids: the pending counts belong to the memories that have them now. */
   async settle(scope: NamespaceKey, ids: readonly string[]): Promise<void> {
     await this.written();
     if (ids.some((id) => this.#counts.buffered(scopeName(scope), id) !== undefined))
       await this.#writes.flush();
   }
 
-  /** The memories were deleted. */
-  forget(scope: NamespaceKey, ids: readonly string[]): void {
+  /** Discards the pending counts of deleted memories. */
+  discard(scope: NamespaceKey, ids: readonly string[]): void {
     for (const id of ids) this.#counts.forget(scopeName(scope), id);
   }
 
-  /** The store was replaced: the counts are of memories that it may not have. */
-  forgetAll(): void {
+  /** Discards all pending counts: the store was replaced. */
+  clear(): void {
     this.#counts.forgetAll();
   }
 
-  /** Writes what was counted. */
+  /** Flushes the pending counts. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writes[Symbol.asyncDispose]();
   }

@@ -15,8 +15,8 @@ it("reads times and importance as they were written, whatever numbers they are",
   fc.assert(
     fc.property(time, optional, importance, optional, (created, event, weight, expire) => {
       const packed = [created, event ?? "", weight, expire ?? ""].join(" ");
-      const facts = unpackCandidateFields(Buffer.from(packed));
-      expect(facts).toEqual({
+      const fields = unpackCandidateFields(Buffer.from(packed));
+      expect(fields).toEqual({
         time: Number(String(event ?? created)),
         importance: Number(String(weight)),
         expireTime: expire === undefined ? undefined : Number(String(expire)),

@@ -8,40 +8,40 @@ export interface CandidateFields extends Omit<RankingFields, "id"> {
 }
 
 /**
- * What a search reads of each candidate beside its text: create time, event time, importance and expire time with a
- * space between, absent ones empty, in the one field that memory-library.lua writes. Each field of an answer costs
- * Redis and this process more than what is in it, and a search reads some hundred candidates.
+ * Decodes the ranking fields of a candidate: create time, event time, importance and expire time, separated by spaces,
+ * absent ones empty, in one field that memory-library.lua writes. One field, because each field of a reply costs Redis
+ * and this process more than its content, and a search reads some hundred candidates.
  */
 export function unpackCandidateFields(reply: Reply | undefined): CandidateFields {
-  const facts = bytesOf(reply) ?? NOTHING;
-  const first = endOf(facts, 0);
-  const second = endOf(facts, first + 1);
-  const third = endOf(facts, second + 1);
-  const time = numberIn(facts, first + 1, second) ?? numberIn(facts, 0, first) ?? 0;
-  const importance = numberIn(facts, second + 1, third) ?? 0;
-  return { time, importance, expireTime: numberIn(facts, third + 1, facts.length) };
+  const packed = bytesOf(reply) ?? EMPTY;
+  const first = endOf(packed, 0);
+  const second = endOf(packed, first + 1);
+  const third = endOf(packed, second + 1);
+  const time = numberIn(packed, first + 1, second) ?? numberIn(packed, 0, first) ?? 0;
+  const importance = numberIn(packed, second + 1, third) ?? 0;
+  return { time, importance, expireTime: numberIn(packed, third + 1, packed.length) };
 }
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 const [SPACE, ZERO, NINE] = [0x20, 0x30, 0x39];
-/** More may not be exact when they are added up. */
+/** More digits may not be exact when they are summed. */
 const MAX_DIGITS = 15;
 
-/** Where the part that begins at `from` ends. */
-function endOf(facts: Buffer, from: number): number {
+/** The end of the part that begins at `from`. */
+function endOf(packed: Buffer, from: number): number {
   let at = from;
-  while (at < facts.length && facts[at] !== SPACE) at += 1;
+  while (at < packed.length && packed[at] !== SPACE) at += 1;
   return at;
 }
 
-/** Undefined where nothing stands. Digits alone, which most are, make no string. */
-function numberIn(facts: Buffer, from: number, to: number): number | undefined {
+/** Undefined for an empty part. Plain digits, the usual case, are parsed without a string. */
+function numberIn(packed: Buffer, from: number, to: number): number | undefined {
   if (from >= to) return undefined;
   let value = 0;
   for (let at = from; at < to; at += 1) {
-    const digit = facts[at] ?? 0;
+    const digit = packed[at] ?? 0;
     if (digit < ZERO || digit > NINE || to - from > MAX_DIGITS) {
-      return Number(facts.toString("latin1", from, to));
+      return Number(packed.toString("latin1", from, to));
     }
     value = 10 * value + (digit - ZERO);
   }

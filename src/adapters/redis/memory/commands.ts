@@ -1,23 +1,23 @@
 import type { Argument, Command, Reply } from "../connection/client.ts";
 import { bytesOf, empty, fieldOf, listOf, numberOf } from "../connection/replies.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type MemoryQuery, paramArguments } from "./query.ts";
 
-/** What was asked for of a memory, by name. */
+/** The requested fields of a memory, by name. */
 export type Fields = Pick<ReadonlyMap<string, Reply>, "get">;
 
-/** Redis Stack gives out no more in one answer, and refuses to be asked for more. */
+/** The maximum of Redis Stack, which refuses a larger limit. */
 export const MAX_RESULTS = 10_000;
 
-/** Partial answers would be taken for whole ones: a question is answered, or the command runs into its timeout. */
+/** No partial results on a timeout of the engine, which would look complete: the command times out instead. */
 const COMMON: readonly Argument[] = ["DIALECT", 2, "TIMEOUT", 0];
 
-/** How many match. */
+/** A command that counts the matches. */
 export function countCommand(index: string, query: MemoryQuery): Command {
   return ["FT.SEARCH", index, query.text, "LIMIT", 0, 0, ...paramArguments(query.params), ...COMMON];
 }
 
-/** What matches, with these fields; without options for the order, in one of the engine's own. */
+/** A command that returns matches with these fields; without options, in the order of the engine. */
 export function searchCommand(
   index: string,
   { text, params }: Pick<MemoryQuery, "text" | "params">,
@@ -41,17 +41,17 @@ export function searchCommand(
   ];
 }
 
-/** How many match, whatever the limit, by the answer to either; of the nearest, how many were asked for at most. */
+/** The total number of matches, from the reply to either command; for KNN at most the requested number. */
 export function readTotal(reply: Reply | undefined): number {
   const [total] = listOf(reply);
-  if (total === undefined) throw new TypeError("an answer of the index is read once");
+  if (total === undefined) throw new TypeError("a reply of the index can be read only once");
   return numberOf(total);
 }
 
-/** Visits each memory of an answer, which is empty afterwards, and answers with what readTotal does. */
+/** Visits each memory of a reply, empties it, and returns the total as readTotal does. */
 export function readIndexReply(
   reply: Reply | undefined,
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   visit: (id: string, fields: Fields) => void,
 ): number {
   const list = listOf(reply);
@@ -61,7 +61,7 @@ export function readIndexReply(
     if (key === undefined || !beginsWith(key, prefix))
       throw new TypeError("the index answered with a memory of another namespace");
     const fields = list[at + 1] ?? null;
-    // Null: the memory went while the index was read.
+    // Null: the memory was deleted during the search.
     if (fields !== null) visit(key.toString("utf8", prefix.length), new Row(listOf(fields)));
   }
   const total = readTotal(reply);
@@ -69,15 +69,15 @@ export function readIndexReply(
   return total;
 }
 
-/** Without a view of its beginning, which would be made for each of hundreds of keys. */
+/** Compares without a subarray, which would be allocated for each of hundreds of keys. */
 function beginsWith(key: Buffer, prefix: Buffer): boolean {
   if (key.length < prefix.length) return false;
-  // The id of the namespace stands last, and tells most of the wrong ones apart at once.
+  // From the end: the namespaceId is last, so wrong keys differ early.
   for (let at = prefix.length - 1; at >= 0; at -= 1) if (key[at] !== prefix[at]) return false;
   return true;
 }
 
-/** Names and values in turn, as the index answers with them: there are two or three. */
+/** The fields of a reply: two or three alternating names and values. */
 class Row implements Fields {
   readonly #list: readonly Reply[];
 

@@ -1,4 +1,4 @@
--- Adds to the access statistics of the memories that are there. Of each: id, accesses, time of the last.
+-- Adds to the access statistics of existing memories. Of each: id, accesses, time of the last.
 -- Answers DONE, STALE.
 local wrong = stale()
 if wrong then return wrong end

@@ -1,4 +1,4 @@
--- Carries out what planCreation in create-plan.ts makes of a step of a batch, if what it was made from still holds.
+-- Executes the plan of planCreation in create-plan.ts for a step of a batch, if its observations still hold.
 -- count_before: items of the batch before these. outcome: what is recorded of the request: the outcomes of all items so
 -- far, with '+<how many> ' in front while items are left. Of each item that is not refused beforehand: item_id; `write` is
 -- 'create', 'merge' or '' (nothing is written); duplicate_key is '' where duplicates are allowed; observed is what it was

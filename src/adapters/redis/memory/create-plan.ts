@@ -10,24 +10,24 @@ import {
 } from "../../../domain/memory/memory.ts";
 import type { CreateOutcome, NewMemory, RefusedMemory } from "../../../ports/memory/writer.ts";
 
-/** What Redis holds that an item meets: nothing, a memory with its id, or the oldest duplicate of it. */
+/** The stored memory that an item conflicts with: none, one with its id, or its oldest duplicate. */
 export type Observation = "FREE" | "TAKEN" | StoredMemory;
 
-/** What is to be done for an item, if what it meets is still what was observed. */
+/** The plan for an item, valid while its observation holds. */
 export interface PlannedItem {
   readonly observed: Observation;
   readonly outcome: CreateOutcome;
   /** Absent: nothing is written. */
   readonly write?:
     | { readonly kind: "create"; readonly item: NewMemory }
-    /** The memory that is there, with what a duplicate changes of it. */
+    /** The existing memory, merged with its duplicate. */
     | { readonly kind: "merge"; readonly memory: Memory };
 }
 
 /**
- * What becomes of the items of a batch, one after the other, when Redis holds what was observed of each (absent: nothing)
- * before the first is written. Lua cannot compute an etag, so it is decided here; create-memories.lua carries the plan
- * out if the observations still hold. Session positions of new memories are not known yet.
+ * Plans the items of a batch in order, given the observation of each before the first is written (absent: no conflict).
+ * Lua cannot compute an etag, so the plan is made here; create-memories.lua executes it if the observations still hold.
+ * Session positions of new memories are not known yet.
  */
 export function planCreation(
   scope: NamespaceKey,
@@ -36,21 +36,22 @@ export function planCreation(
 ): PlannedItem[] {
   const batch = new PlannedBatch(now);
   return items.map((item, at): PlannedItem => {
-    const seen = observed[at] ?? "FREE";
-    if ("refusal" in item) return { observed: seen, outcome: { kind: "refused", error: item.refusal } };
+    const observation = observed[at] ?? "FREE";
+    if ("refusal" in item)
+      return { observed: observation, outcome: { kind: "refused", error: item.refusal } };
     const { memory, onDuplicate } = item;
-    if (seen === "TAKEN" || batch.isTaken(memory.id)) {
+    if (observation === "TAKEN" || batch.isTaken(memory.id)) {
       const error = memoryExists(scope.namespace, memory.id);
-      return { observed: seen, outcome: { kind: "refused", error } };
+      return { observed: observation, outcome: { kind: "refused", error } };
     }
-    const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, seen);
+    const duplicate = onDuplicate === "ALLOW" ? undefined : batch.duplicateOf(item, observation);
     if (duplicate === undefined) {
       batch.add(item);
-      return { observed: seen, outcome: { kind: "created", memory }, write: { kind: "create", item } };
+      return { observed: observation, outcome: { kind: "created", memory }, write: { kind: "create", item } };
     }
     if (onDuplicate === "REFUSE") {
       const error = memoryDuplicate(scope.namespace, duplicate.id);
-      return { observed: seen, outcome: { kind: "refused", error } };
+      return { observed: observation, outcome: { kind: "refused", error } };
     }
     const before = recordOf(duplicate);
     const { memory: merged, differs } = mergeDuplicate(before, memory, now);
@@ -59,12 +60,12 @@ export function planCreation(
       memory: batch.change(withAccess(merged, duplicate.access)),
       differs,
     };
-    if (merged === before) return { observed: seen, outcome };
-    return { observed: seen, outcome, write: { kind: "merge", memory: merged } };
+    if (merged === before) return { observed: observation, outcome };
+    return { observed: observation, outcome, write: { kind: "merge", memory: merged } };
   });
 }
 
-/** What the items planned so far have made. */
+/** The memories that the items planned so far create or change. */
 class PlannedBatch {
   readonly #now: number;
   /** By id: unexpired memories that these items store or change. */
@@ -80,9 +81,9 @@ class PlannedBatch {
     return this.#memories.has(id);
   }
 
-  /** The oldest: one that was there before the batch, else the first of the batch. */
-  duplicateOf({ duplicateKey }: NewMemory, seen: Observation): StoredMemory | undefined {
-    if (typeof seen !== "string") return this.#memories.get(seen.id) ?? seen;
+  /** The oldest duplicate: one from before the batch, else the first in the batch. */
+  duplicateOf({ duplicateKey }: NewMemory, observation: Observation): StoredMemory | undefined {
+    if (typeof observation !== "string") return this.#memories.get(observation.id) ?? observation;
     return this.#memories.get(this.#created.get(duplicateKey) ?? "");
   }
 

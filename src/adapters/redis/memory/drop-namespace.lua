@@ -1,5 +1,5 @@
--- A step of removing the data of a deleted namespace: `limit` members at most. cache_entry_prefix: of the keys of its cache
--- entries. other_keys: all keys of the namespace that there is one of.
+-- One step of removing the data of a deleted namespace: up to `limit` members. cache_entry_prefix: of the keys of its cache
+-- entries. other_keys: all keys of the namespace without a suffix.
 -- Answers MORE, or DONE when nothing is left.
 local left = tonumber(limit)
 if redis.call('SISMEMBER', deleted, namespace_id) == 0 then return { 'DONE' } end

@@ -1,30 +1,30 @@
 import type { FilteredSize } from "../../../domain/memory/search-plan.ts";
 import { digest } from "../../../lib/digest.ts";
-import type { Counters, LearnedCounters } from "./counter-cache.ts";
+import type { Counters, CounterUpdates } from "./counter-cache.ts";
 import type { MemoryQuery } from "./query.ts";
 import { namespaceToken } from "./tokens.ts";
 
-/** Which counters say how many memories pass a filter. */
+/** The counters that bound or count the memories that pass a filter. */
 export interface FilterCounters {
-  /** Of the namespace, and all that are in `bounds`: their sizes are in the hash NamespaceKeys.sizes. */
+  /** The token of the namespace, and all in `bounds`: their sizes are in the hash NamespaceRedisKeys.sizes. */
   readonly tokens: readonly string[];
-  /** Of all memories of the namespace. */
+  /** The token of all memories of the namespace. */
   readonly namespaceToken: string;
-  /** Each bounds the number by the sum of the sizes of its tokens. */
+  /** Each is an upper bound: the sum of the sizes of its tokens. */
   readonly bounds: readonly (readonly string[])[];
-  /** The counter of how much of the smallest bound passes, 0 to 1: this process has counted it once. */
+  /** The name of the cached share of the smallest bound that passes, 0 to 1. */
   readonly shareName: string;
   /** Whether the filter has no other conditions than the bounds: then all of the one bound passes. */
   readonly isCounted: boolean;
 }
 
-/** How many memories pass a filter, as far as the counters are known. */
+/** An estimate of how many memories pass a filter, by the cached counters. */
 export interface SizeEstimate {
   /** All memories of the namespace. */
   readonly stored: number | undefined;
-  /** At most so many pass. */
+  /** Upper bound on the memories that pass. */
   readonly bound: number | undefined;
-  /** So many pass. */
+  /** Number of memories that pass. */
   readonly eligible: number | undefined;
   /** The best of these. */
   readonly size: FilteredSize | undefined;
@@ -49,8 +49,8 @@ export function filterCounters(
 }
 
 /**
- * The smallest bound times the share of it that passes. The share is counted once, in proportion to the number of
- * memories, and used on: both grow.
+ * The smallest bound times its share that passes. The share is counted once and then reused, because both numbers grow
+ * proportionally.
  */
 export function estimateSize(filter: FilterCounters, counters: Counters): SizeEstimate {
   const bounds = filter.bounds.map((tokens) => sumOf(tokens.map(counters)));
@@ -93,17 +93,17 @@ function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
   return sum;
 }
 
-/** Learns the sizes of the tokens of a filter, in their order. */
-export function learnSizes({ tokens }: FilterCounters, sizes: readonly number[]): LearnedCounters {
+/** Counter updates from the sizes of the tokens of a filter, in their order. */
+export function sizeCounters({ tokens }: FilterCounters, sizes: readonly number[]): CounterUpdates {
   return new Map(tokens.map((token, at) => [token, sizes[at] ?? 0]));
 }
 
-/** Learns the share from the number of memories that pass. */
-export function learnCount(
+/** The counter update of the share, from the number of memories that pass. */
+export function shareCounter(
   { shareName }: FilterCounters,
   { bound = 0 }: Pick<SizeEstimate, "bound">,
   count: number,
-): LearnedCounters {
-  // A share of no memories tells nothing about later ones.
+): CounterUpdates {
+  // A share of zero memories says nothing about later ones.
   return bound > 0 ? new Map([[shareName, count / bound]]) : new Map();
 }

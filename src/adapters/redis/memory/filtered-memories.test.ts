@@ -3,7 +3,11 @@ import { memory, NOW, newMemory } from "../../../../test/support/builders.ts";
 import { randomFilter } from "../../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../../test/support/random-memories.ts";
 import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../../../test/support/redis-memories.ts";
+import {
+  type RedisSandbox,
+  type RedisStores,
+  redisSandbox,
+} from "../../../../test/support/redis-memories.ts";
 import { seededInteger } from "../../../../test/support/scale.ts";
 import { ACTIVE_ONLY, type MemoryFilter, matchesFilter } from "../../../domain/memory/filter.ts";
 import type { Memory } from "../../../domain/memory/memory.ts";
@@ -12,15 +16,15 @@ import type { ListPosition } from "../../../ports/memory/reader.ts";
 const URL = await sharedRedisUrl();
 
 describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   let scope = { tenant: "t", namespace: "n0" };
   let scopes = 0;
-  /** How many pages the index was asked for. */
+  /** Number of pages that were read from the index. */
   let sorted = 0;
   beforeAll(async () => {
-    place = redisPlace(URL, { provider: "test", model: "test", dimension: 4 });
-    stores = await place.open();
+    sandbox = redisSandbox(URL, { provider: "test", model: "test", dimension: 4 });
+    stores = await sandbox.open();
     const pipeline = stores.client.pipeline.bind(stores.client);
     stores.client.pipeline = (commands) => {
       sorted += commands.filter((command) => command.includes("SORTBY")).length;
@@ -29,7 +33,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   });
   afterAll(async () => {
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
   beforeEach(() => {
     scopes += 1;
@@ -65,7 +69,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
   };
   const oldestFirst = (memories: readonly Memory[]): string[] =>
     memories.toSorted((a, b) => a.createTime - b.createTime || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
-  it("come in order and all of them, where 5,000 are of one moment", async () => {
+  it("are complete and in order when 5,000 have one create time", async () => {
     const rare = (at: number): boolean => at % 100 === 7;
     const memories = Array.from({ length: 5000 }, (_, at) =>
       memory({ id: `m${at}`, tags: rare(at) ? ["rare"] : ["often"] }),
@@ -74,12 +78,12 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     const expected = [...oldestFirst(memories.filter((_, at) => rare(at))), "z"];
     expect(await pages({ ...ACTIVE_ONLY, tagsAll: ["rare"] }, 7)).toEqual([expected.toReversed(), expected]);
     expect(sorted).toBeGreaterThan(10);
-    // Nearly all: read one after the other.
+    // Nearly all pass: read by a scan.
     sorted = 0;
     const [, often] = await pages({ ...ACTIVE_ONLY, tagsAll: ["often"] }, 400);
     expect(often).toEqual(oldestFirst(memories.filter((_, at) => !rare(at))));
     expect(sorted).toBe(0);
-    // A tag that many have, of whom all are wanted at once, in a namespace of one moment.
+    // A common tag, all matches in one page, all of one create time.
     const all = await stores.memories.reader.list(scope, {
       filter: { ...ACTIVE_ONLY, tagsAny: ["often"] },
       limit: 10_000,
@@ -88,10 +92,10 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(all.map(({ id }) => id)).toEqual(often.toReversed());
   });
 
-  it("come in pages of any size as matchesFilter says", async () => {
+  it("come in pages of any size, as matchesFilter selects them", async () => {
     const integer = seededInteger(11);
     const random = () => integer(2 ** 30) / 2 ** 30;
-    // Some ended, many of the same few moments, before and after 1970 and of different numbers of digits.
+    // Some expired, many with the same few create times, before and after 1970 and of different numbers of digits.
     const times = [-5, 0, 9, 10, 999, 1000, NOW - 2, NOW - 1, NOW];
     const memories = Array.from({ length: 400 }, (_, at) => ({
       ...randomMemory(random, `m${at}`),
@@ -115,7 +119,7 @@ describe.skipIf(URL === "")("memories that pass a filter, by the index", () => {
     expect(sorted).toBeGreaterThan(10);
   });
 
-  it("are read in the faster way, also when the cached counters are wrong", async () => {
+  it("are read by the faster plan, also when the cached counters are stale", async () => {
     const filter = { ...ACTIVE_ONLY, tagsAll: ["t"] };
     const list = () => stores.memories.reader.list(scope, { filter, limit: 3, now: NOW });
     await write([memory({ id: "other" })]);

@@ -4,27 +4,27 @@ import type { ListPosition } from "../../../ports/memory/reader.ts";
 import type { Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf } from "../connection/replies.ts";
 import { type IndexNames, indexNames, isMissingIndex } from "../indexes/schema.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import { countCommand, MAX_RESULTS, readIndexReply, readTotal, searchCommand } from "./commands.ts";
 import type { CounterCache } from "./counter-cache.ts";
-import { estimateSize, filterCounters, learnCount, learnSizes } from "./filter-size.ts";
+import { estimateSize, filterCounters, shareCounter, sizeCounters } from "./filter-size.ts";
 import { isIndexSooner } from "./page-plan.ts";
 import { MAX_STEP, type MemoryPages, type ReadMemory } from "./pages.ts";
 import { asksForAccess, type MemoryQuery, memoryQuery } from "./query.ts";
 import { type FilterCount, isOfStatesOnly, type MemorySource, type SourceQuery } from "./reads.ts";
 
-/** Sweeps before a count is given up to those that look at each memory. */
+/** Sweeps before a count falls back to a scan. */
 const MAX_SWEEPS = 3;
 
 export interface FilteredMemoriesOptions {
   readonly indexes: IndexNames;
   readonly counters: CounterCache;
-  /** For filters that the index does not know, or where it is not the faster way. */
+  /** For filters that the index does not support, or when it is not faster. */
   readonly otherwise: MemorySource;
   /** Removes the expired memories of the partition of the namespace. */
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
-  /** To be called when there is no index. */
+  /** Called when there is no index. */
   readonly missing: (scope: NamespaceKey) => void;
 }
 
@@ -34,7 +34,7 @@ interface Page {
   readonly limit: number;
 }
 
-/** Memories that pass a filter, by the index. */
+/** Finds and counts memories that pass a filter with the index. */
 export class FilteredMemories {
   readonly #namespaces: Namespaces;
   readonly #pages: MemoryPages;
@@ -48,7 +48,7 @@ export class FilteredMemories {
 
   readonly source: MemorySource = (scope, query) => this.#source(scope, query);
 
-  /** Undefined where the index does not know. */
+  /** Undefined when the index cannot count. */
   readonly count: FilterCount = (scope, filter, now) =>
     this.#unlessMissing(scope, () => this.#count(scope, filter, now));
 
@@ -98,21 +98,21 @@ export class FilteredMemories {
         ...(needsCount ? [countCommand(this.#index(scope), query)] : []),
       ];
     });
-    // Where nothing is, nothing is read.
+    // The namespace does not exist.
     if (answer === undefined) return true;
     const { namespaceId } = answer.namespace;
     const wanted = filterCounters(namespaceId, answer.query);
     const [sizes, count] = answer.replies;
-    counters.learn(namespaceId, learnSizes(wanted, listOf(sizes).map(numberOf)));
+    counters.update(namespaceId, sizeCounters(wanted, listOf(sizes).map(numberOf)));
     if (count !== undefined) {
       const bounded = estimateSize(wanted, counters.of(namespaceId));
-      counters.learn(namespaceId, learnCount(wanted, bounded, readTotal(count)));
+      counters.update(namespaceId, shareCounter(wanted, bounded, readTotal(count)));
     }
     const { stored, eligible } = estimateSize(wanted, counters.of(namespaceId));
     return stored !== undefined && eligible !== undefined && isIndexSooner({ stored, eligible, limit });
   }
 
-  /** The positions of the next memories that pass, expired ones included, in order. Undefined: the index cannot tell. */
+  /** The positions of the next memories that pass, expired or not, in order. Undefined: the index cannot find them. */
   async #positions(
     scope: NamespaceKey,
     filter: MemoryFilter,
@@ -122,7 +122,7 @@ export class FilteredMemories {
     const behind = oldestFirst ? "after" : "before";
     const sort = ["SORTBY", "created", oldestFirst ? "ASC" : "DESC"];
     const index = this.#index(scope);
-    // One more than is wanted shows whether others were created at the same time as the last.
+    // One more than needed, to detect others with the create time of the last.
     const options = { fields: ["created"], limit: limit + 1, options: sort };
     const answer = await this.#ask(scope, filter, (query) =>
       after === undefined
@@ -135,14 +135,14 @@ export class FilteredMemories {
     if (answer === undefined) return [];
     const [later, level] = answer.replies.map((reply) => readPositions(reply, answer.namespace));
     if (later === undefined || isUnread(later) || isCut(level)) return undefined;
-    this.#learn(answer, later.total, after === undefined);
+    this.#update(answer, later.total, after === undefined);
 
     const order = oldestFirst ? 1 : -1;
     const isBehind = (one: ListPosition): boolean => after === undefined || order * compare(one, after) > 0;
     const next = positionsOf(later);
     const last = next[limit]?.createTime;
     if (last !== undefined && next[limit - 1]?.createTime === last) {
-      // Of several of the last moment, the engine took any: all of them are to be put in order.
+      // Among memories of the last create time, the engine chose any: all of them are read and sorted.
       const ties = await this.#ask(scope, filter, (query) => [
         searchCommand(index, created(query, "at", last), TIES),
       ]);
@@ -157,17 +157,17 @@ export class FilteredMemories {
       .slice(0, limit);
   }
 
-  /** Learns from a page how many memories pass: the first page counts all of them, a later one a part. */
-  #learn({ query, namespace }: Answer, count: number, isAll: boolean): void {
+  /** Updates the cached share from the total of a page: the first page counts all, a later one a part. */
+  #update({ query, namespace }: Answer, count: number, isAll: boolean): void {
     const { counters } = this.#options;
     const wanted = filterCounters(namespace.namespaceId, query);
     const size = estimateSize(wanted, counters.of(namespace.namespaceId));
     if (isAll || count > (size.eligible ?? 0)) {
-      counters.learn(namespace.namespaceId, learnCount(wanted, size, count));
+      counters.update(namespace.namespaceId, shareCounter(wanted, size, count));
     }
   }
 
-  /** Undefined: there is no index that could say. */
+  /** Undefined: there is no index. */
   async #unlessMissing<T>(scope: NamespaceKey, ask: () => Promise<T>): Promise<T | undefined> {
     try {
       return await ask();
@@ -178,11 +178,11 @@ export class FilteredMemories {
     }
   }
 
-  /** Asks about what passes a filter, in one round trip. Undefined: nothing can. */
+  /** Sends commands with the query of a filter, in one round trip. Undefined: nothing can pass. */
   async #ask(
     scope: NamespaceKey,
     filter: MemoryFilter,
-    commands: (query: MemoryQuery, namespace: NamespaceKeys) => readonly Command[],
+    commands: (query: MemoryQuery, namespace: NamespaceRedisKeys) => readonly Command[],
   ): Promise<Answer | undefined> {
     let asked: Omit<Answer, "replies"> | undefined;
     const replies = await this.#namespaces.pipeline(scope, (namespace) => {
@@ -203,11 +203,11 @@ const TIES = { fields: ["created"], limit: MAX_RESULTS };
 
 interface Answer {
   readonly query: MemoryQuery;
-  readonly namespace: NamespaceKeys;
+  readonly namespace: NamespaceRedisKeys;
   readonly replies: readonly Reply[];
 }
 
-/** The same, of what was written before, after or at a moment alone. */
+/** The same query, limited to a range of create times. */
 function created(
   { text, params }: MemoryQuery,
   when: "before" | "after" | "at",
@@ -217,14 +217,14 @@ function created(
   return { text: `${text} @created:${range}`, params: new Map([...params, ["moment", String(time)]]) };
 }
 
-/** Where memories stand, of as many as there are. */
+/** Positions of memories, and the total number of matches. */
 interface Positions {
   readonly total: number;
-  /** Without a time: RediSearch could not read it. */
+  /** Without a create time: RediSearch could not read the key. */
   readonly found: readonly { readonly id: string; readonly createTime: number | undefined }[];
 }
 
-function readPositions(reply: Reply | undefined, namespace: NamespaceKeys): Positions {
+function readPositions(reply: Reply | undefined, namespace: NamespaceRedisKeys): Positions {
   const found: Positions["found"][number][] = [];
   const total = readIndexReply(reply, namespace, (id, fields) => {
     const created = fields.get("created");
@@ -237,7 +237,7 @@ function positionsOf(positions: Positions | undefined): ListPosition[] {
   return (positions?.found ?? []).map(({ id, createTime = 0 }) => ({ id, createTime }));
 }
 
-/** Whether it holds fewer than there are: there are too many, or RediSearch could not read one. */
+/** Whether positions are missing: there are too many, or RediSearch could not read a key. */
 function isCut(positions: Positions | undefined): boolean {
   return positions !== undefined && (positions.total > positions.found.length || isUnread(positions));
 }
@@ -246,7 +246,7 @@ function isUnread({ found }: Positions): boolean {
   return found.some(({ createTime }) => createTime === undefined);
 }
 
-/** In the order of bytes, as Redis keeps them. */
+/** By bytes, as in a sorted set of Redis. */
 function compare(a: ListPosition, b: ListPosition): number {
   return a.createTime - b.createTime || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
 }

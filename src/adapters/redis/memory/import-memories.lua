@@ -1,4 +1,4 @@
--- Writes memories as they are, in order; one whose id is taken is skipped. Of each: the fields of write_memory, and
+-- Imports memories unchanged, in order; one whose id exists is skipped. Of each: the fields of write_memory, and
 -- `position` in its session as it was (0: none).
 -- Answers DONE and 1 or 0 for each: whether it was written; or STALE, TOO_MANY, MODEL.
 local wrong = cannot_create()
@@ -14,7 +14,7 @@ local function is_free(session, position)
   return true
 end
 
--- The position that it had, if no other memory has it; else the next one.
+-- The original position, if no other memory has it; else the next one.
 local function position_of(session, position)
   if session == '' then return 0 end
   if position < 1 or not is_free(session, position) then

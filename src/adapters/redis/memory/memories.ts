@@ -24,17 +24,17 @@ export interface RedisMemoriesOptions {
   readonly indexes: IndexNames;
   readonly vectors: VectorIndexOptions;
   readonly sweeper: Sweeper;
-  /** An index was asked and is not there. */
+  /** Called when a search found no index. */
   readonly missing: (scope: NamespaceKey) => void;
-  /** A write of this process has left a memory pending. */
+  /** Called when a write of this process has left a memory pending. */
   readonly onPending: () => void;
   readonly log: Log;
 }
 
-/** Memories in Redis. Disposing of them writes the accesses that were counted. */
+/** Memories in Redis. Disposing of them flushes the pending access counts. */
 export interface RedisMemories extends Memories, AsyncDisposable {
-  /** Drops all that was cached of what Redis holds: it was replaced. */
-  forgetAll(): void;
+  /** Clears all caches: the store in Redis was replaced. */
+  clearCache(): void;
 }
 
 export function openMemories(
@@ -80,8 +80,8 @@ export function openMemories(
     accessCounts,
     exporter: reads,
     importer: writes,
-    forgetAll: () => {
-      for (const cache of [accessCounts, pages, counters]) cache.forgetAll();
+    clearCache: () => {
+      for (const cache of [accessCounts, pages, counters]) cache.clear();
     },
     [Symbol.asyncDispose]: () => accessCounts[Symbol.asyncDispose](),
   };

@@ -2,23 +2,23 @@ import type { Memory } from "../../../domain/memory/memory.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import { RecordCache } from "../namespaces/record-cache.ts";
 
-/** Of records by their plain length; the objects take some three times as much. */
+/** Bound on the plain length of the cached records; the objects take some three times as much. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** What a memory takes beside its record: the key, the objects. */
+/** Bytes of a cached memory beside its record: the key, the objects. */
 const OVERHEAD_BYTES = 500;
 
-/** A memory, and what it was made of. */
+/** A parsed memory, and its stored parts. */
 export interface CachedMemory {
   readonly memory: Memory;
-  /** What its etag stands for, which is a hash of it. */
+  /** The fields whose hash is its etag. */
   readonly record: Omit<Memory, "sessionPosition" | "embedding">;
-  /** That the record takes when it is not compressed. */
+  /** Size of its uncompressed record. */
   readonly bytes: number;
   readonly position: number;
-  /** As it is stored. */
+  /** The stored JSON. */
   readonly embedding: string;
-  /** Of all stored vectors when it was read. */
+  /** The model of all stored vectors when the memory was read. */
   readonly identity: EmbedderIdentity | undefined;
 }
 

@@ -1,8 +1,8 @@
--- How a memory lies in its namespace (see keys.ts). Memories are written and removed here alone, so that all counters and
--- indexes of them follow. Counts are added up in `changes` and written once a script: many memories share terms.
--- Keys that end in _prefix are beginnings of keys.
+-- The stored form of a memory (see keys.ts). Only these functions write and remove memories, so that all counters and
+-- indexes follow. Counts are summed up in `changes` and written once per script: many memories share terms.
+-- Names that end in _prefix are key prefixes.
 
--- Nil when the vectors are of the generation of the model that the caller knows.
+-- Nil when the vectors are of the generation that the caller has.
 local function other_model(generation)
   if redis.call('HGET', meta, 'generation') == generation then return nil end
   return { 'MODEL' }
@@ -23,16 +23,16 @@ local function count(changes, tokens, terms, by)
       changes.frequencies[term] = (changes.frequencies[term] or 0) + by
     end
   end
-  -- Those that isCounted in tokens.ts names.
+  -- See isCounted in tokens.ts.
   for token in tokens:gmatch('[^,]+') do
     if token:find('^[nxugs]') then changes.sizes[token] = (changes.sizes[token] or 0) + by end
   end
 end
 
--- Fields that one command takes: far fewer than Lua can hand over.
+-- Fields of one command: far fewer than the arguments that Lua can pass.
 local FIELDS = 1000
 
--- A long text has thousands of terms, and a command for each would take three times as long as its place in the index.
+-- A long text has thousands of terms, and a command for each would take three times as long as indexing it.
 local function add(key, changes)
   local fields = {}
   for field, by in pairs(changes) do
@@ -60,11 +60,11 @@ local function write_changes(changes)
   add(counters, { memories = changes.memories, terms = changes.terms })
   add(document_frequencies, changes.frequencies)
   add(sizes, changes.sizes)
-  -- By which it is noticed that an older state was restored: see store-identity.ts.
+  -- Detects that an older state was restored: see store-identity.ts.
   if changes.made > 0 then redis.call('HINCRBY', meta, 'changes', changes.made) end
 end
 
--- The etag of a memory that is there and has not expired; nil for others.
+-- The etag of an existing, unexpired memory; else nil.
 local function etag_of(id, now)
   local etag, expire = unpack(redis.call('HMGET', memory_prefix .. id, 'etag', 'expire'))
   if not etag or (expire and tonumber(expire) <= tonumber(now)) then return nil end
@@ -78,8 +78,7 @@ local function remove_pending(id)
   redis.call('HDEL', pending_attempts, member)
 end
 
--- Later than any clock says: a refused text is not due until an operator retries it; in the order of refusals. See
--- due-time.ts.
+-- Beyond any clock: a refused text is not due until an operator retries it; in order of refusal. See due-time.ts.
 local NEVER = 2 ^ 52
 
 local function add_pending(id, is_refused, now)
@@ -89,12 +88,12 @@ local function add_pending(id, is_refused, now)
   if not is_refused then redis.call('ZADD', pending_since, now, member) end
 end
 
--- Writes a memory that is not there. `position` is that in its session, 0 without one.
+-- Writes a new memory. `position`: in its session, 0 without one.
 local function write_memory(changes, memory, generation, position, now)
   local fields = {
     'tok', memory.tok, 'terms', memory.terms, 'created', memory.created, 'importance', memory.importance,
     'rec', memory.rec, 'emb', memory.emb, 'etag', memory.etag, 'pos', string.format('%d', position),
-    -- What a search reads of each candidate, as one field: see candidate-fields.ts.
+    -- The candidate fields, as one field: see candidate-fields.ts.
     'facts', memory.created .. ' ' .. memory.event .. ' ' .. memory.importance .. ' ' .. memory.expire,
   }
   local function set(field, value)
@@ -106,7 +105,7 @@ local function write_memory(changes, memory, generation, position, now)
   set('expire', memory.expire)
   set('dup', memory.dup)
   set('v' .. generation, memory.vector)
-  -- In one command: each one indexes the vector again.
+  -- In one command, because each write indexes the vector again.
   redis.call('HSET', memory_prefix .. memory.id, unpack(fields))
   redis.call('ZADD', memory_order, memory.created, memory.id)
   if memory.dup ~= '' then redis.call('ZADD', duplicates, 0, memory.dup) end
@@ -119,8 +118,7 @@ local function write_memory(changes, memory, generation, position, now)
   count(changes, memory.tok, memory.terms, 1)
 end
 
--- Writes what a duplicate changes of a memory that is there: see mergeDuplicate. Its terms and vectors stay, and no token
--- that is counted is another.
+-- Merges a duplicate into an existing memory: see mergeDuplicate. Its terms, vectors and counted tokens do not change.
 local function merge_memory(changes, merged)
   local key, member = memory_prefix .. merged.id, namespace_id .. '/' .. merged.id
   local created, event, importance = unpack(redis.call('HMGET', key, 'created', 'event', 'importance'))
@@ -140,7 +138,7 @@ local function merge_memory(changes, merged)
   changes.made = changes.made + 1
 end
 
--- Takes a memory whose new state is written next. False when it is not there.
+-- Removes a memory whose new state is written next. False when it does not exist.
 local function take_memory(changes, id)
   redis.call('ZREM', memory_expiry, namespace_id .. '/' .. id)
   remove_pending(id)
@@ -157,7 +155,7 @@ local function take_memory(changes, id)
   return true
 end
 
--- Takes a memory for good. False when it is not there.
+-- Deletes a memory. False when it does not exist.
 local function remove_memory(changes, id)
   redis.call('HDEL', access_counts, id)
   redis.call('ZREM', last_accesses, id)

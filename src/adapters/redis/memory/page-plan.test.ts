@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isIndexSooner } from "./page-plan.ts";
 
-describe("where a page comes from", () => {
+describe("the source of a page", () => {
   it.each([
     ["few of many", { stored: 10_000, eligible: 10, limit: 50 }, true],
     ["none", { stored: 10_000, eligible: 0, limit: 50 }, true],
@@ -9,7 +9,7 @@ describe("where a page comes from", () => {
     ["half", { stored: 10_000, eligible: 5000, limit: 50 }, false],
     ["all, of which few are wanted", { stored: 10_000, eligible: 10_000, limit: 50 }, false],
     ["half, of which all are wanted", { stored: 10_000, eligible: 5000, limit: 5000 }, true],
-  ] as const)("is the index where it is sooner: %s", (_name, sizes, index) => {
+  ] as const)("is the index where it is faster: %s", (_name, sizes, index) => {
     expect(isIndexSooner(sizes)).toBe(index);
   });
 });

@@ -34,30 +34,30 @@ const WALK = defineNamespaceScript({
   }),
 });
 
-/** Memories that one script reads, and bytes of records, as stored, after which it stops: it holds up Redis. */
+/** Memories that one script reads, and stored bytes of records after which it stops, as it blocks Redis. */
 export const MAX_STEP = 200;
 const MAX_STEP_BYTES = 1024 * 1024;
 
-/** A memory as it is read, with what was counted and is not stored yet. */
+/** A memory as read, including pending access counts. */
 export interface ReadMemory {
   readonly memory: StoredMemory;
   /** That its record takes when it is not compressed. */
   readonly bytes: number;
-  /** What was asked for besides. */
+  /** The additional requested fields. */
   readonly fields: readonly Reply[];
 }
 
 export interface WalkOptions {
   readonly oldestFirst: boolean;
-  /** From behind here on; absent: from the beginning. */
+  /** The position after which the pages begin; absent: from the beginning. */
   readonly after?: ListPosition | undefined;
   /** Memories a page. Default and maximum: MAX_STEP. */
   readonly step?: number;
-  /** More fields to be read, by generation of the model when they depend on it. */
+  /** Additional fields to read, by generation of the model when they depend on it. */
   readonly fields?: (generation: number) => readonly string[];
 }
 
-/** Reads memories, some by id or all of them page by page, each page in one script. */
+/** Reads memories by id, or all of them page by page, each page in one script. */
 export class MemoryPages {
   readonly #namespaces: Namespaces;
   readonly #model: VectorModel;
@@ -70,12 +70,12 @@ export class MemoryPages {
     this.#accesses = accesses;
   }
 
-  /** Drops what was read before. */
-  forgetAll(): void {
-    this.#cache.forgetAll();
+  /** Clears the cached memories. */
+  clear(): void {
+    this.#cache.clear();
   }
 
-  /** Those with these ids, in their order, in any state, expired ones included; undefined where there is none. */
+  /** Reads memories by id, in order, in any state, expired or not; undefined for a missing one. */
   async read(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     const steps = Array.from({ length: Math.ceil(ids.length / MAX_STEP) }, (_, step) =>
       this.#readStep(scope, ids.slice(step * MAX_STEP, (step + 1) * MAX_STEP)),
@@ -96,12 +96,12 @@ export class MemoryPages {
   async #readStep(scope: NamespaceKey, ids: readonly string[]): Promise<(ReadMemory | undefined)[]> {
     await this.#accesses.written();
     let accesses = this.#accesses.current(scope);
-    let asked: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
+    let cachedRows: { readonly key: string; readonly cached: CachedMemory | undefined }[] = [];
     const found = await this.#namespaces.run(scope, {
       script: READ,
       input: (namespace) => {
         accesses = this.#accesses.current(scope);
-        asked = ids.map((id) => {
+        cachedRows = ids.map((id) => {
           const key = namespace.memory(id);
           return { key, cached: this.#cache.get(key) };
         });
@@ -109,15 +109,15 @@ export class MemoryPages {
           memoryPrefix: namespace.memory(""),
           accessCounts: namespace.accessCounts,
           lastAccesses: namespace.lastAccesses,
-          memories: ids.map((id, at) => ({ id, etag: asked[at]?.cached?.memory.etag ?? "" })),
+          memories: ids.map((id, at) => ({ id, etag: cachedRows[at]?.cached?.memory.etag ?? "" })),
         };
       },
     });
     if (found === undefined) return ids.map(() => undefined);
-    return asked.map(({ key, cached }, at) => {
+    return cachedRows.map(({ key, cached }, at) => {
       const row = readRow(found[at], this.#model.identity, cached);
-      if (row === undefined) this.#cache.forget(key);
-      else if (row.cached !== cached) this.#cache.keep(key, row.cached);
+      if (row === undefined) this.#cache.delete(key);
+      else if (row.cached !== cached) this.#cache.set(key, row.cached);
       return row && readMemory(row, accesses);
     });
   }

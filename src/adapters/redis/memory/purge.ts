@@ -22,7 +22,7 @@ const PURGE = defineNamespaceScript({
   effect: "frees",
   arguments: ["isLast", "purgedBefore", rows("memories", ["id", "etag"])],
   reply: (reply): Progress & { readonly changed: readonly string[] } => {
-    // Throws when the request_id is that of another request.
+    // Throws REQUEST_ID_REUSED.
     replayedOutcome(reply);
     const [, outcome = null, changed = null] = listOf(reply);
     const [count = 0, done] = (textOf(outcome) ?? "").split(" ").map(Number);
@@ -30,10 +30,10 @@ const PURGE = defineNamespaceScript({
   },
 });
 
-/** How often memories that have changed meanwhile are looked at again. */
+/** How often memories that were changed concurrently are read again. */
 const MAX_TRIES = 100;
 
-/** How far a purge has come. Repeats that come while it runs, or after a crash, carry it on together and answer alike. */
+/** The progress of a purge. Retries during it, or after a crash, continue it together and get the same response. */
 interface Progress {
   readonly count: number;
   readonly done: boolean;
@@ -44,7 +44,7 @@ interface PurgeOptions {
   readonly request?: IdempotentRequest;
 }
 
-/** Deletes by filter: page by page of what passes, each in scripts that are not long, if it has not changed meanwhile. */
+/** Deletes by filter: page by page, each in short scripts that skip memories with a changed etag. */
 export class MemoryPurge {
   readonly #namespaces: Namespaces;
   readonly #reads: MemoryReads;
@@ -62,9 +62,9 @@ export class MemoryPurge {
   async run(scope: NamespaceKey, filter: MemoryFilter, options: PurgeOptions): Promise<number> {
     const { now, request } = options;
     let progress: Progress = { count: 0, done: false };
-    // Asked first, because a repeat has nothing to go through.
+    // Reads the record first: a replay need not scan.
     if (request !== undefined) progress = await this.#deletePage(scope, filter, [], { ...options, progress });
-    // The newest first: what is written meanwhile stays outside.
+    // Newest first, so that memories written meanwhile are left out.
     const query = { filter, now, oldestFirst: false, limit: MAX_STEP };
     for await (const page of this.#reads.passing(scope, query)) {
       if (progress.done) break;
@@ -84,13 +84,13 @@ export class MemoryPurge {
   ): Promise<Progress> {
     let left = memories;
     let { progress } = options;
-    // Each step takes one at the least; what has changed meanwhile comes again, but not for ever.
+    // Each step takes at least one; changed memories are retried a bounded number of times.
     for (let steps = memories.length + MAX_TRIES; left.length > 0 && !progress.done; steps -= 1) {
-      if (steps === 0) throw unavailable("memories to be purged change all the time");
+      if (steps === 0) throw unavailable("memories to be purged keep changing");
       const taken = nextStep(left, 0, contentBytes, stepLimits(this.#model));
       const step = await this.#step(scope, taken, { ...options, progress, isLast: false });
       progress = step;
-      // What has changed is looked at again.
+      // Changed memories are read again.
       const changed = await this.#reads.get(scope, step.changed, options.now);
       const passing = changed.filter(
         (memory) => memory !== undefined && matchesFilter(memory, filter, options.now),
@@ -109,7 +109,7 @@ export class MemoryPurge {
     const partition = this.#namespaces.partition(scope);
     const step = await this.#namespaces.run(scope, {
       script: PURGE,
-      // Its record lies beside the namespace, which need not be there: what comes into it later is not for a repeat.
+      // The record is stored beside the namespace, which may not exist: a replay must not delete later memories.
       whenAbsent: "run",
       input: (namespace) => ({
         ...memoryKeys(namespace),
@@ -121,7 +121,7 @@ export class MemoryPurge {
         memories: memories.map(({ id, etag }) => ({ id, etag })),
       }),
     });
-    this.#accesses.forget(
+    this.#accesses.discard(
       scope,
       memories.map(({ id }) => id).filter((id) => !step.changed.includes(id)),
     );

@@ -16,7 +16,7 @@ const URL = await sharedRedisUrl();
 const SCOPE = { tenant: "t", namespace: "n" };
 
 describe("a filter as a query", () => {
-  it("holds fixed words, parameters and nothing else, whatever callers write", () => {
+  it("contains only fixed words and parameters, whatever callers write", () => {
     const text = fc.oneof(fc.string(), fc.constantFrom(...SYNTAX));
     fc.assert(
       fc.property(text, fc.array(text, { minLength: 1 }), (value, values) => {
@@ -36,7 +36,7 @@ describe("a filter as a query", () => {
     );
   });
 
-  it("is of one namespace, whatever else it asks", () => {
+  it("is limited to one namespace, whatever the filter", () => {
     const filter: MemoryFilter = { states: ["ACTIVE"], userId: "ana", kinds: ["MESSAGE"] };
     const tokens = (number: string) => [...(memoryQuery(number, filter)?.params.values() ?? [])];
     expect(tokens("a1")).toHaveLength(3);
@@ -51,11 +51,11 @@ describe("a filter as a query", () => {
     ["no time at all", { eventTime: { start: 2, end: 2 } }],
     ["a number below itself", { importance: { min: 0.5, max: 0.4 } }],
     ["what is no number", { importance: { min: Number.NaN } }],
-  ])("is none where nothing can pass: %s", (_name, filter) => {
+  ])("is undefined when nothing can pass: %s", (_name, filter) => {
     expect(memoryQuery("a1", { ...EVERY_STATE, ...filter })).toBeUndefined();
   });
 
-  it("knows what bounds the number of memories that pass", () => {
+  it("has upper bounds on the number of memories that pass", () => {
     const filter: MemoryFilter = { states: ["ACTIVE", "ARCHIVED"], userId: "ana", tagsAll: ["t"] };
     const query = memoryQuery("a1", filter);
     expect(query?.counted.map((tokens) => tokens.map((token) => token.charAt(0)))).toEqual([
@@ -67,13 +67,13 @@ describe("a filter as a query", () => {
   });
 });
 
-/** What queries are written in, and what their parsers trip over. */
+/** The syntax of queries, and input that breaks their parsers. */
 const SYNTAX = [
   "*", "|", "(", ")", "{", "}", "[", "]", "-", "~", "%", "$", "$p0", "@tok:{*}", "\\", "\\\\", '"', "'", "=>", ":",
   "} | @tok:{*", "a} @created:[-inf +inf", "=>[KNN 5 @v1 $vector]", "w'*'", "\u0000", "a,b", "(1", "+inf", "",
 ]; // biome-ignore format: one list
 
-describe.skipIf(URL === "")("a filter as Redis answers it", () => {
+describe.skipIf(URL === "")("a filter in Redis", () => {
   let index: IndexedMemories;
   beforeAll(async () => {
     index = await openIndexedMemories(URL, { dimension: 4 });
@@ -104,7 +104,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
     });
   };
 
-  it("is what matchesFilter says, for every field, after changes and deletions too", async () => {
+  it("matches as matchesFilter does, for every field, after changes and deletions too", async () => {
     const integer = seededInteger(7);
     const random = () => integer(2 ** 30) / 2 ** 30;
     const all = Array.from({ length: 300 }, (_, at) => randomMemory(random, `m${at}`));
@@ -141,7 +141,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
     expect(asked.filter(([, times]) => times === 0)).toEqual([]);
   });
 
-  it("takes signs of its own language for what they are", async () => {
+  it("treats query syntax in values as text", async () => {
     const scope = { ...SCOPE, namespace: "signs" };
     const memories = SYNTAX.map((sign, at) =>
       memory({ id: `m${at}`, userId: sign, author: sign, tags: [sign, "every"], metadata: { [sign]: sign } }),
@@ -170,7 +170,7 @@ describe.skipIf(URL === "")("a filter as Redis answers it", () => {
     }
   });
 
-  it("compares numbers in full", async () => {
+  it("compares numbers with full precision", async () => {
     const scope = { ...SCOPE, namespace: "numbers" };
     const near = (value: number): number[] => {
       const bits = new Float64Array([value]);

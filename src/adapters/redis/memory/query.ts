@@ -4,15 +4,15 @@ import type { Argument } from "../connection/client.ts";
 import { isCounted, namespaceToken, type TokenType, tokenOf } from "./tokens.ts";
 
 /**
- * A filter as RediSearch takes it (DIALECT 2). The text is put together of fixed words and names of parameters; what a
- * caller wrote stands in parameters alone, and there as digests and numbers.
+ * A filter as a RediSearch query (DIALECT 2). The text consists of fixed words and names of parameters; values of callers
+ * are only in parameters, as digests and numbers.
  */
 export interface MemoryQuery {
   readonly text: string;
   readonly params: ReadonlyMap<string, Argument>;
   /**
    * A memory that passes has a token of each of these sets, and `sizes` counts the memories of each token: the smallest
-   * sum bounds the size of the filtered set.
+   * sum is an upper bound on the filtered set.
    */
   readonly counted: readonly (readonly string[])[];
   /** Whether the filter has no other conditions. */
@@ -26,14 +26,14 @@ const STATES = {
   QUARANTINED: true,
 } as const satisfies Readonly<Record<MemoryState, true>>;
 
-/** Whether the filter asks for what no index holds: when a memory was accessed. */
+/** Whether the filter has a condition on the access time, which no index holds. */
 export function asksForAccess({ lastAccessTime }: MemoryFilter): boolean {
   return lastAccessTime?.start !== undefined || lastAccessTime?.end !== undefined;
 }
 
 /**
- * Memories that pass the filter, but for `lastAccessTime` and for the expire time. Undefined: nothing passes. There is
- * no query without a namespace: its id is in every token, and at least one of these stands alone or in a union.
+ * The query for memories that pass the filter, except for `lastAccessTime` and the expire time. Undefined: nothing
+ * passes. Every query is limited to the namespace: its id is in every token, and the query requires at least one token.
  */
 export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQuery | undefined {
   const query = new QueryText();
@@ -46,7 +46,7 @@ export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQu
     if (value !== undefined) any(type, [value]);
   };
   const states = [...new Set(filter.states)];
-  // Every memory is in one of them: one list of documents is less work than the union of four.
+  // Every memory is in one of the states: one posting list is cheaper than the union of four.
   if (states.length === Object.keys(STATES).length) query.any([namespaceToken(namespaceId)]);
   else any("state", states);
   equal("user", filter.userId);
@@ -67,12 +67,12 @@ export function memoryQuery(namespaceId: string, filter: MemoryFilter): MemoryQu
   return nothing || query.isEmpty ? undefined : query;
 }
 
-/** The parameters as a command takes them. */
+/** The parameters as arguments of a command. */
 export function paramArguments(params: ReadonlyMap<string, Argument>): Argument[] {
   return ["PARAMS", 2 * params.size, ...[...params].flat()];
 }
 
-/** A range that holds its lower bound, and its upper one unless `below`. */
+/** A range that includes its lower bound, and its upper bound unless `below`. */
 interface Interval extends NumberRange {
   readonly below?: number;
 }
@@ -89,7 +89,7 @@ class QueryText implements MemoryQuery {
   readonly params = new Map<string, Argument>();
   readonly counted: (readonly string[])[] = [];
   readonly #clauses: string[] = [];
-  /** A range that no number is in. */
+  /** An empty range. */
   isEmpty = false;
 
   get isCounted(): boolean {

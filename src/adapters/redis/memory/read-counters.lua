@@ -1,5 +1,5 @@
--- The statistics that show whether a search was planned in the right way.
--- Answers the id of the namespace (false: it is not there), the generation of the vectors, memories, terms of all memories,
+-- Reads the counters that verify the plan of a search.
+-- Answers the id of the namespace (false: it does not exist), the generation of the vectors, memories, terms of all memories,
 -- and two lists: the document frequencies of the terms and the sizes of the tokens.
 local function values(key, names)
   if #names == 0 then return {} end

@@ -20,33 +20,33 @@ const FIND_IDS = defineNamespaceScript({
   reply: (reply) => listOf(listOf(reply)[1]).map((found) => numberOf(found) === 1),
 });
 
-/** What is to be gone through for a filter. */
+/** A scan for a filter. */
 export interface SourceQuery {
   readonly filter: MemoryFilter;
   readonly oldestFirst: boolean;
   readonly after?: ListPosition | undefined;
-  /** So many that pass are wanted, which the pages may go by. */
+  /** The number of wanted memories, a hint for the size of pages. */
   readonly limit: number;
   readonly now: number;
 }
 
 /**
- * Pages that hold every memory that passes a filter, in order of (createTime, id), and perhaps others: those that go
- * through them ask the filter again.
+ * Pages with every memory that passes a filter, in order of (createTime, id), and possibly others: the caller applies the
+ * filter again.
  */
 export type MemorySource = (scope: NamespaceKey, query: SourceQuery) => AsyncIterable<readonly ReadMemory[]>;
 
-/** How many memories pass a filter, by an index; undefined when no index knows. */
+/** Counts the memories that pass a filter with an index; undefined when no index can. */
 export type FilterCount = (
   scope: NamespaceKey,
   filter: MemoryFilter,
   now: number,
 ) => Promise<number | undefined>;
 
-/** Goes through the whole namespace. */
+/** Scans the whole namespace. */
 export function walkingSource(pages: MemoryPages): MemorySource {
   return (scope, { filter, oldestFirst, after, limit }) =>
-    // Where nearly all pass, a page of what is wanted is enough.
+    // Where nearly all pass, one page of the wanted size is enough.
     pages.walk(scope, { oldestFirst, after, step: isOfStatesOnly(filter) ? limit : MAX_STEP });
 }
 
@@ -133,14 +133,14 @@ export class MemoryReads implements MemoryReader, MemoryExport {
     return count;
   }
 
-  /** The pages of the source with nothing but what passes. */
+  /** The pages of the source, filtered. */
   async *passing(scope: NamespaceKey, query: SourceQuery): AsyncGenerator<readonly ReadMemory[]> {
     for await (const page of this.#source(scope, query)) {
       yield page.filter(({ memory }) => matchesFilter(memory, query.filter, query.now));
     }
   }
 
-  /** By the sizes that writes count, where they count no expired memories. */
+  /** Counts by the `sizes` counters, when they include no expired memories. */
   async #countByState(scope: NamespaceKey, filter: MemoryFilter, now: number): Promise<number | undefined> {
     if (!isOfStatesOnly(filter)) return undefined;
     const replies = await this.#namespaces.pipeline(scope, ({ namespaceId, partition, sizes }) => [
@@ -154,7 +154,7 @@ export class MemoryReads implements MemoryReader, MemoryExport {
   }
 }
 
-/** Whether it asks for nothing but states, as default reads do. */
+/** Whether the filter only has a condition on states, as default reads do. */
 export function isOfStatesOnly({ states, ...others }: MemoryFilter): boolean {
   return states.length > 0 && Object.values(others).every((one) => one === undefined);
 }

@@ -1,4 +1,4 @@
--- Whether a replacement was carried out before.
+-- Whether a replacement was done before.
 -- Answers NEW; or REPLAY, outcome and the row; MISSING, REUSED, STALE.
 local wrong = stale()
 if wrong then return wrong end

@@ -11,20 +11,19 @@ import { termCounter } from "./terms.ts";
 export type VectorCandidate = Candidates["byVector"][number];
 export type KeywordCandidate = Candidates["byKeyword"][number];
 
-/** The candidate that an unexpired memory makes; undefined: none. */
+/** Creates the candidate of an unexpired memory; undefined: it is none. */
 type ReadCandidate<T> = (id: string, candidate: CandidateFields, fields: Fields) => T | undefined;
 
 /**
- * The matches of one retriever: each memory that the index answers with is read at once, and only the candidate is
- * kept.
+ * The matches of one retriever: each memory in the reply of the index is converted to a candidate at once.
  */
 export class Matches<T> {
   readonly candidates: T[] = [];
-  /** Memories that the index answered with. */
+  /** Number of memories in the reply of the index. */
   found = 0;
-  /** Those of them that have expired. */
+  /** Number of expired ones among them. */
   expired = 0;
-  /** Those of them whose fields the index left out, with the fields that it did answer with. */
+  /** Memories with missing fields in the reply, with the fields that it has. */
   readonly incomplete = new Map<string, Fields>();
   readonly #now: number;
   readonly #read: ReadCandidate<T>;
@@ -51,7 +50,7 @@ export class Matches<T> {
     if (candidate !== undefined) this.candidates.push(candidate);
   }
 
-  /** Adds an incomplete match of this retriever, with its fields as Redis holds them; absent ones: the memory is gone. */
+  /** Completes a match of this retriever with its stored fields; absent ones: the memory was deleted. */
   complete(id: string, facts: Reply | undefined, terms: Reply | undefined): void {
     const answered = this.incomplete.get(id);
     if (answered === undefined) return;

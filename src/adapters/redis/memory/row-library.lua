@@ -1,6 +1,5 @@
--- The row that a memory is read from: {id, record, position, embedding, accesses, last access, and what `fields` names};
--- false when it is not there. With the etag of the record that the caller has (`known_etag`), 1 stands in the place of that
--- record.
+-- The row of a memory: {id, record, position, embedding, accesses, last access, and the named `fields`}; false when it
+-- does not exist. When the record still has the etag of the caller's record (`known_etag`), 1 replaces the record.
 local function read_memory(id, fields, known_etag)
   local key = memory_prefix .. id
   local record, position, embedding = unpack(redis.call('HMGET', key, known_etag and 'etag' or 'rec', 'pos', 'emb'))

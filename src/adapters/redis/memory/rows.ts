@@ -12,19 +12,19 @@ import type { Replacement } from "../../../ports/memory/writer.ts";
 import type { Argument, Reply } from "../connection/client.ts";
 import { bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
 import { defineLibrary } from "../connection/script.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { type PackRecord, plainRecord, unpackRecord } from "../namespaces/records.ts";
 import type { CachedMemory } from "./memory-cache.ts";
 import { encodeTerms } from "./terms.ts";
 import { memoryTokens, tokenOf } from "./tokens.ts";
 
-/** Of a script: reads the row of a memory, for readRow. */
+/** Lua functions that read the row of a memory, for readRow. */
 export const ROW = defineLibrary({
   file: new URL("./row-library.lua", import.meta.url),
   keys: ["memoryPrefix", "accessCounts", "lastAccesses"],
 });
 
-/** Of a script: writes and removes memories, whose namespace `namespaceId` names. */
+/** Lua functions that write and remove memories of the namespace `namespaceId`. */
 export const MEMORY = defineLibrary({
   file: new URL("./memory-library.lua", import.meta.url),
   keys: [
@@ -35,8 +35,8 @@ export const MEMORY = defineLibrary({
   arguments: ["namespaceId"],
 });
 
-/** The keys that MEMORY takes. */
-export function memoryKeys(namespace: NamespaceKeys) {
+/** The keys of MEMORY. */
+export function memoryKeys(namespace: NamespaceRedisKeys) {
   const { meta, memoryExpiry, pending, pendingSince, pendingAttempts, reembeddingTodo } = namespace.partition;
   return {
     meta,
@@ -103,7 +103,7 @@ export function pendingState({ memory, vector }: Replacement): "" | "PENDING" | 
   return memory.embedding.state === "REFUSED" ? "REFUSED" : "PENDING";
 }
 
-/** Times from the year 1 on, so that their digits are in the order of time. */
+/** Shifts times to the year 1, so that their padded digits sort by time. */
 const TIME_OFFSET = 10 ** 15;
 const TIME_DIGITS = 16;
 
@@ -117,18 +117,18 @@ function duplicateMember({ duplicateKey, memory }: Replacement): string {
 export interface MemoryRow {
   readonly id: string;
   readonly cached: CachedMemory;
-  /** As stored; absent: never accessed. */
+  /** The stored statistics; absent: never accessed. */
   readonly access?: AccessStatistics;
-  /** What was asked for besides. */
+  /** The additional requested fields. */
   readonly fields: readonly Reply[];
 }
 
-/** A field that is missing of a memory that is there is no record. */
+/** Stands for the missing record of an existing memory. */
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Undefined: it is not there. Throws STORE_CORRUPT. `identity` is that of all stored vectors; `cached` is the memory
- * whose record Redis was told to leave out if it is still that.
+ * Parses a row; undefined: the memory does not exist. Throws STORE_CORRUPT. `identity` is the model of all stored vectors;
+ * `cached` is the memory whose record the script leaves out when its etag is still the same.
  */
 export function readRow(
   reply: Reply | undefined,
@@ -179,14 +179,14 @@ function unpackStored(id: string, stored: Reply | undefined): Pick<CachedMemory,
   return { record: unpackRecord(plain, what), bytes: plain.length };
 }
 
-/** Every stored vector is of the one model, whatever was so when the record was written. */
+/** Every stored vector is of the current model, also where the record was written with an earlier one. */
 function withModel(embedding: MemoryEmbedding, identity: EmbedderIdentity | undefined): MemoryEmbedding {
   if (identity === undefined || embedding.state !== "READY") return embedding;
   const { provider, model, dimension } = identity;
   return { ...embedding, provider, model, dimension };
 }
 
-/** With what was counted and is not stored yet. */
+/** The memory with its access statistics, including pending counts. */
 export function storedMemory(
   { cached: { memory }, access }: Pick<MemoryRow, "cached" | "access">,
   pending: AccessStatistics | undefined,

@@ -48,7 +48,7 @@ describe("the plan of a search", () => {
         const options = { ...OPTIONS, counters: cache.of("a1") };
         const first = planSearch(query, options).read([[9]], { ...NO_COUNTERS, sizes: [9, 9, 9] }, NOW);
         expect(first.answer).toBeUndefined();
-        cache.learn("a1", first.learned);
+        cache.update("a1", first.updates);
         const asked = planSearch(query, options).commands;
         const clauses = String.raw`-?@tok:\{\$p\d+(\|\$p\d+)*\}( -?@tok:\{\$p\d+(\|\$p\d+)*\})*`;
         expect(asked.map(([, , said]) => said)).toEqual([
@@ -65,21 +65,21 @@ describe("the plan of a search", () => {
     );
   });
 
-  it("is, of a namespace whose counters are not known, first how many memories pass the filter", () => {
+  it("first counts the memories that pass the filter, when the counters are not cached", () => {
     const options = { ...OPTIONS, counters: () => undefined };
     const filter = { ...EVERY_STATE, userId: "ana" };
     const query = { vector: unitVector(1, 4), filter, limit: 10 };
-    /** Names of the commands beside the counters, and whether they only ask how many memories pass. */
+    /** Names of the commands beside the counters, and whether they only count the memories that pass. */
     const planned = (...plan: Parameters<typeof planSearch>) => {
       const { commands, read } = planSearch(...plan);
       const isOfSizes = read([[0], [0]], NO_COUNTERS, NOW).answer === undefined;
       return { names: commands.map(([name]) => name), isOfSizes };
     };
-    // The sizes come with the counters.
+    // The sizes are part of the counters.
     expect(planned(query, options)).toEqual({ names: [], isOfSizes: true });
     const tagged = { ...query, filter: { ...filter, tagsAll: ["t"] } };
     expect(planned(tagged, options)).toEqual({ names: ["FT.SEARCH"], isOfSizes: true });
-    // Without a graph all that passes is compared, however much it is.
+    // Without a graph all memories that pass are compared.
     const flat = { ...options, vectors: { ...VECTORS, algorithm: "FLAT" as const } };
     expect(planned(query, flat)).toEqual({ names: ["FT.SEARCH"], isOfSizes: false });
     const byWords = { terms: ["a"], filter, limit: 10 };
@@ -91,12 +91,12 @@ describe("the plan of a search", () => {
     const query = { vector: unitVector(1, 4), terms: ["a", "b"], filter, limit: 2 };
     const options = { ...OPTIONS, counters: () => 5000 };
     const plan = planSearch(query, options);
-    // Too few for batches, of which the plan makes the share of what passes smaller.
-    const { learned, answer } = plan.read([[0], [0]], { ...NO_COUNTERS, sizes: [5000, 5000] }, NOW);
+    // Too few matches for batches: the plan lowers the share that passes.
+    const { updates, answer } = plan.read([[0], [0]], { ...NO_COUNTERS, sizes: [5000, 5000] }, NOW);
     expect(answer?.isSettled).toBe(false);
-    expect([...learned.values()]).toContain(0);
+    expect([...updates.values()]).toContain(0);
     expect(planSearch(query, options).commands).toEqual(plan.commands);
-    expect(planSearch(query, { ...options, counters: (name) => learned.get(name) }).commands).not.toEqual(
+    expect(planSearch(query, { ...options, counters: (name) => updates.get(name) }).commands).not.toEqual(
       plan.commands,
     );
   });

@@ -11,16 +11,16 @@ import type { Argument, Command, Reply } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
 import { type KnnPlan, planKnn } from "../indexes/knn-plan.ts";
 import { type VectorIndexOptions, vectorField } from "../indexes/schema.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import { countCommand, readIndexReply, readTotal, searchCommand } from "./commands.ts";
-import { type Counters, type LearnedCounters, withLearned } from "./counter-cache.ts";
+import { type Counters, type CounterUpdates, withUpdates } from "./counter-cache.ts";
 import {
   estimateSize,
   type FilterCounters,
   filterCounters,
-  learnCount,
-  learnSizes,
   type SizeEstimate,
+  shareCounter,
+  sizeCounters,
 } from "./filter-size.ts";
 import { type MemoryQuery, memoryQuery } from "./query.ts";
 import {
@@ -34,9 +34,9 @@ import { encodeTerm } from "./terms.ts";
 
 const NO_CORPUS: CorpusStatistics = { documentCount: 0, meanLength: 0, documentFrequencies: new Map() };
 
-/** What read-counters.lua answers. */
+/** The reply of read-counters.lua. */
 export interface SearchCounters {
-  /** Undefined: the namespace is not there. */
+  /** Undefined: the namespace does not exist. */
   readonly namespaceId: string | undefined;
   /** Of the vectors. */
   readonly generation: number;
@@ -62,20 +62,20 @@ export function readCounters(reply: Reply | undefined): SearchCounters {
 }
 
 export interface SearchPlanOptions {
-  readonly namespace: NamespaceKeys;
-  /** What this process knows of the namespace. */
+  readonly namespace: NamespaceRedisKeys;
+  /** The cached counters of the namespace. */
   readonly counters: Counters;
   readonly vectors: VectorIndexOptions;
-  /** Of memories. */
+  /** The index of memories. */
   readonly index: string;
-  /** Of the vectors. */
+  /** The generation of the vectors. */
   readonly generation: number;
 }
 
-/** What to send in one round trip, and how to read it. */
+/** The commands of one round trip, and how to read their replies. */
 export interface PlannedSearch {
   readonly commands: readonly Command[];
-  /** Of read-counters.lua, which goes with them. */
+  /** The arguments of read-counters.lua, which is sent with the commands. */
   readonly terms: readonly string[];
   readonly tokens: readonly string[];
   /** `replies` are those to the commands, in their order; `now`: in milliseconds. Reads each once. */
@@ -84,8 +84,8 @@ export interface PlannedSearch {
 
 export interface ReadSearch {
   /** For the plan of the next search. */
-  readonly learned: LearnedCounters;
-  /** Undefined: the commands were to find out how many memories pass the filter. Plan again with what was learned. */
+  readonly updates: CounterUpdates;
+  /** Undefined: the commands only counted the memories that pass the filter. Plan again with the updates. */
   readonly answer: SearchAnswer | undefined;
 }
 
@@ -93,25 +93,25 @@ export interface SearchAnswer {
   readonly vector: Matches<VectorCandidate>;
   readonly keyword: Matches<KeywordCandidate>;
   readonly corpus: CorpusStatistics;
-  /** Whether the plan was right, by the counters that came along; else plan again with what was learned. */
+  /** Whether the counters in the replies confirm the plan; else plan again with the updates. */
   readonly isSettled: boolean;
   /** For operators: see SearchPlan. */
   readonly plan: Omit<SearchPlan, "rounds">;
 }
 
-/** The parts of a query, and what is known of them. */
+/** The parts of a query, and their size estimate. */
 interface Prepared extends SearchPlanOptions {
   readonly query: CandidateQuery;
-  /** Undefined: nothing can pass, and no index is asked. */
+  /** Undefined: nothing can pass, and no index is searched. */
   readonly filter: { readonly query: MemoryQuery; readonly counters: FilterCounters } | undefined;
   readonly size: SizeEstimate | undefined;
   readonly terms: readonly string[];
 }
 
 /**
- * Plans one round trip of a search by the counters that are known. Where a vector is compared through a graph and it is
- * not known how many memories pass the filter, it first asks for that; else it asks both retrievers. Pure: the same
- * commands for the same query and counters.
+ * Plans one round trip of a search by the cached counters. A vector search through a graph needs the number of memories
+ * that pass the filter: when it is not known, the first round trip counts them; otherwise it queries both retrievers.
+ * Pure: the same commands for the same query and counters.
  */
 export function planSearch(query: CandidateQuery, options: SearchPlanOptions): PlannedSearch {
   const { namespace, counters, vectors } = options;
@@ -127,7 +127,7 @@ export function planSearch(query: CandidateQuery, options: SearchPlanOptions): P
   return knn === undefined ? planSizes(prepared) : planRetrievers(prepared, knn);
 }
 
-/** Undefined: not enough is known of the number of memories that pass. */
+/** Undefined: the number of memories that pass is not known well enough. */
 function planVectors(
   { limit }: CandidateQuery,
   { bound, eligible }: SizeEstimate,
@@ -140,7 +140,7 @@ function planVectors(
   return eligible === undefined ? undefined : plan(eligible);
 }
 
-/** The sizes come with the counters; what passes is counted besides where the bounds do not say it. */
+/** The sizes are part of the counters; memories that pass are counted as well where the bounds are not enough. */
 function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedSearch {
   if (filter === undefined || size === undefined) throw new RangeError("without a filter there is no size");
   return {
@@ -148,12 +148,12 @@ function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedS
     terms: terms.map(encodeTerm),
     tokens: filter.counters.tokens,
     read: ([count], { sizes }) => {
-      const learned = new Map(learnSizes(filter.counters, sizes));
+      const updates = new Map(sizeCounters(filter.counters, sizes));
       if (count !== undefined) {
-        const after = estimateSize(filter.counters, withLearned(counters, learned));
-        learnAll(learned, learnCount(filter.counters, after, readTotal(count)));
+        const after = estimateSize(filter.counters, withUpdates(counters, updates));
+        addAll(updates, shareCounter(filter.counters, after, readTotal(count)));
       }
-      return { learned, answer: undefined };
+      return { updates, answer: undefined };
     },
   };
 }
@@ -161,37 +161,37 @@ function planSizes({ filter, size, counters, terms, index }: Prepared): PlannedS
 /** `knn` undefined: no vector is compared. */
 function planRetrievers(prepared: Prepared, knn: KnnPlan | undefined): PlannedSearch {
   const { query, filter, counters, terms, index, generation } = prepared;
-  const asked = filter === undefined ? [] : termsToAsk(terms, counters);
+  const sentTerms = filter === undefined ? [] : termsToSend(terms, counters);
   const commands: Command[] = [];
   if (filter !== undefined && knn !== undefined) {
     commands.push(vectorCommand(query, filter.query, knn, { index, generation }));
   }
-  if (filter !== undefined && asked.length > 0) {
-    commands.push(keywordCommand(query, filter.query, asked, index));
+  if (filter !== undefined && sentTerms.length > 0) {
+    commands.push(keywordCommand(query, filter.query, sentTerms, index));
   }
   return {
     commands,
     terms: terms.map(encodeTerm),
     tokens: filter?.counters.tokens ?? [],
-    read: (replies, read, now) => readRetrievers({ ...prepared, knn, asked }, replies, read, now),
+    read: (replies, read, now) => readRetrievers({ ...prepared, knn, sentTerms }, replies, read, now),
   };
 }
 
-interface Asked extends Prepared {
+interface RetrieverSearch extends Prepared {
   readonly knn: KnnPlan | undefined;
-  readonly asked: readonly string[];
+  readonly sentTerms: readonly string[];
 }
 
 function readRetrievers(
-  search: Asked,
+  search: RetrieverSearch,
   replies: readonly Reply[],
   read: SearchCounters,
   now: number,
 ): ReadSearch {
-  const { namespace, filter, counters, terms, knn, asked } = search;
-  const learned = new Map<string, number | undefined>(filter && learnSizes(filter.counters, read.sizes));
+  const { namespace, filter, counters, terms, knn, sentTerms } = search;
+  const updates = new Map<string, number | undefined>(filter && sizeCounters(filter.counters, read.sizes));
   const corpus = terms.length === 0 ? NO_CORPUS : corpusOf(terms, read);
-  for (const [term, frequency] of corpus.documentFrequencies) learned.set(frequencyName(term), frequency);
+  for (const [term, frequency] of corpus.documentFrequencies) updates.set(frequencyName(term), frequency);
 
   const chosen = chooseTerms(terms, corpus);
   const vector = vectorMatches(now);
@@ -200,13 +200,14 @@ function readRetrievers(
   const readInto = (matches: Matches<unknown>): number =>
     readIndexReply(left.next().value, namespace, (id, fields) => matches.add(id, fields));
   if (knn !== undefined) readInto(vector);
-  const matching = asked.length === 0 ? 0 : readInto(keyword);
+  const matching = sentTerms.length === 0 ? 0 : readInto(keyword);
 
-  const known = withLearned(counters, learned);
-  const plan = shownPlan(search, { chosen, corpus, size: search.size?.size ?? sizeBy(filter, known) });
+  const current = withUpdates(counters, updates);
+  const plan = shownPlan(search, { chosen, corpus, size: search.size?.size ?? sizeBy(filter, current) });
   const isSettled =
-    isFoundEnough(search, learned, vector.found) && isAskedRight(search, { chosen, corpus, matching });
-  return { learned, answer: { vector, keyword, corpus, plan, isSettled } };
+    areMatchesSufficient(search, updates, vector.found) &&
+    areTermsSufficient(search, { chosen, corpus, matching });
+  return { updates, answer: { vector, keyword, corpus, plan, isSettled } };
 }
 
 function sizeBy(filter: Prepared["filter"], counters: Counters): FilteredSize | undefined {
@@ -214,7 +215,7 @@ function sizeBy(filter: Prepared["filter"], counters: Counters): FilteredSize | 
 }
 
 function shownPlan(
-  { filter, terms, vectors, knn }: Asked,
+  { filter, terms, vectors, knn }: RetrieverSearch,
   {
     chosen,
     corpus,
@@ -230,17 +231,17 @@ function shownPlan(
     candidates: knn.policy === "BATCHES" ? knn.ef : 0,
     ...(size === undefined ? {} : { eligible: size }),
   };
-  // Where nothing can pass the filter, no index is asked.
-  const asked = filter === undefined ? [] : terms;
+  // Where nothing can pass the filter, no index is searched.
+  const sentTerms = filter === undefined ? [] : terms;
   return {
     ...(vector === undefined ? {} : { vector }),
-    ...keywordRetrieverPlan(asked, asked.length === 0 ? [] : chosen, corpus),
+    ...keywordRetrieverPlan(sentTerms, sentTerms.length === 0 ? [] : chosen, corpus),
     walked: false,
   };
 }
 
-function learnAll(learned: Map<string, number | undefined>, more: LearnedCounters): void {
-  for (const [name, value] of more) learned.set(name, value);
+function addAll(updates: Map<string, number | undefined>, more: CounterUpdates): void {
+  for (const [name, value] of more) updates.set(name, value);
 }
 
 function corpusOf(
@@ -259,16 +260,16 @@ function frequencyName(term: string): string {
   return `:${term}`;
 }
 
-/** By the frequencies that are known. Terms that may be in no memory are asked for too: they cost nothing if so. */
-function termsToAsk(terms: readonly string[], counters: Counters): string[] {
-  const known = new Map(terms.map((term) => [term, counters(frequencyName(term)) ?? 0]));
-  const chosen = chooseTerms(terms, { ...NO_CORPUS, documentFrequencies: known });
-  return terms.filter((term) => known.get(term) === 0 || chosen.includes(term));
+/** Chosen by the cached frequencies. Terms that may be in no memory are sent too: they cost nothing if so. */
+function termsToSend(terms: readonly string[], counters: Counters): string[] {
+  const current = new Map(terms.map((term) => [term, counters(frequencyName(term)) ?? 0]));
+  const chosen = chooseTerms(terms, { ...NO_CORPUS, documentFrequencies: current });
+  return terms.filter((term) => current.get(term) === 0 || chosen.includes(term));
 }
 
-/** Terms that were not to be asked for do no harm, unless they crowded out what the others would have brought. */
-function isAskedRight(
-  { query, filter, asked }: Asked,
+/** Unneeded terms are harmless, unless their matches crowded out those of the chosen terms. */
+function areTermsSufficient(
+  { query, filter, sentTerms }: RetrieverSearch,
   {
     chosen,
     corpus,
@@ -276,32 +277,32 @@ function isAskedRight(
   }: { readonly chosen: readonly string[]; readonly corpus: CorpusStatistics; readonly matching: number },
 ): boolean {
   if (filter === undefined) return true;
-  if (chosen.some((term) => !asked.includes(term))) return false;
-  const tooMany = asked.some(
+  if (chosen.some((term) => !sentTerms.includes(term))) return false;
+  const tooMany = sentTerms.some(
     (term) => !chosen.includes(term) && (corpus.documentFrequencies.get(term) ?? 0) > 0,
   );
   return !tooMany || matching <= query.limit;
 }
 
 /**
- * Batches that bring too little have gone through all of a graph, and may have missed vectors that it does not lead to;
- * few memories pass then, and all of them can be compared. Adds to `learned` what the number of matches says of the
- * filter.
+ * Batches with too few matches have traversed the whole graph, and may have missed vectors that it does not reach; few
+ * memories pass then, and all of them can be compared. Adds the share of the filter, computed from the number of
+ * matches, to `updates`.
  */
-function isFoundEnough(
-  { query, filter, vectors, counters, knn }: Asked,
-  learned: Map<string, number | undefined>,
+function areMatchesSufficient(
+  { query, filter, vectors, counters, knn }: RetrieverSearch,
+  updates: Map<string, number | undefined>,
   found: number,
 ): boolean {
   if (filter === undefined || knn === undefined) return true;
-  const known = withLearned(counters, learned);
-  const before = estimateSize(filter.counters, known);
+  const current = withUpdates(counters, updates);
+  const before = estimateSize(filter.counters, current);
   if (knn.policy === "BATCHES" && found < query.limit) {
-    learnAll(learned, learnCount(filter.counters, before, found));
-    return planVectors(query, estimateSize(filter.counters, known), vectors)?.policy === "BATCHES";
+    addAll(updates, shareCounter(filter.counters, before, found));
+    return planVectors(query, estimateSize(filter.counters, current), vectors)?.policy === "BATCHES";
   }
   const isShareWrong = found >= query.limit && (before.eligible ?? 0) < query.limit;
-  if (isShareWrong) learned.set(filter.counters.shareName, undefined);
+  if (isShareWrong) updates.set(filter.counters.shareName, undefined);
   return true;
 }
 
@@ -331,8 +332,8 @@ function keywordCommand(
 ): Command {
   const params = new Map<string, Argument>(filter.params);
   for (const [at, term] of terms.entries()) params.set(`t${at}`, encodeTerm(term));
-  // The filter stands with each term. RediSearch 2.8 forgets in the score of a document what it has read ahead of an
-  // intersection: with one filter beside all terms, the very document that alone holds a rare one came last.
+  // The filter is repeated with each term. RediSearch 2.8 drops from a document's score what it has read ahead of an
+  // intersection: with one filter for all terms, the only document with a rare term came last.
   const text = terms.map((_, at) => `(${filter.text} @terms:$t${at})`).join("|");
   const options = ["VERBATIM", "SCORER", "BM25STD"];
   return searchCommand(index, { text, params }, { fields: ["facts", "terms"], limit, options });

@@ -60,7 +60,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
   };
 
   describe("by keywords", () => {
-    it("brings the one document that holds all terms, where it is the first that holds the rare ones", async () => {
+    it("finds the one document with all terms, where it is the first with the rare ones", async () => {
       const termsOf = (at: number): string[] => {
         const batch = Math.floor(at / 9);
         return [`writer${batch % 3}`, `change${batch}`, `word${at}`, `part${at % 9}`];
@@ -71,7 +71,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       }
     });
 
-    it("is one round trip, and looks for rare terms alone as soon as their frequencies are known", async () => {
+    it("is one round trip, and searches only rare terms once their frequencies are cached", async () => {
       await put(1500, (at) => ["common", ...(at < 3 ? ["rare"] : [])]);
       const search = opened();
       await byWords(search, ["common", "rare"]);
@@ -87,10 +87,10 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       expect(lastTerms()).toEqual(["rare"]);
     });
 
-    it("finds the same where no frequency is known", async () => {
+    it("finds the same when no frequency is cached", async () => {
       await put(1500, (at) => ["common", ...(at < 3 ? ["rare"] : [])]);
       expect((await byWords(opened(), ["common", "rare"])).ids).toEqual(["m0", "m1", "m2"]);
-      // The common word had crowded out the rare one: asked again.
+      // The common word had crowded out the rare one: a second round.
       expect(lastTerms()).toEqual(["rare"]);
       const query = { terms: ["common", "rare"], filter: ACTIVE_ONLY, limit: 100 };
       const search = opened();
@@ -100,7 +100,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       );
     });
 
-    it("does not search again when terms of no memory crowded out nothing", async () => {
+    it("does not search again for terms of no memory", async () => {
       await put(20, (at) => [`t${at % 3}`]);
       await byWords(opened(), ["t0", "t1", "nowhere"]);
       expect(index.asked()).toHaveLength(1);
@@ -119,7 +119,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         frequencies: { a: 1203, b: 5 },
       });
       expect(index.asked().length).toBe(2);
-      // And back: what was passed over is the rare one now.
+      // And back: the skipped term is the rare one now.
       await index.remove(
         scope,
         Array.from({ length: 1202 }, (_, at) => ({ memory: memory({ id: `m${at}` }), terms: ["a"] })),
@@ -142,7 +142,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
       "寿司",
       "ключ",
       "é".repeat(30),
-    ])("finds a word as it is: %s", async (word) => {
+    ])("finds a word unchanged: %s", async (word) => {
       await index.put(scope, [
         { memory: memory({ id: "has" }), terms: [word, "other"] },
         { memory: memory({ id: "has not" }), terms: [`${word}x`, "else"] },
@@ -168,7 +168,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     const staying = { memory: memory({ id: "stays" }), terms: ["fact", "more"], vector: vectorOf(2) };
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY };
 
-    it("sweeps and searches again where they take the place of others", async () => {
+    it("sweeps and searches again when they crowd out others", async () => {
       await index.put(scope, [...ending, staying]);
       let swept = 0;
       const search = opened(async () => {
@@ -180,18 +180,24 @@ describe.skipIf(URL === "")("a search in Redis", () => {
         byKeyword: containing,
         corpus,
       } = await search.search(scope, { ...query, limit: 5 }, NOW);
-      expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
+      expect([nearest, containing].map((matches) => matches.map(({ id }) => id))).toEqual([
+        ["stays"],
+        ["stays"],
+      ]);
       expect([corpus.documentCount, swept]).toEqual([1, 1]);
     });
 
-    it("leaves them out where there is room, without a sweep", async () => {
+    it("leaves them out without a sweep when the limit is not reached", async () => {
       await index.put(scope, [...ending, staying]);
       const { byVector: nearest, byKeyword: containing } = await opened().search(
         scope,
         { ...query, limit: 100 },
         NOW,
       );
-      expect([nearest, containing].map((arm) => arm.map(({ id }) => id))).toEqual([["stays"], ["stays"]]);
+      expect([nearest, containing].map((matches) => matches.map(({ id }) => id))).toEqual([
+        ["stays"],
+        ["stays"],
+      ]);
     });
 
     it("finds them before they expire", async () => {
@@ -227,7 +233,7 @@ describe.skipIf(URL === "")("a search in Redis", () => {
     expect(await search.vectors(scope, ["m1"])).toEqual([undefined]);
   });
 
-  it("finds nothing in a namespace that is not there", async () => {
+  it("finds nothing in a missing namespace", async () => {
     const query = { vector: vectorOf(1), terms: ["fact"], filter: ACTIVE_ONLY, limit: 3 };
     const found = await opened().search({ ...scope, namespace: "nowhere" }, query, NOW);
     expect([found.byVector, found.byKeyword, found.corpus.documentCount]).toEqual([[], [], 0]);

@@ -17,8 +17,8 @@ import {
   vectorField,
 } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
-import { type NamespaceKeys, scopeName } from "../namespaces/keys.ts";
-import { MAX_NAMESPACE_ATTEMPTS, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
+import { type NamespaceRedisKeys, scopeName } from "../namespaces/keys.ts";
+import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../namespaces/namespace-ids.ts";
 import { defineNamespaceScript, MODEL_CHANGED, orModelChanged } from "../namespaces/namespace-script.ts";
 import { MAX_RESULTS } from "./commands.ts";
 import type { CounterCache } from "./counter-cache.ts";
@@ -60,9 +60,9 @@ export interface MemorySearchOptions {
   readonly counters: CounterCache;
   /** Removes the expired memories of the partition of the namespace. */
   readonly sweep: (scope: NamespaceKey, now: number) => Promise<void>;
-  /** To be called when there is no index. */
+  /** Called when there is no index. */
   readonly missing: (scope: NamespaceKey) => void;
-  /** Searches without an index: for filters that no index knows, or where there is none. */
+  /** Searches without an index: for filters that no index supports, or when there is none. */
   readonly walk: (scope: NamespaceKey, query: CandidateQuery, now: number) => Promise<Candidates>;
 }
 
@@ -74,12 +74,12 @@ const NOTHING: Candidates = {
 };
 
 /**
- * A search is sent again when counters have changed since they were read, and when expired memories took the place of
- * others; more often only where everything changes all the time, and then what was found last is answered.
+ * Rounds of a search. It is repeated when the cached counters were stale, and when expired memories crowded out others;
+ * further rounds are needed only under constant changes, and then the last result is returned.
  */
 const MAX_ROUNDS = 5;
 
-/** Memories that a search reads when there is no index; in larger namespaces it is unavailable until there is one. */
+/** Size of the namespaces that are searched without an index; in larger ones search is unavailable until it is rebuilt. */
 const MAX_WALK = 5000;
 
 /** Candidates of both retrievers, from the index. */
@@ -124,7 +124,7 @@ export class MemorySearch implements CandidateSearch {
     }
   }
 
-  /** The same answer from the memories themselves, as long as they are not so many that all searches would wait. */
+  /** The same result by a scan, in namespaces small enough not to block other searches. */
   async #withoutIndex(scope: NamespaceKey, query: CandidateQuery, now: number): Promise<Candidates> {
     const counts = await this.#options.namespaces.pipeline(scope, ({ counters }) => [
       ["HGET", counters, "memories"],
@@ -166,7 +166,7 @@ export class MemorySearch implements CandidateSearch {
     const { namespaces, indexes, model, counters: cache, vectors } = this.#options;
     const index = indexNames(indexes, namespaces.keys, namespaces.partition(scope)).memories;
     const { generation } = model;
-    for (let tries = 0; tries < MAX_NAMESPACE_ATTEMPTS; tries += 1) {
+    for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       onRound();
       const namespace = await namespaces.find(scope);
       if (namespace === undefined) return undefined;
@@ -175,13 +175,13 @@ export class MemorySearch implements CandidateSearch {
       const sent = await unlessModelChanged(model, () => this.#send(scope, namespace, plan));
       if (sent === MODEL_CHANGED) throw new ModelChanged();
       const { counters, replies } = sent;
-      // Another namespace by now, or none.
+      // The cached namespaceId is stale.
       if (counters.namespaceId !== namespace.namespaceId) {
         namespaces.correct(scope, counters.namespaceId);
         continue;
       }
-      const { learned, answer } = plan.read(replies, counters, now);
-      cache.learn(namespace.namespaceId, learned);
+      const { updates, answer } = plan.read(replies, counters, now);
+      cache.update(namespace.namespaceId, updates);
       if (answer === undefined) continue;
       if (query.vector === undefined || counters.generation === generation) {
         await this.#complete(scope, answer);
@@ -194,12 +194,11 @@ export class MemorySearch implements CandidateSearch {
   }
 
   /**
-   * Sends the commands of a plan, and behind them in the same round trip reads the counters that show whether it was
-   * right.
+   * Sends the commands of a plan, followed in the same round trip by a read of the counters that verify it.
    */
   async #send(
     scope: NamespaceKey,
-    { partition, counters, documentFrequencies, sizes }: NamespaceKeys,
+    { partition, counters, documentFrequencies, sizes }: NamespaceRedisKeys,
     { commands, terms, tokens }: PlannedSearch,
   ): Promise<{ readonly counters: SearchCounters; readonly replies: readonly Reply[] }> {
     const { client } = this.#options;
@@ -214,8 +213,8 @@ export class MemorySearch implements CandidateSearch {
   }
 
   /**
-   * RediSearch reads no field of a key with a zero byte, which no memory has that came through the API; nor of a memory
-   * that went in between. They are read by themselves, and dropped if they are gone.
+   * RediSearch returns no fields for a key with a zero byte, which no memory from the API has, and none for a memory that
+   * was deleted during the search. These are read by id, and dropped if they were deleted.
    */
   async #complete(scope: NamespaceKey, { vector, keyword }: SearchAnswer): Promise<void> {
     const ids = [...new Set([...vector.incomplete.keys(), ...keyword.incomplete.keys()])];

@@ -1,5 +1,5 @@
--- Removes expired memories of one namespace, also of one that is deleted, in order, until their terms come to max_bytes.
--- Answers DONE and how many ids it has gone through.
+-- Removes expired memories of one namespace, deleted or not, in order, until their terms reach max_bytes.
+-- Answers DONE and how many ids it has processed.
 local left = tonumber(max_bytes)
 local changes, swept = no_changes(), 0
 for index, id in ipairs(ids) do

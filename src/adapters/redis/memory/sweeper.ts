@@ -2,7 +2,7 @@ import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { isText, listOf, numberOf } from "../connection/replies.ts";
 import { defineScript, list } from "../connection/script.ts";
-import type { Keys, NamespaceKeys, PartitionKeys } from "../namespaces/keys.ts";
+import type { Keys, NamespaceRedisKeys, PartitionKeys } from "../namespaces/keys.ts";
 import { MEMORY, memoryKeys } from "./rows.ts";
 
 const SWEEP = defineScript({
@@ -22,21 +22,21 @@ const DROP = defineScript({
 });
 
 /**
- * What one script removes: taking a vector out of an index takes up to 0.6 ms of Redis' one thread with 384 numbers, and
- * more with more. Of expired memories it also counts terms, and stops when those of a long text are done.
+ * What one script removes: removing a vector from an index takes up to 0.6 ms of Redis' one thread with 384 numbers, and
+ * more with more. A script that removes expired memories is also bounded by their terms, so it stops after a long text.
  */
 const STEP = 25;
 const STEP_BYTES = 32 * 1024;
 
-/** Steps of one sweep: searches wait for it. What is left is for the next one. */
+/** Steps of one sweep, for which searches wait. The next sweep continues. */
 const MAX_STEPS = 1000;
 
-/** Between two rounds, so that a write pays for next to none. */
+/** Pause between two rounds, so that writes are hardly slowed down. */
 const PAUSE_MS = 1000;
 
 /**
- * Removes data that cannot be reached any more: expired memories, and the data of deleted namespaces. Rounds never
- * overlap; one that fails is logged, and the next one goes on where it stopped.
+ * Removes unreachable data: expired memories, and the data of deleted namespaces. Rounds never overlap; a failure is
+ * logged, and the next round continues where it stopped.
  */
 export class Sweeper implements AsyncDisposable {
   readonly #client: RedisClient;
@@ -46,7 +46,7 @@ export class Sweeper implements AsyncDisposable {
   readonly #writeTimes = new Map<number, number>();
   #hasDeleted = false;
   #round = Promise.resolve();
-  /** A round is under way, or is followed by its pause. */
+  /** Whether a round, or the pause after it, is in progress. */
   #isBusy = false;
   #isRequested = false;
   #pause: NodeJS.Timeout | undefined;
@@ -58,19 +58,19 @@ export class Sweeper implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Something was written to a partition at this moment. */
+  /** Call after a write to a partition, with its time. */
   afterWrite(partition: PartitionKeys, now: number): void {
     this.#writeTimes.set(partition.number, now);
     this.#request();
   }
 
-  /** A namespace was deleted, or may have been before this process started. */
+  /** Call after a namespace was deleted, and at the start. */
   afterDeletion(): void {
     this.#hasDeleted = true;
     this.#request();
   }
 
-  /** Removes expired memories of a partition: nearly all of them. Rejects as every command does. */
+  /** Removes expired memories of a partition, up to a bound. Rejects like any command. */
   async sweepExpired(partition: PartitionKeys, now: number): Promise<void> {
     let found = STEP;
     for (let step = 0; step < MAX_STEPS && found === STEP && !this.#isClosed; step += 1) {
@@ -95,7 +95,7 @@ export class Sweeper implements AsyncDisposable {
     }
   }
 
-  async #sweepIn(namespace: NamespaceKeys, ids: readonly string[], now: number): Promise<void> {
+  async #sweepIn(namespace: NamespaceRedisKeys, ids: readonly string[], now: number): Promise<void> {
     for (let done = 0; done < ids.length && !this.#isClosed; ) {
       done += await this.#client.run(SWEEP, {
         ...memoryKeys(namespace),
@@ -111,7 +111,7 @@ export class Sweeper implements AsyncDisposable {
     await this.#round;
   }
 
-  /** Starts a round at once when the last one is long enough ago, else when it is. */
+  /** Starts a round, at once or after the pause that follows the last one. */
   #request(): void {
     this.#isRequested = true;
     if (this.#isBusy || this.#isClosed) return;

@@ -12,7 +12,7 @@ describe("terms in the index", () => {
     ["müsli", "_6dc3bc736c69"],
     ["寿司", "_e5afbfe58fb8"],
     ["a".repeat(40), "a".repeat(40)],
-  ])("%s is spelled so that it is one token", (term, spelled) => {
+  ])("%s is encoded as one token", (term, spelled) => {
     expect(encodeTerm(term)).toBe(spelled);
   });
 
@@ -31,7 +31,7 @@ describe("terms in the index", () => {
     );
   });
 
-  it("count the same in a document as the terms themselves", () => {
+  it("have the same counts in a document as the plain terms", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.string(), (text, query) => {
         const terms = termsOf(text);

@@ -8,21 +8,21 @@ const MAX_BYTES = 40;
 const DIGITS = 20;
 
 /**
- * Terms as the index holds them. RediSearch cuts a text at signs and folds its letters by rules of its own, so what is
- * not plain is spelled in hexadecimal behind `_`, and what is long by a digest behind `__`: two terms are never the same
- * token, and no tokenizer takes one apart. Document frequencies go by the same spelling.
+ * Encodes terms for the index. RediSearch splits a text at punctuation and folds letters by its own rules, so terms that
+ * are not plain ASCII are encoded in hexadecimal after `_`, and long ones as a digest after `__`: two terms never share a
+ * token, and the tokenizer splits none. Document frequencies use the same encoding.
  */
 export function encodeTerm(term: string): string {
   if (Buffer.byteLength(term) > MAX_BYTES) return `__${hash("sha256", term).slice(0, DIGITS)}`;
   return PLAIN.test(term) ? term : `_${Buffer.from(term).toString("hex")}`;
 }
 
-/** The terms of a document, in order, repetitions kept, as one text. */
+/** The terms of a document as one text, in order, with repetitions. */
 export function encodeTerms(terms: readonly string[]): string {
   return terms.map(encodeTerm).join(" ");
 }
 
-/** Counts in documents, as such texts, what keyword search asks of them: for the distinct terms of one query. */
+/** Counts the distinct terms of a query in encoded documents. */
 export function termCounter(terms: readonly string[]): (encoded: string) => DocumentTerms {
   const tokens = terms.map(encodeTerm);
   return (encoded) => ({
@@ -31,7 +31,7 @@ export function termCounter(terms: readonly string[]): (encoded: string) => Docu
   });
 }
 
-/** How often a token stands in a text of tokens. A search reads a hundred texts, so none is taken apart. */
+/** How often a token occurs in an encoded text. A search reads a hundred texts, so they are not split. */
 function occurrences(text: string, token: string): number {
   let count = 0;
   for (let at = text.indexOf(token); at !== -1; at = text.indexOf(token, at + token.length)) {

@@ -23,11 +23,11 @@ describe("tokens of a memory", () => {
     expect(tokenOf("a1", "user", "ana")).toBe(tokenOf("a1", "user", "ana"));
     const others = [tokenOf("a2", "user", "ana"), tokenOf("a1", "agent", "ana"), tokenOf("a1", "user", "an")];
     expect(others).not.toContain(tokenOf("a1", "user", "ana"));
-    // Digests too: the letter alone would be told apart by nothing that a caller could not write.
+    // The digests differ too, not only the letter.
     expect(tokenOf("a1", "user", "ana").slice(1)).not.toBe(tokenOf("a1", "agent", "ana").slice(1));
   });
 
-  it("hold every value that a filter may ask for, absent ones too", () => {
+  it("include every value that a filter can match, absent ones too", () => {
     const one = { ...memory(), userId: "", tags: ["a", "b"], metadata: { x: { y: 1 } }, pinned: true };
     const tokens = memoryTokens("a1", one);
     expect(tokens).toEqual(

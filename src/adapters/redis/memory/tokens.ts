@@ -3,9 +3,9 @@ import type { Memory } from "../../../domain/memory/memory.ts";
 import { digest } from "../../../lib/digest.ts";
 
 /**
- * A token stands for one property of a memory: a letter for what it is about, and 20 hex digits of a digest over the id
- * of the namespace, the letter and the value. Two namespaces share no token, so a list of documents is that of one
- * namespace alone; and as nothing that a caller wrote stands in a token, none of it reaches a query.
+ * A token encodes one property of a memory: a letter for its type, and 20 hex digits of a digest over the namespaceId, the
+ * letter and the value. Two namespaces share no token, so a posting list belongs to one namespace; and a token contains no
+ * text of callers, so none reaches a query.
  */
 export type TokenType = keyof typeof TYPES;
 
@@ -24,7 +24,7 @@ const TYPES = {
 
 const DIGITS = 20;
 
-/** Tokens of which `sizes` counts the memories: those that most filters are made of. */
+/** The types of tokens that `sizes` counts: those of most filters. */
 const COUNTED: ReadonlySet<string> = new Set([
   TYPES.namespace,
   TYPES.state,
@@ -44,8 +44,8 @@ export function namespaceToken(namespaceId: string): string {
 }
 
 /**
- * Everything that a filter may ask of a memory by equality; none comes twice. An absent user, agent, session or author
- * is a value like any other: a filter may ask for it.
+ * The tokens of all properties that a filter can match by equality, without duplicates. An absent user, agent, session or
+ * author is a value like any other: a filter can match it.
  */
 export function memoryTokens(namespaceId: string, memory: Memory): string[] {
   const one = (type: TokenType, value: string): string => tokenOf(namespaceId, type, value);
@@ -65,7 +65,7 @@ export function memoryTokens(namespaceId: string, memory: Memory): string[] {
   ];
 }
 
-/** Whether `sizes` knows how many memories have this token. */
+/** Whether `sizes` counts the memories with this token. */
 export function isCounted(token: string): boolean {
   return COUNTED.has(token.charAt(0));
 }

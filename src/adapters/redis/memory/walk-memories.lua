@@ -10,7 +10,7 @@ if generation ~= '' then
 end
 local is_oldest_first, limit = first == 'OLDEST', tonumber(max_rows)
 
--- In the order of bytes, as in the set; that of Lua goes by the locale of the server.
+-- By bytes, as in the sorted set; Lua compares by the locale of the server.
 local function is_before(a, b)
   for at = 1, math.min(#a, #b) do
     local x, y = a:byte(at), b:byte(at)
@@ -19,7 +19,7 @@ local function is_before(a, b)
   return #a < #b
 end
 
--- How many stand before this place, which need not be taken; with `included`, what stands in it counts too.
+-- How many members come before this position, which may be empty; with `included`, a member at it counts too.
 local function count_before(time, id, included)
   local low = redis.call('ZCOUNT', memory_order, '-inf', '(' .. time)
   local high = low + redis.call('ZCOUNT', memory_order, time, time)

@@ -4,7 +4,11 @@ import { quiet } from "../../../../test/support/quiet.ts";
 import { randomFilter } from "../../../../test/support/random-filters.ts";
 import { pick, randomMemory } from "../../../../test/support/random-memories.ts";
 import { sharedRedisUrl } from "../../../../test/support/redis/run.ts";
-import { type RedisPlace, type RedisStores, redisPlace } from "../../../../test/support/redis-memories.ts";
+import {
+  type RedisSandbox,
+  type RedisStores,
+  redisSandbox,
+} from "../../../../test/support/redis-memories.ts";
 import { referenceStores } from "../../../../test/support/reference/backend.ts";
 import { seededInteger } from "../../../../test/support/scale.ts";
 import { EVERY_STATE } from "../../../domain/memory/filter.ts";
@@ -23,7 +27,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   const random = () => integer(2 ** 30) / 2 ** 30;
   const words = ["tea", "cup", "寿司", "rain"];
   const memories = Array.from({ length: 450 }, (_, at) => {
-    // None that has ended: when it is swept, statistics change.
+    // No expired memory: when it is swept, statistics change.
     const { expireTime: _end, ...memory } = randomMemory(random, `m${at}`);
     return memory;
   });
@@ -35,14 +39,14 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     }),
   );
   const reference = referenceStores().memories;
-  let place: RedisPlace;
+  let sandbox: RedisSandbox;
   let stores: RedisStores;
   let accesses: MemoryAccesses;
   let walk: MemoryWalk;
   beforeAll(async () => {
-    place = redisPlace(URL, MODEL);
-    stores = await place.open();
-    const namespaces = new Namespaces(stores.client, place.keys);
+    sandbox = redisSandbox(URL, MODEL);
+    stores = await sandbox.open();
+    const namespaces = new Namespaces(stores.client, sandbox.keys);
     accesses = new MemoryAccesses(namespaces, quiet.log);
     walk = new MemoryWalk(namespaces, new MemoryPages(namespaces, stores.model, accesses), stores.model);
     for (const store of [reference, stores.memories]) {
@@ -59,10 +63,10 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
   afterAll(async () => {
     await accesses[Symbol.asyncDispose]();
     await stores[Symbol.asyncDispose]();
-    await place[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 
-  it("finds what the reference finds, under any filter", async () => {
+  it("finds the same as the reference, with any filter", async () => {
     let found = 0;
     for (let round = 0; round < 40; round += 1) {
       const filter = round === 0 ? EVERY_STATE : randomFilter(random, pick(random, memories));
@@ -82,7 +86,7 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     expect(found).toBeGreaterThan(500);
   });
 
-  it("keeps the best of more than are wanted", async () => {
+  it("returns the best matches when there are more than the limit", async () => {
     const query = { filter: EVERY_STATE, vector: unitVector(1, DIMENSION), terms: words, limit: 1000 };
     const all = await walk.search(scope, query, NOW);
     for (const limit of [1, 3, 50]) {
@@ -124,8 +128,8 @@ describe.skipIf(URL === "")("a search that reads the whole namespace", () => {
     await expect(walk.search(scope, { ...query, model: { ...MODEL, model: "old" } }, NOW)).rejects.toThrow(
       "another model",
     );
-    // Changed by another process, which this one has not heard of.
-    const { meta } = place.keys.partition(0);
+    // Another process changes the model.
+    const { meta } = sandbox.keys.partition(0);
     await stores.client.command(
       "HSET",
       meta,

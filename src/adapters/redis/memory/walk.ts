@@ -14,8 +14,8 @@ import type { KeywordCandidate, VectorCandidate } from "./retriever.ts";
 import { encodeTerm, termCounter } from "./terms.ts";
 
 /**
- * A search that reads the whole namespace and compares all memories that pass: exact, in time that grows with the
- * namespace. For filters that no index knows.
+ * A search that scans the whole namespace and compares all memories that pass: exact, in time proportional to the
+ * namespace. For filters that no index supports.
  */
 export class MemoryWalk {
   readonly #namespaces: Namespaces;
@@ -39,7 +39,7 @@ export class MemoryWalk {
     const fields = (generation: number): string[] => [vectorField(generation), "terms"];
     const count = termCounter(terms);
     let passed = 0;
-    // Also where no page has memories: the caller must learn of another model.
+    // Also when no page has memories: the caller must get ModelChanged.
     if (vector !== undefined) this.#model.check(query.model);
     for await (const page of this.#pages.walk(scope, { oldestFirst: false, fields })) {
       // The model may have changed with any page.
@@ -87,7 +87,7 @@ export class MemoryWalk {
   }
 }
 
-/** The best so many of what is added, by score; more are never kept than twice that. */
+/** The best `limit` added items, by score; holds at most twice as many. */
 class Best<Item> {
   readonly #limit: number;
   readonly #scoreOf: (item: Item) => number;
@@ -114,7 +114,7 @@ class Best<Item> {
   }
 }
 
-/** Undefined where there is no vector, or one of another length. */
+/** Undefined for a missing vector, or one of another dimension. */
 function similarityOf(vector: Float32Array, { fields }: ReadMemory): number | undefined {
   const bytes = bytesOf(fields[0]);
   if (bytes === undefined || bytes.length !== vector.byteLength) return undefined;

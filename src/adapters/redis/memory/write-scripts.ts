@@ -34,11 +34,11 @@ export const IMPORT = defineNamespaceScript({
   reply: orModelChanged((reply) => listOf(listOf(reply)[1]).map((written) => numberOf(written) === 1)),
 });
 
-/** About a memory that has to be there. */
+/** The reply about a memory that must exist. */
 export type SingleReply =
   | { readonly kind: "missing" }
   | { readonly kind: "changed"; readonly etag: string }
-  /** With the row of the memory, where the script answers with one. */
+  /** With the row of the memory, if the script returns one. */
   | { readonly kind: "replayed" | "done"; readonly row?: Reply | undefined };
 
 function singleReply(reply: Reply): SingleReply {

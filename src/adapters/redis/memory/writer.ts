@@ -26,7 +26,7 @@ import { textOf } from "../connection/replies.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
 import { requestInput } from "../namespaces/idempotency.ts";
-import type { NamespaceKeys } from "../namespaces/keys.ts";
+import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 import type { Namespaces } from "../namespaces/namespace-ids.ts";
 import type { PackRecord } from "../namespaces/records.ts";
 import type { MemoryAccesses } from "./access-counts.ts";
@@ -46,8 +46,8 @@ import { stepLimits } from "./step-limits.ts";
 import { CREATE, DELETE, IMPORT, REPLACE, REPLAY_REPLACE, type SingleReply } from "./write-scripts.ts";
 
 /**
- * What became of one item, as it is recorded: ids, and refusals as JSON. `taken`, `same` and duplicates without a third
- * part are in records of before refusals were made here and duplicates were compared.
+ * The recorded outcome of one item: ids, and refusals as JSON. `taken`, `same` and duplicates without a third part occur
+ * in records of earlier versions.
  */
 type RecordedItem = readonly [
   kind: "created" | "duplicate" | "taken" | "same" | "refused",
@@ -56,8 +56,8 @@ type RecordedItem = readonly [
 ];
 
 /**
- * How often a batch is planned anew because the memories that its items meet have changed since they were observed.
- * Each time another write was carried out: with so many duplicates of one memory at once, the last ones wait for all
+ * How often a batch is planned again because the memories that it depends on have changed since they were observed. Each
+ * retry means that another write succeeded: with so many concurrent duplicates of one memory, the last ones wait for all
  * others.
  */
 const MAX_OBSERVATIONS = 100;
@@ -71,14 +71,14 @@ export interface MemoryWritesOptions {
   readonly pack: PackRecord;
   readonly accesses: MemoryAccesses;
   readonly reads: MemoryReads;
-  /** A write was carried out. `isPending`: it has added pending memories. */
+  /** Called after a write. `isPending`: it has added pending memories. */
   readonly onWritten: (
     scope: NamespaceKey,
     options: { readonly now: number; readonly isPending: boolean },
   ) => void;
 }
 
-/** The writes of single memories and of batches; each is one script. */
+/** Writes single memories and batches; each in one script. */
 export class MemoryWrites implements MemoryWriter, MemoryImport {
   readonly #namespaces: Namespaces;
   readonly #options: MemoryWritesOptions;
@@ -112,10 +112,10 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       if (!("observed" in answer)) return answer.outcomes;
       observed = answer.observed;
     }
-    throw unavailable("the memories that duplicates were found of are being changed all the time");
+    throw unavailable("the memories that have duplicates in this batch keep changing");
   }
 
-  /** Carries out what the observations lead to; or answers what was observed instead, and nothing was written. */
+  /** Writes the plan for the observations; when they are stale, writes nothing and returns new ones. */
   async #createAsObserved(
     scope: NamespaceKey,
     items: readonly (NewMemory | RefusedMemory)[],
@@ -133,7 +133,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       this.#namespaces.run(scope, {
         script: CREATE,
         whenAbsent: "create",
-        mayRepeat: request !== undefined,
+        mayRetry: request !== undefined,
         input: (namespace) => {
           const written = items.map((item) => ("refusal" in item ? item : this.#ofThisModel(item)));
           plan = planCreation(scope, written, { observed, now });
@@ -224,7 +224,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     const reply = await withCurrentModel(this.#options.model, () =>
       this.#namespaces.run(scope, {
         script: REPLACE,
-        mayRepeat: request !== undefined,
+        mayRetry: request !== undefined,
         input: (namespace) => {
           written = this.#ofThisModel(replacement);
           accesses = this.#options.accesses.current(scope);
@@ -256,7 +256,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     let accesses = this.#options.accesses.current(scope);
     const reply = await this.#namespaces.run(scope, {
       script: REPLAY_REPLACE,
-      mayRepeat: true,
+      mayRetry: true,
       input: (namespace) => {
         accesses = this.#options.accesses.current(scope);
         return {
@@ -281,7 +281,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
   ): Promise<void> {
     const reply = await this.#namespaces.run(scope, {
       script: DELETE,
-      mayRepeat: request !== undefined,
+      mayRetry: request !== undefined,
       input: (namespace) => ({
         ...memoryKeys(namespace),
         ...requestInput(request),
@@ -293,11 +293,11 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
       }),
     });
     if (found(scope, id, reply).kind === "replayed") return;
-    this.#options.accesses.forget(scope, [id]);
+    this.#options.accesses.discard(scope, [id]);
     this.#options.onWritten(scope, { now, isPending: false });
   }
 
-  /** What is written of a new state: a vector of another model is left out, and the memory is pending. */
+  /** The state to write: without a vector of another model, in which case the memory is pending. */
   #ofThisModel<Item extends Replacement>(item: Item): Item {
     const { embedding } = item.memory;
     if (embedding.state !== "READY" || this.#options.model.takes(embedding)) return item;
@@ -306,7 +306,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
     return { ...rest, memory } as unknown as Item;
   }
 
-  /** What a request did before, with its memories as they now are. */
+  /** The recorded outcomes of a request, with its memories as they are now. */
   async #replay(scope: NamespaceKey, items: readonly RecordedItem[], now: number): Promise<CreateOutcome[]> {
     const ids = items.flatMap(([kind, id]) => (kind === "created" || kind === "duplicate" ? [id] : []));
     const found = await this.#options.reads.get(scope, ids, now);
@@ -323,7 +323,7 @@ export class MemoryWrites implements MemoryWriter, MemoryImport {
 
 /** A row of create-memories.lua; none for an item that is refused beforehand. */
 function plannedInput(
-  namespace: NamespaceKeys,
+  namespace: NamespaceRedisKeys,
   item: NewMemory | RefusedMemory | undefined,
   { observed, write }: PlannedItem,
   pack: PackRecord,
@@ -355,7 +355,7 @@ function withPositions(plan: readonly PlannedItem[], positions: readonly number[
   });
 }
 
-/** How far a batch has come, and what became of its items. */
+/** The record of a batch: its progress, and the outcomes of its items. */
 function recordOfBatch({ before, isLast }: BatchStep, plan: readonly PlannedItem[]): string {
   const outcomes = [...before, ...plan.map(({ outcome }) => outcome)];
   const items = JSON.stringify(outcomes.map(recordedItem));
@@ -363,12 +363,12 @@ function recordOfBatch({ before, isLast }: BatchStep, plan: readonly PlannedItem
 }
 
 function recordedItem(outcome: CreateOutcome): RecordedItem {
-  if (outcome.kind === "refused") return ["refused", keptRefusal(outcome.error)];
+  if (outcome.kind === "refused") return ["refused", refusalRecord(outcome.error)];
   if (outcome.kind === "created") return ["created", outcome.memory.id];
   return ["duplicate", outcome.memory.id, outcome.differs];
 }
 
-function keptRefusal({ reason, message, detail }: RecollectError): string {
+function refusalRecord({ reason, message, detail }: RecollectError): string {
   const { cause: _cause, ...kept } = detail;
   return JSON.stringify({ reason, message, detail: kept });
 }
@@ -388,7 +388,7 @@ function refusalOf({ namespace }: NamespaceKey, [kind, what]: RecordedItem): Cre
   return { kind: "refused", error: new RecollectError(reason, message, detail) };
 }
 
-/** The answer about a memory that has to be there. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */
+/** Checks the reply about a memory that must exist. Throws MEMORY_NOT_FOUND or ETAG_MISMATCH. */
 function found(scope: NamespaceKey, id: string, reply: SingleReply | undefined) {
   if (reply === undefined || reply.kind === "missing") throw memoryNotFound(scope.namespace, id);
   if (reply.kind === "changed") throw memoryChanged(id, reply.etag);

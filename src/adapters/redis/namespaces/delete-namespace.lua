@@ -1,4 +1,4 @@
--- Deletes a namespace in one step: its data cannot be reached any more, and is removed in the background.
+-- Deletes a namespace in one step: its data can no longer be reached, and is removed in the background.
 -- Answers DONE and '<memories> <cache entries>'; REPLAY, REUSED, STALE.
 local before = replay()
 if before then return before end

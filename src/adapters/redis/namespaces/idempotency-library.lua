@@ -1,7 +1,7 @@
 -- The record of a request with a request_id: '<expire time> <body hash> <outcome>'. An empty body_hash: the request has no
 -- request_id, and nothing is recorded.
 
--- Redis removes a record a minute after its expire time, whatever its own clock says.
+-- Redis expires a record a minute after its expire time, to allow for its own clock.
 local function milliseconds_to(expire_time)
   return string.format('%d', math.max(1, math.ceil(tonumber(expire_time) - tonumber(now)) + 60000))
 end

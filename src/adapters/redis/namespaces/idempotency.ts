@@ -11,7 +11,7 @@ export const IDEMPOTENCY = defineLibrary({
   arguments: ["bodyHash", "requestExpireTime", "now"],
 });
 
-/** What the library takes of a request; empty for one without a request_id. */
+/** The input of the library for a request; empty for one without a request_id. */
 export function requestInput(request: IdempotentRequest | undefined): {
   readonly bodyHash: Argument;
   readonly requestExpireTime: Argument;

@@ -2,10 +2,9 @@ import { hash } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 
 /**
- * The only place that spells a key. Everything of one partition carries its hash tag, so that a script may touch it in
- * one step; a namespace lies in one partition. Inside, keys name a namespace by its namespaceId: a random one that it
- * gets when it is created, and another one when it is created again after a deletion. So the data of a deleted
- * namespace cannot be reached, and is removed in the background.
+ * The only module that spells keys. All keys of a partition carry its hash tag, so that one script may use them; a
+ * namespace is in one partition. Keys contain the namespaceId, a random one that a namespace gets each time that it is
+ * created. So the data of a deleted namespace cannot be reached, and is removed in the background.
  *
  * Names hold none of the separators: tenants and namespaces are `[a-z0-9._-]`, namespace ids are hexadecimal.
  */
@@ -45,19 +44,19 @@ export class Keys {
   }
 }
 
-/** How a namespace is called inside its partition. */
+/** The name of a namespace inside its partition. */
 export function scopeName({ tenant, namespace }: NamespaceKey): string {
   return `${tenant}:${namespace}`;
 }
 
-/** The namespace that is called so. */
+/** The namespace of such a name. */
 export function namespaceKeyOf(name: string): NamespaceKey {
   const [tenant = "", namespace = ""] = name.split(":");
   return { tenant, namespace };
 }
 
 export class PartitionKeys {
-  /** What every key of the partition begins with. */
+  /** The prefix of every key of the partition. */
   readonly root: string;
   readonly number: number;
 
@@ -124,22 +123,22 @@ export class PartitionKeys {
     return `${this.root}reembedding:todo`;
   }
 
-  /** HASH: `<namespaceId>/<id>` -> what the memory needs at the change beside its vector (see settle-reembedding.lua). */
+  /** HASH: `<namespaceId>/<id>` -> note for the cut-over, beside the vector (see settle-reembedding.lua). */
   get reembeddingNotes(): string {
     return `${this.root}reembedding:notes`;
   }
 
-  /** What the keys of all memories begin with: the prefix of their index. */
+  /** The key prefix of all memories, and of their index. */
   get memories(): string {
     return `${this.root}m:`;
   }
 
-  /** What the keys of all cache entries begin with: the prefix of their index. */
+  /** The key prefix of all cache entries, and of their index. */
   get cacheEntries(): string {
     return `${this.root}c:`;
   }
 
-  /** What the keys of all cached embeddings begin with. */
+  /** The key prefix of all cached embeddings. */
   get embeddings(): string {
     return `${this.root}e:`;
   }
@@ -159,12 +158,12 @@ export class PartitionKeys {
     return `${this.root}request:${scopeName(scope)}:${key}`;
   }
 
-  namespace(namespaceId: string): NamespaceKeys {
-    return new NamespaceKeys(this, namespaceId);
+  namespace(namespaceId: string): NamespaceRedisKeys {
+    return new NamespaceRedisKeys(this, namespaceId);
   }
 }
 
-export class NamespaceKeys {
+export class NamespaceRedisKeys {
   readonly partition: PartitionKeys;
   readonly namespaceId: string;
 
@@ -196,7 +195,7 @@ export class NamespaceKeys {
     return this.#key("duplicates");
   }
 
-  /** HASH: token of user, agent, session or state -> number of memories that have it; what a query plan goes by. */
+  /** HASH: token of user, agent, session or state -> number of memories that have it; used by query plans. */
   get sizes(): string {
     return this.#key("sizes");
   }
@@ -206,7 +205,7 @@ export class NamespaceKeys {
     return this.#key("df");
   }
 
-  /** HASH: token of a session (see tokens.ts) -> last position that was given. */
+  /** HASH: token of a session (see tokens.ts) -> last assigned position. */
   get lastPositions(): string {
     return this.#key("positions");
   }
@@ -226,7 +225,7 @@ export class NamespaceKeys {
     return this.#key("accessed");
   }
 
-  /** What the keys of the cache entries of this namespace begin with. */
+  /** The key prefix of the cache entries of this namespace. */
   get cacheEntries(): string {
     return `${this.partition.cacheEntries}${this.namespaceId}:`;
   }
@@ -241,7 +240,7 @@ export class NamespaceKeys {
     return this.#key("cache:order");
   }
 
-  /** ZSET by keep score: ids of all cache entries; the lowest is evicted first when there is no room. */
+  /** ZSET by keep score: ids of all cache entries; the lowest is evicted first. */
   get cacheUses(): string {
     return this.#key("cache:uses");
   }
@@ -252,13 +251,13 @@ export class NamespaceKeys {
   }
 
   /**
-   * HASH: id -> what lists, counts and plans have to know of a cache entry (see entry-fields.ts), as long as it counts.
+   * HASH: id -> fields of a cache entry that lists, counts and plans read (see entry-fields.ts), until it is removed.
    */
   get cacheFields(): string {
     return this.#key("cache:facts");
   }
 
-  /** HASH: token of a cache scope -> number of its entries; what a query plan goes by. */
+  /** HASH: token of a cache scope -> number of its entries; used by query plans. */
   get cacheSizes(): string {
     return this.#key("cache:sizes");
   }
@@ -268,7 +267,7 @@ export class NamespaceKeys {
     return `${this.#key("request")}:${key}`;
   }
 
-  /** All keys that there is one of. */
+  /** All keys without a suffix. */
   get wholeKeys(): readonly string[] {
     return [
       this.counters,

@@ -31,7 +31,7 @@ const CLAIM = defineScript({
  */
 export async function claimPartitions(client: RedisClient, keys: Keys): Promise<void> {
   const [first, ...others] = keys.all();
-  // Of two servers that are set to different numbers, one is refused before it has claimed anything.
+  // The first partition first: of two servers with different numbers, one is refused before it has claimed anything.
   await claim(client, first, keys.partitions);
   await Promise.all(others.map((partition) => claim(client, partition, keys.partitions)));
 }
@@ -59,7 +59,7 @@ export function newIdentity(): string {
   return randomBytes(IDENTITY_BYTES).toString("hex");
 }
 
-/** The secret of all servers on this Redis, made by the first. */
+/** The secret of all servers on this Redis, created by the first. */
 export class RedisServerSecret implements ServerSecret {
   readonly #client: RedisClient;
   readonly #meta: string;

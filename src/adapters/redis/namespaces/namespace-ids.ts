@@ -5,33 +5,32 @@ import { type RecollectError, tooManyNamespaces } from "../../../domain/errors.t
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { numberOf, textOf } from "../connection/replies.ts";
-import { type Keys, type NamespaceKeys, type PartitionKeys, scopeName } from "./keys.ts";
+import { type Keys, type NamespaceRedisKeys, type PartitionKeys, scopeName } from "./keys.ts";
 import { MODEL_CHANGED, type NamespaceScript } from "./namespace-script.ts";
 
 /** Cached ids; each is checked by the very command that uses it. */
 const MAX_CACHED_IDS = 100_000;
 
-/** How often a command is sent when the namespace was deleted and created again in between each time. */
-export const MAX_NAMESPACE_ATTEMPTS = 10;
+/** How often a command is sent while its namespace is deleted and created again each time. */
+export const MAX_NAMESPACE_RETRIES = 10;
 
 /** A script that is run inside a namespace. */
 export interface NamespaceCall<Input extends object, Output> {
   readonly script: NamespaceScript<Input, Output>;
   /**
-   * Where the namespace is not there: `skip` (the default) does not run the script, `create` lets it create the
+   * When the namespace does not exist: `skip` (the default) does not run the script, `create` lets it create the
    * namespace, `run` runs it with an empty id.
    */
   readonly whenAbsent?: "skip" | "create" | "run";
-  /** The script changes something, and may be sent again nevertheless: see repeatable.ts. Default: false. */
-  readonly mayRepeat?: boolean;
-  /** Called for each time that the script is sent: the namespace may be another one. */
-  readonly input: (namespace: NamespaceKeys) => Input;
+  /** The script writes, and may still be retried: see retryable.ts. Default: false. */
+  readonly mayRetry?: boolean;
+  /** Called each time that the script is sent: the namespaceId may have changed. */
+  readonly input: (namespace: NamespaceRedisKeys) => Input;
 }
 
 /**
- * Runs commands inside namespaces. A cached id may be wrong at any time, for other processes delete and create namespaces
- * too: every command is sent with the cached id and checks it where it runs, and is sent again with the right one when it
- * was wrong.
+ * Runs commands inside namespaces. A cached id may be stale, because other processes delete and create namespaces too:
+ * every command is sent with the cached id and checks it in Redis, and is retried with the right one when it was stale.
  */
 export class Namespaces {
   readonly keys: Keys;
@@ -41,7 +40,7 @@ export class Namespaces {
   readonly #onCreated: ((scope: NamespaceKey) => void)[] = [];
   #mostCached = 0;
   readonly #verify: () => Promise<void>;
-  /** The check of the store that is under way. */
+  /** The check of the store in progress. */
   #verifying: Promise<void> | undefined;
 
   /** `verify` is called when a cached id was wrong: rejects when the store cannot be served. */
@@ -56,13 +55,13 @@ export class Namespaces {
     return this.#mostCached;
   }
 
-  /** The store was replaced. */
-  forgetAll(): void {
+  /** Clears the cached ids: the store was replaced. */
+  clearCache(): void {
     this.#ids.clear();
     this.#mostCached = 0;
   }
 
-  /** Calls this when a write of this process has created a namespace, for the first time or again. */
+  /** `listener` is called when a write of this process has created a namespace, for the first time or again. */
   onCreated(listener: (scope: NamespaceKey) => void): void {
     this.#onCreated.push(listener);
   }
@@ -72,7 +71,7 @@ export class Namespaces {
   }
 
   /** The keys of a namespace by its cached id, or else that of Redis: the commands that use them have to check the id. */
-  async find(scope: NamespaceKey): Promise<NamespaceKeys | undefined> {
+  async find(scope: NamespaceKey): Promise<NamespaceRedisKeys | undefined> {
     const namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
     return namespaceId === undefined ? undefined : this.partition(scope).namespace(namespaceId);
   }
@@ -88,16 +87,16 @@ export class Namespaces {
   ): Promise<Output | undefined>;
   async run<Input extends object, Output>(
     scope: NamespaceKey,
-    { script, whenAbsent = "skip", mayRepeat = false, input }: NamespaceCall<Input, Output>,
+    { script, whenAbsent = "skip", mayRetry = false, input }: NamespaceCall<Input, Output>,
   ): Promise<Output | undefined> {
     const partition = this.partition(scope);
     const name = scopeName(scope);
-    let known = this.#ids.get(name);
-    if (known === undefined && whenAbsent === "skip") known = await this.#read(scope);
-    for (let attempts = 0; attempts < MAX_NAMESPACE_ATTEMPTS; attempts += 1) {
-      if (known === undefined && whenAbsent === "skip") return undefined;
-      const isNew = known === undefined && whenAbsent === "create";
-      const namespaceId: string = known ?? (isNew ? randomBytes(8).toString("hex") : "");
+    let cachedId = this.#ids.get(name);
+    if (cachedId === undefined && whenAbsent === "skip") cachedId = await this.#read(scope);
+    for (let attempts = 0; attempts < MAX_NAMESPACE_RETRIES; attempts += 1) {
+      if (cachedId === undefined && whenAbsent === "skip") return undefined;
+      const isNew = cachedId === undefined && whenAbsent === "create";
+      const namespaceId: string = cachedId ?? (isNew ? randomBytes(8).toString("hex") : "");
       const namespacesElsewhere = isNew ? await this.#countElsewhere(scope) : "";
       const reply = await this.#client.run(
         script,
@@ -112,34 +111,34 @@ export class Namespaces {
           namespacesElsewhere,
           maxNamespaces: MAX_NAMESPACES,
         },
-        { mayRepeat },
+        { mayRetry },
       );
       if (reply.kind === "tooMany") throw tooManyNamespaces(MAX_NAMESPACES);
       if (reply.kind === "done") {
         // With MODEL_CHANGED nothing was created: the script is to be sent again.
         if (reply.output === MODEL_CHANGED) return reply.output;
-        if (namespaceId !== "" && namespaceId !== known) this.#cache(scope, namespaceId);
+        if (namespaceId !== "" && namespaceId !== cachedId) this.#cache(scope, namespaceId);
         if (isNew) for (const listener of this.#onCreated) listener(scope);
         return reply.output;
       }
-      known = this.correct(scope, reply.namespaceId);
+      cachedId = this.correct(scope, reply.namespaceId);
       await this.#verifying;
     }
     throw namespaceIsChanging();
   }
 
   /**
-   * Sends commands about a namespace in one round trip; undefined when it is not there. They answer with data of a
-   * deleted namespace only where it is deleted at the same time.
+   * Sends commands about a namespace in one round trip; undefined when it does not exist. Replies may hold data of a
+   * namespace that is deleted at the same time.
    */
   async pipeline(
     scope: NamespaceKey,
-    commands: (namespace: NamespaceKeys) => readonly Command[],
+    commands: (namespace: NamespaceRedisKeys) => readonly Command[],
   ): Promise<Reply[] | undefined> {
     const partition = this.partition(scope);
     let namespaceId = this.#ids.get(scopeName(scope)) ?? (await this.#read(scope));
     for (let attempts = 0; namespaceId !== undefined; attempts += 1) {
-      if (attempts === MAX_NAMESPACE_ATTEMPTS) throw namespaceIsChanging();
+      if (attempts === MAX_NAMESPACE_RETRIES) throw namespaceIsChanging();
       const [current, ...replies] = await this.#client.pipeline([
         ["HGET", partition.namespaces, scopeName(scope)],
         ...commands(partition.namespace(namespaceId)),
@@ -151,12 +150,12 @@ export class Namespaces {
     return undefined;
   }
 
-  /** The namespace was deleted by this process. */
-  forget(scope: NamespaceKey): void {
+  /** Drops the cached id of a namespace that this process has deleted. */
+  dropCached(scope: NamespaceKey): void {
     this.#ids.delete(scopeName(scope));
   }
 
-  /** Caches the id of a namespace as Redis has just answered it; undefined: the namespace is not there. */
+  /** Caches the current id of a namespace; undefined: the namespace does not exist. */
   correct(scope: NamespaceKey, namespaceId: string | undefined): string | undefined {
     const cached = this.#ids.get(scopeName(scope));
     if (cached !== undefined && cached !== namespaceId) this.#verifyStore();
@@ -165,7 +164,7 @@ export class Namespaces {
     return namespaceId;
   }
 
-  /** For a cached id that was wrong: another process has deleted the namespace, or the whole store was replaced. */
+  /** Called for a stale cached id: another process has deleted the namespace, or the whole store was replaced. */
   #verifyStore(): void {
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined;
@@ -186,8 +185,8 @@ export class Namespaces {
   }
 
   /**
-   * Namespaces of a tenant in other partitions, which no script can count. So two that are created at the same time in
-   * two partitions may both be the last one that is allowed.
+   * Number of namespaces of a tenant in other partitions, which no script can count. So two namespaces that are created
+   * concurrently in two partitions may exceed the limit by one.
    */
   async #countElsewhere(scope: NamespaceKey): Promise<number> {
     const own = this.keys.partitionOf(scope);
@@ -199,7 +198,7 @@ export class Namespaces {
   }
 }
 
-/** For a command that found another namespace at each attempt. */
+/** For a command that met a stale namespaceId at each retry. */
 export function namespaceIsChanging(): RecollectError {
   return unavailable("the namespace is being deleted and created again");
 }

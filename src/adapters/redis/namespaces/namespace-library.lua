@@ -1,19 +1,19 @@
--- Every script about the data of a namespace begins so: the caller goes by a namespace_id that may be wrong by now.
+-- Shared by all scripts about the data of a namespace: the namespace_id of the caller may be stale.
 -- namespace_name: tenant:namespace. own_name: namespace. namespace_id: as the caller knows it, or proposes it for a new
 -- one. namespaces_elsewhere: of the tenant in other partitions where an id is proposed, else ''.
 
--- Nil when the namespace has this id; else what to answer: the id that it has (false: it is not there).
+-- Nil when the namespace has this id; else the reply with its current id (false: it does not exist).
 local function stale()
   local current = redis.call('HGET', namespaces, namespace_name)
   if current == namespace_id then return nil end
   return { 'STALE', current }
 end
 
--- For writes that create a namespace. Nil when it is there under this id, or may be created.
+-- For writes that create a namespace. Nil when it exists under this id, or may be created.
 local function cannot_create()
   local current = redis.call('HGET', namespaces, namespace_name)
   if current == namespace_id then return nil end
-  -- An id that was known and is not there any more is that of a deleted namespace.
+  -- A cached id that no longer exists is that of a deleted namespace.
   if current or namespaces_elsewhere == '' then return { 'STALE', current } end
   if redis.call('ZCARD', tenant_namespaces) + tonumber(namespaces_elsewhere) >= tonumber(max_namespaces) then
     return { 'TOO_MANY' }

@@ -16,16 +16,16 @@ const NAMESPACE = defineLibrary({
   arguments: ["namespaceName", "namespaceId", "ownName", "namespacesElsewhere", "maxNamespaces"],
 });
 
-/** What Namespaces.run adds to the input of a script: see namespace-library.lua. */
+/** The input that Namespaces.run adds to a script: see namespace-library.lua. */
 export type NamespaceInput = InputOf<never, never, typeof NAMESPACE>;
 
 /**
- * What a script resolves with whose vectors, or fields of vectors, are of another generation of the model than Redis'.
+ * The result of a script whose vectors, or fields of vectors, are of another generation of the model than those in Redis.
  */
 export const MODEL_CHANGED = Symbol("the generation of the model is another one");
 
 export type NamespaceReply<Output> =
-  /** The namespace has another id by now; undefined: it is not there. */
+  /** The current id of the namespace; undefined: it does not exist. */
   | { readonly kind: "stale"; readonly namespaceId: string | undefined }
   | { readonly kind: "tooMany" }
   | { readonly kind: "done"; readonly output: Output };
@@ -34,7 +34,7 @@ export type NamespaceReply<Output> =
 export interface NamespaceScript<Input extends object, Output>
   extends Script<Input & NamespaceInput, NamespaceReply<Output>> {}
 
-/** `reply` parses what the script itself answers; the answers of namespace-library.lua are told apart here. */
+/** `reply` parses the replies of the script itself; those of namespace-library.lua are handled here. */
 export function defineNamespaceScript<
   const Key extends KeyName = never,
   const Arg extends ArgumentName = never,

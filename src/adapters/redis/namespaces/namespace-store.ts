@@ -73,9 +73,9 @@ export class RedisNamespaceStore implements NamespaceStore {
     const partition = this.#namespaces.partition(scope);
     const counts = await this.#namespaces.run(scope, {
       script: DELETE,
-      // A replay is answered also where there is none any more.
+      // A replay gets its response also when the namespace no longer exists.
       whenAbsent: "run",
-      mayRepeat: request !== undefined,
+      mayRetry: request !== undefined,
       input: (namespace) => ({
         counters: namespace.counters,
         deleted: partition.deleted,
@@ -86,7 +86,7 @@ export class RedisNamespaceStore implements NamespaceStore {
         now,
       }),
     });
-    this.#namespaces.forget(scope);
+    this.#namespaces.dropCached(scope);
     this.#onDeleted();
     return counts;
   }

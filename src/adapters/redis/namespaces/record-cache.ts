@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
 
 /**
- * Records that were read lately, as objects, by their key in Redis. A cached record is never served as it is: a read asks
- * Redis which state the record has, and is sent the record only when the cached one has another. So a record that is read
- * again is not parsed again, and is the same object.
+ * Recently read records, as parsed objects, by their key in Redis. A cached record is never served unchecked: each read
+ * sends its version, and Redis replies with the record only when the version has changed. So an unchanged record is not
+ * parsed again, and stays the same object.
  */
 export class RecordCache<T extends object> {
   readonly #records: LRUCache<string, T>;
@@ -16,15 +16,15 @@ export class RecordCache<T extends object> {
     return this.#records.get(key);
   }
 
-  keep(key: string, record: T): void {
+  set(key: string, record: T): void {
     this.#records.set(key, record);
   }
 
-  forget(key: string): void {
+  delete(key: string): void {
     this.#records.delete(key);
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#records.clear();
   }
 }

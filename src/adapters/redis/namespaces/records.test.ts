@@ -40,14 +40,14 @@ describe("stored records", () => {
     expect(packed).toEqual([[stored.length, stored.length]]);
   });
 
-  it("are STORE_CORRUPT, with their name, wherever a byte is changed or missing", () => {
+  it("reject with STORE_CORRUPT and their name, wherever a byte is changed or missing", () => {
     const stored = pack(LONG);
     for (let at = 0; at < stored.length; at += 1) {
       const changed = Buffer.from(stored);
       changed[at] = (changed[at] ?? 0) ^ 0x40;
       for (const bytes of [changed, stored.subarray(0, at)]) {
         const error = errorOf(() => unpackRecord(bytes, "memory m1"));
-        // What does not matter to the frame is no damage.
+        // A byte that does not affect the frame is no damage.
         if (error === undefined) expect(unpackRecord(bytes, "memory m1")).toEqual(LONG);
         else
           expect([error.reason, error.detail.metadata]).toEqual([

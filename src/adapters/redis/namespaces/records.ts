@@ -5,10 +5,10 @@ import type { RedisMetrics } from "../../../ports/metrics.ts";
 /** The first byte of a compressed record, before a zstd frame with a checksum. Plain JSON begins with `{`. */
 const ZSTD = 0x01;
 
-/** Longer records stay plain, so that damage cannot make a few bytes expand without end. */
+/** Longer records stay plain, so that damaged bytes cannot decompress without bound. */
 const MAX_COMPRESSED_FROM = 64 * 1024 * 1024;
 
-/** Makes the bytes that are stored of a record; unpackRecord reads them, whatever made them. */
+/** Encodes a record; unpackRecord decodes the result of every PackRecord. */
 export type PackRecord = (value: object) => Buffer;
 
 /** As JSON. */
@@ -18,7 +18,7 @@ export function packRecord(value: object): Buffer {
 
 /**
  * Compresses records of `minBytes` or more, if they get shorter. It is done on the main thread: a record of 2 KiB
- * takes 30 microseconds, one of 64 KiB 300, and reading it less than that. Handing it to a worker would cost as much.
+ * takes 30 microseconds, one of 64 KiB 300, and reading it less than that. Passing it to a worker would cost as much.
  */
 export function compressingPacker(minBytes: number, metrics: Pick<RedisMetrics, "recordPacked">): PackRecord {
   return (value) => {
@@ -31,7 +31,7 @@ export function compressingPacker(minBytes: number, metrics: Pick<RedisMetrics, 
   };
 }
 
-/** Throws STORE_CORRUPT, naming `what`, when that is not what a PackRecord made. */
+/** Decodes a record. Throws STORE_CORRUPT, naming `what`, when the bytes are damaged. */
 export function unpackRecord<T extends object>(bytes: Buffer | undefined, what: string): T {
   try {
     const value: unknown = JSON.parse(plainRecord(bytes ?? Buffer.of(), what).toString("utf8"));
@@ -42,7 +42,7 @@ export function unpackRecord<T extends object>(bytes: Buffer | undefined, what: 
   throw damaged(what, undefined);
 }
 
-/** The record as it was before it was compressed, if it was. Throws STORE_CORRUPT, naming `what`. */
+/** Decompresses a record, if it is compressed. Throws STORE_CORRUPT, naming `what`. */
 export function plainRecord(bytes: Buffer, what: string): Buffer {
   if (bytes[0] !== ZSTD) return bytes;
   try {

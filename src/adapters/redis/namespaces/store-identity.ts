@@ -16,83 +16,83 @@ const RENEW = defineScript({
   reply: () => undefined,
 });
 
-/** Calls wait no longer for an answer to whether it is the same store. */
-const LOOKING_MS = 1000;
+/** How long commands wait for the check whether the store is the same. */
+const VERIFY_TIMEOUT_MS = 1000;
 
-/** Calls wait no longer for a store that was replaced to be claimed; then they are refused until it is. */
-const CLAIMING_MS = 5000;
+/** How long commands wait for a replaced store to be claimed; after that they are refused until it is. */
+const CLAIM_TIMEOUT_MS = 5000;
 
 /** The identity of the store of a partition. */
 interface Mark {
   /**
-   * A random id, made by the first claim. Where the store went back to an older state, what follows the dot is another
-   * one: so each process notices, also one that looks when as many changes were made as were lost.
+   * A random id, created by the first claim. When the store went back to an older state, the part after the dot is
+   * replaced: so every process detects it, even when as many changes were made since as were lost.
    */
   readonly id: string | undefined;
   /** Counts changes of data: it never falls. */
   readonly changes: number;
 }
 
-/** A partition whose store is not the one that was known. */
+/** A partition whose store was replaced. */
 export interface Replaced {
   readonly partition: PartitionKeys;
   readonly was: Mark;
   readonly is: Mark;
-  /** Whether the key of the identity is missing, beside the data: it was removed. */
+  /** Whether the key of the identity was removed while the data is still there. */
   readonly lacksMark: boolean;
 }
 
 export interface StoreIdentityParts {
-  /** One that does not wait at the gate. */
+  /** A client that does not wait at the gate. */
   readonly client: RedisClient;
   readonly keys: Keys;
-  /** What all other commands wait at. */
+  /** The gate at which all other commands wait. */
   readonly gate: Gate;
   readonly log: OperatorLog;
-  /** How many namespaces this process has seen. */
+  /** How many namespaces this process has cached. */
   readonly namespaces: () => number;
   /**
-   * Drops all that is cached of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it is not
-   * to be served as it is.
+   * Clears all caches of the store, and claims it as a start does. Rejects with STORE_UNAVAILABLE when it cannot be
+   * served.
    */
   readonly claim: (replaced: readonly Replaced[]) => Promise<void>;
-  /** It is served again. */
+  /** Called when the store is served again. */
   readonly onServed: () => void;
 }
 
 /**
- * Whether Redis still holds the store that this process knows. It can be replaced behind it at any time: emptied
+ * Verifies that Redis still holds the store that this process has claimed. It can be replaced at any time: emptied
  * (FLUSHALL, a restart without its data), restored from an older dump, taken over by a replica that lagged, or by the
- * data of another deployment; on a cluster, each partition by itself. Then nothing that is cached is true any more.
- * What was claimed is looked at each time a connection was made, before anything else is sent on it; with each check of
- * the backend; and when an answer contradicts what is cached.
+ * data of another deployment; on a cluster, each partition by itself. Then all caches are invalid. It is verified after
+ * each connect, before any other command is sent on the connection; with each health check of the backend; and when a
+ * reply contradicts a cache.
  */
 export class StoreIdentity {
   readonly #parts: StoreIdentityParts;
-  /** By partition, as it was last looked at. */
-  readonly #known = new Map<number, Mark>();
+  /** By partition, as last verified. */
+  readonly #verified = new Map<number, Mark>();
   #verifying: Promise<readonly unknown[]> | undefined;
-  /** Why the store in the place of the one that was known is not served. */
+  /** Why the replaced store is not served. */
   #refusal: RecollectError | undefined;
-  /** A claim has failed: what is cached may be of any store. */
-  #isUnsettled = false;
-  /** Namespaces that were seen, until the claim that follows has dropped them. */
+  /** A claim has failed: the caches may be of any store. */
+  #hasClaimFailed = false;
+  /** Number of cached namespaces before a claim, which clears them. */
   #namespacesBefore = 0;
 
   private constructor(parts: StoreIdentityParts) {
     this.#parts = parts;
   }
 
-  /** Takes the store as it was just claimed for the one that it should be. */
+  /** Records the identity of the store that was just claimed. */
   static async open(parts: StoreIdentityParts): Promise<StoreIdentity> {
     const identity = new StoreIdentity(parts);
-    await identity.#remember();
+    await identity.#recordMarks();
     parts.client.onReconnected((holds) => identity.#reconnected(holds));
-    parts.client.onMoved(() => identity.#look());
+    parts.client.onMoved(() => identity.#verifyInBackground());
     return identity;
   }
 
-  /** Resolves when it is the same store, or the one in its place is served. Rejects with why it is not. */
+  /** Resolves when the store is the same, or its replacement is served. Rejects with the reason why it is not. */
   async verify(): Promise<void> {
     await this.#once();
   }
@@ -103,7 +103,7 @@ export class StoreIdentity {
     if (failure !== undefined) throw failure;
   }
 
-  /** One check at a time; calls meanwhile wait for it. Resolves with the errors of partitions that could not be read. */
+  /** Runs one check at a time; concurrent calls share it. Resolves with the errors of partitions that could not be read. */
   #once(): Promise<readonly unknown[]> {
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined;
@@ -111,12 +111,12 @@ export class StoreIdentity {
     return this.#verifying;
   }
 
-  #look(): void {
+  #verifyInBackground(): void {
     // The result is in the gate and in the log.
     this.#once().catch(() => undefined);
   }
 
-  /** Nothing is sent to partitions behind a new connection before it is known that they are the same. */
+  /** Closes the gate for the partitions behind a new connection until they are verified. */
   #reconnected(holds: (key: string) => boolean): void {
     const { gate, keys } = this.#parts;
     const behind = keys
@@ -124,64 +124,64 @@ export class StoreIdentity {
       .filter(({ meta }) => holds(meta))
       .map(({ number }) => number);
     if (this.#refusal !== undefined || behind.length === 0) {
-      this.#look();
+      this.#verifyInBackground();
       return;
     }
-    // One that was under way may have been answered by the old connection.
-    const looked = (this.#verifying ?? Promise.resolve()).catch(() => undefined).then(() => this.#once());
+    // A check in progress may have been answered by the old connection.
+    const verified = (this.#verifying ?? Promise.resolve()).catch(() => undefined).then(() => this.#once());
     gate.close(
       behind,
-      within(LOOKING_MS, looked, () => undefined),
+      within(VERIFY_TIMEOUT_MS, verified, () => undefined),
     );
-    looked.catch(() => undefined);
+    verified.catch(() => undefined);
   }
 
   async #verify(): Promise<readonly unknown[]> {
     const { gate, keys } = this.#parts;
-    const looks = await Promise.allSettled(keys.all().map((partition) => this.#markOf(partition)));
+    const results = await Promise.allSettled(keys.all().map((partition) => this.#markOf(partition)));
     const replaced: Replaced[] = [];
     const same: [number, Mark][] = [];
-    for (const [number, look] of looks.entries()) {
-      if (look.status === "rejected") continue;
-      const [was, is] = [this.#known.get(number), look.value];
+    for (const [number, result] of results.entries()) {
+      if (result.status === "rejected") continue;
+      const [was, is] = [this.#verified.get(number), result.value];
       if (was === undefined) continue;
-      // Without one it was emptied since it was claimed.
+      // A store without an id was emptied since it was claimed.
       if (is.id === undefined || was.id !== is.id || is.changes < was.changes) {
         replaced.push(await this.#replaced(keys.partition(number), was, is));
       } else same.push([number, is]);
     }
     const isReplaced = new Set(replaced.map(({ partition }) => partition.number));
     if (this.#refusal === undefined) {
-      // Also those that cannot be read: their commands fail with the reason.
-      gate.open([...looks.keys()].filter((number) => !isReplaced.has(number)));
+      // Also partitions that cannot be read: their commands fail with the reason.
+      gate.open([...results.keys()].filter((number) => !isReplaced.has(number)));
     }
-    if (replaced.length > 0 || this.#isUnsettled) await this.#takeUp(replaced);
-    else for (const [number, mark] of same) this.#known.set(number, mark);
-    return looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
+    if (replaced.length > 0 || this.#hasClaimFailed) await this.#claimReplaced(replaced);
+    else for (const [number, mark] of same) this.#verified.set(number, mark);
+    return results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   }
 
-  async #takeUp(replaced: readonly Replaced[]): Promise<void> {
+  async #claimReplaced(replaced: readonly Replaced[]): Promise<void> {
     const { gate, keys, claim, onServed } = this.#parts;
     const all = keys.all().map(({ number }) => number);
     const partitions = replaced.map(({ partition }) => partition.number);
     const claimed = (async () => {
       await this.#renew(replaced);
       await claim(replaced);
-      await this.#remember();
+      await this.#recordMarks();
     })();
-    // While it is refused, all commands are, also those that come meanwhile.
+    // While the store is refused, the gate stays closed for all commands.
     if (this.#refusal === undefined) {
-      const message = "the store of Redis was replaced, and is being looked at";
+      const message = "the store of Redis was replaced, and is being verified";
       gate.close(
         partitions,
-        within(CLAIMING_MS, claimed, () => Promise.reject(unavailable(message))),
+        within(CLAIM_TIMEOUT_MS, claimed, () => Promise.reject(unavailable(message))),
       );
     }
     try {
       await claimed;
     } catch (error) {
-      this.#isUnsettled = true;
-      // Whether it can be served is not known yet: the next check finds out.
+      this.#hasClaimFailed = true;
+      // Not a refusal: the next check claims the store again.
       if (!isRefusal(error)) gate.close(partitions, Promise.reject(error));
       else gate.close(all, Promise.reject(this.#refuse(error, replaced)));
       throw this.#refusal ?? error;
@@ -192,10 +192,10 @@ export class StoreIdentity {
   }
 
   #refuse(error: RecollectError, replaced: readonly Replaced[]): RecollectError {
-    const isNews = this.#refusal?.message !== error.message;
-    // With a retry delay: it is served as soon as an operator has mended it.
+    const isNew = this.#refusal?.message !== error.message;
+    // With a retry delay: the store is served as soon as an operator has repaired it.
     this.#refusal = unavailable(error.message, error);
-    if (isNews) {
+    if (isNew) {
       this.#parts.log.error(
         this.#fieldsOf(replaced),
         `${this.#nameOf(replaced)} was replaced by one that is not served: ${error.message}; ${this.#lossOf(replaced)}`,
@@ -208,11 +208,11 @@ export class StoreIdentity {
     const { log } = this.#parts;
     const wasRefused = this.#refusal !== undefined;
     this.#refusal = undefined;
-    this.#isUnsettled = false;
+    this.#hasClaimFailed = false;
     if (replaced.length > 0) {
       log.error(
         this.#fieldsOf(replaced),
-        `${this.#nameOf(replaced)} ${whatBecameOf(replaced)}: ${this.#lossOf(replaced)}; it is served as it is now`,
+        `${this.#nameOf(replaced)} ${describeReplacement(replaced)}: ${this.#lossOf(replaced)}; it is served as it is now`,
       );
     } else if (wasRefused) log.warn({}, "the store of Redis is the one that it was, and is served again");
     this.#namespacesBefore = 0;
@@ -237,14 +237,14 @@ export class StoreIdentity {
     return `at least ${changes} changes were made before, and this server knew ${this.#namespacesBefore} namespaces`;
   }
 
-  /** Tells others of a store that went back to an older state. */
+  /** Renews the identity of a store that went back to an older state, so that other processes detect it. */
   async #renew(replaced: readonly Replaced[]): Promise<void> {
     const { client, namespaces } = this.#parts;
     this.#namespacesBefore = Math.max(this.#namespacesBefore, namespaces());
     await Promise.all(
       replaced.map(async ({ partition: { meta }, was, is }) => {
         if (is.id === undefined || is.id !== was.id) return;
-        const renewed = `${lineOf(is.id)}.${newIdentity()}`;
+        const renewed = `${lineageOf(is.id)}.${newIdentity()}`;
         await client.run(RENEW, { meta, readIdentity: is.id, newIdentity: renewed });
       }),
     );
@@ -256,13 +256,13 @@ export class StoreIdentity {
     return { partition, was, is, lacksMark };
   }
 
-  async #remember(): Promise<void> {
+  async #recordMarks(): Promise<void> {
     const marks = await Promise.all(
       this.#parts.keys
         .all()
         .map(async (partition) => [partition.number, await this.#markOf(partition)] as const),
     );
-    for (const [number, mark] of marks) this.#known.set(number, mark);
+    for (const [number, mark] of marks) this.#verified.set(number, mark);
   }
 
   async #markOf({ meta }: PartitionKeys): Promise<Mark> {
@@ -271,16 +271,16 @@ export class StoreIdentity {
   }
 }
 
-/** What stays the same when a store goes back to an older state of itself. */
-function lineOf(id: string | undefined): string | undefined {
+/** The part of the id that stays the same when a store goes back to an older state. */
+function lineageOf(id: string | undefined): string | undefined {
   return id?.split(".", 1)[0];
 }
 
-function whatBecameOf(replaced: readonly Replaced[]): string {
+function describeReplacement(replaced: readonly Replaced[]): string {
   if (replaced.every(({ lacksMark }) => lacksMark)) return "has lost the key that says what it is";
   const changes = sumOf(replaced.map(({ is }) => is.changes));
   if (changes === 0) return "was replaced by an empty one";
-  const isOlder = replaced.every(({ was, is }) => lineOf(was.id) === lineOf(is.id));
+  const isOlder = replaced.every(({ was, is }) => lineageOf(was.id) === lineageOf(is.id));
   return isOlder
     ? `went back to an older state, of ${changes} changes, and what came later is lost`
     : `was replaced by another one, of ${changes} changes`;
@@ -298,7 +298,7 @@ function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0);
 }
 
-/** Ends as `work` does, or as `otherwise` after so long. */
+/** Settles like `work`, or like `otherwise` after a timeout. */
 function within(
   milliseconds: number,
   work: Promise<unknown>,

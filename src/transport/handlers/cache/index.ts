@@ -10,7 +10,7 @@ import { listCacheEntriesHandler } from "./list-cache-entries.ts";
 import { lookupCacheHandler } from "./lookup-cache.ts";
 import { storeCacheEntryHandler } from "./store-cache-entry.ts";
 
-/** What the use cases of CacheService need together. */
+/** The ports of all use cases of CacheService. */
 export type CachePorts = Omit<LookupCachePorts, "store"> &
   Omit<StoreCacheEntryPorts, "store"> & { readonly store: CacheStore };
 

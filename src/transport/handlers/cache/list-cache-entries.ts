@@ -5,7 +5,7 @@ import { MAX_PAGE_BYTES } from "../../../domain/page-token.ts";
 import { listCacheEntries } from "../../../services/cache/read-cache-entries.ts";
 import { fittingEntries, textBytes } from "../../convert/answer-fit.ts";
 import { fromEntry } from "../../convert/cache.ts";
-import { defined, given, givenList } from "../../convert/common.ts";
+import { defined, nonEmptyList, nonEmptyText } from "../../convert/common.ts";
 import type { Handler } from "../../handler.ts";
 
 export function listCacheEntriesHandler(
@@ -22,8 +22,8 @@ export function listCacheEntriesHandler(
         pageToken: request.pageToken,
         maxBytes,
         fitting: (found, tokenAfter) =>
-          fittingEntries(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenAfter(kept)) }),
-        ...defined({ model: given(request.model), tagsAny: givenList(request.tagsAny) }),
+          fittingEntries(found, { namespace, maxBytes, beside: (fitted) => textBytes(tokenAfter(fitted)) }),
+        ...defined({ model: nonEmptyText(request.model), tagsAny: nonEmptyList(request.tagsAny) }),
       },
       context,
     );

@@ -19,8 +19,8 @@ export function batchGetMemoriesHandler(
         ids: request.ids,
         fitting: (found, missing) => {
           const missingBytes = textsBytes(missing);
-          const beside = (kept: number): number =>
-            missingBytes + textsBytes(found.slice(kept).map(({ id }) => id));
+          const beside = (fitted: number): number =>
+            missingBytes + textsBytes(found.slice(fitted).map(({ id }) => id));
           return fittingMemories(found, { namespace, maxBytes, beside });
         },
       },

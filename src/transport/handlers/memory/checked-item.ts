@@ -4,8 +4,8 @@ import { refusalOf } from "../../bounds/refused-item.ts";
 import { invalidRequest, validator } from "../../middleware/validation.ts";
 
 /**
- * One memory of a batch or of an import, validated by itself and converted, or the error that is its result: an item
- * that is refused does not fail the call. `path` names the item in the request, such as `memories[3]`.
+ * One memory of a batch or of an import, validated on its own and converted, or its error: a refused item does not fail
+ * the call. `path` names the item in the request, such as `memories[3]`.
  */
 export function checkedItem<T>(
   memory: ProtoMemory,

@@ -19,7 +19,7 @@ import { purgeMemoriesHandler } from "./purge-memories.ts";
 import { searchMemoriesHandler } from "./search-memories.ts";
 import { updateMemoryHandler } from "./update-memory.ts";
 
-/** What the use cases of MemoryService need together. */
+/** The ports of all use cases of MemoryService. */
 export type MemoryPorts = CreateMemoriesPorts &
   SearchMemoriesPorts & { readonly memories: Memories; readonly namespaces: NamespaceStore };
 

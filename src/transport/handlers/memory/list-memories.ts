@@ -21,7 +21,7 @@ export function listMemoriesHandler(
         pageSize: request.pageSize,
         pageToken: request.pageToken,
         fitting: (found, tokenAfter) =>
-          fittingMemories(found, { namespace, maxBytes, beside: (kept) => textBytes(tokenAfter(kept)) }),
+          fittingMemories(found, { namespace, maxBytes, beside: (fitted) => textBytes(tokenAfter(fitted)) }),
       },
       context,
     );

@@ -12,7 +12,7 @@ import { getServerInfoHandler } from "./get-server-info.ts";
 import { rebuildIndexHandler } from "./rebuild-index.ts";
 import { startReembeddingHandler } from "./start-reembedding.ts";
 
-/** What the use cases of OperationsService need together. */
+/** The ports of all use cases of OperationsService. */
 export type OperationsPorts = Omit<GetEmbeddingInfoPorts & StartReembeddingPorts, "reembedding"> & {
   readonly server: GetServerInfoPorts;
   readonly indexes: IndexStore;

@@ -3,16 +3,16 @@ import { invalidField } from "../../../../src/domain/errors.ts";
 import type { Memory, MemoryState } from "../../../../src/domain/memory/memory.ts";
 import { DAY, memory, NOW, newMemory } from "../../../support/builders.ts";
 import { ODD_TEXTS, reasonOf, vectorOf } from "../../store-under-test.ts";
-import { idsOf, listAll, type MemorySubject, memoryOf, storedIds, told, write } from "../support.ts";
+import { idsOf, listAll, type MemorySubject, memoryOf, outcomeText, storedIds, write } from "../support.ts";
 
-/** What is written, what stands in its way, and that each item has its own outcome. */
+/** Created memories, conflicts, and the outcome of each item. */
 export function createCases(subject: MemorySubject): void {
   it("answers one outcome per item, in order", async () => {
     const outcomes = await write(
       subject,
       ...["c", "a", "d", "b"].map((id) => newMemory({ id }, { onDuplicate: "REFUSE" })),
     );
-    expect(outcomes.map(told)).toEqual(["created c", "created a", "created d", "created b"]);
+    expect(outcomes.map(outcomeText)).toEqual(["created c", "created a", "created d", "created b"]);
     expect(await storedIds(subject)).toEqual(["a", "b", "c", "d"]);
   });
 
@@ -24,7 +24,7 @@ export function createCases(subject: MemorySubject): void {
   it("takes a batch of 200", async () => {
     const ids = Array.from({ length: 200 }, (_, index) => `m${String(index).padStart(3, "0")}`);
     const outcomes = await write(subject, ...ids.map((id) => newMemory({ id }, { vector: vectorOf(1) })));
-    expect(outcomes.map(told)).toEqual(ids.map((id) => `created ${id}`));
+    expect(outcomes.map(outcomeText)).toEqual(ids.map((id) => `created ${id}`));
     expect(await storedIds(subject)).toEqual(ids);
   });
 
@@ -99,10 +99,10 @@ export function createCases(subject: MemorySubject): void {
   });
 
   describe("of an item that is refused already", () => {
-    it("keeps the place of the refusal and hands its error on", async () => {
+    it("keeps the position of a refusal and returns its error", async () => {
       const refusal = invalidField("memories[1].text", "is wrong");
       const outcomes = await write(subject, newMemory({ id: "a" }), { refusal }, newMemory({ id: "b" }));
-      expect(outcomes.map(told)).toEqual(["created a", "refused REQUEST_INVALID", "created b"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created a", "refused REQUEST_INVALID", "created b"]);
       expect(outcomes[1]).toEqual({ kind: "refused", error: refusal });
       expect(await storedIds(subject)).toEqual(["a", "b"]);
     });
@@ -110,7 +110,7 @@ export function createCases(subject: MemorySubject): void {
     it("stores nothing when there are no others", async () => {
       const refusal = invalidField("memories[0].text", "is wrong");
       const outcomes = await write(subject, { refusal }, { refusal });
-      expect(outcomes.map(told)).toEqual(["refused REQUEST_INVALID", "refused REQUEST_INVALID"]);
+      expect(outcomes.map(outcomeText)).toEqual(["refused REQUEST_INVALID", "refused REQUEST_INVALID"]);
       expect(await storedIds(subject)).toEqual([]);
     });
   });
@@ -127,7 +127,11 @@ export function createCases(subject: MemorySubject): void {
           newMemory({ text: "the second" }),
           newMemory({ id: "b" }),
         );
-        expect(outcomes.map(told)).toEqual(["created a", "refused MEMORY_ALREADY_EXISTS", "created b"]);
+        expect(outcomes.map(outcomeText)).toEqual([
+          "created a",
+          "refused MEMORY_ALREADY_EXISTS",
+          "created b",
+        ]);
         expect(await subject.store.reader.get(subject.scope, ["m1"], NOW)).toEqual([first]);
       },
     );
@@ -135,7 +139,7 @@ export function createCases(subject: MemorySubject): void {
     it("refuses it with ALLOW too, which speaks of texts alone", async () => {
       await write(subject, newMemory({ text: "the first" }));
       const outcomes = await write(subject, newMemory({ text: "the second" }, { onDuplicate: "ALLOW" }));
-      expect(outcomes.map(told)).toEqual(["refused MEMORY_ALREADY_EXISTS"]);
+      expect(outcomes.map(outcomeText)).toEqual(["refused MEMORY_ALREADY_EXISTS"]);
     });
 
     it("counts an earlier item of the batch", async () => {
@@ -144,14 +148,14 @@ export function createCases(subject: MemorySubject): void {
         newMemory({ text: "the first" }),
         newMemory({ text: "the second" }),
       );
-      expect(outcomes.map(told)).toEqual(["created m1", "refused MEMORY_ALREADY_EXISTS"]);
-      const [kept] = await subject.store.reader.get(subject.scope, ["m1"], NOW);
-      expect(kept?.text).toBe("the first");
+      expect(outcomes.map(outcomeText)).toEqual(["created m1", "refused MEMORY_ALREADY_EXISTS"]);
+      const [existing] = await subject.store.reader.get(subject.scope, ["m1"], NOW);
+      expect(existing?.text).toBe("the first");
     });
 
-    it("tells ids apart by case", async () => {
+    it("distinguishes ids by case", async () => {
       const outcomes = await write(subject, newMemory({ id: "ab" }), newMemory({ id: "AB", text: "other" }));
-      expect(outcomes.map(told)).toEqual(["created ab", "created AB"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created ab", "created AB"]);
       expect(
         idsOf((await subject.store.reader.get(subject.scope, ["AB", "ab"], NOW)).filter(isThere)),
       ).toEqual(["AB", "ab"]);
@@ -161,15 +165,15 @@ export function createCases(subject: MemorySubject): void {
       await write(subject, newMemory({ text: "the first" }));
       await subject.store.writer.delete(subject.scope, "m1", { now: NOW });
       const outcomes = await write(subject, newMemory({ text: "the second" }));
-      expect(outcomes.map(told)).toEqual(["created m1"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created m1"]);
       expect((await subject.store.reader.get(subject.scope, ["m1"], NOW))[0]?.text).toBe("the second");
     });
 
-    it("goes to exactly one of many at the same time", async () => {
+    it("is created by exactly one of many concurrent writes", async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, (_, index) => write(subject, newMemory({ text: `text ${index}` }))),
       );
-      expect(outcomes.flat().map(told).sort()).toEqual([
+      expect(outcomes.flat().map(outcomeText).sort()).toEqual([
         "created m1",
         ...Array.from({ length: 9 }, () => "refused MEMORY_ALREADY_EXISTS"),
       ]);
@@ -197,7 +201,7 @@ export function createCases(subject: MemorySubject): void {
         subject,
         newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }),
       );
-      expect(outcomes.map(told)).toEqual(["refused MEMORY_DUPLICATE"]);
+      expect(outcomes.map(outcomeText)).toEqual(["refused MEMORY_DUPLICATE"]);
       expect(await storedIds(subject)).toEqual(["first"]);
     });
 
@@ -207,7 +211,7 @@ export function createCases(subject: MemorySubject): void {
         subject,
         newMemory({ id: "second", text: "the same" }, { onDuplicate: "ALLOW" }),
       );
-      expect(outcomes.map(told)).toEqual(["created second"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created second"]);
       expect(await storedIds(subject)).toEqual(["first", "second"]);
     });
 
@@ -217,7 +221,7 @@ export function createCases(subject: MemorySubject): void {
         subject,
         newMemory({ id: "second", text: "the same" }, { onDuplicate: "REFUSE" }),
       );
-      expect(outcomes.map(told)).toEqual(["refused MEMORY_DUPLICATE"]);
+      expect(outcomes.map(outcomeText)).toEqual(["refused MEMORY_DUPLICATE"]);
     });
 
     it("counts earlier items of the batch, each item with its own wish", async () => {
@@ -229,7 +233,7 @@ export function createCases(subject: MemorySubject): void {
         newMemory({ id: "d", text: "another" }),
         newMemory({ id: "e", text: "the same" }, { onDuplicate: "ALLOW" }),
       );
-      expect(outcomes.map(told)).toEqual([
+      expect(outcomes.map(outcomeText)).toEqual([
         "created first",
         "refused MEMORY_DUPLICATE",
         "duplicate first",
@@ -246,10 +250,10 @@ export function createCases(subject: MemorySubject): void {
         newMemory({ id: "taken", text: "the same" }, { onDuplicate: "REFUSE" }),
         newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
       );
-      expect(outcomes.map(told)).toEqual(["refused MEMORY_ALREADY_EXISTS", "created b"]);
+      expect(outcomes.map(outcomeText)).toEqual(["refused MEMORY_ALREADY_EXISTS", "created b"]);
     });
 
-    it("goes by the duplicate key alone", async () => {
+    it("compares only the duplicate key", async () => {
       await write(subject, newMemory(first));
       const outcomes = await write(
         subject,
@@ -259,7 +263,7 @@ export function createCases(subject: MemorySubject): void {
         newMemory({ id: "session", text: "the same", sessionId: "s" }, { onDuplicate: "REFUSE" }),
         newMemory({ id: "key", text: "the same" }, { onDuplicate: "REFUSE", duplicateKey: "another" }),
       );
-      expect(outcomes.map(told)).toEqual([
+      expect(outcomes.map(outcomeText)).toEqual([
         "refused MEMORY_DUPLICATE",
         "created user",
         "created kind",
@@ -269,7 +273,7 @@ export function createCases(subject: MemorySubject): void {
     });
 
     it.each<MemoryState>(["SUPERSEDED", "ARCHIVED", "QUARANTINED"])(
-      "looks past what is %s",
+      "ignores memories that are %s",
       async (state) => {
         await write(subject, newMemory({ ...first, state }));
         const outcomes = await write(
@@ -277,21 +281,21 @@ export function createCases(subject: MemorySubject): void {
           newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
           newMemory({ id: "c", text: "the same" }, { onDuplicate: "RETURN_EXISTING" }),
         );
-        expect(outcomes.map(told)).toEqual(["created b", "duplicate b"]);
+        expect(outcomes.map(outcomeText)).toEqual(["created b", "duplicate b"]);
       },
     );
 
-    it("looks past what was deleted", async () => {
+    it("ignores deleted memories", async () => {
       await write(subject, newMemory(first));
       await subject.store.writer.delete(subject.scope, "first", { now: NOW });
       const outcomes = await write(
         subject,
         newMemory({ id: "b", text: "the same" }, { onDuplicate: "REFUSE" }),
       );
-      expect(outcomes.map(told)).toEqual(["created b"]);
+      expect(outcomes.map(outcomeText)).toEqual(["created b"]);
     });
 
-    it("lets exactly one of many in that come at the same time", async () => {
+    it("accepts exactly one of many concurrent duplicates", async () => {
       const outcomes = await Promise.all(
         Array.from({ length: 10 }, (_, index) =>
           write(
@@ -302,7 +306,7 @@ export function createCases(subject: MemorySubject): void {
       );
       const stored = await storedIds(subject);
       expect(stored).toHaveLength(1);
-      expect(outcomes.flat().map(told).sort()).toEqual([
+      expect(outcomes.flat().map(outcomeText).sort()).toEqual([
         `created ${stored[0]}`,
         ...Array.from({ length: 9 }, () => `duplicate ${stored[0]}`),
       ]);

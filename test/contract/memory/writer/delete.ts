@@ -19,7 +19,7 @@ export function deleteCases(subject: MemorySubject): void {
     expect(await storedIds(subject)).toEqual([]);
   });
 
-  it("rejects with MEMORY_NOT_FOUND what is not there, and what is there no more", async () => {
+  it("rejects with MEMORY_NOT_FOUND for a missing memory, and for a deleted one", async () => {
     await write(subject, newMemory({ id: "a" }));
     expect(await reasonOf(subject.store.writer.delete(subject.scope, "b", { now: NOW }))).toBe(
       "MEMORY_NOT_FOUND",

@@ -10,13 +10,13 @@ import {
   idsOf,
   type MemorySubject,
   memoryOf,
+  outcomeText,
   search,
   storedIds,
-  told,
   write,
 } from "../support.ts";
 
-/** What becomes of a memory of which a duplicate is to be stored, and that nothing else of it is lost. */
+/** How a duplicate changes the existing memory, and that it changes nothing else. */
 export function duplicateCases(subject: MemorySubject): void {
   const END = NOW + 1000;
   const first = memory({ id: "first", text: "the same", tags: ["a"], expireTime: END });
@@ -25,12 +25,17 @@ export function duplicateCases(subject: MemorySubject): void {
   const get = async (id = "first", now = NOW): Promise<StoredMemory | undefined> =>
     (await subject.store.reader.get(subject.scope, [id], now))[0];
 
-  it("makes the expiry the later of both, adds tags, and says what differs", async () => {
+  it("sets the later expire time of both, adds tags, and reports the differences", async () => {
     await write(subject, newMemory(first));
-    const asked = again({ tags: ["b", "a", "c"], expireTime: END + 5, importance: 1, metadata: { x: 1 } });
-    const expected = mergeDuplicate(first, asked.memory, NOW + 7);
+    const duplicate = again({
+      tags: ["b", "a", "c"],
+      expireTime: END + 5,
+      importance: 1,
+      metadata: { x: 1 },
+    });
+    const expected = mergeDuplicate(first, duplicate.memory, NOW + 7);
     expect(expected.memory).toMatchObject({ tags: ["a", "b", "c"], expireTime: END + 5 });
-    const outcomes = await subject.store.writer.create(subject.scope, [asked], { now: NOW + 7 });
+    const outcomes = await subject.store.writer.create(subject.scope, [duplicate], { now: NOW + 7 });
     expect(outcomes).toEqual([
       { kind: "duplicate", memory: expected.memory, differs: ["metadata", "importance"] },
     ]);
@@ -52,7 +57,7 @@ export function duplicateCases(subject: MemorySubject): void {
   it("keeps a memory that would have expired, in every read and under every filter", async () => {
     const vector = vectorOf(1);
     await write(subject, newMemory(first, { vector }));
-    // Read once, so that what is kept of it in memory has to follow.
+    // Read once, so that the cache must be updated.
     await search(subject, { vector, filter: ACTIVE_ONLY });
     const [outcome] = await write(subject, again({ tags: ["new"] }));
     expect(memoryOf(outcome).expireTime).toBeUndefined();
@@ -69,7 +74,7 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(await storedIds(subject, END + DAY)).toEqual(["first", "later"]);
   });
 
-  it("moves an expiry that is there to a later one", async () => {
+  it("moves an existing expire time to a later one", async () => {
     const vector = vectorOf(1);
     await write(subject, newMemory(first, { vector }));
     await search(subject, { vector, filter: ACTIVE_ONLY });
@@ -121,7 +126,7 @@ export function duplicateCases(subject: MemorySubject): void {
       newMemory({ ...first, id: "younger", createTime: NOW + 1 }, { onDuplicate: "ALLOW" }),
       newMemory(first, { onDuplicate: "ALLOW" }),
     );
-    expect((await write(subject, again({ tags: ["new"] }))).map(told)).toEqual(["duplicate first"]);
+    expect((await write(subject, again({ tags: ["new"] }))).map(outcomeText)).toEqual(["duplicate first"]);
     expect([(await get())?.tags, (await get("younger"))?.tags]).toEqual([["a", "new"], ["a"]]);
   });
 
@@ -150,7 +155,7 @@ export function duplicateCases(subject: MemorySubject): void {
       other("o3", ["x", "y"], END),
     ];
     const outcomes = await write(subject, ...items);
-    expect(outcomes.map(told)).toEqual([
+    expect(outcomes.map(outcomeText)).toEqual([
       "duplicate first",
       "created o1",
       "duplicate first",
@@ -168,14 +173,14 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(outcomes[6]).toMatchObject({ differs: ["expire_time"] });
   });
 
-  it("answers a repeat of the request alike, and is changed once", async () => {
+  it("replays the response of a retried request, and is changed once", async () => {
     await write(subject, newMemory(first));
     const request = idempotentRequest();
     const items = [again({ tags: ["b"], importance: 1 }), newMemory({ id: "new" })];
     const once = await subject.store.writer.create(subject.scope, items, { now: NOW + 1, request });
-    expect(once.map(told)).toEqual(["duplicate first", "created new"]);
-    const repeated = await subject.store.writer.create(subject.scope, items, { now: NOW + 2, request });
-    expect(repeated).toEqual(once);
+    expect(once.map(outcomeText)).toEqual(["duplicate first", "created new"]);
+    const replayed = await subject.store.writer.create(subject.scope, items, { now: NOW + 2, request });
+    expect(replayed).toEqual(once);
     expect(await get()).toEqual(memoryOf(once[0]));
     // Also when the memory was corrected since: `differs` is of then, the memory of now.
     const current = memoryOf(once[0]);
@@ -190,11 +195,11 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(late[0]).toMatchObject({ differs: ["importance"], memory: { importance: 1, tags: ["a", "b"] } });
   });
 
-  it("loses no tag of many that come at the same time", async () => {
+  it("loses no tag of many concurrent duplicates", async () => {
     await write(subject, newMemory(first));
     const tags = Array.from({ length: 20 }, (_, index) => `t${index}`);
     const outcomes = await Promise.all(tags.map((tag) => write(subject, again({ id: tag, tags: [tag] }))));
-    expect(outcomes.flat().map(told)).toEqual(tags.map(() => "duplicate first"));
+    expect(outcomes.flat().map(outcomeText)).toEqual(tags.map(() => "duplicate first"));
     expect([...((await get())?.tags ?? [])].sort()).toEqual(["a", ...tags].sort());
     expect(await storedIds(subject)).toEqual(["first"]);
   });
@@ -206,6 +211,6 @@ export function duplicateCases(subject: MemorySubject): void {
     expect(await get()).toEqual(memoryOf(outcome));
     const found = await search(subject, { vector: vectorOf(1), filter: ACTIVE_ONLY }, END);
     expect(idsOf(found.byVector)).toEqual(["first"]);
-    expect((await write(subject, again({ tags: ["new"] }))).map(told)).toEqual(["duplicate first"]);
+    expect((await write(subject, again({ tags: ["new"] }))).map(outcomeText)).toEqual(["duplicate first"]);
   });
 }

@@ -21,7 +21,7 @@ export function replaceCases(subject: MemorySubject): void {
     return memory;
   };
 
-  it("takes the place of the old state in reads and by both retrievers of a search", async () => {
+  it("replaces the old state in reads and in both retrievers of a search", async () => {
     await write(subject, withWords("a", "before", 1), withWords("b", "other", 2));
     const { etag } = await stored("a");
     const result = await subject.store.writer.replace(subject.scope, etag, later("a", "after", "e2", 3), {
@@ -66,7 +66,7 @@ export function replaceCases(subject: MemorySubject): void {
     expect(await reasonOf(elsewhere)).toBe("MEMORY_NOT_FOUND");
   });
 
-  it("is made by exactly one of many that saw the same state", async () => {
+  it("succeeds for exactly one of many with the same etag", async () => {
     await write(subject, withWords("a", "before", 1));
     const { etag } = await stored("a");
     const outcomes = await Promise.allSettled(
@@ -79,7 +79,7 @@ export function replaceCases(subject: MemorySubject): void {
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 
-  it("answers alike when its request comes again", async () => {
+  it("replays its response when it is retried", async () => {
     await write(subject, withWords("a", "before", 1));
     const { etag } = await stored("a");
     const request = idempotentRequest();

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { invalidField } from "../../../../src/domain/errors.ts";
 import type { Memory } from "../../../../src/domain/memory/memory.ts";
 import { NOW, newMemory } from "../../../support/builders.ts";
-import { listAll, type MemorySubject, memoryOf, told, write } from "../support.ts";
+import { listAll, type MemorySubject, memoryOf, outcomeText, write } from "../support.ts";
 
 /** The position in the session that the store gives each memory. */
 export function sessionCases(subject: MemorySubject): void {
@@ -27,7 +27,7 @@ export function sessionCases(subject: MemorySubject): void {
     expect(await positions()).toEqual({ m1: 0, m2: 0 });
   });
 
-  it("is the store's to give, whatever comes in", async () => {
+  it("is assigned by the store, whatever the caller sends", async () => {
     await write(
       subject,
       message("m1", "a", { sessionPosition: 7 }),
@@ -36,13 +36,13 @@ export function sessionCases(subject: MemorySubject): void {
     expect(await positions()).toEqual({ m1: 1, m2: 0 });
   });
 
-  it("goes by writing, not by time", async () => {
+  it("follows the order of writes, not of times", async () => {
     await write(subject, message("late", "a", { createTime: NOW, eventTime: NOW }));
     await write(subject, message("early", "a", { createTime: NOW - 5, eventTime: NOW - 9 }));
     expect(await positions()).toEqual({ late: 1, early: 2 });
   });
 
-  it("is not spent on what is not stored", async () => {
+  it("is not assigned to items that are not stored", async () => {
     const once = { onDuplicate: "RETURN_EXISTING" } as const;
     const outcomes = await write(
       subject,
@@ -53,7 +53,7 @@ export function sessionCases(subject: MemorySubject): void {
       { ...message("m3", "a"), onDuplicate: "REFUSE" },
       message("m4", "a"),
     );
-    expect(outcomes.map(told)).toEqual([
+    expect(outcomes.map(outcomeText)).toEqual([
       "created m1",
       "refused REQUEST_INVALID",
       "refused MEMORY_ALREADY_EXISTS",
@@ -72,7 +72,7 @@ export function sessionCases(subject: MemorySubject): void {
     expect(await positions()).toEqual({ m3: 3 });
   });
 
-  it("has no gap and no repeat among many writers, and follows the order inside each batch", async () => {
+  it("has no gap and no duplicate among many writers, and follows the order inside each batch", async () => {
     const batches = await Promise.all(
       Array.from({ length: 20 }, (_, batch) =>
         write(
@@ -96,7 +96,7 @@ export function sessionCases(subject: MemorySubject): void {
     }
   });
 
-  it("tells sessions apart to the letter", async () => {
+  it("distinguishes sessions by exact id", async () => {
     await write(subject, message("m1", "a"), message("m2", "A"), message("m3", "a "), message("m4", "a:1"));
     expect(await positions()).toEqual({ m1: 1, m2: 1, m3: 1, m4: 1 });
   });

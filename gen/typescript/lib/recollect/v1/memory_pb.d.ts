@@ -262,7 +262,7 @@ export declare type Memory_Embedding = Message<"recollect.v1.Memory.Embedding"> 
   state: Memory_Embedding_State;
 
   /**
-   * The provider, such as `hashing` or `openai`.
+   * The provider, such as `local` or `openai`.
    *
    * @generated from field: string provider = 2;
    */

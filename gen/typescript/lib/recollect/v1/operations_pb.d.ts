@@ -312,7 +312,7 @@ export declare const GetEmbeddingInfoRequestSchema: GenMessage<GetEmbeddingInfoR
  */
 export declare type GetEmbeddingInfoResponse = Message<"recollect.v1.GetEmbeddingInfoResponse"> & {
   /**
-   * The provider, such as `hashing` or `openai`; empty when vector search is switched off. `hashing` finds similar
+   * The provider, such as `local` or `openai`; empty when vector search is switched off. `hashing` finds similar
    * wording, not similar meaning.
    *
    * @generated from field: string provider = 1;
@@ -638,14 +638,15 @@ export declare const Reembedding_StateSchema: GenEnum<Reembedding_State>;
  */
 export declare type StartReembeddingRequest = Message<"recollect.v1.StartReembeddingRequest"> & {
   /**
-   * The new model, of the configured provider; empty keeps the model.
+   * The new model, of the same provider or built in; empty keeps the model.
    *
    * @generated from field: string model = 1;
    */
   model: string;
 
   /**
-   * The new dimension, 1 to 4,096; 0 keeps the dimension. The model must support it.
+   * The new dimension, 1 to 4,096; 0 keeps the dimension, or takes that of a model that has one alone. The model must
+   * support it.
    *
    * @generated from field: int32 dimension = 2;
    */
@@ -782,7 +783,8 @@ export declare const OperationsService: GenService<{
   /**
    * Starts to embed all memories of all tenants again with another model or dimension. Reads and writes continue; searches
    * compare the old vectors until all new ones are made, and then switch to the new ones at once: vectors of two models
-   * are never compared. It continues after a restart. With the provider `hashing`, only the dimension can change.
+   * are never compared. It continues after a restart. The provider stays the same, except that the built-in models
+   * `minilm-static-1` (of `local`, 256 numbers) and `hashing-1` (of `hashing`) can be changed into each other.
    * Afterwards, cached answers are found exactly, and by meaning once they are stored again. Set EMBEDDING_MODEL and
    * VECTOR_DIM to the new values then; until they are set, a start warns and uses the new model.
    *
