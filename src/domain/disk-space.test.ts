@@ -61,14 +61,14 @@ describe("the warnings of a disk", () => {
     expect(spaceWarnings(undefined, WHOLE)).toEqual([]);
   });
 
-  it("say how much is free, what is kept back, and that the file may not grow", () => {
+  it("name the free space, the reserved space, and that the file may not grow", () => {
     const space = { freeBytes: 4 * GIB, totalBytes: 100 * GIB };
     expect(spaceWarnings(space, WHOLE)).toEqual([
       "the disk of DATA_DIR has 4096 MiB free of 102400 MiB: when it is full, everything but reads and deletions is refused (STORE_FULL)",
     ]);
     expect(spaceWarnings(undefined, { ...WHOLE, bytes: 12 * MIB, mayGrow: false })).toEqual([
-      "the disk of DATA_DIR is full: new data only takes the place of what was deleted",
-      "of the 16 MiB that are kept back in DATA_DIR for deletions on a full disk there are 12 MiB: it has no room for the rest",
+      "the disk of DATA_DIR is full: new data goes only into space that deletions have freed",
+      "DATA_DIR reserves 12 MiB of the 16 MiB for deletions on a full disk: it has no room for the rest",
     ]);
   });
 });

@@ -81,12 +81,12 @@ export function spaceWarnings(
     );
   }
   if (!reserved.mayGrow) {
-    warnings.push("the disk of DATA_DIR is full: new data only takes the place of what was deleted");
+    warnings.push("the disk of DATA_DIR is full: new data goes only into space that deletions have freed");
   }
   if (reserved.bytes < reserved.wantedBytes) {
     warnings.push(
-      `of the ${mebibytes(reserved.wantedBytes)} that are kept back in DATA_DIR for deletions on a full disk there are ` +
-        `${mebibytes(reserved.bytes)}: it has no room for the rest`,
+      `DATA_DIR reserves ${mebibytes(reserved.bytes)} of the ${mebibytes(reserved.wantedBytes)} for deletions on a full ` +
+        "disk: it has no room for the rest",
     );
   }
   return warnings;

@@ -1,11 +1,11 @@
 import { HASHING_MODEL, LOCAL_MODEL } from "../embedding/built-in-models.ts";
 
-/** Of models that nothing is known of. */
+/** For models without a measured threshold. */
 const OTHER_MODELS = 0.85;
 
 /**
- * The cosine similarity from which on an answer is served, where nobody has set CACHE_SIMILARITY_THRESHOLD. One and the
- * same number means something else for each model. docs/embedding.md says which were measured.
+ * The default of CACHE_SIMILARITY_THRESHOLD by model: the same cosine similarity means something else for each model.
+ * docs/embedding.md says which were measured.
  */
 const BY_MODEL: Readonly<Record<string, number>> = {
   [HASHING_MODEL.model]: 0.85,

@@ -1,13 +1,13 @@
 import { HASHING_MODEL, isBuiltIn, LOCAL_MODEL } from "./built-in-models.ts";
 import { type Identity, sameModel } from "./identity.ts";
 
-/** The model that the settings ask for. */
+/** The model in the settings. */
 export interface ConfiguredModel extends Identity {
-  /** Nobody chose it: it is what comes without a choice. */
+  /** It is the default: no setting selects a model. */
   readonly byDefault?: boolean;
 }
 
-/** The latest change of the model, as far as it says why another one is stored than is configured. */
+/** The latest re-embedding: it may explain why the stored model is not the configured one. */
 interface Change {
   readonly source: Identity;
   readonly target: Identity;
@@ -15,13 +15,13 @@ interface Change {
 }
 
 /**
- * Whether re-embeddings have led from the configured model to the stored one, or lead to it. Then the store is right, and
- * an unplanned restart must not be an outage, in the middle of a change or after several.
+ * Whether completed or running re-embeddings explain that the stored model is not the configured one. The stored model is
+ * then used, so that an unplanned restart during or after re-embeddings is not an outage.
  */
 export function isExplained(models: {
   readonly configured: Identity;
   readonly stored: Identity;
-  /** What the last start was set to: whatever has changed since, changed by a call. */
+  /** The configured model of the last start: later changes of the stored model were re-embeddings. */
   readonly before: Identity | undefined;
   readonly latest: Change | undefined;
 }): boolean {
@@ -33,7 +33,7 @@ export function isExplained(models: {
 }
 
 /**
- * Whether a store that was made when the default was `hashing` keeps that: nobody asked for the model that is configured.
+ * Whether a store that was created when the default was `hashing` keeps that model: the configured one is only a default.
  */
 export function isKept({
   configured,
@@ -49,7 +49,7 @@ export function isKept({
   );
 }
 
-/** What the log says of a kept one. */
+/** The log message when isKept. */
 export function keptInstead(stored: Identity): string {
   return (
     `the vectors are of ${inSettings(stored)}, which finds wording only, and are kept; OperationsService.StartReembedding ` +
@@ -57,12 +57,12 @@ export function keptInstead(stored: Identity): string {
   );
 }
 
-/** What the log says of an explained one. */
+/** The log message when isExplained. */
 export function usedInstead(stored: Identity): string {
   return `the vectors are of another model by a re-embedding, and that one is used; set ${inSettings(stored)} to say so`;
 }
 
-/** Why a start is refused with any other. `vectors` and `elsewhere` name the store's vectors, and what to set for new ones. */
+/** The error of other mismatches. `vectors` and `elsewhere` name the store's vectors, and the setting for a new store. */
 export function otherModel(
   { stored, configured }: { readonly stored: Identity; readonly configured: Identity },
   { vectors, elsewhere }: { readonly vectors: string; readonly elsewhere: string },
