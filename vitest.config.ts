@@ -19,7 +19,7 @@ const ON_REDIS = [
   "cache-notation",
   "cache-service",
   "cli",
-  "pending-memories",
+  "pending-embeddings",
   "embedding-refusal",
   "limits",
   "local-embedder",
