@@ -17,7 +17,7 @@ export interface ApiKeysFile extends ApiKeys, AsyncDisposable {
  * Opens the file of AUTH_API_KEYS_FILE and watches it. Rejects with ConfigError when it is invalid; a later invalid version
  * is not used, and the log and /ready report it.
  */
-export async function openApiKeys(
+async function openApiKeys(
   path: string,
   parts: {
     readonly log: OperatorLog;

@@ -24,7 +24,7 @@ export interface WatchedTls extends Tls, AsyncDisposable {
  * they are invalid; a later invalid version is not used, and the log and /ready report it. An expired certificate is
  * valid: a restart must not turn a late renewal into an outage for clients that accept it.
  */
-export async function openTls(
+async function openTls(
   paths: TlsFiles<string>,
   parts: {
     readonly log: OperatorLog;

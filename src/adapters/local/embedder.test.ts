@@ -57,7 +57,7 @@ describe("the local embedder", () => {
     expect(near).toBeGreaterThan(far + 0.1);
   });
 
-  it("gives a text the vector that it gave it before, on every platform: stored ones are compared with it", async () => {
+  it("gives a text the same vector in every version and on every platform, because stored ones are compared with it", async () => {
     const texts = [
       "The quick brown fox's jumps over the lazy dogs, twice twice twice",
       "Crème brûlée for ORD-48213-XK: Xylothrandia, 東京の天気 кошка ตัวอย่าง 🎉",
@@ -79,11 +79,11 @@ describe("the local embedder", () => {
     expect(hash.digest("hex")).toBe("78c15609ee55b92016e0392de74fb53c4da563b8cdc663a8170266c8976809c7");
   });
 
-  it("lets other work have its turn in the middle of a long text, and ends there when nobody waits any more", async () => {
-    const gone = new AbortController();
-    const reason = new Error("gone");
-    setImmediate(() => gone.abort(reason));
-    await expect(embedder.embed(["word ".repeat(13_000)], gone.signal)).rejects.toBe(reason);
+  it("yields to the event loop within a long text, and stops there when the signal aborts", async () => {
+    const controller = new AbortController();
+    const reason = new Error("aborted");
+    setImmediate(() => controller.abort(reason));
+    await expect(embedder.embed(["word ".repeat(13_000)], controller.signal)).rejects.toBe(reason);
   });
 
   it("refuses a file that is damaged, and says which", async () => {

@@ -1,6 +1,7 @@
 import { LOCAL_MODEL } from "../../domain/embedding/built-in-models.ts";
 import { addWord, atUnitLength, ngramsIn } from "../../domain/text/hashed-features.ts";
 import { wordsOf as unicodeWordsOf } from "../../domain/text/terms.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import { type EmbeddingTable, readEmbeddingTable } from "./model-file.ts";
 import { isIdeograph, piecesOf, wordsOf } from "./word-pieces.ts";
@@ -14,8 +15,8 @@ const HASHED_LENGTH = 1;
 /** The word itself counts as this many of its n-grams. */
 const WORD_AS_NGRAMS = 2;
 
-/** Characters that are embedded before other calls have their turn: one to three milliseconds of work. */
-const CHARACTERS_A_TURN = 8 * 1024;
+/** One to three milliseconds of work. */
+const CHARACTERS_BEFORE_YIELD = 8 * 1024;
 
 /**
  * Static embeddings: the vector of a text is the mean of a row for each of its word pieces, from a table that was
@@ -36,9 +37,9 @@ export async function openLocalEmbedder(): Promise<Embedder> {
         for (const word of wordsOf(text)) {
           addMeaning(sum, word, table);
           characters += word.length;
-          if (characters < CHARACTERS_A_TURN) continue;
+          if (characters < CHARACTERS_BEFORE_YIELD) continue;
           characters = 0;
-          await new Promise((resolve) => setImmediate(resolve));
+          await yieldToEventLoop();
           signal.throwIfAborted();
         }
         embedded.push({ vector: atUnitLength(sum, text), truncated: false });

@@ -73,18 +73,6 @@ class EnglishReader {
   #passive = { start: 0, be: -1, verb: -1, agent: -1 };
   #isOrdered = true;
 
-  /** The readers, in this order: each consumes a word, or leaves it to the next. */
-  readonly #takers: readonly ((word: Word) => boolean)[] = [
-    (word) => this.#takePronoun(word),
-    (word) => this.#takeJoint(word),
-    (word) => this.#takeNegation(word),
-    (word) => this.#takeClause(word),
-    (word) => this.#takeAuxiliary(word),
-    (word) => this.#takeQuantity(word),
-    (word) => this.#takeConnector(word),
-    (word) => this.#takeEmptyWord(word),
-  ];
-
   constructor(raw: readonly Token[]) {
     this.#tokens = [...withoutCourtesy(readNumbers([...raw, END_OF_TEXT])), END_OF_TEXT];
     this.#capitalsTell = capitalsCarryMeaning(raw);
@@ -118,8 +106,22 @@ class EnglishReader {
       const opens = previous === undefined || previous.kind === "stop" || previous.kind === "pause";
       const isName = nameAt(this.#tokens, at, this.#capitalsTell, opens);
       const word = { at, token, text, previous, next: this.#tokens[at + 1], opens, isName };
-      if (!this.#takers.some((take) => take(word))) this.#addWord(word);
+      if (!this.#takeFunctionWord(word)) this.#addWord(word);
     }
+  }
+
+  /** Each step takes the word, or leaves it to the next. */
+  #takeFunctionWord(word: Word): boolean {
+    return (
+      this.#takePronoun(word) ||
+      this.#takeJoint(word) ||
+      this.#takeNegation(word) ||
+      this.#takeClause(word) ||
+      this.#takeAuxiliary(word) ||
+      this.#takeQuantity(word) ||
+      this.#takeConnector(word) ||
+      this.#takeEmptyWord(word)
+    );
   }
 
   #push(kind: ItemKind, text: string, stem: string, at: number): void {

@@ -55,6 +55,16 @@ export interface CacheStats {
   readonly evictions: number;
 }
 
+/** See CacheStore.put. */
+export interface PutCacheEntryOptions {
+  readonly vector?: Float32Array;
+  /** The model that made the vector; a vector of another model than the stored ones is dropped. */
+  readonly model?: EmbedderIdentity;
+  readonly maxEntries: number;
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+}
+
 /**
  * Stores answers. Every method is limited to one namespace. A write that has resolved is durable and visible to every
  * later read; a rejected one has changed nothing. Reads omit entries that have expired at `now`. Rejects with
@@ -89,14 +99,7 @@ export interface CacheStore {
   put(
     namespaceKey: NamespaceKey,
     entry: CacheEntry,
-    options: {
-      readonly vector?: Float32Array;
-      /** The model that made the vector; a vector of another model than the stored ones is dropped. */
-      readonly model?: EmbedderIdentity;
-      readonly maxEntries: number;
-      readonly now: number;
-      readonly request?: IdempotentRequest;
-    },
+    options: PutCacheEntryOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }>;
 
   /**

@@ -22,6 +22,14 @@ export interface SettledMemory extends MemoryVersion {
   readonly outcome: EmbeddedText | Refusal;
 }
 
+/** Which pending memories to read; see EmbeddingQueue. */
+export interface PendingQuery {
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly skip: number;
+  readonly now: number;
+}
+
 /**
  * The embedding queue: memories of all tenants whose texts must be embedded. The write of a memory adds it in the same
  * atomic step, and a deletion removes it likewise, so that a crash loses none. Rejects with STORE_UNAVAILABLE, STORE_FULL
@@ -32,12 +40,7 @@ export interface EmbeddingQueue {
    * Memories that are due at `now`, in the order of the queue, without the first `skip`; at most `limit`, and at most one
    * beyond `maxBytes` (bytes as stored). Removes expired and unreadable memories from the queue.
    */
-  pending(options: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly skip: number;
-    readonly now: number;
-  }): Promise<PendingMemory[]>;
+  pending(query: PendingQuery): Promise<PendingMemory[]>;
 
   /**
    * Stores the outcome of each memory that exists, has not expired, still has this etag and is still pending; skips the

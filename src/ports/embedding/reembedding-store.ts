@@ -19,6 +19,14 @@ export interface Reembedding {
   readonly endTime?: number;
 }
 
+/** See ReembeddingStore.start. */
+export interface StartReembeddingOptions {
+  readonly id: string;
+  readonly target: EmbedderIdentity;
+  readonly now: number;
+  readonly request?: IdempotentRequest;
+}
+
 /**
  * Builds a second set of vectors beside the searched one, and replaces that in one atomic step (cut-over). The new vectors
  * survive a restart. One re-embedding at a time; the latest is stored. Rejects with STORE_UNAVAILABLE, STORE_FULL or
@@ -35,12 +43,7 @@ export interface ReembeddingStore {
    * it. Rejects with REEMBEDDING_CONFLICT when another one runs, when vectors of an earlier one are still being removed, or
    * when the vectors are of the target already; with REQUEST_ID_REUSED.
    */
-  start(options: {
-    readonly id: string;
-    readonly target: EmbedderIdentity;
-    readonly now: number;
-    readonly request?: IdempotentRequest;
-  }): Promise<Reembedding>;
+  start(options: StartReembeddingOptions): Promise<Reembedding>;
 
   /**
    * The memories to embed with the new model, including those written meanwhile. `settle` stores the second vector of a

@@ -36,7 +36,7 @@ export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T
  * The JSON object of a Struct. Throws REQUEST_INVALID for NaN and infinite numbers; -0 becomes 0, as it is stored and
  * returned.
  */
-export function toJsonObject(struct: ProtoJsonObject | undefined, path: string): JsonObject {
+function toJsonObject(struct: ProtoJsonObject | undefined, path: string): JsonObject {
   if (struct === undefined) return {};
   const holdsNegativeZero = refuseNonFinite(struct, path);
   return (holdsNegativeZero ? JSON.parse(JSON.stringify(struct)) : struct) as JsonObject;

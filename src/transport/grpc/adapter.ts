@@ -1,4 +1,3 @@
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
   create,
   type DescMethod,
@@ -8,6 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import type * as grpc from "@grpc/grpc-js";
 import { RecollectError } from "../../domain/errors.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { CallContext } from "../../services/call.ts";
 import { MAX_BYTES_AT_ONCE } from "../bounds/limits.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";

@@ -1,5 +1,5 @@
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import { MAX_BYTES_AT_ONCE } from "../bounds/limits.ts";
 import type { RequestReader } from "../bounds/request-reader.ts";
 import type { HttpCall } from "./http-call.ts";

@@ -1,4 +1,3 @@
-import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import {
   createRegistry,
   type DescMethod,
@@ -23,6 +22,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import pLimit from "p-limit";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
 import { type Reason, RecollectError } from "../../domain/errors.ts";
+import { yieldToEventLoop } from "../../lib/yield-to-event-loop.ts";
 import type { CallContext } from "../../services/call.ts";
 import { MAX_DECOMPRESSING } from "../bounds/limits.ts";
 import { markRefused } from "../bounds/refused-item.ts";

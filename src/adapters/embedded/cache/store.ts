@@ -18,8 +18,8 @@ import type {
   CacheStore,
   FoundEntries,
   NearestQuery,
+  PutCacheEntryOptions,
 } from "../../../ports/cache/cache-store.ts";
-import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../database/batched-writes.ts";
@@ -110,13 +110,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   put(
     scope: NamespaceKey,
     entry: CacheEntry,
-    options: {
-      readonly vector?: Float32Array;
-      readonly model?: EmbedderIdentity;
-      readonly maxEntries: number;
-      readonly now: number;
-      readonly request?: IdempotentRequest;
-    },
+    options: PutCacheEntryOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
     const { maxEntries, now, request } = options;
     // Before the put in the same transaction, so that recently served entries do not count as unused.

@@ -8,7 +8,12 @@ import type {
   RefusedText,
   RefusedTexts,
 } from "../../../ports/embedding/pending-memory-queue.ts";
-import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
+import type {
+  MemoryVersion,
+  PendingMemory,
+  PendingQuery,
+  SettledMemory,
+} from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import { encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
@@ -53,13 +58,7 @@ export class EmbeddedEmbeddingQueue implements PendingMemoryQueue {
     this.#parts = { database, log: options.log };
   }
 
-  async pending(options: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly skip: number;
-    readonly now: number;
-  }): Promise<PendingMemory[]> {
-    const { limit, maxBytes, skip, now } = options;
+  async pending({ limit, maxBytes, skip, now }: PendingQuery): Promise<PendingMemory[]> {
     const found: PendingMemory[] = [];
     const useless: number[] = [];
     let bytes = 0;

@@ -1,7 +1,10 @@
 import { startReembedding } from "../../../domain/embedding/start-reembedding.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
-import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type {
+  Reembedding,
+  ReembeddingStore,
+  StartReembeddingOptions,
+} from "../../../ports/embedding/reembedding-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Database, Written } from "../database/database.ts";
 import type { PendingRows } from "../database/pending-rows.ts";
@@ -45,12 +48,7 @@ export class EmbeddedReembeddingStore implements ReembeddingStore {
     return record === undefined ? undefined : this.#shown(record);
   }
 
-  start(options: {
-    readonly id: string;
-    readonly target: EmbedderIdentity;
-    readonly now: number;
-    readonly request?: IdempotentRequest;
-  }): Promise<Reembedding> {
+  start(options: StartReembeddingOptions): Promise<Reembedding> {
     const { id, target, now, request } = options;
     return this.#database.write((): Written<Reembedding> => {
       const latest = readRecord(this.#database);

@@ -5,6 +5,7 @@ import type {
   EmbeddingQueue,
   MemoryVersion,
   PendingMemory,
+  PendingQuery,
   SettledMemory,
 } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -32,13 +33,7 @@ export class ReembeddingWork implements EmbeddingQueue {
     this.#log = log;
   }
 
-  async pending(options: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly skip: number;
-    readonly now: number;
-  }): Promise<PendingMemory[]> {
-    const { limit, maxBytes, skip, now } = options;
+  async pending({ limit, maxBytes, skip, now }: PendingQuery): Promise<PendingMemory[]> {
     let found: PendingMemory[];
     let useless: number[];
     do {

@@ -15,6 +15,7 @@ import type {
   CacheStats,
   CacheStore,
   FoundEntries,
+  PutCacheEntryOptions,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -109,8 +110,6 @@ const VERSION_BYTES = 9;
 /** Steps of one call. Each evicts a bounded number of entries. */
 const MAX_STEPS = 1000;
 
-type PutOptions = Parameters<CacheStore["put"]>[2];
-
 /** Cached answers in Redis. An entry that Redis has expired stays in the sorted sets until the next put, stats or nearest. */
 export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #namespaces: Namespaces;
@@ -178,7 +177,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   async put(
     scope: NamespaceKey,
     entry: CacheEntry,
-    options: PutOptions,
+    options: PutCacheEntryOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
     // Before the put, so that recently served entries do not count as unused.
     const counting = this.#lookups.flush();
@@ -259,7 +258,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     await this.#lookups[Symbol.asyncDispose]();
   }
 
-  #putting(entry: CacheEntry, options: PutOptions) {
+  #putting(entry: CacheEntry, options: PutCacheEntryOptions) {
     const { maxEntries, now, request } = options;
     const { id, fingerprint, createTime, expireTime, etag } = entry;
     const version = randomBytes(VERSION_BYTES).toString("base64url");
@@ -313,7 +312,7 @@ function tooMuchToRemove(): RecollectError {
   return unavailable("too many cache entries have to be removed for one call");
 }
 
-function withoutVector({ vector: _, ...others }: PutOptions): PutOptions {
+function withoutVector({ vector: _, ...others }: PutCacheEntryOptions): PutCacheEntryOptions {
   return others;
 }
 

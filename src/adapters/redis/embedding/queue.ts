@@ -10,7 +10,12 @@ import type {
   PendingState,
   RefusedTexts,
 } from "../../../ports/embedding/pending-memory-queue.ts";
-import type { MemoryVersion, PendingMemory, SettledMemory } from "../../../ports/embedding/queue.ts";
+import type {
+  MemoryVersion,
+  PendingMemory,
+  PendingQuery,
+  SettledMemory,
+} from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Argument, RedisClient } from "../connection/client.ts";
 import { listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -93,13 +98,7 @@ export class RedisEmbeddingQueue implements PendingMemoryQueue {
     this.#log = parts.log;
   }
 
-  async pending(options: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly skip: number;
-    readonly now: number;
-  }): Promise<PendingMemory[]> {
-    const { limit, maxBytes, skip, now } = options;
+  async pending({ limit, maxBytes, skip, now }: PendingQuery): Promise<PendingMemory[]> {
     const found: PendingMemory[] = [];
     let bytes = 0;
     let passed = 0;

@@ -3,8 +3,11 @@ import { startReembedding } from "../../../domain/embedding/start-reembedding.ts
 import type { MemoryEmbedding } from "../../../domain/memory/memory.ts";
 import type { Listeners } from "../../../lib/listeners.ts";
 import type { EmbedderIdentity } from "../../../ports/embedding/embedder.ts";
-import type { Reembedding, ReembeddingStore } from "../../../ports/embedding/reembedding-store.ts";
-import type { IdempotentRequest } from "../../../ports/idempotency.ts";
+import type {
+  Reembedding,
+  ReembeddingStore,
+  StartReembeddingOptions,
+} from "../../../ports/embedding/reembedding-store.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { RedisClient } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
@@ -103,12 +106,7 @@ export class RedisReembeddingStore implements ReembeddingStore {
     return record === undefined ? undefined : this.#shown(record);
   }
 
-  async start(options: {
-    readonly id: string;
-    readonly target: EmbedderIdentity;
-    readonly now: number;
-    readonly request?: IdempotentRequest;
-  }): Promise<Reembedding> {
+  async start(options: StartReembeddingOptions): Promise<Reembedding> {
     const { id, target, now, request } = options;
     const { client, keys, model } = this.#parts;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {

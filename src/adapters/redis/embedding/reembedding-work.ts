@@ -6,6 +6,7 @@ import type {
   EmbeddingQueue,
   MemoryVersion,
   PendingMemory,
+  PendingQuery,
   SettledMemory,
 } from "../../../ports/embedding/queue.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -47,17 +48,12 @@ export class ReembeddingWork implements EmbeddingQueue {
     this.#parts = parts;
   }
 
-  async pending(options: {
-    readonly limit: number;
-    readonly maxBytes: number;
-    readonly skip: number;
-    readonly now: number;
-  }): Promise<PendingMemory[]> {
-    const { limit, maxBytes, now } = options;
+  async pending(query: PendingQuery): Promise<PendingMemory[]> {
+    const { limit, maxBytes, now } = query;
     const record = await this.#running();
     if (record === undefined) return [];
     await this.#parts.prepare(record);
-    let skip = options.skip;
+    let skip = query.skip;
     const found: PendingMemory[] = [];
     let bytes = 0;
     for (const partition of this.#parts.namespaces.keys.all()) {
