@@ -119,7 +119,13 @@ class Repository:
         self.directory = folder / f"{name}.git"
         if not self.directory.exists():
             self.git("init", "-q", "--bare")
+        # Not the directory: a fetch that failed leaves one.
+        if not self.has_commit():
             self.git("fetch", "-q", "--depth", "1", address, self.commit)
+
+    def has_commit(self) -> bool:
+        arguments = ["git", f"--git-dir={self.directory}", "cat-file", "-e", f"{self.commit}^{{commit}}"]
+        return subprocess.run(arguments, stderr=subprocess.DEVNULL).returncode == 0
 
     def paths(self, below: str) -> list[str]:
         return self.git("-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", self.commit, below + "/").splitlines()
@@ -128,5 +134,5 @@ class Repository:
         return self.git("show", f"{self.commit}:{path}")
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", f"--git-dir={self.directory}", *arguments], capture_output=True, check=True)
+        done = subprocess.run(["git", f"--git-dir={self.directory}", *arguments], stdout=subprocess.PIPE, check=True)
         return done.stdout.decode("utf-8", "replace")
