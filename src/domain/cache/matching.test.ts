@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { analyzePrompt } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
 import { guardPrompts } from "./guard.ts";
+import { GUARD_STRICTNESS } from "./guard-strictness.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
 
 const NOW = 10_000;
-const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5 };
+const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5, strictness: "balanced" };
 
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */
@@ -43,7 +44,7 @@ describe("the prompts of this test", () => {
     [VETOED, false, true],
   ])("%s", (prompt, aligned, vetoed) => {
     const verdict = guardPrompts(analyzePrompt(ASKED), analyzePrompt(prompt));
-    expect([verdict.aligned, verdict.reasons.length > 0]).toEqual([aligned, vetoed]);
+    expect([verdict.aligned, verdict.conflicts.length > 0]).toEqual([aligned, vetoed]);
   });
 });
 
@@ -137,6 +138,34 @@ describe("decideSemantic", () => {
         },
       ),
       { seed: 1, numRuns: 500 },
+    );
+  });
+
+  it("refuses for fewer reasons when it is looser", () => {
+    const substituted = [stored("How do I reset a forgotten account nickname?", 0.97)];
+    const outcomes = GUARD_STRICTNESS.map((strictness) => decide(substituted, { strictness }));
+    expect(outcomes.map((outcome) => (outcome.kind === "hit" ? "hit" : outcome.guardReasons))).toEqual([
+      "hit",
+      "hit",
+      ["SUBSTITUTION"],
+      ["SUBSTITUTION"],
+    ]);
+    expect(decide([stored(VETOED, 0.97)], { strictness: "closed" })).toMatchObject({
+      guardReasons: ["NUMBER"],
+    });
+    expect(decide([stored(VETOED, 0.97)], { strictness: "off" })).toMatchObject({ kind: "hit" });
+  });
+
+  it("never serves at a strictness what it refuses at a looser one", () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(fc.constantFrom(ASKED, ALIGNED, REWORDED, VETOED), share, (one, similarity) => {
+        const served = GUARD_STRICTNESS.map(
+          (strictness) => decide([stored(one, similarity)], { strictness }).kind === "hit",
+        );
+        expect(served).toEqual([...served].sort((a, b) => Number(b) - Number(a)));
+      }),
+      { seed: 1, numRuns: 300 },
     );
   });
 

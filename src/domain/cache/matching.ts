@@ -1,6 +1,7 @@
 import type { PromptAnalysis } from "./analysis.ts";
 import type { CacheEntry } from "./entry.ts";
-import { type GuardReason, type GuardVerdict, guardPrompts } from "./guard.ts";
+import { type GuardReason, type GuardVerdict, guardPrompts, reasonsAt } from "./guard.ts";
+import type { GuardStrictness } from "./guard-strictness.ts";
 
 /** Which entries may be served, and from which similarity on. */
 export interface MatchingPolicy {
@@ -8,6 +9,8 @@ export interface MatchingPolicy {
   readonly threshold: number;
   /** For pairs whose words all align: surface variants. Equal to `threshold` switches the difference off. */
   readonly alignedThreshold: number;
+  /** How much the guard refuses. */
+  readonly strictness: GuardStrictness;
   /** A threshold given in the call: a minimum for both. */
   readonly floor?: number;
   /** Answers older than this are not served, milliseconds. */
@@ -68,7 +71,7 @@ export function decideSemantic(
   const compared = { nearestId: entry.id, nearestSimilarity: similarity, threshold: required };
   if (similarity < required)
     return { kind: "miss", reason: "BELOW_THRESHOLD", ...compared, guardReasons: [] };
-  if (verdict.reasons.length > 0)
-    return { kind: "miss", reason: "GUARD", ...compared, guardReasons: verdict.reasons };
+  const guardReasons = reasonsAt(verdict, policy.strictness);
+  if (guardReasons.length > 0) return { kind: "miss", reason: "GUARD", ...compared, guardReasons };
   return { kind: "hit", entry, similarity, threshold: required };
 }

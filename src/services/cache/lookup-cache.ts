@@ -1,6 +1,7 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
+import { DEFAULT_STRICTNESS } from "../../domain/cache/guard-strictness.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import {
   decideSemantic,
@@ -266,6 +267,7 @@ function policyOf({ ports, lookup, settings }: LookupCall): MatchingPolicy {
   return {
     threshold: settings.similarityThreshold ?? defaultThreshold(ports.embedder?.identity),
     alignedThreshold: settings.alignedThreshold,
+    strictness: DEFAULT_STRICTNESS,
     ...(threshold === undefined ? {} : { floor: threshold }),
     maxAgeMs: Math.min(maxAgeMs, settings.maxAgeMs),
   };

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import { DEFAULT_STRICTNESS } from "../../../src/domain/cache/guard-strictness.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import { dot } from "../../../src/domain/embedding/vector.ts";
@@ -563,6 +564,7 @@ async function lookup(
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
+    strictness: DEFAULT_STRICTNESS,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
