@@ -115,9 +115,27 @@ describe("decideSemantic", () => {
     expect(decide(nearest, { maxAgeMs: 100 })).toMatchObject({ kind: "hit", entry: { id: ALIGNED } });
   });
 
-  it("misses with TOO_OLD, without an entry, when all are too old", () => {
-    const decision = decide([stored(ALIGNED, 1, NOW - 101)], { maxAgeMs: 100, floor: 0.9 });
-    expect(decision).toEqual({ kind: "miss", reason: "TOO_OLD", threshold: 0.9, guardReasons: [] });
+  it("misses with TOO_OLD when all are too old, and names the nearest", () => {
+    const nearest = [stored(VETOED, 0.97, NOW - 102), stored(ALIGNED, 0.96, NOW - 101)];
+    expect(decide(nearest, { maxAgeMs: 100, floor: 0.9 })).toEqual({
+      kind: "miss",
+      reason: "TOO_OLD",
+      nearestId: VETOED,
+      nearestSimilarity: 0.97,
+      threshold: 0.9,
+      guardReasons: ["NUMBER"],
+    });
+  });
+
+  it("names all reasons of the guard also below the threshold", () => {
+    const decision = decide([stored(VETOED, 0.1)]);
+    expect(decision).toMatchObject({
+      reason: "BELOW_THRESHOLD",
+      nearestSimilarity: 0.1,
+      guardReasons: ["NUMBER"],
+    });
+    expect(decide([stored(VETOED, 0.1)], { strictness: "off" })).toMatchObject({ guardReasons: [] });
+    expect(decide([stored(REWORDED, 0.1)])).toMatchObject({ reason: "BELOW_THRESHOLD", guardReasons: [] });
   });
 
   it("never serves below the floor, with any thresholds", () => {
