@@ -17,6 +17,8 @@ const ON_REDIS = [
   "invalid-requests",
   "cache-entries",
   "cache-notation",
+  "cache-guard",
+  "cache-scope",
   "cache-service",
   "cli",
   "pending-embeddings",
