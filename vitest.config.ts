@@ -19,6 +19,8 @@ const ON_REDIS = [
   "invalid-requests",
   "cache-entries",
   "cache-notation",
+  "cache-guard",
+  "cache-scope",
   "cache-service",
   "cli",
   "pending-embeddings",
