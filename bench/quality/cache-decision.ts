@@ -64,13 +64,15 @@ export function decide(comparison: Comparison, threshold: number, strictness: Gu
   return decideSemantic(asked, [{ entry, similarity }], policy, NOW, () => verdict);
 }
 
-/** Why an answer is not served: the reasons of the guard, or the similarity alone. */
+const TOO_UNLIKE = "below the threshold, no other reason";
+
+/** Why an answer is not served: the reasons of the guard, or the similarity alone; empty for a hit. */
 export function refusalReasons(
   comparison: Comparison,
   threshold: number,
   strictness: GuardStrictness,
-): readonly (GuardReason | "below the threshold, no other reason")[] {
-  if (decide(comparison, threshold, strictness).kind === "hit") return [];
-  const reasons = reasonsAt(comparison.verdict, strictness);
-  return reasons.length === 0 ? ["below the threshold, no other reason"] : reasons;
+): readonly (GuardReason | typeof TOO_UNLIKE)[] {
+  const decision = decide(comparison, threshold, strictness);
+  if (decision.kind === "hit") return [];
+  return decision.guardReasons.length === 0 ? [TOO_UNLIKE] : decision.guardReasons;
 }

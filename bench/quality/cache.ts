@@ -14,7 +14,11 @@ import { parseArgs } from "node:util";
 import { openLocalEmbedder } from "../../src/adapters/local/embedder.ts";
 import { print, printError } from "../../src/cli/output.ts";
 import { defaultThreshold } from "../../src/domain/cache/default-thresholds.ts";
-import { DEFAULT_STRICTNESS } from "../../src/domain/cache/guard-strictness.ts";
+import {
+  DEFAULT_STRICTNESS,
+  GUARD_STRICTNESS,
+  type GuardStrictness,
+} from "../../src/domain/cache/guard-strictness.ts";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
 import { loadNow, machineLine } from "../report.ts";
 import { decide } from "./cache-decision.ts";
@@ -70,7 +74,8 @@ for (const subject of await openSubjects()) {
   for (const one of traffic) found.push(await trafficFigures(embed, one, threshold));
   subjects.push({ name, pairs: pairFigures(compared, threshold), traffic: found });
   panels.push({ title: name, compared, threshold });
-  if (values.service) service.push(await checkService(subject, compared));
+  if (!values.service) continue;
+  for (const strictness of GUARD_STRICTNESS) service.push(await checkService(subject, compared, strictness));
 }
 const report: CacheReport = {
   date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
@@ -110,23 +115,25 @@ async function openSubjects(): Promise<Subject[]> {
   return found;
 }
 
-async function checkService(subject: Subject, compared: readonly ComparedPair[]): Promise<ServiceCheck> {
-  const outcomes = await pairsThroughTheService(pairs, subject.settings);
+/** Repeats the decisions in a server with this strictness. */
+async function checkService(
+  { name, threshold, settings }: Subject,
+  compared: readonly ComparedPair[],
+  strictness: GuardStrictness,
+): Promise<ServiceCheck> {
+  const outcomes = await pairsThroughTheService(pairs, { ...settings, CACHE_GUARD: strictness });
   const different = compared.flatMap(({ pair, comparison }, index) => {
-    const decision = decide(comparison, subject.threshold, DEFAULT_STRICTNESS);
+    const decision = decide(comparison, threshold, strictness);
     const expected = decision.kind === "hit" ? "HIT" : decision.reason;
     const { outcome = "", similarity } = outcomes[index] ?? {};
     return outcome === expected
       ? []
-      : [`${subject.name}: ${pair.stored} | ${pair.asked}: ${outcome} (${similarity}), not ${expected}`];
+      : [
+          `${name}, ${strictness}: ${pair.stored} | ${pair.asked}: ${outcome} (${similarity}), not ${expected}`,
+        ];
   });
-  return {
-    subject: subject.name,
-    strictness: DEFAULT_STRICTNESS,
-    pairs: pairs.length,
-    hits: outcomes.filter(({ isHit }) => isHit).length,
-    different,
-  };
+  const hits = outcomes.filter(({ isHit }) => isHit).length;
+  return { subject: name, strictness, pairs: pairs.length, hits, different };
 }
 
 /** Without the path of the folder. */
