@@ -1,11 +1,6 @@
 import { analyzePrompt, type PromptAnalysis } from "../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../src/domain/cache/entry.ts";
-import {
-  type GuardReason,
-  type GuardVerdict,
-  guardPrompts,
-  reasonsAt,
-} from "../../src/domain/cache/guard.ts";
+import { type GuardReason, type GuardVerdict, guardPrompts } from "../../src/domain/cache/guard.ts";
 import { GUARD_STRICTNESS, type GuardStrictness } from "../../src/domain/cache/guard-strictness.ts";
 import { type Decision, decideSemantic } from "../../src/domain/cache/matching.ts";
 
