@@ -3,6 +3,7 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
+import { atMostEntries } from "../../../lib/lru-options.ts";
 import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
 import { asciiOf, bytesOf, fieldOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -75,7 +76,7 @@ export class CacheSearch {
   readonly #client: RedisClient;
   readonly #namespaces: Namespaces;
   readonly #options: CacheSearchOptions;
-  readonly #scopes = new LRUCache<string, ScopeSize>({ max: MAX_SCOPES });
+  readonly #scopes = new LRUCache<string, ScopeSize>(atMostEntries(MAX_SCOPES));
 
   constructor(client: RedisClient, namespaces: Namespaces, options: CacheSearchOptions) {
     this.#client = client;
