@@ -14,6 +14,7 @@ import type { Embedder } from "../ports/embedding/embedder.ts";
 import type { SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Sleep } from "../ports/sleep.ts";
+import { FullNamespaces } from "../services/cache/full-namespaces.ts";
 import { openLog } from "../telemetry/logger.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
 import { type Addresses, startServer } from "../transport/server.ts";
@@ -164,7 +165,11 @@ async function compose(
     embedderStatus,
     work,
     memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
-    cache: { ...ports, store: backend.cache },
+    cache: {
+      ...ports,
+      store: backend.cache,
+      fullNamespaces: new FullNamespaces(telemetry.instruments, log),
+    },
     operations: {
       server: { version: VERSION, startTime: clock.now(), backend },
       indexes: backend.indexes,

@@ -16,6 +16,7 @@ import {
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
 import { listCases } from "./list.ts";
+import { policyCases } from "./policies.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
 import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
@@ -36,6 +37,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     listCases(subject);
     deleteCases(subject);
     boundCases(subject);
+    policyCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });

@@ -14,6 +14,7 @@ import {
   type CacheScopeSchema,
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReason,
+  StoreCacheEntryResponse_NotStoredReason as NotStoredReason,
   CacheStrategy as Strategy,
 } from "#gen/recollect/v1/cache_pb.js";
 import {
@@ -149,7 +150,7 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
     case "deleteNamespace":
       return countsOf(await memory.deleteNamespace({ namespace, force: input.force, ...request }));
     case "storeEntry": {
-      const { entry, replaced } = await cache.storeCacheEntry({
+      const { entry, replaced, stored, notStoredReason } = await cache.storeCacheEntry({
         namespace,
         prompt: promptInit(input.prompt),
         origin: { case: "scope", value: scopeInit(input.scope) },
@@ -159,6 +160,7 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         ...(input.ttlMs === undefined ? {} : { ttl: durationFromMs(input.ttlMs) }),
         ...request,
       });
+      if (!stored) return plain({ notStored: NotStoredReason[notStoredReason] });
       return plain({ entry: shownEntry(entry), replaced });
     }
     case "getEntry": {
