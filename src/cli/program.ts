@@ -179,6 +179,8 @@ Examples:
       new Option("--mode <mode>", "search mode (default: hybrid)").choices(["hybrid", "vector", "keyword"]),
     )
     .option("--min-similarity <number>", "omit results below this similarity, -1 to 1", toNumber)
+    .option("--diversity <number>", "how much results should differ from each other, 0 to 1", toNumber)
+    .option("--include-superseded", "also find memories that others have superseded")
     .option("--explain", "show the parts of each score, and the search plan")
     .addHelpText("after", `${EXIT_CODES}\n\nA search without results exits with 0.`)
     .action(async (words: string[], _options: unknown, command: Command) => {
