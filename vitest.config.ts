@@ -18,6 +18,7 @@ const ON_REDIS = [
   "answer-size",
   "invalid-requests",
   "cache-entries",
+  "cache-eviction",
   "cache-notation",
   "cache-guard",
   "cache-scope",
