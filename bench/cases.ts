@@ -80,7 +80,7 @@ export function casesOf(
   ];
 }
 
-function lookup(name: string, prompts: readonly string[], match: Match): Case {
+export function lookup(name: string, prompts: readonly string[], match: Match): Case {
   return {
     name,
     path: pathOf(CacheService.method.lookupCache),
@@ -100,18 +100,19 @@ function lookup(name: string, prompts: readonly string[], match: Match): Case {
 
 export function search(
   name: string,
-  asked: readonly { readonly namespace?: string; readonly text: string }[],
+  asked: readonly { readonly namespace?: string; readonly text: string; readonly userId?: string }[],
   mode: Mode,
 ): Case {
   return {
     name,
     path: pathOf(MemoryService.method.searchMemories),
-    requests: asked.map(({ namespace = "", text }) =>
+    requests: asked.map(({ namespace = "", text, userId }) =>
       toBinary(
         SearchMemoriesRequestSchema,
         create(SearchMemoriesRequestSchema, {
           namespace,
           query: { by: { case: "text", value: text } },
+          ...(userId === undefined ? {} : { filter: { userId } }),
           mode,
         }),
       ),

@@ -66,14 +66,3 @@ export function mediansOf(samples: readonly Sample[]): Medians {
     ...optional("serverBusy"),
   };
 }
-
-/**
- * A B C, B C A, C A B ...: drift affects all alike, and of three or more none runs twice in a row, with warm processor
- * caches.
- */
-export function rotated<T>(rounds: number, ...contenders: readonly T[]): T[] {
-  return Array.from({ length: rounds }, (_, round) => {
-    const first = round % contenders.length;
-    return [...contenders.slice(first), ...contenders.slice(0, first)];
-  }).flat();
-}

@@ -3,9 +3,10 @@ import { type Case, casesOf, RECORDED_ONCE, type Runs } from "./cases.ts";
 import { BATCH_SIZE, cachedQuestions, memoryBatches } from "./data.ts";
 import { fillCache, fillMemories } from "./fill.ts";
 import type { LoadPlan } from "./load.ts";
-import { type Medians, mediansOf, rotated, type Sample, sample } from "./measure.ts";
+import { type Medians, mediansOf, type Sample, sample } from "./measure.ts";
 import { planOf } from "./plan.ts";
 import { cpuMicros, residentMegabytes } from "./proc.ts";
+import { rotated } from "./rounds.ts";
 import { median } from "./statistics.ts";
 import { type ServerProcess, Workspace } from "./workspace.ts";
 

@@ -2,8 +2,10 @@ import type { Caller } from "../caller.ts";
 import type { Case } from "../cases.ts";
 import { RECORDED_ONCE } from "../cases.ts";
 import type { LoadResult } from "../load.ts";
-import { type Medians, mediansOf, rotated, type Sample, sample, sampled } from "../measure.ts";
+import { type Medians, mediansOf, type Sample, sample, sampled } from "../measure.ts";
 import { planOf } from "../plan.ts";
+import { costBetween, type RedisCost, readUsage } from "../redis-usage.ts";
+import { rotated } from "../rounds.ts";
 import { median } from "../statistics.ts";
 import type { ServerProcess, Workspace } from "../workspace.ts";
 import { type RoundTrip, writeTrips } from "./commands.ts";
@@ -12,7 +14,6 @@ import { FLOORS, type Floor } from "./floors.ts";
 import type { CommandMonitor } from "./monitor.ts";
 import type { RawPlan } from "./raw-load.ts";
 import type { BenchRedis } from "./server.ts";
-import { costBetween, type RedisCost, readUsage } from "./usage.ts";
 
 /** Durations and numbers of runs. */
 export interface Effort {

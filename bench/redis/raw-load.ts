@@ -55,6 +55,7 @@ async function apply(plan: RawPlan): Promise<LoadResult> {
     seconds,
     callsPerSecond: durations.length / seconds,
     p50Ms: quantile(durations, 0.5),
+    p95Ms: quantile(durations, 0.95),
     p99Ms: quantile(durations, 0.99),
     errors: 0,
     shortReplies: 0,

@@ -1,4 +1,6 @@
 import type { Redis } from "ioredis";
+import { cpuMicros } from "./proc.ts";
+import { median } from "./statistics.ts";
 
 /** Cumulative usage of Redis since its start. */
 export interface RedisUsage {
@@ -21,11 +23,19 @@ export interface RedisCost {
 }
 
 export async function readUsage(redis: Redis): Promise<RedisUsage> {
-  const [cpu, stats] = await Promise.all([redis.info("cpu"), redis.info("commandstats")]);
+  const [server, cpu, stats] = await Promise.all([
+    redis.info("server"),
+    redis.info("cpu"),
+    redis.info("commandstats"),
+  ]);
   const seconds = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(cpu)?.[1] ?? 0);
+  const isHere = ["127.0.0.1", "localhost", "::1"].includes(redis.options.host ?? "");
+  const pid = Number(/^process_id:(\d+)/m.exec(server)?.[1]);
   const rows = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)];
   return {
-    cpuMicros: (seconds("used_cpu_user") + seconds("used_cpu_sys")) * 1_000_000,
+    cpuMicros:
+      (isHere ? cpuMicros(pid) : undefined) ??
+      (seconds("used_cpu_user") + seconds("used_cpu_sys")) * 1_000_000,
     commands: new Map(
       rows.map(([, name = "", calls, micros]) => [name, { calls: Number(calls), micros: Number(micros) }]),
     ),
@@ -42,5 +52,14 @@ export function costBetween(before: RedisUsage, after: RedisUsage, calls: number
   return {
     cpuMicrosPerCall: (after.cpuMicros - before.cpuMicros) / calls,
     commands: commands.toSorted((a, b) => b.perCall * b.micros - a.perCall * a.micros),
+  };
+}
+
+/** The median of the processor times, and the commands of the run in the middle. */
+export function medianCost(costs: readonly RedisCost[]): RedisCost {
+  const middle = costs.toSorted((a, b) => a.cpuMicrosPerCall - b.cpuMicrosPerCall)[costs.length >>> 1];
+  return {
+    cpuMicrosPerCall: median(costs.map(({ cpuMicrosPerCall }) => cpuMicrosPerCall)),
+    commands: middle?.commands ?? [],
   };
 }
