@@ -16,6 +16,19 @@ import {
 import { pathOf } from "./caller.ts";
 import { type CachedQuestion, extraBatches, type memoryBatches, SCOPE, searchTexts } from "./data.ts";
 
+/** The case that is measured by overload/: an open loop of all kinds of calls. */
+export const OVERLOAD = "overload";
+/** All cases, by name. */
+export const CASE_NAMES = [
+  "exact cache hit",
+  "semantic cache hit",
+  "search HYBRID",
+  "search VECTOR",
+  "search KEYWORD",
+  "batch create of 100",
+  OVERLOAD,
+] as const;
+
 /** A benchmark case. */
 export interface Case {
   readonly name: string;
@@ -23,6 +36,8 @@ export interface Case {
   readonly requests: readonly Uint8Array[];
   /** Whether a reply of the service is valid for the case; requests without a valid reply are omitted. */
   readonly accepts: (reply: Uint8Array) => boolean;
+  /** The ids that a reply of a search or lookup holds; undefined for others. */
+  readonly found?: (reply: Uint8Array) => readonly string[];
   /** Concurrent calls on each connection in throughput runs. */
   readonly streams: number;
   /**
@@ -94,6 +109,10 @@ export function lookup(name: string, prompts: readonly string[], match: Match): 
       const { outcome } = fromBinary(LookupCacheResponseSchema, reply);
       return outcome.case === "hit" && outcome.value.match === match;
     },
+    found: (reply) => {
+      const { outcome } = fromBinary(LookupCacheResponseSchema, reply);
+      return outcome.case === "hit" ? [outcome.value.entry?.id ?? ""] : [];
+    },
     streams: STREAMS,
   };
 }
@@ -121,6 +140,8 @@ export function search(
       const { results, degraded } = fromBinary(SearchMemoriesResponseSchema, reply);
       return results.length === 10 && degraded.length === 0;
     },
+    found: (reply) =>
+      fromBinary(SearchMemoriesResponseSchema, reply).results.map(({ memory }) => memory?.id ?? ""),
     streams: STREAMS,
   };
 }

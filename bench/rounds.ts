@@ -20,6 +20,8 @@ export interface Contender {
   readonly name: string;
   /** The process whose processor time is counted. */
   readonly pid: number;
+  /** Pause after each run, which belongs to it: the service writes to Redis a moment later. */
+  readonly settleMs?: number;
   readonly run: (load: Load) => Promise<LoadResult>;
 }
 
@@ -55,9 +57,7 @@ export interface Effort {
 export interface Loop {
   readonly efforts: readonly Effort[];
   /** The Redis that the contenders use, to count what a call takes there. */
-  readonly redis?: Redis;
-  /** Pause after each run, which belongs to it: writes that a contender does a moment later are its own. */
-  readonly settleMs: number;
+  readonly redis: Redis | undefined;
 }
 
 interface Sample extends LoadResult {
@@ -80,11 +80,11 @@ export async function measureRounds(contenders: readonly Contender[], loop: Loop
   return measured;
 }
 
-async function runOnce(contender: Contender, load: Load, { redis, settleMs }: Loop): Promise<Sample> {
+async function runOnce(contender: Contender, load: Load, { redis }: Loop): Promise<Sample> {
   const usedBefore = redis && (await readUsage(redis));
   const cpuBefore = cpuMicros(contender.pid);
   const result = await contender.run(load);
-  await sleep(settleMs);
+  await sleep(contender.settleMs ?? 0);
   const cpuAfter = cpuMicros(contender.pid);
   if (result.calls === 0) {
     throw new Error(`${contender.name}: a run without a reply: ${result.firstError ?? "too slow"}`);

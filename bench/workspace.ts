@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EchoPlan } from "./echo-server.ts";
+import type { EchoPlan } from "./contenders/echo-server.ts";
 import { writeFrames } from "./frames.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
@@ -87,7 +87,7 @@ export class Workspace implements AsyncDisposable {
 
   /** Starts the floor with the same flags. */
   echo(plan: EchoPlan): Promise<ServerProcess> {
-    return this.server("echo-server.ts", plan);
+    return this.server("contenders/echo-server.ts", plan);
   }
 
   /** Starts a server of this folder with the same flags; it reads its plan from a file. */

@@ -4,8 +4,9 @@ import { Caller } from "../caller.ts";
 import { fillEntries, fillMemories } from "../fill.ts";
 import type { LoadResult } from "../load.ts";
 import { SERVICE } from "../records.ts";
-import { openRedis } from "../redis/server.ts";
+import { openRedis } from "../redis-server.ts";
 import { type Contender, type Effort, type Load, type Measured, measureRounds } from "../rounds.ts";
+import { SETTLE_MS } from "../stage.ts";
 import { type ServerProcess, type Worker, Workspace } from "../workspace.ts";
 import { type PeerCase, type PeerName, peerCases } from "./cases.ts";
 import { type Amounts, DIMENSION, makeData, writeData } from "./data.ts";
@@ -47,8 +48,6 @@ const SCRIPTS: Readonly<Record<PeerName, string>> = {
 };
 /** numpy of one thread, as callers are; and no notes about the libraries' own deprecations. */
 const PYTHON_ENV = { PYTHONDONTWRITEBYTECODE: "1", OMP_NUM_THREADS: "1", PYTHONWARNINGS: "ignore" };
-/** The service counts accesses and evictions in Redis up to a second after the call. */
-const SETTLE_MS = 1100;
 /** Maximum time of a run that is bounded by calls. */
 const MAX_SECONDS = 60;
 const FILL_SECONDS = 600;
@@ -101,7 +100,6 @@ export async function measurePeers(options: PeersOptions): Promise<PeerResult[]>
     const measured = await measureRounds(contenders, {
       efforts: await effortsOf(one, contenders, options),
       redis: redis.redis,
-      settleMs: SETTLE_MS,
     });
     results.push({ one, measured });
     say(lineOf({ one, measured }));
@@ -163,6 +161,7 @@ function serviceOf(workspace: Workspace, service: ServerProcess, one: PeerCase):
   return {
     name: SERVICE,
     pid: service.pid,
+    settleMs: SETTLE_MS,
     run: async (load) => {
       const plan = {
         ...load,

@@ -7,6 +7,9 @@ export type Command = readonly [name: string, ...args: (string | Buffer)[]];
 /** The commands of one round trip. */
 export type RoundTrip = readonly Command[];
 
+/** The round trips of one call, made one after the other. */
+export type CallTrips = readonly RoundTrip[];
+
 /** The connection options of the service (src/adapters/redis/connection/client.ts), so that floors differ only by our code. */
 export const connectionOptions = {
   protocol: 2,
@@ -19,7 +22,7 @@ export const connectionOptions = {
 } as const satisfies RedisOptions;
 
 /** Sends the commands and resolves with all replies; rejects when Redis refuses a command. */
-export async function send(redis: Redis, trip: RoundTrip): Promise<void> {
+async function send(redis: Redis, trip: RoundTrip): Promise<void> {
   const [only] = trip;
   if (trip.length === 1 && only !== undefined) {
     const [name, ...args] = only;
@@ -31,15 +34,20 @@ export async function send(redis: Redis, trip: RoundTrip): Promise<void> {
   for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
 
-/** Writes round trips to a file for another process, as frames.ts does with messages. */
-export function writeTrips(path: string, trips: readonly RoundTrip[]): void {
+/** Makes the round trips of a call, one after the other. */
+export async function sendAll(redis: Redis, trips: CallTrips): Promise<void> {
+  for (const trip of trips) await send(redis, trip);
+}
+
+/** Writes the round trips of calls to a file for another process, as frames.ts does with messages. */
+export function writeTrips(path: string, calls: readonly CallTrips[]): void {
   writeFrames(
     path,
-    trips.map((trip) => serialize(trip)),
+    calls.map((trips) => serialize(trips)),
   );
 }
 
 /** Reads what `writeTrips` wrote. */
-export function readTrips(path: string): RoundTrip[] {
-  return readFrames(path).map((frame) => deserialize(frame) as RoundTrip);
+export function readTrips(path: string): CallTrips[] {
+  return readFrames(path).map((frame) => deserialize(frame) as CallTrips);
 }

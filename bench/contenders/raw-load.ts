@@ -7,22 +7,22 @@ import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import type { LoadResult } from "../load.ts";
 import { quantile } from "../statistics.ts";
-import { connectionOptions, type RoundTrip, readTrips, send } from "./commands.ts";
+import { type CallTrips, connectionOptions, readTrips, sendAll } from "./commands.ts";
 
-/** A load that ends at the first bound; round trips in flight are awaited. */
+/** A load that ends at the first bound; calls in flight are awaited. */
 export interface RawPlan {
   readonly redisUrl: string;
-  /** A file of round trips (commands.ts), made round robin. */
+  /** A file of the round trips of calls (commands.ts), made round robin. */
   readonly trips: string;
-  /** Index of the first round trip. */
+  /** Index of the first call. */
   readonly offset: number;
-  /** Concurrent round trips. */
+  /** Concurrent calls. */
   readonly width: number;
   readonly seconds: number;
   readonly calls?: number;
 }
 
-const files = new Map<string, readonly RoundTrip[]>();
+const files = new Map<string, readonly CallTrips[]>();
 for await (const line of createInterface({ input: process.stdin })) {
   const plan = JSON.parse(line) as RawPlan;
   process.stdout.write(`${JSON.stringify(await apply(plan))}\n`);
@@ -43,7 +43,7 @@ async function apply(plan: RawPlan): Promise<LoadResult> {
       const trip = trips[(plan.offset + sent) % trips.length] ?? [];
       sent += 1;
       const sentAt = performance.now();
-      await send(redis, trip);
+      await sendAll(redis, trip);
       durations.push(performance.now() - sentAt);
     }
   };

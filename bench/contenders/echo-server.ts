@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import * as grpc from "@grpc/grpc-js";
-import { readFrames } from "./frames.ts";
-import { raw, SERVER_OPTIONS } from "./options.ts";
+import { readFrames } from "../frames.ts";
+import { raw, SERVER_OPTIONS } from "../options.ts";
 
 /** By path, the file of replies (frames.ts). */
 export type EchoPlan = Readonly<Record<string, string>>;

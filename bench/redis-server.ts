@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { removeAll, settingsOf } from "../../test/support/redis/backend.ts";
-import { onFreePort, type RedisProcess, startProcess } from "../../test/support/redis/process.ts";
-import { fetchPrograms, findInstalled } from "../../test/support/redis/programs.ts";
-import { connectionOptions } from "./commands.ts";
+import { removeAll, settingsOf } from "../test/support/redis/backend.ts";
+import { onFreePort, type RedisProcess, startProcess } from "../test/support/redis/process.ts";
+import { fetchPrograms, findInstalled } from "../test/support/redis/programs.ts";
+import { connectionOptions } from "./contenders/commands.ts";
 
 /** The Redis of a measurement. */
 export interface BenchRedis extends AsyncDisposable {
@@ -52,6 +52,15 @@ export async function openRedis(url: string | undefined): Promise<BenchRedis> {
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** Says why no Redis Stack can be started here; undefined when one can. */
+export async function findRedis(): Promise<string | undefined> {
+  if ((await findInstalled()) !== undefined) return undefined;
+  return fetchPrograms().then(
+    () => undefined,
+    ({ message }: Error) => message,
+  );
 }
 
 async function start(closing: AsyncDisposableStack): Promise<string> {

@@ -9,14 +9,14 @@ import * as grpc from "@grpc/grpc-js";
 import { Redis } from "ioredis";
 import { readFrames } from "../frames.ts";
 import { raw, SERVER_OPTIONS } from "../options.ts";
-import { connectionOptions, readTrips, send } from "./commands.ts";
+import { connectionOptions, readTrips, sendAll } from "./commands.ts";
 
 export interface FloorPlan {
   readonly redisUrl: string;
   readonly path: string;
   /** A file of replies (../frames.ts), returned round robin. */
   readonly replies: string;
-  /** A file of round trips (commands.ts), made round robin. */
+  /** A file of the round trips of calls (commands.ts), made round robin. */
   readonly trips: string;
 }
 
@@ -31,7 +31,7 @@ const server = new grpc.Server(SERVER_OPTIONS);
 const answer: grpc.handleUnaryCall<Buffer, Buffer> = (_call, reply) => {
   const nth = count;
   count += 1;
-  send(redis, trips[nth % trips.length] ?? []).then(
+  sendAll(redis, trips[nth % trips.length] ?? []).then(
     () => reply(null, replies[nth % replies.length] ?? null),
     (error: Error) => reply({ code: grpc.status.INTERNAL, details: error.message }),
   );

@@ -1,14 +1,14 @@
 /**
- * Measures the gain of more connections to one Redis: `node bench/redis/connections.ts`. HMGET of 2 KB by one process
+ * Measures the gain of more connections to one Redis: `node bench/connections.ts`. HMGET of 2 KB by one process
  * that corks its writes as the service does, with concurrent commands over one to ten connections; medians of five
  * rounds.
  */
 import process from "node:process";
 import { Redis } from "ioredis";
-import { pipelined, sent } from "../../src/adapters/redis/connection/pipeline.ts";
-import { median, quantile } from "../statistics.ts";
-import { connectionOptions } from "./commands.ts";
-import { openRedis } from "./server.ts";
+import { pipelined, sent } from "../src/adapters/redis/connection/pipeline.ts";
+import { connectionOptions } from "./contenders/commands.ts";
+import { openRedis } from "./redis-server.ts";
+import { median, quantile } from "./statistics.ts";
 
 const CONNECTIONS = [1, 2, 4, 10] as const;
 const AT_ONCE = [16, 64] as const;

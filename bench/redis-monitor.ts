@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Redis } from "ioredis";
-import type { Command } from "./commands.ts";
+import type { Command } from "./contenders/commands.ts";
 
 /** A command executed by Redis. */
 export interface SeenCommand {
