@@ -350,6 +350,7 @@ function isolationCases(subject: CacheSubject): void {
       expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
         exact: undefined,
         nearest: [],
+        policy: {},
       });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }

@@ -30,6 +30,7 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
+import type { EmbeddedCachePolicyStore } from "./policies.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -41,6 +42,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
   readonly #model: VectorModel;
+  readonly #policies: Pick<EmbeddedCachePolicyStore, "read">;
   readonly #entries = new EntryCache();
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
@@ -49,7 +51,15 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     database: Database,
     namespaces: NamespaceIds,
     idempotencyRecords: IdempotencyRecords,
-    { model, log }: { readonly model: VectorModel; readonly log: Log },
+    {
+      model,
+      policies,
+      log,
+    }: {
+      readonly model: VectorModel;
+      readonly policies: Pick<EmbeddedCachePolicyStore, "read">;
+      readonly log: Log;
+    },
   ) {
     this.#database = database;
     this.#namespaces = namespaces;
@@ -64,6 +74,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       },
     });
     this.#model = model;
+    this.#policies = policies;
     this.#vectors = new ScopeVectors(database, model, log);
     database.onChange("cache_entry", (row) => this.#entries.delete(row));
     // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
@@ -74,6 +85,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+      policy: this.#policies.read(namespace),
     };
   }
 

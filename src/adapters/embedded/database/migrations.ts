@@ -48,6 +48,14 @@ INSERT INTO memory_waiting (row, since, due_time, attempts, refused)
   WHERE NOT EXISTS (SELECT 1 FROM memory_vector v WHERE v.row = m.row);
 `;
 
+/** The additions of format 3. */
+const FORMAT_3 = `
+CREATE TABLE cache_policy (
+  namespace_id INTEGER PRIMARY KEY REFERENCES namespace ON DELETE CASCADE,
+  record TEXT NOT NULL
+) STRICT;
+`;
+
 interface Migration {
   readonly from: number;
   readonly to: number;
@@ -58,10 +66,11 @@ interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { from: 0, to: 1, sql: SCHEMA },
   { from: 1, to: 2, sql: FORMAT_2 },
+  { from: 2, to: 3, sql: FORMAT_3 },
 ];
 
 /** The format of this program, stored as SQLite's user_version. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /**
  * Migrates a file, each step in its own transaction: after a crash the next start continues with the next step. Returns

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
@@ -93,20 +94,22 @@ export class CacheSearch {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
+    let policy = NO_CACHE_POLICY;
     const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
       const { read, found } = await this.#searchRound(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
+      policy = read?.policy ?? NO_CACHE_POLICY;
       if (found === MODEL_CHANGED) return MODEL_CHANGED;
       const live = found.flatMap((one) => (one !== undefined && one.entry.expireTime > now ? [one] : []));
       const enough = live.length >= query.limit || found.length < count || count === MAX_RESULTS;
-      if (enough) return { exact, nearest: live.slice(0, query.limit) };
+      if (enough) return { exact, nearest: live.slice(0, query.limit), policy };
       // Expired entries crowded out others. The next round asks for twice as many, up to MAX_RESULTS.
       await sweep(scope, now);
       count = Math.min(2 * count, MAX_RESULTS);
       return attempt();
     };
-    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [] }) });
+    return withCurrentModel(model, attempt, { behind: () => ({ exact, nearest: [], policy }) });
   }
 
   /**

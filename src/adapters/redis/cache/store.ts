@@ -7,6 +7,7 @@ import {
   LookupCounts,
   type NamespaceLookups,
 } from "../../../domain/cache/lookup-counts.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { vectorToBytes } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound, type RecollectError } from "../../../domain/errors.ts";
 import type {
@@ -35,7 +36,7 @@ import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
-import { CacheReader } from "./reader.ts";
+import { CacheReader, liveAt } from "./reader.ts";
 import { CACHE, cacheInput } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
@@ -164,7 +165,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     now: number,
   ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
-    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
+    const read = await this.#reader.readIn(namespace, id);
+    return { exact: liveAt(now, read?.entry), nearest: [], policy: read?.policy ?? NO_CACHE_POLICY };
   }
 
   list(

@@ -262,6 +262,11 @@ export class NamespaceRedisKeys {
     return this.#key("cache:sizes");
   }
 
+  /** HASH: etag and record of the cache policy; absent: it was never changed. */
+  get cachePolicy(): string {
+    return this.#key("cache:policy");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -283,6 +288,7 @@ export class NamespaceRedisKeys {
       this.cacheExpiry,
       this.cacheFields,
       this.cacheSizes,
+      this.cachePolicy,
     ];
   }
 
