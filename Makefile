@@ -59,7 +59,7 @@ test-all: test test-rest ## The same, then integration on Redis, faults, and clu
 test-long: setup ## Run the tests of stores and servers with the counts that docs/reliability.md records (most of an hour)
 	@$(NPX) 'TEST_LONG=true vitest run --project contract --project integration --project "on Redis" --project faults --project cluster'
 
-bench: build ## Measure the service against a bare gRPC echo, into bench/results; ARGS=--quick for a minute
+bench: build ## Measure the service against its floors on both backends, into bench/results; ARGS=--quick for three minutes
 	@$(NPX) 'node bench/run.ts $(ARGS)'
 
 bench-peers: build ## Measure the service beside RedisVL and mem0 on one Redis, into bench/results; needs python3 and PyPI

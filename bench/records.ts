@@ -168,13 +168,17 @@ function bullets(lines: readonly string[]): string {
 }
 
 function whole(value: number | undefined): string {
-  return value === undefined ? "-" : value.toFixed(0);
+  return isKnown(value) ? value.toFixed(0) : "-";
 }
 
 /** Two decimals, or three where two would leave one figure. */
 export function figures(value: number | undefined): string {
-  if (value === undefined || Number.isNaN(value)) return "-";
-  return value.toFixed(value < 0.1 ? 3 : 2);
+  return isKnown(value) ? value.toFixed(value < 0.1 ? 3 : 2) : "-";
+}
+
+/** JSON has null for NaN. */
+function isKnown(value: number | undefined | null): value is number {
+  return typeof value === "number" && Number.isFinite(value);
 }
 
 /** More than five figures would be noise. */
