@@ -197,7 +197,9 @@ export class CacheSearch {
   #plan(eligible: number | undefined, limit: number): string {
     const { algorithm, hnsw } = this.#options.vectors;
     if (eligible === undefined) return "";
-    const plan = planKnn({ algorithm, eligible, limit, efRuntime: Math.max(MIN_EF, hnsw.efRuntime) });
+    // How many entries the index has is not known, and matters only for scopes of more than a thousand.
+    const efRuntime = Math.max(MIN_EF, hnsw.efRuntime);
+    const plan = planKnn({ algorithm, eligible, indexed: eligible, limit, efRuntime });
     return plan.policy === "ADHOC_BF"
       ? "HYBRID_POLICY ADHOC_BF"
       : `HYBRID_POLICY BATCHES EF_RUNTIME ${plan.ef}`;
