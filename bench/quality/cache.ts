@@ -20,7 +20,7 @@ import {
   type GuardStrictness,
 } from "../../src/domain/cache/guard-strictness.ts";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
-import { loadNow, machineLine } from "../report.ts";
+import { aboutRun } from "../records.ts";
 import { decide } from "./cache-decision.ts";
 import {
   type ComparedPair,
@@ -61,7 +61,7 @@ const { values, positionals } = parseArgs({
 });
 
 const pairs = readPromptPairs();
-const loadBefore = loadNow();
+const about = aboutRun(["make bench-cache", ...shownOptions()].join(" "), "");
 const timing = timeGuard(pairs);
 const traffic = await readTraffic(positionals[0]);
 const subjects: SubjectFigures[] = [];
@@ -78,10 +78,7 @@ for (const subject of await openSubjects()) {
   for (const strictness of GUARD_STRICTNESS) service.push(await checkService(subject, compared, strictness));
 }
 const report: CacheReport = {
-  date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
-  command: ["make bench-cache", ...shownOptions()].join(" "),
-  machine: machineLine(),
-  loadBefore,
+  ...about,
   defaultStrictness: DEFAULT_STRICTNESS,
   timing,
   subjects,
