@@ -12,7 +12,6 @@ export type CallTrips = readonly RoundTrip[];
 
 /** The connection options of the service (src/adapters/redis/connection/client.ts), so that floors differ only by our code. */
 export const connectionOptions = {
-  protocol: 2,
   lazyConnect: true,
   commandTimeout: 5000,
   enableOfflineQueue: false,

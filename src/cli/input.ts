@@ -91,6 +91,8 @@ export function nameOf(path: string): string {
 }
 
 async function* readChunks(path: string, maxBytes: number, signal?: AbortSignal): AsyncGenerator<string> {
+  // An aborted signal sends no event any more, and the stream would be read to its end.
+  if (signal?.aborted === true) return;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const stream = path === STDIN ? process.stdin : createReadStream(path);
   // Standard input that stays open would keep the process alive.

@@ -45,6 +45,8 @@ const SETTINGS: CacheSettings = {
   defaultTtlMs: 1000,
   maxAgeMs: 86_400_000,
   maxEntries: 10,
+  maxBytes: undefined,
+  evictionPolicy: "LRU",
   lookupDeadlineMs: 60_000,
 };
 const FINGERPRINT = scopeFingerprint(INPUT.cacheScope);
