@@ -63,21 +63,33 @@ export function writeRecords(directory: string, records: readonly CaseRecord[]):
   return paths;
 }
 
-/** The records of a case file; none without it. */
+/** The records of a case file; none without it, or in a file of another kind. */
 export function readRecords(path: string): readonly CaseRecord[] {
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as CaseFile).records : [];
+  return existsSync(path)
+    ? ((JSON.parse(readFileSync(path, "utf8")) as Partial<CaseFile>).records ?? [])
+    : [];
 }
 
 /** What is true of a run that begins now. */
 export function aboutRun(command: string, note: string): About {
-  const model = cpus()[0]?.model.trim() ?? "unknown processor";
   return {
     date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
     command,
     note,
-    machine: `${model}, ${availableParallelism()} cores, ${type()} ${process.arch}, Node ${process.versions.node}`,
-    loadBefore: loadavg()[0] ?? 0,
+    machine: machineLine(),
+    loadBefore: loadNow(),
   };
+}
+
+/** Processor, cores, system and Node, without the host name. */
+export function machineLine(): string {
+  const model = cpus()[0]?.model.trim() ?? "unknown processor";
+  return `${model}, ${availableParallelism()} cores, ${type()} ${process.arch}, Node ${process.versions.node}`;
+}
+
+/** Load average of the last minute; 0 when the system has none. */
+export function loadNow(): number {
+  return loadavg()[0] ?? 0;
 }
 
 function fileNameOf(name: string): string {

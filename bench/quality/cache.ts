@@ -4,7 +4,7 @@
  * Decides on the pairs of cache-pairs.tsv, and on the data sets that the folder has (banking77_train.csv and
  * banking77_test.csv, clinc150_full.json, mock_data.json of GPTCache), with the code of the service, for `local` and for
  * the provider at EMBEDDING_API_BASE (EMBEDDING_MODEL, VECTOR_DIM). With --service the pairs also go through the API of a
- * server, and each decision must be the same. Writes bench/results/<date>-cache; with --docs also the figures and the plot
+ * server, and each decision must be the same. Writes bench/results/cache; with --docs also the figures and the plot
  * of docs/cache.md. Exits with 1 when a target is missed.
  */
 import { writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import {
   type GuardStrictness,
 } from "../../src/domain/cache/guard-strictness.ts";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
-import { aboutRun } from "../records.ts";
+import { loadNow, machineLine } from "../records.ts";
 import { decide } from "./cache-decision.ts";
 import {
   type ComparedPair,
@@ -61,7 +61,7 @@ const { values, positionals } = parseArgs({
 });
 
 const pairs = readPromptPairs();
-const about = aboutRun(["make bench-cache", ...shownOptions()].join(" "), "");
+const loadBefore = loadNow();
 const timing = timeGuard(pairs);
 const traffic = await readTraffic(positionals[0]);
 const subjects: SubjectFigures[] = [];
@@ -78,7 +78,10 @@ for (const subject of await openSubjects()) {
   for (const strictness of GUARD_STRICTNESS) service.push(await checkService(subject, compared, strictness));
 }
 const report: CacheReport = {
-  ...about,
+  date: new Date().toISOString().slice(0, "YYYY-MM-DD".length),
+  command: ["make bench-cache", ...shownOptions()].join(" "),
+  machine: machineLine(),
+  loadBefore,
   defaultStrictness: DEFAULT_STRICTNESS,
   timing,
   subjects,
