@@ -38,9 +38,9 @@ export interface CacheReport {
 const BEGIN = "<!-- figures of make bench-cache: begin -->";
 const END = "<!-- figures of make bench-cache: end -->";
 
-/** Writes `<date>-cache.md` and `.json` and returns the path without its extension. */
+/** Writes `cache.md` and `cache.json` and returns the path without its extension. */
 export function writeCacheReport(directory: string, report: CacheReport): string {
-  const path = join(directory, `${report.date}-cache`);
+  const path = join(directory, "cache");
   mkdirSync(directory, { recursive: true });
   writeFileSync(`${path}.json`, `${JSON.stringify(report, rounded, 1)}\n`);
   const parts = [

@@ -4,7 +4,7 @@
  * Decides on the pairs of cache-pairs.tsv, and on the data sets that the folder has (banking77_train.csv and
  * banking77_test.csv, clinc150_full.json, mock_data.json of GPTCache), with the code of the service, for `local` and for
  * the provider at EMBEDDING_API_BASE (EMBEDDING_MODEL, VECTOR_DIM). With --service the pairs also go through the API of a
- * server, and each decision must be the same. Writes bench/results/<date>-cache; with --docs also the figures and the plot
+ * server, and each decision must be the same. Writes bench/results/cache; with --docs also the figures and the plot
  * of docs/cache.md. Exits with 1 when a target is missed.
  */
 import { writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import {
   type GuardStrictness,
 } from "../../src/domain/cache/guard-strictness.ts";
 import { LOCAL_MODEL } from "../../src/domain/embedding/built-in-models.ts";
-import { loadNow, machineLine } from "../report.ts";
+import { loadNow, machineLine } from "../records.ts";
 import { decide } from "./cache-decision.ts";
 import {
   type ComparedPair,

@@ -14,6 +14,7 @@ import type { Embedder } from "../ports/embedding/embedder.ts";
 import type { SwitchedEmbedder } from "../ports/embedding/switched-embedder.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Sleep } from "../ports/sleep.ts";
+import { FullNamespaces } from "../services/cache/full-namespaces.ts";
 import { GuardWatch } from "../services/cache/guard-watch.ts";
 import { openLog } from "../telemetry/logger.ts";
 import { openTelemetry } from "../telemetry/telemetry.ts";
@@ -169,7 +170,13 @@ async function compose(
     guards,
     work,
     memory: { ...ports, memories: backend.memories, namespaces: backend.namespaces },
-    cache: { ...ports, store: backend.cache, policies: backend.cachePolicies, guards },
+    cache: {
+      ...ports,
+      store: backend.cache,
+      policies: backend.cachePolicies,
+      guards,
+      fullNamespaces: new FullNamespaces(telemetry.instruments, log),
+    },
     operations: {
       server: { version: VERSION, startTime: clock.now(), backend },
       indexes: backend.indexes,

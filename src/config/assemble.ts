@@ -64,6 +64,7 @@ export function assemble(
       defaultTtlMs: values.cacheDefaultTtl * SECOND,
       maxAgeMs: values.cacheMaxAge * SECOND,
       maxEntries: values.cacheMaxEntries,
+      maxBytes: values.cacheMaxBytes,
       evictionPolicy: upper(values.cacheEvictionPolicy),
       adaptiveTtl: values.cacheAdaptiveTtl,
       lookupDeadlineMs: LOOKUP_DEADLINE_MS,

@@ -71,6 +71,7 @@ export interface Config {
     readonly defaultTtlMs: number;
     readonly maxAgeMs: number;
     readonly maxEntries: number;
+    readonly maxBytes: number | undefined;
     readonly evictionPolicy: Uppercase<Values["cacheEvictionPolicy"]>;
     readonly adaptiveTtl: boolean;
     readonly lookupDeadlineMs: number;

@@ -27,6 +27,10 @@ export interface Load {
 export interface EvictionMetrics {
   /** Unexpired entries were evicted. */
   cacheEvicted(count: number): void;
+  /** An answer was not stored; the reason as in the API. */
+  cacheEntryNotStored(reason: string): void;
+  /** How many namespaces were at their bound at the last store of this process. */
+  cacheFullNamespaces(count: number): void;
 }
 
 /** Metrics of the content guard; by the same rules. */

@@ -70,13 +70,24 @@ export const CACHE = {
     reloadable: true,
     description: "Answers a namespace holds at most.",
   }),
+  cacheMaxBytes: setting({
+    env: "CACHE_MAX_BYTES",
+    yaml: "cache.max_bytes",
+    kind: integer(1, Number.MAX_SAFE_INTEGER),
+    fallback: undefined,
+    unset: "no bound on bytes",
+    reloadable: true,
+    description:
+      "Bytes of answers, prompts, tags, metadata and vectors a namespace holds at most, without the overhead of the store.",
+  }),
   cacheEvictionPolicy: setting({
     env: "CACHE_EVICTION_POLICY",
     yaml: "cache.eviction_policy",
     kind: word("adaptive", "lru", "lfu", "fifo", "ttl"),
     fallback: "adaptive",
     reloadable: true,
-    description: "Which answer makes room in a full namespace.",
+    description:
+      "Which answer makes room in a full namespace: that which saves least (adaptive), was used longest ago (lru) or least often (lfu), was stored first (fifo) or expires next (ttl).",
   }),
   cacheAdaptiveTtl: setting({
     yaml: "cache.enable_adaptive_ttl",

@@ -1,5 +1,6 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -43,6 +44,9 @@ export interface CacheSettings {
   readonly maxAgeMs: number;
   /** Most entries in a namespace. */
   readonly maxEntries: number;
+  /** Most bytes of entries in a namespace; undefined: no bound. */
+  readonly maxBytes: number | undefined;
+  readonly evictionPolicy: EvictionPolicy;
   /** After this time a lookup is a miss. */
   readonly lookupDeadlineMs: number;
 }

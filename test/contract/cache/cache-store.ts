@@ -15,6 +15,7 @@ import {
 } from "../store-under-test.ts";
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
+import { evictionCases } from "./eviction.ts";
 import { listCases } from "./list.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
@@ -36,6 +37,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     listCases(subject);
     deleteCases(subject);
     boundCases(subject);
+    evictionCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });

@@ -41,6 +41,7 @@ describe.skipIf(url === "")("on Redis", () => {
           embedder: createHashingEmbedder(VECTOR_DIMENSION),
           cache: {
             maxEntries: 5,
+            policy: "ADAPTIVE",
             defaultTtlMs: 3_600_000,
             similarityThreshold: 0.85,
             alignedThreshold: 0.5,

@@ -17,6 +17,7 @@ import {
   GuardReason,
   LookupCacheResponse_Hit_Match as Match,
   LookupCacheResponse_Miss_Reason as MissReason,
+  StoreCacheEntryResponse_NotStoredReason as NotStoredReason,
   CacheStrategy as Strategy,
   type UpdateCachePolicyResponse,
 } from "#gen/recollect/v1/cache_pb.js";
@@ -154,7 +155,7 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
     case "deleteNamespace":
       return countsOf(await memory.deleteNamespace({ namespace, force: input.force, ...request }));
     case "storeEntry": {
-      const { entry, replaced } = await cache.storeCacheEntry({
+      const { entry, replaced, stored, notStoredReason } = await cache.storeCacheEntry({
         namespace,
         prompt: promptInit(input.prompt),
         origin: { case: "scope", value: scopeInit(input.scope) },
@@ -164,6 +165,7 @@ async function ask({ memory, cache }: Clients, { input, etag, requestId }: Call)
         ...(input.ttlMs === undefined ? {} : { ttl: durationFromMs(input.ttlMs) }),
         ...request,
       });
+      if (!stored) return plain({ notStored: NotStoredReason[notStoredReason] });
       return plain({ entry: shownEntry(entry), replaced });
     }
     case "getEntry": {

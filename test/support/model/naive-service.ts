@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { EvictionPolicy } from "../../../src/domain/cache/eviction.ts";
 import type { GuardReason } from "../../../src/domain/cache/guard.ts";
 import {
   compareStrictness,
@@ -60,6 +61,7 @@ export interface NaiveContext {
   readonly tenantOf: (tenant: "t1" | "t2") => string;
   readonly cache: {
     readonly maxEntries: number;
+    readonly policy: EvictionPolicy;
     readonly defaultTtlMs: number;
     readonly similarityThreshold: number;
     readonly alignedThreshold: number;
@@ -205,8 +207,9 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         etag: digest(JSON.stringify(content)),
       };
       const vector = await embed(context, prompt);
-      const { maxEntries } = context.cache;
-      const stored = await stores.cache.put(scope, entry, { ...options, vector, maxEntries });
+      const { maxEntries, policy } = context.cache;
+      const stored = await stores.cache.put(scope, entry, { ...options, vector, maxEntries, policy });
+      if (stored.refused !== undefined) return plain({ notStored: stored.refused });
       return plain({
         entry: shownEntry({ ...stored.entry, response: "" }, namespace),
         replaced: stored.replaced,

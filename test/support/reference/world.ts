@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
 import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
@@ -17,7 +18,10 @@ export interface ReferenceMemory {
 export interface ReferenceEntry {
   readonly entry: CacheEntry;
   readonly vector: Float32Array | undefined;
-  lastUseTime: number;
+  usage: EntryUsage;
+  /** Under which rule it was last put or used. */
+  order: ScoreOrder;
+  score: number;
 }
 
 /** One namespace. Nothing is swept: every read skips expired data. */
@@ -27,6 +31,11 @@ export interface World {
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
   policy: StoredCachePolicy;
+  /** Uses of ids that were refused or evicted, the latest last. */
+  readonly remembered: Map<string, number>;
+  /** Of the last put. */
+  order: ScoreOrder;
+  clock: number;
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -77,6 +86,9 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     sessions: new Map(),
     entries: new Map(),
     policy: NO_CACHE_POLICY,
+    remembered: new Map(),
+    order: "lru",
+    clock: 0,
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
   universe.worlds.set(worldKey, world);

@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
-import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
+import { answerCost, scoreRule } from "../../../domain/cache/eviction.ts";
 import {
   type CacheLookup,
   LookupCounts,
@@ -19,6 +19,7 @@ import type {
   FoundEntries,
   NearestQuery,
   PutCacheEntryOptions,
+  PutCacheEntryResult,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -30,6 +31,7 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
+import { EntryScores } from "./entry-scores.ts";
 import type { EmbeddedCachePolicyStore } from "./policies.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
@@ -44,6 +46,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #model: VectorModel;
   readonly #policies: Pick<EmbeddedCachePolicyStore, "read">;
   readonly #entries = new EntryCache();
+  readonly #scores: EntryScores;
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
 
@@ -76,6 +79,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#model = model;
     this.#policies = policies;
     this.#vectors = new ScopeVectors(database, model, log);
+    this.#scores = new EntryScores(database);
     database.onChange("cache_entry", (row) => this.#entries.delete(row));
     // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
@@ -119,36 +123,31 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     };
   }
 
-  put(
-    scope: NamespaceKey,
-    entry: CacheEntry,
-    options: PutCacheEntryOptions,
-  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
-    const { maxEntries, now, request } = options;
+  put(scope: NamespaceKey, entry: CacheEntry, options: PutCacheEntryOptions): Promise<PutCacheEntryResult> {
+    const { now, request } = options;
     // Before the put in the same transaction, so that recently served entries do not count as unused.
     void this.#lookups.flush();
-    return this.#database.write(() => {
+    return this.#database.write((): Written<PutCacheEntryResult> => {
       const namespaceId = this.#namespaces.findOrCreate(scope);
       const recorded = this.#idempotencyRecords.replay(namespaceId, request, now);
-      if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, recorded, now) };
-      this.#database.run(
-        "DELETE FROM cache_entry WHERE row IN (SELECT row FROM cache_entry WHERE expire_time <= ? LIMIT ?)",
+      if (recorded !== undefined) return { result: this.#replay(scope, namespaceId, entry, recorded, now) };
+      this.#scores.deleteRemembering(
+        "SELECT row FROM cache_entry WHERE expire_time <= ? LIMIT ?",
         now,
         SWEEP_LIMIT,
       );
-      const old = this.#row(namespaceId, entry.id, now);
       const vector = this.#model.takes(options.model) ? options.vector : undefined;
-      const row = this.#upsert(namespaceId, entry, vector, now);
-      const evicted = this.#makeRoom(namespaceId, row, maxEntries, now);
-      this.#database.run(
-        "UPDATE cache_counter SET stores = stores + 1, evictions = evictions + ? WHERE namespace_id = ?",
-        evicted,
+      const { row, ...result } = this.#bounded(namespaceId, entry, vector, options);
+      const { replaced, refused } = result;
+      this.#idempotencyRecords.record(
         namespaceId,
+        request,
+        { id: entry.id, replaced, ...(refused === undefined ? {} : { refused }) },
+        now,
       );
-      const replaced = old !== undefined;
-      this.#idempotencyRecords.record(namespaceId, request, { id: entry.id, replaced }, now);
+      if (row === undefined) return { result };
       return {
-        result: { entry, replaced, evicted },
+        result,
         afterCommit: () => this.#vectors.put(namespaceId, entry.fingerprint, row, vector, entry.expireTime),
       };
     });
@@ -273,7 +272,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     this.#lookups[Symbol.dispose]();
   }
 
-  #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): void {
+  #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): void {
     const namespaceId = this.#namespaces.find(scope);
     // Lookups create no namespace, and do not create a deleted one again.
     if (namespaceId === undefined) return;
@@ -286,18 +285,42 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       semanticHits,
       misses,
     );
-    for (const [id, lastUseTime] of lastUses) {
-      this.#database.run(
-        `UPDATE cache_entry_use SET keep_score = max(keep_score, ?)
-         WHERE row = (SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ?)`,
-        keepScore({ lastUseTime }),
-        namespaceId,
-        id,
-      );
-    }
+    this.#scores.countUses(namespaceId, uses);
   }
 
-  #upsert(namespaceId: number, entry: CacheEntry, vector: Float32Array | undefined, now: number): number {
+  /** Makes room for an entry and writes it; without a row, it was refused. */
+  #bounded(
+    namespaceId: number,
+    entry: CacheEntry,
+    vector: Float32Array | undefined,
+    { maxEntries, maxBytes, policy = "LRU", now }: PutCacheEntryOptions,
+  ): PutCacheEntryResult & { readonly row?: number } {
+    const rule = scoreRule(policy, maxBytes !== undefined);
+    const { id, createTime, expireTime } = entry;
+    const bytes = entryBytes(entry, vector?.length ?? 0);
+    const replaced = this.#row(namespaceId, id, now) !== undefined;
+    if (maxBytes !== undefined && bytes > maxBytes) {
+      return { entry, replaced: false, evicted: 0, refused: "TOO_LARGE" };
+    }
+    const usage = this.#scores.usage(namespaceId, id, answerCost(entry), now);
+    const candidate = { id, createTime, expireTime, bytes, ...usage };
+    const bounds = { maxEntries, maxBytes, isReplaced: replaced };
+    const { evicted, isRefused } = this.#scores.makeRoom(namespaceId, rule, candidate, bounds, now);
+    this.#database.run(
+      "UPDATE cache_counter SET stores = stores + ?, evictions = evictions + ? WHERE namespace_id = ?",
+      isRefused ? 0 : 1,
+      evicted,
+      namespaceId,
+    );
+    if (isRefused) this.#scores.refuse(namespaceId, candidate);
+    const row = isRefused ? undefined : this.#upsert(namespaceId, entry, vector);
+    if (row !== undefined) this.#scores.write(namespaceId, row, rule, candidate);
+    this.#scores.forgetOthers(namespaceId, maxEntries);
+    if (row === undefined) return { entry, replaced: false, evicted, refused: "NOT_ADMITTED" };
+    return { entry, replaced, evicted, row };
+  }
+
+  #upsert(namespaceId: number, entry: CacheEntry, vector: Float32Array | undefined): number {
     const written = this.#database.first(
       `INSERT INTO cache_entry (namespace_id, id, fingerprint, model, create_time, expire_time, bytes, vector,
          record)
@@ -318,12 +341,11 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
     const row = Number(written?.["row"]);
     this.#database.run(
-      `INSERT INTO cache_entry_use (row, namespace_id, keep_score, generation) VALUES (?, ?, ?, ?)
-       ON CONFLICT (row) DO UPDATE SET keep_score = max(keep_score, excluded.keep_score),
-         generation = excluded.generation`,
+      // EntryScores writes the rest.
+      `INSERT INTO cache_entry_use (row, namespace_id, keep_score, generation) VALUES (?, ?, 0, ?)
+       ON CONFLICT (row) DO UPDATE SET generation = excluded.generation`,
       row,
       namespaceId,
-      keepScore({ lastUseTime: now }),
       this.#model.written.generation,
     );
     this.#database.run("DELETE FROM cache_entry_tag WHERE row = ?", row);
@@ -333,47 +355,22 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return row;
   }
 
-  /** Evicts entries down to the bound of the namespace; returns how many unexpired entries were evicted. */
-  #makeRoom(namespaceId: number, newRow: number, maxEntries: number, now: number): number {
-    const excess = (): number => {
-      const counter = this.#database.first(
-        "SELECT entry_count FROM cache_counter WHERE namespace_id = ?",
-        namespaceId,
-      );
-      return excessEntries(Number(counter?.["entry_count"] ?? 0), maxEntries);
-    };
-    if (excess() === 0) return 0;
-    this.#database.run(
-      `DELETE FROM cache_entry WHERE row IN
-         (SELECT row FROM cache_entry WHERE namespace_id = ? AND expire_time <= ? AND row <> ? LIMIT ?)`,
-      namespaceId,
-      now,
-      newRow,
-      excess(),
-    );
-    const evicted = excess();
-    this.#database.run(
-      `DELETE FROM cache_entry WHERE row IN
-         (SELECT row FROM cache_entry_use WHERE namespace_id = ? AND row <> ? ORDER BY keep_score, row LIMIT ?)`,
-      namespaceId,
-      newRow,
-      evicted,
-    );
-    return evicted;
-  }
-
   /** The recorded outcome of a put, with the entry as it is now. */
   #replay(
     scope: NamespaceKey,
     namespaceId: number,
+    given: CacheEntry,
     recorded: Json,
     now: number,
-  ): { readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number } {
-    const { id, replaced } = recorded as { readonly id: string; readonly replaced: boolean };
+  ): PutCacheEntryResult {
+    const { id, ...outcome } = recorded as unknown as Omit<PutCacheEntryResult, "entry"> & {
+      readonly id: string;
+    };
+    if (outcome.refused !== undefined) return { ...outcome, entry: given, evicted: 0 };
     const row = this.#row(namespaceId, id, now);
     const entry = row === undefined ? undefined : this.#entryAt(row);
     if (entry === undefined) throw cacheEntryNotFound(scope.namespace, id);
-    return { entry, replaced, evicted: 0 };
+    return { ...outcome, entry, evicted: 0 };
   }
 
   /** The row of an entry that has not expired. */

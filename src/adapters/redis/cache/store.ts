@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
-import { keepScore } from "../../../domain/cache/eviction.ts";
+import {
+  answerCost,
+  DEFAULT_COST,
+  MAX_USES,
+  rememberedIds,
+  ruleOf,
+  SCORE_ORDERS,
+  scoreRule,
+} from "../../../domain/cache/eviction.ts";
 import {
   type CacheLookup,
   LookupCounts,
@@ -17,6 +25,8 @@ import type {
   CacheStore,
   FoundEntries,
   PutCacheEntryOptions,
+  PutCacheEntryResult,
+  PutRefusal,
 } from "../../../ports/cache/cache-store.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
@@ -24,7 +34,7 @@ import { BatchedWrites } from "../connection/batched-writes.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { rows } from "../connection/script.ts";
+import { list, rows } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -37,7 +47,7 @@ import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader, liveAt } from "./reader.ts";
-import { CACHE, cacheInput } from "./script.ts";
+import { CACHE, cacheInput, packRule, SCORES } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
 type PutReply =
@@ -49,16 +59,18 @@ type PutReply =
 interface PutOutcome {
   readonly id: string;
   readonly replaced: boolean;
+  readonly refused?: PutRefusal;
 }
 
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, CACHE, SCORES],
   effect: "writes",
   keys: ["meta", "entry"],
   arguments: [
-    ...(["id", "maxEntries", "createTime", "expireTime", "keepScore", "fields", "bytes", "scope"] as const),
+    ...(["id", "maxEntries", "maxBytes", "createTime", "expireTime", "fields", "bytes", "scope"] as const),
     ...(["version", "etag", "rec", "generation", "vector"] as const),
+    ...(["rule", "cost", "rememberedIds", "isAdmitted", list("otherOrders")] as const),
   ],
   reply: orModelChanged((reply): PutReply => {
     const replayed = replayedOutcome(reply);
@@ -100,13 +112,19 @@ const STATS = defineNamespaceScript({
 });
 const COUNT = defineNamespaceScript({
   file: new URL("./count-lookups.lua", import.meta.url),
+  libraries: [CACHE, SCORES],
   effect: "writes",
-  keys: ["counters", "cacheUses"],
-  arguments: ["exactHits", "semanticHits", "misses", rows("uses", ["keepScore", "id"])],
+  arguments: [
+    ...(["exactHits", "semanticHits", "misses", "firstRule"] as const),
+    rows("uses", ["id", "count", "lastUse"]),
+  ],
   reply: () => undefined,
 });
 
 const VERSION_BYTES = 9;
+
+/** See scores-library.lua. */
+const SCORE_LIMITS = { maxUses: MAX_USES, defaultCost: DEFAULT_COST };
 
 /** Steps of one call. Each evicts a bounded number of entries. */
 const MAX_STEPS = 1000;
@@ -180,28 +198,28 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     scope: NamespaceKey,
     entry: CacheEntry,
     options: PutCacheEntryOptions,
-  ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
+  ): Promise<PutCacheEntryResult> {
     // Before the put, so that recently served entries do not count as unused.
     const counting = this.#lookups.flush();
     if (counting !== undefined) await counting;
-    let call = this.#putting(entry, options);
     let evicted = 0;
+    let put = options;
+    const run = () => this.#namespaces.run(scope, this.#putting(entry, put, evicted > 0));
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const run = () => this.#namespaces.run(scope, call);
       const reply = await withCurrentModel(this.#model, run, {
         behind: () => {
-          call = this.#putting(entry, withoutVector(options));
+          put = withoutVector(options);
           return withCurrentModel(this.#model, run);
         },
       });
       if (reply.kind === "replayed") {
-        const { id, replaced } = reply.outcome;
-        const stored = await this.#reader.find(scope, id, options.now);
-        if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
-        return { entry: stored, replaced, evicted: 0 };
+        return this.#replay(scope, entry, reply.outcome, options.now);
       }
       evicted += reply.evicted;
-      if (reply.kind === "written") return { entry, replaced: reply.outcome.replaced, evicted };
+      if (reply.kind === "written") {
+        const { id: _, ...outcome } = reply.outcome;
+        return { entry, evicted, ...outcome };
+      }
     }
     throw tooMuchToRemove();
   }
@@ -260,8 +278,23 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     await this.#lookups[Symbol.asyncDispose]();
   }
 
-  #putting(entry: CacheEntry, options: PutCacheEntryOptions) {
-    const { maxEntries, now, request } = options;
+  /** The result of a request that was completed before. */
+  async #replay(
+    scope: NamespaceKey,
+    entry: CacheEntry,
+    { id, ...outcome }: PutOutcome,
+    now: number,
+  ): Promise<PutCacheEntryResult> {
+    if (outcome.refused !== undefined) return { entry, evicted: 0, ...outcome };
+    const stored = await this.#reader.find(scope, id, now);
+    if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
+    return { entry: stored, evicted: 0, ...outcome };
+  }
+
+  /** `isAdmitted`: an earlier call has evicted entries for this one. */
+  #putting(entry: CacheEntry, options: PutCacheEntryOptions, isAdmitted: boolean) {
+    const { maxEntries, maxBytes, policy = "LRU", now, request } = options;
+    const rule = scoreRule(policy, maxBytes !== undefined);
     const { id, fingerprint, createTime, expireTime, etag } = entry;
     const version = randomBytes(VERSION_BYTES).toString("base64url");
     const rec = this.#pack(entry);
@@ -281,7 +314,13 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
           meta: namespace.partition.meta,
           entry: namespace.cacheEntry(id),
           ...{ id, maxEntries, createTime, expireTime, bytes, scope, version, etag, rec },
-          keepScore: keepScore({ lastUseTime: now }),
+          maxBytes: maxBytes ?? "",
+          ...SCORE_LIMITS,
+          rule: packRule(rule),
+          cost: answerCost(entry),
+          rememberedIds: rememberedIds(maxEntries),
+          isAdmitted: isAdmitted ? 1 : 0,
+          otherOrders: SCORE_ORDERS.filter((order) => order !== rule.order),
           fields: packFields(entry, { bytes, scope }),
           generation: vector === undefined ? "" : this.#model.generation,
           vector: vector === undefined ? "" : Buffer.from(vectorToBytes(vector)),
@@ -299,12 +338,16 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   }
 
   /** Lookups create no namespace, and do not create a deleted one again. */
-  async #writeCounts({ scope, exactHits, semanticHits, misses, lastUses }: NamespaceLookups): Promise<void> {
+  async #writeCounts({ scope, exactHits, semanticHits, misses, uses }: NamespaceLookups): Promise<void> {
     await this.#namespaces.run(scope, {
       script: COUNT,
-      input: ({ counters, cacheUses }) => ({
-        ...{ counters, cacheUses, exactHits, semanticHits, misses },
-        uses: [...lastUses].map(([id, lastUseTime]) => ({ keepScore: keepScore({ lastUseTime }), id })),
+      input: (namespace) => ({
+        // The script compares no expire times.
+        ...cacheInput(namespace, 0),
+        ...{ exactHits, semanticHits, misses },
+        ...SCORE_LIMITS,
+        firstRule: packRule(ruleOf("lru")),
+        uses: [...uses].map(([id, { count, lastUseTime }]) => ({ id, count, lastUse: lastUseTime })),
       }),
     });
   }
@@ -332,8 +375,16 @@ function statsOf(counted: readonly Reply[]): CacheStats {
   return { entryCount, byteCount, exactHits, semanticHits, misses, stores, evictions };
 }
 
+const REFUSALS: Readonly<Record<string, PutRefusal>> = {
+  not_admitted: "NOT_ADMITTED",
+  too_large: "TOO_LARGE",
+};
+
 /** See put-cache-entry.lua. */
 function outcomeOf(outcome: string): PutOutcome {
   const end = outcome.indexOf(" ");
-  return { id: outcome.slice(end + 1), replaced: outcome.slice(0, end) === "replaced" };
+  const word = outcome.slice(0, end);
+  const refused = REFUSALS[word];
+  const id = outcome.slice(end + 1);
+  return { id, replaced: word === "replaced", ...(refused === undefined ? {} : { refused }) };
 }

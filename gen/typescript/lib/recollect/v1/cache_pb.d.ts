@@ -280,7 +280,9 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
 export declare const CacheEntrySchema: GenMessage<CacheEntry>;
 
 /**
- * What generating an answer cost.
+ * What generating an answer cost. The eviction policy `adaptive` and statistics use the first of these that is above 0:
+ * cost_usd; the tokens, taken as 1 US dollar a million of the prompt and 4 of the answer; generation_time, taken as 0.0002
+ * dollars a second. Without any, tokens are taken from the sizes of prompt and answer.
  *
  * @generated from message recollect.v1.CacheUsage
  */
@@ -842,7 +844,7 @@ export declare const StoreCacheEntryRequestSchema: GenMessage<StoreCacheEntryReq
  */
 export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEntryResponse"> & {
   /**
-   * Without its response, which the caller has.
+   * Without its response, which the caller has. Unset when the answer was not stored.
    *
    * @generated from field: recollect.v1.CacheEntry entry = 1;
    */
@@ -854,6 +856,21 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
    * @generated from field: bool replaced = 2;
    */
   replaced: boolean;
+
+  /**
+   * False when the answer was not stored, which is no error: the caller has its answer. An earlier answer to the question
+   * is then still stored.
+   *
+   * @generated from field: bool stored = 3;
+   */
+  stored: boolean;
+
+  /**
+   * Why `stored` is false.
+   *
+   * @generated from field: recollect.v1.StoreCacheEntryResponse.NotStoredReason not_stored_reason = 4;
+   */
+  notStoredReason: StoreCacheEntryResponse_NotStoredReason;
 };
 
 /**
@@ -861,6 +878,39 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
  * Use `create(StoreCacheEntryResponseSchema)` to create a new message.
  */
 export declare const StoreCacheEntryResponseSchema: GenMessage<StoreCacheEntryResponse>;
+
+/**
+ * Why an answer was not stored.
+ *
+ * @generated from enum recollect.v1.StoreCacheEntryResponse.NotStoredReason
+ */
+export enum StoreCacheEntryResponse_NotStoredReason {
+  /**
+   * It was stored.
+   *
+   * @generated from enum value: NOT_STORED_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The namespace is full of answers that are worth more (CACHE_EVICTION_POLICY adaptive).
+   *
+   * @generated from enum value: NOT_STORED_REASON_NOT_ADMITTED = 1;
+   */
+  NOT_ADMITTED = 1,
+
+  /**
+   * The answer alone is larger than CACHE_MAX_BYTES.
+   *
+   * @generated from enum value: NOT_STORED_REASON_TOO_LARGE = 2;
+   */
+  TOO_LARGE = 2,
+}
+
+/**
+ * Describes the enum recollect.v1.StoreCacheEntryResponse.NotStoredReason.
+ */
+export declare const StoreCacheEntryResponse_NotStoredReasonSchema: GenEnum<StoreCacheEntryResponse_NotStoredReason>;
 
 /**
  * One message of an answer that is being stored.
@@ -2162,6 +2212,8 @@ export declare const CacheService: GenService<{
    * Looks for a stored answer. Fails open: when the embedder or the store is slow or down, the result is a miss with
    * that reason, never an error. A lookup writes nothing; hits count for eviction and for GetCacheStats a moment later.
    *
+   * Errors: INVALID_ARGUMENT with GUARD_TOO_LOOSE when options.guard is looser than what applies to the namespace.
+   *
    * @generated from rpc recollect.v1.CacheService.LookupCache
    */
   lookupCache: {
@@ -2172,9 +2224,14 @@ export declare const CacheService: GenService<{
   /**
    * Stores an answer. Storing the same prompt in the same scope again replaces the answer.
    *
-   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more evicts, in the
-   * same step, first expired entries, then the least recently used: an entry is used when it is stored, replaced or
-   * served. A crash of the server may lose the uses of the last second; the bound always holds.
+   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set), and at most CACHE_MAX_BYTES where that is
+   * set. Storing one more evicts, in the same step, first expired entries, then those that CACHE_EVICTION_POLICY finds
+   * least worth keeping. An entry is used when it is stored, replaced or served. A crash of the server may lose the uses of
+   * the last second; the bounds always hold.
+   *
+   * The policy `adaptive` (the default) weighs what answers cost (see CacheUsage), so callers that send `usage` save more.
+   * It does not admit an answer to a full namespace when that is worth less than every stored one: the call is OK with
+   * `stored` false. It remembers that the prompt came, and admits it when it comes often enough.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
    * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
