@@ -28,6 +28,11 @@ export interface Thresholds {
 
 const NOW = 1_000;
 
+/** The verdict of the guard, as the service asks for it. */
+export function guardVerdict(asked: PromptAnalysis, stored: PromptAnalysis): GuardVerdict {
+  return guardPrompts(asked, stored);
+}
+
 export function comparePrompts(asked: string, stored: string, similarity: number): Comparison {
   const analysis = analyzePrompt(asked);
   const entry: CacheEntry = {
@@ -43,7 +48,7 @@ export function comparePrompts(asked: string, stored: string, similarity: number
     expireTime: Number.POSITIVE_INFINITY,
     etag: "",
   };
-  return { asked: analysis, entry, similarity, verdict: guardPrompts(analysis, entry.analysis) };
+  return { asked: analysis, entry, similarity, verdict: guardVerdict(analysis, entry.analysis) };
 }
 
 /** Whether the answer is served, as the service decides it. */
