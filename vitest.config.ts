@@ -16,6 +16,7 @@ const ON_REDIS = [
   "answer-size",
   "invalid-requests",
   "cache-entries",
+  "cache-invalidation",
   "cache-notation",
   "cache-service",
   "cli",

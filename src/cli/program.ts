@@ -2,6 +2,7 @@ import process from "node:process";
 import { Command, Option } from "commander";
 import { ROLES } from "../domain/access/tenancy.ts";
 import { VERSION } from "../version.ts";
+import type { CacheInvalidateOptions } from "./cache-invalidate.ts";
 import type { CacheLookupOptions } from "./cache-lookup.ts";
 import type { CacheStoreOptions } from "./cache-store.ts";
 import type { CheckOptions } from "./config-check.ts";
@@ -294,7 +295,23 @@ Example:
       const { cacheLookup } = await import("./cache-lookup.ts");
       process.exitCode = await cacheLookup(words, command.optsWithGlobals<CacheLookupOptions>());
     });
+  addInvalidateCommand(cache);
   addStatsCommand(cache);
+}
+
+function addInvalidateCommand(cache: Command): void {
+  cache
+    .command("invalidate")
+    .description("invalidate the entries that meet all conditions; without a condition, all of the namespace")
+    .option("--model <name>", "entries of this model")
+    .option("--knowledge-version <version>", "entries of exactly this knowledge version")
+    .addOption(tagOption("entries with this tag; repeat for any of several"))
+    .option("--validate-only", "only count them")
+    .addHelpText("after", EXIT_CODES)
+    .action(async (_options: unknown, command: Command) => {
+      const { cacheInvalidate } = await import("./cache-invalidate.ts");
+      process.exitCode = await cacheInvalidate(command.optsWithGlobals<CacheInvalidateOptions>());
+    });
 }
 
 function addStatsCommand(cache: Command): void {

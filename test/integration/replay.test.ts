@@ -6,7 +6,11 @@ import { createRegistry, type DescMessage, type DescMethod, toJson } from "@bufb
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
-import { DeleteCacheEntryResponseSchema, StoreCacheEntryResponseSchema } from "#gen/recollect/v1/cache_pb.js";
+import {
+  DeleteCacheEntryResponseSchema,
+  InvalidateCacheResponseSchema,
+  StoreCacheEntryResponseSchema,
+} from "#gen/recollect/v1/cache_pb.js";
 import {
   BatchCreateMemoriesResponseSchema,
   CreateMemoryResponseSchema,
@@ -157,6 +161,14 @@ const ROWS: Readonly<Record<string, Row>> = {
         app.cache.deleteCacheEntry({ namespace, requestId, id: entryIds.get(namespace) ?? "" }),
       ),
     other: (app, namespace, requestId) => app.cache.deleteCacheEntry({ namespace, requestId, id: "another" }),
+    recreate: answer,
+  },
+  "/recollect.v1.CacheService/InvalidateCache": {
+    prepare: answer,
+    call: (app, namespace, requestId) =>
+      json(InvalidateCacheResponseSchema, app.cache.invalidateCache({ namespace, requestId, model: "m" })),
+    other: (app, namespace, requestId) =>
+      app.cache.invalidateCache({ namespace, requestId, model: "another" }),
     recreate: answer,
   },
 };

@@ -16,6 +16,8 @@ export interface CacheEntry {
   /** See scopeFingerprint. */
   readonly fingerprint: string;
   readonly model: string;
+  /** See knowledgeDigest. */
+  readonly knowledge: string;
   readonly prompt: string;
   /** The analysis of `prompt`, computed once, when the entry is stored. */
   readonly analysis: PromptAnalysis;

@@ -21,6 +21,7 @@ function stored(prompt: string, similarity: number, createTime = NOW): Neighbour
     id: prompt,
     fingerprint: "f",
     model: "m",
+    knowledge: "",
     prompt,
     analysis: analyzePrompt(prompt),
     response: "r",

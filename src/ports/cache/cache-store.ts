@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { InvalidationFilter } from "../../domain/cache/invalidation.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
 import type { EmbedderIdentity } from "../embedding/embedder.ts";
@@ -30,6 +31,8 @@ export interface FoundEntries {
   readonly exact: CacheEntry | undefined;
   /** Nearest first. */
   readonly nearest: readonly Neighbour[];
+  /** The generation of the last invalidation in the namespace, before anything was read; 0: none. See nextGeneration. */
+  readonly generation: number;
 }
 
 /** The entries of one fingerprint whose prompts are nearest to the vector, at most `limit`. */
@@ -62,6 +65,8 @@ export interface PutCacheEntryOptions {
   readonly model?: EmbedderIdentity;
   readonly maxEntries: number;
   readonly now: number;
+  /** The generation at the decision that the answer was generated for; absent: unknown, and not compared. */
+  readonly decidedAt?: number;
   readonly request?: IdempotentRequest;
 }
 
@@ -90,11 +95,13 @@ export interface CacheStore {
   /**
    * Writes an entry, replacing the one with its id. A vector has unit length; without one the entry is found by id only.
    *
-   * The same atomic step bounds the namespace to `maxEntries`, 1 at least: it deletes expired entries first, then evicts
+   * The same atomic step bounds the namespace to `maxEntries`, 1 at least: it deletes expired and invalidated entries first, then evicts
    * those with the lowest keepScore, by their last put or counted hit; never the written one. `evicted` counts the latter.
    *
    * A replay of a completed request changes and evicts nothing, and resolves with the same `replaced` and the current
-   * entry; CACHE_ENTRY_NOT_FOUND when that was deleted since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES.
+   * entry; CACHE_ENTRY_NOT_FOUND when that was deleted since. Rejects with REQUEST_ID_REUSED or TOO_MANY_NAMESPACES, and
+   * with CACHE_INVALIDATED when an invalidation of a generation above `decidedAt` matches the entry; the invalidations of
+   * the last DECISION_LIFETIME_MS are compared.
    */
   put(
     namespaceKey: NamespaceKey,
@@ -111,6 +118,20 @@ export interface CacheStore {
     id: string,
     options: { readonly etag?: string; readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
+
+  /**
+   * Invalidates the stored entries that match, in one step that does not depend on their number; later puts are not
+   * affected. Their space is freed afterwards in bounded steps, by this process and by later puts and stats. Does nothing
+   * in a namespace that does not exist. A replay of a completed request changes nothing. Rejects with REQUEST_ID_REUSED.
+   */
+  invalidate(
+    namespaceKey: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void>;
+
+  /** Number of entries that an invalidation would affect now. */
+  countMatching(namespaceKey: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number>;
 
   /**
    * Counts a lookup, and a hit as a use of its entry. Synchronous, without I/O or errors: counts are flushed in batches,

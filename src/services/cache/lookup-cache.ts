@@ -112,6 +112,9 @@ const NEIGHBOURS = 3;
  */
 const WAITING_SHARE = 15 / 16;
 
+/** The most by which clocks of replicas differ. */
+const CLOCK_DIFFERENCE_MS = 1000;
+
 /**
  * Looks up an answer in the cache scope: exact match first, then semantic match. Fails open: when the store or the
  * embedder is slow or down, the outcome is a miss with its reason, within the lookup deadline. Rejects only when the call
@@ -125,7 +128,7 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
-  const call: LookupCall = { ports, lookup, now, settings, deadline };
+  const call: LookupCall = { ports, lookup, now, settings, deadline, seen: { generation: undefined } };
   let found: CacheOutcome;
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
@@ -134,8 +137,12 @@ export async function lookupCache(
     context.signal.throwIfAborted();
     found = failOpen(call, error);
   }
-  const decisionId = decisionToken(lookup, { ...decidedEntry(found), time: now }, ports.secret());
+  // Unknown after a failure of the store: then the time is compared, minus what clocks of replicas may differ by.
+  const { generation = now - CLOCK_DIFFERENCE_MS } = call.seen;
+  const decided = { ...decidedEntry(found), generation, time: now };
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(found) : found;
+  const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
+  const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
   count(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
@@ -150,6 +157,14 @@ interface LookupCall {
   readonly now: number;
   readonly settings: CacheSettings;
   readonly deadline: Deadline;
+  /** The generation of the namespace in the first reply of the store; undefined: there was none. */
+  readonly seen: { generation: number | undefined };
+}
+
+/** Notes the generation of the first reply: what is invalidated after it is later than the decision. */
+function noted<Found extends Pick<FoundEntries, "generation">>({ seen }: LookupCall, found: Found): Found {
+  seen.generation ??= found.generation;
+  return found;
 }
 
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
@@ -181,7 +196,7 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   const looking = ports.work.runNow("LOOKUP", async () => ports.store.lookup(lookup.namespace, query, now));
   if (looking === undefined) return undefined;
   try {
-    return await deadline.within(looking);
+    return noted(call, await deadline.within(looking));
   } catch (error) {
     lookup.vector = undefined;
     if (isTimeout(error)) throw new StepFailed("STORE_UNAVAILABLE", error);
@@ -189,11 +204,12 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   }
 }
 
-async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<CacheEntry | undefined> {
+async function lookupExact(call: LookupCall): Promise<CacheEntry | undefined> {
+  const { ports, lookup, now, deadline } = call;
   try {
     const found = ports.store.lookup(lookup.namespace, { id: lookup.promptId }, now);
     // The embedded store returns synchronously: without timer and promises an exact hit takes some 4 us less (of 90).
-    return (found instanceof Promise ? await deadline.within(found) : found).exact;
+    return noted(call, found instanceof Promise ? await deadline.within(found) : found).exact;
   } catch (error) {
     throw new StepFailed("STORE_UNAVAILABLE", error);
   }
@@ -225,7 +241,7 @@ async function lookupNearest(
   const { signal } = deadline;
   const nearest = async (vector: PromptVector): Promise<readonly Neighbour[]> => {
     const query = { nearest: nearestQuery(lookup, vector) };
-    return (await ports.store.lookup(lookup.namespace, query, now)).nearest;
+    return noted(call, await ports.store.lookup(lookup.namespace, query, now)).nearest;
   };
   let hasStarted = false;
   const searching = ports.work.run(workOf(call), signal, async () => {

@@ -15,6 +15,7 @@ import {
 } from "../store-under-test.ts";
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
+import { invalidationCases } from "./invalidation.ts";
 import { listCases } from "./list.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
@@ -35,6 +36,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     describe("a restart", () => durabilityCases(subject));
     listCases(subject);
     deleteCases(subject);
+    invalidationCases(subject);
     boundCases(subject);
     rereadCases(subject);
     statsCases(subject);
@@ -347,7 +349,7 @@ function isolationCases(subject: CacheSubject): void {
     for (const [index, scope] of scopes.entries()) {
       expect(await findEntry(store, scope, "e1", NOW)).toBeUndefined();
       expect(await findNearest(store, scope, query, NOW)).toEqual([]);
-      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toEqual({
+      expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: undefined,
         nearest: [],
       });

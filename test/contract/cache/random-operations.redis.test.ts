@@ -16,7 +16,15 @@ const MAX_EMBEDDINGS = 20;
 
 /** Operations of the cache and the namespaces, without memories. */
 const OF_THE_CACHE: ReadonlySet<Operation["op"]> = new Set<Operation["op"]>([
-  ...(["storeEntry", "deleteEntry", "lookup", "getEntry", "listEntries", "cacheStats"] as const),
+  ...([
+    "storeEntry",
+    "deleteEntry",
+    "lookup",
+    "getEntry",
+    "listEntries",
+    "cacheStats",
+    "invalidate",
+  ] as const),
   ...(["deleteNamespace", "namespaces", "namespaceStats", "again", "wait", "restart"] as const),
 ]);
 

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { analyzePrompt } from "../../../src/domain/cache/analysis.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import { knowledgeDigest } from "../../../src/domain/cache/invalidation.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
 import { dot } from "../../../src/domain/embedding/vector.ts";
@@ -184,6 +185,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
         model: input.scope.model,
+        knowledge: knowledgeDigest(cacheScopeOf(input.scope).knowledgeVersion),
         prompt,
         response,
         tags,
@@ -214,6 +216,20 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
+    }
+    case "invalidate": {
+      const { model, tagsAny, knowledgeVersion, validateOnly } = input;
+      const filter = {
+        ...(model === undefined ? {} : { model }),
+        ...(tagsAny === undefined ? {} : { tagsAny }),
+        ...(knowledgeVersion === undefined ? {} : { knowledge: knowledgeDigest(knowledgeVersion) }),
+      };
+      const wholeNamespace = Object.keys(filter).length === 0;
+      if (validateOnly) {
+        return plain({ count: await stores.cache.countMatching(scope, filter, now), wholeNamespace });
+      }
+      await stores.cache.invalidate(scope, filter, options);
+      return plain({ wholeNamespace });
     }
     case "listEntries": {
       const { model, tagsAny, pageSize } = input;
@@ -375,7 +391,8 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
     tools: [],
     responseFormat: {},
     locale: "",
-    knowledgeVersion: "",
+    // The same, so that there are not more scopes.
+    knowledgeVersion: systemPrompt,
     sharing: "tenant",
   };
 }

@@ -1,5 +1,10 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
+import {
+  cacheInvalidated,
+  matchesInvalidation,
+  nextGeneration,
+} from "../../../src/domain/cache/invalidation.ts";
 import type { Neighbour } from "../../../src/domain/cache/matching.ts";
 import { clampSimilarity, dot } from "../../../src/domain/embedding/vector.ts";
 import { cacheEntryNotFound, RecollectError } from "../../../src/domain/errors.ts";
@@ -9,7 +14,9 @@ import {
   byTime,
   idempotently,
   type ReferenceEntry,
+  recordsBeside,
   type Universe,
+  type World,
   worldKeyOf,
   worldOf,
   writtenDown,
@@ -23,10 +30,16 @@ interface Stored {
 
 /** The reference implementation of CacheStore, as simple as possible; evicts the least recently used entry first. */
 export function referenceCacheStore(universe: Universe): CacheStore {
-  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] =>
-    [...(universe.worlds.get(worldKeyOf(scope))?.entries.values() ?? [])].filter(
-      ({ entry }) => entry.expireTime > now,
-    );
+  /** The generation of the last invalidation that matches; 0: none. */
+  const lastMatch = (world: World, entry: CacheEntry): number =>
+    world.invalidations.findLast(({ filter }) => matchesInvalidation(entry, filter))?.generation ?? 0;
+  const isLive = (world: World, { entry, generation }: ReferenceEntry, now: number): boolean =>
+    entry.expireTime > now && lastMatch(world, entry) <= generation;
+  const generationOf = (world: World | undefined): number => world?.invalidations.at(-1)?.generation ?? 0;
+  const live = (scope: NamespaceKey, now: number): ReferenceEntry[] => {
+    const world = universe.worlds.get(worldKeyOf(scope));
+    return world === undefined ? [] : [...world.entries.values()].filter((one) => isLive(world, one, now));
+  };
   const find = (scope: NamespaceKey, id: string, now: number): CacheEntry | undefined =>
     live(scope, now).find(({ entry }) => entry.id === id)?.entry;
   const existing = (scope: NamespaceKey, id: string, now: number): CacheEntry => {
@@ -36,14 +49,15 @@ export function referenceCacheStore(universe: Universe): CacheStore {
   };
 
   const makeRoom = (scope: NamespaceKey, keptId: string, maxEntries: number, now: number): number => {
-    const { entries } = worldOf(universe, scope);
+    const world = worldOf(universe, scope);
+    const { entries } = world;
     const others = [...entries.values()].filter(({ entry }) => entry.id !== keptId);
-    const expired = others.filter(({ entry }) => entry.expireTime <= now);
+    const dead = others.filter((one) => !isLive(world, one, now));
     const servable = others
-      .filter(({ entry }) => entry.expireTime > now)
+      .filter((one) => isLive(world, one, now))
       .sort((a, b) => a.lastUseTime - b.lastUseTime);
     const evicted = servable.slice(0, Math.max(0, servable.length + 1 - maxEntries));
-    const swept = expired.slice(0, Math.max(0, entries.size - maxEntries));
+    const swept = dead.slice(0, Math.max(0, entries.size - maxEntries));
     for (const { entry } of [...swept, ...evicted]) entries.delete(entry.id);
     return evicted.length;
   };
@@ -66,6 +80,7 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     lookup: async (namespace, query, now) => ({
       exact: query.id === undefined ? undefined : find(namespace, query.id, now),
       nearest: query.nearest === undefined ? [] : nearest(namespace, query.nearest, now),
+      generation: generationOf(universe.worlds.get(worldKeyOf(namespace))),
     }),
 
     list: async (scope, { model, tagsAny, after, limit, maxBytes, now }) => {
@@ -83,16 +98,21 @@ export function referenceCacheStore(universe: Universe): CacheStore {
     },
 
     put: async (scope, entry, options) => {
-      const { now, maxEntries, vector } = options;
-      const { entries, counters } = worldOf(universe, scope);
+      const { now, maxEntries, vector, decidedAt } = options;
+      const world = universe.worlds.get(worldKeyOf(scope));
       return idempotently<Stored, { readonly id: string; readonly replaced: boolean }>(
         universe,
         worldKeyOf(scope),
         options,
         () => {
+          if (world !== undefined && decidedAt !== undefined && lastMatch(world, entry) > decidedAt) {
+            throw cacheInvalidated(scope.namespace);
+          }
+          const { entries, counters, ...created } = worldOf(universe, scope);
+          const generation = generationOf({ entries, counters, ...created });
           const replaced = find(scope, entry.id, now) !== undefined;
           const lastUseTime = Math.max(now, entries.get(entry.id)?.lastUseTime ?? now);
-          entries.set(entry.id, { entry: writtenDown(entry), vector, lastUseTime });
+          entries.set(entry.id, { entry: writtenDown(entry), vector, lastUseTime, generation });
           const evicted = makeRoom(scope, entry.id, maxEntries, now);
           counters.stores += 1;
           counters.evictions += evicted;
@@ -117,6 +137,23 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         },
         () => undefined,
       ),
+
+    invalidate: async (scope, filter, options) =>
+      idempotently(
+        universe,
+        recordsBeside(scope),
+        options,
+        () => {
+          const world = universe.worlds.get(worldKeyOf(scope));
+          const generation = nextGeneration(generationOf(world), options.now);
+          world?.invalidations.push({ filter, generation });
+          return { result: undefined, outcome: undefined };
+        },
+        () => undefined,
+      ),
+
+    countMatching: async (scope, filter, now) =>
+      live(scope, now).filter(({ entry }) => matchesInvalidation(entry, filter)).length,
 
     countLookup: (scope, lookup, now) => {
       const world = universe.worlds.get(worldKeyOf(scope));

@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
+import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
 import type { IdempotentRequest } from "../../../src/ports/idempotency.ts";
@@ -17,14 +18,18 @@ export interface ReferenceEntry {
   readonly entry: CacheEntry;
   readonly vector: Float32Array | undefined;
   lastUseTime: number;
+  /** Of the namespace when it was put. */
+  readonly generation: number;
 }
 
-/** One namespace. Nothing is swept: every read skips expired data. */
+/** One namespace. Nothing is swept: every read skips expired and invalidated data. */
 export interface World {
   /** In order of writing. */
   memories: ReferenceMemory[];
   readonly sessions: Map<string, number>;
   readonly entries: Map<string, ReferenceEntry>;
+  /** In order. */
+  readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -74,6 +79,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     memories: [],
     sessions: new Map(),
     entries: new Map(),
+    invalidations: [],
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
   universe.worlds.set(worldKey, world);

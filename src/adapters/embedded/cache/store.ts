@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
+import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import {
   type CacheLookup,
   LookupCounts,
@@ -9,7 +10,6 @@ import {
 import type { Neighbour } from "../../../domain/cache/matching.ts";
 import { clampSimilarity } from "../../../domain/embedding/vector.ts";
 import { cacheEntryChanged, cacheEntryNotFound } from "../../../domain/errors.ts";
-import { withinBytes } from "../../../domain/page-token.ts";
 import type { Json } from "../../../lib/json.ts";
 import type {
   CacheListQuery,
@@ -23,6 +23,7 @@ import type {
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
 import type { Log } from "../../../ports/log.ts";
 import { BatchedWrites } from "../database/batched-writes.ts";
+import { CacheInvalidations } from "../database/cache-invalidations.ts";
 import { decodeRecord, encodeRecord, encodeVector } from "../database/checksums.ts";
 import type { Database, Row, Written } from "../database/database.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
@@ -30,6 +31,8 @@ import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
 import { ScopeVectors } from "../vectors/scope-vectors.ts";
 import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
+import { CacheInvalidator } from "./invalidator.ts";
+import { CacheList } from "./list.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -40,6 +43,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #namespaces: NamespaceIds;
   readonly #idempotencyRecords: IdempotencyRecords;
   readonly #vectors: ScopeVectors;
+  readonly #invalidations: CacheInvalidations;
+  readonly #invalidator: CacheInvalidator;
+  readonly #list: CacheList;
   readonly #model: VectorModel;
   readonly #entries = new EntryCache();
   readonly #counts = new LookupCounts();
@@ -64,7 +70,14 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       },
     });
     this.#model = model;
-    this.#vectors = new ScopeVectors(database, model, log);
+    this.#invalidations = new CacheInvalidations(database);
+    this.#vectors = new ScopeVectors(database, this.#invalidations, model, log);
+    const parts = { database, namespaces, idempotencyRecords, invalidations: this.#invalidations, log };
+    this.#invalidator = new CacheInvalidator(parts, (namespaceId) => {
+      this.#entries.clear();
+      this.#vectors.drop(namespaceId);
+    });
+    this.#list = new CacheList(database, namespaces, this.#invalidations);
     database.onChange("cache_entry", (row) => this.#entries.delete(row));
     // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
@@ -74,6 +87,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return {
       exact: id === undefined ? undefined : this.#find(namespace, id, now),
       nearest: nearest === undefined ? [] : this.#nearest(namespace, nearest, now),
+      generation: this.#invalidator.generation(namespace),
     };
   }
 
@@ -81,30 +95,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     scope: NamespaceKey,
     query: CacheListQuery,
   ): Promise<{ readonly entries: CacheEntry[]; readonly more: boolean }> {
-    const namespaceId = this.#namespaces.find(scope);
-    if (namespaceId === undefined) return { entries: [], more: false };
-    const { model, tagsAny, after, limit, maxBytes, now } = query;
-    // Reads keys and sizes first, so that large answers beyond the page are not read.
-    const rows = this.#database.all(
-      // INDEXED BY, because the planner would otherwise sort the whole namespace rather than skip a few expired rows.
-      `SELECT e.row, e.bytes FROM cache_entry e INDEXED BY cache_entry_by_time
-       WHERE e.namespace_id = ? AND e.expire_time > ?
-       ${model === undefined ? "" : "AND e.model = ?"}
-       ${tagsAny === undefined ? "" : `AND EXISTS (${tagIn(tagsAny)})`}
-       ${after === undefined ? "" : "AND (e.create_time, e.id) < (?, ?)"}
-       ORDER BY e.create_time DESC, e.id DESC LIMIT ?`,
-      namespaceId,
-      now,
-      ...(model === undefined ? [] : [model]),
-      ...(tagsAny ?? []),
-      ...(after === undefined ? [] : [after.createTime, after.id]),
-      limit + 1,
-    );
-    const page = withinBytes(rows.slice(0, limit), (row) => Number(row["bytes"]), maxBytes);
-    return {
-      entries: page.flatMap((row) => this.#entryAt(Number(row["row"])) ?? []),
-      more: rows.length > page.length,
-    };
+    const { rows, more } = this.#list.page(scope, query);
+    return { entries: rows.flatMap((row) => this.#entryAt(row) ?? []), more };
   }
 
   put(
@@ -112,7 +104,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     entry: CacheEntry,
     options: PutCacheEntryOptions,
   ): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean; readonly evicted: number }> {
-    const { maxEntries, now, request } = options;
+    const { maxEntries, now, decidedAt, request } = options;
     // Before the put in the same transaction, so that recently served entries do not count as unused.
     void this.#lookups.flush();
     return this.#database.write(() => {
@@ -124,6 +116,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         now,
         SWEEP_LIMIT,
       );
+      if (decidedAt !== undefined && this.#invalidations.lastMatch(namespaceId, entry) > decidedAt) {
+        throw cacheInvalidated(scope.namespace);
+      }
       const old = this.#row(namespaceId, entry.id, now);
       const vector = this.#model.takes(options.model) ? options.vector : undefined;
       const row = this.#upsert(namespaceId, entry, vector, now);
@@ -168,6 +163,23 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     );
   }
 
+  async invalidate(
+    scope: NamespaceKey,
+    filter: InvalidationFilter,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    await this.#invalidator.invalidate(scope, filter, options);
+  }
+
+  async countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    return this.#list.count(scope, filter, now);
+  }
+
+  /** Deletes the invalidated entries that an earlier process left, in the background. */
+  resumeReclaiming(): void {
+    this.#invalidator.resume();
+  }
+
   countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     this.#counts.add(scope, lookup, now);
     this.#lookups.counted(this.#counts.size);
@@ -181,9 +193,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         ? undefined
         : this.#database.first(
             `SELECT exact_hits, semantic_hits, misses, stores, evictions,
-               (SELECT count(*) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS entries,
-               (SELECT sum(bytes) FROM cache_entry e WHERE e.namespace_id = c.namespace_id AND e.expire_time > ?1) AS bytes
-             FROM cache_counter c WHERE c.namespace_id = ?2`,
+               count(e.row) AS entries, sum(e.bytes) AS bytes
+             FROM cache_counter c LEFT JOIN cache_entry e ON e.namespace_id = c.namespace_id AND e.expire_time > ?1
+               ${this.#invalidations.andValid(namespaceId)}
+             WHERE c.namespace_id = ?2`,
             now,
             namespaceId,
           );
@@ -203,7 +216,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     if (cached !== undefined) return cached.expireTime > now ? cached : undefined;
     const namespaceId = this.#namespaces.find(namespace);
     const row = namespaceId === undefined ? undefined : this.#row(namespaceId, id, now);
-    return row === undefined ? undefined : this.#entryOf(namespace, row);
+    return row === undefined ? undefined : this.#validEntryOf(namespace, row);
   }
 
   #nearest(namespace: NamespaceKey, query: NearestQuery, now: number): Neighbour[] {
@@ -222,7 +235,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       const near = table.nearestDefault(vector, limit, now);
       found = near.map(({ row, similarity }) => ({
         row,
-        entry: this.#entryOf(namespace, row),
+        entry: this.#validEntryOf(namespace, row),
         similarity: clampSimilarity(similarity),
       }));
       // Rows are deleted in many places (swept, evicted, with their namespace); their vectors are removed here.
@@ -232,8 +245,8 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));
   }
 
-  /** Reads the entry of a row of this namespace through the EntryCache. Never inside a write. */
-  #entryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
+  /** Reads the entry of a valid row of this namespace through the EntryCache. Never inside a write. */
+  #validEntryOf(namespace: NamespaceKey, row: number): CacheEntry | undefined {
     const cached = this.#entries.at(row);
     if (cached !== undefined) return cached;
     const entry = this.#entryAt(row);
@@ -246,9 +259,10 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return this.#vectors.memoryBytes;
   }
 
-  /** Clears the EntryCache: it may hold entries of a deleted namespace whose rows are not deleted yet. */
-  clearEntryCache(): void {
+  /** A namespace was deleted: the EntryCache may hold entries of it whose rows are not deleted yet. */
+  namespaceDeleted(): void {
     this.#entries.clear();
+    this.#invalidator.namespaceDeleted();
   }
 
   /** Drops the cached vectors: the next lookup of each scope reads them from disk. */
@@ -258,6 +272,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
   /** Queues the counts so far in the database, which writes them when it is closed, and stops the timer. */
   [Symbol.dispose](): void {
+    this.#invalidator[Symbol.dispose]();
     this.#lookups[Symbol.dispose]();
   }
 
@@ -314,6 +329,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       keepScore({ lastUseTime: now }),
       this.#model.written.generation,
     );
+    this.#invalidations.stamp(row, namespaceId, entry);
     this.#database.run("DELETE FROM cache_entry_tag WHERE row = ?", row);
     for (const tag of new Set(entry.tags)) {
       this.#database.run("INSERT INTO cache_entry_tag (row, tag) VALUES (?, ?)", row, tag);
@@ -339,6 +355,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       newRow,
       excess(),
     );
+    this.#invalidations.deleteSome(namespaceId, newRow, excess());
     const evicted = excess();
     this.#database.run(
       `DELETE FROM cache_entry WHERE row IN
@@ -364,10 +381,11 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     return { entry, replaced, evicted: 0 };
   }
 
-  /** The row of an entry that has not expired. */
+  /** The row of an entry that has not expired and is not invalidated. */
   #row(namespaceId: number, id: string, now: number): number | undefined {
     const found = this.#database.first(
-      "SELECT row FROM cache_entry WHERE namespace_id = ? AND id = ? AND expire_time > ?",
+      `SELECT row FROM cache_entry e WHERE namespace_id = ? AND id = ? AND expire_time > ?
+       ${this.#invalidations.andValid(namespaceId)}`,
       namespaceId,
       id,
       now,
@@ -383,8 +401,4 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
 
 function entryOf(row: Row): CacheEntry {
   return decodeRecord<CacheEntry>(row["record"], `cache entry ${String(row["id"])}`);
-}
-
-function tagIn(tags: readonly string[]): string {
-  return `SELECT 1 FROM cache_entry_tag t WHERE t.row = e.row AND t.tag IN (${tags.map(() => "?").join(", ")})`;
 }

@@ -1,7 +1,8 @@
 -- Writes an entry, after evicting entries beyond the bound of the namespace.
--- generation: of the model that the vector is of ('': there is no vector). fields: see entry-fields.ts.
+-- generation: of the model that the vector is of ('': there is no vector). parts: see invalidation-library.lua. decided_at:
+-- see PutCacheEntryOptions ('': absent). fields_before, fields_after: the fields (see entry-fields.ts) around the stamp.
 -- Answers DONE, outcome and how many were evicted; AGAIN and how many were evicted when one call did not remove
--- enough; REPLAY and the outcome; REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
+-- enough; REPLAY and the outcome; INVALIDATED, REUSED, MODEL, STALE, TOO_MANY. The outcome: 'new' or 'replaced', and the id.
 local wrong = cannot_create()
 if wrong then return wrong end
 local before = replay()
@@ -9,6 +10,11 @@ if before then return before end
 local current = redis.call('HGET', meta, 'generation')
 -- No generation: this store was emptied, and is not claimed yet.
 if not current or (generation ~= '' and generation ~= current) then return { 'MODEL' } end
+
+local invalidations = invalidations_of(counters, cache_invalidations)
+if decided_at ~= '' and invalidations.last > tonumber(decided_at) then
+  if last_match(invalidations, parts) > tonumber(decided_at) then return { 'INVALIDATED' } end
+end
 
 local replaced = is_live(id)
 sweep(STEP / 8)
@@ -25,7 +31,11 @@ if over > 0 then
   sweep(math.min(over, STEP))
   over = excess()
 end
-if over > 0 and has_expired() then return { 'AGAIN', 0 } end
+if over > 0 then
+  local more = reclaim()
+  over = excess()
+  if over > 0 and (more or has_expired()) then return { 'AGAIN', 0 } end
+end
 
 -- The entries with the lowest keep scores; of equal ones those that were created first.
 local function lowest(count)
@@ -62,10 +72,11 @@ local used = redis.call('ZSCORE', cache_uses, id)
 if used and tonumber(used) > tonumber(keep_score) then keep_score = used end
 -- All fields of the old entry are removed; its vector leaves the index once either way.
 remove_entry(id)
-local written = { 'scope', scope, 'version', version, 'etag', etag, 'rec', rec }
+local stamp = invalidations.text .. ':' .. parts
+local written = { 'scope', scope, 'version', version, 'etag', etag, 'stamp', stamp, 'rec', rec }
 if generation ~= '' then
-  written[9] = 'v' .. generation
-  written[10] = vector
+  written[#written + 1] = 'v' .. generation
+  written[#written + 1] = vector
 end
 redis.call('HSET', entry, unpack(written))
 -- Redis expires it a minute after its expire time, to allow for its own clock.
@@ -74,7 +85,7 @@ redis.call('PEXPIRE', entry, string.format('%d', milliseconds))
 redis.call('ZADD', cache_order, create_time, id)
 redis.call('ZADD', cache_uses, keep_score, id)
 redis.call('ZADD', cache_expiry, expire_time, id)
-redis.call('HSET', cache_fields, id, fields)
+redis.call('HSET', cache_fields, id, fields_before .. stamp .. fields_after)
 redis.call('HINCRBY', cache_sizes, scope, 1)
 redis.call('HINCRBY', counters, 'cache_bytes', bytes)
 redis.call('HINCRBY', counters, 'stores', 1)

@@ -2,9 +2,18 @@ import type { Argument } from "../connection/client.ts";
 import { defineLibrary } from "../connection/script.ts";
 import type { NamespaceRedisKeys } from "../namespaces/keys.ts";
 
+/** Functions about the invalidations of a namespace, whose keys are their arguments. */
+export const INVALIDATION = defineLibrary({
+  file: new URL("./invalidation-library.lua", import.meta.url),
+});
+
+/** Needs INVALIDATION before it. */
 export const CACHE = defineLibrary({
   file: new URL("./cache-library.lua", import.meta.url),
-  keys: ["counters", "cacheOrder", "cacheUses", "cacheExpiry", "cacheFields", "cacheSizes"],
+  keys: [
+    ...(["counters", "cacheOrder", "cacheUses", "cacheExpiry", "cacheFields", "cacheSizes"] as const),
+    "cacheInvalidations",
+  ],
   arguments: ["cacheEntryPrefix", "now"],
 });
 
@@ -17,6 +26,7 @@ export function cacheInput(namespace: NamespaceRedisKeys, now: number) {
     cacheExpiry: namespace.cacheExpiry,
     cacheFields: namespace.cacheFields,
     cacheSizes: namespace.cacheSizes,
+    cacheInvalidations: namespace.cacheInvalidations,
     cacheEntryPrefix: namespace.cacheEntries as Argument,
     now: now as Argument,
   };

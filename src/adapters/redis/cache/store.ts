@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
+import { DECISION_LIFETIME_MS } from "../../../domain/cache/decision-token.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { keepScore } from "../../../domain/cache/eviction.ts";
+import {
+  cacheInvalidated,
+  type InvalidationFilter,
+  MAX_INVALIDATIONS,
+} from "../../../domain/cache/invalidation.ts";
 import {
   type CacheLookup,
   LookupCounts,
@@ -23,7 +29,7 @@ import { BatchedWrites } from "../connection/batched-writes.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { rows } from "../connection/script.ts";
+import { list, rows } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -34,15 +40,18 @@ import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-s
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
+import { invalidationNames, partsOf } from "./invalidation-names.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader } from "./reader.ts";
-import { CACHE, cacheInput } from "./script.ts";
+import { CacheReclaimer } from "./reclaimer.ts";
+import { CACHE, cacheInput, INVALIDATION } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
 type PutReply =
   | { readonly kind: "written"; readonly outcome: PutOutcome; readonly evicted: number }
   /** One call did not remove enough. */
   | { readonly kind: "again"; readonly evicted: number }
+  | { readonly kind: "invalidated" }
   | { readonly kind: "replayed"; readonly outcome: PutOutcome };
 
 interface PutOutcome {
@@ -52,11 +61,12 @@ interface PutOutcome {
 
 const PUT = defineNamespaceScript({
   file: new URL("./put-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE],
   effect: "writes",
   keys: ["meta", "entry"],
   arguments: [
-    ...(["id", "maxEntries", "createTime", "expireTime", "keepScore", "fields", "bytes", "scope"] as const),
+    ...(["id", "maxEntries", "createTime", "expireTime", "keepScore", "bytes", "scope"] as const),
+    ...(["fieldsBefore", "fieldsAfter", "parts", "decidedAt"] as const),
     ...(["version", "etag", "rec", "generation", "vector"] as const),
   ],
   reply: orModelChanged((reply): PutReply => {
@@ -64,12 +74,13 @@ const PUT = defineNamespaceScript({
     if (replayed !== undefined) return { kind: "replayed", outcome: outcomeOf(replayed) };
     const [word, ...rest] = listOf(reply);
     if (isText(word, "AGAIN")) return { kind: "again", evicted: numberOf(rest[0]) };
+    if (isText(word, "INVALIDATED")) return { kind: "invalidated" };
     return { kind: "written", outcome: outcomeOf(textOf(rest[0]) ?? ""), evicted: numberOf(rest[1]) };
   }),
 });
 const DELETE = defineNamespaceScript({
   file: new URL("./delete-cache-entry.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, CACHE],
+  libraries: [IDEMPOTENCY, INVALIDATION, CACHE],
   effect: "frees",
   keys: ["entry", "meta"],
   arguments: ["id", "hasEtag", "expectedEtag"],
@@ -84,13 +95,13 @@ const DELETE = defineNamespaceScript({
 });
 const SWEEP = defineNamespaceScript({
   file: new URL("./sweep-cache-entries.lua", import.meta.url),
-  libraries: [CACHE],
+  libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: () => undefined,
 });
 const STATS = defineNamespaceScript({
   file: new URL("./read-cache-stats.lua", import.meta.url),
-  libraries: [CACHE],
+  libraries: [INVALIDATION, CACHE],
   effect: "frees",
   reply: (reply): CacheStats | "again" => {
     const [word, ...counted] = listOf(reply);
@@ -103,6 +114,16 @@ const COUNT = defineNamespaceScript({
   keys: ["counters", "cacheUses"],
   arguments: ["exactHits", "semanticHits", "misses", rows("uses", ["keepScore", "id"])],
   reply: () => undefined,
+});
+
+const INVALIDATE = defineNamespaceScript({
+  file: new URL("./invalidate-cache.lua", import.meta.url),
+  libraries: [IDEMPOTENCY, INVALIDATION],
+  effect: "frees",
+  keys: ["counters", "cacheInvalidations", "meta"],
+  arguments: ["forgetBefore", "maxInvalidations", list("names")],
+  // Throws REQUEST_ID_REUSED.
+  reply: (reply) => void replayedOutcome(reply),
 });
 
 const VERSION_BYTES = 9;
@@ -120,6 +141,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #search: CacheSearch;
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
+  readonly #reclaimer: CacheReclaimer;
 
   constructor(
     client: RedisClient,
@@ -139,6 +161,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
+    this.#reclaimer = new CacheReclaimer(namespaces, log);
     const entries = entryCache();
     this.#reader = new CacheReader(client, namespaces, entries);
     this.#list = new CacheList(namespaces, entries);
@@ -164,7 +187,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     now: number,
   ): Promise<FoundEntries> {
     if (nearest !== undefined) return this.#search.search(namespace, nearest, now, id);
-    return { exact: id === undefined ? undefined : await this.#reader.find(namespace, id, now), nearest: [] };
+    if (id === undefined) return { exact: undefined, nearest: [], generation: 0 };
+    return { ...(await this.#reader.find(namespace, id, now)), nearest: [] };
   }
 
   list(
@@ -194,10 +218,11 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       });
       if (reply.kind === "replayed") {
         const { id, replaced } = reply.outcome;
-        const stored = await this.#reader.find(scope, id, options.now);
+        const { exact: stored } = await this.#reader.find(scope, id, options.now);
         if (stored === undefined) throw cacheEntryNotFound(scope.namespace, id);
         return { entry: stored, replaced, evicted: 0 };
       }
+      if (reply.kind === "invalidated") throw cacheInvalidated(scope.namespace);
       evicted += reply.evicted;
       if (reply.kind === "written") return { entry, replaced: reply.outcome.replaced, evicted };
     }
@@ -228,6 +253,34 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
+  async invalidate(
+    scope: NamespaceKey,
+    filter: InvalidationFilter,
+    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<void> {
+    const partition = this.#namespaces.partition(scope);
+    await this.#namespaces.run(scope, {
+      script: INVALIDATE,
+      // The record is stored beside the namespace, which may not exist: a replay must not invalidate later entries.
+      whenAbsent: "run",
+      mayRetry: request !== undefined,
+      input: ({ counters, cacheInvalidations }) => ({
+        ...{ counters, cacheInvalidations, now },
+        ...requestInput(request),
+        request: partition.requestBeside(scope, request?.key ?? ""),
+        meta: partition.meta,
+        names: invalidationNames(filter),
+        forgetBefore: now - DECISION_LIFETIME_MS,
+        maxInvalidations: MAX_INVALIDATIONS,
+      }),
+    });
+    this.#reclaimer.start(scope, now);
+  }
+
+  countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
+    return this.#list.count(scope, filter, now);
+  }
+
   countLookup(scope: NamespaceKey, lookup: CacheLookup, now: number): void {
     this.#counts.add(scope, lookup, now);
     this.#lookups.counted(this.#counts.size);
@@ -253,8 +306,9 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#counts.take();
   }
 
-  /** Flushes the pending counts. */
+  /** Flushes the pending counts; the next process continues to remove invalidated entries. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reclaimer[Symbol.asyncDispose]();
     await this.#lookups[Symbol.asyncDispose]();
   }
 
@@ -271,6 +325,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
         // Evaluated at each retry: the model may have changed in between.
         const vector = this.#model.takes(options.model) ? options.vector : undefined;
         const scope = scopeToken(namespace.namespaceId, fingerprint);
+        const parts = partsOf(entry);
         const bytes = entryBytes(entry, vector?.length ?? 0);
         return {
           ...cacheInput(namespace, now),
@@ -280,7 +335,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
           entry: namespace.cacheEntry(id),
           ...{ id, maxEntries, createTime, expireTime, bytes, scope, version, etag, rec },
           keepScore: keepScore({ lastUseTime: now }),
-          fields: packFields(entry, { bytes, scope }),
+          ...packFields(entry, { bytes, scope }),
+          ...{ parts, decidedAt: options.decidedAt ?? "" },
           generation: vector === undefined ? "" : this.#model.generation,
           vector: vector === undefined ? "" : Buffer.from(vectorToBytes(vector)),
         };
@@ -288,7 +344,7 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     };
   }
 
-  /** Removes expired entries, a bounded number of them. */
+  /** Removes expired and invalidated entries, a bounded number of them. */
   async #sweep(scope: NamespaceKey, now: number): Promise<void> {
     await this.#namespaces.run(scope, {
       script: SWEEP,

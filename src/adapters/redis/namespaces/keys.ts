@@ -174,7 +174,7 @@ export class NamespaceRedisKeys {
 
   /**
    * HASH: `memories` and `terms` (of all of them, repetitions included); of the cache `exact_hits`, `semantic_hits`,
-   * `misses`, `stores`, `evictions` and `cache_bytes`.
+   * `misses`, `stores`, `evictions`, `cache_bytes` and the state of its invalidations (see invalidation-library.lua).
    */
   get counters(): string {
     return this.#key("counters");
@@ -262,6 +262,11 @@ export class NamespaceRedisKeys {
     return this.#key("cache:sizes");
   }
 
+  /** ZSET by generation: names of invalidations (see invalidation-names.ts). */
+  get cacheInvalidations(): string {
+    return this.#key("cache:invalidated");
+  }
+
   /** STRING: the idempotency record of a request. */
   request(key: string): string {
     return `${this.#key("request")}:${key}`;
@@ -283,6 +288,7 @@ export class NamespaceRedisKeys {
       this.cacheExpiry,
       this.cacheFields,
       this.cacheSizes,
+      this.cacheInvalidations,
     ];
   }
 

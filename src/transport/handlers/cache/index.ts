@@ -6,6 +6,7 @@ import { type ServedService, serve } from "../../handler.ts";
 import { deleteCacheEntryHandler } from "./delete-cache-entry.ts";
 import { getCacheEntryHandler } from "./get-cache-entry.ts";
 import { getCacheStatsHandler } from "./get-cache-stats.ts";
+import { invalidateCacheHandler } from "./invalidate-cache.ts";
 import { listCacheEntriesHandler } from "./list-cache-entries.ts";
 import { lookupCacheHandler } from "./lookup-cache.ts";
 import { storeCacheEntryHandler } from "./store-cache-entry.ts";
@@ -22,6 +23,7 @@ export function cacheHandlers(ports: CachePorts): ServedService {
     getCacheEntry: getCacheEntryHandler(ports),
     listCacheEntries: listCacheEntriesHandler(ports),
     deleteCacheEntry: deleteCacheEntryHandler(ports),
+    invalidateCache: invalidateCacheHandler(ports),
     getCacheStats: getCacheStatsHandler(ports),
   });
 }

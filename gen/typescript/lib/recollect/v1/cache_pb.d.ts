@@ -1285,25 +1285,40 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
   namespace: string;
 
   /**
-   * Entries with any of these tags.
+   * Entries with any of these tags; empty means any. At most 32 different ones of 1 to 64 characters.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * Entries of this model.
+   * Entries of this model; empty means any. At most 200 bytes of UTF-8.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * Only count the matching entries.
+   * Invalidate nothing; only count the entries that meet the conditions now.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * Entries whose scope has exactly this knowledge_version; empty means any. At most 128 characters.
+   *
+   * @generated from field: string knowledge_version = 5;
+   */
+  knowledgeVersion: string;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: a retry does not invalidate what was stored in between. Not recorded
+   * with validate_only.
+   *
+   * @generated from field: optional string request_id = 6;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1319,11 +1334,18 @@ export declare const InvalidateCacheRequestSchema: GenMessage<InvalidateCacheReq
  */
 export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCacheResponse"> & {
   /**
-   * Invalidated entries.
+   * Number of entries that meet the conditions. Only set with validate_only: an invalidation reads no entry.
    *
-   * @generated from field: int32 count = 1;
+   * @generated from field: optional int32 count = 1;
    */
-  count: number;
+  count?: number | undefined;
+
+  /**
+   * Whether no condition was given, so that all entries of the namespace are meant.
+   *
+   * @generated from field: bool whole_namespace = 2;
+   */
+  wholeNamespace: boolean;
 };
 
 /**
@@ -1955,7 +1977,8 @@ export declare const CacheService: GenService<{
    * served. A crash of the server may lose the uses of the last second; the bound always holds.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal;
+   * FAILED_PRECONDITION with CACHE_INVALIDATED when the cache was invalidated after that decision (see InvalidateCache).
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */
@@ -2047,7 +2070,17 @@ export declare const CacheService: GenService<{
     output: typeof DeleteCacheEntryResponseSchema;
   },
   /**
-   * Invalidates all entries of a namespace, of tags or of a model at once. Not served yet.
+   * Invalidates entries in one step, whatever their number: from the response on, no lookup of any server returns them,
+   * and GetCacheEntry, ListCacheEntries and GetCacheStats do not contain them. Their space is freed afterwards, a few at a
+   * time. Answers that are stored later are served as usual.
+   *
+   * Entries are invalidated that meet every condition that is given: the model, the knowledge version, and one of the tags.
+   * Without any condition it is the whole namespace; `whole_namespace` in the response says so. Entries of all cache scopes
+   * are meant, also those of other principals of the tenant. A namespace that does not exist has no entries, and is not
+   * created.
+   *
+   * An answer that was being generated meanwhile is refused when it is stored with the decision_id of its lookup
+   * (CACHE_INVALIDATED), if it meets the conditions too.
    *
    * @generated from rpc recollect.v1.CacheService.InvalidateCache
    */

@@ -386,6 +386,15 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_SERVER_OVERLOADED = 46;
    */
   SERVER_OVERLOADED = 46,
+
+  /**
+   * FAILED_PRECONDITION. The entries that the answer would belong to were invalidated after the decision (decision_id), so
+   * it may be made from outdated knowledge. Nothing was stored: look it up again, and generate a new answer.
+   * Example: {"reason": "CACHE_INVALIDATED", "domain": "recollect", "metadata": {"namespace": "default"}}
+   *
+   * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 50;
+   */
+  CACHE_INVALIDATED = 50,
 }
 
 /**
