@@ -1,9 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Only for hanging tests: no test depends on the speed of the machine.
 const limits = {
   testTimeout: process.env["TEST_LONG"] === "true" ? 1_800_000 : 120_000,
   hookTimeout: 120_000,
+  setupFiles: ["test/support/count-assertions.ts"],
 };
 
 /**
@@ -44,8 +46,10 @@ const shared = { ...limits, isolate: false };
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
+    // One for each processor, and two at least: tests wait for disks, Redis and other processes.
+    maxWorkers: Math.max(2, availableParallelism()),
     globalSetup: ["test/support/redis/global-setup.ts"],
-    reporters: ["default", "./test/support/slowest-files.ts"],
+    reporters: ["default", "./test/support/slowest-files.ts", "./test/support/assertion-counts.ts"],
     projects: [
       // `make test`
       { test: { name: "unit", include: ["src/**/*.test.ts", "test/static/**/*.test.ts"], ...shared } },
@@ -56,8 +60,8 @@ export default defineConfig({
         test: {
           name: "on Redis",
           include: ON_REDIS.map((name) => `test/integration/${name}.test.ts`),
-          setupFiles: ["test/support/redis/backend-of-run.ts"],
           ...shared,
+          setupFiles: [...shared.setupFiles, "test/support/redis/backend-of-run.ts"],
         },
       },
       { test: { name: "faults", include: ["test/faults/**/*.test.ts"], ...limits } },

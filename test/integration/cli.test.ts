@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EndedCommand, runCli } from "../support/run-cli.ts";
+import { type EndedCommand, endOf, runCli, spawnCli } from "../support/run-cli.ts";
 import { startApp, type TestApp } from "../support/start-app.ts";
 
 /** Processes start slowly on a busy machine. */
@@ -23,6 +23,13 @@ afterAll(async () => {
 
 const recollect = (args: readonly string[], input = ""): Promise<EndedCommand> =>
   runCli(args, { address: app.grpcAddress, cwd: folder }, input);
+
+/** The same in a process of its own, whose exit code the shell sees. */
+const recollectProcess = (args: readonly string[]): Promise<EndedCommand> => {
+  const child = spawnCli(args, { address: app.grpcAddress, cwd: folder });
+  child.stdin.end();
+  return endOf(child);
+};
 
 const parseLines = (stdout: string): unknown[] =>
   stdout
@@ -143,7 +150,7 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
     const scope = ["--namespace", "cli-cache"];
     const question = "What is the capital of France?";
     const lookup = [...scope, "cache", "lookup", "--model", "m"];
-    const missed = await recollect([...lookup, question, "--json"]);
+    const missed = await recollectProcess([...lookup, question, "--json"]);
     expect(missed.code).toBe(1);
     const [{ decisionId }] = parseLines(missed.stdout) as [{ decisionId: string }];
     const stored = await recollect(
@@ -201,7 +208,7 @@ describe("recollect cache", { timeout: TIMEOUT_MS }, () => {
 
 describe("recollect", { timeout: TIMEOUT_MS }, () => {
   it("prints the reason of a refusal and exits with 2", async () => {
-    expect(await recollect(["memory", "search", "x", "--limit", "1000"])).toEqual({
+    expect(await recollectProcess(["memory", "search", "x", "--limit", "1000"])).toEqual({
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(/^recollect: limit: .* \(REQUEST_INVALID\)\n$/),
@@ -240,7 +247,7 @@ describe("recollect", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("prints help", async () => {
-    const helped = await recollect(["memory", "add", "--help"]);
+    const helped = await recollectProcess(["memory", "add", "--help"]);
     expect(helped).toEqual({ code: 0, stdout: expect.stringContaining("Exit codes:"), stderr: "" });
   });
 });

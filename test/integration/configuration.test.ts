@@ -5,7 +5,9 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startOpenAiServer } from "../support/openai-server.ts";
+import { type EndedCommand, runCli } from "../support/run-cli.ts";
 import { startProcess, type TestProcess } from "../support/start-process.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const GUIDE = join(import.meta.dirname, "..", "support", "guide");
 
@@ -189,20 +191,28 @@ describe.runIf(existsSync("/usr/bin/script"))("recollect serve in a terminal", (
 });
 
 describe("recollect config check", () => {
+  const check = async (
+    env: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, string>>,
+    ...args: readonly string[]
+  ): Promise<EndedCommand> => {
+    await using folder = await temporaryFolder(files);
+    return await runCli(args, { address: "localhost:1", cwd: folder.path, env });
+  };
+
   it("prints every setting with its source, secrets masked", async () => {
     const env = {
+      GRPC_PORT: "0",
       CACHE_DEFAULT_TTL: "7",
       REDIS_PASSWORD: "hidden",
       REDIS_URL: "redis://hidden:hidden@shown:7000",
       MEMORY_BACKEND: "embedded",
     };
-    await using check = await startProcess(env, {
-      args: ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"],
-      files: { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" },
-    });
-    expect(await check.exited).toBe(0);
-    const lines = check
-      .stdout()
+    const files = { ".env": "CACHE_STRATEGY=exact", "config/memory_config.yaml": "cache: { max_age: 60 }" };
+    const args = ["--json", "config", "check", "--set", "LOG_LEVEL=WARNING"];
+    const { code, stdout } = await check(env, files, ...args);
+    expect(code).toBe(0);
+    const lines = stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { name: string; value: string; source: string });
@@ -215,22 +225,21 @@ describe("recollect config check", () => {
     expect(line("REDIS_PASSWORD")?.value).toBe("********");
     expect(line("REDIS_URL")?.value).toBe("redis://********@shown:7000");
     expect(line("LOG_FILE")?.value).toBe("none");
-    expect(check.stdout()).not.toContain("hidden");
+    expect(stdout).not.toContain("hidden");
   });
 
   it("prints a table, and warnings on stderr", async () => {
-    const files = { ".env": "CACHE_EV POLICY=lru" };
-    await using check = await startProcess({}, { args: ["config", "check"], files });
-    expect(await check.exited).toBe(0);
-    expect(check.stdout()).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
-    expect(check.stderr()).toContain("CACHE_EV POLICY");
+    const printed = await check({}, { ".env": "CACHE_EV POLICY=lru" }, "config", "check");
+    expect(printed.code).toBe(0);
+    expect(printed.stdout).toMatch(/^CACHE_EVICTION_POLICY +lru +\.env$/m);
+    expect(printed.stderr).toContain("CACHE_EV POLICY");
   });
 
   it("exits with 2 and every error when serve would not start", async () => {
     const env = { GRPC_PORT: "many", LOG_LEVEL: "loud" };
-    await using check = await startProcess(env, { args: ["config", "check"] });
-    expect(await check.exited).toBe(2);
-    expect(check.stderr().trim().split("\n")).toHaveLength(2);
-    expect(check.stdout()).toBe("");
+    const refused = await check(env, {}, "config", "check");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(2);
+    expect(refused.stdout).toBe("");
   });
 });

@@ -196,7 +196,7 @@ describe("MemoryService", () => {
       ["error", false],
     ]);
     const codes = results.flatMap(({ outcome }) => (outcome.case === "error" ? [outcome.value.code] : []));
-    expect(codes).toEqual([3, 6, 12, 3]);
+    expect(codes).toEqual([3, 6, 5, 3]);
     const { memories } = await app.memory.listMemories({ namespace: "batch" });
     expect(memories.map(({ text }) => text).sort()).toEqual(["one", "two"]);
   });

@@ -71,6 +71,10 @@ export interface MemoryWriter extends SteppedWrites {
    * same step, and it keeps its vector, its session position and its access statistics. A session position is never
    * assigned twice, not even after a deletion.
    *
+   * An item whose memory supersedes others is the only one of its call, and has `onDuplicate` ALLOW: in the same step these
+   * become `superseded` (domain/memory/supersession.ts), and keep vector, session position and access statistics. It is
+   * refused with MEMORY_NOT_FOUND or MEMORY_NOT_ACTIVE.
+   *
    * Resolves with the outcomes of the batch so far, including those before the step. With a request, the idempotency record
    * stores the progress of its batch: a step that any server has completed before changes nothing, and resolves with the
    * recorded outcomes of all items so far; an item whose memory was deleted since is refused with MEMORY_NOT_FOUND. These

@@ -346,6 +346,7 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
   return {
     ...same,
     tags: [...same.tags],
+    supersedes: [...(same.supersedes ?? [])],
     sourceIds: [...same.sourceIds],
     kind: Kind[kind],
     metadata: metadata as ProtoJsonObject,
@@ -359,13 +360,12 @@ function memoryInit(draft: Draft): MessageInitShape<typeof MemorySchema> {
 }
 
 function importInit(draft: ImportedDraft): MessageInitShape<typeof MemorySchema> {
-  const { sessionPosition, supersededBy, supersedes, createTime, updateTime, ...given } = draft;
+  const { sessionPosition, supersededBy, createTime, updateTime, ...given } = draft;
   return {
     ...memoryInit(given),
     state: State[draft.state],
     sessionPosition,
     supersededBy,
-    supersedes: [...(supersedes ?? [])],
     ...(createTime === undefined ? {} : { createTime: timestampFromMs(createTime) }),
     ...(updateTime === undefined ? {} : { updateTime: timestampFromMs(updateTime) }),
   };

@@ -109,7 +109,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const { id } = input.patch;
       const [current] = await stores.memories.reader.get(scope, [id], now);
       if (current === undefined) throw memoryNotFound(namespace, id);
-      if (current.state === "SUPERSEDED" || current.state === "ARCHIVED") {
+      if (current.state !== "ACTIVE") {
         const done = request && (await stores.memories.writer.replayReplace(scope, id, { now, request }));
         if (done !== undefined) return plain(shownMemory(done, namespace));
         throw new RecollectError("MEMORY_NOT_ACTIVE", `memory ${id} is not active`);
@@ -427,6 +427,11 @@ async function newMemory(
   if (expireTime !== undefined && expireTime <= now) {
     return { refusal: invalidField("memory.expire_time", "must be in the future") };
   }
+  const { id, supersedes } = draft;
+  if (supersedes?.includes(id) === true) return { refusal: invalidField("memory.supersedes", "own id") };
+  if (supersedes !== undefined && onDuplicate !== undefined && onDuplicate !== "ALLOW") {
+    return { refusal: invalidField("on_duplicate", "must be ALLOW or unset") };
+  }
   const ends = ttlMs === undefined ? expireTime : now + ttlMs;
   const memory = {
     state: "ACTIVE" as const,
@@ -440,7 +445,7 @@ async function newMemory(
   const { vector: _, ...withoutIt } = ready;
   return {
     ...(withoutVector === true ? withoutIt : ready),
-    onDuplicate: onDuplicate ?? defaultOnDuplicate(draft.kind),
+    onDuplicate: supersedes === undefined ? (onDuplicate ?? defaultOnDuplicate(draft.kind)) : "ALLOW",
   };
 }
 

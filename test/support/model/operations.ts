@@ -36,6 +36,7 @@ export interface Draft {
   /** Ports only: the API lets no caller choose. */
   readonly state?: MemoryState;
   readonly withoutVector?: boolean;
+  readonly supersedes?: readonly string[];
 }
 
 /** A memory that another server had; what a draft leaves to the server is said. */
@@ -43,7 +44,6 @@ export interface ImportedDraft extends Draft {
   readonly state: MemoryState;
   readonly sessionPosition: number;
   readonly supersededBy: string;
-  readonly supersedes?: readonly string[];
   readonly createTime?: number;
   readonly updateTime?: number;
 }
@@ -284,6 +284,13 @@ function draft(level: Level): fc.Arbitrary<Draft> {
     );
 }
 
+/** One that may supersede others, or itself, which is refused. */
+function supersedingDraft(level: Level): fc.Arbitrary<Draft> {
+  return fc
+    .tuple(draft(level), rarely(4, fc.subarray(IDS, { minLength: 1, maxLength: 2 })))
+    .map(([made, supersedes]) => (supersedes === undefined ? made : { ...made, supersedes }));
+}
+
 /** The same in everything of the duplicate key but the text, of which some are the same when they are folded. */
 function likelyDuplicate(made: Draft): fc.Arbitrary<Draft> {
   const { eventTime: _eventTime, validFrom: _validFrom, ...given } = made;
@@ -417,7 +424,7 @@ export function operation(level: Level): fc.Arbitrary<Operation> {
         {
           op: op("create"),
           at,
-          drafts: fc.tuple(draft(level)),
+          drafts: fc.tuple(supersedingDraft(level)),
           single: fc.constant(true),
           onDuplicate,
           request,

@@ -188,8 +188,9 @@ export declare type Memory = Message<"recollect.v1.Memory"> & {
   state: Memory_State;
 
   /**
-   * Ids of older memories in the same namespace that this one replaces. Kept by ImportMemories. Elsewhere not served
-   * yet: a request that sets it is refused with UNIMPLEMENTED and FIELD_NOT_SERVED.
+   * Ids of memories in the same namespace that this one replaces: in the step that stores it they become
+   * STATE_SUPERSEDED, with its id as `superseded_by`. All must be ACTIVE; an ImportMemories keeps the ids as they are, and
+   * an UpdateMemory cannot change them. A memory that supersedes others is stored whatever others hold the same text.
    *
    * @generated from field: repeated string supersedes = 23;
    */
@@ -2689,7 +2690,7 @@ export declare const MemoryService: GenService<{
    * from the version on that serves ListMemoryRevisions.
    *
    * Errors: NOT_FOUND with MEMORY_NOT_FOUND; ABORTED with ETAG_MISMATCH; FAILED_PRECONDITION with MEMORY_NOT_ACTIVE when
-   * it is superseded or archived.
+   * it is in another state than ACTIVE.
    *
    * @generated from rpc recollect.v1.MemoryService.UpdateMemory
    */
