@@ -96,7 +96,7 @@ export function openDecision(token: string, secret: SecretKey, now: number): Dec
 }
 
 export function invalidDecision(
-  cause: "malformed" | "signature" | "expired" | "prompt" | "namespace",
+  cause: "malformed" | "signature" | "expired" | "prompt" | "namespace" | "miss",
 ): RecollectError {
   return new RecollectError("DECISION_INVALID", `decision_id is not valid here: ${cause}`, {
     metadata: { cause },

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../lib/json.ts";
 import type { PromptAnalysis } from "./analysis.ts";
+import type { EntryFeedback } from "./feedback.ts";
 
 /** The cost of generating an answer; absent numbers are 0. */
 export interface CacheUsage {
@@ -28,6 +29,8 @@ export interface CacheEntry {
   readonly createTime: number;
   readonly expireTime: number;
   readonly etag: string;
+  /** Absent: no report has changed it since it was stored. */
+  readonly feedback?: EntryFeedback;
 }
 
 /**

@@ -6,7 +6,7 @@ import { guardPrompts } from "./guard.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
 
 const NOW = 10_000;
-const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5 };
+const POLICY: MatchingPolicy = { promptId: "p", threshold: 0.85, alignedThreshold: 0.5 };
 
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */

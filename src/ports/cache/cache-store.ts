@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import type { OutcomeReport } from "../../domain/cache/feedback.ts";
 import type { InvalidationFilter } from "../../domain/cache/invalidation.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import type { Neighbour } from "../../domain/cache/matching.ts";
@@ -129,6 +130,17 @@ export interface CacheStore {
     filter: InvalidationFilter,
     options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void>;
+
+  /**
+   * Applies a report to the answer that it is about (see applyReport) in one atomic step, and counts it. `applied`: false when
+   * that answer is not stored any more; then it is only counted. A replay of a completed request changes nothing, and resolves
+   * with the same. Does nothing in a namespace that does not exist. Rejects with REQUEST_ID_REUSED.
+   */
+  report(
+    namespaceKey: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<{ readonly applied: boolean; readonly quarantined: boolean }>;
 
   /** Number of entries that an invalidation would affect now. */
   countMatching(namespaceKey: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number>;

@@ -1,5 +1,6 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
+import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
 import {
@@ -52,6 +53,7 @@ export type MissReason =
   | "BELOW_THRESHOLD"
   | "GUARD"
   | "TOO_OLD"
+  | "VETOED"
   | "DISABLED"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
@@ -173,16 +175,23 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const vector = strategy === "HYBRID" && embedder !== undefined ? cachedVector(call.lookup) : undefined;
   const both = vector === undefined ? undefined : await lookupBoth(call, vector);
   const exact = both === undefined && strategy !== "SEMANTIC" ? await lookupExact(call) : both?.exact;
-  if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
+  const refused = exact === undefined ? undefined : refusalOfExact(call, exact);
+  if (exact !== undefined && refused === undefined) {
     call.lookup.vector = undefined;
     return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
   }
   if (both !== undefined) return decide(call, both.nearest);
   if (strategy === "EXACT" || embedder === undefined) {
-    return miss(call, exact === undefined ? "NOT_FOUND" : "TOO_OLD");
+    return miss(call, refused ?? "NOT_FOUND");
   }
   const embedded = await embedPrompt(call, embedder);
   return decide(call, await lookupNearest(call, embedder, embedded));
+}
+
+/** Why an exact match is not served; undefined: it may be. */
+function refusalOfExact(call: LookupCall, exact: CacheEntry): "TOO_OLD" | "VETOED" | undefined {
+  if (isTooOld(exact, policyOf(call), call.now)) return "TOO_OLD";
+  return isVetoed(exact.feedback, { promptId: call.lookup.promptId }) ? "VETOED" : undefined;
 }
 
 /**
@@ -284,6 +293,7 @@ function policyOf({ ports, lookup, settings }: LookupCall): MatchingPolicy {
     alignedThreshold: settings.alignedThreshold,
     ...(threshold === undefined ? {} : { floor: threshold }),
     maxAgeMs: Math.min(maxAgeMs, settings.maxAgeMs),
+    promptId: lookup.promptId,
   };
 }
 

@@ -17,6 +17,7 @@ import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
 import { invalidationCases } from "./invalidation.ts";
 import { listCases } from "./list.ts";
+import { reportCases } from "./reports.ts";
 import { rereadCases } from "./reread.ts";
 import { statsCases } from "./stats.ts";
 import { ALL, BOUND, type CacheSubject, find, NEW, nearest, nearestIds, put, REPLACED } from "./support.ts";
@@ -37,6 +38,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     listCases(subject);
     deleteCases(subject);
     invalidationCases(subject);
+    reportCases(subject);
     boundCases(subject);
     rereadCases(subject);
     statsCases(subject);

@@ -582,17 +582,16 @@ async function lookup(
   { strategy = "HYBRID", threshold, maxAgeMs, shadow }: LookupOptions,
 ): Promise<unknown> {
   const { stores, now } = context;
+  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
+  const promptId = cacheEntryId(scope, fingerprint, prompt);
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
+    promptId,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
-  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
-  const exact =
-    strategy === "SEMANTIC"
-      ? undefined
-      : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
+  const exact = strategy === "SEMANTIC" ? undefined : await findEntry(stores.cache, scope, promptId, now);
   const miss = (reason: string): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
     return { miss: reason };

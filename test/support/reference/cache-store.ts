@@ -1,5 +1,6 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../src/domain/cache/entry.ts";
+import { applyReport } from "../../../src/domain/cache/feedback.ts";
 import {
   cacheInvalidated,
   matchesInvalidation,
@@ -151,6 +152,33 @@ export function referenceCacheStore(universe: Universe): CacheStore {
         },
         () => undefined,
       ),
+
+    report: async (scope, report, options) => {
+      const { now } = options;
+      const world = universe.worlds.get(worldKeyOf(scope));
+      if (world === undefined) return { applied: false, quarantined: false };
+      return idempotently<{ readonly applied: boolean; readonly quarantined: boolean }, boolean>(
+        universe,
+        worldKeyOf(scope),
+        options,
+        () => {
+          const stored = live(scope, now).find(({ entry }) => entry.id === report.entryId);
+          if (stored === undefined || stored.entry.createTime !== report.createTime) {
+            return { result: { applied: false, quarantined: false }, outcome: false };
+          }
+          const entry = applyReport(stored.entry, report, now);
+          const isQuarantined = entry.feedback?.quarantined === true;
+          world.entries.set(entry.id, {
+            ...stored,
+            entry,
+            vector: isQuarantined ? undefined : stored.vector,
+          });
+          const quarantined = isQuarantined && stored.entry.feedback?.quarantined !== true;
+          return { result: { applied: true, quarantined }, outcome: true };
+        },
+        (applied) => ({ applied, quarantined: false }),
+      );
+    },
 
     countMatching: async (scope, filter, now) =>
       live(scope, now).filter(({ entry }) => matchesInvalidation(entry, filter)).length,

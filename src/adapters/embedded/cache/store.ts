@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { excessEntries, keepScore } from "../../../domain/cache/eviction.ts";
+import type { OutcomeReport } from "../../../domain/cache/feedback.ts";
 import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import {
   type CacheLookup,
@@ -33,6 +34,7 @@ import type { VectorModel } from "../vectors/vector-model.ts";
 import { EntryCache } from "./entry-cache.ts";
 import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
+import { CacheReports, type Reported } from "./reports.ts";
 
 /** Each write removes a few expired entries, so that no write has to remove all of them. */
 const SWEEP_LIMIT = 32;
@@ -46,6 +48,7 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
   readonly #invalidations: CacheInvalidations;
   readonly #invalidator: CacheInvalidator;
   readonly #list: CacheList;
+  readonly #reports: CacheReports;
   readonly #model: VectorModel;
   readonly #entries = new EntryCache();
   readonly #counts = new LookupCounts();
@@ -78,6 +81,12 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
       this.#vectors.drop(namespaceId);
     });
     this.#list = new CacheList(database, namespaces, this.#invalidations);
+    this.#reports = new CacheReports(parts, {
+      row: (namespaceId, id, now) => this.#row(namespaceId, id, now),
+      entryAt: (row) => this.#entryAt(row),
+      onQuarantined: (namespaceId, row, { fingerprint, expireTime }) =>
+        this.#vectors.put(namespaceId, fingerprint, row, undefined, expireTime),
+    });
     database.onChange("cache_entry", (row) => this.#entries.delete(row));
     // Pending counts belong to lookups in a missing namespace, or in the deleted one of the same name.
     namespaces.onCreated((scope) => this.#counts.forget(scope));
@@ -171,6 +180,14 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
     await this.#invalidator.invalidate(scope, filter, options);
   }
 
+  async report(
+    scope: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Reported> {
+    return this.#reports.report(scope, report, options);
+  }
+
   async countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
     return this.#list.count(scope, filter, now);
   }
@@ -238,8 +255,9 @@ export class EmbeddedCacheStore implements CacheStore, Disposable {
         entry: this.#validEntryOf(namespace, row),
         similarity: clampSimilarity(similarity),
       }));
-      // Rows are deleted in many places (swept, evicted, with their namespace); their vectors are removed here.
-      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint);
+      // Rows are deleted in many places (swept, evicted, with their namespace), and reports shorten their lives; their
+      // vectors are removed here.
+      stale = found.filter(({ entry }) => entry?.fingerprint !== fingerprint || entry.expireTime <= now);
       for (const { row } of stale) table.remove(row);
     } while (stale.length > 0);
     return found.flatMap(({ entry, similarity }) => (entry === undefined ? [] : [{ entry, similarity }]));

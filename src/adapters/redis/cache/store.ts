@@ -1,13 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
-import { DECISION_LIFETIME_MS } from "../../../domain/cache/decision-token.ts";
 import { type CacheEntry, entryBytes } from "../../../domain/cache/entry.ts";
 import { keepScore } from "../../../domain/cache/eviction.ts";
-import {
-  cacheInvalidated,
-  type InvalidationFilter,
-  MAX_INVALIDATIONS,
-} from "../../../domain/cache/invalidation.ts";
+import type { OutcomeReport } from "../../../domain/cache/feedback.ts";
+import { cacheInvalidated, type InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import {
   type CacheLookup,
   LookupCounts,
@@ -29,7 +25,7 @@ import { BatchedWrites } from "../connection/batched-writes.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { unavailable } from "../connection/errors.ts";
 import { isText, listOf, numberOf, textOf } from "../connection/replies.ts";
-import { list, rows } from "../connection/script.ts";
+import { rows } from "../connection/script.ts";
 import { withCurrentModel } from "../indexes/model-retry.ts";
 import type { IndexNames, VectorIndexOptions } from "../indexes/schema.ts";
 import type { VectorModel } from "../indexes/vector-model.ts";
@@ -40,10 +36,11 @@ import { defineNamespaceScript, orModelChanged } from "../namespaces/namespace-s
 import { type PackRecord, packRecord } from "../namespaces/records.ts";
 import { entryCache } from "./entry-cache.ts";
 import { packFields, scopeToken } from "./entry-fields.ts";
-import { invalidationNames, partsOf } from "./invalidation-names.ts";
+import { partsOf } from "./invalidation-names.ts";
+import { CacheInvalidator } from "./invalidator.ts";
 import { CacheList } from "./list.ts";
 import { CacheReader } from "./reader.ts";
-import { CacheReclaimer } from "./reclaimer.ts";
+import { CacheReports, type Reported } from "./reports.ts";
 import { CACHE, cacheInput, INVALIDATION } from "./script.ts";
 import { CacheSearch } from "./search.ts";
 
@@ -116,16 +113,6 @@ const COUNT = defineNamespaceScript({
   reply: () => undefined,
 });
 
-const INVALIDATE = defineNamespaceScript({
-  file: new URL("./invalidate-cache.lua", import.meta.url),
-  libraries: [IDEMPOTENCY, INVALIDATION],
-  effect: "frees",
-  keys: ["counters", "cacheInvalidations", "meta"],
-  arguments: ["forgetBefore", "maxInvalidations", list("names")],
-  // Throws REQUEST_ID_REUSED.
-  reply: (reply) => void replayedOutcome(reply),
-});
-
 const VERSION_BYTES = 9;
 
 /** Steps of one call. Each evicts a bounded number of entries. */
@@ -141,7 +128,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
   readonly #search: CacheSearch;
   readonly #counts = new LookupCounts();
   readonly #lookups: BatchedWrites<NamespaceLookups[]>;
-  readonly #reclaimer: CacheReclaimer;
+  readonly #invalidator: CacheInvalidator;
+  readonly #reports: CacheReports;
 
   constructor(
     client: RedisClient,
@@ -161,7 +149,8 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     this.#namespaces = namespaces;
     this.#model = model;
     this.#pack = pack;
-    this.#reclaimer = new CacheReclaimer(namespaces, log);
+    this.#invalidator = new CacheInvalidator(namespaces, log);
+    this.#reports = new CacheReports(namespaces, pack, newVersion);
     const entries = entryCache();
     this.#reader = new CacheReader(client, namespaces, entries);
     this.#list = new CacheList(namespaces, entries);
@@ -253,28 +242,20 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
     if (reply.kind === "changed") throw cacheEntryChanged(id, reply.etag);
   }
 
-  async invalidate(
+  invalidate(
     scope: NamespaceKey,
     filter: InvalidationFilter,
-    { now, request }: { readonly now: number; readonly request?: IdempotentRequest },
+    options: { readonly now: number; readonly request?: IdempotentRequest },
   ): Promise<void> {
-    const partition = this.#namespaces.partition(scope);
-    await this.#namespaces.run(scope, {
-      script: INVALIDATE,
-      // The record is stored beside the namespace, which may not exist: a replay must not invalidate later entries.
-      whenAbsent: "run",
-      mayRetry: request !== undefined,
-      input: ({ counters, cacheInvalidations }) => ({
-        ...{ counters, cacheInvalidations, now },
-        ...requestInput(request),
-        request: partition.requestBeside(scope, request?.key ?? ""),
-        meta: partition.meta,
-        names: invalidationNames(filter),
-        forgetBefore: now - DECISION_LIFETIME_MS,
-        maxInvalidations: MAX_INVALIDATIONS,
-      }),
-    });
-    this.#reclaimer.start(scope, now);
+    return this.#invalidator.invalidate(scope, filter, options);
+  }
+
+  report(
+    scope: NamespaceKey,
+    report: OutcomeReport,
+    options: { readonly now: number; readonly request?: IdempotentRequest },
+  ): Promise<Reported> {
+    return this.#reports.report(scope, report, options);
   }
 
   countMatching(scope: NamespaceKey, filter: InvalidationFilter, now: number): Promise<number> {
@@ -308,14 +289,14 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
 
   /** Flushes the pending counts; the next process continues to remove invalidated entries. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reclaimer[Symbol.asyncDispose]();
+    await this.#invalidator[Symbol.asyncDispose]();
     await this.#lookups[Symbol.asyncDispose]();
   }
 
   #putting(entry: CacheEntry, options: PutCacheEntryOptions) {
     const { maxEntries, now, request } = options;
     const { id, fingerprint, createTime, expireTime, etag } = entry;
-    const version = randomBytes(VERSION_BYTES).toString("base64url");
+    const version = newVersion();
     const rec = this.#pack(entry);
     return {
       script: PUT,
@@ -362,6 +343,10 @@ export class RedisCacheStore implements CacheStore, AsyncDisposable {
       }),
     });
   }
+}
+
+function newVersion(): string {
+  return randomBytes(VERSION_BYTES).toString("base64url");
 }
 
 function tooMuchToRemove(): RecollectError {

@@ -9,6 +9,7 @@ import { getCacheStatsHandler } from "./get-cache-stats.ts";
 import { invalidateCacheHandler } from "./invalidate-cache.ts";
 import { listCacheEntriesHandler } from "./list-cache-entries.ts";
 import { lookupCacheHandler } from "./lookup-cache.ts";
+import { reportCacheOutcomeHandler } from "./report-cache-outcome.ts";
 import { storeCacheEntryHandler } from "./store-cache-entry.ts";
 
 /** The ports of all use cases of CacheService. */
@@ -23,6 +24,7 @@ export function cacheHandlers(ports: CachePorts): ServedService {
     getCacheEntry: getCacheEntryHandler(ports),
     listCacheEntries: listCacheEntriesHandler(ports),
     deleteCacheEntry: deleteCacheEntryHandler(ports),
+    reportCacheOutcome: reportCacheOutcomeHandler(ports),
     invalidateCache: invalidateCacheHandler(ports),
     getCacheStats: getCacheStatsHandler(ports),
   });

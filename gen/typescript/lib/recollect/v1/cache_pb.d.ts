@@ -266,11 +266,18 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * A hash of the entry: changes when the answer is replaced.
+   * A hash of the entry: changes when the answer is replaced, and when a report changes the entry.
    *
    * @generated from field: string etag = 11;
    */
   etag: string;
+
+  /**
+   * Whether it is not served, because it was reported to be wrong more than once (ReportCacheOutcome).
+   *
+   * @generated from field: bool quarantined = 12;
+   */
+  quarantined: boolean;
 };
 
 /**
@@ -681,6 +688,13 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
    */
   SERVER_OVERLOADED = 9,
+
+  /**
+   * Answers match, and were reported to be wrong (ReportCacheOutcome).
+   *
+   * @generated from enum value: REASON_VETOED = 20;
+   */
+  VETOED = 20,
 }
 
 /**
@@ -1021,6 +1035,13 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
    * @generated from field: recollect.v1.ReportCacheOutcomeRequest.Outcome outcome = 3;
    */
   outcome: ReportCacheOutcomeRequest_Outcome;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1075,6 +1096,12 @@ export declare const ReportCacheOutcomeRequest_OutcomeSchema: GenEnum<ReportCach
  * @generated from message recollect.v1.ReportCacheOutcomeResponse
  */
 export declare type ReportCacheOutcomeResponse = Message<"recollect.v1.ReportCacheOutcomeResponse"> & {
+  /**
+   * False when the answer is not stored any more, so that the report changed nothing but counts.
+   *
+   * @generated from field: bool applied = 1;
+   */
+  applied: boolean;
 };
 
 /**
@@ -2019,7 +2046,18 @@ export declare const CacheService: GenService<{
     output: typeof ReleaseCacheLeaseResponseSchema;
   },
   /**
-   * Reports whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
+   * Reports whether the answer that a lookup served was right. It counts from the next lookup of any server on:
+   *
+   * - CORRECT is counted in GetCacheStats.
+   * - INCORRECT: the answer is not served again for that prompt, nor by meaning for any prompt that is no more similar. A
+   *   second such report, with another prompt or by another principal, quarantines the entry: it is not served at all.
+   *   Storing an answer to its prompt again lifts both. A repeated report changes nothing.
+   * - STALE: a tenth of the time that the entry had left remains.
+   *
+   * A report about an answer that was replaced, evicted, deleted or invalidated, or has expired, is OK and changes nothing.
+   *
+   * Errors: INVALID_ARGUMENT with DECISION_INVALID when the decision_id is not one of this server's, has expired, was made
+   * for another namespace or principal, or served no answer (`cause` is miss; also in shadow mode).
    *
    * @generated from rpc recollect.v1.CacheService.ReportCacheOutcome
    */
@@ -2041,7 +2079,7 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). A replaced answer has a
+   * Lists the entries of all scopes that can be served and quarantined ones, newest first (by create_time, then id). A replaced answer has a
    * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
    * the list had not reached its old position.
    *

@@ -216,7 +216,8 @@ export enum ErrorReason {
 
   /**
    * INVALID_ARGUMENT. The decision_id is not one of this server's, has expired, or was made for another prompt,
-   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal).
+   * namespace or principal; `cause` is one of malformed, signature, expired, prompt, namespace (or principal),
+   * miss (a report about a lookup that served no answer).
    * Example: {"reason": "DECISION_INVALID", "domain": "recollect", "metadata": {"cause": "expired"}}
    *
    * @generated from enum value: ERROR_REASON_DECISION_INVALID = 23;
