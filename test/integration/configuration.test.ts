@@ -54,7 +54,7 @@ describe("recollect serve", () => {
     });
     const chosen = JSON.parse(await server.lineWith("backend chosen")) as Record<string, unknown>;
     expect(chosen["because"]).toContain("MEMORY_BACKEND");
-    expect(await server.lineWith("CACHE_EVICTION_POLICY")).toContain('"WARN"');
+    expect(await server.lineWith("cache.enable_adaptive_ttl")).toContain('"WARN"');
     // This needs no vector, so the provider of the guide is not called.
     expect((await fetch(`http://${String(line["http"])}/ready`)).status).toBe(200);
     expect(server.stdout()).not.toMatch(/your-openai-api-key|your-redis-password/);
@@ -133,8 +133,8 @@ describe("recollect serve", () => {
     const scope = { model: "m" };
     const store = (text: string) =>
       call(http, "CacheService/StoreCacheEntry", { prompt: { text }, scope, response: "a" });
-    const lookUp = async () => {
-      const prompt = { text: "please, how can I cancel my order" };
+    const lookUp = async (text = "please, how can I cancel my order") => {
+      const prompt = { text };
       const { hit, miss } = await call(http, "CacheService/LookupCache", { prompt, scope });
       return hit === undefined ? (miss as { reason: string }).reason : "hit";
     };
@@ -142,6 +142,12 @@ describe("recollect serve", () => {
     expect(await lookUp()).toBe("REASON_BELOW_THRESHOLD");
     await hangUp(server, "ALIGNED=0.4", "cache.aligned_threshold: 0.98 -> 0.4");
     expect(await lookUp()).toBe("hit");
+    expect(await lookUp("How do I cancel no order?")).toBe("REASON_GUARD");
+    await hangUp(server, "CACHE_GUARD=off\nCACHE_SIMILARITY_THRESHOLD=0.1", "CACHE_GUARD: balanced -> off");
+    expect(await lookUp("How do I cancel no order?")).toBe("hit");
+    expect(await (await fetch(`http://${http}/ready`)).text()).toContain("CACHE_GUARD=off");
+    await hangUp(server, "CACHE_GUARD=strict", "CACHE_GUARD: off -> strict");
+    expect(await (await fetch(`http://${http}/ready`)).text()).not.toContain("CACHE_GUARD");
     await hangUp(server, "CACHE_STRATEGY=exact", "CACHE_STRATEGY: hybrid -> exact");
     expect(await lookUp()).toBe("REASON_NOT_FOUND");
     await hangUp(server, "CACHE_MAX_ENTRIES=1", "CACHE_MAX_ENTRIES: 10000 -> 1");

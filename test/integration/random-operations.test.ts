@@ -13,7 +13,13 @@ import { startApp, type TestApp } from "../support/start-app.ts";
 
 const OPTIONS: RunOptions = {
   embedder: createHashingEmbedder(384),
-  cache: { maxEntries: 5, defaultTtlMs: 3_600_000, similarityThreshold: 0.85, alignedThreshold: 0.5 },
+  cache: {
+    maxEntries: 5,
+    policy: "ADAPTIVE",
+    defaultTtlMs: 3_600_000,
+    similarityThreshold: 0.85,
+    alignedThreshold: 0.5,
+  },
   tenantOf: () => GRPC_TENANT,
 };
 

@@ -10,7 +10,7 @@ import { checkMetadata } from "../../domain/memory/draft.ts";
 import { digest } from "../../lib/digest.ts";
 import { canonicalJson, type JsonObject } from "../../lib/json.ts";
 import type { SecretKey } from "../../lib/secret-key.ts";
-import type { CacheStore } from "../../ports/cache/cache-store.ts";
+import type { CacheStore, PutRefusal } from "../../ports/cache/cache-store.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EmbeddedText, Embedder } from "../../ports/embedding/embedder.ts";
 import type { Log } from "../../ports/log.ts";
@@ -18,6 +18,7 @@ import type { EvictionMetrics } from "../../ports/metrics.ts";
 import type { Reloadable } from "../../ports/reloadable.ts";
 import type { WorkQueue } from "../../ports/work-queue.ts";
 import { type CallContext, idempotentRequest } from "../call.ts";
+import type { FullNamespaces } from "./full-namespaces.ts";
 import type { CacheSettings } from "./lookup-cache.ts";
 
 export interface StoreCacheEntryInput {
@@ -45,18 +46,24 @@ export interface StoreCacheEntryPorts {
   readonly log: Log;
   readonly settings: Reloadable<CacheSettings>;
   readonly work: WorkQueue;
+  readonly fullNamespaces: FullNamespaces;
 }
 
+/** The entry, or why it was not stored. */
+export type StoredCacheEntry =
+  | { readonly kind: "stored"; readonly entry: CacheEntry; readonly replaced: boolean }
+  | { readonly kind: "notStored"; readonly reason: PutRefusal };
+
 /**
- * Stores an answer, replacing the one to the same prompt; a full namespace evicts others. When the prompt cannot be
- * embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED, DECISION_INVALID or
+ * Stores an answer, replacing the one to the same prompt; a full namespace evicts others or does not admit it. When the
+ * prompt cannot be embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED, DECISION_INVALID or
  * CACHE_INVALIDATED.
  */
 export async function storeCacheEntry(
   ports: StoreCacheEntryPorts,
   input: StoreCacheEntryInput,
   context: CallContext,
-): Promise<{ readonly entry: CacheEntry; readonly replaced: boolean }> {
+): Promise<StoredCacheEntry> {
   const settings = ports.settings();
   if (!settings.enabled) {
     throw new RecollectError("CACHE_DISABLED", "the cache is switched off (CACHE_ENABLED=false)");
@@ -94,13 +101,18 @@ export async function storeCacheEntry(
       now,
       maxEntries: settings.maxEntries,
       ...(origin.generation === undefined ? {} : { decidedAt: origin.generation }),
+      ...(settings.maxBytes === undefined ? {} : { maxBytes: settings.maxBytes }),
+      policy: settings.evictionPolicy,
       ...(embedded === undefined ? {} : { vector: embedded.vector }),
       ...(embedded?.identity === undefined ? {} : { model: embedded.identity }),
       ...(request === undefined ? {} : { request }),
     }),
   );
   if (stored.evicted > 0) ports.metrics.cacheEvicted(stored.evicted);
-  return stored;
+  ports.fullNamespaces.saw(namespaceKey, stored, settings);
+  if (stored.refused === undefined) return { kind: "stored", entry: stored.entry, replaced: stored.replaced };
+  ports.metrics.cacheEntryNotStored(stored.refused);
+  return { kind: "notStored", reason: stored.refused };
 }
 
 interface Origin {

@@ -52,9 +52,10 @@ describe.skipIf(url === "")("the cache on Redis", () => {
   };
   /** The keys of the entries' indexes and fields. */
   const sizesBeside = async () => {
-    const { cacheOrder, cacheUses, cacheExpiry, cacheFields } = await keysOf();
+    const keys = await keysOf();
+    const { cacheOrder, cacheExpiry, cacheFields } = keys;
     return Promise.all([
-      ...[cacheOrder, cacheUses, cacheExpiry].map((key) => opened.client.command("ZCARD", key)),
+      ...[cacheOrder, keys.cacheUses(), cacheExpiry].map((key) => opened.client.command("ZCARD", key)),
       opened.client.command("HLEN", cacheFields),
     ]);
   };

@@ -15,6 +15,7 @@ import {
 } from "../store-under-test.ts";
 import { boundCases } from "./bound.ts";
 import { deleteCases } from "./delete.ts";
+import { evictionCases } from "./eviction.ts";
 import { invalidationCases } from "./invalidation.ts";
 import { listCases } from "./list.ts";
 import { reportCases } from "./reports.ts";
@@ -40,6 +41,7 @@ export function cacheStoreContract(name: string, open: () => Promise<StoreUnderT
     invalidationCases(subject);
     reportCases(subject);
     boundCases(subject);
+    evictionCases(subject);
     rereadCases(subject);
     statsCases(subject);
   });
@@ -354,6 +356,7 @@ function isolationCases(subject: CacheSubject): void {
       expect(await store.lookup(scope, { id: "e1", nearest: query }, NOW)).toMatchObject({
         exact: undefined,
         nearest: [],
+        policy: {},
       });
       expect(await store.put(scope, entryOf(index), { ...BOUND, vector, now: NOW })).toMatchObject(NEW);
     }

@@ -170,6 +170,8 @@ function altered(input: OperationInput): OperationInput | undefined {
       return { ...input, response: "altered" };
     case "invalidate":
       return { ...input, tagsAny: ["altered"] };
+    case "updatePolicy":
+      return { ...input, guard: input.guard === "strict" ? "closed" : "strict" };
     case "deleteEntry":
       return { ...input, scope: { ...input.scope, model: "altered" } };
     default:

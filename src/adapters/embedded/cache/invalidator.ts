@@ -2,19 +2,14 @@ import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import { DECISION_LIFETIME_MS } from "../../../domain/cache/decision-token.ts";
 import type { InvalidationFilter } from "../../../domain/cache/invalidation.ts";
 import type { IdempotentRequest } from "../../../ports/idempotency.ts";
-import type { Log } from "../../../ports/log.ts";
-import type { CacheInvalidations } from "../database/cache-invalidations.ts";
-import type { Database, Written } from "../database/database.ts";
+import type { Written } from "../database/database.ts";
 import type { IdempotencyRecords } from "../namespaces/idempotency.ts";
 import type { NamespaceIds } from "../namespaces/namespace-ids.ts";
-import { CacheReclaimer } from "./reclaimer.ts";
+import { CacheReclaimer, type CacheReclaimerParts } from "./reclaimer.ts";
 
-export interface CacheInvalidatorParts {
-  readonly database: Database;
+export interface CacheInvalidatorParts extends CacheReclaimerParts {
   readonly namespaces: NamespaceIds;
   readonly idempotencyRecords: IdempotencyRecords;
-  readonly invalidations: CacheInvalidations;
-  readonly log: Log;
 }
 
 /** Invalidates entries, and knows the last generation of each namespace without reading it. */
@@ -29,7 +24,7 @@ export class CacheInvalidator implements Disposable {
   constructor(parts: CacheInvalidatorParts, onInvalidated: (namespaceId: number) => void) {
     this.#parts = parts;
     this.#onInvalidated = onInvalidated;
-    this.#reclaimer = new CacheReclaimer(parts.database, parts.invalidations, parts.log);
+    this.#reclaimer = new CacheReclaimer(parts);
     this.#readGenerations();
   }
 

@@ -2,6 +2,14 @@ import type { Log } from "../../../ports/log.ts";
 import type { CacheInvalidations } from "../database/cache-invalidations.ts";
 import type { Database } from "../database/database.ts";
 import { inSteps } from "../database/delete-steps.ts";
+import type { EntryScores } from "./entry-scores.ts";
+
+export interface CacheReclaimerParts {
+  readonly database: Database;
+  readonly invalidations: CacheInvalidations;
+  readonly scores: EntryScores;
+  readonly log: Log;
+}
 
 /**
  * Deletes invalidated entries in the background, in transactions of bounded size, of one namespace after the other. What is
@@ -10,14 +18,16 @@ import { inSteps } from "../database/delete-steps.ts";
 export class CacheReclaimer implements Disposable {
   readonly #database: Database;
   readonly #invalidations: CacheInvalidations;
+  readonly #scores: EntryScores;
   readonly #log: Log;
   readonly #requested = new Set<number>();
   #isRunning = false;
   #isClosed = false;
 
-  constructor(database: Database, invalidations: CacheInvalidations, log: Log) {
+  constructor({ database, invalidations, scores, log }: CacheReclaimerParts) {
     this.#database = database;
     this.#invalidations = invalidations;
+    this.#scores = scores;
     this.#log = log;
   }
 
@@ -63,7 +73,11 @@ export class CacheReclaimer implements Disposable {
         if (this.#isClosed) return true;
         after = await this.#database.write(
           () => ({
-            result: this.#invalidations.passStep(namespaceId, target, { after: after ?? 0, limit: rows }),
+            result: this.#invalidations.passStep(namespaceId, target, {
+              after: after ?? 0,
+              limit: rows,
+              remove: (row) => this.#scores.deleteRemembering("SELECT ?", row),
+            }),
           }),
           { deletes: true, durable: false },
         );

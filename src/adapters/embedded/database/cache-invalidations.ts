@@ -3,7 +3,7 @@ import {
   MAX_INVALIDATIONS,
   nextGeneration,
 } from "../../../domain/cache/invalidation.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database } from "./database.ts";
 
 /** The last invalidation of a namespace, and the last whose entries are all deleted: generations, 0: none. */
 export interface InvalidationState {
@@ -123,29 +123,33 @@ export class CacheInvalidations {
     );
   }
 
-  /** Deletes up to `limit` invalidated entries but that of `keptRow`; returns how many. Only inside a write. */
-  deleteSome(namespaceId: number, keptRow: number, limit: number): number {
+  /** The rows of up to `limit` invalidated entries other than that with the id; -1: of all. */
+  rows(namespaceId: number, exceptId: string, limit: number): number[] {
     const { last, swept } = this.state(namespaceId);
-    if (last === swept) return 0;
+    if (last === swept) return [];
     const found = this.#database.all(
-      `SELECT s.row FROM cache_entry_stamp s WHERE s.namespace_id = ? AND s.row <> ? AND ${IS_INVALIDATED} LIMIT ?`,
+      `SELECT s.row FROM cache_entry_stamp s JOIN cache_entry e ON e.row = s.row
+       WHERE s.namespace_id = ? AND e.id <> ? AND ${IS_INVALIDATED} LIMIT ?`,
       namespaceId,
-      keptRow,
+      exceptId,
       limit,
     );
-    this.#delete(found);
-    return found.length;
+    return found.map(({ row }) => Number(row));
   }
 
   /**
-   * One step of a pass over the entries that were put before generation `target`: deletes the invalidated ones among the
-   * next `limit` behind row `after`. Returns the last of those rows; undefined at the end of the pass, which is noted. Only
-   * inside a write.
+   * One step of a pass over the entries that were put before generation `target`: calls `remove` with the rows of the
+   * invalidated ones among the next `limit` behind row `after`. Returns the last of those rows; undefined at the end of the
+   * pass, which is noted. Only inside a write.
    */
   passStep(
     namespaceId: number,
     target: number,
-    { after, limit }: { readonly after: number; readonly limit: number },
+    {
+      after,
+      limit,
+      remove,
+    }: { readonly after: number; readonly limit: number; readonly remove: (row: number) => void },
   ): number | undefined {
     const rows = this.#database.all(
       `SELECT s.row, ${IS_INVALIDATED} AS invalidated FROM cache_entry_stamp s
@@ -155,7 +159,7 @@ export class CacheInvalidations {
       target,
       limit,
     );
-    this.#delete(rows.filter((row) => row["invalidated"] === 1));
+    for (const { row, invalidated } of rows) if (invalidated === 1) remove(Number(row));
     if (rows.length === limit) return Number(rows.at(-1)?.["row"]);
     const { last } = this.state(namespaceId);
     // Zero when the namespace was deleted meanwhile.
@@ -186,9 +190,5 @@ export class CacheInvalidations {
       last,
       swept,
     );
-  }
-
-  #delete(rows: readonly Row[]): void {
-    for (const { row } of rows) this.#database.run("DELETE FROM cache_entry WHERE row = ?", Number(row));
   }
 }

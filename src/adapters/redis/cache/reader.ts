@@ -1,6 +1,6 @@
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
-import type { FoundEntries } from "../../../ports/cache/cache-store.ts";
+import type { CachePolicy } from "../../../domain/cache/policy.ts";
 import type { RedisClient, Reply } from "../connection/client.ts";
 import { beforeFlush } from "../connection/corking.ts";
 import { asciiOf, bytesOf, listOf, numberOf, textOf } from "../connection/replies.ts";
@@ -10,6 +10,7 @@ import { MAX_NAMESPACE_RETRIES, type Namespaces, namespaceIsChanging } from "../
 import { unpackRecord } from "../namespaces/records.ts";
 import type { CachedEntry, EntryCache } from "./entry-cache.ts";
 import { type Invalidations, MAX_PENDING, NO_INVALIDATIONS } from "./invalidation-names.ts";
+import { policyOf } from "./policies.ts";
 import { INVALIDATION } from "./script.ts";
 
 /** The reply for one entry: the cached version is current, it is absent, its new version, or the current namespaceId. */
@@ -26,10 +27,11 @@ const READ = defineScript({
   keys: ["meta", "namespaces", list("scopeKeys")],
   arguments: ["maxPending", rows("scopes", ["name", "namespaceId", "count"]), list("versions")],
   reply: (reply) => {
-    const [generation, scopes, ...entries] = listOf(reply);
+    const [generation, policies, invalidations, ...entries] = listOf(reply);
     return {
       generation: numberOf(generation),
-      invalidations: listOf(scopes).map(invalidationsOf),
+      policies: listOf(policies),
+      invalidations: listOf(invalidations).map(invalidationsOf),
       entries: entries.map(entryReply),
     };
   },
@@ -69,6 +71,9 @@ export interface CacheRead {
   readonly entry: CacheEntry | undefined;
   /** The generation of the vectors in the partition. */
   readonly generation: number;
+  /** The policy of the namespace. */
+  readonly policy: CachePolicy;
+  /** Of the namespace. */
   readonly invalidations: Invalidations;
 }
 
@@ -109,14 +114,17 @@ export class CacheReader {
   }
 
   /** The entry, unless it has expired. */
-  async find(scope: NamespaceKey, id: string, now: number): Promise<Omit<FoundEntries, "nearest">> {
+  async find(scope: NamespaceKey, id: string, now: number): Promise<CacheEntry | undefined> {
+    return liveAt(now, (await this.readIn(scope, id))?.entry);
+  }
+
+  /** As `read`, in a namespace of which only the name is known; undefined when it does not exist. */
+  async readIn(scope: NamespaceKey, id?: string): Promise<CacheRead | undefined> {
     for (let tries = 0; tries < MAX_NAMESPACE_RETRIES; tries += 1) {
       const namespace = await this.#namespaces.find(scope);
-      if (namespace === undefined) return { exact: undefined, generation: 0 };
+      if (namespace === undefined) return undefined;
       const read = await this.read(scope, namespace, id);
-      if (read !== undefined) {
-        return { exact: liveAt(now, read.entry), generation: read.invalidations.generation };
-      }
+      if (read !== undefined) return read;
     }
     throw namespaceIsChanging();
   }
@@ -154,6 +162,7 @@ export class CacheReader {
       namespaces,
       maxPending: MAX_PENDING,
       scopeKeys: scopes.flatMap(({ namespace, keys }) => [
+        namespace.cachePolicy,
         namespace.counters,
         namespace.cacheInvalidations,
         ...keys,
@@ -164,10 +173,14 @@ export class CacheReader {
       versions: reads.map(({ id, cached }) => (id === undefined ? NO_ENTRY : (cached?.version ?? ""))),
     };
     this.#client.run(READ, input, { weight: reads.length }).then(
-      ({ generation, invalidations, entries }) => {
+      ({ generation, policies, invalidations, entries }) => {
         let nth = 0;
         for (const [at, { keys }] of scopes.entries()) {
-          const of = { generation, invalidations: invalidations[at] ?? NO_INVALIDATIONS };
+          const of = {
+            generation,
+            policy: policies[at],
+            invalidations: invalidations[at] ?? NO_INVALIDATIONS,
+          };
           for (const read of reads.slice(nth, nth + keys.length)) {
             this.#settle(read, entries[nth] ?? "absent", of);
             nth += 1;
@@ -183,29 +196,33 @@ export class CacheReader {
   #settle(
     { scope, id, key, cached, resolve, reject }: PendingRead,
     reply: EntryReply,
-    of: Omit<CacheRead, "entry">,
+    read: Omit<CacheRead, "entry" | "policy"> & { readonly policy: Reply | undefined },
   ): void {
-    if (reply === "unchanged") resolve({ entry: cached?.entry, ...of });
-    else if (reply === "absent") {
-      if (cached !== undefined) this.#entries.delete(key);
-      resolve({ entry: undefined, ...of });
-    } else if ("namespaceId" in reply) {
+    if (typeof reply !== "string" && "namespaceId" in reply) {
       this.#namespaces.correct(scope, reply.namespaceId);
       resolve(undefined);
-    } else {
-      try {
+      return;
+    }
+    try {
+      const of = { ...read, policy: policyOf(read.policy) };
+      if (reply === "unchanged") resolve({ entry: cached?.entry, ...of });
+      else if (reply === "absent") {
+        if (cached !== undefined) this.#entries.delete(key);
+        resolve({ entry: undefined, ...of });
+      } else {
         const entry = unpackRecord<CacheEntry>(reply.record, `cache entry ${id}`);
         this.#entries.set(key, { version: reply.version, entry });
         resolve({ entry, ...of });
-      } catch (error) {
-        // A damaged record only fails this read.
-        reject(error);
       }
+    } catch (error) {
+      // A damaged record only fails this read.
+      reject(error);
     }
   }
 }
 
-interface ScopeReads {
+/** Consecutive reads of one namespace. */
+interface ReadScope {
   readonly name: string;
   readonly namespace: NamespaceRedisKeys;
   /** Of the entries. */
@@ -213,8 +230,8 @@ interface ScopeReads {
 }
 
 /** Groups consecutive reads of one namespace, whose id and invalidations the script then looks up once. */
-function scopesOf(reads: readonly PendingRead[]): ScopeReads[] {
-  const scopes: ScopeReads[] = [];
+function scopesOf(reads: readonly PendingRead[]): ReadScope[] {
+  const scopes: ReadScope[] = [];
   for (const { scope, namespace, key } of reads) {
     const name = scopeName(scope);
     const last = scopes.at(-1);

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { NamespaceKey } from "../../../domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../domain/cache/entry.ts";
 import type { Neighbour } from "../../../domain/cache/matching.ts";
+import { NO_CACHE_POLICY } from "../../../domain/cache/policy.ts";
 import { clampSimilarity, vectorToBytes } from "../../../domain/embedding/vector.ts";
 import type { FoundEntries, NearestQuery } from "../../../ports/cache/cache-store.ts";
 import type { Command, RedisClient, Reply } from "../connection/client.ts";
@@ -100,11 +101,13 @@ export class CacheSearch {
     const { model, sweep } = this.#options;
     let count = Math.min(query.limit, MAX_RESULTS);
     let exact: CacheEntry | undefined;
+    let policy = NO_CACHE_POLICY;
     let generation: number | undefined;
     const attempt = async (): Promise<FoundEntries | typeof MODEL_CHANGED> => {
       model.check(query.model);
       const { read, found } = await this.#searchRound(scope, query, { count, now, id });
       exact = liveAt(now, read?.entry);
+      policy = read?.policy ?? NO_CACHE_POLICY;
       generation ??= read?.invalidations.generation ?? 0;
       if (found === MODEL_CHANGED) return MODEL_CHANGED;
       const live = found.flatMap((one) =>
@@ -112,14 +115,14 @@ export class CacheSearch {
       );
       const most = found.includes("invalidated") ? Math.max(MAX_INVALIDATED, query.limit) : MAX_RESULTS;
       const enough = live.length >= query.limit || found.length < count || count >= most;
-      if (enough) return { exact, nearest: live.slice(0, query.limit), generation };
+      if (enough) return { exact, nearest: live.slice(0, query.limit), policy, generation };
       // Expired or invalidated entries crowded out others. The next round asks for more.
       await sweep(scope, now);
       count = Math.min(4 * count, most);
       return attempt();
     };
     return withCurrentModel(model, attempt, {
-      behind: () => ({ exact, nearest: [], generation: generation ?? 0 }),
+      behind: () => ({ exact, nearest: [], policy, generation: generation ?? 0 }),
     });
   }
 

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file recollect/v1/cache.proto.
@@ -287,7 +287,9 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
 export declare const CacheEntrySchema: GenMessage<CacheEntry>;
 
 /**
- * What generating an answer cost.
+ * What generating an answer cost. The eviction policy `adaptive` and statistics use the first of these that is above 0:
+ * cost_usd; the tokens, taken as 1 US dollar a million of the prompt and 4 of the answer; generation_time, taken as 0.0002
+ * dollars a second. Without any, tokens are taken from the sizes of prompt and answer.
  *
  * @generated from message recollect.v1.CacheUsage
  */
@@ -382,8 +384,10 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
   strategy: CacheStrategy;
 
   /**
-   * Minimum cosine similarity of a match by meaning, 0 to 1, for all pairs. Unset: the server's
-   * CACHE_SIMILARITY_THRESHOLD (0.85), or 0.50 for a pair whose words all align.
+   * A hard floor: the minimum cosine similarity of any match by meaning, 0 to 1, whether or not the words of both prompts
+   * all align. It can only raise the thresholds of the server, which apply as well: CACHE_SIMILARITY_THRESHOLD (by default
+   * that of the model of the vectors), and cache.aligned_threshold (0.50 unless set) for a pair whose words all align. An
+   * exact match needs no similarity.
    *
    * @generated from field: optional float threshold = 2;
    */
@@ -417,6 +421,14 @@ export declare type LookupCacheRequest_Options = Message<"recollect.v1.LookupCac
    * @generated from field: bool shadow = 6;
    */
   shadow: boolean;
+
+  /**
+   * How much the guard refuses; see CacheGuard. Looser than the namespace's, or the server's where the namespace has
+   * none: INVALID_ARGUMENT with GUARD_TOO_LOOSE.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 7;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -579,21 +591,23 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
   reason: LookupCacheResponse_Miss_Reason;
 
   /**
-   * Cosine similarity of the nearest stored prompt in the scope; unset when there is none, or without a search.
+   * Cosine similarity of the nearest stored prompt in the scope: the one that was decided on, or the nearest of all where
+   * all are older than max_age. Unset when there is none, or without a search.
    *
    * @generated from field: optional float nearest_similarity = 2;
    */
   nearestSimilarity?: number | undefined;
 
   /**
-   * The threshold of the similarity.
+   * The similarity that this pair of prompts needed: higher than nearest_similarity when reason is BELOW_THRESHOLD.
    *
    * @generated from field: float threshold = 3;
    */
   threshold: number;
 
   /**
-   * The differences that the guard found, when reason is GUARD.
+   * For what `guard` refuses an answer to that nearest prompt, whatever the reason of the miss is: a pair below the
+   * threshold with guard reasons would also be refused above it.
    *
    * @generated from field: repeated recollect.v1.GuardReason guard_reasons = 4;
    */
@@ -605,6 +619,13 @@ export declare type LookupCacheResponse_Miss = Message<"recollect.v1.LookupCache
    * @generated from field: recollect.v1.CacheLease lease = 5;
    */
   lease?: CacheLease | undefined;
+
+  /**
+   * The strictness that applied. UNSPECIFIED when the cache is switched off, or the store did not answer.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 6;
+   */
+  guard: CacheGuard;
 };
 
 /**
@@ -837,7 +858,7 @@ export declare const StoreCacheEntryRequestSchema: GenMessage<StoreCacheEntryReq
  */
 export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEntryResponse"> & {
   /**
-   * Without its response, which the caller has.
+   * Without its response, which the caller has. Unset when the answer was not stored.
    *
    * @generated from field: recollect.v1.CacheEntry entry = 1;
    */
@@ -849,6 +870,21 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
    * @generated from field: bool replaced = 2;
    */
   replaced: boolean;
+
+  /**
+   * False when the answer was not stored, which is no error: the caller has its answer. An earlier answer to the question
+   * is then still stored.
+   *
+   * @generated from field: bool stored = 3;
+   */
+  stored: boolean;
+
+  /**
+   * Why `stored` is false.
+   *
+   * @generated from field: recollect.v1.StoreCacheEntryResponse.NotStoredReason not_stored_reason = 4;
+   */
+  notStoredReason: StoreCacheEntryResponse_NotStoredReason;
 };
 
 /**
@@ -856,6 +892,39 @@ export declare type StoreCacheEntryResponse = Message<"recollect.v1.StoreCacheEn
  * Use `create(StoreCacheEntryResponseSchema)` to create a new message.
  */
 export declare const StoreCacheEntryResponseSchema: GenMessage<StoreCacheEntryResponse>;
+
+/**
+ * Why an answer was not stored.
+ *
+ * @generated from enum recollect.v1.StoreCacheEntryResponse.NotStoredReason
+ */
+export enum StoreCacheEntryResponse_NotStoredReason {
+  /**
+   * It was stored.
+   *
+   * @generated from enum value: NOT_STORED_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The namespace is full of answers that are worth more (CACHE_EVICTION_POLICY adaptive).
+   *
+   * @generated from enum value: NOT_STORED_REASON_NOT_ADMITTED = 1;
+   */
+  NOT_ADMITTED = 1,
+
+  /**
+   * The answer alone is larger than CACHE_MAX_BYTES.
+   *
+   * @generated from enum value: NOT_STORED_REASON_TOO_LARGE = 2;
+   */
+  TOO_LARGE = 2,
+}
+
+/**
+ * Describes the enum recollect.v1.StoreCacheEntryResponse.NotStoredReason.
+ */
+export declare const StoreCacheEntryResponse_NotStoredReasonSchema: GenEnum<StoreCacheEntryResponse_NotStoredReason>;
 
 /**
  * One message of an answer that is being stored.
@@ -1674,6 +1743,156 @@ export declare type GetCacheStatsResponse = Message<"recollect.v1.GetCacheStatsR
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
 
 /**
+ * How the cache of one namespace behaves, where that differs from the settings of the server.
+ *
+ * @generated from message recollect.v1.CachePolicy
+ */
+export declare type CachePolicy = Message<"recollect.v1.CachePolicy"> & {
+  /**
+   * How much the guard refuses. UNSPECIFIED: the server's CACHE_GUARD applies.
+   *
+   * @generated from field: recollect.v1.CacheGuard guard = 1;
+   */
+  guard: CacheGuard;
+
+  /**
+   * Output only, as in Memory: a value in a request is ignored. When it was last changed; unset when it never was.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 2;
+   */
+  updateTime?: Timestamp | undefined;
+
+  /**
+   * A hash of the policy. If it is set in an update, it must be the current one.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message recollect.v1.CachePolicy.
+ * Use `create(CachePolicySchema)` to create a new message.
+ */
+export declare const CachePolicySchema: GenMessage<CachePolicy>;
+
+/**
+ * Request of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyRequest
+ */
+export declare type GetCachePolicyRequest = Message<"recollect.v1.GetCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyRequest.
+ * Use `create(GetCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const GetCachePolicyRequestSchema: GenMessage<GetCachePolicyRequest>;
+
+/**
+ * Response of GetCachePolicy.
+ *
+ * @generated from message recollect.v1.GetCachePolicyResponse
+ */
+export declare type GetCachePolicyResponse = Message<"recollect.v1.GetCachePolicyResponse"> & {
+  /**
+   * The namespace's own policy.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The strictness of lookups that name none: the policy's, or the server's CACHE_GUARD.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.GetCachePolicyResponse.
+ * Use `create(GetCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const GetCachePolicyResponseSchema: GenMessage<GetCachePolicyResponse>;
+
+/**
+ * Request of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyRequest
+ */
+export declare type UpdateCachePolicyRequest = Message<"recollect.v1.UpdateCachePolicyRequest"> & {
+  /**
+   * The namespace; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The new values. If its etag is set, it must be the current one.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 2;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * The fields to update from `policy`: guard. `*` means all of them. Unset means those that are set. A named field that is
+   * not set is cleared: the server's setting applies again.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: the retry changes nothing and returns the policy as it now is.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyRequest.
+ * Use `create(UpdateCachePolicyRequestSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyRequestSchema: GenMessage<UpdateCachePolicyRequest>;
+
+/**
+ * Response of UpdateCachePolicy.
+ *
+ * @generated from message recollect.v1.UpdateCachePolicyResponse
+ */
+export declare type UpdateCachePolicyResponse = Message<"recollect.v1.UpdateCachePolicyResponse"> & {
+  /**
+   * As it is now stored.
+   *
+   * @generated from field: recollect.v1.CachePolicy policy = 1;
+   */
+  policy?: CachePolicy | undefined;
+
+  /**
+   * As in GetCachePolicyResponse.
+   *
+   * @generated from field: recollect.v1.CacheGuard effective_guard = 2;
+   */
+  effectiveGuard: CacheGuard;
+};
+
+/**
+ * Describes the message recollect.v1.UpdateCachePolicyResponse.
+ * Use `create(UpdateCachePolicyResponseSchema)` to create a new message.
+ */
+export declare const UpdateCachePolicyResponseSchema: GenMessage<UpdateCachePolicyResponse>;
+
+/**
  * One message of an import.
  *
  * @generated from message recollect.v1.ImportCacheEntriesRequest
@@ -1827,6 +2046,59 @@ export enum CacheStrategy {
  * Describes the enum recollect.v1.CacheStrategy.
  */
 export declare const CacheStrategySchema: GenEnum<CacheStrategy>;
+
+/**
+ * How much the content guard refuses. The guard compares the prompt of a lookup with the nearest stored one; equal prompts
+ * (MATCH_EXACT) are served at every strictness, and no strictness serves an answer of another scope or tenant.
+ *
+ * Which one applies: that of the call; without it that of the namespace (UpdateCachePolicy); without it the server's
+ * CACHE_GUARD. A call may be as strict as it likes, and never looser than its namespace, or than the server where the
+ * namespace has none: that is INVALID_ARGUMENT with GUARD_TOO_LOOSE. An operator may set a namespace to any of them.
+ *
+ * @generated from enum recollect.v1.CacheGuard
+ */
+export enum CacheGuard {
+  /**
+   * That of the namespace, or the server's CACHE_GUARD: BALANCED unless set.
+   *
+   * @generated from enum value: CACHE_GUARD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Refuses in every doubt.
+   *
+   * @generated from enum value: CACHE_GUARD_STRICT = 1;
+   */
+  STRICT = 1,
+
+  /**
+   * Refuses what CLOSED refuses, an unknown word in place of another, and a word that restricts one prompt alone.
+   *
+   * @generated from enum value: CACHE_GUARD_BALANCED = 2;
+   */
+  BALANCED = 2,
+
+  /**
+   * Refuses what a closed class of words or a notation shows: numbers, units, dates, negation, opposites, names, code,
+   * quantifiers, modality, direction, order, roles, other questions, and what the rules cannot read.
+   *
+   * @generated from enum value: CACHE_GUARD_CLOSED = 3;
+   */
+  CLOSED = 3,
+
+  /**
+   * Refuses nothing: the similarity alone decides. While it is set, /ready and metrics show it.
+   *
+   * @generated from enum value: CACHE_GUARD_OFF = 4;
+   */
+  OFF = 4,
+}
+
+/**
+ * Describes the enum recollect.v1.CacheGuard.
+ */
+export declare const CacheGuardSchema: GenEnum<CacheGuard>;
 
 /**
  * Why the content guard found two prompts to be different questions.
@@ -1999,9 +2271,14 @@ export declare const CacheService: GenService<{
   /**
    * Stores an answer. Storing the same prompt in the same scope again replaces the answer.
    *
-   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set). Storing one more evicts, in the
-   * same step, first expired entries, then the least recently used: an entry is used when it is stored, replaced or
-   * served. A crash of the server may lose the uses of the last second; the bound always holds.
+   * A namespace holds at most CACHE_MAX_ENTRIES answers (10,000 unless set), and at most CACHE_MAX_BYTES where that is
+   * set. Storing one more evicts, in the same step, first expired entries, then those that CACHE_EVICTION_POLICY finds
+   * least worth keeping. An entry is used when it is stored, replaced or served. A crash of the server may lose the uses of
+   * the last second; the bounds always hold.
+   *
+   * The policy `adaptive` (the default) weighs what answers cost (see CacheUsage), so callers that send `usage` save more.
+   * It does not admit an answer to a full namespace when that is worth less than every stored one: the call is OK with
+   * `stored` false. It remembers that the prompt came, and admits it when it comes often enough.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
    * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal;
@@ -2156,6 +2433,30 @@ export declare const CacheService: GenService<{
     methodKind: "unary";
     input: typeof GetCacheStatsRequestSchema;
     output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * Returns the cache policy of a namespace, which goes before the settings of the server. That of an unknown namespace, or
+   * of one whose policy was never changed, is empty.
+   *
+   * @generated from rpc recollect.v1.CacheService.GetCachePolicy
+   */
+  getCachePolicy: {
+    methodKind: "unary";
+    input: typeof GetCachePolicyRequestSchema;
+    output: typeof GetCachePolicyResponseSchema;
+  },
+  /**
+   * Changes the cache policy of a namespace, and creates the namespace if it does not exist. The next lookup on every
+   * server of the store follows it. Needs the role operator: a namespace may be looser than its server, which no call may.
+   *
+   * Errors: ABORTED with ETAG_MISMATCH.
+   *
+   * @generated from rpc recollect.v1.CacheService.UpdateCachePolicy
+   */
+  updateCachePolicy: {
+    methodKind: "unary";
+    input: typeof UpdateCachePolicyRequestSchema;
+    output: typeof UpdateCachePolicyResponseSchema;
   },
   /**
    * Imports a stream of exported entries; resumable. gRPC only. Not served yet.

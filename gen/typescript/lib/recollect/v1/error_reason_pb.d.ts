@@ -389,13 +389,22 @@ export enum ErrorReason {
   SERVER_OVERLOADED = 46,
 
   /**
+   * INVALID_ARGUMENT. A lookup names a strictness of the guard (`asked`) that is looser than the one of its namespace, or of
+   * the server where the namespace has none (`allowed`). UpdateCachePolicy, by an operator, changes that of the namespace.
+   * Example: {"reason": "GUARD_TOO_LOOSE", "domain": "recollect", "metadata": {"asked": "off", "allowed": "balanced"}}
+   *
+   * @generated from enum value: ERROR_REASON_GUARD_TOO_LOOSE = 50;
+   */
+  GUARD_TOO_LOOSE = 50,
+
+  /**
    * FAILED_PRECONDITION. The entries that the answer would belong to were invalidated after the decision (decision_id), so
    * it may be made from outdated knowledge. Nothing was stored: look it up again, and generate a new answer.
    * Example: {"reason": "CACHE_INVALIDATED", "domain": "recollect", "metadata": {"namespace": "default"}}
    *
-   * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 50;
+   * @generated from enum value: ERROR_REASON_CACHE_INVALIDATED = 51;
    */
-  CACHE_INVALIDATED = 50,
+  CACHE_INVALIDATED = 51,
 }
 
 /**
