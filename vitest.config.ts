@@ -32,6 +32,7 @@ const ON_REDIS = [
   "invalid-requests",
   "cache-entries",
   "cache-eviction",
+  "cache-invalidation",
   "cache-notation",
   "cache-guard",
   "cache-scope",
