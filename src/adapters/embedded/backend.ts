@@ -154,10 +154,11 @@ async function openStores(
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
   const checked = selfCheck?.finished ?? Promise.resolve();
+  void checked.then(() => cache.resumeReclaiming());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
-    cache.clearEntryCache();
+    cache.namespaceDeleted();
     cachePolicies.clearCache();
   };
   const namespaces = new EmbeddedNamespaceStore(database, namespaceIds, idempotencyRecords, {

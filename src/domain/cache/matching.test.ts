@@ -7,7 +7,12 @@ import { GUARD_STRICTNESS } from "./guard-strictness.ts";
 import { decideSemantic, isTooOld, type MatchingPolicy, type Neighbour } from "./matching.ts";
 
 const NOW = 10_000;
-const POLICY: MatchingPolicy = { threshold: 0.85, alignedThreshold: 0.5, strictness: "balanced" };
+const POLICY: MatchingPolicy = {
+  promptId: "p",
+  threshold: 0.85,
+  alignedThreshold: 0.5,
+  strictness: "balanced",
+};
 
 const ASKED = "How do I reset a forgotten account password?";
 /** All words align with those of ASKED. */
@@ -22,6 +27,7 @@ function stored(prompt: string, similarity: number, createTime = NOW): Neighbour
     id: prompt,
     fingerprint: "f",
     model: "m",
+    knowledge: "",
     prompt,
     analysis: analyzePrompt(prompt),
     response: "r",

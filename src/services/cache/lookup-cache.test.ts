@@ -18,6 +18,7 @@ import { type CacheSettings, type LookupCachePorts, lookupCache } from "./lookup
 import { type LookupCacheInput, prepareLookup } from "./prepared-lookup.ts";
 
 const NOW = 1_700_000_000_000;
+const GENERATION = NOW - 5000;
 const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const PROMPT = "How do I bake bread?";
 const INPUT: LookupCacheInput = {
@@ -55,6 +56,7 @@ const ENTRY: CacheEntry = {
   id: "ab".repeat(32),
   fingerprint: FINGERPRINT,
   model: "m",
+  knowledge: "",
   prompt: PROMPT,
   analysis: analyzePrompt(PROMPT),
   response: "With flour.",
@@ -104,6 +106,7 @@ function storeOf(store: FakeStore): LookupCachePorts["store"] {
       return {
         exact: id === undefined ? undefined : await find(namespace, id, now),
         nearest: query === undefined ? [] : await nearest(namespace, query, now),
+        generation: GENERATION,
         policy,
       };
     },
@@ -124,7 +127,7 @@ function portsWith(changes: Changes = {}) {
   const store = {
     find: vi.fn<FakeStore["find"]>(async () => undefined),
     nearest: vi.fn<FakeStore["nearest"]>(async () => []),
-    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [] })),
+    both: vi.fn<FakeStore["both"]>(async () => ({ exact: undefined, nearest: [], generation: GENERATION })),
     countLookup: vi.fn<FakeStore["countLookup"]>(() => undefined),
     policy: {},
     ...changes.store,
@@ -181,6 +184,18 @@ describe("lookupCache fails open", () => {
       promptId: PROMPT_ID,
       similarity: 0,
     });
+  });
+
+  it("and compares a later store by the time, when the generation is not known", async () => {
+    const generationOf = async (changes: Changes): Promise<number> => {
+      const { decisionId } = await lookup(portsWith(changes).ports, INPUT, context());
+      return openDecision(decisionId, SECRET, NOW).generation;
+    };
+    expect(await generationOf({})).toBe(GENERATION);
+    expect(await generationOf({ embedder: embedder(down) })).toBe(GENERATION);
+    expect(await generationOf({ store: { nearest: down } })).toBe(GENERATION);
+    // Clocks of replicas may differ by a second.
+    expect(await generationOf({ store: { find: down } })).toBe(NOW - 1000);
   });
 
   it("and logs it, without the prompt", async () => {
@@ -262,7 +277,7 @@ describe("lookupCache fails open", () => {
 describe("a prompt that is looked up again", () => {
   const VECTOR = Float32Array.of(1, 0);
   const NEAREST = [{ entry: ENTRY, similarity: 0.75 }];
-  const found = { exact: undefined, nearest: NEAREST };
+  const found = { exact: undefined, nearest: NEAREST, generation: GENERATION };
   /** Looks up one prompt so many times, and returns the outcomes. */
   const lookUp = async (ports: LookupCachePorts, times: number, { caller, signal } = context()) => {
     const prepared = prepareLookup(INPUT, caller);
@@ -298,7 +313,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         find: vi.fn().mockResolvedValueOnce(undefined).mockResolvedValue(ENTRY),
-        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST })),
+        both: vi.fn(async () => ({ exact: ENTRY, nearest: NEAREST, generation: GENERATION })),
       },
     });
     expect(await lookUp(ports, 4)).toEqual(["NOT_FOUND", "EXACT", "EXACT", "EXACT"]);
@@ -311,7 +326,7 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: async () => NEAREST,
-        both: async () => ({ exact: old, nearest: NEAREST }),
+        both: async () => ({ exact: old, nearest: NEAREST, generation: GENERATION }),
       },
     });
     expect(await lookUp(ports, 2)).toEqual(["SEMANTIC", "SEMANTIC"]);
@@ -350,7 +365,10 @@ describe("a prompt that is looked up again", () => {
       embedder: embedder(embed),
       store: {
         nearest: vi.fn().mockResolvedValueOnce([]).mockResolvedValue(NEAREST),
-        both: vi.fn().mockResolvedValueOnce({ exact: undefined, nearest: [] }).mockResolvedValue(found),
+        both: vi
+          .fn()
+          .mockResolvedValueOnce({ exact: undefined, nearest: [], generation: GENERATION })
+          .mockResolvedValue(found),
       },
     });
     let now = NOW;
@@ -554,7 +572,10 @@ describe("the strictness of the guard", () => {
       const call = { signal: new AbortController().signal, arrival: performance.now() };
       const { outcome } = await lookupCache(
         portsWith({
-          store: { nearest: async () => NEAREST, both: async () => ({ exact: undefined, nearest: NEAREST }) },
+          store: {
+            nearest: async () => NEAREST,
+            both: async () => ({ exact: undefined, nearest: NEAREST, generation: GENERATION }),
+          },
           settings: { guard },
         }).ports,
         prepared,

@@ -1,6 +1,7 @@
 import { defaultThreshold } from "../../domain/cache/default-thresholds.ts";
 import type { CacheEntry } from "../../domain/cache/entry.ts";
 import type { EvictionPolicy } from "../../domain/cache/eviction.ts";
+import { isVetoed } from "../../domain/cache/feedback.ts";
 import type { GuardReason, GuardVerdict } from "../../domain/cache/guard.ts";
 import type { GuardStrictness } from "../../domain/cache/guard-strictness.ts";
 import type { CacheLookup } from "../../domain/cache/lookup-counts.ts";
@@ -56,6 +57,7 @@ export type MissReason =
   | "BELOW_THRESHOLD"
   | "GUARD"
   | "TOO_OLD"
+  | "VETOED"
   | "DISABLED"
   | "EMBEDDER_UNAVAILABLE"
   | "STORE_UNAVAILABLE"
@@ -119,6 +121,9 @@ const NEIGHBOURS = 3;
  */
 const WAITING_SHARE = 15 / 16;
 
+/** The most by which clocks of replicas differ. */
+const CLOCK_DIFFERENCE_MS = 1000;
+
 /**
  * Looks up an answer in the cache scope: exact match first, then semantic match. Fails open: when the store or the
  * embedder is slow or down, the outcome is a miss with its reason, within the lookup deadline. Rejects only when the call
@@ -132,7 +137,11 @@ export async function lookupCache(
   const now = ports.clock.now();
   const settings = ports.settings();
   using deadline = new Deadline(settings.lookupDeadlineMs * WAITING_SHARE, context, context.arrival);
-  const call: LookupCall = { ports, lookup, now, settings, deadline, guard: undefined };
+  const call: LookupCall = {
+    ...{ ports, lookup, now, settings, deadline },
+    guard: undefined,
+    generation: undefined,
+  };
   let found: CacheOutcome;
   try {
     found = settings.enabled ? await findAnswer(call) : miss(call, "DISABLED");
@@ -141,8 +150,12 @@ export async function lookupCache(
     context.signal.throwIfAborted();
     found = failOpen(call, error);
   }
-  const decisionId = decisionToken(lookup, { ...decidedEntry(found), time: now }, ports.secret());
+  // Unknown after a failure of the store: then the time is compared, minus what clocks of replicas may differ by.
+  const { generation = now - CLOCK_DIFFERENCE_MS } = call;
+  const decided = { ...decidedEntry(found), generation, time: now };
   const outcome = lookup.input.shadow && found.kind === "hit" ? shadowed(call, found) : found;
+  const servedCreateTime = outcome.kind === "hit" ? outcome.entry.createTime : 0;
+  const decisionId = decisionToken(lookup, { ...decided, servedCreateTime }, ports.secret());
   count(ports.metrics, outcome);
   // A cache that is switched off does not use the store, not even for counts.
   if (settings.enabled) ports.store.countLookup(lookup.namespace, countedAs(outcome), now);
@@ -159,6 +172,14 @@ interface LookupCall {
   readonly deadline: Deadline;
   /** The strictness that applies, by the policy that the last step has read; undefined before the first. */
   guard: GuardStrictness | undefined;
+  /** The generation of the namespace in the first reply of the store; undefined: there was none. */
+  generation: number | undefined;
+}
+
+/** Notes the generation of the first reply: what is invalidated after it is later than the decision. */
+function noted(call: LookupCall, found: FoundEntries): FoundEntries {
+  call.generation ??= found.generation;
+  return found;
 }
 
 async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
@@ -169,16 +190,23 @@ async function findAnswer(call: LookupCall): Promise<CacheOutcome> {
   const first = both ?? (strategy === "SEMANTIC" ? undefined : await lookupExact(call));
   if (first !== undefined) applyPolicy(call, first);
   const exact = first?.exact;
-  if (exact !== undefined && !isTooOld(exact, policyOf(call), call.now)) {
+  const refused = exact === undefined ? undefined : refusalOfExact(call, exact);
+  if (exact !== undefined && refused === undefined) {
     call.lookup.vector = undefined;
     return hit(call, "EXACT", { entry: exact, similarity: 1, threshold: 0 });
   }
   if (both !== undefined) return decide(call, both);
   if (strategy === "EXACT" || embedder === undefined) {
-    return miss(call, exact === undefined ? "NOT_FOUND" : "TOO_OLD");
+    return miss(call, refused ?? "NOT_FOUND");
   }
   const embedded = await embedPrompt(call, embedder);
   return decide(call, await lookupNearest(call, embedder, embedded));
+}
+
+/** Why an exact match is not served; undefined: it may be. */
+function refusalOfExact(call: LookupCall, exact: CacheEntry): "TOO_OLD" | "VETOED" | undefined {
+  if (isTooOld(exact, policyOf(call), call.now)) return "TOO_OLD";
+  return isVetoed(exact.feedback, { promptId: call.lookup.promptId }) ? "VETOED" : undefined;
 }
 
 /** Throws GUARD_TOO_LOOSE, also where an exact match needs no guard: so a call is right or wrong whatever is stored. */
@@ -200,7 +228,7 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   const looking = ports.work.runNow("LOOKUP", async () => ports.store.lookup(lookup.namespace, query, now));
   if (looking === undefined) return undefined;
   try {
-    return await deadline.within(looking);
+    return noted(call, await deadline.within(looking));
   } catch (error) {
     lookup.vector = undefined;
     if (isTimeout(error)) throw new StepFailed("STORE_UNAVAILABLE", error);
@@ -208,11 +236,12 @@ async function lookupBoth(call: LookupCall, vector: PromptVector): Promise<Found
   }
 }
 
-async function lookupExact({ ports, lookup, now, deadline }: LookupCall): Promise<FoundEntries> {
+async function lookupExact(call: LookupCall): Promise<FoundEntries> {
+  const { ports, lookup, now, deadline } = call;
   try {
     const found = ports.store.lookup(lookup.namespace, { id: lookup.promptId }, now);
     // The embedded store returns synchronously: without timer and promises an exact hit takes some 4 us less (of 90).
-    return found instanceof Promise ? await deadline.within(found) : found;
+    return noted(call, found instanceof Promise ? await deadline.within(found) : found);
   } catch (error) {
     throw new StepFailed("STORE_UNAVAILABLE", error);
   }
@@ -242,8 +271,10 @@ async function lookupNearest(
 ): Promise<FoundEntries> {
   const { ports, lookup, now, deadline } = call;
   const { signal } = deadline;
-  const nearest = async (vector: PromptVector): Promise<FoundEntries> =>
-    ports.store.lookup(lookup.namespace, { nearest: nearestQuery(lookup, vector) }, now);
+  const nearest = async (vector: PromptVector): Promise<FoundEntries> => {
+    const query = { nearest: nearestQuery(lookup, vector) };
+    return noted(call, await ports.store.lookup(lookup.namespace, query, now));
+  };
   let hasStarted = false;
   const searching = ports.work.run(workOf(call), signal, async () => {
     hasStarted = true;
@@ -289,6 +320,7 @@ function policyOf({ ports, lookup, settings }: LookupCall): Omit<MatchingPolicy,
     alignedThreshold: settings.alignedThreshold,
     ...(threshold === undefined ? {} : { floor: threshold }),
     maxAgeMs: Math.min(maxAgeMs, settings.maxAgeMs),
+    promptId: lookup.promptId,
   };
 }
 

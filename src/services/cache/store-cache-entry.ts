@@ -2,6 +2,7 @@ import { type NamespaceKey, namespaceKeyOf } from "../../domain/access/tenancy.t
 import { analyzePrompt } from "../../domain/cache/analysis.ts";
 import { decisionRecipient, invalidDecision, openDecision } from "../../domain/cache/decision-token.ts";
 import type { CacheEntry, CacheUsage } from "../../domain/cache/entry.ts";
+import { knowledgeDigest } from "../../domain/cache/invalidation.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../domain/cache/scope.ts";
 import { isEmbedderFailure } from "../../domain/embedding/failure.ts";
 import { RecollectError } from "../../domain/errors.ts";
@@ -54,8 +55,9 @@ export type StoredCacheEntry =
   | { readonly kind: "notStored"; readonly reason: PutRefusal };
 
 /**
- * Stores an answer, replacing the one to the same prompt; a full namespace evicts others or does not admit it. When the prompt cannot be
- * embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED or DECISION_INVALID.
+ * Stores an answer, replacing the one to the same prompt; a full namespace evicts others or does not admit it. When the
+ * prompt cannot be embedded now, the entry is found by exact match only. Rejects with CACHE_DISABLED, DECISION_INVALID or
+ * CACHE_INVALIDATED.
  */
 export async function storeCacheEntry(
   ports: StoreCacheEntryPorts,
@@ -69,12 +71,14 @@ export async function storeCacheEntry(
   const now = ports.clock.now();
   const namespaceKey = namespaceKeyOf(context.caller, input.namespace);
   checkMetadata(input.metadata, "metadata");
-  const { fingerprint, model } = await originOf(ports, namespaceKey, input, context.caller.principal, now);
+  const origin = await originOf(ports, namespaceKey, input, context.caller.principal, now);
+  const { fingerprint, model, knowledge } = origin;
   const id = cacheEntryId(namespaceKey, fingerprint, input.prompt);
   const content = {
     id,
     fingerprint,
     model,
+    knowledge,
     prompt: input.prompt,
     response: input.response,
     tags: input.tags,
@@ -96,6 +100,7 @@ export async function storeCacheEntry(
     ports.store.put(namespaceKey, entry, {
       now,
       maxEntries: settings.maxEntries,
+      ...(origin.generation === undefined ? {} : { decidedAt: origin.generation }),
       ...(settings.maxBytes === undefined ? {} : { maxBytes: settings.maxBytes }),
       policy: settings.evictionPolicy,
       ...(embedded === undefined ? {} : { vector: embedded.vector }),
@@ -110,16 +115,30 @@ export async function storeCacheEntry(
   return { kind: "notStored", reason: stored.refused };
 }
 
+interface Origin {
+  readonly fingerprint: string;
+  readonly model: string;
+  /** See knowledgeDigest. */
+  readonly knowledge: string;
+  /** The generation of the namespace at the decision; undefined: there was none. */
+  readonly generation?: number;
+}
+
 async function originOf(
   ports: Pick<StoreCacheEntryPorts, "secret">,
   namespaceKey: NamespaceKey,
   input: StoreCacheEntryInput,
   principal: string,
   now: number,
-): Promise<{ readonly fingerprint: string; readonly model: string }> {
+): Promise<Origin> {
   const { origin } = input;
   if (origin.kind === "scope") {
-    return { fingerprint: scopeFingerprint(origin.cacheScope), model: origin.cacheScope.model };
+    const { model, knowledgeVersion } = origin.cacheScope;
+    return {
+      fingerprint: scopeFingerprint(origin.cacheScope),
+      model,
+      knowledge: knowledgeDigest(knowledgeVersion),
+    };
   }
   const decision = openDecision(origin.decisionId, ports.secret(), now);
   if (decision.recipient !== decisionRecipient(namespaceKey, principal)) throw invalidDecision("namespace");

@@ -139,6 +139,7 @@ export function fromEntry(entry: CacheEntry, namespace: string): MessageInitShap
     model: entry.model,
     tags: [...entry.tags],
     etag: entry.etag,
+    quarantined: entry.feedback?.quarantined ?? false,
     ...defined({
       metadata: nonEmptyObject(entry.metadata),
       usage: usage && {

@@ -8,6 +8,7 @@ import {
   DEFAULT_STRICTNESS,
   type GuardStrictness,
 } from "../../../src/domain/cache/guard-strictness.ts";
+import { knowledgeDigest } from "../../../src/domain/cache/invalidation.ts";
 import { decideSemantic, isTooOld } from "../../../src/domain/cache/matching.ts";
 import { cachePolicyEtag, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { type CacheScope, cacheEntryId, scopeFingerprint } from "../../../src/domain/cache/scope.ts";
@@ -194,6 +195,7 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
         id: cacheEntryId(scope, fingerprint, prompt),
         fingerprint,
         model: input.scope.model,
+        knowledge: knowledgeDigest(cacheScopeOf(input.scope).knowledgeVersion),
         prompt,
         response,
         tags,
@@ -225,6 +227,20 @@ export async function naiveAnswer(context: NaiveContext, call: Call): Promise<An
       const id = cacheEntryId(scope, scopeFingerprint(cacheScopeOf(input.scope)), input.prompt);
       await stores.cache.delete(scope, id, { ...options, ...etag });
       return plain("deleted");
+    }
+    case "invalidate": {
+      const { model, tagsAny, knowledgeVersion, validateOnly } = input;
+      const filter = {
+        ...(model === undefined ? {} : { model }),
+        ...(tagsAny === undefined ? {} : { tagsAny }),
+        ...(knowledgeVersion === undefined ? {} : { knowledge: knowledgeDigest(knowledgeVersion) }),
+      };
+      const wholeNamespace = Object.keys(filter).length === 0;
+      if (validateOnly) {
+        return plain({ count: await stores.cache.countMatching(scope, filter, now), wholeNamespace });
+      }
+      await stores.cache.invalidate(scope, filter, options);
+      return plain({ wholeNamespace });
     }
     case "listEntries": {
       const { model, tagsAny, pageSize } = input;
@@ -399,7 +415,8 @@ export function cacheScopeOf({ model, systemPrompt }: CacheScopeChoice): CacheSc
     tools: [],
     responseFormat: {},
     locale: "",
-    knowledgeVersion: "",
+    // The same, so that there are not more scopes.
+    knowledgeVersion: systemPrompt,
     sharing: "tenant",
   };
 }
@@ -601,18 +618,17 @@ async function lookup(
   const allowed = (await stores.cache.lookup(scope, {}, now)).policy.guard ?? DEFAULT_STRICTNESS;
   const strictness: GuardStrictness = guard ?? allowed;
   if (compareStrictness(strictness, allowed) < 0) throw guardTooLoose(strictness, allowed);
+  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
+  const promptId = cacheEntryId(scope, fingerprint, prompt);
   const policy = {
     threshold: context.cache.similarityThreshold,
     alignedThreshold: context.cache.alignedThreshold,
     strictness,
+    promptId,
     ...(threshold === undefined ? {} : { floor: threshold }),
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
   };
-  const fingerprint = scopeFingerprint(cacheScopeOf(choice));
-  const exact =
-    strategy === "SEMANTIC"
-      ? undefined
-      : await findEntry(stores.cache, scope, cacheEntryId(scope, fingerprint, prompt), now);
+  const exact = strategy === "SEMANTIC" ? undefined : await findEntry(stores.cache, scope, promptId, now);
   const miss = (reason: string, nearest = false, guardReasons: readonly GuardReason[] = []): unknown => {
     stores.cache.countLookup(scope, { kind: "MISS" }, now);
     return { miss: reason, nearest, guardReasons, strictness };

@@ -78,8 +78,7 @@ export function referenceMemories(universe: Universe): Memories {
     const duplicate = live(scope, now)
       .filter((one) => one.duplicateKey === item.duplicateKey && one.memory.state === "ACTIVE")
       .reduce<ReferenceMemory | undefined>(
-        (oldest, one) =>
-          oldest === undefined || one.memory.createTime < oldest.memory.createTime ? one : oldest,
+        (oldest, one) => (oldest === undefined || byTime(one.memory, oldest.memory) > 0 ? one : oldest),
         undefined,
       );
     if (duplicate !== undefined && item.onDuplicate === "RETURN_EXISTING") {

@@ -1,6 +1,7 @@
 import type { NamespaceKey } from "../../../src/domain/access/tenancy.ts";
 import type { CacheEntry } from "../../../src/domain/cache/entry.ts";
 import type { EntryUsage, ScoreOrder } from "../../../src/domain/cache/eviction.ts";
+import type { InvalidationFilter } from "../../../src/domain/cache/invalidation.ts";
 import { NO_CACHE_POLICY, type StoredCachePolicy } from "../../../src/domain/cache/policy.ts";
 import { RecollectError } from "../../../src/domain/errors.ts";
 import type { AccessStatistics, Memory } from "../../../src/domain/memory/memory.ts";
@@ -22,9 +23,11 @@ export interface ReferenceEntry {
   /** Under which rule it was last put or used. */
   order: ScoreOrder;
   score: number;
+  /** Of the namespace when it was put. */
+  readonly generation: number;
 }
 
-/** One namespace. Nothing is swept: every read skips expired data. */
+/** One namespace. Nothing is swept: every read skips expired and invalidated data. */
 export interface World {
   /** In order of writing. */
   memories: ReferenceMemory[];
@@ -36,6 +39,8 @@ export interface World {
   /** Of the last put. */
   order: ScoreOrder;
   clock: number;
+  /** In order. */
+  readonly invalidations: { readonly filter: InvalidationFilter; readonly generation: number }[];
   readonly counters: {
     exactHits: number;
     semanticHits: number;
@@ -89,6 +94,7 @@ export function worldOf(universe: Universe, scope: NamespaceKey): World {
     remembered: new Map(),
     order: "lru",
     clock: 0,
+    invalidations: [],
     counters: { exactHits: 0, semanticHits: 0, misses: 0, stores: 0, evictions: 0 },
   };
   universe.worlds.set(worldKey, world);

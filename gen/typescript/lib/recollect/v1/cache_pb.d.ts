@@ -266,11 +266,18 @@ export declare type CacheEntry = Message<"recollect.v1.CacheEntry"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * A hash of the entry: changes when the answer is replaced.
+   * A hash of the entry: changes when the answer is replaced, and when a report changes the entry.
    *
    * @generated from field: string etag = 11;
    */
   etag: string;
+
+  /**
+   * Whether it is not served, because it was reported to be wrong more than once (ReportCacheOutcome).
+   *
+   * @generated from field: bool quarantined = 12;
+   */
+  quarantined: boolean;
 };
 
 /**
@@ -702,6 +709,13 @@ export enum LookupCacheResponse_Miss_Reason {
    * @generated from enum value: REASON_SERVER_OVERLOADED = 9;
    */
   SERVER_OVERLOADED = 9,
+
+  /**
+   * Answers match, and were reported to be wrong (ReportCacheOutcome).
+   *
+   * @generated from enum value: REASON_VETOED = 20;
+   */
+  VETOED = 20,
 }
 
 /**
@@ -1090,6 +1104,13 @@ export declare type ReportCacheOutcomeRequest = Message<"recollect.v1.ReportCach
    * @generated from field: recollect.v1.ReportCacheOutcomeRequest.Outcome outcome = 3;
    */
   outcome: ReportCacheOutcomeRequest_Outcome;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest.
+   *
+   * @generated from field: optional string request_id = 4;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1144,6 +1165,12 @@ export declare const ReportCacheOutcomeRequest_OutcomeSchema: GenEnum<ReportCach
  * @generated from message recollect.v1.ReportCacheOutcomeResponse
  */
 export declare type ReportCacheOutcomeResponse = Message<"recollect.v1.ReportCacheOutcomeResponse"> & {
+  /**
+   * False when the answer is not stored any more, so that the report changed nothing but counts.
+   *
+   * @generated from field: bool applied = 1;
+   */
+  applied: boolean;
 };
 
 /**
@@ -1354,25 +1381,40 @@ export declare type InvalidateCacheRequest = Message<"recollect.v1.InvalidateCac
   namespace: string;
 
   /**
-   * Entries with any of these tags.
+   * Entries with any of these tags; empty means any. At most 32 different ones of 1 to 64 characters.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * Entries of this model.
+   * Entries of this model; empty means any. At most 200 bytes of UTF-8.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * Only count the matching entries.
+   * Invalidate nothing; only count the entries that meet the conditions now.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * Entries whose scope has exactly this knowledge_version; empty means any. At most 128 characters.
+   *
+   * @generated from field: string knowledge_version = 5;
+   */
+  knowledgeVersion: string;
+
+  /**
+   * Makes a retry safe, as in StoreCacheEntryRequest: a retry does not invalidate what was stored in between. Not recorded
+   * with validate_only.
+   *
+   * @generated from field: optional string request_id = 6;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -1388,11 +1430,18 @@ export declare const InvalidateCacheRequestSchema: GenMessage<InvalidateCacheReq
  */
 export declare type InvalidateCacheResponse = Message<"recollect.v1.InvalidateCacheResponse"> & {
   /**
-   * Invalidated entries.
+   * Number of entries that meet the conditions. Only set with validate_only: an invalidation reads no entry.
    *
-   * @generated from field: int32 count = 1;
+   * @generated from field: optional int32 count = 1;
    */
-  count: number;
+  count?: number | undefined;
+
+  /**
+   * Whether no condition was given, so that all entries of the namespace are meant.
+   *
+   * @generated from field: bool whole_namespace = 2;
+   */
+  wholeNamespace: boolean;
 };
 
 /**
@@ -2234,7 +2283,8 @@ export declare const CacheService: GenService<{
    * `stored` false. It remembers that the prompt came, and admits it when it comes often enough.
    *
    * Errors: FAILED_PRECONDITION with CACHE_DISABLED; INVALID_ARGUMENT with DECISION_INVALID when the
-   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal.
+   * decision_id is not one of this server's, has expired, or was made for another prompt, namespace or principal;
+   * FAILED_PRECONDITION with CACHE_INVALIDATED when the cache was invalidated after that decision (see InvalidateCache).
    *
    * @generated from rpc recollect.v1.CacheService.StoreCacheEntry
    */
@@ -2275,7 +2325,18 @@ export declare const CacheService: GenService<{
     output: typeof ReleaseCacheLeaseResponseSchema;
   },
   /**
-   * Reports whether a served answer was right; a wrong one is not served again for that prompt. Not served yet.
+   * Reports whether the answer that a lookup served was right. It counts from the next lookup of any server on:
+   *
+   * - CORRECT is counted in GetCacheStats.
+   * - INCORRECT: the answer is not served again for that prompt, nor by meaning for any prompt that is no more similar. A
+   *   second such report, with another prompt or by another principal, quarantines the entry: it is not served at all.
+   *   Storing an answer to its prompt again lifts both. A repeated report changes nothing.
+   * - STALE: a tenth of the time that the entry had left remains.
+   *
+   * A report about an answer that was replaced, evicted, deleted or invalidated, or has expired, is OK and changes nothing.
+   *
+   * Errors: INVALID_ARGUMENT with DECISION_INVALID when the decision_id is not one of this server's, has expired, was made
+   * for another namespace or principal, or served no answer (`cause` is miss; also in shadow mode).
    *
    * @generated from rpc recollect.v1.CacheService.ReportCacheOutcome
    */
@@ -2297,7 +2358,7 @@ export declare const CacheService: GenService<{
     output: typeof GetCacheEntryResponseSchema;
   },
   /**
-   * Lists the entries of all scopes that can be served, newest first (by create_time, then id). A replaced answer has a
+   * Lists the entries of all scopes that can be served and quarantined ones, newest first (by create_time, then id). A replaced answer has a
    * new create_time: while a caller pages through the list, it is not returned twice, and is not returned at all when
    * the list had not reached its old position.
    *
@@ -2326,7 +2387,17 @@ export declare const CacheService: GenService<{
     output: typeof DeleteCacheEntryResponseSchema;
   },
   /**
-   * Invalidates all entries of a namespace, of tags or of a model at once. Not served yet.
+   * Invalidates entries in one step, whatever their number: from the response on, no lookup of any server returns them,
+   * and GetCacheEntry, ListCacheEntries and GetCacheStats do not contain them. Their space is freed afterwards, a few at a
+   * time. Answers that are stored later are served as usual.
+   *
+   * Entries are invalidated that meet every condition that is given: the model, the knowledge version, and one of the tags.
+   * Without any condition it is the whole namespace; `whole_namespace` in the response says so. Entries of all cache scopes
+   * are meant, also those of other principals of the tenant. A namespace that does not exist has no entries, and is not
+   * created.
+   *
+   * An answer that was being generated meanwhile is refused when it is stored with the decision_id of its lookup
+   * (CACHE_INVALIDATED), if it meets the conditions too.
    *
    * @generated from rpc recollect.v1.CacheService.InvalidateCache
    */
