@@ -145,7 +145,7 @@ async function openStores(
   const cache = owner.use(new EmbeddedCacheStore(database, namespaceIds, idempotencyRecords, { model, log }));
   const secret = await openServerSecret(database);
   const selfCheck = database.existed ? startSelfCheck({ database, damage, log, metrics }) : undefined;
-  const checked = selfCheck?.finished ?? Promise.resolve();
+  const checked = (selfCheck?.finished ?? Promise.resolve()).then(() => keywords.clearCache());
   const indexes = new EmbeddedIndexStore(database, { keywords, vectors, cache, model, checked, log });
   const onDeleted = (namespaceId: number): void => {
     vectors.drop(namespaceId);
